@@ -1,0 +1,152 @@
+"""From what was typed to blocks of logits and a list of temperatures."""
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+from tsoft.commands.options import Input
+from tsoft.core.block import Block
+from tsoft.core.temperature import Array, LogitsError, log_sum_exp
+from tsoft.errors import InputError, UsageError, visible
+from tsoft.formats import FORMATS, by_name, fields, labels, stream
+from tsoft.formats.quantity import QUANTITIES, to_logits
+from tsoft.formats.read import Reading
+
+
+def note(message: str) -> None:
+    """Says something that is no error."""
+    if sys.stderr is not None:
+        print(f"tsoft: note: {visible(message)}", file=sys.stderr)
+
+
+def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
+    """The blocks of what was typed, of a file or of stdin."""
+    quantity = _quantity(options)
+    names = labels.parse(options.labels) if options.labels is not None else None
+    if options.logits:
+        if options.file is not None:
+            raise UsageError("logits are typed and --input names a file; which is it?")
+        found = iter([_typed(options.logits, quantity or "logit", names)])
+    else:
+        file = options.file or "-"
+        if file == "-" and "-" in _pieces(taus):
+            raise UsageError("--tau - reads stdin, so logits come as arguments or from a file: -i FILE")
+        if options.file is None and (sys.stdin is None or sys.stdin.isatty()):
+            raise UsageError(
+                "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
+            )
+        found = _read(file, options.input_format, quantity, names)
+    return _weighed(found) if quantity in ("prob", "logprob") else found
+
+
+def _quantity(options: Input) -> str | None:
+    asked = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
+    chosen = [name for name, on in asked.items() if on]
+    if len(chosen) > 1:
+        raise UsageError("the numbers are one of --energies, --probs and --logprobs")
+    return chosen[0] if chosen else None
+
+
+def _typed(arguments: list[str], quantity: str, names: labels.Labels | None) -> Block:
+    """One row of numbers or of label=number."""
+    texts: list[str] = []
+    places: list[int] = []
+    for place, argument in enumerate(arguments, 1):
+        parts = [argument] if "=" in argument else _parts(argument, place)
+        texts += parts
+        places += [place] * len(parts)
+    try:
+        found = fields.named(texts)
+        own, values = found if found else (None, fields.numbers(texts))
+        if own and names:
+            raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
+        logits = to_logits(np.array([values]), QUANTITIES[quantity])
+        return Block(logits, names.matching(len(values)) if names else own)
+    except fields.FieldError as error:
+        mixed = " (give every class a label, or none)" if any("=" in text for text in texts) else ""
+        raise UsageError(f"argument {places[(error.field or 1) - 1]}: {error.problem}{mixed}") from None
+    except LogitsError as error:
+        where = "" if error.column is None else f"argument {places[error.column]}: "
+        raise UsageError(f"{where}{error.problem}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _parts(argument: str, place: int) -> list[str]:
+    """The numbers of an argument: a shell may pass several as one."""
+    try:
+        parts = fields.split(argument)
+    except fields.FieldError as error:
+        raise UsageError(f"argument {place}: field {error.field} {error.problem}") from None
+    if not parts:
+        raise UsageError(f"argument {place} is empty; a masked class is -inf")
+    return parts
+
+
+def _read(file: str, format_name: str | None, quantity: str | None, names: labels.Labels | None) -> Iterator[Block]:
+    chosen = FORMATS[format_name] if format_name else by_name(file)
+    chosen = chosen if chosen and chosen.reads else FORMATS["text"]
+    source = stream.STDIN if file == "-" else file
+    with stream.reading(file) as bytes_:
+        yield from chosen.reader()(bytes_, Reading(source, quantity, names, chosen.delimiter))
+
+
+def _weighed(found: Iterator[Block]) -> Iterator[Block]:
+    """The blocks, with a note at the first row whose probabilities do not sum to 1."""
+    said = False
+    for block in found:
+        mass = np.exp(log_sum_exp(block.logits))
+        off = abs(mass - 1) > 1e-3
+        if off.any() and not said:
+            row = int(off.argmax())
+            note(
+                f"row {block.rows[row]}: the probabilities sum to {mass[row]:.4g}, not to 1;"
+                " the result is shared out among the given classes alone"
+            )
+            said = True
+        yield block
+
+
+def _pieces(taus: list[str] | None) -> list[str]:
+    """What the --tau options list, piece by piece."""
+    return [piece.strip() for text in (taus if taus else ["1"]) for piece in text.split(",")]
+
+
+def temperatures(taus: list[str] | None) -> Array:
+    """The temperatures that were typed, or that stdin gives in the place of a `-`."""
+    values: list[float] = []
+    for piece in _pieces(taus):
+        values += _piped_temperatures() if piece == "-" else [_temperature(piece)]
+    return np.array(values)
+
+
+def _temperature(text: str) -> float:
+    try:
+        value = fields.number(text)
+    except ValueError:
+        value = np.nan
+    if not value >= 0:
+        raise UsageError(f"--tau: {text!r} is not a temperature, which is a number from 0 to inf")
+    return value + 0.0
+
+
+def _piped_temperatures() -> list[float]:
+    values: list[float] = []
+    with stream.reading("-") as bytes_:
+        try:
+            lines = bytes_.read().decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise InputError(f"{stream.STDIN}: the temperatures are not UTF-8 text") from None
+    for number, line in enumerate(lines, 1):
+        try:
+            for field, text in enumerate(fields.split(fields.without_comment(line)), 1):
+                try:
+                    values.append(_temperature(text))
+                except UsageError as error:
+                    raise fields.FieldError(str(error).removeprefix("--tau: "), field) from None
+        except fields.FieldError as error:
+            raise InputError(f"{stream.STDIN}:{number}: field {error.field}: {error.problem}") from None
+    if not values:
+        raise InputError(f"{stream.STDIN}: no temperatures: the input is empty")
+    return values

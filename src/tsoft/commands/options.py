@@ -1,0 +1,140 @@
+"""The options that commands share, in bundles."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+InputFormat = Literal["text", "tsv", "csv"]
+OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl"]
+
+_INPUT, _OUTPUT, _LOOK = "Input", "Output", "Table and chart"
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where logits come from and what the numbers are."""
+
+    logits: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LOGITS]...",
+            show_default=False,
+            help="Numbers, negative ones too, or LABEL=NUMBER; -inf masks a class. Without any, stdin is read.",
+        ),
+    ] = None
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--input", "-i", metavar="FILE", help="Read logits from FILE (- is stdin).", rich_help_panel=_INPUT
+        ),
+    ] = None
+    input_format: Annotated[
+        InputFormat | None,
+        typer.Option(help="The input's format, where its name and content do not tell.", rich_help_panel=_INPUT),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…|@FILE",
+            help="The classes' names, or a file of them: one a line, a JSON array, or a JSON object {token: id}.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
+    energies: Annotated[
+        bool,
+        typer.Option("--energies", help="The numbers are energies: logit = -E, +inf masks.", rich_help_panel=_INPUT),
+    ] = False
+    probs: Annotated[bool, typer.Option("--probs", help="The numbers are probabilities.", rich_help_panel=_INPUT)] = (
+        False
+    )
+    logprobs: Annotated[
+        bool, typer.Option("--logprobs", help="The numbers are log-probabilities.", rich_help_panel=_INPUT)
+    ] = False
+
+
+@dataclass(frozen=True)
+class Temperatures:
+    tau: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tau",
+            "-t",
+            "--temperature",
+            metavar="τ,…",
+            help="Temperatures from 0 (argmax) to inf (uniform), 1 without any; may be given again; - reads stdin.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the result goes, and how it is written."""
+
+    format: Annotated[
+        OutputFormat | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="The result's format: without any, table on a terminal and tsv in a pipe.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE, whole or not at all; its name tells the format.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    log: Annotated[
+        bool, typer.Option("--log", help="Logarithms of the probabilities; json has both.", rich_help_panel=_OUTPUT)
+    ] = False
+    digits: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=17,
+            metavar="N",
+            help="Significant digits: without any, all that reading back needs.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    long: Annotated[
+        bool,
+        typer.Option("--long", help="tsv and csv: a class a line, most probable first.", rich_help_panel=_OUTPUT),
+    ] = False
+    with_logits: Annotated[
+        bool, typer.Option("--with-logits", help="json: the logits too.", rich_help_panel=_OUTPUT)
+    ] = False
+    bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.", rich_help_panel=_OUTPUT)] = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of the result on a terminal."""
+
+    show: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Of more than N classes the N most probable: without any, 20 in a table and all in --long.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = None
+    sort: Annotated[
+        bool, typer.Option("--sort", help="Classes by probability, not as given.", rich_help_panel=_LOOK)
+    ] = False
+    rows: Annotated[int, typer.Option(min=1, metavar="N", help="Rows that get a table.", rich_help_panel=_LOOK)] = 3
+    chart: Annotated[
+        bool | None,
+        typer.Option(
+            "--chart/--no-chart",
+            help="A bar chart under the table: without either, where there are several τ.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = None

@@ -1,0 +1,89 @@
+"""What flows from a reader through the core to a writer."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tsoft.core import measures
+from tsoft.core.temperature import Array, log_softmax, log_sum_exp, softmax
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Rows that share their labels. `logits` is (rows, n); `labels`, where there are any, are n
+    strings that may repeat or be empty; `first_row` counts from 0 over the whole input.
+    `labels_vary` says that another block may have other labels."""
+
+    logits: Array
+    labels: tuple[str, ...] | None = None
+    first_row: int = 0
+    labels_vary: bool = False
+
+    @property
+    def rows(self) -> range:
+        return range(self.first_row, self.first_row + len(self.logits))
+
+
+@dataclass(frozen=True, eq=False)
+class Distributions:
+    """A block's distributions over a list of k temperatures. Probabilities are (k, rows, n),
+    measures (k, rows), each worked out when it is first asked for."""
+
+    block: Block
+    taus: Array
+
+    @cached_property
+    def probs(self) -> Array:
+        return softmax(self.block.logits, self.taus)
+
+    @cached_property
+    def log_probs(self) -> Array:
+        return log_softmax(self.block.logits, self.taus)
+
+    @cached_property
+    def entropy(self) -> Array:
+        return measures.entropy(self.block.logits, self.taus)
+
+    @cached_property
+    def perplexity(self) -> Array:
+        return np.exp(self.entropy)
+
+    @cached_property
+    def top(self) -> Array:
+        """The index of each row's most probable class: (rows,), the same at every temperature."""
+        return measures.top(self.block.logits)
+
+    @cached_property
+    def top_prob(self) -> Array:
+        return measures.top_prob(self.block.logits, self.taus)
+
+    @cached_property
+    def margin(self) -> Array:
+        return measures.margin(self.block.logits, self.taus)
+
+    @cached_property
+    def log_sum_exp(self) -> Array:
+        return log_sum_exp(self.block.logits, self.taus)
+
+
+def class_names(labels: tuple[str, ...] | None, count: int) -> list[str]:
+    """A name for each class that no other has: its label where that is its own, else with its
+    index, which always names a class.
+
+    >>> class_names(("cat", "?", "?", ""), 4)
+    ['cat', '?#1', '?#2', '#3']
+    >>> class_names(None, 2)
+    ['#0', '#1']
+    """
+    if labels is None:
+        return [f"#{i}" for i in range(count)]
+    seen: dict[str, int] = {}
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+    own = [seen[label] == 1 and bool(label) and not _is_index(label) for label in labels]
+    return [label if its_own else f"{label}#{i}" for i, (label, its_own) in enumerate(zip(labels, own, strict=True))]
+
+
+def _is_index(label: str) -> bool:
+    return label[:1] == "#" and label[1:].isdigit()

@@ -1,0 +1,92 @@
+"""What is read off a distribution at a temperature: entropy, perplexity, top class, margin.
+
+Each takes logits and a temperature, not probabilities, since the probabilities have already lost
+what a measure near its limit is made of. Arguments, shapes and errors are `softmax`'s, without
+the axis of classes.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tsoft.core.temperature import Array, Scaled, Taus, as_logits, over_rows, sums
+
+
+def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """Shannon entropy in nats, H = log S + sum(-x_i exp(x_i)) / S with x and S as in `softmax`:
+    no term is negative, so nothing cancels. Source: Shannon 1948, "A Mathematical Theory of
+    Communication", section 6.
+
+    >>> import tsoft
+    >>> tsoft.entropy([0, 0, 0, 0]) == np.log(4)
+    np.True_
+    >>> tsoft.entropy([2, 1, 0.5, 0.1], tau=[0, 1]).round(4)
+    array([0.    , 1.1211])
+    """
+    return over_rows(_entropy, z, tau)
+
+
+def perplexity(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """exp(entropy): the effective number of classes, from 1 to n. Source: Jelinek, Mercer, Bahl &
+    Baker 1977, "Perplexity: a measure of the difficulty of speech recognition tasks".
+
+    >>> import tsoft
+    >>> tsoft.perplexity([5, 5, -1e9]).round(4)
+    np.float64(2.0)
+    """
+    return np.exp(entropy(z, tau))
+
+
+def top(z: ArrayLike) -> Array:
+    """Index of the most probable class, the lowest of those tied. No temperature changes it; at
+    tau = inf, where all are equal, it is the one that is most probable just below.
+
+    >>> import tsoft
+    >>> tsoft.top([[0, 3, 3], [1, 0, 0]])
+    array([1, 0])
+    """
+    return np.asarray(as_logits(z).argmax(-1))[()]
+
+
+def top_prob(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """Probability of the most probable class: 1 / S.
+
+    >>> import tsoft
+    >>> tsoft.top_prob([2, 1, 0.5, 0.1], tau=0.5).round(4)
+    np.float64(0.8282)
+    """
+    return over_rows(_top_prob, z, tau)
+
+
+def margin(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """First minus second probability, as p_1 (1 - exp(-gap / tau)) so that a small difference is
+    not lost; NaN where there is one class. Source: Scheffer, Decomain & Wrobel 2001, "Active
+    Hidden Markov Models for Information Extraction", section 4.
+
+    >>> import tsoft
+    >>> tsoft.margin([1e-20, 0])
+    np.float64(5e-21)
+    """
+    return over_rows(_margin, z, tau)
+
+
+def _entropy(block: Scaled, out: Array) -> None:
+    exp = np.exp(block.x, out=block.spare)
+    parts = sums(exp, block.axis)
+    # exp(x) is 0 long before the clip; a masked class would be 0 * inf.
+    surprise = np.multiply(np.maximum(block.x, -1e4, out=block.x), exp, out=block.x)
+    total = parts.log - surprise.sum(block.axis, keepdims=True) / parts.total
+    out[...] = total.squeeze(block.axis)
+
+
+def _top_prob(block: Scaled, out: Array) -> None:
+    exp = np.exp(block.x, out=block.spare)
+    out[...] = 1.0 / sums(exp, block.axis).total.squeeze(block.axis)
+
+
+def _margin(block: Scaled, out: Array) -> None:
+    if block.x.shape[block.axis] == 1:
+        out[...] = np.nan
+        return
+    second = np.partition(block.x, -2, block.axis).take(-2, block.axis)
+    exp = np.exp(block.x, out=block.spare)
+    out[...] = -np.expm1(second) / sums(exp, block.axis).total.squeeze(block.axis)

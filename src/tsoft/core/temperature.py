@@ -1,0 +1,286 @@
+"""Softmax, its logarithm and log-sum-exp at a temperature, over the last axis.
+
+    softmax(z / tau)_i = exp(z_i / tau) / sum_j exp(z_j / tau)
+
+The Boltzmann distribution with logits as negative energies (Hinton, Vinyals & Dean 2015,
+"Distilling the Knowledge in a Neural Network", eq. 1). All of it is worked from two quantities a
+row that cannot overflow (Blanchard, Higham & Higham 2021, "Accurately computing the log-sum-exp
+and softmax functions", IMA J. Numer. Anal. 41, algorithm 4.1):
+
+    x_i = (z_i - max z) / tau <= 0        S = sum_i exp(x_i) = ones + tail
+
+where `ones` counts the terms that are exactly 1 (the maximum and its ties) and `tail` sums the
+rest, so that a tail far below the rounding of 1 is not lost. The limits are limits of x: at
+tau = 0 it is 0 at the maximum and -inf elsewhere, at tau = inf it is 0 wherever a class is not
+masked. Everything else follows without a special case.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+Taus = float | Sequence[float] | Array
+
+# A block of this many numbers and its scratch copy stay in a core's cache.
+BLOCK = 1 << 15
+# Up to this many classes a reduction along the classes costs more than a transposed copy.
+NARROW = 32
+# Below this many numbers a second thread costs more than it brings.
+PARALLEL = 1 << 20
+
+
+class LogitsError(ValueError):
+    """A row that has no softmax. `row` counts from 0 over all leading axes; `column` is the class
+    at fault, or None where the row as a whole is."""
+
+    def __init__(self, problem: str, row: int, column: int | None = None):
+        where = f"row {row}" if column is None else f"row {row}, class {column}"
+        super().__init__(f"{where}: {problem}")
+        self.problem, self.row, self.column = problem, row, column
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """A block of rows at a temperature: `x` = (z - max z) / tau, and scratch of its shape, both
+    for a kernel to overwrite. `maximum` has length 1 along `axis`, the classes' axis."""
+
+    x: Array
+    spare: Array
+    maximum: Array
+    tau: float
+    axis: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """S = ones + tail, with length 1 along the classes' axis: see the module's docstring."""
+
+    ones: Array
+    tail: Array
+
+    @property
+    def total(self) -> Array:
+        return self.ones + self.tail
+
+    @property
+    def log(self) -> Array:
+        """log S, to full precision however small the tail."""
+        return np.log(self.ones) + np.log1p(self.tail / self.ones)
+
+
+# Writes what is asked of a block into its second argument, which has the block's shape or, where
+# the classes are reduced, one number a row.
+Kernel = Callable[[Scaled, Array], None]
+
+
+def softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """Probabilities at temperature `tau`: exp(z/tau) / sum(exp(z/tau)) along the last axis.
+
+    z: logits, (..., n); -inf masks a class. float32 is kept, float16 comes out float32, all else
+    is float64. tau: a temperature >= 0 (0 and inf are the exact limits) for a result of z's
+    shape, or a list of k of them for (k, ..., n). At 0 the classes tied at the top share the
+    probability evenly, at inf all that are not masked do.
+
+    Raises LogitsError for a row with NaN or +inf or with every class masked, ValueError for no
+    classes or a temperature that is negative or NaN, TypeError for what is not real numbers.
+
+    Each probability p is within 4 (1 + (max z - z_i)/tau + H) u p of the true one, with H the
+    row's entropy in nats and u the unit roundoff. Source: Hinton, Vinyals & Dean 2015, eq. 1.
+
+    >>> import tsoft
+    >>> tsoft.softmax([2, 1, 0.5, 0.1], tau=0.5).round(4)
+    array([0.8282, 0.1121, 0.0412, 0.0185])
+    >>> tsoft.softmax([3, 3, 1], tau=[0, float("inf")])
+    array([[0.5       , 0.5       , 0.        ],
+           [0.33333333, 0.33333333, 0.33333333]])
+    """
+    return over_rows(_softmax, z, tau, keep_classes=True)
+
+
+def log_softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """Logarithms of the probabilities at temperature `tau`, along the last axis.
+
+    Arguments, shapes and errors as for `softmax`. A masked class is -inf, and so is a logarithm
+    beyond the range; none is NaN. Source: Blanchard, Higham & Higham 2021, eq. 1.3.
+
+    >>> import tsoft
+    >>> tsoft.log_softmax([0, -700, -800])
+    array([-9.85967654e-305, -7.00000000e+002, -8.00000000e+002])
+    """
+    return over_rows(_log_softmax, z, tau, keep_classes=True)
+
+
+def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
+    """log(sum(exp(z/tau))) along the last axis: the logarithm of the partition function.
+
+    Arguments and errors as for `softmax`; the result has z's shape without its last axis, after a
+    leading axis of k for a list of k temperatures. At tau = inf it is the logarithm of the number
+    of classes that are not masked; at 0 it is +inf or -inf by the sign of the maximum, and the
+    logarithm of the number of ties where the maximum is 0.
+    Source: Blanchard, Higham & Higham 2021, eq. 1.1.
+
+    >>> import tsoft
+    >>> tsoft.log_sum_exp([1000, 1000]).round(4)
+    np.float64(1000.6931)
+    """
+    return over_rows(_log_sum_exp, z, tau)
+
+
+def _softmax(block: Scaled, out: Array) -> None:
+    exp = np.exp(block.x, out=block.x)
+    np.divide(exp, sums(exp, block.axis).total, out=out)
+
+
+def _log_softmax(block: Scaled, out: Array) -> None:
+    exp = np.exp(block.x, out=block.spare)
+    np.subtract(block.x, sums(exp, block.axis).log, out=out)
+
+
+def _log_sum_exp(block: Scaled, out: Array) -> None:
+    exp = np.exp(block.x, out=block.spare)
+    log_total = sums(exp, block.axis).log
+    # 0 / 0 is the limit's case of a maximum of 0, where only the number of ties is left.
+    highest = np.where(block.maximum == 0, 0.0, block.maximum / np.float64(block.tau))
+    out[...] = (highest + log_total).squeeze(block.axis)
+
+
+def sums(exp: Array, axis: int) -> Sums:
+    """The two parts of the sum of exp(x) along `axis`."""
+    if axis == 0:
+        whole = np.floor(exp)
+        ones = whole.sum(axis, keepdims=True)
+        return Sums(ones, np.subtract(exp, whole, out=whole).sum(axis, keepdims=True))
+    top = np.arange(len(exp)), exp.argmax(axis)
+    exp[top] = 0.0
+    tail = exp.sum(axis, keepdims=True)
+    exp[top] = 1.0
+    return Sums(np.ones_like(tail), tail)
+
+
+def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
+    """`kernel` over every row of z at every temperature. Arguments and errors as for `softmax`;
+    the result has z's shape where the kernel keeps the classes, else z's without its last axis."""
+    z = as_logits(z)
+    taus = as_taus(tau)
+    rows = z.reshape(-1, z.shape[-1])
+    out = np.empty((taus.size, *(rows.shape if keep_classes else rows.shape[:1])), z.dtype)
+    for t, result in zip(taus.flat, out, strict=True):
+        _fill(kernel, rows, float(t), result)
+    return out.reshape(taus.shape + (z.shape if keep_classes else z.shape[:-1]))[()]
+
+
+def as_logits(z: ArrayLike) -> Array:
+    """z as an array of the width that the arithmetic is done in."""
+    z = np.asarray(z)
+    if z.dtype.kind not in "biuf":
+        raise TypeError(f"logits are real numbers, not {z.dtype}")
+    if z.ndim == 0:
+        raise ValueError("logits need an axis of classes; this is a single number")
+    if z.shape[-1] == 0:
+        raise ValueError(f"logits of shape {z.shape} have no classes")
+    return z.astype(np.float32 if z.dtype in (np.float16, np.float32) else np.float64, copy=False)
+
+
+def as_taus(tau: Taus) -> Array:
+    """One temperature as an array of no axis, a list of them as an array of one."""
+    taus = np.asarray(tau, np.float64)
+    if taus.ndim > 1:
+        raise ValueError(f"temperatures are a number or a list, not of shape {taus.shape}")
+    wrong = taus[~(taus >= 0)]
+    if wrong.size:
+        raise ValueError(f"a temperature is from 0 to inf, not {wrong[0]}")
+    return taus
+
+
+def _fill(kernel: Kernel, rows: Array, tau: float, out: Array) -> None:
+    """One temperature: the rows are shared out among the cores where there are enough of them."""
+    workers = min(_cores(), rows.size // PARALLEL, len(rows))
+    if workers <= 1:
+        _fill_blocks(kernel, rows, tau, out, range(len(rows)))
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    edges = [len(rows) * i // workers for i in range(workers + 1)]
+    with ThreadPoolExecutor(workers) as pool:
+        spans = [range(*edge) for edge in itertools.pairwise(edges)]
+        for _ in pool.map(lambda span: _fill_blocks(kernel, rows, tau, out, span), spans):
+            pass
+
+
+def _cores() -> int:
+    """The cores that this process may run on, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _fill_blocks(kernel: Kernel, rows: Array, tau: float, out: Array, span: range) -> None:
+    """A span's rows, a block at a time. Narrow rows are worked transposed, so that every
+    operation runs along the many rows and not along the few classes."""
+    classes = rows.shape[1]
+    narrow = classes <= NARROW
+    axis = 0 if narrow else 1
+    width = _width(rows.dtype, tau)
+    step = max(1, min(BLOCK // classes, len(span)))
+    scratch = np.empty((2, classes, step) if narrow else (2, step, classes), width)
+    in_place = not narrow and out.ndim == 2 and out.dtype == width
+    for first in range(span.start, span.stop, step):
+        stop = min(first + step, span.stop)
+        block, target = rows[first:stop], out[first:stop]
+        x, spare = scratch[..., : stop - first] if narrow else scratch[:, : stop - first]
+        if in_place:
+            x = target
+        if narrow:
+            block, target = np.ascontiguousarray(block.T), target.T
+        block = block.astype(width, copy=False)
+        maximum = block.max(axis, keepdims=True)
+        finite = np.isfinite(maximum)
+        if not finite.all():
+            raise _error(rows, first + int(finite.argmin()))
+        with np.errstate(all="ignore"):
+            _scale(block, maximum, tau, x)
+            kernel(Scaled(x, spare, maximum, tau, axis), target)
+
+
+def _width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
+    """The width to work in: the logits' own, unless it cannot hold the temperature."""
+    limits = np.finfo(dtype)
+    holds = tau in (0.0, np.inf) or limits.tiny <= tau <= limits.max
+    return dtype if holds else np.dtype(np.float64)
+
+
+# The lowest finite number minus one this small rounds to itself, so that it cannot overflow.
+_SMALL = {np.dtype(t): np.finfo(t).max * np.finfo(t).epsneg / 2 for t in (np.float32, np.float64)}
+
+
+def _scale(z: Array, maximum: Array, tau: float, x: Array) -> None:
+    """x = (z - maximum) / tau, with the exact limits."""
+    if tau == 0:
+        x[...] = np.where(z == maximum, 0.0, -np.inf)
+    elif tau == np.inf:
+        x[...] = np.where(np.isneginf(z), -np.inf, 0.0)
+    elif maximum.max() < _SMALL[z.dtype]:
+        np.subtract(z, maximum, out=x)
+        np.divide(x, tau, out=x)
+    else:
+        # Halves cannot overflow; only the rows that need them take them, since halving the
+        # smallest numbers rounds.
+        part = np.where(maximum < _SMALL[z.dtype], 1.0, 0.5).astype(z.dtype)
+        np.subtract(z * part, maximum * part, out=x)
+        np.divide(x, tau, out=x)
+        np.divide(x, part, out=x)
+
+
+def _error(rows: Array, row: int) -> LogitsError:
+    """What is wrong with a row whose maximum is not finite."""
+    if np.isnan(rows[row]).any():
+        return LogitsError("NaN is not a logit", row, int(np.isnan(rows[row]).argmax()))
+    if np.isposinf(rows[row]).any():
+        return LogitsError("+inf is not a logit", row, int(rows[row].argmax()))
+    return LogitsError("every class is masked (-inf)", row)

@@ -1,0 +1,53 @@
+"""What comes in and goes out as bytes: one module a format, named in this table."""
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from tsoft.core.block import Block, Distributions
+    from tsoft.formats.read import Reading
+    from tsoft.formats.write import Writing
+
+Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
+Writer = Callable[[Iterable["Distributions"], "Writing"], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format by its name, the endings of its files' names, and the modules whose `read` and
+    `write` are its way in and its way out, each imported when it is used."""
+
+    name: str
+    endings: tuple[str, ...] = ()
+    reads: str | None = None
+    writes: str | None = None
+    delimiter: str | None = None
+
+    def reader(self) -> Reader:
+        assert self.reads
+        return importlib.import_module(f"tsoft.formats.{self.reads}").read  # type: ignore[no-any-return]
+
+    def writer(self) -> Writer:
+        assert self.writes
+        return importlib.import_module(f"tsoft.formats.{self.writes}").write  # type: ignore[no-any-return]
+
+
+FORMATS = {
+    format.name: format
+    for format in (
+        Format("text", (".txt", ".dat"), reads="text"),
+        Format("tsv", (".tsv", ".tab"), reads="text", writes="tsv", delimiter="\t"),
+        Format("csv", (".csv",), reads="text", writes="csv", delimiter=","),
+        Format("json", (".json",), writes="json"),
+        Format("jsonl", (".jsonl", ".ndjson"), writes="jsonl"),
+    )
+}
+INPUTS = tuple(name for name, format in FORMATS.items() if format.reads)
+OUTPUTS = tuple(name for name, format in FORMATS.items() if format.writes)
+
+
+def by_name(path: str) -> Format | None:
+    """The format that a file's name tells."""
+    return next((f for f in FORMATS.values() if path.lower().endswith(f.endings) and f.endings), None)

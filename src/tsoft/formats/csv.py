@@ -1,0 +1,63 @@
+"""Comma-separated values with a header, out: wide, a class a column, or long, a class a line."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+from tsoft.core.block import Block, Distributions
+from tsoft.errors import InputError
+from tsoft.formats.fields import join_labels
+from tsoft.formats.write import Writing
+
+
+def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+    """Wide, or long where it is asked for or the first blocks differ in their labels."""
+    if writing.long:
+        yield from write_long(results, writing, ",")
+        return
+    results = iter(results)
+    head = list(itertools.islice(results, 1))
+    if head and head[0].block.labels_vary:
+        head += itertools.islice(results, 1)
+    differ = len({result.block.labels for result in head}) > 1
+    results = itertools.chain(head, results)
+    yield from write_long(results, writing, ",") if differ else _write_wide(results, writing)
+
+
+def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+    columns: list[str] | None = None
+    for result in results:
+        names, values = _names(result.block), writing.values(result)
+        lines = []
+        if columns is None:
+            columns = names
+            lines.append(join_labels(["row", "tau", *names], ","))
+        elif names != columns:
+            problem = f"row {result.block.first_row}: its classes are not those of the header"
+            raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
+        for r, row in enumerate(result.block.rows):
+            for t, tau in enumerate(writing.texts(result.taus)):
+                lines.append(",".join([str(row), tau, *writing.texts(values[t, r])]))
+        yield "".join(line + "\n" for line in lines)
+
+
+def write_long(results: Iterable[Distributions], writing: Writing, delimiter: str) -> Iterator[str]:
+    """A class a line, most probable first, as many as `show` says. The label is empty where the
+    classes have none."""
+    header: list[str] = ["row", "tau", "index", "label", "logprob" if writing.log else "prob"]
+    for result in results:
+        lines = [header] if header else []
+        header = []
+        labels = result.block.labels or ("",) * result.block.logits.shape[1]
+        order = (-result.block.logits).argsort(axis=1, kind="stable")[:, : writing.show]
+        values = writing.values(result)
+        for r, row in enumerate(result.block.rows):
+            for t, tau in enumerate(writing.texts(result.taus)):
+                texts = writing.texts(values[t, r, order[r]])
+                for index, text in zip(order[r].tolist(), texts, strict=True):
+                    lines.append([str(row), tau, str(index), labels[index], text])
+        yield "".join(join_labels(line, delimiter) + "\n" for line in lines)
+
+
+def _names(block: Block) -> list[str]:
+    """The columns' names: the labels, else the classes' indices."""
+    return list(block.labels or map(str, range(block.logits.shape[1])))

@@ -1,0 +1,154 @@
+r"""Lines of text as fields, numbers and labels, and back.
+
+Fields are parted by blanks (a run is one separator), commas or semicolons. A label may hold any of
+these: then it is quoted, as in a CSV file. What would break a line or a column is escaped in it.
+"""
+
+import re
+
+_COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
+# A minus sign, as word processors and papers write it.
+_MINUS = "\N{MINUS SIGN}"
+
+
+class FieldError(ValueError):
+    """A field that is not what it should be, counted from 1, or, without one, the whole line."""
+
+    def __init__(self, problem: str, field: int | None = None):
+        super().__init__(problem)
+        self.problem, self.field = problem, field
+
+
+def without_comment(line: str) -> str:
+    """`line` up to a # that starts a field, outside quotes.
+
+    >>> without_comment('2 1 # warm')
+    '2 1 '
+    >>> without_comment('"#1",C#')
+    '"#1",C#'
+    """
+    if "#" not in line:
+        return line
+    return _COMMENT.sub(lambda match: "" if match[0].startswith("#") else match[0], line)
+
+
+def number(text: str) -> float:
+    """The number that `text` writes, as Python and C do. Raises ValueError."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)
+
+
+def is_number(text: str) -> bool:
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether `text` is a number, or so nearly one that it is not meant as a label."""
+    return is_number(text.replace(_MINUS, "-").replace("_", ""))
+
+
+def split(line: str) -> list[str]:
+    """The fields of a line of numbers.
+
+    >>> split("2, 1  0.5;0.1")
+    ['2', '1', '0.5', '0.1']
+    """
+    if "," not in line and ";" not in line:
+        return line.split()
+    parts = [part.split() for part in line.replace(";", ",").split(",")]
+    if not all(parts):
+        before = parts[: parts.index([])]
+        raise FieldError("is empty; a masked class is -inf", 1 + sum(map(len, before)))
+    return [field for part in parts for field in part]
+
+
+def numbers(fields: list[str]) -> list[float]:
+    """The fields as numbers. Raises FieldError for the first that is none.
+
+    >>> numbers(["2", "-inf", "1e-3"])
+    [2.0, -inf, 0.001]
+    """
+    try:
+        return [number(field) for field in fields]
+    except ValueError:
+        index = next(i for i, field in enumerate(fields) if not is_number(field))
+        raise FieldError(not_a_number(fields[index]), index + 1) from None
+
+
+def not_a_number(text: str) -> str:
+    fixed = text.replace(_MINUS, "-")
+    hint = f"; did you mean {fixed}?" if fixed != text and is_number(fixed) else ""
+    shown = text if len(text) <= 40 else text[:39] + "…"
+    return f"{shown!r} is not a number{hint}"
+
+
+def named(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
+    """Labels and numbers of fields that are all `label=number`, split at the last `=`; None where
+    some field has no `=`. Raises FieldError where what follows is not a number.
+
+    >>> named(["cat=2", "a=b=1"])
+    (('cat', 'a=b'), [2.0, 1.0])
+    """
+    if not all("=" in field for field in fields):
+        return None
+    pairs = [field.rsplit("=", 1) for field in fields]
+    return tuple(label for label, _ in pairs), numbers([value for _, value in pairs])
+
+
+def split_labels(line: str, delimiter: str | None = None) -> list[str]:
+    """The fields of a line that holds labels: quotes keep separators and blanks inside one.
+    Without a `delimiter`, the first of comma, semicolon and tab that the line has, else blanks.
+
+    >>> split_labels('New York, "a,b"')
+    ['New York', 'a,b']
+    >>> split_labels("cat  dog")
+    ['cat', 'dog']
+    """
+    if delimiter is None:
+        bare = re.sub(r'"[^"]*"', "", line)
+        delimiter = next((d for d in ",;\t" if d in bare), r"\s+")
+    field = re.compile(rf'[ ]*(?:"((?:[^"]|"")*)"[ ]*|((?:(?!{delimiter}).)*))({delimiter}|$)')
+    fields, position, line = [], 0, line.strip("\r\n ")
+    while match := field.match(line, position):
+        quoted, unquoted, end = match.groups()
+        fields.append(unescape(unquoted.strip() if quoted is None else quoted.replace('""', '"')))
+        if not end:
+            break
+        position = match.end()
+    return fields
+
+
+def join_labels(fields: list[str], delimiter: str) -> str:
+    """The line that `split_labels` takes apart again.
+
+    >>> join_labels(["row", " the", "a,b"], ",")
+    'row," the","a,b"'
+    """
+    return delimiter.join(_quoted(escape(field)) for field in fields)
+
+
+def _quoted(field: str) -> str:
+    """The field in quotes, where the reader would else part it, trim it or take it for a comment."""
+    if field and field == field.strip() and field[0] != "#" and not any(c in field for c in ',;"'):
+        return field
+    return '"' + field.replace('"', '""') + '"'
+
+
+def escape(label: str) -> str:
+    r"""A label on one line and in one column.
+
+    >>> escape("a\tb\\")
+    'a\\tb\\\\'
+    """
+    return re.sub(r"[\\\t\n\r]", lambda match: _ESCAPES[match[0]], label)
+
+
+def unescape(text: str) -> str:
+    return re.sub(r"\\[\\tnr]", lambda match: _CHARACTERS[match[0]], text)

@@ -1,0 +1,59 @@
+"""A JSON record a line for each row and temperature, out."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tsoft.core.block import Distributions
+from tsoft.core.temperature import Array
+from tsoft.formats.write import Writing
+
+
+def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+    for result in results:
+        yield "".join(record + "\n" for record in records(result, writing))
+
+
+def records(result: Distributions, writing: Writing) -> Iterator[str]:
+    """The records of a block's rows, each at every temperature, as JSON without line breaks."""
+    import orjson
+
+    for r in range(len(result.block.logits)):
+        for t in range(len(result.taus)):
+            yield orjson.dumps(_record(result, writing, t, r), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str, Any]:
+    def number(value: Any) -> Any:
+        return _json(np.asarray(value), writing)
+
+    labels, top = result.block.labels, int(result.top[r])
+    record = {
+        "row": result.block.rows[r],
+        "tau": number(result.taus[t]),
+        "labels": labels,
+        "probs": number(result.probs[t, r]),
+        "entropy": number(result.entropy[t, r] / (np.log(2) if writing.bits else 1)),
+        "perplexity": number(result.perplexity[t, r]),
+        "top": top if labels is None else labels[top],
+        "top_prob": number(result.top_prob[t, r]),
+        "margin": None if np.isnan(result.margin[t, r]) else number(result.margin[t, r]),
+        "log_sum_exp": number(result.log_sum_exp[t, r]),
+    }
+    if writing.log:
+        record["log_probs"] = number(result.log_probs[t, r])
+    if writing.with_logits:
+        record["logits"] = number(result.block.logits[r])
+    return record
+
+
+def _json(value: Array, writing: Writing) -> Any:
+    """A number or an array as orjson takes it: it would write null for what JSON cannot hold."""
+    if writing.digits is None and np.isfinite(value).all():
+        return np.ascontiguousarray(value) if value.ndim else value.item()
+    if value.ndim:
+        return [_json(element, writing) for element in value]
+    if not np.isfinite(value):
+        return repr(float(value))
+    return float(writing.text(float(value)))

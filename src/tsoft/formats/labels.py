@@ -1,0 +1,71 @@
+"""The names of classes, as `--labels` gives them."""
+
+from dataclasses import dataclass
+
+from tsoft.errors import InputError
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Class names in the order of the classes. A vocabulary with ids may name fewer classes than
+    the logits have, as padded models do; a list names each."""
+
+    names: tuple[str, ...]
+    is_vocabulary: bool = False
+
+    def matching(self, classes: int) -> tuple[str, ...]:
+        """The names of that many classes. Raises ValueError where there are not as many."""
+        missing = classes - len(self.names)
+        if missing == 0 or (self.is_vocabulary and missing > 0):
+            return self.names + ("",) * missing
+        raise ValueError(f"{classes} classes, but --labels names {len(self.names)}")
+
+
+def parse(text: str) -> Labels:
+    """`a,b,c`, or `@FILE`: a label a line, a JSON array, or a JSON object {token: id}."""
+    if not text.startswith("@"):
+        return Labels(tuple(text.split(",")))
+    name = text[1:]
+    try:
+        with open(name, encoding="utf-8-sig", newline="") as file:
+            content = file.read().replace("\r\n", "\n")
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: the labels are not UTF-8 text") from None
+    if content.lstrip()[:1] in ("[", "{"):
+        labels = _from_json(name, content)
+        if labels is not None:
+            return labels
+    return Labels(tuple(content.removesuffix("\n").split("\n")))
+
+
+def _from_json(name: str, content: str) -> Labels | None:
+    """The labels of a JSON text; None for lines that only begin like one, as `[PAD]` does."""
+    import orjson
+
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        if name.endswith(".json"):
+            raise InputError(f"{name}:{error.lineno}: {error.msg}") from None
+        return None
+    if isinstance(value, list):
+        wrong = next((i for i, label in enumerate(value) if not isinstance(label, str)), None)
+        if wrong is not None:
+            raise InputError(f"{name}: label {wrong} is not a string")
+        return Labels(tuple(value))
+    if not isinstance(value, dict):
+        raise InputError(f"{name}: labels are an array of strings or an object {{token: id}}")
+    return _from_vocabulary(name, value)
+
+
+def _from_vocabulary(name: str, ids: dict[str, object]) -> Labels:
+    names: dict[int, str] = {}
+    for token, i in ids.items():
+        if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i < 1 << 24:
+            raise InputError(f"{name}: the id of {token!r} is not a class's index")
+        if i in names:
+            raise InputError(f"{name}: {names[i]!r} and {token!r} have the same id, {i}")
+        names[i] = token
+    return Labels(tuple(names.get(i, "") for i in range(max(names, default=-1) + 1)), is_vocabulary=True)

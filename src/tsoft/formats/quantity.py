@@ -1,0 +1,59 @@
+"""What the numbers that come in are, and how each kind becomes logits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsoft.core.temperature import Array, LogitsError
+
+# A server's float32 sum of probabilities may pass 1 by about this much.
+SLACK = 1e-6
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A kind of number: `wrong` marks what is not one, `to_logits` turns the rest into logits,
+    and `mask` is how a class that can never be drawn is written."""
+
+    name: str
+    article: str
+    mask: str
+    wrong: Callable[[Array], Array]
+    to_logits: Callable[[Array], Array]
+
+
+def _log(probs: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.log(probs)
+
+
+QUANTITIES = {
+    q.name: q
+    for q in (
+        Quantity("logit", "a", "-inf", lambda v: ~(v < np.inf), lambda v: v),
+        Quantity("logprob", "a", "-inf", lambda v: ~(v <= SLACK), lambda v: v),
+        Quantity("prob", "a", "0", lambda v: ~((v >= 0) & (v <= 1 + SLACK)), _log),
+        Quantity("energy", "an", "+inf", lambda v: ~(v > -np.inf), lambda v: -v),
+    )
+}
+
+
+def to_logits(values: Array, quantity: Quantity) -> Array:
+    """(rows, n) numbers of a kind as logits. Raises LogitsError for the first that is not of the
+    kind, and for a row in which every class is masked.
+
+    >>> to_logits(np.array([[1.0, 0.5]]), QUANTITIES["energy"])
+    array([[-1. , -0.5]])
+    """
+    wrong = quantity.wrong(values)
+    if wrong.any():
+        row, column = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
+        value = float(values[row, column])
+        number = {"nan": "NaN", "inf": "+inf"}.get(repr(value), repr(value))
+        raise LogitsError(f"{number} is not {quantity.article} {quantity.name}", row, column)
+    logits = quantity.to_logits(values)
+    masked = np.isneginf(logits.max(axis=1))
+    if masked.any():
+        raise LogitsError(f"every class is masked ({quantity.mask})", int(masked.argmax()))
+    return logits

@@ -1,0 +1,21 @@
+"""How sources are read: what every reader is told."""
+
+from dataclasses import dataclass
+
+from tsoft.errors import InputError
+from tsoft.formats.labels import Labels
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be read. `source` is its name in messages; `quantity` is what its numbers
+    are, None where it is for the source to say; a `delimiter` makes it strict CSV or TSV."""
+
+    source: str
+    quantity: str | None = None
+    labels: Labels | None = None
+    delimiter: str | None = None
+
+    def error(self, line: int, problem: str, field: int | None = None) -> InputError:
+        where = f"{self.source}:{line}"
+        return InputError(f"{where}: {problem}" if field is None else f"{where}: field {field}: {problem}")

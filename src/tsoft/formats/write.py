@@ -1,0 +1,36 @@
+"""How results are written: what every writer is told, and numbers as text."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsoft.core.block import Distributions
+from tsoft.core.temperature import Array
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What is written of a result. `digits` None is every digit that reading back needs; `show`
+    None is every class."""
+
+    log: bool = False
+    digits: int | None = None
+    long: bool = False
+    show: int | None = None
+    with_logits: bool = False
+    bits: bool = False
+
+    def values(self, distributions: Distributions) -> Array:
+        """What stands in the cells: probabilities, or their logarithms."""
+        return distributions.log_probs if self.log else distributions.probs
+
+    def texts(self, values: Array) -> list[str]:
+        """Numbers as the shortest texts that read back exactly, or to so many digits."""
+        if self.digits is not None:
+            return [f"{value:.{self.digits}g}" for value in values.tolist()]
+        if values.dtype == np.float64:
+            return [repr(value) for value in values.tolist()]
+        return [str(value) for value in values]
+
+    def text(self, value: float) -> str:
+        return self.texts(np.array([value]))[0]

@@ -1,0 +1,48 @@
+"""How things look, in one place for tables and charts: colours, and numbers as short texts."""
+
+from collections.abc import Sequence
+
+# Colours of the 256-colour table, cold to hot, each with a contrast of at least 2.8 to black and to
+# white.
+COLD_TO_HOT = (33, 36, 34, 100, 172, 202, 160, 127)
+# The order in which they are taken as there are more temperatures: the most different first, no red
+# beside a green of its lightness.
+_TAKEN = (0, 6, 4, 1, 2, 5, 3, 7)
+
+
+def tau_colors(taus: Sequence[float]) -> list[int]:
+    """A colour for each temperature, cold to hot as they rise, over again after the eighth.
+
+    >>> tau_colors([1, 2, 0.5])
+    [172, 160, 33]
+    """
+    chosen = sorted(_TAKEN[: len(taus)])
+    ranks = {tau: rank for rank, tau in enumerate(sorted(set(taus)))}
+    return [COLD_TO_HOT[chosen[ranks[tau] % len(chosen)]] for tau in taus]
+
+
+def tau_text(tau: float) -> str:
+    """A temperature as a person writes it.
+
+    >>> tau_text(0.5), tau_text(float("inf"))
+    ('τ = 0.5', 'τ = ∞')
+    """
+    return f"τ = {'∞' if tau == float('inf') else format(tau, '.6g')}"
+
+
+def prob_text(prob: float, digits: int | None = None) -> str:
+    """A probability in few characters, its size always to be told.
+
+    >>> prob_text(0.82816), prob_text(3.72e-44), prob_text(0.0)
+    ('0.8282', '3.7e-44', '0')
+    """
+    if digits is not None:
+        return f"{prob:.{digits}g}"
+    if prob == 0:
+        return "0"
+    return f"{prob:.4f}" if prob >= 0.00095 else f"{prob:.1e}"
+
+
+def number_text(value: float) -> str:
+    """A logit in few characters."""
+    return format(float(value), ".5g")

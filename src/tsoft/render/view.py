@@ -1,0 +1,47 @@
+"""What a result is drawn on, and which part of it is drawn."""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsoft.core.temperature import Array
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What is drawn on: its width in columns, and whether it takes colours."""
+
+    width: int
+    color: bool
+
+    @classmethod
+    def of_stdout(cls) -> "Screen":
+        """The terminal, by its size and by COLUMNS, NO_COLOR, FORCE_COLOR and TERM."""
+        environ = os.environ
+        is_terminal = sys.stdout is not None and sys.stdout.isatty() and environ.get("TERM") != "dumb"
+        color = bool(environ.get("FORCE_COLOR")) or is_terminal
+        return cls(max(20, shutil.get_terminal_size().columns), color and not environ.get("NO_COLOR"))
+
+
+@dataclass(frozen=True)
+class View:
+    """How a row is shown: all its classes as given, or sorted by probability; of more than `show`
+    the most probable and a line for the rest; the entropy in bits or nats; numbers with so many
+    significant digits; logarithms in place of probabilities."""
+
+    screen: Screen
+    show: int = 20
+    sort: bool = False
+    bits: bool = False
+    digits: int | None = None
+    log: bool = False
+
+    def chosen(self, logits: Array) -> tuple[Array, Array]:
+        """The indices of the classes that are shown, in their order, and of the others."""
+        falling = (-logits).argsort(kind="stable")
+        if len(logits) > self.show:
+            return falling[: self.show], falling[self.show :]
+        return falling if self.sort else np.arange(len(logits)), falling[:0]
