@@ -8,7 +8,7 @@ the axis of classes.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.temperature import Array, Scaled, Taus, as_logits, over_rows, sums
+from tsoft.core.temperature import Array, Scaled, Taus, add_up, as_logits, over_rows, sums
 
 
 def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
@@ -71,16 +71,16 @@ def margin(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 def _entropy(block: Scaled, out: Array) -> None:
     exp = np.exp(block.x, out=block.spare)
-    parts = sums(exp, block.axis)
-    # exp(x) is 0 long before the clip; a masked class would be 0 * inf.
+    # exp(x) is 0 long before the clip; a masked class would be inf * 0.
     surprise = np.multiply(np.maximum(block.x, -1e4, out=block.x), exp, out=block.x)
-    total = parts.log - surprise.sum(block.axis, keepdims=True) / parts.total
+    parts = sums(block, exp, exp)
+    total = parts.log - add_up(surprise, block.axis, surprise) / parts.total
     out[...] = total.squeeze(block.axis)
 
 
 def _top_prob(block: Scaled, out: Array) -> None:
     exp = np.exp(block.x, out=block.spare)
-    out[...] = 1.0 / sums(exp, block.axis).total.squeeze(block.axis)
+    out[...] = 1.0 / sums(block, exp, exp).total.squeeze(block.axis)
 
 
 def _margin(block: Scaled, out: Array) -> None:
@@ -89,4 +89,4 @@ def _margin(block: Scaled, out: Array) -> None:
         return
     second = np.partition(block.x, -2, block.axis).take(-2, block.axis)
     exp = np.exp(block.x, out=block.spare)
-    out[...] = -np.expm1(second) / sums(exp, block.axis).total.squeeze(block.axis)
+    out[...] = -np.expm1(second) / sums(block, exp, exp).total.squeeze(block.axis)

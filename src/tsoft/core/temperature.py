@@ -28,9 +28,9 @@ Array = NDArray[Any]
 Taus = float | Sequence[float] | Array
 
 # A block of this many numbers and its scratch copy stay in a core's cache.
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 # Up to this many classes a reduction along the classes costs more than a transposed copy.
-NARROW = 32
+NARROW = 128
 # Below this many numbers a second thread costs more than it brings.
 PARALLEL = 1 << 20
 
@@ -48,13 +48,18 @@ class LogitsError(ValueError):
 @dataclass(frozen=True, eq=False)
 class Scaled:
     """A block of rows at a temperature: `x` = (z - max z) / tau, and scratch of its shape, both
-    for a kernel to overwrite. `maximum` has length 1 along `axis`, the classes' axis."""
+    for a kernel to overwrite. `maximum` has length 1 along `axis`, the classes' axis; `top` is the
+    index of the maxima where that axis is the last, None where it is the first."""
 
     x: Array
     spare: Array
     maximum: Array
+    top: tuple[Array, Array] | None
     tau: float
-    axis: int
+
+    @property
+    def axis(self) -> int:
+        return 0 if self.top is None else 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,33 +139,52 @@ def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 def _softmax(block: Scaled, out: Array) -> None:
     exp = np.exp(block.x, out=block.x)
-    np.divide(exp, sums(exp, block.axis).total, out=out)
+    np.divide(exp, sums(block, exp, block.spare).total, out=out)
 
 
 def _log_softmax(block: Scaled, out: Array) -> None:
     exp = np.exp(block.x, out=block.spare)
-    np.subtract(block.x, sums(exp, block.axis).log, out=out)
+    np.subtract(block.x, sums(block, exp, exp).log, out=out)
 
 
 def _log_sum_exp(block: Scaled, out: Array) -> None:
     exp = np.exp(block.x, out=block.spare)
-    log_total = sums(exp, block.axis).log
+    log_total = sums(block, exp, exp).log
     # 0 / 0 is the limit's case of a maximum of 0, where only the number of ties is left.
     highest = np.where(block.maximum == 0, 0.0, block.maximum / np.float64(block.tau))
     out[...] = (highest + log_total).squeeze(block.axis)
 
 
-def sums(exp: Array, axis: int) -> Sums:
-    """The two parts of the sum of exp(x) along `axis`."""
-    if axis == 0:
+def sums(block: Scaled, exp: Array, scratch: Array) -> Sums:
+    """The two parts of the sum of `exp` = exp(x) over the classes. `scratch` has the shape of
+    `exp`, which is lost where it is its own scratch."""
+    if block.top is None:
         whole = np.floor(exp)
-        ones = whole.sum(axis, keepdims=True)
-        return Sums(ones, np.subtract(exp, whole, out=whole).sum(axis, keepdims=True))
-    top = np.arange(len(exp)), exp.argmax(axis)
-    exp[top] = 0.0
-    tail = exp.sum(axis, keepdims=True)
-    exp[top] = 1.0
+        ones = whole.sum(0, keepdims=True)
+        tail = np.subtract(exp, whole, out=whole)
+        return Sums(ones, add_up(tail, 0, tail))
+    exp[block.top] = 0.0
+    tail = add_up(exp, 1, scratch)
+    if scratch is not exp:
+        exp[block.top] = 1.0
     return Sums(np.ones_like(tail), tail)
+
+
+def add_up(terms: Array, axis: int, scratch: Array) -> Array:
+    """The sum along `axis`, by halves, in `scratch`, which may be `terms` itself. Each term is
+    rounded about log2 n times, in an order that is the same whatever the other rows are: numpy's
+    own sum adds up to 16 terms in turn, and the order depends on the block."""
+    part, into = (terms, scratch) if axis == 0 else (terms.T, scratch.T)
+    n = len(part)
+    if n < 8:
+        return np.asarray(terms.sum(axis, keepdims=True))
+    half = (n + 1) // 2
+    np.add(part[: n - half], part[half:], out=into[: n - half])
+    into[n - half : half] = part[n - half : half]
+    while half >= 8:
+        n, half = half, (half + 1) // 2
+        into[: n - half] += into[half:n]
+    return np.asarray(scratch[:half].sum(0, keepdims=True) if axis == 0 else scratch[:, :half].sum(1, keepdims=True))
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
@@ -184,12 +208,14 @@ def as_logits(z: ArrayLike) -> Array:
         raise ValueError("logits need an axis of classes; this is a single number")
     if z.shape[-1] == 0:
         raise ValueError(f"logits of shape {z.shape} have no classes")
-    return z.astype(np.float32 if z.dtype in (np.float16, np.float32) else np.float64, copy=False)
+    narrow = z.dtype.kind == "f" and z.dtype.itemsize <= 4
+    return z.astype(np.float32 if narrow else np.float64, copy=False)
 
 
 def as_taus(tau: Taus) -> Array:
     """One temperature as an array of no axis, a list of them as an array of one."""
-    taus = np.asarray(tau, np.float64)
+    # -0 is 0.
+    taus = np.asarray(tau, np.float64) + 0.0
     if taus.ndim > 1:
         raise ValueError(f"temperatures are a number or a list, not of shape {taus.shape}")
     wrong = taus[~(taus >= 0)]
@@ -225,7 +251,6 @@ def _fill_blocks(kernel: Kernel, rows: Array, tau: float, out: Array, span: rang
     operation runs along the many rows and not along the few classes."""
     classes = rows.shape[1]
     narrow = classes <= NARROW
-    axis = 0 if narrow else 1
     width = _width(rows.dtype, tau)
     step = max(1, min(BLOCK // classes, len(span)))
     scratch = np.empty((2, classes, step) if narrow else (2, step, classes), width)
@@ -239,19 +264,20 @@ def _fill_blocks(kernel: Kernel, rows: Array, tau: float, out: Array, span: rang
         if narrow:
             block, target = np.ascontiguousarray(block.T), target.T
         block = block.astype(width, copy=False)
-        maximum = block.max(axis, keepdims=True)
+        top = None if narrow else (np.arange(len(block)), block.argmax(1))
+        maximum = block.max(0, keepdims=True) if top is None else block[top][:, np.newaxis]
         finite = np.isfinite(maximum)
         if not finite.all():
             raise _error(rows, first + int(finite.argmin()))
         with np.errstate(all="ignore"):
             _scale(block, maximum, tau, x)
-            kernel(Scaled(x, spare, maximum, tau, axis), target)
+            kernel(Scaled(x, spare, maximum, top, tau), target)
 
 
 def _width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
     """The width to work in: the logits' own, unless it cannot hold the temperature."""
     limits = np.finfo(dtype)
-    holds = tau in (0.0, np.inf) or limits.tiny <= tau <= limits.max
+    holds = tau in (0.0, np.inf) or float(limits.tiny) <= tau <= float(limits.max)
     return dtype if holds else np.dtype(np.float64)
 
 
