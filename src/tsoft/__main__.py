@@ -6,9 +6,9 @@ import sys
 
 
 def main() -> None:
-    # Start-up is mostly imports, which make no garbage; and no BLAS is used, so that its threads
-    # are not worth their start.
-    gc.disable()
+    # Most of a short run is imports, which make no garbage: a first collection can wait until there
+    # is work, and a last one need not be. No BLAS is used, so its threads are not worth their start.
+    gc.set_threshold(100_000)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from tsoft.cli import run
@@ -16,6 +16,7 @@ def main() -> None:
         status = run()
     except KeyboardInterrupt:
         status = 130
+    gc.freeze()
     sys.exit(status)
 
 

@@ -1,6 +1,7 @@
 """The Typer app: the list of commands, and what becomes of an error."""
 
 import importlib
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -67,6 +68,13 @@ def group() -> TyperGroup:
 
 def run(arguments: list[str] | None = None) -> int:
     """Runs the program and gives its exit code. Every error is one line on stderr."""
+    if os.environ.get("_TSOFT_COMPLETE"):
+        # For a TAB, Typer would have rich lay out the help of each option, which takes longer than
+        # all the rest.
+        sys.modules["rich"] = None  # type: ignore[assignment]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Help has a τ, which not every encoding has.
+        sys.stdout.reconfigure(errors="replace")
     try:
         return group().main(arguments, prog_name="tsoft", standalone_mode=False) or 0
     except ReaderGoneError as error:

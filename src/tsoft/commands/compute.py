@@ -1,7 +1,5 @@
 """`tsoft compute`: the distribution at each temperature."""
 
-import gc
-
 from tsoft.commands.command import bundled
 from tsoft.commands.options import Input, Look, Output, Temperatures
 
@@ -15,7 +13,6 @@ def compute(input: Input, temperatures: Temperatures, output: Output, look: Look
     from tsoft.commands import inputs, outputs
     from tsoft.core.block import Distributions
 
-    gc.enable()
-    taus = inputs.temperatures(temperatures.tau)
     blocks = inputs.blocks(input, temperatures.tau)
+    taus = inputs.temperatures(temperatures.tau)
     outputs.write((Distributions(block, taus) for block in blocks), output, look)

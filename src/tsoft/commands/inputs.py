@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,9 +10,12 @@ from tsoft.commands.options import Input
 from tsoft.core.block import Block
 from tsoft.core.temperature import Array, LogitsError, log_sum_exp
 from tsoft.errors import InputError, UsageError, visible
-from tsoft.formats import FORMATS, by_name, fields, labels, stream
+from tsoft.formats import FORMATS, by_name, fields, stream
 from tsoft.formats.quantity import QUANTITIES, to_logits
 from tsoft.formats.read import Reading
+
+if TYPE_CHECKING:
+    from tsoft.formats.labels import Labels
 
 
 def note(message: str) -> None:
@@ -23,7 +27,7 @@ def note(message: str) -> None:
 def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
     """The blocks of what was typed, of a file or of stdin."""
     quantity = _quantity(options)
-    names = labels.parse(options.labels) if options.labels is not None else None
+    names = _labels(options.labels)
     if options.logits:
         if options.file is not None:
             raise UsageError("logits are typed and --input names a file; which is it?")
@@ -40,6 +44,14 @@ def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
     return _weighed(found) if quantity in ("prob", "logprob") else found
 
 
+def _labels(text: str | None) -> "Labels | None":
+    if text is None:
+        return None
+    from tsoft.formats import labels
+
+    return labels.parse(text)
+
+
 def _quantity(options: Input) -> str | None:
     asked = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
     chosen = [name for name, on in asked.items() if on]
@@ -48,7 +60,7 @@ def _quantity(options: Input) -> str | None:
     return chosen[0] if chosen else None
 
 
-def _typed(arguments: list[str], quantity: str, names: labels.Labels | None) -> Block:
+def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block:
     """One row of numbers or of label=number."""
     texts: list[str] = []
     places: list[int] = []
@@ -61,6 +73,8 @@ def _typed(arguments: list[str], quantity: str, names: labels.Labels | None) -> 
         own, values = found if found else (None, fields.numbers(texts))
         if own and names:
             raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
+        if own and not all(map(_is_text, own)):
+            raise UsageError("a label is not UTF-8 text")
         logits = to_logits(np.array([values]), QUANTITIES[quantity])
         return Block(logits, names.matching(len(values)) if names else own)
     except fields.FieldError as error:
@@ -73,18 +87,23 @@ def _typed(arguments: list[str], quantity: str, names: labels.Labels | None) -> 
         raise UsageError(str(error)) from None
 
 
+def _is_text(argument: str) -> bool:
+    """Whether it could be decoded: what could not is kept in surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
+
+
 def _parts(argument: str, place: int) -> list[str]:
     """The numbers of an argument: a shell may pass several as one."""
     try:
         parts = fields.split(argument)
     except fields.FieldError as error:
-        raise UsageError(f"argument {place}: field {error.field} {error.problem}") from None
+        raise UsageError(f"argument {place}: field {error.field}: {error.problem}") from None
     if not parts:
         raise UsageError(f"argument {place} is empty; a masked class is -inf")
     return parts
 
 
-def _read(file: str, format_name: str | None, quantity: str | None, names: labels.Labels | None) -> Iterator[Block]:
+def _read(file: str, format_name: str | None, quantity: str | None, names: "Labels | None") -> Iterator[Block]:
     chosen = FORMATS[format_name] if format_name else by_name(file)
     chosen = chosen if chosen and chosen.reads else FORMATS["text"]
     source = stream.STDIN if file == "-" else file

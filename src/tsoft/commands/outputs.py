@@ -14,10 +14,12 @@ from tsoft.formats.write import Writing
 def write(results: Iterable[Distributions], output: Output, look: Look) -> None:
     """Writes the results, each as soon as it is there, in the format that was asked for."""
     name = _format(output)
-    with stream.writing(output.output) as out:
-        if name == "table":
+    if name == "table":
+        encoding = sys.stdout.encoding if output.output is None and sys.stdout else "utf-8"
+        with stream.writing(output.output, encoding) as out:
             _show(results, output, look, out)
-            return
+        return
+    with stream.writing(output.output) as out:
         writing = Writing(output.log, output.digits, output.long, look.show, output.with_logits, output.bits)
         for text in FORMATS[name].writer()(results, writing):
             out(text)
@@ -51,10 +53,11 @@ def _show(results: Iterable[Distributions], output: Output, look: Look, out: str
             if shown == look.rows:
                 continue
             shown += 1
-            out(("" if shown == 1 else "\n") + table.draw(result, row, view))
+            title = f"row {result.block.rows[row]}\n" if len(result.block.rows) > 1 or shown > 1 else ""
+            out(("" if shown == 1 else "\n") + title + table.draw(result, row, view))
             if look.chart or (look.chart is None and len(result.taus) > 1):
                 from tsoft.render import chart
 
                 out("\n" + chart.draw(result, row, view))
     if total > shown:
-        out(f"\n… {total - shown} more rows: --rows N shows more, a pipe takes all\n")
+        out(f"\n… {total - shown} more rows (--rows N shows more)\n")

@@ -65,7 +65,7 @@ def split(line: str) -> list[str]:
     parts = [part.split() for part in line.replace(";", ",").split(",")]
     if not all(parts):
         before = parts[: parts.index([])]
-        raise FieldError("is empty; a masked class is -inf", 1 + sum(map(len, before)))
+        raise FieldError("empty; a masked class is -inf", 1 + sum(map(len, before)))
     return [field for part in parts for field in part]
 
 

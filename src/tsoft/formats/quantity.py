@@ -13,11 +13,11 @@ SLACK = 1e-6
 
 @dataclass(frozen=True)
 class Quantity:
-    """A kind of number: `wrong` marks what is not one, `to_logits` turns the rest into logits,
-    and `mask` is how a class that can never be drawn is written."""
+    """A kind of number: `wrong` marks what is not one, `noun` says what would be, `to_logits`
+    turns it into a logit, and `mask` is how a class is written that can never be drawn."""
 
     name: str
-    article: str
+    noun: str
     mask: str
     wrong: Callable[[Array], Array]
     to_logits: Callable[[Array], Array]
@@ -31,10 +31,10 @@ def _log(probs: Array) -> Array:
 QUANTITIES = {
     q.name: q
     for q in (
-        Quantity("logit", "a", "-inf", lambda v: ~(v < np.inf), lambda v: v),
-        Quantity("logprob", "a", "-inf", lambda v: ~(v <= SLACK), lambda v: v),
-        Quantity("prob", "a", "0", lambda v: ~((v >= 0) & (v <= 1 + SLACK)), _log),
-        Quantity("energy", "an", "+inf", lambda v: ~(v > -np.inf), lambda v: -v),
+        Quantity("logit", "a logit", "-inf", lambda v: ~(v < np.inf), lambda v: v),
+        Quantity("logprob", "a log-probability, which is at most 0", "-inf", lambda v: ~(v <= SLACK), lambda v: v),
+        Quantity("prob", "a probability, which is from 0 to 1", "0", lambda v: ~((v >= 0) & (v <= 1 + SLACK)), _log),
+        Quantity("energy", "an energy", "+inf", lambda v: ~(v > -np.inf), lambda v: -v),
     )
 }
 
@@ -51,7 +51,7 @@ def to_logits(values: Array, quantity: Quantity) -> Array:
         row, column = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
         value = float(values[row, column])
         number = {"nan": "NaN", "inf": "+inf"}.get(repr(value), repr(value))
-        raise LogitsError(f"{number} is not {quantity.article} {quantity.name}", row, column)
+        raise LogitsError(f"{number} is not {quantity.noun}", row, column)
     logits = quantity.to_logits(values)
     masked = np.isneginf(logits.max(axis=1))
     if masked.any():

@@ -1,9 +1,12 @@
 """How sources are read: what every reader is told."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tsoft.errors import InputError
-from tsoft.formats.labels import Labels
+
+if TYPE_CHECKING:
+    from tsoft.formats.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Reading:
 
     source: str
     quantity: str | None = None
-    labels: Labels | None = None
+    labels: "Labels | None" = None
     delimiter: str | None = None
 
     def error(self, line: int, problem: str, field: int | None = None) -> InputError:

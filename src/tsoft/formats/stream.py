@@ -32,8 +32,9 @@ def reading(name: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def writing(name: str | None) -> Iterator[Write]:
-    """A function that writes text to a file, or to stdout where there is no name, at once.
+def writing(name: str | None, encoding: str = "utf-8") -> Iterator[Write]:
+    """A function that writes text to a file, or to stdout where there is no name, at once. What
+    the encoding lacks becomes a question mark.
 
     A regular file appears whole, when all went well, or not at all. Anything else is written
     straight. What goes wrong is an OutputError, a reader that went away ReaderGoneError.
@@ -41,7 +42,7 @@ def writing(name: str | None) -> Iterator[Write]:
     if name is None or name == "-":
         if sys.stdout is None:
             raise OutputError("stdout: it is closed")
-        yield _writer(sys.stdout.buffer, "stdout")
+        yield _writer(sys.stdout.buffer, "stdout", encoding)
         return
     path = os.path.realpath(name)
     try:
@@ -52,10 +53,10 @@ def writing(name: str | None) -> Iterator[Write]:
         raise OutputError(f"{name}: {_reason(error)}") from None
     if mode is not None and not stat.S_ISREG(mode):
         with _failing(name), open(path, "wb") as stream:
-            yield _writer(stream, name)
+            yield _writer(stream, name, encoding)
         return
     with _failing(name), _ended_by_signals(), _replacement(path, mode) as stream:
-        yield _writer(stream, name)
+        yield _writer(stream, name, encoding)
 
 
 @contextlib.contextmanager
@@ -82,10 +83,10 @@ def _new_file_mode() -> int:
     return 0o666 & ~mask
 
 
-def _writer(stream: BinaryIO, name: str) -> Write:
+def _writer(stream: BinaryIO, name: str, encoding: str) -> Write:
     def write(text: str) -> None:
         with _failing(name):
-            stream.write(text.encode())
+            stream.write(text.encode(encoding, "replace"))
             stream.flush()
 
     return write

@@ -140,7 +140,7 @@ def _header(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     def row(line: Line) -> Row:
         texts = fields.split(line.text) if '"' not in line.text else fields.split_labels(line.text)
         if len(texts) != len(names):
-            raise fields.FieldError(f"{len(texts)} fields, but the header has {len(names)}")
+            raise fields.FieldError(_unequal(len(texts), len(names)))
         try:
             values = fields.numbers([texts[i] for i in classes])
         except fields.FieldError as error:
@@ -164,10 +164,10 @@ def _vector(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     for line in lines:
         *label, value = fields.split_labels(line.text, reading.delimiter)
         if bare and label:
-            problem = f"{len(label) + 1} fields, but the first line has one number, which makes each line a class"
+            problem = "the first line is a number alone, which makes each line a class, but this one has more"
             raise reading.error(line.number, problem)
         if not bare and not label:
-            raise reading.error(line.number, "one field, but the first line has a label and a number")
+            raise reading.error(line.number, "the first line is a label and a number, but this one is not")
         if not fields.is_number(value):
             raise reading.error(line.number, fields.not_a_number(value), len(label) + 1)
         labels.append(" ".join(label))
@@ -190,7 +190,7 @@ def _long(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     def column(line: Line) -> dict[str, str]:
         texts = fields.split_labels(line.text, delimiter)
         if len(texts) != len(names):
-            raise reading.error(line.number, f"{len(texts)} fields, but the header has {len(names)}")
+            raise reading.error(line.number, _unequal(len(texts), len(names)))
         return dict(zip(names, texts, strict=True))
 
     def key(pair: tuple[Line, dict[str, str]]) -> list[str | None]:
@@ -205,6 +205,10 @@ def _long(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
         raise reading.error(first.number, "a header and no classes")
     yield block
     yield from blocks
+
+
+def _unequal(fields: int, header: int) -> str:
+    return f"the header has {header} field{'s' * (header != 1)}, this line {fields}"
 
 
 def _long_row(group: list[tuple[Line, dict[str, str]]], number: int, reading: Reading) -> Row:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 
 from tsoft.core.block import Distributions
-from tsoft.formats.csv import write_long
 from tsoft.formats.write import Writing
 
 
 def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
     """The lines of each block's rows, a row at every temperature. The long form has a header."""
     if writing.long:
+        from tsoft.formats.csv import write_long
+
         yield from write_long(results, writing, "\t")
         return
     for result in results:

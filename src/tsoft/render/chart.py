@@ -168,7 +168,7 @@ def _bars(probs: Array, series: list[_Series], layout: _Layout) -> list[str]:
 def blank_figure(width: int, height: int) -> Any:
     """plotext's one figure, emptied, of exactly this size whatever the terminal's is, in the
     terminal's own colours and with no axis but the left one."""
-    import plotext  # type: ignore[import-untyped]  # here, since it takes long
+    import plotext  # here, since it takes long
 
     plotext.add_theme("tsoft", sequence=COLD_TO_HOT)
     plotext.terminal.limit(width=False, height=False)

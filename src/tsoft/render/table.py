@@ -77,7 +77,7 @@ class _Column:
         return prob_text(float(value), self.view.digits).rjust(PROB_WIDTH)
 
     def _cell(self, prob: float) -> Text:
-        number = self._text(prob) if not self.view.log else number_text(log(prob) if prob else -inf).rjust(PROB_WIDTH)
+        number = self._text(prob) if not self.view.log else format(log(prob) if prob else -inf, ".4g").rjust(PROB_WIDTH)
         return Text.assemble(number, " ", (bar(prob, self.width - len(number) - 1), f"color({self.color})"))
 
 
