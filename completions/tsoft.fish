@@ -1,0 +1,1 @@
+complete --command tsoft --no-files --arguments "(env _TSOFT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) tsoft | string replace -r -- '^' (commandline -ct | string match -r '^(?:--[^=]+=)?'))" --condition "env _TSOFT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) tsoft"

@@ -1,0 +1,228 @@
+"""The shell completions, in the shells themselves: what TAB makes of a line that is typed at a terminal."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from update_completions import COMPLETIONS, FILES, generated
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no pseudo-terminal for the shells", allow_module_level=True)
+
+import pexpect
+
+SCRIPTS = sysconfig.get_path("scripts")
+NAMES = ("logits.txt", "my file.txt", "table.txt")
+FORMATS = {"table", "tsv", "csv", "json", "jsonl"}
+TIMEOUT = 20
+
+PROMPT = "READY> "
+BACK = "\x02"
+EVERY = "\x0f"  # Ctrl-O types every completion there is
+ARGUMENTS = re.compile(r"\n((?:<[^<>\r\n]*>)+)END")
+
+# No shell reads its user's settings.
+COMMANDS = {"bash": ["bash", "--norc", "--noprofile"], "zsh": ["zsh", "-f"], "fish": ["fish", "--no-config"]}
+
+# In each, `tsoft` is a function that prints its arguments, so that a line that was completed is entered and read
+# back. The scripts are loaded as a user's are: zsh and fish look for them by name.
+PRINT = """tsoft() { printf '<%s>' "$@"; echo END; }"""
+SETUPS = {
+    "bash": ["bind 'set enable-bracketed-paste off'", r"bind '\C-o: insert-completions'", PRINT, ". $DIR/tsoft.bash"],
+    "zsh": [
+        "unsetopt prompt_sp",
+        "fpath=($DIR $fpath)",
+        "autoload -Uz compinit",
+        "compinit -u",
+        "zle -C every complete-word _generic",
+        "bindkey '^O' every",
+        "zstyle ':completion:every::::' completer _all_matches _complete",
+        "zstyle ':completion:every:*' insert true",
+        PRINT,
+    ],
+    "fish": [
+        f"function fish_prompt; echo -n '{PROMPT}'; end",
+        "set -p fish_complete_path $DIR",
+        "function tsoft; printf '<%s>' $argv; echo END; end",
+        # Fish has no key that types every completion, but a command that prints them, each with its help.
+        r"function every; printf '<%s>' (complete -C $argv | string replace -r '\t.*' ''); echo END; end",
+    ],
+}
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Nothing of the user's but the PATH, where the tsoft under test comes first."""
+    return {
+        "PATH": os.pathsep.join([SCRIPTS, os.environ["PATH"]]),
+        "HOME": str(home),
+        "DIR": str(COMPLETIONS),
+        "INPUTRC": os.devnull,
+        "LC_ALL": "C.UTF-8",
+        "PS1": PROMPT,
+        "TERM": "dumb",
+    }
+
+
+class Terminal:
+    """A shell at a pseudo-terminal, in a folder with the files NAMES."""
+
+    def __init__(self, shell: str, home: Path) -> None:
+        self.shell = shell
+        folder = home / "folder"
+        folder.mkdir()
+        for name in NAMES:
+            (folder / name).touch()
+        command, *arguments = COMMANDS[shell]
+        self.child = pexpect.spawn(
+            command,
+            arguments,
+            env=environment(home),
+            cwd=str(folder),
+            encoding="utf-8",
+            timeout=TIMEOUT,
+            dimensions=(50, 300),  # no line wraps
+        )
+        self.child.delaybeforesend = None
+        for line in (*SETUPS[shell], "echo set''up"):
+            self.child.send(f"{line}\r")
+        self.child.expect_exact("setup")
+        self.child.expect_exact(PROMPT)
+
+    def entered(self, keys: str) -> list[str]:
+        """The arguments that tsoft gets, or what else is printed so, when a line is entered."""
+        self.child.send(f"{keys}\r")
+        self.child.expect(ARGUMENTS)
+        arguments: str = self.child.match[1]
+        self.child.expect_exact(PROMPT)
+        return arguments[1:-1].split("><")
+
+    def completed(self, line: str) -> list[str]:
+        """The arguments that tsoft gets of a line whose end is completed."""
+        return self.entered(f"tsoft {line}\t")
+
+    def completions(self, line: str) -> set[str]:
+        """Every completion of a line's last word."""
+        if self.shell == "fish":
+            return set(self.entered(f"every 'tsoft {line}'"))
+        return set(self.entered(f"tsoft {line}{EVERY}")[line.count(" ") :])
+
+    def close(self) -> None:
+        self.child.close(force=True)
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def terminal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    shell: str = request.param
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    assert shutil.which("tsoft", path=SCRIPTS), "tsoft is not installed beside this Python"
+    opened = Terminal(shell, tmp_path_factory.mktemp(shell))
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("shell", FILES)
+def test_files_are_what_tsoft_generates(shell: str) -> None:
+    written = (COMPLETIONS / FILES[shell]).read_bytes().decode()
+    assert written == generated(shell), "stale: run python tests/update_completions.py"
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments"),
+    [
+        ("c", ["compute"]),
+        # Between two blanks.
+        (f" -h{BACK * 3}", ["compute", "-h"]),
+        ("compute --ta", ["compute", "--tau"]),
+        # Not the file table.txt.
+        ("compute --format ta", ["compute", "--format", "table"]),
+        ("compute --format=ta", ["compute", "--format=table"]),
+        ("compute -f ta", ["compute", "-f", "table"]),
+        ("compute --input-format=te", ["compute", "--input-format=text"]),
+        ("compute --format=csv --di", ["compute", "--format=csv", "--digits"]),
+        ("compute -i lo", ["compute", "-i", "logits.txt"]),
+        ("compute --input=lo", ["compute", "--input=logits.txt"]),
+        ("compute -i my", ["compute", "-i", "my file.txt"]),
+        ("compute -i 'my file.txt' --di", ["compute", "-i", "my file.txt", "--digits"]),
+        ("compute -1 -inf a=-.5 --di", ["compute", "-1", "-inf", "a=-.5", "--digits"]),
+        ("""compute --labels "it's a",b --di""", ["compute", "--labels", "it's a,b", "--digits"]),
+    ],
+)
+def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
+    assert terminal.completed(line) == arguments
+
+
+@pytest.mark.parametrize(
+    ("line", "completions"),
+    [
+        ("", {"compute"}),
+        ("compute --lo", {"--log", "--logprobs", "--long"}),
+        ("compute --format ", FORMATS),
+        ("compute --format=", FORMATS),
+        ("compute -1 -inf --format ", FORMATS),
+        ("compute --input-format ", {"text", "tsv", "csv"}),
+        ("compute -i ", set(NAMES)),
+    ],
+)
+def test_every_completion(terminal: Terminal, line: str, completions: set[str]) -> None:
+    found = terminal.completions(line)
+    assert {word.removeprefix("--format=") for word in found} == completions
+
+
+@pytest.mark.skipif(shutil.which("pwsh") is None, reason="pwsh is not installed")
+@pytest.mark.parametrize(
+    ("line", "completions"),
+    [
+        ("tsoft c", {"compute"}),
+        ("tsoft compute -1 -inf --ta", {"--tau"}),
+        ("tsoft compute --format ", FORMATS),
+        ("tsoft compute --format=j", {"--format=json", "--format=jsonl"}),
+    ],
+)
+def test_powershell(line: str, completions: set[str], tmp_path: Path) -> None:
+    ask = f". $Env:DIR/tsoft.ps1; (TabExpansion2 '{line}' {len(line)}).CompletionMatches.CompletionText"
+    command = ["pwsh", "-NoProfile", "-NonInteractive", "-Command", ask]
+    output = subprocess.check_output(command, env=environment(tmp_path), cwd=tmp_path, text=True, timeout=TIMEOUT)
+    assert set(output.splitlines()) == completions
+
+
+def imported(shell: str) -> set[str]:
+    """The modules that are imported when a shell asks for the options of `tsoft compute`."""
+    asked = {
+        "_TSOFT_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "tsoft compute --",
+        "COMP_CWORD": "2",
+        "_TYPER_COMPLETE_ARGS": "tsoft compute --",
+        "_TYPER_COMPLETE_WORD_TO_COMPLETE": "--",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    # -X importtime would leave out what importlib.import_module imports.
+    code = """
+import atexit, sys
+atexit.register(lambda: print(*(name for name, module in sys.modules.items() if module), file=sys.stderr))
+from tsoft.__main__ import main
+main()
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=os.environ | asked, capture_output=True, encoding="utf-8", check=True)
+    assert "--tau" in done.stdout
+    modules = set(done.stderr.split())
+    assert "tsoft.commands.compute" in modules
+    return modules
+
+
+@pytest.mark.parametrize("shell", FILES)
+def test_tab_imports_little(shell: str) -> None:
+    assert not imported(shell) & {"numpy", "orjson", "plotext"}
+
+
+@pytest.mark.parametrize("shell", FILES)
+def test_tab_needs_no_rich(shell: str) -> None:
+    assert "rich" not in imported(shell)
