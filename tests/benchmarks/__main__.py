@@ -1,0 +1,53 @@
+"""python tests/benchmarks: how fast tsoft is, each number a ratio to what one would use without it."""
+
+import argparse
+import sys
+
+import kernels
+import startup
+import text
+from machine import machine
+from pairs import Pair, Result, measured
+
+PAIRS = (*startup.PAIRS, *kernels.PAIRS, *text.PAIRS)
+
+
+def main() -> int:
+    options = _options()
+    pairs = [pair for pair in PAIRS if options.only in f"{pair.what} against {pair.against}"]
+    widths = [max(len(pair.what) for pair in PAIRS), max(len(pair.against) for pair in PAIRS)]
+    print(machine() + "\n")
+    print(_line(["what", "ours", "against", "theirs", "ratio", "budget", ""], widths))
+    over = 0
+    for pair in pairs:
+        result = measured(pair, options.repeat)
+        print(_line(_cells(pair, result), widths), flush=True)
+        over += result is not None and result.over
+    return 1 if options.check and over else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="NAME", default="", help="the rows whose text has NAME in it")
+    parser.add_argument("--repeat", metavar="N", type=int, help="measure each row N times")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a budget is exceeded")
+    return parser.parse_args()
+
+
+def _cells(pair: Pair, result: Result | None) -> list[str]:
+    budget = "–" if pair.budget is None else f"{pair.budget:g}"
+    if result is None:
+        return [pair.what, "", pair.against, "", "", budget, "not installed"]
+    ours, theirs = (f"{value:.1f} {pair.unit}" for value in (result.ours, result.theirs))
+    verdict = "" if result.budget is None else "OVER" if result.over else "ok"
+    return [pair.what, ours, pair.against, theirs, f"{result.ratio:.2f}", budget, verdict]
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    what, ours, against, theirs, ratio, budget, verdict = cells
+    line = f"{what:<{widths[0]}} {ours:>11}  {against:<{widths[1]}} {theirs:>11} {ratio:>6} {budget:>6}  {verdict}"
+    return line.rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""The machine that a measurement was taken on."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def machine() -> str:
+    """Its processor, cores, versions and load, in a line. Where another program keeps a core busy,
+    what runs on all cores looks slower against what runs on one than it is."""
+    versions = (f"{name} {found}" for name in ("numpy", "scipy", "torch") if (found := _version(name)))
+    return ", ".join([_processor(), f"{cores()} cores", f"Python {platform.python_version()}", *versions, *_load()])
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    # platform knows no more than "x86_64" on Linux.
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def _load() -> list[str]:
+    return [f"load {os.getloadavg()[0]:.1f}"] if hasattr(os, "getloadavg") else []
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
