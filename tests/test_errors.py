@@ -1,0 +1,328 @@
+"""What tsoft says when it cannot go on: the message, the exit code, and an empty stdout."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tool import TSOFT, environment, run
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+
+
+def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> str:
+    """The message of a run that fails before its first result."""
+    done = run(*arguments, stdin=stdin)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("tsoft: error: ")
+    assert "Traceback" not in done.stderr
+    return done.stderr.removeprefix("tsoft: error: ").removesuffix("\n")
+
+
+# What was read
+
+COLUMN = "the first line is a number alone, which makes each line a class, but this one has more"
+READ = {
+    "empty": ("", "stdin: no logits: the input is empty"),
+    "only comments": ("\n# nothing\n", "stdin: no logits: the input is empty"),
+    "a word": ("hello\n", "stdin:1: field 1: 'hello' is not a number (and no row follows, to make this line a header)"),
+    "a word in a row": ("1 2\n3 x 4\n", "stdin:2: field 2: 'x' is not a number"),
+    "a field that is empty": ("1,2\n3,,4\n", "stdin:2: field 2: empty; a masked class is -inf"),
+    "a field that is empty at the end": ("1,2,\n", "stdin:1: field 3: empty; a masked class is -inf"),
+    "a minus sign of print": ("1 −2\n", "stdin:1: field 2: '−2' is not a number; did you mean -2?"),
+    "an underscore": ("1_000 2\n", "stdin:1: field 1: '1_000' is not a number"),
+    "hexadecimal": ("1 0x10\n", "stdin:1: field 2: '0x10' is not a number"),
+    "NaN": ("1 2\n# c\n3 nan\n", "stdin:3: field 2: NaN is not a logit"),
+    "+inf": ("1 inf\n", "stdin:1: field 2: +inf is not a logit"),
+    "too large": ("1 1e400\n", "stdin:1: field 2: +inf is not a logit"),
+    "all masked": ("1 2\n-inf -inf\n", "stdin:2: every class is masked (-inf)"),
+    "NaN in a column": ("1\n2\nnan\n", "stdin:3: NaN is not a logit"),
+    "a blank line between rows": ("1 2\n\n3 4\n", "stdin:2: an empty row; remove the line"),
+    "a short row": ("a,b\n1,2\n3\n", "stdin:3: the header has 2 fields, this line 1"),
+    "a long row": ("a b\n1 2 3\n", "stdin:2: the header has 2 fields, this line 3"),
+    "a word under a header": ("row,a,b\n0,1,x\n", "stdin:2: field 3: 'x' is not a number"),
+    "NaN under a header": ("row,a,b\n0,1,nan\n", "stdin:2: field 3: NaN is not a logit"),
+    "a column of two": ("1\n2 3\n", f"stdin:2: {COLUMN}"),
+    "a label alone": ("cat 1\ndog\n", "stdin:2: the first line is a label and a number, but this one is not"),
+    "a number that is a word": ("label,logit\ncat,1\ndog,x\n", "stdin:3: field 2: 'x' is not a number"),
+    "no class": ("label,logit\n", "stdin:1: a header and no classes"),
+    "bytes": (b"1 2\n3 \xff\n", "stdin:2: not UTF-8 text: byte 0xff"),
+    "UTF-16": (b"\xff\xfe1\x00 \x002\x00\n\x00", "stdin:1: not UTF-8 text: byte 0xff; it looks like UTF-16"),
+    "an escape": ("1 \x1b[31m2\n", "stdin:1: field 2: '\\x1b[31m2' is not a number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), READ.values(), ids=READ.keys())
+def test_what_was_read(text: str | bytes, message: str) -> None:
+    assert complaint("compute", stdin=text, code=1) == message
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "table"])
+@pytest.mark.parametrize("text", ["", "1 nan\n", "a,b\n1\n"])
+def test_no_format_begins_before_its_first_record(text: str, form: str) -> None:
+    complaint("compute", "--format", form, stdin=text, code=1)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "message"),
+    [
+        ("--probs", "0.5 1.5", "field 2: 1.5 is not a probability, which is from 0 to 1"),
+        ("--probs", "-0.5 1", "field 1: -0.5 is not a probability, which is from 0 to 1"),
+        ("--probs", "0 0", "every class is masked (0)"),
+        ("--logprobs", "0.5 -1", "field 1: 0.5 is not a log-probability, which is at most 0"),
+        ("--energies", "1 -inf", "field 2: -inf is not an energy"),
+        ("--energies", "inf inf", "every class is masked (+inf)"),
+        ("--probs", "label,energy\na,1", "this header says 'energy', not 'prob'"),
+    ],
+)
+def test_quantities(flag: str, text: str, message: str) -> None:
+    assert complaint("compute", flag, stdin=text, code=1) == f"stdin:1: {message}"
+
+
+def test_files(tmp_path: Path) -> None:
+    missing, folder = tmp_path / "none.txt", tmp_path
+    assert complaint("compute", "-i", str(missing), code=1) == f"{missing}: No such file or directory"
+    assert "directory" in complaint("compute", "-i", str(folder), code=1) or os.name == "nt"
+    (tmp_path / "a.txt").write_text("1 2\n3 x\n")
+    assert complaint("compute", "-i", str(tmp_path / "a.txt"), code=1).startswith(f"{tmp_path / 'a.txt'}:2: field 2")
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1 2")
+    (tmp_path / "a.txt").chmod(0)
+    assert complaint("compute", "-i", str(tmp_path / "a.txt"), code=1).endswith("Permission denied")
+
+
+@posix
+def test_hostile_names_are_shown_not_acted_on(tmp_path: Path) -> None:
+    name = str(tmp_path / "\x1b[31mx")
+    assert complaint("compute", "-i", name, code=1).endswith("\\x1b[31mx: No such file or directory")
+    said = complaint("compute", "1", "\N{RIGHT-TO-LEFT OVERRIDE}2", code=2)
+    assert said.splitlines()[0] == "argument 2: '\\u202e2' is not a number"
+
+
+def test_whole_records_come_out_before_an_error() -> None:
+    done = run("compute", "--digits", "3", stdin="2 1\n1 2\n" + "# filler to end the first read\n" * 20_000 + "1 x\n")
+    assert (done.returncode, done.stdout) == (1, "0.731\t0.269\n0.269\t0.731\n")
+    assert done.stderr == "tsoft: error: stdin:20003: field 2: 'x' is not a number\n"
+
+
+def test_labels(tmp_path: Path) -> None:
+    (tmp_path / "wrong.json").write_text('{"a": 0, "b": 0}')
+    assert complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'wrong.json'}", code=1).endswith(
+        "wrong.json: 'a' and 'b' have the same id, 0"
+    )
+    (tmp_path / "cut.json").write_text('["a", ')
+    assert "cut.json:1: " in complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'cut.json'}", code=1)
+    assert complaint("compute", "--labels", "@none", "1", code=1) == "none: No such file or directory"
+    assert complaint("compute", "--labels", "a,b,c", stdin="1 2\n", code=1) == (
+        "stdin:1: 2 classes, but --labels names 3"
+    )
+    assert "header names the classes" in complaint("compute", "--labels", "a,b", stdin="a,b\n1,2\n", code=1)
+
+
+def test_rows_that_do_not_fit_a_header() -> None:
+    done = run("compute", "-f", "csv", "--digits", "2", stdin="2 1\n1 2 3\n")
+    assert (done.returncode, done.stdout) == (1, "row,tau,0,1\n0,1,0.73,0.27\n")
+    assert done.stderr.startswith("tsoft: error: row 1: its classes are not those of the header; --long and")
+
+
+# What was typed
+
+TYPED = {
+    "a word": (["1", "hello"], "argument 2: 'hello' is not a number"),
+    "NaN": (["1", "-nan"], "argument 2: NaN is not a logit"),
+    "+inf": (["--", "inf", "1"], "argument 1: +inf is not a logit"),
+    "all masked": (["-inf", "-inf"], "every class is masked (-inf)"),
+    "nothing in an argument": (["1", ""], "argument 2 is empty; a masked class is -inf"),
+    "a label alone": (["cat=", "dog=1"], "argument 1: '' is not a number"),
+    "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number (give every class a label, or none)"),
+    "two names": (["a=1", "b=2", "--labels", "x,y"], "the classes are named twice, by --labels and as LABEL=NUMBER"),
+    "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels names 1"),
+    "a negative τ": (["1", "2", "--tau", "-1"], "--tau: '-1' is not a temperature, which is a number from 0 to inf"),
+    "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature, which is a number from 0 to inf"),
+    "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature, which is a number from 0 to inf"),
+    "a τ that is missing": (["1", "-t", "1,,2"], "--tau: '' is not a temperature, which is a number from 0 to inf"),
+    "a mistyped option": (["1", "--tua", "2"], "No such option: --tua (Possible options: --tau)"),
+    "an option of one letter": (["1", "-x"], "No such option: -x"),
+    "an option without its value": (["1", "--tau"], "Option '--tau' requires an argument."),
+    "a format": (["1", "-f", "xml"], "Invalid value for '--format' / '-f': 'xml' is not one of"),
+    "digits": (["1", "--digits", "-3"], "Invalid value for '--digits': -3 is not in the range 1<=x<=17."),
+    "digits that are none": (["1", "--digits", "-1.5"], "Invalid value for '--digits': '-1.5' is not a valid int"),
+    "two inputs": (["1", "2", "-i", "x.txt"], "logits are typed and --input names a file; which is it?"),
+    "two kinds": (["1", "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
+    "stdin twice": (["--tau", "-"], "--tau - reads stdin, so logits come as arguments or from a file: -i FILE"),
+    "an unknown ending": (["1", "-o", "x.xyz"], "x.xyz: its ending .xyz tells no format; --format names one of"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "message"), TYPED.values(), ids=TYPED.keys())
+def test_what_was_typed(typed: list[str], message: str) -> None:
+    assert complaint("compute", *typed, code=2).startswith(message)
+
+
+def test_a_mistyped_command() -> None:
+    assert complaint("compote", code=2) == "No such command 'compote'. Did you mean 'compute'?\nTry 'tsoft --help'."
+
+
+def test_temperatures_from_stdin() -> None:
+    assert complaint("compute", "1", "--tau", "-", stdin="1\n2 -1\n", code=1) == (
+        "stdin:2: field 2: '-1' is not a temperature, which is a number from 0 to inf"
+    )
+    assert complaint("compute", "1", "--tau", "-", stdin="", code=1) == "stdin: no temperatures: the input is empty"
+
+
+@posix
+def test_bytes_that_are_no_text_are_no_label() -> None:
+    done = subprocess.run([TSOFT, "compute", b"\xff=1"], capture_output=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"UTF-8" in done.stderr
+
+
+@posix
+def test_no_input_on_a_terminal_says_what_to_type() -> None:
+    import pexpect
+
+    output, status = pexpect.run(f"{TSOFT} compute", withexitstatus=True, env=environment(), timeout=30)
+    assert status == 2
+    assert b"no logits: type them (tsoft compute 2 1 0.5 0.1)" in output
+
+
+# Where it goes
+
+
+def test_an_output_appears_whole(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    done = run("compute", "2", "1", "-o", str(target), "--digits", "2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert target.read_text() == "row,tau,0,1\n0,1,0.73,0.27\n"
+    assert os.listdir(tmp_path) == ["out.csv"]
+
+
+def test_an_output_is_as_it_was_after_an_error(tmp_path: Path) -> None:
+    target = tmp_path / "out.tsv"
+    target.write_text("before")
+    done = run("compute", "-o", str(target), stdin="1 2\n" + "#\n" * 200_000 + "1 x\n")
+    assert done.returncode == 1
+    assert (os.listdir(tmp_path), target.read_text()) == (["out.tsv"], "before")
+
+
+@posix
+def test_an_output_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "real.tsv", tmp_path / "link.tsv"
+    target.write_text("before")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    assert run("compute", "5", "-o", str(link)).returncode == 0
+    assert link.is_symlink()
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("1.0\n", 0o640)
+
+
+@posix
+def test_a_new_output_has_the_mode_that_the_mask_leaves(tmp_path: Path) -> None:
+    command = f"umask 027; {TSOFT} compute 5 -o new.tsv"
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True, env=environment(), timeout=60)
+    assert (tmp_path / "new.tsv").stat().st_mode & 0o777 == 0o640
+
+
+def test_an_output_that_cannot_be(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert "directory" in complaint("compute", "1", "-f", "tsv", "-o", str(folder), code=1) or os.name == "nt"
+    none = tmp_path / "none" / "out.tsv"
+    assert complaint("compute", "1", "-o", str(none), code=1) == f"{none}: No such file or directory"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [("-o", "/dev/full"), ()])
+def test_a_full_device(arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [TSOFT, "compute", "1", *arguments], stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=60
+        )
+    name = b"/dev/full" if arguments else b"stdout"
+    assert (done.returncode, done.stderr) == (1, b"tsoft: error: " + name + b": No space left on device\n")
+
+
+@posix
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files is a disk that fills up."""
+    (tmp_path / "in.txt").write_text("1 2 3 4\n" * 20_000)
+    code = (
+        "import resource, signal, sys; from tsoft.__main__ import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16));"
+        "sys.argv = ['tsoft', 'compute', '-i', 'in.txt', '-o', 'out.tsv']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, env=environment(), timeout=60
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"tsoft: error: out.tsv: File too large\n"
+    assert os.listdir(tmp_path) == ["in.txt"]
+
+
+@posix
+def test_a_reader_that_goes_away() -> None:
+    """The shell's `| head -1`, with more to come than a pipe holds."""
+    with subprocess.Popen(
+        [TSOFT, "compute"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(b"1 2\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(b"1 2\n" * 100_000)
+            process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
+def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    target = tmp_path / "out.tsv"
+    target.write_text("before")
+    with subprocess.Popen(
+        [TSOFT, "compute", "-o", str(target)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(b"1 2\n")
+        process.stdin.flush()
+        # It has begun when its temporary file is there.
+        deadline = time.monotonic() + 30
+        while len(os.listdir(tmp_path)) == 1 and time.monotonic() < deadline:
+            os.sched_yield() if hasattr(os, "sched_yield") else None
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+        assert process.stderr.read() == b""
+    assert (os.listdir(tmp_path), target.read_text()) == (["out.tsv"], "before")
+
+
+@posix
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(closed: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"tsoft compute {closed}"], capture_output=True, env=environment(), stdin=subprocess.DEVNULL
+    )
+    assert done.returncode in (1, 2)
+    assert b"Traceback" not in done.stderr
+
+
+def test_it_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tsoft", "compute", "5"], capture_output=True, env=environment(), timeout=60
+    )
+    assert (done.returncode, done.stdout.split()) == (0, [b"1.0"])

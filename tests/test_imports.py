@@ -1,0 +1,44 @@
+"""What is imported is part of speed: each thing by those alone who need it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tool import environment
+
+
+def imported(*arguments: str, stdin: str = "", **changes: str) -> set[str]:
+    """The modules that a run of tsoft imports."""
+    command = [sys.executable, "-X", "importtime", "-m", "tsoft", *arguments]
+    done = subprocess.run(command, input=stdin.encode(), capture_output=True, env=environment(**changes), timeout=60)
+    assert done.returncode == 0
+    lines = done.stderr.decode().splitlines()
+    return {line.rsplit("|", 1)[1].strip() for line in lines if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize("stdin", ["", "2 1\n"])
+def test_a_piped_compute_draws_nothing(stdin: str) -> None:
+    modules = imported("compute", *([] if stdin else ["2", "1"]), stdin=stdin)
+    assert "numpy" in modules
+    # importlib.metadata alone would be a tenth of the start.
+    assert modules.isdisjoint({"rich", "plotext", "textual", "orjson", "importlib.metadata", "tempfile", "csv"})
+    assert modules.isdisjoint({"concurrent.futures", "pydantic"})
+    assert not any(module.startswith("tsoft.render") for module in modules)
+
+
+def test_a_reader_is_imported_to_read_and_a_writer_to_write() -> None:
+    assert "tsoft.formats.text" not in imported("compute", "2", "1")
+    assert "orjson" in imported("compute", "2", "1", "-f", "json")
+
+
+def test_a_table_imports_the_chart_only_to_draw_one() -> None:
+    modules = imported("compute", "2", "1", "-f", "table")
+    assert "rich" in modules
+    assert "plotext" not in modules
+    assert "plotext" in imported("compute", "2", "1", "-f", "table", "--chart")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("compute", "--help"), ("--version",)])
+def test_help_needs_no_numpy(arguments: tuple[str, ...]) -> None:
+    assert "numpy" not in imported(*arguments)
