@@ -28,19 +28,35 @@ def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> s
 # What was read
 
 COLUMN = "the first line is a number alone, which makes each line a class, but this one has more"
+MIXED = "commas and semicolons in one line; part fields by one of them, and write 1.5, not 1,5"
+UNNAMED = "this column has no name; call it row if it numbers the rows"
+INDEX = "index '1' is not a number of its own for this class"
+LONG = "a header with label needs one of logit, logprob, prob, energy, and each name once"
 READ = {
     "empty": ("", "stdin: no logits: the input is empty"),
     "only comments": ("\n# nothing\n", "stdin: no logits: the input is empty"),
     "a word": ("hello\n", "stdin:1: field 1: 'hello' is not a number (and no row follows, to make this line a header)"),
     "a word in a row": ("1 2\n3 x 4\n", "stdin:2: field 2: 'x' is not a number"),
     "a field that is empty": ("1,2\n3,,4\n", "stdin:2: field 2: empty; a masked class is -inf"),
-    "a field that is empty at the end": ("1,2,\n", "stdin:1: field 3: empty; a masked class is -inf"),
     "a minus sign of print": ("1 −2\n", "stdin:1: field 2: '−2' is not a number; did you mean -2?"),
     "an underscore": ("1_000 2\n", "stdin:1: field 1: '1_000' is not a number"),
     "hexadecimal": ("1 0x10\n", "stdin:1: field 2: '0x10' is not a number"),
+    "a decimal comma": ("a b\n1 2,5,\n", "stdin:2: field 4: empty; a masked class is -inf"),
+    "commas and semicolons": ("1,5;2,5\n", f"stdin:1: {MIXED}"),
+    "a comma at the end": ("1,2,\n", "stdin:1: field 3: empty; a masked class is -inf"),
+    "some labels": ("cat=2 1\n", "stdin:1: field 1: 'cat=2' is not a number"),
+    "decimal commas of a column": ("cat;2,5\ndog;1,5\n", f"stdin:1: {MIXED}"),
+    "a label's number": ("cat=2 dog=x\n", "stdin:1: field 2: 'x' is not a number"),
+    "too large": ("1 1e400\n", "stdin:1: field 2: '1e400' is beyond the largest number, 1.8e308"),
+    "a header of keys": ("row,tau\n0,1\n", "stdin:1: this header names no class"),
+    "a pandas index": (",a,b\n0,1,2\n", f"stdin:1: field 1: {UNNAMED}"),
+    "a header's name again": ("label,label,logit\na,b,2\n", f"stdin:1: {LONG}"),
+    "a header without a number": ("label,index\na,2\n", f"stdin:1: {LONG}"),
+    "an index again": ("label,index,logit\na,1,2\nb,1,2\n", f"stdin:3: {INDEX}"),
+    "old line ends": ("1 2\r3 4\r", "stdin:1: a carriage return inside the line; tr '\\r' '\\n' mends old line ends"),
+    "NUL": (b"1\x00 2\n", "stdin:1: not UTF-8 text: a NUL byte; it looks like UTF-16"),
     "NaN": ("1 2\n# c\n3 nan\n", "stdin:3: field 2: NaN is not a logit"),
     "+inf": ("1 inf\n", "stdin:1: field 2: +inf is not a logit"),
-    "too large": ("1 1e400\n", "stdin:1: field 2: +inf is not a logit"),
     "all masked": ("1 2\n-inf -inf\n", "stdin:2: every class is masked (-inf)"),
     "NaN in a column": ("1\n2\nnan\n", "stdin:3: NaN is not a logit"),
     "a blank line between rows": ("1 2\n\n3 4\n", "stdin:2: an empty row; remove the line"),
@@ -126,7 +142,8 @@ def test_labels(tmp_path: Path) -> None:
     assert complaint("compute", "--labels", "a,b,c", stdin="1 2\n", code=1) == (
         "stdin:1: 2 classes, but --labels names 3"
     )
-    assert "header names the classes" in complaint("compute", "--labels", "a,b", stdin="a,b\n1,2\n", code=1)
+    for text in ("a,b\n1,2\n", "a 1\nb 2\n", "a=1 b=2\n", "label,logit\na,1\nb,2\n"):
+        assert "named here; leave out --labels" in complaint("compute", "--labels", "a,b", stdin=text, code=1)
 
 
 def test_rows_that_do_not_fit_a_header() -> None:
@@ -157,6 +174,12 @@ TYPED = {
     "a format": (["1", "-f", "xml"], "Invalid value for '--format' / '-f': 'xml' is not one of"),
     "digits": (["1", "--digits", "-3"], "Invalid value for '--digits': -3 is not in the range 1<=x<=17."),
     "digits that are none": (["1", "--digits", "-1.5"], "Invalid value for '--digits': '-1.5' is not a valid int"),
+    "a decimal comma": (["0,5", "1,5"], "argument 1: '0,5' is not a number; did you mean 0.5?"),
+    "no file": (["-i", ""], "--input needs a file's name"),
+    "no file to write": (["1", "-o", ""], "--output needs a file's name"),
+    "stdin for two": (["1", "--tau", "-,-"], "--tau - reads stdin, which is there once"),
+    "long json": (["1", "--long", "-f", "json"], "--long is a form of tsv and csv, not of json"),
+    "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits adds to json and jsonl records, not to csv"),
     "two inputs": (["1", "2", "-i", "x.txt"], "logits are typed and --input names a file; which is it?"),
     "two kinds": (["1", "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
     "stdin twice": (["--tau", "-"], "--tau - reads stdin, so logits come as arguments or from a file: -i FILE"),
@@ -182,6 +205,8 @@ def test_temperatures_from_stdin() -> None:
 
 @posix
 def test_bytes_that_are_no_text_are_no_label() -> None:
+    done = subprocess.run([TSOFT, "compute", "é=1", "-f", "csv"], capture_output=True, env=environment(LC_ALL="C"))
+    assert (done.returncode, done.stdout.decode()) == (0, "row,tau,é\n0,1.0,1.0\n")
     done = subprocess.run([TSOFT, "compute", b"\xff=1"], capture_output=True, env=environment(), timeout=60)
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"UTF-8" in done.stderr
@@ -267,6 +292,28 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"tsoft: error: out.tsv: File too large\n"
     assert os.listdir(tmp_path) == ["in.txt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", ["compute x 2>", "compute 1 >", "--help >", "--version >", ">"])
+def test_no_noise_after_a_full_device(arguments: str) -> None:
+    for unbuffered in ("1", ""):
+        environ = environment(PYTHONUNBUFFERED=unbuffered)
+        command = ["/bin/sh", "-c", f"tsoft {arguments}/dev/full"]
+        done = subprocess.run(command, capture_output=True, env=environ, timeout=60)
+        if "2>" in arguments:
+            assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
+        else:
+            assert (done.returncode, done.stderr) == (1, b"tsoft: error: stdout: No space left on device\n")
+
+
+@posix
+def test_another_name_of_stdout_is_stdout(tmp_path: Path) -> None:
+    command = (
+        "(echo first; tsoft compute 5 -o /dev/stdout; echo last) > out; tsoft compute 5 -o /dev/stdout | cat >> out"
+    )
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, env=environment(), check=True, timeout=60)
+    assert (tmp_path / "out").read_text() == "first\n1.0\nlast\n1.0\n"
 
 
 @posix

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from tsoft.commands.command import LogitsCommand
-from tsoft.errors import ReaderGoneError, TsoftError, visible
+from tsoft.errors import OutputError, ReaderGoneError, TsoftError, visible
 
 # Each is the function of that name in the module of that name, in the order of `tsoft --help`.
 COMMANDS = ("compute",)
@@ -75,29 +75,40 @@ def run(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Help has a τ, which not every encoding has.
         sys.stdout.reconfigure(errors="replace")
+    if os.environ.get("COLUMNS", "").isdecimal():
+        # rich would make room for as many.
+        os.environ["COLUMNS"] = os.environ["COLUMNS"][:4]
     try:
         return group().main(arguments, prog_name="tsoft", standalone_mode=False) or 0
-    except ReaderGoneError as error:
-        # Python would complain of what it cannot flush when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return error.exit_code
     except TsoftError as error:
-        _complain(str(error))
+        if not isinstance(error, ReaderGoneError):
+            _complain(str(error))
         return error.exit_code
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
-        path = context.command_path if context else "tsoft"
-        _complain(f"{error.format_message()}\nTry '{path} --help'.")
+        _complain(error.format_message(), f"Try '{context.command_path if context else 'tsoft'} --help'.")
         return error.exit_code
     except typer.Abort:
         return 130
     except MemoryError:
         _complain("not enough memory")
         return 1
+    except SystemExit as error:
+        # Typer's answer to a reader that went away while it printed help.
+        if isinstance(error.__context__, BrokenPipeError):
+            return ReaderGoneError.exit_code
+        raise
+    except OSError as error:
+        # What typer.echo could not write; Python would try again at the end.
+        sys.stdout = None
+        _complain(f"stdout: {error.strerror}")
+        return OutputError.exit_code
 
 
-def _complain(message: str) -> None:
-    first, *rest = message.split("\n")
-    lines = [f"tsoft: error: {visible(first)}", *map(visible, rest)]
-    if sys.stderr is not None:
-        print("\n".join(lines), file=sys.stderr)
+def _complain(message: str, hint: str = "") -> None:
+    if sys.stderr is None:
+        return
+    try:
+        print(f"tsoft: error: {visible(message)}" + (f"\n{hint}" if hint else ""), file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = None

@@ -1,5 +1,7 @@
 """From what was typed to blocks of logits and a list of temperatures."""
 
+import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -33,6 +35,8 @@ def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
             raise UsageError("logits are typed and --input names a file; which is it?")
         found = iter([_typed(options.logits, quantity or "logit", names)])
     else:
+        if options.file == "":
+            raise UsageError("--input needs a file's name")
         file = options.file or "-"
         if file == "-" and "-" in _pieces(taus):
             raise UsageError("--tau - reads stdin, so logits come as arguments or from a file: -i FILE")
@@ -41,7 +45,7 @@ def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
                 "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
             )
         found = _read(file, options.input_format, quantity, names)
-    return _weighed(found) if quantity in ("prob", "logprob") else found
+    return _weighed(found)
 
 
 def _labels(text: str | None) -> "Labels | None":
@@ -65,7 +69,9 @@ def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block
     texts: list[str] = []
     places: list[int] = []
     for place, argument in enumerate(arguments, 1):
-        parts = [argument] if "=" in argument else _parts(argument, place)
+        parts = _parts(argument) if len(arguments) == 1 else [argument]
+        if not "".join(parts).strip():
+            raise UsageError(f"argument {place} is empty; a masked class is -inf")
         texts += parts
         places += [place] * len(parts)
     try:
@@ -73,13 +79,12 @@ def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block
         own, values = found if found else (None, fields.numbers(texts))
         if own and names:
             raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
-        if own and not all(map(_is_text, own)):
-            raise UsageError("a label is not UTF-8 text")
+        own = tuple(map(_decoded, own)) if own else None
         logits = to_logits(np.array([values]), QUANTITIES[quantity])
-        return Block(logits, names.matching(len(values)) if names else own)
+        return Block(logits, names.matching(len(values)) if names else own, quantity=quantity)
     except fields.FieldError as error:
-        mixed = " (give every class a label, or none)" if any("=" in text for text in texts) else ""
-        raise UsageError(f"argument {places[(error.field or 1) - 1]}: {error.problem}{mixed}") from None
+        at = (error.field or 1) - 1
+        raise UsageError(f"argument {places[at]}: {error.problem}{_hint(texts, texts[at])}") from None
     except LogitsError as error:
         where = "" if error.column is None else f"argument {places[error.column]}: "
         raise UsageError(f"{where}{error.problem}") from None
@@ -87,20 +92,30 @@ def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block
         raise UsageError(str(error)) from None
 
 
-def _is_text(argument: str) -> bool:
-    """Whether it could be decoded: what could not is kept in surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in argument)
+def _hint(texts: list[str], wrong: str) -> str:
+    """What may have been meant by arguments of which one is not a number."""
+    if 0 < sum("=" in text for text in texts) < len(texts):
+        return " (give every class a label, or none)"
+    return f"; it is a file: -i {wrong}" if os.path.exists(wrong) else ""
 
 
-def _parts(argument: str, place: int) -> list[str]:
-    """The numbers of an argument: a shell may pass several as one."""
+def _decoded(argument: str) -> str:
+    """An argument as UTF-8, whatever the locale took its bytes for."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        raise UsageError("a label is not UTF-8 text") from None
+
+
+def _parts(argument: str) -> list[str]:
+    """What the only argument holds: a shell may pass several as one. A label may hold blanks, so
+    that labelled ones are parted only where each is whole."""
     try:
         parts = fields.split(argument)
     except fields.FieldError as error:
-        raise UsageError(f"argument {place}: field {error.field}: {error.problem}") from None
-    if not parts:
-        raise UsageError(f"argument {place} is empty; a masked class is -inf")
-    return parts
+        where = "" if error.field is None else f"field {error.field}: "
+        raise UsageError(f"argument 1: {where}{error.problem}") from None
+    return [argument] if "=" in argument and not all(map(fields.is_pair, parts)) else parts
 
 
 def _read(file: str, format_name: str | None, quantity: str | None, names: "Labels | None") -> Iterator[Block]:
@@ -115,9 +130,12 @@ def _weighed(found: Iterator[Block]) -> Iterator[Block]:
     """The blocks, with a note at the first row whose probabilities do not sum to 1."""
     said = False
     for block in found:
+        if said or block.quantity not in ("prob", "logprob"):
+            yield block
+            continue
         mass = np.exp(log_sum_exp(block.logits))
         off = abs(mass - 1) > 1e-3
-        if off.any() and not said:
+        if off.any():
             row = int(off.argmax())
             note(
                 f"row {block.rows[row]}: the probabilities sum to {mass[row]:.4g}, not to 1;"
@@ -129,12 +147,14 @@ def _weighed(found: Iterator[Block]) -> Iterator[Block]:
 
 def _pieces(taus: list[str] | None) -> list[str]:
     """What the --tau options list, piece by piece."""
-    return [piece.strip() for text in (taus if taus else ["1"]) for piece in text.split(",")]
+    return [piece for text in (taus or ["1"]) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())]
 
 
 def temperatures(taus: list[str] | None) -> Array:
     """The temperatures that were typed, or that stdin gives in the place of a `-`."""
     values: list[float] = []
+    if _pieces(taus).count("-") > 1:
+        raise UsageError("--tau - reads stdin, which is there once")
     for piece in _pieces(taus):
         values += _piped_temperatures() if piece == "-" else [_temperature(piece)]
     return np.array(values)
@@ -142,7 +162,7 @@ def temperatures(taus: list[str] | None) -> Array:
 
 def _temperature(text: str) -> float:
     try:
-        value = fields.number(text)
+        value = fields.number(text.replace("∞", "inf"))
     except ValueError:
         value = np.nan
     if not value >= 0:

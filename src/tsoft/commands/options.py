@@ -31,7 +31,11 @@ class Input:
     ] = None
     input_format: Annotated[
         InputFormat | None,
-        typer.Option(help="The input's format, where its name and content do not tell.", rich_help_panel=_INPUT),
+        typer.Option(
+            metavar="FORMAT",
+            help="text, tsv or csv, where the input's name and content do not tell.",
+            rich_help_panel=_INPUT,
+        ),
     ] = None
     labels: Annotated[
         str | None,
@@ -62,7 +66,7 @@ class Temperatures:
             "-t",
             "--temperature",
             metavar="τ,…",
-            help="Temperatures from 0 (argmax) to inf (uniform), 1 without any; may be given again; - reads stdin.",
+            help="Temperatures from 0 (argmax) to inf (uniform), by default 1; may be given again; - reads stdin.",
         ),
     ] = None
 
@@ -76,7 +80,8 @@ class Output:
         typer.Option(
             "--format",
             "-f",
-            help="The result's format: without any, table on a terminal and tsv in a pipe.",
+            metavar="FORMAT",
+            help="table, tsv, csv, json or jsonl; by default table on a terminal and tsv in a pipe.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
@@ -91,7 +96,8 @@ class Output:
         ),
     ] = None
     log: Annotated[
-        bool, typer.Option("--log", help="Logarithms of the probabilities; json has both.", rich_help_panel=_OUTPUT)
+        bool,
+        typer.Option("--log", help="Natural logarithms of the probabilities; json has both.", rich_help_panel=_OUTPUT),
     ] = False
     digits: Annotated[
         int | None,
@@ -99,7 +105,7 @@ class Output:
             min=1,
             max=17,
             metavar="N",
-            help="Significant digits: without any, all that reading back needs.",
+            help="Significant digits, by default all that reading back needs.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
@@ -122,7 +128,7 @@ class Look:
         typer.Option(
             min=1,
             metavar="N",
-            help="Of more than N classes the N most probable: without any, 20 in a table and all in --long.",
+            help="Of more than N classes the N most probable, by default 20 in a table and all in --long.",
             rich_help_panel=_LOOK,
         ),
     ] = None
@@ -134,7 +140,7 @@ class Look:
         bool | None,
         typer.Option(
             "--chart/--no-chart",
-            help="A bar chart under the table: without either, where there are several τ.",
+            help="A bar chart under the table, by default where there are several τ.",
             rich_help_panel=_LOOK,
         ),
     ] = None

@@ -14,6 +14,10 @@ from tsoft.formats.write import Writing
 def write(results: Iterable[Distributions], output: Output, look: Look) -> None:
     """Writes the results, each as soon as it is there, in the format that was asked for."""
     name = _format(output)
+    if output.long and name not in ("tsv", "csv"):
+        raise UsageError(f"--long is a form of tsv and csv, not of {name}")
+    if output.with_logits and name not in ("json", "jsonl"):
+        raise UsageError(f"--with-logits adds to json and jsonl records, not to {name}")
     if name == "table":
         encoding = sys.stdout.encoding if output.output is None and sys.stdout else "utf-8"
         with stream.writing(output.output, encoding) as out:
@@ -27,6 +31,8 @@ def write(results: Iterable[Distributions], output: Output, look: Look) -> None:
 
 def _format(output: Output) -> str:
     """The result's format: as asked for, by the file's name, or by who will read it."""
+    if output.output == "":
+        raise UsageError("--output needs a file's name")
     if output.format is not None:
         return output.format
     if output.output is None:
@@ -60,4 +66,5 @@ def _show(results: Iterable[Distributions], output: Output, look: Look, out: str
 
                 out("\n" + chart.draw(result, row, view))
     if total > shown:
-        out(f"\n… {total - shown} more rows (--rows N shows more)\n")
+        rows = "row" if total - shown == 1 else "rows"
+        out(f"\n… {total - shown} more {rows} (--rows N shows more)\n")

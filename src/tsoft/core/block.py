@@ -13,12 +13,14 @@ from tsoft.core.temperature import Array, log_softmax, log_sum_exp, softmax
 class Block:
     """Rows that share their labels. `logits` is (rows, n); `labels`, where there are any, are n
     strings that may repeat or be empty; `first_row` counts from 0 over the whole input.
-    `labels_vary` says that another block may have other labels."""
+    `labels_vary` says that another block may have other labels; `quantity` is what the numbers
+    were before they became logits."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
     first_row: int = 0
     labels_vary: bool = False
+    quantity: str = "logit"
 
     @property
     def rows(self) -> range:
@@ -81,7 +83,7 @@ def class_names(labels: tuple[str, ...] | None, count: int) -> list[str]:
     seen: dict[str, int] = {}
     for label in labels:
         seen[label] = seen.get(label, 0) + 1
-    own = [seen[label] == 1 and bool(label) and not _is_index(label) for label in labels]
+    own = [seen[label] == 1 and bool(label.strip()) and not _is_index(label) for label in labels]
     return [label if its_own else f"{label}#{i}" for i, (label, its_own) in enumerate(zip(labels, own, strict=True))]
 
 

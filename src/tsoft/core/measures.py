@@ -89,4 +89,5 @@ def _margin(block: Scaled, out: Array) -> None:
         return
     second = np.partition(block.x, -2, block.axis).take(-2, block.axis)
     exp = np.exp(block.x, out=block.spare)
-    out[...] = -np.expm1(second) / sums(block, exp, exp).total.squeeze(block.axis)
+    # At tau = inf the difference would be -0.
+    out[...] = abs(np.expm1(second)) / sums(block, exp, exp).total.squeeze(block.axis)

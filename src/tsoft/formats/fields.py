@@ -4,6 +4,7 @@ Fields are parted by blanks (a run is one separator), commas or semicolons. A la
 these: then it is quoted, as in a CSV file. What would break a line or a column is escaped in it.
 """
 
+import math
 import re
 
 _COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
@@ -35,10 +36,20 @@ def without_comment(line: str) -> str:
 
 
 def number(text: str) -> float:
-    """The number that `text` writes, as Python and C do. Raises ValueError."""
-    if "_" in text or not text.isascii():
+    """The number that `text` writes, as Python and C do. Raises ValueError, also for one that is
+    beyond the largest."""
+    value = float(text)
+    if "_" in text or not text.isascii() or (math.isinf(value) and _is_too_large(text)):
         raise ValueError(text)
-    return float(text)
+    return value
+
+
+def _is_too_large(text: str) -> bool:
+    """Whether it would be an infinity without being called one."""
+    try:
+        return "n" not in text.lower() and math.isinf(float(text))
+    except ValueError:
+        return False
 
 
 def is_number(text: str) -> bool:
@@ -49,19 +60,30 @@ def is_number(text: str) -> bool:
     return True
 
 
+def _refuse_mixture(line: str) -> None:
+    """Commas beside semicolons are decimal commas, or two kinds of rows: either would be misread."""
+    if "," in line and ";" in line:
+        raise FieldError("commas and semicolons in one line; part fields by one of them, and write 1.5, not 1,5")
+
+
 def looks_like_number(text: str) -> bool:
     """Whether `text` is a number, or so nearly one that it is not meant as a label."""
-    return is_number(text.replace(_MINUS, "-").replace("_", ""))
+    try:
+        float(text.replace(_MINUS, "-"))
+    except ValueError:
+        return False
+    return True
 
 
 def split(line: str) -> list[str]:
     """The fields of a line of numbers.
 
-    >>> split("2, 1  0.5;0.1")
+    >>> split("2, 1  0.5,0.1")
     ['2', '1', '0.5', '0.1']
     """
     if "," not in line and ";" not in line:
         return line.split()
+    _refuse_mixture(line)
     parts = [part.split() for part in line.replace(";", ",").split(",")]
     if not all(parts):
         before = parts[: parts.index([])]
@@ -83,10 +105,22 @@ def numbers(fields: list[str]) -> list[float]:
 
 
 def not_a_number(text: str) -> str:
-    fixed = text.replace(_MINUS, "-")
-    hint = f"; did you mean {fixed}?" if fixed != text and is_number(fixed) else ""
     shown = text if len(text) <= 40 else text[:39] + "…"
+    if _is_too_large(text):
+        return f"{shown!r} is beyond the largest number, 1.8e308"
+    fixed = text.replace(_MINUS, "-").replace(",", ".")
+    hint = f"; did you mean {fixed}?" if fixed != text and is_number(fixed) else ""
     return f"{shown!r} is not a number{hint}"
+
+
+def is_pair(text: str) -> bool:
+    """Whether `text` is label=number.
+
+    >>> is_pair("a=b=1"), is_pair("a=")
+    (True, False)
+    """
+    _, equals, value = text.rpartition("=")
+    return bool(equals) and is_number(value)
 
 
 def named(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
@@ -113,6 +147,7 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     """
     if delimiter is None:
         bare = re.sub(r'"[^"]*"', "", line)
+        _refuse_mixture(bare)
         delimiter = next((d for d in ",;\t" if d in bare), r"\s+")
     field = re.compile(rf'[ ]*(?:"((?:[^"]|"")*)"[ ]*|((?:(?!{delimiter}).)*))({delimiter}|$)')
     fields, position, line = [], 0, line.strip("\r\n ")
@@ -136,7 +171,7 @@ def join_labels(fields: list[str], delimiter: str) -> str:
 
 def _quoted(field: str) -> str:
     """The field in quotes, where the reader would else part it, trim it or take it for a comment."""
-    if field and field == field.strip() and field[0] != "#" and not any(c in field for c in ',;"'):
+    if field == field.strip() and not any(c in field for c in ',;"#'):
         return field
     return '"' + field.replace('"', '""') + '"'
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, UsageError
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ def parse(text: str) -> Labels:
     if not text.startswith("@"):
         return Labels(tuple(text.split(",")))
     name = text[1:]
+    if not name:
+        raise UsageError("--labels @ needs a file's name")
     try:
         with open(name, encoding="utf-8-sig", newline="") as file:
             content = file.read().replace("\r\n", "\n")
@@ -47,7 +49,7 @@ def _from_json(name: str, content: str) -> Labels | None:
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        if name.endswith(".json"):
+        if name.lower().endswith(".json"):
             raise InputError(f"{name}:{error.lineno}: {error.msg}") from None
         return None
     if isinstance(value, list):

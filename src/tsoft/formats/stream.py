@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import stat
 import sys
@@ -39,29 +40,41 @@ def writing(name: str | None, encoding: str = "utf-8") -> Iterator[Write]:
     A regular file appears whole, when all went well, or not at all. Anything else is written
     straight. What goes wrong is an OutputError, a reader that went away ReaderGoneError.
     """
-    if name is None or name == "-":
-        if sys.stdout is None:
-            raise OutputError("stdout: it is closed")
-        yield _writer(sys.stdout.buffer, "stdout", encoding)
-        return
-    path = os.path.realpath(name)
+    descriptor = _descriptor(name)
+    if descriptor == 1 and sys.stdout is None:
+        raise OutputError("stdout: it is closed")
+    with _failing(name or "stdout"):
+        if descriptor is not None or not _is_regular(str(name)):
+            # A stream of our own, also for stdout: sys.stdout's may be unbuffered, which writes a
+            # part and says so to nobody.
+            to = str(name) if descriptor is None else descriptor
+            with open(to, "wb", closefd=descriptor is None) as stream, _abandoned(stream):
+                yield _writer(stream, name or "stdout", encoding)
+        else:
+            with _ended_by_signals(), _replacement(os.path.realpath(str(name))) as file:
+                yield _writer(file, str(name), encoding)
+
+
+def _descriptor(name: str | None) -> int | None:
+    """The descriptor that a name like /dev/stdout is another name for: to open that would begin
+    the file behind it anew."""
+    if name in (None, "-"):
+        return 1
+    match = re.fullmatch(r"/(?:dev|proc/self)/(?:fd/(\d{1,9})|(stdout|stderr))", str(name))
+    return match and int(match[1] or {"stdout": 1, "stderr": 2}[match[2]])
+
+
+def _is_regular(name: str) -> bool:
+    """Whether it is a regular file, or will be one."""
     try:
-        mode = os.stat(path).st_mode
+        return stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
-        mode = None
-    except OSError as error:
-        raise OutputError(f"{name}: {_reason(error)}") from None
-    if mode is not None and not stat.S_ISREG(mode):
-        with _failing(name), open(path, "wb") as stream:
-            yield _writer(stream, name, encoding)
-        return
-    with _failing(name), _ended_by_signals(), _replacement(path, mode) as stream:
-        yield _writer(stream, name, encoding)
+        return True
 
 
 @contextlib.contextmanager
-def _replacement(path: str, mode: int | None) -> Iterator[BinaryIO]:
-    """A hidden file beside `path` that takes its place at the end, or goes."""
+def _replacement(path: str) -> Iterator[BinaryIO]:
+    """A hidden file beside `path` that takes its place, and its mode, at the end, or goes."""
     import tempfile
 
     folder, base = os.path.split(path)
@@ -69,11 +82,26 @@ def _replacement(path: str, mode: int | None) -> Iterator[BinaryIO]:
     try:
         with open(descriptor, "wb") as stream:
             yield stream
-        os.chmod(temporary, _new_file_mode() if mode is None else stat.S_IMODE(mode))
+        try:
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+        except FileNotFoundError:
+            mode = _new_file_mode()
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def _abandoned(stream: BinaryIO) -> Iterator[None]:
+    """After a failure, what is left in the stream's buffer is not tried again."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise
 
 

@@ -1,8 +1,7 @@
 """Numbers as text, in: rows, a header and rows, a class a line, or the long form.
 
-The first line that says something tells which (see `_shape`). Lines are read as they arrive and
-leave in blocks of the rows that arrived together, so that memory does not grow with the input and
-a slow producer's first row comes out at once.
+The first line that says something tells which (see `_shape`). The rows that arrive together leave in
+one block, so that memory does not grow with the input.
 """
 
 import itertools
@@ -16,66 +15,29 @@ from tsoft.core.block import Block
 from tsoft.core.temperature import LogitsError
 from tsoft.errors import InputError
 from tsoft.formats import fields
+from tsoft.formats.lines import Line, batches_of
 from tsoft.formats.quantity import QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
-CHUNK = 1 << 18
 KEYS = ("row", "tau")
-
-
-@dataclass(frozen=True)
-class Line:
-    number: int
-    text: str
 
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
     """The blocks of a text. Raises InputError, naming the line and field."""
-    batches = _batches(stream, reading)
+    batches = batches_of(stream, reading)
     for batch in batches:
         said = [i for i, line in enumerate(batch) if line.text]
         if said:
-            rest = itertools.chain([batch[said[0] :]], batches)
-            first = batch[said[0]].text
-            if reading.delimiter and reading.delimiter not in first:
+            first = batch[said[0]]
+            if reading.delimiter and reading.delimiter not in first.text:
                 reading = replace(reading, delimiter=None)
-            yield from _shape(first, reading)(rest, reading)
+            try:
+                shape = _shape(first.text, reading)
+            except fields.FieldError as error:
+                raise reading.error(first.number, error.problem, error.field) from None
+            yield from shape(itertools.chain([batch[said[0] :]], batches), reading)
             return
     raise InputError(f"{reading.source}: no logits: the input is empty")
-
-
-def _batches(stream: BinaryIO, reading: Reading) -> Iterator[list[Line]]:
-    """The lines that have arrived whole, without comments, a batch a read. A line that is only a
-    comment is left out; a blank one is kept, empty."""
-    number, pending = 1, b""
-    parts: list[bytes] = []
-    # read1 gives what there is; read would wait for a whole chunk.
-    while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
-        head, newline, tail = chunk.rpartition(b"\n")
-        if not newline:
-            parts.append(tail)
-            continue
-        pending, parts = b"".join(parts) + head, [tail]
-        lines = _decode(pending, number, reading).split("\n")
-        yield _lines(lines, number)
-        number += len(lines)
-    if rest := b"".join(parts):
-        yield _lines([_decode(rest, number, reading)], number)
-
-
-def _decode(data: bytes, number: int, reading: Reading) -> str:
-    try:
-        return data.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        line = number + data.count(b"\n", 0, error.start)
-        hint = "; it looks like UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-        byte = data[error.start]
-        raise reading.error(line, f"not UTF-8 text: byte 0x{byte:02x}{hint}") from None
-
-
-def _lines(texts: list[str], number: int) -> list[Line]:
-    lines = ((i, text, fields.without_comment(text)) for i, text in enumerate(texts, number))
-    return [Line(i, said.strip()) for i, text, said in lines if said.strip() or not text.strip()]
 
 
 @dataclass(frozen=True)
@@ -99,16 +61,16 @@ def _shape(first: str, reading: Reading) -> Shape:
     """Which of the shapes a text has, by its first line."""
     names = fields.split_labels(first, reading.delimiter)
     numeric = [fields.looks_like_number(name) for name in names]
-    if "label" in names and any(name in QUANTITIES for name in names):
+    if "label" in names and set(names) <= {"label", "index", *KEYS, *QUANTITIES} and len(names) > 1:
         return _long
-    if names[0] in KEYS and len(names) > 1:
+    if names[0] in KEYS and len(names) > 1 and not (len(names) == 2 and numeric[1]):
         return _header
-    if numeric[-1] and not any(numeric[:-1]):
+    pairs = [fields.is_pair(name) for name in names]
+    if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
         return _vector
     if reading.delimiter is not None:
         return _rows if all(numeric) else _header
-    is_header = not any(numeric) and fields.named(fields.split(first)) is None
-    return _header if is_header else _rows
+    return _rows if any(numeric + pairs) else _header
 
 
 def _rows(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
@@ -130,10 +92,13 @@ def _header(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     batches = iter(batches)
     first, *rest = next(batches)
     names = fields.split_labels(first.text, reading.delimiter)
-    classes = [i for i, name in enumerate(names) if name not in KEYS]
+    keys = {names.index(key) for key in KEYS if key in names}
+    classes = [i for i in range(len(names)) if i not in keys]
     labels: tuple[str, ...] | None = tuple(names[i] for i in classes)
-    if reading.labels:
-        raise reading.error(first.number, "this header names the classes; leave out --labels")
+    if not classes:
+        raise reading.error(first.number, "this header names no class")
+    if not names[0]:
+        raise reading.error(first.number, "this column has no name; call it row if it numbers the rows", 1)
     if labels == tuple(map(str, range(len(classes)))):
         labels = None
 
@@ -157,23 +122,32 @@ def _header(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
 
 
 def _vector(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
-    """One vector, a class a line: a number, or a label and a number."""
+    """One vector, a class a line: a number, or a label and a number, or `label=number`."""
     lines = [line for batch in batches for line in batch if line.text]
     bare = fields.is_number(lines[0].text)
     labels, values = [], []
     for line in lines:
-        *label, value = fields.split_labels(line.text, reading.delimiter)
-        if bare and label:
-            problem = "the first line is a number alone, which makes each line a class, but this one has more"
-            raise reading.error(line.number, problem)
-        if not bare and not label:
-            raise reading.error(line.number, "the first line is a label and a number, but this one is not")
-        if not fields.is_number(value):
-            raise reading.error(line.number, fields.not_a_number(value), len(label) + 1)
-        labels.append(" ".join(label))
-        values.append(fields.number(value))
+        try:
+            label, value = _class(line.text, bare, reading.delimiter)
+        except fields.FieldError as error:
+            raise reading.error(line.number, error.problem, error.field) from None
+        labels.append(label)
+        values.append(value)
     row = Row(lines[0].number, values, None if bare else tuple(labels), lines=[line.number for line in lines])
     yield from _blocks([[row]], reading)
+
+
+def _class(line: str, bare: bool, delimiter: str | None) -> tuple[str, float]:
+    """The label and the number of a line, the label empty where the numbers are bare."""
+    pair = not bare and fields.is_pair(line)
+    *label, value = line.rsplit("=", 1) if pair else fields.split_labels(line, delimiter)
+    if bare and label:
+        raise fields.FieldError(
+            "the first line is a number alone, which makes each line a class, but this one has more"
+        )
+    if not bare and not label:
+        raise fields.FieldError("the first line is a label and a number, but this one is not")
+    return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]
 
 
 def _long(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
@@ -183,7 +157,9 @@ def _long(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     first, *rest = next(batches)
     names = fields.split_labels(first.text, reading.delimiter)
     delimiter = reading.delimiter or next((d for d in ",;\t" if d in first.text), None)
-    quantity = next(name for name in names if name in QUANTITIES)
+    if len(set(names)) < len(names) or (quantity := next(filter(QUANTITIES.get, names), None)) is None:
+        kinds = ", ".join(QUANTITIES)
+        raise reading.error(first.number, f"a header with label needs one of {kinds}, and each name once")
     if reading.quantity is not None and reading.quantity != quantity:
         raise reading.error(first.number, f"this header says {quantity!r}, not {reading.quantity!r}")
 
@@ -217,10 +193,12 @@ def _long_row(group: list[tuple[Line, dict[str, str]]], number: int, reading: Re
     for line, texts in group:
         if not fields.is_number(texts[quantity]):
             raise reading.error(line.number, fields.not_a_number(texts[quantity]), number + 1)
-    places = [texts.get("index") for _, texts in group]
-    if sorted(map(str, places)) == sorted(map(str, range(len(group)))):
-        group = sorted(group, key=lambda pair: int(pair[1]["index"]))
+    if "index" in group[0][1]:
+        group = _by_index(group, reading)
     labels = tuple(texts["label"] for _, texts in group)
+    if not any(labels) and "index" in group[0][1] and int(group[-1][1]["index"]) >= len(group):
+        # Some classes are left out: these keep their numbers as their names.
+        labels = tuple(texts["index"] for _, texts in group)
     return Row(
         group[0][0].number,
         [fields.number(texts[quantity]) for _, texts in group],
@@ -228,6 +206,17 @@ def _long_row(group: list[tuple[Line, dict[str, str]]], number: int, reading: Re
         lines=[line.number for line, _ in group],
         varies=True,
     )
+
+
+def _by_index(group: list[tuple[Line, dict[str, str]]], reading: Reading) -> list[tuple[Line, dict[str, str]]]:
+    """The classes in the order of their index, which each has for itself."""
+    seen: set[str] = set()
+    for line, texts in group:
+        index = texts["index"]
+        if not (index.isascii() and index.isdigit() and index not in seen):
+            raise reading.error(line.number, f"index {index!r} is not a number of its own for this class")
+        seen.add(index)
+    return sorted(group, key=lambda pair: int(pair[1]["index"]))
 
 
 def _each(row: Callable[[Line], Row], batches: Iterable[list[Line]], reading: Reading) -> Iterator[list[Row]]:
@@ -260,8 +249,9 @@ def _blocks(batches: Iterable[list[Row]], reading: Reading) -> Iterator[Block]:
 
 
 def _block(rows: list[Row], first_row: int, reading: Reading) -> Block:
+    quantity = reading.quantity or "logit"
     try:
-        logits = to_logits(np.array([row.values for row in rows]), QUANTITIES[reading.quantity or "logit"])
+        logits = to_logits(np.array([row.values for row in rows]), QUANTITIES[quantity])
     except LogitsError as error:
         row, i = rows[error.row], error.column
         line = row.line if i is None or row.lines is None else row.lines[i]
@@ -269,8 +259,10 @@ def _block(rows: list[Row], first_row: int, reading: Reading) -> Block:
         raise reading.error(line, error.problem, field) from None
     labels = rows[0].labels
     if reading.labels:
+        if labels:
+            raise reading.error(rows[0].line, "the classes are named here; leave out --labels")
         try:
             labels = reading.labels.matching(logits.shape[1])
         except ValueError as error:
             raise reading.error(rows[0].line, str(error)) from None
-    return Block(logits, labels, first_row, rows[0].varies)
+    return Block(logits, labels, first_row, rows[0].varies, quantity)

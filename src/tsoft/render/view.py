@@ -9,6 +9,9 @@ import numpy as np
 
 from tsoft.core.temperature import Array
 
+# No screen is wider, whatever COLUMNS says.
+WIDEST = 1000
+
 
 @dataclass(frozen=True)
 class Screen:
@@ -23,7 +26,7 @@ class Screen:
         environ = os.environ
         is_terminal = sys.stdout is not None and sys.stdout.isatty() and environ.get("TERM") != "dumb"
         color = bool(environ.get("FORCE_COLOR")) or is_terminal
-        return cls(max(20, shutil.get_terminal_size().columns), color and not environ.get("NO_COLOR"))
+        return cls(min(max(20, shutil.get_terminal_size().columns), WIDEST), color and not environ.get("NO_COLOR"))
 
 
 @dataclass(frozen=True)
