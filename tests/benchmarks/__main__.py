@@ -5,11 +5,12 @@ import sys
 
 import kernels
 import startup
+import sweeps
 import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-PAIRS = (*startup.PAIRS, *kernels.PAIRS, *text.PAIRS)
+PAIRS = (*startup.PAIRS, *kernels.PAIRS, *sweeps.PAIRS, *text.PAIRS)
 
 
 def main() -> int:

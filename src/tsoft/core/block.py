@@ -1,6 +1,7 @@
 """What flows from a reader through the core to a writer."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +26,10 @@ class Block:
     @property
     def rows(self) -> range:
         return range(self.first_row, self.first_row + len(self.logits))
+
+    def part(self, first: int, stop: int) -> "Block":
+        """Some of the block's rows, counted from its first."""
+        return replace(self, logits=self.logits[first:stop], first_row=self.first_row + first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +72,25 @@ class Distributions:
     @cached_property
     def log_sum_exp(self) -> Array:
         return log_sum_exp(self.block.logits, self.taus)
+
+
+# The measures by the names that records and headers give them.
+MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
+
+# A piece holds about so many probabilities.
+PIECE = 1 << 19
+
+
+def distributions(block: Block, taus: Array) -> Iterator[Distributions]:
+    """The distributions of a block, row by row and each at every temperature, in pieces that fit in
+    memory however many rows, classes and temperatures there are."""
+    classes = block.logits.shape[1]
+    step = max(1, PIECE // (classes * len(taus)))
+    for first in range(0, len(block.logits), step):
+        rows = block.part(first, first + step)
+        at_once = len(taus) if classes * len(taus) <= PIECE else max(1, PIECE // classes)
+        for t in range(0, len(taus), at_once):
+            yield Distributions(rows, taus[t : t + at_once])
 
 
 def class_names(labels: tuple[str, ...] | None, count: int) -> list[str]:

@@ -15,7 +15,6 @@ tau = 0 it is 0 at the maximum and -inf elsewhere, at tau = inf it is 0 wherever
 masked. Everything else follows without a special case.
 """
 
-import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -194,9 +193,18 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     taus = as_taus(tau)
     rows = z.reshape(-1, z.shape[-1])
     out = np.empty((taus.size, *(rows.shape if keep_classes else rows.shape[:1])), z.dtype)
-    for t, result in zip(taus.flat, out, strict=True):
-        _fill(kernel, rows, float(t), result)
+    tasks = [Task(float(t), result) for t, result in zip(taus.flat, out, strict=True)]
+    for width in {z.dtype, np.dtype(np.float64)}:
+        _share(kernel, rows, [task for task in tasks if _width(z.dtype, task.tau) == width], width)
     return out.reshape(taus.shape + (z.shape if keep_classes else z.shape[:-1]))[()]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A temperature, and where its result goes."""
+
+    tau: float
+    out: Array
 
 
 def as_logits(z: ArrayLike) -> Array:
@@ -224,18 +232,26 @@ def as_taus(tau: Taus) -> Array:
     return taus
 
 
-def _fill(kernel: Kernel, rows: Array, tau: float, out: Array) -> None:
-    """One temperature: the rows are shared out among the cores where there are enough of them."""
-    workers = min(_cores(), rows.size // PARALLEL, len(rows))
+def _share(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any]) -> None:
+    """Shares the work out among the cores where there is enough of it: by rows, or by temperatures
+    where those are more."""
+    workers = min(_cores(), rows.size * len(tasks) // PARALLEL, max(len(rows), len(tasks)))
     if workers <= 1:
-        _fill_blocks(kernel, rows, tau, out, range(len(rows)))
+        _fill(kernel, rows, tasks, width, range(len(rows)))
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    edges = [len(rows) * i // workers for i in range(workers + 1)]
+    def part(of: int, i: int) -> slice:
+        return slice(of * i // workers, of * (i + 1) // workers)
+
+    def work(i: int) -> None:
+        if len(rows) >= len(tasks):
+            _fill(kernel, rows, tasks, width, range(len(rows))[part(len(rows), i)])
+        else:
+            _fill(kernel, rows, tasks[part(len(tasks), i)], width, range(len(rows)))
+
     with ThreadPoolExecutor(workers) as pool:
-        spans = [range(*edge) for edge in itertools.pairwise(edges)]
-        for _ in pool.map(lambda span: _fill_blocks(kernel, rows, tau, out, span), spans):
+        for _ in pool.map(work, range(workers)):
             pass
 
 
@@ -246,32 +262,33 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _fill_blocks(kernel: Kernel, rows: Array, tau: float, out: Array, span: range) -> None:
-    """A span's rows, a block at a time. Narrow rows are worked transposed, so that every
-    operation runs along the many rows and not along the few classes."""
+def _fill(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any], span: range) -> None:
+    """A span's rows at each temperature, a block at a time. Narrow rows are worked transposed, so
+    that every operation runs along the many rows and not along the few classes."""
+    if not tasks:
+        return
     classes = rows.shape[1]
     narrow = classes <= NARROW
-    width = _width(rows.dtype, tau)
     step = max(1, min(BLOCK // classes, len(span)))
-    scratch = np.empty((2, classes, step) if narrow else (2, step, classes), width)
-    in_place = not narrow and out.ndim == 2 and out.dtype == width
+    scratch = np.empty((3, classes, step) if narrow else (3, step, classes), width)
     for first in range(span.start, span.stop, step):
         stop = min(first + step, span.stop)
-        block, target = rows[first:stop], out[first:stop]
-        x, spare = scratch[..., : stop - first] if narrow else scratch[:, : stop - first]
-        if in_place:
-            x = target
-        if narrow:
-            block, target = np.ascontiguousarray(block.T), target.T
+        block = np.ascontiguousarray(rows[first:stop].T) if narrow else rows[first:stop]
         block = block.astype(width, copy=False)
+        x, spare, gaps = scratch[..., : stop - first] if narrow else scratch[:, : stop - first]
         top = None if narrow else (np.arange(len(block)), block.argmax(1))
         maximum = block.max(0, keepdims=True) if top is None else block[top][:, np.newaxis]
         finite = np.isfinite(maximum)
         if not finite.all():
             raise _error(rows, first + int(finite.argmin()))
         with np.errstate(all="ignore"):
-            _scale(block, maximum, tau, x)
-            kernel(Scaled(x, spare, maximum, top, tau), target)
+            part = gaps_below(block, maximum, gaps)
+            for task in tasks:
+                target = task.out[first:stop]
+                if not narrow and target.shape == x.shape and target.dtype == width:
+                    x = target
+                _scale(gaps, part, task.tau, x)
+                kernel(Scaled(x, spare, maximum, top, task.tau), target.T if narrow else target)
 
 
 def _width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
@@ -285,22 +302,28 @@ def _width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
 _SMALL = {np.dtype(t): np.finfo(t).max * np.finfo(t).epsneg / 2 for t in (np.float32, np.float64)}
 
 
-def _scale(z: Array, maximum: Array, tau: float, x: Array) -> None:
+def gaps_below(z: Array, maximum: Array, gaps: Array) -> Array | None:
+    """gaps = z - maximum, or in the rows where that might overflow half of it; which part it is of
+    the whole, where it is not the whole in every row."""
+    if maximum.max() < _SMALL[z.dtype]:
+        np.subtract(z, maximum, out=gaps)
+        return None
+    # Only the rows that need them take halves, since halving the smallest numbers rounds.
+    part = np.where(maximum < _SMALL[z.dtype], 1.0, 0.5).astype(z.dtype)
+    np.subtract(z * part, maximum * part, out=gaps)
+    return part
+
+
+def _scale(gaps: Array, part: Array | None, tau: float, x: Array) -> None:
     """x = (z - maximum) / tau, with the exact limits."""
     if tau == 0:
-        x[...] = np.where(z == maximum, 0.0, -np.inf)
+        x[...] = np.where(gaps == 0, 0.0, -np.inf)
     elif tau == np.inf:
-        x[...] = np.where(np.isneginf(z), -np.inf, 0.0)
-    elif maximum.max() < _SMALL[z.dtype]:
-        np.subtract(z, maximum, out=x)
-        np.divide(x, tau, out=x)
+        x[...] = np.where(np.isneginf(gaps), -np.inf, 0.0)
     else:
-        # Halves cannot overflow; only the rows that need them take them, since halving the
-        # smallest numbers rounds.
-        part = np.where(maximum < _SMALL[z.dtype], 1.0, 0.5).astype(z.dtype)
-        np.subtract(z * part, maximum * part, out=x)
-        np.divide(x, tau, out=x)
-        np.divide(x, part, out=x)
+        np.divide(gaps, tau, out=x)
+        if part is not None:
+            np.divide(x, part, out=x)
 
 
 def _error(rows: Array, row: int) -> LogitsError:

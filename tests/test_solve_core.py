@@ -1,0 +1,614 @@
+"""The inverse problem: solve, then compute, and what was asked comes back."""
+
+import doctest
+from collections.abc import Callable
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from math import exp, inf, log, nan, nextafter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from tsoft.core import solve
+from tsoft.core.solve import (
+    ROUNDING,
+    Solution,
+    solve_entropy,
+    solve_margin,
+    solve_perplexity,
+    solve_prob,
+    solve_top_prob,
+)
+
+Solve = Callable[[Any, float], list[Solution]]
+Compute = Callable[[Any, Any], Any]
+
+FEW = settings(derandomize=True, deadline=None, database=None, max_examples=120)
+# 1 - p, where it is 1e-200, takes 200 of these digits.
+WIDE = Context(prec=260, Emax=MAX_EMAX, Emin=MIN_EMIN)
+LAST = float(np.finfo(float).max)
+# Below this what is asked has itself fewer digits than 1e-12 needs, or exp(x) has.
+NEARLY_SUBNORMAL = 1e-290
+
+
+def prob(index: int) -> tuple[Solve, Compute]:
+    return (lambda z, value: solve_prob(z, index, value)), (lambda z, tau: tsoft.softmax(z, tau)[..., index])
+
+
+ONE_WAY: dict[str, tuple[Solve, Compute]] = {
+    "top_prob": (solve_top_prob, tsoft.top_prob),
+    "entropy": (solve_entropy, tsoft.entropy),
+    "perplexity": (solve_perplexity, tsoft.perplexity),
+    "margin": (solve_margin, tsoft.margin),
+}
+MEASURES = [*ONE_WAY, "prob"]
+
+
+def pair(name: str, index: int = 0) -> tuple[Solve, Compute]:
+    return ONE_WAY.get(name) or prob(index)
+
+
+def check(z: Any, value: float, solution: Solution, compute: Compute) -> None:
+    """The solution is one: in order, and right by the public function as by its own word."""
+    assert solution.taus, solution.reason
+    assert solution.reason is None
+    assert list(solution.taus) == sorted(set(solution.taus))
+    assert len(solution.reached) == len(solution.taus)
+    for tau, reached in zip(solution.taus, solution.reached, strict=True):
+        assert type(tau) is type(reached) is float
+        slack = 1e-12 * value if value > NEARLY_SUBNORMAL else 1e-9 * value + 1e3 * np.shape(z)[-1] * 5e-324
+        assert abs(float(compute(z, tau)) - value) <= slack
+        assert abs(reached - value) <= slack
+
+
+def only(solutions: list[Solution]) -> Solution:
+    (solution,) = solutions
+    return solution
+
+
+def decimal(name: str, z: list[float], tau: float, index: int = 0) -> Decimal:
+    """The measure to 50 digits or more. Decimal(float) does not round."""
+    with localcontext(WIDE):
+        x = [(Decimal(v) - Decimal(max(z))) / Decimal(tau) for v in z if v > -inf]
+        e = [v.exp() for v in x]
+        s = sum(e)
+        p = sorted((v / s for v in e), reverse=True)
+        entropy = -sum((q * q.ln() for q in p), Decimal(0))
+        return {
+            "top_prob": p[0],
+            "entropy": entropy,
+            "perplexity": entropy.exp(),
+            "margin": p[0] - p[1],
+            "prob": ((Decimal(z[index]) - Decimal(max(z))) / Decimal(tau)).exp() / s,
+        }[name]
+
+
+def test_docstrings() -> None:
+    result = doctest.testmod(solve)
+    assert result.attempted > 8
+    assert result.failed == 0
+
+
+# Against 50 digits.
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"),
+    [
+        ("top_prob", 0.73, 1),
+        ("top_prob", 0.2500001, 1),
+        ("top_prob", 1 - 1e-12, 1),
+        ("entropy", 1.0, 1),
+        ("entropy", 1e-12, 1),
+        ("entropy", 1e-200, 1),
+        ("entropy", log(4) - 1e-9, 1),
+        ("perplexity", 3.0, 1),
+        ("perplexity", 1 + 1e-9, 1),
+        ("margin", 0.2, 1),
+        ("margin", 1e-12, 1),
+        ("margin", 1 - 1e-12, 1),
+        ("prob", 0.2, 1),
+        ("prob", 0.25, 1),
+        ("prob", 0.2502, 2),
+        ("prob", 1e-300, 1),
+    ],
+)
+def test_true_value_at_the_solution(name: str, value: float, count: int) -> None:
+    """What float64 says is reached is so: the true measure at the solution is what was asked. (prob is
+    of class 1, which has two solutions above 1/4.)"""
+    z = [2.0, 1.0, 0.5, 0.1]
+    taus = [tau for tau in only(pair(name, 1)[0](z, value)).taus if tau != inf]
+    assert len(taus) == count
+    for tau in taus:
+        with localcontext(WIDE):
+            assert abs(decimal(name, z, tau, 1) - Decimal(value)) <= Decimal("1e-12") * Decimal(value)
+
+
+def test_the_article_s_temperature() -> None:
+    """Which temperature gives 73 % (it is not 0.5, as an article has it)."""
+    z, value = [2.0, 1.0, 0.5, 0.1], 0.73
+    tau = only(solve_top_prob(z, value)).taus[0]
+    assert tau == pytest.approx(0.651715948857, rel=1e-11)
+    assert decimal("top_prob", z, tau * (1 - 1e-14)) > Decimal(value) > decimal("top_prob", z, tau * (1 + 1e-14))
+
+
+def test_two_classes_in_closed_form() -> None:
+    """p / (1 - p) = exp(gap / tau), at every magnitude; the last gap is itself over the largest float."""
+    for half in [1e-290, 1e-20, 1.0, 1e20, 1e290, 1.5e308]:
+        for p in [0.73, 0.99, 0.999999] if half < 1e300 else [0.99, 0.999999]:
+            tau = only(solve_top_prob([half, -half], p)).taus[0]
+            assert tau == pytest.approx(half / (log(p) - log(1 - p)) * 2, rel=1e-10)
+            assert only(solve_prob([half, -half], 1, 1 - p)).taus[0] == pytest.approx(tau, rel=1e-10)
+
+
+# Rows made by hypothesis.
+
+
+@st.composite
+def rows(draw: st.DrawFn, sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 32, 33, 128, 129, 200)) -> tuple[Any, float]:
+    """A row with ties and masks at some magnitude, and a temperature, most often of its spread's."""
+    n = draw(st.sampled_from(sizes))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    kind = draw(st.sampled_from(["normal", "whole", "near", "low"]))
+    z = rng.normal(size=n) * 2
+    if kind == "whole":
+        z = np.round(z)
+    elif kind == "near":
+        z = 1 + 1e-9 * z
+    elif kind == "low":
+        z[1:] -= 30
+    if draw(st.booleans()):
+        z[rng.random(n) < 0.3] = -inf
+    if np.isneginf(z).all():
+        z[0] = 1.0
+    power = draw(st.one_of(st.integers(-3, 3), st.integers(-270, 300)))
+    with np.errstate(over="ignore"):
+        z = np.maximum(np.minimum(z * 10.0**power, LAST), np.where(z == -inf, -inf, -LAST))
+    spread = 10.0**power * (1e-9 if kind == "near" else 1)
+    tau = spread * 10 ** draw(st.one_of(st.floats(-1.5, 1.5), st.floats(-3, 9)))
+    assume(1e-300 <= tau <= 1e300)
+    return z, tau
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@given(case=rows(), at=st.floats(0, 1, exclude_max=True))
+@FEW
+def test_round_trip(name: str, case: tuple[Any, float], at: float) -> None:
+    """What some temperature gives is found again, there or where it is the same to the last digits."""
+    z, tau = case
+    assume(name != "margin" or len(z) > 1)
+    back, compute = pair(name, int(at * len(z)))
+    value = float(compute(z, tau))
+    solution = only(back(z, value))
+    if value == 0 and solution.taus == (1.0,):
+        assert compute(z, 0) == compute(z, 1.0) == compute(z, inf) == 0
+    check(z, value, solution, compute)
+    # Where the curve is neither flat nor near its peak, there is one float to be found.
+    near = [float(compute(z, tau * scale)) for scale in (0.999, 1, 1.001)]
+    if abs(near[0] - near[2]) > 1e-6 * near[1] and (near[0] - near[1]) * (near[1] - near[2]) > 0:
+        assert min(abs(found / tau - 1) for found in solution.taus) < 1e-7
+
+
+@pytest.mark.parametrize("n", [2, 3, 32, 33, 200, 5000])
+def test_round_trip_at_every_value(n: int) -> None:
+    """Values over the whole range of each measure, and near its ends."""
+    rng = np.random.default_rng(n)
+    z = rng.normal(size=n) * 3
+    ends = [1e-12, 1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6, 1 - 1e-12]
+    for back, compute in ONE_WAY.values():
+        low, high = sorted([float(compute(z, 0)), float(compute(z, inf))])
+        for share in ends:
+            value = low + share * (high - low)
+            solution = only(back(z, value))
+            check(z, value, solution, compute)
+            assert len(solution.taus) == 1
+            assert 0 < solution.taus[0] < inf
+    for value in [1e-200, 1e-300]:
+        check(z, value, only(solve_entropy(z, value)), tsoft.entropy)
+        check(z, value, only(solve_margin(z, value)), tsoft.margin)
+        check(z, value, only(solve_prob(z, int(z.argmin()), value)), prob(int(z.argmin()))[1])
+
+
+@given(case=rows((2, 3, 4, 6)), at=st.floats(0, 1, exclude_max=True), share=st.floats(0.01, 1.1))
+@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), at=0.3, share=0.95)  # two solutions
+@example(case=(np.array([2.0, 2.0, 1.9, -3.0]), 1.0), at=0.6, share=0.99)
+@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), at=0.6, share=0.95)  # one, no peak
+@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), at=0.0, share=0.5)  # one, falling
+@settings(FEW, max_examples=250)
+def test_number_of_solutions_is_a_dense_scan_s(case: tuple[Any, float], at: float, share: float) -> None:
+    z, index = case[0], int(at * len(case[0]))
+    free = z[z > -inf]
+    spread = float(np.ptp(free / 4)) * 4
+    assume(z[index] > -inf and 1e-290 < spread < 1e300)
+    x = free - free.max()
+    scan = np.geomspace(max(-x[x < 0].max() / 50, 1e-300), spread * 1e5, 6000)
+    e = np.exp(x / scan[:, np.newaxis])
+    p = np.exp((z[index] - free.max()) / scan) / e.sum(1)
+    value = float(share * p.max())
+    # Where a solution is off the scan, or two are between two points of it, the scan is no judge.
+    assume(abs(value - 1 / len(free)) > 1e-3 * value and abs(value / p.max() - 1) > 1e-4)
+    assume(abs(value - p[0]) > 1e-9)
+    crossings = np.flatnonzero((p[:-1] < value) != (p[1:] < value))
+    solution = only(solve_prob(z, index, value))
+    assert len(solution.taus) == len(crossings)
+    for tau, i in zip(solution.taus, crossings, strict=True):
+        assert scan[i] <= tau <= scan[i + 1]
+    assert (solution.reason is None) == bool(solution.taus)
+
+
+# One class's peak.
+
+
+def test_both_sides_of_the_peak() -> None:
+    z = [2.0, 1.0, 0.0, -3.0]
+    reason = only(solve_prob(z, 1, 0.5)).reason
+    assert reason is not None
+    words = reason.split()
+    peak_tau = float(words[words.index("temperature") + 1])
+    p = tsoft.softmax(z, peak_tau)
+    assert np.dot(p, z) == pytest.approx(1, abs=1e-8)  # the mean logit is the class's
+    peak = float(p[1])
+    distance = inf
+    for below in [1e-2, 1e-4, 1e-8, 1e-12]:
+        cold, hot = only(solve_prob(z, 1, peak * (1 - below))).taus
+        assert cold < peak_tau < hot
+        assert hot - cold < distance
+        distance = hot - cold
+        check(z, peak * (1 - below), only(solve_prob(z, 1, peak * (1 - below))), prob(1)[1])
+    at_peak = only(solve_prob(z, 1, peak))
+    assert list(at_peak.taus) == pytest.approx([peak_tau], rel=1e-6)
+    assert only(solve_prob(z, 1, nextafter(peak, 1))).taus == at_peak.taus
+    assert only(solve_prob(z, 1, peak * (1 + 1e-12))).taus == ()
+    assert list(only(solve_prob(z, 1, 0.25)).taus) == pytest.approx([1.0499237198905855, inf])
+    assert len(only(solve_prob(z, 1, 0.2)).taus) == 1
+
+
+def test_peak_at_every_magnitude() -> None:
+    """The two temperatures scale with the logits, up to where a difference of logits overflows."""
+    z = np.array([2.0, 1.0, 0.0, -3.0])
+    cold, hot = only(solve_prob(z, 1, 0.28)).taus
+    for power in range(-960, 1021, 60):
+        taus = only(solve_prob(z * 2.0**power, 1, 0.28)).taus
+        assert np.ldexp(taus, -power).tolist() == pytest.approx([cold, hot], rel=1e-12)
+    # -3 * 2^1022 is near the lowest float, and the hot temperature is over the largest.
+    taus = only(solve_prob(z * 2.0**1022, 1, 0.28)).taus
+    assert np.ldexp(taus, -1022).tolist() == pytest.approx([cold], rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [40, 500])
+def test_peak_of_a_class_in_a_wide_row(n: int) -> None:
+    """One above, the class, and many far below: the peak is far above 1 / n."""
+    z = np.r_[np.full(n - 2, -4.0), 1.0, 0.5]
+    cold, hot = only(solve_prob(z, n - 1, 0.2)).taus
+    assert cold < hot
+    check(z, 0.2, only(solve_prob(z, n - 1, 0.2)), prob(n - 1)[1])
+    assert only(solve_prob(z, n - 1, 0.5)).taus == ()
+
+
+def test_no_peak_where_the_logit_is_the_mean() -> None:
+    for middle in [0.0, -0.5, 1e-9]:
+        assert only(solve_prob([1, middle, -1], 1, 1 / 3)).taus == (inf,)
+        assert len(only(solve_prob([1, middle, -1], 1, 0.3)).taus) == 1
+        assert only(solve_prob([1, middle, -1], 1, 0.34)).taus == ()
+    assert list(only(solve_prob([1, 0.01, -1], 1, 1 / 3)).taus) == pytest.approx([50, inf], rel=1e-3)
+
+
+# What nothing gives, and why.
+
+
+@pytest.mark.parametrize(
+    ("back", "z", "value", "reason"),
+    [
+        (
+            solve_top_prob,
+            [1, 0, 2, 3],
+            0.2,
+            "the top class's probability is never under 1/4 = 0.25, which temperature inf gives"
+            "; it can be from 0.25 to 1",
+        ),
+        (
+            solve_top_prob,
+            [1, 1, 0],
+            0.9,
+            "the top class's probability is never over 1/2 = 0.5, which temperature 0 gives, "
+            "since 2 classes are tied at the top; it can be from 0.3333333333 to 0.5",
+        ),
+        (
+            solve_top_prob,
+            [1, 1, 0, -inf],
+            0.2,
+            "the top class's probability is never under 1/3 = 0.3333333333, which temperature inf gives, "
+            "since 3 of 4 classes are not masked; it can be from 0.3333333333 to 0.5",
+        ),
+        (
+            solve_top_prob,
+            [5, 5],
+            0.9,
+            "all classes are equal, so no temperature changes the top class's probability: it is always 1/2 = 0.5",
+        ),
+        (
+            solve_entropy,
+            [5, -inf, 5],
+            0.5,
+            "all classes that are not masked are equal, so no temperature changes the entropy: "
+            "it is always ln 2 = 0.6931471806",
+        ),
+        (solve_entropy, [7], 0.5, "there is only one class, so no temperature changes the entropy: it is always 0"),
+        (
+            solve_perplexity,
+            [7, -inf],
+            2,
+            "only one class is not masked, so no temperature changes the perplexity: it is always 1",
+        ),
+        (
+            solve_entropy,
+            [1, 2, 3, 4],
+            1.4,
+            "the entropy is never over ln 4 = 1.386294361, which temperature inf gives"
+            "; it can be from 0 to 1.386294361",
+        ),
+        (
+            solve_perplexity,
+            [1, 2],
+            0.5,
+            "the perplexity is never under 1, which temperature 0 gives; it can be from 1 to 2",
+        ),
+        (
+            solve_perplexity,
+            [1, 2],
+            inf,
+            "the perplexity is never over 2, which temperature inf gives; it can be from 1 to 2",
+        ),
+        (
+            solve_margin,
+            [1, 2],
+            1.5,
+            "the margin is never over 1, which temperature 0 gives; it can be from 0 to 1",
+        ),
+        (
+            solve_margin,
+            [2, 2, 1],
+            0.1,
+            "2 classes are tied at the top, so no temperature changes the margin: it is always 0",
+        ),
+        (solve_margin, [2], 0.1, "the margin is between two classes, and there is only one"),
+        (solve_margin, [2], 1, "the margin is between two classes, and there is only one"),
+        (
+            prob(1)[0],
+            [2, 1, 0, -3],
+            0.5,
+            "the class's probability is never over 0.2972630986, which temperature 2.516189447 gives; "
+            "it can be from 0 to 0.2972630986",
+        ),
+        (
+            prob(2)[0],
+            [2, 1, 0, -3],
+            0.26,
+            "the class's probability is never over 1/4 = 0.25, which temperature inf gives; it can be from 0 to 0.25",
+        ),
+        (
+            prob(0)[0],
+            [2, 1, 0, -3],
+            0.2,
+            "the class's probability is never under 1/4 = 0.25, which temperature inf gives; it can be from 0.25 to 1",
+        ),
+        (
+            prob(1)[0],
+            [2, -inf, 0],
+            0.2,
+            "the class is masked, so no temperature changes the class's probability: it is always 0",
+        ),
+        (
+            solve_margin,
+            [1e308, -1e308],
+            1e-300,
+            "no float is near enough to the temperature: the nearest, 1.797693135e+308, gives 0.5052035418",
+        ),
+        (
+            solve_margin,
+            [1e-320, 0],
+            0.5,
+            "no float is near enough to the temperature: the nearest, 9.100689196e-321, gives 0.5000725055",
+        ),
+        (
+            solve_top_prob,
+            [1e-323, 0],
+            0.6,
+            "no float is near enough to the temperature: the nearest, 2.470328229e-323, gives 0.5986876601",
+        ),
+    ],
+)
+def test_why_there_is_none(back: Solve, z: list[float], value: float, reason: str) -> None:
+    assert only(back(z, value)) == Solution((), (), reason)
+
+
+# The limits.
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 40, 1000])
+@pytest.mark.parametrize("ties", [1, 2, 3])
+def test_limits(n: int, ties: int) -> None:
+    """The value of a limit, exactly or as another's rounding has it, is that limit."""
+    z = np.arange(n + ties, 0.0, -1)
+    z[:ties] = z[0]
+    z = np.r_[-inf, z]
+    free = n + ties
+    for value in [1 / free, nextafter(1 / free, 0), nextafter(1 / free, 1)]:
+        assert only(solve_top_prob(z, value)) == Solution((inf,), (1 / free,))
+        assert only(solve_prob(z, 1, value)).taus == (inf,)
+    for value in [1 / ties, nextafter(1 / ties, 0), nextafter(1 / ties, 2)]:
+        assert only(solve_top_prob(z, value)) == Solution((0.0,), (1 / ties,))
+        assert only(solve_prob(z, 1, value)).taus == (0.0,)
+    for count, tau in (free, inf), (ties, 0.0):
+        for value in [log(count), float(tsoft.entropy(z, tau)), nextafter(log(count), inf) if count > 1 else 0]:
+            assert only(solve_entropy(z, value)).taus == (tau,)
+        for value in [count, float(tsoft.perplexity(z, tau)), exp(log(count))]:
+            assert only(solve_perplexity(z, value)) == Solution((tau,), (float(count),))
+    assert only(solve_prob(z, len(z) - 1, 0)) == Solution((0.0,), (0.0,))
+    assert only(solve_margin(z, 0)) == Solution((inf if ties == 1 else 1.0,), (0.0,))
+    if ties == 1:
+        assert only(solve_margin(z, 1)) == Solution((0.0,), (1.0,))
+
+
+def test_near_a_limit_is_not_the_limit() -> None:
+    z = [3.0, 1.0, 0.0]
+    for name, (back, compute) in ONE_WAY.items():
+        for limit in 0.0, inf:
+            end = float(compute(z, limit))
+            inward = 1 if float(compute(z, 1)) > end else -1
+            value = end + inward * max(1e-14 * end, 1e-290)
+            solution = only(back(z, value))
+            assert 0 < solution.taus[0] < inf, name
+            check(z, value, solution, compute)
+
+
+def test_what_rounding_puts_beyond_a_limit() -> None:
+    """The perplexity of 5000 classes comes out a few units over 5000: no reason to say that nothing does."""
+    z = np.random.default_rng(0).normal(size=5000)
+    values = [float(tsoft.perplexity(z, 10.0**power)) for power in range(8, 40)]
+    assert max(values) > 5000 * (1 + ROUNDING)
+    for value in values:
+        check(z, value, only(solve_perplexity(z, value)), tsoft.perplexity)
+
+
+def test_where_every_temperature_gives_it() -> None:
+    always = Solution((1.0,), (0.5,))
+    assert only(solve_top_prob([4, 4, -inf], 0.5)) == always
+    assert only(solve_prob([4, 4, -inf], 1, 0.5)) == always
+    assert only(solve_prob([4, 3, -inf], 2, 0)) == Solution((1.0,), (0.0,))
+    assert only(solve_entropy([4, 4, 4], log(3))).taus == (1.0,)
+    assert only(solve_perplexity([4], 1)).taus == (1.0,)
+    assert only(solve_top_prob([4], 1)).taus == (1.0,)
+    assert only(solve_margin([4, -inf], 1)).taus == (1.0,)
+
+
+def test_nearer_of_two_floats() -> None:
+    """Where one float of temperature is many of the measure there is one that is nearest."""
+    z = [2.0, 1.0, 0.5, 0.1]
+    for power in range(-280, -20, 4):
+        value = 10.0**power
+        for name, (back, compute) in {"entropy": ONE_WAY["entropy"], "prob": prob(1)}.items():
+            tau = only(back(z, value)).taus[0]
+            missed = [abs(compute(z, t) - value) for t in (nextafter(tau, 0), tau, nextafter(tau, inf))]
+            assert min(missed) == missed[1], name
+
+
+# Extremes.
+
+
+@pytest.mark.parametrize(
+    "z",
+    [
+        [LAST, -LAST],
+        [LAST, LAST, -LAST],
+        [LAST, 0.0, -LAST, -inf],
+        [1e308, 1e308 - 1e293, -1e308],
+        [1e-290, 0.0],
+        [1e-290, -1e-290, -inf, -LAST],
+        [1.0, 1.0 - 2**-53, 0.0],
+        [1e-300, 0.0, -1e300],
+        [0.0, *[-800.0] * 40],
+        [0.0, *[-LAST] * 200, LAST],
+    ],
+)
+def test_extremes(z: list[float]) -> None:
+    """A round trip from where a measure is half-way, and from far on either side."""
+    for name in MEASURES:
+        for index in range(min(len(z), 4)) if name == "prob" else [0]:
+            back, compute = pair(name, index)
+            for tau in [1e-300, 1e-290, 1e-17, 0.1, 1.0, 30.0, 1e289, 1e300, 9e307, LAST]:
+                value = float(compute(z, tau))
+                if 0 < value < NEARLY_SUBNORMAL:
+                    continue
+                check(z, value, only(back(z, value)), compute)
+
+
+def test_rows_where_halves_are_needed_leave_others_alone() -> None:
+    """A subnormal row beside one whose spread overflows has the temperature that it has by itself."""
+    for n in [3, 150]:
+        z = np.full((2, n), -inf)
+        z[0, :3] = LAST, -LAST, 0.0
+        z[1, :3] = 1e-321, 3e-322, 0.0
+        assert solve_top_prob(z, 0.99)[1] == only(solve_top_prob(z[1], 0.99))
+        check(z[0], 0.99, solve_top_prob(z, 0.99)[0], tsoft.top_prob)
+
+
+def test_subnormal_logits() -> None:
+    """Three subnormals: what is found is right, and what cannot be told apart is not claimed."""
+    z = [1e-310, 3e-311, 0.0]
+    for value in np.linspace(0.34, 0.999, 40):
+        solution = only(solve_top_prob(z, value))
+        if solution.taus:
+            check(z, value, solution, tsoft.top_prob)
+        else:
+            assert str(solution.reason).startswith("no float is near enough")
+
+
+# Many rows, shapes, types, errors.
+
+
+@pytest.mark.parametrize("shape", [(20_000, 5), (300, 200), (3, 70_000)])
+@pytest.mark.parametrize("name", MEASURES)
+def test_many_rows_are_each_by_itself(name: str, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    z = rng.normal(size=shape).round(1) * 4
+    z[rng.random(shape) < 0.1] = -inf
+    z[:, 0] = 20.0
+    z[:, 1] = 19.5
+    back, _ = pair(name, 1)
+    value = {"top_prob": 0.4, "entropy": 1.1, "perplexity": 2.5, "margin": 0.1, "prob": 0.22}[name]
+    many = back(z, value)
+    assert len(many) == len(z)
+    for row in {*range(0, len(z), max(1, len(z) // 12)), len(z) - 1}:
+        assert many[row] == only(back(z[row], value))
+    assert any(solution.taus for solution in many)
+
+
+def test_shapes_and_types() -> None:
+    z = np.array([[[2, 1, 0], [3, 3, 1]]] * 2)
+    solutions = solve_entropy(z, 0.8)
+    assert len(solutions) == 4
+    assert solutions[:2] == solutions[2:]
+    assert solve_entropy(np.zeros((0, 3)), 0.8) == []
+    assert solve_margin(np.zeros((0, 1)), 0.8) == []
+    assert len(solve_margin(np.zeros((2, 3, 1)), 0.8)) == 6
+    assert solve_entropy(z.tolist(), 0.8) == solve_entropy(z.astype(np.float16), 0.8) == solutions
+    single = np.array([0.1, 0.7, 0.4], np.float32)
+    for name in MEASURES:
+        assert pair(name)[0](single, 0.3) == pair(name)[0](single.astype(float), 0.3)
+    before = single.copy()
+    wide = np.linspace(0, 1, 300)
+    solve_top_prob(wide, 0.5)
+    assert np.array_equal(wide, np.linspace(0, 1, 300))
+    assert np.array_equal(single, before)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_errors(name: str) -> None:
+    back, _ = pair(name)
+    for value in [nan, -1e-300, -1.0, -inf]:
+        with pytest.raises(ValueError, match="is a number from 0 up, not"):
+            back([1, 2], value)
+        with pytest.raises(ValueError, match="is a number from 0 up, not"):
+            back([1], value)
+    assert back([1, 2], -0.0) == back([1, 2], 0.0)
+    for bad, problem in [(nan, "row 4, class 1: NaN"), (inf, r"row 4, class 1: \+inf")]:
+        z = np.zeros((2, 3, 2))
+        z[1, 1, 1] = bad
+        with pytest.raises(tsoft.LogitsError, match=problem):
+            back(z, 0.5)
+    with pytest.raises(tsoft.LogitsError, match="row 0: every class is masked"):
+        back([-inf], 0.5)
+    with pytest.raises(ValueError, match="no classes"):
+        back([], 0.5)
+    with pytest.raises(TypeError, match="real numbers"):
+        back(["a"], 0.5)
+
+
+@pytest.mark.parametrize("index", [-1, 2, 100])
+def test_no_such_class(index: int) -> None:
+    with pytest.raises(IndexError, match=f"there is no class {index} among 2"):
+        solve_prob([1, 2], index, 0.5)
