@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, log10
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from tsoft.core.block import Distributions, class_names
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
-from tsoft.render.style import COLD_TO_HOT, tau_colors, tau_text
+from tsoft.render.style import COLD_TO_HOT, cut, scale_top, tau_colors, tau_text
 from tsoft.render.view import View
 
 # What bars are filled with where there are no colours, told apart by how dense they are.
@@ -107,7 +106,7 @@ def grouped_bars(
     left_out = len(classes) - layout.groups
     if left_out:
         noun = "class" if left_out == 1 else "classes"
-        lines.append(_cut(f"… {left_out} more {noun} not charted", width))
+        lines.append(cut(f"… {left_out} more {noun} not charted", width))
     return "".join(line + "\n" for line in lines)
 
 
@@ -119,19 +118,10 @@ def _styled(names: Sequence[str], colors: Sequence[int] | None) -> list[_Series]
 
 def _layout(probs: Array, width: int, rows: int) -> _Layout:
     series, classes = probs.shape
-    top = _top(float(probs.max()))
+    top = scale_top(float(probs.max()))
     gutter = max(len(label) for label in _tick_labels(top))
     groups = min(classes, max(0, width - gutter - 1) // max(series + 1, _NARROWEST))
     return _Layout(width, rows, gutter, groups, series, top)
-
-
-def _top(highest: float) -> float:
-    """Where the scale ends: the lowest of 1, 0.4, 0.2, 0.1, 0.04, ... that is not exceeded. Each
-    has quarters that are short to write."""
-    if highest <= 0:
-        return 1.0
-    power = 10.0 ** max(min(ceil(log10(highest)), 0), -300)
-    return next((power * part for part in (0.2, 0.4) if highest <= power * part), power)
 
 
 def _tick_labels(top: float) -> list[str]:
@@ -145,7 +135,7 @@ def _legend(series: list[_Series], layout: _Layout) -> list[str]:
     used = layout.width
     for name, fill, color in series:
         swatch = fill * 2 if color is None else f"\x1b[38;5;{color}m{fill * 2}\x1b[0m"
-        name = _cut(" " + name, layout.width - indent - 2)
+        name = cut(" " + name, layout.width - indent - 2)
         if used + 2 + cell_len(name) > layout.width:
             lines.append(" " * indent)
             used = indent
@@ -227,13 +217,6 @@ def _under(classes: Sequence[str], layout: _Layout) -> list[str]:
 
 
 def _centred(text: str, room: int) -> str:
-    text = _cut(text, room)
+    text = cut(text, room)
     left = (room - cell_len(text)) // 2
     return set_cell_size(" " * left + text, room)
-
-
-def _cut(text: str, room: int) -> str:
-    """The text in at most `room` columns, which wide characters may not fill exactly."""
-    if cell_len(text) <= room:
-        return text
-    return set_cell_size(text, room - 1).rstrip() + "…" if room > 0 else ""

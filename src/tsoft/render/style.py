@@ -1,6 +1,9 @@
 """How things look, in one place for tables and charts: colours, and numbers as short texts."""
 
 from collections.abc import Sequence
+from math import ceil, log10
+
+from rich.cells import cell_len, set_cell_size
 
 # Colours of the 256-colour table, cold to hot, each with a contrast of at least 2.8 to black and to
 # white.
@@ -44,5 +47,21 @@ def prob_text(prob: float, digits: int | None = None) -> str:
 
 
 def number_text(value: float) -> str:
-    """A logit in few characters."""
+    """A number in few characters."""
     return format(float(value), ".5g")
+
+
+def scale_top(highest: float) -> float:
+    """Where the scale ends: the lowest of 1, 0.4, 0.2, 0.1, 0.04, ... that is not exceeded. Each
+    has quarters that are short to write."""
+    if highest <= 0:
+        return 1.0
+    power = 10.0 ** max(min(ceil(log10(highest)), 0), -300)
+    return next((power * part for part in (0.2, 0.4) if highest <= power * part), power)
+
+
+def cut(text: str, room: int) -> str:
+    """The text in at most `room` columns, which wide characters may not fill exactly."""
+    if cell_len(text) <= room:
+        return text
+    return set_cell_size(text, room - 1).rstrip() + "…" if room > 0 else ""

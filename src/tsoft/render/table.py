@@ -42,7 +42,7 @@ def draw(result: Distributions, row: int, view: View) -> str:
     fits = min(len(columns), max(1, room // (max(least, numbers + 1 + SHORTEST_BAR) + GAP)))
     width = max(least, min(numbers + 1 + LONGEST_BAR, room // fits - GAP))
     tables = [_table(labels, logits, head, columns[i : i + fits], width) for i in range(0, len(columns), fits)]
-    return "\n".join(_text(table, view.screen, left + head + fits * (width + GAP)) for table in tables)
+    return "\n".join(rendered(table, view.screen, left + head + fits * (width + GAP)) for table in tables)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _table(labels: list[str], logits: list[str], head: int, columns: list[_Colum
     return table
 
 
-def _text(table: Table, screen: Screen, width: int) -> str:
+def rendered(table: Table, screen: Screen, width: int) -> str:
     """The table as text of that width, without blanks at the ends of its lines."""
     file = io.StringIO()
     console = Console(

@@ -1,0 +1,53 @@
+"""The temperature that was asked for: what it is, the distribution there, and the curve it lies on."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsoft.core.block import Block, Distributions, distributions
+from tsoft.core.temperature import Array
+from tsoft.errors import visible
+from tsoft.render import table
+from tsoft.render.style import tau_text
+from tsoft.render.sweep import drawn_curves, unit_of
+from tsoft.render.view import View
+
+if TYPE_CHECKING:
+    from tsoft.formats.solutions import Solved
+
+# The curve is drawn this many times colder and hotter than the solutions.
+AROUND = 30.0
+POINTS = 121
+
+
+def draw(block: Block, solved: "Solved", view: View, column: str, index: int | None) -> Iterator[str]:
+    """The parts of a row's answer. `column` is the measure, or for a class's probability `prob`
+    with the class's `index`."""
+    taus = np.array(solved.solution.taus)
+    found = ", ".join(map(tau_text, solved.solution.taus)) or "no temperature"
+    yield visible(f"{solved.measure} {solved.asked:g}: {found}") + "\n\n"
+    if len(taus):
+        yield table.draw(Distributions(block, taus), 0, view)
+    inside = taus[(taus > 0) & (taus < np.inf)]
+    low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
+    grid = np.union1d(np.geomspace(low / AROUND, high * AROUND, POINTS), inside)
+    grid = grid[(grid > 0) & (grid < np.inf)]
+    values = _values(block, grid, column, index) / unit_of(column, view)
+    names = [visible(solved.measure)]
+    if len(inside):
+        # A curve of its own that is only where the solutions are, where the other leaves it room.
+        asked = np.isin(grid, inside)
+        beside = asked | np.roll(asked, 1) | np.roll(asked, -1)
+        values = np.column_stack([np.where(beside, np.nan, values), np.where(asked, values, np.nan)])
+        names.append("asked")
+    else:
+        values = values[:, np.newaxis]
+    yield "\n" + drawn_curves(names, grid, values, view, 14, True, visible(solved.measure))
+
+
+def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:
+    """The measure, or the probability of the class, at each temperature."""
+    if index is None:
+        return np.asarray(getattr(Distributions(block, taus), column)[:, 0])
+    return np.concatenate([piece.probs[:, 0, index] for piece in distributions(block, taus)])

@@ -1,0 +1,153 @@
+"""A sweep as charts: a curve a class, a measure under it, and a table at a few temperatures."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.table import Table
+
+from tsoft.core.average import Averages
+from tsoft.core.block import Distributions, class_names, distributions
+from tsoft.core.temperature import Array
+from tsoft.errors import visible
+from tsoft.render import curves, heatmap, table
+from tsoft.render.style import number_text, tau_text
+from tsoft.render.table import rendered
+from tsoft.render.view import View
+
+# More curves than this cannot be told apart; of more classes the rest are one curve.
+CURVES = 8
+HEATED = 20
+TABLED = 5
+
+
+def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log: bool, chart: bool) -> Iterator[str]:
+    """The parts of one row's sweep, each as it is drawn. Without `chart` there is only the table."""
+    taus = np.unique(result.taus)
+    result = Distributions(result.block, taus)
+    if chart:
+        if as_heatmap:
+            yield _heatmap(result, view, log) + "\n"
+        else:
+            yield _curves(result, view, log) + "\n"
+        yield _measure(result, view, measure, log) + "\n"
+    few = Distributions(result.block, taus[_few(len(taus))])
+    yield table.draw(few, 0, view)
+
+
+def _few(count: int) -> Array:
+    """Indices of a handful out of so many, from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(TABLED, count)).round().astype(int))
+
+
+def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
+    """The most probable classes' names and probabilities, (k, classes), and the rest summed. The
+    temperatures are worked through in pieces, so that no more than what is shown is kept."""
+    logits = result.block.logits[0]
+    falling = (-logits).argsort(kind="stable")
+    order, rest = falling[:most], falling[most:]
+    every = class_names(result.block.labels, len(logits))
+
+    def chosen(piece: Distributions) -> Array:
+        probs = piece.probs[:, 0]
+        return np.column_stack([probs[:, order], probs[:, rest].sum(1)])
+
+    probs = np.concatenate([chosen(piece) for piece in distributions(result.block, result.taus)])
+    names = [visible(every[i]) for i in order]
+    return ([*names, f"{len(rest)} more"], probs) if len(rest) else (names, probs[:, :-1])
+
+
+def _curves(result: Distributions, view: View, log: bool) -> str:
+    names, probs = _shown(result, CURVES)
+    rest = len(names) > CURVES
+    return drawn_curves(names, result.taus, probs, view, 20, log, "probability", rest=rest)
+
+
+def drawn_curves(
+    names: list[str],
+    taus: Array,
+    values: Array,
+    view: View,
+    height: int,
+    log: bool,
+    title: str,
+    *,
+    rest: bool = False,
+) -> str:
+    """Curves on the view's screen, in colours of classes where it takes colours. A mean and its
+    deviation may pass what a probability can be, which is then the chart's limit."""
+    screen = view.screen
+    colors = curves.class_colors(len(names), rest=rest) if screen.color else None
+    limits = (0.0, 1.0) if title in ("probability", "top-prob", "margin") else None
+    return curves.curves(
+        names,
+        taus,
+        values,
+        width=screen.width,
+        height=height,
+        log=log,
+        colors=colors,
+        title=title,
+        limits=limits,
+    )
+
+
+def _heatmap(result: Distributions, view: View, log: bool) -> str:
+    names, probs = _shown(result, max(view.show, HEATED))
+    return heatmap.heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
+
+
+def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
+    values = getattr(result, measure) / unit_of(measure, view)
+    return drawn_curves([measure.replace("_", "-")], result.taus, values, view, 10, log, titled(measure, view))
+
+
+def unit_of(measure: str, view: View) -> float:
+    """What a measure's numbers are divided by to be shown."""
+    return float(np.log(2)) if measure == "entropy" and view.bits else 1.0
+
+
+def titled(measure: str, view: View) -> str:
+    unit = {"entropy": " (bits)" if view.bits else " (nats)"}.get(measure, "")
+    return measure.replace("_", "-") + unit
+
+
+def draw_mean(found: Averages, view: View, measure: str, log: bool) -> Iterator[str]:
+    """The mean of a measure over the rows with a standard deviation on either side, and a table of
+    the means of all measures at a few temperatures."""
+    order = np.argsort(found.taus)
+    average = found.of[measure]
+    band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
+    names = ["mean + sd", "mean", "mean - sd"]
+    values = band[order] / unit_of(measure, view)
+    yield drawn_curves(names, found.taus[order], values, view, 16, log, titled(measure, view)) + "\n"
+    yield _means(found, view)
+
+
+def _means(found: Averages, view: View) -> str:
+    """The table of means; temperatures that do not fit go on in a further one."""
+    names = [titled(name, view) for name in found.of]
+    columns = [_mean_column(found, t, view) for t in _few(len(found.taus))]
+    head, cell = max(map(len, names)), max(len(text) for column in columns for text in column)
+    fits = max(1, (view.screen.width - head - 3) // (cell + 2))
+    tables = []
+    for first in range(0, len(columns), fits):
+        part = columns[first : first + fits]
+        table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column(f"{found.rows} rows", width=head, no_wrap=True)
+        for header, *_ in part:
+            table.add_column(header, width=cell, no_wrap=True)
+        for name, *texts in zip(names, *(column[1:] for column in part), strict=True):
+            table.add_row(name, *texts)
+        tables.append(rendered(table, view.screen, head + 3 + len(part) * (cell + 2)))
+    return "\n".join(tables)
+
+
+def _mean_column(found: Averages, t: int, view: View) -> list[str]:
+    """A temperature, and each measure's mean and standard deviation there."""
+    cells = [tau_text(float(found.taus[t]))]
+    for name, average in found.of.items():
+        unit = unit_of(name, view)
+        mean, deviation = (float(value[t]) / unit for value in (average.mean, average.deviation))
+        cells.append(f"{number_text(mean)} ± {number_text(deviation)}")
+    return cells
