@@ -139,7 +139,7 @@ def test_files_are_what_tsoft_generates(shell: str) -> None:
     [
         ("c", ["compute"]),
         # Between two blanks.
-        (f" -h{BACK * 3}", ["compute", "-h"]),
+        (f" -h{BACK * 3}c", ["compute", "-h"]),
         ("compute --ta", ["compute", "--tau"]),
         # Not the file table.txt.
         ("compute --format ta", ["compute", "--format", "table"]),
@@ -162,7 +162,10 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("", {"compute"}),
+        ("", {"compute", "sweep", "solve"}),
+        ("s", {"sweep", "solve"}),
+        ("sweep --sc", {"--scale"}),
+        ("solve --p", {"--perplexity", "--prob", "--probs"}),
         ("compute --lo", {"--log", "--logprobs", "--long"}),
         ("compute --format ", FORMATS),
         ("compute --format=", FORMATS),

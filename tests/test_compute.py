@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import TSOFT, environment, out, run
+from tool import TSOFT, environment, out, peak, run, started
 from tsoft.core.block import Block, Distributions
 from tsoft.formats import FORMATS
 from tsoft.formats.read import Reading
@@ -320,39 +320,26 @@ def test_every_byte_is_written_or_missed(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (1, b"tsoft: error: stdout: File too large\n")
 
 
-def test_the_first_row_is_out_before_the_last_is_in() -> None:
-    for form in ("tsv", "csv", "jsonl"):
-        with subprocess.Popen(
-            [TSOFT, "compute", "-f", form], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
-        ) as process:
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write(b"2 1\n")
-            process.stdin.flush()
-            lines = [process.stdout.readline() for _ in range(2 if form == "csv" else 1)]
-            assert b"0.73105857863000" in lines[-1]
-            process.stdin.write(b"1 2\n")
-            process.stdin.close()
-            assert b"0.26894142136999" in process.stdout.read()
-        assert process.returncode == 0
-
-
-PEAK = """
-import resource, subprocess, sys
-status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
+@pytest.mark.parametrize(("form", "lines"), [("tsv", 1), ("csv", 2), ("jsonl", 1)])
+def test_the_first_row_is_out_before_the_last_is_in(form: str, lines: int) -> None:
+    with started("compute", "-f", form) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"2 1\n")
+        process.stdin.flush()
+        first = [process.stdout.readline() for _ in range(lines)]
+        assert b"0.73105857863000" in first[-1]
+        process.stdin.write(b"1 2\n")
+        process.stdin.close()
+        assert b"0.26894142136999" in process.stdout.read()
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="it is POSIX that tells the peak")
 def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
-    def peak(rows: int) -> int:
+    def peak_of(rows: int) -> int:
         path = tmp_path / f"{rows}.txt"
         path.write_text("0.123456789 -1.5 2.25 1e-3 7 8 9 10 11 12\n" * rows)
-        command = [sys.executable, "-c", PEAK, TSOFT, "compute", "-i", str(path)]
-        done = subprocess.run(command, capture_output=True, env=environment(), timeout=100, check=True)
-        status, kilobytes = map(int, done.stdout.split())
-        assert status == 0
-        return kilobytes
+        return peak("compute", "-i", str(path))
 
-    assert peak(200_000) < 1.2 * peak(20_000)
+    assert peak_of(200_000) < 1.2 * peak_of(20_000)

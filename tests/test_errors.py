@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tool import TSOFT, environment, run
+from tool import TSOFT, environment, run, started
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -319,9 +319,7 @@ def test_another_name_of_stdout_is_stdout(tmp_path: Path) -> None:
 @posix
 def test_a_reader_that_goes_away() -> None:
     """The shell's `| head -1`, with more to come than a pipe holds."""
-    with subprocess.Popen(
-        [TSOFT, "compute"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    ) as process:
+    with started("compute") as process:
         assert process.stdin
         assert process.stdout
         assert process.stderr
@@ -341,9 +339,7 @@ def test_a_reader_that_goes_away() -> None:
 def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     target = tmp_path / "out.tsv"
     target.write_text("before")
-    with subprocess.Popen(
-        [TSOFT, "compute", "-o", str(target)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    ) as process:
+    with started("compute", "-o", str(target)) as process:
         assert process.stdin
         assert process.stderr
         process.stdin.write(b"1 2\n")

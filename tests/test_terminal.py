@@ -21,6 +21,11 @@ SCREENS = {
     "limits": "tsoft compute cat=2 dog=1 bird=0.5 fish=-inf --tau 0,0.5,1,2,inf",
     "hostile": f"{HOSTILE} --tau 0.5,1",
     "rows": "seq 1 40 | paste -d' ' - - - - | tsoft compute --rows 2 --bits --sort --no-chart",
+    "sweep": "tsoft sweep cat=2 dog=1 bird=0.5 fish=-inf",
+    "sweep-many": f"{HOSTILE.replace('compute', 'sweep')} --scale linear --from 0 --measure log-sum-exp --bits",
+    "heatmap": "seq 1 30 | paste -sd' ' - | tsoft sweep --heatmap --tau 0,0.5,1,2,4,8,inf --measure perplexity",
+    "mean": "printf '2 1\n0 5\n1 1\n' | tsoft sweep --mean --measure top-prob",
+    "solve": "tsoft solve cat=2 dog=1 bird=0 fish=0 --prob dog=0.26",
     "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
 }
 

@@ -1,8 +1,12 @@
 """Runs the real `tsoft`, in a process of its own or in a pseudo-terminal."""
 
+import contextlib
 import os
 import subprocess
+import sys
 import sysconfig
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 SCRIPTS = sysconfig.get_path("scripts")
@@ -32,6 +36,41 @@ def out(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> st
     done = run(*arguments, stdin=stdin, **changes)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+PEAK = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak(*arguments: str) -> int:
+    """The most memory that a run of tsoft has resident, in the system's unit."""
+    command = [sys.executable, "-c", PEAK, TSOFT, *arguments]
+    done = subprocess.run(command, capture_output=True, env=environment(), timeout=100, check=True)
+    status, most = map(int, done.stdout.split())
+    assert status == 0
+    return most
+
+
+@contextlib.contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A `tsoft` to talk to, which does not outlive a minute, so that a test waits for no more."""
+    process = subprocess.Popen(
+        [TSOFT, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    try:
+        with process:
+            yield process
+    finally:
+        watchdog.cancel()
 
 
 def in_terminal(command: str, width: int = 80, cwd: str | None = None, **changes: str) -> str:

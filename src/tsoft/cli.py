@@ -13,7 +13,7 @@ from tsoft.commands.command import LogitsCommand
 from tsoft.errors import OutputError, ReaderGoneError, TsoftError, visible
 
 # Each is the function of that name in the module of that name, in the order of `tsoft --help`.
-COMMANDS = ("compute",)
+COMMANDS = ("compute", "sweep", "solve")
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -103,6 +103,11 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stdout = None
         _complain(f"stdout: {error.strerror}")
         return OutputError.exit_code
+    except Exception as error:
+        if os.environ.get("TSOFT_TRACEBACK"):
+            raise
+        _complain(f"a defect of tsoft: {type(error).__name__}: {error}", "TSOFT_TRACEBACK=1 shows where.")
+        return TsoftError.exit_code
 
 
 def _complain(message: str, hint: str = "") -> None:

@@ -1,7 +1,14 @@
 """`tsoft compute`: the distribution at each temperature."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from tsoft.commands.command import bundled
 from tsoft.commands.options import Input, Look, Output, Temperatures
+
+if TYPE_CHECKING:
+    from tsoft.core.block import Distributions
+    from tsoft.render.view import View
 
 
 @bundled
@@ -17,8 +24,21 @@ def compute(input: Input, temperatures: Temperatures, output: Output, look: Look
     some-program | tsoft compute --tau 0.7 --format csv
     """
     from tsoft.commands import inputs, outputs
-    from tsoft.core.block import Distributions
 
     blocks = inputs.blocks(input, temperatures.tau)
     taus = inputs.temperatures(temperatures.tau)
-    outputs.write((Distributions(block, taus) for block in blocks), output, look)
+    chart = len(taus) > 1 if look.chart is None else look.chart
+    outputs.write(blocks, taus, output, look, _charted if chart else _tabled)
+
+
+def _tabled(result: "Distributions", view: "View") -> "Iterator[str]":
+    from tsoft.render import table
+
+    yield table.draw(result, 0, view)
+
+
+def _charted(result: "Distributions", view: "View") -> "Iterator[str]":
+    yield from _tabled(result, view)
+    from tsoft.render import chart
+
+    yield "\n" + chart.draw(result, 0, view)

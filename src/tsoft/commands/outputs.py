@@ -2,31 +2,53 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from tsoft.commands.options import Look, Output
-from tsoft.core.block import Distributions
+from tsoft.core.block import Block, Distributions, distributions
+from tsoft.core.temperature import Array
 from tsoft.errors import UsageError
 from tsoft.formats import FORMATS, OUTPUTS, by_name, stream
 from tsoft.formats.write import Writing
 
+if TYPE_CHECKING:
+    from tsoft.render.view import View
 
-def write(results: Iterable[Distributions], output: Output, look: Look) -> None:
-    """Writes the results, each as soon as it is there, in the format that was asked for."""
+
+# Draws a row: the table of what is shown, and what comes under it piece by piece.
+Draw = Callable[["Distributions", "View"], Iterator[str]]
+
+
+def write(blocks: Iterable[Block], taus: Array, output: Output, look: Look, draw: Draw, before: bool = False) -> None:
+    """Writes the distributions, each as soon as it is there, in the format that was asked for. A
+    sweep has its temperatures `before` its numbers."""
+    name = checked_format(output)
+    if name == "table":
+        with stream.writing(output.output, screen_encoding(output)) as out:
+            looking = view(output, look)
+            each_row(blocks, look, out, lambda block: draw(Distributions(block, taus), looking))
+        return
+    writing = Writing(output.log, output.digits, output.long, look.show, output.with_logits, output.bits, before)
+    with stream.writing(output.output) as out:
+        results = (piece for block in blocks for piece in distributions(block, taus))
+        for text in FORMATS[name].writer()(results, writing):
+            out(text)
+
+
+def screen_encoding(output: Output) -> str:
+    """What a table is written in: a terminal may not take UTF-8."""
+    return sys.stdout.encoding if output.output is None and sys.stdout is not None else "utf-8"
+
+
+def checked_format(output: Output) -> str:
+    """The format of the result, which takes the options that were given."""
     name = _format(output)
     if output.long and name not in ("tsv", "csv"):
         raise UsageError(f"--long is a form of tsv and csv, not of {name}")
     if output.with_logits and name not in ("json", "jsonl"):
         raise UsageError(f"--with-logits adds to json and jsonl records, not to {name}")
-    if name == "table":
-        encoding = sys.stdout.encoding if output.output is None and sys.stdout else "utf-8"
-        with stream.writing(output.output, encoding) as out:
-            _show(results, output, look, out)
-        return
-    with stream.writing(output.output) as out:
-        writing = Writing(output.log, output.digits, output.long, look.show, output.with_logits, output.bits)
-        for text in FORMATS[name].writer()(results, writing):
-            out(text)
+    return name
 
 
 def _format(output: Output) -> str:
@@ -45,26 +67,25 @@ def _format(output: Output) -> str:
     return told.name if told and told.writes else "tsv"
 
 
-def _show(results: Iterable[Distributions], output: Output, look: Look, out: stream.Write) -> None:
-    """Tables of the first rows, each on the screen before its chart is drawn, and how many rows
-    there are besides."""
-    from tsoft.render import table
+def view(output: Output, look: Look) -> "View":
+    """How a person wants to look at a result."""
     from tsoft.render.view import Screen, View
 
-    view = View(Screen.of_stdout(), look.show or 20, look.sort, output.bits, output.digits, output.log)
-    shown = total = 0
-    for result in results:
-        for row in range(len(result.block.logits)):
-            total += 1
-            if shown == look.rows:
-                continue
-            shown += 1
-            title = f"row {result.block.rows[row]}\n" if len(result.block.rows) > 1 or shown > 1 else ""
-            out(("" if shown == 1 else "\n") + title + table.draw(result, row, view))
-            if look.chart or (look.chart is None and len(result.taus) > 1):
-                from tsoft.render import chart
+    return View(Screen.of_stdout(), look.show or 20, look.sort, output.bits, output.digits, output.log)
 
-                out("\n" + chart.draw(result, row, view))
+
+def each_row(blocks: Iterable[Block], look: Look, out: stream.Write, draw: Callable[[Block], Iterable[str]]) -> None:
+    """Draws the first rows, a block of one row at a time, each part on the screen before the next
+    is begun; then says how many rows there are besides."""
+    shown = total = 0
+    for block in blocks:
+        total += len(block.logits)
+        for row in range(min(len(block.logits), look.rows - shown)):
+            if len(block.logits) > 1 or shown > 0:
+                out(("\n" if shown else "") + f"row {block.rows[row]}\n")
+            shown += 1
+            for text in draw(block.part(row, row + 1)):
+                out(text)
     if total > shown:
         rows = "row" if total - shown == 1 else "rows"
         out(f"\n… {total - shown} more {rows} (--rows N shows more)\n")

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 
-from tsoft.core.block import Block, Distributions
+from tsoft.core.block import MEASURES, Block, Distributions
 from tsoft.errors import InputError
 from tsoft.formats.fields import join_labels
 from tsoft.formats.write import Writing
@@ -16,8 +16,11 @@ def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
         return
     results = iter(results)
     head = list(itertools.islice(results, 1))
-    if head and head[0].block.labels_vary:
-        head += itertools.islice(results, 1)
+    while head and head[0].block.labels_vary and head[-1].block.first_row == head[0].block.first_row:
+        following = next(results, None)
+        if following is None:
+            break
+        head.append(following)
     differ = len({result.block.labels for result in head}) > 1
     results = itertools.chain(head, results)
     yield from write_long(results, writing, ",") if differ else _write_wide(results, writing)
@@ -30,13 +33,14 @@ def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[
         lines = []
         if columns is None:
             columns = names
-            lines.append(join_labels(["row", "tau", *names], ","))
+            lines.append(join_labels(["row", "tau", *(MEASURES if writing.before else ()), *names], ","))
         elif names != columns:
             problem = f"row {result.block.first_row}: its classes are not those of the header"
             raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
         for r, row in enumerate(result.block.rows):
             for t, tau in enumerate(writing.texts(result.taus)):
-                lines.append(",".join([str(row), tau, *writing.texts(values[t, r])]))
+                measures = [writing.text(value) for value in writing.measures(result, t, r)] if writing.before else []
+                lines.append(",".join([str(row), tau, *measures, *writing.texts(values[t, r])]))
         yield "".join(line + "\n" for line in lines)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.core.block import Distributions
+from tsoft.core.block import MEASURES, Distributions
 from tsoft.core.temperature import Array
 from tsoft.formats.write import Writing
 
@@ -26,20 +26,19 @@ def records(result: Distributions, writing: Writing) -> Iterator[str]:
 
 def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str, Any]:
     def number(value: Any) -> Any:
-        return _json(np.asarray(value), writing)
+        return json_number(np.asarray(value), writing)
 
     labels, top = result.block.labels, int(result.top[r])
+    entropy, perplexity, *others = map(number, writing.measures(result, t, r))
     record = {
         "row": result.block.rows[r],
         "tau": number(result.taus[t]),
         "labels": labels,
         "probs": number(result.probs[t, r]),
-        "entropy": number(result.entropy[t, r] / (np.log(2) if writing.bits else 1)),
-        "perplexity": number(result.perplexity[t, r]),
+        "entropy": entropy,
+        "perplexity": perplexity,
         "top": top if labels is None else labels[top],
-        "top_prob": number(result.top_prob[t, r]),
-        "margin": None if np.isnan(result.margin[t, r]) else number(result.margin[t, r]),
-        "log_sum_exp": number(result.log_sum_exp[t, r]),
+        **dict(zip(MEASURES[2:], others, strict=True)),
     }
     if writing.log:
         record["log_probs"] = number(result.log_probs[t, r])
@@ -48,12 +47,13 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
     return record
 
 
-def _json(value: Array, writing: Writing) -> Any:
+def json_number(value: Array, writing: Writing) -> Any:
     """A number or an array as orjson takes it: it would write null for what JSON cannot hold."""
     if writing.digits is None and np.isfinite(value).all():
         return np.ascontiguousarray(value) if value.ndim else value.item()
     if value.ndim:
-        return [_json(element, writing) for element in value]
+        return [json_number(element, writing) for element in value]
     if not np.isfinite(value):
-        return repr(float(value))
+        # The margin of one class is none.
+        return None if np.isnan(value) else repr(float(value))
     return float(writing.text(float(value)))

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import MEASURES, Block
 from tsoft.core.temperature import LogitsError
 from tsoft.errors import InputError
 from tsoft.formats import fields
@@ -20,6 +20,8 @@ from tsoft.formats.quantity import QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
 KEYS = ("row", "tau")
+# What a sweep's csv has before its classes.
+SWEEP = (*KEYS, *MEASURES)
 
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
@@ -93,6 +95,8 @@ def _header(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     first, *rest = next(batches)
     names = fields.split_labels(first.text, reading.delimiter)
     keys = {names.index(key) for key in KEYS if key in names}
+    if tuple(names[: len(SWEEP)]) == SWEEP:
+        keys = set(range(len(SWEEP)))
     classes = [i for i in range(len(names)) if i not in keys]
     labels: tuple[str, ...] | None = tuple(names[i] for i in classes)
     if not classes:
@@ -164,7 +168,10 @@ def _long(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
         raise reading.error(first.number, f"this header says {quantity!r}, not {reading.quantity!r}")
 
     def column(line: Line) -> dict[str, str]:
-        texts = fields.split_labels(line.text, delimiter)
+        try:
+            texts = fields.split_labels(line.text, delimiter)
+        except fields.FieldError as error:
+            raise reading.error(line.number, error.problem, error.field) from None
         if len(texts) != len(names):
             raise reading.error(line.number, _unequal(len(texts), len(names)))
         return dict(zip(names, texts, strict=True))
@@ -213,7 +220,7 @@ def _by_index(group: list[tuple[Line, dict[str, str]]], reading: Reading) -> lis
     seen: set[str] = set()
     for line, texts in group:
         index = texts["index"]
-        if not (index.isascii() and index.isdigit() and index not in seen):
+        if not (index.isascii() and index.isdigit() and len(index) < 10 and index not in seen):
             raise reading.error(line.number, f"index {index!r} is not a number of its own for this class")
         seen.add(index)
     return sorted(group, key=lambda pair: int(pair[1]["index"]))

@@ -7,13 +7,14 @@ from tsoft.formats.write import Writing
 
 
 def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
-    """The lines of each block's rows, a row at every temperature. The long form has a header."""
+    """A line for each row at each temperature, which a sweep puts first. The long form has a header."""
     if writing.long:
         from tsoft.formats.csv import write_long
 
         yield from write_long(results, writing, "\t")
         return
     for result in results:
+        keys = [text + "\t" for text in writing.texts(result.taus)] if writing.before else [""] * len(result.taus)
         values = writing.values(result).swapaxes(0, 1)
-        rows = values.reshape(-1, values.shape[-1])
-        yield "".join("\t".join(writing.texts(row)) + "\n" for row in rows)
+        lines = (key + "\t".join(writing.texts(at)) for row in values for key, at in zip(keys, row, strict=True))
+        yield "".join(line + "\n" for line in lines)

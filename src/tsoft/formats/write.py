@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsoft.core.block import Distributions
+from tsoft.core.block import MEASURES, Distributions
 from tsoft.core.temperature import Array
 
 
 @dataclass(frozen=True)
 class Writing:
     """What is written of a result. `digits` None is every digit that reading back needs; `show`
-    None is every class."""
+    None is every class; a sweep's tsv has τ `before` its numbers, and its csv the measures."""
 
     log: bool = False
     digits: int | None = None
@@ -19,10 +19,16 @@ class Writing:
     show: int | None = None
     with_logits: bool = False
     bits: bool = False
+    before: bool = False
 
     def values(self, distributions: Distributions) -> Array:
         """What stands in the cells: probabilities, or their logarithms."""
         return distributions.log_probs if self.log else distributions.probs
+
+    def measures(self, result: Distributions, t: int, r: int) -> list[float]:
+        """A row's measures at a temperature, in the order of MEASURES."""
+        scale = {"entropy": np.log(2) if self.bits else 1.0}
+        return [float(getattr(result, name)[t, r] / scale.get(name, 1.0)) for name in MEASURES]
 
     def texts(self, values: Array) -> list[str]:
         """Numbers as the shortest texts that read back exactly, or to so many digits."""

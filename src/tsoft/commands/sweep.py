@@ -1,0 +1,131 @@
+"""`tsoft sweep`: a distribution across temperatures."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tsoft.commands.command import bundled
+from tsoft.commands.options import Input, Look, Output, Temperatures
+
+if TYPE_CHECKING:
+    from tsoft.core.average import Averages
+    from tsoft.core.block import Distributions
+    from tsoft.core.temperature import Array
+    from tsoft.render.view import View
+
+Measure = Literal["entropy", "perplexity", "top-prob", "margin", "log-sum-exp"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The temperatures, where --tau does not list them."""
+
+    coldest: Annotated[
+        float | None, typer.Option("--from", metavar="τ", help="The coldest temperature of the grid, by default 0.1.")
+    ] = None
+    hottest: Annotated[
+        float | None, typer.Option("--to", metavar="τ", help="The hottest temperature, by default 10.")
+    ] = None
+    steps: Annotated[int | None, typer.Option(min=2, metavar="N", help="How many temperatures, by default 25.")] = None
+    scale: Annotated[
+        Literal["log", "linear"] | None,
+        typer.Option(metavar="SCALE", help="log or linear: how they are spaced, by default log."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What is drawn of a sweep."""
+
+    measure: Annotated[
+        Measure,
+        typer.Option(
+            metavar="MEASURE",
+            help="The second chart: entropy, perplexity, top-prob, margin or log-sum-exp.",
+            rich_help_panel="Table and chart",
+        ),
+    ] = "entropy"
+    heatmap: Annotated[
+        bool,
+        typer.Option("--heatmap", help="Classes and temperatures as a heat map.", rich_help_panel="Table and chart"),
+    ] = False
+    mean: Annotated[
+        bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")
+    ] = False
+
+
+@bundled
+def sweep(input: Input, temperatures: Temperatures, grid: Grid, curves: Curves, output: Output, look: Look) -> None:
+    """Follow a distribution from cold to hot.
+
+    A terminal gets the curve of each class over τ, the curve of a measure and
+    a table at a handful of temperatures; a pipe gets a line for each row and
+    τ, which comes first. csv and json carry the measures too.
+
+    tsoft sweep 2 1 0.5 0.1
+    tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
+    some-program | tsoft sweep --mean
+    """
+    from tsoft.commands import inputs, outputs
+
+    blocks = inputs.blocks(input, temperatures.tau)
+    taus = inputs.temperatures(temperatures.tau) if temperatures.tau else _grid(grid)
+    if temperatures.tau and grid != Grid():
+        from tsoft.errors import UsageError
+
+        raise UsageError("--tau lists the temperatures, so --from, --to, --steps and --scale have nothing to say")
+    if curves.mean:
+        from tsoft.core.average import averages
+
+        _write_mean(averages(blocks, taus), curves, output, look, _is_log(grid))
+        return
+
+    def draw(result: "Distributions", view: "View") -> Iterator[str]:
+        from tsoft.render import sweep as drawing
+
+        fewer = replace(view, show=look.show or drawing.CURVES)
+        measure = curves.measure.replace("-", "_")
+        return drawing.draw(result, fewer, measure, curves.heatmap, _is_log(grid), look.chart is not False)
+
+    outputs.write(blocks, taus, output, look, draw, before=True)
+
+
+def _is_log(grid: Grid) -> bool:
+    return grid.scale != "linear"
+
+
+def _grid(grid: Grid) -> "Array":
+    """The temperatures of a grid, both ends among them."""
+    import numpy as np
+
+    from tsoft.errors import UsageError
+
+    coldest = 0.1 if grid.coldest is None else grid.coldest
+    hottest = 10.0 if grid.hottest is None else grid.hottest
+    if not 0 <= coldest < hottest < np.inf:
+        raise UsageError(f"--from {coldest:g} --to {hottest:g}: a grid rises from 0 or more to a finite temperature")
+    if _is_log(grid) and coldest == 0:
+        raise UsageError("--from 0: a logarithmic grid does not reach 0; --scale linear does, and --tau 0,… lists it")
+    return (np.geomspace if _is_log(grid) else np.linspace)(coldest, hottest, grid.steps or 25)
+
+
+def _write_mean(found: "Averages", curves: Curves, output: Output, look: Look, log: bool) -> None:
+    from tsoft.commands import outputs
+    from tsoft.formats import stream
+
+    name = outputs.checked_format(output)
+    if name == "table":
+        from tsoft.render import sweep as drawing
+
+        measure = curves.measure.replace("-", "_")
+        texts: Iterable[str] = drawing.draw_mean(found, outputs.view(output, look), measure, log)
+    else:
+        from tsoft.formats import averages
+        from tsoft.formats.write import Writing
+
+        texts = [averages.write(found, name, Writing(digits=output.digits, bits=output.bits))]
+    with stream.writing(output.output, outputs.screen_encoding(output) if name == "table" else "utf-8") as out:
+        for text in texts:
+            out(text)

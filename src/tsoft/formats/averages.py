@@ -1,0 +1,34 @@
+"""Measures averaged over rows, out: a line or a record a temperature."""
+
+import numpy as np
+
+from tsoft.core.average import Averages
+from tsoft.formats.jsonl import json_number
+from tsoft.formats.write import Writing
+
+
+def write(found: Averages, name: str, writing: Writing) -> str:
+    """The averages in a format by its name: tsv without a header, csv with one, json or jsonl. Each
+    measure is followed by its standard deviation."""
+    columns = ["tau", "rows", *(column for measure in found.of for column in (measure, f"{measure}_sd"))]
+    rows = [_row(found, t, writing) for t in range(len(found.taus))]
+    if name in ("json", "jsonl"):
+        import orjson
+
+        records = [
+            orjson.dumps({c: json_number(np.asarray(v), writing) for c, v in zip(columns, row, strict=True)}).decode()
+            for row in rows
+        ]
+        return "".join(r + "\n" for r in records) if name == "jsonl" else "[\n" + ",\n".join(records) + "\n]\n"
+    delimiter = "," if name == "csv" else "\t"
+    lines = [delimiter.join([writing.text(row[0]), str(row[1]), *map(writing.text, row[2:])]) for row in rows]
+    return "".join(line + "\n" for line in ([delimiter.join(columns)] if name == "csv" else []) + lines)
+
+
+def _row(found: Averages, t: int, writing: Writing) -> list[float]:
+    scale = {"entropy": np.log(2) if writing.bits else 1.0}
+    row: list[float] = [float(found.taus[t]), found.rows]
+    for measure, average in found.of.items():
+        unit = scale.get(measure, 1.0)
+        row += [float(average.mean[t] / unit), float(average.deviation[t] / unit)]
+    return row

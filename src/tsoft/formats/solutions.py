@@ -1,0 +1,77 @@
+"""Temperatures that give what was asked, out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsoft.formats.jsonl import json_number
+from tsoft.formats.write import Writing
+
+if TYPE_CHECKING:
+    from tsoft.core.solve import Solution
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A row's solutions for a measure of which so much was asked. `unit` is what the measure is
+    written in, in the core's units."""
+
+    row: int
+    measure: str
+    asked: float
+    solution: "Solution"
+    unit: float = 1.0
+
+    @property
+    def reached(self) -> list[float]:
+        return [reached / self.unit for reached in self.solution.reached]
+
+
+def write(solved: Iterable[Sequence[Solved]], name: str, writing: Writing) -> Iterator[str]:
+    """The solutions of each block's rows in a format by its name. tsv: a line a row, from cold to
+    hot, nan where there is none; csv: a line a solution; json and jsonl: a record a row."""
+    if name == "json":
+        before = "[\n"
+        for rows in solved:
+            for row in rows:
+                yield before + _record(row, writing)
+                before = ",\n"
+        yield "\n]\n"
+        return
+    header = "row,measure,asked,tau,reached\n" if name == "csv" else ""
+    lines = {"tsv": _line, "csv": _lines, "jsonl": _record_line}[name]
+    for rows in solved:
+        yield header + "".join(lines(row, writing) for row in rows)
+        header = ""
+
+
+def _line(row: Solved, writing: Writing) -> str:
+    return "\t".join(map(writing.text, row.solution.taus or (np.nan,))) + "\n"
+
+
+def _lines(row: Solved, writing: Writing) -> str:
+    pairs = list(zip(row.solution.taus, row.reached, strict=True)) or [(np.nan, np.nan)]
+    head = f"{row.row},{row.measure},{writing.text(row.asked)}"
+    return "".join(f"{head},{writing.text(tau)},{writing.text(reached)}\n" for tau, reached in pairs)
+
+
+def _record_line(row: Solved, writing: Writing) -> str:
+    return _record(row, writing) + "\n"
+
+
+def _record(row: Solved, writing: Writing) -> str:
+    import orjson
+
+    return orjson.dumps(
+        {
+            "row": row.row,
+            "measure": row.measure,
+            "asked": row.asked,
+            "taus": json_number(np.array(row.solution.taus), writing),
+            "reached": json_number(np.array(row.reached), writing),
+            "reason": row.solution.reason,
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    ).decode()

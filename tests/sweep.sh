@@ -1,0 +1,15 @@
+#!/bin/sh
+# A sweep both ways: a process a temperature, and one process for all of them. They agree to the
+# last digit.
+set -eu
+temperatures="0 0.1 0.25 0.5 1 2 4 inf"
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+for tau in $temperatures; do
+  printf '%s\t' "$(printf '%s' "$tau" | awk '{ print ($1 == "inf") ? "inf" : ($1 == int($1)) ? $1 ".0" : $1 }')"
+  tsoft compute 2 1 0.5 0.1 -inf --tau "$tau"
+done >"$folder/loop"
+tsoft sweep 2 1 0.5 0.1 -inf --tau "$(echo "$temperatures" | tr ' ' ,)" >"$folder/once"
+cmp "$folder/loop" "$folder/once"
+[ "$(wc -l <"$folder/once")" -eq 8 ]
+echo "both ways agree"

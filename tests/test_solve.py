@@ -1,0 +1,131 @@
+"""`tsoft solve`: the temperature that gives what is asked, in a pipe and on a terminal."""
+
+import json
+import math
+import os
+
+import pytest
+
+import tsoft
+from tool import in_terminal, out, run
+
+LOGITS = [2, 1, 0.5, 0.1]
+TYPED = [str(z) for z in LOGITS]
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "measure"),
+    [
+        ("--top-prob", 0.73, tsoft.top_prob),
+        ("--entropy", 1.0, tsoft.entropy),
+        ("--perplexity", 3, tsoft.perplexity),
+        ("--margin", 0.2, tsoft.margin),
+    ],
+)
+def test_solve_then_compute(option: str, value: float, measure: object) -> None:
+    tau = float(out("solve", *TYPED, option, str(value)))
+    assert measure(LOGITS, tau) == pytest.approx(value, rel=1e-12)  # type: ignore[operator]
+
+
+@posix
+def test_it_stands_in_another_command_line() -> None:
+    command = "tsoft compute 2 1 0.5 0.1 --tau $(tsoft solve 2 1 0.5 0.1 --top-prob 0.73) | cut -f 1"
+    assert float(in_terminal(command)) == pytest.approx(0.73, rel=1e-12)
+
+
+def test_entropy_in_bits() -> None:
+    tau = float(out("solve", *TYPED, "--entropy", "1", "--bits"))
+    assert tsoft.entropy(LOGITS, tau) == pytest.approx(math.log(2), rel=1e-12)
+    [record] = map(json.loads, out("solve", *TYPED, "--entropy", "1", "--bits", "-f", "jsonl").splitlines())
+    assert (record["asked"], record["reached"]) == (1, pytest.approx([1], rel=1e-12))
+
+
+def test_a_class_may_have_its_probability_twice() -> None:
+    cold, hot = map(float, out("solve", "a=2", "b=1", "c=0", "d=0", "--prob", "b=0.25").split("\t"))
+    assert cold < hot
+    for tau in (cold, hot):
+        assert tsoft.softmax([2, 1, 0, 0], tau)[1] == pytest.approx(0.25, rel=1e-12)
+    assert out("solve", "a=2", "b=1", "c=0", "d=0", "--prob", "#1=0.25") == f"{cold!r}\t{hot!r}\n"
+
+
+def test_a_row_without_a_solution_is_nan() -> None:
+    done = run("solve", "--top-prob", "0.3", stdin="2 1 0 0\n1 1 0\n5 1 0 0\n")
+    assert done.returncode == 1
+    first, second, third = done.stdout.splitlines()
+    assert second == "nan"
+    assert tsoft.top_prob([2, 1, 0, 0], float(first)) == pytest.approx(0.3, rel=1e-12)
+    assert float(third) > float(first)
+    assert done.stderr.startswith("tsoft: note: row 1: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("logits", "asked", "told"),
+    [
+        (["2", "1", "0", "0"], ["--top-prob", "0.2"], "0.25"),
+        (["2", "2", "0"], ["--top-prob", "0.9"], "0.5"),
+        (["1", "1", "1"], ["--entropy", "0.5"], "equal"),
+        (["1"], ["--top-prob", "0.5"], "one class"),
+    ],
+)
+def test_what_cannot_be_is_said_with_its_range(logits: list[str], asked: list[str], told: str) -> None:
+    done = run("solve", *logits, *asked)
+    assert (done.returncode, done.stdout) == (1, "nan\n")
+    assert done.stderr.startswith("tsoft: note: row 0: ")
+    assert told in done.stderr
+
+
+def test_limits() -> None:
+    assert out("solve", "2", "1", "0", "0", "--top-prob", "0.25") == "inf\n"
+    assert out("solve", "2", "1", "0", "0", "--top-prob", "1") == "0.0\n"
+
+
+def test_forms() -> None:
+    tau = float(out("solve", *TYPED, "--margin", "0.2"))
+    header, line = out("solve", *TYPED, "--margin", "0.2", "-f", "csv").splitlines()
+    assert header == "row,measure,asked,tau,reached"
+    row, measure, asked, found, reached = line.split(",")
+    assert (row, measure, asked, float(found)) == ("0", "margin", "0.2", tau)
+    assert float(reached) == pytest.approx(0.2, rel=1e-12)
+    [record] = json.loads(out("solve", *TYPED, "--margin", "0.2", "-f", "json"))
+    assert record == {
+        "row": 0, "measure": "margin", "asked": 0.2, "taus": [tau], "reached": [float(reached)], "reason": None,
+    }  # fmt: skip
+    assert out("solve", *TYPED, "--margin", "0.2", "--digits", "3") == f"{tau:.3g}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ([], "ask for one of --top-prob, --entropy, --perplexity, --margin and --prob"),
+        (["--margin", "0.1", "--entropy", "1"], "ask for one of"),
+        (["--entropy", "-1"], "--entropy: -1 is not a number from 0"),
+        (["--entropy", "nan"], "--entropy: nan is not a number from 0"),
+        (["--top-prob", "x"], "Invalid value for '--top-prob': 'x' is not a valid float"),
+        (["--prob", "a"], "--prob: 'a' is not a number; it takes LABEL=P"),
+        (["--prob", "c=0.5"], "--prob: no class is called 'c'; #0 to #2 name them by their index"),
+        (["--prob", "#7=0.5"], "--prob: no class is called '#7'"),
+        (["--prob", "b=0.5"], "--prob: 'b' is the label of 2 classes: name one by its index, #1, #2"),
+    ],
+)
+def test_what_was_typed(typed: list[str], message: str) -> None:
+    done = run("solve", "a=2", "b=1", "b=0", *typed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
+def test_what_was_read() -> None:
+    done = run("solve", "--entropy", "0.1", stdin="1 2\n1 x\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "tsoft: error: stdin:2: field 2: 'x' is not a number\n"
+
+
+@posix
+def test_a_terminal_gets_the_temperature_the_distribution_and_the_curve() -> None:
+    shown = in_terminal("tsoft solve 2 1 0.5 0.1 --top-prob 0.73", NO_COLOR="1")
+    tau = float(out("solve", *TYPED, "--top-prob", "0.73"))
+    assert shown.startswith(f"top-prob 0.73: τ = {tau:.6g}\n")
+    assert "0.7300" in shown
+    assert "perplexity" in shown
+    assert "┴" in shown or "└" in shown
