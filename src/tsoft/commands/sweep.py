@@ -28,10 +28,10 @@ class Grid:
     hottest: Annotated[
         float | None, typer.Option("--to", metavar="τ", help="The hottest temperature, by default 10.")
     ] = None
-    steps: Annotated[int | None, typer.Option(min=2, metavar="N", help="How many temperatures, by default 25.")] = None
+    steps: Annotated[int | None, typer.Option("--steps", min=2, metavar="N", help="How many temperatures, by default 25.")] = None
     scale: Annotated[
         Literal["log", "linear"] | None,
-        typer.Option(metavar="SCALE", help="log or linear: how they are spaced, by default log."),
+        typer.Option("--scale", metavar="SCALE", help="log or linear: how they are spaced, by default log."),
     ] = None
 
 
@@ -42,6 +42,7 @@ class Curves:
     measure: Annotated[
         Measure,
         typer.Option(
+            "--measure",
             metavar="MEASURE",
             help="The second chart: entropy, perplexity, top-prob, margin or log-sum-exp.",
             rich_help_panel="Table and chart",
