@@ -1,10 +1,13 @@
 """`tsoft solve`: the temperature that gives what is asked, in a pipe and on a terminal."""
 
+import csv
+import io
 import json
 import math
 import os
 
 import pytest
+from rich.cells import cell_len
 
 import tsoft
 from tool import in_terminal, out, run
@@ -103,7 +106,12 @@ def test_forms() -> None:
         (["--entropy", "-1"], "--entropy: -1 is not a number from 0"),
         (["--entropy", "nan"], "--entropy: nan is not a number from 0"),
         (["--top-prob", "x"], "Invalid value for '--top-prob': 'x' is not a valid float"),
-        (["--prob", "a"], "--prob: 'a' is not a number; it takes LABEL=P"),
+        (["--prob", "a"], "--prob: 'a' is not LABEL=P"),
+        (["--prob", "-1"], "--prob: '-1' is not LABEL=P"),
+        (["--prob", "a=0_2"], "--prob: 'a=0_2' is not LABEL=P"),
+        (["--prob", "#" + "9" * 5000 + "=0.2"], "--prob: no class is called '#9999"),
+        (["--margin", "0.1", "--log"], "--log means nothing to solve"),
+        (["--margin", "0.1", "--with-logits", "-f", "jsonl"], "--with-logits means nothing to solve"),
         (["--prob", "c=0.5"], "--prob: no class is called 'c'; #0 to #2 name them by their index"),
         (["--prob", "#7=0.5"], "--prob: no class is called '#7'"),
         (["--prob", "b=0.5"], "--prob: 'b' is the label of 2 classes: name one by its index, #1, #2"),
@@ -113,6 +121,47 @@ def test_what_was_typed(typed: list[str], message: str) -> None:
     done = run("solve", "a=2", "b=1", "b=0", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
+def test_a_number_sign_names_the_index_whatever_the_labels() -> None:
+    typed = ["#1=2", "a=1", "a=0"]
+    assert out("solve", *typed, "--prob", "#1=0.2") == out("solve", "2", "1", "0", "--prob", "#1=0.2")
+    assert out("solve", *typed, "--prob", "a#2=0.2") == out("solve", "2", "1", "0", "--prob", "#2=0.2")
+
+
+def test_every_row_is_solved_and_told_in_every_form() -> None:
+    text = "2 1 0\n3 1 0\n3 2 1\n1 1 1\n"
+    for form in ("tsv", "csv", "json", "jsonl", "table"):
+        done = run("solve", "--top-prob", "0.7", "-f", form, stdin=text)
+        assert (done.returncode, done.stderr.count("note: row 3: ")) == (1, 1)
+
+
+def test_a_row_without_the_class_has_no_solution() -> None:
+    done = run("solve", "--prob", "#2=0.1", stdin="3 2 1\n1 2\n4 4 1\n")
+    assert done.returncode == 1
+    assert [line.split("\t")[0] == "nan" for line in done.stdout.splitlines()] == [False, True, False]
+    assert done.stderr == "tsoft: note: row 1: no class of this row is called '#2'\n"
+
+
+def test_labels_are_quoted_in_csv() -> None:
+    printed = out("solve", 'a,"b=2', "b=1", "--prob", 'a,"b=0.6', "-f", "csv")
+    [_, row] = csv.reader(io.StringIO(printed))
+    assert row[:3] == ["0", 'prob a,"b', "0.6"]
+
+
+def test_a_reason_in_bits_says_so() -> None:
+    done = run("solve", "2", "1", "--entropy", "1.05", "--bits")
+    assert "(in nats; a bit is 0.6931 of them)" in done.stderr
+
+
+@posix
+def test_a_terminal_at_the_ends_of_the_range() -> None:
+    for typed in ("1e308 -1e308 0 --prob '#2=0.2'", "1e-300 0 --top-prob 0.7"):
+        shown = in_terminal(f"tsoft solve {typed}", NO_COLOR="1")
+        assert "Warning" not in shown
+        assert "perplexity" in shown
+    shown = in_terminal(f"tsoft solve 日本{'x' * 100}=2 b=1 --prob 日本{'x' * 100}=0.6", width=40, NO_COLOR="1")
+    assert max(map(cell_len, shown.splitlines())) <= 40
 
 
 def test_what_was_read() -> None:

@@ -95,6 +95,19 @@ def test_averages_do_not_depend_on_the_blocks() -> None:
         np.testing.assert_allclose(parts.of[name].deviation, average.deviation, rtol=1e-12)
 
 
+def test_averages_of_what_is_infinite_huge_or_missing() -> None:
+    taus = np.array([0.0, 1.0])
+    for rows in ([[1, 2], [3, 4]], [[1, 2], [3, 4], [5, 6, 7]]):
+        found = averages([Block(np.array([row], float)) for row in rows], taus).of["log_sum_exp"]
+        assert found.mean[0] == np.inf
+    huge = averages([Block(np.array([[1e200, 2]])), Block(np.array([[3.0, 4]]))], taus[1:]).of["log_sum_exp"]
+    assert (huge.mean[0], huge.deviation[0]) == (pytest.approx(5e199), pytest.approx(5e199))
+    alone = averages([Block(np.array([[1e308, 1e307, 0]]))], taus[1:]).of["log_sum_exp"]
+    assert (alone.mean[0], alone.deviation[0]) == (1e308, 0)
+    margin = averages([Block(np.array([[2.0, 1]])), Block(np.array([[4.0]]))], taus[1:]).of["margin"]
+    assert (margin.mean[0], margin.deviation[0]) == (tsoft.margin([2, 1]), 0)
+
+
 def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the size of a piece: row by row, each at every temperature in order."""
     z = np.random.default_rng(0).normal(0, 3, (5, 6))
@@ -136,7 +149,10 @@ def test_a_shell_sweeps_both_ways() -> None:
         (["--from", "-1", "--scale", "linear"], "--from -1 --to 10: a grid rises"),
         (["--to", "inf"], "--from 0.1 --to inf: a grid rises"),
         (["--to", "nan"], "--from 0.1 --to nan: a grid rises"),
-        (["--steps", "1"], "Invalid value for '--steps': 1 is not in the range x>=2."),
+        (["--steps", "1"], "Invalid value for '--steps': 1 is not in the range 2<=x<=10000000."),
+        (["--steps", "1" + "0" * 21], "Invalid value for '--steps'"),
+        (["--mean", "--heatmap"], "--heatmap means nothing to sweep --mean"),
+        (["--mean", "--long"], "--long means nothing to sweep --mean"),
         (["--scale", "cubic"], "Invalid value for '--scale': 'cubic' is not one of"),
         (["--measure", "heat"], "Invalid value for '--measure': 'heat' is not one of"),
         (["--tau", "1", "--steps", "3"], "--tau lists the temperatures"),

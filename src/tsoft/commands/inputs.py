@@ -79,7 +79,7 @@ def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block
         own, values = found if found else (None, fields.numbers(texts))
         if own and names:
             raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
-        own = tuple(map(_decoded, own)) if own else None
+        own = tuple(map(decoded, own)) if own else None
         logits = to_logits(np.array([values]), QUANTITIES[quantity])
         return Block(logits, names.matching(len(values)) if names else own, quantity=quantity)
     except fields.FieldError as error:
@@ -99,7 +99,7 @@ def _hint(texts: list[str], wrong: str) -> str:
     return f"; it is a file: -i {wrong}" if os.path.exists(wrong) else ""
 
 
-def _decoded(argument: str) -> str:
+def decoded(argument: str) -> str:
     """An argument as UTF-8, whatever the locale took its bytes for."""
     try:
         return os.fsencode(argument).decode()

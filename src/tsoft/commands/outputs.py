@@ -36,6 +36,13 @@ def write(blocks: Iterable[Block], taus: Array, output: Output, look: Look, draw
             out(text)
 
 
+def refuse(command: str, **options: bool) -> None:
+    """A usage error for the first option that is on, since the command has no use for it."""
+    for name, on in options.items():
+        if on:
+            raise UsageError(f"--{name.replace('_', '-')} means nothing to {command}")
+
+
 def screen_encoding(output: Output) -> str:
     """What a table is written in: a terminal may not take UTF-8."""
     return sys.stdout.encoding if output.output is None and sys.stdout is not None else "utf-8"

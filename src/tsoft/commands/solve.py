@@ -53,7 +53,7 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
     from tsoft.formats.write import Writing
 
     measure, asked, name = _asked(target)
-    blocks = inputs.blocks(input, None)
+    outputs.refuse("solve", log=output.log, long=output.long, with_logits=output.with_logits)
     form = outputs.checked_format(output)
     missed = False
 
@@ -61,22 +61,30 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
         nonlocal missed
         rows = _solved(block, measure, asked, name, output.bits)
         for row in rows:
-            if row.solution.reason:
+            if row.reason:
                 missed = True
-                inputs.note(f"row {row.row}: {row.solution.reason}")
+                inputs.note(f"row {row.row}: {row.reason}")
         return rows
 
+    blocks = inputs.blocks(input, None)
     if form == "table":
         from tsoft.render import solve as drawing
 
+        found: list[Solved] = []
         looking = outputs.view(output, look)
 
+        def solving() -> "Iterator[Block]":
+            for block in blocks:
+                found[:] = solved(block)
+                yield block
+
         def draw(block: "Block") -> Iterator[str]:
+            row = next(row for row in found if row.row == block.first_row)
             index = _index(block, name) if measure == "prob" else None
-            return drawing.draw(block, solved(block)[0], looking, measure, index)
+            return drawing.draw(block, row, looking, measure, index)
 
         with stream.writing(output.output, outputs.screen_encoding(output)) as out:
-            outputs.each_row(blocks, look, out, draw)
+            outputs.each_row(solving(), look, out, draw)
     else:
         with stream.writing(output.output) as out:
             for text in solutions.write(map(solved, blocks), form, Writing(digits=output.digits)):
@@ -87,7 +95,9 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
 
 def _asked(target: Target) -> tuple[str, float, str]:
     """The measure, what is asked of it, and for a class's probability the class's name."""
+    from tsoft.commands import inputs
     from tsoft.errors import UsageError
+    from tsoft.formats import fields
 
     given = {name: value for name, value in vars(target).items() if value is not None}
     if len(given) != 1:
@@ -95,11 +105,10 @@ def _asked(target: Target) -> tuple[str, float, str]:
     [(measure, value)] = given.items()
     name = ""
     if measure == "prob":
-        name, _, text = str(value).rpartition("=")
-        try:
-            value = float(text)
-        except ValueError:
-            raise UsageError(f"--prob: {text!r} is not a number; it takes LABEL=P") from None
+        name, equals, text = str(value).rpartition("=")
+        if not equals or not fields.is_number(text):
+            raise UsageError(f"--prob: {value!r} is not LABEL=P")
+        name, value = inputs.decoded(name), fields.number(text)
     if not 0 <= value < float("inf"):
         raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a number from 0")
     return measure, value, name
@@ -113,26 +122,36 @@ def _solved(block: "Block", measure: str, asked: float, name: str, bits: bool) -
     from tsoft.formats.solutions import Solved
 
     unit = log(2) if measure == "entropy" and bits else 1.0
-    if measure == "prob":
-        found = core.solve_prob(block.logits, _index(block, name), asked)
-    else:
-        found = getattr(core, f"solve_{measure}")(block.logits, asked * unit)
     label = measure.replace("_", "-") if measure != "prob" else f"prob {name}"
+    if measure != "prob":
+        found = getattr(core, f"solve_{measure}")(block.logits, asked * unit)
+    elif (index := _index(block, name)) is not None:
+        found = core.solve_prob(block.logits, index, asked)
+    else:
+        found = [core.Solution((), (), f"no class of this row is called {name!r}")] * len(block.logits)
     return [Solved(row, label, asked, solution, unit) for row, solution in zip(block.rows, found, strict=True)]
 
 
-def _index(block: "Block", name: str) -> int:
-    """The index of the class that a label, or # and the index itself, names."""
+def _index(block: "Block", name: str) -> int | None:
+    """The index of the class that # and the index itself, a label, or a label with its index names.
+    The first row has to have it; in a later one it may be missing."""
+    from tsoft.core.block import class_names
     from tsoft.errors import UsageError
 
     classes = block.logits.shape[1]
-    found = [i for i, label in enumerate(block.labels or ()) if label == name]
+    index = name.removeprefix("#")
+    if name.startswith("#") and index.isdecimal() and len(index) < 10:
+        found = [int(index)] if int(index) < classes else []
+    else:
+        names = class_names(block.labels, classes)
+        found = [i for i, label in enumerate(block.labels or ()) if label == name]
+        found = found or [i for i, label in enumerate(names) if label == name]
     if len(found) == 1:
         return found[0]
+    shown = name if len(name) <= 40 else name[:39] + "…"
     if found:
         named = ", ".join(f"#{i}" for i in found[:10])
-        raise UsageError(f"--prob: {name!r} is the label of {len(found)} classes: name one by its index, {named}")
-    index = name.removeprefix("#")
-    if name.startswith("#") and index.isdecimal() and int(index) < classes:
-        return int(index)
-    raise UsageError(f"--prob: no class is called {name!r}; #0 to #{classes - 1} name them by their index")
+        raise UsageError(f"--prob: {shown!r} is the label of {len(found)} classes: name one by its index, {named}")
+    if block.first_row > 0:
+        return None
+    raise UsageError(f"--prob: no class is called {shown!r}; #0 to #{classes - 1} name them by their index")

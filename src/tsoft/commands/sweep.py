@@ -28,7 +28,10 @@ class Grid:
     hottest: Annotated[
         float | None, typer.Option("--to", metavar="τ", help="The hottest temperature, by default 10.")
     ] = None
-    steps: Annotated[int | None, typer.Option("--steps", min=2, metavar="N", help="How many temperatures, by default 25.")] = None
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", min=2, max=10_000_000, metavar="N", help="How many temperatures, by default 25."),
+    ] = None
     scale: Annotated[
         Literal["log", "linear"] | None,
         typer.Option("--scale", metavar="SCALE", help="log or linear: how they are spaced, by default log."),
@@ -80,6 +83,13 @@ def sweep(input: Input, temperatures: Temperatures, grid: Grid, curves: Curves, 
     if curves.mean:
         from tsoft.core.average import averages
 
+        outputs.refuse(
+            "sweep --mean",
+            heatmap=curves.heatmap,
+            log=output.log,
+            long=output.long,
+            with_logits=output.with_logits,
+        )
         _write_mean(averages(blocks, taus), curves, output, look, _is_log(grid))
         return
 

@@ -28,26 +28,44 @@ class Averages:
 
 
 def averages(blocks: Iterable[Block], taus: Array) -> Averages:
-    """The mean and the spread of each measure over the rows of all blocks, in one pass, joining
-    blocks by the pairwise update. Source: Chan, Golub & LeVeque 1983, "Algorithms for Computing
-    the Sample Variance", eq. 2.1.
+    """The mean and the spread of each measure over the rows of all blocks that have it (a row of
+    one class has no margin), in one pass. Blocks are joined by the pairwise update of Chan, Golub
+    & LeVeque 1983, "Algorithms for Computing the Sample Variance", eq. 2.1, in roots, since squares
+    overflow.
 
     >>> found = averages([Block(np.array([[0.0, 0.0], [0.0, -np.inf]]))], np.array([1.0]))
     >>> found.of["perplexity"].mean, found.of["perplexity"].deviation
     (array([1.5]), array([0.5]))
     """
     rows = 0
-    mean = np.zeros((len(MEASURES), len(taus)))
-    squares = np.zeros_like(mean)
-    with np.errstate(invalid="ignore"):
+    counts = np.zeros((len(MEASURES), len(taus)))
+    mean, root = np.zeros_like(counts), np.zeros_like(counts)
+    with np.errstate(all="ignore"):
         for block in blocks:
             result = Distributions(block, taus)
             found = np.array([getattr(result, name) for name in MEASURES])
-            count = found.shape[-1]
-            apart = found.mean(-1) - mean
-            joined = rows + count
-            squares += ((found - found.mean(-1, keepdims=True)) ** 2).sum(-1) + apart**2 * rows * count / joined
-            mean += apart * count / joined
-            rows = joined
-        deviation = np.sqrt(squares / max(rows, 1))
+            count = (~np.isnan(found)).sum(-1)
+            middle = np.where(count > 0, np.nansum(found, -1) / count, mean)
+            joined = counts + count
+            # Infinities that are equal are not apart.
+            apart = np.where((counts == 0) | (middle == mean), 0.0, middle - mean)
+            share = np.where(joined > 0, count / joined, 0.0)
+            root = _root(np.stack([root, _deviations(found, middle), abs(apart) * np.sqrt(counts * share)]))
+            mean = np.where(counts == 0, middle, mean + apart * share)
+            counts, rows = joined, rows + len(block.logits)
+        mean[counts == 0] = np.nan
+        deviation = root / np.sqrt(counts)
     return Averages(taus, rows, {name: Average(mean[i], deviation[i]) for i, name in enumerate(MEASURES)})
+
+
+def _deviations(found: Array, middle: Array) -> Array:
+    """The root of the sum of squares around the middle, over the rows that have the measure."""
+    apart = np.where(np.isnan(found), 0.0, found - middle[..., np.newaxis])
+    return _root(np.moveaxis(apart, -1, 0))
+
+
+def _root(terms: Array) -> Array:
+    """The root of the sum of squares along the first axis, without their overflow."""
+    largest = abs(terms).max(0)
+    scale = np.where(largest > 0, largest, 1.0)
+    return np.asarray(scale * np.sqrt(((terms / scale) ** 2).sum(0)))

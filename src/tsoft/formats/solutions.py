@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsoft.formats.fields import join_labels
 from tsoft.formats.jsonl import json_number
 from tsoft.formats.write import Writing
 
@@ -27,6 +28,12 @@ class Solved:
     @property
     def reached(self) -> list[float]:
         return [reached / self.unit for reached in self.solution.reached]
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is none, in the core's units, which it says where they are not those asked in."""
+        units = "" if self.unit == 1 else f" (in nats; a bit is {self.unit:.4f} of them)"
+        return self.solution.reason and self.solution.reason + units
 
 
 def write(solved: Iterable[Sequence[Solved]], name: str, writing: Writing) -> Iterator[str]:
@@ -53,7 +60,7 @@ def _line(row: Solved, writing: Writing) -> str:
 
 def _lines(row: Solved, writing: Writing) -> str:
     pairs = list(zip(row.solution.taus, row.reached, strict=True)) or [(np.nan, np.nan)]
-    head = f"{row.row},{row.measure},{writing.text(row.asked)}"
+    head = join_labels([str(row.row), row.measure, writing.text(row.asked)], ",")
     return "".join(f"{head},{writing.text(tau)},{writing.text(reached)}\n" for tau, reached in pairs)
 
 
@@ -68,10 +75,10 @@ def _record(row: Solved, writing: Writing) -> str:
         {
             "row": row.row,
             "measure": row.measure,
-            "asked": row.asked,
+            "asked": json_number(np.array(row.asked), writing),
             "taus": json_number(np.array(row.solution.taus), writing),
             "reached": json_number(np.array(row.reached), writing),
-            "reason": row.solution.reason,
+            "reason": row.reason,
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     ).decode()

@@ -9,8 +9,8 @@ from tsoft.core.block import Block, Distributions, distributions
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render import table
-from tsoft.render.style import tau_text
-from tsoft.render.sweep import drawn_curves, unit_of
+from tsoft.render.style import cut, tau_text
+from tsoft.render.sweep import drawn_curves, titled, unit_of
 from tsoft.render.view import View
 
 if TYPE_CHECKING:
@@ -25,14 +25,19 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
     """The parts of a row's answer. `column` is the measure, or for a class's probability `prob`
     with the class's `index`."""
     taus = np.array(solved.solution.taus)
-    found = ", ".join(map(tau_text, solved.solution.taus)) or "no temperature"
-    yield visible(f"{solved.measure} {solved.asked:g}: {found}") + "\n\n"
+    found = f" {solved.asked:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
+    yield cut(visible(solved.measure), max(4, view.screen.width - len(found))) + found + "\n"
     if len(taus):
-        yield table.draw(Distributions(block, taus), 0, view)
+        yield "\n" + table.draw(Distributions(block, taus), 0, view)
+    else:
+        yield f"{solved.reason}\n"
     inside = taus[(taus > 0) & (taus < np.inf)]
     low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
-    grid = np.union1d(np.geomspace(low / AROUND, high * AROUND, POINTS), inside)
-    grid = grid[(grid > 0) & (grid < np.inf)]
+    # Beyond these the steps of the grid and of the axis would overflow.
+    ends = max(low, 1e-290) / AROUND, min(high, 1e290) * AROUND
+    if not ends[0] < ends[1]:
+        return
+    grid = np.union1d(np.geomspace(*ends, POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
     values = _values(block, grid, column, index) / unit_of(column, view)
     names = [visible(solved.measure)]
     if len(inside):
@@ -43,7 +48,11 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
         names.append("asked")
     else:
         values = values[:, np.newaxis]
-    yield "\n" + drawn_curves(names, grid, values, view, 14, True, visible(solved.measure))
+    yield "\n" + drawn_curves(names, grid, values, view, 14, True, _title(solved, view))
+
+
+def _title(solved: "Solved", view: View) -> str:
+    return titled("entropy", view) if solved.measure == "entropy" else visible(solved.measure)
 
 
 def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:

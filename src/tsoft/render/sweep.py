@@ -134,7 +134,7 @@ def _means(found: Averages, view: View) -> str:
     for first in range(0, len(columns), fits):
         part = columns[first : first + fits]
         table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column(f"{found.rows} rows", width=head, no_wrap=True)
+        table.add_column(f"{found.rows} row{'s' * (found.rows != 1)}", width=head, no_wrap=True)
         for header, *_ in part:
             table.add_column(header, width=cell, no_wrap=True)
         for name, *texts in zip(names, *(column[1:] for column in part), strict=True):
