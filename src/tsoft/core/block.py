@@ -78,7 +78,7 @@ class Distributions:
 MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
 
 # A piece holds about so many probabilities.
-PIECE = 1 << 19
+PIECE = 1 << 21
 
 
 def distributions(block: Block, taus: Array) -> Iterator[Distributions]:

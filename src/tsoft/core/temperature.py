@@ -270,6 +270,8 @@ def _fill(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any], 
     classes = rows.shape[1]
     narrow = classes <= NARROW
     step = max(1, min(BLOCK // classes, len(span)))
+    # x is worked out in the result itself, where that keeps the classes.
+    in_place = not narrow and tasks[0].out.ndim == 2 and tasks[0].out.dtype == width
     scratch = np.empty((3, classes, step) if narrow else (3, step, classes), width)
     for first in range(span.start, span.stop, step):
         stop = min(first + step, span.stop)
@@ -282,13 +284,15 @@ def _fill(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any], 
         if not finite.all():
             raise _error(rows, first + int(finite.argmin()))
         with np.errstate(all="ignore"):
+            if len(tasks) == 1:
+                # The differences are needed once: less scratch stays closer.
+                gaps = x = tasks[0].out[first:stop] if in_place else x
             part = gaps_below(block, maximum, gaps)
             for task in tasks:
                 target = task.out[first:stop]
-                if not narrow and target.shape == x.shape and target.dtype == width:
-                    x = target
-                _scale(gaps, part, task.tau, x)
-                kernel(Scaled(x, spare, maximum, top, task.tau), target.T if narrow else target)
+                work = target if in_place else x
+                _scale(gaps, part, task.tau, work)
+                kernel(Scaled(work, spare, maximum, top, task.tau), target.T if narrow else target)
 
 
 def _width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
