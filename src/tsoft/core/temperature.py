@@ -31,7 +31,7 @@ BLOCK = 1 << 16
 # Up to this many classes a reduction along the classes costs more than a transposed copy.
 NARROW = 128
 # Below this many numbers a second thread costs more than it brings.
-PARALLEL = 1 << 20
+PARALLEL = 1 << 18
 
 
 class LogitsError(ValueError):
