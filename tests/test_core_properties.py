@@ -252,7 +252,7 @@ class Seen:
 
 @pytest.mark.parametrize("shape", [(5, 700_001), (9, 360_000), (40_000, 80), (800_000, 4)])
 def test_threads_give_what_rows_give(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than 2^20 numbers a thread; the rows looked at are those at each span's edges."""
+    """More than enough numbers for each thread; the rows looked at are those at each span's edges."""
     seen = Seen(monkeypatch, cores=3)
     z = np.random.default_rng(0).standard_normal(shape, np.float32) * 5
     z[0, 1] = -inf
@@ -264,7 +264,7 @@ def test_threads_give_what_rows_give(shape: tuple[int, int], monkeypatch: pytest
             np.testing.assert_array_equal(result[i], f(z[i], 0.7))
         parts = [f(z[i : i + rows // 9 + 1], 0.7) for i in range(0, rows, rows // 9 + 1)]
         np.testing.assert_array_equal(result, np.concatenate(parts))
-    assert seen.pools == [3] * 3
+    assert seen.pools.count(3) == 3
 
 
 @pytest.mark.parametrize("n", [5, 50])
