@@ -116,20 +116,19 @@ def _asked(target: Target) -> tuple[str, float, str]:
 
 def _solved(block: "Block", measure: str, asked: float, name: str, bits: bool) -> "list[Solved]":
     """The solutions of a block's rows."""
-    from math import log
-
     from tsoft.core import solve as core
+    from tsoft.core.block import unit
     from tsoft.formats.solutions import Solved
 
-    unit = log(2) if measure == "entropy" and bits else 1.0
+    scale = unit(measure, bits)
     label = measure.replace("_", "-") if measure != "prob" else f"prob {name}"
     if measure != "prob":
-        found = getattr(core, f"solve_{measure}")(block.logits, asked * unit)
+        found = getattr(core, f"solve_{measure}")(block.logits, asked * scale)
     elif (index := _index(block, name)) is not None:
         found = core.solve_prob(block.logits, index, asked)
     else:
         found = [core.Solution((), (), f"no class of this row is called {name!r}")] * len(block.logits)
-    return [Solved(row, label, asked, solution, unit) for row, solution in zip(block.rows, found, strict=True)]
+    return [Solved(row, label, asked, solution, scale) for row, solution in zip(block.rows, found, strict=True)]
 
 
 def _index(block: "Block", name: str) -> int | None:

@@ -74,6 +74,7 @@ def sweep(input: Input, temperatures: Temperatures, grid: Grid, curves: Curves, 
     """
     from tsoft.commands import inputs, outputs
 
+    measure = curves.measure.replace("-", "_")
     blocks = inputs.blocks(input, temperatures.tau)
     taus = inputs.temperatures(temperatures.tau) if temperatures.tau else _grid(grid)
     if temperatures.tau and grid != Grid():
@@ -90,14 +91,13 @@ def sweep(input: Input, temperatures: Temperatures, grid: Grid, curves: Curves, 
             long=output.long,
             with_logits=output.with_logits,
         )
-        _write_mean(averages(blocks, taus), curves, output, look, _is_log(grid))
+        _write_mean(averages(blocks, taus), measure, output, look, _is_log(grid))
         return
 
     def draw(result: "Distributions", view: "View") -> Iterator[str]:
         from tsoft.render import sweep as drawing
 
         fewer = replace(view, show=look.show or drawing.CURVES)
-        measure = curves.measure.replace("-", "_")
         return drawing.draw(result, fewer, measure, curves.heatmap, _is_log(grid), look.chart is not False)
 
     outputs.write(blocks, taus, output, look, draw, before=True)
@@ -122,7 +122,7 @@ def _grid(grid: Grid) -> "Array":
     return (np.geomspace if _is_log(grid) else np.linspace)(coldest, hottest, grid.steps or 25)
 
 
-def _write_mean(found: "Averages", curves: Curves, output: Output, look: Look, log: bool) -> None:
+def _write_mean(found: "Averages", measure: str, output: Output, look: Look, log: bool) -> None:
     from tsoft.commands import outputs
     from tsoft.formats import stream
 
@@ -130,7 +130,6 @@ def _write_mean(found: "Averages", curves: Curves, output: Output, look: Look, l
     if name == "table":
         from tsoft.render import sweep as drawing
 
-        measure = curves.measure.replace("-", "_")
         texts: Iterable[str] = drawing.draw_mean(found, outputs.view(output, look), measure, log)
     else:
         from tsoft.formats import averages

@@ -77,6 +77,16 @@ class Distributions:
 # The measures by the names that records and headers give them.
 MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
 
+
+def unit(measure: str, bits: bool) -> float:
+    """What a measure's numbers are divided by to be written: entropies are in nats, or in bits.
+
+    >>> round(unit("entropy", bits=True), 4), unit("margin", bits=True)
+    (0.6931, 1.0)
+    """
+    return float(np.log(2)) if measure == "entropy" and bits else 1.0
+
+
 # A piece holds about so many probabilities.
 PIECE = 1 << 21
 

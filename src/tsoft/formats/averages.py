@@ -3,6 +3,8 @@
 import numpy as np
 
 from tsoft.core.average import Averages
+from tsoft.core.block import unit
+from tsoft.formats import json
 from tsoft.formats.jsonl import json_number
 from tsoft.formats.write import Writing
 
@@ -19,16 +21,14 @@ def write(found: Averages, name: str, writing: Writing) -> str:
             orjson.dumps({c: json_number(np.asarray(v), writing) for c, v in zip(columns, row, strict=True)}).decode()
             for row in rows
         ]
-        return "".join(r + "\n" for r in records) if name == "jsonl" else "[\n" + ",\n".join(records) + "\n]\n"
+        return "".join(record + "\n" for record in records) if name == "jsonl" else "".join(json.array(records))
     delimiter = "," if name == "csv" else "\t"
     lines = [delimiter.join([writing.text(row[0]), str(row[1]), *map(writing.text, row[2:])]) for row in rows]
     return "".join(line + "\n" for line in ([delimiter.join(columns)] if name == "csv" else []) + lines)
 
 
 def _row(found: Averages, t: int, writing: Writing) -> list[float]:
-    scale = {"entropy": np.log(2) if writing.bits else 1.0}
     row: list[float] = [float(found.taus[t]), found.rows]
     for measure, average in found.of.items():
-        unit = scale.get(measure, 1.0)
-        row += [float(average.mean[t] / unit), float(average.deviation[t] / unit)]
+        row += [float(value[t] / unit(measure, writing.bits)) for value in (average.mean, average.deviation)]
     return row

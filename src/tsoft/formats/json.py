@@ -9,9 +9,13 @@ from tsoft.formats.write import Writing
 
 def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
     """The array is left open where the rows end in an error, so that no reader takes it for whole."""
+    yield from array(record for result in results for record in records(result, writing))
+
+
+def array(elements: Iterable[str]) -> Iterator[str]:
+    """The text of an array of such JSON texts, an element at a time."""
     before = "[\n"
-    for result in results:
-        for record in records(result, writing):
-            yield before + record
-            before = ",\n"
+    for element in elements:
+        yield before + element
+        before = ",\n"
     yield "\n]\n"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsoft.formats import json
 from tsoft.formats.fields import join_labels
 from tsoft.formats.jsonl import json_number
 from tsoft.formats.write import Writing
@@ -40,12 +41,7 @@ def write(solved: Iterable[Sequence[Solved]], name: str, writing: Writing) -> It
     """The solutions of each block's rows in a format by its name. tsv: a line a row, from cold to
     hot, nan where there is none; csv: a line a solution; json and jsonl: a record a row."""
     if name == "json":
-        before = "[\n"
-        for rows in solved:
-            for row in rows:
-                yield before + _record(row, writing)
-                before = ",\n"
-        yield "\n]\n"
+        yield from json.array(_record(row, writing) for rows in solved for row in rows)
         return
     header = "row,measure,asked,tau,reached\n" if name == "csv" else ""
     lines = {"tsv": _line, "csv": _lines, "jsonl": _record_line}[name]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsoft.core.block import MEASURES, Distributions
+from tsoft.core.block import MEASURES, Distributions, unit
 from tsoft.core.temperature import Array
 
 
@@ -27,8 +27,7 @@ class Writing:
 
     def measures(self, result: Distributions, t: int, r: int) -> list[float]:
         """A row's measures at a temperature, in the order of MEASURES."""
-        scale = {"entropy": np.log(2) if self.bits else 1.0}
-        return [float(getattr(result, name)[t, r] / scale.get(name, 1.0)) for name in MEASURES]
+        return [float(getattr(result, name)[t, r] / unit(name, self.bits)) for name in MEASURES]
 
     def texts(self, values: Array) -> list[str]:
         """Numbers as the shortest texts that read back exactly, or to so many digits."""

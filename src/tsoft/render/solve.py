@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.core.block import Block, Distributions, distributions
+from tsoft.core.block import Block, Distributions, distributions, unit
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render import table
 from tsoft.render.style import cut, tau_text
-from tsoft.render.sweep import drawn_curves, titled, unit_of
+from tsoft.render.sweep import drawn_curves, titled
 from tsoft.render.view import View
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
     if not ends[0] < ends[1]:
         return
     grid = np.union1d(np.geomspace(*ends, POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
-    values = _values(block, grid, column, index) / unit_of(column, view)
+    values = _values(block, grid, column, index) / unit(column, view.bits)
     names = [visible(solved.measure)]
     if len(inside):
         # A curve of its own that is only where the solutions are, where the other leaves it room.

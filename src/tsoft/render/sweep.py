@@ -7,7 +7,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from tsoft.core.average import Averages
-from tsoft.core.block import Distributions, class_names, distributions
+from tsoft.core.block import Distributions, class_names, distributions, unit
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render import curves, heatmap, table
@@ -98,13 +98,8 @@ def _heatmap(result: Distributions, view: View, log: bool) -> str:
 
 
 def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
-    values = getattr(result, measure) / unit_of(measure, view)
+    values = getattr(result, measure) / unit(measure, view.bits)
     return drawn_curves([measure.replace("_", "-")], result.taus, values, view, 10, log, titled(measure, view))
-
-
-def unit_of(measure: str, view: View) -> float:
-    """What a measure's numbers are divided by to be shown."""
-    return float(np.log(2)) if measure == "entropy" and view.bits else 1.0
 
 
 def titled(measure: str, view: View) -> str:
@@ -119,7 +114,7 @@ def draw_mean(found: Averages, view: View, measure: str, log: bool) -> Iterator[
     average = found.of[measure]
     band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
     names = ["mean + sd", "mean", "mean - sd"]
-    values = band[order] / unit_of(measure, view)
+    values = band[order] / unit(measure, view.bits)
     yield drawn_curves(names, found.taus[order], values, view, 16, log, titled(measure, view)) + "\n"
     yield _means(found, view)
 
@@ -147,7 +142,6 @@ def _mean_column(found: Averages, t: int, view: View) -> list[str]:
     """A temperature, and each measure's mean and standard deviation there."""
     cells = [tau_text(float(found.taus[t]))]
     for name, average in found.of.items():
-        unit = unit_of(name, view)
-        mean, deviation = (float(value[t]) / unit for value in (average.mean, average.deviation))
+        mean, deviation = (float(value[t]) / unit(name, view.bits) for value in (average.mean, average.deviation))
         cells.append(f"{number_text(mean)} ± {number_text(deviation)}")
     return cells

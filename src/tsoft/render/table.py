@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tsoft.core.block import Distributions, class_names
+from tsoft.core.block import Distributions, class_names, unit
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render.style import number_text, prob_text, tau_colors, tau_text
@@ -81,7 +81,7 @@ def _column(result: Distributions, t: int, row: int, classes: tuple[Array, Array
 
     entropy, margin = result.entropy[t, row], result.margin[t, row]
     measures = [
-        f"{text(entropy / np.log(2))} bits" if view.bits else f"{text(entropy)} nats",
+        f"{text(entropy / unit('entropy', view.bits))} {'bits' if view.bits else 'nats'}",
         text(result.perplexity[t, row]),
         "–".rjust(PROB_WIDTH) if np.isnan(margin) else text(margin),
     ]
