@@ -166,7 +166,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
         ("s", {"sweep", "solve"}),
         ("sweep --sc", {"--scale"}),
         ("solve --p", {"--perplexity", "--prob", "--probs"}),
-        ("compute --lo", {"--log", "--logprobs", "--long"}),
+        ("compute --lo", {"--log", "--logit-bias", "--logprobs", "--long"}),
         ("compute --format ", FORMATS),
         ("compute --format=", FORMATS),
         ("compute -1 -inf --format ", FORMATS),

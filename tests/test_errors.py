@@ -168,7 +168,7 @@ TYPED = {
     "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature, which is a number from 0 to inf"),
     "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature, which is a number from 0 to inf"),
     "a τ that is missing": (["1", "-t", "1,,2"], "--tau: '' is not a temperature, which is a number from 0 to inf"),
-    "a mistyped option": (["1", "--tua", "2"], "No such option: --tua (Possible options: --tau)"),
+    "a mistyped option": (["1", "--tua", "2"], "No such option: --tua (Possible options: --tau, "),
     "an option of one letter": (["1", "-x"], "No such option: -x"),
     "an option without its value": (["1", "--tau"], "Option '--tau' requires an argument."),
     "a format": (["1", "-f", "xml"], "Invalid value for '--format' / '-f': 'xml' is not one of"),

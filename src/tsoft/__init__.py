@@ -8,28 +8,49 @@ tsoft.softmax([2, 1, 0.5, 0.1], tau=0.5)
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tsoft.core import (
-        LogitsError,
-        entropy,
-        log_softmax,
-        log_sum_exp,
-        margin,
-        perplexity,
-        softmax,
-        top,
-        top_prob,
+    from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
+    from tsoft.core.samplers import (
+        epsilon_cutoff,
+        eta_cutoff,
+        logit_bias,
+        min_p,
+        smoothing,
+        tail_free,
+        temperature,
+        top_a,
+        top_h,
+        top_k,
+        top_n_sigma,
+        top_p,
+        typical,
+        xtc,
     )
+    from tsoft.core.temperature import LogitsError, log_softmax, log_sum_exp, softmax
 
 __all__ = [
     "LogitsError",
     "entropy",
+    "epsilon_cutoff",
+    "eta_cutoff",
     "log_softmax",
     "log_sum_exp",
+    "logit_bias",
     "margin",
+    "min_p",
     "perplexity",
+    "smoothing",
     "softmax",
+    "tail_free",
+    "temperature",
     "top",
+    "top_a",
+    "top_h",
+    "top_k",
+    "top_n_sigma",
+    "top_p",
     "top_prob",
+    "typical",
+    "xtc",
 ]
 
 
@@ -41,9 +62,9 @@ def __getattr__(name: str) -> Any:
         return version("tsoft")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tsoft import core
+    from tsoft.core import measures, samplers, temperature
 
-    return getattr(core, name)
+    return next(getattr(home, name) for home in (samplers, measures, temperature) if hasattr(home, name))
 
 
 def __dir__() -> list[str]:

@@ -1,18 +1,42 @@
 """`tsoft compute`: the distribution at each temperature."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Input, Look, Output, Temperatures
+from tsoft.commands.options import Input, Knobs, Look, Output, Rules, Temperatures
 
 if TYPE_CHECKING:
     from tsoft.core.block import Distributions
     from tsoft.render.view import View
 
 
+@dataclass(frozen=True)
+class Explanation:
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="The chain step by step: what each sampler leaves and cuts, and at which threshold.",
+            rich_help_panel="Samplers",
+        ),
+    ] = False
+
+
 @bundled
-def compute(input: Input, temperatures: Temperatures, output: Output, look: Look) -> None:
+def compute(
+    input: Input,
+    temperatures: Temperatures,
+    knobs: Knobs,
+    rules: Rules,
+    explanation: Explanation,
+    output: Output,
+    look: Look,
+) -> None:
     """Show or print the probabilities of each class at each temperature.
 
     A terminal gets a table with bars and under it the entropy, the
@@ -22,23 +46,32 @@ def compute(input: Input, temperatures: Temperatures, output: Output, look: Look
     tsoft compute 2 1 0.5 0.1 --tau 0.5,1,2
     tsoft compute cat=2 dog=1 bird=0.5 --tau 0.7
     some-program | tsoft compute --tau 0.7 --format csv
+    some-program | tsoft compute --tau 0.7 --top-k 40 --top-p 0.9 --explain
+    some-program | tsoft compute --tau 0.7 --top-p 0.9 --min-p 0.05 --like all
     """
-    from tsoft.commands import inputs, outputs
+    from tsoft.commands import chains, inputs, outputs
 
-    blocks = inputs.blocks(input, temperatures.tau)
-    taus = inputs.temperatures(temperatures.tau)
-    chart = len(taus) > 1 if look.chart is None else look.chart
-    outputs.write(blocks, taus, output, look, _charted if chart else _tabled)
+    plan = chains.plan(rules, knobs, temperatures.tau)
+    blocks = inputs.blocks(input, plan.taus)
+    taus = inputs.temperatures(plan.taus)
+    charted = len(taus) > 1 if look.chart is None else look.chart
+    draw = partial(_drawn, chart=charted, explain=explanation.explain)
+    outputs.write(blocks, taus, plan, output, look, draw, explain=explanation.explain)
 
 
-def _tabled(result: "Distributions", view: "View") -> "Iterator[str]":
+def _drawn(results: "list[Distributions]", view: "View", *, chart: bool, explain: bool) -> "Iterator[str]":
     from tsoft.render import table
 
-    yield table.draw(result, 0, view)
+    if results[0].chain:
+        from tsoft.render import chain
 
+        yield chain.orders(results, view) + "\n"
+    yield table.draw(results, 0, view)
+    if explain:
+        yield from ("\n" + part for part in chain.explanations(results, view))
+    if len(results) > 1:
+        yield "\n" + chain.comparison(results, view)
+    if chart:
+        from tsoft.render import chart as bars
 
-def _charted(result: "Distributions", view: "View") -> "Iterator[str]":
-    yield from _tabled(result, view)
-    from tsoft.render import chart
-
-    yield "\n" + chart.draw(result, 0, view)
+        yield "\n" + bars.draw(results, 0, view)

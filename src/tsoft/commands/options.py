@@ -1,14 +1,16 @@
 """The options that commands share, in bundles."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, make_dataclass
+from typing import Annotated, Any, Literal
 
 import typer
+
+from tsoft.core.samplers import BIAS, SAMPLERS, TAU
 
 InputFormat = Literal["text", "tsv", "csv"]
 OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl"]
 
-_INPUT, _OUTPUT, _LOOK = "Input", "Output", "Table and chart"
+_INPUT, _OUTPUT, _LOOK, _CHAIN = "Input", "Output", "Table and chart", "Samplers"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,67 @@ class Temperatures:
             "--temperature",
             metavar="τ,…",
             help="Temperatures from 0 (argmax) to inf (uniform), by default 1; may be given again; - reads stdin.",
+        ),
+    ] = None
+
+
+# The samplers' knobs, an option each: but for the temperature, which may be a list.
+_KNOBS = [
+    (
+        knob.name,
+        Annotated[
+            list[str] | None if knob is BIAS else float | None,
+            typer.Option(knob.option, metavar=knob.metavar, help=knob.help, rich_help_panel=_CHAIN),
+        ],
+        None,
+    )
+    for sampler in SAMPLERS.values()
+    for knob in sampler.knobs
+    if knob is not TAU
+]
+_Knobs: Any = make_dataclass("_Knobs", _KNOBS, frozen=True)
+
+
+class Knobs(_Knobs):  # type: ignore[misc]
+    """What the samplers are set to, by the knobs' names; None where they are not."""
+
+
+def _engines(incomplete: str) -> list[str]:
+    from tsoft.core.engines import ENGINES
+
+    return [name for name in (*ENGINES, "all") if name.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """In which order samplers are applied, and by whose rules."""
+
+    samplers: Annotated[
+        str | None,
+        typer.Option(
+            "--samplers",
+            metavar="NAME;…",
+            help='Their order, as in "top_k;top_p;temperature"; by default transformers\'.',
+            rich_help_panel=_CHAIN,
+        ),
+    ] = None
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="ENGINE,…",
+            help="The order and the rules of an engine, or of several side by side, or of all.",
+            rich_help_panel=_CHAIN,
+            autocompletion=_engines,
+        ),
+    ] = None
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE",
+            help="Knobs from a generation_config.json, a llama.cpp, vLLM or OpenAI request, or a llama.cpp response.",
+            rich_help_panel=_CHAIN,
         ),
     ] = None
 

@@ -6,34 +6,65 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tsoft.commands.options import Look, Output
-from tsoft.core.block import Block, Distributions, distributions
+from tsoft.core.block import Block, Distributions, by_chain, distributions
+from tsoft.core.chain import NothingLeftError
 from tsoft.core.temperature import Array
 from tsoft.errors import UsageError
 from tsoft.formats import FORMATS, OUTPUTS, by_name, stream
 from tsoft.formats.write import Writing
 
 if TYPE_CHECKING:
+    from tsoft.commands.chains import Plan
     from tsoft.render.view import View
 
 
-# Draws a row: the table of what is shown, and what comes under it piece by piece.
-Draw = Callable[["Distributions", "View"], Iterator[str]]
+# Draws a row, as each chain leaves it: the table of what is shown, and what comes under it piece by
+# piece.
+Draw = Callable[[list[Distributions], "View"], Iterator[str]]
 
 
-def write(blocks: Iterable[Block], taus: Array, output: Output, look: Look, draw: Draw, before: bool = False) -> None:
+def write(
+    blocks: Iterable[Block],
+    taus: Array,
+    plan: "Plan",
+    output: Output,
+    look: Look,
+    draw: Draw,
+    *,
+    before: bool = False,
+    explain: bool = False,
+) -> None:
     """Writes the distributions, each as soon as it is there, in the format that was asked for. A
-    sweep has its temperatures `before` its numbers."""
+    sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json."""
     name = checked_format(output)
-    if name == "table":
-        with stream.writing(output.output, screen_encoding(output)) as out:
-            looking = view(output, look)
-            each_row(blocks, look, out, lambda block: draw(Distributions(block, taus), looking))
-        return
-    writing = Writing(output.log, output.digits, output.long, look.show, output.with_logits, output.bits, before)
-    with stream.writing(output.output) as out:
-        results = (piece for block in blocks for piece in distributions(block, taus))
-        for text in FORMATS[name].writer()(results, writing):
-            out(text)
+    if explain and name not in ("table", "json", "jsonl"):
+        raise UsageError(f"--explain is for a table and for json and jsonl records, not for {name}")
+    blocks = _noted(blocks, taus, plan)
+    extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
+    try:
+        if name == "table":
+            with stream.writing(output.output, screen_encoding(output)) as out:
+                looking = view(output, look)
+
+                def drawn(block: Block) -> Iterator[str]:
+                    return draw(by_chain(block, taus, plan.of(block)), looking)
+
+                each_row(blocks, look, out, drawn)
+            return
+        writing = Writing(output.log, output.digits, output.long, look.show, extras, output.bits, before)
+        with stream.writing(output.output) as out:
+            results = (piece for block in blocks for piece in distributions(block, taus, plan.of(block)))
+            for text in FORMATS[name].writer()(results, writing):
+                out(text)
+    except NothingLeftError as error:
+        raise UsageError(f"{error}; --logit-bias or a threshold is too strict") from None
+
+
+def _noted(blocks: Iterable[Block], taus: Array, plan: "Plan") -> Iterator[Block]:
+    said: set[str] = set()
+    for block in blocks:
+        plan.say(block, taus, said)
+        yield block
 
 
 def refuse(command: str, **options: bool) -> None:

@@ -48,7 +48,7 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
     tsoft solve cat=2 dog=1 bird=0 --prob dog=0.25
     some-program | tsoft solve --perplexity 5
     """
-    from tsoft.commands import inputs, outputs
+    from tsoft.commands import classes, inputs, outputs
     from tsoft.formats import solutions, stream
     from tsoft.formats.write import Writing
 
@@ -80,7 +80,7 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
 
         def draw(block: "Block") -> Iterator[str]:
             row = next(row for row in found if row.row == block.first_row)
-            index = _index(block, name) if measure == "prob" else None
+            index = classes.index_of(block, name, "--prob") if measure == "prob" else None
             return drawing.draw(block, row, looking, measure, index)
 
         with stream.writing(output.output, outputs.screen_encoding(output)) as out:
@@ -95,9 +95,8 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
 
 def _asked(target: Target) -> tuple[str, float, str]:
     """The measure, what is asked of it, and for a class's probability the class's name."""
-    from tsoft.commands import inputs
+    from tsoft.commands import classes
     from tsoft.errors import UsageError
-    from tsoft.formats import fields
 
     given = {name: value for name, value in vars(target).items() if value is not None}
     if len(given) != 1:
@@ -105,10 +104,7 @@ def _asked(target: Target) -> tuple[str, float, str]:
     [(measure, value)] = given.items()
     name = ""
     if measure == "prob":
-        name, equals, text = str(value).rpartition("=")
-        if not equals or not fields.is_number(text):
-            raise UsageError(f"--prob: {value!r} is not LABEL=P")
-        name, value = inputs.decoded(name), fields.number(text)
+        name, value = classes.named_number(str(value), "--prob", "LABEL=P")
     if not 0 <= value < float("inf"):
         raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a number from 0")
     return measure, value, name
@@ -116,6 +112,7 @@ def _asked(target: Target) -> tuple[str, float, str]:
 
 def _solved(block: "Block", measure: str, asked: float, name: str, bits: bool) -> "list[Solved]":
     """The solutions of a block's rows."""
+    from tsoft.commands import classes
     from tsoft.core import solve as core
     from tsoft.core.block import unit
     from tsoft.formats.solutions import Solved
@@ -124,33 +121,8 @@ def _solved(block: "Block", measure: str, asked: float, name: str, bits: bool) -
     label = measure.replace("_", "-") if measure != "prob" else f"prob {name}"
     if measure != "prob":
         found = getattr(core, f"solve_{measure}")(block.logits, asked * scale)
-    elif (index := _index(block, name)) is not None:
+    elif (index := classes.index_of(block, name, "--prob")) is not None:
         found = core.solve_prob(block.logits, index, asked)
     else:
         found = [core.Solution((), (), f"no class of this row is called {name!r}")] * len(block.logits)
     return [Solved(row, label, asked, solution, scale) for row, solution in zip(block.rows, found, strict=True)]
-
-
-def _index(block: "Block", name: str) -> int | None:
-    """The index of the class that # and the index itself, a label, or a label with its index names.
-    The first row has to have it; in a later one it may be missing."""
-    from tsoft.core.block import class_names
-    from tsoft.errors import UsageError
-
-    classes = block.logits.shape[1]
-    index = name.removeprefix("#")
-    if name.startswith("#") and index.isdecimal() and len(index) < 10:
-        found = [int(index)] if int(index) < classes else []
-    else:
-        names = class_names(block.labels, classes)
-        found = [i for i, label in enumerate(block.labels or ()) if label == name]
-        found = found or [i for i, label in enumerate(names) if label == name]
-    if len(found) == 1:
-        return found[0]
-    shown = name if len(name) <= 40 else name[:39] + "…"
-    if found:
-        named = ", ".join(f"#{i}" for i in found[:10])
-        raise UsageError(f"--prob: {shown!r} is the label of {len(found)} classes: name one by its index, {named}")
-    if block.first_row > 0:
-        return None
-    raise UsageError(f"--prob: no class is called {shown!r}; #0 to #{classes - 1} name them by their index")

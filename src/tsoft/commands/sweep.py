@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Input, Look, Output, Temperatures
+from tsoft.commands.options import Input, Knobs, Look, Output, Rules, Temperatures
 
 if TYPE_CHECKING:
     from tsoft.core.average import Averages
@@ -61,7 +61,16 @@ class Curves:
 
 
 @bundled
-def sweep(input: Input, temperatures: Temperatures, grid: Grid, curves: Curves, output: Output, look: Look) -> None:
+def sweep(
+    input: Input,
+    temperatures: Temperatures,
+    grid: Grid,
+    curves: Curves,
+    knobs: Knobs,
+    rules: Rules,
+    output: Output,
+    look: Look,
+) -> None:
     """Follow a distribution from cold to hot.
 
     A terminal gets the curve of each class over τ, the curve of a measure and
@@ -72,15 +81,17 @@ def sweep(input: Input, temperatures: Temperatures, grid: Grid, curves: Curves, 
     tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
     some-program | tsoft sweep --mean
     """
-    from tsoft.commands import inputs, outputs
+    from tsoft.commands import chains, inputs, outputs
+    from tsoft.errors import UsageError
 
     measure = curves.measure.replace("-", "_")
+    plan = chains.plan(rules, knobs, temperatures.tau)
     blocks = inputs.blocks(input, temperatures.tau)
     taus = inputs.temperatures(temperatures.tau) if temperatures.tau else _grid(grid)
     if temperatures.tau and grid != Grid():
-        from tsoft.errors import UsageError
-
         raise UsageError("--tau lists the temperatures, so --from, --to, --steps and --scale have nothing to say")
+    if plan.chains[0] and not plan.chains[0].has_temperature:
+        raise UsageError("--samplers lists no temperature, so there is nothing to sweep")
     if curves.mean:
         from tsoft.core.average import averages
 
@@ -91,16 +102,23 @@ def sweep(input: Input, temperatures: Temperatures, grid: Grid, curves: Curves, 
             long=output.long,
             with_logits=output.with_logits,
         )
-        _write_mean(averages(blocks, taus), measure, output, look, _is_log(grid))
+        if len(plan.chains) > 1:
+            raise UsageError("sweep --mean is of one engine: --like one of them")
+        _write_mean(averages(blocks, taus, lambda block: plan.of(block)[0]), measure, output, look, _is_log(grid))
         return
 
-    def draw(result: "Distributions", view: "View") -> Iterator[str]:
+    def draw(results: "list[Distributions]", view: "View") -> Iterator[str]:
         from tsoft.render import sweep as drawing
 
         fewer = replace(view, show=look.show or drawing.CURVES)
-        return drawing.draw(result, fewer, measure, curves.heatmap, _is_log(grid), look.chart is not False)
+        for i, result in enumerate(results):
+            if result.chain:
+                from tsoft.render import chain
 
-    outputs.write(blocks, taus, output, look, draw, before=True)
+                yield "\n" * (i > 0) + chain.orders([result], view) + "\n"
+            yield from drawing.draw(result, fewer, measure, curves.heatmap, _is_log(grid), look.chart is not False)
+
+    outputs.write(blocks, taus, plan, output, look, draw, before=True)
 
 
 def _is_log(grid: Grid) -> bool:

@@ -1,12 +1,16 @@
 """Measures averaged over rows: how a whole text's uncertainty moves with temperature."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tsoft.core.block import MEASURES, Block, Distributions
 from tsoft.core.temperature import Array
+
+if TYPE_CHECKING:
+    from tsoft.core.chain import Chain
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,9 @@ class Averages:
     of: dict[str, Average]
 
 
-def averages(blocks: Iterable[Block], taus: Array) -> Averages:
+def averages(
+    blocks: Iterable[Block], taus: Array, chain_of: "Callable[[Block], Chain | None]" = lambda _: None
+) -> Averages:
     """The mean and the spread of each measure over the rows of all blocks that have it (a row of
     one class has no margin), in one pass. Blocks are joined by the pairwise update of Chan, Golub
     & LeVeque 1983, "Algorithms for Computing the Sample Variance", eq. 2.1, in roots, since squares
@@ -42,7 +48,7 @@ def averages(blocks: Iterable[Block], taus: Array) -> Averages:
     mean, root = np.zeros_like(counts), np.zeros_like(counts)
     with np.errstate(all="ignore"):
         for block in blocks:
-            result = Distributions(block, taus)
+            result = Distributions(block, taus, chain_of(block))
             found = np.array([getattr(result, name) for name in MEASURES])
             count = (~np.isnan(found)).sum(-1)
             middle = np.where(count > 0, np.nansum(found, -1) / count, mean)

@@ -1,13 +1,17 @@
 """What flows from a reader through the core to a writer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tsoft.core import measures
 from tsoft.core.temperature import Array, log_softmax, log_sum_exp, softmax
+
+if TYPE_CHECKING:
+    from tsoft.core.chain import Chain, Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,23 +38,57 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Distributions:
-    """A block's distributions over a list of k temperatures. Probabilities are (k, rows, n),
-    measures (k, rows), each worked out when it is first asked for."""
+    """A block's distributions over a list of k temperatures, as a chain of samplers leaves them where
+    there is one. Probabilities are (k, rows, n), measures (k, rows), each worked out when it is first
+    asked for. `beside` is what several chains leave, this one's too, where they are compared."""
 
     block: Block
     taus: Array
+    chain: "Chain | None" = None
+    beside: "tuple[Distributions, ...]" = ()
+
+    @property
+    def engine(self) -> str | None:
+        """The name of the engine whose rules the chain has, where it is one's."""
+        return self.chain.engine.name if self.chain and self.chain.engine else None
+
+    @cached_property
+    def _tempered(self) -> tuple[Array, Array | float]:
+        """Logits and the temperatures at which their softmax is the distribution."""
+        if self.chain is None:
+            return self.block.logits, self.taus
+        return self.chain.logits(self.block.logits, self.taus, self.block.first_row), 1.0
 
     @cached_property
     def probs(self) -> Array:
-        return softmax(self.block.logits, self.taus)
+        return softmax(*self._tempered)
 
     @cached_property
     def log_probs(self) -> Array:
-        return log_softmax(self.block.logits, self.taus)
+        return log_softmax(*self._tempered)
+
+    @cached_property
+    def kept(self) -> Array:
+        """Which classes are not masked and not removed: (k, rows, n) booleans."""
+        kept = self._tempered[0] > -np.inf
+        return np.broadcast_to(kept, (len(self.taus), *self.block.logits.shape))
+
+    @cached_property
+    def without_chain(self) -> "Distributions":
+        """What the temperatures alone make of the block."""
+        return replace(self, chain=None)
+
+    def stages(self, t: int, r: int) -> "list[Stage]":
+        """What each step of the chain does to a row at a temperature; none without a chain."""
+        if self.chain is None:
+            return []
+        from tsoft.core.chain import explained
+
+        return explained(self.chain.at(float(self.taus[t])), self.block.logits[r])
 
     @cached_property
     def entropy(self) -> Array:
-        return measures.entropy(self.block.logits, self.taus)
+        return measures.entropy(*self._tempered)
 
     @cached_property
     def perplexity(self) -> Array:
@@ -58,19 +96,25 @@ class Distributions:
 
     @cached_property
     def top(self) -> Array:
-        """The index of each row's most probable class: (rows,), the same at every temperature."""
-        return measures.top(self.block.logits)
+        """The index of each row's most probable class: (k, rows). Of classes that tie it is the one
+        with the highest logit, which is most probable at any other temperature."""
+        logits, _ = self._tempered
+        if self.chain is None:
+            return np.broadcast_to(measures.top(logits), (len(self.taus), len(logits)))
+        tied = logits == logits.max(-1, keepdims=True)
+        return np.asarray(np.where(tied, self.block.logits, -np.inf).argmax(-1))
 
     @cached_property
     def top_prob(self) -> Array:
-        return measures.top_prob(self.block.logits, self.taus)
+        return measures.top_prob(*self._tempered)
 
     @cached_property
     def margin(self) -> Array:
-        return measures.margin(self.block.logits, self.taus)
+        return measures.margin(*self._tempered)
 
     @cached_property
     def log_sum_exp(self) -> Array:
+        """Over every class at the temperature, whatever a chain removes: the partition function's."""
         return log_sum_exp(self.block.logits, self.taus)
 
 
@@ -91,16 +135,22 @@ def unit(measure: str, bits: bool) -> float:
 PIECE = 1 << 21
 
 
-def distributions(block: Block, taus: Array) -> Iterator[Distributions]:
-    """The distributions of a block, row by row and each at every temperature, in pieces that fit in
-    memory however many rows, classes and temperatures there are."""
+def distributions(block: Block, taus: Array, chains: "Sequence[Chain | None]" = (None,)) -> Iterator[Distributions]:
+    """The distributions of a block, row by row and each at every temperature of every chain, in pieces
+    that fit in memory however many rows, classes and temperatures there are."""
     classes = block.logits.shape[1]
-    step = max(1, PIECE // (classes * len(taus)))
+    step = max(1, PIECE // (classes * len(taus))) if len(chains) == 1 else 1
     for first in range(0, len(block.logits), step):
         rows = block.part(first, first + step)
         at_once = len(taus) if classes * len(taus) <= PIECE else max(1, PIECE // classes)
         for t in range(0, len(taus), at_once):
-            yield Distributions(rows, taus[t : t + at_once])
+            yield from by_chain(rows, taus[t : t + at_once], chains)
+
+
+def by_chain(block: Block, taus: Array, chains: "Sequence[Chain | None]") -> list[Distributions]:
+    """A block's distributions as each of the chains leaves them, beside each other."""
+    found = [Distributions(block, taus, chain) for chain in chains]
+    return found if len(found) == 1 else [replace(result, beside=tuple(found)) for result in found]
 
 
 def class_names(labels: tuple[str, ...] | None, count: int) -> list[str]:

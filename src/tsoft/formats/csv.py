@@ -33,24 +33,25 @@ def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[
         lines = []
         if columns is None:
             columns = names
-            lines.append(join_labels(["row", "tau", *(MEASURES if writing.before else ()), *names], ","))
+            lines.append(join_labels([*_keys(result), *(MEASURES if writing.before else ()), *names], ","))
         elif names != columns:
             problem = f"row {result.block.first_row}: its classes are not those of the header"
             raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
         for r, row in enumerate(result.block.rows):
             for t, tau in enumerate(writing.texts(result.taus)):
                 measures = [writing.text(value) for value in writing.measures(result, t, r)] if writing.before else []
-                lines.append(",".join([str(row), tau, *measures, *writing.texts(values[t, r])]))
+                lines.append(",".join([str(row), tau, *_engine(result), *measures, *writing.texts(values[t, r])]))
         yield "".join(line + "\n" for line in lines)
 
 
 def write_long(results: Iterable[Distributions], writing: Writing, delimiter: str) -> Iterator[str]:
     """A class a line, most probable first, as many as `show` says. The label is empty where the
     classes have none."""
-    header: list[str] = ["row", "tau", "index", "label", "logprob" if writing.log else "prob"]
+    header = False
     for result in results:
-        lines = [header] if header else []
-        header = []
+        head = [*_keys(result), "index", "label", "logprob" if writing.log else "prob"]
+        lines = [] if header else [head]
+        header = True
         labels = result.block.labels or ("",) * result.block.logits.shape[1]
         order = (-result.block.logits).argsort(axis=1, kind="stable")[:, : writing.show]
         values = writing.values(result)
@@ -58,8 +59,17 @@ def write_long(results: Iterable[Distributions], writing: Writing, delimiter: st
             for t, tau in enumerate(writing.texts(result.taus)):
                 texts = writing.texts(values[t, r, order[r]])
                 for index, text in zip(order[r].tolist(), texts, strict=True):
-                    lines.append([str(row), tau, str(index), labels[index], text])
+                    lines.append([str(row), tau, *_engine(result), str(index), labels[index], text])
         yield "".join(join_labels(line, delimiter) + "\n" for line in lines)
+
+
+def _keys(result: Distributions) -> list[str]:
+    """The names of the columns that tell one vector from the next."""
+    return ["row", "tau", *("engine" for _ in _engine(result))]
+
+
+def _engine(result: Distributions) -> list[str]:
+    return [] if result.engine is None else [result.engine]
 
 
 def _names(block: Block) -> list[str]:

@@ -166,7 +166,10 @@ def join_labels(fields: list[str], delimiter: str) -> str:
     >>> join_labels(["row", " the", "a,b"], ",")
     'row," the","a,b"'
     """
-    return delimiter.join(_quoted(escape(field)) for field in fields)
+    texts = [_quoted(escape(field)) for field in fields]
+    # At either end of a line an empty field would be a blank around it.
+    ends = {0, len(texts) - 1}
+    return delimiter.join('""' if i in ends and not text else text for i, text in enumerate(texts))
 
 
 def _quoted(field: str) -> str:

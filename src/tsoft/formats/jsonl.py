@@ -1,13 +1,17 @@
 """A JSON record a line for each row and temperature, out."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.core.block import MEASURES, Distributions
+from tsoft.core.block import MEASURES, Block, Distributions, unit
+from tsoft.core.measures import total_variation
 from tsoft.core.temperature import Array
 from tsoft.formats.write import Writing
+
+if TYPE_CHECKING:
+    from tsoft.core.chain import Stage
 
 
 def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
@@ -28,7 +32,7 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
     def number(value: Any) -> Any:
         return json_number(np.asarray(value), writing)
 
-    labels, top = result.block.labels, int(result.top[r])
+    labels, top = result.block.labels, int(result.top[t, r])
     entropy, perplexity, *others = map(number, writing.measures(result, t, r))
     record = {
         "row": result.block.rows[r],
@@ -40,11 +44,51 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
         "top": top if labels is None else labels[top],
         **dict(zip(MEASURES[2:], others, strict=True)),
     }
+    if result.chain:
+        record |= _chained(result, writing, t, r)
     if writing.log:
         record["log_probs"] = number(result.log_probs[t, r])
-    if writing.with_logits:
+    if "logits" in writing.extras:
         record["logits"] = number(result.block.logits[r])
     return record
+
+
+def _chained(result: Distributions, writing: Writing, t: int, r: int) -> dict[str, Any]:
+    """What a chain adds to a record: whose it is, how many classes it leaves, how far it is from those
+    beside it, and its steps."""
+    assert result.chain
+    record: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
+    record["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]
+    record["kept"] = int(result.kept[t, r].sum())
+    if result.beside:
+        record["total_variation"] = {
+            str(other.engine): json_number(total_variation(result.probs[t, r], other.probs[t, r]), writing)
+            for other in result.beside
+            if other.chain is not result.chain
+        }
+    if "steps" in writing.extras:
+        from tsoft.core.chain import removed_by
+
+        stages = result.stages(t, r)
+        record["steps"] = [_stage(stage, result.block, writing) for stage in stages]
+        record["removed_by"] = [None if i < 0 else i for i in removed_by(stages).tolist()]
+    return record
+
+
+def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
+    def number(value: Any) -> Any:
+        return None if value is None else json_number(np.asarray(value), writing)
+
+    return {
+        "sampler": stage.step.sampler.name,
+        "knobs": {knob.name: number(value) for knob, value in stage.step.settings},
+        "kept": int(stage.kept.sum()),
+        "cut": number(stage.cut),
+        "entropy": number(stage.entropy / unit("entropy", writing.bits)),
+        "top": stage.top if block.labels is None else block.labels[stage.top],
+        "threshold": number(stage.threshold),
+        "keeps": stage.keeps,
+    }
 
 
 def json_number(value: Array, writing: Writing) -> Any:

@@ -19,9 +19,8 @@ from tsoft.formats.lines import Line, batches_of
 from tsoft.formats.quantity import QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
-KEYS = ("row", "tau")
+KEYS = ("row", "tau", "engine")
 # What a sweep's csv has before its classes.
-SWEEP = (*KEYS, *MEASURES)
 
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
@@ -65,7 +64,7 @@ def _shape(first: str, reading: Reading) -> Shape:
     numeric = [fields.looks_like_number(name) for name in names]
     if "label" in names and set(names) <= {"label", "index", *KEYS, *QUANTITIES} and len(names) > 1:
         return _long
-    if names[0] in KEYS and len(names) > 1 and not (len(names) == 2 and numeric[1]):
+    if names[0] in KEYS[:2] and len(names) > 1 and not (len(names) == 2 and numeric[1]):
         return _header
     pairs = [fields.is_pair(name) for name in names]
     if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
@@ -94,9 +93,7 @@ def _header(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     batches = iter(batches)
     first, *rest = next(batches)
     names = fields.split_labels(first.text, reading.delimiter)
-    keys = {names.index(key) for key in KEYS if key in names}
-    if tuple(names[: len(SWEEP)]) == SWEEP:
-        keys = set(range(len(SWEEP)))
+    keys = _key_columns(names)
     classes = [i for i in range(len(names)) if i not in keys]
     labels: tuple[str, ...] | None = tuple(names[i] for i in classes)
     if not classes:
@@ -152,6 +149,17 @@ def _class(line: str, bare: bool, delimiter: str | None) -> tuple[str, float]:
     if not bare and not label:
         raise fields.FieldError("the first line is a label and a number, but this one is not")
     return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]
+
+
+def _key_columns(names: list[str]) -> set[int]:
+    """The columns of a header that are not classes. An engine is one after the two others, and so are
+    a sweep's measures after all keys."""
+    keys = {names.index(key) for key in KEYS[:2] if key in names}
+    if tuple(names[:3]) == KEYS:
+        keys.add(2)
+    last = len(keys) + len(MEASURES)
+    measured = keys == set(range(len(keys))) and tuple(names[len(keys) : last]) == MEASURES
+    return keys | set(range(last)) if measured and len(keys) > 1 else keys
 
 
 def _long(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:

@@ -11,13 +11,14 @@ from tsoft.core.temperature import Array
 @dataclass(frozen=True)
 class Writing:
     """What is written of a result. `digits` None is every digit that reading back needs; `show`
-    None is every class; a sweep's tsv has τ `before` its numbers, and its csv the measures."""
+    None is every class; `extras` are the fields that json has besides; a sweep's tsv has τ `before`
+    its numbers, and its csv the measures."""
 
     log: bool = False
     digits: int | None = None
     long: bool = False
     show: int | None = None
-    with_logits: bool = False
+    extras: frozenset[str] = frozenset()
     bits: bool = False
     before: bool = False
 

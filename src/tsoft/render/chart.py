@@ -17,7 +17,8 @@ from rich.cells import cell_len, set_cell_size
 from tsoft.core.block import Distributions, class_names
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
-from tsoft.render.style import COLD_TO_HOT, cut, scale_top, tau_colors, tau_text
+from tsoft.render.style import COLD_TO_HOT, cut, scale_top
+from tsoft.render.table import column_styles
 from tsoft.render.view import View
 
 # What bars are filled with where there are no colours, told apart by how dense they are.
@@ -70,16 +71,18 @@ class _Layout:
         return group * self.slot + (gap + 1) // 2 + series * self.bar
 
 
-def draw(result: Distributions, row: int, view: View) -> str:
-    """The chart of a block's row: the classes that its table shows, a bar a temperature."""
-    order, _ = view.chosen(result.block.logits[row])
-    every = class_names(result.block.labels, result.block.logits.shape[1])
+def draw(results: Sequence[Distributions], row: int, view: View) -> str:
+    """The chart of a block's row: the classes that its table shows, a bar a column of it."""
+    block = results[0].block
+    order, _ = view.chosen(block.logits[row])
+    every = class_names(block.labels, block.logits.shape[1])
+    styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(
         [visible(every[i]) for i in order],
-        [tau_text(float(tau)) for tau in result.taus],
-        result.probs[:, row, order],
+        [name for name, _ in styles],
+        np.concatenate([result.probs[:, row, order] for result in results]),
         width=view.screen.width,
-        colors=tau_colors(result.taus.tolist()) if view.screen.color else None,
+        colors=[color for _, color in styles] if view.screen.color else None,
     )
 
 

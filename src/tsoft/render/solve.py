@@ -28,7 +28,7 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
     found = f" {solved.asked:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
     yield cut(visible(solved.measure), max(4, view.screen.width - len(found))) + found + "\n"
     if len(taus):
-        yield "\n" + table.draw(Distributions(block, taus), 0, view)
+        yield "\n" + table.draw([Distributions(block, taus)], 0, view)
     else:
         yield f"{solved.reason}\n"
     inside = taus[(taus > 0) & (taus < np.inf)]

@@ -1,6 +1,7 @@
 """A sweep as charts: a curve a class, a measure under it, and a table at a few temperatures."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from rich.box import SIMPLE
@@ -24,15 +25,14 @@ TABLED = 5
 def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log: bool, chart: bool) -> Iterator[str]:
     """The parts of one row's sweep, each as it is drawn. Without `chart` there is only the table."""
     taus = np.unique(result.taus)
-    result = Distributions(result.block, taus)
+    result = replace(result, taus=taus)
     if chart:
         if as_heatmap:
             yield _heatmap(result, view, log) + "\n"
         else:
             yield _curves(result, view, log) + "\n"
         yield _measure(result, view, measure, log) + "\n"
-    few = Distributions(result.block, taus[_few(len(taus))])
-    yield table.draw(few, 0, view)
+    yield table.draw([replace(result, taus=taus[_few(len(taus))])], 0, view)
 
 
 def _few(count: int) -> Array:
@@ -52,7 +52,7 @@ def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
         probs = piece.probs[:, 0]
         return np.column_stack([probs[:, order], probs[:, rest].sum(1)])
 
-    probs = np.concatenate([chosen(piece) for piece in distributions(result.block, result.taus)])
+    probs = np.concatenate([chosen(piece) for piece in distributions(result.block, result.taus, [result.chain])])
     names = [visible(every[i]) for i in order]
     return ([*names, f"{len(rest)} more"], probs) if len(rest) else (names, probs[:, :-1])
 

@@ -1,6 +1,7 @@
 """A row's distributions as a table with bars, the measures under them."""
 
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, log
 
@@ -12,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tsoft.core.block import Distributions, class_names, unit
+from tsoft.core.chain import removed_by
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
-from tsoft.render.style import number_text, prob_text, tau_colors, tau_text
+from tsoft.render.style import cut, number_text, prob_text, tau_colors, tau_text
 from tsoft.render.view import Screen, View
 
 # The columns that a temperature's numbers and bar take: the numbers, a blank and a bar.
@@ -23,15 +25,20 @@ GAP = 2
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def draw(result: Distributions, row: int, view: View) -> str:
-    """The table of a block's row. Temperatures that do not fit go on in a further table. No number
-    is cut: where the screen is too narrow, the bars go, then the labels, then the lines get wider."""
-    order, rest = view.chosen(result.block.logits[row])
-    every = class_names(result.block.labels, result.block.logits.shape[1])
+def draw(results: Sequence[Distributions], row: int, view: View) -> str:
+    """The table of a block's row, as one chain leaves it or several beside each other. Columns that do
+    not fit go on in a further table. No number is cut: where the screen is too narrow, the bars go,
+    then the labels, then the lines get wider."""
+    block = results[0].block
+    order, rest = view.chosen(block.logits[row])
+    every = class_names(block.labels, block.logits.shape[1])
     labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
-    logits = [number_text(z) for z in result.block.logits[row, order]] + [""] * bool(len(rest))
-    colors = tau_colors(result.taus.tolist())
-    columns = [_column(result, t, row, (order, rest), view, color) for t, color in enumerate(colors)]
+    logits = [number_text(z) for z in block.logits[row, order]] + [""] * bool(len(rest))
+    columns = [
+        _column(result, t, row, (order, rest), view, style)
+        for result, styles in zip(results, column_styles(results), strict=True)
+        for t, style in enumerate(styles)
+    ]
     least = max(column.width for column in columns)
     left = 1 + GAP + max(5, *map(len, logits)) + GAP
     longest = max(len("perplexity"), *(cell_len(label) for label in labels))
@@ -53,22 +60,44 @@ class _Column:
     header: str
     numbers: list[str]
     shares: list[float]
-    measures: list[str]
+    # The sampler that removed a class, where one did; its number is then what it would have been.
+    removed: list[str | None]
+    measures: dict[str, str]
     color: int
 
     @property
     def width(self) -> int:
-        return max(map(len, [" " + self.header, *self.numbers, *self.measures]))
+        return max(map(len, [" " + self.header, *self.numbers, *self.measures.values()]))
 
     def cells(self, width: int) -> list[Text]:
-        style = f"color({self.color})"
-        room = [width - len(number) - 1 for number in self.numbers]
-        bars = map(bar, self.shares, room)
-        return [Text.assemble(number, " ", (drawn, style)) for number, drawn in zip(self.numbers, bars, strict=True)]
+        return [self._cell(i, width - len(number) - 1) for i, number in enumerate(self.numbers)]
+
+    def _cell(self, i: int, room: int) -> Text:
+        """A number and its bar; of what is removed, dimmed, and in the place of the bar what removed it."""
+        sampler = self.removed[i]
+        if sampler is not None:
+            return Text(f"{self.numbers[i]} {cut(sampler, room)}", "dim")
+        return Text.assemble(self.numbers[i], " ", (bar(self.shares[i], room), f"color({self.color})"))
 
 
-def _column(result: Distributions, t: int, row: int, classes: tuple[Array, Array], view: View, color: int) -> _Column:
-    """A temperature's column for a row, of the `classes` that are shown and those that are not."""
+def column_styles(results: Sequence[Distributions]) -> list[list[tuple[str, int]]]:
+    """What heads each column, and its colour: the temperature, or of several engines the engine."""
+    if len(results) == 1:
+        return [list(zip(map(tau_text, results[0].taus), tau_colors(results[0].taus.tolist()), strict=True))]
+    names = [str(result.engine) for result in results]
+    if len(results[0].taus) == 1:
+        colors = tau_colors(range(len(names)))
+        return [[(name, color)] for name, color in zip(names, colors, strict=True)]
+    return [
+        [(f"{name} {head}", color) for head, color in column_styles([result])[0]]
+        for name, result in zip(names, results, strict=True)
+    ]
+
+
+def _column(
+    result: Distributions, t: int, row: int, classes: tuple[Array, Array], view: View, style: tuple[str, int]
+) -> _Column:
+    """A column for a row, of the `classes` that are shown and those that are not."""
     shown, rest = classes
     probs = result.probs[t, row]
     shares = probs[shown].tolist() + [float(probs[rest].sum())] * bool(len(rest))
@@ -79,14 +108,39 @@ def _column(result: Distributions, t: int, row: int, classes: tuple[Array, Array
     def logarithm(share: float) -> str:
         return format(log(share) if share else -inf, f".{view.digits or 4}g").rjust(PROB_WIDTH)
 
-    entropy, margin = result.entropy[t, row], result.margin[t, row]
-    measures = [
-        f"{text(entropy / unit('entropy', view.bits))} {'bits' if view.bits else 'nats'}",
-        text(result.perplexity[t, row]),
-        "–".rjust(PROB_WIDTH) if np.isnan(margin) else text(margin),
+    number = logarithm if view.log else text
+    removed = [*_removed(result, t, row, shown), *[None] * bool(len(rest))]
+    alone = result.without_chain.probs[t, row][shown] if any(removed) else probs[shown]
+    numbers = [
+        number(share) if sampler is None else f"({number(alone[i]).strip()})".rjust(PROB_WIDTH)
+        for i, (share, sampler) in enumerate(zip(shares, removed, strict=True))
     ]
-    numbers = [logarithm(share) if view.log else text(share) for share in shares]
-    return _Column(tau_text(float(result.taus[t])), numbers, shares, measures, color)
+    return _Column(style[0], numbers, shares, removed, _measures(result, t, row, view, text), style[1])
+
+
+def _removed(result: Distributions, t: int, row: int, shown: Array) -> list[str | None]:
+    """The sampler that removed each class, None for those that are left or were never there."""
+    if result.chain is None or result.kept[t, row][shown].all():
+        return [None] * len(shown)
+    stages = result.stages(t, row)
+    steps = removed_by(stages)[shown].tolist()
+    return [None if step < 0 else stages[step].step.sampler.name for step in steps]
+
+
+def _measures(result: Distributions, t: int, row: int, view: View, text: Callable[[float], str]) -> dict[str, str]:
+    """What stands under a column; with a chain also how many classes it leaves, and what of the mass at
+    the temperature it cuts."""
+    entropy, margin = result.entropy[t, row], result.margin[t, row]
+    measures = {
+        "entropy": f"{text(entropy / unit('entropy', view.bits))} {'bits' if view.bits else 'nats'}",
+        "perplexity": text(result.perplexity[t, row]),
+        "margin": "–".rjust(PROB_WIDTH) if np.isnan(margin) else text(margin),
+    }
+    if result.chain is None:
+        return measures
+    kept = result.kept[t, row]
+    cut_mass = float(result.without_chain.probs[t, row][~kept].sum())
+    return {"kept": f"{kept.sum():{PROB_WIDTH}}", "cut": text(cut_mass), **measures}
 
 
 def bar(share: float, width: int) -> str:
@@ -108,8 +162,8 @@ def _table(labels: list[str], logits: list[str], head: int, columns: list[_Colum
     for label, logit, *cells in zip(labels, logits, *(c.cells(width) for c in columns), strict=True):
         table.add_row(Text(label), Text(logit, "dim"), *cells)
     table.add_section()
-    for name, *texts in zip(("entropy", "perplexity", "margin"), *(c.measures for c in columns), strict=True):
-        table.add_row(Text(name, "dim"), "", *map(Text, texts))
+    for name in columns[0].measures:
+        table.add_row(Text(name, "dim"), "", *(Text(column.measures[name]) for column in columns))
     return table
 
 

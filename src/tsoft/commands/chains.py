@@ -1,0 +1,248 @@
+"""From the samplers' options, and a file of settings, to the chains that a block goes through."""
+
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tsoft.commands.classes import index_of, named_number
+from tsoft.commands.inputs import note
+from tsoft.commands.options import Knobs, Rules
+from tsoft.core.chain import Chain, Step
+from tsoft.core.doubts import Doubt, doubts
+from tsoft.core.engines import ENGINES, Engine
+from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, Sampler
+from tsoft.errors import InputError, TsoftError, UsageError
+
+if TYPE_CHECKING:
+    from tsoft.core.block import Block
+    from tsoft.core.temperature import Array
+    from tsoft.formats.settings import Settings
+
+NAMES = {name: s for s in SAMPLERS.values() for name in (s.name, s.knobs[0].name, *s.aliases)}
+KNOBS = {knob.name: knob for sampler in SAMPLERS.values() for knob in sampler.knobs}
+# llama.cpp's, which look at the text so far.
+NEED_TEXT = ("penalties", "dry", "infill")
+
+Error = Callable[[str], TsoftError]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The temperatures, as they are typed or in the file of settings, and the chains: one an engine, or
+    None where there is no sampler. `biases` are added to the classes of those names."""
+
+    taus: list[str] | None
+    chains: tuple[Chain | None, ...]
+    biases: tuple[tuple[str, float], ...] = ()
+
+    def say(self, block: "Block", taus: "Array", said: set[str]) -> None:
+        """Notes what a chain's engine does otherwise at a temperature, and where a class stays or goes by
+        rounding or by a tie: of each engine the first of either kind, which `said` remembers."""
+        for chain in self.of(block):
+            if chain is None or chain.engine is None:
+                continue
+            name = chain.engine.name
+            greedy = [tau for tau in taus.tolist() if chain.engine.is_greedy(tau)]
+            if greedy and f"{name} is greedy" not in said:
+                said.add(f"{name} is greedy")
+                note(f"{name} {chain.engine.at_zero}")
+            for tau in taus.tolist():
+                if name not in said and (found := next(doubts(chain, block.logits, tau), None)):
+                    said.add(name)
+                    note(_doubted(found, block, name, tau))
+
+    def of(self, block: "Block") -> tuple[Chain | None, ...]:
+        """The chains for a block, whose labels say which classes are biased."""
+        if not self.biases:
+            return self.chains
+        found = [(index_of(block, name, BIAS.option), bias) for name, bias in self.biases]
+        biases = tuple((index, bias) for index, bias in found if index is not None)
+
+        def filled(step: Step) -> Step:
+            return replace(step, values=(biases,)) if step.sampler.knobs[0] is BIAS else step
+
+        return tuple(chain and replace(chain, steps=tuple(map(filled, chain.steps))) for chain in self.chains)
+
+
+def _doubted(doubt: Doubt, block: "Block", engine: str, tau: float) -> str:
+    from tsoft.core.block import class_names
+
+    name = class_names(block.labels, block.logits.shape[1])[doubt.index]
+    where = f"row {block.rows[doubt.row]}, τ = {tau:g}: {engine}'s {doubt.step}"
+    if doubt.ties:
+        return f"{where} removes {name!r}, which ties with a class that stays: which of them does is up to its sort"
+    return f"{where} decides {name!r} otherwise in float32: it is {doubt.slack:.2g} from the threshold"
+
+
+def plan(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
+    """What was typed, and under it what the file of settings says."""
+    settings = _settings(rules.settings)
+    typed = {name: value for name, value in vars(knobs).items() if value is not None and name != BIAS.name}
+    for name, value in typed.items():
+        _check(KNOBS[name], value, KNOBS[name].option, UsageError)
+    values = dict(settings.values if settings else ()) | typed
+    _check_companions(typed, values)
+    biases = _biases(knobs, settings)
+    engines = _engines(rules.like)
+    if settings:
+        _say(settings, typed, taus, engines)
+        values_tau = values.pop(TAU.name, None)
+        taus = taus or (None if values_tau is None else [repr(values_tau)])
+    on = [s for s in SAMPLERS.values() if s.knobs[0] is TAU or (s.knobs[0] is BIAS and biases) or _is_on(s, values)]
+    order = _order(rules.samplers, settings, taus, on, typed)
+    if len(on) == 1 and not (engines or rules.samplers or values.get("dynatemp_range")):
+        return Plan(taus, (None,))
+    chains = tuple(_chain(engine, order, on, values, "all" in _listed(rules.like)) for engine in engines or (None,))
+    found = tuple(chain for chain in chains if chain)
+    return Plan(taus, found, biases)
+
+
+def _settings(file: str | None) -> "Settings | None":
+    if file is None:
+        return None
+    from tsoft.formats import settings
+
+    found = settings.read(file)
+    for name, value in found.values:
+        _check(KNOBS[name], value, f"{file}: {name}", InputError)
+    return found
+
+
+def _check(knob: Knob, value: float, where: str, error: Error) -> None:
+    if not knob.allows(value):
+        raise error(f"{where}: {value:g} is not {knob.range}")
+
+
+def _is_on(sampler: Sampler, values: dict[str, float]) -> bool:
+    first = sampler.knobs[0]
+    return values.get(first.name, first.off) != first.off
+
+
+def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None:
+    """A knob that sets how another one works is of no use without it."""
+    for sampler in SAMPLERS.values():
+        for first, second in zip(sampler.knobs, sampler.knobs[1:], strict=False):
+            if second.name in typed and first is not TAU and first.name not in values:
+                raise UsageError(f"{second.option} says how {first.option} works, which is not given")
+
+
+def _biases(knobs: Knobs, settings: "Settings | None") -> tuple[tuple[str, float], ...]:
+    """What is typed, after what the file of settings has of classes that are not typed."""
+    typed = [named_number(text, BIAS.option, "LABEL=B") for text in knobs.logit_bias or ()]
+    for name, bias in typed:
+        if not bias < float("inf"):
+            raise UsageError(f"{BIAS.option}: {bias:g} for {name!r} is not a number, or -inf")
+    names = {name for name, _ in typed}
+    filed = [(f"#{who}" if isinstance(who, int) else who, bias) for who, bias in (settings.biases if settings else ())]
+    return (*((name, bias) for name, bias in filed if name not in names), *typed)
+
+
+def _listed(texts: list[str] | None) -> list[str]:
+    return [name for text in texts or () for name in re.split(r"[\s,;]+", text.strip())]
+
+
+def _engines(like: list[str] | None) -> list[Engine]:
+    """The engines by their names, each once."""
+    names = _listed(like)
+    for name in names:
+        if name not in ENGINES and name != "all":
+            raise UsageError(f"--like: no engine is called {name!r}{_nearest(name, ENGINES)}; {_or(ENGINES)}, or all")
+    return list(ENGINES.values()) if "all" in names else [ENGINES[name] for name in dict.fromkeys(names)]
+
+
+def _nearest(name: str, names: Sequence[str] | dict[str, object] | dict[str, Sampler] | dict[str, Engine]) -> str:
+    nearest = difflib.get_close_matches(name, list(names), 1)
+    return f" (did you mean {nearest[0]}?)" if nearest else ""
+
+
+def _or(names: "dict[str, Engine] | dict[str, Sampler]") -> str:
+    return "it is one of " + ", ".join(names)
+
+
+def _order(
+    asked: str | None, settings: "Settings | None", taus: list[str] | None, on: list[Sampler], typed: dict[str, float]
+) -> tuple[Sampler, ...] | None:
+    """The samplers as they were listed, None where they were not."""
+    if asked is not None:
+        order = _parsed([name for name in re.split(r"[\s,;]+", asked.strip()) if name], "--samplers", UsageError)
+        for sampler in on:
+            option = sampler.knobs[0].option
+            if sampler not in order and sampler.knobs[0] is not BIAS and (sampler.knobs[0] is not TAU or taus):
+                raise UsageError(f"{option} is given, but --samplers lists no {sampler.name}")
+        return order
+    if settings is None or settings.samplers is None:
+        return None
+    order = _parsed(list(settings.samplers), f"{settings.source}: samplers", InputError)
+    for sampler in on:
+        if sampler not in order and sampler.knobs[0] is not BIAS:
+            if sampler.knobs[0].name in typed:
+                raise UsageError(f"{sampler.knobs[0].option} is given, but {settings.source} lists no {sampler.name}")
+            note(f"{settings.source} sets {sampler.knobs[0].name}, but lists no {sampler.name}: it is not applied")
+    return order
+
+
+def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
+    order: list[Sampler] = []
+    for text in names:
+        name = text.removeprefix("--").replace("-", "_").lower()
+        if name in NEED_TEXT:
+            raise error(f"{where}: {name} needs the text so far, which logits do not have")
+        if name not in NAMES:
+            raise error(f"{where}: no sampler is called {text!r}{_nearest(name, NAMES)}; {_or(SAMPLERS)}")
+        if NAMES[name] in order:
+            raise error(f"{where}: {name} is listed twice")
+        order.append(NAMES[name])
+    if not order:
+        raise error(f"{where}: no sampler is listed; {_or(SAMPLERS)}")
+    return tuple(order)
+
+
+def _chain(
+    engine: Engine | None,
+    asked: tuple[Sampler, ...] | None,
+    on: list[Sampler],
+    values: dict[str, float],
+    may_lack: bool,
+) -> Chain | None:
+    """The chain of an engine, or by tsoft's own rules; None, with a note, where an engine that was not
+    named lacks one of its samplers."""
+    rules = {sampler.name: sampler for sampler in (engine.samplers if engine else SAMPLERS.values())}
+    has = {knob.name for sampler in rules.values() for knob in sampler.knobs}
+    lacking = [KNOBS[n].option for n, value in values.items() if n not in has and value != KNOBS[n].off]
+    if engine and asked and not engine.reorders:
+        takers = ", ".join(e.name for e in ENGINES.values() if e.reorders)
+        if not may_lack:
+            raise UsageError(f"--samplers: the order of {engine.name} is fixed; those that take one: {takers}")
+        note(f"{engine.name} is left out: its order is fixed")
+        return None
+    if engine and lacking:
+        if not may_lack:
+            raise UsageError(f"{engine.name} has no {' and no '.join(lacking)}")
+        note(f"{engine.name} is left out: it has no {' and no '.join(lacking)}")
+        return None
+    order = asked or tuple(SAMPLERS[name] for name in rules)
+    biased = [sampler for sampler in on if sampler.knobs[0] is BIAS and sampler not in order]
+    names = {sampler.name for sampler in on}
+    steps = (_step(rules[sampler.name], values) for sampler in (*biased, *order) if sampler.name in names)
+    return Chain(tuple(steps), engine)
+
+
+def _step(sampler: Sampler, values: dict[str, float]) -> Step:
+    """The sampler with its knobs' values; the temperature's own and the biases come later."""
+    knobs = [knob for knob in sampler.knobs if knob is not TAU and knob is not BIAS]
+    return Step(sampler, tuple(values.get(knob.name, knob.off) for knob in knobs))
+
+
+def _say(settings: "Settings", typed: dict[str, float], taus: list[str] | None, engines: list[Engine]) -> None:
+    """What the file sets that was not typed, what its engine would do besides, and what is left out."""
+    set_ = [
+        f"{name} {value:g}" for name, value in settings.values if name not in typed and not (name == "tau" and taus)
+    ]
+    set_ += [f"logit_bias of {len(settings.biases)} classes"] * bool(settings.biases)
+    note(f"{settings.source}, {settings.kind}, sets {', '.join(set_) or 'nothing that is not typed'}")
+    for sentence in (*settings.hidden, *settings.unused):
+        note(f"{settings.source}: {sentence}")
+    if settings.engine and not engines:
+        note(f"--like {settings.engine} takes the order and the rules of the engine that the file is for")

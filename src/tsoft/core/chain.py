@@ -1,0 +1,227 @@
+"""A chain of samplers: what it leaves of logits, and how, step by step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.measures import entropy
+from tsoft.core.samplers import TAU, Knob, Limit, Sampler, Truncation
+from tsoft.core.temperature import Array, log_softmax, log_sum_exp, softmax
+
+if TYPE_CHECKING:
+    from tsoft.core.engines import Engine
+
+
+class NothingLeftError(ValueError):
+    """A sampler has removed every class of a row, counted from 0 over all leading axes."""
+
+    def __init__(self, row: int, step: "Step"):
+        super().__init__(f"row {row}: {step} removes every class")
+        self.row, self.step = row, step
+
+
+@dataclass(frozen=True)
+class Step:
+    """A sampler and what its function is given besides logits."""
+
+    sampler: Sampler
+    values: tuple[Any, ...]
+
+    @property
+    def settings(self) -> list[tuple[Knob, Any]]:
+        """The knobs with what they are set to: not the temperature's, where that is still to come."""
+        knobs = self.sampler.knobs
+        return list(zip(knobs[len(knobs) - len(self.values) :], self.values, strict=True))
+
+    def __str__(self) -> str:
+        """As a person writes it: the knobs after the first are said where they are not off.
+
+        >>> from tsoft.core.samplers import SAMPLERS
+        >>> str(Step(SAMPLERS["top_k"], (40,))), str(Step(SAMPLERS["temperature"], (1.0, 0.5, 1.0)))
+        ('top_k 40', 'temperature 1 dynatemp_range 0.5')
+        """
+        words = [self.sampler.name]
+        for knob, value in self.settings:
+            if knob is self.sampler.knobs[0]:
+                words += [f"{value:g}"] * (not isinstance(value, tuple))
+            elif value != knob.off:
+                words.append(f"{knob.name} {value:g}")
+        return " ".join(words)
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """Logits as they are with this probability: a sampler that is applied by chance makes two of one."""
+
+    weight: float
+    logits: Array
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Samplers in their order, one of them at least. `steps` hold the temperature's as (range, exponent), to which each
+    temperature is added. `engine` is the one whose rules these are, None for tsoft's own."""
+
+    steps: tuple[Step, ...]
+    engine: "Engine | None" = None
+
+    def at(self, tau: float) -> tuple[Step, ...]:
+        """The steps at a temperature, which an engine may take for greedy decoding."""
+        if self.engine and self.engine.is_greedy(tau):
+            return self.engine.greedy_steps(self.steps)
+        return tuple(
+            replace(step, values=(tau, *step.values)) if step.sampler.knobs[0] is TAU else step for step in self.steps
+        )
+
+    @property
+    def has_temperature(self) -> bool:
+        return self._shared < len(self.steps)
+
+    @cached_property
+    def _shared(self) -> int:
+        """How many steps come before the temperature, the same at every one."""
+        return next((i for i, step in enumerate(self.steps) if step.sampler.knobs[0] is TAU), len(self.steps))
+
+    def logits(self, z: Array, taus: Array, first_row: int = 0) -> Array:
+        """What is left of z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose
+        softmax at temperature 1 is the distribution that is drawn from.
+
+        Raises NothingLeftError where a row, counted from `first_row`, has no class left.
+        """
+        try:
+            return self._logits(z, taus)
+        except NothingLeftError as error:
+            raise NothingLeftError(error.row + first_row, error.step) from None
+
+    def _logits(self, z: Array, taus: Array) -> Array:
+        whole = (Branch(1.0, np.asarray(z, np.float64)),)
+        shared: tuple[Branch, ...] | None = None
+        found = np.empty((len(taus), *z.shape))
+        for tau, out in zip(taus.tolist(), found, strict=True):
+            steps = self.at(tau)
+            if steps[: self._shared] == self.steps[: self._shared]:
+                shared = applied(self.steps[: self._shared], whole) if shared is None else shared
+                out[...] = merged(applied(steps[self._shared :], shared))
+            else:
+                out[...] = merged(applied(steps, whole))
+        return found
+
+
+def applied(steps: Sequence[Step], branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
+    """The branches after all steps."""
+    for step in steps:
+        branches = tuple(after for branch in branches for after in _apply(step, branch))
+    return branches
+
+
+def _apply(step: Step, branch: Branch) -> tuple[Branch, ...]:
+    chance, values = (step.values[0], step.values[1:]) if step.sampler.by_chance else (1.0, step.values)
+    z = step.sampler.function(branch.logits, *values)
+    empty = np.isneginf(z.max(-1))
+    if empty.any():
+        raise NothingLeftError(int(empty.argmax()), step)
+    with_it = Branch(branch.weight * chance, z)
+    return (with_it,) if chance == 1 else (replace(branch, weight=branch.weight * (1 - chance)), with_it)
+
+
+def merged(branches: tuple[Branch, ...]) -> Array:
+    """Logits whose softmax is the mixture of the branches'."""
+    if len(branches) == 1:
+        return branches[0].logits
+    with np.errstate(divide="ignore"):
+        logs = [np.log(branch.weight) + log_softmax(branch.logits) for branch in branches]
+    return np.asarray(np.logaddexp.reduce(logs))
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What a step did to a row of n classes. `kept`: the classes that are left after it, (n,) booleans;
+    `removed`: the indices of those that are gone since, most probable first; `cut`: the mass that it
+    took away. `keeps` says what a class must be to stay, with its number in the place of `threshold`;
+    both are None where a step compares nothing. `entropy`, in nats, and `top`, an index, are the
+    distribution's after it."""
+
+    step: Step
+    kept: Array
+    removed: Array
+    cut: float
+    entropy: float
+    top: int
+    threshold: float | None
+    keeps: str | None
+
+
+# What a score is compared as, where it is a person who reads it.
+_KEEPS = {
+    "logit": "p ≥ threshold",
+    "-logit": "p ≤ threshold",
+    "probability": "p ≥ threshold",
+    "-|surprise - entropy|": "|-ln p - H| ≤ threshold",
+}
+
+
+def explained(steps: Sequence[Step], z: Array) -> list[Stage]:
+    """Each step on a row, (n,) logits. After a sampler that is applied by chance the distribution is the
+    mixture, and a class is gone when it is gone from every branch.
+
+    >>> from tsoft.core.samplers import SAMPLERS
+    >>> [stage] = explained([Step(SAMPLERS["top_k"], (1,))], np.log([0.5, 0.25, 0.25]))
+    >>> stage.removed, stage.cut, stage.threshold
+    (array([1, 2]), 0.5, 0.5)
+    """
+    branches: tuple[Branch, ...] = (Branch(1.0, np.asarray(z, np.float64)),)
+    stages = []
+    for step in steps:
+        after = applied([step], branches)
+        stages.append(_stage(step, branches, after))
+        branches = after
+    return stages
+
+
+def _stage(step: Step, before: tuple[Branch, ...], after: tuple[Branch, ...]) -> Stage:
+    kept, mixture = left(after), merged(after)
+    removed = np.flatnonzero(left(before) & ~kept)
+    falling = removed[(-merged(before)[removed]).argsort(kind="stable")]
+    # Each branch has become the one or two that its place in the list says.
+    grown = len(after) // len(before)
+    cut = sum(
+        branch.weight * float(softmax(before[i // grown].logits)[np.isneginf(branch.logits)].sum())
+        for i, branch in enumerate(after)
+    )
+    threshold, keeps = _threshold(limit_of(step, before[-1].logits), before[-1].logits)
+    return Stage(step, kept, falling, cut, float(entropy(mixture)), int(mixture.argmax()), threshold, keeps)
+
+
+def left(branches: tuple[Branch, ...]) -> Array:
+    """Which classes any branch has left."""
+    return np.asarray(np.logical_or.reduce([branch.logits > -np.inf for branch in branches]))
+
+
+def limit_of(step: Step, z: Array) -> Limit | None:
+    """What a step compares, where it does."""
+    function = step.sampler.function
+    return function.limit(z, *step.values[step.sampler.by_chance :]) if isinstance(function, Truncation) else None
+
+
+def _threshold(limit: Limit | None, z: Array) -> tuple[float | None, str | None]:
+    """What is compared, as a probability where the score is a logit."""
+    if limit is None or np.isinf(limit.least).any():
+        return None, None
+    least = float(limit.least.item())
+    if limit.of == "probability":
+        return least, _KEEPS[limit.of]
+    value = abs(least)
+    if limit.of.endswith("logit"):
+        value = float(np.exp((-least if limit.of.startswith("-") else least) - log_sum_exp(z)))
+    return value, _KEEPS[limit.of]
+
+
+def removed_by(stages: Sequence[Stage]) -> Array:
+    """The step that removed each class, counted from 0, and -1 for those that are left: (n,)."""
+    found = np.full(stages[-1].kept.shape, -1)
+    for i, stage in enumerate(stages):
+        found[stage.removed] = i
+    return found

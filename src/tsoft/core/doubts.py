@@ -1,0 +1,58 @@
+"""Where an engine, which works in float32, may keep other classes than exact arithmetic does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsoft.core.chain import Branch, Chain, NothingLeftError, Step, applied, left, limit_of
+from tsoft.core.temperature import Array
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A class, by its index, in a row, counted from 0, that a step keeps or removes for no good reason.
+    It is one of several that tie, of which some stay; or in float32 it is decided otherwise, by a margin
+    of `slack` in what the step compares."""
+
+    row: int
+    step: Step
+    index: int
+    ties: bool
+    slack: float
+
+
+def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
+    """The first doubt of each of the rows, (rows, n), that has one. The float32 chain is the same
+    functions on float32 numbers: its sums are rounded as a sequential sum's are, which an engine's may be
+    in another order.
+
+    >>> from tsoft.core.chain import Step
+    >>> from tsoft.core.samplers import SAMPLERS
+    >>> chain = Chain((Step(SAMPLERS["top_k"], (1,)),))
+    >>> [(doubt.index, doubt.ties) for doubt in doubts(chain, np.array([[1.0, 1.0]]), 1.0)]
+    [(1, True)]
+    """
+    exact: tuple[Branch, ...] = (Branch(1.0, np.asarray(z, np.float64)),)
+    rounded: tuple[Branch, ...] = (Branch(1.0, np.asarray(z, np.float32)),)
+    doubted = np.zeros(len(z), bool)
+    for step in chain.at(tau):
+        limit = limit_of(step, exact[-1].logits)
+        before = left(exact)
+        exact = applied([step], exact)
+        try:
+            rounded = applied([step], rounded)
+        except NothingLeftError as error:
+            yield Doubt(error.row, step, int(z[error.row].argmax()), False, 0.0)
+            return
+        if limit is None:
+            continue
+        tied = limit.splits_tie & ~doubted
+        for row in np.flatnonzero(tied):
+            removed = before[row] & ~left(exact)[row] & (limit.score[row] == limit.least[row])
+            yield Doubt(int(row), step, int(removed.argmax()), True, 0.0)
+        other = (left(exact) != left(rounded)) & ~(doubted | tied)[:, np.newaxis]
+        for row in np.flatnonzero(other.any(-1)):
+            index = int(np.where(other[row], z[row], -np.inf).argmax())
+            yield Doubt(int(row), step, index, False, float(limit.slack[row]))
+        doubted |= tied | other.any(-1)

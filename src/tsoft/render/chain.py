@@ -1,0 +1,112 @@
+"""A chain of samplers in words and tables: its order, its steps, and where two of them part."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from tsoft.core.block import Distributions, class_names, unit
+from tsoft.core.chain import Stage
+from tsoft.core.compare import parting
+from tsoft.core.measures import total_variation
+from tsoft.errors import visible
+from tsoft.render.style import cut, number_text, prob_text, tau_text
+from tsoft.render.table import rendered
+from tsoft.render.view import View
+
+
+def orders(results: Sequence[Distributions], view: View) -> str:
+    """Each chain's samplers in their order, in lines that fit."""
+    texts = []
+    for result in results:
+        assert result.chain
+        whose = f"{result.engine}: " if result.engine else "samplers: "
+        text = whose + " → ".join(_step_texts(result))
+        texts += textwrap.wrap(text, max(20, view.screen.width), subsequent_indent="  ", break_on_hyphens=False)
+    return "".join(line + "\n" for line in texts)
+
+
+def _step_texts(result: Distributions) -> list[str]:
+    """The steps, the temperature's with its number where there is one."""
+    assert result.chain
+    taus = result.taus.tolist()
+    steps = [str(step) for step in result.chain.at(taus[0])]
+    return steps if len(taus) == 1 else [str(step) for step in result.chain.steps]
+
+
+def explanations(results: Sequence[Distributions], view: View) -> Iterator[str]:
+    """A table of the steps for each chain at each temperature."""
+    for result in results:
+        for t, tau in enumerate(result.taus.tolist()):
+            head = " ".join([result.engine or "", tau_text(tau) if len(result.taus) > 1 else ""]).strip()
+            yield (head + "\n" if head else "") + _steps(result.stages(t, 0), result, view)
+
+
+HEADS = ("step", "kept", "cut", "entropy", "top", "keeps")
+
+
+def _steps(stages: Sequence[Stage], result: Distributions, view: View) -> str:
+    """What each step leaves and cuts. Where the screen is too narrow the columns at the right go first."""
+    names = class_names(result.block.labels, result.block.logits.shape[1])
+    rows = [HEADS, *(_step_row(stage, names, view) for stage in stages)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for head, width in zip(HEADS, widths, strict=True):
+        table.add_column(head, width=width, no_wrap=True, justify="right" if head in HEADS[1:4] else "left")
+    for row in rows[1:]:
+        table.add_row(*map(Text, row))
+    return rendered(table, view.screen, sum(widths) + 2 * len(widths))
+
+
+def _step_row(stage: Stage, names: list[str], view: View) -> tuple[str, ...]:
+    threshold = "" if stage.threshold is None else number_text(stage.threshold)
+    return (
+        str(stage.step),
+        str(int(stage.kept.sum())),
+        prob_text(stage.cut, view.digits) if stage.cut else "",
+        prob_text(stage.entropy / unit("entropy", view.bits), view.digits),
+        cut(visible(names[stage.top]), 16),
+        (stage.keeps or "").replace("threshold", threshold),
+    )
+
+
+def comparison(results: Sequence[Distributions], view: View) -> str:
+    """The total variation between each two chains, and in words where the others part from the first."""
+    parts = []
+    for t, tau in enumerate(results[0].taus.tolist()):
+        head = f" at {tau_text(tau)}" if len(results[0].taus) > 1 else ""
+        parts.append(f"total variation{head}\n" + _distances(results, t, view))
+        parts += [_sentence(results[0], other, t, view) for other in results[1:]]
+    return "\n".join(parts)
+
+
+def _distances(results: Sequence[Distributions], t: int, view: View) -> str:
+    names = [str(result.engine) for result in results]
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", width=max(map(len, names)), no_wrap=True)
+    for name in names[:-1]:
+        table.add_column(name, width=max(6, len(name)), no_wrap=True)
+    for i, result in enumerate(results[1:], 1):
+        others = (total_variation(result.probs[t, 0], other.probs[t, 0]) for other in results[:i])
+        table.add_row(names[i], *(prob_text(float(other), view.digits) for other in others))
+    return rendered(table, view.screen, sum(max(6, len(name)) + 2 for name in names) + 16)
+
+
+def _sentence(first: Distributions, other: Distributions, t: int, view: View) -> str:
+    """Where another engine parts from the first, in words."""
+    stages = first.stages(t, 0), other.stages(t, 0)
+    z = first.block.logits[0]
+    found = parting(*stages, z)
+    if found is None:
+        same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
+        words = "leaves the same" if same else "keeps the same classes, with other probabilities"
+    else:
+        remover, keeper = (first, other) if found.by_first else (other, first)
+        name = class_names(first.block.labels, len(z))[found.index]
+        steps = stages[0 if found.by_first else 1]
+        step = f"{steps[found.step].step} (step {found.step + 1} of {len(steps)})"
+        words = f"parts at {cut(visible(name), 24)!r}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
+    return "\n".join(textwrap.wrap(f"{other.engine} {words}.", max(20, view.screen.width), subsequent_indent="  "))
