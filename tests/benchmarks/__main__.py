@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+import chains
 import kernels
 import startup
 import sweeps
@@ -10,7 +11,7 @@ import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-PAIRS = (*startup.PAIRS, *kernels.PAIRS, *sweeps.PAIRS, *text.PAIRS)
+PAIRS = (*startup.PAIRS, *kernels.PAIRS, *chains.PAIRS, *sweeps.PAIRS, *text.PAIRS)
 
 
 def main() -> int:

@@ -3,12 +3,12 @@
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tsoft.commands.classes import index_of, named_number
+from tsoft.commands.classes import named_number
 from tsoft.commands.inputs import note
 from tsoft.commands.options import Knobs, Rules
+from tsoft.commands.plan import Plan
 from tsoft.core.chain import Chain, Step
 from tsoft.core.doubts import Doubt, doubts
 from tsoft.core.engines import ENGINES, Engine
@@ -28,42 +28,21 @@ NEED_TEXT = ("penalties", "dry", "infill")
 Error = Callable[[str], TsoftError]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The temperatures, as they are typed or in the file of settings, and the chains: one an engine, or
-    None where there is no sampler. `biases` are added to the classes of those names."""
-
-    taus: list[str] | None
-    chains: tuple[Chain | None, ...]
-    biases: tuple[tuple[str, float], ...] = ()
-
-    def say(self, block: "Block", taus: "Array", said: set[str]) -> None:
-        """Notes what a chain's engine does otherwise at a temperature, and where a class stays or goes by
-        rounding or by a tie: of each engine the first of either kind, which `said` remembers."""
-        for chain in self.of(block):
-            if chain is None or chain.engine is None:
-                continue
-            name = chain.engine.name
-            greedy = [tau for tau in taus.tolist() if chain.engine.is_greedy(tau)]
-            if greedy and f"{name} is greedy" not in said:
-                said.add(f"{name} is greedy")
-                note(f"{name} {chain.engine.at_zero}")
-            for tau in taus.tolist():
-                if name not in said and (found := next(doubts(chain, block.logits, tau), None)):
-                    said.add(name)
-                    note(_doubted(found, block, name, tau))
-
-    def of(self, block: "Block") -> tuple[Chain | None, ...]:
-        """The chains for a block, whose labels say which classes are biased."""
-        if not self.biases:
-            return self.chains
-        found = [(index_of(block, name, BIAS.option), bias) for name, bias in self.biases]
-        biases = tuple((index, bias) for index, bias in found if index is not None)
-
-        def filled(step: Step) -> Step:
-            return replace(step, values=(biases,)) if step.sampler.knobs[0] is BIAS else step
-
-        return tuple(chain and replace(chain, steps=tuple(map(filled, chain.steps))) for chain in self.chains)
+def say(chains: Sequence[Chain | None], block: "Block", taus: "Array", said: set[str]) -> None:
+    """Notes what a chain's engine does otherwise at a temperature, and where a class stays or goes by
+    rounding or by a tie: of each engine the first of either kind, which `said` remembers."""
+    for chain in chains:
+        if chain is None or chain.engine is None:
+            continue
+        name = chain.engine.name
+        greedy = [tau for tau in taus.tolist() if chain.engine.is_greedy(tau)]
+        if greedy and f"{name} is greedy" not in said:
+            said.add(f"{name} is greedy")
+            note(f"{name} {chain.engine.at_zero}")
+        for tau in taus.tolist():
+            if name not in said and (found := next(doubts(chain, block.logits, tau), None)):
+                said.add(name)
+                note(_doubted(found, block, name, tau))
 
 
 def _doubted(doubt: Doubt, block: "Block", engine: str, tau: float) -> str:
@@ -76,7 +55,7 @@ def _doubted(doubt: Doubt, block: "Block", engine: str, tau: float) -> str:
     return f"{where} decides {name!r} otherwise in float32: it is {doubt.slack:.2g} from the threshold"
 
 
-def plan(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
+def planned(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
     """What was typed, and under it what the file of settings says."""
     settings = _settings(rules.settings)
     typed = {name: value for name, value in vars(knobs).items() if value is not None and name != BIAS.name}

@@ -49,9 +49,10 @@ def compute(
     some-program | tsoft compute --tau 0.7 --top-k 40 --top-p 0.9 --explain
     some-program | tsoft compute --tau 0.7 --top-p 0.9 --min-p 0.05 --like all
     """
-    from tsoft.commands import chains, inputs, outputs
+    from tsoft.commands import inputs, outputs
+    from tsoft.commands.plan import plan as planned
 
-    plan = chains.plan(rules, knobs, temperatures.tau)
+    plan = planned(rules, knobs, temperatures.tau)
     blocks = inputs.blocks(input, plan.taus)
     taus = inputs.temperatures(plan.taus)
     charted = len(taus) > 1 if look.chart is None else look.chart

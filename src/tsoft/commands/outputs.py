@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from tsoft.commands.options import Look, Output
 from tsoft.core.block import Block, Distributions, by_chain, distributions
-from tsoft.core.chain import NothingLeftError
+from tsoft.core.samplers import NothingLeftError
 from tsoft.core.temperature import Array
 from tsoft.errors import UsageError
 from tsoft.formats import FORMATS, OUTPUTS, by_name, stream
 from tsoft.formats.write import Writing
 
 if TYPE_CHECKING:
-    from tsoft.commands.chains import Plan
+    from tsoft.commands.plan import Plan
     from tsoft.render.view import View
 
 
@@ -39,7 +39,7 @@ def write(
     name = checked_format(output)
     if explain and name not in ("table", "json", "jsonl"):
         raise UsageError(f"--explain is for a table and for json and jsonl records, not for {name}")
-    blocks = _noted(blocks, taus, plan)
+    blocks = _noted(blocks, taus, plan) if plan.chains != (None,) else blocks
     extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
     try:
         if name == "table":
@@ -61,9 +61,11 @@ def write(
 
 
 def _noted(blocks: Iterable[Block], taus: Array, plan: "Plan") -> Iterator[Block]:
+    from tsoft.commands.chains import say
+
     said: set[str] = set()
     for block in blocks:
-        plan.say(block, taus, said)
+        say(plan.of(block), block, taus, said)
         yield block
 
 

@@ -81,11 +81,12 @@ def sweep(
     tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
     some-program | tsoft sweep --mean
     """
-    from tsoft.commands import chains, inputs, outputs
+    from tsoft.commands import inputs, outputs
+    from tsoft.commands.plan import plan as planned
     from tsoft.errors import UsageError
 
     measure = curves.measure.replace("-", "_")
-    plan = chains.plan(rules, knobs, temperatures.tau)
+    plan = planned(rules, knobs, temperatures.tau)
     blocks = inputs.blocks(input, temperatures.tau)
     taus = inputs.temperatures(temperatures.tau) if temperatures.tau else _grid(grid)
     if temperatures.tau and grid != Grid():

@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core.measures import entropy
-from tsoft.core.samplers import TAU, Knob, Limit, Sampler, Truncation
+from tsoft.core.samplers import BIAS, TAU, Knob, Limit, NothingLeftError, Sampler, Truncation
 from tsoft.core.temperature import Array, log_softmax, log_sum_exp, softmax
 
 if TYPE_CHECKING:
     from tsoft.core.engines import Engine
 
-
-class NothingLeftError(ValueError):
-    """A sampler has removed every class of a row, counted from 0 over all leading axes."""
-
-    def __init__(self, row: int, step: "Step"):
-        super().__init__(f"row {row}: {step} removes every class")
-        self.row, self.step = row, step
+# Rows of more classes than this go through a chain one by one, so that what is removed early costs
+# nothing later.
+WIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -54,10 +50,38 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """Logits as they are with this probability: a sampler that is applied by chance makes two of one."""
+    """Logits as they are with this probability: a sampler that is applied by chance makes two of one.
+    They are (rows, n), or of one row, (n,), those of the `columns` alone, which hold all that is left."""
 
     weight: float
     logits: Array
+    columns: Array | None = None
+    classes: int = 0
+
+    @property
+    def whole(self) -> Array:
+        """The logits of all classes."""
+        if self.columns is None:
+            return self.logits
+        whole = np.full(self.classes, -np.inf, self.logits.dtype)
+        whole[self.columns] = self.logits
+        return whole
+
+    @property
+    def left(self) -> "Branch":
+        """The same without the columns that are removed, where they are most of a wide row."""
+        if self.logits.ndim > 1 or len(self.logits) <= WIDE:
+            return self
+        left = np.flatnonzero(self.logits > -np.inf)
+        if 2 * len(left) > len(self.logits):
+            return self
+        columns = left if self.columns is None else self.columns[left]
+        return replace(self, logits=self.logits[left], columns=columns, classes=self.classes or len(self.logits))
+
+
+def start(z: Array) -> tuple[Branch, ...]:
+    """Logits, (rows, n) or (n,), before any step."""
+    return (Branch(1.0, z),)
 
 
 @dataclass(frozen=True)
@@ -91,23 +115,28 @@ class Chain:
 
         Raises NothingLeftError where a row, counted from `first_row`, has no class left.
         """
-        try:
-            return self._logits(z, taus)
-        except NothingLeftError as error:
-            raise NothingLeftError(error.row + first_row, error.step) from None
-
-    def _logits(self, z: Array, taus: Array) -> Array:
-        whole = (Branch(1.0, np.asarray(z, np.float64)),)
-        shared: tuple[Branch, ...] | None = None
+        z = np.asarray(z, np.float64)
         found = np.empty((len(taus), *z.shape))
-        for tau, out in zip(taus.tolist(), found, strict=True):
-            steps = self.at(tau)
-            if steps[: self._shared] == self.steps[: self._shared]:
-                shared = applied(self.steps[: self._shared], whole) if shared is None else shared
-                out[...] = merged(applied(steps[self._shared :], shared))
-            else:
-                out[...] = merged(applied(steps, whole))
+        wide = z.shape[1] > WIDE
+        for row in range(len(z)) if wide else [0]:
+            at = row if wide else slice(None)
+            try:
+                self._fill(start(z[at]), taus.tolist(), [out[at] for out in found])
+            except NothingLeftError as error:
+                raise NothingLeftError(error.row + row + first_row, error.what) from None
         return found
+
+    def _fill(self, branches: tuple[Branch, ...], taus: list[float], found: list[Array]) -> None:
+        """Each temperature's logits in its place; the steps before the temperature are taken once."""
+        first = self.steps[: self._shared]
+        shared: tuple[Branch, ...] | None = None
+        for tau, out in zip(taus, found, strict=True):
+            steps = self.at(tau)
+            if steps[: len(first)] != first:
+                out[...] = merged(applied(steps, branches))
+                continue
+            shared = applied(first, branches) if shared is None else shared
+            out[...] = merged(applied(steps[len(first) :], shared))
 
 
 def applied(steps: Sequence[Step], branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
@@ -119,20 +148,23 @@ def applied(steps: Sequence[Step], branches: tuple[Branch, ...]) -> tuple[Branch
 
 def _apply(step: Step, branch: Branch) -> tuple[Branch, ...]:
     chance, values = (step.values[0], step.values[1:]) if step.sampler.by_chance else (1.0, step.values)
+    if step.sampler.knobs[:1] == (BIAS,):
+        # It names classes by their indices.
+        branch = replace(branch, logits=branch.whole, columns=None)
     z = step.sampler.function(branch.logits, *values)
-    empty = np.isneginf(z.max(-1))
+    empty = np.atleast_1d(np.isneginf(z.max(-1)))
     if empty.any():
-        raise NothingLeftError(int(empty.argmax()), step)
-    with_it = Branch(branch.weight * chance, z)
+        raise NothingLeftError(int(empty.argmax()), str(step))
+    with_it = replace(branch, weight=branch.weight * chance, logits=z).left
     return (with_it,) if chance == 1 else (replace(branch, weight=branch.weight * (1 - chance)), with_it)
 
 
 def merged(branches: tuple[Branch, ...]) -> Array:
-    """Logits whose softmax is the mixture of the branches'."""
+    """Logits of all classes, whose softmax is the mixture of the branches'."""
     if len(branches) == 1:
-        return branches[0].logits
+        return branches[0].whole
     with np.errstate(divide="ignore"):
-        logs = [np.log(branch.weight) + log_softmax(branch.logits) for branch in branches]
+        logs = [np.log(branch.weight) + log_softmax(branch.whole) for branch in branches]
     return np.asarray(np.logaddexp.reduce(logs))
 
 
@@ -172,7 +204,7 @@ def explained(steps: Sequence[Step], z: Array) -> list[Stage]:
     >>> stage.removed, stage.cut, stage.threshold
     (array([1, 2]), 0.5, 0.5)
     """
-    branches: tuple[Branch, ...] = (Branch(1.0, np.asarray(z, np.float64)),)
+    branches = start(np.asarray(z, np.float64))
     stages = []
     for step in steps:
         after = applied([step], branches)
@@ -188,16 +220,16 @@ def _stage(step: Step, before: tuple[Branch, ...], after: tuple[Branch, ...]) ->
     # Each branch has become the one or two that its place in the list says.
     grown = len(after) // len(before)
     cut = sum(
-        branch.weight * float(softmax(before[i // grown].logits)[np.isneginf(branch.logits)].sum())
+        branch.weight * float(softmax(before[i // grown].whole)[np.isneginf(branch.whole)].sum())
         for i, branch in enumerate(after)
     )
-    threshold, keeps = _threshold(limit_of(step, before[-1].logits), before[-1].logits)
+    threshold, keeps = _threshold(limit_of(step, before[-1].whole), before[-1].whole)
     return Stage(step, kept, falling, cut, float(entropy(mixture)), int(mixture.argmax()), threshold, keeps)
 
 
 def left(branches: tuple[Branch, ...]) -> Array:
     """Which classes any branch has left."""
-    return np.asarray(np.logical_or.reduce([branch.logits > -np.inf for branch in branches]))
+    return np.asarray(np.logical_or.reduce([branch.whole > -np.inf for branch in branches]))
 
 
 def limit_of(step: Step, z: Array) -> Limit | None:

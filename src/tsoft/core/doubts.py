@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsoft.core.chain import Branch, Chain, NothingLeftError, Step, applied, left, limit_of
+from tsoft.core.chain import Chain, Step, applied, left, limit_of, start
+from tsoft.core.samplers import NothingLeftError
 from tsoft.core.temperature import Array
 
 
@@ -33,11 +34,10 @@ def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
     >>> [(doubt.index, doubt.ties) for doubt in doubts(chain, np.array([[1.0, 1.0]]), 1.0)]
     [(1, True)]
     """
-    exact: tuple[Branch, ...] = (Branch(1.0, np.asarray(z, np.float64)),)
-    rounded: tuple[Branch, ...] = (Branch(1.0, np.asarray(z, np.float32)),)
+    exact, rounded = start(np.asarray(z, np.float64)), start(np.asarray(z, np.float32))
     doubted = np.zeros(len(z), bool)
     for step in chain.at(tau):
-        limit = limit_of(step, exact[-1].logits)
+        limit = limit_of(step, exact[-1].whole)
         before = left(exact)
         exact = applied([step], exact)
         try:

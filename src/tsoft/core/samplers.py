@@ -32,6 +32,14 @@ else:
     measures = Lazy("tsoft.core.measures")
 
 
+class NothingLeftError(ValueError):
+    """A sampler has removed every class of a row, counted from 0 over all leading axes."""
+
+    def __init__(self, row: int, what: str):
+        super().__init__(f"row {row}: {what} removes every class")
+        self.row, self.what = row, what
+
+
 @dataclass(frozen=True, eq=False)
 class Limit:
     """What a truncation keeps: the classes whose `score`, (..., n), is at least `least`, (..., 1). Where

@@ -1,0 +1,49 @@
+"""A chain of samplers on one row of a large vocabulary."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from machine import cores
+from pairs import Measure, Pair, call
+
+from tsoft.core.chain import Chain, Step
+from tsoft.core.engines import ENGINES
+
+CLASSES = 131072
+KNOBS = {"top_k": 40, "top_p": 0.9, "min_p": 0.05}
+
+
+def warpers(_: Path) -> tuple[Measure, Measure]:
+    """tsoft's chain by transformers' rules, in float64, against transformers' warpers in float32, their
+    own width."""
+    torch = import_module("torch")
+    torch.set_num_threads(cores())
+    process = import_module("transformers.generation.logits_process")
+    row = np.random.default_rng(1).standard_normal((1, CLASSES)).astype(np.float32) * 4
+    rules = {sampler.name: sampler for sampler in ENGINES["transformers"].samplers}
+    chain = Chain(tuple(Step(rules[name], (value,)) for name, value in KNOBS.items()))
+    theirs = [
+        process.TopKLogitsWarper(KNOBS["top_k"]),
+        process.TopPLogitsWarper(KNOBS["top_p"]),
+        process.MinPLogitsWarper(KNOBS["min_p"]),
+    ]
+
+    def our_call() -> object:
+        return chain.logits(row, np.array([1.0]))
+
+    def their_call() -> object:
+        scores = torch.from_numpy(row)
+        for warper in theirs:
+            scores = warper(None, scores)
+        return scores
+
+    kept = np.isfinite(np.asarray(our_call())[0])
+    np.testing.assert_array_equal(kept, np.isfinite(np.asarray(their_call())))
+    return call(our_call), call(their_call)
+
+
+PAIRS: Sequence[Pair] = (
+    Pair(f"top-k, top-p, min-p on 1 × {CLASSES}", "transformers' warpers", warpers, 0.5, "transformers", 30, min),
+)
