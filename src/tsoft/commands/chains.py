@@ -158,7 +158,7 @@ def _order(
         if sampler not in order and sampler.knobs[0] is not BIAS:
             if sampler.knobs[0].name in typed:
                 raise UsageError(f"{sampler.knobs[0].option} is given, but {settings.source} lists no {sampler.name}")
-            note(f"{settings.source} sets {sampler.knobs[0].name}, but lists no {sampler.name}: it is not applied")
+            note(f"{settings.source} gives {sampler.knobs[0].name}, but lists no {sampler.name}: it is not applied")
     return order
 
 
@@ -216,11 +216,11 @@ def _step(sampler: Sampler, values: dict[str, float]) -> Step:
 
 def _say(settings: "Settings", typed: dict[str, float], taus: list[str] | None, engines: list[Engine]) -> None:
     """What the file sets that was not typed, what its engine would do besides, and what is left out."""
-    set_ = [
-        f"{name} {value:g}" for name, value in settings.values if name not in typed and not (name == "tau" and taus)
-    ]
-    set_ += [f"logit_bias of {len(settings.biases)} classes"] * bool(settings.biases)
-    note(f"{settings.source}, {settings.kind}, sets {', '.join(set_) or 'nothing that is not typed'}")
+    words = {TAU.name: "temperature"}
+    overruled = set(typed) | ({TAU.name} if taus else set())
+    given = [f"{words.get(name, name)} {value:g}" for name, value in settings.values if name not in overruled]
+    given += [f"logit_bias of {len(settings.biases)} classes"] * bool(settings.biases)
+    note(f"{settings.source}, {settings.kind}, gives {', '.join(given) or 'nothing but what is typed'}")
     for sentence in (*settings.hidden, *settings.unused):
         note(f"{settings.source}: {sentence}")
     if settings.engine and not engines:

@@ -403,7 +403,7 @@ class Sampler:
 
 
 TAU = Knob("tau", "τ", "The temperature.", 0, inf)
-BIAS = Knob("logit_bias", "LABEL=B,…", "Added to a class's logit; #2 names a class by its index, -inf bans.", -inf, inf)
+BIAS = Knob("logit_bias", "LABEL=B", "Added to a class's logit; #2 names a class by its index, -inf bans.", -inf, inf)
 
 # In the order in which they are applied where none is given: transformers', and what it lacks where
 # other engines have it.

@@ -78,8 +78,8 @@ def comparison(results: Sequence[Distributions], view: View) -> str:
     parts = []
     for t, tau in enumerate(results[0].taus.tolist()):
         head = f" at {tau_text(tau)}" if len(results[0].taus) > 1 else ""
-        parts.append(f"total variation{head}\n" + _distances(results, t, view))
-        parts += [_sentence(results[0], other, t, view) for other in results[1:]]
+        sentences = "".join(_sentence(results[0], other, t, view) for other in results[1:])
+        parts.append(f"total variation{head}\n{_distances(results, t, view)}\n{sentences}")
     return "\n".join(parts)
 
 
@@ -109,4 +109,5 @@ def _sentence(first: Distributions, other: Distributions, t: int, view: View) ->
         steps = stages[0 if found.by_first else 1]
         step = f"{steps[found.step].step} (step {found.step + 1} of {len(steps)})"
         words = f"parts at {cut(visible(name), 24)!r}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
-    return "\n".join(textwrap.wrap(f"{other.engine} {words}.", max(20, view.screen.width), subsequent_indent="  "))
+    lines = textwrap.wrap(f"{other.engine} {words}.", max(20, view.screen.width), subsequent_indent="  ")
+    return "".join(line + "\n" for line in lines)
