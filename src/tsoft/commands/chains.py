@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tsoft.commands.classes import named_number
 from tsoft.commands.inputs import note
 from tsoft.commands.options import Knobs, Rules
-from tsoft.commands.plan import Plan
+from tsoft.commands.plan import Bias, Plan
 from tsoft.core.chain import Chain, Step
 from tsoft.core.doubts import Doubt, doubts
 from tsoft.core.engines import ENGINES, Engine
@@ -28,10 +28,14 @@ NEED_TEXT = ("penalties", "dry", "infill")
 Error = Callable[[str], TsoftError]
 
 
-def say(chains: Sequence[Chain | None], block: "Block", taus: "Array", said: set[str]) -> None:
-    """Notes what a chain's engine does otherwise at a temperature, and where a class stays or goes by
+def say(plan: Plan, block: "Block", taus: "Array", said: set[str]) -> None:
+    """Notes which classes of the file of settings a block lacks, what a chain's engine does otherwise at a temperature, and where a class stays or goes by
     rounding or by a tie: of each engine the first of either kind, which `said` remembers."""
-    for chain in chains:
+    lacking = [bias.name for bias in plan.biases if bias.in_file and bias.index(block) is None]
+    if lacking and "biases" not in said:
+        said.add("biases")
+        note(f"row {block.first_row}: no class is called {', '.join(lacking[:5])}, which logit_bias in the file names")
+    for chain in plan.of(block):
         if chain is None or chain.engine is None:
             continue
         name = chain.engine.name
@@ -107,15 +111,18 @@ def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None
                 raise UsageError(f"{second.option} says how {first.option} works, which is not given")
 
 
-def _biases(knobs: Knobs, settings: "Settings | None") -> tuple[tuple[str, float], ...]:
+def _biases(knobs: Knobs, settings: "Settings | None") -> tuple[Bias, ...]:
     """What is typed, after what the file of settings has of classes that are not typed."""
-    typed = [named_number(text, BIAS.option, "LABEL=B") for text in knobs.logit_bias or ()]
-    for name, bias in typed:
-        if not bias < float("inf"):
-            raise UsageError(f"{BIAS.option}: {bias:g} for {name!r} is not a number, or -inf")
-    names = {name for name, _ in typed}
-    filed = [(f"#{who}" if isinstance(who, int) else who, bias) for who, bias in (settings.biases if settings else ())]
-    return (*((name, bias) for name, bias in filed if name not in names), *typed)
+    typed = [Bias(*named_number(text, BIAS.option, "LABEL=B")) for text in knobs.logit_bias or ()]
+    for bias in typed:
+        if not bias.value < float("inf"):
+            raise UsageError(f"{BIAS.option}: {bias.value:g} for {bias.name!r} is not a number, or -inf")
+    names = {bias.name for bias in typed}
+    filed = [
+        Bias(f"#{who}" if isinstance(who, int) else who, value, in_file=True)
+        for who, value in (settings.biases if settings else ())
+    ]
+    return (*(bias for bias in filed if bias.name not in names), *typed)
 
 
 def _listed(texts: list[str] | None) -> list[str]:

@@ -65,7 +65,7 @@ def _noted(blocks: Iterable[Block], taus: Array, plan: "Plan") -> Iterator[Block
 
     said: set[str] = set()
     for block in blocks:
-        say(plan.of(block), block, taus, said)
+        say(plan, block, taus, said)
         yield block
 
 

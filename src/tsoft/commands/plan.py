@@ -5,10 +5,31 @@ from typing import TYPE_CHECKING
 
 from tsoft.commands.options import Knobs, Rules
 from tsoft.core.samplers import BIAS
+from tsoft.errors import UsageError
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.core.chain import Chain, Step
+
+
+@dataclass(frozen=True)
+class Bias:
+    """What is added to the logit of the class of that name. One that stands in a file may name a class
+    that the input does not have."""
+
+    name: str
+    value: float
+    in_file: bool = False
+
+    def index(self, block: "Block") -> int | None:
+        from tsoft.commands.classes import index_of
+
+        try:
+            return index_of(block, self.name, BIAS.option)
+        except UsageError:
+            if not self.in_file:
+                raise
+            return None
 
 
 @dataclass(frozen=True)
@@ -18,16 +39,14 @@ class Plan:
 
     taus: list[str] | None
     chains: "tuple[Chain | None, ...]" = (None,)
-    biases: tuple[tuple[str, float], ...] = ()
+    biases: tuple[Bias, ...] = ()
 
     def of(self, block: "Block") -> "tuple[Chain | None, ...]":
         """The chains for a block, whose labels say which classes are biased."""
         if not self.biases:
             return self.chains
-        from tsoft.commands.classes import index_of
-
-        found = [(index_of(block, name, BIAS.option), bias) for name, bias in self.biases]
-        biases = tuple((index, bias) for index, bias in found if index is not None)
+        found = [(bias.index(block), bias.value) for bias in self.biases]
+        biases = tuple((index, value) for index, value in found if index is not None)
 
         def filled(step: "Step") -> "Step":
             return replace(step, values=(biases,)) if step.sampler.knobs[0] is BIAS else step
