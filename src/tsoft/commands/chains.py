@@ -29,8 +29,9 @@ Error = Callable[[str], TsoftError]
 
 
 def say(plan: Plan, block: "Block", taus: "Array", said: set[str]) -> None:
-    """Notes which classes of the file of settings a block lacks, what a chain's engine does otherwise at a temperature, and where a class stays or goes by
-    rounding or by a tie: of each engine the first of either kind, which `said` remembers."""
+    """Notes which classes of the file of settings a block lacks; what a chain's engine does otherwise at
+    a temperature; and where a class stays or goes by rounding or by a tie. Of each engine it is the first
+    of either kind, which `said` remembers."""
     lacking = [bias.name for bias in plan.biases if bias.in_file and bias.index(block) is None]
     if lacking and "biases" not in said:
         said.add("biases")
