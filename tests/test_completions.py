@@ -162,8 +162,8 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("", {"compute", "sweep", "solve"}),
-        ("s", {"sweep", "solve"}),
+        ("", {"compute", "sweep", "solve", "sample"}),
+        ("s", {"sweep", "solve", "sample"}),
         ("sweep --sc", {"--scale"}),
         ("solve --p", {"--perplexity", "--prob", "--probs"}),
         ("compute --lo", {"--log", "--logit-bias", "--logprobs", "--long"}),

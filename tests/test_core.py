@@ -1,7 +1,6 @@
 """The core's surface: types, shapes, errors, what is imported when, and the examples in its docstrings."""
 
 import doctest
-import importlib
 import subprocess
 import sys
 import warnings
@@ -13,6 +12,7 @@ import pytest
 
 import tsoft
 from tsoft.core import measures, temperature
+from tsoft.core.samplers import SAMPLERS
 
 KEEP = [tsoft.softmax, tsoft.log_softmax]
 REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin]
@@ -41,9 +41,10 @@ def test_import_waits_for_numpy() -> None:
 
 def test_names() -> None:
     assert set(tsoft.__all__) <= set(dir(tsoft))
-    assert {f.__name__ for f in ALL} | {"LogitsError", "top"} == set(tsoft.__all__)
+    samplers = {sampler.function.__name__ for sampler in SAMPLERS.values()}
+    assert {f.__name__ for f in ALL} | {"LogitsError", "top"} | samplers == set(tsoft.__all__)
     for name in tsoft.__all__:
-        assert getattr(tsoft, name) is getattr(importlib.import_module("tsoft.core"), name)
+        assert getattr(tsoft, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'sofmax'"):
         tsoft.sofmax  # noqa: B018
     assert python("from tsoft import *; print(softmax.__name__, margin.__name__)").split() == [

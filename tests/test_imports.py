@@ -27,6 +27,13 @@ def test_a_piped_compute_draws_nothing(stdin: str) -> None:
     assert not any(module.startswith("tsoft.render") for module in modules)
 
 
+def test_a_piped_sample_draws_no_table() -> None:
+    modules = imported("sample", "2", "1", "-n", "1100000")
+    assert "tsoft.core.draw" in modules
+    assert modules.isdisjoint({"rich", "plotext", "orjson"})
+    assert not any(module.startswith("tsoft.render") for module in modules)
+
+
 def test_a_reader_is_imported_to_read_and_a_writer_to_write() -> None:
     assert "tsoft.formats.text" not in imported("compute", "2", "1")
     assert "orjson" in imported("compute", "2", "1", "-f", "json")

@@ -26,6 +26,8 @@ SCREENS = {
     "heatmap": "seq 1 30 | paste -sd' ' - | tsoft sweep --heatmap --tau 0,0.5,1,2,4,8,inf --measure perplexity",
     "mean": "printf '2 1\n0 5\n1 1\n' | tsoft sweep --mean --measure top-prob",
     "solve": "tsoft solve cat=2 dog=1 bird=0 fish=0 --prob dog=0.26",
+    "sample": "tsoft sample cat=2 dog=1 bird=0.5 fish=-inf --tau 0,1 --seed 1",
+    "sample-many": f"{HOSTILE.replace('compute', 'sample')} -n 1e12 --sort --show 4 --tau 0.5 --seed 1",
     "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
 }
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 import chains
+import draws
 import kernels
 import startup
 import sweeps
@@ -11,7 +12,7 @@ import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-PAIRS = (*startup.PAIRS, *kernels.PAIRS, *chains.PAIRS, *sweeps.PAIRS, *text.PAIRS)
+PAIRS = (*startup.PAIRS, *kernels.PAIRS, *chains.PAIRS, *sweeps.PAIRS, *draws.PAIRS, *text.PAIRS)
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """From results to a terminal, a pipe or a file."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -39,9 +40,8 @@ def write(
     name = checked_format(output)
     if explain and name not in ("table", "json", "jsonl"):
         raise UsageError(f"--explain is for a table and for json and jsonl records, not for {name}")
-    blocks = _noted(blocks, taus, plan) if plan.chains != (None,) else blocks
     extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
-    try:
+    with followed(blocks, taus, plan) as blocks:
         if name == "table":
             with stream.writing(output.output, screen_encoding(output)) as out:
                 looking = view(output, look)
@@ -56,8 +56,16 @@ def write(
             results = (piece for block in blocks for piece in distributions(block, taus, plan.of(block)))
             for text in FORMATS[name].writer()(results, writing):
                 out(text)
+
+
+@contextlib.contextmanager
+def followed(blocks: Iterable[Block], taus: Array, plan: "Plan") -> Iterator[Iterable[Block]]:
+    """The blocks, with a note where an engine does something of its own with one. Where nothing is left
+    of a row, the samplers that were typed are to blame."""
+    try:
+        yield blocks if plan.chains == (None,) else _noted(blocks, taus, plan)
     except NothingLeftError as error:
-        raise UsageError(f"{error}; --logit-bias or a threshold is too strict") from None
+        raise UsageError(str(error)) from None
 
 
 def _noted(blocks: Iterable[Block], taus: Array, plan: "Plan") -> Iterator[Block]:

@@ -167,8 +167,8 @@ def join_labels(fields: list[str], delimiter: str) -> str:
     'row," the","a,b"'
     """
     texts = [_quoted(escape(field)) for field in fields]
-    # At either end of a line an empty field would be a blank around it.
-    ends = {0, len(texts) - 1}
+    # At either end of a line a tab would be a blank around it.
+    ends = (0, len(texts) - 1) if delimiter == "\t" else ()
     return delimiter.join('""' if i in ends and not text else text for i, text in enumerate(texts))
 
 

@@ -6,6 +6,9 @@ from tsoft.core.block import Distributions
 from tsoft.formats.jsonl import records
 from tsoft.formats.write import Writing
 
+# What comes before an array's first element, between two and after the last.
+START, BETWEEN, END = "[\n", ",\n", "\n]\n"
+
 
 def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
     """The array is left open where the rows end in an error, so that no reader takes it for whole."""
@@ -14,8 +17,8 @@ def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
 
 def array(elements: Iterable[str]) -> Iterator[str]:
     """The text of an array of such JSON texts, an element at a time."""
-    before = "[\n"
+    before = START
     for element in elements:
         yield before + element
-        before = ",\n"
-    yield "\n]\n"
+        before = BETWEEN
+    yield END

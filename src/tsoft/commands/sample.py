@@ -1,0 +1,193 @@
+"""`tsoft sample`: draws from the distribution at each temperature."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsoft.commands.command import bundled
+from tsoft.commands.options import Input, Knobs, Look, Output, Rules, Temperatures
+
+if TYPE_CHECKING:
+    from tsoft.commands.plan import Plan
+    from tsoft.core.block import Block
+    from tsoft.core.draw import Sample
+    from tsoft.core.temperature import Array
+    from tsoft.formats.samples import Draws
+    from tsoft.render.progress import Bar
+
+# A float holds it, and no count of it overflows.
+MOST = 10**18
+# A stream of more draws than this takes long enough to watch.
+LONG = 1_000_000
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How many draws, of which stream, and what is told of them."""
+
+    n: Annotated[
+        str | None,
+        typer.Option(
+            "-n", metavar="N", help="How many for each row and τ, as 50 or 1e9; by default 1000 in a table, else 1."
+        ),
+    ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, metavar="N", help="The same seed gives the same result; by default a new one each time."
+        ),
+    ] = None
+    counts: Annotated[
+        bool, typer.Option("--counts", help="How often each class was drawn; json has it without asking.")
+    ] = False
+    draws: Annotated[
+        bool, typer.Option("--draws", help="Each draw, which tsv and csv have without asking; json has the counts too.")
+    ] = False
+    index: Annotated[bool, typer.Option("--index", help="tsv: a class's index, from 0, not its label.")] = False
+
+
+@bundled
+def sample(
+    input: Input,
+    temperatures: Temperatures,
+    drawing: Drawing,
+    knobs: Knobs,
+    rules: Rules,
+    output: Output,
+    look: Look,
+) -> None:
+    """Draw classes at random, with the probabilities at each temperature.
+
+    A terminal gets the counts beside those expected, and a test of whether
+    they agree; a pipe gets a draw a line, streamed, or with --counts a class
+    and its count a line, which takes no longer for a billion draws.
+
+    tsoft sample 2 1 0.5 0.1 --tau 0.5 -n 10000
+    tsoft sample cat=2 dog=1 --seed 1 | cat
+    some-program | tsoft sample --tau 0.7 --counts -n 1e9
+    some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
+    """
+    from tsoft.commands import inputs, outputs
+    from tsoft.commands.plan import plan as planned
+    from tsoft.formats import stream
+
+    form = outputs.checked_format(output)
+    _refuse(form, drawing, output, look)
+    size, seed = _size(drawing.n, form), _seed(drawing.seed)
+    plan = planned(rules, knobs, temperatures.tau)
+    blocks = inputs.blocks(input, plan.taus)
+    taus = inputs.temperatures(plan.taus)
+    if form == "table":
+        from tsoft.core.block import by_chain
+        from tsoft.render import sample as rendering
+
+        looking = outputs.view(output, look)
+
+        def draw(block: "Block") -> Iterator[str]:
+            return rendering.draw(by_chain(block, taus, plan.of(block)), size, seed, looking)
+
+        with (
+            stream.writing(output.output, outputs.screen_encoding(output)) as out,
+            outputs.followed(blocks, taus, plan) as followed,
+        ):
+            outputs.each_row(followed, look, out, draw)
+    else:
+        from tsoft.formats import samples as forms
+        from tsoft.formats.write import Writing
+
+        each = drawing.draws if form in ("json", "jsonl") else not drawing.counts
+        engine = any(chain and chain.engine for chain in plan.chains)
+        with (
+            stream.writing(output.output) as out,
+            outputs.followed(blocks, taus, plan) as followed,
+            _watched(output) as draws,
+        ):
+            telling = forms.Telling(each, drawing.index, engine, Writing(digits=output.digits), draws)
+            for text in forms.write(_groups(followed, taus, plan, size, seed), form, telling):
+                out(text)
+
+
+def _refuse(form: str, drawing: Drawing, output: Output, look: Look) -> None:
+    """A usage error for options that the sample, or its format, has no use for."""
+    from tsoft.commands import outputs
+    from tsoft.errors import UsageError
+
+    outputs.refuse("sample", log=output.log, long=output.long, with_logits=output.with_logits, bits=output.bits)
+    outputs.refuse("sample", chart=bool(look.chart))
+    outputs.refuse(f"sample in {form}", digits=form == "tsv" and output.digits is not None)
+    outputs.refuse(f"sample in {form}", index=form != "tsv" and drawing.index)
+    outputs.refuse("a table, which has the counts", draws=form == "table" and drawing.draws)
+    if drawing.counts and drawing.draws:
+        raise UsageError("--counts and --draws are two kinds of sample; which is it?")
+
+
+def _size(text: str | None, form: str) -> int:
+    """How many draws were asked for."""
+    from tsoft.errors import UsageError
+    from tsoft.formats import fields
+
+    if text is None:
+        return 1000 if form == "table" else 1
+    try:
+        # A float would round an integer of many digits.
+        number = int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else fields.number(text)
+    except ValueError:
+        number = 0
+    if not (1 <= number <= MOST and number == int(number)):
+        shown = text if len(text) <= 40 else text[:39] + "…"
+        raise UsageError(f"-n: {shown!r} is not a whole number from 1 to 1e18")
+    return int(number)
+
+
+def _seed(seed: int | None) -> int:
+    """The seed that was typed, or a short one of the system's."""
+    import secrets
+
+    from tsoft.errors import UsageError
+
+    if seed is not None and seed >= 2**64:
+        raise UsageError(f"--seed: {seed} is not a whole number from 0 to {2**64 - 1}")
+    return secrets.randbits(32) if seed is None else seed
+
+
+def _groups(
+    blocks: "Iterable[Block]", taus: "Array", plan: "Plan", size: int, seed: int
+) -> "Iterator[Iterator[Sample]]":
+    """The samples of the rows that come together."""
+    from tsoft.core.block import distributions
+    from tsoft.core.draw import samples
+
+    return (samples(piece, size, seed) for block in blocks for piece in distributions(block, taus, plan.of(block)))
+
+
+@contextlib.contextmanager
+def _watched(output: Output) -> "Iterator[Draws]":
+    """The way to draw that shows its progress on stderr, once there are many draws, where they go
+    elsewhere than to the terminal."""
+    bar: Bar | None = None
+    seen = 0
+    to_terminal = output.output is None and sys.stdout is not None and sys.stdout.isatty()
+    watching = not to_terminal and sys.stderr is not None and sys.stderr.isatty()
+
+    def draws(sample: "Sample") -> "Iterator[Array]":
+        nonlocal bar, seen
+        if watching and bar is None and seen + sample.size > LONG:
+            from tsoft.render import progress
+
+            bar = progress.Bar(sample)
+        done = 0
+        for piece in sample.draws():
+            yield piece
+            seen, done = seen + len(piece), done + len(piece)
+            if bar:
+                bar.show(sample, done)
+
+    try:
+        yield draws
+    finally:
+        if bar:
+            bar.stop()
