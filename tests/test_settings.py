@@ -15,7 +15,7 @@ from tsoft.errors import InputError
 from tsoft.formats.settings import Settings, read
 
 # Where it is, the answers of a real llama-server.
-SHARED = Path("/work/shared/data/llm")
+SHARED = Path(__file__).parents[2] / "shared/data/llm"
 
 # transformers' generation_config.json, as chat models have it.
 CHAT_MODEL = {

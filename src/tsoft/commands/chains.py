@@ -1,5 +1,6 @@
 """From the samplers' options, and a file of settings, to the chains that a block goes through."""
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from tsoft.commands.plan import Bias, Plan
 from tsoft.core.chain import Chain, Step
 from tsoft.core.doubts import Doubt, doubts
 from tsoft.core.engines import ENGINES, Engine
-from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, Sampler
+from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, NothingLeftError, Sampler
 from tsoft.errors import InputError, TsoftError, UsageError
 
 if TYPE_CHECKING:
@@ -35,26 +36,39 @@ def say(plan: Plan, block: "Block", taus: "Array", said: set[str]) -> None:
     lacking = [bias.name for bias in plan.biases if bias.in_file and bias.index(block) is None]
     if lacking and "biases" not in said:
         said.add("biases")
-        note(f"row {block.first_row}: no class is called {', '.join(lacking[:5])}, which logit_bias in the file names")
+        names = ", ".join(map(repr, lacking[:5])) + ", …" * (len(lacking) > 5)
+        note(f"row {block.first_row}: no class is called {names}, which logit_bias in the file names")
     for chain in plan.of(block):
         if chain is None or chain.engine is None:
             continue
-        name = chain.engine.name
-        greedy = [tau for tau in taus.tolist() if chain.engine.is_greedy(tau)]
-        if greedy and f"{name} is greedy" not in said:
-            said.add(f"{name} is greedy")
-            note(f"{name} {chain.engine.at_zero}")
         for tau in taus.tolist():
-            if name not in said and (found := next(doubts(chain, block.logits, tau), None)):
-                said.add(name)
-                note(_doubted(found, block, name, tau))
+            _say_of(chain.engine, tau, said)
+            _say_doubt(chain, chain.engine.name, block, tau, said)
+
+
+def _say_of(engine: Engine, tau: float, said: set[str]) -> None:
+    """What the engine does of its own at a temperature near 0."""
+    sentence = engine.when_cold(tau)
+    if sentence and sentence not in said:
+        said.add(sentence)
+        note(f"{engine.name} {sentence}")
+
+
+def _say_doubt(chain: Chain, engine: str, block: "Block", tau: float, said: set[str]) -> None:
+    if engine in said:
+        return
+    # Where nothing is left, the distribution itself is an error.
+    with contextlib.suppress(NothingLeftError):
+        if found := next(doubts(chain, block.logits, tau), None):
+            said.add(engine)
+            note(_doubted(found, block, engine, tau))
 
 
 def _doubted(doubt: Doubt, block: "Block", engine: str, tau: float) -> str:
     from tsoft.core.block import class_names
 
     name = class_names(block.labels, block.logits.shape[1])[doubt.index]
-    where = f"row {block.rows[doubt.row]}, τ = {tau:g}: {engine}'s {doubt.step}"
+    where = f"row {block.rows[doubt.row]}, τ = {tau:g}: {doubt.step} of {engine}"
     if doubt.ties:
         return f"{where} removes {name!r}, which ties with a class that stays: which of them does is up to its sort"
     return f"{where} decides {name!r} otherwise in float32: it is {doubt.slack:.2g} from the threshold"
@@ -70,27 +84,31 @@ def planned(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
     _check_companions(typed, values)
     biases = _biases(knobs, settings)
     engines = _engines(rules.like)
+    by_hand = set(typed) | ({TAU.name} if taus else set())
     if settings:
-        _say(settings, typed, taus, engines)
-        values_tau = values.pop(TAU.name, None)
-        taus = taus or (None if values_tau is None else [repr(values_tau)])
+        # A sweep's grid overrules a file's temperature as well.
+        _say(settings, by_hand | ({TAU.name} if taus is not None else set()), engines)
     on = [s for s in SAMPLERS.values() if s.knobs[0] is TAU or (s.knobs[0] is BIAS and biases) or _is_on(s, values)]
-    order = _order(rules.samplers, settings, taus, on, typed)
-    if len(on) == 1 and not (engines or rules.samplers or values.get("dynatemp_range")):
-        return Plan(taus, (None,))
+    order = _order(rules.samplers, settings, on, by_hand, values)
+    in_file = None if order and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
+    taus = taus if taus is not None or in_file is None else [repr(in_file)]
     chains = tuple(_chain(engine, order, on, values, "all" in _listed(rules.like)) for engine in engines or (None,))
     found = tuple(chain for chain in chains if chain)
+    if not found:
+        raise UsageError("no engine has all of these samplers")
     return Plan(taus, found, biases)
 
 
 def _settings(file: str | None) -> "Settings | None":
     if file is None:
         return None
+    if not file:
+        raise UsageError("--settings needs a file's name")
     from tsoft.formats import settings
 
     found = settings.read(file)
     for name, value in found.values:
-        _check(KNOBS[name], value, f"{file}: {name}", InputError)
+        _check(KNOBS[name], value, f"{file}: {found.name(name)}", InputError)
     return found
 
 
@@ -132,7 +150,7 @@ def _listed(texts: list[str] | None) -> list[str]:
 
 def _engines(like: list[str] | None) -> list[Engine]:
     """The engines by their names, each once."""
-    names = _listed(like)
+    names = [name.lower() for name in _listed(like)]
     for name in names:
         if name not in ENGINES and name != "all":
             raise UsageError(f"--like: no engine is called {name!r}{_nearest(name, ENGINES)}; {_or(ENGINES)}, or all")
@@ -149,24 +167,25 @@ def _or(names: "dict[str, Engine] | dict[str, Sampler]") -> str:
 
 
 def _order(
-    asked: str | None, settings: "Settings | None", taus: list[str] | None, on: list[Sampler], typed: dict[str, float]
+    asked: str | None, settings: "Settings | None", on: list[Sampler], typed: set[str], values: dict[str, float]
 ) -> tuple[Sampler, ...] | None:
-    """The samplers as they were listed, None where they were not."""
+    """The samplers as they were listed, None where they were not. What is typed has to be among them."""
     if asked is not None:
         order = _parsed([name for name in re.split(r"[\s,;]+", asked.strip()) if name], "--samplers", UsageError)
-        for sampler in on:
-            option = sampler.knobs[0].option
-            if sampler not in order and sampler.knobs[0] is not BIAS and (sampler.knobs[0] is not TAU or taus):
-                raise UsageError(f"{option} is given, but --samplers lists no {sampler.name}")
-        return order
-    if settings is None or settings.samplers is None:
+        lister = "--samplers"
+    elif settings and settings.samplers is not None:
+        order = _parsed(list(settings.samplers), f"{settings.source}: samplers", InputError)
+        lister = settings.source
+    else:
         return None
-    order = _parsed(list(settings.samplers), f"{settings.source}: samplers", InputError)
     for sampler in on:
-        if sampler not in order and sampler.knobs[0] is not BIAS:
-            if sampler.knobs[0].name in typed:
-                raise UsageError(f"{sampler.knobs[0].option} is given, but {settings.source} lists no {sampler.name}")
-            note(f"{settings.source} gives {sampler.knobs[0].name}, but lists no {sampler.name}: it is not applied")
+        first = sampler.knobs[0]
+        if sampler in order or first is BIAS:
+            continue
+        if first.name in typed:
+            raise UsageError(f"{first.option} is given, but {lister} lists no {sampler.name}")
+        if settings and first.name in values:
+            note(f"{lister} lists no {sampler.name}: {settings.name(first.name)} of {settings.source} is not applied")
     return order
 
 
@@ -222,14 +241,13 @@ def _step(sampler: Sampler, values: dict[str, float]) -> Step:
     return Step(sampler, tuple(values.get(knob.name, knob.off) for knob in knobs))
 
 
-def _say(settings: "Settings", typed: dict[str, float], taus: list[str] | None, engines: list[Engine]) -> None:
-    """What the file sets that was not typed, what its engine would do besides, and what is left out."""
-    words = {TAU.name: "temperature"}
-    overruled = set(typed) | ({TAU.name} if taus else set())
-    given = [f"{words.get(name, name)} {value:g}" for name, value in settings.values if name not in overruled]
+def _say(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:
+    """What the file gives that was not typed, what its engine would do besides, and what is left out."""
+    given = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in typed]
     given += [f"logit_bias of {len(settings.biases)} classes"] * bool(settings.biases)
     note(f"{settings.source}, {settings.kind}, gives {', '.join(given) or 'nothing but what is typed'}")
-    for sentence in (*settings.hidden, *settings.unused):
+    hidden = settings.hidden if not settings.defaults or not typed.issuperset(settings.defaults) else ()
+    for sentence in (*hidden, *settings.unused):
         note(f"{settings.source}: {sentence}")
     if settings.engine and not engines:
         note(f"--like {settings.engine} takes the order and the rules of the engine that the file is for")

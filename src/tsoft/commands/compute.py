@@ -52,7 +52,7 @@ def compute(
     from tsoft.commands import inputs, outputs
     from tsoft.commands.plan import plan as planned
 
-    plan = planned(rules, knobs, temperatures.tau)
+    plan = planned(rules, knobs, temperatures.tau, always=explanation.explain)
     blocks = inputs.blocks(input, plan.taus)
     taus = inputs.temperatures(plan.taus)
     charted = len(taus) > 1 if look.chart is None else look.chart
@@ -63,12 +63,13 @@ def compute(
 def _drawn(results: "list[Distributions]", view: "View", *, chart: bool, explain: bool) -> "Iterator[str]":
     from tsoft.render import table
 
-    if results[0].chain:
+    chained = results[0].chain is not None
+    if chained:
         from tsoft.render import chain
 
         yield chain.orders(results, view) + "\n"
     yield table.draw(results, 0, view)
-    if explain:
+    if chained and explain:
         yield from ("\n" + part for part in chain.explanations(results, view))
     if len(results) > 1:
         yield "\n" + chain.comparison(results, view)

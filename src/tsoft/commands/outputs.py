@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tsoft.commands.options import Look, Output
@@ -47,7 +48,11 @@ def write(
                 looking = view(output, look)
 
                 def drawn(block: Block) -> Iterator[str]:
-                    return draw(by_chain(block, taus, plan.of(block)), looking)
+                    results = by_chain(block, taus, plan.of(block))
+                    for result in results:
+                        # Where nothing is left of a row, that is an error before anything is drawn.
+                        replace(result, taus=taus[:1]).kept  # noqa: B018
+                    return draw(results, looking)
 
                 each_row(blocks, look, out, drawn)
             return

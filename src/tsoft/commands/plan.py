@@ -45,8 +45,9 @@ class Plan:
         """The chains for a block, whose labels say which classes are biased."""
         if not self.biases:
             return self.chains
-        found = [(bias.index(block), bias.value) for bias in self.biases]
-        biases = tuple((index, value) for index, value in found if index is not None)
+        # Of two for one class the later holds: what is typed comes after what is in a file.
+        found = {bias.index(block): bias.value for bias in self.biases}
+        biases = tuple((index, value) for index, value in found.items() if index is not None)
 
         def filled(step: "Step") -> "Step":
             return replace(step, values=(biases,)) if step.sampler.knobs[0] is BIAS else step
@@ -54,9 +55,10 @@ class Plan:
         return tuple(chain and replace(chain, steps=tuple(map(filled, chain.steps))) for chain in self.chains)
 
 
-def plan(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
-    """What was typed. The samplers' modules are imported only where there is one."""
-    if rules == Rules() and knobs == Knobs():
+def plan(rules: Rules, knobs: Knobs, taus: list[str] | None, *, always: bool = False) -> Plan:
+    """What was typed. Where there is no sampler, their modules are not imported, unless there is `always`
+    to be a chain, if only of the temperature."""
+    if rules == Rules() and knobs == Knobs() and not always:
         return Plan(taus)
     from tsoft.commands.chains import planned
 

@@ -86,7 +86,8 @@ def sweep(
     from tsoft.errors import UsageError
 
     measure = curves.measure.replace("-", "_")
-    plan = planned(rules, knobs, temperatures.tau)
+    # A grid overrules a file's temperature as --tau does.
+    plan = planned(rules, knobs, temperatures.tau or [])
     blocks = inputs.blocks(input, temperatures.tau)
     taus = inputs.temperatures(temperatures.tau) if temperatures.tau else _grid(grid)
     if temperatures.tau and grid != Grid():

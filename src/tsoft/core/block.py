@@ -59,6 +59,20 @@ class Distributions:
             return self.block.logits, self.taus
         return self.chain.logits(self.block.logits, self.taus, self.block.first_row), 1.0
 
+    def row(self, r: int) -> "Distributions":
+        """One of the rows, with what has been worked out for all of them."""
+        part = replace(self, block=self.block.part(r, r + 1))
+        if self.chain:
+            part.__dict__.update(_tempered=(self._tempered[0][:, r : r + 1], 1.0), probs=self.probs[:, r : r + 1])
+        return part
+
+    def compared(self, beside: "tuple[Distributions, ...]") -> "Distributions":
+        """The same with what it is compared with."""
+        result = replace(self, beside=beside)
+        known = ("_tempered", "probs")
+        result.__dict__.update({name: self.__dict__[name] for name in known if name in self.__dict__})
+        return result
+
     @cached_property
     def probs(self) -> Array:
         return softmax(*self._tempered)
@@ -118,6 +132,22 @@ class Distributions:
         return log_sum_exp(self.block.logits, self.taus)
 
 
+def falling(logits: Array, probs: Array) -> Array:
+    """The indices of a row's classes, the most probable first; those that are alike by logit, and then
+    as given.
+
+    >>> falling(np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0]))
+    array([2, 1, 0])
+    """
+    order = (-logits).argsort(kind="stable")
+    return np.asarray(order[(-probs[order]).argsort(kind="stable")])
+
+
+def highest(results: "Sequence[Distributions]", row: int) -> Array:
+    """The highest probability of each class of a row in any result at any temperature: (n,)."""
+    return np.asarray(np.max([result.probs[:, row].max(0) for result in results], axis=0))
+
+
 # The measures by the names that records and headers give them.
 MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
 
@@ -139,18 +169,29 @@ def distributions(block: Block, taus: Array, chains: "Sequence[Chain | None]" = 
     """The distributions of a block, row by row and each at every temperature of every chain, in pieces
     that fit in memory however many rows, classes and temperatures there are."""
     classes = block.logits.shape[1]
-    step = max(1, PIECE // (classes * len(taus))) if len(chains) == 1 else 1
+    step = max(1, PIECE // (classes * len(taus) * len(chains)))
     for first in range(0, len(block.logits), step):
         rows = block.part(first, first + step)
         at_once = len(taus) if classes * len(taus) <= PIECE else max(1, PIECE // classes)
         for t in range(0, len(taus), at_once):
-            yield from by_chain(rows, taus[t : t + at_once], chains)
+            found = [Distributions(rows, taus[t : t + at_once], chain) for chain in chains]
+            yield from found if len(found) == 1 else _by_row(found)
+
+
+def _by_row(found: Sequence[Distributions]) -> Iterator[Distributions]:
+    """What several chains leave, each row beside itself. The chains run on all rows at once."""
+    for r in range(len(found[0].block.logits)):
+        yield from beside([result.row(r) for result in found])
+
+
+def beside(found: Sequence[Distributions]) -> list[Distributions]:
+    """The results of several chains, each of which knows all."""
+    return list(found) if len(found) == 1 else [result.compared(tuple(found)) for result in found]
 
 
 def by_chain(block: Block, taus: Array, chains: "Sequence[Chain | None]") -> list[Distributions]:
     """A block's distributions as each of the chains leaves them, beside each other."""
-    found = [Distributions(block, taus, chain) for chain in chains]
-    return found if len(found) == 1 else [replace(result, beside=tuple(found)) for result in found]
+    return beside([Distributions(block, taus, chain) for chain in chains])
 
 
 def class_names(labels: tuple[str, ...] | None, count: int) -> list[str]:

@@ -41,9 +41,11 @@ class Step:
         """
         words = [self.sampler.name]
         for knob, value in self.settings:
-            if knob is self.sampler.knobs[0]:
-                words += [f"{value:g}"] * (not isinstance(value, tuple))
-            elif value != knob.off:
+            if knob is BIAS:
+                words.append(f"of {len(value)} class{'es' * (len(value) != 1)}")
+            elif knob is self.sampler.knobs[0]:
+                words.append(f"{value:g}")
+            elif value != knob.off or self.sampler.by_chance:
                 words.append(f"{knob.name} {value:g}")
         return " ".join(words)
 
@@ -96,6 +98,8 @@ class Chain:
         """The steps at a temperature, which an engine may take for greedy decoding."""
         if self.engine and self.engine.is_greedy(tau):
             return self.engine.greedy_steps(self.steps)
+        if self.engine:
+            tau = max(tau, self.engine.coldest)
         return tuple(
             replace(step, values=(tau, *step.values)) if step.sampler.knobs[0] is TAU else step for step in self.steps
         )
@@ -223,7 +227,10 @@ def _stage(step: Step, before: tuple[Branch, ...], after: tuple[Branch, ...]) ->
         branch.weight * float(softmax(before[i // grown].whole)[np.isneginf(branch.whole)].sum())
         for i, branch in enumerate(after)
     )
-    threshold, keeps = _threshold(limit_of(step, before[-1].whole), before[-1].whole)
+    limit = limit_of(step, before[-1].whole)
+    threshold, keeps = _threshold(limit, before[-1].whole)
+    if limit and keeps and limit.splits_tie.any():
+        keeps += ", of ties the first"
     return Stage(step, kept, falling, cut, float(entropy(mixture)), int(mixture.argmax()), threshold, keeps)
 
 
@@ -251,9 +258,9 @@ def _threshold(limit: Limit | None, z: Array) -> tuple[float | None, str | None]
     return value, _KEEPS[limit.of]
 
 
-def removed_by(stages: Sequence[Stage]) -> Array:
-    """The step that removed each class, counted from 0, and -1 for those that are left: (n,)."""
-    found = np.full(stages[-1].kept.shape, -1)
+def removed_by(stages: Sequence[Stage], classes: int) -> Array:
+    """The step that removed each of the n classes, counted from 0, and -1 for those that are left: (n,)."""
+    found = np.full(classes, -1)
     for i, stage in enumerate(stages):
         found[stage.removed] = i
     return found

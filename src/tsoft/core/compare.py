@@ -30,7 +30,7 @@ def parting(first: list[Stage], second: list[Stage], logits: Array) -> Parting |
     >>> found.index, found.by_first, found.step
     (1, True, 0)
     """
-    gone = np.array([removed_by(first), removed_by(second)])
+    gone = np.array([removed_by(stages, len(logits)) for stages in (first, second)])
     apart = np.flatnonzero((gone[0] < 0) != (gone[1] < 0))
     if not len(apart):
         return None

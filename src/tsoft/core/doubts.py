@@ -1,12 +1,12 @@
 """Where an engine, which works in float32, may keep other classes than exact arithmetic does."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tsoft.core.chain import Chain, Step, applied, left, limit_of, start
-from tsoft.core.samplers import NothingLeftError
+from tsoft.core.chain import Branch, Chain, Step, applied, left, limit_of, start
+from tsoft.core.samplers import NothingLeftError, Truncation
 from tsoft.core.temperature import Array
 
 
@@ -24,9 +24,9 @@ class Doubt:
 
 
 def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
-    """The first doubt of each of the rows, (rows, n), that has one. The float32 chain is the same
-    functions on float32 numbers: its sums are rounded as a sequential sum's are, which an engine's may be
-    in another order.
+    """The first doubt of each of the rows, (rows, n), that has one; where nothing is left of a row in
+    float32 it is the last. The float32 chain is the same functions on float32 numbers: its sums are
+    rounded term by term, which an engine's may be in another order.
 
     >>> from tsoft.core.chain import Step
     >>> from tsoft.core.samplers import SAMPLERS
@@ -34,14 +34,17 @@ def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
     >>> [(doubt.index, doubt.ties) for doubt in doubts(chain, np.array([[1.0, 1.0]]), 1.0)]
     [(1, True)]
     """
-    exact, rounded = start(np.asarray(z, np.float64)), start(np.asarray(z, np.float32))
+    # What float32 cannot hold is its largest number.
+    limits = np.finfo(np.float32)
+    narrow = np.where(np.isneginf(z), z, np.clip(z, limits.min, limits.max)).astype(np.float32)
+    exact, rounded = start(np.asarray(z, np.float64)), start(narrow)
     doubted = np.zeros(len(z), bool)
     for step in chain.at(tau):
         limit = limit_of(step, exact[-1].whole)
         before = left(exact)
         exact = applied([step], exact)
         try:
-            rounded = applied([step], rounded)
+            rounded = tuple(after for branch in rounded for after in _rounded(step, branch))
         except NothingLeftError as error:
             yield Doubt(error.row, step, int(z[error.row].argmax()), False, 0.0)
             return
@@ -56,3 +59,14 @@ def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
             index = int(np.where(other[row], z[row], -np.inf).argmax())
             yield Doubt(int(row), step, index, False, float(limit.slack[row]))
         doubted |= tied | other.any(-1)
+
+
+def _rounded(step: Step, branch: Branch) -> tuple[Branch, ...]:
+    """A step in the branch's own width."""
+    function = step.sampler.function
+    if not isinstance(function, Truncation):
+        return applied([step], (branch,))
+    limit = limit_of(step, branch.logits)
+    assert limit
+    narrow = replace(step, sampler=replace(step.sampler, function=lambda z, *_: function.cut(z, limit)))
+    return applied([narrow], (branch,))

@@ -10,16 +10,18 @@ from math import inf, log
 from typing import TYPE_CHECKING, Any
 
 from tsoft.core.samplers import (
+    BIAS,
     SAMPLERS,
     TAU,
+    Bend,
     Limit,
     Sampler,
-    Truncation,
     first_to,
     nearest_entropy,
     nth,
     temperature,
     top_k,
+    truncation,
     typical,
 )
 from tsoft.lazy import Lazy
@@ -39,47 +41,57 @@ else:
 class Engine:
     """How an engine samples. `samplers` are in its order, with its rules; `source` is where they stand,
     with a version. Temperature 0, and what is under `greedy_below`, it takes for greedy decoding, as
-    `at_zero` says; None where its temperature sampler itself does so. With `reorders` the order is for
-    its user to choose."""
+    `at_zero` says; None where its temperature sampler itself does so. What is under `coldest` besides it
+    raises to that. With `reorders` the order is for its user to choose."""
 
     name: str
     source: str
     samplers: tuple[Sampler, ...]
     greedy_below: float | None
     at_zero: str = ""
+    coldest: float = 0.0
     reorders: bool = False
 
     def is_greedy(self, tau: float) -> bool:
         return self.greedy_below is not None and (tau == 0 or tau < self.greedy_below)
 
+    def when_cold(self, tau: float) -> str | None:
+        """What it does of its own at a temperature near 0, None where that is nothing."""
+        if self.is_greedy(tau):
+            return self.at_zero
+        return f"raises a temperature under {self.coldest:g} to it" if tau < self.coldest else None
+
     def greedy_steps(self, steps: "tuple[Step, ...]") -> "tuple[Step, ...]":
         """What is left of a chain's steps where decoding is greedy: the biases, and then the top class."""
-        biases = tuple(step for step in steps if step.sampler.name == "logit_bias")
-        return (*biases, replace(steps[0], sampler=GREEDY, values=()))
+        from tsoft.core.chain import Step
+
+        return (*(step for step in steps if step.sampler.knobs[0] is BIAS), Step(GREEDY, ()))
 
 
-@Truncation
+@truncation()
 def greedy(z: "Array") -> Limit:
     """Keeps the most probable class, of those that tie the first."""
     return top_k.limit(z, 1)
 
 
-@Truncation
+@truncation()
 def top_k_and_ties(z: "Array", k: float) -> Limit:
     """Keeps those as probable as the k-th too: transformers and vLLM mask what is below its logit."""
     return replace(top_k.limit(z, k), count=None)
 
 
-@Truncation
+@truncation()
 def top_p_from_above(z: "Array", p: float) -> Limit:
-    """llama.cpp's sum runs from the most probable class on, up to the first at which it is p or more."""
+    """llama.cpp's sum runs from the most probable class on, up to the first at which it is p or more. The
+    sum by which it divides is rounded term by term as well, which in float32 is seen."""
     falling = -np.sort(-z, axis=-1)
-    sums = core.softmax(falling).cumsum(-1)
+    terms = np.exp(falling - falling[..., :1])
+    sums = (terms / terms.cumsum(-1)[..., -1:]).cumsum(-1)
     count = np.minimum((sums < p).sum(-1, keepdims=True) + 1, z.shape[-1])
     return Limit(z, nth(falling, count), count, compared=sums, bound=p)
 
 
-@Truncation
+@truncation()
 def top_p_and_equal(z: "Array", p: float) -> Limit:
     """SGLang drops a class where the sum of those above it is over p: at equality one more stays."""
     falling = -np.sort(-z, axis=-1)
@@ -89,7 +101,7 @@ def top_p_and_equal(z: "Array", p: float) -> Limit:
     return Limit(z, nth(falling, count), count, compared=above, bound=p)
 
 
-@Truncation
+@truncation()
 def top_p_unguarded(z: "Array", p: float) -> Limit:
     """mlx-lm keeps what has a sum from below of over 1 - p, which may be nothing; 0 is off."""
     if p == 0:
@@ -129,25 +141,34 @@ def _what_fits(probs: "Array", p: float) -> list[int]:
     return [index for _, index in held]
 
 
-@Truncation
+@truncation()
 def min_p_of_logits(z: "Array", p: float) -> Limit:
     """llama.cpp and mlx-lm compare logits with max z + ln p."""
     return Limit(z, z.max(-1, keepdims=True) + log(p))
 
 
-@Truncation
+@truncation()
 def typical_and_ties(z: "Array", mass: float) -> Limit:
     """transformers keeps what is as near the entropy as the class that crosses the mass."""
     return replace(typical.limit(z, mass), count=None)
 
 
-@Truncation
+@truncation()
 def typical_over(z: "Array", mass: float) -> Limit:
     """llama.cpp goes on where the sum is just the mass: it has to be over it."""
     return nearest_entropy(z, mass, lambda sums: (sums <= mass).sum(-1, keepdims=True) + 1)
 
 
-@Truncation
+@truncation()
+def tail_free_exllamav2(z: "Array", share: float) -> Limit:
+    """exllamav2 does not look at classes under 1e-8, and drops the last of three or more in any case."""
+    if (z > -inf).sum(-1).max() < 3:
+        return Limit(z, z.min(-1, keepdims=True))
+    bend = Bend.of(np.where(core.softmax(z) >= 1e-8, z, -inf), share)
+    return bend.limit(np.maximum(np.where(bend.whole > 0, 1 + bend.within, bend.left - 1), 1))
+
+
+@truncation()
 def typical_exllamav2(z: "Array", mass: float) -> Limit:
     """exllamav2 drops the class that crosses the mass, and in the place of ln p it has p + ln(p + 1e-10);
     classes under 1e-8 are not looked at."""
@@ -159,17 +180,12 @@ def typical_exllamav2(z: "Array", mass: float) -> Limit:
     return first_to(mass, score, probs, lambda sums: (sums < mass).sum(-1, keepdims=True))
 
 
-@Truncation
+@truncation()
 def xtc_over(z: "Array", threshold: float) -> Limit:
     """mlx-lm's top choices are over the threshold, and of these all stay that tie with the least."""
     probs = core.softmax(z)
     least = np.where(probs > threshold, z, inf).min(-1, keepdims=True)
     return Limit(np.where(z > -inf, -z, -inf), -least, of="-logit", compared=probs, bound=threshold)
-
-
-def temperature_from_a_hundredth(z: Any, tau: float) -> "Array":
-    """vLLM raises a temperature under 0.01 to it (sampling_params.py)."""
-    return temperature(z, max(tau, 0.01))
 
 
 def temperature_or_top(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float = 1.0) -> "Array":
@@ -188,9 +204,7 @@ def _rules(*names: str, **functions: Any) -> tuple[Sampler, ...]:
         replace(
             SAMPLERS[name],
             function=functions.get(name, SAMPLERS[name].function),
-            knobs=(TAU,)
-            if name == "temperature" and functions.get(name) is not temperature_or_top
-            else SAMPLERS[name].knobs,
+            knobs=(TAU,) if name == "temperature" and name not in functions else SAMPLERS[name].knobs,
         )
         for name in ("logit_bias", *names)
     )
@@ -226,13 +240,11 @@ ENGINES = {
         Engine(
             "vllm",
             "vLLM V1, v1/sample/sampler.py, v1/sample/ops/topk_topp_sampler.py",
-            _rules(
-                *("temperature", "min_p", "top_k", "top_p"),
-                temperature=temperature_from_a_hundredth,
-                top_k=top_k_and_ties,
-            ),
+            _rules("temperature", "min_p", "top_k", "top_p", top_k=top_k_and_ties),
             1e-5,
             "decodes greedily at a temperature under 1e-05, without samplers",
+            # sampling_params.py.
+            coldest=0.01,
         ),
         Engine(
             "sglang",
@@ -260,6 +272,7 @@ ENGINES = {
             _rules(
                 *("smoothing", "temperature", "top_k", "top_p", "top_a", "min_p", "tfs", "typ_p", "xtc"),
                 top_p=top_p_what_fits,
+                tfs=tail_free_exllamav2,
                 typ_p=typical_exllamav2,
             ),
             0.01,

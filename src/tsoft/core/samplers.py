@@ -4,7 +4,7 @@ Each takes logits, (..., n) with -inf for a class that is masked, and gives logi
 and dtype, whose softmax at temperature 1 is what it leaves. A sampler that removes classes is a
 `Truncation`: a function that says which score is compared and how high it has to be, so that what it
 keeps can be explained as well as applied. The classes that stay keep their logits; at a tie the lower
-index stays, and where a rule would leave none, the most probable class does.
+index stays, and where a rule would leave none, the most probable do.
 
 Probabilities are those of the classes that are left, which sum to 1. All is worked in the width of the
 logits: the chain gives float64.
@@ -13,6 +13,7 @@ A sampler with its knobs stands once, in SAMPLERS: from there come the command l
 order in which samplers are applied where none is given, and what an explanation calls them.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -81,20 +82,31 @@ class Limit:
             return np.asarray(last - np.where(keep, -inf, self.score).max(-1))
         compared = self.score if self.compared is None else self.compared
         gaps = abs(compared - (self.least if self.bound is None else self.bound))
-        return np.asarray(gaps.min(-1))
+        return np.asarray(gaps.min(-1, initial=inf))
 
 
 class Truncation:
-    """A sampler that removes classes, made of the function that gives its Limit."""
+    """A sampler that removes classes, made of the function that gives its Limit in the width of the logits.
+    At `off` it removes none."""
 
-    def __init__(self, limit: "Callable[..., Limit]"):
-        self.limit = limit
+    def __init__(self, limit: "Callable[..., Limit]", off: float | None):
+        self.limit, self.off = limit, off
         self.__name__, self.__doc__, self.__module__ = limit.__name__, limit.__doc__, limit.__module__
         self.__wrapped__ = limit
 
     def __call__(self, z: Any, *values: float) -> "Array":
         z = core.as_logits(z)
-        return np.asarray(np.where(self.limit(z, *values).keep, z, -inf))
+        if values[:1] == (self.off,):
+            return np.asarray(z)
+        return self.cut(z, self.limit(z.astype(np.float64, copy=False), *values))
+
+    def cut(self, z: "Array", limit: Limit) -> "Array":
+        """z without what the limit removes."""
+        return np.asarray(np.where(limit.keep, z, -inf), z.dtype)
+
+
+def truncation(off: float | None = None) -> "Callable[[Callable[..., Limit]], Truncation]":
+    return lambda limit: Truncation(limit, off)
 
 
 def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float = 1.0) -> "Array":
@@ -111,24 +123,21 @@ def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float
     array([  0.   ,   0.   , -44.211])
     """
     z = core.as_logits(z)
-    maximum = z.max(-1, keepdims=True)
+    work = z.astype(core.working_width(z.dtype, tau), copy=False)
+    maximum = work.max(-1, keepdims=True)
+    taus: Any = tau
     if dynatemp_range and tau < inf:
         left = np.maximum((z > -inf).sum(-1, keepdims=True), 2)
         share = measures.entropy(z)[..., np.newaxis] / np.log(left)
-        coldest, hottest = max(0.0, tau - dynatemp_range), tau + dynatemp_range
+        coldest, hottest = max(0.0, tau - dynatemp_range), min(tau + dynatemp_range, sys.float_info.max)
         taus = coldest + (hottest - coldest) * np.minimum(share, 1.0) ** exponent
-    else:
-        taus = np.full(maximum.shape, tau)
     with np.errstate(all="ignore"):
-        scaled = _within((z / 2 - maximum / 2) / taus * 2 if _is_wide(z) else (z - maximum) / taus, z)
+        gaps = np.empty_like(work)
+        part = core.gaps_below(work, maximum, gaps) if z.size else None
+        scaled = gaps / taus if part is None else gaps / taus / part
     # The limits, where the quotient is 0 / 0 or inf / inf.
-    scaled = np.where(taus == 0, np.where(z == maximum, 0.0, -inf), scaled)
+    scaled = np.where(taus == 0, np.where(work == maximum, 0.0, -inf), _within(scaled, z))
     return np.asarray(np.where(taus == inf, np.where(z > -inf, 0.0, -inf), scaled), z.dtype)
-
-
-def _is_wide(z: "Array") -> bool:
-    """Whether the difference of two logits might overflow."""
-    return bool(abs(z).max(initial=0, where=z > -inf) > np.finfo(z.dtype).max / 4)
 
 
 def _within(x: "Array", z: "Array") -> "Array":
@@ -145,7 +154,9 @@ def logit_bias(z: Any, biases: tuple[tuple[int, float], ...]) -> "Array":
     """
     biased = core.as_logits(z).copy()
     for index, bias in biases:
-        biased[..., index] += bias
+        with np.errstate(over="ignore"):
+            # The sum of two of the largest numbers would be no logit.
+            biased[..., index] = np.minimum(biased[..., index] + bias, np.finfo(biased.dtype).max)
     return biased
 
 
@@ -157,12 +168,14 @@ def smoothing(z: Any, factor: float) -> "Array":
     array([ 2.  ,  1.75, -2.  ])
     """
     z = core.as_logits(z)
+    if factor == 0:
+        return np.asarray(z)
     maximum = z.max(-1, keepdims=True)
     with np.errstate(over="ignore", invalid="ignore"):
         return _within(maximum - factor * (maximum - z) ** 2, z)
 
 
-@Truncation
+@truncation()
 def top_n_sigma(z: "Array", n: float) -> Limit:
     """Keeps the classes whose logit is at least max z - n sigma, with sigma the standard deviation of
     the logits (of those that are left, as a population). No temperature changes what is kept.
@@ -177,10 +190,11 @@ def top_n_sigma(z: "Array", n: float) -> Limit:
     unit = np.maximum(abs(np.where(left, z, 0)).max(-1, keepdims=True), np.finfo(z.dtype).tiny)
     parts = np.where(left, z, 0) / unit
     sigma = unit * np.std(parts, axis=-1, keepdims=True, where=left)
-    return Limit(z, maximum - n * sigma)
+    with np.errstate(over="ignore"):
+        return Limit(z, maximum - n * sigma)
 
 
-@Truncation
+@truncation()
 def top_h(z: "Array", alpha: float) -> Limit:
     """Keeps the most probable classes, in turn, whose terms -p ln p of the entropy sum to at most alpha
     of the whole; the first in any case. Only the 100 most probable are looked at.
@@ -195,11 +209,12 @@ def top_h(z: "Array", alpha: float) -> Limit:
     log_probs = core.log_softmax(falling)
     terms = -np.exp(log_probs) * np.maximum(log_probs, np.finfo(z.dtype).min)
     sums, bound = terms.cumsum(-1), alpha * measures.entropy(falling)[..., np.newaxis]
-    count = np.maximum((sums <= bound).sum(-1, keepdims=True), 1)
+    # A class whose probability is 0 adds nothing.
+    count = np.maximum(((sums <= bound) & (terms > 0)).sum(-1, keepdims=True), 1)
     return Limit(z, nth(falling, count), count, compared=sums, bound=bound)
 
 
-@Truncation
+@truncation(off=0)
 def top_k(z: "Array", k: float) -> Limit:
     """Keeps the k most probable classes.
     Source: Fan, Lewis & Dauphin 2018, "Hierarchical Neural Story Generation".
@@ -212,7 +227,7 @@ def top_k(z: "Array", k: float) -> Limit:
     return Limit(z, least, np.array([k]))
 
 
-@Truncation
+@truncation(off=1)
 def top_p(z: "Array", p: float) -> Limit:
     """Nucleus sampling: keeps the fewest most probable classes that hold at least p of the mass. The
     class that crosses p stays; it is found from below, as those are dropped that hold together no more
@@ -235,7 +250,7 @@ def nth(falling: "Array", count: "Array") -> "Array":
     return np.take_along_axis(falling, count - 1, axis=-1)
 
 
-@Truncation
+@truncation(off=0)
 def min_p(z: "Array", p: float) -> Limit:
     """Keeps the classes that are at least p times as probable as the most probable one.
     Source: Nguyen, Baker, Neo, Roush, Kirsch & Shwartz-Ziv 2025, "Turning Up the Heat: Min-p Sampling
@@ -248,7 +263,7 @@ def min_p(z: "Array", p: float) -> Limit:
     return Limit(probs, p * probs.max(-1, keepdims=True), of="probability")
 
 
-@Truncation
+@truncation(off=1)
 def typical(z: "Array", mass: float) -> Limit:
     """Locally typical sampling: keeps the fewest classes that hold at least so much of the mass, those
     first whose surprise -ln p is nearest the entropy. The most probable class may go.
@@ -278,7 +293,7 @@ def first_to(mass: float, score: "Array", probs: "Array", count: "Callable[[Arra
     return Limit(score, least, number, of="-|surprise - entropy|", compared=sums, bound=mass)
 
 
-@Truncation
+@truncation(off=0)
 def epsilon_cutoff(z: "Array", epsilon: float) -> Limit:
     """Keeps the classes with a probability of at least epsilon.
     Source: Hewitt, Manning & Liang 2022, "Truncation Sampling as Language Model Desmoothing",
@@ -291,7 +306,7 @@ def epsilon_cutoff(z: "Array", epsilon: float) -> Limit:
     return Limit(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)), of="probability")
 
 
-@Truncation
+@truncation(off=0)
 def eta_cutoff(z: "Array", epsilon: float) -> Limit:
     """Keeps the classes with a probability of at least eta = min(epsilon, sqrt(epsilon) exp(-H)), with
     H the entropy: the surer the distribution, the less it cuts.
@@ -305,7 +320,7 @@ def eta_cutoff(z: "Array", epsilon: float) -> Limit:
     return Limit(probs, np.minimum(eta, probs.max(-1, keepdims=True)), of="probability")
 
 
-@Truncation
+@truncation(off=1)
 def tail_free(z: "Array", share: float) -> Limit:
     """Tail-free sampling: keeps the most probable classes up to where the curve of the sorted
     probabilities has bent by so much of its whole bend, the sum of its absolute second differences.
@@ -314,19 +329,40 @@ def tail_free(z: "Array", share: float) -> Limit:
     >>> tail_free(np.log([0.4, 0.35, 0.15, 0.05, 0.05]), 0.5).round(2)
     array([-0.92, -1.05,  -inf,  -inf,  -inf])
     """
-    if z.shape[-1] < 3:
-        return Limit(z, z.min(-1, keepdims=True))
-    falling = -np.sort(-z, axis=-1)
-    left = (z > -inf).sum(-1, keepdims=True)
+    bend = Bend.of(z, share)
     # Of fewer than three classes, or where all are on a line, there is no bend.
-    bends = np.where(falling[..., 2:] > -inf, abs(np.diff(core.softmax(falling), 2, axis=-1)), 0)
-    whole = bends.sum(-1, keepdims=True)
-    sums = (bends / np.where(whole > 0, whole, 1)).cumsum(-1)
-    count = np.where(whole > 0, 1 + (sums <= share).sum(-1, keepdims=True), left)
-    return Limit(z, nth(falling, count), count, compared=sums, bound=share)
+    return bend.limit(np.where(bend.whole > 0, 1 + bend.within, bend.left))
 
 
-@Truncation
+@dataclass(frozen=True, eq=False)
+class Bend:
+    """How the curve of the sorted probabilities bends: the logits, `falling`; the parts of its `whole`
+    bend up to each class, `sums`, (..., n - 2), of which `within` are at most the `share`; how many
+    classes are `left`."""
+
+    z: "Array"
+    share: float
+    falling: "Array"
+    sums: "Array"
+    whole: "Array"
+    within: "Array"
+    left: "Array"
+
+    @classmethod
+    def of(cls, z: "Array", share: float) -> "Bend":
+        falling = -np.sort(-z, axis=-1)
+        left = (z > -inf).sum(-1, keepdims=True)
+        there = falling[..., 2:] > -inf
+        bends = np.where(there, abs(np.diff(core.softmax(falling), 2, axis=-1)), 0)
+        whole = bends.sum(-1, keepdims=True)
+        sums = (bends / np.where(whole > 0, whole, 1)).cumsum(-1)
+        return cls(z, share, falling, sums, whole, ((sums <= share) & there).sum(-1, keepdims=True), left)
+
+    def limit(self, count: "Array") -> Limit:
+        return Limit(self.z, nth(self.falling, count), count, compared=self.sums, bound=self.share)
+
+
+@truncation(off=0)
 def top_a(z: "Array", a: float) -> Limit:
     """Keeps the classes with a probability of at least a times the square of the highest.
     Source: BlinkDL 2022, RWKV-LM's README, "the top-a sampling method".
@@ -339,7 +375,7 @@ def top_a(z: "Array", a: float) -> Limit:
     return Limit(probs, np.minimum(a * highest**2, highest), of="probability")
 
 
-@Truncation
+@truncation()
 def xtc(z: "Array", threshold: float) -> Limit:
     """Exclude top choices: of the classes with a probability of at least the threshold only the least
     probable stays, with all below it. Where there are fewer than two, nothing goes.
@@ -350,7 +386,7 @@ def xtc(z: "Array", threshold: float) -> Limit:
     """
     probs = core.softmax(z)
     left = (z > -inf).sum(-1, keepdims=True)
-    above = (probs >= threshold).sum(-1, keepdims=True)
+    above = ((probs >= threshold) & (z > -inf)).sum(-1, keepdims=True)
     # The least probable of those above, and what is below it; nothing is excluded where it is alone.
     count = np.where(above >= 2, left - above + 1, left)
     rising = np.sort(np.where(z > -inf, z, inf), axis=-1)
@@ -379,9 +415,10 @@ class Knob:
     @property
     def range(self) -> str:
         """The allowed values, in words."""
-        kind = "a whole number" if self.whole else "a number"
-        low = f"over {self.low:g}" if self.open else f"from {self.low:g}"
-        return f"{kind} {low}" + (f" to {self.high:g}" if self.high < inf else "")
+        kind = "a whole number" if self.whole else "a number" if self.high < inf else "a finite number"
+        if self.open:
+            return f"{kind} above {self.low:g}" + (f" and up to {self.high:g}" if self.high < inf else "")
+        return f"{kind} from {self.low:g}" + (f" to {self.high:g}" if self.high < inf else "")
 
     def allows(self, value: float) -> bool:
         over = value > self.low if self.open else value >= self.low

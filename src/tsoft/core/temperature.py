@@ -195,7 +195,7 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
     out = np.empty((taus.size, *(rows.shape if keep_classes else rows.shape[:1])), z.dtype)
     tasks = [Task(float(t), result) for t, result in zip(taus.flat, out, strict=True)]
     for width in {z.dtype, np.dtype(np.float64)}:
-        _share(kernel, rows, [task for task in tasks if _width(z.dtype, task.tau) == width], width)
+        _share(kernel, rows, [task for task in tasks if working_width(z.dtype, task.tau) == width], width)
     return out.reshape(taus.shape + (z.shape if keep_classes else z.shape[:-1]))[()]
 
 
@@ -295,7 +295,7 @@ def _fill(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any], 
                 kernel(Scaled(work, spare, maximum, top, task.tau), target.T if narrow else target)
 
 
-def _width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
+def working_width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
     """The width to work in: the logits' own, unless it cannot hold the temperature."""
     limits = np.finfo(dtype)
     holds = tau in (0.0, np.inf) or float(limits.tiny) <= tau <= float(limits.max)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 
-from tsoft.core.block import MEASURES, Block, Distributions
+from tsoft.core.block import MEASURES, Block, Distributions, falling
 from tsoft.errors import InputError
 from tsoft.formats.fields import join_labels
 from tsoft.formats.write import Writing
@@ -53,12 +53,12 @@ def write_long(results: Iterable[Distributions], writing: Writing, delimiter: st
         lines = [] if header else [head]
         header = True
         labels = result.block.labels or ("",) * result.block.logits.shape[1]
-        order = (-result.block.logits).argsort(axis=1, kind="stable")[:, : writing.show]
         values = writing.values(result)
         for r, row in enumerate(result.block.rows):
             for t, tau in enumerate(writing.texts(result.taus)):
-                texts = writing.texts(values[t, r, order[r]])
-                for index, text in zip(order[r].tolist(), texts, strict=True):
+                order = falling(result.block.logits[r], result.probs[t, r])[: writing.show]
+                texts = writing.texts(values[t, r, order])
+                for index, text in zip(order.tolist(), texts, strict=True):
                     lines.append([str(row), tau, *_engine(result), str(index), labels[index], text])
         yield "".join(join_labels(line, delimiter) + "\n" for line in lines)
 

@@ -71,7 +71,7 @@ def _chained(result: Distributions, writing: Writing, t: int, r: int) -> dict[st
 
         stages = result.stages(t, r)
         record["steps"] = [_stage(stage, result.block, writing) for stage in stages]
-        record["removed_by"] = [None if i < 0 else i for i in removed_by(stages).tolist()]
+        record["removed_by"] = [None if i < 0 else i for i in removed_by(stages, len(result.block.logits[r])).tolist()]
     return record
 
 
@@ -81,7 +81,7 @@ def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
 
     return {
         "sampler": stage.step.sampler.name,
-        "knobs": {knob.name: number(value) for knob, value in stage.step.settings},
+        "knobs": {knob.name: _knob(value, knob.whole, writing) for knob, value in stage.step.settings},
         "kept": int(stage.kept.sum()),
         "cut": number(stage.cut),
         "entropy": number(stage.entropy / unit("entropy", writing.bits)),
@@ -89,6 +89,13 @@ def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
         "threshold": number(stage.threshold),
         "keeps": stage.keeps,
     }
+
+
+def _knob(value: Any, whole: bool, writing: Writing) -> Any:
+    """What a knob is set to: a number, or of the biases the class and the number of each."""
+    if isinstance(value, tuple):
+        return [[index, json_number(np.asarray(bias), writing)] for index, bias in value]
+    return int(value) if whole else json_number(np.asarray(value), writing)
 
 
 def json_number(value: Array, writing: Writing) -> Any:

@@ -1,6 +1,7 @@
 """An LLM engine's sampling settings, in: the JSON that lies beside a model, or that went to a server
 or came back from it."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
@@ -29,6 +30,14 @@ class Settings:
     unused: tuple[str, ...]
     # A sentence each: what the engine would apply though the file does not say so.
     hidden: tuple[str, ...]
+    # The knobs that `hidden` is about.
+    defaults: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    # A knob's name, and the field that sets it.
+    fields: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
+
+    def name(self, knob: str) -> str:
+        """What the file calls a knob."""
+        return dict(self.fields).get(knob, knob)
 
 
 # A field of a file, and the knob that it sets.
@@ -229,6 +238,14 @@ class _File:
     def number(self, field: str) -> float | None:
         value = self.fields.get(field)
         return None if value is None else _number(value, f"{self.name}: {field}")
+
+    def names(self) -> dict[str, str]:
+        """The field of each knob that the file sets."""
+        names: dict[str, str] = {}
+        for field in self.fields:
+            if field in _KNOBS:
+                names.setdefault(_KNOBS[field], field)
+        return names
 
     def knobs(self) -> dict[str, float]:
         """The knobs that the file sets, also where that means off. Of two names for one, the first holds."""
@@ -469,6 +486,8 @@ def _settings(
         samplers=None,
         unused=(*unused, *_unused_fields(file, idle)),
         hidden=(f"{kind.engine} applies {hidden} where the file sets none{kind.unless}",) if hidden else (),
+        defaults=tuple(knob for knob in values if knob in defaults),
+        fields=tuple(file.names().items()),
     )
 
 

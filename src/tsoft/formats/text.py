@@ -20,7 +20,6 @@ from tsoft.formats.quantity import QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
 KEYS = ("row", "tau", "engine")
-# What a sweep's csv has before its classes.
 
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
@@ -93,7 +92,8 @@ def _header(batches: Iterable[list[Line]], reading: Reading) -> Iterator[Block]:
     batches = iter(batches)
     first, *rest = next(batches)
     names = fields.split_labels(first.text, reading.delimiter)
-    keys = _key_columns(names)
+    following = next((line.text for line in rest if line.text), None)
+    keys = _key_columns(names, fields.split_labels(following, reading.delimiter) if following else None)
     classes = [i for i in range(len(names)) if i not in keys]
     labels: tuple[str, ...] | None = tuple(names[i] for i in classes)
     if not classes:
@@ -151,11 +151,11 @@ def _class(line: str, bare: bool, delimiter: str | None) -> tuple[str, float]:
     return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]
 
 
-def _key_columns(names: list[str]) -> set[int]:
-    """The columns of a header that are not classes. An engine is one after the two others, and so are
-    a sweep's measures after all keys."""
+def _key_columns(names: list[str], following: list[str] | None) -> set[int]:
+    """The columns of a header that are not classes. An engine is one after the two others, where the
+    line that follows has no number for it; and so are a sweep's measures after all keys."""
     keys = {names.index(key) for key in KEYS[:2] if key in names}
-    if tuple(names[:3]) == KEYS:
+    if tuple(names[:3]) == KEYS and not (following and fields.is_number("".join(following[2:3]))):
         keys.add(2)
     last = len(keys) + len(MEASURES)
     measured = keys == set(range(len(keys))) and tuple(names[len(keys) : last]) == MEASURES

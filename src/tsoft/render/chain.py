@@ -1,32 +1,28 @@
 """A chain of samplers in words and tables: its order, its steps, and where two of them part."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from rich.box import SIMPLE
-from rich.table import Table
-from rich.text import Text
 
 from tsoft.core.block import Distributions, class_names, unit
 from tsoft.core.chain import Stage
 from tsoft.core.compare import parting
 from tsoft.core.measures import total_variation
 from tsoft.errors import visible
-from tsoft.render.style import cut, number_text, prob_text, tau_text
-from tsoft.render.table import rendered
+from tsoft.render.style import cut, number_text, prob_text, tau_text, wrapped
+from tsoft.render.table import text_tables
 from tsoft.render.view import View
 
 
 def orders(results: Sequence[Distributions], view: View) -> str:
     """Each chain's samplers in their order, in lines that fit."""
-    texts = []
+    texts = ""
     for result in results:
         assert result.chain
         whose = f"{result.engine}: " if result.engine else "samplers: "
-        text = whose + " → ".join(_step_texts(result))
-        texts += textwrap.wrap(text, max(20, view.screen.width), subsequent_indent="  ", break_on_hyphens=False)
-    return "".join(line + "\n" for line in texts)
+        text = whose + (" → ".join(_step_texts(result)) or "none")
+        texts += wrapped(text, view.screen.width)
+    return texts
 
 
 def _step_texts(result: Distributions) -> list[str]:
@@ -49,16 +45,9 @@ HEADS = ("step", "kept", "cut", "entropy", "top", "keeps")
 
 
 def _steps(stages: Sequence[Stage], result: Distributions, view: View) -> str:
-    """What each step leaves and cuts. Where the screen is too narrow the columns at the right go first."""
+    """What each step leaves and cuts."""
     names = class_names(result.block.labels, result.block.logits.shape[1])
-    rows = [HEADS, *(_step_row(stage, names, view) for stage in stages)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    for head, width in zip(HEADS, widths, strict=True):
-        table.add_column(head, width=width, no_wrap=True, justify="right" if head in HEADS[1:4] else "left")
-    for row in rows[1:]:
-        table.add_row(*map(Text, row))
-    return rendered(table, view.screen, sum(widths) + 2 * len(widths))
+    return text_tables([HEADS, *(_step_row(stage, names, view) for stage in stages)], view.screen, right=HEADS[1:4])
 
 
 def _step_row(stage: Stage, names: list[str], view: View) -> tuple[str, ...]:
@@ -85,14 +74,12 @@ def comparison(results: Sequence[Distributions], view: View) -> str:
 
 def _distances(results: Sequence[Distributions], t: int, view: View) -> str:
     names = [str(result.engine) for result in results]
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", width=max(map(len, names)), no_wrap=True)
-    for name in names[:-1]:
-        table.add_column(name, width=max(6, len(name)), no_wrap=True)
+    rows = [["", *names[:-1]]]
     for i, result in enumerate(results[1:], 1):
         others = (total_variation(result.probs[t, 0], other.probs[t, 0]) for other in results[:i])
-        table.add_row(names[i], *(prob_text(float(other), view.digits) for other in others))
-    return rendered(table, view.screen, sum(max(6, len(name)) + 2 for name in names) + 16)
+        texts = [prob_text(float(other), view.digits) for other in others]
+        rows.append([names[i], *texts, *[""] * (len(names) - 1 - i)])
+    return text_tables(rows, view.screen)
 
 
 def _sentence(first: Distributions, other: Distributions, t: int, view: View) -> str:
@@ -108,6 +95,5 @@ def _sentence(first: Distributions, other: Distributions, t: int, view: View) ->
         name = class_names(first.block.labels, len(z))[found.index]
         steps = stages[0 if found.by_first else 1]
         step = f"{steps[found.step].step} (step {found.step + 1} of {len(steps)})"
-        words = f"parts at {cut(visible(name), 24)!r}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
-    lines = textwrap.wrap(f"{other.engine} {words}.", max(20, view.screen.width), subsequent_indent="  ")
-    return "".join(line + "\n" for line in lines)
+        words = f"parts at '{cut(visible(name), 24)}': {remover.engine} removes it by {step}, {keeper.engine} keeps it"
+    return wrapped(f"{other.engine} {words}.", view.screen.width)

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from tsoft.core.block import Distributions, class_names
+from tsoft.core.block import Distributions, class_names, falling
 from tsoft.core.draw import Sample, samples
 from tsoft.core.fit import goodness_of_fit
 from tsoft.core.temperature import Array
@@ -29,7 +29,12 @@ def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> 
             yield before + orders([result], view)
             before = "\n"
         for sample, color in zip(samples(result, size, seed), tau_colors(result.taus.tolist()), strict=True):
-            yield before + tau_text(sample.tau) + "\n\n" + _drawn(sample, result.block.logits[0], view, color)
+            yield (
+                before
+                + tau_text(sample.tau)
+                + "\n\n"
+                + _drawn(sample, falling(result.block.logits[0], sample.probs), view, color)
+            )
             before = "\n"
 
 
@@ -57,11 +62,11 @@ class _Column:
         ]
 
 
-def _drawn(sample: Sample, logits: Array, view: View, color: int) -> str:
+def _drawn(sample: Sample, order: Array, view: View, color: int) -> str:
     """The table and under it the test. Where the screen is too narrow, the bars go, then the labels,
     then the lines get wider: no number is cut."""
-    order, rest = view.chosen(logits)
-    every = class_names(sample.labels, len(logits))
+    every = class_names(sample.labels, len(order))
+    order, rest = view.chosen(order)
     labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
     expected, counts = (
         [*of[order].tolist(), *[of[rest].sum().item()] * bool(len(rest))] for of in (sample.expected, sample.counts)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from math import ceil, log10
 
 from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
 
 # Colours of the 256-colour table, cold to hot, each with a contrast of at least 2.8 to black and to
 # white.
@@ -65,3 +67,13 @@ def cut(text: str, room: int) -> str:
     if cell_len(text) <= room:
         return text
     return set_cell_size(text, room - 1).rstrip() + "…" if room > 0 else ""
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of at most `width` columns, those after the first set in.
+
+    >>> wrapped("top_k 40 removes it", 14)
+    'top_k 40\\n  removes it\\n'
+    """
+    lines = Text(text).wrap(Console(width=width), max(10, width - 2))
+    return "".join("  " * (i > 0) + line.plain.rstrip() + "\n" for i, line in enumerate(lines))

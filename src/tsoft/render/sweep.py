@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from tsoft.core.average import Averages
-from tsoft.core.block import Distributions, class_names, distributions, unit
+from tsoft.core.block import Distributions, class_names, distributions, falling, highest, unit
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render import curves, heatmap, table
@@ -44,8 +44,10 @@ def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
     """The most probable classes' names and probabilities, (k, classes), and the rest summed. The
     temperatures are worked through in pieces, so that no more than what is shown is kept."""
     logits = result.block.logits[0]
-    falling = (-logits).argsort(kind="stable")
-    order, rest = falling[:most], falling[most:]
+    # At a handful of temperatures: which are the most probable moves little between them.
+    some = replace(result, taus=result.taus[_few(len(result.taus))])
+    ranked = falling(logits, highest([some], 0))
+    order, rest = ranked[:most], ranked[most:]
     every = class_names(result.block.labels, len(logits))
 
     def chosen(piece: Distributions) -> Array:

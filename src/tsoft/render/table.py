@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tsoft.core.block import Distributions, class_names, unit
+from tsoft.core.block import Distributions, class_names, falling, highest, unit
 from tsoft.core.chain import removed_by
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
@@ -30,7 +30,7 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     not fit go on in a further table. No number is cut: where the screen is too narrow, the bars go,
     then the labels, then the lines get wider."""
     block = results[0].block
-    order, rest = view.chosen(block.logits[row])
+    order, rest = view.chosen(falling(block.logits[row], highest(results, row)))
     every = class_names(block.labels, block.logits.shape[1])
     labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
     logits = [number_text(z) for z in block.logits[row, order]] + [""] * bool(len(rest))
@@ -89,7 +89,7 @@ def column_styles(results: Sequence[Distributions]) -> list[list[tuple[str, int]
         colors = tau_colors(range(len(names)))
         return [[(name, color)] for name, color in zip(names, colors, strict=True)]
     return [
-        [(f"{name} {head}", color) for head, color in column_styles([result])[0]]
+        [(f"{name} {head.replace(' ', '')}", color) for head, color in column_styles([result])[0]]
         for name, result in zip(names, results, strict=True)
     ]
 
@@ -123,7 +123,7 @@ def _removed(result: Distributions, t: int, row: int, shown: Array) -> list[str 
     if result.chain is None or result.kept[t, row][shown].all():
         return [None] * len(shown)
     stages = result.stages(t, row)
-    steps = removed_by(stages)[shown].tolist()
+    steps = removed_by(stages, len(result.block.logits[row]))[shown].tolist()
     return [None if step < 0 else stages[step].step.sampler.name for step in steps]
 
 
@@ -165,6 +165,29 @@ def _table(labels: list[str], logits: list[str], head: int, columns: list[_Colum
     for name in columns[0].measures:
         table.add_row(Text(name, "dim"), "", *(Text(column.measures[name]) for column in columns))
     return table
+
+
+def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[str] = ()) -> str:
+    """A table of texts, of which the first row are the columns' heads; those in `right` end at the
+    right. Columns that do not fit go on in a further table, beside the first column."""
+    columns = list(zip(*rows, strict=True))
+    first, *others = [max(map(cell_len, column)) for column in columns]
+    first = max(1, min(first, 2 * screen.width // 5, screen.width - 1 - 2 * GAP - max(others, default=0)))
+    tables, start = [], 1
+    while start < len(columns):
+        used, stop = 1 + first + GAP, start
+        while stop < len(columns) and (stop == start or used + others[stop - 1] + GAP <= screen.width + GAP):
+            used += others[stop - 1] + GAP
+            stop += 1
+        table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+        table.add_column(rows[0][0], width=first, no_wrap=True)
+        for head, width in zip(rows[0][start:stop], others[start - 1 : stop - 1], strict=True):
+            table.add_column(Text(head), width=width, no_wrap=True, justify="right" if head in right else "left")
+        for row in rows[1:]:
+            table.add_row(Text(cut(row[0], first)), *map(Text, row[start:stop]))
+        tables.append(rendered(table, screen, used))
+        start = stop
+    return "\n".join(tables)
 
 
 def rendered(table: Table, screen: Screen, width: int) -> str:

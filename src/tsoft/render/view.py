@@ -42,9 +42,9 @@ class View:
     digits: int | None = None
     log: bool = False
 
-    def chosen(self, logits: Array) -> tuple[Array, Array]:
-        """The indices of the classes that are shown, in their order, and of the others."""
-        falling = (-logits).argsort(kind="stable")
-        if len(logits) > self.show:
+    def chosen(self, falling: Array) -> tuple[Array, Array]:
+        """The indices of the classes that are shown, in their order, and of the others, of all classes
+        with the most probable first."""
+        if len(falling) > self.show:
             return falling[: self.show], falling[self.show :]
-        return falling if self.sort else np.arange(len(logits)), falling[:0]
+        return falling if self.sort else np.arange(len(falling)), falling[:0]
