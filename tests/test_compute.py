@@ -284,7 +284,7 @@ def test_what_is_written_is_read(labels: list[str], form: str) -> None:
     logits = np.linspace(1, 0, len(labels))
     long = "--long" in form
     result = Distributions(Block(logits[np.newaxis], tuple(labels)), np.array([1.0]))
-    written = "".join(FORMATS[form.split()[0]].writer()([result], Writing(long=long)))
+    written = "".join(map(str, FORMATS[form.split()[0]].writer()([result], Writing(long=long))))
     stream = io.BufferedReader(io.BytesIO(written.encode()))
     [block] = FORMATS["text"].reader()(stream, Reading("written", "prob"))
     # Labels that say nothing are none: all empty, or in a header the indices.

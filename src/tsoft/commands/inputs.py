@@ -1,10 +1,11 @@
 """From what was typed to blocks of logits and a list of temperatures."""
 
+import io
 import os
 import re
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from tsoft.commands.options import Input
 from tsoft.core.block import Block
 from tsoft.core.temperature import Array, LogitsError, log_sum_exp
 from tsoft.errors import InputError, UsageError, visible
-from tsoft.formats import FORMATS, by_name, fields, stream
+from tsoft.formats import FORMATS, by_content, by_name, fields, stream
 from tsoft.formats.quantity import QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
@@ -119,11 +120,16 @@ def _parts(argument: str) -> list[str]:
 
 
 def _read(file: str, format_name: str | None, quantity: str | None, names: "Labels | None") -> Iterator[Block]:
-    chosen = FORMATS[format_name] if format_name else by_name(file)
-    chosen = chosen if chosen and chosen.reads else FORMATS["text"]
     source = stream.STDIN if file == "-" else file
     with stream.reading(file) as bytes_:
+        chosen = FORMATS[format_name] if format_name else by_name(file) or by_content(_head(bytes_))
+        chosen = chosen if chosen and chosen.reads else FORMATS["text"]
         yield from chosen.reader()(bytes_, Reading(source, quantity, names, chosen.delimiter))
+
+
+def _head(bytes_: BinaryIO) -> bytes:
+    """The first bytes, which stay there to be read."""
+    return bytes_.peek(64) if isinstance(bytes_, io.BufferedReader) else b""
 
 
 def _weighed(found: Iterator[Block]) -> Iterator[Block]:

@@ -99,6 +99,8 @@ def checked_format(output: Output) -> str:
     name = _format(output)
     if output.long and name not in ("tsv", "csv"):
         raise UsageError(f"--long is a form of tsv and csv, not of {name}")
+    if name in FORMATS and FORMATS[name].binary and output.output is None and sys.stdout and sys.stdout.isatty():
+        raise UsageError(f"{name} is not for a terminal: name a file with -o, or pipe it on")
     if output.with_logits and name not in ("json", "jsonl"):
         raise UsageError(f"--with-logits adds to json and jsonl records, not to {name}")
     return name

@@ -11,19 +11,22 @@ if TYPE_CHECKING:
     from tsoft.formats.write import Writing
 
 Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
-Writer = Callable[[Iterable["Distributions"], "Writing"], Iterator[str]]
+Writer = Callable[[Iterable["Distributions"], "Writing"], Iterator[str | bytes]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format by its name, the endings of its files' names, and the modules whose `read` and
-    `write` are its way in and its way out, each imported when it is used."""
+    """A format by its name, the endings of its files' names, how its content `starts` where that tells
+    it, and the modules whose `read` and `write` are its way in and its way out, each imported when it is
+    used. A `binary` one is not for a terminal."""
 
     name: str
     endings: tuple[str, ...] = ()
     reads: str | None = None
     writes: str | None = None
     delimiter: str | None = None
+    starts: tuple[bytes, ...] = ()
+    binary: bool = False
 
     def reader(self) -> Reader:
         assert self.reads
@@ -51,3 +54,9 @@ OUTPUTS = tuple(name for name, format in FORMATS.items() if format.writes)
 def by_name(path: str) -> Format | None:
     """The format that a file's name tells."""
     return next((f for f in FORMATS.values() if path.lower().endswith(f.endings) and f.endings), None)
+
+
+def by_content(head: bytes) -> Format | None:
+    """The format that the first bytes of a content tell."""
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((f for f in FORMATS.values() if f.starts and head.startswith(f.starts)), None)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from tsoft.errors import InputError, OutputError, ReaderGoneError
 
 STDIN = "stdin"
-Write = Callable[[str], None]
+Write = Callable[[str | bytes], None]
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def reading(name: str) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def writing(name: str | None, encoding: str = "utf-8") -> Iterator[Write]:
-    """A function that writes text to a file, or to stdout where there is no name, at once. What
+    """A function that writes text, or bytes as they are, to a file, or to stdout where there is no name, at once. What
     the encoding lacks becomes a question mark.
 
     A regular file appears whole, when all went well, or not at all. Anything else is written
@@ -112,9 +112,9 @@ def _new_file_mode() -> int:
 
 
 def _writer(stream: BinaryIO, name: str, encoding: str) -> Write:
-    def write(text: str) -> None:
+    def write(text: str | bytes) -> None:
         with _failing(name):
-            stream.write(text.encode(encoding, "replace"))
+            stream.write(text.encode(encoding, "replace") if isinstance(text, str) else text)
             stream.flush()
 
     return write
