@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from test_imports import imported
-from tool import in_terminal, out, peak, run
+from tool import environment, in_terminal, out, peak, run
 from tsoft import cli
 from tsoft.core.engines import ENGINES
 from tsoft.core.samplers import SAMPLERS
@@ -676,6 +677,38 @@ def test_the_most_probable_are_shown_as_the_chain_leaves_them(capfd: Capture) ->
     assert {"#1", "#2"} <= set(table(printed(capfd, *typed, "-f", "table"), "class"))
     biased = printed(capfd, "compute", "3", "2", "1", "0", "--logit-bias", "#3=2.5", "-f", "csv", "--long")
     assert [line.split(",")[2] for line in biased.splitlines()[1:]] == ["0", "3", "1", "2"]
+
+
+NEW = """
+import subprocess
+import sys
+from tsoft.core.samplers import SAMPLERS, Knob, Limit, Sampler, truncation
+
+@truncation()
+def odd_one(z, least):
+    return Limit(z, z.min(-1, keepdims=True) * 0 + least)
+
+SAMPLERS["odd_one"] = Sampler("odd_one", odd_one, (Knob("odd_one", "Z", "Logits of at least Z.", 0, 9),))
+from tsoft.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def with_new_sampler(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", NEW, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(COLUMNS="100"), timeout=60)
+
+
+def test_a_new_sampler_is_a_function_and_a_row() -> None:
+    """Its option, help, errors, order, explanation and record come from the table."""
+    assert "--odd-one" in with_new_sampler("compute", "--help").stdout
+    assert "--odd-one: 10 is not a number from 0 to 9" in with_new_sampler("compute", "1", "--odd-one", "10").stderr
+    typed = ("compute", "2", "1", "0", "--odd-one", "0.75", "--samplers", "odd_one;temperature", "-f", "json")
+    [record] = json.loads(with_new_sampler(*typed, "--explain", "--tau", "0.5").stdout)
+    assert record["samplers"] == ["odd_one 0.75", "temperature 0.5"]
+    assert record["removed_by"] == [None, None, 0]
+    drawn = with_new_sampler("sample", "5", "1", "--odd-one", "2", "--samplers", "odd_one", "-n", "3")
+    assert drawn.stdout == "0\n0\n0\n"
 
 
 # What was typed
