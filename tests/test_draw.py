@@ -14,8 +14,10 @@ from scipy import stats
 import tsoft
 from tsoft.core import draw
 from tsoft.core.block import Block, Distributions, distributions
+from tsoft.core.chain import Chain, Step
 from tsoft.core.draw import COUNTS, DRAWS, PIECE, Sample, counts, draws, generator, samples
 from tsoft.core.fit import chi_square_tail, goodness_of_fit
+from tsoft.core.samplers import SAMPLERS
 from tsoft.core.temperature import Array
 
 SAME = settings(derandomize=True, deadline=None, database=None, max_examples=150)
@@ -303,3 +305,52 @@ def test_p_values_of_true_draws_are_uniform_and_of_others_tiny() -> None:
     other = goodness_of_fit(counts(probs**0.9, 50_000, generator(1, 0, COUNTS)), probs)
     assert other
     assert other.p_value < 1e-12
+
+
+# A value of each sampler's first knob that cuts some of ten classes, and not all.
+CUTTING = {
+    "logit_bias": ((2, 1.5), (0, -np.inf)),
+    "smoothing": 0.4,
+    "temperature": 1.7,
+    "top_n_sigma": 1.0,
+    "top_h": 0.6,
+    "top_k": 4,
+    "top_p": 0.8,
+    "min_p": 0.2,
+    "typ_p": 0.7,
+    "epsilon_cutoff": 0.05,
+    "eta_cutoff": 0.1,
+    "tfs": 0.9,
+    "top_a": 0.3,
+    "xtc": 0.4,
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_draws_from_what_each_sampler_leaves(name: str) -> None:
+    """As many draws by hand: for XTC a coin is tossed each time, and each class is the maximum of its
+    logit with Gumbel noise. Both, and the counts, are of the chain's one distribution."""
+    sampler = SAMPLERS[name]
+    z = np.random.default_rng(11).normal(0, 1.5, 10)
+    value: Any = CUTTING[name]
+    steps = {"temperature": Step(sampler, (0.0, 1.0)), "xtc": Step(sampler, (value, 0.1))}
+    chain = Chain((steps.get(name, Step(sampler, (value,))),))
+    tau = value if name == "temperature" else 1.0
+    [sample] = samples(Distributions(Block(z[np.newaxis]), np.array([tau]), chain), 40_000, 3)
+    by_hand = np.random.default_rng(12)
+    tossed = by_hand.random(40_000) < (value if name == "xtc" else 2)
+    given_ = (0.1,) if name == "xtc" else (value,)
+    noisy = np.where(tossed[:, np.newaxis], sampler.function(z, *given_), z) + by_hand.gumbel(size=(40_000, 10))
+    tallies = {
+        "by hand": np.bincount(noisy.argmax(1), minlength=10),
+        "drawn": np.array([np.bincount(piece, minlength=10) for piece in sample.draws()]).sum(0),
+        "counted": sample.counts,
+    }
+    for found in tallies.values():
+        fit = goodness_of_fit(found, sample.probs)
+        assert fit
+        assert fit.p_value > CHANCE
+        assert not found[sample.probs == 0].any()
+    # Without the sampler it is another distribution, which the test would tell.
+    other = goodness_of_fit(tallies["by hand"], tsoft.softmax(z))
+    assert other is None or other.p_value < 1e-9
