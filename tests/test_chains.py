@@ -872,7 +872,7 @@ def test_what_is_removed_has_its_probability_without_the_chain(capfd: Capture) -
     for i, by in {2: "min_p", 3: "min_p", 4: "top_k", 5: "top_k"}.items():
         assert classes[f"#{i}"][2:] == [f"({p[i]:.4f})", by]
     measures = dict(re.findall(r"^ (kept|cut) +(\S+)$", text, re.MULTILINE))
-    assert measures == {"kept": "2", "cut": f"{1 - p[0] - p[1]:.4f}"}
+    assert measures == {"kept": "2", "removed": f"{1 - p[0] - p[1]:.4f}"}
 
 
 def test_a_masked_class_is_not_a_removed_one(capfd: Capture) -> None:
@@ -923,9 +923,11 @@ def test_where_engines_part(capfd: Capture) -> None:
     # At τ = 2 the probabilities are 0.415, 0.322 and 0.263.
     tempered = np.sqrt([0.5, 0.3, 0.2]) / np.sqrt([0.5, 0.3, 0.2]).sum()
     assert len(nucleus(tempered, 0.6)) == 2
-    sentence = "exllamav2 parts at '[b]\\x1b': exllamav2 removes it by top_p 0.6 (step 2 of 2), transformers keeps it."
+    sentence = (
+        "exllamav2 differs first at '[b]\\x1b': exllamav2 removes it by top_p 0.6 (step 2 of 2), transformers keeps it."
+    )
     assert words.count(sentence) == 2
-    assert words.count("vllm leaves the same.") == 2
+    assert words.count("vllm leaves the same as transformers.") == 2
     distances = [0.3 / 0.8, tempered[1] / tempered[:2].sum()]
     for tau, distance in zip(("1", "2"), distances, strict=True):
         part = words.split(f"total variation at τ = {tau} ")[1]

@@ -224,7 +224,7 @@ def test_mlx_lm_may_leave_nothing() -> None:
     # What 1 - p cannot tell from 1 leaves nothing in any width.
     chain = built(MLX, ["top_p"], top_p=1e-17)
     z = np.log([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
-    with pytest.raises(NothingLeftError, match="row 0: top_p 1e-17 removes every class"):
+    with pytest.raises(NothingLeftError, match="row 0: top_p 1e-17 of mlx-lm removes every class"):
         chain.logits(z, np.array([1.0]))
     with pytest.raises(NothingLeftError, match="row 7: "):
         chain.logits(z, np.array([1.0]), first_row=7)

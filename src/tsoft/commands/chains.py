@@ -30,14 +30,14 @@ Error = Callable[[str], TsoftError]
 
 
 def say(plan: Plan, block: "Block", taus: "Array", said: set[str]) -> None:
-    """Notes which classes of the file of settings a block lacks; what a chain's engine does otherwise at
+    """Notes which classes a block lacks that have a bias; what a chain's engine does otherwise at
     a temperature; and where a class stays or goes by rounding or by a tie. Of each engine it is the first
     of either kind, which `said` remembers."""
-    lacking = [bias.name for bias in plan.biases if bias.in_file and bias.index(block) is None]
+    lacking = [bias.name for bias in plan.biases if bias.index(block) is None]
     if lacking and "biases" not in said:
         said.add("biases")
         names = ", ".join(map(repr, lacking[:5])) + ", …" * (len(lacking) > 5)
-        note(f"row {block.first_row}: no class is called {names}, which logit_bias in the file names")
+        note(f"row {block.first_row}: no class is called {names}, to which a logit_bias is given")
     for chain in plan.of(block):
         if chain is None or chain.engine is None:
             continue
@@ -59,9 +59,9 @@ def _say_doubt(chain: Chain, engine: str, block: "Block", tau: float, said: set[
         return
     # Where nothing is left, the distribution itself is an error.
     with contextlib.suppress(NothingLeftError):
-        if found := next(doubts(chain, block.logits, tau), None):
+        if found := doubts(chain, block.logits, tau):
             said.add(engine)
-            note(_doubted(found, block, engine, tau))
+            note(_doubted(found[0], block, engine, tau))
 
 
 def _doubted(doubt: Doubt, block: "Block", engine: str, tau: float) -> str:
@@ -172,9 +172,11 @@ def _order(
     """The samplers as they were listed, None where they were not. What is typed has to be among them."""
     if asked is not None:
         order = _parsed([name for name in re.split(r"[\s,;]+", asked.strip()) if name], "--samplers", UsageError)
+        if not order:
+            raise UsageError(f"--samplers: no sampler is listed; {_or(SAMPLERS)}")
         lister = "--samplers"
     elif settings and settings.samplers is not None:
-        order = _parsed(list(settings.samplers), f"{settings.source}: samplers", InputError)
+        order = _parsed(list(dict.fromkeys(settings.samplers)), f"{settings.source}: samplers", InputError)
         lister = settings.source
     else:
         return None
@@ -200,8 +202,6 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
         if NAMES[name] in order:
             raise error(f"{where}: {name} is listed twice")
         order.append(NAMES[name])
-    if not order:
-        raise error(f"{where}: no sampler is listed; {_or(SAMPLERS)}")
     return tuple(order)
 
 
@@ -244,10 +244,12 @@ def _step(sampler: Sampler, values: dict[str, float]) -> Step:
 def _say(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:
     """What the file gives that was not typed, what its engine would do besides, and what is left out."""
     given = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in typed]
-    given += [f"logit_bias of {len(settings.biases)} classes"] * bool(settings.biases)
-    note(f"{settings.source}, {settings.kind}, gives {', '.join(given) or 'nothing but what is typed'}")
+    count = len(settings.biases)
+    given += [f"logit_bias of {count} class{'es' * (count != 1)}"] * bool(count)
+    note(f"{settings.source}, {settings.kind}, gives {', '.join(given) or 'no sampler that is not typed'}")
     hidden = settings.hidden if not settings.defaults or not typed.issuperset(settings.defaults) else ()
     for sentence in (*hidden, *settings.unused):
         note(f"{settings.source}: {sentence}")
     if settings.engine and not engines:
-        note(f"--like {settings.engine} takes the order and the rules of the engine that the file is for")
+        order = "the file's order" if settings.samplers else "tsoft's own order"
+        note(f"these are {order} and tsoft's own rules; --like {settings.engine} takes those of the file's engine")

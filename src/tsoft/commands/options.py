@@ -68,7 +68,8 @@ class Temperatures:
             "-t",
             "--temperature",
             metavar="τ,…",
-            help="Temperatures from 0 (argmax) to inf (uniform), by default 1; may be given again; - reads stdin.",
+            help="Temperatures from 0 (argmax) to inf (uniform), by default 1, in a sweep a grid; may be given again;"
+            " - reads stdin.",
         ),
     ] = None
 

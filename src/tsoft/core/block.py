@@ -115,8 +115,9 @@ class Distributions:
         logits, _ = self._tempered
         if self.chain is None:
             return np.broadcast_to(measures.top(logits), (len(self.taus), len(logits)))
-        tied = logits == logits.max(-1, keepdims=True)
-        return np.asarray(np.where(tied, self.block.logits, -np.inf).argmax(-1))
+        from tsoft.core.chain import most_probable
+
+        return most_probable(logits, self.block.logits)
 
     @cached_property
     def top_prob(self) -> Array:
@@ -148,6 +149,14 @@ def highest(results: "Sequence[Distributions]", row: int) -> Array:
     return np.asarray(np.max([result.probs[:, row].max(0) for result in results], axis=0))
 
 
+def ranked(results: "Sequence[Distributions]", row: int) -> tuple[Array, Array]:
+    """A row's classes, the most probable first, by what the results give them or would without a chain;
+    and which of them any result keeps: each (n,)."""
+    alone = [result.without_chain for result in results[:1] if result.chain]
+    order = falling(results[0].block.logits[row], highest([*results, *alone], row))
+    return order, np.logical_or.reduce([result.kept[:, row].any(0) for result in results])
+
+
 # The measures by the names that records and headers give them.
 MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
 
@@ -173,9 +182,14 @@ def distributions(block: Block, taus: Array, chains: "Sequence[Chain | None]" = 
     for first in range(0, len(block.logits), step):
         rows = block.part(first, first + step)
         at_once = len(taus) if classes * len(taus) <= PIECE else max(1, PIECE // classes)
-        for t in range(0, len(taus), at_once):
-            found = [Distributions(rows, taus[t : t + at_once], chain) for chain in chains]
+        if at_once == len(taus):
+            found = [Distributions(rows, taus, chain) for chain in chains]
             yield from found if len(found) == 1 else _by_row(found)
+        else:
+            # A chain after the other, as in a piece that holds all temperatures.
+            for i in range(len(chains)):
+                for t in range(0, len(taus), at_once):
+                    yield by_chain(rows, taus[t : t + at_once], chains)[i]
 
 
 def _by_row(found: Sequence[Distributions]) -> Iterator[Distributions]:

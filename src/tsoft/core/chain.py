@@ -127,7 +127,8 @@ class Chain:
             try:
                 self._fill(start(z[at]), taus.tolist(), [out[at] for out in found])
             except NothingLeftError as error:
-                raise NothingLeftError(error.row + row + first_row, error.what) from None
+                what = f"{error.what} of {self.engine.name}" if self.engine else error.what
+                raise NothingLeftError(error.row + row + first_row, what) from None
         return found
 
     def _fill(self, branches: tuple[Branch, ...], taus: list[float], found: list[Array]) -> None:
@@ -212,12 +213,12 @@ def explained(steps: Sequence[Step], z: Array) -> list[Stage]:
     stages = []
     for step in steps:
         after = applied([step], branches)
-        stages.append(_stage(step, branches, after))
+        stages.append(_stage(step, branches, after, z))
         branches = after
     return stages
 
 
-def _stage(step: Step, before: tuple[Branch, ...], after: tuple[Branch, ...]) -> Stage:
+def _stage(step: Step, before: tuple[Branch, ...], after: tuple[Branch, ...], z: Array) -> Stage:
     kept, mixture = left(after), merged(after)
     removed = np.flatnonzero(left(before) & ~kept)
     falling = removed[(-merged(before)[removed]).argsort(kind="stable")]
@@ -231,7 +232,14 @@ def _stage(step: Step, before: tuple[Branch, ...], after: tuple[Branch, ...]) ->
     threshold, keeps = _threshold(limit, before[-1].whole)
     if limit and keeps and limit.splits_tie.any():
         keeps += ", of ties the first"
-    return Stage(step, kept, falling, cut, float(entropy(mixture)), int(mixture.argmax()), threshold, keeps)
+    return Stage(step, kept, falling, cut, float(entropy(mixture)), int(most_probable(mixture, z)), threshold, keeps)
+
+
+def most_probable(logits: Array, z: Array) -> Array:
+    """The index of the class with the highest of the logits that a chain leaves, (..., n): (...). Of those
+    that tie it is the one that is highest in z, most probable at any other temperature."""
+    tied = logits == logits.max(-1, keepdims=True)
+    return np.asarray(np.where(tied, z, -np.inf).argmax(-1))
 
 
 def left(branches: tuple[Branch, ...]) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tsoft.core.chain import Branch, Chain, Step, applied, left, limit_of, start
 from tsoft.core.samplers import NothingLeftError, Truncation
-from tsoft.core.temperature import Array
+from tsoft.core.temperature import Array, LogitsError
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Doubt:
     slack: float
 
 
-def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
+def doubts(chain: Chain, z: Array, tau: float) -> list[Doubt]:
     """The first doubt of each of the rows, (rows, n), that has one; where nothing is left of a row in
     float32 it is the last. The float32 chain is the same functions on float32 numbers: its sums are
     rounded term by term, which an engine's may be in another order.
@@ -34,6 +34,11 @@ def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
     >>> [(doubt.index, doubt.ties) for doubt in doubts(chain, np.array([[1.0, 1.0]]), 1.0)]
     [(1, True)]
     """
+    with np.errstate(all="ignore"):
+        return list(_doubts(chain, z, tau))
+
+
+def _doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
     # What float32 cannot hold is its largest number.
     limits = np.finfo(np.float32)
     narrow = np.where(np.isneginf(z), z, np.clip(z, limits.min, limits.max)).astype(np.float32)
@@ -48,6 +53,9 @@ def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
         except NothingLeftError as error:
             yield Doubt(error.row, step, int(z[error.row].argmax()), False, 0.0)
             return
+        except LogitsError:
+            # A number that float32 cannot hold: there is nothing to compare with.
+            return
         if limit is None:
             continue
         tied = limit.splits_tie & ~doubted
@@ -55,7 +63,7 @@ def doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
             removed = before[row] & ~left(exact)[row] & (limit.score[row] == limit.least[row])
             yield Doubt(int(row), step, int(removed.argmax()), True, 0.0)
         other = (left(exact) != left(rounded)) & ~(doubted | tied)[:, np.newaxis]
-        for row in np.flatnonzero(other.any(-1)):
+        for row in np.flatnonzero(other.any(-1) & np.isfinite(limit.slack)):
             index = int(np.where(other[row], z[row], -np.inf).argmax())
             yield Doubt(int(row), step, index, False, float(limit.slack[row]))
         doubted |= tied | other.any(-1)

@@ -514,7 +514,7 @@ SAMPLERS = {
             "xtc",
             xtc,
             (
-                Knob("xtc_probability", "P", "Exclude top choices, with probability P.", 0, 1, 0),
+                Knob("xtc_probability", "P", "Exclude top choices, with probability P; shown is the mixture.", 0, 1, 0),
                 Knob("xtc_threshold", "T", "Top choices are those with at least T.", 0, 1, 0.1),
             ),
             by_chance=True,

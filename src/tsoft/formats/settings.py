@@ -37,7 +37,7 @@ class Settings:
 
     def name(self, knob: str) -> str:
         """What the file calls a knob."""
-        return dict(self.fields).get(knob, knob)
+        return dict(self.fields).get(knob, "temperature" if knob == "tau" else knob)
 
 
 # A field of a file, and the knob that it sets.

@@ -89,11 +89,13 @@ def _sentence(first: Distributions, other: Distributions, t: int, view: View) ->
     found = parting(*stages, z)
     if found is None:
         same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
-        words = "leaves the same" if same else "keeps the same classes, with other probabilities"
+        words = f"leaves the same as {first.engine}"
+        if not same:
+            words = f"keeps the same classes as {first.engine}, with other probabilities"
     else:
         remover, keeper = (first, other) if found.by_first else (other, first)
-        name = class_names(first.block.labels, len(z))[found.index]
+        name = cut(visible(class_names(first.block.labels, len(z))[found.index]), 24)
         steps = stages[0 if found.by_first else 1]
         step = f"{steps[found.step].step} (step {found.step + 1} of {len(steps)})"
-        words = f"parts at '{cut(visible(name), 24)}': {remover.engine} removes it by {step}, {keeper.engine} keeps it"
+        words = f"differs first at '{name}': {remover.engine} removes it by {step}, {keeper.engine} keeps it"
     return wrapped(f"{other.engine} {words}.", view.screen.width)

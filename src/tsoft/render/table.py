@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tsoft.core.block import Distributions, class_names, falling, highest, unit
+from tsoft.core.block import Distributions, class_names, ranked, unit
 from tsoft.core.chain import removed_by
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
@@ -30,7 +30,7 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     not fit go on in a further table. No number is cut: where the screen is too narrow, the bars go,
     then the labels, then the lines get wider."""
     block = results[0].block
-    order, rest = view.chosen(falling(block.logits[row], highest(results, row)))
+    order, rest = view.chosen(*ranked(results, row))
     every = class_names(block.labels, block.logits.shape[1])
     labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
     logits = [number_text(z) for z in block.logits[row, order]] + [""] * bool(len(rest))
@@ -129,7 +129,7 @@ def _removed(result: Distributions, t: int, row: int, shown: Array) -> list[str 
 
 def _measures(result: Distributions, t: int, row: int, view: View, text: Callable[[float], str]) -> dict[str, str]:
     """What stands under a column; with a chain also how many classes it leaves, and what of the mass at
-    the temperature it cuts."""
+    the temperature the others had."""
     entropy, margin = result.entropy[t, row], result.margin[t, row]
     measures = {
         "entropy": f"{text(entropy / unit('entropy', view.bits))} {'bits' if view.bits else 'nats'}",
@@ -140,7 +140,7 @@ def _measures(result: Distributions, t: int, row: int, view: View, text: Callabl
         return measures
     kept = result.kept[t, row]
     cut_mass = float(result.without_chain.probs[t, row][~kept].sum())
-    return {"kept": f"{kept.sum():{PROB_WIDTH}}", "cut": text(cut_mass), **measures}
+    return {"kept": f"{kept.sum():{PROB_WIDTH}}", "removed": text(cut_mass), **measures}
 
 
 def bar(share: float, width: int) -> str:

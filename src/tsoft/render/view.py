@@ -42,9 +42,13 @@ class View:
     digits: int | None = None
     log: bool = False
 
-    def chosen(self, falling: Array) -> tuple[Array, Array]:
+    def chosen(self, falling: Array, kept: Array | None = None) -> tuple[Array, Array]:
         """The indices of the classes that are shown, in their order, and of the others, of all classes
-        with the most probable first."""
-        if len(falling) > self.show:
-            return falling[: self.show], falling[self.show :]
+        with the most probable first. Where a chain has `kept` some, as many of these are shown, with
+        those between them that it removed."""
+        places = np.arange(len(falling)) if kept is None else np.flatnonzero(kept[falling])
+        last = int(places[self.show - 1]) + 1 if len(places) >= self.show else self.show
+        shown = min(last, 2 * self.show)
+        if len(falling) > shown:
+            return falling[:shown], falling[shown:]
         return falling if self.sort else np.arange(len(falling)), falling[:0]
