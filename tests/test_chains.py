@@ -871,7 +871,7 @@ def test_what_is_removed_has_its_probability_without_the_chain(capfd: Capture) -
         assert classes[f"#{i}"][3].startswith("█")
     for i, by in {2: "min_p", 3: "min_p", 4: "top_k", 5: "top_k"}.items():
         assert classes[f"#{i}"][2:] == [f"({p[i]:.4f})", by]
-    measures = dict(re.findall(r"^ (kept|cut) +(\S+)$", text, re.MULTILINE))
+    measures = dict(re.findall(r"^ (kept|removed) +(\S+)$", text, re.MULTILINE))
     assert measures == {"kept": "2", "removed": f"{1 - p[0] - p[1]:.4f}"}
 
 
