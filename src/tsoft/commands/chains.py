@@ -92,11 +92,8 @@ def planned(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
     order = _order(rules.samplers, settings, on, by_hand, values)
     in_file = None if order and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or in_file is None else [repr(in_file)]
-    chains = tuple(_chain(engine, order, on, values, "all" in _listed(rules.like)) for engine in engines or (None,))
-    found = tuple(chain for chain in chains if chain)
-    if not found:
-        raise UsageError("no engine has all of these samplers")
-    return Plan(taus, found, biases)
+    engines = _able(engines, order, values, "all" in _listed(rules.like))
+    return Plan(taus, tuple(_chain(engine, order, on, values) for engine in engines or (None,)), biases)
 
 
 def _settings(file: str | None) -> "Settings | None":
@@ -205,29 +202,38 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
     return tuple(order)
 
 
+def _able(
+    engines: list[Engine], asked: tuple[Sampler, ...] | None, values: dict[str, float], may_lack: bool
+) -> list[Engine]:
+    """The engines that can do what was asked. One that was named has to; the others are left out, which
+    is said."""
+    lacking = {engine.name: _lack(engine, asked, values) for engine in engines}
+    reasons = {lack: [name for name, reason in lacking.items() if reason == lack] for lack in lacking.values() if lack}
+    for lack, names in reasons.items():
+        if not may_lack:
+            raise UsageError(f"{names[0]} has {lack}")
+        is_, has = ("is", "it has") if len(names) == 1 else ("are", "they have")
+        note(f"{', '.join(names)} {is_} left out: {has} {lack}")
+    able = [engine for engine in engines if not lacking[engine.name]]
+    if engines and not able:
+        raise UsageError("no engine has all of that")
+    return able
+
+
+def _lack(engine: Engine, asked: tuple[Sampler, ...] | None, values: dict[str, float]) -> str | None:
+    """What of the order and of the knobs an engine does not have."""
+    if asked and not engine.reorders:
+        return f"a fixed order; --samplers is for {', '.join(e.name for e in ENGINES.values() if e.reorders)}"
+    has = {knob.name for sampler in engine.samplers for knob in sampler.knobs}
+    lacking = [KNOBS[name].option for name, value in values.items() if name not in has and value != KNOBS[name].off]
+    return f"no {' and no '.join(lacking)}" if lacking else None
+
+
 def _chain(
-    engine: Engine | None,
-    asked: tuple[Sampler, ...] | None,
-    on: list[Sampler],
-    values: dict[str, float],
-    may_lack: bool,
-) -> Chain | None:
-    """The chain of an engine, or by tsoft's own rules; None, with a note, where an engine that was not
-    named lacks one of its samplers."""
+    engine: Engine | None, asked: tuple[Sampler, ...] | None, on: list[Sampler], values: dict[str, float]
+) -> Chain:
+    """The chain by an engine's rules, or by tsoft's own; biases come first where no place is given to them."""
     rules = {sampler.name: sampler for sampler in (engine.samplers if engine else SAMPLERS.values())}
-    has = {knob.name for sampler in rules.values() for knob in sampler.knobs}
-    lacking = [KNOBS[n].option for n, value in values.items() if n not in has and value != KNOBS[n].off]
-    if engine and asked and not engine.reorders:
-        takers = ", ".join(e.name for e in ENGINES.values() if e.reorders)
-        if not may_lack:
-            raise UsageError(f"--samplers: the order of {engine.name} is fixed; those that take one: {takers}")
-        note(f"{engine.name} is left out: its order is fixed")
-        return None
-    if engine and lacking:
-        if not may_lack:
-            raise UsageError(f"{engine.name} has no {' and no '.join(lacking)}")
-        note(f"{engine.name} is left out: it has no {' and no '.join(lacking)}")
-        return None
     order = asked or tuple(SAMPLERS[name] for name in rules)
     biased = [sampler for sampler in on if sampler.knobs[0] is BIAS and sampler not in order]
     names = {sampler.name for sampler in on}
