@@ -88,7 +88,7 @@ _KNOBS = [
     for knob in sampler.knobs
     if knob is not TAU
 ]
-_Knobs: Any = make_dataclass("_Knobs", _KNOBS, frozen=True)
+_Knobs: Any = make_dataclass("_Knobs", _KNOBS, frozen=True, repr=False)
 
 
 class Knobs(_Knobs):  # type: ignore[misc]

@@ -41,7 +41,9 @@ class NothingLeftError(ValueError):
         self.row, self.what = row, what
 
 
-@dataclass(frozen=True, eq=False)
+# Every command reads this module for its options, and each method of a dataclass that is not needed
+# costs its start.
+@dataclass(frozen=True, eq=False, repr=False)
 class Limit:
     """What a truncation keeps: the classes whose `score`, (..., n), is at least `least`, (..., 1). Where
     there is a `count`, (..., 1), so many stay, of those that tie at `least` the ones with the lowest
@@ -347,7 +349,7 @@ def tail_free(z: "Array", share: float) -> Limit:
     return bend.limit(np.where(bend.whole > 0, 1 + bend.within, bend.left))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bend:
     """How the curve of the sorted probabilities bends: the logits, `falling`; the parts of its `whole`
     bend up to each class, `sums`, (..., n - 2), of which `within` are at most the `share`; how many
@@ -407,7 +409,7 @@ def xtc(z: "Array", threshold: float) -> Limit:
     return Limit(np.where(z > -inf, -z, -inf), -least, count, of="-logit", compared=probs, bound=threshold)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Knob:
     """A number that sets a sampler, from `low` to `high`, and its option on the command line. At `off`
     it changes nothing. `open` says that the low end itself is not allowed; `whole`, that it counts."""
@@ -438,7 +440,7 @@ class Knob:
         return over and value <= self.high and value < inf and (not self.whole or value == int(value))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sampler:
     """A sampler as the chain knows it. The first of its `knobs` turns it on; the others have their `off`
     value where they are not given. With `by_chance` the first is the probability that it is applied at
