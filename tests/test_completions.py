@@ -20,7 +20,7 @@ import pexpect
 
 SCRIPTS = sysconfig.get_path("scripts")
 NAMES = ("logits.txt", "my file.txt", "table.txt")
-FORMATS = {"table", "tsv", "csv", "json", "jsonl"}
+FORMATS = {"table", "tsv", "csv", "json", "jsonl", "npy", "npz"}
 TIMEOUT = 20
 
 PROMPT = "READY> "
@@ -170,7 +170,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
         ("compute --format ", FORMATS),
         ("compute --format=", FORMATS),
         ("compute -1 -inf --format ", FORMATS),
-        ("compute --input-format ", {"text", "tsv", "csv"}),
+        ("compute --input-format ", FORMATS - {"table"} | {"text"}),
         ("compute -i ", set(NAMES)),
     ],
 )

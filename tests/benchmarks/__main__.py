@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+import arrays
 import chains
 import draws
 import kernels
@@ -12,7 +13,7 @@ import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-PAIRS = (*startup.PAIRS, *kernels.PAIRS, *chains.PAIRS, *sweeps.PAIRS, *draws.PAIRS, *text.PAIRS)
+PAIRS = (*startup.PAIRS, *kernels.PAIRS, *chains.PAIRS, *sweeps.PAIRS, *draws.PAIRS, *text.PAIRS, *arrays.PAIRS)
 
 
 def main() -> int:

@@ -34,6 +34,8 @@ def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
     if options.logits:
         if options.file is not None:
             raise UsageError("logits are typed and --input names a file; which is it?")
+        if options.key is not None:
+            raise UsageError(_KEY)
         found = iter([_typed(options.logits, quantity or "logit", names)])
     else:
         if options.file == "":
@@ -45,7 +47,7 @@ def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
             raise UsageError(
                 "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
             )
-        found = _read(file, options.input_format, quantity, names)
+        found = _read(file, options, quantity, names)
     return _weighed(found)
 
 
@@ -119,12 +121,18 @@ def _parts(argument: str) -> list[str]:
     return [argument] if "=" in argument and not all(map(fields.is_pair, parts)) else parts
 
 
-def _read(file: str, format_name: str | None, quantity: str | None, names: "Labels | None") -> Iterator[Block]:
+_KEY = "--key names an array of an .npz file, and this input is none"
+
+
+def _read(file: str, options: Input, quantity: str | None, names: "Labels | None") -> Iterator[Block]:
     source = stream.STDIN if file == "-" else file
     with stream.reading(file) as bytes_:
-        chosen = FORMATS[format_name] if format_name else by_name(file) or by_content(_head(bytes_))
+        asked = options.input_format
+        chosen = FORMATS[asked] if asked else by_name(file) or by_content(_head(bytes_))
         chosen = chosen if chosen and chosen.reads else FORMATS["text"]
-        yield from chosen.reader()(bytes_, Reading(source, quantity, names, chosen.delimiter))
+        if options.key is not None and not chosen.keys:
+            raise UsageError(_KEY)
+        yield from chosen.reader()(bytes_, Reading(source, quantity, names, chosen.delimiter, options.key, note))
 
 
 def _head(bytes_: BinaryIO) -> bytes:

@@ -7,8 +7,8 @@ import typer
 
 from tsoft.core.samplers import BIAS, SAMPLERS, TAU
 
-InputFormat = Literal["text", "tsv", "csv"]
-OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl"]
+InputFormat = Literal["text", "tsv", "csv", "json", "jsonl", "npy", "npz"]
+OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 
 _INPUT, _OUTPUT, _LOOK, _CHAIN = "Input", "Output", "Table and chart", "Samplers"
 
@@ -35,7 +35,16 @@ class Input:
         InputFormat | None,
         typer.Option(
             metavar="FORMAT",
-            help="text, tsv or csv, where the input's name and content do not tell.",
+            help="text, tsv, csv, json, jsonl, npy or npz, where the input's name and content do not tell.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="NAME",
+            help="The array of an .npz that is read, by default logits or probs.",
             rich_help_panel=_INPUT,
         ),
     ] = None
@@ -145,7 +154,7 @@ class Output:
             "--format",
             "-f",
             metavar="FORMAT",
-            help="table, tsv, csv, json or jsonl; by default table on a terminal and tsv in a pipe.",
+            help="table, tsv, csv, json, jsonl, npy or npz; by default table on a terminal and tsv in a pipe.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None

@@ -1,12 +1,15 @@
 """From results to a terminal, a pipe or a file."""
 
 import contextlib
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tsoft.commands.inputs import note
 from tsoft.commands.options import Look, Output
 from tsoft.core.block import Block, Distributions, by_chain, distributions
 from tsoft.core.samplers import NothingLeftError
@@ -17,7 +20,11 @@ from tsoft.formats.write import Writing
 
 if TYPE_CHECKING:
     from tsoft.commands.plan import Plan
+    from tsoft.render.progress import Bar
     from tsoft.render.view import View
+
+# What takes longer, in seconds, is work to watch.
+MOMENT = 1.0
 
 
 # Draws a row, as each chain leaves it: the table of what is shown, and what comes under it piece by
@@ -38,7 +45,9 @@ def write(
 ) -> None:
     """Writes the distributions, each as soon as it is there, in the format that was asked for. A
     sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json."""
-    name = checked_format(output)
+    name = checked_format(output, arrays=True)
+    if name in FORMATS and FORMATS[name].binary and len(plan.chains) > 1:
+        raise UsageError(f"{name} holds one distribution for each row and τ: --like one engine")
     if explain and name not in ("table", "json", "jsonl"):
         raise UsageError(f"--explain is for a table and for json and jsonl records, not for {name}")
     extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
@@ -56,11 +65,53 @@ def write(
 
                 each_row(blocks, look, out, drawn)
             return
-        writing = Writing(output.log, output.digits, output.long, look.show, extras, output.bits, before)
-        with stream.writing(output.output) as out:
+        with stream.writing(output.output) as out, _watched(blocks, output) as blocks:
+            writing = Writing(
+                output.log,
+                output.digits,
+                output.long,
+                look.show,
+                extras,
+                output.bits,
+                before,
+                taus,
+                out.over if out.is_file else None,
+                note,
+            )
             results = (piece for block in blocks for piece in distributions(block, taus, plan.of(block)))
             for text in FORMATS[name].writer()(results, writing):
                 out(text)
+
+
+@contextlib.contextmanager
+def _watched(blocks: Iterable[Block], output: Output) -> Iterator[Iterable[Block]]:
+    """The blocks, with how far they are, once that takes longer than a moment."""
+    bar: Bar | None = None
+
+    def shown() -> Iterator[Block]:
+        nonlocal bar
+        start = time.monotonic()
+        for block in blocks:
+            yield block
+            took, done = time.monotonic() - start, block.rows.stop
+            if took > MOMENT:
+                from tsoft.render import progress
+
+                total = None if block.axes is None else math.prod(block.axes)
+                bar = bar or progress.Bar(total)
+                bar.show(progress.rows(done, took), done, total)
+
+    try:
+        yield shown() if is_watched(output) else blocks
+    finally:
+        if bar:
+            bar.stop()
+
+
+def is_watched(output: Output) -> bool:
+    """Whether someone sees what is on stderr, and not the result among it."""
+    to_terminal = output.output is None and sys.stdout is not None and sys.stdout.isatty()
+    return not to_terminal and sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextlib.contextmanager
@@ -94,12 +145,17 @@ def screen_encoding(output: Output) -> str:
     return sys.stdout.encoding if output.output is None and sys.stdout is not None else "utf-8"
 
 
-def checked_format(output: Output) -> str:
-    """The format of the result, which takes the options that were given."""
+def checked_format(output: Output, *, arrays: bool = False) -> str:
+    """The format of the result, which takes the options that were given. Not each command has `arrays`."""
     name = _format(output)
+    binary = name in FORMATS and FORMATS[name].binary
+    if binary and not arrays:
+        raise UsageError(f"{name} holds distributions, as compute and sweep give them, and not this result")
+    if binary and output.digits is not None:
+        raise UsageError(f"--digits is for text; {name} holds each number whole")
     if output.long and name not in ("tsv", "csv"):
         raise UsageError(f"--long is a form of tsv and csv, not of {name}")
-    if name in FORMATS and FORMATS[name].binary and output.output is None and sys.stdout and sys.stdout.isatty():
+    if binary and output.output is None and sys.stdout and sys.stdout.isatty():
         raise UsageError(f"{name} is not for a terminal: name a file with -o, or pipe it on")
     if output.with_logits and name not in ("json", "jsonl"):
         raise UsageError(f"--with-logits adds to json and jsonl records, not to {name}")

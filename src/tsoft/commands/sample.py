@@ -1,7 +1,6 @@
 """`tsoft sample`: draws from the distribution at each temperature."""
 
 import contextlib
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -168,23 +167,24 @@ def _groups(
 def _watched(output: Output) -> "Iterator[Draws]":
     """The way to draw that shows its progress on stderr, once there are many draws, where they go
     elsewhere than to the terminal."""
+    from tsoft.commands import outputs
+
     bar: Bar | None = None
     seen = 0
-    to_terminal = output.output is None and sys.stdout is not None and sys.stdout.isatty()
-    watching = not to_terminal and sys.stderr is not None and sys.stderr.isatty()
+    watching = outputs.is_watched(output)
+    if watching:
+        from tsoft.render import progress
 
     def draws(sample: "Sample") -> "Iterator[Array]":
         nonlocal bar, seen
         if watching and bar is None and seen + sample.size > LONG:
-            from tsoft.render import progress
-
-            bar = progress.Bar(sample)
+            bar = progress.Bar(sample.size, progress.drawing(sample))
         done = 0
         for piece in sample.draws():
             yield piece
             seen, done = seen + len(piece), done + len(piece)
             if bar:
-                bar.show(sample, done)
+                bar.show(progress.drawing(sample), done, sample.size)
 
     try:
         yield draws

@@ -19,13 +19,16 @@ class Block:
     """Rows that share their labels. `logits` is (rows, n); `labels`, where there are any, are n
     strings that may repeat or be empty; `first_row` counts from 0 over the whole input.
     `labels_vary` says that another block may have other labels; `quantity` is what the numbers
-    were before they became logits."""
+    were before they became logits. Where the input is an array, `axes` are those of all its rows, as
+    (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
     first_row: int = 0
     labels_vary: bool = False
     quantity: str = "logit"
+    axes: tuple[int, ...] | None = None
+    by_columns: bool = False
 
     @property
     def rows(self) -> range:

@@ -1,6 +1,7 @@
 """What comes in and goes out as bytes: one module a format, named in this table."""
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,14 +12,14 @@ if TYPE_CHECKING:
     from tsoft.formats.write import Writing
 
 Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
-Writer = Callable[[Iterable["Distributions"], "Writing"], Iterator[str | bytes]]
+Writer = Callable[[Iterable["Distributions"], "Writing"], Iterator[str | bytes | memoryview]]
 
 
 @dataclass(frozen=True)
 class Format:
     """A format by its name, the endings of its files' names, how its content `starts` where that tells
-    it, and the modules whose `read` and `write` are its way in and its way out, each imported when it is
-    used. A `binary` one is not for a terminal."""
+    it (patterns), and the modules whose `read` and `write` are its way in and its way out, each imported
+    when it is used. A `binary` one is not for a terminal; one with `keys` holds several arrays."""
 
     name: str
     endings: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Format:
     delimiter: str | None = None
     starts: tuple[bytes, ...] = ()
     binary: bool = False
+    keys: bool = False
 
     def reader(self) -> Reader:
         assert self.reads
@@ -37,14 +39,21 @@ class Format:
         return importlib.import_module(f"tsoft.formats.{self.writes}").write  # type: ignore[no-any-return]
 
 
+# An array of something that JSON has, or an object. A label such as [PAD] or [1]=2 is none.
+_JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
+
 FORMATS = {
     format.name: format
     for format in (
         Format("text", (".txt", ".dat"), reads="text"),
         Format("tsv", (".tsv", ".tab"), reads="text", writes="tsv", delimiter="\t"),
         Format("csv", (".csv",), reads="text", writes="csv", delimiter=","),
-        Format("json", (".json",), writes="json"),
-        Format("jsonl", (".jsonl", ".ndjson"), writes="jsonl"),
+        Format("json", (".json",), reads="json", writes="json", starts=(_JSON,)),
+        Format("jsonl", (".jsonl", ".ndjson"), reads="jsonl", writes="jsonl"),
+        Format("npy", (".npy",), reads="npy", writes="npy", starts=(rb"\x93NUMPY",), binary=True),
+        Format(
+            "npz", (".npz",), reads="npz", writes="npz", starts=(rb"PK\x03\x04", rb"PK\x05\x06"), binary=True, keys=True
+        ),
     )
 }
 INPUTS = tuple(name for name, format in FORMATS.items() if format.reads)
@@ -59,4 +68,4 @@ def by_name(path: str) -> Format | None:
 def by_content(head: bytes) -> Format | None:
     """The format that the first bytes of a content tell."""
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return next((f for f in FORMATS.values() if f.starts and head.startswith(f.starts)), None)
+    return next((f for f in FORMATS.values() if any(re.match(start, head) for start in f.starts)), None)

@@ -1,13 +1,40 @@
-"""A JSON array of records, out."""
+"""JSON: in, a document or lines of it; out, an array of records."""
 
+import itertools
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
-from tsoft.core.block import Distributions
+from tsoft.core.block import Block, Distributions
+from tsoft.errors import InputError
+from tsoft.formats import jsonl
 from tsoft.formats.jsonl import records
+from tsoft.formats.read import Reading
 from tsoft.formats.write import Writing
 
 # What comes before an array's first element, between two and after the last.
 START, BETWEEN, END = "[\n", ",\n", "\n]\n"
+
+
+def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
+    """The rows of a document, or, where the first line is whole by itself, of each line as it arrives."""
+    from tsoft.formats import values
+
+    batches = values.lines(stream)
+    for batch in batches:
+        said = next((i for i, (_, line) in enumerate(batch) if line.strip()), None)
+        if said is None:
+            continue
+        try:
+            first = list(jsonl.found(batch[said : said + 1], reading))
+        except InputError:
+            rest = b"\n".join(line for lines in itertools.chain([batch], batches) for _, line in lines)
+            first = [values.Value(reading.source, values.parsed(rest, reading, batch[0][0]))]
+            further: Iterator[Iterator[values.Value]] = iter(())
+        else:
+            further = (jsonl.found(lines, reading) for lines in itertools.chain([batch[said + 1 :]], batches))
+        yield from values.blocks(itertools.chain([first], further), reading)
+        return
+    raise InputError(f"{reading.source}: no logits: the input is empty")
 
 
 def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:

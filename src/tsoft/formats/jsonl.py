@@ -1,17 +1,35 @@
-"""A JSON record a line for each row and temperature, out."""
+"""JSON, a value a line: in, any that has rows; out, a record for each row and temperature."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from tsoft.core.block import MEASURES, Block, Distributions, unit
 from tsoft.core.measures import total_variation
 from tsoft.core.temperature import Array
+from tsoft.formats.read import Reading
 from tsoft.formats.write import Writing
 
 if TYPE_CHECKING:
     from tsoft.core.chain import Stage
+    from tsoft.formats import values
+
+
+def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
+    """The rows of each line, as it arrives."""
+    from tsoft.formats import values
+
+    yield from values.blocks((found(batch, reading) for batch in values.lines(stream)), reading)
+
+
+def found(batch: "Iterable[values.Line]", reading: Reading) -> "Iterator[values.Value]":
+    """The values of lines that are not blank."""
+    from tsoft.formats import values
+
+    for number, line in batch:
+        if line.strip():
+            yield values.Value(f"{reading.source}:{number}", values.parsed(line, reading, number))
 
 
 def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:

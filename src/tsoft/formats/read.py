@@ -1,5 +1,6 @@
 """How sources are read: what every reader is told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Reading:
     """How a source is to be read. `source` is its name in messages; `quantity` is what its numbers
-    are, None where it is for the source to say; a `delimiter` makes it strict CSV or TSV."""
+    are, None where it is for the source to say; a `delimiter` makes it strict CSV or TSV; `key` names
+    an array of several; `note` tells the user something that is no error."""
 
     source: str
     quantity: str | None = None
     labels: "Labels | None" = None
     delimiter: str | None = None
+    key: str | None = None
+    note: Callable[[str], None] = lambda _: None
 
     def error(self, line: int, problem: str, field: int | None = None) -> InputError:
         where = f"{self.source}:{line}"

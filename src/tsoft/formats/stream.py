@@ -6,14 +6,37 @@ import re
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import FrameType
 from typing import BinaryIO
 
 from tsoft.errors import InputError, OutputError, ReaderGoneError
 
 STDIN = "stdin"
-Write = Callable[[str | bytes], None]
+
+
+@dataclass(frozen=True)
+class Write:
+    """Writes text, or bytes as they are, at once. What the encoding lacks becomes a question mark."""
+
+    stream: BinaryIO
+    name: str
+    encoding: str = "utf-8"
+    is_file: bool = False
+
+    def __call__(self, text: str | bytes | memoryview) -> None:
+        with _failing(self.name):
+            self.stream.write(text.encode(self.encoding, "replace") if isinstance(text, str) else text)
+            self.stream.flush()
+
+    def over(self, pieces: Iterable[tuple[int, bytes | memoryview]]) -> None:
+        """Writes each piece at its place, counted from the beginning, over what is there. Only a file can."""
+        with _failing(self.name):
+            for place, data in pieces:
+                self.stream.seek(place)
+                self.stream.write(data)
+            self.stream.flush()
 
 
 @contextlib.contextmanager
@@ -34,8 +57,7 @@ def reading(name: str) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def writing(name: str | None, encoding: str = "utf-8") -> Iterator[Write]:
-    """A function that writes text, or bytes as they are, to a file, or to stdout where there is no name, at once. What
-    the encoding lacks becomes a question mark.
+    """What writes to a file, or to stdout where there is no name.
 
     A regular file appears whole, when all went well, or not at all. Anything else is written
     straight. What goes wrong is an OutputError, a reader that went away ReaderGoneError.
@@ -49,10 +71,10 @@ def writing(name: str | None, encoding: str = "utf-8") -> Iterator[Write]:
             # part and says so to nobody.
             to = str(name) if descriptor is None else descriptor
             with open(to, "wb", closefd=descriptor is None) as stream, _abandoned(stream):
-                yield _writer(stream, name or "stdout", encoding)
+                yield Write(stream, name or "stdout", encoding)
         else:
             with _ended_by_signals(), _replacement(os.path.realpath(str(name))) as file:
-                yield _writer(file, str(name), encoding)
+                yield Write(file, str(name), encoding, is_file=True)
 
 
 def _descriptor(name: str | None) -> int | None:
@@ -109,15 +131,6 @@ def _new_file_mode() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
-
-
-def _writer(stream: BinaryIO, name: str, encoding: str) -> Write:
-    def write(text: str | bytes) -> None:
-        with _failing(name):
-            stream.write(text.encode(encoding, "replace") if isinstance(text, str) else text)
-            stream.flush()
-
-    return write
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """How results are written: what every writer is told, and numbers as text."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from tsoft.core.temperature import Array
 class Writing:
     """What is written of a result. `digits` None is every digit that reading back needs; `show`
     None is every class; `extras` are the fields that json has besides; a sweep's tsv has τ `before`
-    its numbers, and its csv the measures."""
+    its numbers, and its csv the measures. An array's shape needs all the `taus`; `over` writes at places
+    that were written before, where the output is a file; `note` tells the user something that is no error."""
 
     log: bool = False
     digits: int | None = None
@@ -21,6 +23,9 @@ class Writing:
     extras: frozenset[str] = frozenset()
     bits: bool = False
     before: bool = False
+    taus: Array = field(default_factory=lambda: np.ones(1), compare=False)
+    over: Callable[[Iterable[tuple[int, bytes | memoryview]]], None] | None = None
+    note: Callable[[str], None] = lambda _: None
 
     def values(self, distributions: Distributions) -> Array:
         """What stands in the cells: probabilities, or their logarithms."""
