@@ -42,6 +42,7 @@ READ = {
     "an underscore": ("1_000 2\n", "stdin:1: field 1: '1_000' is not a number"),
     "hexadecimal": ("1 0x10\n", "stdin:1: field 2: '0x10' is not a number"),
     "a decimal comma": ("a b\n1 2,5,\n", "stdin:2: field 4: empty; a masked class is -inf"),
+    "both under a header": ("a,b\n1,2;3\n", f"stdin:2: {MIXED}"),
     "commas and semicolons": ("1,5;2,5\n", f"stdin:1: {MIXED}"),
     "a comma at the end": ("1,2,\n", "stdin:1: field 3: empty; a masked class is -inf"),
     "some labels": ("cat=2 1\n", "stdin:1: field 1: 'cat=2' is not a number"),

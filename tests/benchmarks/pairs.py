@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from statistics import median
 
 # Runs once and gives what it took.
@@ -26,7 +27,8 @@ TSOFT = str(Path(sysconfig.get_path("scripts"), "tsoft"))
 class Pair:
     """What is measured, and against what. `prepare` is given an empty folder and makes the two
     measures, ours first; they and their data are gone before the next pair. `budget` is the
-    highest ratio that is well, None where the row only informs. `typical` makes one of many.
+    highest ratio that is well, None where the row only informs. It needs a module or a `program`, or
+    neither. `typical` makes one of many.
 
     The typical time is the median for a process, whose time varies by itself: its user meets the
     middle. A kernel does the same work at each call, and what comes on top is other programs':
@@ -41,6 +43,7 @@ class Pair:
     repeat: int = 15
     typical: Callable[[Sequence[float]], float] = median
     unit: str = "ms"
+    program: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Result:
 def measured(pair: Pair, repeat: int | None = None) -> Result | None:
     """Ours and theirs in turn, so that a busy machine hits both alike; None where what is
     compared with is not installed."""
-    if pair.needs and find_spec(pair.needs) is None:
+    if (pair.needs and find_spec(pair.needs) is None) or (pair.program and which(pair.program) is None):
         return None
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = pair.prepare(Path(folder))

@@ -53,7 +53,7 @@ def compute(
     from tsoft.commands.plan import plan as planned
 
     plan = planned(rules, knobs, temperatures.tau, always=explanation.explain)
-    blocks = inputs.blocks(input, plan.taus)
+    blocks = inputs.blocks(input, plan.taus, ragged=True)
     taus = inputs.temperatures(plan.taus)
     charted = len(taus) > 1 if look.chart is None else look.chart
     draw = partial(_drawn, chart=charted, explain=explanation.explain)

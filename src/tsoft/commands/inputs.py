@@ -27,8 +27,9 @@ def note(message: str) -> None:
         print(f"tsoft: note: {visible(message)}", file=sys.stderr)
 
 
-def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
-    """The blocks of what was typed, of a file or of stdin."""
+def blocks(options: Input, taus: list[str] | None, *, ragged: bool = False) -> Iterator[Block]:
+    """The blocks of what was typed, of a file or of stdin. `ragged` ones may have rows that differ in
+    length."""
     quantity = _quantity(options)
     names = _labels(options.labels)
     if options.logits:
@@ -48,7 +49,7 @@ def blocks(options: Input, taus: list[str] | None) -> Iterator[Block]:
                 "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
             )
         found = _read(file, options, quantity, names)
-    return _weighed(found)
+    return _weighed(found if ragged else (part for block in found for part in block.even()))
 
 
 def _labels(text: str | None) -> "Labels | None":

@@ -44,13 +44,16 @@ def write(
     explain: bool = False,
 ) -> None:
     """Writes the distributions, each as soon as it is there, in the format that was asked for. A
-    sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json."""
+    sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json. Blocks
+    whose rows differ in length are taken."""
     name = checked_format(output, arrays=True)
     if name in FORMATS and FORMATS[name].binary and len(plan.chains) > 1:
         raise UsageError(f"{name} holds one distribution for each row and τ: --like one engine")
     if explain and name not in ("table", "json", "jsonl"):
         raise UsageError(f"--explain is for a table and for json and jsonl records, not for {name}")
     extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
+    if name != "tsv" or output.long or plan.chains != (None,):
+        blocks = (part for block in blocks for part in block.even())
     with followed(blocks, taus, plan) as blocks:
         if name == "table":
             with stream.writing(output.output, screen_encoding(output)) as out:

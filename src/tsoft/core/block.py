@@ -1,6 +1,7 @@
 """What flows from a reader through the core to a writer."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ class Block:
     strings that may repeat or be empty; `first_row` counts from 0 over the whole input.
     `labels_vary` says that another block may have other labels; `quantity` is what the numbers
     were before they became logits. Where the input is an array, `axes` are those of all its rows, as
-    (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order."""
+    (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order. Rows
+    that differ in length have `widths`, how many classes each has, and what is beyond is masked: only who
+    asks for such a block gets one (see `even`)."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
@@ -29,6 +32,7 @@ class Block:
     quantity: str = "logit"
     axes: tuple[int, ...] | None = None
     by_columns: bool = False
+    widths: Array | None = None
 
     @property
     def rows(self) -> range:
@@ -36,7 +40,22 @@ class Block:
 
     def part(self, first: int, stop: int) -> "Block":
         """Some of the block's rows, counted from its first."""
-        return replace(self, logits=self.logits[first:stop], first_row=self.first_row + first)
+        logits, first_row = self.logits[first:stop], self.first_row + first
+        if self.widths is None:
+            return replace(self, logits=logits, first_row=first_row)
+        widths = self.widths[first:stop]
+        most = int(widths.max())
+        return replace(
+            self, logits=logits[:, :most], first_row=first_row, widths=widths if widths.min() < most else None
+        )
+
+    def even(self) -> "Iterator[Block]":
+        """The same in blocks whose rows have the same length."""
+        if self.widths is None:
+            yield self
+            return
+        bounds = [0, *(np.flatnonzero(np.diff(self.widths)) + 1).tolist(), len(self.widths)]
+        yield from (self.part(first, stop) for first, stop in itertools.pairwise(bounds))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +97,24 @@ class Distributions:
 
     @cached_property
     def probs(self) -> Array:
-        return softmax(*self._tempered)
+        return self._evenly(softmax)
 
     @cached_property
     def log_probs(self) -> Array:
-        return log_softmax(*self._tempered)
+        return self._evenly(log_softmax)
+
+    def _evenly(self, function: Callable[[Array, Array | float], Array]) -> Array:
+        """A function of each row, of its own classes alone where the rows differ in length: to sum what is
+        masked, too, would round another way."""
+        logits, taus = self._tempered
+        widths = self.block.widths
+        if widths is None:
+            return function(logits, taus)
+        result = np.zeros((len(self.taus), *logits.shape), logits.dtype)
+        for width in np.unique(widths).tolist():
+            alike = widths == width
+            result[:, alike, :width] = function(logits[alike, :width], taus)
+        return result
 
     @cached_property
     def kept(self) -> Array:

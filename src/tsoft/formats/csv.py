@@ -3,9 +3,12 @@
 import itertools
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from tsoft.core.block import MEASURES, Block, Distributions, falling
+from tsoft.core.temperature import Array
 from tsoft.errors import InputError
-from tsoft.formats.fields import join_labels
+from tsoft.formats.fields import join_labels, quoted
 from tsoft.formats.write import Writing
 
 
@@ -37,11 +40,18 @@ def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[
         elif names != columns:
             problem = f"row {result.block.first_row}: its classes are not those of the header"
             raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
+        taus, numbers = writing.texts(result.taus), _numbers(values, writing)
         for r, row in enumerate(result.block.rows):
-            for t, tau in enumerate(writing.texts(result.taus)):
+            for t, tau in enumerate(taus):
                 measures = [writing.text(value) for value in writing.measures(result, t, r)] if writing.before else []
-                lines.append(",".join([str(row), tau, *_engine(result), *measures, *writing.texts(values[t, r])]))
+                lines.append(",".join([str(row), tau, *_engine(result), *measures, next(numbers)]))
         yield "".join(line + "\n" for line in lines)
+
+
+def _numbers(values: Array, writing: Writing) -> Iterator[str]:
+    """A row's numbers at a temperature with commas between them, row by row."""
+    lines = writing.lines(values.swapaxes(0, 1).reshape(-1, values.shape[2]))
+    return iter(lines.decode().replace("\t", ",").splitlines())
 
 
 def write_long(results: Iterable[Distributions], writing: Writing, delimiter: str) -> Iterator[str]:
@@ -50,17 +60,22 @@ def write_long(results: Iterable[Distributions], writing: Writing, delimiter: st
     header = False
     for result in results:
         head = [*_keys(result), "index", "label", "logprob" if writing.log else "prob"]
-        lines = [] if header else [head]
+        lines = [] if header else [join_labels(head, delimiter)]
         header = True
-        labels = result.block.labels or ("",) * result.block.logits.shape[1]
-        values = writing.values(result)
-        for r, row in enumerate(result.block.rows):
-            for t, tau in enumerate(writing.texts(result.taus)):
-                order = falling(result.block.logits[r], result.probs[t, r])[: writing.show]
-                texts = writing.texts(values[t, r, order])
-                for index, text in zip(order.tolist(), texts, strict=True):
-                    lines.append([str(row), tau, *_engine(result), str(index), labels[index], text])
-        yield "".join(join_labels(line, delimiter) + "\n" for line in lines)
+        # A label is never a line's first field or its last, where a tab would be a blank around it.
+        labels = [quoted(label) for label in result.block.labels or ("",) * result.block.logits.shape[1]]
+        values, taus = writing.values(result), writing.texts(result.taus)
+        each = [(r, t) for r in range(len(result.block.logits)) for t in range(len(taus))]
+        orders = [falling(result.block.logits[r], result.probs[t, r])[: writing.show] for r, t in each]
+        texts = iter(
+            writing.texts(np.concatenate([values[t, r, order] for (r, t), order in zip(each, orders, strict=True)]))
+        )
+        for (r, t), order in zip(each, orders, strict=True):
+            keys = delimiter.join([str(result.block.rows[r]), taus[t], *_engine(result)])
+            # The order comes first: it is what ends.
+            pairs = zip(order.tolist(), texts, strict=False)
+            lines += [f"{keys}{delimiter}{i}{delimiter}{labels[i]}{delimiter}{text}" for i, text in pairs]
+        yield "".join(line + "\n" for line in lines)
 
 
 def _keys(result: Distributions) -> list[str]:

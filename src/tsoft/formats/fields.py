@@ -113,6 +113,10 @@ def not_a_number(text: str) -> str:
     return f"{shown!r} is not a number{hint}"
 
 
+def unequal(count: int, header: int) -> str:
+    return f"the header has {header} field{'s' * (header != 1)}, this line {count}"
+
+
 def is_pair(text: str) -> bool:
     """Whether `text` is label=number.
 
@@ -166,14 +170,20 @@ def join_labels(fields: list[str], delimiter: str) -> str:
     >>> join_labels(["row", " the", "a,b"], ",")
     'row," the","a,b"'
     """
-    texts = [_quoted(escape(field)) for field in fields]
+    texts = [quoted(field) for field in fields]
     # At either end of a line a tab would be a blank around it.
     ends = (0, len(texts) - 1) if delimiter == "\t" else ()
     return delimiter.join('""' if i in ends and not text else text for i, text in enumerate(texts))
 
 
-def _quoted(field: str) -> str:
-    """The field in quotes, where the reader would else part it, trim it or take it for a comment."""
+def quoted(field: str) -> str:
+    """The field escaped, and in quotes where the reader would else part it, trim it or take it for a
+    comment.
+
+    >>> quoted("cat"), quoted("a,b")
+    ('cat', '"a,b"')
+    """
+    field = escape(field)
     if field == field.strip() and not any(c in field for c in ',;"#'):
         return field
     return '"' + field.replace('"', '""') + '"'

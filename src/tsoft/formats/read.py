@@ -9,6 +9,9 @@ from tsoft.errors import InputError
 if TYPE_CHECKING:
     from tsoft.formats.labels import Labels
 
+# The columns that tell one vector from the next.
+KEYS = ("row", "tau", "engine")
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from tsoft.core.block import Distributions
+from tsoft.core.temperature import Array
 from tsoft.formats.write import Writing
 
+# A line of more numbers than this is written in parts.
+PART = 1 << 17
 
-def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+
+def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str | bytes]:
     """A line for each row at each temperature, which a sweep puts first. The long form has a header."""
     if writing.long:
         from tsoft.formats.csv import write_long
@@ -14,7 +20,21 @@ def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
         yield from write_long(results, writing, "\t")
         return
     for result in results:
-        keys = [text + "\t" for text in writing.texts(result.taus)] if writing.before else [""] * len(result.taus)
         values = writing.values(result).swapaxes(0, 1)
-        lines = (key + "\t".join(writing.texts(at)) for row in values for key, at in zip(keys, row, strict=True))
-        yield "".join(line + "\n" for line in lines)
+        rows, taus, classes = values.shape
+        widths = None if result.block.widths is None else result.block.widths.repeat(taus)
+        if rows * taus == 1 and classes > PART and not writing.before:
+            yield from _in_parts(values[0, 0], writing)
+            continue
+        lines = writing.lines(values.reshape(rows * taus, classes), widths)
+        if writing.before:
+            keys = [text.encode() for text in writing.texts(result.taus)] * rows
+            lines = b"".join(map(b"\t".join, zip(keys, lines.splitlines(keepends=True), strict=True)))
+        yield lines
+
+
+def _in_parts(values: Array, writing: Writing) -> Iterator[bytes]:
+    """A long line, of which not all is in memory as text."""
+    for start in range(0, len(values), PART):
+        text = writing.lines(values[np.newaxis, start : start + PART])
+        yield text if start + PART >= len(values) else text[:-1] + b"\t"

@@ -7,6 +7,7 @@ import numpy as np
 
 from tsoft.core.block import MEASURES, Distributions, unit
 from tsoft.core.temperature import Array
+from tsoft.formats import bulk
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,18 @@ class Writing:
         """Numbers as the shortest texts that read back exactly, or to so many digits."""
         if self.digits is not None:
             return [f"{value:.{self.digits}g}" for value in values.tolist()]
-        if values.dtype == np.float64:
-            return [repr(value) for value in values.tolist()]
-        return [str(value) for value in values]
+        if values.dtype != np.float64:
+            return bulk.narrow_texts(values)
+        return bulk.texts(values) or [bulk.text(value) for value in values.tolist()]
+
+    def lines(self, values: Array, widths: Array | None = None) -> bytes:
+        """A line for each row of numbers, with tabs between them. `widths` tells how many there are in
+        each, where they differ."""
+        found = bulk.lines(values, widths, self.digits)
+        if found is None:
+            rows = values if widths is None else (row[:width] for row, width in zip(values, widths, strict=True))
+            found = "".join("\t".join(self.texts(row)) + "\n" for row in rows).encode()
+        return found
 
     def text(self, value: float) -> str:
         return self.texts(np.array([value]))[0]
