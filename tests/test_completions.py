@@ -170,7 +170,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
         ("compute --format ", FORMATS),
         ("compute --format=", FORMATS),
         ("compute -1 -inf --format ", FORMATS),
-        ("compute --input-format ", FORMATS - {"table"} | {"text"}),
+        ("compute --input-format ", FORMATS - {"table"} | {"text", "response"}),
         ("compute -i ", set(NAMES)),
     ],
 )

@@ -12,6 +12,7 @@ from tool import environment, in_terminal, out
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 
+DATA = Path(__file__).parent / "data"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 HOSTILE = (
     r"""printf '日本 2\n"" 1.5\n%060d 1\n\033[31m[red] 0.5\n[/INST] 0.25\n\342\200\256x\\ny 0\n' 0 | tsoft compute"""
@@ -28,6 +29,7 @@ SCREENS = {
     "solve": "tsoft solve cat=2 dog=1 bird=0 fish=0 --prob dog=0.26",
     "sample": "tsoft sample cat=2 dog=1 bird=0.5 fish=-inf --tau 0,1 --seed 1",
     "sample-many": f"{HOSTILE.replace('compute', 'sample')} -n 1e12 --sort --show 4 --tau 0.5 --seed 1",
+    "response": f"tsoft compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen 2>/dev/null",
     "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
 }
 

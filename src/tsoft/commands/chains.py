@@ -65,13 +65,11 @@ def _say_doubt(chain: Chain, engine: str, block: "Block", tau: float, said: set[
 
 
 def _doubted(doubt: Doubt, block: "Block", engine: str, tau: float) -> str:
-    from tsoft.core.block import class_names
-
-    name = class_names(block.labels, block.logits.shape[1])[doubt.index]
+    name = block.names[doubt.index] if block.given else repr(block.names[doubt.index])
     where = f"row {block.rows[doubt.row]}, τ = {tau:g}: {doubt.step} of {engine}"
     if doubt.ties:
-        return f"{where} removes {name!r}, which ties with a class that stays: which of them does is up to its sort"
-    return f"{where} decides {name!r} otherwise in float32: it is {doubt.slack:.2g} from the threshold"
+        return f"{where} removes {name}, which ties with a class that stays: which of them does is up to its sort"
+    return f"{where} decides {name} otherwise in float32: it is {doubt.slack:.2g} from the threshold"
 
 
 def planned(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:

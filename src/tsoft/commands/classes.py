@@ -21,6 +21,7 @@ def index_of(block: "Block", name: str, option: str) -> int | None:
         names = class_names(block.labels, classes)
         found = [i for i, label in enumerate(block.labels or ()) if label == name]
         found = found or [i for i, label in enumerate(names) if label == name]
+        found = found or [i for i, label in enumerate(block.names) if label == name]
     if len(found) == 1:
         return found[0]
     shown = name if len(name) <= 40 else name[:39] + "…"

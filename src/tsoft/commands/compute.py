@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Response:
+    chosen: Annotated[
+        bool,
+        typer.Option(
+            "--chosen",
+            help="An API response: the token that was drawn, its probability and rank, and the whole text's.",
+            rich_help_panel="Input",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
 class Explanation:
     explain: Annotated[
         bool,
@@ -30,6 +42,7 @@ class Explanation:
 @bundled
 def compute(
     input: Input,
+    response: Response,
     temperatures: Temperatures,
     knobs: Knobs,
     rules: Rules,
@@ -48,6 +61,7 @@ def compute(
     some-program | tsoft compute --tau 0.7 --format csv
     some-program | tsoft compute --tau 0.7 --top-k 40 --top-p 0.9 --explain
     some-program | tsoft compute --tau 0.7 --top-p 0.9 --min-p 0.05 --like all
+    curl … | tsoft compute --tau 0.7 --chosen --vocab-size 49152
     """
     from tsoft.commands import inputs, outputs
     from tsoft.commands.plan import plan as planned
@@ -57,7 +71,7 @@ def compute(
     taus = inputs.temperatures(plan.taus)
     charted = len(taus) > 1 if look.chart is None else look.chart
     draw = partial(_drawn, chart=charted, explain=explanation.explain)
-    outputs.write(blocks, taus, plan, output, look, draw, explain=explanation.explain)
+    outputs.write(blocks, taus, plan, output, look, draw, explain=explanation.explain, chosen=response.chosen)
 
 
 def _drawn(results: "list[Distributions]", view: "View", *, chart: bool, explain: bool) -> "Iterator[str]":

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -37,7 +38,7 @@ def blocks(options: Input, taus: list[str] | None, *, ragged: bool = False) -> I
             raise UsageError("logits are typed and --input names a file; which is it?")
         if options.key is not None:
             raise UsageError(_KEY)
-        found = iter([_typed(options.logits, quantity or "logit", names)])
+        found: Iterator[Block] = iter([_typed(options.logits, quantity or "logit", names)])
     else:
         if options.file == "":
             raise UsageError("--input needs a file's name")
@@ -49,7 +50,73 @@ def blocks(options: Input, taus: list[str] | None, *, ragged: bool = False) -> I
                 "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
             )
         found = _read(file, options, quantity, names)
-    return _weighed(found if ragged else (part for block in found for part in block.even()))
+    even = found if ragged else (part for block in found for part in block.even())
+    return _weighed(_completed(even, options))
+
+
+def _completed(found: Iterator[Block], options: Input) -> Iterator[Block]:
+    """The blocks, those of a server's response with what the options say of them, and with notes on what
+    they leave out."""
+    tau, classes = options.given_tau, options.vocab_size
+    if tau is not None and not 0 < tau < np.inf:
+        raise UsageError(f"--given-tau: {tau:g} is not a temperature that can be undone, which is above 0")
+    if tau is None and classes is None:
+        return _responses(found)
+    return _responses(_with_options(block, tau or 1.0, classes) for block in found)
+
+
+def _with_options(block: Block, tau: float, classes: int | None) -> Block:
+    if block.given is None:
+        raise UsageError("--vocab-size and --given-tau are about a server's response, which this is not")
+    given = replace(block.given, tau=tau, classes=classes)
+    where = f"--vocab-size {classes}: row {block.first_row}"
+    if classes is not None and classes < block.logits.shape[1]:
+        raise UsageError(f"{where} alone names {block.logits.shape[1]}")
+    if not given.holds:
+        raise UsageError(
+            f"{where} leaves out {1 - given.mass:.3g}, more than {given.missing} classes below its last hold"
+        )
+    if tau == 1.0:
+        return replace(block, given=given)
+    logits = block.logits * tau
+    return replace(block, logits=logits - log_sum_exp(logits)[:, np.newaxis], given=given)
+
+
+def _responses(found: Iterator[Block]) -> Iterator[Block]:
+    """The blocks, with notes on those of a server's response: what samplers have done to them, and at the
+    end how much of the probability they hold."""
+    rows, total, least = 0, 0.0, (np.inf, 0)
+    said: set[str] = set()
+
+    def once(kind: str, message: str) -> None:
+        if kind not in said:
+            said.add(kind)
+            note(message)
+
+    for block in found:
+        if block.given:
+            given, row = block.given, block.first_row
+            rows, total, least = rows + 1, total + given.mass, min(least, (given.mass, row))
+            if given.tempered:
+                already = "tempered and cut already; --given-tau undoes the temperature"
+                once("tempered", f"row {row}: top_probs are what the server's samplers left, {already}")
+            if given.is_cut:
+                alternatives = (
+                    f"its {len(given.logprobs)} alternatives sum to 1, the least of them {np.exp(given.cap):.2g}"
+                )
+                once("cut", f"row {row}: {alternatives}: a sampler has removed the other classes")
+            if len(given.logprobs) == 1:
+                asked = 'ask the server for alternatives too, with "top_logprobs": 20 or what it calls them'
+                once("alone", f"row {row}: only the token that was drawn is given; {asked}")
+            if given.mass > 1 + 1e-3:
+                once("over", f"row {row}: the probabilities sum to {given.mass:.4g}, more than 1")
+        yield block
+    if rows:
+        tau = block.given.tau if block.given else 1.0
+        shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (least[0], total / rows)]
+        many = f"at least {shares[0]} (row {least[1]}) and on average {shares[1]}" if rows > 1 else shares[0]
+        bounded = "" if block.given and block.given.classes else "; --vocab-size bounds what the rest can be"
+        note(f"at τ = {tau:g} the given alternatives hold {many} of the probability{bounded}")
 
 
 def _labels(text: str | None) -> "Labels | None":
@@ -129,8 +196,9 @@ def _read(file: str, options: Input, quantity: str | None, names: "Labels | None
     source = stream.STDIN if file == "-" else file
     with stream.reading(file) as bytes_:
         asked = options.input_format
-        chosen = FORMATS[asked] if asked else by_name(file) or by_content(_head(bytes_))
-        chosen = chosen if chosen and chosen.reads else FORMATS["text"]
+        chosen = FORMATS[asked] if asked else by_name(file)
+        if not chosen or not chosen.reads or (not asked and chosen.name == "text"):
+            chosen = by_content(_head(bytes_)) or FORMATS["text"]
         if options.key is not None and not chosen.keys:
             raise UsageError(_KEY)
         yield from chosen.reader()(bytes_, Reading(source, quantity, names, chosen.delimiter, options.key, note))
@@ -145,7 +213,7 @@ def _weighed(found: Iterator[Block]) -> Iterator[Block]:
     """The blocks, with a note at the first row whose probabilities do not sum to 1."""
     said = False
     for block in found:
-        if said or block.quantity not in ("prob", "logprob"):
+        if said or block.given or block.quantity not in ("prob", "logprob"):
             yield block
             continue
         mass = np.exp(log_sum_exp(block.logits))

@@ -7,7 +7,7 @@ import typer
 
 from tsoft.core.samplers import BIAS, SAMPLERS, TAU
 
-InputFormat = Literal["text", "tsv", "csv", "json", "jsonl", "npy", "npz"]
+InputFormat = Literal["text", "tsv", "csv", "response", "json", "jsonl", "npy", "npz"]
 OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 
 _INPUT, _OUTPUT, _LOOK, _CHAIN = "Input", "Output", "Table and chart", "Samplers"
@@ -35,7 +35,7 @@ class Input:
         InputFormat | None,
         typer.Option(
             metavar="FORMAT",
-            help="text, tsv, csv, json, jsonl, npy or npz, where the input's name and content do not tell.",
+            help="text, tsv, csv, response, json, jsonl, npy or npz, where the input's name and content do not tell.",
             rich_help_panel=_INPUT,
         ),
     ] = None
@@ -66,6 +66,25 @@ class Input:
     logprobs: Annotated[
         bool, typer.Option("--logprobs", help="The numbers are log-probabilities.", rich_help_panel=_INPUT)
     ] = False
+    vocab_size: Annotated[
+        int | None,
+        typer.Option(
+            "--vocab-size",
+            min=1,
+            metavar="V",
+            help="An API response: its model has V tokens, which bounds what the response leaves out.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
+    given_tau: Annotated[
+        float | None,
+        typer.Option(
+            "--given-tau",
+            metavar="τ",
+            help="An API response: its probabilities are those at τ, not at 1.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

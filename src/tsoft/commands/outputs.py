@@ -14,6 +14,7 @@ from tsoft.commands.options import Look, Output
 from tsoft.core.block import Block, Distributions, by_chain, distributions
 from tsoft.core.samplers import NothingLeftError
 from tsoft.core.temperature import Array
+from tsoft.core.text import Texts
 from tsoft.errors import UsageError
 from tsoft.formats import FORMATS, OUTPUTS, by_name, stream
 from tsoft.formats.write import Writing
@@ -42,13 +43,17 @@ def write(
     *,
     before: bool = False,
     explain: bool = False,
+    chosen: bool = False,
 ) -> None:
     """Writes the distributions, each as soon as it is there, in the format that was asked for. A
-    sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json. Blocks
-    whose rows differ in length are taken."""
+    sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json, `chosen`
+    what becomes of the tokens that a server drew. Blocks whose rows differ in length are taken."""
     name = checked_format(output, arrays=True)
+    texts = Texts() if chosen else None
     if name in FORMATS and FORMATS[name].binary and len(plan.chains) > 1:
         raise UsageError(f"{name} holds one distribution for each row and τ: --like one engine")
+    if chosen and name not in ("table", "json", "jsonl"):
+        raise UsageError(f"--chosen is for a table and for json and jsonl records, not for {name}")
     if explain and name not in ("table", "json", "jsonl"):
         raise UsageError(f"--explain is for a table and for json and jsonl records, not for {name}")
     extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
@@ -61,12 +66,18 @@ def write(
 
                 def drawn(block: Block) -> Iterator[str]:
                     results = by_chain(block, taus, plan.of(block))
+                    if texts:
+                        results = [replace(result, chosen=texts.last(result)) for result in results]
                     for result in results:
                         # Where nothing is left of a row, that is an error before anything is drawn.
                         replace(result, taus=taus[:1]).kept  # noqa: B018
                     return draw(results, looking)
 
-                each_row(blocks, look, out, drawn)
+                each_row(_text_followed(blocks, texts, taus, plan) if texts else blocks, look, out, drawn)
+                if texts:
+                    from tsoft.render import chosen as summary
+
+                    out("".join("\n" + part for part in summary.draw(texts, looking)))
             return
         with stream.writing(output.output) as out, _watched(blocks, output) as blocks:
             writing = Writing(
@@ -82,8 +93,24 @@ def write(
                 note,
             )
             results = (piece for block in blocks for piece in distributions(block, taus, plan.of(block)))
+            if texts:
+                results = (replace(result, chosen=texts.add(_of_response(result))) for result in results)
             for text in FORMATS[name].writer()(results, writing):
                 out(text)
+
+
+def _text_followed(blocks: Iterable[Block], texts: Texts, taus: Array, plan: "Plan") -> Iterator[Block]:
+    """The blocks, with the texts followed, also through those rows that are not drawn."""
+    for block in blocks:
+        for result in by_chain(block, taus, plan.of(block)):
+            texts.add(_of_response(result))
+        yield block
+
+
+def _of_response(result: Distributions) -> Distributions:
+    if result.block.given is None:
+        raise UsageError("--chosen is about a server's response, which this is not")
+    return result
 
 
 @contextlib.contextmanager
@@ -188,6 +215,15 @@ def view(output: Output, look: Look) -> "View":
     return View(Screen.of_stdout(), look.show or 20, look.sort, output.bits, output.digits, output.log)
 
 
+def _token(block: Block) -> str:
+    """The token that a server drew in a block, and of which of its choices it is, for a heading."""
+    if block.given is None or block.labels is None:
+        return ""
+    label = block.labels[block.given.index]
+    shown = repr(label if len(label) <= 40 else label[:39] + "…")
+    return f" {shown}" + f" of choice {block.given.choice}" * block.given.several
+
+
 def each_row(blocks: Iterable[Block], look: Look, out: stream.Write, draw: Callable[[Block], Iterable[str]]) -> None:
     """Draws the first rows, a block of one row at a time, each part on the screen before the next
     is begun; then says how many rows there are besides."""
@@ -195,8 +231,8 @@ def each_row(blocks: Iterable[Block], look: Look, out: stream.Write, draw: Calla
     for block in blocks:
         total += len(block.logits)
         for row in range(min(len(block.logits), look.rows - shown)):
-            if len(block.logits) > 1 or shown > 0:
-                out(("\n" if shown else "") + f"row {block.rows[row]}\n")
+            if len(block.logits) > 1 or shown > 0 or block.given:
+                out(("\n" if shown else "") + f"row {block.rows[row]}{_token(block)}\n")
             shown += 1
             for text in draw(block.part(row, row + 1)):
                 out(text)

@@ -75,7 +75,7 @@ def sample(
     from tsoft.formats import stream
 
     form = outputs.checked_format(output)
-    _refuse(form, drawing, output, look)
+    _refuse(form, drawing, input, output, look)
     size, seed = _size(drawing.n, form), _seed(drawing.seed)
     plan = planned(rules, knobs, temperatures.tau)
     blocks = inputs.blocks(input, plan.taus)
@@ -110,13 +110,13 @@ def sample(
                 out(text)
 
 
-def _refuse(form: str, drawing: Drawing, output: Output, look: Look) -> None:
+def _refuse(form: str, drawing: Drawing, input: Input, output: Output, look: Look) -> None:
     """A usage error for options that the sample, or its format, has no use for."""
     from tsoft.commands import outputs
     from tsoft.errors import UsageError
 
     outputs.refuse("sample", log=output.log, long=output.long, with_logits=output.with_logits, bits=output.bits)
-    outputs.refuse("sample", chart=bool(look.chart))
+    outputs.refuse("sample", chart=bool(look.chart), vocab_size=input.vocab_size is not None)
     outputs.refuse(f"sample in {form}", digits=form == "tsv" and output.digits is not None)
     outputs.refuse(f"sample in {form}", index=form != "tsv" and drawing.index)
     outputs.refuse("a table, which has the counts", draws=form == "table" and drawing.draws)

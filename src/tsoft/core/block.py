@@ -13,6 +13,8 @@ from tsoft.core.temperature import Array, log_softmax, log_sum_exp, softmax
 
 if TYPE_CHECKING:
     from tsoft.core.chain import Chain, Stage
+    from tsoft.core.given import Given
+    from tsoft.core.text import Chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,8 @@ class Block:
     were before they became logits. Where the input is an array, `axes` are those of all its rows, as
     (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order. Rows
     that differ in length have `widths`, how many classes each has, and what is beyond is masked: only who
-    asks for such a block gets one (see `even`)."""
+    asks for such a block gets one (see `even`). A block of one row may be what was `given` of a
+    distribution."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
@@ -33,6 +36,13 @@ class Block:
     axes: tuple[int, ...] | None = None
     by_columns: bool = False
     widths: Array | None = None
+    given: "Given | None" = None
+
+    @property
+    def names(self) -> list[str]:
+        """What the classes are called, each by a name that no other has. Tokens stand in quotes, in which
+        their blanks are seen."""
+        return class_names(self.labels, self.logits.shape[1], quoted=self.given is not None)
 
     @property
     def rows(self) -> range:
@@ -62,12 +72,14 @@ class Block:
 class Distributions:
     """A block's distributions over a list of k temperatures, as a chain of samplers leaves them where
     there is one. Probabilities are (k, rows, n), measures (k, rows), each worked out when it is first
-    asked for. `beside` is what several chains leave, this one's too, where they are compared."""
+    asked for. `beside` is what several chains leave, this one's too, where they are compared; `chosen` is
+    what becomes of the token that a server drew, where that is asked for."""
 
     block: Block
     taus: Array
     chain: "Chain | None" = None
     beside: "tuple[Distributions, ...]" = ()
+    chosen: "Chosen | None" = None
 
     @property
     def engine(self) -> str | None:
@@ -98,6 +110,23 @@ class Distributions:
     @cached_property
     def probs(self) -> Array:
         return self._evenly(softmax)
+
+    @cached_property
+    def bounds(self) -> tuple[Array, Array] | None:
+        """The least and the most that each probability can be of all classes, where the block is what was
+        given of them and no chain stands between: (k, 1, n) each. None is more than among the given."""
+        if self.log_bounds is None:
+            return None
+        low, high = map(np.exp, self.log_bounds)
+        return np.minimum(low, self.probs), np.minimum(high, self.probs)
+
+    @cached_property
+    def log_bounds(self) -> tuple[Array, Array] | None:
+        """The logarithms of the bounds, also where these are too small for a number."""
+        if self.block.given is None or self.chain is not None:
+            return None
+        low, high = (bound[:, np.newaxis] for bound in self.block.given.log_bounds(self.taus))
+        return np.minimum(low, self.log_probs), np.minimum(high, self.log_probs)
 
     @cached_property
     def log_probs(self) -> Array:
@@ -243,20 +272,24 @@ def by_chain(block: Block, taus: Array, chains: "Sequence[Chain | None]") -> lis
     return beside([Distributions(block, taus, chain) for chain in chains])
 
 
-def class_names(labels: tuple[str, ...] | None, count: int) -> list[str]:
+def class_names(labels: tuple[str, ...] | None, count: int, *, quoted: bool = False) -> list[str]:
     """A name for each class that no other has: its label where that is its own, else with its
-    index, which always names a class.
+    index, which always names a class. With `quoted`, labels stand in quotes, escaped as in Python.
 
     >>> class_names(("cat", "?", "?", ""), 4)
     ['cat', '?#1', '?#2', '#3']
     >>> class_names(None, 2)
     ['#0', '#1']
+    >>> print(*class_names((" cat", "", "\\n", "cat", "cat"), 5, quoted=True))
+    ' cat' '' '\\n' 'cat'#3 'cat'#4
     """
     if labels is None:
         return [f"#{i}" for i in range(count)]
     seen: dict[str, int] = {}
     for label in labels:
         seen[label] = seen.get(label, 0) + 1
+    if quoted:
+        return [repr(label) if seen[label] == 1 else f"{label!r}#{i}" for i, label in enumerate(labels)]
     own = [seen[label] == 1 and bool(label.strip()) and not _is_index(label) for label in labels]
     return [label if its_own else f"{label}#{i}" for i, (label, its_own) in enumerate(zip(labels, own, strict=True))]
 

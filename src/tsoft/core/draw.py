@@ -133,7 +133,7 @@ def _parted(found: Array, pairs: Array, generator: np.random.Generator) -> Array
 @dataclass(frozen=True, eq=False)
 class Sample:
     """`size` draws from a row's distribution at a temperature, each kind made when it is asked for.
-    `probs` is (n,)."""
+    `probs` is (n,); the labels may be `tokens`."""
 
     row: int
     tau: float
@@ -142,6 +142,7 @@ class Sample:
     probs: Array
     size: int
     seed: int
+    tokens: bool = False
 
     def draws(self) -> Iterator[Array]:
         return draws(self.probs, self.size, generator(self.seed, self.row, DRAWS))
@@ -158,6 +159,7 @@ class Sample:
 
 def samples(result: Distributions, size: int, seed: int) -> Iterator[Sample]:
     """A sample of each row at each temperature, in the order in which results are written."""
+    tokens = result.block.given is not None
     for r, row in enumerate(result.block.rows):
         for t, tau in enumerate(result.taus.tolist()):
-            yield Sample(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed)
+            yield Sample(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed, tokens)

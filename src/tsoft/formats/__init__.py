@@ -48,6 +48,7 @@ FORMATS = {
         Format("text", (".txt", ".dat"), reads="text"),
         Format("tsv", (".tsv", ".tab"), reads="text", writes="tsv", delimiter="\t"),
         Format("csv", (".csv",), reads="text", writes="csv", delimiter=","),
+        Format("response", reads="responses", starts=(b"data:", b"event:")),
         Format("json", (".json",), reads="json", writes="json", starts=(_JSON,)),
         Format("jsonl", (".jsonl", ".ndjson"), reads="jsonl", writes="jsonl"),
         Format("npy", (".npy",), reads="npy", writes="npy", starts=(rb"\x93NUMPY",), binary=True),

@@ -55,8 +55,8 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
     record = {
         "row": result.block.rows[r],
         "tau": number(result.taus[t]),
-        "labels": labels,
-        "probs": number(result.probs[t, r]),
+        **({"labels": labels, "probs": number(result.probs[t, r])} if result.block.given is None else {}),
+        **_of_token(result, writing, t),
         "entropy": entropy,
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
@@ -65,9 +65,42 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
     if result.chain:
         record |= _chained(result, writing, t, r)
     if writing.log:
-        record["log_probs"] = number(result.log_probs[t, r])
+        record["log_probs"] = number(writing.values(result)[t, r])
     if "logits" in writing.extras:
-        record["logits"] = number(result.block.logits[r])
+        given = result.block.given
+        record["logits"] = number(
+            result.block.logits[r] if given is None else np.where(given.unknown, np.nan, result.block.logits[r])
+        )
+    return record
+
+
+def _of_token(result: Distributions, writing: Writing, t: int) -> dict[str, Any]:
+    """What a record of a server's token has: the token and its choice, and in place of the probabilities
+    those among the given alternatives and the bounds of those among all classes; null is what is not
+    known."""
+
+    def number(value: Array) -> Any:
+        return json_number(np.asarray(value), writing)
+
+    block, given = result.block, result.block.given
+    if given is None:
+        return {}
+    assert block.labels
+    low, high = (None, None) if result.bounds is None else (number(bound[t, 0]) for bound in result.bounds)
+    record = {
+        "token": block.labels[given.index],
+        "choice": given.choice,
+        "labels": block.labels,
+        "probs_low": low,
+        "probs_high": high,
+        "probs_given": number(np.where(given.unknown, np.nan, result.probs[t, 0])),
+    }
+    if result.chosen:
+        chosen = result.chosen
+        probs, perplexity = chosen.token.probs(), chosen.text.perplexity(chosen.tokens)
+        record["rank"] = given.rank or f">{given.above}"
+        for name, found in (("chosen", probs), ("text_logprob", chosen.text), ("sequence_perplexity", perplexity)):
+            record |= {f"{name}_{end}": number(getattr(found, end)[t]) for end in ("low", "high", "given")}
     return record
 
 

@@ -11,7 +11,6 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -133,15 +132,23 @@ def _with_repeated(data: bytes) -> Any:
 def blocks(batches: Iterable[Iterable[Value]], reading: Reading) -> Iterator[Block]:
     """The rows of what arrived together, in blocks of those that are alike."""
     first_row = 0
+    # What has been seen of responses so far.
+    source: Any = None
     for batch in batches:
         items = (item for value in batch for item in _items(value, reading))
         for _, group in itertools.groupby(items, _alike):
             alike = list(group)
-            responses = [item for item in alike if isinstance(item, Value)]
             rows = [item for item in alike if isinstance(item, Row)]
-            for block in [_block(rows, first_row, reading)] if rows else _of_responses(responses, first_row, reading):
+            if rows:
+                found: Iterable[Block] = [_block(rows, first_row, reading)]
+            else:
+                source = source or _source(reading, first_row)
+                found = _of_responses([item for item in alike if isinstance(item, Value)], source, first_row)
+            for block in found:
                 yield block
                 first_row += len(block.logits)
+    if source:
+        source.finish(_responses().Place(reading.source))
     if first_row == 0:
         raise InputError(f"{reading.source}: no logits: the input is empty")
 
@@ -151,17 +158,19 @@ def _alike(item: Row | Value) -> tuple[Any, ...] | None:
     return (len(item.values), item.quantity, item.labels) if isinstance(item, Row) else None
 
 
-def _of_responses(responses: list[Value], first_row: int, reading: Reading) -> Iterator[Block]:
-    module = _responses()
-    assert module
+def _source(reading: Reading, first_row: int) -> Any:
+    return _responses().Source(reading, first_row)
+
+
+def _of_responses(responses: list[Value], source: Any, first_row: int) -> Iterator[Block]:
+    """The rows of responses, which come after so many others."""
+    source.row = first_row
     for response in responses:
-        for block in module.blocks(response.value, reading, response.where, first_row):
-            yield block
-            first_row += len(block.logits)
+        yield from source.blocks(_responses().Place(response.where), response.value)
 
 
 @functools.cache
-def _responses() -> ModuleType | None:
+def _responses() -> Any:
     """What knows the responses of servers, where it is there."""
     try:
         return importlib.import_module("tsoft.formats.responses")

@@ -29,8 +29,11 @@ class Writing:
     note: Callable[[str], None] = lambda _: None
 
     def values(self, distributions: Distributions) -> Array:
-        """What stands in the cells: probabilities, or their logarithms."""
-        return distributions.log_probs if self.log else distributions.probs
+        """What stands in the cells: probabilities, or their logarithms; NaN where a server says that it
+        does not know one."""
+        values = distributions.log_probs if self.log else distributions.probs
+        given = distributions.block.given
+        return values if given is None or not given.unknown.any() else np.where(given.unknown, np.nan, values)
 
     def measures(self, result: Distributions, t: int, r: int) -> list[float]:
         """A row's measures at a temperature, in the order of MEASURES."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tsoft.core.block import Distributions, class_names, unit
+from tsoft.core.block import Distributions, unit
 from tsoft.core.chain import Stage
 from tsoft.core.compare import parting
 from tsoft.core.measures import total_variation
@@ -46,7 +46,7 @@ HEADS = ("step", "kept", "cut", "entropy", "top", "keeps")
 
 def _steps(stages: Sequence[Stage], result: Distributions, view: View) -> str:
     """What each step leaves and cuts."""
-    names = class_names(result.block.labels, result.block.logits.shape[1])
+    names = result.block.names
     return text_tables([HEADS, *(_step_row(stage, names, view) for stage in stages)], view.screen, right=HEADS[1:4])
 
 
@@ -94,8 +94,10 @@ def _sentence(first: Distributions, other: Distributions, t: int, view: View) ->
             words = f"keeps the same classes as {first.engine}, with other probabilities"
     else:
         remover, keeper = (first, other) if found.by_first else (other, first)
-        name = cut(visible(class_names(first.block.labels, len(z))[found.index]), 24)
+        name = first.block.names[found.index]
         steps = stages[0 if found.by_first else 1]
         step = f"{steps[found.step].step} (step {found.step + 1} of {len(steps)})"
-        words = f"differs first at '{name}': {remover.engine} removes it by {step}, {keeper.engine} keeps it"
+        shown = cut(visible(name), 24)
+        shown = shown if first.block.given else f"'{shown}'"
+        words = f"differs first at {shown}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
     return wrapped(f"{other.engine} {words}.", view.screen.width)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from tsoft.core.block import Distributions, class_names, ranked
+from tsoft.core.block import Distributions, ranked
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render.style import COLD_TO_HOT, cut, scale_top
@@ -75,7 +75,7 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     """The chart of a block's row: the classes that its table shows, a bar a column of it."""
     block = results[0].block
     order, _ = view.chosen(*ranked(results, row))
-    every = class_names(block.labels, block.logits.shape[1])
+    every = block.names
     styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(
         [visible(every[i]) for i in order],

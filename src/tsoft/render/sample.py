@@ -65,7 +65,7 @@ class _Column:
 def _drawn(sample: Sample, order: Array, view: View, color: int) -> str:
     """The table and under it the test. Where the screen is too narrow, the bars go, then the labels,
     then the lines get wider: no number is cut."""
-    every = class_names(sample.labels, len(order))
+    every = class_names(sample.labels, len(order), quoted=sample.tokens)
     order, rest = view.chosen(order)
     labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
     expected, counts = (

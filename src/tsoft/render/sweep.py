@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from tsoft.core.average import Averages
-from tsoft.core.block import Distributions, class_names, distributions, falling, highest, unit
+from tsoft.core.block import Distributions, distributions, falling, highest, unit
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render import curves, heatmap, table
@@ -48,7 +48,7 @@ def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
     some = replace(result, taus=result.taus[_few(len(result.taus))])
     ranked = falling(logits, highest([some], 0))
     order, rest = ranked[:most], ranked[most:]
-    every = class_names(result.block.labels, len(logits))
+    every = result.block.names
 
     def chosen(piece: Distributions) -> Array:
         probs = piece.probs[:, 0]

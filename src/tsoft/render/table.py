@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log
 
 import numpy as np
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tsoft.core.block import Distributions, class_names, ranked, unit
+from tsoft.core.block import Distributions, ranked, unit
 from tsoft.core.chain import removed_by
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
@@ -22,6 +22,8 @@ from tsoft.render.view import Screen, View
 # The columns that a temperature's numbers and bar take: the numbers, a blank and a bar.
 PROB_WIDTH, SHORTEST_BAR, LONGEST_BAR = 7, 7, 34
 GAP = 2
+# What marks the class that a server drew.
+DRAWN = "› "
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -31,14 +33,21 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     then the labels, then the lines get wider."""
     block = results[0].block
     order, rest = view.chosen(*ranked(results, row))
-    every = class_names(block.labels, block.logits.shape[1])
+    every = block.names
     labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
     logits = [number_text(z) for z in block.logits[row, order]] + [""] * bool(len(rest))
     columns = [
-        _column(result, t, row, (order, rest), view, style)
+        column
         for result, styles in zip(results, column_styles(results), strict=True)
         for t, style in enumerate(styles)
+        for column in _columns(result, t, row, (order, rest), view, style)
     ]
+    if block.given:
+        known = [not hidden for hidden in block.given.unknown[order].tolist()] + [True] * bool(len(rest))
+        logits = [logit if is_it else "?" for is_it, logit in zip(known, logits, strict=True)]
+    if results[0].chosen and block.given:
+        drawn = (order == block.given.index).tolist() + [False] * bool(len(rest))
+        labels = [(DRAWN if is_it else " " * len(DRAWN)) + label for is_it, label in zip(drawn, labels, strict=True)]
     least = max(column.width for column in columns)
     left = 1 + GAP + max(5, *map(len, logits)) + GAP
     longest = max(len("perplexity"), *(cell_len(label) for label in labels))
@@ -94,6 +103,50 @@ def column_styles(results: Sequence[Distributions]) -> list[list[tuple[str, int]
     ]
 
 
+def _columns(
+    result: Distributions, t: int, row: int, classes: tuple[Array, Array], view: View, style: tuple[str, int]
+) -> list[_Column]:
+    """What a temperature takes: a column, and of a server's response one more for the bounds."""
+    column = _column(result, t, row, classes, view, style)
+    if result.block.given is None:
+        return [column]
+    column = replace(column, header=f"{style[0]} given")
+    return [column] if result.bounds is None else [column, _bounds_column(result, t, classes, view, style)]
+
+
+def _bounds_column(
+    result: Distributions, t: int, classes: tuple[Array, Array], view: View, style: tuple[str, int]
+) -> _Column:
+    """The least and the most that each probability can be of all classes. They have one sum in common, so
+    that those of the rest are sums too."""
+    assert result.bounds
+    shown, rest = classes
+    ends = [bound[t, 0] for bound in result.bounds]
+    pairs = list(zip(*(end[shown].tolist() + [float(end[rest].sum())] * bool(len(rest)) for end in ends), strict=True))
+    numbers = [range_text(low, high, view) for low, high in pairs]
+    measures = {}
+    if result.chosen:
+        token = result.chosen.token.probs()
+        measures["drawn"] = range_text(token.low[t], token.high[t], view)
+    return _Column(f"{style[0]} low–high", numbers, [0.0] * len(pairs), [None] * len(pairs), measures, style[1])
+
+
+def range_text(low: float, high: float, view: View) -> str:
+    """Where a probability lies; ? where nothing is known of it.
+
+    >>> range_text(0.25, 0.5, View(Screen(80, False))), range_text(0.25, 0.25, View(Screen(80, False)))
+    ('0.2500–0.5000', '0.2500')
+    """
+    if np.isnan(low):
+        return "?"
+    ends = [prob_text(end, view.digits) if not view.log else log_text(end, view) for end in (low, high)]
+    return ends[0] if ends[0] == ends[1] else (" … " if view.log else "–").join(ends)
+
+
+def log_text(prob: float, view: View) -> str:
+    return format(log(prob) if prob else -inf, f".{view.digits or 4}g")
+
+
 def _column(
     result: Distributions, t: int, row: int, classes: tuple[Array, Array], view: View, style: tuple[str, int]
 ) -> _Column:
@@ -106,7 +159,7 @@ def _column(
         return prob_text(float(value), view.digits).rjust(PROB_WIDTH)
 
     def logarithm(share: float) -> str:
-        return format(log(share) if share else -inf, f".{view.digits or 4}g").rjust(PROB_WIDTH)
+        return log_text(share, view).rjust(PROB_WIDTH)
 
     number = logarithm if view.log else text
     removed = [*_removed(result, t, row, shown), *[None] * bool(len(rest))]
@@ -115,7 +168,17 @@ def _column(
         number(share) if sampler is None else f"({number(alone[i]).strip()})".rjust(PROB_WIDTH)
         for i, (share, sampler) in enumerate(zip(shares, removed, strict=True))
     ]
-    return _Column(style[0], numbers, shares, removed, _measures(result, t, row, view, text), style[1])
+    if result.block.given is not None:
+        unknown = result.block.given.unknown[shown].tolist()
+        numbers[: len(unknown)] = [
+            "?".rjust(PROB_WIDTH) if hidden else number for hidden, number in zip(unknown, numbers, strict=False)
+        ]
+    measures = _measures(result, t, row, view, text)
+    if result.chosen and result.block.given:
+        given, likely = result.block.given, float(result.chosen.token.probs().given[t])
+        measures["drawn"] = "?".rjust(PROB_WIDTH) if np.isnan(likely) else number(likely)
+        measures["rank"] = str(given.rank or f">{given.above}").rjust(PROB_WIDTH)
+    return _Column(style[0], numbers, shares, removed, measures, style[1])
 
 
 def _removed(result: Distributions, t: int, row: int, shown: Array) -> list[str | None]:
@@ -162,8 +225,10 @@ def _table(labels: list[str], logits: list[str], head: int, columns: list[_Colum
     for label, logit, *cells in zip(labels, logits, *(c.cells(width) for c in columns), strict=True):
         table.add_row(Text(label), Text(logit, "dim"), *cells)
     table.add_section()
-    for name in columns[0].measures:
-        table.add_row(Text(name, "dim"), "", *(Text(column.measures[name]) for column in columns))
+    # Columns of bounds have few measures, or none.
+    most = max(columns, key=lambda column: len(column.measures))
+    for name in most.measures:
+        table.add_row(Text(name, "dim"), "", *(Text(column.measures.get(name, "")) for column in columns))
     return table
 
 
