@@ -14,13 +14,13 @@ from tsoft.commands.options import Look, Output
 from tsoft.core.block import Block, Distributions, by_chain, distributions
 from tsoft.core.samplers import NothingLeftError
 from tsoft.core.temperature import Array
-from tsoft.core.text import Texts
 from tsoft.errors import UsageError
 from tsoft.formats import FORMATS, OUTPUTS, by_name, stream
 from tsoft.formats.write import Writing
 
 if TYPE_CHECKING:
     from tsoft.commands.plan import Plan
+    from tsoft.core.text import Texts
     from tsoft.render.progress import Bar
     from tsoft.render.view import View
 
@@ -49,7 +49,7 @@ def write(
     sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json, `chosen`
     what becomes of the tokens that a server drew. Blocks whose rows differ in length are taken."""
     name = checked_format(output, arrays=True)
-    texts = Texts() if chosen else None
+    texts = _texts() if chosen else None
     if name in FORMATS and FORMATS[name].binary and len(plan.chains) > 1:
         raise UsageError(f"{name} holds one distribution for each row and τ: --like one engine")
     if chosen and name not in ("table", "json", "jsonl"):
@@ -99,7 +99,13 @@ def write(
                 out(text)
 
 
-def _text_followed(blocks: Iterable[Block], texts: Texts, taus: Array, plan: "Plan") -> Iterator[Block]:
+def _texts() -> "Texts":
+    from tsoft.core.text import Texts
+
+    return Texts()
+
+
+def _text_followed(blocks: Iterable[Block], texts: "Texts", taus: Array, plan: "Plan") -> Iterator[Block]:
     """The blocks, with the texts followed, also through those rows that are not drawn."""
     for block in blocks:
         for result in by_chain(block, taus, plan.of(block)):
