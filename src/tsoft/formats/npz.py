@@ -15,17 +15,10 @@ from tsoft.core.temperature import Array
 from tsoft.errors import InputError
 from tsoft.formats import npy
 from tsoft.formats.labels import Labels
+from tsoft.formats.quantity import KEYS
 from tsoft.formats.read import Reading
 from tsoft.formats.write import Writing
 
-# The arrays that say by their names what they are, the first that is there first.
-KEYS = {
-    "logits": "logit",
-    "probs": "prob",
-    "log_probs": "logprob",
-    "logprobs": "logprob",
-    "energies": "energy",
-}
 LABELS, TAUS = "labels", "taus"
 # What unpacks to more than this, and to more than so many times its size, is a bomb.
 SMALL, TIMES = 1 << 28, 64

@@ -39,6 +39,17 @@ QUANTITIES = {
 }
 
 
+# The names of arrays, in a file of them or in a record, that tell the kind of their numbers; the first
+# that is there counts.
+KEYS = {
+    "logits": "logit",
+    "probs": "prob",
+    "log_probs": "logprob",
+    "logprobs": "logprob",
+    "energies": "energy",
+}
+
+
 def to_logits(values: Array, quantity: Quantity) -> Array:
     """(rows, n) numbers of a kind as logits. Raises LogitsError for the first that is not of the
     kind, and for a row in which every class is masked.

@@ -18,17 +18,9 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.temperature import Array, LogitsError
 from tsoft.errors import InputError
-from tsoft.formats.quantity import QUANTITIES, to_logits
+from tsoft.formats.quantity import KEYS, QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
-# The names that tell what an array's numbers are, the first that is there first.
-KEYS = {
-    "logits": "logit",
-    "probs": "prob",
-    "log_probs": "logprob",
-    "logprobs": "logprob",
-    "energies": "energy",
-}
 # What JSON cannot hold, as a string.
 INFINITIES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity"}
 CHUNK = 1 << 18
