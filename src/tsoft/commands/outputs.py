@@ -49,54 +49,77 @@ def write(
     sweep has its temperatures `before` its numbers; `explain` adds the chain's steps to json, `chosen`
     what becomes of the tokens that a server drew. Blocks whose rows differ in length are taken."""
     name = checked_format(output, arrays=True)
+    _check_extras(name, len(plan.chains), explain=explain, chosen=chosen)
     texts = _texts() if chosen else None
-    if name in FORMATS and FORMATS[name].binary and len(plan.chains) > 1:
-        raise UsageError(f"{name} holds one distribution for each row and τ: --like one engine")
-    if chosen and name not in ("table", "json", "jsonl"):
-        raise UsageError(f"--chosen is for a table and for json and jsonl records, not for {name}")
-    if explain and name not in ("table", "json", "jsonl"):
-        raise UsageError(f"--explain is for a table and for json and jsonl records, not for {name}")
-    extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
     if name != "tsv" or output.long or plan.chains != (None,):
         blocks = (part for block in blocks for part in block.even())
     with followed(blocks, taus, plan) as blocks:
         if name == "table":
-            with stream.writing(output.output, screen_encoding(output)) as out:
-                looking = view(output, look)
-
-                def drawn(block: Block) -> Iterator[str]:
-                    results = by_chain(block, taus, plan.of(block))
-                    if texts:
-                        results = [replace(result, chosen=texts.last(result)) for result in results]
-                    for result in results:
-                        # Where nothing is left of a row, that is an error before anything is drawn.
-                        replace(result, taus=taus[:1]).kept  # noqa: B018
-                    return draw(results, looking)
-
-                each_row(_text_followed(blocks, texts, taus, plan) if texts else blocks, look, out, drawn)
+            _draw(blocks, taus, plan, output, look, draw, texts)
+        else:
+            extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
+            with stream.writing(output.output) as out, _watched(blocks, output) as blocks:
+                writing = _writing(output, look, extras, before, taus, out)
+                results = (piece for block in blocks for piece in distributions(block, taus, plan.of(block)))
                 if texts:
-                    from tsoft.render import chosen as summary
+                    results = (replace(result, chosen=texts.add(_of_response(result))) for result in results)
+                for text in FORMATS[name].writer()(results, writing):
+                    out(text)
 
-                    out("".join("\n" + part for part in summary.draw(texts, looking)))
-            return
-        with stream.writing(output.output) as out, _watched(blocks, output) as blocks:
-            writing = Writing(
-                output.log,
-                output.digits,
-                output.long,
-                look.show,
-                extras,
-                output.bits,
-                before,
-                taus,
-                out.over if out.is_file else None,
-                note,
-            )
-            results = (piece for block in blocks for piece in distributions(block, taus, plan.of(block)))
-            if texts:
-                results = (replace(result, chosen=texts.add(_of_response(result))) for result in results)
-            for text in FORMATS[name].writer()(results, writing):
-                out(text)
+
+def _check_extras(name: str, chains: int, **asked: bool) -> None:
+    """Whether a format has what was asked for besides the distributions."""
+    if name in FORMATS and FORMATS[name].binary and chains > 1:
+        raise UsageError(f"{name} holds one distribution for each row and τ: --like one engine")
+    for option, on in asked.items():
+        if on and name not in ("table", "json", "jsonl"):
+            raise UsageError(f"--{option} is for a table and for json and jsonl records, not for {name}")
+
+
+def _writing(
+    output: Output, look: Look, extras: frozenset[str], before: bool, taus: Array, out: stream.Write
+) -> Writing:
+    return Writing(
+        log=output.log,
+        digits=output.digits,
+        long=output.long,
+        show=look.show,
+        extras=extras,
+        bits=output.bits,
+        before=before,
+        taus=taus,
+        over=out.over if out.is_file else None,
+        note=note,
+    )
+
+
+def _draw(
+    blocks: Iterable[Block],
+    taus: Array,
+    plan: "Plan",
+    output: Output,
+    look: Look,
+    draw: Draw,
+    texts: "Texts | None",
+) -> None:
+    """Draws the first rows, and under them what becomes of the texts that are followed."""
+    looking = view(output, look)
+
+    def drawn(block: Block) -> Iterator[str]:
+        results = by_chain(block, taus, plan.of(block))
+        if texts:
+            results = [replace(result, chosen=texts.last(result)) for result in results]
+        for result in results:
+            # Where nothing is left of a row, that is an error before anything is drawn.
+            replace(result, taus=taus[:1]).kept  # noqa: B018
+        return draw(results, looking)
+
+    with stream.writing(output.output, screen_encoding(output)) as out:
+        each_row(_text_followed(blocks, texts, taus, plan) if texts else blocks, look, out, drawn)
+        if texts:
+            from tsoft.render import chosen as summary
+
+            out("".join("\n" + part for part in summary.draw(texts, looking)))
 
 
 def _texts() -> "Texts":
