@@ -656,3 +656,14 @@ def test_a_chain_has_no_bounds() -> None:
 
 def test_nothing_is_said_of_what_is_no_response() -> None:
     assert out("compute", "2", "1")
+
+
+def test_records_read_back() -> None:
+    """What the given alternatives have among them is again a row of probabilities."""
+    typed = ("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.7", "-f")
+    again = out("compute", stdin=run(*typed, "jsonl").stdout)
+    direct = run(*typed, "tsv").stdout
+    for line, expected in zip(again.splitlines(), direct.splitlines(), strict=True):
+        assert [float(p) for p in line.split("\t")] == pytest.approx(
+            [float(p) for p in expected.split("\t")], rel=1e-12
+        )

@@ -44,6 +44,7 @@ QUANTITIES = {
 KEYS = {
     "logits": "logit",
     "probs": "prob",
+    "probs_given": "prob",
     "log_probs": "logprob",
     "logprobs": "logprob",
     "energies": "energy",
