@@ -188,3 +188,10 @@ def test_a_text_is_as_likely_as_its_tokens() -> None:
     assert chosen.text.perplexity(2).low[at] == pytest.approx((0.3 * 0.1) ** -0.5)
     assert (chosen.text.low <= chosen.text.high).all()
     assert (chosen.text.high <= chosen.text.given).all()
+
+
+def test_bounds_that_meet_do_not_cross() -> None:
+    """Fifty classes alike, fifteen of them given: 1/50 at any temperature, which is rounded either way."""
+    given = Given(np.log(np.full(15, 0.02)), 0, np.log(0.02), classes=50)
+    low, high = given.log_bounds(np.array([0.0, 0.5, 2.0, np.inf]))
+    assert (low <= high).all()

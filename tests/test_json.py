@@ -17,7 +17,7 @@ from tool import out, peak, run, started
 from tsoft.core.block import Block, Distributions
 from tsoft.core.temperature import Array
 from tsoft.errors import InputError
-from tsoft.formats import FORMATS, by_content
+from tsoft.formats import FORMATS, by_content, stream
 from tsoft.formats.labels import Labels
 from tsoft.formats.read import Reading
 from tsoft.formats.write import Writing
@@ -298,3 +298,59 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
         return peak("compute", "-i", str(path), "-o", str(tmp_path / "out.npy"))
 
     assert peak_of(100_000) < 1.2 * peak_of(10_000)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([b"\n", b"[1,2]\n"], [1, 2]),
+        ([b" " * 9000, b"[1,2]"], [1, 2]),
+        ([b"\xef\xbb", b"\xbf[1,2]\n"], [1, 2]),
+        ([b"[", b"1,", b"2]\n"], [1, 2]),
+        ([b"da", b"te 1\ncat 2\n"], [1, 2]),
+        ([b"1 2\n", b"3 4\n"], [1, 2]),
+    ],
+)
+def test_content_that_comes_in_pieces(pieces: list[bytes], expected: list[float]) -> None:
+    """What it is, is told from as much of it as it takes, however it comes, and all of it is read."""
+
+    class Slow(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            data = waiting.pop(0) if waiting else b""
+            buffer[: len(data)] = data
+            return len(data)
+
+    waiting = list(pieces)
+    head, source = stream.with_head(io.BufferedReader(Slow(), 16384))
+    chosen = by_content(head) or FORMATS["text"]
+    first = next(chosen.reader()(source, Reading("f")))
+    assert first.logits[0].tolist() == expected
+
+
+def test_a_first_line_of_numbers_is_not_waited_beyond() -> None:
+    reads = []
+
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            reads.append(1)
+            buffer[:4] = b"1 2\n"
+            return 4
+
+    stream.with_head(io.BufferedReader(Endless()))
+    assert len(reads) == 1
+
+
+def test_a_first_line_that_nothing_mends_is_an_error_at_once() -> None:
+    """Though more is to come: a document would go on where the line ends."""
+    with started("compute") as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(b"[1,]\n[1,2]\n")
+        process.stdin.flush()
+        assert b"stdin:1: not JSON" in process.stderr.readline()

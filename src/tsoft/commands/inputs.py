@@ -1,12 +1,11 @@
 """From what was typed to blocks of logits and a list of temperatures."""
 
-import io
 import os
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -198,15 +197,11 @@ def _read(file: str, options: Input, quantity: str | None, names: "Labels | None
         asked = options.input_format
         chosen = FORMATS[asked] if asked else by_name(file)
         if not chosen or not chosen.reads or (not asked and chosen.name == "text"):
-            chosen = by_content(_head(bytes_)) or FORMATS["text"]
+            head, bytes_ = stream.with_head(bytes_)
+            chosen = by_content(head) or FORMATS["text"]
         if options.key is not None and not chosen.keys:
             raise UsageError(_KEY)
         yield from chosen.reader()(bytes_, Reading(source, quantity, names, chosen.delimiter, options.key, note))
-
-
-def _head(bytes_: BinaryIO) -> bytes:
-    """The first bytes, which stay there to be read."""
-    return bytes_.peek(64) if isinstance(bytes_, io.BufferedReader) else b""
 
 
 def _weighed(found: Iterator[Block]) -> Iterator[Block]:

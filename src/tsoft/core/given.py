@@ -110,8 +110,9 @@ class Given:
         weights = self._over(self.logprobs - self._known.max(), tau)
         total = np.logaddexp.reduce(weights[:, ~self.unknown], axis=1, keepdims=True)
         own = self.logprobs - np.log(max(1.0, self.mass))
-        low, high = (np.where(tau == 1.0, own, weights - np.logaddexp(total, w)) for w in self._missing_weight(tau))
-        return low, high
+        ends = [np.where(tau == 1.0, own, weights - np.logaddexp(total, w)) for w in self._missing_weight(tau)]
+        # Where they meet they may be rounded past each other.
+        return np.minimum(*ends), np.maximum(*ends)
 
     @cached_property
     def _known(self) -> Array:

@@ -8,7 +8,7 @@ import math
 import re
 
 _COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
 # A minus sign, as word processors and papers write it.
 _MINUS = "\N{MINUS SIGN}"
@@ -195,8 +195,8 @@ def escape(label: str) -> str:
     >>> escape("a\tb\\")
     'a\\tb\\\\'
     """
-    return re.sub(r"[\\\t\n\r]", lambda match: _ESCAPES[match[0]], label)
+    return re.sub(r"[\\\t\n\r\0]", lambda match: _ESCAPES[match[0]], label)
 
 
 def unescape(text: str) -> str:
-    return re.sub(r"\\[\\tnr]", lambda match: _CHARACTERS[match[0]], text)
+    return re.sub(r"\\[\\tnr0]", lambda match: _CHARACTERS[match[0]], text)

@@ -26,7 +26,11 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
             continue
         try:
             first = list(jsonl.found(batch[said : said + 1], reading))
-        except InputError:
+        except InputError as error:
+            if not values.may_go_on(batch[said][1]):
+                # A label in brackets, and more.
+                hint = "; --input-format text takes it for text" if "after document" in str(error) else ""
+                raise InputError(f"{error}{hint}") from None
             rest = b"\n".join(line for lines in itertools.chain([batch], batches) for _, line in lines)
             first = [values.Value(reading.source, values.parsed(rest, reading, batch[0][0]))]
             further: Iterator[Iterator[values.Value]] = iter(())

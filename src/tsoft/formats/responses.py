@@ -13,6 +13,7 @@ import itertools
 import json
 import math
 import re
+import reprlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -208,10 +209,15 @@ def _complaint(value: Object) -> str | None:
         error = value["detail"]
     if isinstance(error, dict):
         error = next((error[key] for key in ("message", "code", "type") if error.get(key)), error)
-        return str(error)
+        return _brief(error)
     if isinstance(error, list):
-        return "; ".join(str(e.get("msg", e)) if isinstance(e, dict) else str(e) for e in error)
+        return "; ".join(_brief(e.get("msg", e) if isinstance(e, dict) else e) for e in error[:9])
     return error if isinstance(error, str) else None
+
+
+def _brief(error: object) -> str:
+    """What a server said, however deep it is."""
+    return error if isinstance(error, str) else reprlib.repr(error)
 
 
 class Source:

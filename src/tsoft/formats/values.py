@@ -121,6 +121,22 @@ def _with_repeated(data: bytes) -> Any:
     return json.loads(data, object_pairs_hook=kept)
 
 
+def may_go_on(line: bytes) -> bool:
+    """Whether a line that is no JSON by itself may be the beginning of some.
+
+    >>> may_go_on(b'{"a":'), may_go_on(b"[1,]")
+    (True, False)
+    """
+    import orjson
+
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        # What only Python's parser takes stands anywhere.
+        return error.pos >= len(line.rstrip().decode("utf-8", "replace")) or b"NaN" in line or b"Infinity" in line
+    return True
+
+
 def blocks(batches: Iterable[Iterable[Value]], reading: Reading) -> Iterator[Block]:
     """The rows of what arrived together, in blocks of those that are alike."""
     first_row = 0
