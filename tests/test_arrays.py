@@ -338,7 +338,7 @@ def test_rows_that_differ_are_no_array(form: str, tmp_path: Path) -> None:
     for text in ("1 2\n1 2 3\n", "a=1 b=2\na=1 c=2\n"):
         done = run("compute", "-f", form, stdin=text)
         assert (done.returncode, done.stdout) == (1, "")
-        said = "row 1: its classes are not those of the first row; --format jsonl takes rows that differ"
+        said = "stdin:2: its classes are not those of the first row; --format jsonl takes rows that differ"
         assert done.stderr == f"tsoft: error: {said}\n"
         assert run("compute", "-o", str(tmp_path / f"out.{form}"), stdin=text).returncode == 1
         assert os.listdir(tmp_path) == []

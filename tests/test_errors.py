@@ -150,7 +150,7 @@ def test_labels(tmp_path: Path) -> None:
 def test_rows_that_do_not_fit_a_header() -> None:
     done = run("compute", "-f", "csv", "--digits", "2", stdin="2 1\n1 2 3\n")
     assert (done.returncode, done.stdout) == (1, "row,tau,0,1\n0,1,0.73,0.27\n")
-    assert done.stderr.startswith("tsoft: error: row 1: its classes are not those of the header; --long and")
+    assert done.stderr.startswith("tsoft: error: stdin:2: its classes are not those of the header; --long and")
 
 
 # What was typed

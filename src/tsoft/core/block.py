@@ -26,7 +26,7 @@ class Block:
     (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order. Rows
     that differ in length have `widths`, how many classes each has, and what is beyond is masked: only who
     asks for such a block gets one (see `even`). A block of one row may be what was `given` of a
-    distribution."""
+    distribution. For messages there are the `source`, and where it has lines those of the rows."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
@@ -36,6 +36,8 @@ class Block:
     axes: tuple[int, ...] | None = None
     by_columns: bool = False
     widths: Array | None = None
+    source: str = ""
+    lines: Sequence[int] | None = None
     given: "Given | None" = None
 
     @property
@@ -45,19 +47,28 @@ class Block:
         return class_names(self.labels, self.logits.shape[1], quoted=self.given is not None)
 
     @property
+    def place(self) -> str:
+        """Where the first row stands, for messages."""
+        if self.lines is not None:
+            return f"{self.source}:{self.lines[0]}"
+        return self.source or f"row {self.first_row}"
+
+    @property
     def rows(self) -> range:
         return range(self.first_row, self.first_row + len(self.logits))
 
     def part(self, first: int, stop: int) -> "Block":
         """Some of the block's rows, counted from its first."""
-        logits, first_row = self.logits[first:stop], self.first_row + first
+        lines = None if self.lines is None else self.lines[first:stop]
+        source = self.source if lines is not None or first == 0 else ""
+        part = replace(
+            self, logits=self.logits[first:stop], first_row=self.first_row + first, lines=lines, source=source
+        )
         if self.widths is None:
-            return replace(self, logits=logits, first_row=first_row)
+            return part
         widths = self.widths[first:stop]
         most = int(widths.max())
-        return replace(
-            self, logits=logits[:, :most], first_row=first_row, widths=widths if widths.min() < most else None
-        )
+        return replace(part, logits=part.logits[:, :most], widths=widths if widths.min() < most else None)
 
     def even(self) -> "Iterator[Block]":
         """The same in blocks whose rows have the same length."""

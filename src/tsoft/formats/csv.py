@@ -38,7 +38,7 @@ def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[
             columns = names
             lines.append(join_labels([*_keys(result), *(MEASURES if writing.before else ()), *names], ","))
         elif names != columns:
-            problem = f"row {result.block.first_row}: its classes are not those of the header"
+            problem = f"{result.block.place}: its classes are not those of the header"
             raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
         taus, numbers = writing.texts(result.taus), _numbers(values, writing)
         for r, row in enumerate(result.block.rows):

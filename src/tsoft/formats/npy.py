@@ -274,7 +274,7 @@ def alike(first: Distributions, results: Iterable[Distributions], writing: Writi
     classes = first.block.labels, first.block.logits.shape[1]
     for result in itertools.chain([first], results):
         if (result.block.labels, result.block.logits.shape[1]) != classes:
-            problem = f"row {result.block.first_row}: its classes are not those of the first row"
+            problem = f"{result.block.place}: its classes are not those of the first row"
             raise InputError(f"{problem}; --format jsonl takes rows that differ")
         yield writing.values(result).swapaxes(0, 1)
 

@@ -91,4 +91,6 @@ def _block(rows: Rows, first_row: int, reading: Reading) -> Block:
             labels = reading.labels.matching(logits.shape[1])
         except ValueError as error:
             raise reading.error(rows.lines[0], str(error)) from None
-    return Block(logits, labels, first_row, rows.varies, quantity, widths=rows.widths)
+    return Block(
+        logits, labels, first_row, rows.varies, quantity, widths=rows.widths, source=reading.source, lines=rows.lines
+    )

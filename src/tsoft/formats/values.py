@@ -270,7 +270,7 @@ def _block(rows: list[Row], first_row: int, reading: Reading) -> Block:
             labels = reading.labels.matching(logits.shape[1])
         except ValueError as error:
             raise InputError(f"{first.where}: {error}") from None
-    return Block(logits, labels, first_row, first.labels is not None, first.quantity)
+    return Block(logits, labels, first_row, first.labels is not None, first.quantity, source=first.where)
 
 
 def _numbers(rows: list[Row]) -> Array:
