@@ -994,6 +994,31 @@ def test_screens(name: str) -> None:
     assert screen(name) == (SNAPSHOTS / f"{name}.txt").read_text("utf-8")
 
 
+@pytest.mark.parametrize("command", [["sample"], ["sweep"], ["sweep", "--mean"]])
+@pytest.mark.parametrize("form", ["table", "tsv"])
+def test_nothing_left_is_said_and_nothing_drawn(capfd: Capture, command: list[str], form: str) -> None:
+    typed = [*command, "2", "1", "-f", form, "--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"]
+    status, text, said = called(capfd, *typed)
+    assert (status, text) == (2, "")
+    assert said == "tsoft: error: row 0: logit_bias of 2 classes removes every class\n"
+
+
+def test_all_in_capitals_leaves_out_too(capfd: Capture) -> None:
+    status, text, said = called(capfd, "compute", "2", "1", "--top-a", "0.1", "--like", "ALL", "-f", "jsonl")
+    assert (status, [record["engine"] for record in records(text)]) == (0, ["exllamav2"])
+    assert "are left out: they have no --top-a" in said
+
+
+def test_an_order_of_nothing_is_none_of_tsofts(capfd: Capture, tmp_path: Path) -> None:
+    """What needs the text is left out of a file's order; of that none may be left."""
+    path = tmp_path / "settings.json"
+    path.write_text('{"samplers": ["dry", "penalties"], "temperature": 0.5, "top_k": 1, "prompt": "x"}')
+    status, text, _ = called(capfd, "compute", "2", "1", "--settings", str(path), "-f", "jsonl", "--like", "llama.cpp")
+    [record] = records(text)
+    assert (status, record["samplers"], record["kept"]) == (0, [], 2)
+    assert called(capfd, "compute", "2", "1", "--settings", str(path), "--like", "vllm")[0] == 2
+
+
 if __name__ == "__main__":
     os.makedirs(SNAPSHOTS, exist_ok=True)
     for name in SCREENS:

@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tsoft.commands.classes import named_number
@@ -81,16 +81,17 @@ def planned(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
     values = dict(settings.values if settings else ()) | typed
     _check_companions(typed, values)
     biases = _biases(knobs, settings)
-    engines = _engines(rules.like)
+    like = [name.lower() for name in _listed(rules.like)]
+    engines = _engines(like)
     by_hand = set(typed) | ({TAU.name} if taus else set())
     if settings:
         # A sweep's grid overrules a file's temperature as well.
         _say(settings, by_hand | ({TAU.name} if taus is not None else set()), engines)
     on = [s for s in SAMPLERS.values() if s.knobs[0] is TAU or (s.knobs[0] is BIAS and biases) or _is_on(s, values)]
     order = _order(rules.samplers, settings, on, by_hand, values)
-    in_file = None if order and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
+    in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or in_file is None else [repr(in_file)]
-    engines = _able(engines, order, values, "all" in _listed(rules.like))
+    engines = _able(engines, order, values, "all" in like)
     return Plan(taus, tuple(_chain(engine, order, on, values) for engine in engines or (None,)), biases)
 
 
@@ -143,21 +144,20 @@ def _listed(texts: list[str] | None) -> list[str]:
     return [name for text in texts or () for name in re.split(r"[\s,;]+", text.strip())]
 
 
-def _engines(like: list[str] | None) -> list[Engine]:
+def _engines(names: list[str]) -> list[Engine]:
     """The engines by their names, each once."""
-    names = [name.lower() for name in _listed(like)]
     for name in names:
         if name not in ENGINES and name != "all":
             raise UsageError(f"--like: no engine is called {name!r}{_nearest(name, ENGINES)}; {_or(ENGINES)}, or all")
     return list(ENGINES.values()) if "all" in names else [ENGINES[name] for name in dict.fromkeys(names)]
 
 
-def _nearest(name: str, names: Sequence[str] | dict[str, object] | dict[str, Sampler] | dict[str, Engine]) -> str:
+def _nearest(name: str, names: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, list(names), 1)
     return f" (did you mean {nearest[0]}?)" if nearest else ""
 
 
-def _or(names: "dict[str, Engine] | dict[str, Sampler]") -> str:
+def _or(names: Iterable[str]) -> str:
     return "it is one of " + ", ".join(names)
 
 
@@ -166,7 +166,7 @@ def _order(
 ) -> tuple[Sampler, ...] | None:
     """The samplers as they were listed, None where they were not. What is typed has to be among them."""
     if asked is not None:
-        order = _parsed([name for name in re.split(r"[\s,;]+", asked.strip()) if name], "--samplers", UsageError)
+        order = _parsed([name for name in _listed([asked]) if name], "--samplers", UsageError)
         if not order:
             raise UsageError(f"--samplers: no sampler is listed; {_or(SAMPLERS)}")
         lister = "--samplers"
@@ -220,7 +220,7 @@ def _able(
 
 def _lack(engine: Engine, asked: tuple[Sampler, ...] | None, values: dict[str, float]) -> str | None:
     """What of the order and of the knobs an engine does not have."""
-    if asked and not engine.reorders:
+    if asked is not None and not engine.reorders:
         return f"a fixed order; --samplers is for {', '.join(e.name for e in ENGINES.values() if e.reorders)}"
     has = {knob.name for sampler in engine.samplers for knob in sampler.knobs}
     lacking = [KNOBS[name].option for name, value in values.items() if name not in has and value != KNOBS[name].off]
@@ -232,7 +232,7 @@ def _chain(
 ) -> Chain:
     """The chain by an engine's rules, or by tsoft's own; biases come first where no place is given to them."""
     rules = {sampler.name: sampler for sampler in (engine.samplers if engine else SAMPLERS.values())}
-    order = asked or tuple(SAMPLERS[name] for name in rules)
+    order = tuple(SAMPLERS[name] for name in rules) if asked is None else asked
     biased = [sampler for sampler in on if sampler.knobs[0] is BIAS and sampler not in order]
     names = {sampler.name for sampler in on}
     steps = (_step(rules[sampler.name], values) for sampler in (*biased, *order) if sampler.name in names)
@@ -255,5 +255,5 @@ def _say(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:
     for sentence in (*hidden, *settings.unused):
         note(f"{settings.source}: {sentence}")
     if settings.engine and not engines:
-        order = "the file's order" if settings.samplers else "tsoft's own order"
+        order = "the file's order" if settings.samplers is not None else "tsoft's own order"
         note(f"these are {order} and tsoft's own rules; --like {settings.engine} takes those of the file's engine")

@@ -106,12 +106,9 @@ def _draw(
     looking = view(output, look)
 
     def drawn(block: Block) -> Iterator[str]:
-        results = by_chain(block, taus, plan.of(block))
+        results = by_plan(block, taus, plan)
         if texts:
             results = [replace(result, chosen=texts.last(result)) for result in results]
-        for result in results:
-            # Where nothing is left of a row, that is an error before anything is drawn.
-            replace(result, taus=taus[:1]).kept  # noqa: B018
         return draw(results, looking)
 
     with stream.writing(output.output, screen_encoding(output)) as out:
@@ -120,6 +117,14 @@ def _draw(
             from tsoft.render import chosen as summary
 
             out("".join("\n" + part for part in summary.draw(texts, looking)))
+
+
+def by_plan(block: Block, taus: Array, plan: "Plan") -> list[Distributions]:
+    """A row as each chain leaves it. Where nothing is left, that is an error before anything is drawn."""
+    results = by_chain(block, taus, plan.of(block))
+    for result in results:
+        replace(result, taus=taus[:1]).kept  # noqa: B018
+    return results
 
 
 def _texts() -> "Texts":

@@ -81,13 +81,12 @@ def sample(
     blocks = inputs.blocks(input, plan.taus)
     taus = inputs.temperatures(plan.taus)
     if form == "table":
-        from tsoft.core.block import by_chain
         from tsoft.render import sample as rendering
 
         looking = outputs.view(output, look)
 
         def draw(block: "Block") -> Iterator[str]:
-            return rendering.draw(by_chain(block, taus, plan.of(block)), size, seed, looking)
+            return rendering.draw(outputs.by_plan(block, taus, plan), size, seed, looking)
 
         with (
             stream.writing(output.output, outputs.screen_encoding(output)) as out,

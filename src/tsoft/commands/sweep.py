@@ -106,7 +106,9 @@ def sweep(
         )
         if len(plan.chains) > 1:
             raise UsageError("sweep --mean is of one engine: --like one of them")
-        _write_mean(averages(blocks, taus, lambda block: plan.of(block)[0]), measure, output, look, _is_log(grid))
+        with outputs.followed(blocks, taus, plan) as followed:
+            found = averages(followed, taus, lambda block: plan.of(block)[0])
+        _write_mean(found, measure, output, look, _is_log(grid))
         return
 
     def draw(results: "list[Distributions]", view: "View") -> Iterator[str]:
