@@ -19,7 +19,7 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
     """The rows of a document, or, where the first line is whole by itself, of each line as it arrives."""
     from tsoft.formats import values
 
-    batches = values.lines(stream)
+    batches = values.lines(stream, reading)
     for batch in batches:
         said = next((i for i, (_, line) in enumerate(batch) if line.strip()), None)
         if said is None:

@@ -20,7 +20,7 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
     """The rows of each line, as it arrives."""
     from tsoft.formats import values
 
-    yield from values.blocks((found(batch, reading) for batch in values.lines(stream)), reading)
+    yield from values.blocks((found(batch, reading) for batch in values.lines(stream, reading)), reading)
 
 
 def found(batch: "Iterable[values.Line]", reading: Reading) -> "Iterator[values.Value]":

@@ -18,12 +18,12 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.temperature import Array, LogitsError
 from tsoft.errors import InputError
+from tsoft.formats.lines import batches_of
 from tsoft.formats.quantity import KEYS, QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
 # What JSON cannot hold, as a string.
 INFINITIES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity"}
-CHUNK = 1 << 18
 Line = tuple[int, bytes]
 
 
@@ -61,18 +61,10 @@ class Repeated:
     pairs: list[tuple[str, Any]]
 
 
-def lines(stream: BinaryIO) -> Iterator[list[Line]]:
+def lines(stream: BinaryIO, reading: Reading) -> Iterator[list[Line]]:
     """The lines that have arrived whole, each with its number from 1, a batch a read."""
-    number, parts = 1, [b""]
-    while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
-        *whole, tail = chunk.split(b"\n")
-        if whole:
-            whole[0] = b"".join(parts) + whole[0]
-            yield list(enumerate(whole, number))
-            number, parts = number + len(whole), []
-        parts.append(tail)
-    if rest := b"".join(parts):
-        yield [(number, rest)]
+    for batch in batches_of(stream, reading):
+        yield list(enumerate(batch.data.split(b"\n"), batch.number))
 
 
 def parsed(data: bytes, reading: Reading, line: int = 1) -> Any:
@@ -80,7 +72,6 @@ def parsed(data: bytes, reading: Reading, line: int = 1) -> Any:
     for NaN and the infinities that Python and JavaScript write."""
     import orjson
 
-    data = data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data
     try:
         value = orjson.loads(data)
         return _with_repeated(data) if b":" in data and data.count(b":") > _names(value) else value

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from rich.box import SIMPLE
-from rich.table import Table
 
 from tsoft.core.average import Averages
 from tsoft.core.block import Distributions, distributions, falling, highest, unit
@@ -13,7 +11,7 @@ from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render import curves, heatmap, table
 from tsoft.render.style import number_text, tau_text
-from tsoft.render.table import rendered
+from tsoft.render.table import text_tables
 from tsoft.render.view import View
 
 # More curves than this cannot be told apart; of more classes the rest are one curve.
@@ -123,21 +121,11 @@ def draw_mean(found: Averages, view: View, measure: str, log: bool) -> Iterator[
 
 def _means(found: Averages, view: View) -> str:
     """The table of means; temperatures that do not fit go on in a further one."""
-    names = [titled(name, view) for name in found.of]
+    names = [f"{found.rows} row{'s' * (found.rows != 1)}", *(titled(name, view) for name in found.of)]
     columns = [_mean_column(found, t, view) for t in _few(len(found.taus))]
-    head, cell = max(map(len, names)), max(len(text) for column in columns for text in column)
-    fits = max(1, (view.screen.width - head - 3) // (cell + 2))
-    tables = []
-    for first in range(0, len(columns), fits):
-        part = columns[first : first + fits]
-        table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column(f"{found.rows} row{'s' * (found.rows != 1)}", width=head, no_wrap=True)
-        for header, *_ in part:
-            table.add_column(header, width=cell, no_wrap=True)
-        for name, *texts in zip(names, *(column[1:] for column in part), strict=True):
-            table.add_row(name, *texts)
-        tables.append(rendered(table, view.screen, head + 3 + len(part) * (cell + 2)))
-    return "\n".join(tables)
+    widest = max(len(text) for column in columns for text in column)
+    rows = zip(names, *([text.ljust(widest) for text in column] for column in columns), strict=True)
+    return text_tables(list(rows), view.screen)
 
 
 def _mean_column(found: Averages, t: int, view: View) -> list[str]:

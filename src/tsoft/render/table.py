@@ -241,7 +241,7 @@ def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[s
     tables, start = [], 1
     while start < len(columns):
         used, stop = 1 + first + GAP, start
-        while stop < len(columns) and (stop == start or used + others[stop - 1] + GAP <= screen.width + GAP):
+        while stop < len(columns) and (stop == start or used + others[stop - 1] <= screen.width):
             used += others[stop - 1] + GAP
             stop += 1
         table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
