@@ -56,7 +56,7 @@ def result(chain: Chain, z: Any, tau: float = 1.0) -> Any:
 
 def in_width(function: Any, z: Any, *values: float) -> Any:
     """What a function does in the width of its logits, as an engine does: called, it works in float64."""
-    return function.cut(z, function.limit(z, *values)) if isinstance(function, Truncation) else function(z, *values)
+    return function.in_width(z, *values) if isinstance(function, Truncation) else function(z, *values)
 
 
 def kept(z: Any) -> list[int]:

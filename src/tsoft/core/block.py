@@ -171,9 +171,16 @@ class Distributions:
         """What each step of the chain does to a row at a temperature; none without a chain."""
         if self.chain is None:
             return []
-        from tsoft.core.chain import explained
+        if (t, r) not in self._stages:
+            from tsoft.core.chain import explained
 
-        return explained(self.chain.at(float(self.taus[t])), self.block.logits[r])
+            self._stages[t, r] = explained(self.chain.at(float(self.taus[t])), self.block.logits[r])
+        return self._stages[t, r]
+
+    @cached_property
+    def _stages(self) -> "dict[tuple[int, int], list[Stage]]":
+        """Those that have been worked out: a table, an explanation and a comparison all ask for them."""
+        return {}
 
     @cached_property
     def entropy(self) -> Array:

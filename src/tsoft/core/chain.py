@@ -88,7 +88,7 @@ def start(z: Array) -> tuple[Branch, ...]:
 
 @dataclass(frozen=True)
 class Chain:
-    """Samplers in their order, one of them at least. `steps` hold the temperature's as (range, exponent), to which each
+    """Samplers in their order. `steps` hold the temperature's as (range, exponent), to which each
     temperature is added. `engine` is the one whose rules these are, None for tsoft's own."""
 
     steps: tuple[Step, ...]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tsoft.core.chain import Branch, Chain, Step, applied, left, limit_of, start
+from tsoft.core.chain import Chain, Step, applied, left, limit_of, start
 from tsoft.core.samplers import NothingLeftError, Truncation
 from tsoft.core.temperature import Array, LogitsError
 
@@ -44,12 +44,13 @@ def _doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
     narrow = np.where(np.isneginf(z), z, np.clip(z, limits.min, limits.max)).astype(np.float32)
     exact, rounded = start(np.asarray(z, np.float64)), start(narrow)
     doubted = np.zeros(len(z), bool)
+    after = left(exact)
     for step in chain.at(tau):
         limit = limit_of(step, exact[-1].whole)
-        before = left(exact)
         exact = applied([step], exact)
+        before, after = after, left(exact)
         try:
-            rounded = tuple(after for branch in rounded for after in _rounded(step, branch))
+            rounded = applied([_in_width(step)], rounded)
         except NothingLeftError as error:
             yield Doubt(error.row, step, int(z[error.row].argmax()), False, 0.0)
             return
@@ -60,21 +61,18 @@ def _doubts(chain: Chain, z: Array, tau: float) -> Iterator[Doubt]:
             continue
         tied = limit.splits_tie & ~doubted
         for row in np.flatnonzero(tied):
-            removed = before[row] & ~left(exact)[row] & (limit.score[row] == limit.least[row])
+            removed = before[row] & ~after[row] & (limit.score[row] == limit.least[row])
             yield Doubt(int(row), step, int(removed.argmax()), True, 0.0)
-        other = (left(exact) != left(rounded)) & ~(doubted | tied)[:, np.newaxis]
+        other = (after != left(rounded)) & ~(doubted | tied)[:, np.newaxis]
         for row in np.flatnonzero(other.any(-1) & np.isfinite(limit.slack)):
             index = int(np.where(other[row], z[row], -np.inf).argmax())
             yield Doubt(int(row), step, index, False, float(limit.slack[row]))
         doubted |= tied | other.any(-1)
 
 
-def _rounded(step: Step, branch: Branch) -> tuple[Branch, ...]:
-    """A step in the branch's own width."""
+def _in_width(step: Step) -> Step:
+    """The step worked in the width of the logits that it is given."""
     function = step.sampler.function
     if not isinstance(function, Truncation):
-        return applied([step], (branch,))
-    limit = limit_of(step, branch.logits)
-    assert limit
-    narrow = replace(step, sampler=replace(step.sampler, function=lambda z, *_: function.cut(z, limit)))
-    return applied([narrow], (branch,))
+        return step
+    return replace(step, sampler=replace(step.sampler, function=function.in_width))

@@ -100,11 +100,11 @@ class Truncation:
         z = core.as_logits(z)
         if values[:1] == (self.off,):
             return np.asarray(z)
-        return self.cut(z, self.limit(z.astype(np.float64, copy=False), *values))
+        return np.asarray(np.where(self.limit(z.astype(np.float64, copy=False), *values).keep, z, -inf), z.dtype)
 
-    def cut(self, z: "Array", limit: Limit) -> "Array":
-        """z without what the limit removes."""
-        return np.asarray(np.where(limit.keep, z, -inf), z.dtype)
+    def in_width(self, z: "Array", *values: float) -> "Array":
+        """The same worked in the width of z, as an engine does."""
+        return np.asarray(np.where(self.limit(z, *values).keep, z, -inf), z.dtype)
 
 
 def truncation(off: float | None = None) -> "Callable[[Callable[..., Limit]], Truncation]":

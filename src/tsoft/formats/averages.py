@@ -1,7 +1,5 @@
 """Measures averaged over rows, out: a line or a record a temperature."""
 
-import numpy as np
-
 from tsoft.core.average import Averages
 from tsoft.core.block import unit
 from tsoft.formats import json
@@ -18,7 +16,7 @@ def write(found: Averages, name: str, writing: Writing) -> str:
         import orjson
 
         records = [
-            orjson.dumps({c: json_number(np.asarray(v), writing) for c, v in zip(columns, row, strict=True)}).decode()
+            orjson.dumps({c: json_number(v, writing) for c, v in zip(columns, row, strict=True)}).decode()
             for row in rows
         ]
         return "".join(record + "\n" for record in records) if name == "jsonl" else "".join(json.array(records))

@@ -1,13 +1,14 @@
 """JSON, a value a line: in, any that has rows; out, a record for each row and temperature."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tsoft.core.block import MEASURES, Block, Distributions, unit
 from tsoft.core.measures import total_variation
-from tsoft.core.temperature import Array
 from tsoft.formats.read import Reading
 from tsoft.formats.write import Writing
 
@@ -47,9 +48,7 @@ def records(result: Distributions, writing: Writing) -> Iterator[str]:
 
 
 def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str, Any]:
-    def number(value: Any) -> Any:
-        return json_number(np.asarray(value), writing)
-
+    number = partial(json_number, writing=writing)
     labels, top = result.block.labels, int(result.top[t, r])
     entropy, perplexity, *others = map(number, writing.measures(result, t, r))
     record = {
@@ -79,9 +78,7 @@ def _of_token(result: Distributions, writing: Writing, t: int) -> dict[str, Any]
     those among the given alternatives and the bounds of those among all classes; null is what is not
     known."""
 
-    def number(value: Array) -> Any:
-        return json_number(np.asarray(value), writing)
-
+    number = partial(json_number, writing=writing)
     block, given = result.block, result.block.given
     if given is None:
         return {}
@@ -127,9 +124,7 @@ def _chained(result: Distributions, writing: Writing, t: int, r: int) -> dict[st
 
 
 def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
-    def number(value: Any) -> Any:
-        return None if value is None else json_number(np.asarray(value), writing)
-
+    number = partial(json_number, writing=writing)
     return {
         "sampler": stage.step.sampler.name,
         "knobs": {knob.name: _knob(value, knob.whole, writing) for knob, value in stage.step.settings},
@@ -137,7 +132,7 @@ def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
         "cut": number(stage.cut),
         "entropy": number(stage.entropy / unit("entropy", writing.bits)),
         "top": stage.top if block.labels is None else block.labels[stage.top],
-        "threshold": number(stage.threshold),
+        "threshold": None if stage.threshold is None else number(stage.threshold),
         "keeps": stage.keeps,
     }
 
@@ -145,12 +140,13 @@ def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
 def _knob(value: Any, whole: bool, writing: Writing) -> Any:
     """What a knob is set to: a number, or of the biases the class and the number of each."""
     if isinstance(value, tuple):
-        return [[index, json_number(np.asarray(bias), writing)] for index, bias in value]
-    return int(value) if whole else json_number(np.asarray(value), writing)
+        return [[index, json_number(bias, writing)] for index, bias in value]
+    return int(value) if whole else json_number(value, writing)
 
 
-def json_number(value: Array, writing: Writing) -> Any:
+def json_number(value: ArrayLike, writing: Writing) -> Any:
     """A number or an array as orjson takes it: it would write null for what JSON cannot hold."""
+    value = np.asarray(value)
     if writing.digits is None and np.isfinite(value).all():
         return np.ascontiguousarray(value) if value.ndim else value.item()
     if value.ndim:

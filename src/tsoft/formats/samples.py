@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,9 +114,7 @@ def _record_line(sample: Sample, telling: Telling) -> Iterator[str]:
 def _record(sample: Sample, telling: Telling) -> Iterator[str]:
     """A record, with its draws as they are made and their tally after them."""
 
-    def number(value: Any) -> Any:
-        return json_number(np.asarray(value), telling.writing)
-
+    number = partial(json_number, writing=telling.writing)
     head = {
         "row": sample.row,
         "tau": number(sample.tau),

@@ -71,9 +71,9 @@ def _record(row: Solved, writing: Writing) -> str:
         {
             "row": row.row,
             "measure": row.measure,
-            "asked": json_number(np.array(row.asked), writing),
-            "taus": json_number(np.array(row.solution.taus), writing),
-            "reached": json_number(np.array(row.reached), writing),
+            "asked": json_number(row.asked, writing),
+            "taus": json_number(row.solution.taus, writing),
+            "reached": json_number(row.reached, writing),
             "reason": row.reason,
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
