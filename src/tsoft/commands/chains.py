@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tsoft.commands.classes import named_number
-from tsoft.commands.inputs import note
+from tsoft.commands.notes import note
 from tsoft.commands.options import Knobs, Rules
 from tsoft.commands.plan import Bias, Plan
 from tsoft.core.chain import Chain, Step

@@ -4,27 +4,22 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsoft.commands import responses
+from tsoft.commands.notes import note
 from tsoft.commands.options import Input
 from tsoft.core.block import Block
 from tsoft.core.temperature import Array, LogitsError, log_sum_exp
-from tsoft.errors import InputError, UsageError, visible
+from tsoft.errors import InputError, UsageError
 from tsoft.formats import FORMATS, by_content, by_name, fields, stream
 from tsoft.formats.quantity import QUANTITIES, to_logits
 from tsoft.formats.read import Reading
 
 if TYPE_CHECKING:
     from tsoft.formats.labels import Labels
-
-
-def note(message: str) -> None:
-    """Says something that is no error."""
-    if sys.stderr is not None:
-        print(f"tsoft: note: {visible(message)}", file=sys.stderr)
 
 
 def blocks(options: Input, taus: list[str] | None, *, ragged: bool = False) -> Iterator[Block]:
@@ -50,72 +45,7 @@ def blocks(options: Input, taus: list[str] | None, *, ragged: bool = False) -> I
             )
         found = _read(file, options, quantity, names)
     even = found if ragged else (part for block in found for part in block.even())
-    return _weighed(_completed(even, options))
-
-
-def _completed(found: Iterator[Block], options: Input) -> Iterator[Block]:
-    """The blocks, those of a server's response with what the options say of them, and with notes on what
-    they leave out."""
-    tau, classes = options.given_tau, options.vocab_size
-    if tau is not None and not 0 < tau < np.inf:
-        raise UsageError(f"--given-tau: {tau:g} is not a temperature that can be undone, which is above 0")
-    if tau is None and classes is None:
-        return _responses(found)
-    return _responses(_with_options(block, tau or 1.0, classes) for block in found)
-
-
-def _with_options(block: Block, tau: float, classes: int | None) -> Block:
-    if block.given is None:
-        raise UsageError("--vocab-size and --given-tau are about a server's response, which this is not")
-    given = replace(block.given, tau=tau, classes=classes)
-    where = f"--vocab-size {classes}: row {block.first_row}"
-    if classes is not None and classes < block.logits.shape[1]:
-        raise UsageError(f"{where} alone names {block.logits.shape[1]}")
-    if not given.holds:
-        raise UsageError(
-            f"{where} leaves out {1 - given.mass:.3g}, more than {given.missing} classes below its last hold"
-        )
-    if tau == 1.0:
-        return replace(block, given=given)
-    logits = block.logits * tau
-    return replace(block, logits=logits - log_sum_exp(logits)[:, np.newaxis], given=given)
-
-
-def _responses(found: Iterator[Block]) -> Iterator[Block]:
-    """The blocks, with notes on those of a server's response: what samplers have done to them, and at the
-    end how much of the probability they hold."""
-    rows, total, least = 0, 0.0, (np.inf, 0)
-    said: set[str] = set()
-
-    def once(kind: str, message: str) -> None:
-        if kind not in said:
-            said.add(kind)
-            note(message)
-
-    for block in found:
-        if block.given:
-            given, row = block.given, block.first_row
-            rows, total, least = rows + 1, total + given.mass, min(least, (given.mass, row))
-            if given.tempered:
-                already = "tempered and cut already; --given-tau undoes the temperature"
-                once("tempered", f"row {row}: top_probs are what the server's samplers left, {already}")
-            if given.is_cut:
-                alternatives = (
-                    f"its {len(given.logprobs)} alternatives sum to 1, the least of them {np.exp(given.cap):.2g}"
-                )
-                once("cut", f"row {row}: {alternatives}: a sampler has removed the other classes")
-            if len(given.logprobs) == 1:
-                asked = 'ask the server for alternatives too, with "top_logprobs": 20 or what it calls them'
-                once("alone", f"row {row}: only the token that was drawn is given; {asked}")
-            if given.mass > 1 + 1e-3:
-                once("over", f"row {row}: the probabilities sum to {given.mass:.4g}, more than 1")
-        yield block
-    if rows:
-        tau = block.given.tau if block.given else 1.0
-        shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (least[0], total / rows)]
-        many = f"at least {shares[0]} (row {least[1]}) and on average {shares[1]}" if rows > 1 else shares[0]
-        bounded = "" if block.given and block.given.classes else "; --vocab-size bounds what the rest can be"
-        note(f"at τ = {tau:g} the given alternatives hold {many} of the probability{bounded}")
+    return _weighed(responses.completed(even, options))
 
 
 def _labels(text: str | None) -> "Labels | None":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tsoft.commands.inputs import note
+from tsoft.commands.notes import note
 from tsoft.commands.options import Look, Output
 from tsoft.core.block import Block, Distributions, by_chain, distributions
 from tsoft.core.samplers import NothingLeftError

@@ -49,6 +49,7 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
     some-program | tsoft solve --perplexity 5
     """
     from tsoft.commands import classes, inputs, outputs
+    from tsoft.commands.notes import note
     from tsoft.formats import solutions, stream
     from tsoft.formats.write import Writing
 
@@ -63,7 +64,7 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
         for row in rows:
             if row.reason:
                 missed = True
-                inputs.note(f"row {row.row}: {row.reason}")
+                note(f"row {row.row}: {row.reason}")
         return rows
 
     blocks = inputs.blocks(input, None)

@@ -31,23 +31,14 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     """The table of a block's row, as one chain leaves it or several beside each other. Columns that do
     not fit go on in a further table. No number is cut: where the screen is too narrow, the bars go,
     then the labels, then the lines get wider."""
-    block = results[0].block
     order, rest = view.chosen(*ranked(results, row))
-    every = block.names
-    labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
-    logits = [number_text(z) for z in block.logits[row, order]] + [""] * bool(len(rest))
+    labels, logits = _heads(results[0], row, order, len(rest))
     columns = [
         column
         for result, styles in zip(results, column_styles(results), strict=True)
         for t, style in enumerate(styles)
         for column in _columns(result, t, row, (order, rest), view, style)
     ]
-    if block.given:
-        known = [not hidden for hidden in block.given.unknown[order].tolist()] + [True] * bool(len(rest))
-        logits = [logit if is_it else "?" for is_it, logit in zip(known, logits, strict=True)]
-    if results[0].chosen and block.given:
-        drawn = (order == block.given.index).tolist() + [False] * bool(len(rest))
-        labels = [(DRAWN if is_it else " " * len(DRAWN)) + label for is_it, label in zip(drawn, labels, strict=True)]
     least = max(column.width for column in columns)
     left = 1 + GAP + max(5, *map(len, logits)) + GAP
     longest = max(len("perplexity"), *(cell_len(label) for label in labels))
@@ -59,6 +50,22 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     width = max(least, min(numbers + 1 + LONGEST_BAR, room // fits - GAP))
     tables = [_table(labels, logits, head, columns[i : i + fits], width) for i in range(0, len(columns), fits)]
     return "\n".join(rendered(table, view.screen, left + head + fits * (width + GAP)) for table in tables)
+
+
+def _heads(result: Distributions, row: int, order: Array, more: int) -> tuple[list[str], list[str]]:
+    """The classes and their logits, and a line for so many more. Of a server's response a ? stands for
+    what is not known, and what was drawn has a mark where that is asked for."""
+    block, given = result.block, result.block.given
+    names = block.names
+    labels = [visible(names[i]) for i in order] + [f"… {more} more"] * bool(more)
+    logits = [number_text(z) for z in block.logits[row, order]] + [""] * bool(more)
+    if given:
+        for place in np.flatnonzero(given.unknown[order]).tolist():
+            logits[place] = "?"
+    if given and result.chosen:
+        marks = [DRAWN if i == given.index else " " * len(DRAWN) for i in order] + [" " * len(DRAWN)] * bool(more)
+        labels = [mark + label for mark, label in zip(marks, labels, strict=True)]
+    return labels, logits
 
 
 @dataclass(frozen=True)
