@@ -10,14 +10,14 @@ from tsoft.commands.classes import named_number
 from tsoft.commands.notes import note
 from tsoft.commands.options import Knobs, Rules
 from tsoft.commands.plan import Bias, Plan
-from tsoft.core.chain import Chain, Step
 from tsoft.core.doubts import Doubt, doubts
-from tsoft.core.engines import ENGINES, Engine
+from tsoft.core.engines import ENGINES, Engine, chain_of
 from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, NothingLeftError, Sampler
 from tsoft.errors import InputError, TsoftError, UsageError
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
+    from tsoft.core.chain import Chain
     from tsoft.core.temperature import Array
     from tsoft.formats.settings import Settings
 
@@ -54,7 +54,7 @@ def _say_of(engine: Engine, tau: float, said: set[str]) -> None:
         note(f"{engine.name} {sentence}")
 
 
-def _say_doubt(chain: Chain, engine: str, block: "Block", tau: float, said: set[str]) -> None:
+def _say_doubt(chain: "Chain", engine: str, block: "Block", tau: float, said: set[str]) -> None:
     if engine in said:
         return
     # Where nothing is left, the distribution itself is an error.
@@ -92,7 +92,7 @@ def planned(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
     in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or in_file is None else [repr(in_file)]
     engines = _able(engines, order, values, "all" in like)
-    return Plan(taus, tuple(_chain(engine, order, on, values) for engine in engines or (None,)), biases)
+    return Plan(taus, tuple(chain_of(engine, order, on, values) for engine in engines or (None,)), biases)
 
 
 def _settings(file: str | None) -> "Settings | None":
@@ -222,27 +222,9 @@ def _lack(engine: Engine, asked: tuple[Sampler, ...] | None, values: dict[str, f
     """What of the order and of the knobs an engine does not have."""
     if asked is not None and not engine.reorders:
         return f"a fixed order; --samplers is for {', '.join(e.name for e in ENGINES.values() if e.reorders)}"
-    has = {knob.name for sampler in engine.samplers for knob in sampler.knobs}
-    lacking = [KNOBS[name].option for name, value in values.items() if name not in has and value != KNOBS[name].off]
+    on = [KNOBS[name] for name, value in values.items() if value != KNOBS[name].off]
+    lacking = [knob.option for knob in on if not engine.has(knob.name)]
     return f"no {' and no '.join(lacking)}" if lacking else None
-
-
-def _chain(
-    engine: Engine | None, asked: tuple[Sampler, ...] | None, on: list[Sampler], values: dict[str, float]
-) -> Chain:
-    """The chain by an engine's rules, or by tsoft's own; biases come first where no place is given to them."""
-    rules = {sampler.name: sampler for sampler in (engine.samplers if engine else SAMPLERS.values())}
-    order = tuple(SAMPLERS[name] for name in rules) if asked is None else asked
-    biased = [sampler for sampler in on if sampler.knobs[0] is BIAS and sampler not in order]
-    names = {sampler.name for sampler in on}
-    steps = (_step(rules[sampler.name], values) for sampler in (*biased, *order) if sampler.name in names)
-    return Chain(tuple(steps), engine)
-
-
-def _step(sampler: Sampler, values: dict[str, float]) -> Step:
-    """The sampler with its knobs' values; the temperature's own and the biases come later."""
-    knobs = [knob for knob in sampler.knobs if knob is not TAU and knob is not BIAS]
-    return Step(sampler, tuple(values.get(knob.name, knob.off) for knob in knobs))
 
 
 def _say(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:

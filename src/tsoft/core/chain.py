@@ -175,20 +175,72 @@ def merged(branches: tuple[Branch, ...]) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What a step did to a row of n classes. `kept`: the classes that are left after it, (n,) booleans;
-    `removed`: the indices of those that are gone since, most probable first; `cut`: the mass that it
-    took away. `keeps` says what a class must be to stay, with its number in the place of `threshold`;
-    both are None where a step compares nothing. `entropy`, in nats, and `top`, an index, are the
-    distribution's after it."""
+    """A step on a row z, (n,) logits, between the branches `before` and `after` it. What is told of it is
+    worked out when it is asked for. After a sampler that is applied by chance the distribution is the
+    mixture, and a class is gone when it is gone from every branch."""
 
     step: Step
-    kept: Array
-    removed: Array
-    cut: float
-    entropy: float
-    top: int
-    threshold: float | None
-    keeps: str | None
+    before: tuple[Branch, ...]
+    after: tuple[Branch, ...]
+    z: Array
+
+    @cached_property
+    def kept(self) -> Array:
+        """The classes that are left: (n,) booleans."""
+        return left(self.after)
+
+    @cached_property
+    def mixture(self) -> Array:
+        """Logits of all classes whose softmax is the distribution after it: (n,)."""
+        return merged(self.after)
+
+    @property
+    def gone(self) -> Array:
+        """The indices of the classes that it removes, as given."""
+        return np.flatnonzero(left(self.before) & ~self.kept)
+
+    @cached_property
+    def removed(self) -> Array:
+        """The same, the most probable first."""
+        gone = self.gone
+        return np.asarray(gone[(-merged(self.before)[gone]).argsort(kind="stable")])
+
+    @cached_property
+    def cut(self) -> float:
+        """The mass that it takes away."""
+        # Each branch has become the one or two that its place in the list says.
+        grown = len(self.after) // len(self.before)
+        return sum(
+            branch.weight * float(softmax(self.before[i // grown].whole)[np.isneginf(branch.whole)].sum())
+            for i, branch in enumerate(self.after)
+        )
+
+    @cached_property
+    def entropy(self) -> float:
+        """The distribution's after it, in nats."""
+        return float(entropy(self.mixture))
+
+    @cached_property
+    def top(self) -> int:
+        """The index of the class that is most probable after it."""
+        return int(most_probable(self.mixture, self.z))
+
+    @property
+    def threshold(self) -> float | None:
+        """The number in `keeps`; None where it compares nothing."""
+        return self._compared[0]
+
+    @property
+    def keeps(self) -> str | None:
+        """What a class must be to stay, in words; None where it compares nothing."""
+        return self._compared[1]
+
+    @cached_property
+    def _compared(self) -> tuple[float | None, str | None]:
+        before = self.before[-1].whole
+        limit = limit_of(self.step, before)
+        threshold, keeps = _threshold(limit, before)
+        return threshold, keeps and keeps + ", of ties the first" * bool(limit and limit.splits_tie.any())
 
 
 # What a score is compared as, where it is a person who reads it.
@@ -201,8 +253,7 @@ _KEEPS = {
 
 
 def explained(steps: Sequence[Step], z: Array) -> list[Stage]:
-    """Each step on a row, (n,) logits. After a sampler that is applied by chance the distribution is the
-    mixture, and a class is gone when it is gone from every branch.
+    """Each step on a row, (n,) logits.
 
     >>> from tsoft.core.samplers import SAMPLERS
     >>> [stage] = explained([Step(SAMPLERS["top_k"], (1,))], np.log([0.5, 0.25, 0.25]))
@@ -213,26 +264,9 @@ def explained(steps: Sequence[Step], z: Array) -> list[Stage]:
     stages = []
     for step in steps:
         after = applied([step], branches)
-        stages.append(_stage(step, branches, after, z))
+        stages.append(Stage(step, branches, after, z))
         branches = after
     return stages
-
-
-def _stage(step: Step, before: tuple[Branch, ...], after: tuple[Branch, ...], z: Array) -> Stage:
-    kept, mixture = left(after), merged(after)
-    removed = np.flatnonzero(left(before) & ~kept)
-    falling = removed[(-merged(before)[removed]).argsort(kind="stable")]
-    # Each branch has become the one or two that its place in the list says.
-    grown = len(after) // len(before)
-    cut = sum(
-        branch.weight * float(softmax(before[i // grown].whole)[np.isneginf(branch.whole)].sum())
-        for i, branch in enumerate(after)
-    )
-    limit = limit_of(step, before[-1].whole)
-    threshold, keeps = _threshold(limit, before[-1].whole)
-    if limit and keeps and limit.splits_tie.any():
-        keeps += ", of ties the first"
-    return Stage(step, kept, falling, cut, float(entropy(mixture)), int(most_probable(mixture, z)), threshold, keeps)
 
 
 def most_probable(logits: Array, z: Array) -> Array:
@@ -270,5 +304,5 @@ def removed_by(stages: Sequence[Stage], classes: int) -> Array:
     """The step that removed each of the n classes, counted from 0, and -1 for those that are left: (n,)."""
     found = np.full(classes, -1)
     for i, stage in enumerate(stages):
-        found[stage.removed] = i
+        found[stage.gone] = i
     return found

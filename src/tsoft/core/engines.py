@@ -5,6 +5,7 @@ rule differs there is a function of its own here; the source and its version sta
 """
 
 import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, log
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tsoft.core import temperature as core
-    from tsoft.core.chain import Step
+    from tsoft.core.chain import Chain, Step
     from tsoft.core.temperature import Array
 else:
     np = Lazy("numpy")
@@ -54,6 +55,9 @@ class Engine:
 
     def is_greedy(self, tau: float) -> bool:
         return self.greedy_below is not None and (tau == 0 or tau < self.greedy_below)
+
+    def has(self, knob: str) -> bool:
+        return any(knob == its.name for sampler in self.samplers for its in sampler.knobs)
 
     def when_cold(self, tau: float) -> str | None:
         """What it does of its own at a temperature near 0, None where that is nothing."""
@@ -280,3 +284,28 @@ ENGINES = {
         ),
     )
 }
+
+
+def chain_of(
+    engine: Engine | None, order: tuple[Sampler, ...] | None, on: Sequence[Sampler], values: Mapping[str, float]
+) -> "Chain":
+    """The chain of the samplers that are `on`, by an engine's rules or by tsoft's own, where `order` is None
+    in their order too; biases come first where no place is given to them. `values` are the knobs' by name, off
+    where there is none: the biases and the temperature itself come later.
+
+    >>> str(chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40}).steps[0])
+    'top_k 40'
+    """
+    from tsoft.core.chain import Chain, Step
+
+    rules = {sampler.name: sampler for sampler in (engine.samplers if engine else SAMPLERS.values())}
+    order = tuple(SAMPLERS[name] for name in rules) if order is None else order
+    biased = [sampler for sampler in on if sampler.knobs[0] is BIAS and sampler not in order]
+    names = {sampler.name for sampler in on}
+
+    def step(sampler: Sampler) -> Step:
+        knobs = [knob for knob in sampler.knobs if knob is not TAU and knob is not BIAS]
+        return Step(sampler, tuple(values.get(knob.name, knob.off) for knob in knobs))
+
+    steps = (step(rules[sampler.name]) for sampler in (*biased, *order) if sampler.name in names)
+    return Chain(tuple(steps), engine)
