@@ -37,7 +37,7 @@ def chart(values: Any, taus: Any = None, *, names: list[str] | None = None, colo
     taus = np.geomspace(0.1, 10, len(values)) if taus is None else np.asarray(taus, float)
     names = names or [f"n{i}" for i in range(values.shape[1])]
     colors = class_colors(len(names)) if color else None
-    return curves(names, taus, values, colors=colors, **{"width": 80, "height": 17, "log": True, **options})
+    return str(curves(names, taus, values, colors=colors, **{"width": 80, "height": 17, "log": True, **options}))
 
 
 def example(width: int, color: bool = False) -> str:

@@ -1,6 +1,6 @@
 """What was asked for: the temperatures, and the chains of samplers that a block goes through."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tsoft.commands.options import Knobs, Rules
@@ -9,7 +9,7 @@ from tsoft.errors import UsageError
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
-    from tsoft.core.chain import Chain, Step
+    from tsoft.core.chain import Chain
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Plan:
         """The chains for a block, whose labels say which classes are biased."""
         if not self.biases:
             return self.chains
+        biases = self.biases_of(block)
+        return tuple(chain and chain.biased(biases) for chain in self.chains)
+
+    def biases_of(self, block: "Block") -> tuple[tuple[int, float], ...]:
+        """What is added to a block's classes, by their indices."""
         # Of two for one class the later holds: what is typed comes after what is in a file.
         found = {bias.index(block): bias.value for bias in self.biases}
-        biases = tuple((index, value) for index, value in found.items() if index is not None)
-
-        def filled(step: "Step") -> "Step":
-            return replace(step, values=(biases,)) if step.sampler.knobs[0] is BIAS else step
-
-        return tuple(chain and replace(chain, steps=tuple(map(filled, chain.steps))) for chain in self.chains)
+        return tuple((index, value) for index, value in found.items() if index is not None)
 
 
 def plan(rules: Rules, knobs: Knobs, taus: list[str] | None, *, always: bool = False) -> Plan:

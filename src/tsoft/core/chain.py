@@ -104,6 +104,11 @@ class Chain:
             replace(step, values=(tau, *step.values)) if step.sampler.knobs[0] is TAU else step for step in self.steps
         )
 
+    def biased(self, biases: tuple[tuple[int, float], ...]) -> "Chain":
+        """The same with what is added to some classes' logits, each an (index, bias)."""
+        steps = (replace(step, values=(biases,)) if step.sampler.knobs[0] is BIAS else step for step in self.steps)
+        return replace(self, steps=tuple(steps))
+
     @property
     def has_temperature(self) -> bool:
         return self._shared < len(self.steps)

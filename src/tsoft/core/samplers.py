@@ -412,7 +412,8 @@ def xtc(z: "Array", threshold: float) -> Limit:
 @dataclass(frozen=True, eq=False)
 class Knob:
     """A number that sets a sampler, from `low` to `high`, and its option on the command line. At `off`
-    it changes nothing. `open` says that the low end itself is not allowed; `whole`, that it counts."""
+    it changes nothing. `open` says that the low end itself is not allowed; `whole`, that it counts. A slider
+    shows its `span`, in logarithms where that begins above 0, and starts at the `usual` value."""
 
     name: str
     metavar: str
@@ -422,6 +423,8 @@ class Knob:
     off: float | None = None
     open: bool = False
     whole: bool = False
+    usual: float = 1.0
+    span: tuple[float, float] = (0.0, 1.0)
 
     @property
     def option(self) -> str:
@@ -454,7 +457,7 @@ class Sampler:
     aliases: tuple[str, ...] = ()
 
 
-TAU = Knob("tau", "τ", "The temperature.", 0, inf)
+TAU = Knob("tau", "τ", "The temperature.", 0, inf, span=(0.01, 100))
 BIAS = Knob("logit_bias", "LABEL=B", "Added to a class's logit; #2 names a class by its index, -inf bans.", -inf, inf)
 
 # In the order in which they are applied where none is given: transformers', and what it lacks where
@@ -466,58 +469,146 @@ SAMPLERS = {
         Sampler(
             "smoothing",
             smoothing,
-            (Knob("smoothing_factor", "F", "Quadratic smoothing: max - F (max - logit)².", 0, inf, 0),),
+            (
+                Knob(
+                    "smoothing_factor",
+                    "F",
+                    "Quadratic smoothing: max - F (max - logit)².",
+                    0,
+                    inf,
+                    0,
+                    usual=0.2,
+                    span=(0.01, 10),
+                ),
+            ),
         ),
         Sampler(
             "temperature",
             temperature,
             (
                 TAU,
-                Knob("dynatemp_range", "R", "Dynamic temperature: from τ - R to τ + R by the entropy.", 0, inf, 0),
-                Knob("dynatemp_exponent", "X", "How the entropy sets it: (H / ln n)^X.", 0, inf, 1),
+                Knob(
+                    "dynatemp_range",
+                    "R",
+                    "Dynamic temperature: from τ - R to τ + R by the entropy.",
+                    0,
+                    inf,
+                    0,
+                    usual=0.5,
+                    span=(0.01, 10),
+                ),
+                Knob("dynatemp_exponent", "X", "How the entropy sets it: (H / ln n)^X.", 0, inf, 1, span=(0.1, 10)),
             ),
             aliases=("temp",),
         ),
         Sampler(
             "top_n_sigma",
             top_n_sigma,
-            (Knob("top_n_sigma", "N", "Logits at most N standard deviations below the top.", 0, inf, open=True),),
+            (
+                Knob(
+                    "top_n_sigma",
+                    "N",
+                    "Logits at most N standard deviations below the top.",
+                    0,
+                    inf,
+                    open=True,
+                    span=(0.1, 10),
+                ),
+            ),
         ),
-        Sampler("top_h", top_h, (Knob("top_h", "A", "The most probable, up to A of the entropy.", 0, 1, open=True),)),
-        Sampler("top_k", top_k, (Knob("top_k", "K", "The K most probable classes; 0 is all.", 0, inf, 0, whole=True),)),
-        Sampler("top_p", top_p, (Knob("top_p", "P", "The most probable that hold P of the mass.", 0, 1, 1),)),
-        Sampler("min_p", min_p, (Knob("min_p", "P", "At least P times as probable as the top class.", 0, 1, 0),)),
+        Sampler(
+            "top_h",
+            top_h,
+            (Knob("top_h", "A", "The most probable, up to A of the entropy.", 0, 1, open=True, usual=0.4),),
+        ),
+        Sampler(
+            "top_k",
+            top_k,
+            (
+                Knob(
+                    "top_k",
+                    "K",
+                    "The K most probable classes; 0 is all.",
+                    0,
+                    inf,
+                    0,
+                    whole=True,
+                    usual=40,
+                    span=(1, 1000),
+                ),
+            ),
+        ),
+        Sampler(
+            "top_p", top_p, (Knob("top_p", "P", "The most probable that hold P of the mass.", 0, 1, 1, usual=0.9),)
+        ),
+        Sampler(
+            "min_p",
+            min_p,
+            (Knob("min_p", "P", "At least P times as probable as the top class.", 0, 1, 0, usual=0.05),),
+        ),
         Sampler(
             "typ_p",
             typical,
-            (Knob("typical_p", "P", "Those nearest the entropy that hold P of the mass.", 0, 1, 1, open=True),),
+            (
+                Knob(
+                    "typical_p",
+                    "P",
+                    "Those nearest the entropy that hold P of the mass.",
+                    0,
+                    1,
+                    1,
+                    open=True,
+                    usual=0.9,
+                ),
+            ),
             aliases=("typical",),
         ),
         Sampler(
             "epsilon_cutoff",
             epsilon_cutoff,
-            (Knob("epsilon_cutoff", "E", "A probability of at least E.", 0, 1, 0),),
+            (Knob("epsilon_cutoff", "E", "A probability of at least E.", 0, 1, 0, usual=3e-4, span=(1e-6, 1)),),
         ),
         Sampler(
             "eta_cutoff",
             eta_cutoff,
-            (Knob("eta_cutoff", "E", "A probability of at least min(E, √E exp(-entropy)).", 0, 1, 0),),
+            (
+                Knob(
+                    "eta_cutoff",
+                    "E",
+                    "A probability of at least min(E, √E exp(-entropy)).",
+                    0,
+                    1,
+                    0,
+                    usual=3e-4,
+                    span=(1e-6, 1),
+                ),
+            ),
         ),
         Sampler(
             "tfs",
             tail_free,
-            (Knob("tfs", "Z", "Tail-free: up to Z of the curve's bend.", 0, 1, 1),),
+            (Knob("tfs", "Z", "Tail-free: up to Z of the curve's bend.", 0, 1, 1, usual=0.95),),
             aliases=("tfs_z", "tail_free"),
         ),
         Sampler(
-            "top_a", top_a, (Knob("top_a", "A", "A probability of at least A times the top one's square.", 0, 1, 0),)
+            "top_a",
+            top_a,
+            (Knob("top_a", "A", "A probability of at least A times the top one's square.", 0, 1, 0, usual=0.2),),
         ),
         Sampler(
             "xtc",
             xtc,
             (
-                Knob("xtc_probability", "P", "Exclude top choices, with probability P; shown is the mixture.", 0, 1, 0),
-                Knob("xtc_threshold", "T", "Top choices are those with at least T.", 0, 1, 0.1),
+                Knob(
+                    "xtc_probability",
+                    "P",
+                    "Exclude top choices, with probability P; shown is the mixture.",
+                    0,
+                    1,
+                    0,
+                    usual=0.5,
+                ),
+                Knob("xtc_threshold", "T", "Top choices are those with at least T.", 0, 1, 0.1, usual=0.1),
             ),
             by_chance=True,
         ),

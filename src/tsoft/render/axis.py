@@ -54,6 +54,12 @@ class TauAxis:
             return None
         return cell(float(self.fractions(np.array([tau]))[0]), self.columns)
 
+    def tau(self, column: int) -> float:
+        """The temperature in the middle of a column."""
+        low, high = np.log10(self.ends) if self.log else self.ends
+        place = low + (high - low) * (column + 0.5) / self.columns
+        return float(10**place if self.log else place)
+
     def lines(self, left: int, right: int) -> list[str]:
         """The axis and its numbers, after `left` columns and before `right`, at least 2."""
         width = left + 1 + self.columns + right

@@ -90,6 +90,21 @@ class _Layout:
         return np.asarray((values - low) / (high - low))
 
 
+@dataclass(frozen=True)
+class Chart:
+    """A chart's lines, and where in them its canvas is: after `left` columns, along the `axis`, between
+    the lines `top` and `bottom`. Where there is no room for one there is no axis."""
+
+    lines: list[str]
+    left: int = 0
+    axis: TauAxis | None = None
+    top: int = 0
+    bottom: int = 0
+
+    def __str__(self) -> str:
+        return "".join(line + "\n" for line in self.lines)
+
+
 def curves(
     names: Sequence[str],
     taus: Array,
@@ -101,7 +116,7 @@ def curves(
     colors: Sequence[int] | None,
     title: str = "",
     limits: tuple[float, float] | None = None,
-) -> str:
+) -> Chart:
     """`values`, (temperatures, names), over ascending temperatures, in lines of at most `width` columns.
 
     What has no place is left out: on a log axis 0, inf on any, values that are not finite or not
@@ -116,17 +131,15 @@ def curves(
     values = np.where(np.abs(values) <= HUGE, values, np.nan)
     head = [cut(title, width)] if title else []
     if not (names and axis.drawn.any()):
-        return _lines([*head, cut("… no temperature to chart", width)])
+        return Chart([*head, cut("… no temperature to chart", width)])
     layout = _layout(drawn, axis, values, limits, width, height - _AROUND - len(head))
     if layout.axis.columns < _NARROWEST:
-        return _lines([*head, cut("… no room for a chart", width)])
+        return Chart([*head, cut("… no room for a chart", width)])
     heights = layout.heights(values)
     canvas = _labelled(_canvas(drawn, layout, heights), drawn, layout, heights)
-    return _lines(head + layout.legend + canvas + layout.axis.lines(layout.left, layout.right))
-
-
-def _lines(lines: Sequence[str]) -> str:
-    return "".join(line + "\n" for line in lines)
+    above = head + layout.legend
+    lines = above + canvas + layout.axis.lines(layout.left, layout.right)
+    return Chart(lines, layout.left + 1, layout.axis, len(above), len(above) + len(canvas))
 
 
 def _mark(index: int, count: int, colors: Sequence[int] | None) -> tuple[str, int | None]:

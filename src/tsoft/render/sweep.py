@@ -79,7 +79,7 @@ def drawn_curves(
     screen = view.screen
     colors = curves.class_colors(len(names), rest=rest) if screen.color else None
     limits = (0.0, 1.0) if title in ("probability", "top-prob", "margin") else None
-    return curves.curves(
+    chart = curves.curves(
         names,
         taus,
         values,
@@ -90,6 +90,7 @@ def drawn_curves(
         title=title,
         limits=limits,
     )
+    return str(chart)
 
 
 def _heatmap(result: Distributions, view: View, log: bool) -> str:
