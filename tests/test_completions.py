@@ -162,7 +162,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("", {"compute", "sweep", "solve", "sample"}),
+        ("", {"compute", "sweep", "solve", "sample", "explore"}),
         ("s", {"sweep", "solve", "sample"}),
         ("sweep --sc", {"--scale"}),
         ("solve --p", {"--perplexity", "--prob", "--probs"}),

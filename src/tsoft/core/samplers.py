@@ -448,13 +448,14 @@ class Sampler:
     """A sampler as the chain knows it. The first of its `knobs` turns it on; the others have their `off`
     value where they are not given. With `by_chance` the first is the probability that it is applied at
     all, which its `function` does not take. The `name` is llama.cpp's where that has one; it goes by its
-    first knob's and by its `aliases` too."""
+    first knob's and by its `aliases` too. A `common` one is at hand where all would be too many."""
 
     name: str
     function: "Callable[..., Array]"
     knobs: tuple[Knob, ...]
     by_chance: bool = False
     aliases: tuple[str, ...] = ()
+    common: bool = False
 
 
 TAU = Knob("tau", "τ", "The temperature.", 0, inf, span=(0.01, 100))
@@ -500,6 +501,7 @@ SAMPLERS = {
                 Knob("dynatemp_exponent", "X", "How the entropy sets it: (H / ln n)^X.", 0, inf, 1, span=(0.1, 10)),
             ),
             aliases=("temp",),
+            common=True,
         ),
         Sampler(
             "top_n_sigma",
@@ -537,14 +539,19 @@ SAMPLERS = {
                     span=(1, 1000),
                 ),
             ),
+            common=True,
         ),
         Sampler(
-            "top_p", top_p, (Knob("top_p", "P", "The most probable that hold P of the mass.", 0, 1, 1, usual=0.9),)
+            "top_p",
+            top_p,
+            (Knob("top_p", "P", "The most probable that hold P of the mass.", 0, 1, 1, usual=0.9),),
+            common=True,
         ),
         Sampler(
             "min_p",
             min_p,
             (Knob("min_p", "P", "At least P times as probable as the top class.", 0, 1, 0, usual=0.05),),
+            common=True,
         ),
         Sampler(
             "typ_p",

@@ -154,8 +154,9 @@ def _layout(
     """How the columns and lines are shared out."""
     widest = 1 + max(cell_len(curve.text) for curve in drawn)
     right = max(2, min(widest, width // 3))
-    beside = len(drawn) <= max(rows, _LOWEST) and right >= min(widest, _LEAST_NAMES)
-    legend = [] if beside else _legend(drawn, width)
+    named = any(curve.name for curve in drawn)
+    beside = named and len(drawn) <= max(rows, _LOWEST) and right >= min(widest, _LEAST_NAMES)
+    legend = _legend(drawn, width) if named and not beside else []
     right = right if beside else 2
     rows = max(_LOWEST, rows - len(legend))
     if limits is None or not limits[0] < limits[1]:
@@ -267,7 +268,7 @@ def _dots(x: Array, y: Array, columns: int, rows: int) -> list[tuple[int, int]]:
 
 def _labelled(lines: list[str], drawn: list[_Curve], layout: _Layout, heights: Array) -> list[str]:
     """The lines with the curves' names at their right ends."""
-    if not layout.legend:
+    if not layout.legend and any(curve.name for curve in drawn):
         ends = [column[np.isfinite(column)][-1:].sum() for column in heights.T]
         rows = [cell(end, layout.rows) for end in ends]
         falling = sorted(range(len(ends)), key=lambda i: (-ends[i], i))

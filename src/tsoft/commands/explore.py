@@ -1,0 +1,111 @@
+"""`tsoft explore`: the interactive app."""
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tsoft.commands.command import bundled
+from tsoft.commands.options import Input, Knobs, Rules, Temperatures
+
+if TYPE_CHECKING:
+    from tsoft.explorer.app import Start
+
+
+@dataclass(frozen=True)
+class Exploring:
+    """What the explorer has besides."""
+
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, metavar="N", help="The same seed gives the same draws."),
+    ] = None
+    bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.")] = False
+
+
+@bundled
+def explore(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules, exploring: Exploring) -> None:
+    """Turn the temperature and the samplers' knobs, and watch the distribution.
+
+    Without logits it opens on a few examples. Logits may be piped in: keys
+    are read from the terminal all the same. ? shows every key; c copies the
+    tsoft compute line that shows the same, which is printed at the end.
+
+    tsoft explore 2 1 0.5 0.1
+    tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
+    curl … | tsoft explore
+    """
+    from tsoft.explorer import terminal
+
+    terminal.check()
+    start = _start(input, temperatures, knobs, rules, exploring)
+    terminal.take_keys()
+    from tsoft.explorer.app import Explorer
+
+    app = Explorer(start)
+    app.run()
+    for line in app.copied:
+        typer.echo(line)
+    if app.failure is not None:
+        raise app.failure
+    if app.return_code:
+        raise typer.Exit(app.return_code)
+
+
+def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules, exploring: Exploring) -> "Start":
+    """What the explorer opens with. Everything is read before it does."""
+    import numpy as np
+
+    from tsoft.commands import inputs
+    from tsoft.commands.plan import plan as planned
+    from tsoft.errors import UsageError
+    from tsoft.explorer.app import Start
+    from tsoft.explorer.board import Board
+
+    plan = planned(rules, knobs, temperatures.tau)
+    taus = inputs.temperatures(plan.taus)
+    if len(taus) > 1:
+        raise UsageError("explore begins at one temperature: --tau takes one number here")
+    if len(plan.chains) > 1:
+        raise UsageError("explore takes the rules of one engine at a time: --like one of them")
+    typed, rows = None, None
+    if _is_given(input):
+        from tsoft.explorer.rows import Rows
+
+        rows = Rows([block for found in inputs.blocks(input, plan.taus) for block in found.even()])
+        typed = (*as_typed(input), *_biases(knobs))
+    else:
+        from tsoft.explorer.examples import examples
+
+        rows = examples()
+    board = Board.of(plan.chains[0], float(taus[0]))
+    generator = np.random.default_rng(exploring.seed)
+    return Start(rows, board, plan.biases_of, typed, generator, exploring.bits)
+
+
+def _is_given(input: Input) -> bool:
+    """Whether there are logits: typed, in a file, or piped in."""
+    return bool(input.logits) or input.file is not None or (sys.stdin is not None and not sys.stdin.isatty())
+
+
+def _biases(knobs: Any) -> list[str]:
+    return [word for text in knobs.logit_bias or () for word in ("--logit-bias", text)]
+
+
+def as_typed(bundle: Any) -> list[str]:
+    """The words of a command line that give a bundle of options its values."""
+    words: list[str] = []
+    for field in dataclasses.fields(bundle):
+        value, info = getattr(bundle, field.name), field.type.__metadata__[0]  # type: ignore[union-attr]
+        if value is None or value == field.default:
+            continue
+        values = value if isinstance(value, list) else [value]
+        if isinstance(info, typer.models.ArgumentInfo):
+            words += values
+            continue
+        names = [name for name in info.param_decls or () if name.startswith("--")]
+        option = names[0] if names else "--" + field.name.replace("_", "-")
+        words += [option] if value is True else [word for item in values for word in (option, str(item))]
+    return words

@@ -1,0 +1,493 @@
+"""The explorer: turn the temperature, and watch."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from typing import ClassVar
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.theme import Theme
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
+
+from tsoft.core.block import Block
+from tsoft.core.engines import ENGINES
+from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, NothingLeftError
+from tsoft.core.temperature import Array
+from tsoft.explorer import export
+from tsoft.explorer.board import Biases, Board, exact
+from tsoft.explorer.curve import Curve, Drawn, drawn
+from tsoft.explorer.distribution import Distribution, Listed
+from tsoft.explorer.draws import Draws
+from tsoft.explorer.knobs import Knobs, Sliders
+from tsoft.explorer.measures import Measures
+from tsoft.explorer.rows import Row, Rows
+from tsoft.explorer.scale import Scale
+from tsoft.explorer.screens import Choosing, Naming, Reading
+from tsoft.explorer.seen import CURVES, Course, Seen, course, seen
+from tsoft.explorer.strip import RowStrip
+from tsoft.explorer.tally import Tally
+from tsoft.render.curves import class_colors
+from tsoft.render.style import cut
+
+# The terminal's own colours, and of ours those that stand out from black and from white.
+THEME = Theme(
+    name="tsoft",
+    ansi=True,
+    primary="#0087ff",
+    secondary="#00af87",
+    warning="#d75f00",
+    error="#d70000",
+    success="#00af00",
+    accent="#0087ff",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
+        "border-blurred": "#808080",
+        "screen-selection-background": "ansi_default",
+        "screen-selection-foreground": "ansi_default",
+        "input-selection-background": "#0087ff",
+        "input-selection-foreground": "ansi_default",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-background": "ansi_default",
+        "block-cursor-text-style": "reverse",
+        "block-cursor-blurred-text-style": "reverse",
+        "input-cursor-background": "ansi_default",
+        "input-cursor-foreground": "ansi_default",
+        "input-cursor-text-style": "reverse",
+    },
+)
+
+# What stands at the bottom, the most needed first.
+KEYS = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  / find  c copy"
+
+
+# A chart with fewer columns or lines than these has no room for names.
+NAMED = (30, 8)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the explorer opens with: the board, what a chain adds to a block's logits, what was `typed` of
+    the input for a command line, the generator of the draws, and whether entropies are in bits."""
+
+    rows: Rows
+    board: Board
+    biases: Callable[[Block], Biases] = lambda _: ()
+    typed: tuple[str, ...] | None = None
+    generator: np.random.Generator = field(default_factory=np.random.default_rng)
+    bits: bool = False
+
+
+class Explorer(App[None]):
+    """The app. It holds the settings, and tells each widget what is seen with them."""
+
+    CSS_PATH = "explorer.tcss"
+    TITLE = "tsoft explore"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "turn(-1)", "turn the knob down"),
+        Binding("right", "turn(1)", "turn the knob up"),
+        Binding("shift+left", "turn(-1,True)", "down, coarse"),
+        Binding("shift+right", "turn(1,True)", "up, coarse"),
+        Binding("0", "tau(0)", "freeze: τ = 0"),
+        Binding("1", "tau(1)", "room temperature: τ = 1"),
+        Binding("8", "boil", "boil: τ = ∞"),
+        Binding("enter", "type", "type a value"),
+        Binding("space", "switch", "on or off"),
+        Binding("left_square_bracket", "move(-1)", "earlier in the chain"),
+        Binding("right_square_bracket", "move(1)", "later in the chain"),
+        Binding("a", "add", "add or switch a sampler"),
+        Binding("l", "like", "an engine's rules"),
+        Binding("e", "explain", "the chain step by step"),
+        Binding("s", "draw(1)", "draw one"),
+        Binding("S,shift+s", "draw(100)", "draw a hundred"),
+        Binding("r", "clear", "clear the draws"),
+        Binding("slash", "find", "filter by label"),
+        Binding("o", "order", "most probable first, or as given"),
+        Binding("n,full_stop", "row(1)", "next row"),
+        Binding("p,comma", "row(-1)", "row before"),
+        Binding("N,shift+n", "row(10)", "ten rows on"),
+        Binding("P,shift+p", "row(-10)", "ten rows back"),
+        Binding("pageup", "page(-1)", "scroll the classes up"),
+        Binding("pagedown", "page(1)", "scroll the classes down"),
+        Binding("c", "copy", "copy the command line"),
+        Binding("x", "export", "export what is seen"),
+        Binding("question_mark", "help", "these keys"),
+        Binding("q", "quit", "quit"),
+        Binding("ctrl+c", "interrupt", "interrupt", show=False, priority=True),
+    ]
+
+    def __init__(self, start: Start):
+        super().__init__()
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self._start = start
+        self._board = start.board
+        self._row = self._at(0)
+        self._seen: Seen | None = None
+        self._given_order = False
+        self._filter = ""
+        self._indices: Array = self._row.order
+        self._tally = Tally(start.generator, self._row.classes)
+        self._course: Course | None = None
+        self.copied: list[str] = []
+        self.failure: Exception | None = None
+        # What went wrong is for the command to say, in a line.
+        self.error_console = Console(file=io.StringIO())
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="head")
+        yield RowStrip(self._start.rows)
+        yield Measures(bits=self._start.bits)
+        with Horizontal(id="main"):
+            with Vertical(id="left"):
+                yield Distribution()
+                yield Input(id="filter", placeholder="label", compact=True)
+            with Vertical(id="side"):
+                yield Knobs()
+                yield Curve()
+                yield Draws()
+        yield Static(KEYS, id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(RowStrip).display = len(self._start.rows) > 1
+        self._list()
+        self._see(follow=True)
+        self.query_one(Sliders).focus()
+
+    # What is seen.
+
+    def _at(self, number: int) -> Row:
+        on_ = any(dial.on for dial in self._board.dials if dial.sampler.knobs[0] is BIAS)
+        block = self._start.rows.block(number)
+        return self._start.rows.row(number, self._start.biases(block) if on_ else ())
+
+    def _see(self, *, follow: bool) -> None:
+        """Shows the row at the present settings; what is over all temperatures follows where the chain or
+        the row is another one."""
+        self._knobs.show(self._board)
+        found = seen(self._row, self._board.tau, self._board.chain(self._row.biases))
+        self._say_head(str(found) if isinstance(found, NothingLeftError) else "")
+        if isinstance(found, Seen):
+            self._seen = found
+            self._show(found)
+        if follow:
+            self._follow()
+        self._strip()
+
+    def _show(self, found: Seen) -> None:
+        self.query_one(Measures).show(found)
+        colors = dict(zip(self._curved, class_colors(len(self._curved)), strict=True))
+        tally = self._tally if self._tally.size else None
+        self._distribution.show(Listed(found, self._indices, colors, tally))
+        self.query_one(Curve).show(found.tau)
+        self.query_one(Draws).show(self._row, self._tally, found.tau)
+
+    def _say_head(self, problem: str = "") -> None:
+        rows, row = self._start.rows, self._row
+        words = [f"{row.classes} classes"]
+        if len(rows) > 1:
+            words.insert(0, f"row {row.number} of 0–{len(rows) - 1}")
+        if row.block.given:
+            words.append(f"as given, with {row.block.given.mass:.4g} of the mass")
+        text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
+        if problem:
+            text = Text.assemble((problem, "bold color(160)"))
+        text.truncate(self.size.width, overflow="ellipsis")
+        self.query_one("#head", Static).update(text)
+
+    def _strip(self) -> None:
+        tau, chain = self._board.tau, self._board.chain(self._row.biases)
+        rows = self._start.rows
+
+        def likely(number: int) -> float:
+            try:
+                return rows.likelihood(number, tau, chain)
+            except NothingLeftError:
+                return 0.0
+
+        self.query_one(RowStrip).show(self._row.number, likely)
+
+    @property
+    def _curved(self) -> list[int]:
+        """The classes that have a curve: the first few, and the chosen one."""
+        first = self._row.order[:CURVES].tolist()
+        chosen = self._distribution.chosen
+        return first if chosen is None or chosen in first else [*first, chosen]
+
+    @property
+    def _distribution(self) -> Distribution:
+        return self.query_one(Distribution)
+
+    @property
+    def _knobs(self) -> Knobs:
+        return self.query_one(Knobs)
+
+    def _list(self) -> None:
+        """Which classes are listed, and in which order."""
+        order = np.arange(self._row.classes) if self._given_order else self._row.order
+        if self._filter:
+            matching = np.zeros(self._row.classes, bool)
+            matching[self._row.matching(self._filter)] = True
+            order = order[matching[order]]
+        self._indices = order
+        title = "distribution" + " as given" * self._given_order
+        self._distribution.border_title = title
+        self._distribution.border_subtitle = f"{len(order)} with {cut(repr(self._filter), 20)}" if self._filter else ""
+
+    # What follows, over all temperatures.
+
+    @work(thread=True, exclusive=True, group="course", exit_on_error=True)
+    def _follow(self) -> None:
+        worker = get_current_worker()
+        row, chain, indices = self._row, self._board.chain(self._row.biases), self._curved
+        found = course(row, chain, indices, lambda: worker.is_cancelled)
+        if found is not None:
+            self.call_from_thread(self._followed, row, found)
+
+    def _followed(self, row: Row, found: Course) -> None:
+        if row is self._row:
+            self._course = found
+            self.query_one(Measures).follow(found)
+            self._draw_curve()
+
+    def _draw_curve(self) -> None:
+        if self._course is not None:
+            curve = self.query_one(Curve)
+            width, height = curve.size
+            # The distribution has the names in their colours too.
+            fits = width >= NAMED[0] and height >= NAMED[1]
+            names = [self._row.name(i) * fits for i in self._course.indices]
+            self._chart(self._course, names, width, height)
+
+    @work(thread=True, exclusive=True, group="chart", exit_on_error=True)
+    def _chart(self, found: Course, names: list[str], width: int, height: int) -> None:
+        worker = get_current_worker()
+        chart = drawn(found, names, class_colors(len(names)), width, height)
+        if not worker.is_cancelled:
+            self.call_from_thread(self._charted, chart)
+
+    def _charted(self, chart: Drawn) -> None:
+        self.query_one(Curve).follow(chart)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        self._say_head()
+        self._draw_curve()
+
+    # What the widgets say.
+
+    def on_sliders_turned(self, message: Sliders.Turned) -> None:
+        self._set(self._board.turned(message.knob, message.value))
+
+    def on_sliders_nudged(self, message: Sliders.Nudged) -> None:
+        self._turn(message.knob, message.by, coarse=message.coarse)
+
+    def on_curve_picked(self, message: Curve.Picked) -> None:
+        self._set(self._board.turned(TAU, message.tau))
+
+    def on_row_strip_picked(self, message: RowStrip.Picked) -> None:
+        self._go(message.number)
+
+    def on_distribution_chosen(self) -> None:
+        if self._course is None or set(self._curved) != set(self._course.indices):
+            self._follow()
+        if self._seen:
+            self._show(self._seen)
+
+    def _turn(self, knob: Knob, by: int, *, coarse: bool) -> None:
+        """Turns a knob from where it is now, whatever it was when the key or the wheel was moved."""
+        self._set(self._board.turned(knob, Scale(knob).turned(self._board.value(knob), by, coarse=coarse)))
+
+    def _set(self, board: Board) -> None:
+        """Sets the knobs. What is over all temperatures stays while only τ is another."""
+        before, self._board = self._board, board
+        if before.turned(TAU, 1.0) == board.turned(TAU, 1.0):
+            self._see(follow=False)
+            return
+        row = self._at(self._row.number)
+        if row.biases != self._row.biases:
+            self._row = row
+            self._list()
+        self._see(follow=True)
+
+    def _go(self, number: int) -> None:
+        """Another row. Its draws are its own."""
+        number = min(max(number, 0), len(self._start.rows) - 1)
+        if number == self._row.number:
+            return
+        self._row = self._at(number)
+        self._tally = Tally(self._start.generator, self._row.classes)
+        self._course = None
+        self._list()
+        self._see(follow=True)
+
+    # What the keys do.
+
+    def action_turn(self, by: int, coarse: bool = False) -> None:
+        sliders = self._knobs.sliders
+        if sliders.is_turnable:
+            self._turn(sliders.current, by, coarse=coarse)
+
+    def action_type(self) -> None:
+        self._knobs.type()
+
+    def action_switch(self) -> None:
+        knob = self._knobs.sliders.current
+        if knob is TAU:
+            self.notify("The temperature stays; at τ = 1 it does nothing.")
+        self._set(self._board.switched(knob))
+
+    def action_move(self, by: int) -> None:
+        if not self._board.is_movable and self._board.engine:
+            self.notify(f"{self._board.engine.name} has a fixed order.")
+        self._set(self._board.moved(self._knobs.sliders.dial, by))
+
+    def action_tau(self, tau: float) -> None:
+        self._set(self._board.turned(TAU, float(tau)))
+
+    def action_boil(self) -> None:
+        self.action_tau(inf)
+
+    def action_row(self, by: int) -> None:
+        self._go(self._row.number + by)
+
+    def action_page(self, by: int) -> None:
+        self._distribution.action_page(by)
+
+    def action_order(self) -> None:
+        self._given_order = not self._given_order
+        self._list()
+        self._see(follow=False)
+
+    def action_draw(self, size: int) -> None:
+        if self._seen:
+            self._tally.draw(self._seen.probs, size)
+            self._show(self._seen)
+
+    def action_clear(self) -> None:
+        self._tally = Tally(self._start.generator, self._row.classes)
+        if self._seen:
+            self._show(self._seen)
+
+    def action_find(self) -> None:
+        field_ = self.query_one("#filter", Input)
+        field_.add_class("-open")
+        field_.focus()
+
+    @on(Input.Changed, "#filter")
+    def _found(self, message: Input.Changed) -> None:
+        self._filter = message.value
+        self._list()
+        self._see(follow=False)
+
+    @on(Input.Submitted, "#filter")
+    def _find_done(self) -> None:
+        if not self._filter:
+            self.query_one("#filter").remove_class("-open")
+        self._distribution.focus()
+
+    def action_add(self) -> None:
+        knobs = [
+            knob
+            for sampler in SAMPLERS.values()
+            for first, knob in zip((None, *sampler.knobs), sampler.knobs, strict=False)
+            if knob not in (TAU, BIAS) and first in (None, TAU) and self._board.has(knob)
+        ]
+        on_ = {knob for dial in self._board.dials if self._board.does(dial) for knob in dial.shown}
+        options = [(knob.name, f"{'on ' if knob in on_ else '   '} {knob.help}") for knob in knobs]
+
+        def take(name: str | None) -> None:
+            for knob in knobs:
+                if knob.name == name:
+                    self._set(self._board.switched(knob))
+                    self.query_one(Sliders).choose(knob)
+
+        self.push_screen(Choosing("switch a sampler on or off", options), take)
+
+    def action_like(self) -> None:
+        own = "tsoft"
+        options = [(own, "its own rules, in any order"), *((e.name, e.source) for e in ENGINES.values())]
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self._set(self._board.like(ENGINES.get(name)))
+
+        present = self._board.engine.name if self._board.engine else own
+        self.push_screen(Choosing("sample like", options, present), take)
+
+    def action_explain(self) -> None:
+        if self._seen:
+            text = export.explanation(self._seen, max(20, min(self.size.width * 9 // 10, 100) - 6), self._start.bits)
+            self.push_screen(Reading("the chain step by step", Text.from_ansi(text)))
+
+    def action_help(self) -> None:
+        lines = [
+            (binding.key.split(",")[0], binding.description)
+            for owner in (Explorer, Sliders, Distribution)
+            for binding in owner.BINDINGS
+            if isinstance(binding, Binding)
+        ]
+        text = "\n".join(f"{_key(key):>12}  {what}" for key, what in lines)
+        self.push_screen(Reading("keys", Text(text)))
+
+    @property
+    def command_line(self) -> str:
+        """What makes `tsoft compute` show the same."""
+        import shlex
+
+        block = self._row.block
+        typed = self._start.typed
+        if typed is None:
+            typed = tuple(
+                f"{label}={exact(z)}" for label, z in zip(block.labels or (), block.logits[0].tolist(), strict=True)
+            )
+        return shlex.join(["tsoft", "compute", *typed, *self._board.options])
+
+    def action_copy(self) -> None:
+        self.copied.append(self.command_line)
+        self.copy_to_clipboard(self.command_line)
+        self.notify(self.command_line, title="copied; printed at the end", markup=False)
+
+    def action_export(self) -> None:
+        def write(name: str | None) -> None:
+            if name is not None and self._seen is not None:
+                error = export.write(self, self._seen, name, self._start.bits)
+                self.notify(error or f"{name} is written", severity="error" if error else "information", markup=False)
+
+        self.push_screen(Naming("export what is seen, as .json, .csv or .svg", "tsoft.json"), write)
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.failure = self.failure or error
+        super()._handle_exception(error)
+
+    def action_interrupt(self) -> None:
+        self.exit(return_code=130)
+
+
+def _key(key: str) -> str:
+    """A key as it is called on a keyboard."""
+    names = {
+        "left": "←", "right": "→", "up": "↑", "down": "↓", "shift+left": "Shift ←", "shift+right": "Shift →",
+        "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
+        "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
+        "home": "Home", "end": "End", "ctrl+c": "Ctrl-C",
+    }  # fmt: skip
+    return names.get(key, key)

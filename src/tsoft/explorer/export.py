@@ -1,0 +1,40 @@
+"""What is seen, for elsewhere: as a file, and as an explanation in words."""
+
+from typing import TYPE_CHECKING
+
+from tsoft.errors import TsoftError
+from tsoft.explorer.seen import Seen
+from tsoft.formats import FORMATS, by_name, stream
+from tsoft.formats.write import Writing
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+
+def explanation(seen: Seen, width: int, bits: bool) -> str:
+    """The chain, step by step."""
+    from tsoft.render import chain
+    from tsoft.render.view import Screen, View
+
+    if seen.chain is None:
+        return "No sampler is on: the temperature alone makes this distribution.\n"
+    view = View(Screen(width, True), bits=bits)
+    return "\n".join([chain.orders([seen.result], view), *chain.explanations([seen.result], view)])
+
+
+def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
+    """Writes what is seen to a file, whole or not at all; what is wrong, where something is."""
+    told = by_name(name)
+    try:
+        if name.lower().endswith(".svg"):
+            with stream.writing(name) as out:
+                out(app.export_screenshot(title=app.title))
+        elif told and told.name in ("json", "csv"):
+            with stream.writing(name) as out:
+                for text in FORMATS[told.name].writer()([seen.result], Writing(bits=bits)):
+                    out(text)
+        else:
+            return f"{name}: its ending is none of .json, .csv and .svg"
+    except TsoftError as error:
+        return str(error)
+    return None

@@ -1,0 +1,75 @@
+"""Colours, bars and lines that the widgets share."""
+
+from collections.abc import Iterable
+from math import inf, log10
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tsoft.render.style import COLD_TO_HOT, prob_text
+from tsoft.render.table import bar
+
+PLAIN = Style()
+BOLD = Style(bold=True)
+GREY = Style(color="color(244)")
+GONE = Style(dim=True, strike=True)
+GHOST = "░"
+
+
+def color(number: int, *, bold: bool = False) -> Style:
+    return Style(color=f"color({number})", bold=bold or None)
+
+
+def tau_style(tau: float) -> Style:
+    """The colour of a temperature, from 0.1 and below to 10 and above."""
+    place = 0.0 if tau <= 0.1 else 1.0 if tau == inf else min((log10(tau) + 1) / 2, 1.0)
+    return color(COLD_TO_HOT[round(place * (len(COLD_TO_HOT) - 1))])
+
+
+def likely_style(prob: float) -> Style:
+    """The colour of a probability: the surer, the colder."""
+    return color(COLD_TO_HOT[round((1 - min(max(prob, 0.0), 1.0)) ** 0.7 * (len(COLD_TO_HOT) - 2))])
+
+
+def bars(share: float, ghost: float, width: int, style: Style) -> list[Segment]:
+    """A bar of `share` of the width, with another behind it: what that has more is grey, and where it
+    ends under the bar there is a line. It takes the whole width."""
+    front = bar(min(share, 1.0), width)
+    behind = round(min(ghost, 1.0) * width)
+    if len(front) <= behind:
+        return [
+            Segment(front, style),
+            Segment(GHOST * (behind - len(front)), GREY),
+            Segment(" " * (width - behind), PLAIN),
+        ]
+    line = [Segment("▏", GREY + Style(bgcolor=style.color))] if 0 < behind < len(front) - 1 else []
+    return [
+        Segment(front[:behind], style),
+        *line,
+        Segment(front[behind + len(line) :], style),
+        Segment(" " * (width - len(front)), PLAIN),
+    ]
+
+
+def strip(segments: Iterable[Segment], width: int) -> Strip:
+    """A line of exactly this width."""
+    return Strip(segments).adjust_cell_length(width)
+
+
+def large(value: float) -> str:
+    """A number in about five characters.
+
+    >>> large(0.82816), large(3.0678), large(49152.0), large(4.2e-7)
+    ('0.828', '3.068', '49152', '4E-07')
+    """
+    if value != value:
+        return "-"
+    if value == 0 or 0.0005 <= value < 999.5:
+        digits = 3 if value < 9.9995 else 2 if value < 99.995 else 1
+        return "0" if value == 0 else f"{value:.{digits}f}"
+    return f"{value:.0f}" if 1 <= value < 99999.5 else f"{value:.0E}"
+
+
+def small(prob: float) -> str:
+    return prob_text(prob).rjust(7)

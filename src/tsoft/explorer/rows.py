@@ -1,0 +1,108 @@
+"""The rows that are explored: where each is, and how its classes are ordered and called."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import accumulate
+
+import numpy as np
+
+from tsoft.core.block import Block, class_names, falling
+from tsoft.core.chain import Chain
+from tsoft.core.samplers import logit_bias
+from tsoft.core.temperature import Array, softmax
+from tsoft.errors import visible
+from tsoft.explorer.board import Biases
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One row, as a block. `biases` are what a chain adds to its logits, where that is on."""
+
+    number: int
+    block: Block
+    names: Sequence[str]
+    biases: Biases = ()
+
+    @property
+    def classes(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def logits(self) -> Array:
+        """With the biases: (n,)."""
+        logits = self.block.logits[0]
+        return logit_bias(logits, self.biases) if self.biases else logits
+
+    @cached_property
+    def order(self) -> Array:
+        """The classes' indices, the most probable first: (n,)."""
+        return falling(self.logits, np.zeros(self.classes))
+
+    @cached_property
+    def ranks(self) -> Array:
+        """Each class's place in that order, from 1: (n,)."""
+        ranks = np.empty(self.classes, np.int64)
+        ranks[self.order] = np.arange(1, self.classes + 1)
+        return ranks
+
+    @cached_property
+    def at_one(self) -> Array:
+        """The probabilities at τ = 1 without any sampler: (n,)."""
+        return np.asarray(softmax(self.block.logits)[0])
+
+    def name(self, index: int) -> str:
+        """What a class is called, as a terminal may show it."""
+        return visible(self.names[index])
+
+    def matching(self, text: str) -> Array:
+        """The indices of the classes with a text in their names, in any case of its letters."""
+        wanted = text.casefold()
+        return np.array([i for i, name in enumerate(self.names) if wanted in name.casefold()], np.int64)
+
+
+class Rows:
+    """The rows of blocks, which are kept. `titles`, where there are any, are what the rows are called."""
+
+    def __init__(self, blocks: Sequence[Block], titles: Sequence[str] = ()):
+        self.titles = titles
+        self._blocks = blocks
+        self._ends = list(accumulate(len(block.logits) for block in blocks))
+        self._names = lru_cache(4)(class_names)
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def block(self, number: int) -> Block:
+        """A row, from 0, as a block of its own."""
+        at = bisect_right(self._ends, number)
+        block = self._blocks[at]
+        within = number - (self._ends[at] - len(block.logits))
+        return block.part(within, within + 1)
+
+    def row(self, number: int, biases: Biases = ()) -> Row:
+        block = self.block(number)
+        # A vocabulary's names take longer to make than all that a key has to do.
+        names = self._names(block.labels, block.logits.shape[1], quoted=block.given is not None)
+        return Row(number, block, names, biases)
+
+    @cached_property
+    def tokens(self) -> list[str] | None:
+        """What the rows' drawn tokens are, where all are a server's."""
+        found = [self._token(block) for block in self._blocks]
+        return [token for token in found if token is not None] if None not in found else None
+
+    @staticmethod
+    def _token(block: Block) -> str | None:
+        return None if block.given is None or block.labels is None else block.labels[block.given.index]
+
+    def likelihood(self, number: int, tau: float, chain: Chain | None) -> float:
+        """The probability of a row's drawn token, else of its most probable class."""
+        from tsoft.core.block import Distributions
+
+        block = self.block(number)
+        found = Distributions(block, np.array([tau]), chain)
+        if block.given is None:
+            return float(found.top_prob[0, 0])
+        return float(found.probs[0, 0, block.given.index])

@@ -1,0 +1,119 @@
+"""Where a knob's values are on its slider, and what a key turns them to."""
+
+from dataclasses import dataclass
+from math import ceil, floor, inf, log10
+
+from tsoft.core.samplers import TAU, Knob
+
+# What is this near a step is on it, in parts of a step.
+_CLOSE = 1e-6
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A knob's slider. Where its span begins above 0 it is logarithmic, and the knob's own end, if that is
+    beyond, is the slider's first or last place: 0 and ∞ of the temperature."""
+
+    knob: Knob
+
+    @property
+    def is_log(self) -> bool:
+        return self.knob.span[0] > 0
+
+    @property
+    def first(self) -> float:
+        """The value at the left end."""
+        if not self.knob.open:
+            return float(self.knob.low)
+        return self.knob.span[0] if self.is_log else self._step
+
+    @property
+    def last(self) -> float:
+        """The value at the right end: no slider but the temperature's has ∞."""
+        return inf if self.knob is TAU else self.knob.span[1]
+
+    @property
+    def _step(self) -> float:
+        """Of a slider that is not logarithmic, the hundredth part."""
+        return (self.knob.span[1] - self.knob.span[0]) / 100
+
+    def fraction(self, value: float) -> float:
+        """How far to the right a value is, from 0 to 1.
+
+        >>> [Scale(TAU).fraction(tau) for tau in (0, 0.1, 1, inf)]
+        [0.0, 0.25, 0.5, 1.0]
+        """
+        low, high = self.knob.span
+        if value <= low:
+            return 0.0
+        if value >= high:
+            return 1.0
+        if self.is_log:
+            return (log10(value) - log10(low)) / (log10(high) - log10(low))
+        return (value - low) / (high - low)
+
+    def at(self, fraction: float) -> float:
+        """The value there, in few digits.
+
+        >>> [Scale(TAU).at(at) for at in (0, 0.1, 0.5, 1)]
+        [0.0, 0.025, 1.0, inf]
+        """
+        low, high = self.knob.span
+        if fraction <= 0:
+            return self.first
+        if fraction >= 1:
+            return self.last
+        if self.is_log:
+            value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
+            value = float(f"{value:.2g}")
+            return float(round(value)) if self.knob.whole else value
+        return self._rounded(round(fraction * 100) * self._step)
+
+    def turned(self, value: float, by: int, *, coarse: bool = False) -> float:
+        """What so many steps to the right, or with a negative number to the left, make of a value. Of a
+        logarithmic slider the steps are of the second digit, the coarse ones of the first.
+
+        >>> tau = Scale(TAU)
+        >>> tau.turned(1, 1), tau.turned(1, -1), tau.turned(0.7, 1, coarse=True), tau.turned(100, 1)
+        (1.1, 0.99, 0.8, inf)
+        """
+        for _ in range(abs(by)):
+            value = self._next(value, up=by > 0, coarse=coarse)
+        return value
+
+    def _next(self, value: float, *, up: bool, coarse: bool) -> float:
+        low, high = self.knob.span
+        if up and value < low:
+            return low
+        if not up and value > high:
+            return high
+        step = self._step_at(value, up=up) * (10 if coarse else 1)
+        if self.knob.whole:
+            step = max(step, 1.0)
+        steps = value / step
+        value = self._rounded((floor(steps + _CLOSE) + 1 if up else ceil(steps - _CLOSE) - 1) * step)
+        if value > high * (1 + _CLOSE):
+            return self.last
+        if self.is_log and value < low * (1 - _CLOSE):
+            return self.first
+        return max(value, self.first)
+
+    def _step_at(self, value: float, *, up: bool) -> float:
+        if not self.is_log:
+            return self._step
+        decade = log10(value)
+        return float(10.0 ** ((floor(decade + _CLOSE) if up else ceil(decade - _CLOSE) - 1) - 1))
+
+    @staticmethod
+    def _rounded(value: float) -> float:
+        """Without what the arithmetic leaves behind the digits."""
+        return float(f"{value:.12g}")
+
+
+def value_text(value: float) -> str:
+    """A knob's value as it is shown and typed.
+
+    >>> value_text(inf), value_text(40.0), value_text(0.123456789)
+    ('∞', '40', '0.12346')
+    """
+    return "∞" if value == inf else f"{value:.5g}"

@@ -1,0 +1,116 @@
+"""The strip of the rows: their titles, the text of a response, or a cell for each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tsoft.errors import visible
+from tsoft.explorer.paint import GREY, PLAIN, likely_style, strip
+from tsoft.explorer.rows import Rows
+from tsoft.render.style import cut
+
+# The strip has at most so many lines.
+LINES = 3
+# More than so many probabilities are not worked out for colours while a key waits.
+_AT_ONCE = 1 << 18
+_CELLS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A row's text on a line, and where it starts."""
+
+    number: int
+    start: int
+    text: str
+
+
+class RowStrip(Widget):
+    """The rows; one is the present one. What is shown is coloured by how probable the drawn token is, or
+    where there is none the most probable class."""
+
+    class Picked(Message):
+        """A row was pointed at."""
+
+        def __init__(self, number: int):
+            super().__init__()
+            self.number = number
+
+    def __init__(self, rows: Rows):
+        super().__init__(id="rows")
+        self._rows = rows
+        self._texts = list(map(visible, rows.tokens)) if rows.tokens else [f" {t} " for t in rows.titles]
+        self._present = 0
+        self._likely: Callable[[int], float] | None = None
+        self._lines: list[list[_Item]] = []
+        self._width = 0
+        self._known: dict[int, float] = {}
+
+    def show(self, number: int, likely: Callable[[int], float] | None) -> None:
+        """Shows which row is the present one; `likely` tells what the others are coloured by."""
+        self._present, self._likely, self._known = number, likely, {}
+        self.refresh()
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        self._place(width)
+        return min(LINES, max(1, len(self._lines))) if self._texts else 1
+
+    def _place(self, width: int) -> None:
+        """Puts the texts on lines, where the width is a new one."""
+        if width == self._width or not self._texts:
+            return
+        self._width = width
+        self._lines = [[]]
+        at = 0
+        for number, text in enumerate(self._texts):
+            text = cut(text, width)
+            if at + cell_len(text) > width and self._lines[-1]:
+                self._lines.append([])
+                at = 0
+            self._lines[-1].append(_Item(number, at, text))
+            at += cell_len(text)
+
+    def _shown(self, y: int) -> list[_Item]:
+        """What stands on a line of the screen: around the present row."""
+        width = max(1, self.size.width)
+        if not self._texts:
+            first = self._present // width * width
+            return [_Item(first + i, i, "") for i in range(min(width, len(self._rows) - first))]
+        self._place(width)
+        there = next((i for i, line in enumerate(self._lines) if line and line[-1].number >= self._present), 0)
+        first = min(max(0, there - self.size.height // 2), max(0, len(self._lines) - self.size.height))
+        return self._lines[first + y] if first + y < len(self._lines) else []
+
+    def render_line(self, y: int) -> Strip:
+        return strip([self._segment(item) for item in self._shown(y)], self.size.width)
+
+    def _segment(self, item: _Item) -> Segment:
+        likely = self._of(item.number)
+        style = PLAIN if likely is None else likely_style(likely)
+        if self._rows.titles:
+            style = PLAIN if item.number == self._present else GREY
+        if item.number == self._present:
+            style += Style(reverse=True, bold=True)
+        return Segment(item.text or ("·" if likely is None else _CELLS[min(7, int(likely * 8))]), style)
+
+    def _of(self, number: int) -> float | None:
+        """How likely a row's token is, worked out once."""
+        if self._likely is None or self._rows.titles:
+            return None
+        if number not in self._known:
+            if self._rows.block(number).logits.size * (len(self._known) + 1) > _AT_ONCE:
+                return None
+            self._known[number] = self._likely(number)
+        return self._known[number]
+
+    def on_click(self, event: events.Click) -> None:
+        found = [item.number for item in self._shown(event.y) if item.start <= event.x]
+        if found:
+            self.post_message(self.Picked(found[-1]))
