@@ -1,6 +1,9 @@
 """The explorer: turn the temperature, and watch."""
 
+import asyncio
+import contextlib
 import io
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
@@ -99,37 +102,47 @@ class Explorer(App[None]):
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
+    # They come before the widgets' own, so that keys which are typed fast keep their order.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "turn(-1)", "turn the knob down"),
-        Binding("right", "turn(1)", "turn the knob up"),
-        Binding("shift+left", "turn(-1,True)", "down, coarse"),
-        Binding("shift+right", "turn(1,True)", "up, coarse"),
-        Binding("0", "tau(0)", "freeze: τ = 0"),
-        Binding("1", "tau(1)", "room temperature: τ = 1"),
-        Binding("8", "boil", "boil: τ = ∞"),
-        Binding("enter", "type", "type a value"),
-        Binding("space", "switch", "on or off"),
-        Binding("left_square_bracket", "move(-1)", "earlier in the chain"),
-        Binding("right_square_bracket", "move(1)", "later in the chain"),
-        Binding("a", "add", "add or switch a sampler"),
-        Binding("l", "like", "an engine's rules"),
-        Binding("e", "explain", "the chain step by step"),
-        Binding("s", "draw(1)", "draw one"),
-        Binding("S,shift+s", "draw(100)", "draw a hundred"),
-        Binding("r", "clear", "clear the draws"),
-        Binding("slash", "find", "filter by label"),
-        Binding("o", "order", "most probable first, or as given"),
-        Binding("n,full_stop", "row(1)", "next row"),
-        Binding("p,comma", "row(-1)", "row before"),
-        Binding("N,shift+n", "row(10)", "ten rows on"),
-        Binding("P,shift+p", "row(-10)", "ten rows back"),
-        Binding("pageup", "page(-1)", "scroll the classes up"),
-        Binding("pagedown", "page(1)", "scroll the classes down"),
-        Binding("c", "copy", "copy the command line"),
-        Binding("x", "export", "export what is seen"),
-        Binding("question_mark", "help", "these keys"),
-        Binding("q", "quit", "quit"),
-        Binding("ctrl+c", "interrupt", "interrupt", show=False, priority=True),
+        Binding(key, action, description, priority=True)
+        for key, action, description in (
+            ("left", "turn(-1)", "turn the knob down"),
+            ("right", "turn(1)", "turn the knob up"),
+            ("shift+left", "turn(-1,True)", "down, coarse"),
+            ("shift+right", "turn(1,True)", "up, coarse"),
+            ("tab", "next(1)", "the next knob, and then the distribution"),
+            ("shift+tab", "next(-1)", "the knob before"),
+            ("up", "up(-1)", "the knob, or the class, above"),
+            ("down", "up(1)", "the knob, or the class, below"),
+            ("enter", "type", "type a value"),
+            ("0", "tau(0)", "freeze: τ = 0"),
+            ("1", "tau(1)", "room temperature: τ = 1"),
+            ("8", "boil", "boil: τ = ∞"),
+            ("space", "switch", "the sampler on or off"),
+            ("left_square_bracket", "move(-1)", "earlier in the chain"),
+            ("right_square_bracket", "move(1)", "later in the chain"),
+            ("a", "add", "any sampler, on or off"),
+            ("l", "like", "an engine's rules"),
+            ("e", "explain", "the chain step by step"),
+            ("s", "draw(1)", "draw one"),
+            ("S,shift+s", "draw(100)", "draw a hundred"),
+            ("r", "clear", "clear the draws"),
+            ("slash", "find", "find classes by their labels"),
+            ("o", "order", "most probable first, or as given"),
+            ("pageup", "page(-1)", "classes further up"),
+            ("pagedown", "page(1)", "classes further down"),
+            ("home", "end(0)", "the first class"),
+            ("end", "end(-1)", "the last class"),
+            ("n,full_stop", "row(1)", "the next row"),
+            ("p,comma", "row(-1)", "the row before"),
+            ("N,shift+n", "row(10)", "ten rows on"),
+            ("P,shift+p", "row(-10)", "ten rows back"),
+            ("c", "copy", "copy the command line that shows the same"),
+            ("x", "export", "export what is seen"),
+            ("question_mark", "help", "these keys"),
+            ("q", "quit", "quit"),
+            ("ctrl+c", "interrupt", "quit at once, with exit code 130"),
+        )
     ]
 
     def __init__(self, start: Start):
@@ -142,6 +155,7 @@ class Explorer(App[None]):
         self._seen: Seen | None = None
         self._given_order = False
         self._filter = ""
+        self._problem = ""
         self._indices: Array = self._row.order
         self._tally = Tally(start.generator, self._row.classes)
         self._course: Course | None = None
@@ -165,24 +179,33 @@ class Explorer(App[None]):
         yield Static(KEYS, id="keys", markup=False)
 
     def on_mount(self) -> None:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            # Where signals cannot be waited for they end the program at once.
+            with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
+                number = getattr(signal, name)
+                asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
         self.query_one(RowStrip).display = len(self._start.rows) > 1
         self._list()
         self._see(follow=True)
-        self.query_one(Sliders).focus()
+        self.screen.set_focus(self._knobs.sliders)
 
     # What is seen.
 
     def _at(self, number: int) -> Row:
-        on_ = any(dial.on for dial in self._board.dials if dial.sampler.knobs[0] is BIAS)
-        block = self._start.rows.block(number)
-        return self._start.rows.row(number, self._start.biases(block) if on_ else ())
+        return self._start.rows.row(number, self._biases(self._start.rows.block(number)))
+
+    def _biases(self, block: Block) -> Biases:
+        """What the chain adds to a block's logits."""
+        on_ = any(self._board.does(dial) for dial in self._board.dials if dial.sampler.knobs[0] is BIAS)
+        return self._start.biases(block) if on_ else ()
 
     def _see(self, *, follow: bool) -> None:
         """Shows the row at the present settings; what is over all temperatures follows where the chain or
         the row is another one."""
         self._knobs.show(self._board)
         found = seen(self._row, self._board.tau, self._board.chain(self._row.biases))
-        self._say_head(str(found) if isinstance(found, NothingLeftError) else "")
+        self._problem = str(found) if isinstance(found, NothingLeftError) else ""
+        self._say_head()
         if isinstance(found, Seen):
             self._seen = found
             self._show(found)
@@ -198,7 +221,7 @@ class Explorer(App[None]):
         self.query_one(Curve).show(found.tau)
         self.query_one(Draws).show(self._row, self._tally, found.tau)
 
-    def _say_head(self, problem: str = "") -> None:
+    def _say_head(self) -> None:
         rows, row = self._start.rows, self._row
         words = [f"{row.classes} classes"]
         if len(rows) > 1:
@@ -206,18 +229,18 @@ class Explorer(App[None]):
         if row.block.given:
             words.append(f"as given, with {row.block.given.mass:.4g} of the mass")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
-        if problem:
-            text = Text.assemble((problem, "bold color(160)"))
+        if self._problem:
+            text = Text(self._problem, "bold color(160)")
         text.truncate(self.size.width, overflow="ellipsis")
-        self.query_one("#head", Static).update(text)
+        self.query_one("#head", Static).update(text, layout=False)
 
     def _strip(self) -> None:
-        tau, chain = self._board.tau, self._board.chain(self._row.biases)
-        rows = self._start.rows
+        tau, rows = self._board.tau, self._start.rows
 
         def likely(number: int) -> float:
+            block = rows.block(number)
             try:
-                return rows.likelihood(number, tau, chain)
+                return rows.likelihood(number, tau, self._board.chain(self._biases(block)))
             except NothingLeftError:
                 return 0.0
 
@@ -341,10 +364,32 @@ class Explorer(App[None]):
 
     # What the keys do.
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key is the explorer's: not while something is typed or a list is open."""
+        if action == "interrupt":
+            return True
+        return not isinstance(self.focused, Input) and not self.screen.is_modal
+
     def action_turn(self, by: int, coarse: bool = False) -> None:
         sliders = self._knobs.sliders
         if sliders.is_turnable:
             self._turn(sliders.current, by, coarse=coarse)
+
+    def action_next(self, by: int) -> None:
+        if self._distribution.has_focus:
+            self._knobs.sliders.end(by)
+            self.screen.set_focus(self._knobs.sliders)
+        elif not self._knobs.sliders.step(by):
+            self.screen.set_focus(self._distribution)
+
+    def action_up(self, by: int) -> None:
+        if self._distribution.has_focus:
+            self._distribution.choose(by)
+        else:
+            self._knobs.sliders.step(by)
+
+    def action_end(self, place: int) -> None:
+        self._distribution.choose_end(place)
 
     def action_type(self) -> None:
         self._knobs.type()
@@ -370,7 +415,7 @@ class Explorer(App[None]):
         self._go(self._row.number + by)
 
     def action_page(self, by: int) -> None:
-        self._distribution.action_page(by)
+        self._distribution.page(by)
 
     def action_order(self) -> None:
         self._given_order = not self._given_order
@@ -390,7 +435,7 @@ class Explorer(App[None]):
     def action_find(self) -> None:
         field_ = self.query_one("#filter", Input)
         field_.add_class("-open")
-        field_.focus()
+        self.screen.set_focus(field_)
 
     @on(Input.Changed, "#filter")
     def _found(self, message: Input.Changed) -> None:
@@ -402,7 +447,7 @@ class Explorer(App[None]):
     def _find_done(self) -> None:
         if not self._filter:
             self.query_one("#filter").remove_class("-open")
-        self._distribution.focus()
+        self.screen.set_focus(self._distribution)
 
     def action_add(self) -> None:
         knobs = [
@@ -439,13 +484,8 @@ class Explorer(App[None]):
             self.push_screen(Reading("the chain step by step", Text.from_ansi(text)))
 
     def action_help(self) -> None:
-        lines = [
-            (binding.key.split(",")[0], binding.description)
-            for owner in (Explorer, Sliders, Distribution)
-            for binding in owner.BINDINGS
-            if isinstance(binding, Binding)
-        ]
-        text = "\n".join(f"{_key(key):>12}  {what}" for key, what in lines)
+        lines = ((b.key.split(",")[0], b.description) for b in self.BINDINGS if isinstance(b, Binding))
+        text = "\n".join(f"{_key(key):>11}  {what}" for key, what in lines)
         self.push_screen(Reading("keys", Text(text)))
 
     @property
@@ -479,7 +519,10 @@ class Explorer(App[None]):
         super()._handle_exception(error)
 
     def action_interrupt(self) -> None:
-        self.exit(return_code=130)
+        self._end(130)
+
+    def _end(self, code: int) -> None:
+        self.exit(return_code=code)
 
 
 def _key(key: str) -> str:

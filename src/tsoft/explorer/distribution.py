@@ -1,14 +1,12 @@
 """The distribution: a bar for each class, with that of τ = 1 behind it."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -24,7 +22,7 @@ from tsoft.render.style import cut, number_text, scale_top
 _HEAD = 1
 # Under this width there is no room for a class's rank and logit.
 _WIDE = 50
-_RANK, _LOGIT, _PROB, _COUNT = 7, 9, 7, 8
+_RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
 # Of so many classes the names are looked at for the width of their column.
 _LOOKED_AT = 200
 
@@ -42,13 +40,6 @@ class Listed:
 
 class Distribution(ScrollView, can_focus=True):
     """The classes, a line each."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "choose(-1)", "class above", show=False),
-        Binding("down", "choose(1)", "class below", show=False),
-        Binding("home", "choose_end(0)", "first class", show=False),
-        Binding("end", "choose_end(-1)", "last class", show=False),
-    ]
 
     class Chosen(Message):
         """A class was chosen, by its index."""
@@ -160,14 +151,14 @@ class Distribution(ScrollView, can_focus=True):
         given = row.block.given  # type: ignore[attr-defined]
         return given is not None and bool(given.unknown[index])
 
-    def action_choose(self, by: int) -> None:
+    def choose(self, by: int) -> None:
         self._choose(self._place + by)
 
-    def action_choose_end(self, place: int) -> None:
+    def choose_end(self, place: int) -> None:
         if self._listed:
             self._choose(place % max(1, len(self._listed.indices)))
 
-    def action_page(self, by: int) -> None:
+    def page(self, by: int) -> None:
         self._choose(self._place + by * max(1, self.scrollable_content_region.height - _HEAD - 1))
 
     def _choose(self, place: int) -> None:

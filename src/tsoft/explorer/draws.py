@@ -53,12 +53,12 @@ class Draws(Widget):
         words: list[str] = []
         room = width
         for index in reversed(tally.last):
-            word = row.name(index).strip()
+            word = row.word(index)
             if cell_len(word) + 1 > room:
                 break
             words.append(word)
             room -= cell_len(word) + 1
-        return " ".join(reversed(words)) or cut(row.name(tally.last[-1]), width)
+        return " ".join(reversed(words)) or cut(row.word(tally.last[-1]), width)
 
     def _line(self, row: Row, tally: Tally, index: int, width: int) -> list[Segment]:
         name = min(_NAME, width // 3)

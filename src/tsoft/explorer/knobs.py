@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -15,26 +16,17 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from tsoft.core.samplers import BIAS, TAU, Knob
-from tsoft.explorer.board import Board, Place
+from tsoft.explorer.board import Board, Dial, Place
 from tsoft.explorer.paint import BOLD, GREY, PLAIN, strip, tau_style
 from tsoft.explorer.scale import Scale, value_text
 from tsoft.render.style import cut
 
-# Columns of a name and of a value; the smaller ones where there are fewer than so many in all.
-_NAME, _VALUE = 16, 7
-_SMALL_NAME, _SMALL_VALUE = 7, 6
-_WIDE = 44
+# The columns of a value, and those that a slider has at least.
+_VALUE, _SHORTEST = 7, 8
 
 
 class Sliders(ScrollView, can_focus=True):
     """The knobs, a line each; one of them is the one that keys turn."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "next(-1)", "knob above", show=False),
-        Binding("down", "next(1)", "knob below", show=False),
-        Binding("tab", "tab(1)", "next knob", show=False),
-        Binding("shift+tab", "tab(-1)", "knob before", show=False),
-    ]
 
     class Turned(Message):
         """A knob was set to a value."""
@@ -60,8 +52,9 @@ class Sliders(ScrollView, can_focus=True):
         self._board = board
         if self.current not in self._knobs:
             self.current = TAU
-        self.virtual_size = Size(self.size.width, len(self._places))
-        self.styles.height = len(self._places)
+        if self.virtual_size.height != len(self._places):
+            self.virtual_size = Size(self.size.width, len(self._places))
+            self.styles.height = len(self._places)
         self._follow()
         self.refresh()
 
@@ -87,20 +80,31 @@ class Sliders(ScrollView, can_focus=True):
             return Strip.blank(width)
         return strip(self._line(self._board, self._places[at], width), width)
 
-    @staticmethod
-    def _columns(width: int) -> tuple[int, int, int]:
-        """The columns of a name, of a value and of a slider."""
-        name, value = (_NAME, _VALUE) if width >= _WIDE else (_SMALL_NAME, _SMALL_VALUE)
-        return name, value, max(3, width - 2 - name - 1 - value - 2)
+    def _columns(self, width: int) -> tuple[int, int]:
+        """The columns of a name and of a slider."""
+        room = width - 2 - 1 - _VALUE - 2
+        name = max(3, min(max(cell_len(self._title(place)) for place in self._places), room - _SHORTEST))
+        return name, max(1, room - name)
+
+    def _title(self, place: Place) -> str:
+        """A knob's name; one that says how another works is set in."""
+        return (
+            "τ"
+            if place.knob is TAU
+            else "  " * (place.knob is not self._dial(place).sampler.knobs[0]) + place.knob.name
+        )
+
+    def _dial(self, place: Place) -> Dial:
+        assert self._board
+        return self._board.dials[place.dial]
 
     def _line(self, board: Board, place: Place, width: int) -> list[Segment]:
         dial, knob = board.dials[place.dial], place.knob
         does = dial.on and board.has(knob)
-        name, digits, room = self._columns(width)
+        name, room = self._columns(width)
         current = knob is self.current
-        title = "τ" if knob is TAU else "  " * (knob is not dial.sampler.knobs[0]) + knob.name
         style = (Style(reverse=True) if self.has_focus else BOLD) if current else PLAIN if does else GREY
-        text = cut(title, name)
+        text = cut(self._title(place), name)
         segments = [
             Segment("› " if current else "  ", PLAIN),
             Segment(text, style),
@@ -110,10 +114,10 @@ class Sliders(ScrollView, can_focus=True):
             words = (
                 "on" if does else "off" if board.has(knob) else f"not in {board.engine.name}" if board.engine else ""
             )
-            return [*segments, Segment(cut(words.rjust(digits), digits + room), GREY)]
+            return [*segments, Segment(cut(words.rjust(_VALUE), _VALUE + room), GREY)]
         value = dial.settings[knob.name]
         shown = value_text(value) if does else "off"
-        segments.append(Segment(shown.rjust(digits) + "  ", PLAIN if does else GREY))
+        segments.append(Segment(shown.rjust(_VALUE) + "  ", PLAIN if does else GREY))
         return [*segments, *self._slider(knob, value, room, does)]
 
     @staticmethod
@@ -136,8 +140,16 @@ class Sliders(ScrollView, can_focus=True):
         """Whether the current knob is a number that has an effect."""
         return self.current is not BIAS and self._board is not None and self._board.has(self.current)
 
-    def action_next(self, by: int) -> None:
-        self.go(self._at + by)
+    def step(self, by: int) -> bool:
+        """Makes another knob the current one; False where there is none."""
+        there = 0 <= self._at + by < len(self._knobs)
+        if there:
+            self.go(self._at + by)
+        return there
+
+    def end(self, by: int) -> None:
+        """Makes the first knob the current one, or with a negative number the last."""
+        self.go(0 if by > 0 else len(self._knobs) - 1)
 
     def go(self, to: int) -> None:
         """Makes a knob the current one, by its number."""
@@ -148,15 +160,6 @@ class Sliders(ScrollView, can_focus=True):
     def choose(self, knob: Knob) -> None:
         if knob in self._knobs:
             self.go(self._knobs.index(knob))
-
-    def action_tab(self, by: int) -> None:
-        """The next knob, and after the last what comes after the sliders."""
-        if 0 <= self._at + by < len(self._knobs):
-            self.action_next(by)
-        elif by > 0:
-            self.screen.focus_next()
-        else:
-            self.screen.focus_previous()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         at = self.scroll_offset.y + event.y
@@ -178,7 +181,7 @@ class Sliders(ScrollView, can_focus=True):
 
     def _drag(self, x: int, *, inside: bool = True) -> bool:
         """Sets the current knob to what a column of its slider stands for."""
-        *_, room = self._columns(self.scrollable_content_region.width)
+        _, room = self._columns(self.scrollable_content_region.width)
         column = x - (self.scrollable_content_region.width - room)
         if inside and not 0 <= column < room:
             return False
@@ -246,7 +249,7 @@ class Knobs(Vertical):
         field.value = ""
         field.placeholder = f"{self._types.name}: {_range(self._types)}"
         field.add_class("-open")
-        field.focus()
+        self.screen.set_focus(field)
 
     def on_input_changed(self) -> None:
         self._field.remove_class("-wrong")
@@ -269,7 +272,7 @@ class Knobs(Vertical):
         self._types = None
         self.border_subtitle = ""
         self._field.remove_class("-open", "-wrong")
-        self.sliders.focus()
+        self.screen.set_focus(self.sliders)
 
 
 def _range(knob: Knob) -> str:

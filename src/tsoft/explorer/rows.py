@@ -56,6 +56,11 @@ class Row:
         """What a class is called, as a terminal may show it."""
         return visible(self.names[index])
 
+    def word(self, index: int) -> str:
+        """A class as a piece of text: its label, where that is to be seen."""
+        label = visible(self.block.labels[index]).strip() if self.block.labels else ""
+        return label or self.name(index)
+
     def matching(self, text: str) -> Array:
         """The indices of the classes with a text in their names, in any case of its letters."""
         wanted = text.casefold()
