@@ -13,8 +13,8 @@ from tsoft.explorer.board import Board
 from tsoft.explorer.examples import examples
 
 PICTURE = Path(__file__).parent.parent / ".github" / "explore.svg"
-# What is typed before it is taken: a flat next token, hotter, without the tail that top-p cuts; 300 draws.
-TYPED = "n n right right right right right tab tab space shift+left S S S".split()
+# What is typed before it is taken: a peaked next token, hotter, without the tail that top-p cuts; 300 draws.
+TYPED = "n shift+right tab tab space S S S".split()
 
 
 async def picture() -> str:

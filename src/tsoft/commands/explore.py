@@ -63,6 +63,7 @@ def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules,
     from tsoft.errors import UsageError
     from tsoft.explorer.app import Start
     from tsoft.explorer.board import Board
+    from tsoft.explorer.rows import Rows
 
     plan = planned(rules, knobs, temperatures.tau)
     taus = inputs.temperatures(plan.taus)
@@ -70,16 +71,14 @@ def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules,
         raise UsageError("explore begins at one temperature: --tau takes one number here")
     if len(plan.chains) > 1:
         raise UsageError("explore takes the rules of one engine at a time: --like one of them")
-    typed, rows = None, None
-    if _is_given(input):
-        from tsoft.explorer.rows import Rows
-
-        rows = Rows([block for found in inputs.blocks(input, plan.taus) for block in found.even()])
-        typed = (*as_typed(input), *_biases(knobs))
-    else:
+    if not _is_given(input):
         from tsoft.explorer.examples import examples
 
-        rows = examples()
+        rows, typed = examples(), None
+    else:
+        rows = Rows(list(inputs.blocks(input, plan.taus)))
+        piped = not input.logits and input.file in (None, "-")
+        typed = None if piped and rows.is_short else tuple(as_typed(input))
     board = Board.of(plan.chains[0], float(taus[0]))
     generator = np.random.default_rng(exploring.seed)
     return Start(rows, board, plan.biases_of, typed, generator, exploring.bits)
@@ -88,10 +87,6 @@ def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules,
 def _is_given(input: Input) -> bool:
     """Whether there are logits: typed, in a file, or piped in."""
     return bool(input.logits) or input.file is not None or (sys.stdin is not None and not sys.stdin.isatty())
-
-
-def _biases(knobs: Any) -> list[str]:
-    return [word for text in knobs.logit_bias or () for word in ("--logit-bias", text)]
 
 
 def as_typed(bundle: Any) -> list[str]:

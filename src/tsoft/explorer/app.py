@@ -25,7 +25,8 @@ from tsoft.core.engines import ENGINES
 from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, NothingLeftError
 from tsoft.core.temperature import Array
 from tsoft.explorer import export
-from tsoft.explorer.board import Biases, Board, exact
+from tsoft.explorer.board import Biases, Board
+from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve import Curve, Drawn, drawn
 from tsoft.explorer.distribution import Distribution, Listed
 from tsoft.explorer.draws import Draws
@@ -83,8 +84,9 @@ NAMED = (30, 8)
 
 @dataclass(frozen=True)
 class Start:
-    """What the explorer opens with: the board, what a chain adds to a block's logits, what was `typed` of
-    the input for a command line, the generator of the draws, and whether entropies are in bits."""
+    """What the explorer opens with: the rows; the board; what a chain adds to a block's logits; the words that
+    were `typed` for the input, None where a command line has to have the numbers; the generator of the draws;
+    and whether entropies are in bits."""
 
     rows: Rows
     board: Board
@@ -488,23 +490,11 @@ class Explorer(App[None]):
         text = "\n".join(f"{_key(key):>11}  {what}" for key, what in lines)
         self.push_screen(Reading("keys", Text(text)))
 
-    @property
-    def command_line(self) -> str:
-        """What makes `tsoft compute` show the same."""
-        import shlex
-
-        block = self._row.block
-        typed = self._start.typed
-        if typed is None:
-            typed = tuple(
-                f"{label}={exact(z)}" for label, z in zip(block.labels or (), block.logits[0].tolist(), strict=True)
-            )
-        return shlex.join(["tsoft", "compute", *typed, *self._board.options])
-
     def action_copy(self) -> None:
-        self.copied.append(self.command_line)
-        self.copy_to_clipboard(self.command_line)
-        self.notify(self.command_line, title="copied; printed at the end", markup=False)
+        line = command_line(self._board, self._row, self._start.typed)
+        self.copied.append(line)
+        self.copy_to_clipboard(line)
+        self.notify(line, title="copied; printed at the end", markup=False)
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:

@@ -15,6 +15,9 @@ from tsoft.core.temperature import Array, softmax
 from tsoft.errors import visible
 from tsoft.explorer.board import Biases
 
+# Of so many classes the numbers may be typed.
+TYPED = 32
+
 
 @dataclass(frozen=True, eq=False)
 class Row:
@@ -78,6 +81,12 @@ class Rows:
 
     def __len__(self) -> int:
         return self._ends[-1]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is one row, of so few numbers that they can be typed."""
+        first = self._blocks[0]
+        return len(self) == 1 and first.given is None and first.logits.size <= TYPED
 
     def block(self, number: int) -> Block:
         """A row, from 0, as a block of its own."""
