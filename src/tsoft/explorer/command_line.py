@@ -15,7 +15,7 @@ def command_line(board: Board, row: Row, typed: Sequence[str] | None) -> str:
     >>> from tsoft.core.block import Block, class_names
     >>> row = Row(0, Block(np.array([[2.0, -1.0]]), ("a cat", "-")), ["a cat", "-"])
     >>> print(command_line(Board.of(None, 0.5), row, None))
-    tsoft compute --tau 0.5 -- 'a cat=2' --=-1
+    tsoft compute --tau 0.5 -- 'a cat=2' -=-1
     """
     options = [*board.options]
     for index, bias in row.biases:
