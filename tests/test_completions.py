@@ -170,6 +170,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
         ("compute --format ", FORMATS),
         ("compute --format=", FORMATS),
         ("compute -1 -inf --format ", FORMATS),
+        ("compute --units ", {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}),
         ("compute --input-format ", FORMATS - {"table"} | {"text", "response"}),
         ("compute -i ", set(NAMES)),
     ],

@@ -29,6 +29,9 @@ SCREENS = {
     "solve": "tsoft solve cat=2 dog=1 bird=0 fish=0 --prob dog=0.26",
     "sample": "tsoft sample cat=2 dog=1 bird=0.5 fish=-inf --tau 0,1 --seed 1",
     "sample-many": f"{HOSTILE.replace('compute', 'sample')} -n 1e12 --sort --show 4 --tau 0.5 --seed 1",
+    "energies": "tsoft compute J=0=0 J=1=4 J=2=12 --energies --degeneracy 1,3,5 --units cm-1 --tau 0,5,inf --no-chart",
+    "energies-sweep": "tsoft sweep low=0 high=1 --energies --measure heat-capacity --units kJ/mol --from 10 --to 1000",
+    "energies-mean": "printf '0 1\n0 2\n' | tsoft sweep --energies --mean --measure mean-energy --units eV -t 3e3,9e3",
     "response": f"tsoft compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen 2>/dev/null",
     "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
 }

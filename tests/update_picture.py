@@ -14,7 +14,7 @@ from tsoft.explorer.examples import examples
 
 PICTURE = Path(__file__).parent.parent / ".github" / "explore.svg"
 # What is typed before it is taken: a peaked next token, hotter, without the tail that top-p cuts; 300 draws.
-TYPED = "n shift+right tab tab space S S S".split()
+TYPED = ["n", "shift+right", "tab", "tab", "space", "S", "S", "S"]
 
 
 async def picture() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Input, Knobs, Look, Output, Rules, Temperatures
+from tsoft.commands.options import Energies, Input, Knobs, Look, Output, Rules, Temperatures
 
 if TYPE_CHECKING:
     from tsoft.core.block import Distributions
@@ -42,6 +42,7 @@ class Explanation:
 @bundled
 def compute(
     input: Input,
+    energies: Energies,
     response: Response,
     temperatures: Temperatures,
     knobs: Knobs,
@@ -61,13 +62,16 @@ def compute(
     some-program | tsoft compute --tau 0.7 --format csv
     some-program | tsoft compute --tau 0.7 --top-k 40 --top-p 0.9 --explain
     some-program | tsoft compute --tau 0.7 --top-p 0.9 --min-p 0.05 --like all
+    tsoft compute --energies 0 0.025 --units eV --tau 300
     curl … | tsoft compute --tau 0.7 --chosen --vocab-size 49152
     """
     from tsoft.commands import inputs, outputs
+    from tsoft.commands.energies import ensemble, with_ensemble
     from tsoft.commands.plan import plan as planned
 
     plan = planned(rules, knobs, temperatures.tau, always=explanation.explain)
-    blocks = inputs.blocks(input, plan.taus, ragged=True)
+    levels = ensemble(input, energies, plan, said=temperatures.tau is not None)
+    blocks = with_ensemble(inputs.blocks(input, plan.taus, ragged=True), levels)
     taus = inputs.temperatures(plan.taus)
     charted = len(taus) > 1 if look.chart is None else look.chart
     draw = partial(_drawn, chart=charted, explain=explanation.explain)

@@ -88,6 +88,30 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Energies:
+    """What is known of energies besides their numbers."""
+
+    units: Annotated[
+        Literal["eV", "kJ/mol", "kcal/mol", "cm-1", "K"] | None,
+        typer.Option(
+            "--units",
+            metavar="UNIT",
+            help="The energies are in eV, kJ/mol, kcal/mol, cm-1 or K, and τ is in kelvin; by default τ is kT.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
+    degeneracy: Annotated[
+        str | None,
+        typer.Option(
+            "--degeneracy",
+            metavar="G,…",
+            help="How many states each energy has, as 1,3,5.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Temperatures:
     tau: Annotated[
         list[str] | None,

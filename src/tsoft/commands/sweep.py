@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Input, Knobs, Look, Output, Rules, Temperatures
+from tsoft.commands.options import Energies, Input, Knobs, Look, Output, Rules, Temperatures
 
 if TYPE_CHECKING:
     from tsoft.core.average import Averages
     from tsoft.core.block import Distributions
+    from tsoft.core.boltzmann import Ensemble
     from tsoft.core.temperature import Array
     from tsoft.render.view import View
 
-Measure = Literal["entropy", "perplexity", "top-prob", "margin", "log-sum-exp"]
+Measure = Literal[
+    "entropy",
+    "perplexity",
+    "top-prob",
+    "margin",
+    "log-sum-exp",
+    "log-z",
+    "free-energy",
+    "mean-energy",
+    "heat-capacity",
+]
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,8 @@ class Curves:
         typer.Option(
             "--measure",
             metavar="MEASURE",
-            help="The second chart: entropy, perplexity, top-prob, margin or log-sum-exp.",
+            help="The second chart: entropy, perplexity, top-prob, margin or log-sum-exp; of --energies also log-z,"
+            " free-energy, mean-energy or heat-capacity.",
             rich_help_panel="Table and chart",
         ),
     ] = "entropy"
@@ -63,6 +75,7 @@ class Curves:
 @bundled
 def sweep(
     input: Input,
+    energies: Energies,
     temperatures: Temperatures,
     grid: Grid,
     curves: Curves,
@@ -79,21 +92,25 @@ def sweep(
 
     tsoft sweep 2 1 0.5 0.1
     tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
+    tsoft sweep --energies 0 1 --measure heat-capacity
     some-program | tsoft sweep --mean
     """
     from tsoft.commands import inputs, outputs
+    from tsoft.commands.energies import ensemble, with_ensemble
     from tsoft.commands.plan import plan as planned
     from tsoft.errors import UsageError
 
-    measure = curves.measure.replace("-", "_")
     # A grid overrules a file's temperature as --tau does.
     plan = planned(rules, knobs, temperatures.tau or [])
-    blocks = inputs.blocks(input, temperatures.tau)
+    said = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
+    levels = ensemble(input, energies, plan, said=said, how="--tau 100,300, or --from 10 --to 1000")
+    blocks = with_ensemble(inputs.blocks(input, temperatures.tau), levels)
     taus = inputs.temperatures(temperatures.tau) if temperatures.tau else _grid(grid)
     if temperatures.tau and grid != Grid():
         raise UsageError("--tau lists the temperatures, so --from, --to, --steps and --scale have nothing to say")
     if plan.chains[0] and not plan.chains[0].has_temperature:
         raise UsageError("--samplers lists no temperature, so there is nothing to sweep")
+    measure = _measure(curves, levels)
     if curves.mean:
         from tsoft.core.average import averages
 
@@ -107,8 +124,8 @@ def sweep(
         if len(plan.chains) > 1:
             raise UsageError("sweep --mean is of one engine: --like one of them")
         with outputs.followed(blocks, taus, plan) as followed:
-            found = averages(followed, taus, lambda block: plan.of(block)[0])
-        _write_mean(found, measure, output, look, _is_log(grid))
+            found = averages(followed, taus, lambda block: plan.of(block)[0], _measures(levels))
+        _write_mean(found, measure, output, look, _is_log(grid), levels)
         return
 
     def draw(results: "list[Distributions]", view: "View") -> Iterator[str]:
@@ -123,6 +140,24 @@ def sweep(
             yield from drawing.draw(result, fewer, measure, curves.heatmap, _is_log(grid), look.chart is not False)
 
     outputs.write(blocks, taus, plan, output, look, draw, before=True)
+
+
+def _measure(curves: Curves, levels: "Ensemble | None") -> str:
+    """The measure that is drawn, as records name it."""
+    from tsoft.errors import UsageError
+
+    name = curves.measure.replace("-", "_")
+    if name not in _measures(levels):
+        when = "with --energies and without samplers"
+        raise UsageError(f"--measure {curves.measure} is of Boltzmann's distribution: it comes {when}")
+    return name
+
+
+def _measures(levels: "Ensemble | None") -> tuple[str, ...]:
+    """The measures that there are, of energies more."""
+    from tsoft.core.block import MEASURES, THERMODYNAMICS
+
+    return MEASURES if levels is None else (*MEASURES, *THERMODYNAMICS)
 
 
 def _is_log(grid: Grid) -> bool:
@@ -144,7 +179,9 @@ def _grid(grid: Grid) -> "Array":
     return (np.geomspace if _is_log(grid) else np.linspace)(coldest, hottest, grid.steps or 25)
 
 
-def _write_mean(found: "Averages", measure: str, output: Output, look: Look, log: bool) -> None:
+def _write_mean(
+    found: "Averages", measure: str, output: Output, look: Look, log: bool, levels: "Ensemble | None"
+) -> None:
     from tsoft.commands import outputs
     from tsoft.formats import stream
 
@@ -152,7 +189,7 @@ def _write_mean(found: "Averages", measure: str, output: Output, look: Look, log
     if name == "table":
         from tsoft.render import sweep as drawing
 
-        texts: Iterable[str] = drawing.draw_mean(found, outputs.view(output, look), measure, log)
+        texts: Iterable[str] = drawing.draw_mean(found, outputs.view(output, look), measure, log, levels)
     else:
         from tsoft.formats import averages
         from tsoft.formats.write import Writing

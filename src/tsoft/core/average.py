@@ -1,12 +1,12 @@
 """Measures averaged over rows: how a whole text's uncertainty moves with temperature."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.core.block import MEASURES, Block, Distributions
+from tsoft.core.block import MEASURES, Block, distributions_of
 from tsoft.core.temperature import Array
 
 if TYPE_CHECKING:
@@ -32,9 +32,12 @@ class Averages:
 
 
 def averages(
-    blocks: Iterable[Block], taus: Array, chain_of: "Callable[[Block], Chain | None]" = lambda _: None
+    blocks: Iterable[Block],
+    taus: Array,
+    chain_of: "Callable[[Block], Chain | None]" = lambda _: None,
+    measures: Sequence[str] = MEASURES,
 ) -> Averages:
-    """The mean and the spread of each measure over the rows of all blocks that have it (a row of
+    """The mean and the spread of each of the measures over the rows of all blocks that have it (a row of
     one class has no margin), in one pass. Blocks are joined by the pairwise update of Chan, Golub
     & LeVeque 1983, "Algorithms for Computing the Sample Variance", eq. 2.1, in roots, since squares
     overflow.
@@ -44,12 +47,12 @@ def averages(
     (array([1.5]), array([0.5]))
     """
     rows = 0
-    counts = np.zeros((len(MEASURES), len(taus)))
+    counts = np.zeros((len(measures), len(taus)))
     mean, root = np.zeros_like(counts), np.zeros_like(counts)
     with np.errstate(all="ignore"):
         for block in blocks:
-            result = Distributions(block, taus, chain_of(block))
-            found = np.array([getattr(result, name) for name in MEASURES])
+            result = distributions_of(block, taus, chain_of(block))
+            found = np.array([getattr(result, name) for name in measures])
             count = (~np.isnan(found)).sum(-1)
             middle = np.where(count > 0, np.nansum(found, -1) / count, mean)
             joined = counts + count
@@ -61,7 +64,7 @@ def averages(
             counts, rows = joined, rows + len(block.logits)
         mean[counts == 0] = np.nan
         deviation = root / np.sqrt(counts)
-    return Averages(taus, rows, {name: Average(mean[i], deviation[i]) for i, name in enumerate(MEASURES)})
+    return Averages(taus, rows, {name: Average(mean[i], deviation[i]) for i, name in enumerate(measures)})
 
 
 def _deviations(found: Array, middle: Array) -> Array:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tsoft.core import measures
 from tsoft.core.temperature import Array, log_softmax, log_sum_exp, softmax
 
 if TYPE_CHECKING:
+    from tsoft.core.boltzmann import Ensemble
     from tsoft.core.chain import Chain, Stage
     from tsoft.core.given import Given
     from tsoft.core.text import Chosen
@@ -26,7 +27,8 @@ class Block:
     (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order. Rows
     that differ in length have `widths`, how many classes each has, and what is beyond is masked: only who
     asks for such a block gets one (see `even`). A block of one row may be what was `given` of a
-    distribution. For messages there are the `source`, and where it has lines those of the rows."""
+    distribution; one of energies has an `ensemble` where their thermodynamics are asked for. For messages
+    there are the `source`, and where it has lines those of the rows."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
@@ -39,6 +41,7 @@ class Block:
     source: str = ""
     lines: Sequence[int] | None = None
     given: "Given | None" = None
+    ensemble: "Ensemble | None" = None
 
     @property
     def names(self) -> list[str]:
@@ -79,6 +82,11 @@ class Block:
         yield from (self.part(first, stop) for first, stop in itertools.pairwise(bounds))
 
 
+# The measures by the names that records and headers give them, and those that energies have besides.
+MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
+THERMODYNAMICS = ("log_z", "free_energy", "mean_energy", "heat_capacity")
+
+
 @dataclass(frozen=True, eq=False)
 class Distributions:
     """A block's distributions over a list of k temperatures, as a chain of samplers leaves them where
@@ -91,6 +99,9 @@ class Distributions:
     chain: "Chain | None" = None
     beside: "tuple[Distributions, ...]" = ()
     chosen: "Chosen | None" = None
+
+    # The names of its measures.
+    measured: ClassVar[tuple[str, ...]] = MEASURES
 
     @property
     def engine(self) -> str | None:
@@ -239,10 +250,6 @@ def ranked(results: "Sequence[Distributions]", row: int) -> tuple[Array, Array]:
     return order, np.logical_or.reduce([result.kept[:, row].any(0) for result in results])
 
 
-# The measures by the names that records and headers give them.
-MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")
-
-
 def unit(measure: str, bits: bool) -> float:
     """What a measure's numbers are divided by to be written: entropies are in nats, or in bits.
 
@@ -250,6 +257,15 @@ def unit(measure: str, bits: bool) -> float:
     (0.6931, 1.0)
     """
     return float(np.log(2)) if measure == "entropy" and bits else 1.0
+
+
+def distributions_of(block: Block, taus: Array, chain: "Chain | None" = None) -> Distributions:
+    """A block's distributions, with their thermodynamics where it has an ensemble."""
+    if block.ensemble is None:
+        return Distributions(block, taus, chain)
+    from tsoft.core.boltzmann import BoltzmannDistributions
+
+    return BoltzmannDistributions(block, taus, chain)
 
 
 # A piece holds about so many probabilities.
@@ -265,7 +281,7 @@ def distributions(block: Block, taus: Array, chains: "Sequence[Chain | None]" = 
         rows = block.part(first, first + step)
         at_once = len(taus) if classes * len(taus) <= PIECE else max(1, PIECE // classes)
         if at_once == len(taus):
-            found = [Distributions(rows, taus, chain) for chain in chains]
+            found = [distributions_of(rows, taus, chain) for chain in chains]
             yield from found if len(found) == 1 else _by_row(found)
         else:
             # A chain after the other, as in a piece that holds all temperatures.
@@ -287,7 +303,7 @@ def beside(found: Sequence[Distributions]) -> list[Distributions]:
 
 def by_chain(block: Block, taus: Array, chains: "Sequence[Chain | None]") -> list[Distributions]:
     """A block's distributions as each of the chains leaves them, beside each other."""
-    return beside([Distributions(block, taus, chain) for chain in chains])
+    return beside([distributions_of(block, taus, chain) for chain in chains])
 
 
 def class_names(labels: tuple[str, ...] | None, count: int, *, quoted: bool = False) -> list[str]:

@@ -282,7 +282,7 @@ def _fill(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any], 
         maximum = block.max(0, keepdims=True) if top is None else block[top][:, np.newaxis]
         finite = np.isfinite(maximum)
         if not finite.all():
-            raise _error(rows, first + int(finite.argmin()))
+            raise row_error(rows, first + int(finite.argmin()))
         with np.errstate(all="ignore"):
             if len(tasks) == 1:
                 # The differences are needed once: less scratch stays closer.
@@ -291,7 +291,7 @@ def _fill(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any], 
             for task in tasks:
                 target = task.out[first:stop]
                 work = target if in_place else x
-                _scale(gaps, part, task.tau, work)
+                scale_gaps(gaps, part, task.tau, work)
                 kernel(Scaled(work, spare, maximum, top, task.tau), target.T if narrow else target)
 
 
@@ -318,7 +318,7 @@ def gaps_below(z: Array, maximum: Array, gaps: Array) -> Array | None:
     return part
 
 
-def _scale(gaps: Array, part: Array | None, tau: float, x: Array) -> None:
+def scale_gaps(gaps: Array, part: Array | None, tau: float, x: Array) -> None:
     """x = (z - maximum) / tau, with the exact limits."""
     if tau == 0:
         x[...] = np.where(gaps == 0, 0.0, -np.inf)
@@ -330,7 +330,7 @@ def _scale(gaps: Array, part: Array | None, tau: float, x: Array) -> None:
             np.divide(x, part, out=x)
 
 
-def _error(rows: Array, row: int) -> LogitsError:
+def row_error(rows: Array, row: int) -> LogitsError:
     """What is wrong with a row whose maximum is not finite."""
     if np.isnan(rows[row]).any():
         return LogitsError("NaN is not a logit", row, int(np.isnan(rows[row]).argmax()))

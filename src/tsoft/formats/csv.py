@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tsoft.core.block import MEASURES, Block, Distributions, falling
+from tsoft.core.block import Block, Distributions, falling
 from tsoft.core.temperature import Array
 from tsoft.errors import InputError
 from tsoft.formats.fields import join_labels, quoted
@@ -36,7 +36,7 @@ def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[
         lines = []
         if columns is None:
             columns = names
-            lines.append(join_labels([*_keys(result), *(MEASURES if writing.before else ()), *names], ","))
+            lines.append(join_labels([*_keys(result), *(result.measured if writing.before else ()), *names], ","))
         elif names != columns:
             problem = f"{result.block.place}: its classes are not those of the header"
             raise InputError(f"{problem}; --long and --format jsonl take rows that differ")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.block import MEASURES, Block, Distributions, unit
+from tsoft.core.block import Block, Distributions, unit
 from tsoft.core.measures import total_variation
 from tsoft.formats.read import Reading
 from tsoft.formats.write import Writing
@@ -59,7 +59,8 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
         "entropy": entropy,
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
-        **dict(zip(MEASURES[2:], others, strict=True)),
+        **dict(zip(result.measured[2:], others, strict=True)),
+        **_of_energies(result.block),
     }
     if result.chain:
         record |= _chained(result, writing, t, r)
@@ -71,6 +72,17 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
             result.block.logits[r] if given is None else np.where(given.unknown, np.nan, result.block.logits[r])
         )
     return record
+
+
+def _of_energies(block: Block) -> dict[str, Any]:
+    """What a record of energies says of them, where that is not as by default."""
+    if block.ensemble is None:
+        return {}
+    unit, degeneracy = block.ensemble.unit, block.ensemble.degeneracy
+    return {
+        **({} if unit is None else {"units": unit.name}),
+        **({} if degeneracy is None else {"degeneracy": degeneracy}),
+    }
 
 
 def _of_token(result: Distributions, writing: Writing, t: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tsoft.core.block import MEASURES, Block
+from tsoft.core.block import MEASURES, THERMODYNAMICS, Block
 from tsoft.core.temperature import Array
 from tsoft.errors import InputError
 from tsoft.formats import bulk, fields
@@ -205,9 +205,12 @@ def _key_columns(names: list[str], following: list[str] | None) -> set[int]:
     keys = {names.index(key) for key in KEYS[:2] if key in names}
     if tuple(names[:3]) == KEYS and not (following and fields.is_number("".join(following[2:3]))):
         keys.add(2)
-    last = len(keys) + len(MEASURES)
-    measured = keys == set(range(len(keys))) and tuple(names[len(keys) : last]) == MEASURES
-    return keys | set(range(last)) if measured and len(keys) > 1 else keys
+    if len(keys) > 1 and keys == set(range(len(keys))):
+        for measures in ((*MEASURES, *THERMODYNAMICS), MEASURES):
+            last = len(keys) + len(measures)
+            if tuple(names[len(keys) : last]) == measures:
+                return set(range(last))
+    return keys
 
 
 def _each(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tsoft.core.block import MEASURES, Distributions, unit
+from tsoft.core.block import Distributions, unit
 from tsoft.core.temperature import Array
 from tsoft.formats import bulk
 
@@ -36,8 +36,8 @@ class Writing:
         return values if given is None or not given.unknown.any() else np.where(given.unknown, np.nan, values)
 
     def measures(self, result: Distributions, t: int, r: int) -> list[float]:
-        """A row's measures at a temperature, in the order of MEASURES."""
-        return [float(getattr(result, name)[t, r] / unit(name, self.bits)) for name in MEASURES]
+        """A row's measures at a temperature, in the order of their names."""
+        return [float(getattr(result, name)[t, r] / unit(name, self.bits)) for name in result.measured]
 
     def texts(self, values: Array) -> list[str]:
         """Numbers as the shortest texts that read back exactly, or to so many digits."""

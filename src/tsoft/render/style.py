@@ -26,13 +26,13 @@ def tau_colors(taus: Sequence[float]) -> list[int]:
     return [COLD_TO_HOT[chosen[ranks[tau] % len(chosen)]] for tau in taus]
 
 
-def tau_text(tau: float) -> str:
+def tau_text(tau: float, unit: str = "") -> str:
     """A temperature as a person writes it.
 
-    >>> tau_text(0.5), tau_text(float("inf"))
-    ('τ = 0.5', 'τ = ∞')
+    >>> tau_text(0.5), tau_text(float("inf")), tau_text(300, "K")
+    ('τ = 0.5', 'τ = ∞', 'τ = 300 K')
     """
-    return f"τ = {'∞' if tau == float('inf') else format(tau, '.6g')}"
+    return f"τ = {'∞' if tau == float('inf') else format(tau, '.6g')} {unit}".rstrip()
 
 
 def prob_text(prob: float, digits: int | None = None) -> str:

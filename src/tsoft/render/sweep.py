@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from tsoft.render import curves, heatmap, table
 from tsoft.render.style import number_text, tau_text
 from tsoft.render.table import text_tables
 from tsoft.render.view import View
+
+if TYPE_CHECKING:
+    from tsoft.core.boltzmann import Ensemble
 
 # More curves than this cannot be told apart; of more classes the rest are one curve.
 CURVES = 8
@@ -100,15 +104,19 @@ def _heatmap(result: Distributions, view: View, log: bool) -> str:
 
 def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
     values = getattr(result, measure) / unit(measure, view.bits)
-    return drawn_curves([measure.replace("_", "-")], result.taus, values, view, 10, log, titled(measure, view))
+    title = titled(measure, view, result.block.ensemble)
+    return drawn_curves([measure.replace("_", "-")], result.taus, values, view, 10, log, title)
 
 
-def titled(measure: str, view: View) -> str:
-    unit = {"entropy": " (bits)" if view.bits else " (nats)"}.get(measure, "")
-    return measure.replace("_", "-") + unit
+def titled(measure: str, view: View, ensemble: "Ensemble | None" = None) -> str:
+    """What a measure is called, with the unit that it is in where it has one."""
+    energy = ensemble.units[0] if ensemble else ""
+    units = {"entropy": "bits" if view.bits else "nats", "free_energy": energy, "mean_energy": energy}
+    unit = units.get(measure, "")
+    return measure.replace("_", "-") + (f" ({unit})" if unit else "")
 
 
-def draw_mean(found: Averages, view: View, measure: str, log: bool) -> Iterator[str]:
+def draw_mean(found: Averages, view: View, measure: str, log: bool, ensemble: "Ensemble | None") -> Iterator[str]:
     """The mean of a measure over the rows with a standard deviation on either side, and a table of
     the means of all measures at a few temperatures."""
     order = np.argsort(found.taus)
@@ -116,22 +124,22 @@ def draw_mean(found: Averages, view: View, measure: str, log: bool) -> Iterator[
     band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
     names = ["mean + sd", "mean", "mean - sd"]
     values = band[order] / unit(measure, view.bits)
-    yield drawn_curves(names, found.taus[order], values, view, 16, log, titled(measure, view)) + "\n"
-    yield _means(found, view)
+    yield drawn_curves(names, found.taus[order], values, view, 16, log, titled(measure, view, ensemble)) + "\n"
+    yield _means(found, view, ensemble)
 
 
-def _means(found: Averages, view: View) -> str:
+def _means(found: Averages, view: View, ensemble: "Ensemble | None") -> str:
     """The table of means; temperatures that do not fit go on in a further one."""
-    names = [f"{found.rows} row{'s' * (found.rows != 1)}", *(titled(name, view) for name in found.of)]
-    columns = [_mean_column(found, t, view) for t in _few(len(found.taus))]
+    names = [f"{found.rows} row{'s' * (found.rows != 1)}", *(titled(name, view, ensemble) for name in found.of)]
+    columns = [_mean_column(found, t, view, ensemble) for t in _few(len(found.taus))]
     widest = max(len(text) for column in columns for text in column)
     rows = zip(names, *([text.ljust(widest) for text in column] for column in columns), strict=True)
     return text_tables(list(rows), view.screen)
 
 
-def _mean_column(found: Averages, t: int, view: View) -> list[str]:
+def _mean_column(found: Averages, t: int, view: View, ensemble: "Ensemble | None") -> list[str]:
     """A temperature, and each measure's mean and standard deviation there."""
-    cells = [tau_text(float(found.taus[t]))]
+    cells = [tau_text(float(found.taus[t]), ensemble.units[1] if ensemble else "")]
     for name, average in found.of.items():
         mean, deviation = (float(value[t]) / unit(name, view.bits) for value in (average.mean, average.deviation))
         cells.append(f"{number_text(mean)} ± {number_text(deviation)}")

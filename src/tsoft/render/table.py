@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf, log
 
 import numpy as np
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tsoft.core.block import Distributions, ranked, unit
+from tsoft.core.boltzmann import BoltzmannDistributions
 from tsoft.core.chain import removed_by
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
@@ -40,7 +41,7 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
         for column in _columns(result, t, row, (order, rest), view, style)
     ]
     least = max(column.width for column in columns)
-    left = 1 + GAP + max(5, *map(len, logits)) + GAP
+    left = 1 + GAP + max(map(len, logits)) + GAP
     longest = max(len("perplexity"), *(cell_len(label) for label in labels))
     room = view.screen.width - left - least - GAP
     head = max(len("perplexity"), min(longest, view.screen.width // 3, room))
@@ -53,25 +54,34 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
 
 
 def _heads(result: Distributions, row: int, order: Array, more: int) -> tuple[list[str], list[str]]:
-    """The classes and their logits, and a line for so many more. Of a server's response a ? stands for
-    what is not known, and what was drawn has a mark where that is asked for."""
+    """The classes, and a line for so many more; and a head and under it their logits, or what energies
+    were. Of a server's response a ? stands for what is not known, and what was drawn has a mark where that
+    is asked for."""
     block, given = result.block, result.block.given
     names = block.names
-    labels = [visible(names[i]) for i in order] + [f"… {more} more"] * bool(more)
-    logits = [number_text(z) for z in block.logits[row, order]] + [""] * bool(more)
+    labels = [visible(names[i]) + _times(result, i) for i in order] + [f"… {more} more"] * bool(more)
+    sign, head = (-1, "energy") if block.quantity == "energy" else (1, "logit")
+    logits = [head] + [number_text(sign * z) for z in block.logits[row, order]] + [""] * bool(more)
     if given:
         for place in np.flatnonzero(given.unknown[order]).tolist():
-            logits[place] = "?"
+            logits[1 + place] = "?"
     if given and result.chosen:
         marks = [DRAWN if i == given.index else " " * len(DRAWN) for i in order] + [" " * len(DRAWN)] * bool(more)
         labels = [mark + label for mark, label in zip(marks, labels, strict=True)]
     return labels, logits
 
 
+def _times(result: Distributions, i: int) -> str:
+    """How many states a level has, where that is not one."""
+    ensemble = result.block.ensemble
+    count = 1 if ensemble is None or ensemble.degeneracy is None else int(ensemble.degeneracy[i])
+    return f" ×{count}" if count > 1 else ""
+
+
 @dataclass(frozen=True)
 class _Column:
     """What a table says of one temperature: for each class and the rest its number and its bar's
-    share, and the measures."""
+    share, the measures, and of energies the thermodynamics."""
 
     header: str
     numbers: list[str]
@@ -80,10 +90,12 @@ class _Column:
     removed: list[str | None]
     measures: dict[str, str]
     color: int
+    thermodynamics: dict[str, str] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
-        return max(map(len, [" " + self.header, *self.numbers, *self.measures.values()]))
+        under = [*self.measures.values(), *self.thermodynamics.values()]
+        return max(map(len, [" " + self.header, *self.numbers, *under]))
 
     def cells(self, width: int) -> list[Text]:
         return [self._cell(i, width - len(number) - 1) for i, number in enumerate(self.numbers)]
@@ -99,7 +111,9 @@ class _Column:
 def column_styles(results: Sequence[Distributions]) -> list[list[tuple[str, int]]]:
     """What heads each column, and its colour: the temperature, or of several engines the engine."""
     if len(results) == 1:
-        return [list(zip(map(tau_text, results[0].taus), tau_colors(results[0].taus.tolist()), strict=True))]
+        taus = results[0].taus.tolist()
+        unit = results[0].block.ensemble.units[1] if results[0].block.ensemble else ""
+        return [list(zip((tau_text(tau, unit) for tau in taus), tau_colors(taus), strict=True))]
     names = [str(result.engine) for result in results]
     if len(results[0].taus) == 1:
         colors = tau_colors(range(len(names)))
@@ -185,7 +199,7 @@ def _column(
         given, likely = result.block.given, float(result.chosen.token.probs().given[t])
         measures["drawn"] = "?".rjust(PROB_WIDTH) if np.isnan(likely) else number(likely)
         measures["rank"] = str(given.rank or f">{given.above}").rjust(PROB_WIDTH)
-    return _Column(style[0], numbers, shares, removed, measures, style[1])
+    return _Column(style[0], numbers, shares, removed, measures, style[1], _thermodynamics(result, t, row, view))
 
 
 def _removed(result: Distributions, t: int, row: int, shown: Array) -> list[str | None]:
@@ -213,6 +227,25 @@ def _measures(result: Distributions, t: int, row: int, view: View, text: Callabl
     return {"kept": f"{kept.sum():{PROB_WIDTH}}", "removed": text(cut_mass), **measures}
 
 
+def _thermodynamics(result: Distributions, t: int, row: int, view: View) -> dict[str, str]:
+    """What stands under the measures of energies, which have an ensemble."""
+    if not isinstance(result, BoltzmannDistributions):
+        return {}
+
+    unit, _ = result.ensemble.units
+    found = [
+        ("log Z", result.log_z, ""),
+        ("F", result.free_energy, unit),
+        ("U", result.mean_energy, unit),
+        ("S/k", result.entropy, ""),
+        ("C/k", result.heat_capacity, ""),
+    ]
+    values = [float(values[t, row]) for _, values, _ in found]
+    texts = [number_text(value) if view.digits is None else f"{value:.{view.digits}g}" for value in values]
+    width = max(PROB_WIDTH, *map(len, texts))
+    return {name: f"{text.rjust(width)} {unit}".rstrip() for (name, _, unit), text in zip(found, texts, strict=True)}
+
+
 def bar(share: float, width: int) -> str:
     """A bar that is `share` of `width` columns long, to an eighth.
 
@@ -226,16 +259,19 @@ def bar(share: float, width: int) -> str:
 def _table(labels: list[str], logits: list[str], head: int, columns: list[_Column], width: int) -> Table:
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     table.add_column("class", width=head, no_wrap=True, overflow="ellipsis")
-    table.add_column("logit", width=max(5, *map(len, logits)), justify="right", no_wrap=True)
+    table.add_column(logits[0], width=max(map(len, logits)), justify="right", no_wrap=True)
     for column in columns:
         table.add_column(" " + column.header, width=width, no_wrap=True)
-    for label, logit, *cells in zip(labels, logits, *(c.cells(width) for c in columns), strict=True):
+    for label, logit, *cells in zip(labels, logits[1:], *(c.cells(width) for c in columns), strict=True):
         table.add_row(Text(label), Text(logit, "dim"), *cells)
     table.add_section()
     # Columns of bounds have few measures, or none.
     most = max(columns, key=lambda column: len(column.measures))
     for name in most.measures:
         table.add_row(Text(name, "dim"), "", *(Text(column.measures.get(name, "")) for column in columns))
+    table.add_section()
+    for name in columns[0].thermodynamics:
+        table.add_row(Text(name, "dim"), "", *(Text(column.thermodynamics[name]) for column in columns))
     return table
 
 
