@@ -77,6 +77,12 @@ class Distribution(ScrollView, can_focus=True):
             self.virtual_size = Size(self.size.width, len(self._listed.indices) + _HEAD)
 
     @property
+    def _number(self) -> tuple[str, int]:
+        """What stands beside a class, and by which sign it is its logit."""
+        assert self._listed
+        return ("energy", -1) if self._listed.seen.row.block.quantity == "energy" else ("logit", 1)
+
+    @property
     def chosen(self) -> int | None:
         """The index of the class that is chosen."""
         if self._listed is None or not len(self._listed.indices):
@@ -105,7 +111,7 @@ class Distribution(ScrollView, can_focus=True):
     def _head(self, width: int) -> list[Segment]:
         name, wide, bar = self._columns(width)
         text = "  " + cut("class", name).ljust(name)
-        text += "rank".rjust(_RANK) + "logit".rjust(_LOGIT) if wide else ""
+        text += "rank".rjust(_RANK) + self._number[0].rjust(_LOGIT) if wide else ""
         text += " " + "p".rjust(_PROB) + " "
         scale = f"{self._top:g}".rjust(max(0, bar - 1)) if bar > 4 else ""
         text += "0" * (bar > 4) + scale
@@ -129,7 +135,7 @@ class Distribution(ScrollView, can_focus=True):
         ]
         dim = Style(dim=gone or None)
         if wide:
-            logit = "?" if self._unknown(row, index) else number_text(row.logits[index])
+            logit = "?" if self._unknown(row, index) else number_text(self._number[1] * row.logits[index])
             segments.append(Segment(f"{row.ranks[index]:>{_RANK}}{logit:>{_LOGIT}}", GREY + dim))
         if gone:
             remover = str(seen.stages[int(seen.removers[index])].step)
