@@ -16,6 +16,7 @@ from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.theme import Theme
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
@@ -30,7 +31,7 @@ from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve import Curve, Drawn, drawn
 from tsoft.explorer.distribution import Distribution, Listed
 from tsoft.explorer.draws import Draws
-from tsoft.explorer.knobs import Knobs, Sliders
+from tsoft.explorer.knobs import Field, Knobs, Sliders
 from tsoft.explorer.measures import Measures
 from tsoft.explorer.rows import Row, Rows
 from tsoft.explorer.scale import Scale
@@ -147,6 +148,20 @@ class Explorer(App[None]):
         )
     ]
 
+    class Followed(Message):
+        """A row's course is there."""
+
+        def __init__(self, row: Row, course: Course):
+            super().__init__()
+            self.row, self.course = row, course
+
+    class Charted(Message):
+        """The curves are drawn."""
+
+        def __init__(self, chart: Drawn):
+            super().__init__()
+            self.chart = chart
+
     def __init__(self, start: Start):
         super().__init__()
         self.register_theme(THEME)
@@ -173,7 +188,7 @@ class Explorer(App[None]):
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Distribution()
-                yield Input(id="filter", placeholder="label", compact=True)
+                yield Field(id="filter", placeholder="part of a label", compact=True)
             with Vertical(id="side"):
                 yield Knobs()
                 yield Curve()
@@ -283,12 +298,12 @@ class Explorer(App[None]):
         row, chain, indices = self._row, self._board.chain(self._row.biases), self._curved
         found = course(row, chain, indices, lambda: worker.is_cancelled)
         if found is not None:
-            self.call_from_thread(self._followed, row, found)
+            self.post_message(self.Followed(row, found))
 
-    def _followed(self, row: Row, found: Course) -> None:
-        if row is self._row:
-            self._course = found
-            self.query_one(Measures).follow(found)
+    def on_explorer_followed(self, message: "Explorer.Followed") -> None:
+        if message.row is self._row:
+            self._course = message.course
+            self.query_one(Measures).follow(message.course)
             self._draw_curve()
 
     def _draw_curve(self) -> None:
@@ -305,10 +320,10 @@ class Explorer(App[None]):
         worker = get_current_worker()
         chart = drawn(found, names, class_colors(len(names)), width, height)
         if not worker.is_cancelled:
-            self.call_from_thread(self._charted, chart)
+            self.post_message(self.Charted(chart))
 
-    def _charted(self, chart: Drawn) -> None:
-        self.query_one(Curve).follow(chart)
+    def on_explorer_charted(self, message: "Explorer.Charted") -> None:
+        self.query_one(Curve).follow(message.chart)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._resized)
@@ -447,9 +462,14 @@ class Explorer(App[None]):
 
     @on(Input.Submitted, "#filter")
     def _find_done(self) -> None:
-        if not self._filter:
+        if not self.query_one("#filter", Input).value:
             self.query_one("#filter").remove_class("-open")
         self.screen.set_focus(self._distribution)
+
+    @on(Field.Left)
+    def _find_left(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self._find_done()
 
     def action_add(self) -> None:
         knobs = [

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 def explanation(seen: Seen, width: int, bits: bool) -> str:
     """The chain, step by step."""
     from tsoft.render import chain
+    from tsoft.render.style import wrapped
     from tsoft.render.view import Screen, View
 
     if seen.chain is None:
         return "No sampler is on: the temperature alone makes this distribution.\n"
     view = View(Screen(width, True), bits=bits)
-    return "\n".join([chain.orders([seen.result], view), *chain.explanations([seen.result], view)])
+    engine = seen.chain.engine
+    cold = engine.when_cold(seen.tau) if engine else None
+    said = [wrapped(f"{engine.name} {cold}.", width)] if engine and cold else []
+    return "\n".join([chain.orders([seen.result], view), *said, *chain.explanations([seen.result], view)])
 
 
 def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:

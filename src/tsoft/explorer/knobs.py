@@ -265,7 +265,8 @@ class Knobs(Vertical):
         self.post_message(Sliders.Turned(self._types, value))
         self._close()
 
-    def on_field_left(self) -> None:
+    def on_field_left(self, message: Field.Left) -> None:
+        message.stop()
         self._close()
 
     def _close(self) -> None:
