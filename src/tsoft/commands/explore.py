@@ -43,11 +43,14 @@ def explore(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules
     start = _start(input, temperatures, knobs, rules, exploring)
     terminal.take_keys()
     from tsoft.explorer.app import Explorer
+    from tsoft.formats import stream
 
     app = Explorer(start)
-    app.run()
-    for line in app.copied:
-        typer.echo(line)
+    with terminal.in_its_size():
+        app.run()
+    if app.copied:
+        with stream.writing(None) as out:
+            out("".join(line + "\n" for line in app.copied))
     if app.failure is not None:
         raise app.failure
     if app.return_code:
@@ -78,7 +81,7 @@ def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules,
     else:
         rows = Rows(list(inputs.blocks(input, plan.taus)))
         piped = not input.logits and input.file in (None, "-")
-        typed = None if piped and rows.is_short else tuple(as_typed(input))
+        typed = None if piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
     board = Board.of(plan.chains[0], float(taus[0]))
     generator = np.random.default_rng(exploring.seed)
     return Start(rows, board, plan.biases_of, typed, generator, exploring.bits)
@@ -91,16 +94,20 @@ def _is_given(input: Input) -> bool:
 
 def as_typed(bundle: Any) -> list[str]:
     """The words of a command line that give a bundle of options its values."""
+    from tsoft.explorer.command_line import apart
+
     words: list[str] = []
+    arguments: list[str] = []
     for field in dataclasses.fields(bundle):
         value, info = getattr(bundle, field.name), field.type.__metadata__[0]  # type: ignore[union-attr]
         if value is None or value == field.default:
             continue
         values = value if isinstance(value, list) else [value]
         if isinstance(info, typer.models.ArgumentInfo):
-            words += values
+            arguments += values
             continue
-        names = [name for name in info.param_decls or () if name.startswith("--")]
+        # In Annotated, the first of an option's names is in the place of its default.
+        names = [name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--")]
         option = names[0] if names else "--" + field.name.replace("_", "-")
         words += [option] if value is True else [word for item in values for word in (option, str(item))]
-    return words
+    return [*words, *apart(arguments)]

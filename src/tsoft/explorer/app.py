@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import io
 import signal
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
@@ -16,6 +18,7 @@ from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.theme import Theme
 from textual.widgets import Input, Static
@@ -25,6 +28,7 @@ from tsoft.core.block import Block
 from tsoft.core.engines import ENGINES
 from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, NothingLeftError
 from tsoft.core.temperature import Array
+from tsoft.errors import UsageError
 from tsoft.explorer import export
 from tsoft.explorer.board import Biases, Board
 from tsoft.explorer.command_line import command_line
@@ -76,9 +80,11 @@ THEME = Theme(
 )
 
 # What stands at the bottom, the most needed first.
-KEYS = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  / find  c copy"
+KEYS = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  c copy  / find"
 
 
+# So long, in seconds, what follows waits for the next key.
+PAUSE = 0.06
 # A chart with fewer columns or lines than these has no room for names.
 NAMED = (30, 8)
 
@@ -144,6 +150,7 @@ class Explorer(App[None]):
             ("x", "export", "export what is seen"),
             ("question_mark", "help", "these keys"),
             ("q", "quit", "quit"),
+            ("ctrl+z", "suspend_process", "to the shell, until fg"),
             ("ctrl+c", "interrupt", "quit at once, with exit code 130"),
         )
     ]
@@ -163,19 +170,20 @@ class Explorer(App[None]):
             self.chart = chart
 
     def __init__(self, start: Start):
-        super().__init__()
+        super().__init__(ansi_color=True)
         self.register_theme(THEME)
         self.theme = THEME.name
         self._start = start
         self._board = start.board
+        self._nothing = self._lacks = ""
         self._row = self._at(0)
         self._seen: Seen | None = None
         self._given_order = False
         self._filter = ""
-        self._problem = ""
         self._indices: Array = self._row.order
         self._tally = Tally(start.generator, self._row.classes)
         self._course: Course | None = None
+        self._drawing = threading.Lock()
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # What went wrong is for the command to say, in a line.
@@ -196,6 +204,7 @@ class Explorer(App[None]):
         yield Static(KEYS, id="keys", markup=False)
 
     def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             # Where signals cannot be waited for they end the program at once.
             with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
@@ -209,23 +218,30 @@ class Explorer(App[None]):
     # What is seen.
 
     def _at(self, number: int) -> Row:
-        return self._start.rows.row(number, self._biases(self._start.rows.block(number)))
+        biases, self._lacks = self._biases(self._start.rows.block(number))
+        return self._start.rows.row(number, biases)
 
-    def _biases(self, block: Block) -> Biases:
-        """What the chain adds to a block's logits."""
+    def _biases(self, block: Block) -> tuple[Biases, str]:
+        """What the chain adds to a block's logits; and why it does not, where the row lacks such a class."""
         on_ = any(self._board.does(dial) for dial in self._board.dials if dial.sampler.knobs[0] is BIAS)
-        return self._start.biases(block) if on_ else ()
+        try:
+            return self._start.biases(block) if on_ else (), ""
+        except UsageError as error:
+            return (), str(error)
 
     def _see(self, *, follow: bool) -> None:
         """Shows the row at the present settings; what is over all temperatures follows where the chain or
         the row is another one."""
         self._knobs.show(self._board)
         found = seen(self._row, self._board.tau, self._board.chain(self._row.biases))
-        self._problem = str(found) if isinstance(found, NothingLeftError) else ""
+        self._nothing = str(found) if isinstance(found, NothingLeftError) else ""
         self._say_head()
-        if isinstance(found, Seen):
-            self._seen = found
-            self._show(found)
+        self._seen = found if isinstance(found, Seen) else None
+        if self._seen:
+            self._show(self._seen)
+        else:
+            self.query_one(Measures).clear()
+            self._distribution.clear()
         if follow:
             self._follow()
         self._strip()
@@ -240,14 +256,17 @@ class Explorer(App[None]):
 
     def _say_head(self) -> None:
         rows, row = self._start.rows, self._row
-        words = [f"{row.classes} classes"]
+        words = [f"{row.classes} class{'es' * (row.classes != 1)}"]
         if len(rows) > 1:
             words.insert(0, f"row {row.number} of 0–{len(rows) - 1}")
         if row.block.given:
-            words.append(f"as given, with {row.block.given.mass:.4g} of the mass")
+            words.append(f"the given hold {row.block.given.mass:.4g} at τ = {row.block.given.tau:g}")
+        engine = self._board.engine
+        if engine and (cold := engine.when_cold(self._board.tau)):
+            words.append(f"{engine.name} {cold}")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
-        if self._problem:
-            text = Text(self._problem, "bold color(160)")
+        if self._nothing or self._lacks:
+            text = Text(self._nothing or self._lacks, "bold color(160)")
         text.truncate(self.size.width, overflow="ellipsis")
         self.query_one("#head", Static).update(text, layout=False)
 
@@ -257,7 +276,7 @@ class Explorer(App[None]):
         def likely(number: int) -> float:
             block = rows.block(number)
             try:
-                return rows.likelihood(number, tau, self._board.chain(self._biases(block)))
+                return rows.likelihood(number, tau, self._board.chain(self._biases(block)[0]))
             except NothingLeftError:
                 return 0.0
 
@@ -286,9 +305,11 @@ class Explorer(App[None]):
             matching[self._row.matching(self._filter)] = True
             order = order[matching[order]]
         self._indices = order
-        title = "distribution" + " as given" * self._given_order
-        self._distribution.border_title = title
-        self._distribution.border_subtitle = f"{len(order)} with {cut(repr(self._filter), 20)}" if self._filter else ""
+        of_given = " among the given alternatives" * (self._row.block.given is not None)
+        self._distribution.border_title = "distribution" + of_given + ", as given" * self._given_order
+        found = f"{len(order)} with {cut(repr(self._filter), 20)}" if self._filter else ""
+        # A text, and no markup.
+        self._distribution.border_subtitle = Content(found)
 
     # What follows, over all temperatures.
 
@@ -296,6 +317,8 @@ class Explorer(App[None]):
     def _follow(self) -> None:
         worker = get_current_worker()
         row, chain, indices = self._row, self._board.chain(self._row.biases), self._curved
+        # The next key may come soon, and make this one's course another.
+        time.sleep(PAUSE)
         found = course(row, chain, indices, lambda: worker.is_cancelled)
         if found is not None:
             self.post_message(self.Followed(row, found))
@@ -318,7 +341,11 @@ class Explorer(App[None]):
     @work(thread=True, exclusive=True, group="chart", exit_on_error=True)
     def _chart(self, found: Course, names: list[str], width: int, height: int) -> None:
         worker = get_current_worker()
-        chart = drawn(found, names, class_colors(len(names)), width, height)
+        # plotext has one figure.
+        with self._drawing:
+            if worker.is_cancelled:
+                return
+            chart = drawn(found, names, class_colors(len(names)), width, height)
         if not worker.is_cancelled:
             self.post_message(self.Charted(chart))
 
@@ -383,7 +410,7 @@ class Explorer(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key is the explorer's: not while something is typed or a list is open."""
-        if action == "interrupt":
+        if action in ("interrupt", "suspend_process"):
             return True
         return not isinstance(self.focused, Input) and not self.screen.is_modal
 
@@ -511,7 +538,8 @@ class Explorer(App[None]):
         self.push_screen(Reading("keys", Text(text)))
 
     def action_copy(self) -> None:
-        line = command_line(self._board, self._row, self._start.typed)
+        typed = None if self._row.is_short and len(self._start.rows) > 1 else self._start.typed
+        line = command_line(self._board, self._row, typed, bits=self._start.bits)
         self.copied.append(line)
         self.copy_to_clipboard(line)
         self.notify(line, title="copied; printed at the end", markup=False)

@@ -157,7 +157,7 @@ class Board:
 
     def like(self, engine: Engine | None) -> "Board":
         """The same by an engine's rules and in its order."""
-        return replace(self, engine=engine)._ordered()
+        return self if engine is self.engine else replace(self, engine=engine)._ordered()
 
     def chain(self, biases: Biases = ()) -> Chain | None:
         """The chain; None where the temperature is all there is."""

@@ -8,7 +8,7 @@ from tsoft.explorer.board import Board, exact
 from tsoft.explorer.rows import Row
 
 
-def command_line(board: Board, row: Row, typed: Sequence[str] | None) -> str:
+def command_line(board: Board, row: Row, typed: Sequence[str] | None, *, bits: bool = False) -> str:
     """With the words that were `typed` for the input, or the row's own numbers where there are none.
 
     >>> import numpy as np
@@ -17,10 +17,27 @@ def command_line(board: Board, row: Row, typed: Sequence[str] | None) -> str:
     >>> print(command_line(Board.of(None, 0.5), row, None))
     tsoft compute --tau 0.5 -- 'a cat=2' -=-1
     """
-    options = [*board.options]
+    options = [*board.options, *["--bits"] * bits]
     for index, bias in row.biases:
         options += [BIAS.option, f"#{index}={exact(bias)}"]
-    return shlex.join(["tsoft", "compute", *options, *(_numbers(row) if typed is None else typed)])
+    return " ".join(map(_quoted, ["tsoft", "compute", *options, *(_numbers(row) if typed is None else typed)]))
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it, and a terminal."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = "".join(c if c.isprintable() and c not in "\\'" else _escaped(c) for c in word)
+    return f"$'{escaped}'"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def apart(arguments: Sequence[str]) -> list[str]:
+    """Arguments that nothing takes for options."""
+    return ["--", *arguments] if any(word.startswith("-") and "=" in word for word in arguments) else [*arguments]
 
 
 def _numbers(row: Row) -> list[str]:
@@ -29,5 +46,4 @@ def _numbers(row: Row) -> list[str]:
     labels = row.block.labels
     if labels is None:
         return texts
-    words = [f"{label}={text}" for label, text in zip(labels, texts, strict=True)]
-    return ["--", *words] if any(word.startswith("-") for word in words) else words
+    return apart([f"{label}={text}" for label, text in zip(labels, texts, strict=True)])

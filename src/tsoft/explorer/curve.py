@@ -10,9 +10,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tsoft.explorer.paint import tau_style
+from tsoft.explorer.paint import PLAIN, strip, tau_style
 from tsoft.explorer.seen import TAUS, Course
 from tsoft.render.curves import Chart, curves
+
+# The axis and its numbers are part of what can be pointed at.
+_UNDER = 2
 
 
 class Drawn(NamedTuple):
@@ -33,10 +36,10 @@ def _segments(line: str) -> list[Segment]:
     spans = sorted(text.spans)
     found, at = [], 0
     for span in spans:
-        found.append(Segment(text.plain[at : span.start]))
+        found.append(Segment(text.plain[at : span.start], PLAIN))
         found.append(Segment(text.plain[span.start : span.end], span.style))  # type: ignore[arg-type]
         at = span.end
-    return [segment for segment in [*found, Segment(text.plain[at:])] if segment.text]
+    return [segment for segment in [*found, Segment(text.plain[at:], PLAIN)] if segment.text]
 
 
 class Curve(Widget):
@@ -74,8 +77,8 @@ class Curve(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self._drawn is None or y >= len(self._drawn.strips):
-            return Strip.blank(width)
-        chart, line = self._drawn.chart, self._drawn.strips[y].adjust_cell_length(width)
+            return strip([], width)
+        chart, line = self._drawn.chart, self._drawn.strips[y].adjust_cell_length(width, PLAIN)
         column = self._cursor(chart)
         if column is None or not chart.top <= y < chart.bottom:
             return line
@@ -85,7 +88,6 @@ class Curve(Widget):
         return Strip.join([line.crop(0, at), Strip([mark]), line.crop(at + 1, width)])
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        self._drags = True
         self.capture_mouse()
         self._pick(event)
 
@@ -98,12 +100,18 @@ class Curve(Widget):
         self.release_mouse()
 
     def _pick(self, event: events.MouseEvent) -> None:
-        """The temperature under the mouse; beyond the ends of the axis are the limits."""
+        """The temperature under the mouse. Once it is on the chart it may go on: beyond the ends of the axis are
+        the limits."""
         if self._drawn is None or self._drawn.chart.axis is None:
             return
         chart = self._drawn.chart
         assert chart.axis
         column = event.x - self.gutter.left - chart.left
+        line = event.y - self.gutter.top
+        inside = 0 <= column < chart.axis.columns and chart.top <= line < chart.bottom + _UNDER
+        self._drags = self._drags or inside
+        if not self._drags:
+            return
         tau = 0.0 if column < 0 else inf
         if 0 <= column < chart.axis.columns:
             tau = float(f"{chart.axis.tau(column):.2g}")

@@ -65,6 +65,11 @@ class Distribution(ScrollView, can_focus=True):
         self._top = scale_top(max(float(seen.result.top_prob[0, 0]), float(seen.row.at_one.max())))
         self.refresh()
 
+    def clear(self) -> None:
+        """Shows no class."""
+        self._listed = None
+        self.refresh()
+
     def _new_list(self, listed: Listed, *, begin: bool) -> None:
         self.virtual_size = Size(self.size.width, len(listed.indices) + _HEAD)
         names = (listed.seen.row.name(i) for i in listed.indices[:_LOOKED_AT].tolist())
@@ -92,12 +97,12 @@ class Distribution(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if self._listed is None:
-            return Strip.blank(width)
+            return strip([], width)
         if y < _HEAD:
             return strip(self._head(width), width)
         place = self.scroll_offset.y + y - _HEAD
         if place >= len(self._listed.indices):
-            return Strip.blank(width)
+            return strip([], width)
         return strip(self._line(self._listed, place, width), width)
 
     def _columns(self, width: int) -> tuple[int, bool, int]:

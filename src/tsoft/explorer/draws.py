@@ -38,13 +38,13 @@ class Draws(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self._row is None or self._tally is None:
-            return Strip.blank(width)
+            return strip([], width)
         if not self._tally.size:
             return strip([Segment("s draws one, S a hundred" if y == 0 else "", GREY)], width)
         if y == 0:
             return strip([Segment(self._text(self._row, self._tally, width), PLAIN)], width)
         if y > len(self._most):
-            return Strip.blank(width)
+            return strip([], width)
         return strip(self._line(self._row, self._tally, self._most[y - 1], width), width)
 
     @staticmethod

@@ -1,5 +1,6 @@
 """What is seen, for elsewhere: as a file, and as an explanation in words."""
 
+import os
 from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError
@@ -30,6 +31,8 @@ def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
     """Writes what is seen to a file, whole or not at all; what is wrong, where something is."""
     told = by_name(name)
     try:
+        if os.path.exists(name) and not os.path.isfile(name):
+            return f"{name}: it is no file"
         if name.lower().endswith(".svg"):
             with stream.writing(name) as out:
                 out(app.export_screenshot(title=app.title))
@@ -39,6 +42,7 @@ def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
                     out(text)
         else:
             return f"{name}: its ending is none of .json, .csv and .svg"
-    except TsoftError as error:
+    except (TsoftError, ValueError) as error:
+        # No file's name has a NUL.
         return str(error)
     return None

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -16,6 +17,7 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from tsoft.core.samplers import BIAS, TAU, Knob
+from tsoft.errors import visible
 from tsoft.explorer.board import Board, Dial, Place
 from tsoft.explorer.paint import BOLD, GREY, PLAIN, strip, tau_style
 from tsoft.explorer.scale import Scale, value_text
@@ -77,7 +79,7 @@ class Sliders(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         at = self.scroll_offset.y + y
         if self._board is None or at >= len(self._places):
-            return Strip.blank(width)
+            return strip([], width)
         return strip(self._line(self._board, self._places[at], width), width)
 
     def _columns(self, width: int) -> tuple[int, int]:
@@ -223,6 +225,7 @@ class Knobs(Vertical):
         super().__init__(id="knobs")
         self.border_title = "knobs"
         self._types: Knob | None = None
+        self._engine = ""
 
     def compose(self) -> ComposeResult:
         yield Sliders()
@@ -238,7 +241,8 @@ class Knobs(Vertical):
 
     def show(self, board: Board) -> None:
         self.sliders.show(board)
-        self.border_subtitle = board.engine.name if board.engine else ""
+        self._engine = board.engine.name if board.engine else ""
+        self.border_subtitle = self._engine
 
     def type(self) -> None:
         """Opens the field for the current knob."""
@@ -256,11 +260,14 @@ class Knobs(Vertical):
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        assert self._types
+        if self._types is None:
+            return
         value = _typed(message.value)
         if value is None or not _allows(self._types, value):
             self._field.add_class("-wrong")
-            self.border_subtitle = f"{cut(message.value.strip(), 12) or 'nothing'} is not {_range(self._types)}"
+            # A text, and no markup.
+            what = cut(visible(message.value.strip()), 12) or "nothing"
+            self.border_subtitle = Content(f"{what} is not {_range(self._types)}")
             return
         self.post_message(Sliders.Turned(self._types, value))
         self._close()
@@ -269,11 +276,18 @@ class Knobs(Vertical):
         message.stop()
         self._close()
 
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        if event.widget is self._field:
+            self._shut()
+
     def _close(self) -> None:
-        self._types = None
-        self.border_subtitle = ""
-        self._field.remove_class("-open", "-wrong")
+        self._shut()
         self.screen.set_focus(self.sliders)
+
+    def _shut(self) -> None:
+        self._types = None
+        self.border_subtitle = self._engine
+        self._field.remove_class("-open", "-wrong")
 
 
 def _range(knob: Knob) -> str:

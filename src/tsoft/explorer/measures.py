@@ -1,5 +1,7 @@
 """The measures: large live numbers, each with a small line over τ."""
 
+from math import nan
+
 import numpy as np
 from rich.console import Group
 from rich.style import Style
@@ -80,6 +82,11 @@ class Measures(Horizontal):
         for name, value in zip(MEASURES, seen.measures, strict=True):
             measure = self.query_one(f"#{name}", Measure)
             measure.show(titles.get(name, name), value / unit(name, self._bits), seen.tau)
+
+    def clear(self) -> None:
+        """Shows that there is nothing to measure."""
+        for name in MEASURES:
+            self.query_one(f"#{name}", Measure).show(name, nan, 1.0)
 
     def follow(self, course: Course | None) -> None:
         for i, name in enumerate(MEASURES):

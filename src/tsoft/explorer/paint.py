@@ -54,7 +54,7 @@ def bars(share: float, ghost: float, width: int, style: Style) -> list[Segment]:
 
 def strip(segments: Iterable[Segment], width: int) -> Strip:
     """A line of exactly this width."""
-    return Strip(segments).adjust_cell_length(width)
+    return Strip(segments).adjust_cell_length(width, PLAIN)
 
 
 def large(value: float) -> str:

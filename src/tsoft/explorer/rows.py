@@ -32,6 +32,11 @@ class Row:
     def classes(self) -> int:
         return len(self.names)
 
+    @property
+    def is_short(self) -> bool:
+        """Whether its numbers are so few that they can be typed."""
+        return self.block.given is None and self.classes <= TYPED
+
     @cached_property
     def logits(self) -> Array:
         """With the biases: (n,)."""
@@ -81,12 +86,6 @@ class Rows:
 
     def __len__(self) -> int:
         return self._ends[-1]
-
-    @property
-    def is_short(self) -> bool:
-        """Whether there is one row, of so few numbers that they can be typed."""
-        first = self._blocks[0]
-        return len(self) == 1 and first.given is None and first.logits.size <= TYPED
 
     def block(self, number: int) -> Block:
         """A row, from 0, as a block of its own."""

@@ -67,7 +67,7 @@ class Scale:
             value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
             value = float(f"{value:.2g}")
             return float(round(value)) if self.knob.whole else value
-        return self._rounded(round(fraction * 100) * self._step)
+        return max(self._rounded(round(fraction * 100) * self._step), self.first)
 
     def turned(self, value: float, by: int, *, coarse: bool = False) -> float:
         """What so many steps to the right, or with a negative number to the left, make of a value. Of a
@@ -83,20 +83,18 @@ class Scale:
 
     def _next(self, value: float, *, up: bool, coarse: bool) -> float:
         low, high = self.knob.span
-        if up and value < low:
-            return low
-        if not up and value > high:
-            return high
+        lowest = max(low, self.first)
+        # A typed value may be beyond the slider.
+        if up and (value < low or value >= high):
+            return low if value < low else max(value, self.last)
+        if not up and (value <= lowest or value > high):
+            return high if value > high else min(value, self.first)
         step = self._step_at(value, up=up) * (10 if coarse else 1)
         if self.knob.whole:
             step = max(step, 1.0)
         steps = value / step
         value = self._rounded((floor(steps + _CLOSE) + 1 if up else ceil(steps - _CLOSE) - 1) * step)
-        if value > high * (1 + _CLOSE):
-            return self.last
-        if self.is_log and value < low * (1 - _CLOSE):
-            return self.first
-        return max(value, self.first)
+        return min(max(value, lowest), high)
 
     def _step_at(self, value: float, *, up: bool) -> float:
         if not self.is_log:

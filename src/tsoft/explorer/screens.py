@@ -1,5 +1,6 @@
 """What opens over the explorer: texts to read, lists to choose from, and the name of a file."""
 
+import os
 from typing import ClassVar
 
 from rich.text import Text
@@ -68,6 +69,7 @@ class Naming(ModalScreen[str | None]):
     def __init__(self, title: str, name: str):
         super().__init__()
         self._heading, self._proposed = title, name
+        self._asked = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -77,7 +79,12 @@ class Naming(ModalScreen[str | None]):
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        self.dismiss(message.value.strip() or None)
+        name = os.path.expanduser(message.value.strip())
+        if name and name != self._asked and os.path.lexists(name):
+            self._asked = name
+            self.query_one("#box").border_subtitle = "it is there: Enter again replaces it"
+            return
+        self.dismiss(name or None)
 
     def action_leave(self) -> None:
         self.dismiss(None)

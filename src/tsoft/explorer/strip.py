@@ -105,7 +105,9 @@ class RowStrip(Widget):
         if self._likely is None or self._rows.titles:
             return None
         if number not in self._known:
-            if self._rows.block(number).logits.size * (len(self._known) + 1) > _AT_ONCE:
+            # The present row's is always told.
+            size = self._rows.block(number).logits.size * (len(self._known) + 1)
+            if size > _AT_ONCE and number != self._present:
                 return None
             self._known[number] = self._likely(number)
         return self._known[number]

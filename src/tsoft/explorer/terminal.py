@@ -1,7 +1,10 @@
 """The terminal that the explorer draws on, and that its keys come from."""
 
+import contextlib
+import io
 import os
 import sys
+from collections.abc import Iterator
 
 from tsoft.errors import UsageError
 
@@ -31,6 +34,21 @@ def take_keys() -> None:
         os.close(terminal)
     if sys.__stdin__ is None:
         sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
+
+
+@contextlib.contextmanager
+def in_its_size() -> Iterator[None]:
+    """For what is drawn on stderr, in its size whatever stdout and the environment say of one, and in its
+    letters whatever the locale is."""
+    before, sys.__stdout__ = sys.__stdout__, sys.__stderr__  # type: ignore[misc]
+    said = {name: os.environ.pop(name) for name in ("COLUMNS", "LINES") if name in os.environ}
+    if isinstance(sys.__stderr__, io.TextIOWrapper):
+        sys.__stderr__.reconfigure(encoding="utf-8")
+    try:
+        yield
+    finally:
+        sys.__stdout__ = before  # type: ignore[misc]
+        os.environ.update(said)
 
 
 def _gives_keys() -> bool:
