@@ -162,11 +162,13 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("", {"compute", "sweep", "solve", "sample", "explore"}),
+        ("", {"compute", "sweep", "solve", "sample", "explore", "anneal", "bandit", "distill"}),
         ("s", {"sweep", "solve", "sample"}),
         ("sweep --sc", {"--scale"}),
         ("solve --p", {"--perplexity", "--prob", "--probs"}),
         ("compute --lo", {"--log", "--logit-bias", "--logprobs", "--long"}),
+        ("anneal --schedule l", {"linear", "logarithmic"}),
+        ("bandit 1 -0.5 --rewards ", {"gaussian", "bernoulli"}),
         ("compute --format ", FORMATS),
         ("compute --format=", FORMATS),
         ("compute -1 -inf --format ", FORMATS),

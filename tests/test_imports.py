@@ -34,6 +34,23 @@ def test_a_piped_sample_draws_no_table() -> None:
     assert not any(module.startswith("tsoft.render") for module in modules)
 
 
+@pytest.mark.parametrize(
+    "arguments", [("anneal",), ("bandit", "1", "0.5", "--steps", "10", "--runs", "5", "--seed", "1")]
+)
+def test_a_piped_schedule_draws_no_chart(arguments: tuple[str, ...]) -> None:
+    modules = imported(*arguments)
+    assert "tsoft.core.schedules" in modules
+    assert modules.isdisjoint({"rich", "plotext"})
+    assert not any(module.startswith("tsoft.render") for module in modules)
+
+
+def test_a_piped_distillation_draws_nothing() -> None:
+    modules = imported("distill", "2", "1", "0")
+    assert "tsoft.core.distillation" in modules
+    assert modules.isdisjoint({"rich", "plotext", "orjson", "tsoft.formats.targets"})
+    assert not any(module.startswith("tsoft.render") for module in modules)
+
+
 def test_a_reader_is_imported_to_read_and_a_writer_to_write() -> None:
     assert "tsoft.formats.text" not in imported("compute", "2", "1")
     assert "orjson" in imported("compute", "2", "1", "-f", "json")

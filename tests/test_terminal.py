@@ -32,6 +32,10 @@ SCREENS = {
     "energies": "tsoft compute J=0=0 J=1=4 J=2=12 --energies --degeneracy 1,3,5 --units cm-1 --tau 0,5,inf --no-chart",
     "energies-sweep": "tsoft sweep low=0 high=1 --energies --measure heat-capacity --units kJ/mol --from 10 --to 1000",
     "energies-mean": "printf '0 1\n0 2\n' | tsoft sweep --energies --mean --measure mean-energy --units eV -t 3e3,9e3",
+    "anneal": "tsoft anneal --schedule all",
+    "bandit": "tsoft bandit 1 0.9 0.5 -0.5 --schedule exponential,linear --steps 300 --runs 100 --seed 1",
+    "distill": f"tsoft distill -i {DATA}/teacher.csv --student {DATA}/student.csv --targets {DATA}/targets.txt",
+    "distill-mean": f"tsoft distill -i {DATA}/teacher.csv --mean --tau 1,2,3,5,8",
     "response": f"tsoft compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen 2>/dev/null",
     "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
 }

@@ -4,7 +4,9 @@ import argparse
 import sys
 
 import arrays
+import bandits
 import chains
+import distillation
 import draws
 import kernels
 import startup
@@ -13,7 +15,17 @@ import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-PAIRS = (*startup.PAIRS, *kernels.PAIRS, *chains.PAIRS, *sweeps.PAIRS, *draws.PAIRS, *text.PAIRS, *arrays.PAIRS)
+PAIRS = (
+    *startup.PAIRS,
+    *kernels.PAIRS,
+    *chains.PAIRS,
+    *sweeps.PAIRS,
+    *draws.PAIRS,
+    *bandits.PAIRS,
+    *distillation.PAIRS,
+    *text.PAIRS,
+    *arrays.PAIRS,
+)
 
 
 def main() -> int:

@@ -1,12 +1,11 @@
 """From the samplers' options, and a file of settings, to the chains that a block goes through."""
 
 import contextlib
-import difflib
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tsoft.commands.classes import named_number
+from tsoft.commands.names import listed, nearest, one_of
 from tsoft.commands.notes import note
 from tsoft.commands.options import Knobs, Rules
 from tsoft.commands.plan import Bias, Plan
@@ -81,7 +80,7 @@ def planned(rules: Rules, knobs: Knobs, taus: list[str] | None) -> Plan:
     values = dict(settings.values if settings else ()) | typed
     _check_companions(typed, values)
     biases = _biases(knobs, settings)
-    like = [name.lower() for name in _listed(rules.like)]
+    like = [name.lower() for name in listed(rules.like)]
     engines = _engines(like)
     by_hand = set(typed) | ({TAU.name} if taus else set())
     if settings:
@@ -140,25 +139,12 @@ def _biases(knobs: Knobs, settings: "Settings | None") -> tuple[Bias, ...]:
     return (*(bias for bias in filed if bias.name not in names), *typed)
 
 
-def _listed(texts: list[str] | None) -> list[str]:
-    return [name for text in texts or () for name in re.split(r"[\s,;]+", text.strip())]
-
-
 def _engines(names: list[str]) -> list[Engine]:
     """The engines by their names, each once."""
     for name in names:
         if name not in ENGINES and name != "all":
-            raise UsageError(f"--like: no engine is called {name!r}{_nearest(name, ENGINES)}; {_or(ENGINES)}, or all")
+            raise UsageError(f"--like: no engine is called {name!r}{nearest(name, ENGINES)}; {one_of(ENGINES)}, or all")
     return list(ENGINES.values()) if "all" in names else [ENGINES[name] for name in dict.fromkeys(names)]
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, list(names), 1)
-    return f" (did you mean {nearest[0]}?)" if nearest else ""
-
-
-def _or(names: Iterable[str]) -> str:
-    return "it is one of " + ", ".join(names)
 
 
 def _order(
@@ -166,9 +152,9 @@ def _order(
 ) -> tuple[Sampler, ...] | None:
     """The samplers as they were listed, None where they were not. What is typed has to be among them."""
     if asked is not None:
-        order = _parsed([name for name in _listed([asked]) if name], "--samplers", UsageError)
+        order = _parsed([name for name in listed([asked]) if name], "--samplers", UsageError)
         if not order:
-            raise UsageError(f"--samplers: no sampler is listed; {_or(SAMPLERS)}")
+            raise UsageError(f"--samplers: no sampler is listed; {one_of(SAMPLERS)}")
         lister = "--samplers"
     elif settings and settings.samplers is not None:
         order = _parsed(list(dict.fromkeys(settings.samplers)), f"{settings.source}: samplers", InputError)
@@ -193,7 +179,7 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
         if name in NEED_TEXT:
             raise error(f"{where}: {name} needs the text so far, which logits do not have")
         if name not in NAMES:
-            raise error(f"{where}: no sampler is called {text!r}{_nearest(name, NAMES)}; {_or(SAMPLERS)}")
+            raise error(f"{where}: no sampler is called {text!r}{nearest(name, NAMES)}; {one_of(SAMPLERS)}")
         if NAMES[name] in order:
             raise error(f"{where}: {name} is listed twice")
         order.append(NAMES[name])

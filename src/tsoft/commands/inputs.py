@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,8 +65,17 @@ def _quantity(options: Input) -> str | None:
     return chosen[0] if chosen else None
 
 
-def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block:
-    """One row of numbers or of label=number."""
+@dataclass(frozen=True)
+class Typed:
+    """Numbers that were typed, the labels that they have, and which argument each is, from 1."""
+
+    numbers: list[float]
+    labels: tuple[str, ...] | None
+    places: list[int]
+
+
+def typed(arguments: list[str]) -> Typed:
+    """Numbers, or label=number."""
     texts: list[str] = []
     places: list[int] = []
     for place, argument in enumerate(arguments, 1):
@@ -77,16 +87,22 @@ def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block
     try:
         found = fields.named(texts)
         own, values = found if found else (None, fields.numbers(texts))
-        if own and names:
-            raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
-        own = tuple(map(decoded, own)) if own else None
-        logits = to_logits(np.array([values]), QUANTITIES[quantity])
-        return Block(logits, names.matching(len(values)) if names else own, quantity=quantity)
+        return Typed(values, tuple(map(decoded, own)) if own else None, places)
     except fields.FieldError as error:
         at = (error.field or 1) - 1
         raise UsageError(f"argument {places[at]}: {error.problem}{_hint(texts, texts[at])}") from None
+
+
+def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block:
+    """One row of numbers or of label=number."""
+    row = typed(arguments)
+    if row.labels and names:
+        raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
+    try:
+        logits = to_logits(np.array([row.numbers]), QUANTITIES[quantity])
+        return Block(logits, names.matching(len(row.numbers)) if names else row.labels, quantity=quantity)
     except LogitsError as error:
-        where = "" if error.column is None else f"argument {places[error.column]}: "
+        where = "" if error.column is None else f"argument {row.places[error.column]}: "
         raise UsageError(f"{where}{error.problem}") from None
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -120,8 +120,8 @@ class Temperatures:
             "-t",
             "--temperature",
             metavar="τ,…",
-            help="Temperatures from 0 (argmax) to inf (uniform), by default 1, in a sweep a grid; may be given again;"
-            " - reads stdin.",
+            help="Temperatures from 0 (argmax) to inf (uniform), by default 1, in a sweep a grid, in distill 1 to 16;"
+            " may be given again; - reads stdin.",
         ),
     ] = None
 
@@ -188,7 +188,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Output:
+class Destination:
     """Where the result goes, and how it is written."""
 
     format: Annotated[
@@ -211,10 +211,6 @@ class Output:
             rich_help_panel=_OUTPUT,
         ),
     ] = None
-    log: Annotated[
-        bool,
-        typer.Option("--log", help="Natural logarithms of the probabilities; json has both.", rich_help_panel=_OUTPUT),
-    ] = False
     digits: Annotated[
         int | None,
         typer.Option(
@@ -225,6 +221,16 @@ class Output:
             rich_help_panel=_OUTPUT,
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class Output(Destination):
+    """The same of distributions."""
+
+    log: Annotated[
+        bool,
+        typer.Option("--log", help="Natural logarithms of the probabilities; json has both.", rich_help_panel=_OUTPUT),
+    ] = False
     long: Annotated[
         bool,
         typer.Option("--long", help="tsv and csv: a class a line, most probable first.", rich_help_panel=_OUTPUT),
@@ -260,3 +266,47 @@ class Look:
             rich_help_panel=_LOOK,
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class Charts:
+    """What is seen of a result that is no distribution."""
+
+    chart: Annotated[
+        bool,
+        typer.Option("--chart/--no-chart", help="The charts above the table.", rich_help_panel=_LOOK),
+    ] = True
+
+
+def _schedules(incomplete: str) -> list[str]:
+    from tsoft.core.schedules import SCHEDULES
+
+    return [name for name in (*SCHEDULES, "all") if name.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """From which temperature to which, and how."""
+
+    first: Annotated[float, typer.Option("--from", metavar="τ", help="The first temperature.")] = 5.0
+    last: Annotated[
+        float, typer.Option("--to", metavar="τ", help="The last temperature; linear and cosine reach 0.")
+    ] = 0.1
+    schedule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--schedule",
+            metavar="NAME,…",
+            help="constant, linear, cosine, exponential, inverse-time or logarithmic, several of them, or all;"
+            " by default cosine.",
+            autocompletion=_schedules,
+        ),
+    ] = None
+
+
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", min=0, metavar="N", help="The same seed gives the same result; by default a new one each time."
+    ),
+]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tsoft.commands.notes import note
-from tsoft.commands.options import Look, Output
+from tsoft.commands.options import Destination, Look, Output
 from tsoft.core.block import Block, Distributions, by_chain, distributions
 from tsoft.core.samplers import NothingLeftError
 from tsoft.core.temperature import Array
@@ -172,7 +172,7 @@ def _watched(blocks: Iterable[Block], output: Output) -> Iterator[Iterable[Block
             bar.stop()
 
 
-def is_watched(output: Output) -> bool:
+def is_watched(output: Destination) -> bool:
     """Whether someone sees what is on stderr, and not the result among it."""
     to_terminal = output.output is None and sys.stdout is not None and sys.stdout.isatty()
     return not to_terminal and sys.stderr is not None and sys.stderr.isatty()
@@ -204,29 +204,35 @@ def refuse(command: str, **options: bool) -> None:
             raise UsageError(f"--{name.replace('_', '-')} means nothing to {command}")
 
 
-def screen_encoding(output: Output) -> str:
+def screen_encoding(output: Destination) -> str:
     """What a table is written in: a terminal may not take UTF-8."""
     return sys.stdout.encoding if output.output is None and sys.stdout is not None else "utf-8"
 
 
 def checked_format(output: Output, *, arrays: bool = False) -> str:
-    """The format of the result, which takes the options that were given. Not each command has `arrays`."""
+    """The format of distributions, which takes the options that were given. Not each command has `arrays`."""
+    name = checked_destination(output, arrays=arrays)
+    if output.long and name not in ("tsv", "csv"):
+        raise UsageError(f"--long is a form of tsv and csv, not of {name}")
+    if output.with_logits and name not in ("json", "jsonl"):
+        raise UsageError(f"--with-logits adds to json and jsonl records, not to {name}")
+    return name
+
+
+def checked_destination(output: Destination, *, arrays: bool = False) -> str:
+    """The format of any result."""
     name = _format(output)
     binary = name in FORMATS and FORMATS[name].binary
     if binary and not arrays:
         raise UsageError(f"{name} holds distributions, as compute and sweep give them, and not this result")
     if binary and output.digits is not None:
         raise UsageError(f"--digits is for text; {name} holds each number whole")
-    if output.long and name not in ("tsv", "csv"):
-        raise UsageError(f"--long is a form of tsv and csv, not of {name}")
     if binary and output.output is None and sys.stdout and sys.stdout.isatty():
         raise UsageError(f"{name} is not for a terminal: name a file with -o, or pipe it on")
-    if output.with_logits and name not in ("json", "jsonl"):
-        raise UsageError(f"--with-logits adds to json and jsonl records, not to {name}")
     return name
 
 
-def _format(output: Output) -> str:
+def _format(output: Destination) -> str:
     """The result's format: as asked for, by the file's name, or by who will read it."""
     if output.output == "":
         raise UsageError("--output needs a file's name")
@@ -247,6 +253,13 @@ def view(output: Output, look: Look) -> "View":
     from tsoft.render.view import Screen, View
 
     return View(Screen.of_stdout(), look.show or 20, look.sort, output.bits, output.digits, output.log)
+
+
+def plain_view(output: Destination) -> "View":
+    """The same for a result that is no distribution."""
+    from tsoft.render.view import Screen, View
+
+    return View(Screen.of_stdout(), digits=output.digits)
 
 
 def _token(block: Block) -> str:

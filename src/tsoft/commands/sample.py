@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Input, Knobs, Look, Output, Rules, Temperatures
+from tsoft.commands.options import Input, Knobs, Look, Output, Rules, Seed, Temperatures
 
 if TYPE_CHECKING:
     from tsoft.commands.plan import Plan
@@ -34,12 +34,7 @@ class Drawing:
             "-n", metavar="N", help="How many for each row and τ, as 50 or 1e9; by default 1000 in a table, else 1."
         ),
     ] = None
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", min=0, metavar="N", help="The same seed gives the same result; by default a new one each time."
-        ),
-    ] = None
+    seed: Seed = None
     counts: Annotated[
         bool, typer.Option("--counts", help="How often each class was drawn; json has it without asking.")
     ] = False
@@ -70,13 +65,13 @@ def sample(
     some-program | tsoft sample --tau 0.7 --counts -n 1e9
     some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
     """
-    from tsoft.commands import inputs, outputs
+    from tsoft.commands import inputs, outputs, seeds
     from tsoft.commands.plan import plan as planned
     from tsoft.formats import stream
 
     form = outputs.checked_format(output)
     _refuse(form, drawing, input, output, look)
-    size, seed = _size(drawing.n, form), _seed(drawing.seed)
+    size, seed = _size(drawing.n, form), seeds.chosen(drawing.seed)
     plan = planned(rules, knobs, temperatures.tau)
     blocks = inputs.blocks(input, plan.taus)
     taus = inputs.temperatures(plan.taus)
@@ -139,17 +134,6 @@ def _size(text: str | None, form: str) -> int:
         shown = text if len(text) <= 40 else text[:39] + "…"
         raise UsageError(f"-n: {shown!r} is not a whole number from 1 to 1e18")
     return int(number)
-
-
-def _seed(seed: int | None) -> int:
-    """The seed that was typed, or a short one of the system's."""
-    import secrets
-
-    from tsoft.errors import UsageError
-
-    if seed is not None and seed >= 2**64:
-        raise UsageError(f"--seed: {seed} is not a whole number from 0 to {2**64 - 1}")
-    return secrets.randbits(32) if seed is None else seed
 
 
 def _groups(

@@ -46,22 +46,26 @@ def averages(
     >>> found.of["perplexity"].mean, found.of["perplexity"].deviation
     (array([1.5]), array([0.5]))
     """
+    results = (distributions_of(block, taus, chain_of(block)) for block in blocks)
+    return averaged((np.array([getattr(result, name) for name in measures]) for result in results), taus, measures)
+
+
+def averaged(found: Iterable[Array], taus: Array, measures: Sequence[str]) -> Averages:
+    """The same of measures by these names, (measures, k, rows) of each block, NaN where a row has none."""
     rows = 0
     counts = np.zeros((len(measures), len(taus)))
     mean, root = np.zeros_like(counts), np.zeros_like(counts)
     with np.errstate(all="ignore"):
-        for block in blocks:
-            result = distributions_of(block, taus, chain_of(block))
-            found = np.array([getattr(result, name) for name in measures])
-            count = (~np.isnan(found)).sum(-1)
-            middle = np.where(count > 0, np.nansum(found, -1) / count, mean)
+        for values in found:
+            count = (~np.isnan(values)).sum(-1)
+            middle = np.where(count > 0, np.nansum(values, -1) / count, mean)
             joined = counts + count
             # Infinities that are equal are not apart.
             apart = np.where((counts == 0) | (middle == mean), 0.0, middle - mean)
             share = np.where(joined > 0, count / joined, 0.0)
-            root = _root(np.stack([root, _deviations(found, middle), abs(apart) * np.sqrt(counts * share)]))
+            root = _root(np.stack([root, _deviations(values, middle), abs(apart) * np.sqrt(counts * share)]))
             mean = np.where(counts == 0, middle, mean + apart * share)
-            counts, rows = joined, rows + len(block.logits)
+            counts, rows = joined, rows + values.shape[-1]
         mean[counts == 0] = np.nan
         deviation = root / np.sqrt(counts)
     return Averages(taus, rows, {name: Average(mean[i], deviation[i]) for i, name in enumerate(measures)})

@@ -114,5 +114,5 @@ class Curve(Widget):
             return
         tau = 0.0 if column < 0 else inf
         if 0 <= column < chart.axis.columns:
-            tau = float(f"{chart.axis.tau(column):.2g}")
+            tau = float(f"{chart.axis.value(column):.2g}")
         self.post_message(self.Picked(tau))

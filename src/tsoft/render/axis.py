@@ -1,4 +1,4 @@
-"""The axis of temperatures that charts share, and round numbers for any axis."""
+"""The axes that charts share, of temperatures above all, and round numbers for any."""
 
 import re
 from collections.abc import Sequence
@@ -20,70 +20,82 @@ Tick = tuple[float, str]
 
 
 @dataclass(frozen=True)
-class TauAxis:
-    """Temperatures along so many columns: from the lowest to the highest that can be drawn, in
-    equal steps of τ or of log τ. On a log axis 0 has no place, inf on none. A single temperature
-    stands in the middle, and nothing beside it."""
+class Axis:
+    """Numbers from 0 along so many columns: from the lowest to the highest that can be drawn, in
+    equal steps of them or of their logarithms. On a log axis 0 has no place, inf on none. A single
+    number stands in the middle, and nothing beside it. The axis has a name, and a line at what is `marked`."""
 
-    taus: Array
+    numbers: Array
     columns: int
     log: bool
+    name: str
+    marked: float | None = None
+
+    @property
+    def margin(self) -> int:
+        """The columns that its name takes on the right."""
+        return 1 + len(self.name)
+
+    @property
+    def mark(self) -> int | None:
+        """The column of what is marked."""
+        return None if self.marked is None else self.column(self.marked)
 
     @cached_property
     def drawn(self) -> Array:
-        """Which temperatures have a place."""
-        finite = self.taus <= HUGE
-        return np.asarray(finite & (self.taus > 0) if self.log else finite)
+        """Which numbers have a place."""
+        finite = self.numbers <= HUGE
+        return np.asarray(finite & (self.numbers > 0) if self.log else finite)
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest temperature that have a place."""
-        taus = self.taus[self.drawn]
-        return float(taus.min()), float(taus.max())
+        """The lowest and the highest number that have a place."""
+        numbers = self.numbers[self.drawn]
+        return float(numbers.min()), float(numbers.max())
 
-    def fractions(self, taus: Array) -> Array:
-        """Where temperatures of the axis are: 0 at the left end, 1 at the right."""
+    def fractions(self, numbers: Array) -> Array:
+        """Where numbers of the axis are: 0 at the left end, 1 at the right."""
         low, high = np.log10(self.ends) if self.log else self.ends
-        places = np.log10(taus) if self.log else taus
-        return np.asarray((places - low) / (high - low) if low < high else np.full(np.shape(taus), 0.5))
+        places = np.log10(numbers) if self.log else numbers
+        return np.asarray((places - low) / (high - low) if low < high else np.full(np.shape(numbers), 0.5))
 
-    def column(self, tau: float) -> int | None:
-        """The column of a temperature, None if it is not on the axis."""
+    def column(self, value: float) -> int | None:
+        """The column of a number, None if it is not on the axis."""
         low, high = self.ends
-        if not low <= tau <= high:
+        if not low <= value <= high:
             return None
-        return cell(float(self.fractions(np.array([tau]))[0]), self.columns)
+        return cell(float(self.fractions(np.array([value]))[0]), self.columns)
 
-    def tau(self, column: int) -> float:
-        """The temperature in the middle of a column."""
+    def value(self, column: int) -> float:
+        """The number in the middle of a column."""
         low, high = np.log10(self.ends) if self.log else self.ends
         place = low + (high - low) * (column + 0.5) / self.columns
         return float(10**place if self.log else place)
 
     def lines(self, left: int, right: int) -> list[str]:
-        """The axis and its numbers, after `left` columns and before `right`, at least 2."""
+        """The axis and its numbers, after `left` columns and before `right`, at least its margin."""
         width = left + 1 + self.columns + right
         placed = self._placed(left, width)
         marks = ["─"] * self.columns
         for column in placed:
             marks[column] = "┬"
-        one = self.column(1)
-        if one is not None:
-            marks[one] = "┼"
+        if self.mark is not None:
+            marks[self.mark] = "┼"
         numbers = ""
         for column, text in sorted(placed.items()):
             numbers = numbers.ljust(_start(left + 1 + column, text, width)) + text
-        return [" " * left + "└" + "".join(marks) + " τ", numbers]
+        return [" " * left + "└" + "".join(marks) + f" {self.name}", numbers]
 
     def _placed(self, left: int, width: int) -> dict[int, str]:
         """The numbers by their columns: the closest of the round steps that leaves gaps between
-        all, and 1, which those give way to that it would touch."""
+        all, and what is marked, which those give way to that it would touch."""
         for ticks in self._steps():
             spans = [_span(left + 1 + column, text, width) for column, text in self._at(ticks)]
             if all(a[1] + 3 <= b[0] for a, b in pairwise(spans)):
                 break
         taken: dict[int, str] = {}
-        for column, text in [*self._at([(1.0, "1")]), *self._at(ticks)]:
+        marked = [] if self.marked is None else [(self.marked, number(self.marked))]
+        for column, text in [*self._at(marked), *self._at(ticks)]:
             start, stop = _span(left + 1 + column, text, width)
             others = [_span(left + 1 + other, text, width) for other, text in taken.items()]
             if stop <= width and all(stop < first or last < start for first, last in others):
@@ -91,11 +103,11 @@ class TauAxis:
         return taken
 
     def _at(self, ticks: Sequence[Tick]) -> list[tuple[int, str]]:
-        places = [(self.column(tau), text) for tau, text in ticks]
+        places = [(self.column(value), text) for value, text in ticks]
         return [(column, text) for column, text in places if column is not None]
 
     def _steps(self) -> list[list[Tick]]:
-        """Sets of round temperatures on the axis, ever fewer of them; the last may not fit."""
+        """Sets of round numbers on the axis, ever fewer of them; the last may not fit."""
         low, high = self.ends
         if low == high:
             return [[(low, number(low))]]
@@ -106,6 +118,24 @@ class TauAxis:
             if len(self._at(found[0])) > 1:
                 return found
         return [round_ticks(low, high, most) for most in range(max(1, self.columns // 8), 0, -1)]
+
+
+@dataclass(frozen=True)
+class TauAxis(Axis):
+    """Temperatures, where τ = 1 is what the model learned."""
+
+    name: str = "τ"
+    marked: float | None = 1.0
+
+
+@dataclass(frozen=True)
+class StepAxis(Axis):
+    """The steps of a schedule, which are whole numbers."""
+
+    name: str = "step"
+
+    def _steps(self) -> list[list[Tick]]:
+        return [[tick for tick in ticks if tick[0] == round(tick[0])] for ticks in super()._steps()]
 
 
 def _in_decades(leading: Sequence[int], decades: Sequence[int]) -> list[Tick]:

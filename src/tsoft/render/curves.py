@@ -1,4 +1,4 @@
-"""Values over temperature as a chart of curves.
+"""Values over temperature, or over something else, as a chart of curves.
 
 The dots of the curves are worked out here, since where curves meet they take turns and none hides
 another: plotext would leave only the last. plotext draws the dots and the scale of values. The
@@ -17,7 +17,7 @@ import numpy as np
 from rich.cells import cell_len
 
 from tsoft.core.temperature import Array
-from tsoft.render.axis import CLOSE, HUGE, TauAxis, Tick, cell, round_step, round_ticks
+from tsoft.render.axis import CLOSE, HUGE, Axis, StepAxis, TauAxis, Tick, cell, round_step, round_ticks
 from tsoft.render.chart import blank_figure
 from tsoft.render.style import cut
 
@@ -25,7 +25,7 @@ from tsoft.render.style import cut
 # of at least 2.8 to black and to white, and any two differ for red-green blind eyes too. The first
 # few are the most different, the ninth, the palest, is the rest's.
 CLASS_COLORS = (69, 200, 64, 24, 124, 57, 126, 196, 138)
-# The line at τ = 1 is a mark, not a curve: a grey.
+# The line at what is marked is no curve: a grey.
 _GREY = 244
 # What draws the curves where there are no colours.
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -80,7 +80,7 @@ class _Layout:
     scale: list[Tick]
     limits: tuple[float, float]
     left: int
-    axis: TauAxis
+    axis: Axis
     rows: int
     right: int
 
@@ -97,7 +97,7 @@ class Chart:
 
     lines: list[str]
     left: int = 0
-    axis: TauAxis | None = None
+    axis: Axis | None = None
     top: int = 0
     bottom: int = 0
 
@@ -107,7 +107,7 @@ class Chart:
 
 def curves(
     names: Sequence[str],
-    taus: Array,
+    numbers: Array,
     values: Array,
     *,
     width: int,
@@ -116,8 +116,9 @@ def curves(
     colors: Sequence[int] | None,
     title: str = "",
     limits: tuple[float, float] | None = None,
+    along: type[TauAxis | StepAxis] = TauAxis,
 ) -> Chart:
-    """`values`, (temperatures, names), over ascending temperatures, in lines of at most `width` columns.
+    """`values`, (numbers, names), over ascending numbers `along` an axis, in lines of at most `width` columns.
 
     What has no place is left out: on a log axis 0, inf on any, values that are not finite or not
     within `limits`, which are by default what holds all. `height` is the number of lines, but at
@@ -126,7 +127,7 @@ def curves(
     curves, if there is more than one.
     """
     drawn = [_Curve(name, *_mark(i, len(names), colors)) for i, name in enumerate(names)]
-    axis = TauAxis(np.asarray(taus, np.float64), width, log)
+    axis = along(np.asarray(numbers, np.float64), width, log)
     values = np.asarray(values, np.float64)[axis.drawn]
     values = np.where(np.abs(values) <= HUGE, values, np.nan)
     head = [cut(title, width)] if title else []
@@ -149,15 +150,15 @@ def _mark(index: int, count: int, colors: Sequence[int] | None) -> tuple[str, in
 
 
 def _layout(
-    drawn: list[_Curve], axis: TauAxis, values: Array, limits: tuple[float, float] | None, width: int, rows: int
+    drawn: list[_Curve], axis: Axis, values: Array, limits: tuple[float, float] | None, width: int, rows: int
 ) -> _Layout:
     """How the columns and lines are shared out."""
     widest = 1 + max(cell_len(curve.text) for curve in drawn)
-    right = max(2, min(widest, width // 3))
+    right = max(axis.margin, min(widest, width // 3))
     named = any(curve.name for curve in drawn)
     beside = named and len(drawn) <= max(rows, _LOWEST) and right >= min(widest, _LEAST_NAMES)
     legend = _legend(drawn, width) if named and not beside else []
-    right = right if beside else 2
+    right = right if beside else axis.margin
     rows = max(_LOWEST, rows - len(legend))
     if limits is None or not limits[0] < limits[1]:
         limits = _limits(values, rows)
@@ -210,9 +211,9 @@ def _canvas(drawn: list[_Curve], layout: _Layout, heights: Array) -> list[str]:
     heights_of_scale = layout.heights(np.array([value for value, _ in layout.scale]))
     scale = {cell(at, layout.rows): text for at, (_, text) in zip(heights_of_scale, layout.scale, strict=True)}
     figure.ruler("y").ticks([row + 0.5 for row in scale], labels=list(scale.values()))
-    one = layout.axis.column(1)
-    if one is not None:
-        _draw(figure, [(one + 0.5, row + 0.5, "┊", _GREY) for row in range(layout.rows)])
+    mark = layout.axis.mark
+    if mark is not None:
+        _draw(figure, [(mark + 0.5, row + 0.5, "┊", _GREY) for row in range(layout.rows)])
     _draw(figure, _points(drawn, layout, heights))
     text: str = figure.build().string(colorless=drawn[0].color is None)
     return text.splitlines()
@@ -232,7 +233,7 @@ def _points(drawn: list[_Curve], layout: _Layout, heights: Array) -> list[Point]
     get that of one of its curves, another one in the next columns."""
     fine = drawn[0].mark == _LINE
     across, up, turn = (2, 4, 2) if fine else (1, 1, 1)
-    x = layout.axis.fractions(layout.axis.taus[layout.axis.drawn])
+    x = layout.axis.fractions(layout.axis.numbers[layout.axis.drawn])
     sharing = defaultdict(list)
     for i, curve in enumerate(heights.T):
         for column, row in _dots(x, curve, layout.axis.columns * across, layout.rows * up):

@@ -55,7 +55,7 @@ def _levels(probs: Array, top: float) -> Array:
 
 def _nearest(axis: TauAxis) -> Array:
     """For each column the temperature, of those that are drawn, that is nearest to its middle."""
-    places = axis.fractions(axis.taus[axis.drawn])
+    places = axis.fractions(axis.numbers[axis.drawn])
     middles = (np.arange(axis.columns) + 0.5) / axis.columns
     return np.asarray(np.abs(middles[:, np.newaxis] - places).argmin(1))
 

@@ -1,12 +1,18 @@
 """How things look, in one place for tables and charts: colours, and numbers as short texts."""
 
+import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from math import ceil, log10
 
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from tsoft.core.temperature import Array
+
+_COLORS = re.compile(r"\x1b\[[\d;]*m")
 # Colours of the 256-colour table, cold to hot, each with a contrast of at least 2.8 to black and to
 # white.
 COLD_TO_HOT = (33, 36, 34, 100, 172, 202, 160, 127)
@@ -53,6 +59,15 @@ def number_text(value: float) -> str:
     return format(float(value), ".5g")
 
 
+def few(count: int, most: int = 5) -> Array:
+    """Indices of at most so many out of `count`, evenly from the first to the last.
+
+    >>> few(100), few(2)
+    (array([ 0, 25, 50, 74, 99]), array([0, 1]))
+    """
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+
+
 def scale_top(highest: float) -> float:
     """Where the scale ends: the lowest of 1, 0.4, 0.2, 0.1, 0.04, ... that is not exceeded. Each
     has quarters that are short to write."""
@@ -67,6 +82,18 @@ def cut(text: str, room: int) -> str:
     if cell_len(text) <= room:
         return text
     return set_cell_size(text, room - 1).rstrip() + "…" if room > 0 else ""
+
+
+def beside(texts: Sequence[str], width: int) -> str:
+    """Texts side by side, each but the last so many columns wide. Their lines may have colours.
+
+    >>> print(beside(["a\\nbc\\n", "d\\n"], 4), end="")
+    a   d
+    bc
+    """
+    lines = zip_longest(*(text.splitlines() for text in texts), fillvalue="")
+    padded = ("".join(line + " " * (width - cell_len(_COLORS.sub("", line))) for line in row) for row in lines)
+    return "".join(line.rstrip() + "\n" for line in padded)
 
 
 def wrapped(text: str, width: int) -> str:

@@ -11,7 +11,7 @@ from tsoft.core.block import Distributions, distributions, falling, highest, uni
 from tsoft.core.temperature import Array
 from tsoft.errors import visible
 from tsoft.render import curves, heatmap, table
-from tsoft.render.style import number_text, tau_text
+from tsoft.render.style import few, number_text, tau_text
 from tsoft.render.table import text_tables
 from tsoft.render.view import View
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 # More curves than this cannot be told apart; of more classes the rest are one curve.
 CURVES = 8
 HEATED = 20
-TABLED = 5
 
 
 def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log: bool, chart: bool) -> Iterator[str]:
@@ -34,12 +33,7 @@ def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log:
         else:
             yield _curves(result, view, log) + "\n"
         yield _measure(result, view, measure, log) + "\n"
-    yield table.draw([replace(result, taus=taus[_few(len(taus))])], 0, view)
-
-
-def _few(count: int) -> Array:
-    """Indices of a handful out of so many, from the first to the last."""
-    return np.unique(np.linspace(0, count - 1, min(TABLED, count)).round().astype(int))
+    yield table.draw([replace(result, taus=taus[few(len(taus))])], 0, view)
 
 
 def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
@@ -47,7 +41,7 @@ def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
     temperatures are worked through in pieces, so that no more than what is shown is kept."""
     logits = result.block.logits[0]
     # At a handful of temperatures: which are the most probable moves little between them.
-    some = replace(result, taus=result.taus[_few(len(result.taus))])
+    some = replace(result, taus=result.taus[few(len(result.taus))])
     ranked = falling(logits, highest([some], 0))
     order, rest = ranked[:most], ranked[most:]
     every = result.block.names
@@ -77,12 +71,14 @@ def drawn_curves(
     title: str,
     *,
     rest: bool = False,
+    limits: tuple[float, float] | None = None,
 ) -> str:
     """Curves on the view's screen, in colours of classes where it takes colours. A mean and its
-    deviation may pass what a probability can be, which is then the chart's limit."""
+    deviation may pass what a probability can be, which is the chart's limit, if there is no other."""
     screen = view.screen
     colors = curves.class_colors(len(names), rest=rest) if screen.color else None
-    limits = (0.0, 1.0) if title in ("probability", "top-prob", "margin") else None
+    if limits is None and title in ("probability", "top-prob", "margin"):
+        limits = (0.0, 1.0)
     chart = curves.curves(
         names,
         taus,
@@ -116,7 +112,9 @@ def titled(measure: str, view: View, ensemble: "Ensemble | None" = None) -> str:
     return measure.replace("_", "-") + (f" ({unit})" if unit else "")
 
 
-def draw_mean(found: Averages, view: View, measure: str, log: bool, ensemble: "Ensemble | None") -> Iterator[str]:
+def draw_mean(
+    found: Averages, view: View, measure: str, log: bool, ensemble: "Ensemble | None" = None
+) -> Iterator[str]:
     """The mean of a measure over the rows with a standard deviation on either side, and a table of
     the means of all measures at a few temperatures."""
     order = np.argsort(found.taus)
@@ -131,7 +129,7 @@ def draw_mean(found: Averages, view: View, measure: str, log: bool, ensemble: "E
 def _means(found: Averages, view: View, ensemble: "Ensemble | None") -> str:
     """The table of means; temperatures that do not fit go on in a further one."""
     names = [f"{found.rows} row{'s' * (found.rows != 1)}", *(titled(name, view, ensemble) for name in found.of)]
-    columns = [_mean_column(found, t, view, ensemble) for t in _few(len(found.taus))]
+    columns = [_mean_column(found, t, view, ensemble) for t in few(len(found.taus))]
     widest = max(len(text) for column in columns for text in column)
     rows = zip(names, *([text.ljust(widest) for text in column] for column in columns), strict=True)
     return text_tables(list(rows), view.screen)

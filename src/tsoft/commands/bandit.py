@@ -1,0 +1,162 @@
+"""`tsoft bandit`: Boltzmann exploration, along schedules of temperatures."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tsoft.commands.command import bundled
+from tsoft.commands.options import Annealing, Charts, Destination, Seed
+
+if TYPE_CHECKING:
+    from tsoft.commands.inputs import Typed
+    from tsoft.core.bandit import Exploration, Rewards, Step
+    from tsoft.core.schedules import Course
+    from tsoft.render.progress import Bar
+
+# Squares of numbers beyond this, and of their sums, might overflow.
+LARGEST = 1e100
+
+
+@dataclass(frozen=True)
+class Arms:
+    """What the arms pay."""
+
+    means: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MEANS...",
+            show_default=False,
+            help="What each arm pays on average, negative too, or LABEL=NUMBER.",
+        ),
+    ] = None
+    rewards: Annotated[
+        Literal["gaussian", "bernoulli"],
+        typer.Option(
+            "--rewards", metavar="KIND", help="gaussian, or bernoulli: 1 with the mean's probability, else 0."
+        ),
+    ] = "gaussian"
+    sd: Annotated[
+        float | None,
+        typer.Option("--sd", metavar="SD", help="gaussian rewards' standard deviation, by default 1."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How long and how often."""
+
+    steps: Annotated[int, typer.Option("--steps", min=1, max=1_000_000, metavar="N", help="Pulls in each run.")] = 1000
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, max=1_000_000, metavar="N", help="Independent runs to average over.")
+    ] = 1000
+    seed: Seed = None
+
+
+@bundled
+def bandit(arms: Arms, annealing: Annealing, runs: Runs, output: Destination, charts: Charts) -> None:
+    """Explore a bandit's arms by the softmax of what they paid so far.
+
+    Each run pulls an arm drawn at the step's temperature, and keeps the mean
+    of what each arm paid. A terminal gets the regret, how often the best arm
+    was pulled and the distribution over time, schedules side by side; a pipe
+    gets a line for each schedule and step: schedule, step, τ, regret so far,
+    its standard error, share of runs at the best arm, each arm's probability.
+
+    tsoft bandit 1.0 0.9 0.5 --schedule cosine,linear
+    tsoft bandit a=0.9 b=0.5 --rewards bernoulli --schedule all --from 1 --to 0.01
+    tsoft bandit 1 0.5 --schedule constant --from 0.2 --seed 1 | tail -1
+    """
+    from tsoft.commands import annealing as schedules
+    from tsoft.commands import inputs, outputs, seeds
+    from tsoft.commands.notes import note
+    from tsoft.errors import UsageError
+    from tsoft.formats import stream
+
+    name = outputs.checked_destination(output)
+    if not arms.means:
+        raise UsageError("no arms: type what each pays on average (tsoft bandit 1 0.9 0.5)")
+    typed = inputs.typed(arms.means)
+    rewards = _rewards(arms, typed)
+    courses = schedules.courses(annealing, runs.steps)
+    seed = seeds.chosen(runs.seed)
+    found = _explored(typed, courses, rewards, runs, seed)
+    with stream.writing(output.output, outputs.screen_encoding(output) if name == "table" else "utf-8") as out:
+        if name == "table":
+            from tsoft.render import bandit as drawing
+
+            for text in drawing.draw(list(found), outputs.plain_view(output), charts.chart):
+                out(text)
+        else:
+            from tsoft.formats import explorations as forms
+            from tsoft.formats.write import Writing
+
+            if runs.seed is None:
+                note(f"--seed {seed} gives this again")
+            for text in forms.write(found, name, Writing(digits=output.digits)):
+                out(text)
+
+
+def _rewards(arms: Arms, typed: "Typed") -> "Rewards":
+    """The rewards that were asked for, which the means can be those of."""
+    from tsoft.core.bandit import bernoulli, gaussian
+    from tsoft.errors import UsageError
+
+    if arms.rewards == "bernoulli" and arms.sd is not None:
+        raise UsageError("--sd is for gaussian rewards; a bernoulli's follows from its mean")
+    low, high = (0.0, 1.0) if arms.rewards == "bernoulli" else (-LARGEST, LARGEST)
+    for place, mean in zip(typed.places, typed.numbers, strict=True):
+        if not low <= mean <= high:
+            raise UsageError(
+                f"argument {place}: {mean:g} is not a mean of {arms.rewards} rewards, from {low:g} to {high:g}"
+            )
+    sd = 1.0 if arms.sd is None else arms.sd
+    if not 0 <= sd <= LARGEST:
+        raise UsageError(f"--sd: {sd:g} is not a standard deviation, from 0 to {LARGEST:g}")
+    return bernoulli if arms.rewards == "bernoulli" else gaussian(sd)
+
+
+def _explored(
+    typed: "Typed", courses: "list[Course]", rewards: "Rewards", runs: Runs, seed: int
+) -> "Iterator[Exploration]":
+    """What becomes of each schedule, all with the same uniform numbers."""
+    import numpy as np
+
+    from tsoft.core.bandit import Exploration, history, play
+
+    means = np.array(typed.numbers)
+    for course in courses:
+        steps = play(means, course.taus, runs.runs, rewards, np.random.default_rng(seed))
+        with _watched(steps, course) as watched:
+            found = history(watched, means)
+        yield Exploration(course.schedule, seed, means, typed.labels, found)
+
+
+@contextlib.contextmanager
+def _watched(steps: "Iterator[Step]", course: "Course") -> "Iterator[Iterator[Step]]":
+    """The steps, with how far they are on stderr, once that takes longer than a moment."""
+    from tsoft.commands.outputs import MOMENT
+
+    bar: Bar | None = None
+    total = len(course.taus)
+
+    def shown() -> "Iterator[Step]":
+        nonlocal bar
+        start = time.monotonic()
+        for done, step in enumerate(steps, 1):
+            yield step
+            if time.monotonic() - start > MOMENT:
+                from tsoft.render import progress
+
+                bar = bar or progress.Bar(total)
+                bar.show(course.schedule, done, total)
+
+    try:
+        yield shown() if sys.stderr is not None and sys.stderr.isatty() else steps
+    finally:
+        if bar:
+            bar.stop()

@@ -1,0 +1,175 @@
+"""Schedules: temperatures from one to another over a number of steps, as annealing goes from hot to cold.
+
+Each schedule is a mean of its ends a and b, whose weights go from all on a to all on b:
+
+    arithmetic  w_a a + w_b b        geometric  a^w_a b^w_b        harmonic  1 / (w_a / a + w_b / b)
+
+With t = k / (steps - 1), k = 0 ... steps - 1. Both weights are worked out, not one as 1 minus the other, so
+that temperatures near an end that is 0, or far below the other, keep their digits. The ends are exact.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+from tsoft.lazy import Lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tsoft.core.temperature import Array
+else:
+    # The names of the schedules are read at a TAB.
+    np = Lazy("numpy")
+
+# From the first temperature and the last, and how many there are, at least 1: all of them, (steps,).
+Schedule = Callable[[float, float, int], "Array"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Course:
+    """The temperatures that a schedule, by its name, goes through: (steps,)."""
+
+    schedule: str
+    taus: "Array"
+
+
+class EndError(ValueError):
+    """A temperature that a schedule cannot begin with or end at. `last` says which of them it is."""
+
+    def __init__(self, tau: float, problem: str, *, last: bool):
+        super().__init__(f"{tau:g}: the schedule {problem}")
+        self.tau, self.problem, self.last = tau, problem, last
+
+
+def constant(a: float, b: float, steps: int) -> "Array":
+    """a at each of the `steps`, which may be 0 or inf. b only has to be a temperature that is neither.
+
+    >>> constant(2, 1, 3)
+    array([2., 2., 2.])
+    """
+    _check(a, "needs a temperature from 0 to inf", a >= 0.0, last=False)
+    _check_inside(b, last=True)
+    return np.full(steps, float(a))
+
+
+def linear(a: float, b: float, steps: int) -> "Array":
+    """a + (b - a) t: the arithmetic mean, with weight t on b. Either end may be 0.
+
+    Raises EndError for an end that is negative, NaN or inf.
+
+    >>> linear(4, 0, 5)
+    array([4., 3., 2., 1., 0.])
+    """
+    _check_finite(a, b)
+    return _arithmetic(a, b, *_time(steps))
+
+
+def cosine(a: float, b: float, steps: int) -> "Array":
+    """b + (a - b) (1 + cos(pi t)) / 2: the arithmetic mean, with weight sin^2(pi t / 2) on b. Ends and errors
+    as for `linear`. Source: Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm
+    Restarts", eq. 5.
+
+    >>> cosine(4, 0, 5).round(4)
+    array([4.    , 3.4142, 2.    , 0.5858, 0.    ])
+    """
+    _check_finite(a, b)
+    return _arithmetic(a, b, *map(_half_wave, _time(steps)))
+
+
+def exponential(a: float, b: float, steps: int) -> "Array":
+    """a (b / a)^t: the geometric mean, with weight t on b. Each step takes the same share off.
+
+    Raises EndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
+    "Optimization by Simulated Annealing", Science 220.
+
+    >>> exponential(16, 1, 5)
+    array([16.,  8.,  4.,  2.,  1.])
+    """
+    _check_inside(a, last=False)
+    _check_inside(b, last=True)
+    before, after = _time(steps)
+    return _between(a, b, a**before * b**after)
+
+
+def inverse_time(a: float, b: float, steps: int) -> "Array":
+    """1 / (1/a + (1/b - 1/a) t): the harmonic mean, with weight t on b, so that 1 / tau is linear. Errors as
+    for `exponential`. Source: Szu & Hartley 1987, "Fast simulated annealing", Physics Letters A 122.
+
+    >>> inverse_time(1, 0.2, 5)
+    array([1.        , 0.5       , 0.33333333, 0.25      , 0.2       ])
+    """
+    return _harmonic(a, b, *_time(steps))
+
+
+def logarithmic(a: float, b: float, steps: int) -> "Array":
+    """1 / (1/a + (1/b - 1/a) ln(1 + k) / ln(steps)): the harmonic mean with that weight on b. Errors as for
+    `exponential`. Source: Geman & Geman 1984, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian
+    Restoration of Images", IEEE PAMI 6, section XII.
+
+    >>> logarithmic(1, 0.2, 4)
+    array([1.        , 0.33333333, 0.23981247, 0.2       ])
+    """
+    last = max(2, steps)
+    k = np.arange(steps)
+    return _harmonic(a, b, -np.log1p((k + 1 - last) / last) / np.log(last), np.log1p(k) / np.log(last))
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": constant,
+    "linear": linear,
+    "cosine": cosine,
+    "exponential": exponential,
+    "inverse-time": inverse_time,
+    "logarithmic": logarithmic,
+}
+
+
+def _time(steps: int) -> "tuple[Array, Array]":
+    """1 - t and t. One step is the first."""
+    last = max(1, steps - 1)
+    k = np.arange(steps)
+    return (last - k) / last, k / last
+
+
+def _half_wave(share: "Array") -> "Array":
+    """sin^2(pi share / 2), to full precision near 0 and exact at the middle."""
+    return np.where(share < 0.5, np.sin(np.pi / 2 * share) ** 2, 0.5 + 0.5 * np.sin(np.pi * (share - 0.5)))
+
+
+def _arithmetic(a: float, b: float, before: "Array", after: "Array") -> "Array":
+    return _between(a, b, a * before + b * after)
+
+
+def _harmonic(a: float, b: float, before: "Array", after: "Array") -> "Array":
+    """Relative to the lower end, since 1 / a may overflow."""
+    _check_inside(a, last=False)
+    _check_inside(b, last=True)
+    low = min(a, b)
+    # The ends are put in their places after.
+    with np.errstate(divide="ignore", over="ignore"):
+        return _between(a, b, low / (before * (low / a) + after * (low / b)))
+
+
+def _between(a: float, b: float, taus: "Array") -> "Array":
+    """The temperatures with exact ends, between which rounding leads none out."""
+    taus = np.clip(taus, min(a, b), max(a, b))
+    taus[-1] = b
+    taus[0] = a
+    return taus
+
+
+def _check_finite(a: float, b: float) -> None:
+    for tau, last in (a, False), (b, True):
+        _check(tau, "needs a finite temperature from 0", 0.0 <= tau < inf, last=last)
+
+
+def _check_inside(tau: float, *, last: bool) -> None:
+    _check(tau, "needs a finite temperature above 0; linear and cosine reach 0", 0.0 < tau < inf, last=last)
+
+
+def _check(tau: float, problem: str, well: bool, *, last: bool) -> None:
+    # NaN is neither.
+    if not well:
+        raise EndError(tau, problem, last=last)

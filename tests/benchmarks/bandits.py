@@ -1,0 +1,45 @@
+"""Boltzmann exploration: a thousand runs side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pairs import Measure, Pair, call
+from startup import NUMPY, start
+
+from tsoft.core.bandit import gaussian, history, play
+from tsoft.core.schedules import cosine
+from tsoft.core.temperature import Array
+
+ARMS, STEPS, RUNS = 10, 1000, 1000
+MEANS, TAUS = np.linspace(0, 1, ARMS), cosine(5, 0.1, STEPS)
+
+
+def plain(generator: np.random.Generator) -> Array:
+    """The mean regret up to each step, with a line of numpy for each thing that a step does."""
+    estimates, pulls = np.zeros((RUNS, ARMS)), np.zeros((RUNS, ARMS))
+    regret, each, found = np.zeros(RUNS), np.arange(RUNS), []
+    for tau in TAUS:
+        weights = np.exp((estimates - estimates.max(1, keepdims=True)) / tau)
+        probs = weights / weights.sum(1, keepdims=True)
+        arms = np.minimum((probs.cumsum(1) <= generator.random((RUNS, 1))).sum(1), ARMS - 1)
+        reward = generator.normal(MEANS[arms], 1.0)
+        pulls[each, arms] += 1
+        estimates[each, arms] += (reward - estimates[each, arms]) / pulls[each, arms]
+        regret += MEANS.max() - MEANS[arms]
+        found.append((regret.mean(), regret.std(), probs.mean(0)))
+    return np.array([mean for mean, *_ in found])
+
+
+def explore(_: Path) -> tuple[Measure, Measure]:
+    def ours() -> object:
+        return history(play(MEANS, TAUS, RUNS, gaussian(1.0), np.random.default_rng(1)), MEANS)
+
+    return call(ours), call(lambda: plain(np.random.default_rng(1)))
+
+
+PAIRS: Sequence[Pair] = (
+    Pair(f"{RUNS} runs × {STEPS} steps, {ARMS} arms", "the same in plain numpy", explore, 1.5, "numpy", 5, min),
+    start(f"bandit {' '.join(map(str, range(ARMS)))} --seed 1", NUMPY, what=f"tsoft bandit, {ARMS} arms, piped"),
+    start("anneal --schedule all", NUMPY),
+)

@@ -1,0 +1,243 @@
+"""`tsoft anneal`: schedules against their formulas, in a pipe and on a terminal."""
+
+import json
+import os
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tsoft
+from tool import in_terminal, out, run
+from tsoft.core.schedules import SCHEDULES, EndError, constant, cosine, linear
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+NAMES = ["constant", "linear", "cosine", "exponential", "inverse-time", "logarithmic"]
+REACHING = ["linear", "cosine"]
+# Of the six, those that go anywhere.
+MOVING = NAMES[1:]
+PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
+
+ends = st.floats(1e-20, 1e20)
+
+
+def cosine_of(x: Decimal) -> Decimal:
+    """By its series, to the digits of the context."""
+    term, total, k = Decimal(1), Decimal(1), 0
+    while abs(term) > Decimal("1e-120"):
+        k += 2
+        term = -term * x * x / (k * (k - 1))
+        total += term
+    return total
+
+
+def formula(name: str, a: Decimal, b: Decimal, k: int, steps: int) -> Decimal:
+    """The temperature at step k, as the schedule is written down."""
+    t = Decimal(k) / (steps - 1)
+    match name:
+        case "constant":
+            return a
+        case "linear":
+            return a + (b - a) * t
+        case "cosine":
+            return b + (a - b) * (1 + cosine_of(PI * t)) / 2
+        case "exponential":
+            return a * (t * (b / a).ln()).exp()
+        case "inverse-time":
+            return 1 / (1 / a + (1 / b - 1 / a) * t)
+    return 1 / (1 / a + (1 / b - 1 / a) * Decimal(1 + k).ln() / Decimal(steps).ln())
+
+
+def test_all_six_are_named_and_offered() -> None:
+    assert list(SCHEDULES) == NAMES
+    offered = " ".join(out("bandit", "--help", COLUMNS="200").split())
+    assert f"{', '.join(NAMES[:-1])} or {NAMES[-1]}, several of them, or all" in offered
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(a=ends, b=ends, steps=st.integers(2, 40))
+def test_every_step_is_the_formula_s(name: str, a: float, b: float, steps: int) -> None:
+    found = SCHEDULES[name](a, b, steps)
+    assert found.shape == (steps,)
+    # A power loses as many units as the exponent has.
+    units = 16 + (4 * (abs(np.log(a)) + abs(np.log(b))) if name == "exponential" else 0)
+    with localcontext() as context:
+        # Where 1e20 is taken off again, the digits of 1e-20 are to be left.
+        context.prec = 120
+        for k, tau in enumerate(found.tolist()):
+            exact = formula(name, Decimal(a), Decimal(b), k, steps)
+            assert abs(Decimal(tau) - exact) <= Decimal(units * 2.0**-53) * exact
+
+
+@pytest.mark.parametrize("name", MOVING)
+@given(a=st.floats(5e-324, 1.7e308), b=st.floats(5e-324, 1.7e308), steps=st.integers(1, 300))
+def test_ends_are_exact_and_nothing_is_beyond_them(name: str, a: float, b: float, steps: int) -> None:
+    found = SCHEDULES[name](a, b, steps)
+    assert found[0] == a
+    assert found[-1] == (b if steps > 1 else a)
+    assert found.min() == min(found[0], found[-1])
+    assert found.max() == max(found[0], found[-1])
+
+
+@pytest.mark.parametrize("name", MOVING)
+@given(a=st.floats(1e-3, 1e3), b=st.floats(1e-3, 1e3), steps=st.integers(2, 300))
+def test_heating_is_cooling_backwards_or_as_steady(name: str, a: float, b: float, steps: int) -> None:
+    found = SCHEDULES[name](a, b, steps)
+    rises = np.diff(found) * np.sign(b - a)
+    assert (rises >= -1e-13 * max(a, b)).all()
+    if name != "logarithmic":
+        assert found == pytest.approx(SCHEDULES[name](b, a, steps)[::-1], rel=1e-13)
+
+
+def test_linear_to_zero_is_exact() -> None:
+    assert linear(3.0, 0.0, 7).tolist() == [float(Fraction(3) * (6 - k) / 6) for k in range(7)]
+    assert linear(0.0, 3.0, 7).tolist() == linear(3.0, 0.0, 7)[::-1].tolist()
+
+
+def test_cosine_keeps_its_digits_near_zero() -> None:
+    """b + (a - b) (1 + cos(pi t)) / 2 as it stands would be rounded to a multiple of 1e-16."""
+    steps = 10**6
+    found = cosine(1.0, 0.0, steps)
+    small = PI / (steps - 1)
+    with localcontext() as context:
+        context.prec = 130
+        exact = (1 - cosine_of(small)) / 2
+    assert float(found[-2]) == pytest.approx(float(exact), rel=1e-14)
+    assert cosine(5, 0.1, 3)[1] == 2.55
+
+
+def test_logarithmic_keeps_its_digits_near_a_hot_end() -> None:
+    steps = 10**6
+    found = SCHEDULES["logarithmic"](1e-300, 1e300, steps)
+    with localcontext() as context:
+        context.prec = 60
+        exact = 1 / ((1 - Decimal(steps - 1).ln() / Decimal(steps).ln()) / Decimal("1e-300"))
+    assert float(found[-2]) == pytest.approx(float(exact), rel=1e-13)
+
+
+def test_constant_stays_where_no_other_begins() -> None:
+    for tau in (0.0, 2.0, float("inf")):
+        assert constant(tau, 1.0, 3).tolist() == [tau] * 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("tau", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("last", [False, True])
+def test_what_no_schedule_reaches(name: str, tau: float, last: bool) -> None:
+    well = (name in REACHING and tau == 0) or (name == "constant" and not last and tau >= 0)
+    a, b = (1.0, tau) if last else (tau, 1.0)
+    if well:
+        SCHEDULES[name](a, b, 5)
+    else:
+        with pytest.raises(EndError) as caught:
+            SCHEDULES[name](a, b, 5)
+        assert caught.value.last is last
+
+
+def test_a_column_that_compute_and_sweep_read() -> None:
+    column = out("anneal", "--from", "2", "--to", "0", "--steps", "5", "--schedule", "linear")
+    assert column == "2.0\n1.5\n1.0\n0.5\n0.0\n"
+    taus = [2, 1.5, 1, 0.5, 0]
+    probs = out("compute", "2", "1", "0.5", "--tau", "-", stdin=column)
+    assert [[float(p) for p in line.split("\t")] for line in probs.splitlines()] == tsoft.softmax(
+        [2, 1, 0.5], taus
+    ).tolist()
+    swept = out("sweep", "2", "1", "0.5", "--tau", "-", stdin=column)
+    assert [float(line.split("\t")[0]) for line in swept.splitlines()] == taus
+
+
+@posix
+def test_a_shell_pipes_it_on() -> None:
+    annealed = "tsoft anneal --from 4 --to 1 --steps 3 --schedule exponential,linear"
+    shown = in_terminal(f"{annealed} | cut -f 1 | tsoft sweep 2 1 --tau - | cut -f 1")
+    assert shown == "4.0\n2.0\n1.0\n"
+    shown = in_terminal(f"{annealed} | cut -f 2 | tsoft compute 2 1 --tau - -f tsv")
+    assert [float(line.split("\t")[0]) for line in shown.splitlines()] == tsoft.softmax([2, 1], [4, 2.5, 1])[
+        :, 0
+    ].tolist()
+    assert in_terminal(f"{annealed} --steps 9999999 | head -1") == "4.0\t4.0\n"
+
+
+def test_several_are_columns_in_the_order_asked() -> None:
+    typed = ("anneal", "--steps", "4", "--schedule", "linear,exponential", "--schedule", "LINEAR;inverse_time")
+    lines = out(*typed).splitlines()
+    columns = list(zip(*([float(field) for field in line.split("\t")] for line in lines), strict=True))
+    names = ["linear", "exponential", "inverse-time"]
+    assert columns == [tuple(SCHEDULES[name](5, 0.1, 4)) for name in names]
+    header, *rows = out(*typed, "-f", "csv").splitlines()
+    assert header == "step,linear,exponential,inverse-time"
+    assert rows == [f"{k}," + line.replace("\t", ",") for k, line in enumerate(lines)]
+    assert out("anneal", "--schedule", "all", "-f", "csv").startswith("step," + ",".join(NAMES) + "\n")
+
+
+def test_records() -> None:
+    found = json.loads(out("anneal", "--steps", "2", "--schedule", "cosine,linear", "-f", "json"))
+    assert found == [
+        {"schedule": name, "step": k, "tau": tau} for name in ("cosine", "linear") for k, tau in enumerate([5, 0.1])
+    ]
+    lines = out("anneal", "--steps", "1", "--schedule", "constant", "--from", "inf", "-f", "jsonl")
+    assert json.loads(lines) == {"schedule": "constant", "step": 0, "tau": "inf"}
+
+
+def test_digits_and_files(tmp_path: Path) -> None:
+    assert out("anneal", "--steps", "3", "--schedule", "exponential", "--digits", "2") == "5\n0.71\n0.1\n"
+    target = tmp_path / "taus.csv"
+    assert out("anneal", "--steps", "2", "-o", str(target)) == ""
+    assert target.read_text() == "step,cosine\n0,5.0\n1,0.1\n"
+    many = out("anneal", "--steps", "100000", "-f", "csv").splitlines()
+    assert [line.split(",")[0] for line in many[1:]] == list(map(str, range(100_000)))
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0; linear"),
+        (["--to", "0", "--schedule", "cosine,inverse-time"], "--to 0: inverse-time needs"),
+        (["--to", "0", "--schedule", "logarithmic"], "--to 0: logarithmic needs"),
+        (["--to", "0", "--schedule", "constant"], "--to 0: constant needs"),
+        (["--from", "inf"], "--from inf: cosine needs a finite temperature from 0"),
+        (["--from", "-1"], "--from -1: cosine needs"),
+        (["--to", "nan"], "--to nan: cosine needs"),
+        (["--from", "nan", "--schedule", "constant"], "--from nan: constant needs a temperature from 0 to inf"),
+        (["--from", "x"], "Invalid value for '--from': 'x' is not a valid float"),
+        (["--steps", "0"], "Invalid value for '--steps'"),
+        (
+            ["--schedule", "cosin"],
+            "--schedule: no schedule is called 'cosin' (did you mean cosine?); it is one of const",
+        ),
+        (["--schedule", ""], "--schedule: no schedule is called ''"),
+        (["--schedule", "\x1b[31m"], "--schedule: no schedule is called '\\x1b[31m'"),
+        (["-f", "npy"], "npy holds distributions"),
+        (["2"], "Got unexpected extra argument"),
+        (["--shedule", "cosine"], "No such option: --shedule"),
+    ],
+)
+def test_what_was_typed(typed: list[str], message: str) -> None:
+    done = run("anneal", *typed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
+@posix
+def test_a_terminal_without_the_chart_has_the_table() -> None:
+    shown = in_terminal("tsoft anneal --schedule linear --from 4 --to 0 --steps 5 --no-chart", NO_COLOR="1")
+    assert [line.split() for line in shown.splitlines()][0::2] == [
+        ["step", "0", "1", "2", "3", "4"],
+        ["linear", "4", "3", "2", "1", "0"],
+    ]
+    assert "∞" in in_terminal("tsoft anneal --schedule constant --from inf --steps 2", NO_COLOR="1")
+
+
+@posix
+@pytest.mark.parametrize(
+    "typed", ["--steps 1", "--steps 2", "--from 1e-300 --to 1e300", "--from 0 --to 0", "--steps 3000000"]
+)
+def test_any_course_fits_a_narrow_terminal(typed: str) -> None:
+    shown = in_terminal(f"tsoft anneal --schedule linear,cosine {typed}", width=40, NO_COLOR="1")
+    assert "Warning" not in shown
+    assert max(map(len, shown.splitlines())) <= 40
+    assert "step" in shown
