@@ -28,7 +28,7 @@ from tsoft.core.block import Block
 from tsoft.core.engines import ENGINES
 from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, NothingLeftError
 from tsoft.core.temperature import Array
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, visible
 from tsoft.explorer import export
 from tsoft.explorer.board import Biases, Board
 from tsoft.explorer.command_line import command_line
@@ -267,7 +267,6 @@ class Explorer(App[None]):
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
         if self._nothing or self._lacks:
             text = Text(self._nothing or self._lacks, "bold color(160)")
-        text.truncate(self.size.width, overflow="ellipsis")
         self.query_one("#head", Static).update(text, layout=False)
 
     def _strip(self) -> None:
@@ -352,14 +351,10 @@ class Explorer(App[None]):
     def on_explorer_charted(self, message: "Explorer.Charted") -> None:
         self.query_one(Curve).follow(message.chart)
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._resized)
-
-    def _resized(self) -> None:
-        self._say_head()
-        self._draw_curve()
-
     # What the widgets say.
+
+    def on_curve_resized(self) -> None:
+        self._draw_curve()
 
     def on_sliders_turned(self, message: Sliders.Turned) -> None:
         self._set(self._board.turned(message.knob, message.value))
@@ -542,7 +537,7 @@ class Explorer(App[None]):
         line = command_line(self._board, self._row, typed, bits=self._start.bits)
         self.copied.append(line)
         self.copy_to_clipboard(line)
-        self.notify(line, title="copied; printed at the end", markup=False)
+        self.notify(visible(line), title="copied; printed at the end", markup=False)
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:

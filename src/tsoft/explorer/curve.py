@@ -52,6 +52,9 @@ class Curve(Widget):
             super().__init__()
             self.tau = tau
 
+    class Resized(Message):
+        """There is another room for a chart."""
+
     def __init__(self) -> None:
         super().__init__(id="curve")
         self.border_title = "p over τ"
@@ -66,6 +69,9 @@ class Curve(Widget):
     def follow(self, drawn: Drawn | None) -> None:
         self._drawn = drawn
         self.refresh()
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def _cursor(self, chart: Chart) -> int | None:
         """The column of the present temperature."""

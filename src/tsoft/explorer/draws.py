@@ -34,6 +34,7 @@ class Draws(Widget):
     def on_resize(self) -> None:
         if self._tally:
             self._most = self._tally.most(max(1, self.size.height - 1))
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

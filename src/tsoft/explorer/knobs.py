@@ -9,12 +9,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from tsoft.core.samplers import BIAS, TAU, Knob
 from tsoft.errors import visible
@@ -225,11 +224,11 @@ class Knobs(Vertical):
         super().__init__(id="knobs")
         self.border_title = "knobs"
         self._types: Knob | None = None
-        self._engine = ""
 
     def compose(self) -> ComposeResult:
         yield Sliders()
         yield Field(id="field", compact=True)
+        yield Static(id="problem", markup=False)
 
     @property
     def sliders(self) -> Sliders:
@@ -241,8 +240,7 @@ class Knobs(Vertical):
 
     def show(self, board: Board) -> None:
         self.sliders.show(board)
-        self._engine = board.engine.name if board.engine else ""
-        self.border_subtitle = self._engine
+        self.border_subtitle = board.engine.name if board.engine else ""
 
     def type(self) -> None:
         """Opens the field for the current knob."""
@@ -256,7 +254,7 @@ class Knobs(Vertical):
         self.screen.set_focus(field)
 
     def on_input_changed(self) -> None:
-        self._field.remove_class("-wrong")
+        self.remove_class("-wrong")
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
@@ -264,10 +262,9 @@ class Knobs(Vertical):
             return
         value = _typed(message.value)
         if value is None or not _allows(self._types, value):
-            self._field.add_class("-wrong")
-            # A text, and no markup.
+            self.add_class("-wrong")
             what = cut(visible(message.value.strip()), 12) or "nothing"
-            self.border_subtitle = Content(f"{what} is not {_range(self._types)}")
+            self.query_one("#problem", Static).update(f"{what} is not {_range(self._types)}")
             return
         self.post_message(Sliders.Turned(self._types, value))
         self._close()
@@ -286,8 +283,8 @@ class Knobs(Vertical):
 
     def _shut(self) -> None:
         self._types = None
-        self.border_subtitle = self._engine
-        self._field.remove_class("-open", "-wrong")
+        self.remove_class("-wrong")
+        self._field.remove_class("-open")
 
 
 def _range(knob: Knob) -> str:
