@@ -137,9 +137,9 @@ def test_files_are_what_tsoft_generates(shell: str) -> None:
 @pytest.mark.parametrize(
     ("line", "arguments"),
     [
-        ("c", ["compute"]),
+        ("co", ["compute"]),
         # Between two blanks.
-        (f" -h{BACK * 3}c", ["compute", "-h"]),
+        (f" -h{BACK * 3}co", ["compute", "-h"]),
         ("compute --ta", ["compute", "--tau"]),
         # Not the file table.txt.
         ("compute --format ta", ["compute", "--format", "table"]),
@@ -162,7 +162,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("", {"compute", "sweep", "solve", "sample", "explore", "anneal", "bandit", "distill"}),
+        ("", {"compute", "sweep", "solve", "sample", "explore", "calibrate", "distill", "anneal", "bandit"}),
         ("s", {"sweep", "solve", "sample"}),
         ("sweep --sc", {"--scale"}),
         ("solve --p", {"--perplexity", "--prob", "--probs"}),
@@ -175,6 +175,8 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
         ("compute --units ", {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}),
         ("compute --input-format ", FORMATS - {"table"} | {"text", "response"}),
         ("compute -i ", set(NAMES)),
+        ("calibrate --t", {"--targets", "--test", "--test-targets"}),
+        ("calibrate -i x --targets ", set(NAMES)),
     ],
 )
 def test_every_completion(terminal: Terminal, line: str, completions: set[str]) -> None:
@@ -186,7 +188,7 @@ def test_every_completion(terminal: Terminal, line: str, completions: set[str]) 
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("tsoft c", {"compute"}),
+        ("tsoft c", {"compute", "calibrate"}),
         ("tsoft compute -1 -inf --ta", {"--tau"}),
         ("tsoft compute --format ", FORMATS),
         ("tsoft compute --format=j", {"--format=json", "--format=jsonl"}),

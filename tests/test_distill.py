@@ -278,12 +278,11 @@ def test_targets_of_an_array(tmp_path: Path, dtype: str) -> None:
 
 def test_targets_of_text(tmp_path: Path) -> None:
     path = tmp_path / "y.txt"
-    path.write_text("\ufeffdog\r\n\r\n2\n a b \n")
+    path.write_text("\ufeffdog\r\n#2\n a b \n")
     found = targets.read(str(path))
-    assert found.of(Block(np.zeros((3, 3)), ("a b", "dog", "7"))).tolist() == [1, 2, 0]
-    # A label that looks like an index is that label.
-    path.write_text("7\n0\n")
-    assert targets.read(str(path)).of(Block(np.zeros((2, 3)), ("a b", "dog", "7"))).tolist() == [2, 0]
+    block = Block(np.zeros((3, 3)), ("a b", "dog", "7"))
+    assert found.of(block).tolist() == [1, 2, 0]
+    assert found.of(block.part(1, 3)).tolist() == [2, 0]
     found.check(3)
 
 
@@ -292,14 +291,15 @@ def test_targets_of_text(tmp_path: Path) -> None:
     [
         (b"", "no targets: the input is empty"),
         (b"\n\n", "no targets: the input is empty"),
-        (b"0\nx\n", ":2: 'x' is no class's label, nor an index from 0"),
-        (b"0\n\n-1\n", ":3: '-1' is no class's label, nor an index from 0"),
-        (b"0\n1.0\n", ":2: '1.0' is no class's label, nor an index from 0"),
-        (b"0\n3\n", ":2: there is no class 3; there are 3, counted from 0"),
-        (b"b\na\n", ":1: 'b' is the label of 2 classes; targets may be indices"),
+        (b"0\nx\n", ":2: no class is called 'x'"),
+        (b"0\n\n1\n", ":2: empty; a target is a class's label or its index"),
+        (b"0\n-1\n", ":2: target -1 is out of range: the 3 classes are 0 to 2"),
+        (b"0\n1.5\n", ":2: 1.5 is not a class's index, which is a whole number"),
+        (b"0\n3\n", ":2: target 3 is out of range: the 3 classes are 0 to 2; the first class is 0"),
+        (b"b\na\n", ":1: 'b' is the label of 2 classes: name one by its index, #1, #2"),
         (b"0\n\xff\n", ": the targets are not UTF-8 text"),
-        (b"0\n", ": 1 targets; there are more rows, a target is for each"),
-        (b"0\n1\n2\n", ": 3 targets for 2 rows"),
+        (b"0\n", ": 1 targets, but there are more rows"),
+        (b"0\n1\n2\n", ": 3 targets, but the logits have 2 rows"),
         (b"\x93NUMPY\x01", "version"),
     ],
 )
@@ -318,10 +318,10 @@ def test_targets_that_are_none(tmp_path: Path, content: bytes, message: str) -> 
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([0.0, 1.0]), ": an array of float64, not of whole numbers"),
-        (np.array([[0, 1], [1, 0]]), ": an array of shape (2, 2); targets are one for each row"),
-        (np.array([0, -1]), ": row 1: there is no class -1; there are 3, counted from 0"),
-        (np.array([0, 3]), ": row 1: there is no class 3; there are 3, counted from 0"),
+        (np.array([0.0, 1.5]), ": row 1: 1.5 is not a class's index, which is a whole number"),
+        (np.array([[0, 1], [1, 0]]), ": an array of 2 × 2, which looks one-hot; one index a row is its argmax(1)"),
+        (np.array([0, -1]), ": row 1: target -1 is out of range: the 3 classes are 0 to 2"),
+        (np.array([0, 3]), ": row 1: target 3 is out of range: the 3 classes are 0 to 2; the first class is 0"),
         (np.array(["0", None]), ": an array of pickled objects, which are never read: they could run anything"),
     ],
 )

@@ -51,6 +51,14 @@ def test_a_piped_distillation_draws_nothing() -> None:
     assert not any(module.startswith("tsoft.render") for module in modules)
 
 
+def test_a_piped_calibration_draws_no_table() -> None:
+    text = "a,b,target\n2,0,a\n2,0,a\n2,0,b\n"
+    modules = imported("calibrate", stdin=text)
+    assert "tsoft.core.calibration" in modules
+    assert modules.isdisjoint({"rich", "plotext", "orjson", "tempfile", "zipfile"})
+    assert not any(module.startswith("tsoft.render") for module in modules)
+
+
 def test_a_reader_is_imported_to_read_and_a_writer_to_write() -> None:
     assert "tsoft.formats.text" not in imported("compute", "2", "1")
     assert "orjson" in imported("compute", "2", "1", "-f", "json")
@@ -63,6 +71,6 @@ def test_a_table_imports_the_chart_only_to_draw_one() -> None:
     assert "plotext" in imported("compute", "2", "1", "-f", "table", "--chart")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("compute", "--help"), ("--version",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("compute", "--help"), ("calibrate", "--help"), ("--version",)])
 def test_help_needs_no_numpy(arguments: tuple[str, ...]) -> None:
     assert "numpy" not in imported(*arguments)

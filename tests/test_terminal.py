@@ -37,6 +37,8 @@ SCREENS = {
     "distill": f"tsoft distill -i {DATA}/teacher.csv --student {DATA}/student.csv --targets {DATA}/targets.txt",
     "distill-mean": f"tsoft distill -i {DATA}/teacher.csv --mean --tau 1,2,3,5,8",
     "response": f"tsoft compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen 2>/dev/null",
+    "calibrate": f"tsoft calibrate -i {DATA}/digits-val.npz --test {DATA}/digits-test.npz --bins 8",
+    "calibrate-few": "printf 'a,b,c,target\\n5,1,0,b\\n2,1,0,a\\n3,2,0,a\\n' | tsoft calibrate --digits 3 2>/dev/null",
     "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
 }
 

@@ -5,6 +5,7 @@ import sys
 
 import arrays
 import bandits
+import calibration
 import chains
 import distillation
 import draws
@@ -23,6 +24,7 @@ PAIRS = (
     *draws.PAIRS,
     *bandits.PAIRS,
     *distillation.PAIRS,
+    *calibration.PAIRS,
     *text.PAIRS,
     *arrays.PAIRS,
 )

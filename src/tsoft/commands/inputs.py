@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,16 @@ if TYPE_CHECKING:
     from tsoft.formats.labels import Labels
 
 
-def blocks(options: Input, taus: list[str] | None, *, ragged: bool = False) -> Iterator[Block]:
+def blocks(
+    options: Input,
+    taus: list[str] | None,
+    *,
+    ragged: bool = False,
+    targets: bool = False,
+    say: Callable[[str], None] = note,
+) -> Iterator[Block]:
     """The blocks of what was typed, of a file or of stdin. `ragged` ones may have rows that differ in
-    length."""
+    length. `targets` asks for those that come with the rows; `say` is told what is no error."""
     quantity = _quantity(options)
     names = _labels(options.labels)
     if options.logits:
@@ -44,9 +51,9 @@ def blocks(options: Input, taus: list[str] | None, *, ragged: bool = False) -> I
             raise UsageError(
                 "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
             )
-        found = _read(file, options, quantity, names)
+        found = _read(file, options, quantity, names, targets, say)
     even = found if ragged else (part for block in found for part in block.even())
-    return _weighed(responses.completed(even, options))
+    return _weighed(responses.completed(even, options), say)
 
 
 def _labels(text: str | None) -> "Labels | None":
@@ -137,7 +144,14 @@ def _parts(argument: str) -> list[str]:
 _KEY = "--key names an array of an .npz file, and this input is none"
 
 
-def _read(file: str, options: Input, quantity: str | None, names: "Labels | None") -> Iterator[Block]:
+def _read(
+    file: str,
+    options: Input,
+    quantity: str | None,
+    names: "Labels | None",
+    targets: bool,
+    say: Callable[[str], None],
+) -> Iterator[Block]:
     source = stream.STDIN if file == "-" else file
     with stream.reading(file) as bytes_:
         asked = options.input_format
@@ -147,11 +161,12 @@ def _read(file: str, options: Input, quantity: str | None, names: "Labels | None
             chosen = by_content(head) or FORMATS["text"]
         if options.key is not None and not chosen.keys:
             raise UsageError(_KEY)
-        yield from chosen.reader()(bytes_, Reading(source, quantity, names, chosen.delimiter, options.key, note))
+        reading = Reading(source, quantity, names, chosen.delimiter, options.key, targets, say)
+        yield from chosen.reader()(bytes_, reading)
 
 
-def _weighed(found: Iterator[Block]) -> Iterator[Block]:
-    """The blocks, with a note at the first row whose probabilities do not sum to 1."""
+def _weighed(found: Iterator[Block], say: Callable[[str], None]) -> Iterator[Block]:
+    """The blocks, with a word at the first row whose probabilities do not sum to 1."""
     said = False
     for block in found:
         if said or block.given or block.quantity not in ("prob", "logprob"):
@@ -161,7 +176,7 @@ def _weighed(found: Iterator[Block]) -> Iterator[Block]:
         off = abs(mass - 1) > 1e-3
         if off.any():
             row = int(off.argmax())
-            note(
+            say(
                 f"row {block.rows[row]}: the probabilities sum to {mass[row]:.4g}, not to 1;"
                 " the result is shared out among the given classes alone"
             )

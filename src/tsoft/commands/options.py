@@ -14,17 +14,9 @@ _INPUT, _OUTPUT, _LOOK, _CHAIN = "Input", "Output", "Table and chart", "Samplers
 
 
 @dataclass(frozen=True)
-class Input:
-    """Where logits come from and what the numbers are."""
+class Source:
+    """A file that logits come from, and what the numbers in it are."""
 
-    logits: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LOGITS]...",
-            show_default=False,
-            help="Numbers, negative ones too, or LABEL=NUMBER; -inf masks a class. Without any, stdin is read.",
-        ),
-    ] = None
     file: Annotated[
         str | None,
         typer.Option(
@@ -66,6 +58,20 @@ class Input:
     logprobs: Annotated[
         bool, typer.Option("--logprobs", help="The numbers are log-probabilities.", rich_help_panel=_INPUT)
     ] = False
+
+
+@dataclass(frozen=True)
+class Input(Source):
+    """Where logits come from: a file, or what was typed; and what is known of a response."""
+
+    logits: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LOGITS]...",
+            show_default=False,
+            help="Numbers, negative ones too, or LABEL=NUMBER; -inf masks a class. Without any, stdin is read.",
+        ),
+    ] = None
     vocab_size: Annotated[
         int | None,
         typer.Option(

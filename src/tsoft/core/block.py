@@ -26,7 +26,8 @@ class Block:
     were before they became logits. Where the input is an array, `axes` are those of all its rows, as
     (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order. Rows
     that differ in length have `widths`, how many classes each has, and what is beyond is masked: only who
-    asks for such a block gets one (see `even`). A block of one row may be what was `given` of a
+    asks for such a block gets one (see `even`). `targets`, (rows,), are the indices of the rows' true classes,
+    where these were asked for and came with the rows. A block of one row may be what was `given` of a
     distribution; one of energies has an `ensemble` where their thermodynamics are asked for. For messages
     there are the `source`, and where it has lines those of the rows."""
 
@@ -38,6 +39,7 @@ class Block:
     axes: tuple[int, ...] | None = None
     by_columns: bool = False
     widths: Array | None = None
+    targets: Array | None = None
     source: str = ""
     lines: Sequence[int] | None = None
     given: "Given | None" = None
@@ -65,7 +67,12 @@ class Block:
         lines = None if self.lines is None else self.lines[first:stop]
         source = self.source if lines is not None or first == 0 else ""
         part = replace(
-            self, logits=self.logits[first:stop], first_row=self.first_row + first, lines=lines, source=source
+            self,
+            logits=self.logits[first:stop],
+            first_row=self.first_row + first,
+            targets=None if self.targets is None else self.targets[first:stop],
+            lines=lines,
+            source=source,
         )
         if self.widths is None:
             return part

@@ -1,12 +1,13 @@
 """NumPy's .npz, in and out: a zip file of .npy files, one the numbers and one their labels."""
 
 import io
+import math
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -19,7 +20,10 @@ from tsoft.formats.quantity import KEYS
 from tsoft.formats.read import Reading
 from tsoft.formats.write import Writing
 
-LABELS, TAUS = "labels", "taus"
+if TYPE_CHECKING:
+    from tsoft.formats.targets import Targets
+
+LABELS, TAUS, TARGETS = "labels", "taus", "targets"
 # What unpacks to more than this, and to more than so many times its size, is a bomb.
 SMALL, TIMES = 1 << 28, 64
 # A zip's list of files is at its end: one from a pipe is held, if it is no longer than this.
@@ -37,10 +41,12 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             key = _key(list(members), reading)
             reading = _told(key, reading)
-            own = _labels(archive, members[LABELS], source) if LABELS in members and key != LABELS else None
+            of = _targets_key(archive, members, source) if reading.targets else None
+            own = _labels(archive, members[LABELS], source) if LABELS in members and LABELS not in (key, of) else None
             if own and reading.labels:
                 raise InputError(f"{source}: the classes are named here; leave out --labels")
-            yield from _blocks(archive, members[key], replace(reading, source=f"{source}: {key}"), own)
+            found = _blocks(archive, members[key], replace(reading, source=f"{source}: {key}"), own)
+            yield from _targeted(found, _targets(archive, members[of], f"{source}: {of}")) if of else found
     except BROKEN as error:
         raise InputError(f"{source}: not a whole .npz file: {error or type(error).__name__}") from None
 
@@ -112,6 +118,51 @@ def _labels(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> tup
         return tuple(label.decode() if isinstance(label, bytes) else label for label in found)
     except UnicodeDecodeError:
         raise InputError(f"{source}: they are not UTF-8 text") from None
+
+
+def read_targets(stream: BinaryIO, source: str) -> "Targets":
+    """The true classes that a file holds. Raises InputError where it has none."""
+    stream = stream if stream.seekable() else _held(stream, Reading(source))
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            key = _targets_key(archive, members, source)
+            if key is None:
+                raise InputError(f"{source}: no array is called {TARGETS}; there are {', '.join(members) or 'none'}")
+            return _targets(archive, members[key], f"{source}: {key}")
+    except BROKEN as error:
+        raise InputError(f"{source}: not a whole .npz file: {error or type(error).__name__}") from None
+
+
+def _targets_key(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: str) -> str | None:
+    """The array of the true classes: `targets`, else `labels` where these are numbers and so not the classes'
+    names; None where there is neither."""
+    if TARGETS in members or LABELS not in members:
+        return TARGETS if TARGETS in members else None
+    with _open(archive, members[LABELS], f"{source}: {LABELS}") as member:
+        header = npy.read_header(member, f"{source}: {LABELS}", lambda dtype: npy.texts(dtype) and npy.real(dtype))
+    return None if npy.texts(header.dtype) is None else LABELS
+
+
+def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> "Targets":
+    from tsoft.formats import targets
+
+    with _open(archive, info, source) as member:
+        header = npy.read_header(member, source, targets.wrong)
+        header.check(info.file_size - member.tell(), source)
+        return targets.array(header, member.read(), source)
+
+
+def _targeted(found: Iterable[Block], targets: "Targets") -> Iterator[Block]:
+    """The blocks with their rows' true classes."""
+    from tsoft.formats.naming import Naming
+
+    indices: Array | None = None
+    for block in found:
+        if indices is None:
+            indices = targets.indices(Naming(block.labels, block.logits.shape[1]))
+            targets.check(math.prod(block.axes or ()))
+        yield replace(block, targets=indices[block.rows.start : block.rows.stop])
 
 
 class _Sink(io.RawIOBase):

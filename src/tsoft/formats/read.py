@@ -11,19 +11,23 @@ if TYPE_CHECKING:
 
 # The columns that tell one vector from the next.
 KEYS = ("row", "tau", "engine")
+# The column that holds the true classes, and the heading of a file of them.
+TARGET = "target"
 
 
 @dataclass(frozen=True)
 class Reading:
     """How a source is to be read. `source` is its name in messages; `quantity` is what its numbers
     are, None where it is for the source to say; a `delimiter` makes it strict CSV or TSV; `key` names
-    an array of several; `note` tells the user something that is no error."""
+    an array of several; `targets` asks for those that come with the rows; `note` tells the user something that
+    is no error."""
 
     source: str
     quantity: str | None = None
     labels: "Labels | None" = None
     delimiter: str | None = None
     key: str | None = None
+    targets: bool = False
     note: Callable[[str], None] = lambda _: None
 
     def error(self, line: int, problem: str, field: int | None = None) -> InputError:

@@ -19,7 +19,8 @@ MANY_RUNS = 8
 class Rows:
     """Rows that were read together and share their labels. For messages: the line that each began on,
     and the field of each class or, where it has a line of its own, that. `varies` says that the next
-    rows may have other labels. Rows that differ in length have `widths`, and what is beyond is masked."""
+    rows may have other labels. Rows that differ in length have `widths`, and what is beyond is masked.
+    `targets` are the indices of the true classes, where these are in a column."""
 
     values: Array
     lines: Sequence[int]
@@ -28,6 +29,7 @@ class Rows:
     class_lines: Sequence[Sequence[int]] | None = None
     varies: bool = False
     widths: Array | None = None
+    targets: Array | None = None
 
     def pieces(self) -> "list[Rows]":
         """What comes out one by one where something is wrong with one of them."""
@@ -92,5 +94,13 @@ def _block(rows: Rows, first_row: int, reading: Reading) -> Block:
         except ValueError as error:
             raise reading.error(rows.lines[0], str(error)) from None
     return Block(
-        logits, labels, first_row, rows.varies, quantity, widths=rows.widths, source=reading.source, lines=rows.lines
+        logits,
+        labels,
+        first_row,
+        rows.varies,
+        quantity,
+        widths=rows.widths,
+        targets=rows.targets,
+        source=reading.source,
+        lines=rows.lines,
     )

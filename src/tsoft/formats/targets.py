@@ -1,6 +1,5 @@
-"""Targets, the true classes of rows: an .npy of integers, or text with an integer or a label a line."""
+"""The true classes of rows, in, from a file of their own: an array, or a text with one a line."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,71 +8,103 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.temperature import Array
 from tsoft.errors import InputError
-from tsoft.formats import npy, stream
+from tsoft.formats import FORMATS, by_content, by_name, npy, stream
+from tsoft.formats.naming import Naming, TargetsError
+from tsoft.formats.read import TARGET
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Of each row its class's index, from 0, or its label. For messages there are the source, and where it
-    has lines those of the rows."""
+    """Targets as they were read, one a row: numbers, which are indices, or texts. For messages there are the
+    `source`, where it has lines the first one's, and the number of the first row."""
 
+    found: Array | list[str]
     source: str
-    classes: Sequence[int | str]
-    lines: Sequence[int] | None = None
+    line: int | None = None
+    first: int = 0
 
-    def of(self, block: Block) -> Array:
-        """The indices of the classes of a block's rows: (rows,). Raises InputError for a class that the block
-        does not have, and where there are fewer targets than rows."""
-        if block.rows.stop > len(self.classes):
-            raise InputError(f"{self.source}: {len(self.classes)} targets; there are more rows, a target is for each")
-        named: dict[str, list[int]] = {}
-        for i, label in enumerate(block.labels or ()):
-            named.setdefault(label, []).append(i)
-        return np.array([self._index(row, named, block.logits.shape[1]) for row in block.rows])
+    def __len__(self) -> int:
+        return len(self.found)
 
     def check(self, rows: int) -> None:
-        """Raises InputError where there are more targets than rows."""
-        if rows < len(self.classes):
-            raise InputError(f"{self.source}: {len(self.classes)} targets for {rows} row{'s' * (rows != 1)}")
+        """Raises InputError where there are not as many as rows."""
+        if len(self) != rows:
+            raise InputError(f"{self.source}: {len(self)} targets, but the logits have {rows} row{'s' * (rows != 1)}")
 
-    def _index(self, row: int, named: dict[str, list[int]], classes: int) -> int:
-        """The index of a row's target, of so many classes, some of which have labels."""
-        target = self.classes[row]
-        where = f"{self.source}: row {row}" if self.lines is None else f"{self.source}:{self.lines[row]}"
-        found = named.get(str(target), []) if self.lines else []
-        if len(found) > 1:
-            raise InputError(f"{where}: {target!r} is the label of {len(found)} classes; targets may be indices")
-        if found:
-            return found[0]
-        if isinstance(target, str) and not (target.isascii() and target.isdecimal() and len(target) < 19):
-            raise InputError(f"{where}: {target!r} is no class's label, nor an index from 0")
-        if not 0 <= int(target) < classes:
-            raise InputError(f"{where}: there is no class {target}; there are {classes}, counted from 0")
-        return int(target)
+    def indices(self, naming: Naming) -> Array:
+        """(rows,). Raises InputError for the first that is none."""
+        try:
+            return naming.indices(self.found) if isinstance(self.found, np.ndarray) else self._named(naming)
+        except TargetsError as error:
+            where = f": row {self.first + error.place}" if self.line is None else f":{self.line + error.place}"
+            raise InputError(f"{self.source}{where}: {error.problem}") from None
+
+    def of(self, block: Block) -> Array:
+        """The indices of the classes of a block's rows: (rows,). Raises InputError where there are fewer."""
+        first, stop = block.rows.start, block.rows.stop
+        if stop > len(self):
+            raise InputError(f"{self.source}: {len(self)} targets, but there are more rows")
+        line = None if self.line is None else self.line + first
+        own = Targets(self.found[first:stop], self.source, line, first)
+        return own.indices(Naming(block.labels, block.logits.shape[1]))
+
+    def _named(self, naming: Naming) -> Array:
+        indices = np.empty(len(self), np.int64)
+        known: dict[str, int] = {}
+        for place, text in enumerate(self.found):
+            try:
+                indices[place] = known[text] if text in known else known.setdefault(text, naming.index(text))
+            except ValueError as error:
+                raise TargetsError(str(error), place) from None
+        return indices
 
 
 def read(name: str) -> Targets:
-    """The targets of a file, or of stdin for `-`."""
+    """The targets in a file: an .npy or .npz of numbers or texts, or a text with one a line, under a heading
+    `target` or none. Raises InputError."""
     source = stream.STDIN if name == "-" else name
     with stream.reading(name) as bytes_:
         head, bytes_ = stream.with_head(bytes_)
-        if head.startswith(npy.MAGIC):
-            header = npy.read_header(bytes_, source, _whole)
-            if header.rows > 1 and header.classes > 1:
-                raise InputError(f"{source}: an array of shape {header.shape}; targets are one for each row")
-            data = bytes_.read()
-            header.check(len(data), source)
-            return Targets(source, np.frombuffer(data, header.dtype).tolist())
-        try:
-            lines = bytes_.read().decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError:
-            raise InputError(f"{source}: the targets are not UTF-8 text") from None
-    said = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
-    if not said:
+        told = by_content(head) or by_name(name) or FORMATS["text"]
+        if told.name == "npz":
+            from tsoft.formats import npz
+
+            return npz.read_targets(bytes_, source)
+        if told.name == "npy":
+            header = npy.read_header(bytes_, source, wrong)
+            return array(header, bytes_.read(), source)
+        return _lines(bytes_.read(), source)
+
+
+def wrong(dtype: np.dtype[Any]) -> str | None:
+    """What is wrong with a type, unless it is of numbers or of texts."""
+    return None if npy.texts(dtype) is None else npy.real(dtype)
+
+
+def array(header: npy.Header, data: bytes, source: str) -> Targets:
+    """The targets of an array, one a row. Raises InputError for more, as a one-hot array has."""
+    if len(data) != header.size:
+        header.check(len(data), source)
+    found = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
+    if found.ndim == 2 and found.shape[1] > 1 and found.dtype.kind in "biuf" and (found.sum(1) == 1).all():
+        shape = " × ".join(map(str, found.shape))
+        raise InputError(f"{source}: an array of {shape}, which looks one-hot; one index a row is its argmax(1)")
+    found = found.reshape(-1)
+    if found.dtype.kind in "biuf":
+        return Targets(found.astype(np.int64) if found.dtype.kind == "b" else found, source)
+    try:
+        return Targets([text.decode() if isinstance(text, bytes) else text for text in found.tolist()], source)
+    except UnicodeDecodeError:
+        raise InputError(f"{source}: the targets are not UTF-8 text") from None
+
+
+def _lines(data: bytes, source: str) -> Targets:
+    try:
+        lines = data.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{source}: the targets are not UTF-8 text") from None
+    lines = [line.strip() for line in lines]
+    headed = lines[0] == TARGET
+    if not any(lines[headed:]):
         raise InputError(f"{source}: no targets: the input is empty")
-    return Targets(source, list(said.values()), list(said))
-
-
-def _whole(dtype: np.dtype[Any]) -> str | None:
-    """What is wrong with a type, unless it is of whole numbers."""
-    return None if dtype.kind in "iu" else npy.real(dtype) or f"an array of {dtype}, not of whole numbers"
+    return Targets(lines[headed:], source, 1 + headed)

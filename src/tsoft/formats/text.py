@@ -7,7 +7,7 @@ one block, so that memory does not grow with the input.
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from tsoft.errors import InputError
 from tsoft.formats import bulk, fields
 from tsoft.formats.lines import Batch, Line, batches_of
 from tsoft.formats.quantity import QUANTITIES
-from tsoft.formats.read import KEYS, Reading
+from tsoft.formats.read import KEYS, TARGET, Reading
 from tsoft.formats.rows import Rows, blocks, padded, runs
+
+if TYPE_CHECKING:
+    from tsoft.formats.naming import TargetColumn
 
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
@@ -40,11 +43,13 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Row:
-    """One row as it was read: the line it began on, its numbers, and their labels where it has some."""
+    """One row as it was read: the line it began on, its numbers, their labels where it has some, and the index
+    of its true class where that is in a column."""
 
     line: int
     values: list[float]
     labels: tuple[str, ...] | None = None
+    target: int | None = None
 
 
 # A shape reads the lines: the first that says something, the batch it came in, and those after it.
@@ -59,6 +64,8 @@ def _shape(first: str, reading: Reading) -> Shape:
         return _rows
     names = fields.split_labels(first, reading.delimiter)
     numeric = [fields.looks_like_number(name) for name in names]
+    if reading.targets and TARGET in names:
+        return _header
     if "label" in names and set(names) <= {"label", "index", *KEYS, *QUANTITIES} and len(names) > 1:
         from tsoft.formats import long
 
@@ -116,7 +123,8 @@ def _header(first: Line, batch: Batch, batches: Iterator[Batch], reading: Readin
         keys = _key_columns(names, fields.split_labels(following.text, reading.delimiter) if following else None)
     except fields.FieldError as error:
         raise reading.error(following.number if following else 0, error.problem, error.field) from None
-    classes = [i for i in range(len(names)) if i not in keys]
+    of = names.index(TARGET) if reading.targets and TARGET in names else None
+    classes = [i for i in range(len(names)) if i not in keys and i != of]
     labels: tuple[str, ...] | None = tuple(names[i] for i in classes)
     if not classes:
         raise reading.error(first.number, "this header names no class")
@@ -125,16 +133,19 @@ def _header(first: Line, batch: Batch, batches: Iterator[Batch], reading: Readin
     if labels == tuple(map(str, range(len(classes)))):
         labels = None
     places = [i + 1 for i in classes]
+    target = None if of is None else _target_column(of, labels, len(classes), reading)
 
     def row(line: Line) -> Row:
-        texts = fields.split(line.text) if '"' not in line.text else fields.split_labels(line.text)
+        # A target may be a label, and that of more than one word.
+        labelled = target or '"' in line.text
+        texts = fields.split_labels(line.text, reading.delimiter) if labelled else fields.split(line.text)
         if len(texts) != len(names):
             raise fields.FieldError(fields.unequal(len(texts), len(names)))
         try:
             values = fields.numbers([texts[i] for i in classes])
         except fields.FieldError as error:
             raise fields.FieldError(error.problem, classes[(error.field or 1) - 1] + 1) from None
-        return Row(line.number, values, labels)
+        return Row(line.number, values, labels, target.index(texts) if target else None)
 
     def table(batch: Batch) -> list[Rows] | None:
         found = batch.numbers()
@@ -142,7 +153,11 @@ def _header(first: Line, batch: Batch, batches: Iterator[Batch], reading: Readin
             return None
         values = found[0].reshape(-1, len(names))
         lines = range(batch.number, batch.number + len(values))
-        return [Rows(values[:, classes] if keys else values, lines, labels, places)]
+        targets = target.indices(values) if target else None
+        if target and targets is None:
+            return None
+        chosen = values[:, classes] if len(classes) < len(names) else values
+        return [Rows(chosen, lines, labels, places, targets=targets)]
 
     batches = itertools.chain([rest] if rest else [], batches)
     found = blocks(_each(row, table, batches, reading, places), reading)
@@ -152,6 +167,12 @@ def _header(first: Line, batch: Batch, batches: Iterator[Batch], reading: Readin
         raise reading.error(first.number, problem, 1)
     yield block
     yield from found
+
+
+def _target_column(place: int, labels: tuple[str, ...] | None, classes: int, reading: Reading) -> "TargetColumn":
+    from tsoft.formats.naming import Naming, TargetColumn
+
+    return TargetColumn(place, Naming(reading.labels.names if reading.labels else labels, classes))
 
 
 def _vector(first: Line, batch: Batch, batches: Iterator[Batch], reading: Reading) -> Iterator[Block]:
@@ -247,4 +268,6 @@ def _grouped(rows: list[Row], places: Sequence[int] | None) -> Iterator[Rows]:
         run = list(group)
         varies = labels is not None and places is None
         values = np.array([row.values for row in run])
-        yield Rows(values, [row.line for row in run], labels, places or range(1, width + 1), varies=varies)
+        targets = None if run[0].target is None else np.array([row.target for row in run])
+        lines = [row.line for row in run]
+        yield Rows(values, lines, labels, places or range(1, width + 1), varies=varies, targets=targets)

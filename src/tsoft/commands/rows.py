@@ -1,0 +1,127 @@
+"""Rows with their true classes, to be gone through as often as a fit needs."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tsoft.commands import inputs
+from tsoft.commands.notes import note
+from tsoft.commands.options import Input, Source
+from tsoft.core.block import Block
+from tsoft.core.examples import Examples
+from tsoft.core.temperature import Array
+from tsoft.errors import InputError, UsageError
+from tsoft.formats import stream, targets
+from tsoft.formats.naming import Naming
+from tsoft.formats.spool import Spool
+
+# So many bytes of logits are held in memory.
+HELD = 1 << 28
+
+
+class Rows:
+    """The rows of a source. Each call goes through all of them, the first by reading the source. Up to 256 MB
+    are then held. Of more a file is read again each time; what comes only once, from a pipe, goes through a
+    temporary file."""
+
+    def __init__(self, source: Source, targets_file: str | None, option: str):
+        self.name = stream.STDIN if source.file in (None, "-") else str(source.file)
+        self.labels: tuple[str, ...] | None = None
+        self.rows = self.classes = 0
+        self._source, self._option = source, option
+        self._targets = None if targets_file is None else targets.read(targets_file)
+        self._indices: Array | None = None
+        self._held: list[Examples] | None = []
+        self._spool: Spool | None = None
+        self._size = 0
+        self._is_read = False
+
+    @property
+    def held(self) -> list[Examples] | None:
+        """All rows, where they are in memory; after the first pass."""
+        return self._held
+
+    def class_name(self, index: int) -> str:
+        """What a class is called in a message."""
+        return f"#{index}" if self.labels is None else repr(self.labels[index])
+
+    def __call__(self) -> Iterator[Examples]:
+        if not self._is_read:
+            return self._first()
+        if self._held is not None:
+            return iter(self._held)
+        return iter(self._spool) if self._spool else self._again()
+
+    def _first(self) -> Iterator[Examples]:
+        for examples in self._reading(note):
+            self.rows += len(examples.targets)
+            self._keep(examples)
+            yield examples
+        self._is_read = True
+
+    def _again(self) -> Iterator[Examples]:
+        rows = 0
+        for examples in self._reading(lambda _: None):
+            rows += len(examples.targets)
+            yield examples
+        if rows != self.rows:
+            raise InputError(f"{self.name}: it had {self.rows} rows, and now has {rows}")
+
+    def _keep(self, examples: Examples) -> None:
+        if self._spool:
+            self._spool.add(examples)
+        if self._held is None:
+            return
+        self._held.append(examples)
+        self._size += examples.logits.nbytes
+        if self._size > HELD:
+            if not os.path.isfile(self._source.file or "-"):
+                note(f"{self.name}: a fit goes over its rows several times, so they are kept in a temporary file")
+                self._spool = Spool()
+                for before in self._held:
+                    self._spool.add(before)
+            self._held = None
+
+    def _reading(self, say: Callable[[str], None]) -> Iterator[Examples]:
+        first: Block | None = None
+        rows = 0
+        for block in inputs.blocks(Input(**vars(self._source)), None, targets=True, say=say):
+            if first is None:
+                first = block
+                self._begin(block)
+            self._check(block)
+            rows += len(block.logits)
+            yield Examples(block.logits, self._own(block) if self._targets is None else self._beside(block))
+        if self._targets:
+            self._targets.check(rows)
+
+    def _begin(self, block: Block) -> None:
+        """What the first block tells of all."""
+        self.labels, self.classes = block.labels, block.logits.shape[1]
+        if self._targets:
+            if block.targets is not None:
+                raise UsageError(f"{self._option}: {self.name} has targets of its own")
+            found = self._targets.indices(Naming(block.labels, self.classes))
+            # A number of them stays in memory, whatever the logits take.
+            self._indices = found.astype(np.min_scalar_type(self.classes - 1))
+
+    def _check(self, block: Block) -> None:
+        if block.logits.shape[1] != self.classes:
+            has = f"{block.logits.shape[1]} classes, and the first row has {self.classes}"
+            raise InputError(f"{block.place}: the row has {has}")
+        if block.labels != self.labels:
+            raise InputError(f"{block.place}: its classes are not those of the first row")
+
+    def _own(self, block: Block) -> Array:
+        if block.targets is None:
+            where = "a column called target, an array called targets or labels"
+            raise InputError(f"{self.name}: it has no targets: it takes {where}, or {self._option} FILE")
+        return block.targets
+
+    def _beside(self, block: Block) -> Array:
+        assert self._targets
+        assert self._indices is not None
+        if block.rows.stop > len(self._indices):
+            raise InputError(f"{self._targets.source}: {len(self._indices)} targets, but {self.name} has more rows")
+        return self._indices[block.rows.start : block.rows.stop]
