@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Annealing, Charts, Destination
+from tsoft.commands.options import Destination
+from tsoft.commands.schedule import Annealing, Charts
 
 
 @dataclass(frozen=True)

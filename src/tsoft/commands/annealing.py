@@ -1,7 +1,7 @@
 """From the options of a schedule to its temperatures."""
 
 from tsoft.commands.names import listed, nearest, one_of
-from tsoft.commands.options import Annealing
+from tsoft.commands.schedule import Annealing
 from tsoft.core.schedules import SCHEDULES, Course, EndError
 from tsoft.errors import UsageError
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Annealing, Charts, Destination, Seed
+from tsoft.commands.options import Destination, Seed
+from tsoft.commands.schedule import Annealing, Charts
 
 if TYPE_CHECKING:
     from tsoft.commands.inputs import Typed

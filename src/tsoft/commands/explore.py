@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Input, Knobs, Rules, Temperatures
+from tsoft.commands.options import Input, Knobs, Rules, Seed, Temperatures
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Start
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 class Exploring:
     """What the explorer has besides."""
 
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", min=0, metavar="N", help="The same seed gives the same draws."),
-    ] = None
+    seed: Seed = None
     bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.")] = False
 
 
@@ -61,7 +58,7 @@ def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules,
     """What the explorer opens with. Everything is read before it does."""
     import numpy as np
 
-    from tsoft.commands import inputs
+    from tsoft.commands import inputs, seeds
     from tsoft.commands.plan import plan as planned
     from tsoft.errors import UsageError
     from tsoft.explorer.app import Start
@@ -83,7 +80,7 @@ def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules,
         piped = not input.logits and input.file in (None, "-")
         typed = None if piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
     board = Board.of(plan.chains[0], float(taus[0]))
-    generator = np.random.default_rng(exploring.seed)
+    generator = np.random.default_rng(seeds.chosen(exploring.seed))
     return Start(rows, board, plan.biases_of, typed, generator, exploring.bits)
 
 

@@ -13,7 +13,8 @@ OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 _INPUT, _OUTPUT, _LOOK, _CHAIN = "Input", "Output", "Table and chart", "Samplers"
 
 
-@dataclass(frozen=True)
+# Every command reads these, and each method of a dataclass that is not needed costs its start.
+@dataclass(frozen=True, eq=False, repr=False)
 class Source:
     """A file that logits come from, and what the numbers in it are."""
 
@@ -60,7 +61,7 @@ class Source:
     ] = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Input(Source):
     """Where logits come from: a file, or what was typed; and what is known of a response."""
 
@@ -93,7 +94,7 @@ class Input(Source):
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Energies:
     """What is known of energies besides their numbers."""
 
@@ -117,7 +118,7 @@ class Energies:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Temperatures:
     tau: Annotated[
         list[str] | None,
@@ -193,7 +194,7 @@ class Rules:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Destination:
     """Where the result goes, and how it is written."""
 
@@ -229,7 +230,7 @@ class Destination:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Output(Destination):
     """The same of distributions."""
 
@@ -247,7 +248,7 @@ class Output(Destination):
     bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.", rich_help_panel=_OUTPUT)] = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Look:
     """What is seen of the result on a terminal."""
 
@@ -270,42 +271,6 @@ class Look:
             "--chart/--no-chart",
             help="A bar chart under the table, by default where there are several τ.",
             rich_help_panel=_LOOK,
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Charts:
-    """What is seen of a result that is no distribution."""
-
-    chart: Annotated[
-        bool,
-        typer.Option("--chart/--no-chart", help="The charts above the table.", rich_help_panel=_LOOK),
-    ] = True
-
-
-def _schedules(incomplete: str) -> list[str]:
-    from tsoft.core.schedules import SCHEDULES
-
-    return [name for name in (*SCHEDULES, "all") if name.startswith(incomplete)]
-
-
-@dataclass(frozen=True)
-class Annealing:
-    """From which temperature to which, and how."""
-
-    first: Annotated[float, typer.Option("--from", metavar="τ", help="The first temperature.")] = 5.0
-    last: Annotated[
-        float, typer.Option("--to", metavar="τ", help="The last temperature; linear and cosine reach 0.")
-    ] = 0.1
-    schedule: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--schedule",
-            metavar="NAME,…",
-            help="constant, linear, cosine, exponential, inverse-time or logarithmic, several of them, or all;"
-            " by default cosine.",
-            autocompletion=_schedules,
         ),
     ] = None
 
