@@ -9,6 +9,7 @@ import calibration
 import chains
 import distillation
 import draws
+import explorer
 import kernels
 import startup
 import sweeps
@@ -16,18 +17,8 @@ import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-PAIRS = (
-    *startup.PAIRS,
-    *kernels.PAIRS,
-    *chains.PAIRS,
-    *sweeps.PAIRS,
-    *draws.PAIRS,
-    *bandits.PAIRS,
-    *distillation.PAIRS,
-    *calibration.PAIRS,
-    *text.PAIRS,
-    *arrays.PAIRS,
-)
+MODULES = (startup, kernels, chains, sweeps, draws, bandits, distillation, calibration, text, arrays, explorer)
+PAIRS = tuple(pair for module in MODULES for pair in module.PAIRS)
 
 
 def main() -> int:

@@ -532,9 +532,14 @@ class Explorer(App[None]):
         text = "\n".join(f"{_key(key):>11}  {what}" for key, what in lines)
         self.push_screen(Reading("keys", Text(text)))
 
-    def action_copy(self) -> None:
+    @property
+    def command_line(self) -> str:
+        """What makes `tsoft compute` show the same: of many rows the present one's numbers, if they are few."""
         typed = None if self._row.is_short and len(self._start.rows) > 1 else self._start.typed
-        line = command_line(self._board, self._row, typed, bits=self._start.bits)
+        return command_line(self._board, self._row, typed, bits=self._start.bits)
+
+    def action_copy(self) -> None:
+        line = self.command_line
         self.copied.append(line)
         self.copy_to_clipboard(line)
         self.notify(visible(line), title="copied; printed at the end", markup=False)

@@ -133,8 +133,12 @@ class Board:
             sampler = next(sampler for sampler in SAMPLERS.values() if knob in sampler.knobs)
             board = replace(self, dials=(*self.dials, Dial.of(sampler)))._ordered(self._order)
             return board._with(sampler.name, {}, on=True)
-        if knob is not dial.sampler.knobs[0]:
+        before = dict(pairwise(reversed(dial.sampler.knobs))).get(knob)
+        if before is TAU:
             return self.turned(knob, float(knob.off or 0) if dial.does(knob) else knob.usual)
+        if before is not None:
+            # It says how another works.
+            return self.switched(before)
         # One that was turned to where it does nothing is as good as off.
         on = not (dial.on and dial.does(knob))
         return self._with(dial.sampler.name, {} if dial.does(knob) else {knob.name: knob.usual}, on=on)

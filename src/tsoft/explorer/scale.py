@@ -65,8 +65,7 @@ class Scale:
             return self.last
         if self.is_log:
             value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
-            value = float(f"{value:.2g}")
-            return float(round(value)) if self.knob.whole else value
+            return float(f"{round(value) if self.knob.whole else value:.2g}")
         return max(self._rounded(round(fraction * 100) * self._step), self.first)
 
     def turned(self, value: float, by: int, *, coarse: bool = False) -> float:

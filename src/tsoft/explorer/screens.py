@@ -80,7 +80,7 @@ class Naming(ModalScreen[str | None]):
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
         name = os.path.expanduser(message.value.strip())
-        if name and name != self._asked and os.path.lexists(name):
+        if name and name != self._asked and os.path.isfile(name):
             self._asked = name
             self.query_one("#box").border_subtitle = "it is there: Enter again replaces it"
             return

@@ -1,0 +1,139 @@
+"""Drives the explorer without a terminal: what `tsoft explore …` opens, by its keys and by the mouse."""
+
+import asyncio
+import itertools
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from textual import events
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from tsoft import cli
+from tsoft.explorer import terminal
+from tsoft.explorer.app import Explorer
+
+Size = tuple[int, int]
+Place = tuple[int, int]
+
+
+class Page:
+    """The explorer as its user has it. After each key all is done that follows from it."""
+
+    def __init__(self, pilot: Pilot[None]):
+        assert isinstance(pilot.app, Explorer)
+        self.app, self.pilot = pilot.app, pilot
+
+    async def settled(self) -> None:
+        """Waits for every message, and for what is worked out over all temperatures."""
+        quiet = 0
+        while quiet < 2:
+            await self.pilot.pause(0)
+            running = [worker for worker in self.app.workers if not worker.is_finished]
+            # One that has been overtaken is cancelled, and says so.
+            await asyncio.gather(*(worker.wait() for worker in running), return_exceptions=True)
+            screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
+            pumps = [self.app, *itertools.chain(*screens)]
+            quiet = 0 if running or any(pump.message_queue_size for pump in pumps) else quiet + 1
+
+    async def press(self, *keys: str) -> None:
+        """The pilot's own waits after each key until the whole machine is idle."""
+        for name in keys:
+            self.app.post_message(events.Key(name, name if len(name) == 1 else None))
+            await self.settled()
+
+    async def paste(self, text: str) -> None:
+        """What is pasted, which is quicker than a key after the other."""
+        self.app.post_message(events.Paste(text))
+        await self.settled()
+
+    async def click(self, x: int, y: int) -> None:
+        await self.drag((x, y))
+
+    async def drag(self, start: Place, *way: Place) -> None:
+        """Presses the button, moves it along the way, and lets go."""
+        await self._point(events.MouseDown, start)
+        for place in way:
+            await self._point(events.MouseMove, place)
+        await self._point(events.MouseUp, [start, *way][-1])
+
+    async def wheel(self, x: int, y: int, *, up: bool, shift: bool = False) -> None:
+        await self._point(events.MouseScrollUp if up else events.MouseScrollDown, (x, y), shift=shift)
+
+    async def _point(self, kind: type[events.MouseEvent], place: Place, *, shift: bool = False) -> None:
+        x, y = place
+        self.app.post_message(kind(None, x, y, 0, 0, 1, shift, False, False, screen_x=x, screen_y=y))
+        await self.settled()
+
+    async def resize(self, width: int, height: int) -> None:
+        await self.pilot.resize_terminal(width, height)
+        await self.settled()
+
+    def lines(self, widget: str | None = None) -> list[str]:
+        """What stands on the screen, or where a widget is."""
+        region = self.app.screen.query_one(widget, Widget).region if widget else self.app.screen.region
+        strips = self.app.screen._compositor.render_strips()
+        return [strip.crop(region.x, region.right).text for strip in strips[region.y : region.bottom]]
+
+    def text(self, widget: str | None = None) -> str:
+        return "\n".join(line.rstrip() for line in self.lines(widget))
+
+    def find(self, text: str, widget: str | None = None) -> tuple[int, int]:
+        """The column and line of a text's first place on the screen."""
+        region = self.app.screen.query_one(widget, Widget).region if widget else self.app.screen.region
+        for y, line in enumerate(self.lines(widget)):
+            if text in line:
+                return region.x + cell_len(line[: line.index(text)]), region.y + y
+        raise AssertionError(f"{text!r} is not in\n{self.text(widget)}")
+
+    def option(self, name: str) -> str | None:
+        """What an option of the equal command line is set to."""
+        import shlex
+
+        words = shlex.split(self.app.command_line)
+        return words[words.index(name) + 1] if name in words else None
+
+    @property
+    def tau(self) -> float:
+        return float(self.option("--tau") or "nan")
+
+
+Drive = Callable[[Page], Awaitable[None]]
+
+
+def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
+    """Runs the command in this process with a screen of that size, and gives its exit code."""
+
+    def run(app: Explorer, *_: Any, **__: Any) -> None:
+        async def driven() -> None:
+            async with app.run_test(size=size, notifications=True) as pilot:
+                page = Page(pilot)
+                await pilot.pause()
+                await page.settled()
+                await drive(page)
+
+        asyncio.run(asyncio.wait_for(driven(), 60))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal, "check", lambda: None)
+        patch.setattr(terminal, "take_keys", lambda: None)
+        patch.setattr(Explorer, "run", run)
+        patch.setattr(sys, "stdin", None)
+        # What a drive asserts is no error of a command.
+        patch.setenv("TSOFT_TRACEBACK", "1")
+        return cli.run(["explore", *arguments])
+
+
+def screen(arguments: list[str], keys: list[str], size: Size) -> str:
+    """What is on the screen after some keys, as text."""
+    found: list[str] = []
+
+    async def drive(page: Page) -> None:
+        await page.press(*keys)
+        found.append(page.text())
+
+    assert explore(drive, *arguments, size=size) == 0
+    return found[0] + "\n"

@@ -1,0 +1,223 @@
+"""`tsoft explore` in a real pseudo-terminal: keys from the terminal while logits are piped in, and the
+terminal left as it was found."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tool import TSOFT, environment, run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+
+WIDTH, HEIGHT = 100, 30
+# What is switched on for a full-screen program: the alternate screen, the mouse, what is pasted, the focus.
+MODES = ("1049", "1000", "1003", "1006", "2004", "1004")
+
+
+class Terminal:
+    """A program in a terminal, of which the screen is kept."""
+
+    def __init__(self, command: str, arguments: Sequence[str], cwd: Path | None = None):
+        import pexpect
+        import pyte
+
+        self.screen = pyte.Screen(WIDTH, HEIGHT)
+        self._stream = pyte.ByteStream(self.screen)
+        self.output = b""
+        self.child: Any = pexpect.spawn(
+            command, list(arguments), env=environment(), cwd=cwd, dimensions=(HEIGHT, WIDTH), timeout=30
+        )
+        # What it is set to, before and after.
+        self.before, self.after = self.attributes, list[Any]()
+
+    @property
+    def attributes(self) -> list[Any]:
+        import termios
+
+        return termios.tcgetattr(self.child.child_fd)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.screen.display)
+
+    def _read(self, timeout: float) -> bool:
+        """Takes what comes; False at the end."""
+        import pexpect
+
+        try:
+            data = self.child.read_nonblocking(65536, timeout)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.output += data
+        self._stream.feed(data)
+        return True
+
+    def until(self, pattern: str) -> None:
+        """Waits for a text on the screen."""
+        deadline = time.monotonic() + 30
+        while not re.search(pattern, self.text):
+            assert self._read(1), f"it ended:\n{self.text}"
+            assert time.monotonic() < deadline, f"{pattern!r} is not in\n{self.text}"
+
+    def end(self) -> int:
+        """Waits for the end: the exit code, or the negative number of a signal."""
+        deadline = time.monotonic() + 30
+        while self._read(1):
+            assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
+        self.after = self.attributes
+        self.child.close()
+        return int(self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus)
+
+    @property
+    def last(self) -> str:
+        """What is printed after the screen was left."""
+        return self.output.rsplit(b"\x1b[?1049l", 1)[-1].decode()
+
+    def is_restored(self) -> bool:
+        """Whether it is set as it was, every mode that was switched on is off again, and the cursor is seen."""
+        text = self.output.decode(errors="replace")
+        modes = {number: text.rfind(f"\x1b[?{number}l") > text.rfind(f"\x1b[?{number}h") >= 0 for number in MODES}
+        kitty = text.count("\x1b[>") == text.count("\x1b[<u")
+        return (
+            self.after == self.before
+            and all(modes.values())
+            and kitty
+            and text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l") > 0
+        )
+
+
+def test_logits_are_piped_in_and_keys_are_read_from_the_terminal(tmp_path: Path) -> None:
+    terminal = Terminal("/bin/sh", ["-c", f"echo 2 1 0.5 0.1 | {TSOFT} explore > out"], tmp_path)
+    terminal.until("0.5745")
+    assert "4 classes" in terminal.text
+    terminal.child.send("\x1b[D")
+    terminal.until(r"τ +0\.99 ")
+    terminal.child.send("\x1b[1;2D")
+    terminal.until(r"τ +0\.9 ")
+    terminal.child.send("0")
+    terminal.until(r"#0 .* 1\.0000 ")
+    terminal.child.send("\r")
+    terminal.until("tau: a number from 0 to inf")
+    terminal.child.send("0.5\r")
+    terminal.until("0.8282")
+    # A click of the mouse, as a terminal sends it: on the second class.
+    x, y = place(terminal, "#1 ")
+    terminal.child.send(f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m")
+    terminal.until("› #1")
+    terminal.child.send("S")
+    terminal.until("draws 100")
+    terminal.child.send("c")
+    terminal.until("copied")
+    terminal.child.send("q")
+    assert terminal.end() == 0
+    # It is for the same pipe.
+    assert (tmp_path / "out").read_text() == "tsoft compute --tau 0.5 2 1 0.5 0.1\n"
+    assert terminal.last.count("\n") == 0
+    assert terminal.is_restored()
+
+
+def place(terminal: Terminal, text: str) -> tuple[int, int]:
+    return next((line.index(text), y) for y, line in enumerate(terminal.screen.display) if text in line)
+
+
+def test_ctrl_c_ends_it() -> None:
+    terminal = Terminal(TSOFT, ["explore"])
+    terminal.until("four classes")
+    terminal.child.send("\x03")
+    assert terminal.end() == 130
+    assert terminal.is_restored()
+    assert not re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).strip()
+
+
+def test_sigterm_leaves_the_terminal_as_it_was() -> None:
+    terminal = Terminal(TSOFT, ["explore", "2", "1"])
+    terminal.until("2 classes")
+    assert terminal.attributes != terminal.before
+    terminal.child.kill(signal.SIGTERM)
+    assert terminal.end() in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    assert terminal.is_restored()
+    assert "Traceback" not in terminal.last
+
+
+CRASH = """
+import sys
+from tsoft import cli
+from tsoft.explorer.app import Explorer
+from tsoft.explorer.distribution import Distribution
+
+def broken(*_, **__):
+    raise ValueError("it is broken")
+
+{what} = broken
+sys.exit(cli.run(["explore", "2", "1"]))
+"""
+
+
+@pytest.mark.parametrize("what", ["Distribution._line", "Explorer.action_draw", "Explorer.on_explorer_followed"])
+def test_a_defect_is_one_line(what: str) -> None:
+    """Wherever it is: when the screen is first drawn, at a key, in what follows."""
+    terminal = Terminal(sys.executable, ["-c", CRASH.format(what=what)])
+    if what == "Explorer.action_draw":
+        terminal.until("2 classes")
+        terminal.child.send("s")
+    assert terminal.end() == 1
+    assert terminal.is_restored()
+    said = re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).replace("\x07", "").strip().splitlines()
+    assert len(said) == 2
+    assert said[0].startswith("tsoft: error: a defect of tsoft: ")
+    assert "it is broken" in said[0]
+    assert said[1] == "TSOFT_TRACEBACK=1 shows where."
+    assert b"Traceback" not in terminal.output
+
+
+@pytest.mark.parametrize("stdin", ["2 1\n", ""])
+def test_without_a_terminal_it_says_what_to_use(stdin: str) -> None:
+    done = run("explore", "2", "1", stdin=stdin)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "stderr" in done.stderr
+    assert "tsoft compute" in done.stderr
+
+
+def on_stderr(**changes: str) -> tuple[int, str]:
+    """The exit code and what is said where stderr is a terminal, which is not the one of the session."""
+    ours, theirs = os.openpty()
+    done = subprocess.run(
+        [TSOFT, "explore"],
+        input=b"2 1\n",
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=environment(**changes),
+        start_new_session=True,
+        timeout=60,
+    )
+    os.close(theirs)
+    said = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.stdout == b""
+    return done.returncode, said
+
+
+def test_without_a_terminal_to_read_keys_from_it_says_what_to_use() -> None:
+    status, said = on_stderr()
+    assert status == 2
+    assert "reads keys from a terminal" in said
+    assert "tsoft compute" in said
+    assert said.count("\n") == 1
+
+
+def test_on_a_dumb_terminal_it_says_what_to_use() -> None:
+    status, said = on_stderr(TERM="dumb")
+    assert status == 2
+    assert "TERM is dumb" in said
+    assert "tsoft compute" in said
