@@ -198,7 +198,7 @@ def test_digits_and_files(tmp_path: Path) -> None:
         (["--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0; linear"),
         (["--to", "0", "--schedule", "cosine,inverse-time"], "--to 0: inverse-time needs"),
         (["--to", "0", "--schedule", "logarithmic"], "--to 0: logarithmic needs"),
-        (["--to", "0", "--schedule", "constant"], "--to 0: constant needs"),
+        (["--to", "0", "--schedule", "constant"], "--to 0: constant ends where it begins; linear and cosine reach 0"),
         (["--from", "inf"], "--from inf: cosine needs a finite temperature from 0"),
         (["--from", "-1"], "--from -1: cosine needs"),
         (["--to", "nan"], "--to nan: cosine needs"),

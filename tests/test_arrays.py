@@ -382,8 +382,10 @@ BROKEN = {
     "another kind": (zipped(probs=np.ones(1)), {"quantity": "logprob"}, "'probs' holds 'prob', not 'logprob'"),
     "too few labels": (LABELLED, {}, "logits: 3 classes, but 2 labels"),
     "labels twice": (LABELLED, {"labels": Labels(("x",))}, "the classes are named here; leave out --labels"),
-    "labels of numbers": (
-        zipped(logits=np.zeros(2), labels=np.zeros(2)), {}, "labels: an array of float64, not of texts"
+    "labels of complex numbers": (
+        zipped(logits=np.zeros(2), labels=np.zeros(2, complex)),
+        {},
+        "labels: an array of complex128, not of real numbers of up to 64 bits",
     ),
     "labels of bytes": (zipped(logits=np.zeros(1), labels=np.array([b"\xff"])), {}, "labels: they are not UTF-8 text"),
     "NaN": (zipped(logits=np.array([[0, np.nan]])), {}, "logits: row 0, class #1: NaN is not a logit"),

@@ -217,11 +217,6 @@ def test_rows_of_two_axes(tmp_path: Path) -> None:
         assert tau_of("-i", folded) == tau_of("-i", whole)
 
 
-def test_other_commands_have_no_targets(tmp_path: Path) -> None:
-    """A column called target is a class to them, as it was."""
-    assert out("compute", "-f", "csv", "--digits", "2", stdin="a,target\n1,1\n").startswith("row,tau,a,target\n")
-
-
 @pytest.mark.parametrize("held", [1 << 28, 1000])
 def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
     """What is not held is read again each time: with what is measured at the fit, at most twelve times."""
@@ -567,7 +562,10 @@ def test_the_test_has_the_classes_of_the_fit(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=LOGITS[:, :4], targets=DIGITS % 4)
     assert told("-i", VAL, "--test", path, code=1)[1] == f"tsoft: error: {path}: 4 classes, {VAL} has 10\n"
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS, labels=NAMES)
-    assert told("-i", VAL, "--test", path, code=1)[1] == f"tsoft: error: {path}: 10 classes, not those of {VAL}\n"
+    assert (
+        told("-i", VAL, "--test", path, code=1)[1]
+        == f"tsoft: error: {path}: its classes are not called as those of {VAL}\n"
+    )
 
 
 TEXTS = {
@@ -760,3 +758,20 @@ def test_the_diagram_counts_every_row() -> None:
     lines = [line.split() for line in shown.splitlines() if "–" in line]
     counts = [[int(field) for field in line[1:] if field.isdecimal()] for line in lines]
     assert sum(found[0] for found in counts) == 674
+
+
+def test_targets_are_no_class_elsewhere(tmp_path: Path) -> None:
+    """What calibrate reads compute reads, too."""
+    np.savez(tmp_path / "a.npz", logits=np.array([[2.0, 0.0], [0.0, 3.0]]), labels=np.array([0, 1]))
+    done = run("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
+    assert [record["labels"] for record in json.loads(done.stdout)] == [None, None]
+    assert "labels are numbers: the rows' true classes" in done.stderr
+    for table in ("a,b,target\n2,0,0\n0,3,1\n", "a,b,target\n2,0,a b\n0,3,b\n", "target,a,b\na,2,0\nb,0,3\n"):
+        again = run("compute", stdin=table)
+        assert again.stdout == run("compute", "2", "0").stdout + run("compute", "0", "3").stdout
+        assert "the column target holds the rows' true classes" in again.stderr
+
+
+def test_a_class_called_target_is_read_back() -> None:
+    written = run("compute", "a=1", "target=2", "-f", "csv").stdout
+    assert run("compute", "--probs", "-f", "csv", stdin=written).stdout == written

@@ -176,7 +176,7 @@ def counts(page: Page) -> dict[str, int]:
     return {match[1]: int(match[2]) for match in found if match}
 
 
-@key("slash", of=("cat=2", "dog=1", "Catfish=0.5", "bird=0.1"))
+@key("slash", "escape", of=("cat=2", "dog=1", "Catfish=0.5", "bird=0.1"))
 async def finding(page: Page) -> None:
     await page.press("slash", "c", "a", "t")
     assert list(listed(page)) == ["cat", "Catfish"]
@@ -185,6 +185,9 @@ async def finding(page: Page) -> None:
     assert "› Catfish" in page.text("#distribution")
     await page.press("slash", "backspace", "backspace", "backspace", "enter")
     assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
+    for ends in (["escape"], ["enter", "escape"]):
+        await page.press("slash", "d", *ends)
+        assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
 
 
 @key("o", of=("A=0.1", "B=2", "C=1"))
@@ -245,7 +248,7 @@ async def choosing(page: Page) -> None:
         assert f"c{place} " in page.text("#distribution")
     # The knob that was the current one still is.
     await page.press("right")
-    assert page.option("--min-p") == "0.06"
+    assert page.option("--min-p") == "0.05"
 
 
 @key("tab", "shift+tab")
@@ -889,7 +892,7 @@ def test_the_knobs_are_as_the_options_say() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--tau", "0.5,1"], "explore begins at one temperature: --tau takes one number here"),
+        (["--tau", "0.5,1"], "--tau: explore begins at one temperature, and not at 2"),
         (["--like", "vllm,sglang"], "explore takes the rules of one engine at a time: --like one of them"),
         (["--tau", "-1"], "--tau"),
         (["--top-p", "2"], "--top-p: 2 is not a number from 0 to 1"),

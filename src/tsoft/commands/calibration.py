@@ -63,8 +63,9 @@ def _surveyed(rows: Rows, like: Rows | None = None) -> Survey:
     """The survey of rows, whose classes are those of others. Says what it shows."""
     found = survey(rows)
     if like and (rows.classes != like.classes or rows.labels != like.labels):
-        others = f"{like.name} has {like.classes}" if rows.classes != like.classes else f"not those of {like.name}"
-        raise InputError(f"{rows.name}: {rows.classes} classes, {others}")
+        if rows.classes != like.classes:
+            raise InputError(f"{rows.name}: {rows.classes} classes, {like.name} has {like.classes}")
+        raise InputError(f"{rows.name}: its classes are not called as those of {like.name}")
     if found.classes == 1:
         both = "a binary classifier's single logit z is the two logits 0 and z"
         raise InputError(f"{rows.name}: one class, of which any model is sure; {both}")

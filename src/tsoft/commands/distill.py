@@ -147,7 +147,8 @@ def _paired(
         while first < len(block.logits):
             rest = rest or next(student, None)
             if rest is None:
-                raise InputError(f"{name}: the student has {block.rows[first]} rows, the teacher more")
+                rows = f"{block.rows[first]} row{'s' * (block.rows[first] != 1)}"
+                raise InputError(f"{name}: the student has {rows}, the teacher more")
             count = min(len(block.logits) - first, len(rest.logits))
             part, own = block.part(first, first + count), rest.part(0, count)
             _check_alike(part, own)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.commands.command import bundled
-from tsoft.commands.options import Input, Knobs, Rules, Seed, Temperatures
+from tsoft.commands.options import Input, Knobs, Rules, Seed
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Start
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 class Exploring:
     """What the explorer has besides."""
 
+    tau: Annotated[
+        str | None,
+        typer.Option("--tau", "-t", "--temperature", metavar="τ", help="The temperature to begin with, by default 1."),
+    ] = None
     seed: Seed = None
     bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.")] = False
 
 
 @bundled
-def explore(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules, exploring: Exploring) -> None:
+def explore(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules) -> None:
     """Turn the temperature and the samplers' knobs, and watch the distribution.
 
     Without logits it opens on a few examples. Logits may be piped in: keys
@@ -37,7 +41,7 @@ def explore(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules
     from tsoft.explorer import terminal
 
     terminal.check()
-    start = _start(input, temperatures, knobs, rules, exploring)
+    start = _start(input, exploring, knobs, rules)
     terminal.take_keys()
     from tsoft.explorer.app import Explorer
     from tsoft.formats import stream
@@ -54,7 +58,7 @@ def explore(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules
         raise typer.Exit(app.return_code)
 
 
-def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules, exploring: Exploring) -> "Start":
+def _start(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules) -> "Start":
     """What the explorer opens with. Everything is read before it does."""
     import numpy as np
 
@@ -65,10 +69,10 @@ def _start(input: Input, temperatures: Temperatures, knobs: Knobs, rules: Rules,
     from tsoft.explorer.board import Board
     from tsoft.explorer.rows import Rows
 
-    plan = planned(rules, knobs, temperatures.tau)
+    plan = planned(rules, knobs, None if exploring.tau is None else [exploring.tau])
     taus = inputs.temperatures(plan.taus)
     if len(taus) > 1:
-        raise UsageError("explore begins at one temperature: --tau takes one number here")
+        raise UsageError(f"--tau: explore begins at one temperature, and not at {len(taus)}")
     if len(plan.chains) > 1:
         raise UsageError("explore takes the rules of one engine at a time: --like one of them")
     if not _is_given(input):

@@ -204,7 +204,7 @@ class Destination:
             "--format",
             "-f",
             metavar="FORMAT",
-            help="table, tsv, csv, json, jsonl, npy or npz; by default table on a terminal and tsv in a pipe.",
+            help="table, tsv, csv, json, jsonl; of distributions npy, npz; by default table on a terminal, else tsv.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None

@@ -50,7 +50,7 @@ def constant(a: float, b: float, steps: int) -> "Array":
     array([2., 2., 2.])
     """
     _check(a, "needs a temperature from 0 to inf", a >= 0.0, last=False)
-    _check_inside(b, last=True)
+    _check(b, "ends where it begins; linear and cosine reach 0", 0.0 < b < inf, last=True)
     return np.full(steps, float(a))
 
 

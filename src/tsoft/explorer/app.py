@@ -137,6 +137,7 @@ class Explorer(App[None]):
             ("S,shift+s", "draw(100)", "draw a hundred"),
             ("r", "clear", "clear the draws"),
             ("slash", "find", "find classes by their labels"),
+            ("escape", "show_all", "all classes again"),
             ("o", "order", "most probable first, or as given"),
             ("pageup", "page(-1)", "classes further up"),
             ("pagedown", "page(1)", "classes further down"),
@@ -375,7 +376,11 @@ class Explorer(App[None]):
             self._show(self._seen)
 
     def _turn(self, knob: Knob, by: int, *, coarse: bool) -> None:
-        """Turns a knob from where it is now, whatever it was when the key or the wheel was moved."""
+        """Turns a knob from where it is now, whatever it was when the key or the wheel was moved. One that is off
+        is switched on."""
+        if not any(knob in dial.sampler.knobs and dial.on for dial in self._board.dials):
+            self._set(self._board.switched(knob))
+            return
         self._set(self._board.turned(knob, Scale(knob).turned(self._board.value(knob), by, coarse=coarse)))
 
     def _set(self, board: Board) -> None:
@@ -492,6 +497,10 @@ class Explorer(App[None]):
     def _find_left(self) -> None:
         self.query_one("#filter", Input).value = ""
         self._find_done()
+
+    def action_show_all(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self.query_one("#filter").remove_class("-open")
 
     def action_add(self) -> None:
         knobs = [

@@ -7,6 +7,9 @@ from tsoft.core.samplers import BIAS
 from tsoft.explorer.board import Board, exact
 from tsoft.explorer.rows import Row
 
+# Rows that compute shows of many.
+SHOWN = 3
+
 
 def command_line(board: Board, row: Row, typed: Sequence[str] | None, *, bits: bool = False) -> str:
     """With the words that were `typed` for the input, or the row's own numbers where there are none.
@@ -20,7 +23,10 @@ def command_line(board: Board, row: Row, typed: Sequence[str] | None, *, bits: b
     options = [*board.options, *["--bits"] * bits]
     for index, bias in row.biases:
         options += [BIAS.option, f"#{index}={exact(bias)}"]
-    return " ".join(map(_quoted, ["tsoft", "compute", *options, *(_numbers(row) if typed is None else typed)]))
+    # Of many rows compute shows the first few, if it is not asked for more.
+    further = ["--rows", str(row.number + 1)] if row.number >= SHOWN else []
+    words = _numbers(row) if typed is None else [*further, *typed]
+    return " ".join(map(_quoted, ["tsoft", "compute", *options, *words]))
 
 
 def _quoted(word: str) -> str:

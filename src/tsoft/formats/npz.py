@@ -41,12 +41,15 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             key = _key(list(members), reading)
             reading = _told(key, reading)
-            of = _targets_key(archive, members, source) if reading.targets else None
+            of = _targets_key(archive, members, source)
+            if of == LABELS != key and not reading.targets:
+                reading.note(f"{source}: {LABELS} are numbers: the rows' true classes, and no class's name")
             own = _labels(archive, members[LABELS], source) if LABELS in members and LABELS not in (key, of) else None
             if own and reading.labels:
                 raise InputError(f"{source}: the classes are named here; leave out --labels")
             found = _blocks(archive, members[key], replace(reading, source=f"{source}: {key}"), own)
-            yield from _targeted(found, _targets(archive, members[of], f"{source}: {of}")) if of else found
+            asked = of if reading.targets else None
+            yield from _targeted(found, _targets(archive, members[asked], f"{source}: {asked}")) if asked else found
     except BROKEN as error:
         raise InputError(f"{source}: not a whole .npz file: {error or type(error).__name__}") from None
 

@@ -123,7 +123,10 @@ def _header(first: Line, batch: Batch, batches: Iterator[Batch], reading: Readin
         keys = _key_columns(names, fields.split_labels(following.text, reading.delimiter) if following else None)
     except fields.FieldError as error:
         raise reading.error(following.number if following else 0, error.problem, error.field) from None
-    of = names.index(TARGET) if reading.targets and TARGET in names else None
+    # In what tsoft writes, which has keys, it is a class of that name.
+    of = names.index(TARGET) if TARGET in names and (reading.targets or not keys) else None
+    if of is not None and not reading.targets:
+        reading.note(f"{reading.source}: the column {TARGET} holds the rows' true classes, and is no class itself")
     classes = [i for i in range(len(names)) if i not in keys and i != of]
     labels: tuple[str, ...] | None = tuple(names[i] for i in classes)
     if not classes:
@@ -133,11 +136,11 @@ def _header(first: Line, batch: Batch, batches: Iterator[Batch], reading: Readin
     if labels == tuple(map(str, range(len(classes)))):
         labels = None
     places = [i + 1 for i in classes]
-    target = None if of is None else _target_column(of, labels, len(classes), reading)
+    target = _target_column(of, labels, len(classes), reading) if of is not None and reading.targets else None
 
     def row(line: Line) -> Row:
         # A target may be a label, and that of more than one word.
-        labelled = target or '"' in line.text
+        labelled = of is not None or '"' in line.text
         texts = fields.split_labels(line.text, reading.delimiter) if labelled else fields.split(line.text)
         if len(texts) != len(names):
             raise fields.FieldError(fields.unequal(len(texts), len(names)))
