@@ -20,7 +20,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.theme import Theme
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
@@ -35,6 +34,7 @@ from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve import Curve, Drawn, drawn
 from tsoft.explorer.distribution import Distribution, Listed
 from tsoft.explorer.draws import Draws
+from tsoft.explorer.keys import KEYS, SHORT, listed
 from tsoft.explorer.knobs import Field, Knobs, Sliders
 from tsoft.explorer.measures import Measures
 from tsoft.explorer.rows import Row, Rows
@@ -43,45 +43,9 @@ from tsoft.explorer.screens import Choosing, Naming, Reading
 from tsoft.explorer.seen import CURVES, Course, Seen, course, seen
 from tsoft.explorer.strip import RowStrip
 from tsoft.explorer.tally import Tally
+from tsoft.explorer.theme import THEME
 from tsoft.render.curves import class_colors
 from tsoft.render.style import cut
-
-# The terminal's own colours, and of ours those that stand out from black and from white.
-THEME = Theme(
-    name="tsoft",
-    ansi=True,
-    primary="#0087ff",
-    secondary="#00af87",
-    warning="#d75f00",
-    error="#d70000",
-    success="#00af00",
-    accent="#0087ff",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    boost="ansi_default",
-    variables={
-        "ansi-background": "ansi_default",
-        "ansi-foreground": "ansi_default",
-        "border-blurred": "#808080",
-        "screen-selection-background": "ansi_default",
-        "screen-selection-foreground": "ansi_default",
-        "input-selection-background": "#0087ff",
-        "input-selection-foreground": "ansi_default",
-        "block-cursor-foreground": "ansi_default",
-        "block-cursor-background": "ansi_default",
-        "block-cursor-text-style": "reverse",
-        "block-cursor-blurred-text-style": "reverse",
-        "input-cursor-background": "ansi_default",
-        "input-cursor-foreground": "ansi_default",
-        "input-cursor-text-style": "reverse",
-    },
-)
-
-# What stands at the bottom, the most needed first.
-KEYS = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  c copy  / find"
-
 
 # So long, in seconds, what follows waits for the next key.
 PAUSE = 0.06
@@ -113,47 +77,7 @@ class Explorer(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
     # They come before the widgets' own, so that keys which are typed fast keep their order.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, action, description, priority=True)
-        for key, action, description in (
-            ("left", "turn(-1)", "turn the knob down"),
-            ("right", "turn(1)", "turn the knob up"),
-            ("shift+left", "turn(-1,True)", "down, coarse"),
-            ("shift+right", "turn(1,True)", "up, coarse"),
-            ("tab", "next(1)", "the next knob, and then the distribution"),
-            ("shift+tab", "next(-1)", "the knob before"),
-            ("up", "up(-1)", "the knob, or the class, above"),
-            ("down", "up(1)", "the knob, or the class, below"),
-            ("enter", "type", "type a value"),
-            ("0", "tau(0)", "freeze: τ = 0"),
-            ("1", "tau(1)", "room temperature: τ = 1"),
-            ("8", "boil", "boil: τ = ∞"),
-            ("space", "switch", "the sampler on or off"),
-            ("left_square_bracket", "move(-1)", "earlier in the chain"),
-            ("right_square_bracket", "move(1)", "later in the chain"),
-            ("a", "add", "any sampler, on or off"),
-            ("l", "like", "an engine's rules"),
-            ("e", "explain", "the chain step by step"),
-            ("s", "draw(1)", "draw one"),
-            ("S,shift+s", "draw(100)", "draw a hundred"),
-            ("r", "clear", "clear the draws"),
-            ("slash", "find", "find classes by their labels"),
-            ("escape", "show_all", "all classes again"),
-            ("o", "order", "most probable first, or as given"),
-            ("pageup", "page(-1)", "classes further up"),
-            ("pagedown", "page(1)", "classes further down"),
-            ("home", "end(0)", "the first class"),
-            ("end", "end(-1)", "the last class"),
-            ("n,full_stop", "row(1)", "the next row"),
-            ("p,comma", "row(-1)", "the row before"),
-            ("N,shift+n", "row(10)", "ten rows on"),
-            ("P,shift+p", "row(-10)", "ten rows back"),
-            ("c", "copy", "copy the command line that shows the same"),
-            ("x", "export", "export what is seen"),
-            ("question_mark", "help", "these keys"),
-            ("q", "quit", "quit"),
-            ("ctrl+z", "suspend_process", "to the shell, until fg"),
-            ("ctrl+c", "interrupt", "quit at once, with exit code 130"),
-        )
+        Binding(key, action, description, priority=True) for key, action, description in KEYS
     ]
 
     class Followed(Message):
@@ -202,7 +126,7 @@ class Explorer(App[None]):
                 yield Knobs()
                 yield Curve()
                 yield Draws()
-        yield Static(KEYS, id="keys", markup=False)
+        yield Static(SHORT, id="keys", markup=False)
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
@@ -243,6 +167,7 @@ class Explorer(App[None]):
         else:
             self.query_one(Measures).clear()
             self._distribution.clear()
+            self.query_one(Draws).show(self._row, self._tally, self._board.tau)
         if follow:
             self._follow()
         self._strip()
@@ -537,9 +462,7 @@ class Explorer(App[None]):
             self.push_screen(Reading("the chain step by step", Text.from_ansi(text)))
 
     def action_help(self) -> None:
-        lines = ((b.key.split(",")[0], b.description) for b in self.BINDINGS if isinstance(b, Binding))
-        text = "\n".join(f"{_key(key):>11}  {what}" for key, what in lines)
-        self.push_screen(Reading("keys", Text(text)))
+        self.push_screen(Reading("keys", Text(listed())))
 
     @property
     def command_line(self) -> str:
@@ -570,14 +493,3 @@ class Explorer(App[None]):
 
     def _end(self, code: int) -> None:
         self.exit(return_code=code)
-
-
-def _key(key: str) -> str:
-    """A key as it is called on a keyboard."""
-    names = {
-        "left": "←", "right": "→", "up": "↑", "down": "↓", "shift+left": "Shift ←", "shift+right": "Shift →",
-        "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
-        "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
-        "home": "Home", "end": "End", "ctrl+c": "Ctrl-C",
-    }  # fmt: skip
-    return names.get(key, key)

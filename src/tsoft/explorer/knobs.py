@@ -89,11 +89,9 @@ class Sliders(ScrollView, can_focus=True):
 
     def _title(self, place: Place) -> str:
         """A knob's name; one that says how another works is set in."""
-        return (
-            "τ"
-            if place.knob is TAU
-            else "  " * (place.knob is not self._dial(place).sampler.knobs[0]) + place.knob.name
-        )
+        if place.knob is TAU:
+            return "τ"
+        return "  " * (place.knob is not self._dial(place).sampler.knobs[0]) + place.knob.name
 
     def _dial(self, place: Place) -> Dial:
         assert self._board
@@ -111,11 +109,10 @@ class Sliders(ScrollView, can_focus=True):
             Segment(text, style),
             Segment(" " * (name - len(text) + 1), PLAIN),
         ]
-        if not board.has(knob) or knob is BIAS:
-            words = (
-                "on" if does else "off" if board.has(knob) else f"not in {board.engine.name}" if board.engine else ""
-            )
-            return [*segments, Segment(cut(words.rjust(_VALUE), _VALUE + room), GREY)]
+        if board.engine and not board.has(knob):
+            return [*segments, Segment(cut(f"not in {board.engine.name}", _VALUE + room), GREY)]
+        if knob is BIAS:
+            return [*segments, Segment(("on" if does else "off").rjust(_VALUE), GREY)]
         value = dial.settings[knob.name]
         shown = value_text(value) if does else "off"
         segments.append(Segment(shown.rjust(_VALUE) + "  ", PLAIN if does else GREY))
