@@ -515,3 +515,39 @@ def test_any_row_fits_any_width(typed: str, width: int) -> None:
     assert "Warning" not in shown
     assert "\x1b" not in shown
     assert max(map(len, shown.splitlines())) <= width
+
+
+@pytest.mark.parametrize("more", [[], ["--student", "S"], ["--student", "S", "--targets", "T"]])
+def test_what_is_written_as_csv_is_read(tmp_path: Path, more: list[str]) -> None:
+    """The measures are no classes."""
+    (tmp_path / "S").write_text("0 1\n")
+    (tmp_path / "T").write_text("1\n")
+    files = [str(tmp_path / word) if word in "ST" else word for word in more]
+    written = run("distill", "cat=2", "dog=1", "--tau", "1,2", "-f", "csv", *files).stdout
+    again = run("compute", "--probs", "-f", "csv", stdin=written).stdout
+    assert again.splitlines()[0] == "row,tau,cat,dog"
+    assert [line.split(",")[2:] for line in again.splitlines()] == [
+        line.split(",")[-2:] for line in written.splitlines()
+    ]
+
+
+def test_the_input_s_own_targets(tmp_path: Path) -> None:
+    table = "a,b,target\n2,0,b\n0,3,b\n"
+    path = tmp_path / "t"
+    path.write_text("b\nb\n")
+    own = run("distill", "--tau", "1", "-f", "csv", stdin=table)
+    given = run("distill", "--tau", "1", "-f", "csv", "--targets", str(path), stdin="a,b\n2,0\n0,3\n")
+    assert own.stdout == given.stdout != ""
+    assert [line.split(",")[2] for line in own.stdout.splitlines()] == ["target", "1", "1"]
+    twice = run("distill", "--tau", "1", "--targets", str(path), stdin=table)
+    assert (twice.returncode, twice.stderr) == (2, "tsoft: error: --targets: stdin has targets of its own\n")
+
+
+def test_logits_at_the_end_of_what_is_a_number() -> None:
+    """At inf the gradient times tau^2 is the length of the differences over n, also where these overflow."""
+    teacher, student = np.array([[9e307, 0.0, -9e307]]), np.array([[-9e307, 0.0, 9e307]])
+    found = divergence(teacher, student, np.inf)
+    assert found.kl == 0
+    assert found.kl_tau2 == np.inf
+    np.testing.assert_allclose(found.gradient_tau2, 9e307 / 3 * (2 * np.sqrt(2.0)), rtol=1e-14)
+    assert found.gradient == 0

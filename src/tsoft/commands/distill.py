@@ -24,14 +24,14 @@ class Lesson:
 
     student: Annotated[
         str | None,
-        typer.Option("--student", metavar="FILE", help="The student's logits, row by row as the teacher's."),
+        typer.Option("--student", metavar="FILE", help="The student's rows, which are what the teacher's are."),
     ] = None
     targets: Annotated[
         str | None,
         typer.Option(
             "--targets",
             metavar="FILE",
-            help="The true class of each row: an .npy of integers, or a label or an index a line.",
+            help="The rows' true classes, where the input has none: an array, or a text with one a line.",
         ),
     ] = None
     alpha: Annotated[
@@ -62,7 +62,7 @@ def distill(input: Input, lesson: Lesson, temperatures: Temperatures, output: De
     alpha = _alpha(lesson)
     _check_stdin(input, lesson, temperatures)
     typed = temperatures.tau or DEFAULT
-    teacher = inputs.blocks(input, typed)
+    teacher = inputs.blocks(input, typed, targets=True)
     taus = inputs.temperatures(typed)
     found = _distilled(teacher, input, lesson, taus, alpha)
     if lesson.mean:
@@ -93,13 +93,14 @@ def _alpha(lesson: Lesson) -> float:
 
 def _check_stdin(input: Input, lesson: Lesson, temperatures: Temperatures) -> None:
     """stdin is there once."""
+    from tsoft.commands import inputs
     from tsoft.errors import UsageError
 
     named = {
         "the teacher's logits": "-" if input.file is None and not input.logits else input.file,
         "--student": lesson.student,
         "--targets": lesson.targets,
-        "--tau": "-" if temperatures.tau and "-" in ",".join(temperatures.tau).split(",") else None,
+        "--tau": "-" if "-" in inputs.pieces(temperatures.tau) else None,
     }
     readers = [name for name, file in named.items() if file == "-"]
     if len(readers) > 1:
@@ -114,6 +115,7 @@ def _distilled(
     """The teacher's blocks with what belongs to their rows."""
     from tsoft.commands import inputs
     from tsoft.core.distillation import Distillation
+    from tsoft.errors import UsageError
 
     targets: Targets | None = None
     if lesson.targets is not None:
@@ -128,7 +130,9 @@ def _distilled(
         pairs = _paired(teacher, inputs.blocks(replace(input, logits=None, file=lesson.student), None), lesson.student)
     rows = 0
     for block, student in pairs:
-        yield Distillation(block, taus, targets.of(block) if targets else None, student, alpha)
+        if targets and block.targets is not None:
+            raise UsageError(f"--targets: {block.source or 'the input'} has targets of its own")
+        yield Distillation(block, taus, targets.of(block) if targets else block.targets, student, alpha)
         rows = block.rows.stop
     if targets:
         targets.check(rows)

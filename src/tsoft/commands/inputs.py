@@ -45,7 +45,7 @@ def blocks(
         if options.file == "":
             raise UsageError("--input needs a file's name")
         file = options.file or "-"
-        if file == "-" and "-" in _pieces(taus):
+        if file == "-" and "-" in pieces(taus):
             raise UsageError("--tau - reads stdin, so logits come as arguments or from a file: -i FILE")
         if options.file is None and (sys.stdin is None or sys.stdin.isatty()):
             raise UsageError(
@@ -184,7 +184,7 @@ def _weighed(found: Iterator[Block], say: Callable[[str], None]) -> Iterator[Blo
         yield block
 
 
-def _pieces(taus: list[str] | None) -> list[str]:
+def pieces(taus: list[str] | None) -> list[str]:
     """What the --tau options list, piece by piece."""
     return [piece for text in (taus or ["1"]) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())]
 
@@ -192,9 +192,9 @@ def _pieces(taus: list[str] | None) -> list[str]:
 def temperatures(taus: list[str] | None) -> Array:
     """The temperatures that were typed, or that stdin gives in the place of a `-`."""
     values: list[float] = []
-    if _pieces(taus).count("-") > 1:
+    if pieces(taus).count("-") > 1:
         raise UsageError("--tau - reads stdin, which is there once")
-    for piece in _pieces(taus):
+    for piece in pieces(taus):
         values += _piped_temperatures() if piece == "-" else [_temperature(piece)]
     return np.array(values)
 

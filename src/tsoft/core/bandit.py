@@ -105,7 +105,8 @@ def history(steps: Iterable[Step], means: Array) -> History:
         runs = len(step.arms)
         error = step.regret.std(ddof=1) / np.sqrt(runs) if runs > 1 else np.nan
         rows.append((step.tau, step.regret.mean(), error, is_best[step.arms].mean()))
-        probs.append(step.probs.mean(0))
+        # Along a run's probabilities the sum is pairwise, and so without the error of a long one.
+        probs.append(np.ascontiguousarray(step.probs.T).mean(1))
     taus, regret, error, best = np.array(rows).T
     return History(runs, taus, regret, error, best, np.array(probs))
 

@@ -112,7 +112,7 @@ class _Pair:
 
     @cached_property
     def differences(self) -> Array:
-        """The differences of the logits, centred by p: (rows, n)."""
+        """The differences of the logits, centred by p, times the part: (rows, n)."""
         highest = self.teacher.argmax(-1)[:, np.newaxis]
         (t, t_rest), (v, v_rest) = (
             _difference(z * self.part, np.take_along_axis(z, highest, -1) * self.part)
@@ -120,7 +120,7 @@ class _Pair:
         )
         gaps = np.where(self.masked, 0.0, (t - v) + (t_rest - v_rest))
         middle = (self.p * gaps).sum(-1, keepdims=True)
-        return np.where(self.masked, 0.0, gaps - middle) / self.part
+        return np.where(self.masked, 0.0, gaps - middle)
 
     @property
     def behind(self) -> Array:
@@ -135,9 +135,9 @@ class _Pair:
         """KL and tau^2 KL. From 1 on nothing cancels in its plain sum, whose negative terms are at least -1
         together; below, it only says how large the terms of the other are."""
         tau, d = self.tau, self.differences
+        x = d / tau / self.part
         plain = np.where(self.p > 0, self.p * (log_softmax(self.teacher, tau) - log_softmax(self.student, tau)), 0.0)
         kl = plain.sum(-1)
-        x = d / tau
         near = self.masked | (abs(x) < 1)
         alike = (kl < 1) & near.all(-1)
         weights = self.p * _curvature(x)
@@ -150,7 +150,7 @@ class _Pair:
         by_tau = np.where(np.isinf(kl), self.behind, _times(tau, kl))
         kl_tau2 = np.where(
             alike,
-            (weights * d**2).sum(-1) * _ratio(np.log1p, excess) + _times(tau, _times(tau, beyond)),
+            (weights * (d / self.part) ** 2).sum(-1) * _ratio(np.log1p, excess) + _times(tau, _times(tau, beyond)),
             _times(tau, by_tau),
         )
         return np.where(self.apart, np.inf, kl), np.where(self.apart, np.inf, kl_tau2)
@@ -160,14 +160,14 @@ class _Pair:
         """The norm of (q - p) / tau, and the same times tau^2. Where q and p are not alike they are
         subtracted as they are."""
         tau, d, (kl, _) = self.tau, self.differences, self.kl
-        x = d / tau
+        x = d / tau / self.part
         exponent = -x - kl[:, np.newaxis]
         near = ~self.masked & (abs(x) < 1) & (kl < 1)[:, np.newaxis]
         change = np.where(near, self.p * np.expm1(exponent), self.q - self.p)
-        by_tau = -d - _times(tau, kl)[:, np.newaxis]
-        change_tau = np.where(near, self.p * by_tau * _ratio(np.expm1, exponent), _times(tau, change))
+        by_tau = -d - self.part * _times(tau, kl)[:, np.newaxis]
+        change_tau = np.where(near, self.p * by_tau * _ratio(np.expm1, exponent), self.part * _times(tau, change))
         norm = _norm(change)
-        return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau)
+        return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau) / self.part
 
 
 def _difference(a: Array, b: Array) -> tuple[Array, Array]:

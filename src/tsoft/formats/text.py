@@ -230,11 +230,22 @@ def _key_columns(names: list[str], following: list[str] | None) -> set[int]:
     if tuple(names[:3]) == KEYS and not (following and fields.is_number("".join(following[2:3]))):
         keys.add(2)
     if len(keys) > 1 and keys == set(range(len(keys))):
-        for measures in ((*MEASURES, *THERMODYNAMICS), MEASURES):
+        for measures in _measured("".join(names[len(keys) : len(keys) + 1])):
             last = len(keys) + len(measures)
             if tuple(names[len(keys) : last]) == measures:
                 return set(range(last))
     return keys
+
+
+def _measured(first: str) -> list[tuple[str, ...]]:
+    """What stands between the keys and the classes in what tsoft writes, where it begins with this name, the
+    most first."""
+    if first == TARGET:
+        from tsoft.core.distillation import OF_STUDENT, OF_TARGETS, OF_TEACHER
+
+        alone = (TARGET, *OF_TEACHER)
+        return [(*alone, *OF_STUDENT, *OF_TARGETS), (*alone, *OF_STUDENT), alone]
+    return [(*MEASURES, *THERMODYNAMICS), MEASURES]
 
 
 def _each(

@@ -35,7 +35,9 @@ def draw(found: Sequence[Exploration], view: View, chart: bool) -> Iterator[str]
         yield from (part + "\n" for part in _distributions(found, steps, view.screen))
     yield _table(found, view)
     history = histories[0]
-    yield cut(f"\n{history.runs} runs of {len(history.taus)} steps, seed {found[0].seed}", 1 + view.screen.width) + "\n"
+    counts = ((history.runs, "run"), (len(history.taus), "step"))
+    counted = " of ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts)
+    yield "\n" + cut(f"{counted}, seed {found[0].seed}", view.screen.width) + "\n"
 
 
 def _smoothed(values: Array, steps: Array) -> Array:

@@ -19,7 +19,7 @@ POINTS = 2000
 def draw(courses: Sequence[Course], view: View, chart: bool) -> Iterator[str]:
     names = [course.schedule for course in courses]
     taus = np.column_stack([course.taus for course in courses])
-    if chart:
+    if chart and np.isfinite(taus).any():
         steps = few(len(taus), POINTS)
         yield over_steps(names, steps, taus[steps], view.screen, 20, "τ") + "\n"
     yield _table(names, taus, view)
