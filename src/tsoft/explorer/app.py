@@ -459,7 +459,7 @@ class Explorer(App[None]):
     def action_explain(self) -> None:
         if self._seen:
             text = export.explanation(self._seen, max(20, min(self.size.width * 9 // 10, 100) - 6), self._start.bits)
-            self.push_screen(Reading("the chain step by step", Text.from_ansi(text)))
+            self.push_screen(Reading("the chain step by step", Text.from_ansi(text.rstrip("\n"))))
 
     def action_help(self) -> None:
         self.push_screen(Reading("keys", Text(listed())))
