@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tsoft import cli
-from tsoft.explorer import terminal
+from tsoft.explorer import app, terminal
 from tsoft.explorer.app import Explorer
 
 Size = tuple[int, int]
@@ -107,9 +107,9 @@ Drive = Callable[[Page], Awaitable[None]]
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
     """Runs the command in this process with a screen of that size, and gives its exit code."""
 
-    def run(app: Explorer, *_: Any, **__: Any) -> None:
+    def run(explorer: Explorer, *_: Any, **__: Any) -> None:
         async def driven() -> None:
-            async with app.run_test(size=size, notifications=True) as pilot:
+            async with explorer.run_test(size=size, notifications=True) as pilot:
                 page = Page(pilot)
                 await pilot.pause()
                 await page.settled()
@@ -121,6 +121,8 @@ def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(terminal, "check", lambda: None)
         patch.setattr(terminal, "take_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
+        # No key comes while what follows the last one is waited for.
+        patch.setattr(app, "PAUSE", 0)
         patch.setattr(sys, "stdin", None)
         # What a drive asserts is no error of a command.
         patch.setenv("TSOFT_TRACEBACK", "1")
