@@ -379,7 +379,11 @@ BROKEN = {
         zipped(a=np.zeros(2), b=np.zeros(2)), {}, "no array is called logits or probs; --key takes one of a, b"
     ),
     "no such": (zipped(a=np.zeros(2)), {"key": "b"}, "no array is called 'b'; there are a"),
-    "another kind": (zipped(probs=np.ones(1)), {"quantity": "logprob"}, "'probs' holds 'prob', not 'logprob'"),
+    "another kind": (
+        zipped(probs=np.ones(1)),
+        {"quantity": "logprob"},
+        "'probs' holds 'prob', not 'logprob'; to be read as such, the array is saved under the name log_probs",
+    ),
     "too few labels": (LABELLED, {}, "logits: 3 classes, but 2 labels"),
     "labels twice": (LABELLED, {"labels": Labels(("x",))}, "the classes are named here; leave out --labels"),
     "labels of complex numbers": (

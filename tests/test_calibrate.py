@@ -321,8 +321,43 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     rows = Rows(Source(file=path), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
     saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
-    with pytest.raises(InputError, match="it had 674 rows, and now has 600"):
+    with pytest.raises(InputError, match="it changed while it was read"):
         list(rows())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"logits": -LOGITS, "targets": DIGITS},
+        {"logits": LOGITS, "targets": DIGITS[::-1]},
+        {"logits": LOGITS[:, :5], "targets": DIGITS % 5},
+    ],
+    ids=["other logits", "other targets", "other classes"],
+)
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_file_that_changes_within_a_pass(
+    changed: dict[str, Any], replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another one of the same name, and in place."""
+    monkeypatch.setattr(rows_of, "HELD", 1000)
+    monkeypatch.setattr(npy, "BLOCK", 4000)
+    path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
+    rows = Rows(Source(file=path), None, "--targets")
+    list(rows())
+    list(rows())
+    again = iter(rows())
+    next(again)
+    other = saved(tmp_path / "b.npz", **changed)
+    if replaced:
+        os.replace(other, path)
+    else:
+        Path(path).write_bytes(Path(other).read_bytes())
+        os.utime(path, ns=(0, 0))
+    # What is read of a file that was overwritten may be broken, too.
+    with pytest.raises(InputError, match="it changed while it was read" if replaced else "a.npz: "):
+        list(again)
+    with pytest.raises(InputError, match="it changed while it was read"):
+        next(iter(rows()))
 
 
 def test_notes_are_said_once_however_often_it_is_read(
@@ -408,10 +443,10 @@ SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
     ),
     "a handful": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
-        "30 rows are few: the interval says how little they tell",
+        "30 rows are few to fit a temperature to",
     ),
     "one row": (
-        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 1, "inf\n", "1 row is few: it gives no interval",
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 1, "inf\n", "1 row is few to fit a temperature to",
     ),
     "resamples without a minimum": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
@@ -423,8 +458,8 @@ SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
     ),
     "ties": (
         {"logits": np.round(LOGITS / 8), "targets": DIGITS}, 0, "",
-        "15 bins of equal mass were merged to 10 at τ = 1, 10 at τ = 0.220765: each has rows, and rows of the same"
-        " confidence share one",
+        "rows of the same confidence share a bin, so that of bins of equal mass there are 9 at τ = 1 and 10 at"
+        " τ = 0.220765, not 15",
     ),
 }  # fmt: skip
 
@@ -437,6 +472,14 @@ def test_said_plainly(arrays: dict[str, Any], code: int, printed: str, note: str
     if form != "tsv" or "resamples" not in note:
         assert any(line.startswith(f"tsoft: note: {path}: ") and note in line for line in stderr.splitlines())
     assert printed in stdout if form == "tsv" else len(stdout) > 100
+
+
+def test_what_is_said_of_rows_to_measure_on(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=[[2.0, 1.0, *[0.0] * 8]], targets=[1])
+    said = told("-i", VAL, "--test", path)[1]
+    assert f"{path}: 1 row is few to measure on\n" in said
+    assert f"{path}: every row's target is class #1: nothing is measured on the others\n" in said
+    assert "interval" not in said
 
 
 def test_a_limit_is_no_number_in_json(tmp_path: Path) -> None:
@@ -487,8 +530,8 @@ MASKED[5, DIGITS[5]] = -np.inf
 READ: dict[str, tuple[dict[str, Any], str]] = {
     "probabilities": (
         {"logits": PROBS, "targets": DIGITS},
-        "the numbers of every row are from 0 to 1 and sum to 1: these are probabilities, not logits, and --probs"
-        " takes them",
+        "the numbers of every row are from 0 to 1 and sum to 1: these are probabilities, not logits, which --probs"
+        " takes, and in an .npz the name probs",
     ),
     "all alike": (
         {"logits": LOGITS * 0, "targets": DIGITS},
@@ -561,14 +604,120 @@ def test_what_was_read_to_test(name: str, tmp_path: Path) -> None:
 def test_the_test_has_the_classes_of_the_fit(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=LOGITS[:, :4], targets=DIGITS % 4)
     assert told("-i", VAL, "--test", path, code=1)[1] == f"tsoft: error: {path}: 4 classes, {VAL} has 10\n"
-    path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS, labels=NAMES)
+    named = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS, labels=NAMES)
+    path = saved(tmp_path / "b.npz", logits=LOGITS, targets=DIGITS, labels=NAMES[::-1])
     assert (
-        told("-i", VAL, "--test", path, code=1)[1]
-        == f"tsoft: error: {path}: its classes are not called as those of {VAL}\n"
+        told("-i", named, "--test", path, code=1)[1]
+        == f"tsoft: error: {path}: its classes are not called as those of {named}\n"
     )
+    # Those that have no names have no other ones.
+    assert tau_of("-i", named, "--test", VAL) == tau_of("-i", VAL, "--test", named) == tau_of("-i", VAL)
+
+
+@posix
+def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
+    """It is read once, for the rows and the test and however many passes."""
+    (tmp_path / "names").write_text("\n".join(NAMES) + "\n")
+    calibrate = f"tsoft calibrate -i {VAL} --test {TEST} --no-chart --labels @/dev/stdin"
+    assert "τ = 1.33966" in in_terminal(f"cat {tmp_path / 'names'} | {calibrate}")
+
+
+# The fit to the rows below, of which the second is wrong.
+MIDDLE = fit(lambda: [Examples(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
+NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
+
+
+@pytest.mark.parametrize(("labels", "targets"), NUMBERED.items())
+@pytest.mark.parametrize("kind", ["txt", "npy", "npy of floats", "npz", "npz of its own", "csv"])
+def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[Any], kind: str, tmp_path: Path) -> None:
+    """Where a label is a number, a number is a label."""
+    z = np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]])
+    if kind == "npy of floats" and "x" in targets:
+        pytest.skip("there is a word among them")
+    y = np.array(targets, float) if kind == "npy of floats" else np.array(targets)
+    np.save(tmp_path / "z.npy", z)
+    beside = ["-i", str(tmp_path / "z.npy"), "--labels", labels, "--targets", str(tmp_path / f"y.{kind[:3]}")]
+    if kind == "npz of its own":
+        beside = ["-i", saved(tmp_path / "z.npz", logits=z, targets=y, labels=labels.split(","))]
+    elif kind == "npz":
+        saved(tmp_path / "y.npz", targets=y)
+    elif kind == "txt":
+        (tmp_path / "y.txt").write_text("".join(f"{target}\n" for target in targets))
+    elif kind == "csv":
+        lines = [f"{a},{b},{target}\n" for (a, b), target in zip(z.tolist(), targets, strict=True)]
+        (tmp_path / "z.csv").write_text(f"{labels},target\n" + "".join(lines))
+        beside = ["-i", str(tmp_path / "z.csv")]
+    else:
+        np.save(tmp_path / "y.npy", y)
+    assert float(told(*beside)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+
+
+def test_labels_in_quotes(tmp_path: Path) -> None:
+    (tmp_path / "z.csv").write_text('"New York, NY",dog\n2,0\n1,0\n3,1\n0,1\n')
+    (tmp_path / "y.txt").write_text('target\n"New York, NY"\n"dog"\n"New York, NY"\ndog\n')
+    source = ["-i", str(tmp_path / "z.csv"), "--targets", str(tmp_path / "y.txt")]
+    assert float(told(*source)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+
+
+SHAPES = {
+    "two a row": (np.zeros((337, 2), int), "337 × 2"),
+    "soft targets": (np.full((674, 10), 0.1), "674 × 10"),
+    "three axes": (np.zeros((2, 337, 1), int), "2 × 337 × 1"),
+}
+
+
+@pytest.mark.parametrize(("targets", "shape"), SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("beside", [True, False])
+def test_targets_of_another_shape(targets: Any, shape: str, beside: bool, tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", LOGITS)
+    np.save(tmp_path / "y.npy", targets)
+    path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
+    typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if beside else ["-i", path]
+    source = str(tmp_path / "y.npy") if beside else f"{path}: targets"
+    assert told(*typed, code=1)[1] == f"tsoft: error: {source}: an array of {shape}, where there is one target a row\n"
+
+
+def test_no_rows_are_no_rows(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=np.zeros((0, 3)), targets=np.zeros(0, int))
+    assert told("-i", path, code=1)[1] == f"tsoft: error: {path}: logits: an array of shape (0, 3) has no rows\n"
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 3])
+def test_rounded_probabilities_are_no_logits(decimals: int, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=PROBS.round(decimals), targets=DIGITS)
+    assert "these are probabilities, not logits" in told("-i", path, code=1)[1]
+    # What it advises works.
+    said = told("-i", path, "--probs", code=1)[1]
+    assert "saved under the name probs" in said
+
+
+def test_nearly_all_rows_of_probabilities_are_told(tmp_path: Path) -> None:
+    z = PROBS.astype(float)
+    z[:5] *= 1.5
+    said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=DIGITS))[1]
+    assert "the numbers of 669 of 674 rows are from 0 to 1 and sum to 1: are these probabilities?" in said
+
+
+def test_one_hot_logits_are_logits(tmp_path: Path) -> None:
+    """As probabilities they would leave no temperature. k of n are right, by a gap of 1."""
+    y = np.array([0, 1] * 50)
+    z = np.eye(2)[np.where(np.arange(100) < 80, y, 1 - y)]
+    printed, said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=y))
+    assert float(printed) == pytest.approx(1 / np.log(4), rel=1e-12)
+    assert "are these probabilities?" in said
+
+
+@pytest.mark.parametrize("seed", [2**32, 2**64 - 1])
+def test_a_long_seed(seed: int) -> None:
+    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--resamples", "10", "--seed", str(seed)))
+    assert record["seed"] == seed
 
 
 TEXTS = {
+    "a masked target": (
+        "cat,dog,target\n2,0,cat\n1,-inf,dog\n",
+        "stdin:3: the target, class 'dog', is masked: its probability is 0, which no temperature changes",
+    ),
     "a word": ("a,b,target\n1,2,a\n2,1,c\n", "stdin:3: field 3: no class is called 'c'"),
     "an escape": ("a,b,target\n1,2,\x1b[31m\n", "stdin:2: field 3: no class is called '\\x1b[31m'"),
     "out of range": ("a,b,target\n1,2,0\n2,1,2\n", "stdin:3: field 3: target 2 is out of range: the 2"),
@@ -654,6 +803,7 @@ def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
         (["-i", VAL, "--bits"], "--bits means nothing to calibrate"),
         (["-i", VAL, "-f", "npy"], "npy holds distributions, as compute and sweep give them, and not this result"),
         (["-i", VAL, "--bins", "0"], "Invalid value for '--bins': 0 is not in the range 1<=x<=1000."),
+        (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
         (["-i", VAL, "--resamples", "-5"], "Invalid value for '--resamples': -5 is not in the range"),
         (["-i", VAL, "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
         (["2", "1"], "Got unexpected extra argument(s) (2 1)"),

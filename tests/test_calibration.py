@@ -14,9 +14,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special
 
+from tsoft.core import interval as interval_of
 from tsoft.core.calibration import Fit, fit
 from tsoft.core.examples import CalibrationError, Examples, TargetError, evaluate, row_slopes, survey
-from tsoft.core.interval import bootstrap, sandwich
+from tsoft.core.interval import LongError, bootstrap, sandwich
 from tsoft.core.reliability import Bins, Report, chance, equal_masses, report, scores
 
 DATA = Path(__file__).parent / "data"
@@ -218,6 +219,57 @@ def test_logits_of_very_different_sizes(kind: str) -> None:
             assert abs(sums.slope) <= 1e-8 * sums.mean
 
 
+@pytest.mark.parametrize("mask", [-1e5, -1e30, -1e150, -1e300, np.finfo(float).min])
+def test_a_mask_that_is_a_number_is_as_good_as_one_that_is_none(mask: float) -> None:
+    """However far down: the temperature has all the digits that it has without these classes."""
+    val = digits("val")
+    for columns in (2, 40):
+        z = np.hstack([val.logits.astype(float), np.full((674, columns), mask)])
+        passes = 0
+
+        def counted(rows: Examples = Examples(z, val.targets)) -> Iterable[Examples]:  # noqa: B008
+            nonlocal passes
+            passes += 1
+            return [rows]
+
+        found = fit(counted)
+        assert found.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+        assert found.error == pytest.approx(fit(once(val)).error, rel=1e-6)
+        assert passes <= 12
+
+
+def test_a_row_far_from_the_others_costs_them_no_digits() -> None:
+    """Its target is at the top, so that it says nothing of the others' temperature, in whatever block it comes."""
+    val = digits("val")
+    for scale, power in itertools.product([1e-300, 1.0, 1e300], [0, 20, -900]):
+        z = np.ldexp(val.logits.astype(float), power)
+        far = Examples(np.array([[scale, *[-scale] * 9]]), np.array([0]))
+        if scale > 1e3 * np.ldexp(1.0, power):
+            for blocks in ((far, Examples(z, val.targets)), (Examples(z, val.targets), far)):
+                assert np.ldexp(fit(once(*blocks)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
+            joined = Examples(np.vstack([far.logits, z]), np.append(0, val.targets))
+            assert np.ldexp(fit(once(joined)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
+
+
+@pytest.mark.parametrize(("sign", "limit"), [(1, inf), (-1, 0.0)])
+def test_a_minimum_that_no_double_holds_is_said(sign: int, limit: float) -> None:
+    """gap / log(k / (n - k)), as above, of the largest gap and of the least."""
+    right, gap = (51, 1.7e308) if sign > 0 else (99, 5e-324)
+    z = np.tile([gap, 0.0], (100, 1))
+    found = fit(once(Examples(z, (np.arange(100) >= right).astype(int))))
+    assert (found.tau, found.error) == (limit, None)
+    power = log(gap) / log(10) - log(log(right / (100 - right))) / log(10)
+    assert f"the NLL is least at τ = 10^{power:.2f}, which no double holds" in str(found.reason)
+
+
+def test_rows_that_change_between_passes_are_no_defect() -> None:
+    """At no temperature are the rows of the further passes what those of the first are at their best."""
+    val, calls = digits("val"), itertools.count()
+    other = Examples(val.logits * 1e-6, val.logits.argmin(1))
+    with pytest.raises(CalibrationError, match="are the rows the same in every pass"):
+        fit(lambda: [other if next(calls) else val])
+
+
 def test_every_target_at_the_top_is_no_temperature() -> None:
     z = np.array([[2.0, 1.0, -inf], [0.0, 3.0, 3.0]])
     found = fit(once(Examples(z, np.array([0, 1]))))
@@ -298,11 +350,12 @@ def test_the_sandwich_of_a_model_that_is_wrong() -> None:
     assert sqrt(1 / curvature) < 0.97 * float(found.error or 0)
 
 
-def test_row_slopes_are_derivatives() -> None:
+@pytest.mark.parametrize("beta", [0.0, 1e-3, 0.7, 2.5])
+def test_row_slopes_are_derivatives(beta: float) -> None:
     rows, step = made(7, 30, 4), 1e-5
-    log_probs = [special.log_softmax(rows.logits / np.exp(0.3 + side), axis=1) for side in (step, -step)]
+    log_probs = [special.log_softmax(rows.logits * (beta + side), axis=1) for side in (step, -step)]
     up, down = (-of[np.arange(30), rows.targets] for of in log_probs)
-    assert row_slopes(once(rows), np.array([np.exp(0.3)]))[0] == pytest.approx((up - down) / (2 * step), abs=1e-8)
+    assert row_slopes(once(rows), np.array([beta]))[0] == pytest.approx((up - down) / (2 * step), abs=1e-8)
 
 
 @pytest.mark.parametrize("count", [674, 40, 12, 3])
@@ -321,6 +374,61 @@ def test_the_bootstrap_refits_in_full(count: int) -> None:
     low, high = sorted(taus)[ceil(200 * 0.025) - 1], sorted(taus)[ceil(200 * 0.975) - 1]
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-6)
     assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
+
+
+def counting(rows: Examples) -> tuple[Callable[[], Iterable[Examples]], list[int]]:
+    """The rows, and how many passes were made."""
+    passes = [0]
+
+    def counted() -> Iterable[Examples]:
+        passes[0] += 1
+        return [rows]
+
+    return counted, passes
+
+
+def weak(seed: int, count: int) -> Examples:
+    """Logits that hardly tell the targets."""
+    random = np.random.default_rng(seed)
+    z = random.normal(size=(count, 5)) * 3
+    return Examples(z, (z / 60 + random.gumbel(size=z.shape)).argmax(1))
+
+
+def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
+    """A third of them have no minimum, and the others theirs far from the fit."""
+    rows = weak(3, 1500)
+    found = fit(once(rows))
+    assert float(found.error or 0) > 0.3
+    passes, count = counting(rows)
+    interval = bootstrap(passes, found, 150, np.random.default_rng(3))
+    assert count[0] <= 4
+    random = np.random.default_rng(3)
+    taus = sorted(fit(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150))
+    assert 0 < interval.limits == sum(tau == inf for tau in taus)
+    assert (interval.low, interval.high) == pytest.approx((taus[3], taus[146]), rel=1e-6)
+
+
+def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = digits("val")
+    found = fit(once(rows))
+    monkeypatch.setattr(interval_of, "WORKED", 674 * 10 * 3)
+    with pytest.raises(LongError, match="too many numbers"):
+        bootstrap(once(rows), found, 10, np.random.default_rng(1))
+    few = made(9, 12, 3, tau=1.5)
+    monkeypatch.setattr(interval_of, "REFITTED", 0)
+    monkeypatch.setattr(interval_of, "AROUND", 1e-9)
+    with pytest.raises(LongError, match="too many resamples"):
+        bootstrap(once(few), fit(once(few)), 200, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("power", [-1040, -1000, 1000, 1019])
+def test_the_interval_scales_with_the_logits(power: int) -> None:
+    """No warning either, each of which would be an error here."""
+    val = digits("val")
+    whole = bootstrap(once(val), fit(once(val)), 100, np.random.default_rng(1))
+    rows = Examples(np.ldexp(val.logits.astype(float), power), val.targets)
+    found = bootstrap(once(rows), fit(once(rows)), 100, np.random.default_rng(1))
+    assert np.ldexp([found.low, found.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
@@ -408,6 +516,26 @@ def test_confidences_that_tie_share_a_bin_of_equal_mass() -> None:
     assert found.asked == 4
     assert of_confidences([0.8] * 9, 4).masses.counts.tolist() == [9]
     assert equal_masses(np.array([0.5, 0.6]), 5).tolist() == [0, 0.5, 1]
+
+
+@pytest.mark.parametrize("classes", range(2, 41))
+def test_a_confidence_on_an_edge_is_in_the_bin_below(classes: int) -> None:
+    """Each class has 1 / classes, which is an edge of bins of equal width; and a third of the rows are of a
+    confidence above it."""
+    random = np.random.default_rng(classes)
+    offsets = np.tile(random.normal(size=(30, 1)) * 10, (1, classes))
+    offsets[20:, 0] += 0.05
+    found = measured(Examples(offsets, np.zeros(30, int)), 1.3, classes)
+    assert found.widths.counts[:2].tolist() == [20, 10]
+    assert found.masses.counts.tolist() == [20, 10] if classes < 4 else found.masses.is_merged
+
+
+def test_confidences_that_are_equal_but_for_rounding_share_a_bin_of_equal_mass() -> None:
+    random = np.random.default_rng(1)
+    # The same probabilities of five classes in another order, whose sum is rounded otherwise.
+    z = np.array([random.permutation([2.0, 0.3, 0.1, -0.7, 1.1]) + shift for shift in random.normal(size=60)])
+    found = measured(Examples(z, z.argmax(1)), 1.7, 6).masses
+    assert found.counts.tolist() == [60]
 
 
 @FEW

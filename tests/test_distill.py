@@ -269,11 +269,22 @@ def test_rows_that_are_no_pairs(theirs: Array, labels: tuple[str, ...] | None, m
 
 @pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1"])
 def test_targets_of_an_array(tmp_path: Path, dtype: str) -> None:
-    block = Block(np.zeros((3, 4)), ("0", "3", "x", "y"))
+    block = Block(np.zeros((3, 4)), ("a", "b", "x", "y"))
     for values in (np.array([3, 0, 1], dtype), np.array([[3], [0], [1]], dtype)):
         np.save(tmp_path / "y.npy", values)
-        # They are indices, whatever the labels are.
         assert targets.read(str(tmp_path / "y.npy")).of(block).tolist() == [3, 0, 1]
+    # Where a label is a number, a number is a label, as it is in a text.
+    block = Block(np.zeros((3, 4)), ("0", "3", "1", "y"))
+    assert targets.read(str(tmp_path / "y.npy")).of(block).tolist() == [1, 0, 2]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
+    """It is read once, for the teacher and the student."""
+    (tmp_path / "z.csv").write_text("2,0,1\n1,0,3\n")
+    z = str(tmp_path / "z.csv")
+    typed = ["distill", "-i", z, "--student", z, "-f", "json", "--labels"]
+    assert run(*typed, "@/dev/stdin", stdin="a\nb\nc\n").stdout == out(*typed, "a,b,c")
 
 
 def test_targets_of_text(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Measuring:
             " leaves the sandwich interval.",
         ),
     ] = 1000
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Another seed, other resamples.")] = 0
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other resamples.")] = 0
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,16 @@ def calibrate(source: Source, truth: Truth, measuring: Measuring, output: Output
     tsoft calibrate -i logits.npy --targets y.npy --format json
     tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
-    from tsoft.commands import outputs
+    from tsoft.commands import outputs, seeds
     from tsoft.commands.calibration import calibration
 
     outputs.refuse("calibrate", log=output.log, long=output.long, with_logits=output.with_logits, bits=output.bits)
-    form = outputs.checked_format(output)
+    form, seed = outputs.checked_format(output), seeds.chosen(measuring.seed)
     rows, test = _rows(source, truth)
     curve = form == "table" and charts.chart
     # The temperature alone waits for no simulation.
     resamples = 0 if form == "tsv" else measuring.resamples
-    found = calibration(rows, test, measuring.bins, resamples, measuring.seed, curve=curve)
+    found = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
     _write(found, form, output, charts.chart)
     if found.fit.is_limit:
         raise typer.Exit(1)
@@ -124,6 +124,7 @@ def _rows(source: Source, truth: Truth) -> "tuple[Rows, Rows | None]":
     """The rows to fit to, and those to measure on."""
     import sys
 
+    from tsoft.commands import inputs
     from tsoft.commands.rows import Rows
     from tsoft.errors import UsageError
 
@@ -136,6 +137,7 @@ def _rows(source: Source, truth: Truth) -> "tuple[Rows, Rows | None]":
         raise UsageError("stdin is there once, for one of the rows, their targets and the test")
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets are the true classes of --test, which is not given")
-    rows = Rows(source, truth.targets, "--targets")
+    names = inputs.labels(source.labels)
+    rows = Rows(source, truth.targets, "--targets", names)
     test = replace(source, file=truth.test)
-    return rows, None if truth.test is None else Rows(test, truth.test_targets, "--test-targets")
+    return rows, None if truth.test is None else Rows(test, truth.test_targets, "--test-targets", names)

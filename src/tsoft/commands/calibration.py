@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator
+from math import ulp
+from sys import float_info
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from tsoft.commands.notes import note
 from tsoft.commands.rows import Rows
 from tsoft.core.calibration import Fit, fit
 from tsoft.core.examples import CalibrationError, Survey, TargetError, survey
-from tsoft.core.interval import Interval, bootstrap, sandwich
+from tsoft.core.interval import Interval, LongError, bootstrap, sandwich
 from tsoft.core.reliability import Scores, report, scores
 from tsoft.core.temperature import Array
 from tsoft.errors import InputError
@@ -19,6 +21,8 @@ from tsoft.formats.calibrations import Calibration, Measured
 DRAWN = 1 << 28
 # Fewer rows say little; and so does an interval whose ends are so many times apart.
 FEW, WIDE = 100, 10.0
+# Where such a share of the rows look like probabilities, they may well be.
+MOST = 0.9
 # How far the curve of the NLL goes on either side of the fit, and by how many points.
 AROUND, POINTS = 4.0, 16
 
@@ -62,9 +66,9 @@ def _blamed(rows: Rows) -> Iterator[None]:
 def _surveyed(rows: Rows, like: Rows | None = None) -> Survey:
     """The survey of rows, whose classes are those of others. Says what it shows."""
     found = survey(rows)
-    if like and (rows.classes != like.classes or rows.labels != like.labels):
-        if rows.classes != like.classes:
-            raise InputError(f"{rows.name}: {rows.classes} classes, {like.name} has {like.classes}")
+    if like and rows.classes != like.classes:
+        raise InputError(f"{rows.name}: {rows.classes} classes, {like.name} has {like.classes}")
+    if like and rows.labels and like.labels and rows.labels != like.labels:
         raise InputError(f"{rows.name}: its classes are not called as those of {like.name}")
     if found.classes == 1:
         both = "a binary classifier's single logit z is the two logits 0 and z"
@@ -72,15 +76,18 @@ def _surveyed(rows: Rows, like: Rows | None = None) -> Survey:
     if found.are_probabilities:
         raise InputError(
             f"{rows.name}: the numbers of every row are from 0 to 1 and sum to 1: these are probabilities,"
-            " not logits, and --probs takes them"
+            " not logits, which --probs takes, and in an .npz the name probs"
         )
+    if found.like_probabilities >= MOST * found.rows:
+        some = f"{found.like_probabilities} of {found.rows} rows"
+        note(f"{rows.name}: the numbers of {some} are from 0 to 1 and sum to 1: are these probabilities?")
     if (found.counts > 0).sum() == 1:
         only = rows.class_name(int(found.counts.argmax()))
-        note(f"{rows.name}: every row's target is class {only}: nothing is learned of the others")
+        what = "measured on" if like else "learned of"
+        note(f"{rows.name}: every row's target is class {only}: nothing is {what} the others")
     if found.rows < FEW:
-        plural = "s are" if found.rows > 1 else " is"
-        wide = "the interval says how little they tell" if found.rows > 1 else "it gives no interval"
-        note(f"{rows.name}: {found.rows} row{plural} few: {wide}")
+        few = "1 row is" if found.rows == 1 else f"{found.rows} rows are"
+        note(f"{rows.name}: {few} few to {'measure on' if like else 'fit a temperature to'}")
     return found
 
 
@@ -90,7 +97,11 @@ def _interval(rows: Rows, fitted: Fit, resamples: int, generator: np.random.Gene
         return None
     if resamples == 0 or rows.held is None or rows.rows * resamples > DRAWN:
         return sandwich(fitted)
-    found = bootstrap(rows, fitted, resamples, generator)
+    try:
+        found = bootstrap(rows, fitted, resamples, generator)
+    except LongError as error:
+        note(f"{rows.name}: {error}: the interval is the sandwich")
+        return sandwich(fitted)
     if found.limits:
         note(f"{rows.name}: {found.limits} of {resamples} resamples of the rows set no temperature, but 0 or inf")
     return found
@@ -100,7 +111,9 @@ def _around(fitted: Fit, found: Survey) -> Array:
     """The temperatures of the curve."""
     middle = found.spread * found.unit if fitted.is_limit else fitted.tau
     grid = np.geomspace(1 / AROUND, AROUND, POINTS)
-    return np.append(grid, [1.0] * (not fitted.is_limit)) * min(max(middle, 1e-290), 1e290)
+    # Both ends of the curve are numbers above 0.
+    middle = min(max(middle, ulp(0.0) * AROUND), float_info.max / AROUND)
+    return np.append(grid, [1.0] * (not fitted.is_limit)) * middle
 
 
 def _measured(data: str, seen: Scores, bins: int, resamples: int, generator: np.random.Generator) -> Measured:
@@ -124,5 +137,5 @@ def _say_of(measured: Measured, name: str) -> None:
         note(f"{name}: at τ = {after.tau:.6g} the NLL is worse than at 1, {after.nll:.4g} against {before.nll:.4g}")
     merged = [f"{len(each.masses.counts)} at τ = {each.tau:.6g}" for each in measured.reports if each.masses.is_merged]
     if merged:
-        why = "each has rows, and rows of the same confidence share one"
-        note(f"{name}: {before.masses.asked} bins of equal mass were merged to {', '.join(merged)}: {why}")
+        fewer = f"there are {' and '.join(merged)}, not {before.masses.asked}"
+        note(f"{name}: rows of the same confidence share a bin, so that of bins of equal mass {fewer}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.core.distillation import Distillation
     from tsoft.core.temperature import Array
+    from tsoft.formats.labels import Labels
     from tsoft.formats.targets import Targets
 
 DEFAULT = ["1,2,4,8,16"]
@@ -62,9 +63,10 @@ def distill(input: Input, lesson: Lesson, temperatures: Temperatures, output: De
     alpha = _alpha(lesson)
     _check_stdin(input, lesson, temperatures)
     typed = temperatures.tau or DEFAULT
-    teacher = inputs.blocks(input, typed, targets=True)
+    names = inputs.labels(input.labels)
+    teacher = inputs.blocks(input, typed, targets=True, names=names)
     taus = inputs.temperatures(typed)
-    found = _distilled(teacher, input, lesson, taus, alpha)
+    found = _distilled(teacher, input, names, lesson, taus, alpha)
     if lesson.mean:
         _write_means(found, taus, name, output, look)
     elif name == "table":
@@ -110,7 +112,7 @@ def _check_stdin(input: Input, lesson: Lesson, temperatures: Temperatures) -> No
 
 
 def _distilled(
-    teacher: "Iterator[Block]", input: Input, lesson: Lesson, taus: "Array", alpha: float
+    teacher: "Iterator[Block]", input: Input, names: "Labels | None", lesson: Lesson, taus: "Array", alpha: float
 ) -> "Iterator[Distillation]":
     """The teacher's blocks with what belongs to their rows."""
     from tsoft.commands import inputs
@@ -127,7 +129,8 @@ def _distilled(
         pairs = ((block, None) for block in teacher)
     else:
         # With one name in the options for both, they are read in the same way.
-        pairs = _paired(teacher, inputs.blocks(replace(input, logits=None, file=lesson.student), None), lesson.student)
+        student_input = replace(input, logits=None, file=lesson.student)
+        pairs = _paired(teacher, inputs.blocks(student_input, None, names=names), lesson.student)
     rows = 0
     for block, student in pairs:
         if targets and block.targets is not None:

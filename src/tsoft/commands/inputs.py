@@ -29,12 +29,14 @@ def blocks(
     *,
     ragged: bool = False,
     targets: bool = False,
+    names: "Labels | None" = None,
     say: Callable[[str], None] = note,
 ) -> Iterator[Block]:
     """The blocks of what was typed, of a file or of stdin. `ragged` ones may have rows that differ in
-    length. `targets` asks for those that come with the rows; `say` is told what is no error."""
+    length. `targets` asks for those that come with the rows; `names` are what --labels gives, where it has been
+    read, since a pipe is read once; `say` is told what is no error."""
     quantity = _quantity(options)
-    names = _labels(options.labels)
+    names = names or labels(options.labels)
     if options.logits:
         if options.file is not None:
             raise UsageError("logits are typed and --input names a file; which is it?")
@@ -56,12 +58,13 @@ def blocks(
     return _weighed(responses.completed(even, options), say)
 
 
-def _labels(text: str | None) -> "Labels | None":
+def labels(text: str | None) -> "Labels | None":
+    """What --labels names."""
     if text is None:
         return None
-    from tsoft.formats import labels
+    from tsoft.formats.labels import parse
 
-    return labels.parse(text)
+    return parse(text)
 
 
 def _quantity(options: Input) -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from tsoft.formats import stream, targets
 from tsoft.formats.naming import Naming
 from tsoft.formats.spool import Spool
 
+if TYPE_CHECKING:
+    from tsoft.formats.labels import Labels
+
 # So many bytes of logits are held in memory.
 HELD = 1 << 28
 
@@ -25,11 +29,13 @@ class Rows:
     are then held. Of more a file is read again each time; what comes only once, from a pipe, goes through a
     temporary file."""
 
-    def __init__(self, source: Source, targets_file: str | None, option: str):
+    def __init__(self, source: Source, targets_file: str | None, option: str, names: "Labels | None" = None):
         self.name = stream.STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
         self.rows = self.classes = 0
         self._source, self._option = source, option
+        self._names = names or inputs.labels(source.labels)
+        self._state: tuple[int, ...] | None = None
         self._targets = None if targets_file is None else targets.read(targets_file)
         self._indices: Array | None = None
         self._held: list[Examples] | None = []
@@ -54,6 +60,7 @@ class Rows:
         return iter(self._spool) if self._spool else self._again()
 
     def _first(self) -> Iterator[Examples]:
+        self._state = self._now()
         for examples in self._reading(note):
             self.rows += len(examples.targets)
             self._keep(examples)
@@ -61,12 +68,27 @@ class Rows:
         self._is_read = True
 
     def _again(self) -> Iterator[Examples]:
+        self._check_state()
         rows = 0
         for examples in self._reading(lambda _: None):
             rows += len(examples.targets)
             yield examples
         if rows != self.rows:
             raise InputError(f"{self.name}: it had {self.rows} rows, and now has {rows}")
+        self._check_state()
+
+    def _now(self) -> tuple[int, ...] | None:
+        """What tells the file from what it was before; None for what is no file."""
+        name = self._source.file or "-"
+        if not os.path.isfile(name):
+            return None
+        found = os.stat(name)
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _check_state(self) -> None:
+        """Raises InputError for another file than that of the first pass."""
+        if self._now() != self._state:
+            raise InputError(f"{self.name}: it changed while it was read")
 
     def _keep(self, examples: Examples) -> None:
         if self._spool:
@@ -86,22 +108,28 @@ class Rows:
     def _reading(self, say: Callable[[str], None]) -> Iterator[Examples]:
         first: Block | None = None
         rows = 0
-        for block in inputs.blocks(Input(**vars(self._source)), None, targets=True, say=say):
+        for block in inputs.blocks(Input(**vars(self._source)), None, targets=True, names=self._names, say=say):
             if first is None:
                 first = block
                 self._begin(block)
             self._check(block)
             rows += len(block.logits)
-            yield Examples(block.logits, self._own(block) if self._targets is None else self._beside(block))
+            examples = Examples(block.logits, self._own(block) if self._targets is None else self._beside(block))
+            self._check_targets(block, examples)
+            yield examples
         if self._targets:
             self._targets.check(rows)
 
     def _begin(self, block: Block) -> None:
         """What the first block tells of all."""
-        self.labels, self.classes = block.labels, block.logits.shape[1]
+        classes = block.logits.shape[1]
+        if self._is_read and (block.labels, classes) != (self.labels, self.classes):
+            raise InputError(f"{self.name}: its classes changed while it was read")
+        self.labels, self.classes = block.labels, classes
         if self._targets:
             if block.targets is not None:
                 raise UsageError(f"{self._option}: {self.name} has targets of its own")
+            self._targets.check_shape(block.axes)
             found = self._targets.indices(Naming(block.labels, self.classes))
             # A number of them stays in memory, whatever the logits take.
             self._indices = found.astype(np.min_scalar_type(self.classes - 1))
@@ -112,6 +140,17 @@ class Rows:
             raise InputError(f"{block.place}: the row has {has}")
         if block.labels != self.labels:
             raise InputError(f"{block.place}: its classes are not those of the first row")
+
+    def _check_targets(self, block: Block, examples: Examples) -> None:
+        """Raises InputError for a target that is masked."""
+        masked = np.isneginf(examples.logits[np.arange(len(examples.targets)), examples.targets])
+        if masked.any():
+            row = int(masked.argmax())
+            part = block.part(row, row + 1)
+            where = part.place if part.lines is not None else f"{self.name}: row {part.first_row}"
+            target = self.class_name(int(examples.targets[row]))
+            problem = f"the target, class {target}, is masked: its probability is 0, which no temperature changes"
+            raise InputError(f"{where}: {problem}")
 
     def _own(self, block: Block) -> Array:
         if block.targets is None:

@@ -41,11 +41,12 @@ class Fit:
     """The temperature that fits best: 0 and inf where the NLL falls all the way to that limit, and `reason`
     then says why. `error` is the sandwich estimate of the standard error of log tau, None at a limit and of a
     single row: it holds whether or not the probabilities are the true ones (White 1982, "Maximum likelihood
-    estimation of misspecified models", Econometrica 50, theorem 3.2)."""
+    estimation of misspecified models", Econometrica 50, theorem 3.2). `unit` is the survey's."""
 
     tau: float
     error: float | None = None
     reason: str | None = None
+    unit: float = 1.0
 
     @property
     def is_limit(self) -> bool:
@@ -77,8 +78,13 @@ def fit(passes: Passes, found: Survey | None = None) -> Fit:
         reason = "the targets' logits are on average no higher than the others', which is no better than chance"
         return Fit(inf, reason=f"{reason}, so that the NLL falls all the way")
     theta, sums = _root(lambda taus: evaluate(passes, taus, found.unit), found)
+    tau = exp(theta) * found.unit
+    if tau in (0.0, inf):
+        power = (theta + log(found.unit)) / log(10)
+        where = f"at τ = 10^{power:.2f}, which no double holds"
+        return Fit(tau, reason=f"the NLL is least {where}, so that it falls all the way")
     error = sqrt(sums.squares) / sums.variance if found.rows > 1 and sums.variance > 0 else None
-    return Fit(exp(theta) * found.unit, error)
+    return Fit(tau, error, unit=found.unit)
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,13 @@ def _root(at: Callable[[list[float]], list[Sums]], found: Survey) -> tuple[float
             return best.theta + best.step, best.sums
         # Where rounding is all that is left, the bracket is as narrow as it gets.
         if best.sums.slope == 0 or high - low < STEP or (best.off < ROUNDING and best.off >= before):
-            return best.theta, best.sums
+            after = best.theta + best.step
+            return after if low < after < high else best.theta, best.sums
         thetas = _next(best, low, high, before)
+        if not thetas:
+            break
         before = best.off
-    raise CalibrationError(f"the minimum was not found between τ = {exp(low):g} and {exp(high):g}")
+    raise CalibrationError("no minimum is found, though there is one: are the rows the same in every pass?")
 
 
 def _next(best: _Point, low: float, high: float, before: float) -> list[float]:
@@ -131,4 +140,5 @@ def _point(theta: float, sums: Sums, found: Survey) -> _Point:
     if not (0 < below < inf and above > 0 and sums.variance > 0):
         return _Point(theta, sums, nan, nan)
     off = log(found.target_gap) - log(found.mean_gap - found.target_gap) - log(below) + log(above)
-    return _Point(theta, sums, abs(off), off / (tau * sums.variance * (1 / below + 1 / above)))
+    rise = sums.variance / sums.mean + tau * sums.variance / above
+    return _Point(theta, sums, abs(off), off / rise if 0 < rise < inf else nan)

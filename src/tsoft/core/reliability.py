@@ -20,10 +20,12 @@ from math import nan
 import numpy as np
 
 from tsoft.core.examples import Examples, Passes
-from tsoft.core.temperature import Array, log_softmax
+from tsoft.core.temperature import Array, log_softmax, softmax
 
 # So many probabilities are worked at once, and so many outcomes drawn.
 PIECE = 1 << 20
+# Confidences that differ by no more than this, of themselves, differ by rounding.
+ROUNDING = 1e-15
 # A simulation draws the outcomes of rows that are neighbours by confidence together, where there are more
 # rows than so many.
 CELLS = 1 << 11
@@ -123,11 +125,13 @@ def scores(passes: Passes, taus: Array, few: int) -> Scores:
     right: list[Array] = []
     for examples in passes():
         for piece in _pieces(examples, len(taus)):
-            log_probs = log_softmax(piece.logits.astype(np.float64), taus)
+            z = piece.logits.astype(np.float64)
+            log_probs = log_softmax(z, taus)
             places = np.arange(len(piece.targets)), piece.targets
             with np.errstate(over="ignore"):
                 nll.append(-log_probs[:, *places].sum(1))
-            probs = np.exp(log_probs[:few])
+            # The exponential of a logarithm may lie beside a bin's edge that the probability is on.
+            probs = softmax(z, taus[:few])
             brier.append((np.einsum("kij,kij->ki", probs, probs) - 2 * probs[:, *places] + 1).sum(1))
             confidences.append(probs.max(2))
             right.append(piece.logits.argmax(1) == piece.targets)
@@ -174,14 +178,15 @@ def equal_masses(confidences: Array, bins: int) -> Array:
     array([0., 1.])
     """
     places = np.arange(1, bins) * len(confidences) // bins
-    edges = confidences[places[places > 0] - 1]
-    # Beyond the highest confidence nothing is left for a bin.
-    return np.concatenate([[0.0], np.unique(edges[edges < confidences[-1]]), [1.0]])
+    # Those that are equal but for rounding end together, and beyond the highest nothing is left for a bin.
+    ends = np.flatnonzero(np.diff(confidences) > ROUNDING * confidences[:-1])
+    beyond = np.searchsorted(ends, places[places > 0] - 1)
+    return np.concatenate([[0.0], np.unique(confidences[ends[beyond[beyond < len(ends)]]]), [1.0]])
 
 
 def _bins(confidences: Array, right: Array, edges: Array, asked: int) -> Bins:
-    # Rounding may take a probability past 1.
-    places = np.minimum(np.searchsorted(edges, confidences, "left") - 1, len(edges) - 2)
+    # Rounding may take a confidence past the edge that it is on, be it 1.
+    places = np.minimum(np.searchsorted(edges * (1 + ROUNDING), confidences, "left") - 1, len(edges) - 2)
     counts = np.bincount(places, minlength=len(edges) - 1)
     with np.errstate(invalid="ignore"):
         confidence, accuracy = (

@@ -1,7 +1,8 @@
 """Which class a target names.
 
 A target is a class's label or its index from 0. Where some class's label is itself a number, only labels
-are meant, so that no 3 is taken for the fourth class; `#3` is always an index.
+are meant, in a text and in an array of numbers alike, so that no 3 is taken for the fourth class; `#3` is
+always an index.
 """
 
 from dataclasses import dataclass

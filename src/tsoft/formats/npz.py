@@ -5,7 +5,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -49,7 +49,9 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
                 raise InputError(f"{source}: the classes are named here; leave out --labels")
             found = _blocks(archive, members[key], replace(reading, source=f"{source}: {key}"), own)
             asked = of if reading.targets else None
-            yield from _targeted(found, _targets(archive, members[asked], f"{source}: {asked}")) if asked else found
+            if asked:
+                found = _targeted(found, lambda: _targets(archive, members[asked], f"{source}: {asked}"))
+            yield from found
     except BROKEN as error:
         raise InputError(f"{source}: not a whole .npz file: {error or type(error).__name__}") from None
 
@@ -82,7 +84,9 @@ def _told(key: str, reading: Reading) -> Reading:
     """What the array's numbers are, as its name tells."""
     quantity = KEYS.get(key)
     if quantity and reading.quantity not in (None, quantity):
-        raise InputError(f"{reading.source}: {key!r} holds {quantity!r}, not {reading.quantity!r}")
+        name = next(key for key, of in KEYS.items() if of == reading.quantity)
+        problem = f"{key!r} holds {quantity!r}, not {reading.quantity!r}"
+        raise InputError(f"{reading.source}: {problem}; to be read as such, the array is saved under the name {name}")
     return replace(reading, quantity=quantity or reading.quantity)
 
 
@@ -152,17 +156,18 @@ def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> "T
 
     with _open(archive, info, source) as member:
         header = npy.read_header(member, source, targets.wrong)
-        header.check(info.file_size - member.tell(), source)
         return targets.array(header, member.read(), source)
 
 
-def _targeted(found: Iterable[Block], targets: "Targets") -> Iterator[Block]:
-    """The blocks with their rows' true classes."""
+def _targeted(found: Iterable[Block], read: "Callable[[], Targets]") -> Iterator[Block]:
+    """The blocks with their rows' true classes, which are read once there is a row."""
     from tsoft.formats.naming import Naming
 
     indices: Array | None = None
     for block in found:
         if indices is None:
+            targets = read()
+            targets.check_shape(block.axes)
             indices = targets.indices(Naming(block.labels, block.logits.shape[1]))
             targets.check(math.prod(block.axes or ()))
         yield replace(block, targets=indices[block.rows.start : block.rows.stop])
