@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tsoft
-from tool import in_terminal, out, run
+from tool import here, in_terminal, out
 from tsoft.core.schedules import SCHEDULES, EndError, constant, cosine, linear
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -217,7 +217,7 @@ def test_digits_and_files(tmp_path: Path) -> None:
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run("anneal", *typed)
+    done = here("anneal", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tool import in_terminal, out, run
+from tool import here, in_terminal, out
 from tsoft.commands import bandit as command
 from tsoft.core.bandit import History, Rewards, Step, bernoulli, drawn, gaussian, history, play
 from tsoft.core.schedules import Course
@@ -271,7 +271,7 @@ def test_what_is_not_a_number_and_what_is_infinite() -> None:
 
 def test_the_seed_is_told_and_gives_the_same_again() -> None:
     typed = ("bandit", "0.9", "0.5", "--rewards", "bernoulli", "--runs", "10", "--steps", "20")
-    first, second = run(*typed), run(*typed)
+    first, second = here(*typed), here(*typed)
     assert first.stdout != second.stdout
     assert first.stderr.startswith("tsoft: note: --seed ")
     seed = first.stderr.split()[3]
@@ -302,7 +302,7 @@ def test_the_seed_is_told_and_gives_the_same_again() -> None:
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run("bandit", *typed)
+    done = here("bandit", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 

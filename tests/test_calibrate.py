@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import PEAK, TSOFT, environment, in_terminal, out, run
+from tool import PEAK, TSOFT, environment, here, in_terminal, out, run
 from tsoft.commands import rows as rows_of
 from tsoft.commands.options import Source
 from tsoft.commands.rows import Rows
@@ -60,7 +60,7 @@ def tau_of(*arguments: str, stdin: bytes | None = None) -> float:
 
 def told(*arguments: str, code: int = 0, stdin: str | bytes | None = None) -> tuple[str, str]:
     """What is printed, and what is said on stderr."""
-    done = run("calibrate", *arguments, stdin=stdin)
+    done = here("calibrate", *arguments, stdin=stdin)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout, done.stderr

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 from scipy.stats import entropy
 
-from tool import in_terminal, out, run
+from tool import here, in_terminal, out, run
 from tsoft.commands.distill import _paired
 from tsoft.core.average import averaged
 from tsoft.core.block import Block
@@ -319,7 +319,7 @@ def test_targets_that_are_none(tmp_path: Path, content: bytes, message: str) -> 
     path.write_bytes(content)
     teacher = tmp_path / "t.csv"
     teacher.write_text("a,b,b\n1,2,3\n3,2,1\n")
-    done = run("distill", "-i", str(teacher), "--targets", str(path), "--tau", "1")
+    done = here("distill", "-i", str(teacher), "--targets", str(path), "--tau", "1")
     assert done.returncode == 1
     assert done.stderr.startswith(f"tsoft: error: {path}")
     assert message in done.stderr or "it is cut off" in done.stderr
@@ -339,7 +339,7 @@ def test_targets_that_are_none(tmp_path: Path, content: bytes, message: str) -> 
 def test_arrays_that_are_no_targets(tmp_path: Path, array: Array, message: str) -> None:
     path = tmp_path / "y.npy"
     np.save(path, array, allow_pickle=True)
-    done = run("distill", "--targets", str(path), "--tau", "1", stdin="1 2 3\n3 2 1\n")
+    done = here("distill", "--targets", str(path), "--tau", "1", stdin="1 2 3\n3 2 1\n")
     assert (done.returncode, done.stderr) == (1, f"tsoft: error: {path}{message}\n")
 
 
@@ -439,7 +439,7 @@ def test_narrow_probabilities_are_written_as_such(tmp_path: Path) -> None:
 def test_a_server_s_response() -> None:
     """Its tokens have each its own alternatives; the soft targets are shared out among them."""
     path = str(Path(__file__).parent / "data" / "llama-server.json")
-    ours, plain = (run(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute"))
+    ours, plain = (here(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute"))
     assert (ours.returncode, ours.stderr) == (0, plain.stderr)
     for own, line in zip(ours.stdout.splitlines(), plain.stdout.splitlines(), strict=True):
         record, given = json.loads(own), json.loads(line)
@@ -450,7 +450,7 @@ def test_a_server_s_response() -> None:
 
 
 def test_rows_that_differ() -> None:
-    done = run("distill", "-f", "csv", "--tau", "1", stdin="1 2 3\n1 2\n")
+    done = here("distill", "-f", "csv", "--tau", "1", stdin="1 2 3\n1 2\n")
     assert done.returncode == 1
     assert (
         done.stderr
@@ -476,7 +476,7 @@ def test_rows_that_differ() -> None:
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run("distill", *typed)
+    done = here("distill", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
@@ -484,13 +484,13 @@ def test_what_was_typed(typed: list[str], message: str) -> None:
 def test_what_was_read(tmp_path: Path) -> None:
     student = tmp_path / "s.txt"
     student.write_text("1 x\n")
-    done = run("distill", "2", "1", "--student", str(student))
+    done = here("distill", "2", "1", "--student", str(student))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"tsoft: error: {student}:1: field 2: 'x' is not a number\n"
     student.write_text("1 2\n3 4\n")
-    done = run("distill", "2", "1", "--student", str(student))
+    done = here("distill", "2", "1", "--student", str(student))
     assert done.stderr == f"tsoft: error: {student}: the student has more rows than the teacher, which has 1\n"
-    done = run("distill", "2", "1", "--student", str(tmp_path / "none"))
+    done = here("distill", "2", "1", "--student", str(tmp_path / "none"))
     assert done.stderr == f"tsoft: error: {tmp_path / 'none'}: No such file or directory\n"
 
 
@@ -518,9 +518,7 @@ def test_a_terminal_says_where_the_information_is_most() -> None:
 
 @posix
 @pytest.mark.parametrize("width", [40, 80, 160])
-@pytest.mark.parametrize(
-    "typed", ["2", "2 -inf 1", "1e308 -1e308 0", "1 1 1", "--tau 0 2 1", "--tau 0,inf 3 2 1", "'\x1b[31m=2' b=1 c=0"]
-)
+@pytest.mark.parametrize("typed", ["2", "2 -inf 1", "1e308 -1e308 0", "--tau 0,inf 3 2 1", "'\x1b[31m=2' b=1 c=0"])
 def test_any_row_fits_any_width(typed: str, width: int) -> None:
     shown = in_terminal(f"tsoft distill {typed}", width, NO_COLOR="1")
     assert "Warning" not in shown
@@ -534,8 +532,8 @@ def test_what_is_written_as_csv_is_read(tmp_path: Path, more: list[str]) -> None
     (tmp_path / "S").write_text("0 1\n")
     (tmp_path / "T").write_text("1\n")
     files = [str(tmp_path / word) if word in "ST" else word for word in more]
-    written = run("distill", "cat=2", "dog=1", "--tau", "1,2", "-f", "csv", *files).stdout
-    again = run("compute", "--probs", "-f", "csv", stdin=written).stdout
+    written = here("distill", "cat=2", "dog=1", "--tau", "1,2", "-f", "csv", *files).stdout
+    again = here("compute", "--probs", "-f", "csv", stdin=written).stdout
     assert again.splitlines()[0] == "row,tau,cat,dog"
     assert [line.split(",")[2:] for line in again.splitlines()] == [
         line.split(",")[-2:] for line in written.splitlines()
@@ -546,11 +544,11 @@ def test_the_input_s_own_targets(tmp_path: Path) -> None:
     table = "a,b,target\n2,0,b\n0,3,b\n"
     path = tmp_path / "t"
     path.write_text("b\nb\n")
-    own = run("distill", "--tau", "1", "-f", "csv", stdin=table)
-    given = run("distill", "--tau", "1", "-f", "csv", "--targets", str(path), stdin="a,b\n2,0\n0,3\n")
+    own = here("distill", "--tau", "1", "-f", "csv", stdin=table)
+    given = here("distill", "--tau", "1", "-f", "csv", "--targets", str(path), stdin="a,b\n2,0\n0,3\n")
     assert own.stdout == given.stdout != ""
     assert [line.split(",")[2] for line in own.stdout.splitlines()] == ["target", "1", "1"]
-    twice = run("distill", "--tau", "1", "--targets", str(path), stdin=table)
+    twice = here("distill", "--tau", "1", "--targets", str(path), stdin=table)
     assert (twice.returncode, twice.stderr) == (2, "tsoft: error: --targets: stdin has targets of its own\n")
 
 
