@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tsoft
-from tool import in_terminal, out, run
+from tool import here, in_terminal, out
 
 THERMODYNAMICS = ["log_z", "free_energy", "mean_energy", "heat_capacity"]
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -206,18 +206,18 @@ STATES = "is not a number of states, a whole one from 1 to 1e15"
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run(*typed, "0", "1")
+    done = here(*typed, "0", "1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
 def test_a_row_with_other_levels_names_its_line() -> None:
-    done = run("compute", "--energies", "--degeneracy", "1,2", "--tau", "1", stdin="0 1\n# more\n0 1 2\n")
+    done = here("compute", "--energies", "--degeneracy", "1,2", "--tau", "1", stdin="0 1\n# more\n0 1 2\n")
     assert done.returncode == 2
     assert done.stdout == f"{1 / (1 + 2 * exp(-1))!r}\t{2 * exp(-1) / (1 + 2 * exp(-1))!r}\n"
     assert done.stderr == "tsoft: error: --degeneracy lists 2, and stdin:3 has 3 energies\n"
     # Many of them come together, the shorter ones masked at their ends.
-    done = run("compute", "--energies", "--degeneracy", "1,2", stdin="0.25 1.25\n0.5\n" * 5000)
+    done = here("compute", "--energies", "--degeneracy", "1,2", stdin="0.25 1.25\n0.5\n" * 5000)
     assert (done.returncode, done.stdout.count("\n")) == (2, 1)
     assert done.stderr == "tsoft: error: --degeneracy lists 2, and stdin:2 has 1 energy\n"
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tool import TSOFT, environment, run, started
+from tool import TSOFT, environment, here, run, started
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 
 def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> str:
     """The message of a run that fails before its first result."""
-    done = run(*arguments, stdin=stdin)
+    done = here(*arguments, stdin=stdin)
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("tsoft: error: ")

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 import tsoft
-from tool import in_terminal, out, run
+from tool import here, in_terminal, out
 
 LOGITS = [2, 1, 0.5, 0.1]
 TYPED = [str(z) for z in LOGITS]
@@ -53,7 +53,7 @@ def test_a_class_may_have_its_probability_twice() -> None:
 
 
 def test_a_row_without_a_solution_is_nan() -> None:
-    done = run("solve", "--top-prob", "0.3", stdin="2 1 0 0\n1 1 0\n5 1 0 0\n")
+    done = here("solve", "--top-prob", "0.3", stdin="2 1 0 0\n1 1 0\n5 1 0 0\n")
     assert done.returncode == 1
     first, second, third = done.stdout.splitlines()
     assert second == "nan"
@@ -73,7 +73,7 @@ def test_a_row_without_a_solution_is_nan() -> None:
     ],
 )
 def test_what_cannot_be_is_said_with_its_range(logits: list[str], asked: list[str], told: str) -> None:
-    done = run("solve", *logits, *asked)
+    done = here("solve", *logits, *asked)
     assert (done.returncode, done.stdout) == (1, "nan\n")
     assert done.stderr.startswith("tsoft: note: row 0: ")
     assert told in done.stderr
@@ -118,7 +118,7 @@ def test_forms() -> None:
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run("solve", "a=2", "b=1", "b=0", *typed)
+    done = here("solve", "a=2", "b=1", "b=0", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
@@ -132,12 +132,12 @@ def test_a_number_sign_names_the_index_whatever_the_labels() -> None:
 def test_every_row_is_solved_and_told_in_every_form() -> None:
     text = "2 1 0\n3 1 0\n3 2 1\n1 1 1\n"
     for form in ("tsv", "csv", "json", "jsonl", "table"):
-        done = run("solve", "--top-prob", "0.7", "-f", form, stdin=text)
+        done = here("solve", "--top-prob", "0.7", "-f", form, stdin=text)
         assert (done.returncode, done.stderr.count("note: row 3: ")) == (1, 1)
 
 
 def test_a_row_without_the_class_has_no_solution() -> None:
-    done = run("solve", "--prob", "#2=0.1", stdin="3 2 1\n1 2\n4 4 1\n")
+    done = here("solve", "--prob", "#2=0.1", stdin="3 2 1\n1 2\n4 4 1\n")
     assert done.returncode == 1
     assert [line.split("\t")[0] == "nan" for line in done.stdout.splitlines()] == [False, True, False]
     assert done.stderr == "tsoft: note: row 1: no class of this row is called '#2'\n"
@@ -150,7 +150,7 @@ def test_labels_are_quoted_in_csv() -> None:
 
 
 def test_a_reason_in_bits_says_so() -> None:
-    done = run("solve", "2", "1", "--entropy", "1.05", "--bits")
+    done = here("solve", "2", "1", "--entropy", "1.05", "--bits")
     assert "(in nats; a bit is 0.6931 of them)" in done.stderr
 
 
@@ -165,7 +165,7 @@ def test_a_terminal_at_the_ends_of_the_range() -> None:
 
 
 def test_what_was_read() -> None:
-    done = run("solve", "--entropy", "0.1", stdin="1 2\n1 x\n")
+    done = here("solve", "--entropy", "0.1", stdin="1 2\n1 x\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "tsoft: error: stdin:2: field 2: 'x' is not a number\n"
 

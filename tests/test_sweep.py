@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tsoft
-from tool import environment, in_terminal, out, peak, run
+from tool import environment, here, in_terminal, out, peak
 from tsoft.core.average import averages
 from tsoft.core.block import Block, Distributions, distributions
 
@@ -160,7 +160,7 @@ def test_a_shell_sweeps_both_ways() -> None:
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run("sweep", "2", "1", *typed)
+    done = here("sweep", "2", "1", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 

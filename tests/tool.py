@@ -1,7 +1,6 @@
 """Runs the real `tsoft`, in a process of its own or in a pseudo-terminal."""
 
 import contextlib
-import io
 import os
 import subprocess
 import sys
@@ -39,32 +38,56 @@ def here(*arguments: str, stdin: str | bytes | None = None) -> subprocess.Comple
 
     data = stdin.encode() if isinstance(stdin, str) else stdin or b""
     with contextlib.ExitStack() as stack:
-        streams = {1: "stdout", 2: "stderr"}
-        files = {number: stack.enter_context(tempfile.TemporaryFile()) for number in streams}
-        for number, name in streams.items():
-            getattr(sys, name).flush()
-            before = os.dup(number)
-            stack.callback(os.close, before)
-            stack.callback(os.dup2, before, number)
-            os.dup2(files[number].fileno(), number)
-            text = stack.enter_context(open(number, "w", encoding="utf-8", closefd=False))
-            stack.callback(setattr, sys, name, getattr(sys, name))
-            setattr(sys, name, text)
-        stack.callback(setattr, sys, "stdin", sys.stdin)
-        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(data)), encoding="utf-8")
+        written = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(2)]
+        stack.enter_context(_standing_in(1, written[0].fileno()))
+        stack.enter_context(_standing_in(2, written[1].fileno()))
+        stack.enter_context(_standing_in(0, stack.enter_context(_pipe(data))))
         status = cli.run(list(arguments))
         sys.stdout.flush()
         sys.stderr.flush()
-        found = []
-        for file in files.values():
+        for file in written:
             file.seek(0)
-            found.append(file.read().decode())
+        found = [file.read().decode() for file in written]
     return subprocess.CompletedProcess(["tsoft", *arguments], status, *found)
+
+
+@contextlib.contextmanager
+def _standing_in(number: int, descriptor: int) -> Iterator[None]:
+    """Another file in the place of a standard stream."""
+    name = ("stdin", "stdout", "stderr")[number]
+    before, stream = os.dup(number), getattr(sys, name)
+    os.dup2(descriptor, number)
+    try:
+        with open(number, "w" if number else "r", encoding="utf-8", closefd=False) as own:
+            setattr(sys, name, own)
+            yield
+    finally:
+        setattr(sys, name, stream)
+        os.dup2(before, number)
+        os.close(before)
+
+
+@contextlib.contextmanager
+def _pipe(data: bytes) -> Iterator[int]:
+    """The end of a pipe that the data comes out of, as far as they are read."""
+    end, start = os.pipe()
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), open(start, "wb") as stream:
+            stream.write(data)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield end
+    finally:
+        os.close(end)
+        writer.join()
 
 
 def out(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> str:
     """What `tsoft` prints when all is well: nothing on stderr, exit code 0."""
-    done = run(*arguments, stdin=stdin, **changes)
+    done = run(*arguments, stdin=stdin, **changes) if changes else here(*arguments, stdin=stdin)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
