@@ -637,6 +637,21 @@ def test_what_was_typed_is_in_the_line(tmp_path: Path) -> None:
     assert explore(drive, *arguments) == 0
 
 
+def test_masked_and_banned_classes_are_in_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "z.txt"
+    file.write_text("3 -inf 1\n1 2 -inf\n")
+
+    async def drive(page: Page) -> None:
+        for _ in range(2):
+            await page.press("c")
+            [record] = computed(page, tmp_path)
+            assert page.app._seen
+            assert record["probs"] == page.app._seen.probs.tolist()
+            await page.press("n")
+
+    assert explore(drive, "-i", str(file), "--logit-bias", "#0=-inf") == 0
+
+
 @pytest.mark.parametrize("ending", ["json", "csv"])
 def test_what_is_seen_is_exported_as_compute_writes_it(
     ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

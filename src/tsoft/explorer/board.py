@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import inf
 from typing import NamedTuple
 
 from tsoft.core.chain import Chain
@@ -192,7 +191,7 @@ class Board:
 def exact(value: float) -> str:
     """A number with every digit that it needs, and no more.
 
-    >>> exact(0.1), exact(40.0), exact(inf)
-    ('0.1', '40', 'inf')
+    >>> exact(0.1), exact(40.0), exact(float("-inf"))
+    ('0.1', '40', '-inf')
     """
-    return repr(int(value)) if value < inf and value == int(value) and value < 1e15 else repr(value)
+    return repr(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
