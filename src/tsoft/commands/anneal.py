@@ -32,7 +32,6 @@ def anneal(annealing: Annealing, length: Length, output: Destination, charts: Ch
     """
     from tsoft.commands import annealing as schedules
     from tsoft.commands import outputs
-    from tsoft.formats import stream
 
     name = outputs.checked_destination(output)
     courses = schedules.courses(annealing, length.steps)
@@ -45,6 +44,4 @@ def anneal(annealing: Annealing, length: Length, output: Destination, charts: Ch
         from tsoft.formats.write import Writing
 
         texts = forms.write(courses, name, Writing(digits=output.digits))
-    with stream.writing(output.output, outputs.screen_encoding(output) if name == "table" else "utf-8") as out:
-        for text in texts:
-            out(text)
+    outputs.put(texts, name, output)

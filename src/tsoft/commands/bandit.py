@@ -74,9 +74,7 @@ def bandit(arms: Arms, annealing: Annealing, runs: Runs, output: Destination, ch
     """
     from tsoft.commands import annealing as schedules
     from tsoft.commands import inputs, outputs, seeds
-    from tsoft.commands.notes import note
     from tsoft.errors import UsageError
-    from tsoft.formats import stream
 
     name = outputs.checked_destination(output)
     if not arms.means:
@@ -86,20 +84,27 @@ def bandit(arms: Arms, annealing: Annealing, runs: Runs, output: Destination, ch
     courses = schedules.courses(annealing, runs.steps)
     seed = seeds.chosen(runs.seed)
     found = _explored(typed, courses, rewards, runs, seed)
-    with stream.writing(output.output, outputs.screen_encoding(output) if name == "table" else "utf-8") as out:
-        if name == "table":
-            from tsoft.render import bandit as drawing
+    outputs.put(_texts(found, name, output, charts, seed if runs.seed is None else None), name, output)
 
-            for text in drawing.draw(list(found), outputs.plain_view(output), charts.chart):
-                out(text)
-        else:
-            from tsoft.formats import explorations as forms
-            from tsoft.formats.write import Writing
 
-            if runs.seed is None:
-                note(f"--seed {seed} gives this again")
-            for text in forms.write(found, name, Writing(digits=output.digits)):
-                out(text)
+def _texts(
+    found: "Iterator[Exploration]", name: str, output: Destination, charts: Charts, seed: int | None
+) -> "Iterator[str | bytes]":
+    """What is written, worked out as it is. A `seed` that was not typed is said."""
+    from tsoft.commands import outputs
+    from tsoft.commands.notes import note
+
+    if name == "table":
+        from tsoft.render import bandit as drawing
+
+        yield from drawing.draw(list(found), outputs.plain_view(output), charts.chart)
+    else:
+        from tsoft.formats import explorations as forms
+        from tsoft.formats.write import Writing
+
+        if seed is not None:
+            note(f"--seed {seed} gives this again")
+        yield from forms.write(found, name, Writing(digits=output.digits))
 
 
 def _rewards(arms: Arms, typed: "Typed") -> "Rewards":

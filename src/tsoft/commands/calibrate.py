@@ -103,7 +103,6 @@ def calibrate(source: Source, truth: Truth, measuring: Measuring, output: Output
 
 def _write(found: "Calibration", form: str, output: Output, chart: bool) -> None:
     from tsoft.commands import outputs
-    from tsoft.formats import stream
 
     texts: Iterable[str]
     if form == "table":
@@ -115,9 +114,7 @@ def _write(found: "Calibration", form: str, output: Output, chart: bool) -> None
         from tsoft.formats.write import Writing
 
         texts = [calibrations.write(found, form, Writing(digits=output.digits))]
-    with stream.writing(output.output, outputs.screen_encoding(output) if form == "table" else "utf-8") as out:
-        for text in texts:
-            out(text)
+    outputs.put(texts, form, output)
 
 
 def _rows(source: Source, truth: Truth) -> "tuple[Rows, Rows | None]":

@@ -208,7 +208,7 @@ def _write_means(found: "Iterator[Distillation]", taus: "Array", name: str, outp
 
     from tsoft.commands import outputs
     from tsoft.core.average import averaged
-    from tsoft.formats import averages, stream
+    from tsoft.formats import averages
     from tsoft.formats.write import Writing
 
     first = next(found)
@@ -220,6 +220,4 @@ def _write_means(found: "Iterator[Distillation]", taus: "Array", name: str, outp
         texts: Iterable[str] = drawing.draw_means(means, outputs.plain_view(output), look.chart is not False)
     else:
         texts = [averages.write(means, name, Writing(digits=output.digits))]
-    with stream.writing(output.output, outputs.screen_encoding(output) if name == "table" else "utf-8") as out:
-        for text in texts:
-            out(text)
+    outputs.put(texts, name, output)

@@ -209,6 +209,13 @@ def screen_encoding(output: Destination) -> str:
     return sys.stdout.encoding if output.output is None and sys.stdout is not None else "utf-8"
 
 
+def put(texts: Iterable[str | bytes], name: str, output: Destination) -> None:
+    """Writes a result in the format of that name, piece by piece as it comes."""
+    with stream.writing(output.output, screen_encoding(output) if name == "table" else "utf-8") as out:
+        for text in texts:
+            out(text)
+
+
 def checked_format(output: Output, *, arrays: bool = False) -> str:
     """The format of distributions, which takes the options that were given. Not each command has `arrays`."""
     name = checked_destination(output, arrays=arrays)

@@ -183,7 +183,6 @@ def _write_mean(
     found: "Averages", measure: str, output: Output, look: Look, log: bool, levels: "Ensemble | None"
 ) -> None:
     from tsoft.commands import outputs
-    from tsoft.formats import stream
 
     name = outputs.checked_format(output)
     if name == "table":
@@ -195,6 +194,4 @@ def _write_mean(
         from tsoft.formats.write import Writing
 
         texts = [averages.write(found, name, Writing(digits=output.digits, bits=output.bits))]
-    with stream.writing(output.output, outputs.screen_encoding(output) if name == "table" else "utf-8") as out:
-        for text in texts:
-            out(text)
+    outputs.put(texts, name, output)

@@ -140,7 +140,7 @@ class Distribution(ScrollView, can_focus=True):
         ]
         dim = Style(dim=gone or None)
         if wide:
-            logit = "?" if self._unknown(row, index) else number_text(self._number[1] * row.logits[index])
+            logit = "?" if row.is_unknown(index) else number_text(self._number[1] * row.logits[index])
             segments.append(Segment(f"{row.ranks[index]:>{_RANK}}{logit:>{_LOGIT}}", GREY + dim))
         if gone:
             remover = str(seen.stages[int(seen.removers[index])].step)
@@ -149,18 +149,12 @@ class Distribution(ScrollView, can_focus=True):
             segments.append(Segment(set_cell_size(cut(remover, room), room), dim))
         else:
             prob = float(seen.probs[index])
-            shown = "?".rjust(_PROB) if self._unknown(row, index) else small(prob)
+            shown = "?".rjust(_PROB) if row.is_unknown(index) else small(prob)
             segments.append(Segment(f" {shown} ", PLAIN))
             segments += bars(prob / self._top, float(row.at_one[index]) / self._top, room, tau_style(seen.tau))
         if listed.tally:
             segments.append(Segment(f"{listed.tally.counts[index]:>{_COUNT}}", PLAIN))
         return segments
-
-    @staticmethod
-    def _unknown(row: object, index: int) -> bool:
-        """Whether a server did not say how probable a class is."""
-        given = row.block.given  # type: ignore[attr-defined]
-        return given is not None and bool(given.unknown[index])
 
     def choose(self, by: int) -> None:
         self._choose(self._place + by)

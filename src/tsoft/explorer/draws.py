@@ -27,11 +27,11 @@ class Draws(Widget):
 
     def show(self, row: Row, tally: Tally, tau: float) -> None:
         self._row, self._tally, self._tau = row, tally, tau
-        self._most = tally.most(max(1, self.size.height - 1))
         self.border_title = f"draws {tally.size}" if tally.size else "draws"
-        self.refresh()
+        self.on_resize()
 
     def on_resize(self) -> None:
+        """As many classes as there are lines below the text."""
         if self._tally:
             self._most = self._tally.most(max(1, self.size.height - 1))
             self.refresh()

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from tsoft.core.block import Block, class_names, falling
+from tsoft.core.block import Block, Distributions, class_names, falling
 from tsoft.core.chain import Chain
 from tsoft.core.samplers import logit_bias
 from tsoft.core.temperature import Array, softmax
@@ -59,6 +59,10 @@ class Row:
     def at_one(self) -> Array:
         """The probabilities at τ = 1 without any sampler: (n,)."""
         return np.asarray(softmax(self.block.logits)[0])
+
+    def is_unknown(self, index: int) -> bool:
+        """Whether a server did not say how probable a class is."""
+        return self.block.given is not None and bool(self.block.given.unknown[index])
 
     def name(self, index: int) -> str:
         """What a class is called, as a terminal may show it."""
@@ -112,8 +116,6 @@ class Rows:
 
     def likelihood(self, number: int, tau: float, chain: Chain | None) -> float:
         """The probability of a row's drawn token, else of its most probable class."""
-        from tsoft.core.block import Distributions
-
         block = self.block(number)
         found = Distributions(block, np.array([tau]), chain)
         if block.given is None:
