@@ -23,6 +23,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.given import Given
 from tsoft.core.temperature import Array
+from tsoft.core.tokens import token_label
 from tsoft.errors import InputError, UsageError
 from tsoft.formats.quantity import QUANTITIES, SLACK
 from tsoft.formats.read import Reading
@@ -502,7 +503,7 @@ def _label(token: object, byte_list: object, place: Place) -> str:
         text = data.decode()
         return text if escaped and data else token.encode(errors="replace").decode()
     except UnicodeDecodeError:
-        return "".join(f"<0x{byte:02X}>" for byte in data)
+        return token_label(data)
 
 
 def _token_name(i: int, entry: object) -> str:

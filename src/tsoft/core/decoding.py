@@ -1,0 +1,276 @@
+"""From next-token distributions to texts: drawn token by token, greedy, or searched for by a beam.
+
+A search asks for what comes after some texts and goes on by the answer. `rounds` puts what several searches ask
+for into one question, so that a model answers for all of them at once.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tsoft.core.block import Block, Distributions
+from tsoft.core.draw import draws
+from tsoft.core.tokens import Next, Tokens
+
+if TYPE_CHECKING:
+    from tsoft.core.chain import Chain
+
+# Why a text ends: its model ends it, it has a text to stop at, or as many tokens as it may have; or someone
+# ended it before.
+END, STOP, LENGTH, INTERRUPTED = "end", "stop", "length", "interrupted"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A token of a text: the probability with which it was drawn, its log-probability under the model at τ = 1,
+    and the tokens most probable there, with theirs, as many as are kept."""
+
+    token: int
+    prob: float
+    logprob: float
+    alternatives: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """What goes on a prompt: its steps, the bytes that they add, and why it ends, None while it does not. A sign
+    that ends it is one of the steps."""
+
+    prompt: Tokens
+    steps: tuple[Step, ...] = ()
+    data: bytes = b""
+    finish: str | None = None
+
+    @property
+    def whole(self) -> Tokens:
+        """With the prompt."""
+        return self.prompt + tuple(step.token for step in self.steps)
+
+    @property
+    def tokens(self) -> Tokens:
+        """Those of the text itself, without the sign that ends it."""
+        return tuple(step.token for step in (self.steps[:-1] if self.finish == END else self.steps))
+
+    @property
+    def logprob(self) -> float:
+        """Of the sequence, under the model at τ = 1."""
+        return float(sum(step.logprob for step in self.steps))
+
+
+def interrupted(text: Continuation) -> Continuation:
+    """A text that goes no further, whatever else ends it."""
+    return text if text.finish else replace(text, finish=INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a text's tokens are read and where it ends: after `most` tokens, at a token that `ends` it, or where it
+    has one of the `stops`, which is cut off. So many `alternatives` are kept of each step."""
+
+    piece: Callable[[int], bytes]
+    ends: Callable[[int], bool]
+    most: int
+    stops: tuple[bytes, ...] = ()
+    alternatives: int = 0
+
+    def extended(self, text: Continuation, next_: Next, index: int, prob: float) -> Continuation:
+        """The text with a further token, a class of what was said of it."""
+        token = next_.token(index)
+        step = Step(
+            token,
+            prob,
+            next_.logprob(index),
+            tuple((next_.token(i), logprob) for i, logprob in next_.best(self.alternatives)),
+        )
+        data = text.data + self.piece(token)
+        text = replace(text, steps=(*text.steps, step), data=data)
+        if self.ends(token):
+            return replace(text, finish=END)
+        places = [place for stop in self.stops if (place := data.find(stop)) >= 0]
+        if places:
+            return self._cut(text, min(places))
+        return replace(text, finish=LENGTH) if len(text.steps) >= self.most else text
+
+    def _cut(self, text: Continuation, place: int) -> Continuation:
+        """The text up to a byte, with the tokens that begin before it."""
+        start, steps = 0, []
+        for step in text.steps:
+            if start >= place:
+                break
+            steps.append(step)
+            start += len(self.piece(step.token))
+        return replace(text, steps=tuple(steps), data=text.data[:place], finish=STOP)
+
+
+class Search(Protocol):
+    """A way to texts."""
+
+    @property
+    def asked(self) -> list[Tokens]:
+        """The texts of which it asks what comes next; none once it is done."""
+        ...
+
+    def answer(self, found: Sequence[Next]) -> None:
+        """Goes on by what comes next."""
+        ...
+
+    def stop(self) -> None:
+        """Ends what is not ended."""
+        ...
+
+    @property
+    def texts(self) -> list[Continuation]:
+        """What it has so far, the best first."""
+        ...
+
+
+def rounds(ask: Callable[[Sequence[Tokens]], list[Next]], searches: Sequence[Search]) -> Iterator[None]:
+    """Brings all searches to their end, a round of one question at a time."""
+    while wanted := [(search, asked) for search in searches if (asked := search.asked)]:
+        found = iter(ask([text for _, asked in wanted for text in asked]))
+        for search, asked in wanted:
+            search.answer(list(islice(found, len(asked))))
+        yield
+
+
+# Chooses a class of what comes next, and says with which probability.
+Choice = Callable[[Next], tuple[int, float]]
+
+
+def drawing(tau: float, chain_of: "Callable[[Block], Chain | None]", generator: np.random.Generator) -> Choice:
+    """Draws from what a chain leaves at a temperature: a number of the generator's stream for each token.
+
+    >>> next_ = Next(Block(np.array([[0.0, 9.0, -np.inf]])))
+    >>> drawing(0.0, lambda _: None, np.random.default_rng(1))(next_)
+    (1, 1.0)
+    """
+    taus = np.array([tau])
+
+    def choose(next_: Next) -> tuple[int, float]:
+        probs = Distributions(next_.block, taus, chain_of(next_.block)).probs[0, 0]
+        [[index]] = draws(probs, 1, generator)
+        return int(index), float(probs[index])
+
+    return choose
+
+
+def most_probable(next_: Next) -> tuple[int, float]:
+    """The first of the classes that are most probable, with its probability under the model."""
+    index = int(next_.block.logits[0].argmax())
+    return index, float(np.exp(next_.logprob(index)))
+
+
+@dataclass(eq=False)
+class Walk:
+    """One text, a chosen token after the other."""
+
+    text: Continuation
+    choose: Choice
+    limits: Limits
+
+    @property
+    def asked(self) -> list[Tokens]:
+        return [self.text.whole] if self.text.finish is None else []
+
+    def answer(self, found: Sequence[Next]) -> None:
+        [next_] = found
+        self.text = self.limits.extended(self.text, next_, *self.choose(next_))
+
+    def stop(self) -> None:
+        self.text = interrupted(self.text)
+
+    @property
+    def texts(self) -> list[Continuation]:
+        return [self.text]
+
+
+@dataclass(eq=False)
+class Beam:
+    """The `width` texts that are best so far, each with its best tokens, again and again (Lowerre 1976, "The Harpy
+    speech recognition system"). A text's score is its log-probability over its number of tokens to the power of
+    `penalty`: 0 compares log-probabilities, 1 their means a token. The search ends when no text that is not
+    ended can come before those that are."""
+
+    start: Continuation
+    width: int
+    penalty: float
+    limits: Limits
+    alive: list[Continuation] = field(default_factory=list)
+    ended: list[Continuation] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.alive = [self.start]
+
+    def score(self, text: Continuation) -> float:
+        return text.logprob / max(1, len(text.steps)) ** self.penalty
+
+    @property
+    def asked(self) -> list[Tokens]:
+        return [text.whole for text in self.alive]
+
+    def answer(self, found: Sequence[Next]) -> None:
+        further = sorted(
+            (
+                (text.logprob + logprob, t, index)
+                for t, (text, next_) in enumerate(zip(self.alive, found, strict=True))
+                for index, logprob in next_.best(2 * self.width)
+            ),
+            key=lambda one: (-one[0], *one[1:]),
+        )
+        before, self.alive = self.alive, []
+        # A text that ends takes no other's place: twice as many are looked at.
+        for _, t, index in further[: 2 * self.width]:
+            text = self.limits.extended(before[t], found[t], index, float(np.exp(found[t].logprob(index))))
+            if text.finish is not None:
+                self.ended.append(text)
+            elif len(self.alive) < self.width:
+                self.alive.append(text)
+        self.ended = sorted(self.ended, key=self.score, reverse=True)[: self.width]
+        if len(self.ended) == self.width:
+            least = self.score(self.ended[-1])
+            self.alive = [text for text in self.alive if self._at_best(text) > least]
+
+    def stop(self) -> None:
+        self.ended, self.alive = [*self.ended, *map(interrupted, self.alive)], []
+
+    def _at_best(self, text: Continuation) -> float:
+        """No score of what goes on a text is above this: a log-probability only falls, and most tokens divide it
+        the most."""
+        return text.logprob / max(1, self.limits.most) ** self.penalty
+
+    @property
+    def texts(self) -> list[Continuation]:
+        return sorted([*self.ended, *self.alive], key=self.score, reverse=True)[: self.width]
+
+
+# The ways to a text.
+SAMPLE, GREEDY, BEAM = "sample", "greedy", "beam"
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A way from a prompt to texts, and the searches that go it. One that samples has a temperature, and a chain
+    where there are samplers; a beam has a width."""
+
+    kind: str
+    searches: Sequence[Search]
+    tau: float | None = None
+    chain: "Chain | None" = None
+    width: int | None = None
+
+    @property
+    def texts(self) -> list[Continuation]:
+        """What it has so far; a beam's best is the first."""
+        return [text for search in self.searches for text in search.texts]
+
+    @property
+    def best(self) -> list[Continuation]:
+        """Those that stand for it: of a beam one alone."""
+        return self.texts[:1] if self.kind == BEAM else self.texts
+
+    @property
+    def engine(self) -> str | None:
+        return self.chain.engine.name if self.chain and self.chain.engine else None
