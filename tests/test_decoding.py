@@ -29,6 +29,7 @@ from tsoft.core.draw import generator
 from tsoft.core.given import Given
 from tsoft.core.temperature import Array
 from tsoft.core.tokens import Next, Tokens
+from tsoft.models.ngram import Ngram
 
 WORDS = (b"a", b"b", b"\xe2\x82", b"\xac", b"")
 LAST = len(WORDS) - 1
@@ -229,7 +230,8 @@ def test_alternatives_that_a_server_gave() -> None:
     assert [next_.token(index) for index, _ in next_.best(9)] == [7, 5, 3]
     assert next_.logprob(1) == np.log(0.3)
     index, prob = most_probable(next_)
-    assert (next_.token(index), prob) == (7, pytest.approx(0.5))
+    assert next_.token(index) == 7
+    assert prob == pytest.approx(0.5)
 
 
 def test_the_best_of_many_are_those_of_a_sort() -> None:
@@ -268,3 +270,31 @@ def test_a_summary_is_of_all_texts() -> None:
     empty = summary([Continuation(())])
     assert (empty.tokens, empty.logprob) == (0, 0)
     assert math.isnan(empty.mean_logprob)
+
+
+# A text of four characters, whose sequences can all be looked at.
+SMALL = "bacaddddbadaddadcbacaaaadbdabddbcbbdcadabcacdbccdd"
+
+
+def test_on_a_text_a_wide_beam_finds_what_greedy_does_not() -> None:
+    """All 4^6 sequences after a prompt, by the model's own numbers, one token after the other."""
+    model, most = Ngram(SMALL, "char", 3, "small"), 6
+    prompt = model.prompt("a")
+    rules = Limits(model.piece, model.ends, most)
+    greedy, beam = Walk(Continuation(prompt), most_probable, rules), Beam(Continuation(prompt), 4**5, 0.0, rules)
+    narrow = Beam(Continuation(prompt), 1, 0.0, rules)
+    for _ in rounds(model.next, [greedy, beam, narrow]):
+        pass
+
+    def logprob(tokens: Tokens) -> float:
+        firsts = [prompt + tokens[:i] for i in range(most)]
+        rows = [next_.block.logits[0] for next_ in model.next(firsts)]
+        return float(sum(row[token] for row, token in zip(rows, tokens, strict=True)))
+
+    every = {tokens: logprob(tokens) for tokens in itertools.product(range(4), repeat=most)}
+    best = max(every, key=every.__getitem__)
+    assert beam.texts[0].tokens == best
+    assert greedy.text.tokens == narrow.texts[0].tokens != best
+    assert beam.texts[0].logprob == pytest.approx(every[best], abs=1e-12)
+    assert greedy.text.logprob == pytest.approx(every[greedy.text.tokens], abs=1e-12)
+    assert every[best] > every[greedy.text.tokens] + 0.1

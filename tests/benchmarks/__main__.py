@@ -11,13 +11,14 @@ import distillation
 import draws
 import explorer
 import kernels
+import ngrams
 import startup
 import sweeps
 import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-MODULES = (startup, kernels, chains, sweeps, draws, bandits, distillation, calibration, text, arrays, explorer)
+MODULES = (startup, kernels, chains, sweeps, draws, bandits, distillation, calibration, text, arrays, ngrams, explorer)
 PAIRS = tuple(pair for module in MODULES for pair in module.PAIRS)
 
 
