@@ -11,6 +11,7 @@ import distillation
 import draws
 import explorer
 import kernels
+import models
 import ngrams
 import startup
 import sweeps
@@ -18,7 +19,9 @@ import text
 from machine import machine
 from pairs import Pair, Result, measured
 
-MODULES = (startup, kernels, chains, sweeps, draws, bandits, distillation, calibration, text, arrays, ngrams, explorer)
+MODULES = (
+    startup, kernels, chains, sweeps, draws, bandits, distillation, calibration, text, arrays, explorer, ngrams, models
+)  # fmt: skip
 PAIRS = tuple(pair for module in MODULES for pair in module.PAIRS)
 
 

@@ -4,6 +4,7 @@ A search asks for what comes after some texts and goes on by the answer. `rounds
 for into one question, so that a model answers for all of them at once.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -205,7 +206,7 @@ class Beam:
         self.alive = [self.start]
 
     def score(self, text: Continuation) -> float:
-        return text.logprob / max(1, len(text.steps)) ** self.penalty
+        return text.logprob / math.pow(max(1, len(text.steps)), self.penalty)
 
     @property
     def asked(self) -> list[Tokens]:
@@ -239,7 +240,7 @@ class Beam:
     def _at_best(self, text: Continuation) -> float:
         """No score of what goes on a text is above this: a log-probability only falls, and most tokens divide it
         the most."""
-        return text.logprob / max(1, self.limits.most) ** self.penalty
+        return text.logprob / math.pow(self.limits.most, self.penalty)
 
     @property
     def texts(self) -> list[Continuation]:
