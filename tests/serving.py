@@ -1,0 +1,123 @@
+"""Servers of this machine that answer as a test tells them to."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+# So many pieces come of an answer without end, so that a test of it has one.
+ENDLESS = 10_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a server was asked."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What it answers: bytes as they are, all else as JSON. It may announce more than it sends and break off, end
+    the connection at once, say nothing, or go on and on, piece after piece."""
+
+    body: Any = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    breaks_off: bool = False
+    ends_at_once: bool = False
+    is_silent: bool = False
+    is_endless: bool = False
+
+
+@dataclass
+class Served:
+    """A running server, and what it was asked. `asked` is set by the first request, `over` as it stops."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    # The other ends of the connections.
+    callers: set[tuple[str, int]] = field(default_factory=set)
+
+    @property
+    def posts(self) -> list[Request]:
+        """The questions, without those of the models' names."""
+        return [request for request in self.requests if request.method == "POST"]
+
+
+@contextlib.contextmanager
+def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -> Iterator[Served]:
+    """A server that gives these replies one after the other, and the last again and again."""
+    left, lock = list(replies), threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Head and body are two writes; the second would wait for an answer to the first.
+        disable_nagle_algorithm = True
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            found = Request(
+                self.command,
+                self.path,
+                {name.title(): value for name, value in self.headers.items()},
+                json.loads(body) if body else None,
+            )
+            with lock:
+                served.requests.append(found)
+                served.callers.add(self.client_address)
+                reply = left.pop(0) if len(left) > 1 else left[0]
+            served.asked.set()
+            self.send(reply if isinstance(reply, Reply) else reply(found))
+
+        def send(self, reply: Reply) -> None:
+            if reply.is_silent:
+                served.over.wait(60)
+            if reply.is_silent or reply.ends_at_once:
+                self.close_connection = True
+                return
+            data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            self.send_response(reply.status)
+            for name, value in ({} if reply.is_endless else {"Content-Length": str(len(data))} | reply.headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(data[: len(data) // 2] if reply.breaks_off else data)
+                for _ in range(ENDLESS if reply.is_endless else 0):
+                    if served.over.wait(0.001):
+                        break
+                    self.wfile.write(data)
+            self.close_connection |= reply.breaks_off or reply.is_endless
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.answer()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if context is None else "https"
+        served = Served(f"{scheme}://127.0.0.1:{server.server_address[1]}/v1")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield served
+        finally:
+            served.over.set()
+            server.shutdown()
+            thread.join()
