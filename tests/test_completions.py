@@ -162,7 +162,22 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("", {"compute", "sweep", "solve", "sample", "explore", "calibrate", "distill", "anneal", "bandit"}),
+        (
+            "",
+            {
+                "compute",
+                "sweep",
+                "solve",
+                "sample",
+                "explore",
+                "next",
+                "generate",
+                "calibrate",
+                "distill",
+                "anneal",
+                "bandit",
+            },
+        ),
         ("s", {"sweep", "solve", "sample"}),
         ("sweep --sc", {"--scale"}),
         ("solve --p", {"--perplexity", "--prob", "--probs"}),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,15 @@ def test_a_piped_calibration_draws_no_table() -> None:
     assert "tsoft.core.calibration" in modules
     assert modules.isdisjoint({"rich", "plotext", "orjson", "tempfile", "zipfile"})
     assert not any(module.startswith("tsoft.render") for module in modules)
+
+
+def test_a_model_is_imported_by_who_asks_it() -> None:
+    barn = str(Path(__file__).parent / "data" / "barn.txt")
+    modules = imported("generate", "The cat", "--text", barn, "--seed", "1")
+    assert "tsoft.models.ngram" in modules
+    assert modules.isdisjoint({"rich", "plotext", "orjson", "urllib3", "llama_cpp", "tsoft.models.llama"})
+    assert not any(module.startswith(("tsoft.render", "tsoft.models.endpoint")) for module in modules)
+    assert not any(module.startswith("tsoft.models") for module in imported("compute", "2", "1"))
 
 
 def test_a_reader_is_imported_to_read_and_a_writer_to_write() -> None:

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the examples ar
 def printed(block: str) -> str:
     """The block's commands, each with what it prints on a terminal of 80 columns."""
     commands = [line for line in block.splitlines() if line.startswith("$ ")]
-    outputs = [in_terminal(command.removeprefix("$ "), NO_COLOR="1", cwd=str(ROOT)) for command in commands]
+    outputs = [
+        in_terminal(command.removeprefix("$ "), NO_COLOR="1", TERM="dumb", cwd=str(ROOT)) for command in commands
+    ]
     return "".join(f"{command}\n{output}" for command, output in zip(commands, outputs, strict=True))
 
 

@@ -13,7 +13,19 @@ from tsoft.commands.command import LogitsCommand
 from tsoft.errors import OutputError, ReaderGoneError, TsoftError, visible
 
 # Each is the function of that name in the module of that name, in the order of `tsoft --help`.
-COMMANDS = ("compute", "sweep", "solve", "sample", "explore", "calibrate", "distill", "anneal", "bandit")
+COMMANDS = (
+    "compute",
+    "sweep",
+    "solve",
+    "sample",
+    "explore",
+    "next",
+    "generate",
+    "calibrate",
+    "distill",
+    "anneal",
+    "bandit",
+)
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 

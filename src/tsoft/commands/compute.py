@@ -1,18 +1,13 @@
 """`tsoft compute`: the distribution at each temperature."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tsoft.commands.command import bundled
 from tsoft.commands.options import Energies, Input, Knobs, Look, Output, Rules, Temperatures
-
-if TYPE_CHECKING:
-    from tsoft.core.block import Distributions
-    from tsoft.render.view import View
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,7 @@ def compute(
     curl … | tsoft compute --tau 0.7 --chosen --vocab-size 49152
     """
     from tsoft.commands import inputs, outputs
+    from tsoft.commands.drawing import drawn
     from tsoft.commands.energies import ensemble, with_ensemble
     from tsoft.commands.plan import plan as planned
 
@@ -74,24 +70,5 @@ def compute(
     blocks = with_ensemble(inputs.blocks(input, plan.taus, ragged=True), levels)
     taus = inputs.temperatures(plan.taus)
     charted = len(taus) > 1 if look.chart is None else look.chart
-    draw = partial(_drawn, chart=charted, explain=explanation.explain)
+    draw = partial(drawn, chart=charted, explain=explanation.explain)
     outputs.write(blocks, taus, plan, output, look, draw, explain=explanation.explain, chosen=response.chosen)
-
-
-def _drawn(results: "list[Distributions]", view: "View", *, chart: bool, explain: bool) -> "Iterator[str]":
-    from tsoft.render import table
-
-    chained = results[0].chain is not None
-    if chained:
-        from tsoft.render import chain
-
-        yield chain.orders(results, view) + "\n"
-    yield table.draw(results, 0, view)
-    if chained and explain:
-        yield from ("\n" + part for part in chain.explanations(results, view))
-    if len(results) > 1:
-        yield "\n" + chain.comparison(results, view)
-    if chart:
-        from tsoft.render import chart as bars
-
-        yield "\n" + bars.draw(results, 0, view)

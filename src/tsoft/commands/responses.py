@@ -23,14 +23,14 @@ def completed(found: Iterator[Block], options: Input) -> Iterator[Block]:
     if tau is not None and not 0 < tau < np.inf:
         raise UsageError(f"--given-tau: {tau:g} is not a temperature that can be undone, which is above 0")
     if tau is None and classes is None:
-        return _responses(found)
-    return _responses(_with_options(block, tau or 1.0, classes) for block in found)
+        return noted(found)
+    return noted(_with_options(block, tau or 1.0, classes) for block in found)
 
 
 def _with_options(block: Block, tau: float, classes: int | None) -> Block:
     if block.given is None:
         raise UsageError("--vocab-size and --given-tau are about a server's response, which this is not")
-    given = replace(block.given, tau=tau, classes=classes)
+    given = replace(block.given, tau=tau, classes=block.given.classes if classes is None else classes)
     where = f"--vocab-size {classes}: row {block.first_row}"
     if classes is not None and classes < block.logits.shape[1]:
         raise UsageError(f"{where} alone names {block.logits.shape[1]}")
@@ -44,7 +44,7 @@ def _with_options(block: Block, tau: float, classes: int | None) -> Block:
     return replace(block, logits=logits - log_sum_exp(logits)[:, np.newaxis], given=given)
 
 
-def _responses(found: Iterator[Block]) -> Iterator[Block]:
+def noted(found: Iterator[Block]) -> Iterator[Block]:
     """The blocks, with notes on those of a server's response: what samplers have done to them, and at the
     end how much of the probability they hold."""
     rows, total, least = 0, 0.0, (np.inf, 0)

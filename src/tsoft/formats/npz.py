@@ -5,7 +5,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -209,6 +209,15 @@ def write(results: Iterable[Distributions], writing: Writing) -> Iterator[bytes]
         if first.block.labels is not None:
             _add(archive, LABELS, np.array(first.block.labels))
     yield from sink.taken()
+
+
+def arrays(found: Mapping[str, Array]) -> bytes:
+    """Arrays by their names, as a file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in found.items():
+            _add(archive, name, array)
+    return buffer.getvalue()
 
 
 def _add(archive: zipfile.ZipFile, name: str, array: Array) -> None:

@@ -15,8 +15,8 @@ import math
 import re
 import reprlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 
@@ -273,13 +273,13 @@ class Source:
             key = (self.whole, _either(response, "id", "responseId") if part else None, choice.number)
             text = self.texts.setdefault(tuple(map(str, key)), len(self.texts))
             for draw in choice.draws or ():
-                yield self._block(draw, choice.number, text)
+                yield self._block(draw, choice.number, text, response.get("vocab_size"))
         self.whole += not part or response.get("done") is True
 
     def _silent(self, place: Place) -> InputError:
         return place.error(f"this response has no log-probabilities: ask the server for them with {self.asked}")
 
-    def _block(self, draw: _Draw, choice: int, text: int) -> Block:
+    def _block(self, draw: _Draw, choice: int, text: int, classes: object) -> Block:
         tokens, index = _with_drawn(draw)
         logprobs = np.array([np.nan if token.logprob is None else token.logprob for token in tokens])
         logits = np.where(np.isnan(logprobs), -np.inf, logprobs)
@@ -287,6 +287,10 @@ class Source:
             raise draw.place.error("no alternative has a probability that is known and not 0")
         cap = _cap(logprobs, index, len(draw.alternatives))
         given = Given(logprobs, index, cap, choice, self.several, text, draw.tempered)
+        if _is_index(classes):
+            # What tsoft wrote says how many tokens its model has; rounded numbers may not fit that.
+            told = replace(given, classes=classes)
+            given = told if len(tokens) <= classes and told.holds else given
         labels = tuple(token.label for token in tokens)
         block = Block(logits[np.newaxis], labels, self.row, True, "logprob", given=given)
         self.row += 1
@@ -524,7 +528,7 @@ def _list(value: object, place: Place) -> list[Any]:
     return value
 
 
-def _is_index(value: object) -> bool:
+def _is_index(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 

@@ -32,6 +32,15 @@ def tau_colors(taus: Sequence[float]) -> list[int]:
     return [COLD_TO_HOT[chosen[ranks[tau] % len(chosen)]] for tau in taus]
 
 
+def likely_color(prob: float) -> int:
+    """The colour of a probability: the surer, the colder.
+
+    >>> likely_color(1.0), likely_color(0.0)
+    (33, 160)
+    """
+    return COLD_TO_HOT[round((1 - min(max(prob, 0.0), 1.0)) ** 0.7 * (len(COLD_TO_HOT) - 2))]
+
+
 def tau_text(tau: float, unit: str = "") -> str:
     """A temperature as a person writes it.
 

@@ -1,0 +1,171 @@
+"""Which language model is asked, and what of."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tsoft.errors import UsageError
+
+if TYPE_CHECKING:
+    from tsoft.models import Model
+
+_MODEL = "Model"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model goes on from."""
+
+    prompt: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PROMPT]", show_default=False, help="The text so far. Without any, or for -, stdin is read."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelOptions:
+    """The model: a file of weights, a server, or a text of which one is made."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE.gguf",
+            help="A model's weights, by default SmolLM2-135M-Instruct, which tsoft[llm] brings.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint",
+            metavar="URL",
+            help="A server with OpenAI's API, as http://localhost:8080/v1; its key is read from OPENAI_API_KEY.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    remote_model: Annotated[
+        str | None,
+        typer.Option("--remote-model", metavar="NAME", help="Which of the server's models.", rich_help_panel=_MODEL),
+    ] = None
+    text: Annotated[
+        str | None,
+        typer.Option(
+            "--text",
+            metavar="FILE",
+            help="An n-gram model of a text (- is stdin), for which nothing has to be installed.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    by: Annotated[
+        Literal["word", "char"],
+        typer.Option("--by", metavar="UNIT", help="--text: tokens are words, or chars.", rich_help_panel=_MODEL),
+    ] = "word"
+    order: Annotated[
+        int | None,
+        typer.Option(
+            "--order",
+            min=1,
+            max=20,
+            metavar="N",
+            help="--text: the tokens of an n-gram, by default 3 words or 8 chars.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    chat: Annotated[
+        bool,
+        typer.Option(
+            "--chat", help="The prompt is a user's message, and what follows the answer.", rich_help_panel=_MODEL
+        ),
+    ] = False
+    top_logprobs: Annotated[
+        int,
+        typer.Option(
+            "--top-logprobs",
+            min=1,
+            metavar="N",
+            help="How many alternatives are asked of a server for each token, and are in a text's json.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 20
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            min=0.1,
+            metavar="SECONDS",
+            help="How long a server may take to answer.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 60.0
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, max=1024, metavar="N", help="Of the processor, by default all.", rich_help_panel=_MODEL
+        ),
+    ] = None
+
+
+def opened(options: ModelOptions) -> "Model":
+    """The model that was asked for. Raises UsageError where several were, or what one alone has use for is said
+    of another."""
+    kinds = [name for name in ("model", "endpoint", "text") if getattr(options, name) is not None]
+    if len(kinds) > 1:
+        raise UsageError(f"{' and '.join('--' + kind for kind in kinds)}: which model is it?")
+    kind = kinds[0] if kinds else "model"
+    _check_companions(options, kind)
+    if kind == "text":
+        from tsoft.models.ngram import Ngram
+
+        return Ngram.of_file(str(options.text), options.by, options.order)
+    if kind == "endpoint":
+        from tsoft.models.endpoint import Endpoint
+
+        return Endpoint(
+            str(options.endpoint),
+            options.remote_model,
+            chat=options.chat,
+            alternatives=options.top_logprobs,
+            timeout=options.timeout,
+        )
+    from tsoft.models.llama import Llama
+
+    return Llama(options.model, chat=options.chat, threads=options.threads)
+
+
+# Options that mean something to one kind of model alone.
+_OF = {"text": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
+
+
+def _check_companions(options: ModelOptions, kind: str) -> None:
+    for of, names in _OF.items():
+        for name in names:
+            if of != kind and getattr(options, name) != getattr(ModelOptions(), name):
+                raise UsageError(f"--{name.replace('_', '-')} is for --{of}")
+    if kind == "text" and options.chat:
+        raise UsageError("--chat is for a model that was made to answer, which --text is not")
+
+
+def prompted(prompt: str | None, options: ModelOptions) -> str:
+    """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break."""
+    if prompt is not None and prompt != "-":
+        from tsoft.commands.inputs import decoded
+
+        return decoded(prompt)
+    if options.text == "-":
+        raise UsageError("--text - reads stdin, so the prompt is typed")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError('no prompt: type it in quotes ("The capital of France is"), or pipe it in')
+    from tsoft.errors import InputError
+    from tsoft.formats import stream
+
+    with stream.reading("-") as bytes_:
+        data = bytes_.read()
+    try:
+        return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{stream.STDIN}: byte {error.start}: the prompt is not UTF-8 text") from None

@@ -1,0 +1,101 @@
+"""Texts as they are made: seen while they grow, and written when they end."""
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tsoft.commands import outputs
+from tsoft.commands.interrupts import Interrupts
+from tsoft.commands.options import Destination
+from tsoft.commands.ways import Asked
+from tsoft.core.decoding import Way, rounds
+from tsoft.core.samplers import NothingLeftError
+from tsoft.errors import TsoftError, UsageError
+
+if TYPE_CHECKING:
+    from tsoft.formats.texts import Written
+    from tsoft.render.progress import Bar
+
+
+class Writer:
+    """The ways to texts, and how their texts are written. Ctrl-C, or a server that fails, ends them early, and
+    loses nothing that there is."""
+
+    def __init__(self, asked: Asked, ways: Sequence[Way], seed: int | None, output: Destination):
+        self._asked, self._ways, self._seed, self._output = asked, ways, seed, output
+        self._error: BaseException | None = None
+        self._interrupts = Interrupts()
+
+    def write(self, name: str) -> None:
+        """The texts in a format by its name, and then what ended them early."""
+        with self._interrupts.standing():
+            outputs.put(self._table() if name == "table" else self._records(name), name, self._output)
+        self._asked.say()
+        if self._error is not None:
+            raise self._error
+
+    def _rounds(self) -> Iterator[None]:
+        """Brings the texts to their end, whatever that is."""
+        searches = [search for way in self._ways for search in way.searches]
+        try:
+            yield from rounds(lambda texts: self._interrupts.waiting(lambda: self._asked.next(texts)), searches)
+        except (TsoftError, KeyboardInterrupt) as error:
+            self._error = error
+        except NothingLeftError as error:
+            self._error = UsageError(str(error))
+        for search in searches:
+            search.stop()
+        if self._error is not None and not any(text.steps for search in searches for text in search.texts):
+            raise self._error
+
+    def _table(self) -> Iterator[str]:
+        """The texts side by side, on a terminal while they are written."""
+        from tsoft.render import texts
+
+        looking, piece = outputs.plain_view(self._output), self._asked.model.piece
+        if self._output.output is None and texts.can_watch():
+            with texts.Watching(self._ways, piece, looking) as watching:
+                for _ in self._rounds():
+                    watching.show()
+        else:
+            for _ in self._watched():
+                pass
+        yield from texts.draw(self._asked.prompt, self._ways, piece, looking, self._seed)
+
+    def _records(self, name: str) -> Iterator[str]:
+        """Each text as soon as it and those before it are ended."""
+        from tsoft.formats import texts
+        from tsoft.formats.write import Writing
+
+        asked = self._asked
+        model = asked.model
+        writing = Writing(digits=self._output.digits)
+        telling = texts.Telling(asked.prompt, model.name, model.size, model.piece, model.label, writing)
+        yield from texts.write(self._ended(), name, telling)
+
+    def _ended(self) -> "Iterator[Written]":
+        from tsoft.formats.texts import written
+
+        waiting = [(way, search) for way in self._ways for search in way.searches]
+        for _ in itertools.chain(self._watched(), [None]):
+            while waiting and not waiting[0][1].asked:
+                way, search = waiting.pop(0)
+                yield from written(way, search, self._seed)
+
+    def _watched(self) -> Iterator[None]:
+        """The rounds, with how far they are, where someone sees it and it takes longer than a moment."""
+        bar: Bar | None = None
+        start = time.monotonic()
+        watching = outputs.is_watched(self._output)
+        try:
+            for number, _ in enumerate(self._rounds(), 1):
+                yield
+                if watching and time.monotonic() - start > outputs.MOMENT:
+                    from tsoft.render import progress
+
+                    bar = bar or progress.Bar()
+                    bar.show(f"{number} tokens a text", number)
+        finally:
+            if bar:
+                bar.stop()

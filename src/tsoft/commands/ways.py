@@ -1,0 +1,110 @@
+"""From what was asked for to the ways that a model's texts are made in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsoft.commands import inputs
+from tsoft.commands.notes import note
+from tsoft.commands.plan import Plan
+from tsoft.core.block import Block
+from tsoft.core.decoding import BEAM, GREEDY, SAMPLE, Beam, Continuation, Limits, Walk, Way, drawing, most_probable
+from tsoft.core.draw import generator
+from tsoft.core.tokens import Next, Tokens
+
+if TYPE_CHECKING:
+    from tsoft.core.chain import Chain
+    from tsoft.models import Model
+
+# The stream of what is drawn of a text: beside those of a row's draws and counts.
+TEXT = 2
+
+
+class Asked:
+    """A model, and the prompt that it is asked to go on from. Whether what was asked for can be done is known
+    once it has been asked the first time."""
+
+    def __init__(self, model: "Model", prompt: str, plan: Plan):
+        self.model, self.prompt = model, prompt
+        self._taus = inputs.temperatures(plan.taus)
+        self._masses: list[float] = []
+        self.start = Continuation(model.prompt(prompt))
+        [first] = self.next([self.start.prompt])
+        if first.block.given is not None:
+            # A server gives few of its tokens, and others at each step.
+            plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
+        self._plan, self._first = plan, first.block
+
+    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+        """What comes after each text."""
+        found = self.model.next(texts)
+        self._masses += [next_.block.given.mass for next_ in found if next_.block.given is not None]
+        return found
+
+    def limits(self, most: int, stops: tuple[bytes, ...], alternatives: int) -> Limits:
+        """How long a text may be: as many tokens as are asked for, if the model has room for them."""
+        model = self.model
+        if model.longest is not None:
+            room = model.longest - len(self.start.prompt) + 1
+            if room < most:
+                note(f"the model's context of {model.longest} tokens has room for {room} after the prompt")
+            most = min(most, room)
+        return Limits(model.piece, model.ends, most, stops, alternatives)
+
+    def samples(self, limits: Limits, count: int, seed: int) -> list[Way]:
+        """The ways that draw: by each chain at each temperature. Each temperature has the same random
+        numbers, and the first texts of many are those of few."""
+        if not self._plan.chains:
+            return []
+        if self._plan.chains != (None,):
+            from tsoft.commands.chains import say
+
+            say(self._plan, self._first, self._taus, set())
+        chains = _by_labels(self._plan)
+        return [
+            Way(
+                SAMPLE, [self._walk(limits, tau, chains, i, generator(seed, n, TEXT)) for n in range(count)], tau, chain
+            )
+            for i, chain in enumerate(chains(self._first))
+            for tau in self._taus.tolist()
+        ]
+
+    def _walk(
+        self,
+        limits: Limits,
+        tau: float,
+        chains: "Callable[[Block], tuple[Chain | None, ...]]",
+        i: int,
+        random: np.random.Generator,
+    ) -> Walk:
+        return Walk(self.start, drawing(tau, lambda block: chains(block)[i], random), limits)
+
+    def searches(self, limits: Limits, greedy: bool, width: int | None, penalty: float) -> list[Way]:
+        """The ways that look for the most probable text."""
+        ways = [Way(GREEDY, [Walk(self.start, most_probable, limits)])] if greedy else []
+        return ways if width is None else [*ways, Way(BEAM, [Beam(self.start, width, penalty, limits)], width=width)]
+
+    def say(self) -> None:
+        """Notes how much of the probability a server's alternatives hold, among which all was chosen."""
+        if self._masses:
+            least, mean = (
+                f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (min(self._masses), np.mean(self._masses))
+            )
+            among = "each token is chosen among the alternatives that the server gives"
+            note(f"{among}, which hold at least {least} and on average {mean} of the probability at τ = 1")
+
+
+def _by_labels(plan: Plan) -> "Callable[[Block], tuple[Chain | None, ...]]":
+    """The chains for a block. Those of a whole vocabulary have the same labels at each step."""
+    labels: tuple[str, ...] | None = None
+    chains = plan.chains
+
+    def of(block: Block) -> "tuple[Chain | None, ...]":
+        nonlocal labels, chains
+        if block.labels is not labels:
+            labels, chains = block.labels, plan.of(block)
+        return chains
+
+    return of

@@ -1,0 +1,195 @@
+"""Texts side by side, each token in the colour of its probability, and under them what they cost."""
+
+import sys
+import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator, Sequence
+from math import exp, log
+from types import TracebackType
+
+from rich.box import SIMPLE
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tsoft.core.decoding import BEAM, GREEDY, SAMPLE, Continuation, Way
+from tsoft.core.diversity import Summary, summary
+from tsoft.errors import visible
+from tsoft.render.style import likely_color, number_text, tau_colors, tau_text, wrapped
+from tsoft.render.table import GAP, rendered, text_tables
+from tsoft.render.view import View
+
+# A column of text is not narrower, where there is another way.
+NARROWEST = 16
+# So long, in seconds, a screen stays before it is drawn again.
+FRAME = 0.05
+# What the colours are shown for.
+LEGEND = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+
+Piece = Callable[[int], bytes]
+
+
+def draw(prompt: str, ways: Sequence[Way], piece: Piece, view: View, seed: int | None) -> Iterator[str]:
+    """The texts of each way, and a table of what they cost. Columns that do not fit go on in a further
+    table."""
+    heads = headed(ways)
+    yield rendered_text(Text(written(prompt), "dim"), view) + "\n"
+    yield from (table + "\n" for table in _tables(ways, piece, view))
+    if view.screen.color:
+        yield rendered_text(legend(), view) + "\n"
+    yield text_tables(_summaries(ways, [head for head, _ in heads], view, seed), view.screen)
+    if compared := _compared(ways):
+        yield "\n" + wrapped(compared, view.screen.width)
+
+
+def headed(ways: Sequence[Way]) -> list[tuple[str, int]]:
+    """What heads each way's texts, and its colour."""
+    taus = [way.tau for way in ways if way.tau is not None]
+    colors = iter(tau_colors(taus))
+    found = []
+    for way in ways:
+        if way.tau is None:
+            found.append((f"beam {way.width}" if way.kind == BEAM else way.kind, 244))
+        else:
+            tau = tau_text(way.tau)
+            found.append((f"{way.engine} {tau.replace(' ', '')}" if way.engine else tau, next(colors)))
+    return found
+
+
+def rendered_text(text: Text, view: View) -> str:
+    table = Table.grid()
+    table.add_column(overflow="fold")
+    table.add_row(text)
+    return rendered(table, view.screen, 0)
+
+
+def _tables(ways: Sequence[Way], piece: Piece, view: View) -> list[str]:
+    """The texts, as many ways side by side as there is room for."""
+    heads = headed(ways)
+    most = max(len(way.best) for way in ways)
+    numbers = [str(n) for n in range(most)] if most > 1 else []
+    room = view.screen.width - 1 - (len(numbers[-1]) + GAP if numbers else 0)
+    fits = min(len(ways), max(1, room // (NARROWEST + GAP)))
+    found = []
+    for i in range(0, len(ways), fits):
+        table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+        if numbers:
+            table.add_column("", justify="right", style="dim")
+        for head, color in heads[i : i + fits]:
+            table.add_column(Text(head, f"color({color})"), width=room // fits - GAP, overflow="fold")
+        texts = [way.best for way in ways[i : i + fits]]
+        for n in range(max(map(len, texts))):
+            cells = (colored(own[n], piece) if n < len(own) else "" for own in texts)
+            table.add_row(*numbers[n : n + 1], *cells, end_section=True)
+        found.append(rendered(table, view.screen, 0))
+    return found
+
+
+def written(text: str) -> str:
+    """A text as a terminal may show it, in its lines."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def colored(text: Continuation, piece: Piece) -> Text:
+    """A text, each token in the colour of the probability that it was chosen with. A character of several
+    tokens belongs to the last."""
+    decoder = getincrementaldecoder("utf-8")("replace")
+    result = Text(overflow="fold")
+    start = 0
+    for step in text.steps:
+        stop = start + len(piece(step.token))
+        result.append(written(decoder.decode(text.data[start:stop])), f"color({likely_color(step.prob)})")
+        start = stop
+    result.append(decoder.decode(b"", True))
+    return result
+
+
+def legend() -> Text:
+    """The colours and what they stand for."""
+    result = Text("the probability of a token:", "dim")
+    for prob in LEGEND:
+        result.append(f" ██ {prob:g}", f"color({likely_color(prob)})")
+    return result
+
+
+ROWS: dict[str, Callable[[Summary], float]] = {
+    "tokens": lambda found: found.tokens,
+    "log-probability": lambda found: found.logprob,
+    "mean log-probability": lambda found: found.mean_logprob,
+    "sequence perplexity": lambda found: found.sequence_perplexity,
+    "distinct-1": lambda found: found.distinct_1,
+    "distinct-2": lambda found: found.distinct_2,
+    "repeated 4-grams": lambda found: found.repeated_4,
+}
+
+
+def _summaries(ways: Sequence[Way], heads: Sequence[str], view: View, seed: int | None) -> list[list[str]]:
+    """What the texts cost, a column a way."""
+    found = [summary(way.best) for way in ways]
+
+    def text(value: float) -> str:
+        if value != value:
+            return "–"
+        return number_text(value) if view.digits is None else f"{value:.{view.digits}g}"
+
+    rows = [[name, *(text(of(one)) for one in found)] for name, of in ROWS.items()]
+    rows.append(["ends by", *(_endings(way.best) for way in ways)])
+    if seed is not None:
+        rows.append(["seed", *(str(seed) if way.kind == SAMPLE else "" for way in ways)])
+    return [["at τ = 1", *heads], *rows]
+
+
+def _endings(texts: Sequence[Continuation]) -> str:
+    """Why texts end, and how many of each where they differ."""
+    reasons = [text.finish or "" for text in texts]
+    kinds = dict.fromkeys(reasons)
+    return reasons[0] if len(kinds) == 1 else ", ".join(f"{reasons.count(kind)} {kind}" for kind in kinds)
+
+
+def _compared(ways: Sequence[Way]) -> str | None:
+    """By how much the best text of a beam beats the greedy one, where there are both."""
+    of = {way.kind: way.best[0] for way in ways if way.kind in (GREEDY, BEAM)}
+    if len(of) < 2:
+        return None
+    by = of[BEAM].logprob - of[GREEDY].logprob
+    if of[BEAM].whole == of[GREEDY].whole:
+        return "The beam finds the greedy text."
+    if by < 0:
+        return f"The greedy text beats the beam's by {number_text(-by)} nats."
+    times = f", {exp(by):.3g} times as probable" if by < log(1e9) else ""
+    return f"The beam's text beats the greedy one by {number_text(by)} nats{times}."
+
+
+def can_watch() -> bool:
+    """Whether stdout is a terminal that can be drawn on again."""
+    return sys.stdout is not None and sys.stdout.isatty() and Console().is_interactive
+
+
+class Watching:
+    """The texts on a terminal while they grow: as many of their last lines as it has."""
+
+    def __init__(self, ways: Sequence[Way], piece: Piece, view: View):
+        self._ways, self._piece, self._view = ways, piece, view
+        self._console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
+        self._drawn = 0.0
+
+    def __enter__(self) -> "Watching":
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._live.stop()
+
+    def show(self) -> None:
+        """The texts as they are now, if the last time was long enough ago."""
+        now = time.monotonic()
+        if now - self._drawn >= FRAME:
+            self._drawn = now
+            self._live.update(self._tail(), refresh=True)
+
+    def _tail(self) -> RenderableType:
+        """The end of what does not fit."""
+        lines = "\n".join(_tables(self._ways, self._piece, self._view)).split("\n")
+        return Group(*(Text.from_ansi(line, no_wrap=True) for line in lines[-max(1, self._console.height - 1) :]))

