@@ -1,6 +1,8 @@
 """`tsoft next` and `tsoft generate` with the model that `tsoft[llm]` brings: run where that is installed."""
 
+import csv
 import importlib.util
+import io
 import json
 import math
 from typing import Any
@@ -26,9 +28,9 @@ def test_the_next_token_is_paris_through_a_pipe_too() -> None:
     shown = out(
         "compute", "--tau", "0.7", "--top-p", "0.9", "--show", "10", "-f", "csv", "--long", stdin=json.dumps(record)
     )
-    lines = shown.splitlines()[1:]
-    assert lines[0].split(",")[3] == " Paris"
-    assert float(lines[0].split(",")[4]) > 0.9
+    best = next(csv.DictReader(io.StringIO(shown)))
+    assert best["label"] == " Paris"
+    assert float(best["prob"]) > 0.9
 
 
 def test_what_it_writes_adds_up() -> None:
