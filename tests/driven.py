@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tsoft import cli
-from tsoft.explorer import app, terminal
+from tsoft.explorer import app, live_app, terminal
 from tsoft.explorer.app import Explorer
 
 Size = tuple[int, int]
@@ -35,15 +36,30 @@ class Page:
             running = [worker for worker in self.app.workers if not worker.is_finished]
             # One that has been overtaken is cancelled, and says so.
             await asyncio.gather(*(worker.wait() for worker in running), return_exceptions=True)
+            asking = [thread for thread in threading.enumerate() if thread.name == live_app.THREAD]
+            for thread in asking:
+                await asyncio.to_thread(thread.join)
             screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
             pumps = [self.app, *itertools.chain(*screens)]
-            quiet = 0 if running or any(pump.message_queue_size for pump in pumps) else quiet + 1
+            quiet = 0 if running or asking or any(pump.message_queue_size for pump in pumps) else quiet + 1
 
     async def press(self, *keys: str) -> None:
         """The pilot's own waits after each key until the whole machine is idle."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
             await self.settled()
+
+    async def rush(self, *keys: str) -> None:
+        """The same without waiting for what follows: as fast as keys can be typed."""
+        for name in keys:
+            self.app.post_message(events.Key(name, name if len(name) == 1 else None))
+        while self.app.message_queue_size and self.app.failure is None:
+            await asyncio.sleep(0.001)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for what a thread brings about."""
+        while not condition():
+            await asyncio.sleep(0.001)
 
     async def paste(self, text: str) -> None:
         """What is pasted, which is quicker than a key after the other."""

@@ -7,6 +7,8 @@ import pytest
 from rich.cells import cell_len
 
 from driven import screen
+from markov import Markov
+from tsoft.commands import models
 
 DATA = Path(__file__).parent / "data"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -23,13 +25,16 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
     "draws": (["cat=2", "dog=1", "bird=0.5", "fish=0.1", "--tau", "2", "--seed", "1"], ["S", "s"]),
     "response": (["-i", FRANCE, "--like", "llama.cpp", "--min-p", "0.1"], ["n", "n", "n"]),
     "hostile": (HOSTILE, ["tab", "tab", "tab", "tab", "down", "down"]),
+    "live": (["--prompt", "The capital of France is", "--tau", "0.8", "--seed", "4"], ["S", "p", "p", "p"]),
     "explained": (["2", "1", "0.5", "0.1", "--top-k", "3", "--min-p", "0.2"], ["e"]),
 }
 
 
 def shown(name: str, size: tuple[int, int]) -> str:
     arguments, keys = SCREENS[name]
-    return screen(arguments, keys, size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "opened", lambda _: Markov())
+        return screen(arguments, keys, size)
 
 
 def kept(name: str, size: tuple[int, int]) -> Path:

@@ -7,39 +7,113 @@ for its turn: that is in the time, as it is in its user's.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pairs import Measure, Pair
 
-CLASSES, FEW = 131072, 4
+from tsoft.core.block import Block
+from tsoft.core.tokens import Next, Tokens
+
+if TYPE_CHECKING:
+    from tsoft.explorer.app import Explorer
+    from tsoft.explorer.board import Board
+
+CLASSES, VOCABULARY, FEW = 131072, 49152, 4
 TURNED, KEYS = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
 # No key's repaint takes as long, in seconds.
 ALONE = 0.25
-# What a key may take, in ms.
-BUDGET = 50.0
+# What a key may take, in ms: one that turns a knob, and one that draws a token.
+BUDGET, DRAWING_BUDGET = 50.0, 60.0
 SAMPLERS = (("top_k", 40.0), ("top_p", 0.9), ("min_p", 0.05))
 
 Knobs = tuple[tuple[str, float], ...]
 
 
+# The times of keys in ms, of so many classes.
+Times = Callable[[int, Knobs], list[float]]
+
+
 @cache
-def times(classes: int, knobs: Knobs) -> list[float]:
+def turning(classes: int, knobs: Knobs) -> list[float]:
     """The times in ms of keys that turn τ, with these samplers on."""
-    return asyncio.run(_times(classes, knobs))
+    return asyncio.run(_turning(classes, knobs))
 
 
-async def _times(classes: int, knobs: Knobs) -> list[float]:
+async def _turning(classes: int, knobs: Knobs) -> list[float]:
+    from tsoft.explorer.app import Explorer, Start
+    from tsoft.explorer.rows import Rows
+
+    logits = np.random.default_rng(1).standard_normal((1, classes)) * 4
+    app = Explorer(Start(Rows([Block(logits)]), _board(knobs)))
+    return await _pressed(app, TURNED)
+
+
+def _board(knobs: Knobs) -> "Board":
+    from tsoft.core.samplers import SAMPLERS
+    from tsoft.explorer.board import Board
+
+    board = Board.of(None, 1.0)
+    for name, value in knobs:
+        board = board.turned(SAMPLERS[name].knobs[0], value)
+    return board
+
+
+@cache
+def drawing(classes: int, knobs: Knobs) -> list[float]:
+    """The times in ms of keys that draw a token of so many and move on, with a model that takes no time."""
+    return asyncio.run(_drawing(classes, knobs))
+
+
+async def _drawing(classes: int, knobs: Knobs) -> list[float]:
+    from tsoft.explorer import app
+    from tsoft.explorer.app import Start
+    from tsoft.explorer.live import Live
+    from tsoft.explorer.live_app import LiveExplorer
+
+    # What is worked out over all temperatures would be drawn later, where the next key did not come before.
+    app.PAUSE = 2 * ALONE
+    live = Live(Table(classes), "a prompt")
+    return await _pressed(LiveExplorer(Start(live.rows, _board(knobs)), live), ("s",))
+
+
+class Table:
+    """A model that looks its answers up."""
+
+    name: str = "a table"
+    longest: int | None = None
+
+    def __init__(self, classes: int):
+        self.size: int | None = classes
+        self._labels = tuple(f" t{i}" for i in range(classes))
+        self._logits = (np.random.default_rng(1).standard_normal((8, classes)) * 4).astype(np.float32)
+
+    def prompt(self, text: str) -> Tokens:
+        return (0,)
+
+    def piece(self, token: int) -> bytes:
+        return self.label(token).encode()
+
+    def label(self, token: int) -> str:
+        return self._labels[token]
+
+    def ends(self, token: int) -> bool:
+        return False
+
+    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+        return [Next(Block(self._logits[len(text) % 8][np.newaxis], self._labels)) for text in texts]
+
+    def close(self) -> None:
+        pass
+
+
+async def _pressed(app: "Explorer", keys: Sequence[str]) -> list[float]:
+    """The times in ms of these keys, one after the other and over again."""
     from textual import events
     from textual.drivers.headless_driver import HeadlessDriver
-
-    from tsoft.core.block import Block
-    from tsoft.core.samplers import SAMPLERS
-    from tsoft.explorer.app import Explorer, Start
-    from tsoft.explorer.board import Board
-    from tsoft.explorer.rows import Rows
 
     written: list[float] = []
 
@@ -50,11 +124,6 @@ async def _times(classes: int, knobs: Knobs) -> list[float]:
         def write(self, data: str) -> None:
             written.append(time.perf_counter())
 
-    board = Board.of(None, 1.0)
-    for name, value in knobs:
-        board = board.turned(SAMPLERS[name].knobs[0], value)
-    logits = np.random.default_rng(1).standard_normal((1, classes)) * 4
-    app = Explorer(Start(Rows([Block(logits)]), board))
     app.driver_class = Noting
     found = []
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
@@ -64,42 +133,44 @@ async def _times(classes: int, knobs: Knobs) -> list[float]:
             await pilot.pause(ALONE)
         for i in range(KEYS):
             start = time.perf_counter()
-            app.post_message(events.Key(TURNED[i % len(TURNED)], None))
+            app.post_message(events.Key(keys[i % len(keys)], None))
             await asyncio.sleep(ALONE)
             assert written[-1] > start
             found.append((written[-1] - start) * 1000)
     return found
 
 
-def key(classes: int, knobs: Knobs, share: float) -> Measure:
+def key(times: Times, classes: int, knobs: Knobs, share: float) -> Measure:
     """The time that this share of the keys stays under."""
     return lambda: float(np.quantile(times(classes, knobs), share))
 
 
-def beside(what: str, knobs: Knobs, share: float) -> Pair:
+def beside(what: str, times: Times, classes: int, knobs: Knobs, share: float) -> Pair:
     """Many classes beside few."""
-    measures = key(CLASSES, knobs, share), key(FEW, knobs, share)
+    measures = key(times, classes, knobs, share), key(times, FEW, knobs, share)
     return Pair(what, f"the same of {FEW} classes", lambda _: measures, None, "textual", 1)
 
 
-def limited(what: str, knobs: Knobs) -> Pair:
+def limited(what: str, times: Times, classes: int, knobs: Knobs, budget: float) -> Pair:
     """The middle of many keys beside what it may be."""
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
-        return key(CLASSES, knobs, 0.5), lambda: BUDGET
+        return key(times, classes, knobs, 0.5), lambda: budget
 
-    return Pair(what, f"{BUDGET:g} ms", prepare, 1.0, "textual", 1)
+    return Pair(what, f"{budget:g} ms", prepare, 1.0, "textual", 1)
 
 
-def pairs(what: str, knobs: Knobs) -> list[Pair]:
+def pairs(what: str, times: Times, classes: int, knobs: Knobs, budget: float) -> list[Pair]:
     return [
-        limited(f"{what}, median", knobs),
-        beside(f"{what}, median", knobs, 0.5),
-        beside(f"{what}, 95 %", knobs, 0.95),
+        limited(f"{what}, median", times, classes, knobs, budget),
+        beside(f"{what}, median", times, classes, knobs, 0.5),
+        beside(f"{what}, 95 %", times, classes, knobs, 0.95),
     ]
 
 
 PAIRS: Sequence[Pair] = (
-    *pairs(f"explore: a key turns τ of {CLASSES}", ()),
-    *pairs("the same with top-k, top-p and min-p", SAMPLERS),
+    *pairs(f"explore: a key turns τ of {CLASSES}", turning, CLASSES, (), BUDGET),
+    *pairs("the same with top-k, top-p and min-p", turning, CLASSES, SAMPLERS, BUDGET),
+    *pairs(f"explore: a key draws one of {VOCABULARY} tokens", drawing, VOCABULARY, (), DRAWING_BUDGET),
+    *pairs("the same with top-k, top-p and min-p", drawing, VOCABULARY, SAMPLERS, DRAWING_BUDGET),
 )

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.commands.command import bundled
+from tsoft.commands.models import ModelOptions
 from tsoft.commands.options import Input, Knobs, Rules, Seed
 
 if TYPE_CHECKING:
-    from tsoft.explorer.app import Start
+    from tsoft.explorer.app import Explorer
+    from tsoft.explorer.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -22,33 +24,41 @@ class Exploring:
         str | None,
         typer.Option("--tau", "-t", "--temperature", metavar="τ", help="The temperature to begin with, by default 1."),
     ] = None
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            "--prompt",
+            metavar="TEXT",
+            help="Explore what a language model says comes next, and go on from there; - reads stdin.",
+            rich_help_panel="Model",
+        ),
+    ] = None
     seed: Seed = None
     bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.")] = False
 
 
 @bundled
-def explore(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules) -> None:
+def explore(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, model: ModelOptions) -> None:
     """Turn the temperature and the samplers' knobs, and watch the distribution.
 
     Without logits it opens on a few examples. Logits may be piped in: keys
     are read from the terminal all the same. ? shows every key; c copies the
-    tsoft compute line that shows the same, which is printed at the end.
+    command line that shows the same, which is printed at the end.
 
     tsoft explore 2 1 0.5 0.1
     tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
     curl … | tsoft explore
+    tsoft explore --prompt "The capital of France is"
     """
     from tsoft.explorer import terminal
-
-    terminal.check()
-    start = _start(input, exploring, knobs, rules)
-    terminal.take_keys()
-    from tsoft.explorer.app import Explorer
     from tsoft.formats import stream
 
-    app = Explorer(start)
+    terminal.check()
+    app = _explorer(input, exploring, knobs, rules, model)
+    terminal.take_keys()
     with terminal.in_its_size():
         app.run()
+    app.release()
     if app.copied:
         with stream.writing(None) as out:
             out("".join(line + "\n" for line in app.copied))
@@ -58,16 +68,15 @@ def explore(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules) -> N
         raise typer.Exit(app.return_code)
 
 
-def _start(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules) -> "Start":
-    """What the explorer opens with. Everything is read before it does."""
+def _explorer(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, model: ModelOptions) -> "Explorer":
+    """The app. Everything is read, and a model has said its first word, before it opens."""
     import numpy as np
 
     from tsoft.commands import inputs, seeds
     from tsoft.commands.plan import plan as planned
     from tsoft.errors import UsageError
-    from tsoft.explorer.app import Start
+    from tsoft.explorer.app import Explorer, Start
     from tsoft.explorer.board import Board
-    from tsoft.explorer.rows import Rows
 
     plan = planned(rules, knobs, None if exploring.tau is None else [exploring.tau])
     taus = inputs.temperatures(plan.taus)
@@ -75,17 +84,48 @@ def _start(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules) -> "S
         raise UsageError(f"--tau: explore begins at one temperature, and not at {len(taus)}")
     if len(plan.chains) > 1:
         raise UsageError("explore takes the rules of one engine at a time: --like one of them")
-    if not _is_given(input):
-        from tsoft.explorer.examples import examples
-
-        rows, typed = examples(), None
-    else:
-        rows = Rows(list(inputs.blocks(input, plan.taus)))
-        piped = not input.logits and input.file in (None, "-")
-        typed = None if piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
     board = Board.of(plan.chains[0], float(taus[0]))
     generator = np.random.default_rng(seeds.chosen(exploring.seed))
-    return Start(rows, board, plan.biases_of, typed, generator, exploring.bits)
+    _check_model(input, exploring, model)
+    if exploring.prompt is None:
+        rows, typed = _rows(input, plan.taus)
+        return Explorer(Start(rows, board, plan.biases_of, typed, generator, exploring.bits))
+    from tsoft.commands.models import opened, prompted
+    from tsoft.explorer.live import Live
+    from tsoft.explorer.live_app import LiveExplorer
+    from tsoft.explorer.rows import kept
+
+    # What is read from stdin is read before a model is opened.
+    prompt = prompted(exploring.prompt, model)
+    live = Live(opened(model), prompt, answers=model.chat)
+    start = Start(live.rows, board, kept(plan.biases_of), tuple(as_typed(model)), generator, exploring.bits)
+    return LiveExplorer(start, live)
+
+
+def _check_model(input: Input, exploring: Exploring, model: ModelOptions) -> None:
+    """A usage error where logits are given besides a prompt, or what a model has use for without one."""
+    from tsoft.errors import UsageError
+
+    words = as_typed(model if exploring.prompt is None else input)
+    if exploring.prompt is None and words:
+        raise UsageError(f"{words[0]} is for a model, which is asked with --prompt TEXT")
+    if input.logits and exploring.prompt is not None:
+        raise UsageError("--prompt asks a model and logits are typed; which is it?")
+    if exploring.prompt is not None and words:
+        raise UsageError(f"--prompt asks a model and {words[0]} is of logits that are read; which is it?")
+
+
+def _rows(input: Input, taus: list[str] | None) -> "tuple[Rows, tuple[str, ...] | None]":
+    """The rows that are read, and what was typed for them, where it has not to be their numbers."""
+    from tsoft.commands import inputs
+    from tsoft.explorer.examples import examples
+    from tsoft.explorer.rows import Rows
+
+    if not _is_given(input):
+        return examples(), None
+    rows = Rows(list(inputs.blocks(input, taus)))
+    piped = not input.logits and input.file in (None, "-")
+    return rows, None if piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
 
 
 def _is_given(input: Input) -> bool:

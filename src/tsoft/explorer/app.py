@@ -34,7 +34,7 @@ from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve import Curve, Drawn, drawn
 from tsoft.explorer.distribution import Distribution, Listed
 from tsoft.explorer.draws import Draws
-from tsoft.explorer.keys import KEYS, SHORT, listed
+from tsoft.explorer.keys import KEYS, SHORT, Key, listed
 from tsoft.explorer.knobs import Field, Knobs, Sliders
 from tsoft.explorer.measures import Measures
 from tsoft.explorer.rows import Row, Rows
@@ -80,6 +80,11 @@ class Explorer(App[None]):
         Binding(key, action, description, priority=True) for key, action, description in KEYS
     ]
 
+    # What is told of the keys: all, those that stand at the bottom, and those that draw.
+    keys: ClassVar[tuple[Key, ...]] = KEYS
+    short: ClassVar[str] = SHORT
+    hint: ClassVar[str] = "s draws one, S a hundred"
+
     class Followed(Message):
         """A row's course is there."""
 
@@ -116,7 +121,7 @@ class Explorer(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
-        yield RowStrip(self._start.rows)
+        yield self._row_strip()
         yield Measures(bits=self._start.bits)
         with Horizontal(id="main"):
             with Vertical(id="left"):
@@ -125,8 +130,11 @@ class Explorer(App[None]):
             with Vertical(id="side"):
                 yield Knobs()
                 yield Curve()
-                yield Draws()
-        yield Static(SHORT, id="keys", markup=False)
+                yield Draws(self.hint)
+        yield Static(self.short, id="keys", markup=False)
+
+    def _row_strip(self) -> RowStrip:
+        return RowStrip(self._start.rows)
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
@@ -135,7 +143,8 @@ class Explorer(App[None]):
             with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
                 number = getattr(signal, name)
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
-        self.query_one(RowStrip).display = len(self._start.rows) > 1
+        strip = self.query_one(RowStrip)
+        strip.display = strip.is_needed
         self._list()
         self._see(follow=True)
         self.screen.set_focus(self._knobs.sliders)
@@ -180,11 +189,14 @@ class Explorer(App[None]):
         self.query_one(Curve).show(found.tau)
         self.query_one(Draws).show(self._row, self._tally, found.tau)
 
+    def _place(self) -> list[str]:
+        """Which row it is, for the head."""
+        rows = self._start.rows
+        return [f"row {self._row.number} of 0–{len(rows) - 1}"] if len(rows) > 1 else []
+
     def _say_head(self) -> None:
-        rows, row = self._start.rows, self._row
-        words = [f"{row.classes} class{'es' * (row.classes != 1)}"]
-        if len(rows) > 1:
-            words.insert(0, f"row {row.number} of 0–{len(rows) - 1}")
+        row = self._row
+        words = [*self._place(), f"{row.classes} class{'es' * (row.classes != 1)}"]
         if row.block.given:
             words.append(f"the given hold {row.block.given.mass:.4g} at τ = {row.block.given.tau:g}")
         engine = self._board.engine
@@ -321,10 +333,13 @@ class Explorer(App[None]):
         self._see(follow=True)
 
     def _go(self, number: int) -> None:
-        """Another row. Its draws are its own."""
+        """Another row, where there is one."""
         number = min(max(number, 0), len(self._start.rows) - 1)
-        if number == self._row.number:
-            return
+        if number != self._row.number:
+            self._open(number)
+
+    def _open(self, number: int) -> None:
+        """Shows a row. Its draws are its own."""
         self._row = self._at(number)
         self._tally = Tally(self._start.generator, self._row.classes)
         self._course = None
@@ -462,7 +477,7 @@ class Explorer(App[None]):
             self.push_screen(Reading("the chain step by step", Text.from_ansi(text.rstrip("\n"))))
 
     def action_help(self) -> None:
-        self.push_screen(Reading("keys", Text(listed())))
+        self.push_screen(Reading("keys", Text(listed(self.keys))))
 
     @property
     def command_line(self) -> str:
@@ -483,6 +498,9 @@ class Explorer(App[None]):
                 self.notify(error or f"{name} is written", severity="error" if error else "information", markup=False)
 
         self.push_screen(Naming("export what is seen, as .json, .csv or .svg", "tsoft.json"), write)
+
+    def release(self) -> None:
+        """Gives back what it holds, at the end."""
 
     def _handle_exception(self, error: Exception) -> None:
         self.failure = self.failure or error

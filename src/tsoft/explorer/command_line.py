@@ -20,13 +20,34 @@ def command_line(board: Board, row: Row, typed: Sequence[str] | None, *, bits: b
     >>> print(command_line(Board.of(None, 0.5), row, None))
     tsoft compute --tau 0.5 -- 'a cat=2' -=-1
     """
-    options = [*board.options, *["--bits"] * bits]
-    for index, bias in row.biases:
-        options += [BIAS.option, f"#{index}={exact(bias)}"]
     # Of many rows compute shows the first few, if it is not asked for more.
     further = ["--rows", str(row.number + 1)] if row.number >= SHOWN else []
     words = _numbers(row) if typed is None else [*further, *typed]
-    return " ".join(map(_quoted, ["tsoft", "compute", *options, *words]))
+    return _line("tsoft", "compute", *_options(board, row, bits), *words)
+
+
+def piped_line(board: Board, row: Row, model: Sequence[str], text: str, *, bits: bool = False) -> str:
+    """The same of the next token after a text, which the model of these options is asked for.
+
+    >>> import numpy as np
+    >>> from tsoft.core.block import Block
+    >>> row = Row(0, Block(np.zeros((1, 2))), ["#0", "#1"])
+    >>> print(piped_line(Board.of(None, 0.5), row, ["--text", "book.txt"], "Once upon"))
+    tsoft next --text book.txt 'Once upon' | tsoft compute --tau 0.5
+    """
+    prompt = ["--", text] if text.startswith("-") else [text]
+    return f"{_line('tsoft', 'next', *model, *prompt)} | {_line('tsoft', 'compute', *_options(board, row, bits))}"
+
+
+def _options(board: Board, row: Row, bits: bool) -> list[str]:
+    options = [*board.options, *["--bits"] * bits]
+    for index, bias in row.biases:
+        options += [BIAS.option, f"#{index}={exact(bias)}"]
+    return options
+
+
+def _line(*words: str) -> str:
+    return " ".join(map(_quoted, words))
 
 
 def _quoted(word: str) -> str:

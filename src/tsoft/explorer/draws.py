@@ -15,10 +15,11 @@ _NAME, _COUNT = 12, 7
 
 
 class Draws(Widget):
-    """What was drawn of a row."""
+    """What was drawn of a row. Until something is, `hint` says how to."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str) -> None:
         super().__init__(id="draws")
+        self._hint = hint
         self.border_title = "draws"
         self._row: Row | None = None
         self._tally: Tally | None = None
@@ -41,7 +42,7 @@ class Draws(Widget):
         if self._row is None or self._tally is None:
             return strip([], width)
         if not self._tally.size:
-            return strip([Segment("s draws one, S a hundred" if y == 0 else "", GREY)], width)
+            return strip([Segment(self._hint if y == 0 else "", GREY)], width)
         if y == 0:
             return strip([Segment(self._text(self._row, self._tally, width), PLAIN)], width)
         if y > len(self._most):

@@ -1,7 +1,12 @@
 """The keys, what they do, and what they are called."""
 
-# Key, action and what is told of it, in the order in which they are shown.
-KEYS = (
+from collections.abc import Sequence
+
+# A key, or several, its action, and what is told of it.
+Key = tuple[str, str, str]
+
+# In the order in which they are shown.
+KEYS: tuple[Key, ...] = (
     ("left", "turn(-1)", "turn the knob down"),
     ("right", "turn(1)", "turn the knob up"),
     ("shift+left", "turn(-1,True)", "down, coarse"),
@@ -45,10 +50,30 @@ KEYS = (
 # What stands at the bottom, the most needed first.
 SHORT = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  c copy  / find"
 
+# Of a text under way: what is another key's, or does something else there.
+_LIVE: tuple[Key, ...] = (
+    ("s", "go_on(1)", "draw the next token: the text goes on"),
+    ("S,shift+s", "go_on(10)", "ten tokens, until another key"),
+    ("backspace", "take_back", "take the last token back"),
+    ("enter", "type", "type a value; on a class: go on with that token"),
+    ("n,full_stop", "row(1)", "the next token's distribution"),
+    ("p,comma", "row(-1)", "the one before: s and Enter cut the text there"),
+    ("N,shift+n", "row(10)", "ten tokens on"),
+    ("P,shift+p", "row(-10)", "ten tokens back"),
+    ("d", "draw(1)", "draw one, only to count it"),
+    ("D,shift+d", "draw(100)", "draw a hundred, only to count them"),
+)
+_OWN = {key for key, *_ in _LIVE}
+# What makes the text is told first.
+LIVE: tuple[Key, ...] = (*_LIVE, *(key for key in KEYS if key[0] not in _OWN))
+LIVE_SHORT = (
+    "? keys  q quit  s draw  S ten  ⌫ back  n p walk  Tab Enter choose  ←→ turn  0 1 8 τ  Space on/off  c copy  / find"
+)
 
-def listed() -> str:
+
+def listed(keys: Sequence[Key] = KEYS) -> str:
     """The keys, a line each."""
-    return "\n".join(f"{called(key.split(',')[0]):>11}  {what}" for key, _, what in KEYS)
+    return "\n".join(f"{called(key.split(',')[0]):>11}  {what}" for key, _, what in keys)
 
 
 def called(key: str) -> str:
@@ -62,5 +87,6 @@ def called(key: str) -> str:
         "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
         "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
         "home": "Home", "end": "End", "ctrl+c": "Ctrl-C", "ctrl+z": "Ctrl-Z", "escape": "Esc",
+        "backspace": "Backspace",
     }  # fmt: skip
     return names.get(key, key)

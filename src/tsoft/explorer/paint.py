@@ -7,7 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tsoft.render.style import COLD_TO_HOT, prob_text
+from tsoft.render.style import COLD_TO_HOT, likely_color, prob_text
 from tsoft.render.table import bar
 
 PLAIN = Style()
@@ -28,8 +28,7 @@ def tau_style(tau: float) -> Style:
 
 
 def likely_style(prob: float) -> Style:
-    """The colour of a probability: the surer, the colder."""
-    return color(COLD_TO_HOT[round((1 - min(max(prob, 0.0), 1.0)) ** 0.7 * (len(COLD_TO_HOT) - 2))])
+    return color(likely_color(prob))
 
 
 def bars(share: float, ghost: float, width: int, style: Style) -> list[Segment]:

@@ -1,7 +1,7 @@
 """The rows that are explored: where each is, and how its classes are ordered and called."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -79,17 +79,53 @@ class Row:
         return np.array([i for i, name in enumerate(self.names) if wanted in name.casefold()], np.int64)
 
 
+def kept(find: Callable[[Block], Biases]) -> Callable[[Block], Biases]:
+    """The same, which looks at a block's labels alone, with what it found last. A vocabulary's labels are one
+    object, and to go through them takes as long as all else that a token needs. The first row is another case: it
+    has to have the classes.
+
+    >>> looked = []
+    >>> find = kept(lambda block: looked.append(block) or ((0, 1.0),))
+    >>> labels = ("a", "b")
+    >>> [find(Block(np.zeros((1, 2)), labels, row)) for row in (0, 1, 2)][-1], len(looked)
+    (((0, 1.0),), 2)
+    """
+    last: list[tuple[Block, Biases]] = []
+
+    def found(block: Block) -> Biases:
+        if not last or not _alike(last[0][0], block):
+            last[:] = [(block, find(block))]
+        return last[0][1]
+
+    return found
+
+
+def _alike(one: Block, other: Block) -> bool:
+    """Whether two blocks have the same classes, and both or none is the first."""
+    are_first = (one.first_row == 0) is (other.first_row == 0)
+    return one.labels is other.labels and one.logits.shape == other.logits.shape and are_first
+
+
 class Rows:
     """The rows of blocks, which are kept. `titles`, where there are any, are what the rows are called."""
 
     def __init__(self, blocks: Sequence[Block], titles: Sequence[str] = ()):
         self.titles = titles
-        self._blocks = blocks
+        self._blocks = list(blocks)
         self._ends = list(accumulate(len(block.logits) for block in blocks))
         self._names = lru_cache(4)(class_names)
 
     def __len__(self) -> int:
         return self._ends[-1]
+
+    def append(self, block: Block) -> None:
+        """One block more."""
+        self._blocks.append(block)
+        self._ends.append(len(self) + len(block.logits))
+
+    def cut(self, blocks: int) -> None:
+        """Only the first so many blocks."""
+        del self._blocks[blocks:], self._ends[blocks:]
 
     def block(self, number: int) -> Block:
         """A row, from 0, as a block of its own."""

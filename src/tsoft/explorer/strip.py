@@ -24,8 +24,8 @@ _CELLS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
-class _Item:
-    """A row's text on a line, and where it starts."""
+class Item:
+    """A text on a line, as a rule a row's, and where it starts."""
 
     number: int
     start: int
@@ -49,9 +49,14 @@ class RowStrip(Widget):
         self._texts = list(map(visible, rows.tokens)) if rows.tokens else [f" {t} " for t in rows.titles]
         self._present = 0
         self._likely: Callable[[int], float] | None = None
-        self._lines: list[list[_Item]] = []
+        self._lines: list[list[Item]] = []
         self._width = 0
         self._known: dict[int, float] = {}
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is more to see than one row."""
+        return len(self._rows) > 1
 
     def show(self, number: int, likely: Callable[[int], float] | None) -> None:
         """Shows which row is the present one; `likely` tells what the others are coloured by."""
@@ -74,24 +79,33 @@ class RowStrip(Widget):
             if at + cell_len(text) > width and self._lines[-1]:
                 self._lines.append([])
                 at = 0
-            self._lines[-1].append(_Item(number, at, text))
+            self._lines[-1].append(Item(number, at, text))
             at += cell_len(text)
 
-    def _shown(self, y: int) -> list[_Item]:
+    def _shown(self, y: int) -> list[Item]:
         """What stands on a line of the screen: around the present row."""
         width = max(1, self.size.width)
         if not self._texts:
             first = self._present // width * width
-            return [_Item(first + i, i, "") for i in range(min(width, len(self._rows) - first))]
+            return [Item(first + i, i, "") for i in range(min(width, len(self._rows) - first))]
         self._place(width)
-        there = next((i for i, line in enumerate(self._lines) if line and line[-1].number >= self._present), 0)
+        there = next((i for i, line in enumerate(self._lines) if line and line[-1].number >= self._shown_at), 0)
         first = min(max(0, there - self.size.height // 2), max(0, len(self._lines) - self.size.height))
         return self._lines[first + y] if first + y < len(self._lines) else []
+
+    @property
+    def _shown_at(self) -> int:
+        """The number of the text that the present row has."""
+        return self._present
+
+    def _row(self, item: Item) -> int:
+        """The row that a text belongs to."""
+        return item.number
 
     def render_line(self, y: int) -> Strip:
         return strip([self._segment(item) for item in self._shown(y)], self.size.width)
 
-    def _segment(self, item: _Item) -> Segment:
+    def _segment(self, item: Item) -> Segment:
         likely = self._of(item.number)
         style = PLAIN if likely is None else likely_style(likely)
         if self._rows.titles:
@@ -113,6 +127,6 @@ class RowStrip(Widget):
         return self._known[number]
 
     def on_click(self, event: events.Click) -> None:
-        found = [item.number for item in self._shown(event.y) if item.start <= event.x]
+        found = [self._row(item) for item in self._shown(event.y) if item.start <= event.x]
         if found:
             self.post_message(self.Picked(found[-1]))

@@ -1,0 +1,73 @@
+"""A language model of a few tokens, for what is done with any: a table, from which each answer is looked up."""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import log_softmax
+
+from tsoft.core.block import Block
+from tsoft.core.given import Given
+from tsoft.core.tokens import Next, Tokens, token_label
+
+END, PARIS, LYON, COMMA, THE, CITY, OF, LIGHT, FIRST_HALF, SECOND_HALF, RED, BREAK, STOP = range(13)
+PIECES = [b"", b" Paris", b" Lyon", b",", b" the", b" city", b" of", b" light", b"\xc3", b"\xa9"]
+PIECES += [b"\x1b[31mred", b"\n", b"."]
+# What is most probable after each, by far.
+CHAIN = {THE: PARIS, PARIS: COMMA, COMMA: LIGHT, LIGHT: FIRST_HALF, FIRST_HALF: SECOND_HALF, SECOND_HALF: RED}
+CHAIN |= {RED: BREAK, BREAK: CITY, CITY: OF, OF: LYON, LYON: STOP, STOP: END, END: END}
+
+
+class Markov:
+    """A model for which the next token depends on the last alone."""
+
+    name: str = "a fake"
+    size: int | None = len(PIECES)
+    longest: int | None = None
+
+    def __init__(self) -> None:
+        self.labels = ("<end>", *map(token_label, PIECES[1:]))
+        self.table = np.random.default_rng(8).normal(size=(len(PIECES),) * 2)
+        for token, following in CHAIN.items():
+            self.table[token, following] = self.table[token].max() + 1
+        self.asked: list[Tokens] = []
+        self.closed = 0
+        # What goes wrong, and where it is waited.
+        self.fails: Exception | None = None
+        self.gate = threading.Semaphore(10**6)
+
+    def prompt(self, text: str) -> Tokens:
+        return (THE,)
+
+    def piece(self, token: int) -> bytes:
+        return PIECES[token]
+
+    def label(self, token: int) -> str:
+        return self.labels[token]
+
+    def ends(self, token: int) -> bool:
+        return token == END
+
+    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+        self.asked += texts
+        assert self.gate.acquire(timeout=30)
+        if self.fails:
+            raise self.fails
+        return [self.after(text[-1]) for text in texts]
+
+    def after(self, token: int) -> Next:
+        return Next(Block(self.table[token : token + 1], self.labels))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Remote(Markov):
+    """One that gives the five most probable tokens."""
+
+    def after(self, token: int) -> Next:
+        logprobs = log_softmax(self.table[token])
+        tokens = np.argsort(-logprobs)[:5]
+        found = logprobs[tokens]
+        given = Given(found, 0, float(found[-1]))
+        return Next(Block(found[np.newaxis], tuple(self.labels[i] for i in tokens), given=given), tokens)
