@@ -163,7 +163,7 @@ class Endpoint:
         """What is asked of the token after a text."""
         pieces = [self.piece(token) for token in text]
         asked: dict[str, Any] = {} if self._model is None else {"model": self._model}
-        asked |= {"max_tokens": 1, "temperature": 1, "top_p": 1, "stream": False}
+        asked |= {"max_tokens": 1, "temperature": 1, "stream": False}
         if not self._chat:
             whole = b"".join(pieces).decode(errors="replace")
             return _Question(json.dumps(asked | {"prompt": whole, "logprobs": self._alternatives}))

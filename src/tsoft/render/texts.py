@@ -4,11 +4,12 @@ import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from math import exp, log
 from types import TracebackType
 
 from rich.box import SIMPLE
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,8 @@ from tsoft.render.view import View
 
 # A column of text is not narrower, where there is another way.
 NARROWEST = 16
+# The lines of a table around its texts, with the blank one under it.
+AROUND = 3
 # So long, in seconds, a screen stays before it is drawn again.
 FRAME = 0.05
 # What the colours are shown for.
@@ -64,26 +67,38 @@ def rendered_text(text: Text, view: View) -> str:
     return rendered(table, view.screen, 0)
 
 
-def _tables(ways: Sequence[Way], piece: Piece, view: View) -> list[str]:
-    """The texts, as many ways side by side as there is room for."""
+def _tables(ways: Sequence[Way], piece: Piece, view: View, height: int | None = None) -> list[str]:
+    """The texts, as many ways side by side as there is room for; on a screen of that height their ends."""
     heads = headed(ways)
     most = max(len(way.best) for way in ways)
     numbers = [str(n) for n in range(most)] if most > 1 else []
     room = view.screen.width - 1 - (len(numbers[-1]) + GAP if numbers else 0)
     fits = min(len(ways), max(1, room // (NARROWEST + GAP)))
+    width, tables = room // fits - GAP, -(-len(ways) // fits)
+    lines = None if height is None else max(1, (height // tables - AROUND) // most)
     found = []
     for i in range(0, len(ways), fits):
         table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
         if numbers:
             table.add_column("", justify="right", style="dim")
         for head, color in heads[i : i + fits]:
-            table.add_column(Text(head, f"color({color})"), width=room // fits - GAP, overflow="fold")
-        texts = [way.best for way in ways[i : i + fits]]
-        for n in range(max(map(len, texts))):
-            cells = (colored(own[n], piece) if n < len(own) else "" for own in texts)
-            table.add_row(*numbers[n : n + 1], *cells, end_section=True)
+            table.add_column(Text(head, f"color({color})"), width=width, overflow="fold")
+        columns = [[_cell(text, piece, width, lines) for text in way.best] for way in ways[i : i + fits]]
+        for n, cells in enumerate(zip_longest(*columns, fillvalue=Text())):
+            table.add_row(*numbers[n : n + 1], *cells, end_section=lines is None)
         found.append(rendered(table, view.screen, 0))
     return found
+
+
+def _cell(text: Continuation, piece: Piece, width: int, lines: int | None) -> Text:
+    """A text, or so many of its last lines. Of a long one most is not looked at, but as much for some time, so
+    that it does not jump with each token."""
+    if lines is None:
+        return colored(text, piece)
+    window = lines * width
+    first = max(0, len(text.steps) // window - 1) * window
+    whole = colored(text, piece, first)
+    return Text("\n").join(whole.wrap(Console(width=width), width, overflow="fold")[-lines:])
 
 
 def written(text: str) -> str:
@@ -91,17 +106,19 @@ def written(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def colored(text: Continuation, piece: Piece) -> Text:
-    """A text, each token in the colour of the probability that it was chosen with. A character of several
-    tokens belongs to the last."""
+def colored(text: Continuation, piece: Piece, first: int = 0) -> Text:
+    """A text from its `first` token on, each in the colour of the probability that it was chosen with. A
+    character of several tokens belongs to the last."""
     decoder = getincrementaldecoder("utf-8")("replace")
     result = Text(overflow="fold")
-    start = 0
-    for step in text.steps:
+    start = sum(len(piece(step.token)) for step in text.steps[:first])
+    for step in text.steps[first:]:
         stop = start + len(piece(step.token))
         result.append(written(decoder.decode(text.data[start:stop])), f"color({likely_color(step.prob)})")
         start = stop
-    result.append(decoder.decode(b"", True))
+    if text.finish is not None:
+        # What is left of a character; before, the rest of it may come.
+        result.append(decoder.decode(b"", True))
     return result
 
 
@@ -187,9 +204,6 @@ class Watching:
         now = time.monotonic()
         if now - self._drawn >= FRAME:
             self._drawn = now
-            self._live.update(self._tail(), refresh=True)
-
-    def _tail(self) -> RenderableType:
-        """The end of what does not fit."""
-        lines = "\n".join(_tables(self._ways, self._piece, self._view)).split("\n")
-        return Group(*(Text.from_ansi(line, no_wrap=True) for line in lines[-max(1, self._console.height - 1) :]))
+            height = self._console.height - 1
+            lines = "\n".join(_tables(self._ways, self._piece, self._view, height)).split("\n")
+            self._live.update(Group(*(Text.from_ansi(line, no_wrap=True) for line in lines[-height:])), refresh=True)
