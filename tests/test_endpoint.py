@@ -105,7 +105,7 @@ def test_a_text_is_asked_for_one_token() -> None:
         (found,) = model.next([model.prompt(PROMPT)])
         (request,) = served.requests
     assert (request.method, request.path) == ("POST", "/v1/completions")
-    neutral = {"temperature": 1, "top_p": 1, "stream": False}
+    neutral = {"temperature": 1, "stream": False}
     assert request.body == {"model": "m", "prompt": PROMPT, "max_tokens": 1, "logprobs": 3} | neutral
     assert request.headers["Content-Type"] == "application/json"
     assert "Authorization" not in request.headers
@@ -123,7 +123,7 @@ def test_a_message_is_answered_and_the_answer_goes_on() -> None:
         first, second = (request.body for request in served.requests)
         assert {request.path for request in served.requests} == {"/v1/chat/completions"}
     user = {"role": "user", "content": "Hi"}
-    shared = {"max_tokens": 1, "temperature": 1, "top_p": 1, "stream": False, "logprobs": True, "top_logprobs": 3}
+    shared = {"max_tokens": 1, "temperature": 1, "stream": False, "logprobs": True, "top_logprobs": 3}
     assert first == shared | {"messages": [user]}
     begun = {"continue_final_message": True, "add_generation_prompt": False}
     assert second == shared | begun | {"messages": [user, {"role": "assistant", "content": " Paris the"}]}
