@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pairs import PYTHON, Measure, Pair, call, process
 
-import tsoft
-from tsoft.core.tokens import Tokens
+from tsoft.core.decoding import Continuation, Limits, Walk, drawing, rounds
+from tsoft.core.draw import generator
 
 TAU, STEPS, TEXTS, LONG = 0.7, 64, 4, 500
 PROMPT = "Once upon a time, there was a"
@@ -29,26 +29,19 @@ def model() -> Any:
     return Llama(None, chat=False, threads=None)
 
 
-def drawn(texts: list[Tokens], rng: np.random.Generator) -> list[Tokens]:
-    """The texts with a token more each."""
-    result = []
-    for text, found in zip(texts, model().next(texts), strict=True):
-        cumulative = tsoft.softmax(found.block.logits[0], tau=TAU).cumsum()
-        index = int(cumulative.searchsorted(rng.random() * cumulative[-1]))
-        result.append((*text, found.token(index)))
-    return result
-
-
 def written(count: int) -> Callable[[], object]:
-    """Draws so many texts, token by token, each token of all of them at once."""
+    """Draws so many texts as `tsoft generate` does, a token of all of them at once."""
 
-    def write() -> list[Tokens]:
+    def write() -> list[Walk]:
         # Begun unlike, so that they are not one.
-        texts = [(*model().prompt(PROMPT), 260 + i) for i in range(count)]
-        rng = np.random.default_rng(1)
-        for _ in range(STEPS):
-            texts = drawn(texts, rng)
-        return texts
+        starts = [Continuation((*model().prompt(PROMPT), 260 + i)) for i in range(count)]
+        limits = Limits(model().piece, lambda _: False, STEPS)
+        walks = [
+            Walk(start, drawing(TAU, lambda _: None, generator(1, i, 2)), limits) for i, start in enumerate(starts)
+        ]
+        for _ in rounds(model().next, walks):
+            pass
+        return walks
 
     return write
 
