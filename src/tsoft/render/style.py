@@ -16,6 +16,8 @@ _COLORS = re.compile(r"\x1b\[[\d;]*m")
 # Colours of the 256-colour table, cold to hot, each with a contrast of at least 2.8 to black and to
 # white.
 COLD_TO_HOT = (33, 36, 34, 100, 172, 202, 160, 127)
+# The probability whose colour is the hottest.
+LEAST = 1e-3
 # The order in which they are taken as there are more temperatures: the most different first, no red
 # beside a green of its lightness.
 _TAKEN = (0, 6, 4, 1, 2, 5, 3, 7)
@@ -33,12 +35,14 @@ def tau_colors(taus: Sequence[float]) -> list[int]:
 
 
 def likely_color(prob: float) -> int:
-    """The colour of a probability: the surer, the colder.
+    """The colour of a probability: the surer, the colder, and by its logarithm, since of a text's tokens most
+    are sure and the others are not equally unlikely.
 
-    >>> likely_color(1.0), likely_color(0.0)
-    (33, 160)
+    >>> likely_color(1.0), likely_color(0.1), likely_color(0.001), likely_color(0.0)
+    (33, 34, 127, 127)
     """
-    return COLD_TO_HOT[round((1 - min(max(prob, 0.0), 1.0)) ** 0.7 * (len(COLD_TO_HOT) - 2))]
+    last = len(COLD_TO_HOT) - 1
+    return COLD_TO_HOT[round(min(log10(max(prob, LEAST)) / log10(LEAST), 1) * last) if prob < 1 else 0]
 
 
 def tau_text(tau: float, unit: str = "") -> str:

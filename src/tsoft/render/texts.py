@@ -28,7 +28,7 @@ AROUND = 3
 # So long, in seconds, a screen stays before it is drawn again.
 FRAME = 0.05
 # What the colours are shown for.
-LEGEND = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+LEGEND = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 Piece = Callable[[int], bytes]
 
@@ -124,7 +124,7 @@ def colored(text: Continuation, piece: Piece, first: int = 0) -> Text:
 
 def legend() -> Text:
     """The colours and what they stand for."""
-    result = Text("the probability of a token:", "dim")
+    result = Text.assemble(("the probability of a token:", "dim"))
     for prob in LEGEND:
         result.append(f" ██ {prob:g}", f"color({likely_color(prob)})")
     return result
