@@ -21,7 +21,10 @@ class Texts:
         int, typer.Option("-n", min=1, max=1000, metavar="N", help="Texts at each temperature.", rich_help_panel=_TEXTS)
     ] = 1
     max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, metavar="N", help="A text's tokens.", rich_help_panel=_TEXTS)
+        int,
+        typer.Option(
+            "--max-tokens", min=1, metavar="N", help="How many tokens a text has at most.", rich_help_panel=_TEXTS
+        ),
     ] = 50
     stop: Annotated[
         list[str] | None,
@@ -52,7 +55,7 @@ class Searching:
             min=1,
             max=64,
             metavar="K",
-            help="The best text that a beam search of this width finds, at τ = 1; json has all K.",
+            help="The most probable text that a search with the K best so far finds, at τ = 1; json has all K.",
             rich_help_panel=_WAYS,
         ),
     ] = None

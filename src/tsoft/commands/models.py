@@ -35,7 +35,7 @@ class ModelOptions:
         typer.Option(
             "--model",
             metavar="FILE.gguf",
-            help="A model's weights, by default SmolLM2-135M-Instruct, which tsoft[llm] brings.",
+            help="A model's weights; by default those of SmolLM2-135M-Instruct, which the extra llm brings.",
             rich_help_panel=_MODEL,
         ),
     ] = None
@@ -63,7 +63,7 @@ class ModelOptions:
     ] = None
     by: Annotated[
         Literal["word", "char"],
-        typer.Option("--by", metavar="UNIT", help="--text: tokens are words, or chars.", rich_help_panel=_MODEL),
+        typer.Option("--by", metavar="UNIT", help="--text: a token is a word, or a char.", rich_help_panel=_MODEL),
     ] = "word"
     order: Annotated[
         int | None,
@@ -72,7 +72,7 @@ class ModelOptions:
             min=1,
             max=20,
             metavar="N",
-            help="--text: the tokens of an n-gram, by default 3 words or 8 chars.",
+            help="--text: how many tokens an n-gram has, by default 3 words or 8 chars.",
             rich_help_panel=_MODEL,
         ),
     ] = None
@@ -105,7 +105,12 @@ class ModelOptions:
     threads: Annotated[
         int | None,
         typer.Option(
-            "--threads", min=1, max=1024, metavar="N", help="Of the processor, by default all.", rich_help_panel=_MODEL
+            "--threads",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="--model: threads at work, by default one a core.",
+            rich_help_panel=_MODEL,
         ),
     ] = None
 
