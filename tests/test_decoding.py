@@ -214,7 +214,7 @@ def test_what_is_stopped_keeps_what_there_is() -> None:
         pass
     best = beam.texts[0].whole
     for search in (walk, beam):
-        search.stop()
+        search.stop(INTERRUPTED)
         assert search.asked == []
         assert {text.finish for text in search.texts} == {INTERRUPTED}
     assert len(walk.text.steps) == 4
@@ -241,32 +241,29 @@ def test_the_best_of_many_are_those_of_a_sort() -> None:
     assert [index for index, _ in best] == np.argsort(-row, kind="stable")[:30].tolist()
 
 
-texts = st.lists(st.lists(st.integers(0, 3), max_size=12), min_size=1, max_size=4)
-
-
-@given(texts, st.integers(1, 4))
-def test_diversity_is_what_its_papers_say(found: list[list[int]], n: int) -> None:
-    grams = [[tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)] for tokens in found]
-    total = sum(map(len, grams))
-    if total == 0:
-        assert math.isnan(distinct(found, n))
-        assert math.isnan(repeated(found, n))
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 4))
+def test_diversity_is_what_its_papers_say(tokens: list[int], n: int) -> None:
+    grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+    if not grams:
+        assert math.isnan(distinct(tokens, n))
+        assert math.isnan(repeated(tokens, n))
         return
-    assert distinct(found, n) == len(set(itertools.chain(*grams))) / total
-    seen_before = sum(gram in own[:i] for own in grams for i, gram in enumerate(own))
-    assert repeated(found, n) == pytest.approx(seen_before / total)
+    assert distinct(tokens, n) == len({*grams}) / len(grams)
+    assert repeated(tokens, n) == pytest.approx(sum(gram in grams[:i] for i, gram in enumerate(grams)) / len(grams))
 
 
-def test_a_summary_is_of_all_texts() -> None:
+def test_a_summary_is_a_mean_over_texts() -> None:
     one, two = scripted((0, 1, LAST)), scripted((0, 0, 0, 0, 0, 1), 6)
     found = summary([one, two])
     each = math.log(1 / len(WORDS))
-    assert (found.texts, found.tokens) == (2, 9)
+    assert found.tokens == (3 + 6) / 2
     assert found.logprob == pytest.approx(9 * each / 2)
     assert found.mean_logprob == pytest.approx(each)
     assert found.sequence_perplexity == pytest.approx(len(WORDS))
-    # a b, a a a a a b: of 8 tokens two are different, of 6 pairs (ab, aa, ab); aaaa comes twice, of 3.
-    assert (found.distinct_1, found.distinct_2, found.repeated_4) == pytest.approx((2 / 8, 2 / 6, 1 / 3))
+    # "ab" has two tokens and a pair, all different; of "aaaaab" there are two of six, aa and ab of five pairs, and
+    # aaaa comes twice among three.
+    assert (found.distinct_1, found.distinct_2) == pytest.approx(((1 + 2 / 6) / 2, (1 + 2 / 5) / 2))
+    assert found.repeated_4 == pytest.approx(1 / 3)
     empty = summary([Continuation(())])
     assert (empty.tokens, empty.logprob) == (0, 0)
     assert math.isnan(empty.mean_logprob)

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from textual.binding import Binding
 
 from driven import Drive, Page, Size, explore
+from tool import run
 from tsoft import cli
 from tsoft.core.engines import ENGINES
 from tsoft.core.samplers import SAMPLERS
@@ -796,6 +797,18 @@ def test_a_response_is_walked_as_text_in_the_colours_of_its_tokens(name: str) ->
         assert page.text("#rows") == text
 
     assert explore(drive, "-i", str(DATA / f"{name}.json")) == 0
+
+
+def test_several_texts_begin_on_lines_of_their_own(tmp_path: Path) -> None:
+    file = str(tmp_path / "texts.json")
+    arguments = ("--text", str(DATA / "barn.txt"), "-n", "2", "--seed", "1", "--max-tokens", "3", "-o", file)
+    assert run("generate", "In the evening the", *arguments).returncode == 0
+    texts = [record["text"].rstrip() for record in json.loads(Path(file).read_text("utf-8"))]
+
+    async def drive(page: Page) -> None:
+        assert [line.rstrip() for line in page.text("#rows").splitlines()] == texts
+
+    assert explore(drive, "-i", file) == 0
 
 
 def test_many_rows_are_a_strip_of_cells(tmp_path: Path) -> None:

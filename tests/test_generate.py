@@ -84,6 +84,9 @@ def test_a_table_has_temperatures_and_samplers() -> None:
         (("next", "x", *MODEL, "-f", "table", "--tau", "-1"), "--tau: '-1' is not a temperature"),
         (("generate", "x", *MODEL, "--length-penalty", "1"), "--length-penalty says which of --beams"),
         (("generate", "x", *MODEL, "--stop", ""), "--stop needs a text"),
+        (("generate", "x", "y", *MODEL), 'the prompt is one argument, in quotes: "x y"'),
+        (("generate", "x", *MODEL, "--greedy", "-n", "2"), "-n and --seed are for what is drawn"),
+        (("generate", "x", *MODEL, "--beams", "2", "--seed", "2"), "-n and --seed are for what is drawn"),
         (("generate", "x", *MODEL, "--beams", "0"), "Invalid value for '--beams'"),
         (("generate", "x", *MODEL, "-n", "0"), "Invalid value for '-n'"),
         (("generate", "x", *MODEL, "-f", "npy"), "npy holds distributions"),
@@ -205,6 +208,29 @@ def test_only_what_is_asked_for_is_made() -> None:
     assert [(record["engine"], record["tau"]) for record in engines] == [
         ("llama.cpp", 0.5), ("llama.cpp", 1.0), ("vllm", 0.5), ("vllm", 1.0)
     ]  # fmt: skip
+
+
+def test_a_line_is_a_way_s_best() -> None:
+    lines = out("generate", PROMPT, *MODEL, "--greedy", "--beams", "3", "--max-tokens", "9").splitlines()
+    found = records("--greedy", "--beams", "3", "--max-tokens", "9")
+    assert [unescape(line) for line in lines] == [found[0]["text"], found[1]["text"]]
+
+
+def test_several_texts_are_means_in_a_table() -> None:
+    arguments = ("--tau", "1", "-n", "3", "--seed", "4", "--stop", ".")
+    found = records(*arguments)
+    shown = out("generate", PROMPT, *MODEL, *arguments, "-f", "table")
+    rows = {line[:24].strip(): line[24:].split() for line in shown.splitlines()}
+    counts = [record["tokens"] for record in found]
+    assert rows["texts"] == ["3"]
+    assert float(rows["tokens"][0]) == pytest.approx(sum(counts) / 3, rel=1e-4)
+    assert float(rows["log-probability"][0]) == pytest.approx(sum(one["logprob"] for one in found) / 3, rel=1e-4)
+    mean = sum(one["logprob"] for one in found) / sum(counts)
+    assert float(rows["mean log-probability"][0]) == pytest.approx(mean, rel=1e-4)
+    assert float(rows["sequence perplexity"][0]) == pytest.approx(math.exp(-mean), rel=1e-4)
+    # A text that stops at once has no tokens to compare.
+    each = [one["distinct_1"] for one in found if one["distinct_1"] is not None]
+    assert float(rows["distinct-1"][0]) == pytest.approx(sum(each) / len(each), rel=1e-4)
 
 
 def test_a_stop_is_cut_off() -> None:

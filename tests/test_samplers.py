@@ -676,3 +676,16 @@ def test_transformers_has_this_order() -> None:
     found = generation.GenerationMixin()._get_logits_processor(config)
     kinds = {kind: name for name, (kind, _) in WARPERS.items()}
     assert [kinds[type(warper).__name__] for warper in found] == list(WARPERS)
+
+
+@pytest.mark.parametrize("name", ["top_k", "top_n_sigma"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_hottest_temperature_is_a_limit_for_what_comes_after(name: str, dtype: type) -> None:
+    """All probabilities are equal, and the order is still there, as at every temperature below."""
+    row: Any = np.array([0.5, -3.0, 40.0, -np.inf, 7.0, 7.0, 1e-3], dtype)
+    sampler, value = SAMPLERS[name].function, {"top_k": 4, "top_n_sigma": 0.4}[name]
+    hottest = samplers.temperature(row, inf)
+    assert tsoft.softmax(hottest).tolist() == tsoft.softmax(row, tau=inf).tolist()
+    finite = sampler(samplers.temperature(row, 1e12), value)
+    assert (sampler(hottest, value) > -inf).tolist() == (finite > -inf).tolist()
+    assert 0 < (finite > -inf).sum() < 6

@@ -43,7 +43,9 @@ def explore(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, mode
 
     Without logits it opens on a few examples. Logits may be piped in: keys
     are read from the terminal all the same. ? shows every key; c copies the
-    command line that shows the same, which is printed at the end.
+    command line that shows the same, which is printed at the end. With
+    --prompt a language model writes: s draws the next token, Backspace takes
+    it back, Enter on a class goes on with that one.
 
     tsoft explore 2 1 0.5 0.1
     tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
@@ -96,7 +98,7 @@ def _explorer(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, mo
     from tsoft.explorer.rows import kept
 
     # What is read from stdin is read before a model is opened.
-    prompt = prompted(exploring.prompt, model)
+    prompt = prompted([exploring.prompt], model)
     live = Live(opened(model), prompt, answers=model.chat)
     start = Start(live.rows, board, kept(plan.biases_of), tuple(as_typed(model)), generator, exploring.bits)
     return LiveExplorer(start, live)

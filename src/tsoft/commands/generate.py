@@ -31,7 +31,7 @@ class Texts:
         typer.Option(
             "--stop",
             metavar="TEXT",
-            help="Ends a text, and is cut off; may be given again. \\n and \\t are a line break and a tab.",
+            help="A text ends before this; may be given again. \\n and \\t are a line break and a tab.",
             rich_help_panel=_TEXTS,
         ),
     ] = None
@@ -45,7 +45,10 @@ class Searching:
     greedy: Annotated[
         bool,
         typer.Option(
-            "--greedy", help="The text of the most probable token at each step, at τ = 1.", rich_help_panel=_WAYS
+            "--greedy",
+            help="The most probable token at each step, at τ = 1; texts are drawn beside it where --tau or a sampler is"
+            " given.",
+            rich_help_panel=_WAYS,
         ),
     ] = False
     beams: Annotated[
@@ -55,7 +58,7 @@ class Searching:
             min=1,
             max=64,
             metavar="K",
-            help="The most probable text that a search with the K best so far finds, at τ = 1; json has all K.",
+            help="The most probable text that a search with the K best so far finds, at τ = 1; csv and json have K.",
             rich_help_panel=_WAYS,
         ),
     ] = None
@@ -111,6 +114,8 @@ def generate(
     if plan.taus is None and plan.chains == (None,) and (searching.greedy or searching.beams):
         # Nothing was said of what is to be drawn.
         plan = replace(plan, chains=())
+        if texts.n > 1 or texts.seed is not None:
+            raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
     stops = tuple(_stop(text) for text in texts.stop or ())
     prompted = models.prompted(prompt.prompt, model)
     with closing(models.opened(model)) as opened:

@@ -19,9 +19,11 @@ class Prompt:
     """What a model goes on from."""
 
     prompt: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            metavar="[PROMPT]", show_default=False, help="The text so far. Without any, or for -, stdin is read."
+            metavar="[PROMPT]",
+            show_default=False,
+            help="The text so far, in quotes. Without any, or for -, stdin is read.",
         ),
     ] = None
 
@@ -78,9 +80,7 @@ class ModelOptions:
     ] = None
     chat: Annotated[
         bool,
-        typer.Option(
-            "--chat", help="The prompt is a user's message, and what follows the answer.", rich_help_panel=_MODEL
-        ),
+        typer.Option("--chat", help="The prompt is a user's message, which the model answers.", rich_help_panel=_MODEL),
     ] = False
     top_logprobs: Annotated[
         int,
@@ -88,7 +88,7 @@ class ModelOptions:
             "--top-logprobs",
             min=1,
             metavar="N",
-            help="How many alternatives are asked of a server for each token, and are in a text's json.",
+            help="Alternatives of each token: asked of a server, and written to a text's json.",
             rich_help_panel=_MODEL,
         ),
     ] = 20
@@ -155,12 +155,14 @@ def _check_companions(options: ModelOptions, kind: str) -> None:
         raise UsageError("--chat is for a model that was made to answer, which --text is not")
 
 
-def prompted(prompt: str | None, options: ModelOptions) -> str:
+def prompted(prompt: list[str] | None, options: ModelOptions) -> str:
     """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break."""
-    if prompt is not None and prompt != "-":
+    if prompt and len(prompt) > 1:
+        raise UsageError(f'the prompt is one argument, in quotes: "{" ".join(prompt)[:60]}"')
+    if prompt and prompt != ["-"]:
         from tsoft.commands.inputs import decoded
 
-        return decoded(prompt)
+        return decoded(prompt[0])
     if options.text == "-":
         raise UsageError("--text - reads stdin, so the prompt is typed")
     if sys.stdin is None or sys.stdin.isatty():

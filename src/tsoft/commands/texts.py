@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from tsoft.commands import outputs
 from tsoft.commands.interrupts import Interrupts
+from tsoft.commands.notes import note
 from tsoft.commands.options import Destination
 from tsoft.commands.ways import Asked
-from tsoft.core.decoding import Way, rounds
+from tsoft.core.decoding import FAILED, INTERRUPTED, Way, rounds
 from tsoft.core.samplers import NothingLeftError
 from tsoft.errors import TsoftError, UsageError
 
@@ -33,6 +34,8 @@ class Writer:
             outputs.put(self._table() if name == "table" else self._records(name), name, self._output)
         self._asked.say()
         if self._error is not None:
+            if self._output.output is not None:
+                note(f"{self._output.output} has the texts as far as they came")
             raise self._error
 
     def _rounds(self) -> Iterator[None]:
@@ -45,7 +48,7 @@ class Writer:
         except NothingLeftError as error:
             self._error = UsageError(str(error))
         for search in searches:
-            search.stop()
+            search.stop(INTERRUPTED if isinstance(self._error, KeyboardInterrupt) else FAILED)
         if self._error is not None and not any(text.steps for search in searches for text in search.texts):
             raise self._error
 
@@ -55,7 +58,7 @@ class Writer:
 
         looking, piece = outputs.plain_view(self._output), self._asked.model.piece
         if self._output.output is None and texts.can_watch():
-            with texts.Watching(self._ways, piece, looking) as watching:
+            with texts.Watching(self._asked.prompt, self._ways, piece, looking) as watching:
                 for _ in self._rounds():
                     watching.show()
         else:

@@ -19,9 +19,9 @@ from tsoft.core.tokens import Next, Tokens
 if TYPE_CHECKING:
     from tsoft.core.chain import Chain
 
-# Why a text ends: its model ends it, it has a text to stop at, or as many tokens as it may have; or someone
-# ended it before.
-END, STOP, LENGTH, INTERRUPTED = "end", "stop", "length", "interrupted"
+# Why a text ends: its model ends it, it has a text to stop at, or as many tokens as it may have; or before, since
+# its user ends it, or its model fails.
+END, STOP, LENGTH, INTERRUPTED, FAILED = "end", "stop", "length", "interrupted", "error"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,10 @@ class Continuation:
         """With the prompt."""
         return self.prompt + tuple(step.token for step in self.steps)
 
+    def ended(self, finish: str) -> "Continuation":
+        """The text that goes no further, for this reason where it has none."""
+        return self if self.finish else replace(self, finish=finish)
+
     @property
     def tokens(self) -> Tokens:
         """Those of the text itself, without the sign that ends it."""
@@ -59,11 +63,6 @@ class Continuation:
     def logprob(self) -> float:
         """Of the sequence, under the model at τ = 1."""
         return float(sum(step.logprob for step in self.steps))
-
-
-def interrupted(text: Continuation) -> Continuation:
-    """A text that goes no further, whatever else ends it."""
-    return text if text.finish else replace(text, finish=INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,8 @@ class Search(Protocol):
         """Goes on by what comes next."""
         ...
 
-    def stop(self) -> None:
-        """Ends what is not ended."""
+    def stop(self, finish: str) -> None:
+        """Ends what is not ended, and says why."""
         ...
 
     @property
@@ -180,8 +179,8 @@ class Walk:
         [next_] = found
         self.text = self.limits.extended(self.text, next_, *self.choose(next_))
 
-    def stop(self) -> None:
-        self.text = interrupted(self.text)
+    def stop(self, finish: str) -> None:
+        self.text = self.text.ended(finish)
 
     @property
     def texts(self) -> list[Continuation]:
@@ -234,8 +233,8 @@ class Beam:
             least = self.score(self.ended[-1])
             self.alive = [text for text in self.alive if self._at_best(text) > least]
 
-    def stop(self) -> None:
-        self.ended, self.alive = [*self.ended, *map(interrupted, self.alive)], []
+    def stop(self, finish: str) -> None:
+        self.ended, self.alive = [*self.ended, *(text.ended(finish) for text in self.alive)], []
 
     def _at_best(self, text: Continuation) -> float:
         """No score of what goes on a text is above this: a log-probability only falls, and most tokens divide it

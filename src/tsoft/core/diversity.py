@@ -1,9 +1,9 @@
 """What texts cost and how much they repeat themselves."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, inf, nan
+from math import exp, inf, isnan, nan
+from statistics import fmean
 
 from tsoft.core.decoding import Continuation
 
@@ -20,38 +20,34 @@ def ngrams(tokens: Sequence[int], n: int) -> list[tuple[int, ...]]:
     return list(zip(*(tokens[i:] for i in range(n)), strict=False))
 
 
-def distinct(texts: Iterable[Sequence[int]], n: int) -> float:
-    """The share of different ones among the n-grams of all texts; NaN where there is none. Source: Li, Galley,
-    Brockett, Gao & Dolan 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models",
-    section 5.2.
+def distinct(tokens: Sequence[int], n: int) -> float:
+    """The share of different ones among a text's n-grams; NaN where it has none. Source: Li, Galley, Brockett, Gao
+    & Dolan 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models", section 5.2.
 
-    >>> distinct([[1, 2, 1], [1, 3]], 1)
-    0.6
+    >>> distinct([1, 2, 1, 3], 1)
+    0.75
     """
-    found = [ngram for tokens in texts for ngram in ngrams(tokens, n)]
+    found = ngrams(tokens, n)
     return len(set(found)) / len(found) if found else nan
 
 
-def repeated(texts: Iterable[Sequence[int]], n: int = LONG) -> float:
-    """The share of n-grams that were there before in their own text; NaN where there is none. Source: Welleck,
-    Kulikov, Roller, Dinan, Cho & Weston 2020, "Neural Text Generation With Unlikelihood Training", section 6.1,
-    "seq-rep-n", here over all texts.
+def repeated(tokens: Sequence[int], n: int = LONG) -> float:
+    """The share of a text's n-grams that were there before; NaN where it has none. Source: Welleck, Kulikov, Roller,
+    Dinan, Cho & Weston 2020, "Neural Text Generation With Unlikelihood Training", section 6.1, "seq-rep-n".
 
-    >>> repeated([[1, 1, 1], [2, 1]], 1)
-    0.4
+    >>> repeated([1, 1, 1, 2], 1)
+    0.5
     """
-    counts = [Counter(ngrams(tokens, n)) for tokens in texts]
-    total = sum(count.total() for count in counts)
-    return 1 - sum(map(len, counts)) / total if total else nan
+    return 1 - distinct(tokens, n)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Of texts that were made in one way: how many tokens they have, signs that end them among them; their mean
-    log-probability, under the model at τ = 1, a text and a token; and how much they repeat themselves."""
+    """Of texts that were made in one way, each a mean over the texts: how many tokens they have, signs that end
+    them among them; their log-probability under the model at τ = 1; and how much each repeats itself. The mean
+    log-probability is one a token."""
 
-    texts: int
-    tokens: int
+    tokens: float
     logprob: float
     mean_logprob: float
     distinct_1: float
@@ -67,15 +63,20 @@ class Summary:
 
 def summary(texts: Sequence[Continuation]) -> Summary:
     """Of one or more texts."""
-    tokens = sum(len(text.steps) for text in texts)
-    logprob = sum(text.logprob for text in texts)
+    tokens = fmean(len(text.steps) for text in texts)
+    logprob = fmean(text.logprob for text in texts)
     own = [text.tokens for text in texts]
     return Summary(
-        len(texts),
         tokens,
-        logprob / len(texts),
+        logprob,
         logprob / tokens if tokens else nan,
-        distinct(own, 1),
-        distinct(own, 2),
-        repeated(own),
+        _mean(distinct(text, 1) for text in own),
+        _mean(distinct(text, 2) for text in own),
+        _mean(map(repeated, own)),
     )
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Over those that there are."""
+    found = [value for value in values if not isnan(value)]
+    return fmean(found) if found else nan

@@ -111,6 +111,10 @@ def truncation(off: float | None = None) -> "Callable[[Callable[..., Limit]], Tr
     return lambda limit: Truncation(limit, off)
 
 
+# Logits this far apart have the same probability to the last bit.
+ALMOST_0 = 1e-20
+
+
 def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float = 1.0) -> "Array":
     """(z - max z) / tau: softmax's own division, with its exact limits at 0 and inf.
 
@@ -137,9 +141,11 @@ def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float
         gaps = np.empty_like(work)
         part = core.gaps_below(work, maximum, gaps) if z.size else None
         scaled = gaps / taus if part is None else gaps / taus / part
+        # Up to the hottest temperature the order stays, in which what comes after may look.
+        hottest = gaps / np.maximum(-np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True), 1.0) * ALMOST_0
     # The limits, where the quotient is 0 / 0 or inf / inf.
     scaled = np.where(taus == 0, np.where(work == maximum, 0.0, -inf), _within(scaled, z))
-    return np.asarray(np.where(taus == inf, np.where(z > -inf, 0.0, -inf), scaled), z.dtype)
+    return np.asarray(np.where(taus == inf, np.where(z > -inf, hottest, -inf), scaled), z.dtype)
 
 
 def _within(x: "Array", z: "Array") -> "Array":

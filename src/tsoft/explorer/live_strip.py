@@ -10,6 +10,8 @@ from tsoft.explorer.live import Live
 from tsoft.explorer.paint import GREY, likely_style
 from tsoft.explorer.strip import Item, RowStrip
 
+# What stands between a message and its answer.
+_ANSWER = " › "
 # What stands where the next token will.
 _NEXT = " "
 
@@ -23,6 +25,7 @@ class LiveStrip(RowStrip):
         self._live = live
         # A word at a time, so that lines end between them.
         self._prompt = [visible(word) for word in re.findall(r"\s*\S+|\s+$", live.prompt)]
+        self._prompt += [_ANSWER] * live.answers
         self._texts = self._written
         self._height = 0
 
@@ -45,6 +48,9 @@ class LiveStrip(RowStrip):
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         self._height = super().get_content_height(container, viewport, width)
         return self._height
+
+    def _begins_line(self, number: int) -> bool:
+        return False
 
     @property
     def _shown_at(self) -> int:

@@ -146,6 +146,11 @@ class Rows:
         found = [self._token(block) for block in self._blocks]
         return [token for token in found if token is not None] if None not in found else None
 
+    def begins(self, number: int) -> bool:
+        """Whether a row is the first of one of several texts."""
+        texts = [block.given and block.given.text for block in (self.block(max(0, number - 1)), self.block(number))]
+        return texts[0] != texts[1]
+
     @staticmethod
     def _token(block: Block) -> str | None:
         return None if block.given is None or block.labels is None else block.labels[block.given.index]

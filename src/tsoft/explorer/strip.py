@@ -76,11 +76,15 @@ class RowStrip(Widget):
         at = 0
         for number, text in enumerate(self._texts):
             text = cut(text, width)
-            if at + cell_len(text) > width and self._lines[-1]:
+            if self._lines[-1] and (at + cell_len(text) > width or self._begins_line(number)):
                 self._lines.append([])
                 at = 0
             self._lines[-1].append(Item(number, at, text))
             at += cell_len(text)
+
+    def _begins_line(self, number: int) -> bool:
+        """Whether a text stands on a line of its own: the first token of one of several."""
+        return bool(self._rows.tokens) and self._rows.begins(number)
 
     def _shown(self, y: int) -> list[Item]:
         """What stands on a line of the screen: around the present row."""

@@ -50,8 +50,8 @@ class Telling:
 
 
 def write(found: Iterable[Written], name: str, telling: Telling) -> Iterator[str]:
-    """The texts in a format by its name. tsv: the text alone, a line each; csv: a header, and what it costs; json
-    and jsonl: every step with its alternatives."""
+    """The texts in a format by its name. tsv: the text alone, a line each, of a beam the best; csv: a header, and
+    what it costs; json and jsonl: every step with its alternatives."""
     if name in ("json", "jsonl"):
         records = (_json(one, telling) for one in found)
         yield from json.array(records) if name == "json" else (record + "\n" for record in records)
@@ -60,7 +60,10 @@ def write(found: Iterable[Written], name: str, telling: Telling) -> Iterator[str
         yield ",".join(COLUMNS) + "\n"
     for one in found:
         text = one.text.data.decode(errors="replace")
-        yield (escape(text) if name == "tsv" else join_labels(_cells(one, text, telling.writing), ",")) + "\n"
+        if name == "csv":
+            yield join_labels(_cells(one, text, telling.writing), ",") + "\n"
+        elif one.text in one.way.best:
+            yield escape(text) + "\n"
 
 
 def _measured(one: Written) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def _measured(one: Written) -> dict[str, Any]:
         "engine": way.engine,
         "continuation": one.number,
         "finish": one.text.finish,
-        **{name: value for name, value in asdict(found).items() if name != "texts"},
+        **asdict(found) | {"tokens": len(one.text.steps)},
         "sequence_perplexity": found.sequence_perplexity,
         "score": one.score,
         "seed": one.seed,

@@ -17,7 +17,7 @@ from rich.text import Text
 from tsoft.core.decoding import BEAM, GREEDY, SAMPLE, Continuation, Way
 from tsoft.core.diversity import Summary, summary
 from tsoft.errors import visible
-from tsoft.render.style import likely_color, number_text, tau_colors, tau_text, wrapped
+from tsoft.render.style import cut, likely_color, number_text, tau_colors, tau_text, wrapped
 from tsoft.render.table import GAP, rendered, text_tables
 from tsoft.render.view import View
 
@@ -151,10 +151,13 @@ def _summaries(ways: Sequence[Way], heads: Sequence[str], view: View, seed: int 
         return number_text(value) if view.digits is None else f"{value:.{view.digits}g}"
 
     rows = [[name, *(text(of(one)) for one in found)] for name, of in ROWS.items()]
+    several = any(len(way.best) > 1 for way in ways)
+    if several:
+        rows.insert(0, ["texts", *(str(len(way.best)) for way in ways)])
     rows.append(["ends by", *(_endings(way.best) for way in ways)])
     if seed is not None:
         rows.append(["seed", *(str(seed) if way.kind == SAMPLE else "" for way in ways)])
-    return [["at τ = 1", *heads], *rows]
+    return [["at τ = 1" + ", a text's mean" * several, *heads], *rows]
 
 
 def _endings(texts: Sequence[Continuation]) -> str:
@@ -172,10 +175,12 @@ def _compared(ways: Sequence[Way]) -> str | None:
     by = of[BEAM].logprob - of[GREEDY].logprob
     if of[BEAM].whole == of[GREEDY].whole:
         return "The beam finds the greedy text."
+    counts = [len(of[kind].steps) for kind in (BEAM, GREEDY)]
+    lengths = f" ({counts[0]} tokens against {counts[1]})" if counts[0] != counts[1] else ""
     if by < 0:
-        return f"The greedy text beats the beam's by {number_text(-by)} nats."
-    times = f", {exp(by):.3g} times as probable" if by < log(1e9) else ""
-    return f"The beam's text beats the greedy one by {number_text(by)} nats{times}."
+        return f"The greedy text beats the beam's by {number_text(-by)} nats{lengths}."
+    times = f", {exp(by):.3g} times as probable" if by < log(1e9) and not lengths else ""
+    return f"The beam's text beats the greedy one by {number_text(by)} nats{times}{lengths}."
 
 
 def can_watch() -> bool:
@@ -186,8 +191,9 @@ def can_watch() -> bool:
 class Watching:
     """The texts on a terminal while they grow: as many of their last lines as it has."""
 
-    def __init__(self, ways: Sequence[Way], piece: Piece, view: View):
+    def __init__(self, prompt: str, ways: Sequence[Way], piece: Piece, view: View):
         self._ways, self._piece, self._view = ways, piece, view
+        self._head = Text(cut(visible(prompt), view.screen.width - 1), "dim")
         self._console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
         self._drawn = 0.0
@@ -204,6 +210,8 @@ class Watching:
         now = time.monotonic()
         if now - self._drawn >= FRAME:
             self._drawn = now
-            height = self._console.height - 1
+            # The prompt takes a line, a blank one comes under it, and the cursor stands below all.
+            height = self._console.height - 3
             lines = "\n".join(_tables(self._ways, self._piece, self._view, height)).split("\n")
-            self._live.update(Group(*(Text.from_ansi(line, no_wrap=True) for line in lines[-height:])), refresh=True)
+            shown = [Text.from_ansi(line, no_wrap=True) for line in lines[-max(1, height) :]]
+            self._live.update(Group(self._head, "", *shown), refresh=True)
