@@ -98,6 +98,11 @@ def test_a_table_has_temperatures_and_samplers() -> None:
         (("generate", "x", *MODEL, "--logit-bias", "zebra=2"), "zebra"),
         (("generate", "x", "--text", "-"), "no text"),
         (("generate", "--text", "-"), "--text - reads stdin, so the prompt is typed"),
+        (("generate", *MODEL, "--tau", "-"), "--tau - reads stdin, so the prompt is typed"),
+        (("next", "x", "--text", "-", "--tau", "-", "-f", "table"), "--tau - and --text -: stdin is there once"),
+        (("next", "\udcff", *MODEL), "the prompt is not UTF-8 text"),
+        (("generate", "x", *MODEL, "--stop", "\udcff"), "--stop is not UTF-8 text"),
+        (("generate", "x", *MODEL, "-f", "csv", "--top-h", "2"), "--top-h"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], said: str) -> None:
@@ -214,6 +219,20 @@ def test_a_line_is_a_way_s_best() -> None:
     lines = out("generate", PROMPT, *MODEL, "--greedy", "--beams", "3", "--max-tokens", "9").splitlines()
     found = records("--greedy", "--beams", "3", "--max-tokens", "9")
     assert [unescape(line) for line in lines] == [found[0]["text"], found[1]["text"]]
+
+
+def test_a_text_without_tokens_has_no_perplexity_and_is_read_back_as_none() -> None:
+    arguments = ("generate", PROMPT, *MODEL, "--tau", "0.2,1", "--seed", "1", "--max-tokens", "3", "--stop", ".")
+    written = out(*arguments, "-f", "json")
+    empty, other = json.loads(written)
+    assert (empty["tokens"], empty["logprobs"], empty["finish"]) == (0, [], "stop")
+    assert (empty["mean_logprob"], empty["sequence_perplexity"], empty["distinct_1"]) == (None, None, None)
+    tokens = [json.loads(line)["token"] for line in here("compute", "-f", "jsonl", stdin=written).stdout.splitlines()]
+    assert tokens == [step["token"] for step in other["logprobs"]] != []
+    done = here("compute", stdin=json.dumps([empty]))
+    assert done.returncode == 1
+    assert "no log-probabilities" in done.stderr
+    assert "inf" not in out(*arguments, "-f", "table")
 
 
 def test_several_texts_are_means_in_a_table() -> None:

@@ -23,7 +23,12 @@ class Texts:
     max_tokens: Annotated[
         int,
         typer.Option(
-            "--max-tokens", min=1, metavar="N", help="How many tokens a text has at most.", rich_help_panel=_TEXTS
+            "--max-tokens",
+            min=1,
+            max=1_000_000_000,
+            metavar="N",
+            help="How many tokens a text has at most.",
+            rich_help_panel=_TEXTS,
         ),
     ] = 50
     stop: Annotated[
@@ -117,7 +122,7 @@ def generate(
         if texts.n > 1 or texts.seed is not None:
             raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
     stops = tuple(_stop(text) for text in texts.stop or ())
-    prompted = models.prompted(prompt.prompt, model)
+    prompted = models.prompted(prompt.prompt, model, temperatures.tau)
     with closing(models.opened(model)) as opened:
         asked = Asked(opened, prompted, plan)
         limits = asked.limits(texts.max_tokens, stops, model.top_logprobs if name in ("json", "jsonl") else 0)
@@ -136,4 +141,4 @@ def _stop(text: str) -> bytes:
 
     if not text:
         raise UsageError("--stop needs a text")
-    return unescape(decoded(text)).encode()
+    return unescape(decoded(text, "--stop")).encode()

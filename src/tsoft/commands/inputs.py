@@ -125,12 +125,12 @@ def _hint(texts: list[str], wrong: str) -> str:
     return f"; it is a file: -i {wrong}" if os.path.exists(wrong) else ""
 
 
-def decoded(argument: str) -> str:
-    """An argument as UTF-8, whatever the locale took its bytes for."""
+def decoded(argument: str, what: str = "a label") -> str:
+    """An argument as UTF-8, whatever the locale took its bytes for; `what` it is, for the message where it is none."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:
-        raise UsageError("a label is not UTF-8 text") from None
+        raise UsageError(f"{what} is not UTF-8 text") from None
 
 
 def _parts(argument: str) -> list[str]:

@@ -155,16 +155,22 @@ def _check_companions(options: ModelOptions, kind: str) -> None:
         raise UsageError("--chat is for a model that was made to answer, which --text is not")
 
 
-def prompted(prompt: list[str] | None, options: ModelOptions) -> str:
-    """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break."""
+def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
+    """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break.
+    stdin is there once, which the temperatures may be read from, too, or the model's text."""
+    from tsoft.commands.inputs import pieces
+
+    readers = ["--tau -"] * ("-" in pieces(taus)) + ["--text -"] * (options.text == "-")
+    if len(readers) > 1:
+        raise UsageError(f"{' and '.join(readers)}: stdin is there once")
     if prompt and len(prompt) > 1:
         raise UsageError(f'the prompt is one argument, in quotes: "{" ".join(prompt)[:60]}"')
     if prompt and prompt != ["-"]:
         from tsoft.commands.inputs import decoded
 
-        return decoded(prompt[0])
-    if options.text == "-":
-        raise UsageError("--text - reads stdin, so the prompt is typed")
+        return decoded(prompt[0], "the prompt")
+    if readers:
+        raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError('no prompt: type it in quotes ("The capital of France is"), or pipe it in')
     from tsoft.errors import InputError

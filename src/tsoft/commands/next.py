@@ -39,7 +39,7 @@ def next(
     name = _format(output)
     if name != "table":
         _refuse(name, temperatures, knobs, rules, output)
-    text = models.prompted(prompt.prompt, model)
+    text = models.prompted(prompt.prompt, model, temperatures.tau)
     with closing(models.opened(model)) as asked:
         [found] = asked.next([asked.prompt(text)])
         if name == "table":

@@ -54,7 +54,7 @@ def noted(found: Iterator[Block]) -> Iterator[Block]:
         if block.given:
             given = block.given
             rows, total, least = rows + 1, total + given.mass, min(least, (given.mass, block.first_row))
-            for kind, sentence in _sentences(given):
+            for kind, sentence in sentences(given):
                 if kind not in said:
                     said.add(kind)
                     note(f"row {block.first_row}: {sentence}")
@@ -66,7 +66,7 @@ def noted(found: Iterator[Block]) -> Iterator[Block]:
         note(f"at τ = {given.tau:g} the given alternatives hold {many} of the probability{bounded}")
 
 
-def _sentences(given: "Given") -> Iterator[tuple[str, str]]:
+def sentences(given: "Given") -> Iterator[tuple[str, str]]:
     """What is to be said of what was given of a token, each by its kind, of which one is enough."""
     if given.tempered:
         already = "tempered and cut already; --given-tau undoes the temperature"

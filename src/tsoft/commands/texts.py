@@ -13,6 +13,7 @@ from tsoft.commands.ways import Asked
 from tsoft.core.decoding import FAILED, INTERRUPTED, Way, rounds
 from tsoft.core.samplers import NothingLeftError
 from tsoft.errors import TsoftError, UsageError
+from tsoft.formats import stream
 
 if TYPE_CHECKING:
     from tsoft.formats.texts import Written
@@ -58,7 +59,8 @@ class Writer:
 
         looking, piece = outputs.plain_view(self._output), self._asked.model.piece
         if self._output.output is None and texts.can_watch():
-            with texts.Watching(self._asked.prompt, self._ways, piece, looking) as watching:
+            watching = texts.Watching(self._asked.prompt, self._ways, piece, looking)
+            with stream.ended_by_signals(), watching:
                 for _ in self._rounds():
                     watching.show()
         else:

@@ -9,6 +9,7 @@ import numpy as np
 from tsoft.commands import inputs
 from tsoft.commands.notes import note
 from tsoft.commands.plan import Plan
+from tsoft.commands.responses import sentences
 from tsoft.core.block import Block
 from tsoft.core.decoding import BEAM, GREEDY, SAMPLE, Beam, Continuation, Limits, Walk, Way, drawing, most_probable
 from tsoft.core.draw import generator
@@ -30,8 +31,9 @@ class Asked:
         self.model, self.prompt = model, prompt
         self._taus = inputs.temperatures(plan.taus)
         self._masses: list[float] = []
+        self._said: set[str] = set()
         self.start = Continuation(model.prompt(prompt))
-        [first] = self.next([self.start.prompt])
+        [first] = self.next([self.start.whole])
         if first.block.given is not None:
             # A server gives few of its tokens, and others at each step.
             plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
@@ -40,14 +42,20 @@ class Asked:
     def next(self, texts: Sequence[Tokens]) -> list[Next]:
         """What comes after each text."""
         found = self.model.next(texts)
-        self._masses += [next_.block.given.mass for next_ in found if next_.block.given is not None]
+        for given in (next_.block.given for next_ in found):
+            if given is not None:
+                self._masses.append(min(1.0, given.mass))
+                for kind, sentence in sentences(given):
+                    if kind not in self._said:
+                        self._said.add(kind)
+                        note(f"of a token: {sentence}")
         return found
 
     def limits(self, most: int, stops: tuple[bytes, ...], alternatives: int) -> Limits:
         """How long a text may be: as many tokens as are asked for, if the model has room for them."""
         model = self.model
         if model.longest is not None:
-            room = model.longest - len(self.start.prompt) + 1
+            room = model.longest - len(self.start.whole) + 1
             if room < most:
                 note(f"the model's context of {model.longest} tokens has room for {room} after the prompt")
             most = min(most, room)

@@ -4,10 +4,10 @@ A search asks for what comes after some texts and goes on by the answer. `rounds
 for into one question, so that a model answers for all of them at once.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -37,18 +37,15 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Continuation:
-    """What goes on a prompt: its steps, the bytes that they add, and why it ends, None while it does not. A sign
-    that ends it is one of the steps."""
+    """A prompt and what goes on it: the tokens of both, the steps, the bytes that they add, the log-probability of
+    the sequence under the model at τ = 1, and why it ends, None while it does not. A sign that ends it is one of
+    the steps."""
 
-    prompt: Tokens
+    whole: Tokens
     steps: tuple[Step, ...] = ()
     data: bytes = b""
+    logprob: float = 0.0
     finish: str | None = None
-
-    @property
-    def whole(self) -> Tokens:
-        """With the prompt."""
-        return self.prompt + tuple(step.token for step in self.steps)
 
     def ended(self, finish: str) -> "Continuation":
         """The text that goes no further, for this reason where it has none."""
@@ -58,11 +55,6 @@ class Continuation:
     def tokens(self) -> Tokens:
         """Those of the text itself, without the sign that ends it."""
         return tuple(step.token for step in (self.steps[:-1] if self.finish == END else self.steps))
-
-    @property
-    def logprob(self) -> float:
-        """Of the sequence, under the model at τ = 1."""
-        return float(sum(step.logprob for step in self.steps))
 
 
 @dataclass(frozen=True)
@@ -79,30 +71,25 @@ class Limits:
     def extended(self, text: Continuation, next_: Next, index: int, prob: float) -> Continuation:
         """The text with a further token, a class of what was said of it."""
         token = next_.token(index)
-        step = Step(
-            token,
-            prob,
-            next_.logprob(index),
-            tuple((next_.token(i), logprob) for i, logprob in next_.best(self.alternatives)),
-        )
-        data = text.data + self.piece(token)
-        text = replace(text, steps=(*text.steps, step), data=data)
+        alternatives = tuple((next_.token(i), logprob) for i, logprob in next_.best(self.alternatives))
+        step = Step(token, prob, next_.logprob(index), alternatives)
+        piece = self.piece(token)
+        text = Continuation((*text.whole, token), (*text.steps, step), text.data + piece, text.logprob + step.logprob)
         if self.ends(token):
-            return replace(text, finish=END)
-        places = [place for stop in self.stops if (place := data.find(stop)) >= 0]
-        if places:
-            return self._cut(text, min(places))
-        return replace(text, finish=LENGTH) if len(text.steps) >= self.most else text
+            return text.ended(END)
+        # A stop that was there before has ended the text before.
+        starts = [max(0, len(text.data) - len(piece) - len(stop) + 1) for stop in self.stops]
+        places = [text.data.find(stop, start) for stop, start in zip(self.stops, starts, strict=True)]
+        if max(places, default=-1) >= 0:
+            return self._cut(text, min(place for place in places if place >= 0))
+        return text.ended(LENGTH) if len(text.steps) >= self.most else text
 
     def _cut(self, text: Continuation, place: int) -> Continuation:
         """The text up to a byte, with the tokens that begin before it."""
-        start, steps = 0, []
-        for step in text.steps:
-            if start >= place:
-                break
-            steps.append(step)
-            start += len(self.piece(step.token))
-        return replace(text, steps=tuple(steps), data=text.data[:place], finish=STOP)
+        starts = itertools.accumulate((len(self.piece(step.token)) for step in text.steps), initial=0)
+        kept = tuple(step for step, start in zip(text.steps, starts, strict=False) if start < place)
+        whole = text.whole[: len(text.whole) - len(text.steps) + len(kept)]
+        return Continuation(whole, kept, text.data[:place], sum(step.logprob for step in kept), STOP)
 
 
 class Search(Protocol):
@@ -132,7 +119,7 @@ def rounds(ask: Callable[[Sequence[Tokens]], list[Next]], searches: Sequence[Sea
     while wanted := [(search, asked) for search in searches if (asked := search.asked)]:
         found = iter(ask([text for _, asked in wanted for text in asked]))
         for search, asked in wanted:
-            search.answer(list(islice(found, len(asked))))
+            search.answer(list(itertools.islice(found, len(asked))))
         yield
 
 

@@ -56,9 +56,9 @@ class Summary:
 
     @property
     def sequence_perplexity(self) -> float:
-        """exp of the negative mean a token. Source: Jelinek, Mercer, Bahl & Baker 1977, "Perplexity: a measure of
-        the difficulty of speech recognition tasks"."""
-        return exp(-self.mean_logprob) if self.mean_logprob > -700 else inf
+        """exp of the negative mean a token, NaN where there is none. Source: Jelinek, Mercer, Bahl & Baker 1977,
+        "Perplexity: a measure of the difficulty of speech recognition tasks"."""
+        return inf if self.mean_logprob < -700 else exp(-self.mean_logprob)
 
 
 def summary(texts: Sequence[Continuation]) -> Summary:

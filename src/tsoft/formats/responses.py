@@ -192,9 +192,10 @@ def _kind(value: Object) -> str | None:
     if isinstance(value.get("candidates"), list) or isinstance(value.get("usageMetadata"), dict):
         return _GEMINI
     answer = value.get("response", value.get("message"))
-    # Ollama's; numbers alone are a row of them.
+    # Ollama's, and tsoft's own, whose text may have no token; numbers alone are a row of them.
     listed = value.get("logprobs")
-    if (isinstance(listed, list) and any(isinstance(entry, dict) for entry in listed)) or (
+    is_text = listed == [] and isinstance(value.get("text"), str)
+    if (isinstance(listed, list) and (is_text or any(isinstance(entry, dict) for entry in listed))) or (
         "model" in value and isinstance(answer, str | dict)
     ):
         return _CHAT

@@ -111,7 +111,7 @@ def writing(name: str | None, encoding: str = "utf-8") -> Iterator[Write]:
             with open(to, "wb", closefd=descriptor is None) as stream, _abandoned(stream):
                 yield Write(stream, name or "stdout", encoding)
         else:
-            with _ended_by_signals(), _replacement(os.path.realpath(str(name))) as file:
+            with ended_by_signals(), _replacement(os.path.realpath(str(name))) as file:
                 yield Write(file, str(name), encoding, is_file=True)
 
 
@@ -186,7 +186,7 @@ def _reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end the program as Ctrl-C does, through every `finally`."""
 
     def end(number: int, _: FrameType | None) -> None:

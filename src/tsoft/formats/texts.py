@@ -56,12 +56,12 @@ def write(found: Iterable[Written], name: str, telling: Telling) -> Iterator[str
         records = (_json(one, telling) for one in found)
         yield from json.array(records) if name == "json" else (record + "\n" for record in records)
         return
-    if name == "csv":
-        yield ",".join(COLUMNS) + "\n"
+    header = ",".join(COLUMNS) + "\n"
     for one in found:
         text = one.text.data.decode(errors="replace")
         if name == "csv":
-            yield join_labels(_cells(one, text, telling.writing), ",") + "\n"
+            yield header + join_labels(_cells(one, text, telling.writing), ",") + "\n"
+            header = ""
         elif one.text in one.way.best:
             yield escape(text) + "\n"
 

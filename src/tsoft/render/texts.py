@@ -4,6 +4,7 @@ import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from math import exp, log
 from types import TracebackType
@@ -193,7 +194,7 @@ class Watching:
 
     def __init__(self, prompt: str, ways: Sequence[Way], piece: Piece, view: View):
         self._ways, self._piece, self._view = ways, piece, view
-        self._head = Text(cut(visible(prompt), view.screen.width - 1), "dim")
+        self._prompt = visible(prompt)
         self._console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
         self._drawn = 0.0
@@ -212,6 +213,9 @@ class Watching:
             self._drawn = now
             # The prompt takes a line, a blank one comes under it, and the cursor stands below all.
             height = self._console.height - 3
-            lines = "\n".join(_tables(self._ways, self._piece, self._view, height)).split("\n")
-            shown = [Text.from_ansi(line, no_wrap=True) for line in lines[-max(1, height) :]]
-            self._live.update(Group(self._head, "", *shown), refresh=True)
+            # The screen may have another size than at the beginning.
+            screen = replace(self._view.screen, width=max(NARROWEST, self._console.width))
+            tables = _tables(self._ways, self._piece, replace(self._view, screen=screen), height)
+            lines = [Text.from_ansi(line, no_wrap=True) for line in "\n".join(tables).split("\n")]
+            head = Text(cut(self._prompt, screen.width - 1), "dim")
+            self._live.update(Group(head, "", *lines[-max(1, height) :]), refresh=True)
