@@ -127,7 +127,6 @@ def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         async def driven() -> None:
             async with explorer.run_test(size=size, notifications=True) as pilot:
                 page = Page(pilot)
-                await pilot.pause()
                 await page.settled()
                 await drive(page)
 

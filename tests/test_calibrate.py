@@ -381,15 +381,15 @@ main()
 @pytest.mark.skipif(os.name == "nt", reason="no resource module")
 @pytest.mark.parametrize("piped", [False, True])
 def test_memory_does_not_grow_with_the_logits(tmp_path: Path, piped: bool) -> None:
-    """80 MB, of which 16 may be held, against as much held as there is."""
-    count = np.arange(20_000)
+    """48 MB, of which 8 may be held, against as much held as there is."""
+    count = np.arange(12_000)
     np.save(tmp_path / "y.npy", np.where(count % 3, 5, count % 1000))
-    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (20_000, 1000))
+    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (12_000, 1000))
     array[:, 5] = 3.0
     del array
     source = ["-i", "-" if piped else str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")]
     peaks = []
-    for held in (1 << 24, 1 << 30):
+    for held in (1 << 23, 1 << 30):
         command = [
             sys.executable,
             "-c",
@@ -413,9 +413,9 @@ def test_memory_does_not_grow_with_the_logits(tmp_path: Path, piped: bool) -> No
             )
         status, most = map(int, done.stdout.split())
         assert status == 0
-        assert ("temporary file" in done.stderr) == (piped and held == 1 << 24)
+        assert ("temporary file" in done.stderr) == (piped and held == 1 << 23)
         peaks.append(most * (1 if sys.platform == "darwin" else 1024))
-    assert peaks[1] - peaks[0] > 45e6
+    assert peaks[1] - peaks[0] > 28e6
 
 
 # What is said plainly.
@@ -837,13 +837,15 @@ def test_an_npz_without_targets_beside_the_logits(tmp_path: Path) -> None:
 
 def test_targets_that_unpack_to_far_more_are_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("logits", "targets"):
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                shape = (1 << 27, 1) if name == "logits" else (1 << 27,)
-                np.lib.format.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": shape})
-                for _ in range(1 << 9):
-                    member.write(bytes(1 << 20))
+    np.savez(path, logits=np.eye(3))
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("targets.npy", "w") as member,
+    ):
+        header = {"descr": "<f4", "fortran_order": False, "shape": (257 << 18,)}
+        np.lib.format.write_array_header_1_0(member, header)
+        for _ in range(257):
+            member.write(bytes(1 << 20))
     assert "as a zip bomb does" in told("-i", str(path), code=1)[1]
 
 

@@ -1,7 +1,9 @@
 """Runs the real `tsoft`, in a process of its own or in a pseudo-terminal."""
 
 import contextlib
+import functools
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,25 +12,42 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import forking
+
 SCRIPTS = sysconfig.get_path("scripts")
 TSOFT = str(Path(SCRIPTS) / "tsoft")
+# What tsoft reads of its environment when it draws.
+LOOK = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "TERM")
 
 
 def environment(**changes: str) -> dict[str, str]:
     """This environment without what changes the look, with this Python's `tsoft` first, and with
     every warning an error. A thousand processes take half as long where the first may compile for all."""
-    look = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "TERM")
-    plain = {name: value for name, value in os.environ.items() if name not in (*look, "PYTHONDONTWRITEBYTECODE")}
+    plain = {name: value for name, value in os.environ.items() if name not in (*LOOK, "PYTHONDONTWRITEBYTECODE")}
     path = os.pathsep.join([SCRIPTS, os.environ.get("PATH", "")])
     return plain | {"PATH": path, "PYTHONWARNINGS": "error", "TERM": "xterm-256color"} | changes
+
+
+@functools.cache
+def _server() -> str:
+    return forking.start(environment(OPENBLAS_NUM_THREADS="1"))
+
+
+def forked(**changes: str) -> dict[str, str]:
+    """The same environment, with a `tsoft` first that is quick to start (`forking`) where only the look
+    changes. Whatever else does may be read at the start, which is then the real one."""
+    found = environment(**changes)
+    if hasattr(os, "fork") and changes.keys() <= {*LOOK, "TSOFT_TRACEBACK"}:
+        found["PATH"] = os.pathsep.join([_server(), found["PATH"]])
+    return found
 
 
 def run(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
     """`tsoft` in a pipe. Without `stdin` it has none to read."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run(
-        [TSOFT, *arguments], input=data or b"", capture_output=True, env=environment(**changes), timeout=60
-    )
+    environ = forked(**changes)
+    command = [shutil.which("tsoft", path=environ["PATH"]) or TSOFT, *arguments]
+    done = subprocess.run(command, input=data or b"", capture_output=True, env=environ, timeout=60)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -129,13 +148,20 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def in_terminal(command: str, width: int = 80, cwd: str | None = None, **changes: str) -> str:
     """What a shell command prints on a terminal of that width, when all is well."""
+    return on_terminal(command, width, forked(**changes), cwd)
+
+
+def on_terminal(command: str, width: int, environ: dict[str, str], cwd: str | None = None) -> str:
+    """The same in an environment."""
     import pexpect
 
-    environ = environment(**changes)
     child = pexpect.spawn(
         "/bin/sh", ["-c", command], env=environ, cwd=cwd, dimensions=(50, width), encoding="utf-8", timeout=60
     )
     output = str(child.read()).replace("\r\n", "\n")
+    # Else pexpect would close the terminal, sleep, and then look whether it has ended.
+    child.wait()
+    child.ptyproc.delayafterclose = 0
     child.close()
     assert child.exitstatus == 0, output
     return output
