@@ -168,7 +168,7 @@ def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | 
     if prompt and prompt != ["-"]:
         from tsoft.commands.inputs import decoded
 
-        return decoded(prompt[0], "the prompt")
+        return _noted(decoded(prompt[0], "the prompt"), options)
     if readers:
         raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
     if sys.stdin is None or sys.stdin.isatty():
@@ -179,6 +179,15 @@ def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | 
     with stream.reading("-") as bytes_:
         data = bytes_.read()
     try:
-        return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        return _noted(data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"), options)
     except UnicodeDecodeError as error:
         raise InputError(f"{stream.STDIN}: byte {error.start}: the prompt is not UTF-8 text") from None
+
+
+def _noted(text: str, options: ModelOptions) -> str:
+    """The prompt, with a note where a model stumbles over its end."""
+    if text.endswith(" ") and text.strip() and options.text is None and not options.chat:
+        from tsoft.commands.notes import note
+
+        note("the prompt ends in a blank: most tokens begin with their own, so that few of them go on from here")
+    return text
