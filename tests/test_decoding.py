@@ -128,6 +128,21 @@ def test_a_beam_of_one_is_greedy_and_a_beam_keeps_what_it_may(seed: int, width: 
         assert beam.texts[0].logprob >= greedy.text.logprob - 1e-12
 
 
+@pytest.mark.parametrize(("penalty", "best"), [(0.0, (LAST,)), (1.0, (0, 0, 0))])
+def test_a_text_that_ends_takes_no_other_s_place(penalty: float, best: Tokens) -> None:
+    """The end is most probable at once, and all else is nearly sure to go on: a mean a token is highest there."""
+    rows = np.full((len(WORDS) + 1, len(WORDS)), -30.0)
+    rows[-1, [LAST, 0]] = np.log([0.6, 0.4])
+    rows[0, 0] = 0.0
+    model = Markov(rows)
+    beam = Beam(Continuation(()), 1, penalty, limits(3))
+    for _ in rounds(model.next, [beam]):
+        pass
+    assert text_of(beam) == best
+    scores = {tokens: model.logprob(tokens) / len(tokens) ** penalty for tokens in ((LAST,), (0, 0, 0))}
+    assert max(scores, key=scores.__getitem__) == best
+
+
 def test_a_round_is_one_question() -> None:
     model = markov(1)
     walks = [Walk(Continuation((0,)), drawing(1.0, lambda _: None, generator(1, n, 2)), limits(4)) for n in range(3)]

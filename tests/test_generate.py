@@ -332,6 +332,29 @@ def test_a_terminal_sees_the_texts_grow_and_keeps_them() -> None:
     assert "\x1b[?25h" in rest, "the cursor is back"
 
 
+@posix
+def test_a_text_longer_than_the_screen_is_seen_to_its_end() -> None:
+    """Of a text under way the last lines are shown, under the prompt and the heads."""
+    import pexpect
+    import pyte
+
+    command = ["generate", PROMPT, *MODEL, "--greedy", *LONG]
+    child = pexpect.spawn(TSOFT, command, env=environment(NO_COLOR="1"), dimensions=(12, 40), timeout=50)
+    terminal = pyte.Screen(40, 12)
+    stream = pyte.ByteStream(terminal)
+    seen: set[str] = set()
+    # The text repeats itself, with a period that is no multiple of a line's.
+    while len(seen) < 12:
+        stream.feed(child.read_nonblocking(1 << 16, 30))
+        lines = [line.rstrip() for line in terminal.display]
+        if lines[0] == PROMPT and lines[2] == " greedy" and lines[9]:
+            seen.add("\n".join(lines[4:]))
+    child.sendintr()
+    child.read()
+    child.close()
+    assert child.exitstatus == 130
+
+
 def test_a_table_in_a_file_has_the_texts(tmp_path: Path) -> None:
     file = tmp_path / "texts.txt"
     arguments = ("generate", PROMPT, *MODEL, "--tau", "0.2,1", "--seed", "1", "-f", "table")
