@@ -25,7 +25,7 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """What it answers: bytes as they are, all else as JSON. It may announce more than it sends and break off, end
-    the connection at once, say nothing, or go on and on, piece after piece."""
+    the connection at once, say nothing, or go on and on, piece after piece, of the body or `before` all of it."""
 
     body: Any = b""
     status: int = 200
@@ -34,6 +34,7 @@ class Reply:
     ends_at_once: bool = False
     is_silent: bool = False
     is_endless: bool = False
+    before: bytes = b""
 
 
 @dataclass
@@ -81,7 +82,9 @@ def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -
         def send(self, reply: Reply) -> None:
             if reply.is_silent:
                 served.over.wait(60)
-            if reply.is_silent or reply.ends_at_once:
+            if reply.before:
+                self.repeat(reply.before)
+            if reply.is_silent or reply.ends_at_once or reply.before:
                 self.close_connection = True
                 return
             data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
@@ -91,11 +94,16 @@ def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -
             self.end_headers()
             with contextlib.suppress(OSError):
                 self.wfile.write(data[: len(data) // 2] if reply.breaks_off else data)
-                for _ in range(ENDLESS if reply.is_endless else 0):
+                if reply.is_endless:
+                    self.repeat(data)
+            self.close_connection |= reply.breaks_off or reply.is_endless
+
+        def repeat(self, data: bytes) -> None:
+            with contextlib.suppress(OSError):
+                for _ in range(ENDLESS):
                     if served.over.wait(0.001):
                         break
                     self.wfile.write(data)
-            self.close_connection |= reply.breaks_off or reply.is_endless
 
         def do_GET(self) -> None:
             self.answer()

@@ -1,7 +1,9 @@
 """A server as a model: what it is asked, what its answers become, and what is said when it does not answer."""
 
 import contextlib
+import gc
 import gzip
+import html
 import importlib
 import importlib.metadata
 import importlib.util
@@ -19,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -28,6 +31,8 @@ from hypothesis import strategies as st
 from serving import Reply, Request, Served, serving
 from tool import environment
 from tsoft.commands.models import ModelOptions, opened
+from tsoft.core.block import Block
+from tsoft.core.given import Given
 from tsoft.core.tokens import token_label
 from tsoft.errors import InputError, TsoftError, UsageError, visible
 from tsoft.models import Model, endpoint, http
@@ -297,6 +302,40 @@ def test_the_pieces_of_a_character_join() -> None:
         assert sorted(request.body["prompt"] for request in served.requests[1:]) == ["q\u201c", "q\ufffd"]
 
 
+def test_a_token_that_is_listed_several_times() -> None:
+    """Whoever goes on with a text cannot tell tokens of the same text apart: they are one, with the probability of
+    all. A lone surrogate is no text, and so they are all the same."""
+    lone = [{"token": token, "logprob": math.log(0.1)} for token in ("\udc80", "\udc81")]
+    listed = entry("a", math.log(0.25), ("b", math.log(0.125)), ("a", math.log(0.25)), ("a", math.log(0.25)))
+    listed["top_logprobs"] += lone
+    with serving(Reply(llama_cpp(listed))) as served:
+        model = at(served)
+        text = model.prompt("x")
+        (found,) = model.next([text])
+        (again,) = model.next([text])
+    assert again is found
+    tokens = [found.token(i) for i in range(found.block.logits.shape[1])]
+    assert [model.label(token) for token in tokens] == ["b", "a", "?"] == list(found.block.labels or ())
+    assert len(set(tokens)) == 3
+    sums = np.log([0.125, 0.5, 0.2])
+    assert [found.logprob(i) for i in range(3)] == pytest.approx(sums.tolist())
+    np.testing.assert_allclose(found.block.logits, sums[np.newaxis])
+    assert found.block.given is not None
+    assert found.block.given.index == 1
+    assert found.block.given.mass == pytest.approx(0.825)
+
+
+def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
+    known = Given(np.array([np.nan, -1.0, -2.0, np.nan, np.nan]), 3, -2.0, classes=9)
+    block = Block(np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]), tuple("abcab"), 0, True, "logprob", given=known)
+    merged = endpoint._merged(block)
+    assert merged.labels == ("a", "b", "c")
+    assert merged.given is not None
+    np.testing.assert_array_equal(merged.given.logprobs, [np.nan, -1.0, -2.0])
+    np.testing.assert_array_equal(merged.logits, [[-np.inf, -1.0, -2.0]])
+    assert (merged.given.index, merged.given.cap, merged.given.missing) == (0, -2.0, known.missing)
+
+
 @given(st.binary(min_size=1, max_size=8))
 def test_a_label_gives_its_bytes_back(piece: bytes) -> None:
     found = endpoint._token(token_label(piece))
@@ -512,6 +551,8 @@ def test_how_long_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"Retry-After": "3"}, [3.0, 3.0, 3.0]),
         ({}, [0.5, 1.0, 2.0]),
         ({"Retry-After": "soon"}, [0.5, 1.0, 2.0]),
+        ({"Retry-After": "9" * 5000}, [0.5, 1.0, 2.0]),
+        ({"Retry-After": "Fri, 31 Dec 9999999999 23:59:59 GMT"}, [0.5, 1.0, 2.0]),
     ]:
         waits: list[float] = []
         with serving(Reply(error("busy"), 503, headers)) as served:
@@ -561,7 +602,8 @@ def test_what_does_not_speak_http() -> None:
 
 
 def test_a_silent_server_is_given_up() -> None:
-    for reply in (Reply(is_silent=True), Reply(b"x", is_endless=True)):
+    heads = (Reply(before=piece) for piece in (b"H", b"HTTP/1.1 100 Continue\r\n\r\n"))
+    for reply in (Reply(is_silent=True), Reply(b"x", is_endless=True), *heads):
         with serving(reply) as served:
             message = failure(at(served, timeout=0.2))
             assert message.endswith("no answer within 0.2 s; --timeout SECONDS waits longer")
@@ -631,6 +673,48 @@ def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> Non
                 assert message.endswith("OPENAI_API_KEY is set, but this server does not take it")
 
 
+ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        ODD_KEY,
+        repr(ODD_KEY),
+        json.dumps(ODD_KEY),
+        json.dumps(json.dumps(ODD_KEY)),
+        json.dumps(ODD_KEY).replace("/", r"\/"),
+        json.dumps(json.dumps(ODD_KEY).replace("/", r"\/")),
+        # As Go and PHP do.
+        json.dumps(ODD_KEY).replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003E"),
+        html.escape(ODD_KEY).replace("&", r"\u0026"),
+        "".join(f"\\u{ord(c):04x}" for c in ODD_KEY),
+        html.escape(ODD_KEY),
+        html.escape(ODD_KEY, quote=False),
+        "".join(f"&#{ord(c)};" for c in ODD_KEY),
+        "".join(f"&#x{ord(c):04X};" for c in ODD_KEY),
+        quote(ODD_KEY),
+        quote(ODD_KEY, safe="").lower(),
+    ],
+)
+def test_the_key_is_not_shown_however_it_is_spelt(spelt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", ODD_KEY)
+    said = f"({spelt})"
+    for status in (200, 500):
+        for encoding in ("utf-8", "utf-16", "utf-32-le"):
+            for body in (f"{said:>60}", json.dumps(error(f"no {said}")), json.dumps(error(f"{said:>520}"))):
+                with serving(Reply(body.encode(encoding), status)) as served:
+                    message = failure(at(served))
+                assert "***" in message
+                # What stands between the quotes, where there are any.
+                assert message.split("***")[1].strip("\\\"')(") in ("", "*")
+                assert "sk" not in message.split("***")[0].removeprefix(served.url)
+    models = json.dumps({"data": [{"id": said}]})
+    with serving(Reply(error("model x does not exist"), 404), Reply(models.encode("utf-16"))) as served:
+        assert "***" in (message := failure(at(served, "x")))
+        assert "sk" not in message.removeprefix(served.url)
+
+
 def test_a_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """As curl sends it. It is meant for this server, and so comes before the key."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -670,6 +754,15 @@ def test_redirects_are_limited() -> None:
         assert len(served.requests) == 6
     with serving(Reply(b"", 307, {"Location": "ftp://host/x"})) as served:
         assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+
+
+def test_a_redirect_to_what_is_no_url() -> None:
+    with serving(Reply(b"", 307, {"Location": "http://[::bad/x"})) as served:
+        assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+    with warnings.catch_warnings():
+        # urllib3 fails amid it, and leaves the connection to be collected.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 # The way there

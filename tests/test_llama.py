@@ -1,6 +1,7 @@
 """The real SmolLM2 against llama-cpp-python's own high-level class, on every way that leads to a text."""
 
 import json
+import signal
 import struct
 import subprocess
 import sys
@@ -185,9 +186,8 @@ def test_every_way_leads_to_the_same(model: Llama, reference: Reference, near: f
         for texts in way:
             for found, asked in zip(after(fresh, *texts), texts, strict=True):
                 np.testing.assert_allclose(found, reference(asked), rtol=0, atol=near)
-        assert fresh._context is not None
-        fresh._context.close()
-        fresh._context = None
+        fresh._contexts.pop(0).close()
+        assert not fresh._contexts
     fresh.close()
 
 
@@ -218,8 +218,7 @@ def test_the_same_of_a_small_context(
         texts = [(*base[:length], *rng.integers(300, 302, int(rng.integers(0, 4))).tolist()) for _ in range(count)]
         for found, text in zip(after(small, *texts), texts, strict=True):
             np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
-        assert small._context is not None
-        made.add(small._context.slots)
+        made.add(small._contexts[0].slots)
     assert len(made) > 1
     small.close()
 
@@ -246,11 +245,13 @@ def test_a_context_is_made_anew_when_its_cells_are_used_up(
     for i in range(6):
         text = tuple(range(300 + i, 360 + i))
         [found] = after(small, text)
-        contexts.add(id(small._context))
-        assert small._context is not None
-        assert small._context.cells == 256
+        contexts.add(id(small._contexts[0]))
+        assert small._contexts[0].cells == 256
     assert len(contexts) == 2
     np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+    # More tokens than the context has cells.
+    after(small, tuple(range(300, 600)))
+    assert small._contexts[0].cells > 256
     small.close()
 
 
@@ -282,9 +283,8 @@ def test_a_memory_that_forgets(reference: Reference, near: float, monkeypatch: p
     monkeypatch.setattr(c, "llama_model_n_swa", lambda _: 2)
     window = Llama(None, chat=False, threads=1)
     after(window, FRANCE)
-    assert window._context is not None
     # The first tokens of all slots are gone, and llama.cpp says so.
-    c.llama_memory_seq_rm(window._context._memory, -1, 0, 3)
+    c.llama_memory_seq_rm(window._contexts[0]._memory, -1, 0, 3)
     text = (*FRANCE[:4], 7042)
     np.testing.assert_allclose(after(window, text)[0], reference(text), rtol=0, atol=near)
     window.close()
@@ -297,8 +297,9 @@ def test_more_texts_than_there_are_slots(model: Llama, reference: Reference, far
         np.testing.assert_allclose(found[i], reference(texts[i]), rtol=0, atol=far)
 
 
-def test_a_shared_beginning_is_worked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Llama(None, chat=False, threads=1)
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens are worked in each call."""
     sizes: list[int] = []
     batch = llama._Batch
 
@@ -307,6 +308,31 @@ def test_a_shared_beginning_is_worked_once(monkeypatch: pytest.MonkeyPatch) -> N
         return batch(cells)
 
     monkeypatch.setattr(llama, "_Batch", counted)
+    return sizes
+
+
+def test_more_texts_than_a_context_has_slots_for_are_worked_once(
+    reference: Reference, far: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama, "_most_texts", lambda: 5)
+    model, rng = Llama(None, chat=False, threads=1), np.random.default_rng(3)
+    after(model, FRANCE)
+    texts: list[Tokens] = [(*FRANCE, token) for token in range(300, 313)]
+    after(model, *texts)
+    for count in (13, 13, 9, 4):
+        # Some have ended, and they come in another order.
+        texts = [(*texts[i], int(rng.integers(500, 600))) for i in rng.permutation(len(texts))[:count]]
+        sizes.clear()
+        found = after(model, *texts)
+        assert sum(sizes) == len(texts)
+    for text, logits in zip(texts, found, strict=True):
+        np.testing.assert_allclose(logits, reference(text), rtol=0, atol=far)
+    assert len(model._contexts) == 3
+    model.close()
+
+
+def test_a_shared_beginning_is_worked_once(sizes: list[int]) -> None:
+    model = Llama(None, chat=False, threads=1)
     base = tuple(range(300, 400))
     after(model, *((*base, token) for token in range(4)))
     after(model, *((*base, token, 5) for token in range(4)))
@@ -338,6 +364,40 @@ def test_interrupted_work_is_forgotten(
     for asked in (text[:6], text, (*text[:9], 5)):
         np.testing.assert_allclose(after(broken, asked)[0], reference(asked), rtol=0, atol=near)
     broken.close()
+
+
+def test_ctrl_c_while_llama_cpp_logs(reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is called by C code cannot raise an exception: it would be printed and forgotten."""
+    c, coming = llama._llama_cpp(), [True]
+
+    def log(*_: Any) -> None:
+        if coming:
+            coming.clear()
+            signal.raise_signal(signal.SIGINT)
+
+    callback = c.llama_log_callback(log)
+    monkeypatch.setattr(llama, "_log", lambda: callback)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Llama(None, chat=False, threads=1)
+        model = Llama(None, chat=False, threads=1)
+        coming.append(True)
+        with pytest.raises(KeyboardInterrupt):
+            model.next([FRANCE])
+        np.testing.assert_allclose(after(model, FRANCE)[0], reference(FRANCE), rtol=0, atol=near)
+        decode = c.llama_decode
+        monkeypatch.setattr(c, "llama_decode", lambda *both: callback(2, b"decoding", None) or decode(*both))
+        coming.append(True)
+        with pytest.raises(KeyboardInterrupt):
+            model.next([FRANCE])
+        assert not coming
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        model.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        monkeypatch.undo()
+        c.llama_log_set(llama._log(), None)
 
 
 # Chat.

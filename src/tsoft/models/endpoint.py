@@ -31,7 +31,7 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -157,7 +157,8 @@ class Endpoint:
         return self._numbers[token]
 
     def _numbered(self, block: Block) -> Next:
-        return Next(block, np.array([self._number(_token(label)) for label in block.labels or ()]))
+        merged = _merged(block)
+        return Next(merged, np.array([self._number(_token(label)) for label in merged.labels or ()]))
 
     def _question(self, text: Tokens) -> _Question:
         """What is asked of the token after a text."""
@@ -194,7 +195,7 @@ class Endpoint:
             return _end()
         raise InputError(f"{answer.where}: no token and no log-probability in {DRAWS} answers, and no end")
 
-    def _block(self, where: str, body: bytes) -> Block | None:
+    def _block(self, where: str, body: bytes | str) -> Block | None:
         """The first token of an answer; None where it has none, as of a text that ends."""
         value = _value(where, body)
         choice = _choice(value)
@@ -223,7 +224,7 @@ class Endpoint:
         """What the server said, and what may help."""
         body = self._server.scrubbed(answer.body)
         said = _said(f"{answer.where}: {_status(answer.status)}", body)
-        return InputError("; ".join([said, *self._hints(answer, body.decode(errors="replace").lower())]))
+        return InputError("; ".join([said, *self._hints(answer, body.lower())]))
 
     def _hints(self, answer: Answer, said: str) -> Iterator[str]:
         status = answer.status
@@ -307,12 +308,31 @@ def _token(label: str) -> _Token:
     return _Token(label, piece, ends=False)
 
 
+def _merged(block: Block) -> Block:
+    """The same, with the tokens of one label as one, which has the probability of all. A server may list a token
+    several times, and several that have no text of their own."""
+    given, labels = block.given, block.labels
+    if given is None or labels is None:
+        return block
+    places = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    indices = np.array([places[label] for label in labels])
+    known = ~given.unknown
+    logits = np.full(len(places), -np.inf)
+    np.logaddexp.at(logits, indices[known], given.logprobs[known])
+    logprobs = np.where(np.isin(np.arange(len(places)), indices[known]), logits, np.nan)
+    # As many as before are missing.
+    fewer = int(known.sum() - (~np.isnan(logprobs)).sum())
+    classes = None if given.classes is None else given.classes - fewer
+    merged = replace(given, logprobs=logprobs, index=int(indices[given.index]), classes=classes)
+    return replace(block, logits=logits[np.newaxis], labels=tuple(places), given=merged)
+
+
 def _end() -> Block:
     """The end of a text for sure, as far as a server says that draws it again and again."""
     return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", given=Given(np.zeros(1), 0, np.inf))
 
 
-def _value(where: str, body: bytes) -> Any:
+def _value(where: str, body: bytes | str) -> Any:
     if not body.strip():
         raise InputError(f"{where}: the answer is empty")
     try:
@@ -321,8 +341,9 @@ def _value(where: str, body: bytes) -> Any:
         raise InputError(f"{where}: the answer is not JSON: it begins {_beginning(body)}") from None
 
 
-def _beginning(body: bytes) -> str:
-    text = " ".join(body[: 9 * _SHOWN].decode(errors="replace").split())
+def _beginning(body: bytes | str) -> str:
+    begins = body[: 9 * _SHOWN]
+    text = " ".join((begins if isinstance(begins, str) else begins.decode(errors="replace")).split())
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
 
 
@@ -352,7 +373,7 @@ def _length(value: object) -> int | None:
     return length if isinstance(length, int) and length > 0 else None
 
 
-def _said(place: str, body: bytes) -> str:
+def _said(place: str, body: str) -> str:
     """What a server says is wrong."""
     try:
         value = _value(place, body)

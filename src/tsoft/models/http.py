@@ -1,11 +1,16 @@
 """A server that is asked for JSON over HTTP: what is sent to it, how long is waited, and what can go wrong on
 the way. urllib3 (urllib3.readthedocs.io) holds the connections, follows redirects and checks certificates."""
 
+import json
+import queue
+import re
 import ssl
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from html.entities import html5
 from http.client import BadStatusLine, LineTooLong
 from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
@@ -92,11 +97,13 @@ class Server:
             self._pause(wait)
         return answer
 
-    def scrubbed(self, data: bytes) -> bytes:
-        """What a server wrote, without the key, which some repeat in their errors."""
+    def scrubbed(self, data: bytes) -> str:
+        """What a server wrote, as text, without the key, which some repeat in their errors, however it is spelt in
+        JSON, HTML or a URL. Before it is read: what is left of a text that was shortened is no longer found."""
+        text = data.decode(json.detect_encoding(data), errors="replace")
         for secret in self._secrets:
-            data = data.replace(secret.encode(), b"***")
-        return data
+            text = re.sub("".join(map(_spellings, secret)), "***", text)
+        return text
 
     def close(self) -> None:
         """Ends the connections."""
@@ -121,26 +128,30 @@ class Server:
     def _asked(self, path: str, body: bytes | None, deadline: float) -> Answer:
         """One try, with its redirects."""
         where = self.where(path)
-        left = max(0.001, deadline - time.monotonic())
         try:
-            response = self._pool.request(
-                "GET" if body is None else "POST",
-                self._below(path)._replace(auth=None).url,
-                body=body,
-                headers=self._headers,
-                timeout=Timeout(left, left),
-                retries=Retry(None, connect=0, read=0, status=0, other=0, redirect=REDIRECTS),
-                preload_content=False,
-            )
-            try:
-                return Answer(where, response.status, _body(response, where, deadline), _retry_after(response))
-            finally:
-                # What was not read to its end is of no use to another request.
-                response.close()
-        except (exceptions.HTTPError, OSError) as error:
+            return _within(deadline - time.monotonic(), lambda: self._answer(path, body, deadline))
+        except (exceptions.HTTPError, OSError, ValueError) as error:
             raise self._failure(error, where) from None
         except _LateError:
             raise self._too_late(where) from None
+
+    def _answer(self, path: str, body: bytes | None, deadline: float) -> Answer:
+        where = self.where(path)
+        left = max(0.001, deadline - time.monotonic())
+        response = self._pool.request(
+            "GET" if body is None else "POST",
+            self._below(path)._replace(auth=None).url,
+            body=body,
+            headers=self._headers,
+            timeout=Timeout(left, left),
+            retries=Retry(None, connect=0, read=0, status=0, other=0, redirect=REDIRECTS),
+            preload_content=False,
+        )
+        try:
+            return Answer(where, response.status, _body(response, where, deadline), _retry_after(response))
+        finally:
+            # What was not read to its end is of no use to another request.
+            response.close()
 
     def _too_late(self, where: str) -> InputError:
         return InputError(f"{where}: no answer within {self._timeout:g} s; --timeout SECONDS waits longer")
@@ -165,7 +176,7 @@ class Server:
             return InputError(f"{where}: {whom} does not pass this on: {error}")
         if isinstance(error, exceptions.ResponseError):
             return InputError(f"{where}: more than {REDIRECTS} redirects, one to the next")
-        if isinstance(error, exceptions.LocationValueError):
+        if isinstance(error, ValueError):
             return InputError(f"{where}: this, or what it redirects to, is no URL that can be asked")
         if isinstance(error, exceptions.DecodeError):
             return InputError(f"{where}: the answer is not compressed as it says")
@@ -175,7 +186,29 @@ class Server:
 
 
 class _LateError(Exception):
-    """The deadline has passed while an answer was read."""
+    """The deadline has passed while an answer was waited for, or read."""
+
+
+def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
+    """What the work gives within so many seconds. Raises _LateError where it takes longer: a socket's time-out
+    bounds each read of it, and not how many there are of an answer's head, or how long a name is looked up. What
+    comes too late is left to a thread that does not outlive the program."""
+    done = queue.SimpleQueue[Answer | Exception]()
+
+    def run() -> None:
+        try:
+            done.put(work())
+        except Exception as error:
+            done.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        answer = done.get(timeout=max(0.001, seconds))
+    except queue.Empty:
+        raise _LateError from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _body(response: urllib3.BaseHTTPResponse, where: str, deadline: float) -> bytes:
@@ -193,8 +226,25 @@ def _body(response: urllib3.BaseHTTPResponse, where: str, deadline: float) -> by
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
     try:
         return Retry().get_retry_after(response)
-    except exceptions.InvalidHeader:
+    except (exceptions.InvalidHeader, ValueError, OverflowError):
+        # No number and no date, or one beyond all that there are.
         return None
+
+
+def _spellings(character: str) -> str:
+    r"""A pattern of the ways to write a character: as it is or after a backslash, by its number in JSON, in HTML and
+    in a URL, or by its name in HTML.
+
+    >>> all(re.fullmatch(_spellings("&"), text) for text in ["&", r"\&", r"\u0026", "&#38;", "&#x26;", "&amp;", "%26"])
+    True
+    """
+    code = ord(character)
+    utf_16 = character.encode("utf-16-be").hex()
+    in_json = "".join(rf"\\+u(?i:{utf_16[i : i + 4]})" for i in range(0, len(utf_16), 4))
+    in_url = "".join(f"%(?i:{byte:02x})" for byte in character.encode())
+    named = "".join(f"|{name}" for name, meant in html5.items() if meant == character and name.endswith(";"))
+    in_html = rf"(?:&|\\+u0026)(?:#0*{code};|#[xX]0*(?i:{code:x});{named})"
+    return rf"(?:{in_html}|{in_json}|{in_url}|\\*{re.escape(character)})"
 
 
 def _parsed(url: str) -> Url:

@@ -7,8 +7,9 @@ worked from the slot on that has most of it, and all that is missing of all the 
 The logits depend on the order in which sums are taken, and that is the cells': the last bit of one number goes
 through the activations, which are rounded to 8 bits, to the first decimal of a logit. So that what comes of a
 text does not depend on what else was asked before, a cell is not used twice, and each text has its cells in its
-own order. When all are used up, the context is made anew. And since llama.cpp takes 64 tokens or more at once in
-another way, fewer are worked in one call, for which a long prompt takes a fifth longer.
+own order. When all are used up, the context is made anew. Where there are more texts than one has slots for, there
+are several contexts. And since llama.cpp takes 64 tokens or more at once in another way, fewer are worked in one
+call, for which a prompt of 2000 tokens takes a third longer.
 """
 
 import contextlib
@@ -17,13 +18,15 @@ import functools
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -64,7 +67,7 @@ class Llama:
         self.longest: int | None = self._weights.longest
         self._threads = threads or _cores()
         self._template = _Template(self._weights) if chat else None
-        self._context: _Context | None = None
+        self._contexts: dict[int, _Context] = {}
         self._lock = threading.Lock()
 
     def prompt(self, text: str) -> Tokens:
@@ -100,34 +103,49 @@ class Llama:
         unlike = list(dict.fromkeys(texts))
         found: dict[Tokens, Next] = {}
         with self._lock:
-            for start in range(0, len(unlike), self._weights.most_texts):
-                part = unlike[start : start + self._weights.most_texts]
-                for text, logits in zip(part, self._logits(part), strict=True):
-                    found[text] = Next(Block(logits, self._weights.labels, source=self.name))
+            for number, group in enumerate(self._groups(unlike)):
+                for start in range(0, len(group), self._weights.most_texts):
+                    part = group[start : start + self._weights.most_texts]
+                    for text, logits in zip(part, self._logits(number, part), strict=True):
+                        found[text] = Next(Block(logits, self._weights.labels, source=self.name))
         return [found[text] for text in texts]
 
     def close(self) -> None:
         with self._lock:
-            if self._context is not None:
-                self._context.close()
+            for context in self._contexts.values():
+                context.close()
             self._weights.close()
 
-    def _logits(self, texts: list[Tokens]) -> list[Array]:
-        """Those after each of the texts, in a context that is made anew where they have no room in it."""
+    def _groups(self, texts: list[Tokens]) -> list[list[Tokens]]:
+        """The texts of each context: it keeps those that it has, as far as it has slots for them."""
+        most = _most_texts()
+        count = max(-(-len(texts) // most), *(number + 1 for number in self._contexts), 0)
+        groups: list[list[Tokens]] = [[] for _ in range(count)]
+        for text in texts:
+            have = [self._contexts[i].have(text) if i in self._contexts else 0 for i in range(count)]
+            best = sorted(range(count), key=lambda i: -have[i])
+            groups[next(i for i in best if len(groups[i]) < most)].append(text)
+        return groups
+
+    def _logits(self, number: int, texts: list[Tokens]) -> list[Array]:
+        """Those after each of the texts, in the context of that number, which is made anew where they have no
+        room in it."""
         # One for each, one for each to leave, and one for what nobody has use for.
         slots = 2 * len(texts) + 1
-        if self._context is not None and self._context.slots >= slots:
+        context = self._contexts.get(number)
+        if context is not None and context.slots >= slots:
             with contextlib.suppress(_FullError):
-                return self._context.logits(texts)
-        if self._context is not None:
-            slots = max(slots, self._context.slots)
+                return context.logits(texts)
+        if context is not None:
+            slots = max(slots, context.slots)
             # Before there is another: there may not be memory for both.
-            self._context.close()
-            self._context = None
+            context.close()
+            del self._contexts[number]
         needed = len(_missing(texts, [_Place(slot) for slot in range(len(texts))])[1])
         cells = max(CELLS, needed + needed // 2)
-        self._context = _Context(self._weights, self._threads, cells, max(SLOTS, slots))
-        return self._context.logits(texts)
+        context = _Context(self._weights, self._threads, cells, max(SLOTS, slots))
+        self._contexts[number] = context
+        return context.logits(texts)
 
     def _check_length(self, length: int, what: str) -> None:
         longest = self._weights.longest
@@ -149,10 +167,11 @@ class _Weights:
         c.llama_log_set(_log(), None)
         _complaints.clear()
         self.path, self.name = path, name
-        self.model = c.llama_model_load_from_file(os.fsencode(path), c.llama_model_default_params())
-        if not self.model:
-            raise InputError(f"{path}: not a model that llama.cpp can read{_why()}")
-        self.close = weakref.finalize(self, c.llama_model_free, self.model)
+        with _holding_ctrl_c():
+            self.model = c.llama_model_load_from_file(os.fsencode(path), c.llama_model_default_params())
+            if not self.model:
+                raise InputError(f"{path}: not a model that llama.cpp can read{_why()}")
+            self.close = weakref.finalize(self, _freed, c.llama_model_free, self.model)
         self._vocabulary = c.llama_model_get_vocab(self.model)
         self.size: int = c.llama_vocab_n_tokens(self._vocabulary)
         self.longest: int = c.llama_model_n_ctx_train(self.model)
@@ -173,13 +192,13 @@ class _Weights:
 
     @property
     def most_texts(self) -> int:
-        """How many texts may be worked at once, with two slots each and one besides. A recurrent model has one
-        state a text, which is not parted: of these, one."""
+        """How many texts may be worked at once. A recurrent model has one state a text, which is not parted: of
+        these, one."""
         c = _llama_cpp()
         # Older versions do not tell those that are so in part.
         tests = (c.llama_model_is_recurrent, getattr(c, "llama_model_is_hybrid", c.llama_model_is_recurrent))
         recurrent = any(test(self.model) for test in tests)
-        return 1 if recurrent else (int(c.llama_max_parallel_sequences()) - 1) // 2
+        return 1 if recurrent else _most_texts()
 
     def meta(self, key: str) -> str:
         """What the file says under a key, "" where it has none."""
@@ -278,10 +297,11 @@ class _Context:
         params.n_batch = max(BATCH, slots)
         params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
-        self._context = c.llama_init_from_model(weights.model, params)
-        if not self._context:
-            raise InputError(f"{weights.path}: llama.cpp cannot make room for {cells} tokens{_why()}")
-        self.close = weakref.finalize(self, c.llama_free, self._context)
+        with _holding_ctrl_c():
+            self._context = c.llama_init_from_model(weights.model, params)
+            if not self._context:
+                raise InputError(f"{weights.path}: llama.cpp cannot make room for {cells} tokens{_why()}")
+            self.close = weakref.finalize(self, _freed, c.llama_free, self._context)
         # The weights outlive the context.
         self._weights = weights
         self._memory = c.llama_get_memory(self._context)
@@ -308,6 +328,10 @@ class _Context:
         for text, place in zip(texts, places, strict=True):
             self._held[place.slot, : len(text)] = text
         return [found[cell] for cell in ends]
+
+    def have(self, text: Tokens) -> int:
+        """How many of the text's tokens are in one of the slots. It may have more than there are cells."""
+        return int(self._alike(text[: self.cells]).max())
 
     def _places(self, texts: Sequence[Tokens]) -> list[_Place]:
         """A slot for each text: the one that has most of it, where the text goes on all that is there, else
@@ -368,7 +392,8 @@ class _Context:
         """Works at most BATCH cells, and gives the logits after those that are asked for."""
         batch = _Batch(cells)
         _complaints.clear()
-        status = _llama_cpp().llama_decode(self._context, batch.struct)
+        with _holding_ctrl_c():
+            status = _llama_cpp().llama_decode(self._context, batch.struct)
         if status == 1:
             raise _FullError
         if status:
@@ -442,6 +467,11 @@ def _llama_cpp() -> Any:
     return c
 
 
+def _most_texts() -> int:
+    """How many texts a context has slots for: two each, and one besides."""
+    return (int(_llama_cpp().llama_max_parallel_sequences()) - 1) // 2
+
+
 @functools.cache
 def _log() -> Any:
     """Keeps llama.cpp's complaints, and the rest of what it has to say from the screen. It is called for as
@@ -455,6 +485,29 @@ def _log() -> Any:
             _complaints[-1] += said
 
     return _llama_cpp().llama_log_callback(log)
+
+
+@contextlib.contextmanager
+def _holding_ctrl_c() -> Iterator[None]:
+    """Ctrl-C comes when this ends. llama.cpp's functions log, and an exception in what they call is lost."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        # No other thread is told of it.
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            before(*came[0])
+
+
+def _freed(free: Callable[[Any], None], pointer: Any) -> None:
+    with _holding_ctrl_c():
+        free(pointer)
 
 
 def _why() -> str:
