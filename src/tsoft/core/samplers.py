@@ -140,12 +140,14 @@ def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float
     with np.errstate(all="ignore"):
         gaps = np.empty_like(work)
         part = core.gaps_below(work, maximum, gaps) if z.size else None
-        scaled = gaps / taus if part is None else gaps / taus / part
-        # Up to the hottest temperature the order stays, in which what comes after may look.
-        hottest = gaps / np.maximum(-np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True), 1.0) * ALMOST_0
-    # The limits, where the quotient is 0 / 0 or inf / inf.
-    scaled = np.where(taus == 0, np.where(work == maximum, 0.0, -inf), _within(scaled, z))
-    return np.asarray(np.where(taus == inf, np.where(z > -inf, hottest, -inf), scaled), z.dtype)
+        if tau == inf:
+            # The order stays, which what comes after may look at.
+            farthest = -np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True, initial=0.0)
+            scaled = gaps / np.maximum(farthest, 1.0) * ALMOST_0
+        else:
+            scaled = gaps / taus if part is None else gaps / taus / part
+    # The limit at 0, where the quotient is 0 / 0.
+    return np.asarray(np.where(taus == 0, np.where(work == maximum, 0.0, -inf), _within(scaled, z)), z.dtype)
 
 
 def _within(x: "Array", z: "Array") -> "Array":
