@@ -95,12 +95,11 @@ def _explorer(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, mo
     from tsoft.commands.models import opened, prompted
     from tsoft.explorer.live import Live
     from tsoft.explorer.live_app import LiveExplorer
-    from tsoft.explorer.rows import kept
 
     # What is read from stdin is read before a model is opened.
     prompt = prompted([exploring.prompt], model)
     live = Live(opened(model), prompt, answers=model.chat)
-    start = Start(live.rows, board, kept(plan.biases_of), tuple(as_typed(model)), generator, exploring.bits)
+    start = Start(live.rows, board, plan.biases_of, tuple(as_typed(model)), generator, exploring.bits)
     return LiveExplorer(start, live)
 
 

@@ -1,6 +1,8 @@
 """What was asked for: the temperatures, and the chains of samplers that a block goes through."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tsoft.commands.options import Knobs, Rules
@@ -10,6 +12,9 @@ from tsoft.errors import UsageError
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.core.chain import Chain
+
+
+Biases = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,43 @@ class Plan:
         biases = self.biases_of(block)
         return tuple(chain and chain.biased(biases) for chain in self.chains)
 
-    def biases_of(self, block: "Block") -> tuple[tuple[int, float], ...]:
+    @cached_property
+    def biases_of(self) -> "Callable[[Block], Biases]":
         """What is added to a block's classes, by their indices."""
+        return remembered(self._biases_of)
+
+    def _biases_of(self, block: "Block") -> Biases:
         # Of two for one class the later holds: what is typed comes after what is in a file.
         found = {bias.index(block): bias.value for bias in self.biases}
         return tuple((index, value) for index, value in found.items() if index is not None)
+
+
+def remembered(find: "Callable[[Block], Biases]") -> "Callable[[Block], Biases]":
+    """The same, which looks at a block's classes alone, with what it found last. A vocabulary's labels are one
+    object in all its blocks, and to go through them takes as long as all else that a token needs. The first row
+    is another case: it has to have the classes.
+
+    >>> import numpy as np
+    >>> from tsoft.core.block import Block
+    >>> looked = []
+    >>> find = remembered(lambda block: looked.append(block) or ((0, 1.0),))
+    >>> labels = ("a", "b")
+    >>> [find(Block(np.zeros((1, 2)), labels, row)) for row in (0, 1, 2)][-1], len(looked)
+    (((0, 1.0),), 2)
+    """
+    labels: tuple[str, ...] | None = None
+    others: tuple[int, bool] | None = None
+    biases: Biases = ()
+
+    def found(block: "Block") -> Biases:
+        nonlocal labels, others, biases
+        told = (block.logits.shape[1], block.first_row == 0)
+        if block.labels is not labels or told != others:
+            biases = find(block)
+            labels, others = block.labels, told
+        return biases
+
+    return found
 
 
 def plan(rules: Rules, knobs: Knobs, taus: list[str] | None, *, always: bool = False) -> Plan:

@@ -1,6 +1,6 @@
 """From what was asked for to the ways that a model's texts are made in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,11 @@ from tsoft.commands import inputs
 from tsoft.commands.notes import note
 from tsoft.commands.plan import Plan
 from tsoft.commands.responses import sentences
-from tsoft.core.block import Block
 from tsoft.core.decoding import BEAM, GREEDY, SAMPLE, Beam, Continuation, Limits, Walk, Way, drawing, most_probable
 from tsoft.core.draw import generator
 from tsoft.core.tokens import Next, Tokens
 
 if TYPE_CHECKING:
-    from tsoft.core.chain import Chain
     from tsoft.models import Model
 
 # The stream of what is drawn of a text: beside those of a row's draws and counts.
@@ -33,11 +31,11 @@ class Asked:
         self._masses: list[float] = []
         self._said: set[str] = set()
         self.start = Continuation(model.prompt(prompt))
-        [first] = self.next([self.start.whole])
-        if first.block.given is not None:
+        [self.first] = self.next([self.start.whole])
+        if self.first.block.given is not None:
             # A server gives few of its tokens, and others at each step.
             plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
-        self._plan, self._first = plan, first.block
+        self._plan = plan
 
     def next(self, texts: Sequence[Tokens]) -> list[Next]:
         """What comes after each text."""
@@ -69,25 +67,15 @@ class Asked:
         if self._plan.chains != (None,):
             from tsoft.commands.chains import say
 
-            say(self._plan, self._first, self._taus, set())
-        chains = _by_labels(self._plan)
+            say(self._plan, self.first.block, self._taus, set())
         return [
-            Way(
-                SAMPLE, [self._walk(limits, tau, chains, i, generator(seed, n, TEXT)) for n in range(count)], tau, chain
-            )
-            for i, chain in enumerate(chains(self._first))
+            Way(SAMPLE, [self._walk(limits, tau, i, generator(seed, n, TEXT)) for n in range(count)], tau, chain)
+            for i, chain in enumerate(self._plan.of(self.first.block))
             for tau in self._taus.tolist()
         ]
 
-    def _walk(
-        self,
-        limits: Limits,
-        tau: float,
-        chains: "Callable[[Block], tuple[Chain | None, ...]]",
-        i: int,
-        random: np.random.Generator,
-    ) -> Walk:
-        return Walk(self.start, drawing(tau, lambda block: chains(block)[i], random), limits)
+    def _walk(self, limits: Limits, tau: float, i: int, random: np.random.Generator) -> Walk:
+        return Walk(self.start, drawing(tau, lambda block: self._plan.of(block)[i], random), limits)
 
     def searches(self, limits: Limits, greedy: bool, width: int | None, penalty: float) -> list[Way]:
         """The ways that look for the most probable text."""
@@ -102,17 +90,3 @@ class Asked:
             )
             among = "each token is chosen among the alternatives that the server gives"
             note(f"{among}, which hold at least {least} and on average {mean} of the probability at τ = 1")
-
-
-def _by_labels(plan: Plan) -> "Callable[[Block], tuple[Chain | None, ...]]":
-    """The chains for a block. Those of a whole vocabulary have the same labels at each step."""
-    labels: tuple[str, ...] | None = None
-    chains = plan.chains
-
-    def of(block: Block) -> "tuple[Chain | None, ...]":
-        nonlocal labels, chains
-        if block.labels is not labels:
-            labels, chains = block.labels, plan.of(block)
-        return chains
-
-    return of

@@ -1,7 +1,7 @@
 """The rows that are explored: where each is, and how its classes are ordered and called."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -77,33 +77,6 @@ class Row:
         """The indices of the classes with a text in their names, in any case of its letters."""
         wanted = text.casefold()
         return np.array([i for i, name in enumerate(self.names) if wanted in name.casefold()], np.int64)
-
-
-def kept(find: Callable[[Block], Biases]) -> Callable[[Block], Biases]:
-    """The same, which looks at a block's labels alone, with what it found last. A vocabulary's labels are one
-    object, and to go through them takes as long as all else that a token needs. The first row is another case: it
-    has to have the classes.
-
-    >>> looked = []
-    >>> find = kept(lambda block: looked.append(block) or ((0, 1.0),))
-    >>> labels = ("a", "b")
-    >>> [find(Block(np.zeros((1, 2)), labels, row)) for row in (0, 1, 2)][-1], len(looked)
-    (((0, 1.0),), 2)
-    """
-    last: list[tuple[Block, Biases]] = []
-
-    def found(block: Block) -> Biases:
-        if not last or not _alike(last[0][0], block):
-            last[:] = [(block, find(block))]
-        return last[0][1]
-
-    return found
-
-
-def _alike(one: Block, other: Block) -> bool:
-    """Whether two blocks have the same classes, and both or none is the first."""
-    are_first = (one.first_row == 0) is (other.first_row == 0)
-    return one.labels is other.labels and one.logits.shape == other.logits.shape and are_first
 
 
 class Rows:
