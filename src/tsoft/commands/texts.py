@@ -43,6 +43,10 @@ class Writer:
         """Brings the texts to their end, whatever that is."""
         searches = [search for way in self._ways for search in way.searches]
         try:
+            # What comes after the prompt is known already.
+            for search in searches:
+                search.answer([self._asked.first])
+            yield
             yield from rounds(lambda texts: self._interrupts.waiting(lambda: self._asked.next(texts)), searches)
         except (TsoftError, KeyboardInterrupt) as error:
             self._error = error

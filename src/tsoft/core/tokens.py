@@ -45,8 +45,16 @@ class Next:
         >>> [index for index, _ in Next(Block(np.array([[0.1, 0.5, -np.inf, 0.5]]))).best(4)]
         [1, 3, 0]
         """
-        if count == 0:
-            return []
+        if count not in self._found:
+            self._found[count] = self._best(count) if count else []
+        return self._found[count]
+
+    @cached_property
+    def _found(self) -> dict[int, list[tuple[int, float]]]:
+        """Those that have been worked out: each of a beam's texts asks for them."""
+        return {}
+
+    def _best(self, count: int) -> list[tuple[int, float]]:
         row = self.block.logits[0]
         # A few of many classes are found without all being sorted.
         least = -np.partition(-row, count - 1)[count - 1] if count < len(row) else -np.inf

@@ -120,6 +120,8 @@ class Llama:
         """The texts of each context: it keeps those that it has, as far as it has slots for them."""
         most = _most_texts()
         count = max(-(-len(texts) // most), *(number + 1 for number in self._contexts), 0)
+        if count == 1:
+            return [texts]
         groups: list[list[Tokens]] = [[] for _ in range(count)]
         for text in texts:
             have = [self._contexts[i].have(text) if i in self._contexts else 0 for i in range(count)]
