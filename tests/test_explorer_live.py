@@ -328,18 +328,16 @@ def test_a_remote_model_s_alternatives_are_what_is_drawn_from(monkeypatch: pytes
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_a_bias_is_for_an_alternative_that_later_tokens_may_lack(monkeypatch: pytest.MonkeyPatch) -> None:
-    remote = opened(monkeypatch, Remote())
-    assert PARIS not in np.argsort(-remote.table[PARIS])[:5]
+def test_a_servers_partial_distribution_takes_no_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(monkeypatch, Remote())
 
     async def drive(page: Page) -> None:
-        assert page.app._row.biases
-        await page.press("s")
-        assert tokens(page) == [PARIS]
-        assert "token 2 · " in page.text("#head")
-        assert not page.app._row.biases
+        await page.press("down", "space")
+        assert "lists only part of the distribution" in " ".join(page.text().split())
+        assert page.app._board.chain() is None
 
-    assert live_on(drive, "--tau", "0", "--logit-bias", " Paris=1") == 0
+    assert live_on(drive, "--tau", "0", size=(160, 50)) == 0
+    assert live_on(drive, "--top-k", "2") == 2
 
 
 # A model that is slow, or fails.

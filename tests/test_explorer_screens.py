@@ -23,7 +23,7 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
         ["down", "right"],
     ),
     "draws": (["cat=2", "dog=1", "bird=0.5", "fish=0.1", "--tau", "2", "--seed", "1"], ["S", "s"]),
-    "response": (["-i", FRANCE, "--like", "llama.cpp", "--min-p", "0.1"], ["n", "n", "n"]),
+    "response": (["-i", FRANCE, "--tau", "0.8"], ["n", "n", "n"]),
     "hostile": (HOSTILE, ["tab", "tab", "tab", "tab", "down", "down"]),
     "live": (["--prompt", "The capital of France is", "--tau", "0.8", "--seed", "4"], ["S", "p", "p", "p"]),
     "explained": (["2", "1", "0.5", "0.1", "--top-k", "3", "--min-p", "0.2"], ["e"]),

@@ -647,11 +647,21 @@ def test_other_formats_and_commands() -> None:
         assert done.returncode == 0, (command, done.stderr)
 
 
-def test_a_chain_has_no_bounds() -> None:
-    """A sampler's work on the given alternatives says nothing of the others."""
-    for record in records("--top-k", "3"):
-        assert (record["probs_low"], record["probs_high"], record["kept"]) == (None, None, 3)
-    assert "low–high" not in run("compute", "-i", str(DATA / "openai-chat.json"), "--top-k", "3", "-f", "table").stdout
+@pytest.mark.parametrize("command", ["compute", "sweep", "sample"])
+@pytest.mark.parametrize("options", [("--top-p", "0.7"), ("--logit-bias", "#0=1"), ("--like", "vllm"), ("--like", "all")])
+@pytest.mark.parametrize("name", ["openai-chat", "llama-server"])
+def test_samplers_on_a_partial_distribution_are_refused(command: str, options: tuple[str, ...], name: str) -> None:
+    """A cutoff depends on the whole distribution: on the listed part alone it keeps other classes."""
+    for form in ("tsv", "json", "table"):
+        done = run(command, "-i", str(DATA / f"{name}.json"), *options, "-f", form)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "lists only part of the distribution" in done.stderr
+
+
+def test_an_explanation_of_a_partial_distribution_is_refused() -> None:
+    done = run("compute", "-i", str(DATA / "openai-chat.json"), "--explain", "-f", "json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "lists only part of the distribution" in done.stderr
 
 
 def test_nothing_is_said_of_what_is_no_response() -> None:

@@ -76,6 +76,7 @@ def _explorer(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, mo
 
     from tsoft.commands import inputs, seeds
     from tsoft.commands.plan import plan as planned
+    from tsoft.commands.plan import refuse_partial
     from tsoft.errors import UsageError
     from tsoft.explorer.app import Explorer, Start
     from tsoft.explorer.board import Board
@@ -91,6 +92,8 @@ def _explorer(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, mo
     _check_model(input, exploring, model)
     if exploring.prompt is None:
         rows, typed = _rows(input, plan.taus)
+        if rows.block(0).given is not None:
+            refuse_partial(plan.chains, "explore")
         return Explorer(Start(rows, board, plan.biases_of, typed, generator, exploring.bits))
     from tsoft.commands.models import opened, prompted
     from tsoft.explorer.live import Live
@@ -99,6 +102,8 @@ def _explorer(input: Input, exploring: Exploring, knobs: Knobs, rules: Rules, mo
     # What is read from stdin is read before a model is opened.
     prompt = prompted([exploring.prompt], model)
     live = Live(opened(model), prompt, answers=model.chat)
+    if live.rows.block(0).given is not None:
+        refuse_partial(plan.chains, "explore")
     start = Start(live.rows, board, plan.biases_of, tuple(as_typed(model)), generator, exploring.bits)
     return LiveExplorer(start, live)
 

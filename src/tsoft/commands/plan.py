@@ -47,7 +47,10 @@ class Plan:
     biases: tuple[Bias, ...] = ()
 
     def of(self, block: "Block") -> "tuple[Chain | None, ...]":
-        """The chains for a block, whose labels say which classes are biased."""
+        """The chains for a block, whose labels say which classes are biased. Raises UsageError for samplers on
+        an API response: its list is a part of the distribution, and a sampler's cutoff depends on all of it."""
+        if block.given is not None:
+            refuse_partial(self.chains, f"row {block.first_row}")
         if not self.biases:
             return self.chains
         biases = self.biases_of(block)
@@ -62,6 +65,15 @@ class Plan:
         # Of two for one class the later holds: what is typed comes after what is in a file.
         found = {bias.index(block): bias.value for bias in self.biases}
         return tuple((index, value) for index, value in found.items() if index is not None)
+
+
+def refuse_partial(chains: "tuple[Chain | None, ...]", where: str) -> None:
+    """Raises UsageError where there is a chain, for a partial distribution."""
+    names = [step.sampler.name for chain in chains if chain for step in chain.steps]
+    if chains != (None,) and chains:
+        samplers = [name for name in dict.fromkeys(names) if name != "temperature"]
+        what = f"samplers ({', '.join(samplers)}) need" if samplers else "--like and --explain need"
+        raise UsageError(f"{where}: an API response lists only part of the distribution; {what} every logit")
 
 
 def remembered(find: "Callable[[Block], Biases]") -> "Callable[[Block], Biases]":

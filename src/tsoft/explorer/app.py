@@ -321,7 +321,11 @@ class Explorer(App[None]):
         self._set(self._board.turned(knob, Scale(knob).turned(self._board.value(knob), by, coarse=coarse)))
 
     def _set(self, board: Board) -> None:
-        """Sets the knobs. What is over all temperatures stays while only τ is another."""
+        """Sets the knobs. What is over all temperatures stays while only τ is another. On an API response only τ
+        can be turned: a sampler's cutoff depends on the whole distribution."""
+        if self._row.block.given is not None and board.chain() is not None:
+            self.notify("The response lists only part of the distribution: samplers need every logit.")
+            return
         before, self._board = self._board, board
         if before.turned(TAU, 1.0) == board.turned(TAU, 1.0):
             self._see(follow=False)
