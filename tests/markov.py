@@ -7,8 +7,8 @@ import numpy as np
 from scipy.special import log_softmax
 
 from tsoft.core.block import Block
-from tsoft.core.given import Given
-from tsoft.core.tokens import Next, Tokens, token_label
+from tsoft.core.partial_distribution import Given
+from tsoft.models.tokens import Next, Tokens, token_label
 
 END, PARIS, LYON, COMMA, THE, CITY, OF, LIGHT, FIRST_HALF, SECOND_HALF, RED, BREAK, STOP = range(13)
 PIECES = [b"", b" Paris", b" Lyon", b",", b" the", b" city", b" of", b" light", b"\xc3", b"\xa9"]

@@ -237,7 +237,7 @@ main()
     done = subprocess.run(command, env=os.environ | asked, capture_output=True, encoding="utf-8", check=True)
     assert "--tau" in done.stdout
     modules = set(done.stderr.split())
-    assert "tsoft.commands.compute" in modules
+    assert "tsoft.features.compute.command" in modules
     return modules
 
 

@@ -25,14 +25,14 @@ def test_a_piped_compute_draws_nothing(stdin: str) -> None:
     # importlib.metadata alone would be a tenth of the start.
     assert modules.isdisjoint({"rich", "plotext", "textual", "orjson", "importlib.metadata", "tempfile", "csv"})
     assert modules.isdisjoint({"concurrent.futures", "pydantic"})
-    assert not any(module.startswith("tsoft.render") for module in modules)
+    assert not any(module.startswith("tsoft.charts") for module in modules)
 
 
 def test_a_piped_sample_draws_no_table() -> None:
     modules = imported("sample", "2", "1", "-n", "1100000")
     assert "tsoft.core.draw" in modules
     assert modules.isdisjoint({"rich", "plotext", "orjson"})
-    assert not any(module.startswith("tsoft.render") for module in modules)
+    assert not any(module.startswith("tsoft.charts") for module in modules)
 
 
 @pytest.mark.parametrize(
@@ -42,22 +42,22 @@ def test_a_piped_schedule_draws_no_chart(arguments: tuple[str, ...]) -> None:
     modules = imported(*arguments)
     assert "tsoft.core.schedules" in modules
     assert modules.isdisjoint({"rich", "plotext"})
-    assert not any(module.startswith("tsoft.render") for module in modules)
+    assert not any(module.startswith("tsoft.charts") for module in modules)
 
 
 def test_a_piped_distillation_draws_nothing() -> None:
     modules = imported("distill", "2", "1", "0")
-    assert "tsoft.core.distillation" in modules
-    assert modules.isdisjoint({"rich", "plotext", "orjson", "tsoft.formats.targets"})
-    assert not any(module.startswith("tsoft.render") for module in modules)
+    assert "tsoft.features.distill.soft_targets" in modules
+    assert modules.isdisjoint({"rich", "plotext", "orjson", "tsoft.input.targets"})
+    assert not any(module.startswith("tsoft.charts") for module in modules)
 
 
 def test_a_piped_calibration_draws_no_table() -> None:
     text = "a,b,target\n2,0,a\n2,0,a\n2,0,b\n"
     modules = imported("calibrate", stdin=text)
-    assert "tsoft.core.calibration" in modules
+    assert "tsoft.core.fit" in modules
     assert modules.isdisjoint({"rich", "plotext", "orjson", "tempfile", "zipfile"})
-    assert not any(module.startswith("tsoft.render") for module in modules)
+    assert not any(module.startswith("tsoft.charts") for module in modules)
 
 
 def test_a_model_is_imported_by_who_asks_it() -> None:
@@ -65,12 +65,12 @@ def test_a_model_is_imported_by_who_asks_it() -> None:
     modules = imported("generate", "The cat", "--text", barn, "--seed", "1")
     assert "tsoft.models.ngram" in modules
     assert modules.isdisjoint({"rich", "plotext", "orjson", "urllib3", "llama_cpp", "tsoft.models.llama"})
-    assert not any(module.startswith(("tsoft.render", "tsoft.models.endpoint")) for module in modules)
+    assert not any(module.startswith(("tsoft.charts", "tsoft.models.endpoint")) for module in modules)
     assert not any(module.startswith("tsoft.models") for module in imported("compute", "2", "1"))
 
 
 def test_a_reader_is_imported_to_read_and_a_writer_to_write() -> None:
-    assert "tsoft.formats.text" not in imported("compute", "2", "1")
+    assert "tsoft.input.text" not in imported("compute", "2", "1")
     assert "orjson" in imported("compute", "2", "1", "-f", "json")
 
 

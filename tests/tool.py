@@ -14,6 +14,7 @@ from pathlib import Path
 
 import forking
 
+TESTS = Path(__file__).parent
 SCRIPTS = sysconfig.get_path("scripts")
 TSOFT = str(Path(SCRIPTS) / "tsoft")
 # What tsoft reads of its environment when it draws.

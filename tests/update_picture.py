@@ -15,8 +15,8 @@ from rich.text import Text
 
 from tool import TSOFT, environment
 from tsoft.explorer.app import Explorer, Start
-from tsoft.explorer.board import Board
 from tsoft.explorer.examples import examples
+from tsoft.explorer.sampler_state import Board
 
 PICTURES = Path(__file__).parent.parent / ".github"
 # What is typed before it is taken: a peaked next token, hotter, without the tail that top-p cuts; 300 draws.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
-    from tsoft.core.samplers import (
+    from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
+    from tsoft.sampling.samplers import (
         epsilon_cutoff,
         eta_cutoff,
         logit_bias,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         typical,
         xtc,
     )
-    from tsoft.core.temperature import LogitsError, log_softmax, log_sum_exp, softmax
 
 __all__ = [
     "LogitsError",
@@ -62,9 +62,10 @@ def __getattr__(name: str) -> Any:
         return version("tsoft")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tsoft.core import measures, samplers, temperature
+    from tsoft.core import measures, softmax
+    from tsoft.sampling import samplers
 
-    return next(getattr(home, name) for home in (samplers, measures, temperature) if hasattr(home, name))
+    return next(getattr(home, name) for home in (samplers, measures, softmax) if hasattr(home, name))
 
 
 def __dir__() -> list[str]:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tsoft.commands.command import LogitsCommand
 from tsoft.errors import OutputError, ReaderGoneError, TsoftError, visible
+from tsoft.options.command import LogitsCommand
 
 # Each is the function of that name in the module of that name, in the order of `tsoft --help`.
 COMMANDS = (
@@ -64,7 +64,7 @@ class Commands(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         if name not in self:
             return default
-        function = getattr(importlib.import_module(f"tsoft.commands.{name}"), name)
+        function = getattr(importlib.import_module(f"tsoft.features.{name}.command"), name)
         single = typer.Typer(add_completion=False)
         single.command(name, cls=LogitsCommand, context_settings=SETTINGS)(function)
         return typer.main.get_command(single)

@@ -9,15 +9,16 @@ import calibration
 import chains
 import distillation
 import draws
-import explorer
 import kernels
-import models
 import ngrams
 import startup
 import sweeps
 import text
 from machine import machine
 from pairs import Pair, Result, measured
+
+import explorer
+import models
 
 MODULES = (
     startup, kernels, chains, sweeps, draws, bandits, distillation, calibration, text, arrays, explorer, ngrams, models

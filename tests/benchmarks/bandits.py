@@ -7,9 +7,9 @@ import numpy as np
 from pairs import Measure, Pair, call
 from startup import NUMPY, start
 
-from tsoft.core.bandit import gaussian, history, play
 from tsoft.core.schedules import cosine
-from tsoft.core.temperature import Array
+from tsoft.core.softmax import Array
+from tsoft.features.bandit.simulation import gaussian, history, play
 
 ARMS, STEPS, RUNS = 10, 1000, 1000
 MEANS, TAUS = np.linspace(0, 1, ARMS), cosine(5, 0.1, STEPS)

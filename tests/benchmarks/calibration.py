@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from pairs import Measure, Pair, call
 
-from tsoft.core.calibration import fit
-from tsoft.core.examples import Examples
-from tsoft.core.interval import bootstrap
-from tsoft.core.reliability import scores
-from tsoft.core.temperature import log_softmax
+from tsoft.core.fit import fit
+from tsoft.core.labelled_rows import Examples
+from tsoft.core.softmax import log_softmax
+from tsoft.features.calibrate.interval import bootstrap
+from tsoft.features.calibrate.reliability import scores
 
 ROWS, CLASSES, BLOCK = 50_000, 1000, 1000
 # What a fit may take, with what is measured at it.

@@ -8,11 +8,12 @@ import numpy as np
 from machine import cores
 from pairs import Measure, Pair, call
 
-from tsoft.core.chain import Chain, Step
-from tsoft.core.engines import ENGINES
+from tsoft.sampling.chain import Chain
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.step import Step
 
 CLASSES = 131072
-KNOBS = {"top_k": 40, "top_p": 0.9, "min_p": 0.05}
+PARAMETERS = {"top_k": 40, "top_p": 0.9, "min_p": 0.05}
 
 
 def warpers(_: Path) -> tuple[Measure, Measure]:
@@ -23,11 +24,11 @@ def warpers(_: Path) -> tuple[Measure, Measure]:
     process = import_module("transformers.generation.logits_process")
     row = np.random.default_rng(1).standard_normal((1, CLASSES)).astype(np.float32) * 4
     rules = {sampler.name: sampler for sampler in ENGINES["transformers"].samplers}
-    chain = Chain(tuple(Step(rules[name], (value,)) for name, value in KNOBS.items()))
+    chain = Chain(tuple(Step(rules[name], (value,)) for name, value in PARAMETERS.items()))
     theirs = [
-        process.TopKLogitsWarper(KNOBS["top_k"]),
-        process.TopPLogitsWarper(KNOBS["top_p"]),
-        process.MinPLogitsWarper(KNOBS["min_p"]),
+        process.TopKLogitsWarper(PARAMETERS["top_k"]),
+        process.TopPLogitsWarper(PARAMETERS["top_p"]),
+        process.MinPLogitsWarper(PARAMETERS["min_p"]),
     ]
 
     def our_call() -> object:

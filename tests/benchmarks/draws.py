@@ -10,7 +10,7 @@ from startup import NUMPY, start
 
 import tsoft
 from tsoft.core.draw import COUNTS, DRAWS, counts, draws, generator
-from tsoft.core.temperature import Array
+from tsoft.core.softmax import Array
 
 CLASSES, SIZE, MANY = 131072, 10_000_000, 10**9
 

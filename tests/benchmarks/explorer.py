@@ -16,11 +16,11 @@ import numpy as np
 from pairs import Measure, Pair
 
 from tsoft.core.block import Block
-from tsoft.core.tokens import Next, Tokens
+from tsoft.models.tokens import Next, Tokens
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer
-    from tsoft.explorer.board import Board
+    from tsoft.explorer.sampler_state import Board
 
 CLASSES, VOCABULARY, FEW = 131072, 49152, 4
 TURNED, KEYS = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
@@ -30,45 +30,45 @@ ALONE = 0.25
 BUDGET, DRAWING_BUDGET = 50.0, 60.0
 SAMPLERS = (("top_k", 40.0), ("top_p", 0.9), ("min_p", 0.05))
 
-Knobs = tuple[tuple[str, float], ...]
+SamplerParameters = tuple[tuple[str, float], ...]
 
 
 # The times of keys in ms, of so many classes.
-Times = Callable[[int, Knobs], list[float]]
+Times = Callable[[int, SamplerParameters], list[float]]
 
 
 @cache
-def turning(classes: int, knobs: Knobs) -> list[float]:
+def turning(classes: int, parameters: SamplerParameters) -> list[float]:
     """The times in ms of keys that turn τ, with these samplers on."""
-    return asyncio.run(_turning(classes, knobs))
+    return asyncio.run(_turning(classes, parameters))
 
 
-async def _turning(classes: int, knobs: Knobs) -> list[float]:
+async def _turning(classes: int, parameters: SamplerParameters) -> list[float]:
     from tsoft.explorer.app import Explorer, Start
     from tsoft.explorer.rows import Rows
 
     logits = np.random.default_rng(1).standard_normal((1, classes)) * 4
-    app = Explorer(Start(Rows([Block(logits)]), _board(knobs)))
+    app = Explorer(Start(Rows([Block(logits)]), _board(parameters)))
     return await _pressed(app, TURNED)
 
 
-def _board(knobs: Knobs) -> "Board":
-    from tsoft.core.samplers import SAMPLERS
-    from tsoft.explorer.board import Board
+def _board(parameters: SamplerParameters) -> "Board":
+    from tsoft.explorer.sampler_state import Board
+    from tsoft.sampling.sampler_table import SAMPLERS
 
     board = Board.of(None, 1.0)
-    for name, value in knobs:
-        board = board.turned(SAMPLERS[name].knobs[0], value)
+    for name, value in parameters:
+        board = board.turned(SAMPLERS[name].parameters[0], value)
     return board
 
 
 @cache
-def drawing(classes: int, knobs: Knobs) -> list[float]:
+def drawing(classes: int, parameters: SamplerParameters) -> list[float]:
     """The times in ms of keys that draw a token of so many and move on, with a model that takes no time."""
-    return asyncio.run(_drawing(classes, knobs))
+    return asyncio.run(_drawing(classes, parameters))
 
 
-async def _drawing(classes: int, knobs: Knobs) -> list[float]:
+async def _drawing(classes: int, parameters: SamplerParameters) -> list[float]:
     from tsoft.explorer import app
     from tsoft.explorer.app import Start
     from tsoft.explorer.live import Live
@@ -77,7 +77,7 @@ async def _drawing(classes: int, knobs: Knobs) -> list[float]:
     # What is worked out over all temperatures would be drawn later, where the next key did not come before.
     app.PAUSE = 2 * ALONE
     live = Live(Table(classes), "a prompt")
-    return await _pressed(LiveExplorer(Start(live.rows, _board(knobs)), live), ("s",))
+    return await _pressed(LiveExplorer(Start(live.rows, _board(parameters)), live), ("s",))
 
 
 class Table:
@@ -140,31 +140,31 @@ async def _pressed(app: "Explorer", keys: Sequence[str]) -> list[float]:
     return found
 
 
-def key(times: Times, classes: int, knobs: Knobs, share: float) -> Measure:
+def key(times: Times, classes: int, parameters: SamplerParameters, share: float) -> Measure:
     """The time that this share of the keys stays under."""
-    return lambda: float(np.quantile(times(classes, knobs), share))
+    return lambda: float(np.quantile(times(classes, parameters), share))
 
 
-def beside(what: str, times: Times, classes: int, knobs: Knobs, share: float) -> Pair:
+def beside(what: str, times: Times, classes: int, parameters: SamplerParameters, share: float) -> Pair:
     """Many classes beside few."""
-    measures = key(times, classes, knobs, share), key(times, FEW, knobs, share)
+    measures = key(times, classes, parameters, share), key(times, FEW, parameters, share)
     return Pair(what, f"the same of {FEW} classes", lambda _: measures, None, "textual", 1)
 
 
-def limited(what: str, times: Times, classes: int, knobs: Knobs, budget: float) -> Pair:
+def limited(what: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> Pair:
     """The middle of many keys beside what it may be."""
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
-        return key(times, classes, knobs, 0.5), lambda: budget
+        return key(times, classes, parameters, 0.5), lambda: budget
 
     return Pair(what, f"{budget:g} ms", prepare, 1.0, "textual", 1)
 
 
-def pairs(what: str, times: Times, classes: int, knobs: Knobs, budget: float) -> list[Pair]:
+def pairs(what: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> list[Pair]:
     return [
-        limited(f"{what}, median", times, classes, knobs, budget),
-        beside(f"{what}, median", times, classes, knobs, 0.5),
-        beside(f"{what}, 95 %", times, classes, knobs, 0.95),
+        limited(f"{what}, median", times, classes, parameters, budget),
+        beside(f"{what}, median", times, classes, parameters, 0.5),
+        beside(f"{what}, 95 %", times, classes, parameters, 0.95),
     ]
 
 

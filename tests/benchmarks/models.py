@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pairs import PYTHON, Measure, Pair, call, process
 
-from tsoft.core.decoding import Continuation, Limits, Walk, drawing, rounds
 from tsoft.core.draw import generator
+from tsoft.models.decoding import Continuation, Limits, Walk, drawing, rounds
 
 TAU, STEPS, TEXTS, LONG = 0.7, 64, 4, 500
 PROMPT = "Once upon a time, there was a"

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from pairs import Measure, Pair, call
 
-from tsoft.core.block import Block, distributions
+from tsoft.core.block import Block
 from tsoft.core.solve import solve_perplexity
+from tsoft.sampling.apply_chains import distributions
 
 CLASSES, TAUS = 131072, np.geomspace(0.1, 10, 100)
 

@@ -15,13 +15,10 @@ of 2^60 draws it gives some to a last class of probability 0.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from tsoft.core.block import Distributions
-from tsoft.core.temperature import Array
+from tsoft.core.softmax import Array
 
 # The kinds of sample, each with a stream of its own.
 DRAWS, COUNTS = 0, 1
@@ -128,38 +125,3 @@ def _parted(found: Array, pairs: Array, generator: np.random.Generator) -> Array
     drawn = generator.binomial(found, share)
     left = np.where(pairs[:, 0] <= pairs[:, 1], drawn, found - drawn)
     return np.column_stack([left, found - left]).reshape(-1)
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """`size` draws from a row's distribution at a temperature, each kind made when it is asked for.
-    `probs` is (n,); the labels may be `tokens`."""
-
-    row: int
-    tau: float
-    engine: str | None
-    labels: tuple[str, ...] | None
-    probs: Array
-    size: int
-    seed: int
-    tokens: bool = False
-
-    def draws(self) -> Iterator[Array]:
-        return draws(self.probs, self.size, generator(self.seed, self.row, DRAWS))
-
-    @cached_property
-    def counts(self) -> Array:
-        return counts(self.probs, self.size, generator(self.seed, self.row, COUNTS))
-
-    @property
-    def expected(self) -> Array:
-        """How often each class comes on average: (n,)."""
-        return np.asarray(self.size * (self.probs / self.probs.sum(dtype=np.float64)))
-
-
-def samples(result: Distributions, size: int, seed: int) -> Iterator[Sample]:
-    """A sample of each row at each temperature, in the order in which results are written."""
-    tokens = result.block.given is not None
-    for r, row in enumerate(result.block.rows):
-        for t, tau in enumerate(result.taus.tolist()):
-            yield Sample(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed, tokens)

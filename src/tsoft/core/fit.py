@@ -1,81 +1,144 @@
-"""Whether counts are what a distribution gives: Pearson's chi-square test.
+"""The temperature at which a classifier's probabilities fit the true classes best.
 
-    X = sum_i (O_i - E_i)^2 / E_i        p = P(chi-square with k - 1 degrees of freedom >= X)
+    NLL(tau) = mean over rows of  log sum_j exp(z_j / tau) - z_y / tau
 
-(Pearson 1900, "On the criterion that a given system of deviations ...", Philosophical Magazine 50).
+with y a row's target (Guo, Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks",
+section 4.2). It is convex in 1/tau. Everything is worked from the gaps g_j = max z - z_j, over the
+temperature t_j = g_j / tau, with expectations under the softmax at tau:
+
+    d NLL / d log tau = mean of E[t] - t_y        d^2 NLL / d (log tau)^2 = mean of Var[t], where that is 0
+
+With R(tau) the sum over rows of E[g], which rises from 0 at tau = 0 to R(inf), the sum of the mean gaps,
+and D the sum of the targets' gaps, the minimum is where R = D. So it is finite where 0 < D < R(inf): D = 0
+says that every target is at the top of its row, D >= R(inf) that the targets' logits are no higher than
+the average. In between Newton's method solves
+
+    log(R / (R(inf) - R)) = log(D / (R(inf) - D))      in log tau,
+
+which is nearly a line far from the minimum too, within a bracket that every evaluation narrows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import erfc, exp, lgamma, log, sqrt
+from math import exp, inf, log, nan, sqrt
 
-import numpy as np
+from tsoft.core.labelled_rows import CalibrationError, Passes, Sums, Survey, evaluate, survey
 
-from tsoft.core.temperature import Array
-
-# A class expected less often than this has no cell of its own (Cochran 1954, "Some methods for
-# strengthening the common chi-square tests", Biometrics 10).
-LEAST = 5.0
+# A Newton step this short, in log tau, leaves an error of about its square.
+STEP = 1e-8
+# A longer one is not taken, since it leaves the curve that it was read off.
+LONGEST = 3.0
+# What rounding may leave of the equation.
+ROUNDING = 1e-6
+# No logarithm of a temperature is farther from 0, in units of the logits; and no bracket is split more often.
+FARTHEST, MOST = 700.0, 100
+# A pass splits a bracket in so many parts.
+PARTS = 24
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Pearson's `statistic`, its `degrees` of freedom, and how often true draws are so far off or
-    farther: a `p_value` under 0.001 comes by chance once in a thousand samples."""
+    """The temperature that fits best: 0 and inf where the NLL falls all the way to that limit, and `reason`
+    then says why. `error` is the sandwich estimate of the standard error of log tau, None at a limit and of a
+    single row: it holds whether or not the probabilities are the true ones (White 1982, "Maximum likelihood
+    estimation of misspecified models", Econometrica 50, theorem 3.2). `unit` is the survey's."""
 
-    statistic: float
-    degrees: int
-    p_value: float
+    tau: float
+    error: float | None = None
+    reason: str | None = None
+    unit: float = 1.0
+
+    @property
+    def is_limit(self) -> bool:
+        return self.tau in (0.0, inf)
 
 
-def goodness_of_fit(counts: Array, probs: Array) -> Fit | None:
-    """How well counts, (n,), agree with probabilities, (n,). Classes that are expected fewer than 5
-    times share a cell; None where there is only one cell, which always agrees.
+def fit(passes: Passes, found: Survey | None = None) -> Fit:
+    """The temperature of the least NLL, to full precision.
 
-    >>> goodness_of_fit(np.array([7, 13]), np.array([0.5, 0.5]))  # doctest: +ELLIPSIS
-    Fit(statistic=1.8, degrees=1, p_value=0.17971249...)
-    >>> goodness_of_fit(np.array([3, 1]), np.array([0.5, 0.5]))
+    passes: each call gives all the rows anew, in blocks of any size; it is called about six times. found:
+    their survey, where it has been made.
+
+    Raises CalibrationError for no rows, and where every row's logits are all alike, which leaves the
+    temperature open; TargetError for a target that is masked.
+
+    >>> import numpy as np
+    >>> from tsoft.core.labelled_rows import Examples
+    >>> rows = Examples(np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), np.array([0, 0, 1]))
+    >>> tau = fit(lambda: [rows]).tau
+    >>> bool(np.isclose(tau, 2 / np.log(2)))  # then the first class has 2/3
+    True
     """
-    observed, expected = _cells(counts, counts.sum() * (probs / probs.sum(dtype=np.float64)))
-    if len(expected) < 2:
-        return None
-    statistic = float(((observed - expected) ** 2 / expected).sum())
-    return Fit(statistic, len(expected) - 1, chi_square_tail(statistic, len(expected) - 1))
+    found = found or survey(passes)
+    if found.mean_gap == 0:
+        raise CalibrationError("the logits of every row are all alike, so that no temperature changes anything")
+    if found.target_gap == 0:
+        return Fit(0.0, reason="every target is the most probable class of its row, so that the NLL falls all the way")
+    if found.target_gap >= found.mean_gap:
+        reason = "the targets' logits are on average no higher than the others', which is no better than chance"
+        return Fit(inf, reason=f"{reason}, so that the NLL falls all the way")
+    theta, sums = _root(lambda taus: evaluate(passes, taus, found.unit), found)
+    tau = exp(theta) * found.unit
+    if tau in (0.0, inf):
+        power = (theta + log(found.unit)) / log(10)
+        where = f"at τ = 10^{power:.2f}, which no double holds"
+        return Fit(tau, reason=f"the NLL is least {where}, so that it falls all the way")
+    error = sqrt(sums.squares) / sums.variance if found.rows > 1 and sums.variance > 0 else None
+    return Fit(tau, error, unit=found.unit)
 
 
-def _cells(counts: Array, expected: Array) -> tuple[Array, Array]:
-    """The classes' counts and expected counts, those of the rare ones added up. Where they are still
-    too few together the rarest of the others takes them in."""
-    rare = expected < LEAST
-    pooled = counts[rare].sum(), expected[rare].sum()
-    counts, expected = counts[~rare], expected[~rare]
-    if pooled[1] >= LEAST or not len(expected):
-        return np.append(counts, pooled[0]), np.append(expected, pooled[1])
-    rarest = expected.argmin()
-    counts[rarest] += pooled[0]
-    expected[rarest] += pooled[1]
-    return counts, expected
+@dataclass(frozen=True)
+class _Point:
+    """An evaluation at `theta`, log tau in units: how far the equation is from its solution, and Newton's step
+    to it, NaN both where that tells no more than the side."""
+
+    theta: float
+    sums: Sums
+    off: float
+    step: float
 
 
-def chi_square_tail(statistic: float, degrees: int) -> float:
-    """P(chi-square with so many whole degrees of freedom >= statistic).
+def _root(at: Callable[[list[float]], list[Sums]], found: Survey) -> tuple[float, Sums]:
+    """log tau, in units, where R = D, and the sums of the last evaluation, which is next to it. Where Newton's
+    method does not halve what it is off by, as where some rows' logits are far larger than others', a pass
+    evaluates several temperatures to narrow the bracket."""
+    low, high, before = -FARTHEST, FARTHEST, inf
+    thetas = [log(found.spread)]
+    for _ in range(MOST):
+        points = [_point(theta, sums, found) for theta, sums in zip(thetas, at([exp(t) for t in thetas]), strict=True)]
+        low = max([low, *(point.theta for point in points if point.sums.slope < 0)])
+        high = min([high, *(point.theta for point in points if point.sums.slope >= 0)])
+        best = min(points, key=lambda point: point.off if point.off == point.off else inf)
+        if abs(best.step) < STEP:
+            return best.theta + best.step, best.sums
+        # Where rounding is all that is left, the bracket is as narrow as it gets.
+        if best.sums.slope == 0 or high - low < STEP or (best.off < ROUNDING and best.off >= before):
+            after = best.theta + best.step
+            return after if low < after < high else best.theta, best.sums
+        thetas = _next(best, low, high, before)
+        if not thetas:
+            break
+        before = best.off
+    raise CalibrationError("no minimum is found, though there is one: are the rows the same in every pass?")
 
-    With y = statistic / 2 it is a finite sum: of exp(-y) y^s / Gamma(s + 1) over s = 0, 1, ... below
-    degrees / 2 where they are even; over s = 1/2, 3/2, ... and with erfc(sqrt(y)) where they are odd.
-    The terms are worked as logarithms, since y^s overflows; the relative error is under 1e-13 times the
-    statistic or the degrees. Source: Abramowitz & Stegun 1964, "Handbook of Mathematical Functions",
-    26.4.4 and 26.4.5.
 
-    >>> round(chi_square_tail(3.841458820694124, 1), 12), chi_square_tail(0, 8)
-    (0.05, 1.0)
-    """
-    if statistic <= 0:
-        return 1.0
-    y, odd = statistic / 2, degrees % 2
-    beside = erfc(sqrt(y)) if odd else 0.0
-    if degrees == 1:
-        return beside
-    powers = np.arange(degrees // 2) + odd / 2
-    first = powers[0] * log(y) - y - lgamma(powers[0] + 1)
-    logs = first + np.append(0.0, (log(y) - np.log(powers[1:])).cumsum())
-    highest = logs.max()
-    return min(1.0, beside + exp(highest) * float(np.exp(logs - highest).sum()))
+def _next(best: _Point, low: float, high: float, before: float) -> list[float]:
+    """Where to evaluate: after Newton's step, or, where that does not get on, at points all over the bracket."""
+    after = best.theta + best.step
+    if low < after < high and abs(best.step) < LONGEST and best.off < before / 2:
+        return [after]
+    if high == FARTHEST:
+        return [theta for k in range(1, 9) if (theta := low + 2.0**k) < high]
+    if low == -FARTHEST:
+        return [theta for k in range(1, 9) if (theta := high - 2.0**k) > low]
+    return [low + (high - low) * k / PARTS for k in range(1, PARTS)]
+
+
+def _point(theta: float, sums: Sums, found: Survey) -> _Point:
+    tau = exp(theta)
+    below, above = tau * sums.mean, found.mean_gap - tau * sums.mean
+    if not (0 < below < inf and above > 0 and sums.variance > 0):
+        return _Point(theta, sums, nan, nan)
+    off = log(found.target_gap) - log(found.mean_gap - found.target_gap) - log(below) + log(above)
+    rise = sums.variance / sums.mean + tau * sums.variance / above
+    return _Point(theta, sums, abs(off), off / rise if 0 < rise < inf else nan)

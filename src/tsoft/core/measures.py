@@ -8,7 +8,7 @@ the axis of classes.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.temperature import Array, Scaled, Taus, add_up, as_logits, over_rows, sums
+from tsoft.core.softmax import Array, Scaled, Taus, add_up, as_logits, over_rows, sums
 
 
 def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
@@ -113,3 +113,7 @@ def _second(block: Scaled) -> Array:
     second = block.x.max(1)
     block.x[block.top] = 0.0
     return np.asarray(second)
+
+
+# The measures by the names that records and headers give them, and those that energies have besides.
+MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")

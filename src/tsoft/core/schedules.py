@@ -11,28 +11,21 @@ that temperatures near an end that is 0, or far below the other, keep their digi
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
-from tsoft.lazy import Lazy
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from tsoft.core.temperature import Array
-else:
-    # The names of the schedules are read at a TAB.
-    np = Lazy("numpy")
+from tsoft.core.softmax import Array
 
 # From the first temperature and the last, and how many there are, at least 1: all of them, (steps,).
-Schedule = Callable[[float, float, int], "Array"]
+Schedule = Callable[[float, float, int], Array]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Course:
     """The temperatures that a schedule, by its name, goes through: (steps,)."""
 
     schedule: str
-    taus: "Array"
+    taus: Array
 
 
 class EndError(ValueError):
@@ -43,7 +36,7 @@ class EndError(ValueError):
         self.tau, self.problem, self.last = tau, problem, last
 
 
-def constant(a: float, b: float, steps: int) -> "Array":
+def constant(a: float, b: float, steps: int) -> Array:
     """a at each of the `steps`, which may be 0 or inf. b only has to be a temperature that is neither.
 
     >>> constant(2, 1, 3)
@@ -54,7 +47,7 @@ def constant(a: float, b: float, steps: int) -> "Array":
     return np.full(steps, float(a))
 
 
-def linear(a: float, b: float, steps: int) -> "Array":
+def linear(a: float, b: float, steps: int) -> Array:
     """a + (b - a) t: the arithmetic mean, with weight t on b. Either end may be 0.
 
     Raises EndError for an end that is negative, NaN or inf.
@@ -66,7 +59,7 @@ def linear(a: float, b: float, steps: int) -> "Array":
     return _arithmetic(a, b, *_time(steps))
 
 
-def cosine(a: float, b: float, steps: int) -> "Array":
+def cosine(a: float, b: float, steps: int) -> Array:
     """b + (a - b) (1 + cos(pi t)) / 2: the arithmetic mean, with weight sin^2(pi t / 2) on b. Ends and errors
     as for `linear`. Source: Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm
     Restarts", eq. 5.
@@ -78,7 +71,7 @@ def cosine(a: float, b: float, steps: int) -> "Array":
     return _arithmetic(a, b, *map(_half_wave, _time(steps)))
 
 
-def exponential(a: float, b: float, steps: int) -> "Array":
+def exponential(a: float, b: float, steps: int) -> Array:
     """a (b / a)^t: the geometric mean, with weight t on b. Each step takes the same share off.
 
     Raises EndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
@@ -93,7 +86,7 @@ def exponential(a: float, b: float, steps: int) -> "Array":
     return _between(a, b, a**before * b**after)
 
 
-def inverse_time(a: float, b: float, steps: int) -> "Array":
+def inverse_time(a: float, b: float, steps: int) -> Array:
     """1 / (1/a + (1/b - 1/a) t): the harmonic mean, with weight t on b, so that 1 / tau is linear. Errors as
     for `exponential`. Source: Szu & Hartley 1987, "Fast simulated annealing", Physics Letters A 122.
 
@@ -103,7 +96,7 @@ def inverse_time(a: float, b: float, steps: int) -> "Array":
     return _harmonic(a, b, *_time(steps))
 
 
-def logarithmic(a: float, b: float, steps: int) -> "Array":
+def logarithmic(a: float, b: float, steps: int) -> Array:
     """1 / (1/a + (1/b - 1/a) ln(1 + k) / ln(steps)): the harmonic mean with that weight on b. Errors as for
     `exponential`. Source: Geman & Geman 1984, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian
     Restoration of Images", IEEE PAMI 6, section XII.
@@ -133,16 +126,16 @@ def _time(steps: int) -> "tuple[Array, Array]":
     return (last - k) / last, k / last
 
 
-def _half_wave(share: "Array") -> "Array":
+def _half_wave(share: Array) -> Array:
     """sin^2(pi share / 2), to full precision near 0 and exact at the middle."""
     return np.where(share < 0.5, np.sin(np.pi / 2 * share) ** 2, 0.5 + 0.5 * np.sin(np.pi * (share - 0.5)))
 
 
-def _arithmetic(a: float, b: float, before: "Array", after: "Array") -> "Array":
+def _arithmetic(a: float, b: float, before: Array, after: Array) -> Array:
     return _between(a, b, a * before + b * after)
 
 
-def _harmonic(a: float, b: float, before: "Array", after: "Array") -> "Array":
+def _harmonic(a: float, b: float, before: Array, after: Array) -> Array:
     """Relative to the lower end, since 1 / a may overflow."""
     _check_inside(a, last=False)
     _check_inside(b, last=True)
@@ -152,7 +145,7 @@ def _harmonic(a: float, b: float, before: "Array", after: "Array") -> "Array":
         return _between(a, b, low / (before * (low / a) + after * (low / b)))
 
 
-def _between(a: float, b: float, taus: "Array") -> "Array":
+def _between(a: float, b: float, taus: Array) -> Array:
     """The temperatures with exact ends, between which rounding leads none out."""
     taus = np.clip(taus, min(a, b), max(a, b))
     taus[-1] = b

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.measures import _entropy, _margin, _top_prob, top_prob
-from tsoft.core.temperature import BLOCK, NARROW, Array, Kernel, Scaled, add_up, as_logits, gaps_below, sums
+from tsoft.core.softmax import BLOCK, NARROW, Array, Kernel, Scaled, add_up, as_logits, gaps_below, sums
 
 # A value within the core's own bound, 4 (1 + H) u relatively, of a limit's is taken to be the limit's:
 # a kernel cannot tell the two apart, and another's ln 4 or 1/3 may be an ulp from ours.

@@ -23,29 +23,30 @@ from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
+from tsoft.charts.curves import class_colors
+from tsoft.charts.style import cut
 from tsoft.core.block import Block
-from tsoft.core.engines import ENGINES
-from tsoft.core.samplers import BIAS, SAMPLERS, TAU, Knob, NothingLeftError
-from tsoft.core.temperature import Array
+from tsoft.core.softmax import Array
 from tsoft.errors import UsageError, visible
 from tsoft.explorer import export
-from tsoft.explorer.board import Biases, Board
 from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve import Curve, Drawn, drawn
 from tsoft.explorer.distribution import Distribution, Listed
+from tsoft.explorer.draw_counts import Tally
 from tsoft.explorer.draws import Draws
 from tsoft.explorer.keys import KEYS, SHORT, Key, listed
-from tsoft.explorer.knobs import Field, Knobs, Sliders
 from tsoft.explorer.measures import Measures
+from tsoft.explorer.parameter_panel import Field, ParameterPanel, Sliders
 from tsoft.explorer.rows import Row, Rows
+from tsoft.explorer.sampler_state import Biases, Board
 from tsoft.explorer.scale import Scale
 from tsoft.explorer.screens import Choosing, Naming, Reading
-from tsoft.explorer.seen import CURVES, Course, Seen, course, seen
+from tsoft.explorer.snapshot import CURVES, Course, Seen, course, seen
 from tsoft.explorer.strip import RowStrip
-from tsoft.explorer.tally import Tally
 from tsoft.explorer.theme import THEME
-from tsoft.render.curves import class_colors
-from tsoft.render.style import cut
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 
 # So long, in seconds, what follows waits for the next key.
 PAUSE = 0.06
@@ -128,7 +129,7 @@ class Explorer(App[None]):
                 yield Distribution()
                 yield Field(id="filter", placeholder="part of a label", compact=True)
             with Vertical(id="side"):
-                yield Knobs()
+                yield ParameterPanel()
                 yield Curve()
                 yield Draws(self.hint)
         yield Static(self.short, id="keys", markup=False)
@@ -147,7 +148,7 @@ class Explorer(App[None]):
         strip.display = strip.is_needed
         self._list()
         self._see(follow=True)
-        self.screen.set_focus(self._knobs.sliders)
+        self.screen.set_focus(self._panel.sliders)
 
     # What is seen.
 
@@ -157,7 +158,7 @@ class Explorer(App[None]):
 
     def _biases(self, block: Block) -> tuple[Biases, str]:
         """What the chain adds to a block's logits; and why it does not, where the row lacks such a class."""
-        on_ = any(self._board.does(dial) for dial in self._board.dials if dial.sampler.knobs[0] is BIAS)
+        on_ = any(self._board.does(dial) for dial in self._board.dials if dial.sampler.parameters[0] is BIAS)
         try:
             return self._start.biases(block) if on_ else (), ""
         except UsageError as error:
@@ -166,7 +167,7 @@ class Explorer(App[None]):
     def _see(self, *, follow: bool) -> None:
         """Shows the row at the present settings; what is over all temperatures follows where the chain or
         the row is another one."""
-        self._knobs.show(self._board)
+        self._panel.show(self._board)
         found = seen(self._row, self._board.tau, self._board.chain(self._row.biases))
         self._nothing = str(found) if isinstance(found, NothingLeftError) else ""
         self._say_head()
@@ -231,8 +232,8 @@ class Explorer(App[None]):
         return self.query_one(Distribution)
 
     @property
-    def _knobs(self) -> Knobs:
-        return self.query_one(Knobs)
+    def _panel(self) -> ParameterPanel:
+        return self.query_one(ParameterPanel)
 
     def _list(self) -> None:
         """Which classes are listed, and in which order."""
@@ -295,10 +296,10 @@ class Explorer(App[None]):
         self._draw_curve()
 
     def on_sliders_turned(self, message: Sliders.Turned) -> None:
-        self._set(self._board.turned(message.knob, message.value))
+        self._set(self._board.turned(message.parameter, message.value))
 
     def on_sliders_nudged(self, message: Sliders.Nudged) -> None:
-        self._turn(message.knob, message.by, coarse=message.coarse)
+        self._turn(message.parameter, message.by, coarse=message.coarse)
 
     def on_curve_picked(self, message: Curve.Picked) -> None:
         self._set(self._board.turned(TAU, message.tau))
@@ -312,13 +313,15 @@ class Explorer(App[None]):
         if self._seen:
             self._show(self._seen)
 
-    def _turn(self, knob: Knob, by: int, *, coarse: bool) -> None:
+    def _turn(self, parameter: SamplerParameter, by: int, *, coarse: bool) -> None:
         """Turns a knob from where it is now, whatever it was when the key or the wheel was moved. One that is off
         is switched on."""
-        if not any(knob in dial.sampler.knobs and dial.on for dial in self._board.dials):
-            self._set(self._board.switched(knob))
+        if not any(parameter in dial.sampler.parameters and dial.on for dial in self._board.dials):
+            self._set(self._board.switched(parameter))
             return
-        self._set(self._board.turned(knob, Scale(knob).turned(self._board.value(knob), by, coarse=coarse)))
+        self._set(
+            self._board.turned(parameter, Scale(parameter).turned(self._board.value(parameter), by, coarse=coarse))
+        )
 
     def _set(self, board: Board) -> None:
         """Sets the knobs. What is over all temperatures stays while only τ is another. On an API response only τ
@@ -359,39 +362,39 @@ class Explorer(App[None]):
         return not isinstance(self.focused, Input) and not self.screen.is_modal
 
     def action_turn(self, by: int, coarse: bool = False) -> None:
-        sliders = self._knobs.sliders
+        sliders = self._panel.sliders
         if sliders.is_turnable:
             self._turn(sliders.current, by, coarse=coarse)
 
     def action_next(self, by: int) -> None:
         if self._distribution.has_focus:
-            self._knobs.sliders.end(by)
-            self.screen.set_focus(self._knobs.sliders)
-        elif not self._knobs.sliders.step(by):
+            self._panel.sliders.end(by)
+            self.screen.set_focus(self._panel.sliders)
+        elif not self._panel.sliders.step(by):
             self.screen.set_focus(self._distribution)
 
     def action_up(self, by: int) -> None:
         if self._distribution.has_focus:
             self._distribution.choose(by)
         else:
-            self._knobs.sliders.step(by)
+            self._panel.sliders.step(by)
 
     def action_end(self, place: int) -> None:
         self._distribution.choose_end(place)
 
     def action_type(self) -> None:
-        self._knobs.type()
+        self._panel.type()
 
     def action_switch(self) -> None:
-        knob = self._knobs.sliders.current
-        if knob is TAU:
+        parameter = self._panel.sliders.current
+        if parameter is TAU:
             self.notify("The temperature stays; at τ = 1 it does nothing.")
-        self._set(self._board.switched(knob))
+        self._set(self._board.switched(parameter))
 
     def action_move(self, by: int) -> None:
         if not self._board.is_movable and self._board.engine:
             self.notify(f"{self._board.engine.name} has a fixed order.")
-        self._set(self._board.moved(self._knobs.sliders.dial, by))
+        self._set(self._board.moved(self._panel.sliders.dial, by))
 
     def action_tau(self, tau: float) -> None:
         self._set(self._board.turned(TAU, float(tau)))
@@ -447,20 +450,22 @@ class Explorer(App[None]):
         self.query_one("#filter").remove_class("-open")
 
     def action_add(self) -> None:
-        knobs = [
-            knob
+        parameters = [
+            parameter
             for sampler in SAMPLERS.values()
-            for first, knob in zip((None, *sampler.knobs), sampler.knobs, strict=False)
-            if knob not in (TAU, BIAS) and first in (None, TAU) and self._board.has(knob)
+            for first, parameter in zip((None, *sampler.parameters), sampler.parameters, strict=False)
+            if parameter not in (TAU, BIAS) and first in (None, TAU) and self._board.has(parameter)
         ]
-        on_ = {knob for dial in self._board.dials if self._board.does(dial) for knob in dial.shown}
-        options = [(knob.name, f"{'on ' if knob in on_ else '   '} {knob.help}") for knob in knobs]
+        on_ = {parameter for dial in self._board.dials if self._board.does(dial) for parameter in dial.shown}
+        options = [
+            (parameter.name, f"{'on ' if parameter in on_ else '   '} {parameter.help}") for parameter in parameters
+        ]
 
         def take(name: str | None) -> None:
-            for knob in knobs:
-                if knob.name == name:
-                    self._set(self._board.switched(knob))
-                    self.query_one(Sliders).choose(knob)
+            for parameter in parameters:
+                if parameter.name == name:
+                    self._set(self._board.switched(parameter))
+                    self.query_one(Sliders).choose(parameter)
 
         self.push_screen(Choosing("switch a sampler on or off", options), take)
 

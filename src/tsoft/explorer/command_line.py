@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Sequence
 
-from tsoft.core.samplers import BIAS
-from tsoft.explorer.board import Board, exact
 from tsoft.explorer.rows import Row
+from tsoft.explorer.sampler_state import Board, exact
+from tsoft.sampling.sampler_table import BIAS
 
 # Rows that compute shows of many.
 SHOWN = 3

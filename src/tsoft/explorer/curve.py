@@ -10,9 +10,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tsoft.charts.curves import Chart, curves
 from tsoft.explorer.paint import PLAIN, strip, tau_style
-from tsoft.explorer.seen import TAUS, Course
-from tsoft.render.curves import Chart, curves
+from tsoft.explorer.snapshot import TAUS, Course
 
 # The axis and its numbers are part of what can be pointed at.
 _UNDER = 2

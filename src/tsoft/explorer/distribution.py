@@ -12,11 +12,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tsoft.core.temperature import Array
+from tsoft.charts.style import cut, number_text, scale_top
+from tsoft.core.softmax import Array
+from tsoft.explorer.draw_counts import Tally
 from tsoft.explorer.paint import BOLD, GONE, GREY, PLAIN, bars, color, small, strip, tau_style
-from tsoft.explorer.seen import Seen
-from tsoft.explorer.tally import Tally
-from tsoft.render.style import cut, number_text, scale_top
+from tsoft.explorer.snapshot import Seen
 
 # The line of heads above the classes.
 _HEAD = 1

@@ -5,10 +5,10 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tsoft.charts.style import cut
+from tsoft.explorer.draw_counts import Tally
 from tsoft.explorer.paint import GREY, PLAIN, bars, strip, tau_style
 from tsoft.explorer.rows import Row
-from tsoft.explorer.tally import Tally
-from tsoft.render.style import cut
 
 # Columns: of a name, of a count.
 _NAME, _COUNT = 12, 7

@@ -4,9 +4,10 @@ import os
 from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError
-from tsoft.explorer.seen import Seen
-from tsoft.formats import FORMATS, by_name, stream
-from tsoft.formats.write import Writing
+from tsoft.explorer.snapshot import Seen
+from tsoft.input.formats import FORMATS, by_name
+from tsoft.output.file import open_output
+from tsoft.output.number_format import Writing
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 def explanation(seen: Seen, width: int, bits: bool) -> str:
     """The chain, step by step."""
-    from tsoft.render import chain
-    from tsoft.render.style import wrapped
-    from tsoft.render.view import Screen, View
+    from tsoft.charts import chain
+    from tsoft.charts.style import wrapped
+    from tsoft.charts.view import Screen, View
 
     if seen.chain is None:
         return "No sampler is on: the temperature alone makes this distribution.\n"
@@ -34,10 +35,10 @@ def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
         if os.path.exists(name) and not os.path.isfile(name):
             return f"{name}: it is no file"
         if name.lower().endswith(".svg"):
-            with stream.writing(name) as out:
+            with open_output(name) as out:
                 out(app.export_screenshot(title=app.title))
         elif told and told.name in ("json", "csv"):
-            with stream.writing(name) as out:
+            with open_output(name) as out:
                 for text in FORMATS[told.name].writer()([seen.result], Writing(bits=bits)):
                     out(text)
         else:

@@ -3,10 +3,10 @@
 import codecs
 from dataclasses import dataclass, replace
 
-from tsoft.core.tokens import Next, Tokens
 from tsoft.errors import visible
 from tsoft.explorer.rows import Rows
 from tsoft.models import Model
+from tsoft.models.tokens import Next, Tokens
 
 # So many tokens at the most: each keeps a distribution, of a vocabulary some 200 kB.
 MOST = 4000

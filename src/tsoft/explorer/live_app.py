@@ -10,16 +10,16 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tsoft.core.draw import draws
-from tsoft.core.tokens import Next, Tokens
 from tsoft.errors import TsoftError, visible
 from tsoft.explorer.app import Explorer, Start
-from tsoft.explorer.board import Board
 from tsoft.explorer.command_line import piped_line
 from tsoft.explorer.keys import LIVE, LIVE_SHORT, Key
 from tsoft.explorer.live import MOST, Live
 from tsoft.explorer.live_strip import LiveStrip
-from tsoft.explorer.seen import Seen, seen
+from tsoft.explorer.sampler_state import Board
+from tsoft.explorer.snapshot import Seen, seen
 from tsoft.explorer.strip import RowStrip
+from tsoft.models.tokens import Next, Tokens
 
 # So many draws wait for their turn.
 WAITING = 10

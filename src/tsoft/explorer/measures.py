@@ -11,13 +11,13 @@ from textual.containers import Horizontal
 from textual.renderables.digits import Digits
 from textual.widget import Widget
 
-from tsoft.core.block import unit
-from tsoft.core.samplers import TAU
-from tsoft.core.temperature import Array
+from tsoft.charts.style import cut
+from tsoft.core.softmax import Array
 from tsoft.explorer.paint import GREY, large, tau_style
 from tsoft.explorer.scale import Scale
-from tsoft.explorer.seen import MEASURES, Course, Seen
-from tsoft.render.style import cut
+from tsoft.explorer.snapshot import MEASURES, Course, Seen
+from tsoft.sampling.distributions import unit
+from tsoft.sampling.sampler_table import TAU
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 # Lines that a large number takes, with its name and its line over τ.

@@ -7,8 +7,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tsoft.render.style import COLD_TO_HOT, likely_color, prob_text
-from tsoft.render.table import bar
+from tsoft.charts.style import COLD_TO_HOT, likely_color, prob_text
+from tsoft.charts.table import bar
 
 PLAIN = Style()
 BOLD = Style(bold=True)

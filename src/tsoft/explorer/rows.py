@@ -8,12 +8,13 @@ from itertools import accumulate
 
 import numpy as np
 
-from tsoft.core.block import Block, Distributions, class_names, falling
-from tsoft.core.chain import Chain
-from tsoft.core.samplers import logit_bias
-from tsoft.core.temperature import Array, softmax
+from tsoft.core.block import Block, class_names
+from tsoft.core.softmax import Array, softmax
 from tsoft.errors import visible
-from tsoft.explorer.board import Biases
+from tsoft.explorer.sampler_state import Biases
+from tsoft.sampling.chain import Chain
+from tsoft.sampling.distributions import Distributions, falling
+from tsoft.sampling.samplers import logit_bias
 
 # Of so many classes the numbers may be typed.
 TYPED = 32

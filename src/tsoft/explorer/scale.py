@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from math import ceil, floor, inf, log10
 
-from tsoft.core.samplers import TAU, Knob
+from tsoft.explorer.slider_ranges import SliderRange, slider_range
+from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
 # What is this near a step is on it, in parts of a step.
 _CLOSE = 1e-6
@@ -14,28 +15,32 @@ class Scale:
     """A knob's slider. Where its span begins above 0 it is logarithmic, and the knob's own end, if that is
     beyond, is the slider's first or last place: 0 and ∞ of the temperature."""
 
-    knob: Knob
+    parameter: SamplerParameter
+
+    @property
+    def _range(self) -> SliderRange:
+        return slider_range(self.parameter)
 
     @property
     def is_log(self) -> bool:
-        return self.knob.span[0] > 0
+        return self._range.low > 0
 
     @property
     def first(self) -> float:
         """The value at the left end."""
-        if not self.knob.open:
-            return float(self.knob.low)
-        return self.knob.span[0] if self.is_log else self._step
+        if not self.parameter.exclusive_low:
+            return float(self.parameter.low)
+        return self._range.low if self.is_log else self._step
 
     @property
     def last(self) -> float:
         """The value at the right end: no slider but the temperature's has ∞."""
-        return inf if self.knob is TAU else self.knob.span[1]
+        return inf if self.parameter is TAU else self._range.high
 
     @property
     def _step(self) -> float:
         """Of a slider that is not logarithmic, the hundredth part."""
-        return (self.knob.span[1] - self.knob.span[0]) / 100
+        return (self._range.high - self._range.low) / 100
 
     def fraction(self, value: float) -> float:
         """How far to the right a value is, from 0 to 1.
@@ -43,7 +48,7 @@ class Scale:
         >>> [Scale(TAU).fraction(tau) for tau in (0, 0.1, 1, inf)]
         [0.0, 0.25, 0.5, 1.0]
         """
-        low, high = self.knob.span
+        low, high = self._range.low, self._range.high
         if value <= low:
             return 0.0
         if value >= high:
@@ -58,14 +63,14 @@ class Scale:
         >>> [Scale(TAU).at(at) for at in (0, 0.1, 0.5, 1)]
         [0.0, 0.025, 1.0, inf]
         """
-        low, high = self.knob.span
+        low, high = self._range.low, self._range.high
         if fraction <= 0:
             return self.first
         if fraction >= 1:
             return self.last
         if self.is_log:
             value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
-            return float(f"{round(value) if self.knob.whole else value:.2g}")
+            return float(f"{round(value) if self.parameter.whole else value:.2g}")
         return max(self._rounded(round(fraction * 100) * self._step), self.first)
 
     def turned(self, value: float, by: int, *, coarse: bool = False) -> float:
@@ -81,7 +86,7 @@ class Scale:
         return value
 
     def _next(self, value: float, *, up: bool, coarse: bool) -> float:
-        low, high = self.knob.span
+        low, high = self._range.low, self._range.high
         lowest = max(low, self.first)
         # A typed value may be beyond the slider.
         if up and (value < low or value >= high):
@@ -89,7 +94,7 @@ class Scale:
         if not up and (value <= lowest or value > high):
             return high if value > high else min(value, self.first)
         step = self._step_at(value, up=up) * (10 if coarse else 1)
-        if self.knob.whole:
+        if self.parameter.whole:
             step = max(step, 1.0)
         steps = value / step
         value = self._rounded((floor(steps + _CLOSE) + 1 if up else ceil(steps - _CLOSE) - 1) * step)

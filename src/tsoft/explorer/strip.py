@@ -11,10 +11,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tsoft.charts.style import cut
 from tsoft.errors import visible
 from tsoft.explorer.paint import GREY, PLAIN, likely_style, strip
 from tsoft.explorer.rows import Rows
-from tsoft.render.style import cut
 
 # The strip has at most so many lines.
 LINES = 3

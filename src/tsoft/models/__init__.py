@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tsoft.core.tokens import Next, Tokens
+from tsoft.models.tokens import Next, Tokens
 
 
 class Model(Protocol):

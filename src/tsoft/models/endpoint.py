@@ -38,12 +38,12 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.given import Given
-from tsoft.core.tokens import Next, Tokens
+from tsoft.core.partial_distribution import Given
 from tsoft.errors import InputError, UsageError
-from tsoft.formats import responses
-from tsoft.formats.read import Reading
+from tsoft.input import responses
+from tsoft.input.reading import Reading
 from tsoft.models.http import AT_ONCE, Answer, Server
+from tsoft.models.tokens import Next, Tokens
 
 # What is kept of answers: the explorer goes back, and continuations share their beginnings.
 KEPT = 4096

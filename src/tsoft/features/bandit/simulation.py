@@ -1,0 +1,128 @@
+"""Boltzmann exploration of a multi-armed bandit, over many independent runs at once.
+
+At step k an arm is drawn from softmax(Q / tau_k), where Q holds what each arm has paid so far on average:
+
+    Q_1(a) = 0        Q_{N+1}(a) = Q_N(a) + (R_N - Q_N(a)) / N
+
+(Sutton & Barto 2018, "Reinforcement Learning: An Introduction", eq. 2.3 and eq. 2.11, with Q in the place of
+the preferences.) The regret is what the best arm pays on average beyond the arms that were pulled, from their
+true means, so that it has none of the rewards' noise (Lattimore & Szepesvari 2020, "Bandit Algorithms",
+lemma 4.5).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsoft.core.softmax import Array, softmax
+
+# A reward for each run, from the means of the arms that were pulled.
+Rewards = Callable[[Array, np.random.Generator], Array]
+
+
+def gaussian(sd: float) -> Rewards:
+    """Rewards around the means with a standard deviation `sd`: a normal number each."""
+    return lambda means, generator: means + sd * generator.standard_normal(len(means))
+
+
+def bernoulli(means: Array, generator: np.random.Generator) -> Array:
+    """Rewards of 1 with the means as their probabilities, else 0: a uniform number each."""
+    return (generator.random(len(means)) < means).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What happened at a step: the temperature, the probabilities of the arms in each run, (runs, n), the
+    arm that each run pulled, (runs,), and each run's regret up to it, (runs,)."""
+
+    tau: float
+    probs: Array
+    arms: Array
+    regret: Array
+
+
+def play(means: Array, taus: Array, runs: int, rewards: Rewards, generator: np.random.Generator) -> Iterator[Step]:
+    """So many `runs` side by side, a step for each of the temperatures.
+
+    means: what each arm pays on average, (n,), finite. At each step a run takes a uniform number for its arm,
+    which is the first whose cumulative probability is above it, and then what its reward takes.
+
+    Source: Sutton & Barto 2018, sections 2.3 and 2.4.
+
+    >>> steps = list(play(np.array([0.0, 1.0]), np.zeros(3), 2, gaussian(0.0), np.random.default_rng(1)))
+    >>> [step.arms.tolist() for step in steps], steps[-1].regret.tolist()
+    ([[1, 1], [1, 1], [1, 1]], [0.0, 0.0])
+    """
+    estimates, pulls = np.zeros((2, runs, len(means)))
+    gaps, each = means.max() - means, np.arange(runs)
+    for tau in taus.tolist():
+        probs = softmax(estimates, tau)
+        arms = drawn(probs, generator.random(runs))
+        reward = rewards(means[arms], generator)
+        pulls[each, arms] += 1
+        estimates[each, arms] += (reward - estimates[each, arms]) / pulls[each, arms]
+        yield Step(tau, probs, arms, pulls @ gaps)
+
+
+def drawn(probs: Array, uniform: Array) -> Array:
+    """A class of each distribution, (rows, n), by a number from [0, 1), (rows,): the first whose cumulative
+    sum is above it. One of probability 0 is never drawn.
+
+    >>> drawn(np.array([[0.5, 0.0, 0.5], [0.0, 1.0, 0.0]]), np.array([0.5, 0.0]))
+    array([2, 1])
+    """
+    sums = probs.cumsum(1)
+    # No uniform number times the last sum is rounded up to it.
+    return np.asarray((sums <= uniform[:, np.newaxis] * sums[:, -1:]).sum(1))
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What became of `runs` runs: the temperatures, (steps,), the mean regret up to each step and its standard
+    error, the share of runs that pulled a best arm at it, each (steps,), and the mean probabilities of the
+    arms, (steps, n). One run has no standard error, which is NaN."""
+
+    runs: int
+    taus: Array
+    regret: Array
+    error: Array
+    best: Array
+    probs: Array
+
+
+def history(steps: Iterable[Step], means: Array) -> History:
+    """The means of what happens over the runs, step by step.
+
+    >>> found = history(play(np.array([0.0, 1.0]), np.full(4, np.inf), 1, bernoulli, np.random.default_rng(1)),
+    ...                 np.array([0.0, 1.0]))
+    >>> found.best, found.regret
+    (array([1., 0., 0., 1.]), array([0., 1., 2., 2.]))
+    """
+    is_best = means == means.max()
+    runs, rows, probs = 0, [], []
+    for step in steps:
+        runs = len(step.arms)
+        error = step.regret.std(ddof=1) / np.sqrt(runs) if runs > 1 else np.nan
+        rows.append((step.tau, step.regret.mean(), error, is_best[step.arms].mean()))
+        # Along a run's probabilities the sum is pairwise, and so without the error of a long one.
+        probs.append(np.ascontiguousarray(step.probs.T).mean(1))
+    taus, regret, error, best = np.array(rows).T
+    return History(runs, taus, regret, error, best, np.array(probs))
+
+
+@dataclass(frozen=True, eq=False)
+class Exploration:
+    """What became of arms with these means, (n,), along a schedule, by its name, with the random numbers of
+    a seed."""
+
+    schedule: str
+    seed: int
+    means: Array
+    labels: tuple[str, ...] | None
+    history: History
+
+    @property
+    def uniform_regret(self) -> float:
+        """The regret, on average, of as many pulls of arms at random."""
+        return float(len(self.history.taus) * (self.means.max() - self.means).mean())

@@ -1,0 +1,44 @@
+"""Rows kept in a temporary file, for what comes only once and does not fit in memory."""
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tsoft.core.labelled_rows import Examples
+from tsoft.errors import OutputError
+
+
+class Spool:
+    """Blocks of rows, to be gone through again and again. The file has no name and goes with the program."""
+
+    def __init__(self) -> None:
+        import tempfile
+
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (it is open as long as this is there)
+        self._arrays: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        weakref.finalize(self, self._file.close)
+
+    def add(self, examples: Examples) -> None:
+        """Keeps a block. Raises OutputError where there is no room."""
+        try:
+            for array in (examples.logits, examples.targets):
+                self._file.write(np.ascontiguousarray(array).data)
+                self._arrays.append((array.shape, array.dtype))
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(
+                f"a temporary file: {error.strerror}; what comes once is kept there, so name the input with -i"
+            ) from None
+
+    def __iter__(self) -> Iterator[Examples]:
+        self._file.seek(0)
+        arrays = (self._read(*kind) for kind in self._arrays)
+        for logits in arrays:
+            yield Examples(logits, next(arrays))
+
+    def _read(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        array = np.empty(shape, dtype)
+        self._file.readinto(array.data)
+        return array

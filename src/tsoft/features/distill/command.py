@@ -1,0 +1,223 @@
+"""`tsoft distill`: what a teacher's soft targets say, and what a student learns from them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsoft.options.command import bundled
+from tsoft.options.groups import Destination, Input, Look, Temperatures
+from tsoft.output.file import open_output
+
+if TYPE_CHECKING:
+    from tsoft.core.block import Block
+    from tsoft.core.softmax import Array
+    from tsoft.features.distill.soft_targets import Distillation
+    from tsoft.input.labels import Labels
+    from tsoft.input.targets import Targets
+
+DEFAULT = ["1,2,4,8,16"]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Who learns, and what is true."""
+
+    student: Annotated[
+        str | None,
+        typer.Option("--student", metavar="FILE", help="The student's rows, which are what the teacher's are."),
+    ] = None
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            "--targets",
+            metavar="FILE",
+            help="The rows' true classes, where the input has none: an array, or a text with one a line.",
+        ),
+    ] = None
+    alpha: Annotated[
+        float | None,
+        typer.Option("--alpha", metavar="α", help="The loss is α·CE + (1 - α)·τ²·KL, by default with α = 0.5."),
+    ] = None
+    mean: Annotated[
+        bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")
+    ] = False
+
+
+@bundled
+def distill(input: Input, lesson: Lesson, temperatures: Temperatures, output: Destination, look: Look) -> None:
+    """Show what a teacher's soft targets say at each temperature.
+
+    How much probability the classes beside the target have, how it is shared
+    among them, and what that says beyond an even share, which is most at some
+    temperature and nothing when the soft targets are flat. With a student also
+    KL(teacher‖student), its gradient with and without Hinton's τ², the loss.
+
+    tsoft distill cat=6 dog=4 car=0 truck=-1
+    tsoft distill -i teacher.npy --student student.npy --targets labels.npy --mean
+    tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
+    """
+    from tsoft.options import logits, results
+
+    name = results.checked_destination(output)
+    alpha = _alpha(lesson)
+    _check_stdin(input, lesson, temperatures)
+    typed = temperatures.tau or DEFAULT
+    names = logits.labels(input.labels)
+    teacher = logits.blocks(input, typed, targets=True, names=names)
+    taus = logits.temperatures(typed)
+    found = _distilled(teacher, input, names, lesson, taus, alpha)
+    if lesson.mean:
+        _write_means(found, taus, name, output, look)
+    elif name == "table":
+        _draw(found, output, look)
+    else:
+        from tsoft.features.distill import records
+        from tsoft.output.number_format import Writing
+
+        with open_output(output.output) as out:
+            for text in records.write(found, name, Writing(digits=output.digits)):
+                out(text)
+
+
+def _alpha(lesson: Lesson) -> float:
+    from tsoft.errors import UsageError
+
+    if lesson.alpha is None:
+        return 0.5
+    if not 0 <= lesson.alpha <= 1:
+        raise UsageError(f"--alpha: {lesson.alpha:g} is not a share, from 0 to 1")
+    missing = [f"--{name}" for name in ("student", "targets") if getattr(lesson, name) is None]
+    if missing:
+        raise UsageError(f"--alpha weighs a student's losses, which need {' and '.join(missing)}")
+    return lesson.alpha
+
+
+def _check_stdin(input: Input, lesson: Lesson, temperatures: Temperatures) -> None:
+    """stdin is there once."""
+    from tsoft.errors import UsageError
+    from tsoft.options import logits
+
+    named = {
+        "the teacher's logits": "-" if input.file is None and not input.logits else input.file,
+        "--student": lesson.student,
+        "--targets": lesson.targets,
+        "--tau": "-" if "-" in logits.pieces(temperatures.tau) else None,
+    }
+    readers = [name for name, file in named.items() if file == "-"]
+    if len(readers) > 1:
+        raise UsageError(f"stdin is there once, and {' and '.join(readers)} read it")
+    if "" in (lesson.student, lesson.targets):
+        raise UsageError(f"{'--student' if lesson.student == '' else '--targets'} needs a file's name")
+
+
+def _distilled(
+    teacher: "Iterator[Block]", input: Input, names: "Labels | None", lesson: Lesson, taus: "Array", alpha: float
+) -> "Iterator[Distillation]":
+    """The teacher's blocks with what belongs to their rows."""
+    from tsoft.errors import UsageError
+    from tsoft.features.distill.soft_targets import Distillation
+    from tsoft.options import logits
+
+    targets: Targets | None = None
+    if lesson.targets is not None:
+        from tsoft.input.targets_file import read
+
+        targets = read(lesson.targets)
+    pairs: Iterable[tuple[Block, Array | None]]
+    if lesson.student is None:
+        pairs = ((block, None) for block in teacher)
+    else:
+        # With one name in the options for both, they are read in the same way.
+        student_input = replace(input, logits=None, file=lesson.student)
+        pairs = _paired(teacher, logits.blocks(student_input, None, names=names), lesson.student)
+    rows = 0
+    for block, student in pairs:
+        if targets and block.targets is not None:
+            raise UsageError(f"--targets: {block.source or 'the input'} has targets of its own")
+        yield Distillation(block, taus, targets.of(block) if targets else block.targets, student, alpha)
+        rows = block.rows.stop
+    if targets:
+        targets.check(rows)
+
+
+def _paired(
+    teacher: "Iterator[Block]", student: "Iterator[Block]", name: str
+) -> "Iterator[tuple[Block, Array | None]]":
+    """The teacher's blocks, each with the student's logits of its rows. Raises InputError where there are not
+    as many of one as of the other, in rows or in classes."""
+    from tsoft.errors import InputError
+
+    rest: Block | None = None
+    for block in teacher:
+        first = 0
+        while first < len(block.logits):
+            rest = rest or next(student, None)
+            if rest is None:
+                rows = f"{block.rows[first]} row{'s' * (block.rows[first] != 1)}"
+                raise InputError(f"{name}: the student has {rows}, the teacher more")
+            count = min(len(block.logits) - first, len(rest.logits))
+            part, own = block.part(first, first + count), rest.part(0, count)
+            _check_alike(part, own)
+            yield part, own.logits
+            rest = rest.part(count, len(rest.logits)) if count < len(rest.logits) else None
+            first += count
+    rest = rest or next(student, None)
+    if rest is not None:
+        raise InputError(f"{name}: the student has more rows than the teacher, which has {rest.first_row}")
+
+
+def _check_alike(teacher: "Block", student: "Block") -> None:
+    from tsoft.errors import InputError
+
+    theirs, own = teacher.logits.shape[1], student.logits.shape[1]
+    if own != theirs:
+        classes = f"{own} class{'es' * (own != 1)}, the teacher's {theirs}"
+        raise InputError(f"{student.place}: the student's row {student.first_row} has {classes}")
+    if teacher.labels and student.labels and teacher.labels != student.labels:
+        raise InputError(f"{student.place}: the student's classes are not called as the teacher's")
+
+
+def _draw(found: "Iterator[Distillation]", output: Destination, look: Look) -> None:
+    from tsoft.features.distill import chart as drawing
+    from tsoft.options import results
+
+    view = replace(results.plain_view(output), show=look.show or 20, sort=look.sort)
+    now: list[Distillation] = []
+
+    def blocks() -> "Iterator[Block]":
+        for one in found:
+            now[:] = [one]
+            yield one.block
+
+    def draw(block: "Block") -> Iterator[str]:
+        [one] = now
+        row = block.first_row - one.block.first_row
+        return drawing.draw(one.part(row, row + 1), view, look.chart is not False)
+
+    with open_output(output.output, results.screen_encoding(output)) as out:
+        results.each_row(blocks(), look, out, draw)
+
+
+def _write_means(found: "Iterator[Distillation]", taus: "Array", name: str, output: Destination, look: Look) -> None:
+    """The means over the rows: a line or a record a temperature."""
+    import itertools
+
+    import numpy as np
+
+    from tsoft.core.averages import averaged
+    from tsoft.options import results
+    from tsoft.output import averages
+    from tsoft.output.number_format import Writing
+
+    first = next(found)
+    values = (np.array([getattr(one, measure) for measure in one.measures]) for one in itertools.chain([first], found))
+    means = averaged(values, taus, first.measures)
+    if name == "table":
+        from tsoft.features.distill import chart as drawing
+
+        texts: Iterable[str] = drawing.draw_means(means, results.plain_view(output), look.chart is not False)
+    else:
+        texts = [averages.write(means, name, Writing(digits=output.digits))]
+    results.put(texts, name, output)

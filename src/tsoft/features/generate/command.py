@@ -1,0 +1,144 @@
+"""`tsoft generate`: texts that a language model writes at each temperature."""
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import typer
+
+from tsoft.options.command import bundled
+from tsoft.options.groups import Destination, Rules, SamplerParameters, Seed, Temperatures
+from tsoft.options.models import ModelOptions, Prompt
+
+_WAYS, _TEXTS = "Ways", "Texts"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """How many texts, and where they end."""
+
+    n: Annotated[
+        int, typer.Option("-n", min=1, max=1000, metavar="N", help="Texts at each temperature.", rich_help_panel=_TEXTS)
+    ] = 1
+    max_tokens: Annotated[
+        int,
+        typer.Option(
+            "--max-tokens",
+            min=1,
+            max=1_000_000_000,
+            metavar="N",
+            help="How many tokens a text has at most.",
+            rich_help_panel=_TEXTS,
+        ),
+    ] = 50
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stop",
+            metavar="TEXT",
+            help="A text ends before this; may be given again. \\n and \\t are a line break and a tab.",
+            rich_help_panel=_TEXTS,
+        ),
+    ] = None
+    seed: Seed = None
+
+
+@dataclass(frozen=True)
+class Searching:
+    """What stands beside what is drawn."""
+
+    greedy: Annotated[
+        bool,
+        typer.Option(
+            "--greedy",
+            help="The most probable token at each step, at τ = 1; texts are drawn beside it where --tau or a sampler is"
+            " given.",
+            rich_help_panel=_WAYS,
+        ),
+    ] = False
+    beams: Annotated[
+        int | None,
+        typer.Option(
+            "--beams",
+            min=1,
+            max=64,
+            metavar="K",
+            help="The most probable text that a search with the K best so far finds, at τ = 1; csv and json have K.",
+            rich_help_panel=_WAYS,
+        ),
+    ] = None
+    length_penalty: Annotated[
+        float,
+        typer.Option(
+            "--length-penalty",
+            min=0.0,
+            max=10.0,
+            metavar="α",
+            help="--beams: best is log-probability / tokens^α; 0 compares texts, 1 their means a token.",
+            rich_help_panel=_WAYS,
+        ),
+    ] = 0.0
+
+
+@bundled
+def generate(
+    prompt: Prompt,
+    temperatures: Temperatures,
+    texts: Texts,
+    searching: Searching,
+    model: ModelOptions,
+    parameters: SamplerParameters,
+    rules: Rules,
+    output: Destination,
+) -> None:
+    """Let a language model go on from a prompt, at each temperature.
+
+    A terminal gets the texts side by side as they are written, each token in
+    the colour of its probability, and what each text costs: its mean
+    log-probability under the model at τ = 1, its sequence perplexity, and how
+    much it repeats itself. A pipe gets a text a line; json every step with its
+    alternatives, which tsoft explore opens. Ctrl-C ends it, and keeps what
+    there is.
+
+    tsoft generate "Once upon a time" --tau 0.2,0.7,1,1.5 --seed 1
+    tsoft generate "The capital of France is" --tau 1 --greedy --beams 4
+    tsoft generate "the cat" --text book.txt -n 3 --max-tokens 20
+    tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
+    """
+    from tsoft.errors import UsageError
+    from tsoft.features.generate.strategies import Asked
+    from tsoft.features.generate.writer import Writer
+    from tsoft.options import models, results, seeds
+    from tsoft.options.plan import plan as planned
+
+    name = results.checked_destination(output)
+    seed = seeds.chosen(texts.seed)
+    if searching.length_penalty and searching.beams is None:
+        raise UsageError("--length-penalty says which of --beams is best, which is not given")
+    plan = planned(rules, parameters, temperatures.tau)
+    if plan.taus is None and plan.chains == (None,) and (searching.greedy or searching.beams):
+        # Nothing was said of what is to be drawn.
+        plan = replace(plan, chains=())
+        if texts.n > 1 or texts.seed is not None:
+            raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
+    stops = tuple(_stop(text) for text in texts.stop or ())
+    prompted = models.prompted(prompt.prompt, model, temperatures.tau)
+    with closing(models.opened(model)) as opened:
+        asked = Asked(opened, prompted, plan)
+        limits = asked.limits(texts.max_tokens, stops, model.top_logprobs if name in ("json", "jsonl") else 0)
+        ways = [
+            *asked.samples(limits, texts.n, seed),
+            *asked.searches(limits, searching.greedy, searching.beams, searching.length_penalty),
+        ]
+        Writer(asked, ways, seed if plan.chains else None, output).write(name)
+
+
+def _stop(text: str) -> bytes:
+    """What ends a text, as it was typed."""
+    from tsoft.errors import UsageError
+    from tsoft.input.fields import unescape
+    from tsoft.options.logits import decoded
+
+    if not text:
+        raise UsageError("--stop needs a text")
+    return unescape(decoded(text, "--stop")).encode()

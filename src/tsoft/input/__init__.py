@@ -1,0 +1,1 @@
+"""Bytes to blocks of logits: one module per format."""

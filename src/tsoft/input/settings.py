@@ -1,0 +1,611 @@
+"""An LLM engine's sampling settings, in: the JSON that lies beside a model, or that went to a server
+or came back from it."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
+
+from tsoft.errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a file sets. An engine's way to say "off" is absence here; ranges are not checked."""
+
+    source: str
+    # What the file is, as a note may call it.
+    kind: str
+    # None where the file does not tell.
+    engine: str | None
+    # A knob's name and its number, in the file's order; after them what the engine would add.
+    values: tuple[tuple[str, float], ...]
+    # A token's id or text, and what is added to its logit; -inf where it is banned.
+    biases: tuple[tuple[int | str, float], ...]
+    # llama.cpp's order, in its own names, of what needs no more than the logits.
+    samplers: tuple[str, ...] | None
+    # A sentence each: what shapes the engine's distribution and cannot be applied here, or what the
+    # file sets and the engine would not apply.
+    unused: tuple[str, ...]
+    # A sentence each: what the engine would apply though the file does not say so.
+    hidden: tuple[str, ...]
+    # The knobs that `hidden` is about.
+    defaults: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    # A knob's name, and the field that sets it.
+    fields: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
+
+    def name(self, parameter: str) -> str:
+        """What the file calls a knob."""
+        return dict(self.fields).get(parameter, "temperature" if parameter == "tau" else parameter)
+
+
+# A field of a file, and the knob that it sets.
+_KNOBS = {
+    "temperature": "tau",
+    "dynatemp_range": "dynatemp_range",
+    "dynatemp_exponent": "dynatemp_exponent",
+    "smoothing_factor": "smoothing_factor",
+    "top_n_sigma": "top_n_sigma",
+    "top_h": "top_h",
+    "top_k": "top_k",
+    "top_p": "top_p",
+    "min_p": "min_p",
+    "typical_p": "typical_p",
+    "typ_p": "typical_p",
+    "epsilon_cutoff": "epsilon_cutoff",
+    "eta_cutoff": "eta_cutoff",
+    "tfs_z": "tfs",
+    "tfs": "tfs",
+    "top_a": "top_a",
+    "xtc_probability": "xtc_probability",
+    "xtc_threshold": "xtc_threshold",
+}
+# At 0 or below, these do nothing. The knob beside one goes with it.
+_OFF_AT_ZERO: dict[str, str | None] = {
+    "top_k": None,
+    "top_n_sigma": None,
+    "top_a": None,
+    "smoothing_factor": None,
+    "epsilon_cutoff": None,
+    "eta_cutoff": None,
+    "dynatemp_range": "dynatemp_exponent",
+    "xtc_probability": "xtc_threshold",
+}
+# What is in range and yet changes nothing, so that leaving it out needs no word.
+_NEUTRAL = {"tau": 1.0, "top_p": 1.0, "typical_p": 1.0, "tfs": 1.0, "min_p": 0.0}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of file. `knobs` are those that its engine has, `defaults` what it applies where the
+    file leaves them out, unless something else, in `unless`, sets them."""
+
+    title: str
+    engine: str | None = None
+    parameters: frozenset[str] = frozenset(_KNOBS.values())
+    defaults: tuple[tuple[str, float], ...] = ()
+    unless: str = ""
+
+
+# A sampler of llama.cpp, the letter for it, and its knobs. tfs_z is in versions before 2025 only.
+_SAMPLERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("penalties", "e", ()),
+    ("dry", "d", ()),
+    ("infill", "i", ()),
+    ("adaptive_p", "a", ()),
+    ("top_n_sigma", "s", ("top_n_sigma",)),
+    ("top_k", "k", ("top_k",)),
+    ("tfs_z", "f", ("tfs",)),
+    ("typ_p", "y", ("typical_p",)),
+    ("top_p", "p", ("top_p",)),
+    ("min_p", "m", ("min_p",)),
+    ("xtc", "x", ("xtc_probability", "xtc_threshold")),
+    ("temperature", "t", ("tau", "dynatemp_range", "dynatemp_exponent")),
+)
+_SAMPLER_KNOBS = {name: parameters for name, _, parameters in _SAMPLERS}
+_SAMPLER_LETTERS = {letter: name for name, letter, _ in _SAMPLERS}
+# Other names that its versions took; - stands for _ too.
+_SAMPLER_NAMES = {"nucleus": "top_p", "typical": "typ_p", "typical_p": "typ_p", "typ": "typ_p", "temp": "temperature"}
+
+_LLAMA_CPP_KNOBS = frozenset(parameter for parameters in _SAMPLER_KNOBS.values() for parameter in parameters)
+_VLLM_KNOBS = _words("tau top_k top_p min_p")
+
+_GENERATION_CONFIG = _Kind(
+    "transformers' generation_config.json",
+    "transformers",
+    _words("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff"),
+    (("top_k", 50.0),),
+)
+_LLAMA_CPP_REQUEST = _Kind(
+    "a llama.cpp request",
+    "llama.cpp",
+    _LLAMA_CPP_KNOBS,
+    (
+        ("tau", 0.8),
+        ("top_k", 40.0),
+        ("top_p", 0.95),
+        ("min_p", 0.05),
+        ("dynatemp_exponent", 1.0),
+        ("xtc_threshold", 0.1),
+    ),
+    ", unless the server was started with others: its /props tells",
+)
+_LLAMA_CPP_RESPONSE = _Kind("a llama.cpp response", "llama.cpp", _LLAMA_CPP_KNOBS)
+_LLAMA_CPP_PROPS = _Kind("llama.cpp's /props", "llama.cpp", _LLAMA_CPP_KNOBS)
+_OPENAI_REQUEST = _Kind("an OpenAI request")
+_VLLM_REQUEST = _Kind("a vLLM request", "vllm", _VLLM_KNOBS)
+_BARE = _Kind("settings")
+_REQUESTS = (_LLAMA_CPP_REQUEST, _VLLM_REQUEST, _OPENAI_REQUEST)
+
+# What only one engine's files have.
+_GENERATION_CONFIG_FIELDS = _words(
+    "transformers_version do_sample num_beams bos_token_id eos_token_id pad_token_id decoder_start_token_id "
+    "_from_model_config"
+)
+_PROMPT_FIELDS = _words("prompt messages input")
+_LLAMA_CPP_FIELDS = _words(
+    "samplers n_predict n_probs n_keep n_indent id_slot cache_prompt min_keep post_sampling_probs t_max_predict_ms "
+    "return_tokens penalize_nl"
+)
+# These make a request one of llama.cpp's; without a prompt, other programs have them too.
+_LLAMA_CPP_SAMPLING_FIELDS = _words(
+    "repeat_penalty repeat_last_n mirostat mirostat_tau mirostat_eta grammar json_schema dynatemp_range "
+    "dynatemp_exponent typical_p typ_p top_n_sigma tfs_z xtc_probability xtc_threshold dry_multiplier dry_base "
+    "dry_allowed_length dry_penalty_last_n adaptive_target"
+)
+_VLLM_FIELDS = _words(
+    "repetition_penalty bad_words allowed_token_ids stop_token_ids structured_outputs guided_json guided_regex "
+    "guided_choice guided_grammar min_tokens prompt_logprobs use_beam_search skip_special_tokens "
+    "include_stop_str_in_output spaces_between_special_tokens truncate_prompt_tokens"
+)
+# What is not settings, by a field that tells it.
+_REFUSED = {
+    "choices": "a response that does not tell its settings; give the request",
+    "tokens_predicted": "a response without generation_settings; give the request",
+    "options": "an Ollama request; give its options as a file of their own",
+    "architectures": "a model's config.json; the settings are in the generation_config.json beside it",
+}
+
+_TEXT = "depends on the text so far, which is not known here"
+_PLACE = "depends on the place in the text, which is not known here"
+_ALLOWED = "bans what does not fit the text so far, which is not known here"
+_ENDS = "bans the tokens that end a text, which are not known here"
+_BEAMS = "searches for the most probable texts, which is more than one distribution"
+_ABSENT = "is nothing that tsoft has"
+# A field, the number at which it does nothing, and why it cannot be applied.
+_UNUSED_NUMBERS: tuple[tuple[str, float, str], ...] = (
+    ("repeat_penalty", 1, _TEXT),
+    ("repetition_penalty", 1, _TEXT),
+    ("encoder_repetition_penalty", 1, _TEXT),
+    ("presence_penalty", 0, _TEXT),
+    ("frequency_penalty", 0, _TEXT),
+    ("dry_multiplier", 0, _TEXT),
+    ("no_repeat_ngram_size", 0, _TEXT),
+    ("encoder_no_repeat_ngram_size", 0, _TEXT),
+    ("mirostat", 0, _TEXT),
+    ("mirostat_mode", 0, _TEXT),
+    ("penalty_alpha", 0, _TEXT),
+    ("min_length", 0, _PLACE),
+    ("min_new_tokens", 0, _PLACE),
+    ("min_tokens", 0, _PLACE),
+    ("num_beams", 1, _BEAMS),
+    ("guidance_scale", 1, "mixes in the logits of a second prompt, which are not known here"),
+    ("smoothing_curve", 1, _ABSENT),
+)
+# A field, and why it cannot be applied; it does nothing where it is false, empty, or one of these.
+_UNUSED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
+    ("grammar", _ALLOWED, ()),
+    ("json_schema", _ALLOWED, ()),
+    ("response_format", _ALLOWED, ({"type": "text"},)),
+    ("tool_choice", _ALLOWED, ("none", "auto")),
+    ("structured_outputs", _ALLOWED, ()),
+    ("guided_json", _ALLOWED, ()),
+    ("guided_regex", _ALLOWED, ()),
+    ("guided_choice", _ALLOWED, ()),
+    ("guided_grammar", _ALLOWED, ()),
+    ("constraints", _ALLOWED, ()),
+    ("force_words_ids", _ALLOWED, ()),
+    ("bad_words", _TEXT, ()),
+    ("bad_words_ids", _TEXT, ()),
+    ("sequence_bias", _TEXT, ()),
+    ("allowed_token_ids", "bans all other tokens; their logits can be given as -inf", ()),
+    ("begin_suppress_tokens", _PLACE, ()),
+    ("forced_bos_token_id", _PLACE, ()),
+    ("forced_eos_token_id", _PLACE, ()),
+    ("exponential_decay_length_penalty", _PLACE, ()),
+    ("ignore_eos", _ENDS, ()),
+    ("use_beam_search", _BEAMS, ()),
+    ("watermarking_config", _TEXT, ()),
+    ("dola_layers", "mixes in the logits of other layers, which are not known here", ()),
+    ("temperature_last", "is an order; here the engine's holds", ()),
+)
+_LOOKED_FOR = {*_KNOBS, "logit_bias", "suppress_tokens", "samplers", "min_keep"}
+_LOOKED_FOR.update(field for field, *_ in (*_UNUSED_NUMBERS, *_UNUSED))
+
+
+@dataclass(frozen=True)
+class _File:
+    """A JSON object without its nulls, which every engine takes for absent fields."""
+
+    name: str
+    fields: Mapping[str, Any]
+
+    def number(self, field: str) -> float | None:
+        value = self.fields.get(field)
+        return None if value is None else _number(value, f"{self.name}: {field}")
+
+    def names(self) -> dict[str, str]:
+        """The field of each knob that the file sets."""
+        names: dict[str, str] = {}
+        for field in self.fields:
+            if field in _KNOBS:
+                names.setdefault(_KNOBS[field], field)
+        return names
+
+    def parameters(self) -> dict[str, float]:
+        """The knobs that the file sets, also where that means off. Of two names for one, the first holds."""
+        parameters: dict[str, float] = {}
+        for field, value in self.fields.items():
+            if field in _KNOBS:
+                parameters.setdefault(_KNOBS[field], _number(value, f"{self.name}: {field}"))
+        return parameters
+
+
+def read(name: str) -> Settings:
+    """The settings of a file: transformers' generation_config.json, a request to llama.cpp, OpenAI
+    or vLLM, a response of llama.cpp with its generation_settings, or an object of knobs alone.
+    Raises InputError for a file that cannot be read, is none of these, or has a field of a wrong type.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+    ...     print('{"do_sample": true, "temperature": 0.6, "transformers_version": "5.23.0"}', file=file, flush=True)
+    ...     settings = read(file.name)
+    >>> settings.values
+    (('tau', 0.6), ('top_k', 50.0))
+    >>> settings.hidden
+    ('transformers applies top_k 50 where the file sets none',)
+    """
+    value = _load(name)
+    if not isinstance(value, dict):
+        raise InputError(f"{name}: {_type_of(value)}, not an object of settings")
+    kind, file = _recognised(_file(name, value))
+    if kind is _GENERATION_CONFIG:
+        return _generation_config(file)
+    if kind.engine == "llama.cpp":
+        return _llama_cpp(kind, file)
+    settings = _settings(kind, file)
+    return replace(settings, hidden=_model_defaults(file)) if kind is _VLLM_REQUEST else settings
+
+
+def _load(name: str) -> Any:
+    import orjson
+
+    try:
+        with open(name, encoding="utf-8-sig") as file:
+            text = file.read()
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: the settings are not UTF-8 text") from None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if error.lineno > 1 and _is_json(text.split("\n", 1)[0]):
+            raise InputError(f"{name}:{error.lineno}: more than one JSON value; settings are one object") from None
+        raise InputError(f"{name}:{error.lineno}: {error.msg}") from None
+
+
+def _is_json(text: str) -> bool:
+    import orjson
+
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _file(name: str, fields: Mapping[str, Any]) -> _File:
+    return _File(name, {field: value for field, value in fields.items() if value is not None})
+
+
+def _inside(file: _File, field: str) -> _File:
+    """The object in a field."""
+    value = file.fields[field]
+    if not isinstance(value, dict):
+        raise InputError(f"{file.name}: {field}: {_type_of(value)}, not an object")
+    return _file(file.name, value)
+
+
+def _recognised(file: _File) -> tuple[_Kind, _File]:
+    """What the file is, and the object in it that has the settings."""
+    if "generation_settings" in file.fields:
+        kind, file = _LLAMA_CPP_RESPONSE, _inside(file, "generation_settings")
+    elif "default_generation_settings" in file.fields:
+        kind, file = _LLAMA_CPP_PROPS, _inside(file, "default_generation_settings")
+        # Older versions have the settings themselves here.
+        file = _inside(file, "params") if "params" in file.fields else file
+    else:
+        if "extra_body" in file.fields:
+            # What OpenAI's Python client merges into the body.
+            file = _file(file.name, {**file.fields, **_inside(file, "extra_body").fields})
+        kind = _kind(file)
+    if kind not in _REQUESTS and kind is not _GENERATION_CONFIG and _LOOKED_FOR.isdisjoint(file.fields):
+        raise InputError(
+            f"{file.name}: nothing in it sets sampling; looked for {', '.join(_KNOBS)}, logit_bias, samplers,"
+            " and the penalties"
+        )
+    return kind, file
+
+
+def _kind(file: _File) -> _Kind:
+    fields = file.fields.keys()
+    refused = next((field for field in _REFUSED if field in fields), None)
+    if refused and _KNOBS.keys().isdisjoint(fields):
+        raise InputError(f"{file.name}: {_REFUSED[refused]}")
+    if not _PROMPT_FIELDS.isdisjoint(fields):
+        return _request_kind(file)
+    if not _GENERATION_CONFIG_FIELDS.isdisjoint(fields):
+        return _GENERATION_CONFIG
+    # The generation_settings themselves name what a request has no reason to.
+    if "n_discard" in fields:
+        return _LLAMA_CPP_RESPONSE
+    return _BARE if _LLAMA_CPP_FIELDS.isdisjoint(fields) else _LLAMA_CPP_REQUEST
+
+
+def _request_kind(file: _File) -> _Kind:
+    """Whose request it is. What has the knobs of a third engine is neither llama.cpp's nor vLLM's,
+    unless another field says so."""
+    fields, parameters = file.fields.keys(), file.parameters().keys()
+    if not _LLAMA_CPP_FIELDS.isdisjoint(fields):
+        return _LLAMA_CPP_REQUEST
+    if parameters <= _VLLM_KNOBS and not _VLLM_FIELDS.isdisjoint(fields):
+        return _VLLM_REQUEST
+    # OpenAI wants a model's name; llama.cpp has one model.
+    is_completion = "prompt" in fields and "model" not in fields
+    if parameters <= _LLAMA_CPP_KNOBS and (is_completion or not _LLAMA_CPP_SAMPLING_FIELDS.isdisjoint(fields)):
+        return _LLAMA_CPP_REQUEST
+    return _VLLM_REQUEST if parameters <= _VLLM_KNOBS and parameters & {"top_k", "min_p"} else _OPENAI_REQUEST
+
+
+def _generation_config(file: _File) -> Settings:
+    kind = _GENERATION_CONFIG
+    sampling = file.fields.get("do_sample", False)
+    if not isinstance(sampling, bool):
+        raise InputError(f"{file.name}: do_sample: {_type_of(sampling)}, not true or false")
+    settings = _settings(kind, file)
+    if sampling:
+        return settings
+    ignored = _list(_effective(file.parameters()))
+    greedy = "do_sample is not true, so transformers takes the most probable token"
+    sentence = f"{greedy} and ignores {ignored}" if ignored else greedy
+    unused = (sentence, *_unused_fields(file))
+    return replace(settings, values=(("tau", 0.0),), unused=unused, hidden=())
+
+
+def _model_defaults(file: _File) -> tuple[str, ...]:
+    """vLLM's server takes the model's own settings for what a request leaves out."""
+    missing = [field for field in ("temperature", "top_k", "top_p", "min_p") if field not in file.fields]
+    if not missing:
+        return ()
+    return (f"vLLM takes {_and(missing)} from the model's generation_config.json, where that sets them",)
+
+
+def _llama_cpp(kind: _Kind, file: _File) -> Settings:
+    samplers, unknown = _samplers(file)
+    # A temperature below 0 is greedy too.
+    if file.parameters().get("tau", 0.0) < 0:
+        file = _File(file.name, {**file.fields, "temperature": 0.0})
+    applied = _LLAMA_CPP_KNOBS
+    if samplers is not None:
+        applied = frozenset(parameter for sampler in samplers for parameter in _SAMPLER_KNOBS[sampler])
+    reason = "samplers does not name them, so llama.cpp does not apply"
+    if mirostat := file.number("mirostat"):
+        # It stands in for the chain: llama.cpp puts the plain temperature before it and nothing else.
+        samplers, applied = ("temperature",), frozenset(("tau",))
+        reason = f"mirostat {mirostat:g} stands in for the other samplers, so llama.cpp does not apply"
+    settings = _settings(kind, file, applied, reason, _idle_penalties(file, samplers))
+    unused = (*unknown, *_of_samplers(file, samplers), *settings.unused)
+    if samplers is not None:
+        samplers = tuple(sampler for sampler in samplers if _SAMPLER_KNOBS[sampler])
+    return replace(settings, samplers=samplers, unused=unused)
+
+
+def _samplers(file: _File) -> tuple[tuple[str, ...] | None, list[str]]:
+    """llama.cpp's samplers in the file's order, and a sentence on names that it would skip."""
+    value = file.fields.get("samplers")
+    if value is None:
+        return None, []
+    if isinstance(value, str):
+        names = [(letter, _SAMPLER_LETTERS.get(letter, "")) for letter in value]
+    elif isinstance(value, list) and all(isinstance(name, str) for name in value):
+        names = [(name, _SAMPLER_NAMES.get(plain := name.replace("-", "_"), plain)) for name in value]
+    else:
+        raise InputError(f"{file.name}: samplers: not an array of names, nor a string of letters")
+    unknown = [_shown(name) for name, sampler in names if sampler not in _SAMPLER_KNOBS]
+    sentence = f"llama.cpp has no sampler {' or '.join(dict.fromkeys(unknown))}, and skips it"
+    samplers = tuple(sampler for _, sampler in names if sampler in _SAMPLER_KNOBS)
+    return samplers, [sentence] if unknown else []
+
+
+def _of_samplers(file: _File, samplers: tuple[str, ...] | None) -> Iterator[str]:
+    """What samplers do that need more than the logits, and have no number of their own."""
+    if "infill" in (samplers or ()):
+        yield f"the sampler infill {_ENDS}"
+    target = file.number("adaptive_target")
+    if "adaptive_p" in (samplers or ()) and target is not None and target >= 0:
+        yield f"adaptive_target {target:g} {_TEXT}"
+    if (least := file.number("min_keep")) and least > 1:
+        yield f"min_keep {least:g} {_ABSENT}"
+
+
+def _idle_penalties(file: _File, samplers: tuple[str, ...] | None) -> frozenset[str]:
+    """The penalties that llama.cpp would not apply, whatever their number."""
+    idle: frozenset[str] = frozenset()
+    if file.number("repeat_last_n") == 0 or (samplers is not None and "penalties" not in samplers):
+        idle |= {"repeat_penalty", "presence_penalty", "frequency_penalty"}
+    if file.number("dry_penalty_last_n") == 0 or (samplers is not None and "dry" not in samplers):
+        idle |= {"dry_multiplier"}
+    return idle
+
+
+def _settings(
+    kind: _Kind,
+    file: _File,
+    applied: frozenset[str] | None = None,
+    reason: str = "",
+    idle: frozenset[str] = frozenset(),
+) -> Settings:
+    """What the engine makes of the file: of its knobs it applies those in `applied` (without it, all),
+    and not the others, for a `reason`. The fields in `idle` do nothing in it."""
+    given = file.parameters()
+    applied = kind.parameters if applied is None else applied
+    defaults = {
+        parameter: value for parameter, value in kind.defaults if parameter in applied and parameter not in given
+    }
+    values = _on({**{parameter: value for parameter, value in given.items() if parameter in applied}, **defaults})
+    # A default that another knob is for has no use without it.
+    for parameter, partner in _OFF_AT_ZERO.items():
+        if partner in defaults and parameter not in values:
+            values.pop(partner, None)
+    hidden = _list({parameter: value for parameter, value in values.items() if parameter in defaults})
+    left_out = {parameter: value for parameter, value in _effective(given).items() if parameter not in applied}
+    foreign = {parameter: value for parameter, value in left_out.items() if parameter not in kind.parameters}
+    dropped = _list({parameter: value for parameter, value in left_out.items() if parameter in kind.parameters})
+    unused = [f"{kind.engine} does not know {_list(foreign)}"] if foreign else []
+    unused += [f"{reason} {dropped}"] if dropped else []
+    return Settings(
+        source=file.name,
+        kind=kind.title,
+        engine=kind.engine,
+        values=tuple(values.items()),
+        biases=tuple(_biases(file)),
+        samplers=None,
+        unused=(*unused, *_unused_fields(file, idle)),
+        hidden=(f"{kind.engine} applies {hidden} where the file sets none{kind.unless}",) if hidden else (),
+        defaults=tuple(parameter for parameter in values if parameter in defaults),
+        fields=tuple(file.names().items()),
+    )
+
+
+def _on(parameters: Mapping[str, float]) -> dict[str, float]:
+    """The knobs without those that are off.
+
+    >>> _on({"tau": 0.8, "top_k": -1, "min_p": 0, "xtc_probability": 0, "xtc_threshold": 0.1})
+    {'tau': 0.8, 'min_p': 0}
+    """
+    off = {parameter for parameter in parameters if parameter in _OFF_AT_ZERO and parameters[parameter] <= 0}
+    off |= {partner for parameter in off if (partner := _OFF_AT_ZERO[parameter])}
+    return {parameter: value for parameter, value in parameters.items() if parameter not in off}
+
+
+def _effective(parameters: Mapping[str, float]) -> dict[str, float]:
+    return {parameter: value for parameter, value in _on(parameters).items() if _NEUTRAL.get(parameter) != value}
+
+
+def _unused_fields(file: _File, idle: frozenset[str] = frozenset()) -> Iterator[str]:
+    for field, neutral, why in _UNUSED_NUMBERS:
+        value = file.number(field)
+        if value is not None and value != neutral and field not in idle:
+            yield f"{field} {value:g} {why}"
+    for field, why, neutrals in _UNUSED:
+        thing = file.fields.get(field)
+        # An empty schema allows any JSON, and so is not nothing; and 0 may be a token.
+        if thing is not None and thing is not False and thing not in ("", [], *neutrals):
+            yield f"{field} {why}"
+
+
+def _biases(file: _File) -> Iterator[tuple[int | str, float]]:
+    where = f"{file.name}: logit_bias"
+    value = file.fields.get("logit_bias")
+    if isinstance(value, dict):
+        pairs = [(_token(text), bias) for text, bias in value.items()]
+    elif isinstance(value, list):
+        pairs = [_pair(where, entry) for entry in value]
+    elif value is None:
+        pairs = []
+    else:
+        raise InputError(f"{where}: {_type_of(value)}, not an array of [token, bias] nor an object")
+    for token, bias in pairs:
+        if bias is not None:
+            # llama.cpp: false bans a token.
+            yield token, -inf if bias is False else _number(bias, where)
+    for i in _suppressed(file):
+        yield i, -inf
+
+
+def _token(text: str) -> int | str:
+    """An id where the text is one, as both OpenAI and llama.cpp take an object's keys."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
+
+
+def _pair(where: str, entry: Any) -> tuple[int | str, Any]:
+    match entry:
+        case [token, bias]:
+            pass
+        case {"token": token, "bias": bias}:
+            # So a response has it. JSON cannot hold its -inf, and llama.cpp then writes null.
+            bias = False if bias is None else bias
+        case _:
+            raise InputError(f"{where}: {_type_of(entry)}, not [token, bias]")
+    if isinstance(token, str) or _is_id(token):
+        return token, bias
+    raise InputError(f"{where}: {_type_of(token)}, not a token's id or text")
+
+
+def _suppressed(file: _File) -> list[int]:
+    """The tokens that transformers bans at every step. An id below 0 is no token, and harmless there."""
+    ids = file.fields.get("suppress_tokens", [])
+    if not isinstance(ids, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
+        raise InputError(f"{file.name}: suppress_tokens: not an array of token ids")
+    return [i for i in ids if i >= 0]
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _number(value: object, where: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise InputError(f"{where}: {_type_of(value)}, not a number")
+
+
+def _type_of(value: object) -> str:
+    """
+    >>> _type_of("0.9"), _type_of([0.9])
+    ('"0.9" is a string', 'an array')
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, list | dict):
+        return "an array" if isinstance(value, list) else "an object"
+    name = "string" if isinstance(value, str) else "boolean" if isinstance(value, bool) else "number"
+    return f"{_shown(value)} is a {name}"
+
+
+def _shown(value: object) -> str:
+    """A string, number or boolean as JSON has it, the start of it where it is long."""
+    import orjson
+
+    text: str = orjson.dumps(value).decode()
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _list(parameters: Mapping[str, float]) -> str:
+    """
+    >>> _list({"tau": 0.8, "top_k": 40, "min_p": 0.05})
+    'temperature 0.8, top_k 40 and min_p 0.05'
+    """
+    return _and(
+        [f"{'temperature' if parameter == 'tau' else parameter} {value:g}" for parameter, value in parameters.items()]
+    )
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

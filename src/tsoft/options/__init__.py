@@ -1,0 +1,1 @@
+"""The option groups that commands share, and what each stands for."""

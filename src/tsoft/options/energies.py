@@ -1,0 +1,84 @@
+"""What the options say of energies: their unit, and how many states each has."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tsoft.errors import UsageError
+from tsoft.options.groups import Energies, Input
+
+if TYPE_CHECKING:
+    from tsoft.core.block import Block
+    from tsoft.core.softmax import Array
+    from tsoft.core.thermodynamics import Ensemble
+    from tsoft.core.units import Unit
+    from tsoft.options.plan import Plan
+
+# A float holds each whole number up to here, and beyond it the sum of some.
+MOST = 10**15
+
+
+def ensemble(input: Input, options: Energies, plan: "Plan", *, said: bool, how: str = "--tau 300") -> "Ensemble | None":
+    """What is known of energies besides their numbers; None where there are none, or where samplers
+    leave another distribution than Boltzmann's. With units, temperatures have to be `said`, and `how`."""
+    asked = [f"--{name}" for name, value in vars(options).items() if value is not None]
+    if asked and not input.energies:
+        raise UsageError(f"{asked[0]} is about energies, which --energies says that the numbers are")
+    if asked and plan.chains != (None,):
+        raise UsageError(f"{asked[0]} is about Boltzmann's distribution, which samplers and --explain go beyond")
+    if not input.energies or plan.chains != (None,):
+        return None
+    if options.units and not said:
+        raise UsageError(f"--units {options.units}: temperatures are in kelvin then, so say which: {how}")
+    from tsoft.core.thermodynamics import Ensemble
+
+    return Ensemble(_unit(options.units), _degeneracy(options.degeneracy))
+
+
+def _unit(name: str | None) -> "Unit | None":
+    if name is None:
+        return None
+    from tsoft.core.units import UNITS
+
+    return UNITS[name]
+
+
+def _degeneracy(text: str | None) -> "Array | None":
+    """How many states each level has, as typed."""
+    if text is None:
+        return None
+    import numpy as np
+
+    return np.array([_states(piece) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())])
+
+
+def _states(text: str) -> int:
+    from tsoft.input import fields
+
+    try:
+        number = fields.number(text)
+    except ValueError:
+        number = 0.0
+    if not (1 <= number <= MOST and number == int(number)):
+        shown = text if len(text) <= 40 else text[:39] + "…"
+        raise UsageError(f"--degeneracy: {shown!r} is not a number of states, a whole one from 1 to 1e15")
+    return int(number)
+
+
+def with_ensemble(found: "Iterator[Block]", ensemble: "Ensemble | None") -> "Iterator[Block]":
+    """The blocks, with the ensemble that their energies are of."""
+    if ensemble is None:
+        return found
+    if ensemble.degeneracy is None:
+        return (replace(block, ensemble=ensemble) for block in found)
+    return (_levelled(part, ensemble) for block in found for part in block.even())
+
+
+def _levelled(block: "Block", ensemble: "Ensemble") -> "Block":
+    assert ensemble.degeneracy is not None
+    levels, given = block.logits.shape[1], len(ensemble.degeneracy)
+    if levels != given:
+        energies = "energy" if levels == 1 else "energies"
+        raise UsageError(f"--degeneracy lists {given}, and {block.place} has {levels} {energies}")
+    return replace(block, ensemble=ensemble)

@@ -1,0 +1,193 @@
+"""Which language model is asked, and what of."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tsoft.errors import UsageError
+from tsoft.input.source import STDIN, open_input
+
+if TYPE_CHECKING:
+    from tsoft.models import Model
+
+_MODEL = "Model"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model goes on from."""
+
+    prompt: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROMPT]",
+            show_default=False,
+            help="The text so far, in quotes. Without any, or for -, stdin is read.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelOptions:
+    """The model: a file of weights, a server, or a text of which one is made."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE.gguf",
+            help="A model's weights; by default those of SmolLM2-135M-Instruct, which the extra llm brings.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint",
+            metavar="URL",
+            help="A server with OpenAI's API, as http://localhost:8080/v1; its key is read from OPENAI_API_KEY.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    remote_model: Annotated[
+        str | None,
+        typer.Option("--remote-model", metavar="NAME", help="Which of the server's models.", rich_help_panel=_MODEL),
+    ] = None
+    text: Annotated[
+        str | None,
+        typer.Option(
+            "--text",
+            metavar="FILE",
+            help="An n-gram model of a text (- is stdin), for which nothing has to be installed.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    by: Annotated[
+        Literal["word", "char"],
+        typer.Option("--by", metavar="UNIT", help="--text: a token is a word, or a char.", rich_help_panel=_MODEL),
+    ] = "word"
+    order: Annotated[
+        int | None,
+        typer.Option(
+            "--order",
+            min=1,
+            max=20,
+            metavar="N",
+            help="--text: how many tokens an n-gram has, by default 3 words or 8 chars.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    chat: Annotated[
+        bool,
+        typer.Option("--chat", help="The prompt is a user's message, which the model answers.", rich_help_panel=_MODEL),
+    ] = False
+    top_logprobs: Annotated[
+        int,
+        typer.Option(
+            "--top-logprobs",
+            min=1,
+            metavar="N",
+            help="Alternatives of each token: asked of a server, and written to a text's json.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 20
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            min=0.1,
+            metavar="SECONDS",
+            help="How long a server may take to answer.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 60.0
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="--model: threads at work, by default one a core.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+
+
+def opened(options: ModelOptions) -> "Model":
+    """The model that was asked for. Raises UsageError where several were, or what one alone has use for is said
+    of another."""
+    kinds = [name for name in ("model", "endpoint", "text") if getattr(options, name) is not None]
+    if len(kinds) > 1:
+        raise UsageError(f"{' and '.join('--' + kind for kind in kinds)}: which model is it?")
+    kind = kinds[0] if kinds else "model"
+    _check_companions(options, kind)
+    if kind == "text":
+        from tsoft.models.ngram import Ngram
+
+        return Ngram.of_file(str(options.text), options.by, options.order)
+    if kind == "endpoint":
+        from tsoft.models.endpoint import Endpoint
+
+        return Endpoint(
+            str(options.endpoint),
+            options.remote_model,
+            chat=options.chat,
+            alternatives=options.top_logprobs,
+            timeout=options.timeout,
+        )
+    from tsoft.models.llama import Llama
+
+    return Llama(options.model, chat=options.chat, threads=options.threads)
+
+
+# Options that mean something to one kind of model alone.
+_OF = {"text": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
+
+
+def _check_companions(options: ModelOptions, kind: str) -> None:
+    for of, names in _OF.items():
+        for name in names:
+            if of != kind and getattr(options, name) != getattr(ModelOptions(), name):
+                raise UsageError(f"--{name.replace('_', '-')} is for --{of}")
+    if kind == "text" and options.chat:
+        raise UsageError("--chat is for a model that was made to answer, which --text is not")
+
+
+def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
+    """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break.
+    stdin is there once, which the temperatures may be read from, too, or the model's text."""
+    from tsoft.options.logits import pieces
+
+    readers = ["--tau -"] * ("-" in pieces(taus)) + ["--text -"] * (options.text == "-")
+    if len(readers) > 1:
+        raise UsageError(f"{' and '.join(readers)}: stdin is there once")
+    if prompt and len(prompt) > 1:
+        raise UsageError(f'the prompt is one argument, in quotes: "{" ".join(prompt)[:60]}"')
+    if prompt and prompt != ["-"]:
+        from tsoft.options.logits import decoded
+
+        return _noted(decoded(prompt[0], "the prompt"), options)
+    if readers:
+        raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError('no prompt: type it in quotes ("The capital of France is"), or pipe it in')
+    from tsoft.errors import InputError
+
+    with open_input("-") as bytes_:
+        data = bytes_.read()
+    try:
+        return _noted(data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"), options)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{STDIN}: byte {error.start}: the prompt is not UTF-8 text") from None
+
+
+def _noted(text: str, options: ModelOptions) -> str:
+    """The prompt, with a note where a model stumbles over its end."""
+    if text.endswith(" ") and text.strip() and options.text is None and not options.chat:
+        from tsoft.notes import note
+
+        note("the prompt ends in a blank: most tokens begin with their own, so that few of them go on from here")
+    return text

@@ -1,0 +1,73 @@
+"""The options of schedules, and the temperatures that they stand for."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsoft.errors import UsageError
+from tsoft.options.names import listed, nearest, one_of
+
+if TYPE_CHECKING:
+    from tsoft.core.schedules import Course
+
+
+@dataclass(frozen=True)
+class Charts:
+    """What is seen of a result that is no distribution."""
+
+    chart: Annotated[
+        bool,
+        typer.Option("--chart/--no-chart", help="The charts above the table.", rich_help_panel="Table and chart"),
+    ] = True
+
+
+# For completion, which does not wait for numpy.
+SCHEDULE_NAMES = ("constant", "linear", "cosine", "exponential", "inverse-time", "logarithmic")
+
+
+def _schedules(incomplete: str) -> list[str]:
+    return [name for name in (*SCHEDULE_NAMES, "all") if name.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """From which temperature to which, and how."""
+
+    first: Annotated[float, typer.Option("--from", metavar="τ", help="The first temperature.")] = 5.0
+    last: Annotated[
+        float, typer.Option("--to", metavar="τ", help="The last temperature; linear and cosine reach 0.")
+    ] = 0.1
+    schedule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--schedule",
+            metavar="NAME,…",
+            help="constant, linear, cosine, exponential, inverse-time or logarithmic, several of them, or all;"
+            " by default cosine.",
+            autocompletion=_schedules,
+        ),
+    ] = None
+
+
+def courses(options: Annealing, steps: int) -> "list[Course]":
+    """The courses of the schedules that were typed, each once."""
+    return [_course(name, options, steps) for name in _names(options.schedule)]
+
+
+def _names(typed: list[str] | None) -> list[str]:
+    names = [name.lower().replace("_", "-") for name in listed(typed or ["cosine"])]
+    for name in names:
+        if name not in SCHEDULE_NAMES and name != "all":
+            hint = f"{nearest(name, SCHEDULE_NAMES)}; {one_of(SCHEDULE_NAMES)}, or all"
+            raise UsageError(f"--schedule: no schedule is called {name!r}{hint}")
+    return list(SCHEDULE_NAMES) if "all" in names else list(dict.fromkeys(names))
+
+
+def _course(name: str, options: Annealing, steps: int) -> "Course":
+    from tsoft.core.schedules import SCHEDULES, Course, EndError
+
+    try:
+        return Course(name, SCHEDULES[name](options.first, options.last, steps))
+    except EndError as error:
+        raise UsageError(f"{'--to' if error.last else '--from'} {error.tau:g}: {name} {error.problem}") from None

@@ -1,0 +1,1 @@
+"""Results to bytes: records, arrays, safe files, progress."""

@@ -1,0 +1,34 @@
+"""Measures averaged over rows, out: a line or a record a temperature."""
+
+from tsoft.core.averages import Averages
+from tsoft.input import json_document
+from tsoft.input.json_lines import json_number
+from tsoft.output.number_format import Writing
+from tsoft.sampling.distributions import unit
+
+
+def write(found: Averages, name: str, writing: Writing) -> str:
+    """The averages in a format by its name: tsv without a header, csv with one, json or jsonl. Each
+    measure is followed by its standard deviation."""
+    columns = ["tau", "rows", *(column for measure in found.of for column in (measure, f"{measure}_sd"))]
+    rows = [_row(found, t, writing) for t in range(len(found.taus))]
+    if name in ("json", "jsonl"):
+        import orjson
+
+        records = [
+            orjson.dumps({c: json_number(v, writing) for c, v in zip(columns, row, strict=True)}).decode()
+            for row in rows
+        ]
+        return (
+            "".join(record + "\n" for record in records) if name == "jsonl" else "".join(json_document.array(records))
+        )
+    delimiter = "," if name == "csv" else "\t"
+    lines = [delimiter.join([writing.text(row[0]), str(row[1]), *map(writing.text, row[2:])]) for row in rows]
+    return "".join(line + "\n" for line in ([delimiter.join(columns)] if name == "csv" else []) + lines)
+
+
+def _row(found: Averages, t: int, writing: Writing) -> list[float]:
+    row: list[float] = [float(found.taus[t]), found.rows]
+    for measure, average in found.of.items():
+        row += [float(value[t] / unit(measure, writing.bits)) for value in (average.mean, average.deviation)]
+    return row

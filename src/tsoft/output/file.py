@@ -1,0 +1,132 @@
+"""Results on their way to stdout or a file."""
+
+import contextlib
+import os
+import re
+import signal
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import BinaryIO
+
+from tsoft.errors import OutputError
+from tsoft.input.source import _failing
+
+
+@dataclass(frozen=True)
+class OutputStream:
+    """Writes text, or bytes as they are, at once. What the encoding lacks becomes a question mark."""
+
+    stream: BinaryIO
+    name: str
+    encoding: str = "utf-8"
+    is_file: bool = False
+
+    def __call__(self, text: str | bytes | memoryview) -> None:
+        with _failing(self.name):
+            self.stream.write(text.encode(self.encoding, "replace") if isinstance(text, str) else text)
+            self.stream.flush()
+
+    def over(self, pieces: Iterable[tuple[int, bytes | memoryview]]) -> None:
+        """Writes each piece at its place, counted from the beginning, over what is there. Only a file can."""
+        with _failing(self.name):
+            for place, data in pieces:
+                self.stream.seek(place)
+                self.stream.write(data)
+            self.stream.flush()
+
+
+@contextlib.contextmanager
+def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStream]:
+    """What writes to a file, or to stdout where there is no name.
+
+    A regular file appears whole, when all went well, or not at all. Anything else is written
+    straight. What goes wrong is an OutputError, a reader that went away ReaderGoneError.
+    """
+    descriptor = _descriptor(name)
+    if descriptor == 1 and sys.stdout is None:
+        raise OutputError("stdout: it is closed")
+    with _failing(name or "stdout"):
+        if descriptor is not None or not _is_regular(str(name)):
+            # A stream of our own, also for stdout: sys.stdout's may be unbuffered, which writes a
+            # part and says so to nobody.
+            to = str(name) if descriptor is None else descriptor
+            with open(to, "wb", closefd=descriptor is None) as stream, _abandoned(stream):
+                yield OutputStream(stream, name or "stdout", encoding)
+        else:
+            with ended_by_signals(), _replacement(os.path.realpath(str(name))) as file:
+                yield OutputStream(file, str(name), encoding, is_file=True)
+
+
+def _descriptor(name: str | None) -> int | None:
+    """The descriptor that a name like /dev/stdout is another name for: to open that would begin
+    the file behind it anew."""
+    if name in (None, "-"):
+        return 1
+    match = re.fullmatch(r"/(?:dev|proc/self)/(?:fd/(\d{1,9})|(stdout|stderr))", str(name))
+    return match and int(match[1] or {"stdout": 1, "stderr": 2}[match[2]])
+
+
+def _is_regular(name: str) -> bool:
+    """Whether it is a regular file, or will be one."""
+    try:
+        return stat.S_ISREG(os.stat(name).st_mode)
+    except FileNotFoundError:
+        return True
+
+
+@contextlib.contextmanager
+def _replacement(path: str) -> Iterator[BinaryIO]:
+    """A hidden file beside `path` that takes its place, and its mode, at the end, or goes."""
+    import tempfile
+
+    folder, base = os.path.split(path)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".tmp", dir=folder)
+    try:
+        with open(descriptor, "wb") as stream:
+            yield stream
+        try:
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+        except FileNotFoundError:
+            mode = _new_file_mode()
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def _abandoned(stream: BinaryIO) -> Iterator[None]:
+    """After a failure, what is left in the stream's buffer is not tried again."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise
+
+
+def _new_file_mode() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the program as Ctrl-C does, through every `finally`."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.signal(number, end)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -1,0 +1,48 @@
+"""How far long work is, on stderr while it lasts."""
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tsoft.charts.style import tau_text
+from tsoft.features.sample.samples import Sample
+
+
+class Bar:
+    """A bar that is on the screen until it is stopped, and then is gone."""
+
+    def __init__(self, total: int | None = None, text: str = "") -> None:
+        console = Console(stderr=True)
+        share = () if total is None else (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeRemainingColumn())
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            *share,
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            # A terminal that cannot move its cursor would keep it.
+            disable=not console.is_interactive,
+        )
+        self._task = self._progress.add_task(text, total=total)
+        self._progress.start()
+
+    def show(self, text: str, done: int, total: int | None = None) -> None:
+        """So much is done."""
+        self._progress.update(self._task, description=text, completed=done, total=total)
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+
+def drawing(sample: Sample) -> str:
+    """What is being drawn."""
+    return f"drawing row {sample.row}, {tau_text(sample.tau)}"
+
+
+def rows(done: int, seconds: float) -> str:
+    """How many rows are done, and how fast they went.
+
+    >>> rows(30_000, 1.5)
+    '30,000 rows, 20,000 a second'
+    """
+    return f"{done:,} rows, {done / seconds:,.0f} a second"

@@ -1,1 +1,0 @@
-"""What a person looks at: tables and charts, as text."""

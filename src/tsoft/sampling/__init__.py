@@ -1,0 +1,1 @@
+"""Samplers, chains of them, and how each engine samples."""

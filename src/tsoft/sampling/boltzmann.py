@@ -1,0 +1,92 @@
+"""The distributions of a block of energies, with their thermodynamics."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsoft.core.measures import MEASURES
+from tsoft.core.softmax import Array
+from tsoft.core.thermodynamics import (
+    THERMODYNAMICS,
+    Ensemble,
+    Thermodynamics,
+    level_logits,
+    level_probs,
+    thermodynamics,
+)
+from tsoft.sampling.distributions import Distributions
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class BoltzmannDistributions(Distributions):
+    """The distributions of a block that has an ensemble over temperatures, kT or in kelvin. Probabilities
+    are the levels', and so are the top one and the margin; the entropy is the states'."""
+
+    measured = (*MEASURES, *THERMODYNAMICS)
+
+    @property
+    def ensemble(self) -> Ensemble:
+        assert self.block.ensemble
+        return self.block.ensemble
+
+    @cached_property
+    def kt(self) -> Array:
+        """The temperatures in the energies' unit: (k,)."""
+        return np.asarray(self.taus * self.ensemble.k)
+
+    @cached_property
+    def _tempered(self) -> tuple[Array, Array | float]:
+        if self.ensemble.degeneracy is None:
+            return self.block.logits, self.kt
+        return level_logits(self.block.logits, self.kt, self.ensemble.degeneracy), 1.0
+
+    @cached_property
+    def probs(self) -> Array:
+        if self.ensemble.degeneracy is None:
+            return super().probs
+        return level_probs(self.block.logits, self.kt, self.ensemble.degeneracy)
+
+    @cached_property
+    def kept(self) -> Array:
+        return np.broadcast_to(self.block.logits > -np.inf, (len(self.taus), *self.block.logits.shape))
+
+    @cached_property
+    def top(self) -> Array:
+        if self.ensemble.degeneracy is None:
+            return super().top
+        from tsoft.sampling.explanation import most_probable
+
+        return most_probable(self._tempered[0], self.block.logits)
+
+    @cached_property
+    def thermodynamics(self) -> Thermodynamics:
+        return thermodynamics(-self.block.logits, self.kt, self.ensemble.degeneracy)
+
+    @cached_property
+    def entropy(self) -> Array:
+        return self.thermodynamics.entropy
+
+    @cached_property
+    def log_sum_exp(self) -> Array:
+        return self.thermodynamics.log_z
+
+    @cached_property
+    def log_z(self) -> Array:
+        return self.thermodynamics.log_z
+
+    @cached_property
+    def free_energy(self) -> Array:
+        return self.thermodynamics.free_energy
+
+    @cached_property
+    def mean_energy(self) -> Array:
+        return self.thermodynamics.mean_energy
+
+    @cached_property
+    def heat_capacity(self) -> Array:
+        return self.thermodynamics.heat_capacity

@@ -1,0 +1,160 @@
+"""The one table of samplers: their parameters, and the order in which they apply.
+
+From here come the command line's options, the order where none is chosen, and what an explanation calls
+a sampler. Every command reads this table for its options, so it imports no numpy: a row names its function,
+which is imported when a chain applies it.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import Any
+
+
+# Each method of a dataclass that is not needed costs every command's start.
+@dataclass(frozen=True, eq=False, repr=False)
+class SamplerParameter:
+    """A number that sets a sampler, from `low` to `high`, and its option on the command line. At `off` it
+    changes nothing. `exclusive_low` says that `low` itself is not allowed; `whole`, that it is an integer."""
+
+    name: str
+    metavar: str
+    help: str
+    low: float
+    high: float
+    off: float | None = None
+    exclusive_low: bool = False
+    whole: bool = False
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def range(self) -> str:
+        """The allowed values, in words."""
+        kind = "a whole number" if self.whole else "a number" if self.high < inf else "a finite number"
+        if self.exclusive_low:
+            return f"{kind} above {self.low:g}" + (f" and up to {self.high:g}" if self.high < inf else "")
+        return f"{kind} from {self.low:g}" + (f" to {self.high:g}" if self.high < inf else "")
+
+    def allows(self, value: float) -> bool:
+        above = value > self.low if self.exclusive_low else value >= self.low
+        return above and value <= self.high and value < inf and (not self.whole or value == int(value))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sampler:
+    """A sampler as a chain knows it. The first of its `parameters` turns it on; the others are `off` where
+    they are not set. With `by_chance` the first is the probability that the sampler is applied at all, which
+    its function does not take. The `name` is llama.cpp's where that has one; the sampler goes by its first
+    parameter's name and by its `aliases` too. `path` is where its function is, within `tsoft.sampling`."""
+
+    name: str
+    path: str
+    parameters: tuple[SamplerParameter, ...]
+    by_chance: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """Logits and the parameters' values in, logits out."""
+        module, name = self.path.split(".")
+        function: Callable[..., Any] = getattr(importlib.import_module(f"tsoft.sampling.{module}"), name)
+        return function
+
+
+_P = SamplerParameter
+
+TAU = _P("tau", "τ", "The temperature.", 0, inf)
+BIAS = _P("logit_bias", "LABEL=B", "Added to a class's logit; #2 names a class by its index, -inf bans.", -inf, inf)
+
+# In the order in which they are applied where none is chosen: transformers' order, and what transformers lacks
+# in the place where other engines have it.
+SAMPLERS = {
+    sampler.name: sampler
+    for sampler in (
+        Sampler("logit_bias", "samplers.logit_bias", (BIAS,)),
+        Sampler(
+            "smoothing",
+            "samplers.smoothing",
+            (_P("smoothing_factor", "F", "Quadratic smoothing: max - F (max - logit)².", 0, inf, 0),),
+        ),
+        Sampler(
+            "temperature",
+            "samplers.temperature",
+            (
+                TAU,
+                _P("dynatemp_range", "R", "Dynamic temperature: from τ - R to τ + R by the entropy.", 0, inf, 0),
+                _P("dynatemp_exponent", "X", "How the entropy sets it: (H / ln n)^X.", 0, inf, 1),
+            ),
+            aliases=("temp",),
+        ),
+        Sampler(
+            "top_n_sigma",
+            "samplers.top_n_sigma",
+            (
+                _P(
+                    "top_n_sigma",
+                    "N",
+                    "Logits at most N standard deviations below the top.",
+                    0,
+                    inf,
+                    exclusive_low=True,
+                ),
+            ),
+        ),
+        Sampler(
+            "top_h",
+            "samplers.top_h",
+            (_P("top_h", "A", "The most probable, up to A of the entropy.", 0, 1, exclusive_low=True),),
+        ),
+        Sampler(
+            "top_k",
+            "samplers.top_k",
+            (_P("top_k", "K", "The K most probable classes; 0 is all.", 0, inf, 0, whole=True),),
+        ),
+        Sampler("top_p", "samplers.top_p", (_P("top_p", "P", "The most probable that hold P of the mass.", 0, 1, 1),)),
+        Sampler(
+            "min_p", "samplers.min_p", (_P("min_p", "P", "At least P times as probable as the top class.", 0, 1, 0),)
+        ),
+        Sampler(
+            "typ_p",
+            "samplers.typical",
+            (_P("typical_p", "P", "Those nearest the entropy that hold P of the mass.", 0, 1, 1, exclusive_low=True),),
+            aliases=("typical",),
+        ),
+        Sampler(
+            "epsilon_cutoff",
+            "samplers.epsilon_cutoff",
+            (_P("epsilon_cutoff", "E", "A probability of at least E.", 0, 1, 0),),
+        ),
+        Sampler(
+            "eta_cutoff",
+            "samplers.eta_cutoff",
+            (_P("eta_cutoff", "E", "A probability of at least min(E, √E exp(-entropy)).", 0, 1, 0),),
+        ),
+        Sampler(
+            "tfs",
+            "samplers.tail_free",
+            (_P("tfs", "Z", "Tail-free: up to Z of the curve's bend.", 0, 1, 1),),
+            aliases=("tfs_z", "tail_free"),
+        ),
+        Sampler(
+            "top_a",
+            "samplers.top_a",
+            (_P("top_a", "A", "A probability of at least A times the top one's square.", 0, 1, 0),),
+        ),
+        Sampler(
+            "xtc",
+            "samplers.xtc",
+            (
+                _P("xtc_probability", "P", "Exclude top choices, with probability P; shown is the mixture.", 0, 1, 0),
+                _P("xtc_threshold", "T", "Top choices are those with at least T.", 0, 1, 0.1),
+            ),
+            by_chance=True,
+        ),
+    )
+}

@@ -1,0 +1,40 @@
+"""A sampler with its settings, as a chain applies it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tsoft.sampling.sampler_table import BIAS, Sampler, SamplerParameter
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Step:
+    """A sampler and what its function is given besides logits."""
+
+    sampler: Sampler
+    values: tuple[Any, ...]
+
+    @property
+    def settings(self) -> list[tuple[SamplerParameter, Any]]:
+        """The knobs with what they are set to: not the temperature's, where that is still to come."""
+        parameters = self.sampler.parameters
+        return list(zip(parameters[len(parameters) - len(self.values) :], self.values, strict=True))
+
+    def __str__(self) -> str:
+        """As a person writes it: the knobs after the first are said where they are not off.
+
+        >>> from tsoft.sampling.sampler_table import SAMPLERS
+        >>> str(Step(SAMPLERS["top_k"], (40,))), str(Step(SAMPLERS["temperature"], (1.0, 0.5, 1.0)))
+        ('top_k 40', 'temperature 1 dynatemp_range 0.5')
+        """
+        words = [self.sampler.name]
+        for parameter, value in self.settings:
+            if parameter is BIAS:
+                words.append(f"of {len(value)} class{'es' * (len(value) != 1)}")
+            elif parameter is self.sampler.parameters[0]:
+                words.append(f"{value:g}")
+            elif value != parameter.off or self.sampler.by_chance:
+                words.append(f"{parameter.name} {value:g}")
+        return " ".join(words)

@@ -1,0 +1,521 @@
+"""Curves over temperature and heat maps, read back from their text cell by cell."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+from math import floor, log10
+from typing import Any
+
+import numpy as np
+import pyte
+import pytest
+from pyte.graphics import FG_BG_256
+from rich.cells import cell_len
+
+import tsoft
+from tool import TESTS
+from tsoft.charts.axis import round_ticks
+from tsoft.charts.curves import CLASS_COLORS, class_colors, curves
+from tsoft.charts.heatmap import RAMP, SHADES, heatmap
+from tsoft.charts.style import COLD_TO_HOT
+from tsoft.core.softmax import Array
+
+NAMES = ["positive", "neutral", "negative", "other"]
+LOGITS = [2, 1, 0.5, 0.1]
+TAUS = np.geomspace(0.1, 10, 25)
+PROBS = tsoft.softmax(LOGITS, TAUS)
+HOSTILE = ["日本語のとても長い名前", "", "x" * 60, "[red]\\x1b[31m\\n", "né́", "한국어", "…", " ", "rest"]
+WIDTHS = [1, 2, 5, 9, 12, 15, 20, 33, 40, 41, 80, 160, 237]
+SNAPSHOTS = TESTS / "snapshots"
+
+
+def chart(values: Any, taus: Any = None, *, names: list[str] | None = None, color: bool = False, **options: Any) -> str:
+    """The curves of some values, under short names of no matter, on a log axis if not asked otherwise."""
+    values = np.asarray(values, float)
+    taus = np.geomspace(0.1, 10, len(values)) if taus is None else np.asarray(taus, float)
+    names = names or [f"n{i}" for i in range(values.shape[1])]
+    colors = class_colors(len(names)) if color else None
+    return str(curves(names, taus, values, colors=colors, **{"width": 80, "height": 17, "log": True, **options}))
+
+
+def example(width: int, color: bool = False) -> str:
+    title = "probability over τ"
+    return chart(PROBS, TAUS, names=NAMES, width=width, height=18, color=color, title=title, limits=(0, 1))
+
+
+def heat_example(width: int, color: bool = False) -> str:
+    return heatmap(NAMES, TAUS, PROBS, width=width, color=color, log=True)
+
+
+def plain(text: str) -> list[str]:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+
+
+def canvas(text: str) -> list[str]:
+    """The lines of the canvas from above, all as wide as the axis is."""
+    lines = plain(text)
+    axis = next(line for line in lines if "└" in line)
+    start, stop = axis.index("└") + 1, axis.index(" τ")
+    return [line.ljust(stop)[start:stop] for line in lines if line[start - 1 : start] in ("│", "┤")]
+
+
+def dots(text: str) -> set[tuple[int, int]]:
+    """The braille dots of a canvas: column and row, counted from the left and from below."""
+    bits = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]
+    lines = canvas(text)
+    return {
+        (2 * x + across, 4 * (len(lines) - y) - 1 - down)
+        for y, line in enumerate(lines)
+        for x, cell in enumerate(line)
+        for bit, (across, down) in enumerate(bits)
+        if 0x2800 <= ord(cell) < 0x2900 and (ord(cell) - 0x2800) >> bit & 1
+    }
+
+
+def scale(text: str) -> list[str]:
+    """The numbers of the scale of values, from below."""
+    return [number for line in plain(text)[::-1] for number in re.findall(r"^ *([\d.e-]+)┤", line)]
+
+
+def labels(text: str, mark: str) -> list[str]:
+    return [found[-1] for line in plain(text) if (found := re.findall(rf" ({mark}(?: \w+)?)$", line))]
+
+
+def numbers(text: str) -> list[tuple[int, str]]:
+    """The numbers of the axis of temperatures, each with the column of the mark it stands under."""
+    lines = plain(text)
+    at = next(i for i, line in enumerate(lines) if "└" in line)
+    marks = [match.start() for match in re.finditer("[┬┼]", lines[at])]
+    texts = list(re.finditer(r"\S+", lines[at + 1]))
+    assert len(marks) == len(texts)
+    for mark, number in zip(marks, texts, strict=True):
+        centred = number.start() == mark - len(number.group()) // 2
+        assert centred or number.start() == 0 or number.end() >= len(lines[at])
+    return [(mark - lines[at].index("└") - 1, number.group()) for mark, number in zip(marks, texts, strict=True)]
+
+
+def on_screen(text: str, width: int) -> pyte.Screen:
+    """The text on a terminal of just that width, where a line too long goes on in the next."""
+    screen = pyte.Screen(width, text.count("\n") + 1)
+    pyte.Stream(screen).feed(text.replace("\n", "\r\n"))
+    return screen
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("kind", ["curves-letters", "curves-fine", "heatmap-cells"])
+def test_the_example(kind: str, width: int) -> None:
+    text = heat_example(width) if kind == "heatmap-cells" else example(width, color=kind == "curves-fine")
+    expected = (SNAPSHOTS / f"{kind}-{width}.txt").read_text(encoding="utf-8")
+    assert plain(text) == expected.splitlines()
+
+
+@pytest.mark.parametrize("name", ["entropy", "log-sum-exp", "nine", "two", "constant"])
+def test_others(name: str) -> None:
+    nine = np.random.default_rng(1).normal(0, 2, 9)
+    linear = np.linspace(0, 5, 26)
+    drawn = {
+        "entropy": lambda: chart(tsoft.entropy(LOGITS, TAUS)[:, None], height=8, names=["entropy"], title="in nats"),
+        "log-sum-exp": lambda: chart(tsoft.log_sum_exp([-8, -9], linear)[:, None], linear, height=10, log=False),
+        "nine": lambda: chart(tsoft.softmax(np.sort(nine)[::-1], TAUS), names=HOSTILE, height=8),
+        "two": lambda: chart(tsoft.softmax(LOGITS, [0.5, 2]), [0.5, 2], height=12),
+        "constant": lambda: chart(np.full((9, 3), 0.25), height=8),
+    }[name]()
+    assert drawn == (SNAPSHOTS / f"curves-{name}-80.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("count", [1, 4, 9])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> None:
+    values = tsoft.softmax(np.linspace(3, 0, count), TAUS[::4])
+    for height, title in (14, ""), (5, "題" * 200):
+        text = chart(values, names=HOSTILE[:count], width=width, height=height, color=color, title=title)
+        assert text.endswith("\n")
+        assert max(map(cell_len, plain(text))) <= width
+    text = heatmap(HOSTILE[:count], TAUS[::4], values, width=width, color=color, log=True)
+    assert text.endswith("\n")
+    assert max(map(cell_len, plain(text))) <= width
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
+    names = ["日本語の名前", "ab", "ﾊﾝｶｸ", "한국어한국어한국어한국어"]
+    for text in (
+        chart(PROBS, names=names, width=width, color=True),
+        heatmap(names, TAUS, PROBS, width=width, color=True, log=True),
+    ):
+        screen = on_screen(text, width)
+        assert screen.cursor.y == text.count("\n")
+        assert {cell.bg for row in screen.buffer.values() for cell in row.values()} == {"default"}
+
+
+def test_without_colour_there_is_no_escape_and_with_it_no_other_than_asked() -> None:
+    for text in (example(80), heat_example(80), chart(PROBS[:, :1])):
+        assert "\x1b" not in text
+    codes = set(re.findall(r"\x1b([^m]*)m", example(80, True)))
+    assert codes == {"[0", "[38;5;244", *(f"[38;5;{color}" for color in class_colors(4))}
+    codes = set(re.findall(r"\x1b([^m]*)m", heat_example(80, True)))
+    assert codes == {"[0", *(f"[38;5;{color}" for color in RAMP)}
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_letters_are_where_the_values_are(log: bool) -> None:
+    text = chart(PROBS[:, :2], TAUS, height=22, log=log, limits=(0, 1))
+    lines = canvas(text)[::-1]
+    ends = [log10(0.1), log10(10)] if log else [0.1, 10]
+    for tau in (0.1, TAUS[6], TAUS[11], 1.7, 5):
+        place = ((log10(tau) if log else tau) - ends[0]) / (ends[1] - ends[0])
+        column = min(len(lines[0]) - 1, floor(place * len(lines[0]) + 1e-9))
+        for letter, prob in zip("ab", tsoft.softmax(LOGITS, tau)[:2], strict=True):
+            rows = [row for row, line in enumerate(lines) if line[column] == letter]
+            assert rows
+            # From one column of a linear axis to the next the curve falls by up to 2 lines.
+            assert min(abs(row + 0.5 - prob * len(lines)) for row in rows) <= (1 if log else 2.6)
+
+
+def test_dots_are_where_the_values_are() -> None:
+    text = chart(PROBS[:, 1:2], TAUS, height=22, limits=(0, 0.4))
+    columns, rows = 2 * len(canvas(text)[0]), 4 * len(canvas(text))
+    found = dots(text)
+    assert {column for column, _ in found} == set(range(columns))
+    for column in range(columns):
+        tau = 10 ** (-1 + 2 * (column + 0.5) / columns)
+        value = float(tsoft.softmax(LOGITS, tau)[1]) / 0.4 * rows
+        levels = [row for x, row in found if x == column]
+        assert min(levels) - 1 <= value <= max(levels) + 2
+        assert max(levels) - min(levels) <= 3
+
+
+def test_a_curve_has_no_gap_however_steep() -> None:
+    for color in (False, True):
+        text = chart([[0, 0], [0, 1], [1, 0], [0, 1]], width=30, height=30, limits=(0, 1), color=color)
+        drawn = [bool(re.sub("[ ┊]", "", line)) for line in canvas(text)]
+        assert drawn[2:] == [True] * (len(drawn) - 2)
+    text = chart([[0], [1], [0], [1]], width=30, height=30, limits=(0, 1))
+    found = dots(text)
+    for column in range(2 * len(canvas(text)[0]) - 1):
+        here, there = ([row for x, row in found if x == column + i] for i in (0, 1))
+        assert min(abs(a - b) for a in here for b in there) <= 1
+
+
+def test_a_number_of_the_scale_is_level_with_its_value() -> None:
+    for number in ("0", "0.25", "0.5", "0.75", "1"):
+        line = next(
+            line
+            for line in plain(chart(np.full((3, 1), float(number)), limits=(0, 1), height=16))
+            if "⣿" in line or re.search("[⠁-⣿]", line)
+        )
+        assert line.startswith(f"{number:>4}┤")
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_curves_that_meet_take_turns(color: bool) -> None:
+    text = chart(np.full((5, 4), 0.3), limits=(0, 1), color=color)
+    row = next(i for i, line in enumerate(plain(text)) if re.search(r"[a-d⠁-⣿]{9}", line))
+    screen = on_screen(text, 80)
+    cells = [screen.buffer[row][column] for column in range(4, 70)]
+    shown = [cell.fg if color else cell.data for cell in cells]
+    for own in [FG_BG_256[code] for code in CLASS_COLORS[:4]] if color else "abcd":
+        assert shown.count(own) >= 14
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+def test_every_curve_has_a_mark_of_its_own(count: int) -> None:
+    values = np.tile(np.linspace(0.9, 0.1, count), (4, 1))
+    text = chart(values, height=24)
+    if count > 1:
+        assert labels(text, "[a-z]") == [f"{letter} n{i}" for i, letter in enumerate("abcdefghi"[:count])]
+        assert set(re.sub("[ ┊]", "", "".join(canvas(text)))) == set("abcdefghi"[:count])
+    screen = on_screen(chart(values, height=24, color=True), 80)
+    for i, line in enumerate(i for i, line in enumerate(screen.display) if "━ n" in line):
+        colors = {
+            screen.buffer[line][x].fg
+            for x in (10, 20, screen.display[line].index("━"), screen.display[line].index("n"))
+        }
+        assert colors == {FG_BG_256[CLASS_COLORS[i]]}
+
+
+def test_names_stand_at_the_ends_in_their_order_and_never_on_one_another() -> None:
+    apart = chart([[0, 0, 0], [0.1, 0.9, 0.5]], limits=(0, 1), height=12)
+    assert labels(apart, "[a-z]") == ["b n1", "c n2", "a n0"]
+    for line, end in (0, "b n1"), (4, "c n2"), (8, "a n0"):
+        assert plain(apart)[line + 0].endswith(end) or plain(apart)[line + 1].endswith(end)
+    close = chart(np.tile([0.5, 0.501, 0.502, 0.1], (3, 1)), limits=(0, 1), height=14)
+    assert labels(close, "[a-z]") == ["c n2", "b n1", "a n0", "d n3"]
+    assert [i for i, line in enumerate(plain(close)) if re.search(" [a-c] n", line)] == [4, 5, 6]
+
+
+@pytest.mark.parametrize("at", [0.0, 1.0])
+def test_names_stay_in_the_chart(at: float) -> None:
+    text = chart(np.full((3, 9), at), limits=(0, 1), height=11)
+    assert labels(text, "[a-i]") == [f"{letter} n{i}" for i, letter in enumerate("abcdefghi")]
+    assert plain(text)[0].endswith("a n0")
+
+
+def test_names_that_do_not_fit_are_a_legend() -> None:
+    low = plain(chart(np.full((3, 9), 0.5), height=8))
+    assert low[0] == "   ".join(f"{letter} n{i}" for i, letter in enumerate("abcdefghi"))
+    assert len(low) == 8
+    narrow = plain(chart(PROBS, names=NAMES, width=15))
+    assert narrow[:4] == ["a positive", "b neutral", "c negative", "d other"]
+    assert len(narrow) == 17
+
+
+def test_long_names_are_cut_to_a_third() -> None:
+    assert any(line.endswith(" ━ 日本語日本語") for line in plain(chart(PROBS[:, :1], names=["日本語日本語"])))
+    for name in ("x" * 60, "日" * 60):
+        line = next(line for line in plain(chart(PROBS[:, :1], names=[name], width=60)) if "━" in line)
+        assert line.endswith("…")
+        assert 19 <= cell_len(line[line.index("━") :]) + 1 <= 20
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("width", [20, 40, 80, 160])
+def test_one_is_marked_at_its_place(width: int, log: bool) -> None:
+    for taus in (TAUS, np.array([0.3, 1.1]), np.array([0.98, 30]), np.array([0.5, 1, 2])):
+        for text in (
+            chart(np.full((len(taus), 1), 0.0), taus, width=width, log=log),
+            heatmap(["n"], taus, np.full((len(taus), 1), 0.5), width=width, color=False, log=log),
+        ):
+            axis = plain(text)[-2] if "┼" in plain(text)[-2] else plain(text)[-3]
+            column = axis.index("┼") - axis.index("└") - 1
+            low, high, one = (log10(taus[0]), log10(taus[-1]), 0) if log else (taus[0], taus[-1], 1)
+            cells = axis.index(" τ") - axis.index("└") - 1
+            assert column == min(cells - 1, floor((one - low) / (high - low) * cells + 1e-9))
+            assert (column, "1") in numbers(text)
+            if "┊" in text:
+                assert {line.index("┊") for line in canvas(text) if "┊" in line} == {column}
+                assert sum("┊" in line for line in canvas(text)) == len(canvas(text)) - 1
+
+
+def test_one_is_not_marked_where_it_is_not() -> None:
+    for taus in ([0.1, 0.9], [1.1, 3], [0.7]):
+        text = chart(np.full((len(taus), 1), 0.5), taus)
+        assert "┊" not in text
+        assert "┼" not in text
+
+
+@pytest.mark.parametrize(
+    ("taus", "log", "width", "expected"),
+    [
+        ([0.1, 10], True, 80, "0.1 0.2 0.5 1 2 5 10"),
+        ([0.1, 10], True, 40, "0.1 0.3 1 3 10"),
+        ([0.1, 10], True, 20, "0.1 1 10"),
+        ([1e-3, 1e3], True, 40, "0.01 1 100"),
+        ([0.62, 0.9], True, 60, "0.65 0.7 0.75 0.8 0.85 0.9"),
+        ([0, 10], False, 80, "0 1 2 4 6 8 10"),
+        ([0, 10], False, 40, "0 1 5 10"),
+        ([0.5, 3], False, 40, "1 2 3"),
+        ([0, 1000], False, 80, "1 200 400 600 800 1000"),
+        ([0.7], False, 40, "0.7"),
+    ],
+)
+def test_temperatures_are_round_numbers(taus: list[float], log: bool, width: int, expected: str) -> None:
+    text = chart(np.full((len(taus), 1), 0.5), taus, width=width, log=log)
+    assert " ".join(number for _, number in numbers(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 1], "0 0.5 1"),
+        ([0.2, 1.386], "0 0.5 1 1.5"),
+        ([0, 0], "0 0.5 1"),
+        ([3, 3], "0 1 2 3"),
+        ([-12.3, -3.1], "-15 -10 -5 0"),
+        ([-1, 4], "-2 0 2 4"),
+        ([-1000.0001, -1000], "-1000.0001 -1000.00005 -1000"),
+        ([-1000, -1000], "-1000 -500 0"),
+        ([2e7, 3e7], "0 1e7 2e7 3e7"),
+        ([1e-8, 3e-8], "0 1e-8 2e-8 3e-8"),
+    ],
+)
+def test_the_scale_has_few_round_numbers(values: list[float], expected: str) -> None:
+    assert " ".join(scale(chart([[value] for value in values], height=12))) == expected
+
+
+def test_what_has_no_place_is_left_out() -> None:
+    taus, values = np.array([0, 0.5, 1, 2, np.inf]), np.array([[9, 1, 3, 2, 9]]).T
+    assert chart(values, taus, log=True) == chart(values[1:4], taus[1:4], log=True)
+    assert chart(values, taus, log=False) == chart(values[:4], taus[:4], log=False)
+    assert heatmap(["n"], taus, values / 9, width=60, color=False, log=True) == heatmap(
+        ["n"], taus[1:4], values[1:4] / 9, width=60, color=False, log=True
+    )
+    gaps = dots(chart([[1], [np.nan], [1], [np.inf], [1], [1]], np.arange(1, 7), log=False, limits=(0, 2)))
+    columns = sorted({column for column, _ in gaps})
+    assert np.diff(columns).max() > 20
+    assert len(columns) > 20
+    beyond = dots(chart([[-1], [3]], limits=(0, 2)))
+    assert 50 < len({column for column, _ in beyond}) < 90
+
+
+def test_nothing_to_draw_is_said() -> None:
+    for taus in ([0.0], [np.inf], [0, np.inf]):
+        values = np.ones((len(taus), 1))
+        assert chart(values, taus, title="t") == "t\n… no temperature to chart\n"
+        assert heatmap(["n"], np.array(taus), values, width=80, color=False, log=True) == "… no temperature to chart\n"
+    assert chart(PROBS, width=6) == "… no…\n"
+    assert canvas(chart([[np.nan], [np.inf]]))[0].strip() == "┊"
+
+
+def test_one_temperature_is_in_the_middle() -> None:
+    lines = canvas(chart([[0.6, 0.2]], [0.7], limits=(0, 1)))
+    assert {line.index(letter) - len(line) // 2 for letter in "ab" for line in lines if letter in line} == {0}
+    assert numbers(chart([[0.6]], [1.0])) == [(numbers(chart([[0.6]], [0.7]))[0][0], "1")]
+
+
+@pytest.mark.parametrize("extreme", [5e-324, 1e-310, 1e300, 1.7e308])
+def test_extremes_do_no_harm(extreme: float) -> None:
+    for log, taus in itertools.product(
+        [False, True], [[extreme], [extreme, 2.0], [5e-324, extreme], [extreme, 1.79e308]]
+    ):
+        for sign in (1, -1):
+            values = np.array([[sign * extreme], [sign * 1e307]])[: len(taus)]
+            assert max(map(cell_len, plain(chart(values, sorted(taus), log=log)))) <= 80
+        assert heatmap(["n"], np.sort(taus), np.full((len(taus), 1), 0.5), width=80, color=False, log=log)
+
+
+@pytest.mark.parametrize("height", [30, 18, 8, 6, 3])
+def test_height_is_the_number_of_lines(height: int) -> None:
+    assert chart(PROBS, height=height).count("\n") == max(6, height)
+    assert chart(PROBS, height=height, title="t").count("\n") == max(7, height)
+
+
+def linear(code: int) -> Array:
+    """The light of each primary of a colour of the cube."""
+    steps = np.array([0, 95, 135, 175, 215, 255]) / 255
+    part = steps[[(code - 16) // 36, (code - 16) // 6 % 6, (code - 16) % 6]]
+    return np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+
+
+def oklab(light: Array) -> Array:
+    """Source: Ottosson 2020, "A perceptual color space for image processing"."""
+    cones = [
+        [0.41222147, 0.53633254, 0.05144599],
+        [0.21190350, 0.68069955, 0.10739696],
+        [0.08830246, 0.28171884, 0.62997870],
+    ]
+    lab = [
+        [0.21045426, 0.79361779, -0.00407205],
+        [1.97799850, -2.42859221, 0.45059371],
+        [0.02590404, 0.78277177, -0.80867577],
+    ]
+    found: Array = np.array(lab) @ np.cbrt(np.clip(np.array(cones) @ light, 0, None))
+    return found
+
+
+# Source: Machado, Oliveira & Fernandes 2009, "A physiologically-based model for simulation of color
+# vision deficiency", severity 1.
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+PROTANOPIA = np.array(
+    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+)
+
+
+def contrasts(code: int) -> tuple[float, float]:
+    """To black and to white, as WCAG 2 has it."""
+    light = float(linear(code) @ [0.2126, 0.7152, 0.0722])
+    return (light + 0.05) / 0.05, 1.05 / (light + 0.05)
+
+
+def test_colours_of_classes_are_seen_and_told_apart() -> None:
+    assert len(set(CLASS_COLORS)) == 9
+    assert not set(CLASS_COLORS) & {*range(16), *range(232, 256), 16, 59, 102, 145, 188, 231, *COLD_TO_HOT}
+    assert min(min(contrasts(code)) for code in CLASS_COLORS) >= 2.8
+    for eye, least in (np.eye(3), 0.15), (DEUTERANOPIA, 0.07), (PROTANOPIA, 0.07):
+        seen = [oklab(np.clip(eye @ linear(code), 0, 1)) for code in CLASS_COLORS]
+        assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)) >= least
+
+
+def test_the_last_colour_is_the_rests() -> None:
+    assert class_colors(9) == class_colors(9, rest=True) == list(CLASS_COLORS)
+    assert class_colors(5, rest=True) == [*CLASS_COLORS[:4], CLASS_COLORS[8]]
+    assert class_colors(11)[9:] == list(CLASS_COLORS[:2])
+    assert class_colors(0, rest=True) == []
+
+
+def test_the_ramp_rises_and_is_seen() -> None:
+    seen = [oklab(linear(code)) for code in RAMP]
+    assert (np.diff([lightness for lightness, *_ in seen]) > 0.03).all()
+    assert min(min(contrasts(code)) for code in RAMP) >= 1.35
+    assert len(RAMP) == len(SHADES) == len(set(SHADES)) == 10
+
+
+def cells(text: str) -> list[str]:
+    return [line[line.index("│") + 1 :] for line in plain(text) if "│" in line]
+
+
+def test_a_shade_is_a_tenth_of_the_scale() -> None:
+    probs = [[0, 1e-300, 0.1, 0.1001, 0.5, 0.5001, 0.9, 0.91, 1]]
+    names = [f"n{i}" for i in range(9)]
+    text = heatmap(names, np.array([1.0]), np.array(probs), width=60, color=False, log=True)
+    assert [line[:1] for line in cells(text)] == ["", ".", ".", ":", "+", "*", "%", "@", "@"]
+    assert plain(text)[-1] == "probability 0 ..::--==++ 0.5 **xx##%%@@ 1   blank is 0"
+    narrow = heatmap(names, np.array([1.0]), np.array(probs) * 0.4, width=24, color=False, log=True)
+    assert plain(narrow)[-1] == "0 .:-=+ 0.2 *x#%@ 0.4"
+    small = heatmap(names, np.array([1.0]), np.array(probs) * 0.04, width=20, color=False, log=True)
+    assert [line[:1] for line in cells(small)] == ["", ".", ".", ":", "+", "*", "%", "@", "@"]
+    assert plain(small)[-1] == "0 .:-=+*x#%@ 0.04"
+
+
+def test_a_cell_has_the_nearest_temperature() -> None:
+    probs = np.array([[0.05], [0.35], [0.95]])
+    linear_cells = cells(heatmap(["n"], np.array([0, 2, 10]), probs, width=34, color=False, log=False))
+    assert linear_cells == ["." * 3 + "=" * 15 + "@" * 12]
+    log_cells = cells(heatmap(["n"], np.array([0.1, 1, 10]), probs, width=34, color=False, log=True))
+    assert re.fullmatch(r"\.{7,8}={15}@{7,8}", log_cells[0])
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_colour_changes_nothing_but_the_cells(width: int) -> None:
+    plainly, colored = heat_example(width), heat_example(width, color=True)
+    assert plain(colored)[:-1] == [
+        line[: line.index("│") + 1] + "█" * len(line[line.index("│") + 1 :]) if "│" in line else line
+        for line in plain(plainly)[:-1]
+    ]
+    screen = on_screen(colored, width)
+    for y, line in enumerate(plainly.splitlines()[:4]):
+        for x, shade in enumerate(line[line.index("│") + 1 :], line.index("│") + 1):
+            assert screen.buffer[y][x].fg == FG_BG_256[RAMP[SHADES.index(shade)]]
+
+
+def test_a_chart_leaves_nothing_behind_for_the_next() -> None:
+    before = example(80, color=True)
+    chart(np.full((8, 9), 0.1), width=120, color=True)
+    assert example(80, color=True) == before
+
+
+@pytest.mark.parametrize("columns", ["3", None])
+def test_the_terminal_has_no_say(columns: str | None) -> None:
+    environ = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    environ |= {"COLUMNS": columns, "LINES": "2"} if columns else {}
+    code = (
+        "import sys, charts.test_curves as t;"
+        " sys.stdout.buffer.write((t.example(80, True) + t.heat_example(80)).encode())"
+    )
+    environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), *sys.path])
+    shown = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, timeout=60)
+    assert (shown.stdout.decode(), shown.stderr) == (example(80, True) + heat_example(80), b"")
+
+
+def test_plotext_is_imported_when_curves_are_drawn() -> None:
+    code = (
+        "import sys, numpy, tsoft.charts.curves, tsoft.charts.heatmap as h;"
+        "h.heatmap(['a'], numpy.ones(1), numpy.ones((1, 1)), width=40, color=True, log=True);"
+        "sys.exit('plotext' in sys.modules)"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environ, timeout=60).returncode == 0
+
+
+def test_round_ticks_are_within_and_few() -> None:
+    for low, high in (0, 1), (-3.7, 12), (1e-9, 3e-9), (999.5, 1000.5):
+        for most in (1, 3, 10):
+            ticks = round_ticks(low, high, most)
+            assert len(ticks) <= most + 1
+            assert len({text for _, text in ticks}) == len(ticks)
+            assert all(low - 1e-9 * (high - low) <= value <= high + 1e-9 * (high - low) for value, _ in ticks[1:-1])

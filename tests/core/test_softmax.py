@@ -1,0 +1,174 @@
+"""The core's surface: types, shapes, errors, what is imported when, and the examples in its docstrings."""
+
+import doctest
+import subprocess
+import sys
+import warnings
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tsoft
+from tsoft.core import measures, softmax
+from tsoft.sampling.sampler_table import SAMPLERS
+
+KEEP = [tsoft.softmax, tsoft.log_softmax]
+REDUCE = [tsoft.log_sum_exp, tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin]
+ALL = [*KEEP, *REDUCE]
+
+
+def python(code: str) -> str:
+    """What a fresh process prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("module", [softmax, measures])
+def test_docstrings(module: Any) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 3
+    assert result.failed == 0
+
+
+def test_import_waits_for_numpy() -> None:
+    out = python(
+        "import sys, tsoft; print('numpy' in sys.modules, hasattr(tsoft, 'nothing'), 'numpy' in sys.modules);"
+        "tsoft.softmax([1.0]); print('numpy' in sys.modules)"
+    )
+    assert out.split() == ["False", "False", "False", "True"]
+
+
+def test_names() -> None:
+    assert set(tsoft.__all__) <= set(dir(tsoft))
+    samplers = {sampler.function.__name__ for sampler in SAMPLERS.values()}
+    assert {f.__name__ for f in ALL} | {"LogitsError", "top"} | samplers == set(tsoft.__all__)
+    for name in tsoft.__all__:
+        assert getattr(tsoft, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'sofmax'"):
+        tsoft.sofmax  # noqa: B018
+    assert python("from tsoft import *; print(softmax.__name__, margin.__name__)").split() == [
+        "softmax",
+        "margin",
+    ]
+
+
+@pytest.mark.parametrize("f", ALL)
+@pytest.mark.parametrize("n", [3, 40])
+@pytest.mark.parametrize(
+    ("given", "comes_out"),
+    [
+        ("f4", "f4"),
+        ("f2", "f4"),
+        (">f4", "f4"),
+        (">f2", "f4"),
+        ("f8", "f8"),
+        (">f8", "f8"),
+        ("g", "f8"),
+        ("?", "f8"),
+        ("i1", "f8"),
+        (">i4", "f8"),
+        ("u8", "f8"),
+    ],
+)
+def test_dtypes(f: Any, n: int, given: str, comes_out: str) -> None:
+    z = np.arange(2 * n).reshape(2, n) % 2
+    for tau in [0, 5e-324, 1, [0.5, 1e300], inf]:
+        got = f(z.astype(given), tau)
+        assert got.dtype == np.dtype(comes_out)
+        assert got.dtype.isnative
+        np.testing.assert_allclose(got, f(z.astype("f8"), tau), rtol=1e-6, atol=1e-44)
+    assert f(z[0].astype(given)).dtype == np.dtype(comes_out)
+
+
+def test_lists_are_float64() -> None:
+    lists: list[Any] = [[1, 2, 3], [1.0, 2.0, 3.0], (1, 2, 3), [True, False], range(3)]
+    for z in lists:
+        for f in ALL:
+            assert f(z).dtype == np.float64
+    assert isinstance(tsoft.entropy([1, 2]), np.float64)
+    assert tsoft.top([1, 3, 3]) == 1
+    assert tsoft.top(np.array([[0, 3], [-inf, -5]])).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("z", [[1j, 2], ["1", "2"], [b"1"], [None, 1.0], [10**400, 1], [np.datetime64("2020")]])
+def test_what_is_not_a_real_number(z: Any) -> None:
+    for f in [*ALL, tsoft.top]:
+        with pytest.raises(TypeError, match="logits are real numbers, not "):
+            f(z)
+
+
+@pytest.mark.parametrize("f", [*ALL, tsoft.top])
+def test_shapes_without_classes(f: Any) -> None:
+    with pytest.raises(ValueError, match="single number"):
+        f(3.0)
+    for shape in [(0,), (3, 0), (0, 0)]:
+        with pytest.raises(ValueError, match="no classes"):
+            f(np.zeros(shape))
+
+
+@pytest.mark.parametrize("f", ALL)
+@pytest.mark.parametrize("tau", [-1, -5e-324, nan, -inf, [1, -1], [nan], [[1, 2]], [[1]]])
+def test_tau_that_is_none(f: Any, tau: Any) -> None:
+    with pytest.raises(ValueError, match="temperature") as caught:
+        f([1, 2], tau)
+    assert not isinstance(caught.value, tsoft.LogitsError)
+
+
+def test_tau_in_any_form() -> None:
+    for f in ALL:
+        want = f([1, 2, 4], 2.0)
+        for tau in [2, np.float32(2), np.int8(2), np.array(2), np.array([2])[0]]:
+            np.testing.assert_array_equal(f([1, 2, 4], tau), want)
+        lists: list[Any] = [[2], (2,), np.array([2]), np.array([2], ">f4")]
+        for taus in lists:
+            np.testing.assert_array_equal(f([1, 2, 4], taus), want[None])
+        np.testing.assert_array_equal(f([1, 2, 4], -0.0), f([1, 2, 4], 0))
+
+
+@pytest.mark.parametrize("f", ALL)
+@pytest.mark.parametrize("n", [3, 50])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("row", [0, 1, 9999, -1])
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [(nan, "NaN is not a logit"), (inf, "+inf is not a logit"), (-inf, "every class is masked (-inf)")],
+)
+def test_a_row_that_has_no_softmax(f: Any, n: int, dtype: Any, row: int, bad: float, problem: str) -> None:
+    """One among many, some blocks away or at the very end; two leading axes count as one."""
+    z = np.zeros((30_000 if n == 3 else 12_000, n), dtype)
+    z[3, 1] = -inf  # a mask is no error
+    row %= len(z)
+    column = None if bad == -inf else 2
+    z[row, slice(None) if column is None else column] = bad
+    for tau in [0, 0.7, inf]:
+        with pytest.raises(tsoft.LogitsError) as caught:
+            f(z.reshape(2, -1, n), tau)
+        error = caught.value
+        assert (error.problem, error.row, error.column) == (problem, row, column)
+        where = f"row {row}" if column is None else f"row {row}, class 2"
+        assert str(error) == f"{where}: {problem}"
+        assert isinstance(error, ValueError)
+        assert type(error.row) is int
+
+
+def test_which_fault_of_several_is_told() -> None:
+    """The first row at fault; in it NaN before +inf, and of each the first."""
+    z = np.array([[0, 1, 2], [inf, nan, nan], [nan, 0, 0]])
+    with pytest.raises(tsoft.LogitsError, match=r"^row 1, class 1: NaN is not a logit$"):
+        tsoft.softmax(z)
+    with pytest.raises(tsoft.LogitsError, match=r"^row 0, class 1: \+inf is not a logit$"):
+        tsoft.softmax([-inf, inf, inf])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_warning_is_given(dtype: Any) -> None:
+    last = np.finfo(dtype).max
+    z = np.array([[last, -last, 0], [-inf, 1, 2], [0, 0, np.finfo(dtype).smallest_subnormal]], dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for f in ALL:
+            for tau in [0, 5e-324, 1e-40, 1, 1e38, 3.5e38, 1.7e308, inf]:
+                f(z, tau)
+                f(np.repeat(z, 20, axis=1), tau)
+                f(z[:, :1][:1], tau)

@@ -1,0 +1,937 @@
+"""`tsoft explore` by its keys and by the mouse: the real command, on a screen without a terminal."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+from textual.binding import Binding
+
+from driven import Drive, Page, Size, explore
+from tool import TESTS, run
+from tsoft import cli
+from tsoft.explorer.app import Explorer
+from tsoft.explorer.curve import drawn
+from tsoft.explorer.distribution import Distribution
+from tsoft.explorer.parameter_panel import Sliders
+from tsoft.explorer.slider_ranges import slider_range
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.sampler_table import SAMPLERS
+
+DATA = TESTS / "data"
+FOUR = ("A=2", "B=1", "C=0.5", "D=0.1")
+RESPONSE = ("-i", str(DATA / "llama-server.json"))
+SIZES = [(60, 20), (100, 30), (160, 50)]
+
+Capture = pytest.CaptureFixture[str]
+
+
+def computed(page: Page, tmp_path: Path) -> list[dict[str, Any]]:
+    """What the command line that is copied gives."""
+    file = tmp_path / "computed.json"
+    words = shlex.split(page.app.command_line)
+    assert words[:2] == ["tsoft", "compute"]
+    assert cli.run([*words[1:], "-o", str(file)]) == 0
+    found: list[dict[str, Any]] = json.loads(file.read_bytes())
+    return found
+
+
+def listed(page: Page) -> dict[str, str]:
+    """The classes on a broad screen, each with what stands for its probability; that of a removed one is in
+    brackets."""
+    lines = [line for line in page.lines("#distribution") if line.startswith("│")]
+    # The heads come first; a mark stands before a class, a rank and a logit after it.
+    rows = [line.strip("│")[2:].split() for line in lines[1:]]
+    return {words[0]: words[3] for words in rows if len(words) > 3}
+
+
+def kept(page: Page) -> dict[str, float]:
+    """The same for those that are left, as numbers."""
+    return {name: float(text) for name, text in listed(page).items() if text[0] != "("}
+
+
+# Every key.
+
+CHECKS: list[tuple[tuple[str, ...], tuple[str, ...], Drive]] = []
+
+
+def key(*names: str, of: tuple[str, ...] = FOUR) -> Callable[[Drive], Drive]:
+    """The check of some keys, on the explorer as these arguments open it."""
+
+    def of_keys(check: Drive) -> Drive:
+        CHECKS.append((names, of, check))
+        return check
+
+    return of_keys
+
+
+@key("left", "right", "shift+left", "shift+right")
+async def turning(page: Page) -> None:
+    for name, tau in [("right", 1.1), ("right", 1.2), ("left", 1.1), ("shift+right", 2), ("shift+left", 1)]:
+        await page.press(name)
+        assert page.tau == tau
+        assert re.search(rf"τ +{tau:g} ", page.text("#sliders"))
+    await page.press("left", "shift+left")
+    assert page.tau == 0.9
+
+
+@key("0", "1", "8")
+async def limits(page: Page) -> None:
+    await page.press("0")
+    assert page.tau == 0
+    assert listed(page) == {"A": "1.0000", "B": "0", "C": "0", "D": "0"}
+    await page.press("left", "shift+left")
+    assert page.tau == 0
+    await page.press("8")
+    assert page.option("--tau") == "inf"
+    assert set(listed(page).values()) == {"0.2500"}
+    await page.press("right", "shift+right")
+    assert page.option("--tau") == "inf"
+    await page.press("1")
+    assert page.tau == 1
+    assert listed(page) == {"A": "0.5745", "B": "0.2114", "C": "0.1282", "D": "0.0859"}
+
+
+@key("enter")
+async def typing(page: Page) -> None:
+    await page.press("enter", "0", ".", "5", "enter")
+    assert page.tau == 0.5
+    assert listed(page)["A"] == "0.8282"
+
+
+@key("space")
+async def switching(page: Page) -> None:
+    await page.press("space")
+    assert page.option("--tau") == "1"
+    assert "The temperature stays" in page.text()
+    await page.press("down", "space")
+    assert page.option("--top-k") == "40"
+    await page.press("space")
+    assert page.option("--top-k") is None
+
+
+@key("left_square_bracket", "right_square_bracket", of=(*FOUR, "--top-k", "3", "--top-p", "0.9"))
+async def moving(page: Page) -> None:
+    await page.press("down", "right_square_bracket")
+    assert page.option("--samplers") == "temperature;top_p;top_k"
+    assert page.text("#sliders").index("top_p") < page.text("#sliders").index("top_k")
+    # The key goes with the knob that it moved.
+    await page.press("left_square_bracket", "left_square_bracket")
+    assert page.option("--samplers") == "top_k;temperature;top_p"
+    await page.press("left_square_bracket", "right_square_bracket")
+    assert page.option("--samplers") is None
+
+
+@key("a")
+async def adding(page: Page) -> None:
+    await page.press("a", "down", "down", "enter")
+    assert page.option("--top-n-sigma") == "1"
+    assert re.search("› top_n_\\S+ +1 ", page.text("#sliders"))
+    await page.press("right")
+    assert page.option("--top-n-sigma") == "1.1"
+    await page.press("a", "escape")
+    assert page.option("--top-n-sigma") == "1.1"
+    await page.press("a", "down", "down", "enter")
+    assert page.option("--top-n-sigma") is None
+
+
+@key("l")
+async def liking(page: Page) -> None:
+    await page.press("l", "down", "enter")
+    assert page.option("--like") == "transformers"
+    assert "transformers" in page.text("#knobs")
+    await page.press("l", "q")
+    assert page.option("--like") == "transformers"
+    await page.press("l", "home", "enter")
+    assert page.option("--like") is None
+
+
+@key("e", of=(*FOUR, "--top-k", "2"))
+async def explaining(page: Page) -> None:
+    await page.press("e")
+    assert "temperature 1 → top_k 2" in page.text()
+    assert re.search(r"top_k 2 +2 +0\.2141 ", page.text())
+    await page.press("e")
+    assert "temperature 1 → top_k 2" not in page.text()
+
+
+@key("s", "S", "shift+s", "r", of=(*FOUR, "--seed", "1"))
+async def drawing(page: Page) -> None:
+    assert "s draws one, S a hundred" in page.text("#draws")
+    for name, size in [("s", 1), ("s", 2), ("S", 102), ("shift+s", 202)]:
+        await page.press(name)
+        assert f"draws {size} " in page.text("#draws")
+        assert sum(counts(page).values()) == size
+    await page.press("r")
+    assert "s draws one, S a hundred" in page.text("#draws")
+    assert "drawn" not in page.text("#distribution")
+
+
+def counts(page: Page) -> dict[str, int]:
+    found = (re.match(r"[│›● ]+(\w) .* (\d+)│?$", line) for line in page.lines("#distribution")[2:])
+    return {match[1]: int(match[2]) for match in found if match}
+
+
+@key("slash", "escape", of=("cat=2", "dog=1", "Catfish=0.5", "bird=0.1"))
+async def finding(page: Page) -> None:
+    await page.press("slash", "c", "a", "t")
+    assert list(listed(page)) == ["cat", "Catfish"]
+    assert "2 with 'cat'" in page.text("#distribution")
+    await page.press("enter", "down")
+    assert "› Catfish" in page.text("#distribution")
+    await page.press("slash", "backspace", "backspace", "backspace", "enter")
+    assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
+    for ends in (["escape"], ["enter", "escape"]):
+        await page.press("slash", "d", *ends)
+        assert list(listed(page)) == ["cat", "dog", "Catfish", "bird"]
+
+
+@key("o", of=("A=0.1", "B=2", "C=1"))
+async def ordering(page: Page) -> None:
+    assert list(listed(page)) == ["B", "C", "A"]
+    await page.press("o")
+    assert list(listed(page)) == ["A", "B", "C"]
+    assert "as given" in page.text("#distribution")
+    await page.press("o")
+    assert list(listed(page)) == ["B", "C", "A"]
+
+
+@key("n", "full_stop", "p", "comma", of=RESPONSE)
+async def walking(page: Page) -> None:
+    steps = [("n", 1), ("full_stop", 2), ("p", 1), ("comma", 0), ("p", 0), *[("n", i) for i in (1, 2, 3, 4, 4)]]
+    for name, row in steps:
+        await page.press(name)
+        assert f"row {row} of 0–4" in page.text("#head")
+
+
+@key("N", "shift+n", "P", "shift+p", of=RESPONSE)
+async def walking_far(page: Page) -> None:
+    for name, row in [("N", 4), ("P", 0), ("shift+n", 4), ("shift+p", 0)]:
+        await page.press(name)
+        assert f"row {row} of 0–4" in page.text("#head")
+
+
+@key("pageup", "pagedown", of=tuple(f"c{i}={-i}" for i in range(100)))
+async def paging(page: Page) -> None:
+    await page.press("pagedown")
+    first = chosen(page)
+    await page.press("pagedown")
+    assert 0 < first < chosen(page)
+    assert "c0 " not in page.text("#distribution")
+    await page.press("pageup")
+    assert chosen(page) == first
+    await page.press("pageup")
+    assert chosen(page) == 0
+    await page.press(*["pagedown"] * 9)
+    assert chosen(page) == 99
+
+
+def chosen(page: Page) -> int:
+    match = re.search(r"› c(\d+)", page.text("#distribution"))
+    assert match
+    return int(match[1])
+
+
+@key("up", "down", "home", "end", of=tuple(f"c{i}={-i}" for i in range(100)))
+async def choosing(page: Page) -> None:
+    await page.press("down", "down", "up", "up", "up", "down")
+    assert "› top_k" in page.text("#sliders")
+    await page.press("tab", "tab", "tab")
+    assert chosen(page) == 0
+    for name, place in [("down", 1), ("down", 2), ("up", 1), ("end", 99), ("down", 99), ("home", 0), ("up", 0)]:
+        await page.press(name)
+        assert chosen(page) == place
+        assert f"c{place} " in page.text("#distribution")
+    # The knob that was the current one still is.
+    await page.press("right")
+    assert page.option("--min-p") == "0.05"
+
+
+@key("tab", "shift+tab")
+async def tabbing(page: Page) -> None:
+    for name in ("top_k", "top_p", "min_p"):
+        await page.press("tab")
+        assert f"› {name}" in page.text("#sliders")
+    await page.press("shift+tab")
+    assert "› top_p" in page.text("#sliders")
+    await page.press("tab", "tab")
+    assert isinstance(page.app.focused, Distribution)
+    await page.press("shift+tab")
+    assert isinstance(page.app.focused, Sliders)
+
+
+@key("c", of=(*FOUR, "--top-k", "2", "--tau", "0.5"))
+async def copying(page: Page) -> None:
+    await page.press("c")
+    assert page.app.clipboard == "tsoft compute --tau 0.5 --top-k 2 A=2 B=1 C=0.5 D=0.1"
+    assert page.app.copied == [page.app.clipboard]
+    assert "copied" in page.text()
+
+
+@key("x")
+async def exporting(page: Page) -> None:
+    await page.press("x")
+    assert "export what is seen" in page.text()
+    await page.press("escape")
+    assert "export what is seen" not in page.text()
+
+
+@key("question_mark")
+async def helping(page: Page) -> None:
+    await page.press("question_mark")
+    assert "turn the knob down" in page.text()
+    await page.press("question_mark")
+    assert "turn the knob down" not in page.text()
+
+
+@key("q")
+async def quitting(page: Page) -> None:
+    await page.pilot.press("q")
+    assert page.app.return_code == 0
+
+
+@pytest.mark.parametrize(("names", "arguments", "check"), CHECKS, ids=lambda value: getattr(value, "__name__", ""))
+def test_keys_do_what_they_say(names: tuple[str, ...], arguments: tuple[str, ...], check: Drive) -> None:
+    assert explore(check, *arguments) == 0
+
+
+def test_ctrl_c_leaves_as_it_does_everywhere() -> None:
+    async def drive(page: Page) -> None:
+        await page.pilot.press("ctrl+c")
+
+    assert explore(drive, *FOUR) == 130
+
+
+def test_no_key_is_without_a_check() -> None:
+    bound = {key for binding in Explorer.BINDINGS if isinstance(binding, Binding) for key in binding.key.split(",")}
+    assert bound - {"ctrl+c", "ctrl+z"} == {name for names, *_ in CHECKS for name in names}
+
+
+def test_every_key_is_shown() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("question_mark")
+        for binding in Explorer.BINDINGS:
+            assert isinstance(binding, Binding)
+            assert not binding.show or f"  {binding.description} " in page.text().replace("│", " ")
+
+    assert explore(drive, *FOUR, size=(100, 60)) == 0
+
+
+# What is typed.
+
+BAD = [
+    ("top_p", "[red]", "[red] is not a number from 0 to 1"),
+    ("top_p", "1.01", "1.01 is not a number from 0 to 1"),
+    ("top_k", "inf", "inf is not a whole number from 0"),
+    ("top_k", "2.5", "2.5 is not a whole number from 0"),
+    ("tau", "", "nothing is not a number from 0 to inf"),
+    ("tau", "warm", "warm is not a number from 0 to inf"),
+    ("tau", "-1", "-1 is not a number from 0 to inf"),
+    ("tau", "nan", "nan is not a number from 0 to inf"),
+]
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+def test_a_bad_value_is_said_and_changes_nothing(size: Size) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("down", "down", "down")
+        before = page.app.command_line
+        for parameter, text, words in BAD if size == SIZES[1] else BAD[::3]:
+            while f"› {parameter.replace('tau', 'τ')}" not in page.text("#sliders"):
+                await page.press("up")
+            await page.press("enter")
+            await page.paste(text)
+            await page.press("enter")
+            # A narrow screen cuts the sentence.
+            assert words[:20] in page.text("#knobs")
+            # The field stays, to be mended or left.
+            await page.press("0")
+            assert "is not" not in page.text("#knobs")
+            await page.press("escape")
+            assert page.app.command_line == before
+            assert "vllm" in page.text("#knobs") or size == SIZES[0]
+        await page.press("right")
+        assert page.tau == 1.1
+
+    assert explore(drive, *FOUR, "--top-p", "0.5", "--top-k", "3", "--like", "vllm", size=size) == 0
+
+
+def test_in_a_field_keys_are_what_is_typed() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("enter", "1", "8", "0", "enter")
+        assert page.tau == 180
+        await page.press("enter", "q", "s", "escape")
+        assert page.tau == 180
+        await page.press("slash", "1", "8", "q", "s", "x")
+        assert "0 with '18qsx'" in page.text("#distribution")
+        assert page.tau == 180
+        assert "draws one" in page.text("#draws")
+        assert page.app.is_running
+
+    assert explore(drive, *FOUR) == 0
+
+
+def test_any_temperature_is_typed() -> None:
+    """A screen has no NaN at any, and its keys go on from there."""
+
+    async def drive(page: Page) -> None:
+        for typed, up, down in [
+            ("1e-320", "0.01", "0"),
+            ("1e300", "inf", "100"),
+            ("∞", "inf", "100"),
+            (" 0.5 ", "0.51", "0.49"),
+        ]:
+            for name, turned in [("right", up), ("left", down)]:
+                await page.press("enter")
+                await page.paste(typed)
+                await page.press("enter")
+                assert page.tau == float(typed.replace("∞", "inf"))
+                assert sum(kept(page).values()) == pytest.approx(1, abs=3e-4)
+                assert "nan" not in page.text().lower()
+                await page.press(name)
+                assert page.option("--tau") == turned
+
+    assert explore(drive, *FOUR, "--top-p", "0.99") == 0
+
+
+def test_what_is_typed_of_a_filter_that_matches_nothing_can_be_taken_back() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("slash", "z", "z", "enter")
+        assert listed(page) == {}
+        for name in ("up", "down", "home", "end", "pageup", "pagedown", "s", "o", "right", "0"):
+            await page.press(name)
+        await page.press("slash", "backspace", "backspace")
+        assert len(listed(page)) == 4
+
+    assert explore(drive, *FOUR) == 0
+
+
+# The mouse.
+
+
+def slider(page: Page, name: str) -> tuple[int, int, int]:
+    """The first and last column of a knob's slider, and its line."""
+    _, y = page.find(f"{name} ", "#sliders")
+    match = re.search(r"[━●○─]{5,}", page.lines("#sliders")[y - page.app.query_one("#sliders").region.y])
+    assert match
+    left = page.app.query_one("#sliders").region.x
+    return left + match.start(), left + match.end() - 1, y
+
+
+@pytest.mark.parametrize("size", SIZES[::2])
+def test_a_slider_is_clicked_dragged_and_wheeled(size: Size) -> None:
+    async def drive(page: Page) -> None:
+        first, last, y = slider(page, "τ")
+        for x, tau in [(first, "0"), (last, "inf"), ((first + last) // 2, None)]:
+            await page.click(x, y)
+            assert tau is None or page.option("--tau") == tau
+            assert page.lines()[y][x] == "●"
+        assert 0.1 < page.tau < 10
+        await page.drag(((first + last) // 2, y), (first + 2, y), (first + 1, y))
+        assert 0 < page.tau < 0.1
+        await page.drag((first + 1, y), (last - 1, y), (last - 1, y + 1), (first - 2, y))
+        assert page.tau == 0
+        await page.press("1")
+        await page.wheel(first, y, up=True)
+        assert page.tau == 1.1
+        await page.wheel(first, y, up=False)
+        await page.wheel(first, y, up=False, shift=True)
+        assert page.tau == 0.9
+        # One that is off is switched on.
+        first, last, y = slider(page, "min_p")
+        await page.click((first + last) // 2, y)
+        assert 0.4 < float(page.option("--min-p") or 0) < 0.6
+        assert "› min_p" in page.text("#sliders")
+        # A name is not a value.
+        await page.click(*page.find("top_k"))
+        assert page.option("--top-k") is None
+        assert "› top_k" in page.text("#sliders")
+
+    assert explore(drive, *FOUR, size=size) == 0
+
+
+@pytest.mark.parametrize("size", SIZES[::2])
+def test_a_click_on_the_curve_moves_the_temperature(size: Size) -> None:
+    async def drive(page: Page) -> None:
+        axis = next(line for line in page.lines("#curve") if "└" in line)
+        left, top = page.app.query_one("#curve").region.offset
+        ticks = [left + i for i, char in enumerate(axis) if char in "┬┼"]
+        # The ends are a hundredth and a hundred.
+        decades = 4 / (ticks[-1] - ticks[0])
+        for tick in ticks:
+            await page.click(tick, top + 3)
+            expected = 10 ** (-2 + decades * (tick - ticks[0]))
+            assert abs(np.log10(page.tau) - np.log10(expected)) < decades
+        # What is beside the chart is none of it, but a drag goes on to the limits.
+        before = page.tau
+        await page.click(left + axis.index("└"), top + 3)
+        await page.click(ticks[1], top)
+        assert page.tau == before
+        await page.drag((ticks[1], top + 3), (left, top + 3))
+        assert page.tau == 0
+        await page.drag((ticks[1], top + 3), (ticks[-1] + 3, top + 3))
+        assert page.tau == np.inf
+        await page.drag((ticks[0], top + 3), (ticks[-1], top + 3), (ticks[1], top + 4))
+        assert abs(np.log10(page.tau) - (-2 + decades * (ticks[1] - ticks[0]))) < decades
+
+    assert explore(drive, *FOUR, size=size) == 0
+
+
+def test_a_row_is_clicked() -> None:
+    async def drive(page: Page) -> None:
+        await page.click(*page.find("two levels"))
+        assert "row 4 of 0–4" in page.text("#head")
+        assert list(listed(page)) == ["ground", "excited"]
+        await page.click(*page.find("four classes", "#rows"))
+        assert "row 0 of 0–4" in page.text("#head")
+
+    assert explore(drive, size=(160, 50)) == 0
+
+
+def test_a_class_is_clicked() -> None:
+    async def drive(page: Page) -> None:
+        await page.click(*page.find("c7 ", "#distribution"))
+        assert chosen(page) == 7
+        # It has a curve from then on.
+        assert "c7" in page.text("#curve")
+        x, y = page.find("class ", "#distribution")
+        await page.click(x, y)
+        assert chosen(page) == 7
+
+    assert explore(drive, *(f"c{i}={-i}" for i in range(100))) == 0
+
+
+# The size of the screen.
+
+
+def test_the_screen_follows_its_size() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("S")
+        before = page.text()
+        for width, height in [(60, 20), (160, 50), (40, 12), (20, 5), (3, 2), (200, 20), (60, 70)]:
+            await page.resize(width, height)
+            lines = page.lines()
+            assert len(lines) == height
+            assert {cell_len(line) for line in lines} == {width}
+        for width, height in SIZES[:2]:
+            await page.resize(width, height)
+            for widget in ("#measures", "#distribution", "#sliders", "#curve", "#draws", "#keys"):
+                assert page.text(widget).strip()
+            assert len(listed(page)) == 4 if width >= 100 else "A " in page.text("#distribution")
+        assert page.text() == before
+
+    assert explore(drive, *FOUR, "--seed", "1") == 0
+
+
+def test_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is overtaken is not stopped, and plotext is not for two threads."""
+    inside = Lock()
+
+    def drawn_alone(*arguments: Any) -> Any:
+        assert inside.acquire(blocking=False)
+        try:
+            return drawn(*arguments)
+        finally:
+            inside.release()
+
+    monkeypatch.setattr("tsoft.explorer.app.drawn", drawn_alone)
+
+    async def drive(page: Page) -> None:
+        for _ in range(5):
+            page.app._draw_curve()
+            # It has begun, or waits.
+            await page.pilot.pause(0.01)
+        await page.settled()
+        assert "┬ τ" in page.text("#curve")
+
+    assert explore(drive, *FOUR) == 0
+
+
+# What opens over the explorer.
+
+
+def test_a_key_goes_no_further_than_what_is_open() -> None:
+    async def drive(page: Page) -> None:
+        before = page.app.command_line
+        for name in ("question_mark", "e", "a", "l", "x"):
+            await page.press(name)
+            assert len(page.app.screen_stack) == 2
+            await page.press("0", "8", "right", "s", "S", "c", "o", "n", "left_square_bracket", "slash")
+            assert len(page.app.screen_stack) == 2
+            await page.press("escape")
+            assert (page.app.command_line, page.app.copied) == (before, [])
+            assert "draws one" in page.text("#draws")
+
+    assert explore(drive, *FOUR) == 0
+
+
+def test_the_explanation_is_that_of_compute(capfd: Capture) -> None:
+    arguments = [*FOUR, "--tau", "0.7", "--top-k", "3", "--min-p", "0.2", "--bits"]
+    assert cli.run(["compute", *arguments, "--explain", "--format", "table"]) == 0
+    table = [line.split() for line in capfd.readouterr().out.splitlines()]
+    first = next(i for i, words in enumerate(table) if words[:2] == ["step", "kept"])
+    shown: list[list[str]] = []
+
+    async def drive(page: Page) -> None:
+        await page.press("e")
+        shown.extend(line.strip("│ ").split() for line in page.lines("#box"))
+
+    assert explore(drive, *arguments) == 0
+    assert [words[:2] for words in table[first + 2 : first + 5]] == [
+        ["temperature", "0.7"],
+        ["top_k", "3"],
+        ["min_p", "0.2"],
+    ]
+    assert [words for words in shown if words in table[first : first + 5] and len(words) > 1] == [
+        table[first],
+        *table[first + 2 : first + 5],
+    ]
+
+
+def test_without_a_sampler_there_is_little_to_explain() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("e")
+        assert "No sampler is on" in page.text()
+
+    assert explore(drive, *FOUR) == 0
+
+
+# What is copied and exported.
+
+
+def test_the_line_of_an_example_gives_the_same_numbers(tmp_path: Path, capfd: Capture) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("down", "space", "down", "space", "l", "down", "down", "enter")
+        for _ in range(5):
+            await page.press("c")
+            [record] = computed(page, tmp_path)
+            assert page.app._seen
+            assert record["probs"] == page.app._seen.probs.tolist()
+            assert (record["engine"], page.tau) == ("llama.cpp", 1)
+            await page.press("n")
+
+    assert explore(drive) == 0
+    printed = capfd.readouterr().out.splitlines()
+    assert len(printed) == 5
+    assert all(line.startswith("tsoft compute ") for line in printed)
+
+
+def test_what_was_typed_is_in_the_line(tmp_path: Path) -> None:
+    """Files, options of the input and biases too."""
+    file = tmp_path / "its logits.txt"
+    file.write_text("3 1 2\n1 1 0\n")
+    arguments = ["-i", str(file), "--labels", "a b,$c,'d", "--energies", "--logit-bias", "a b=-1.5", "--tau", "0.5"]
+
+    async def drive(page: Page) -> None:
+        await page.press("n", "c")
+        records = computed(page, tmp_path)
+        assert page.app._seen
+        assert records[0]["probs"] == page.app._seen.probs.tolist()
+        exp = np.exp(np.array([-1 - 1.5, -1, 0]) / 0.5)
+        np.testing.assert_allclose(records[0]["probs"], exp / exp.sum())
+
+    assert explore(drive, *arguments) == 0
+
+
+def test_masked_and_banned_classes_are_in_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "z.txt"
+    file.write_text("3 -inf 1\n1 2 -inf\n")
+
+    async def drive(page: Page) -> None:
+        for _ in range(2):
+            await page.press("c")
+            [record] = computed(page, tmp_path)
+            assert page.app._seen
+            assert record["probs"] == page.app._seen.probs.tolist()
+            await page.press("n")
+
+    assert explore(drive, "-i", str(file), "--logit-bias", "#0=-inf") == 0
+
+
+@pytest.mark.parametrize("ending", ["json", "csv"])
+def test_what_is_seen_is_exported_as_compute_writes_it(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def drive(page: Page) -> None:
+        await page.press("right", "down", "space", "x", "ctrl+u")
+        await page.paste(f"seen.{ending}")
+        await page.press("enter")
+        assert f"seen.{ending} is written" in page.text()
+        words = shlex.split(page.app.command_line)[1:]
+        assert cli.run([*words, "-o", f"computed.{ending}"]) == 0
+
+    assert explore(drive, *FOUR) == 0
+    assert Path(f"seen.{ending}").read_bytes() == Path(f"computed.{ending}").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"computed.{ending}", f"seen.{ending}"])
+
+
+def test_a_picture_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def drive(page: Page) -> None:
+        await page.press("x", "ctrl+u")
+        await page.paste("seen.SVG")
+        await page.press("enter")
+
+    assert explore(drive, "cat=2", "[red]=1", "<&>=0") == 0
+    from xml.etree import ElementTree
+
+    picture = ElementTree.parse("seen.SVG")
+    words = "".join(picture.getroot().itertext()).replace("\xa0", " ")
+    assert all(text in words for text in ("cat", "[red]", "<&>", "perplexity", "top_k"))
+    assert "export what is seen" not in words
+
+
+def test_why_nothing_is_exported_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.json").mkdir()
+    ending = "its ending is none of .json, .csv and .svg"
+    problems = {"nowhere/seen.json": "No such file", "folder.json": "it is no file"}
+
+    async def drive(page: Page) -> None:
+        for name, problem in (problems | dict.fromkeys(["seen.txt", "seen.npy", "seen", "[red].svgz"], ending)).items():
+            await page.press("x", "ctrl+u")
+            await page.paste(name)
+            await page.press("enter")
+            said = " ".join(page.text().split())
+            assert "is written" not in said
+            assert f"{name}: " in said
+            assert problem in said
+        await page.press("right")
+        assert page.tau == 1.1
+
+    assert explore(drive, *FOUR, size=(160, 50)) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
+
+
+# Samplers and engines.
+
+
+def test_every_engine_is_chosen(tmp_path: Path) -> None:
+    async def drive(page: Page) -> None:
+        for place, engine in enumerate(ENGINES.values(), 1):
+            await page.press("l", "home", *["down"] * place, "enter", "up", "up", "up")
+            assert page.option("--like") == engine.name
+            [record] = computed(page, tmp_path)
+            assert page.app._seen
+            assert record["probs"] == page.app._seen.probs.tolist()
+            assert (f"not in {engine.name}" in page.text("#sliders")) is not engine.has("epsilon_cutoff")
+            order = page.option("--samplers")
+            await page.press("right_square_bracket")
+            fixed = f"{engine.name} has a fixed order." in " ".join(page.text().split())
+            assert fixed is not engine.reorders
+            assert (page.option("--samplers") == order) is fixed
+
+    options = ["--top-k", "3", "--top-p", "0.8", "--tau", "0.7", "--epsilon-cutoff", "0.01"]
+    assert explore(drive, *FOUR, *options, size=(160, 50)) == 0
+
+
+def test_every_sampler_has_a_knob(tmp_path: Path) -> None:
+    parameters = [
+        sampler.parameters[0] for sampler in SAMPLERS.values() if sampler.name not in ("logit_bias", "temperature")
+    ]
+
+    async def drive(page: Page) -> None:
+        [record] = computed(page, tmp_path)
+        assert page.app._seen
+        assert record["probs"] == page.app._seen.probs.tolist()
+        # The table of samplers begins above the temperature.
+        await page.press("up")
+        found = set()
+        for _ in range(2 * len(parameters)):
+            match = re.search(r"› (\w+) +(\S+)", page.text("#sliders"))
+            found |= {(match[1], match[2])} if match else set()
+            await page.press("down")
+        assert {(parameter.name, f"{slider_range(parameter).usual:g}") for parameter in parameters} <= found
+        # All that is listed are on; the temperature's companion is listed second.
+        await page.press("a")
+        assert len(re.findall(r"^│ \w+ +on ", page.text("#box"), re.MULTILINE)) == len(parameters)
+        await page.press("home", "down", "down", "enter")
+        assert page.option(parameters[1].option) is None
+
+    options = [word for parameter in parameters for word in (parameter.option, f"{slider_range(parameter).usual:g}")]
+    assert explore(drive, *FOUR, *options, size=(160, 50)) == 0
+
+
+def test_a_chain_that_leaves_nothing_says_so_until_it_leaves_something() -> None:
+    async def drive(page: Page) -> None:
+        assert "row 0: top_p 1e-17 of mlx-lm removes every class" in page.text("#head")
+        for name in ("s", "S", "r", "e", "escape", "x", "escape", "c", "o", "pagedown", "slash", "enter"):
+            await page.press(name)
+        while "› top_p" not in page.text("#sliders"):
+            await page.press("shift+tab")
+        await page.press("right")
+        assert "removes every class" not in page.text()
+        assert listed(page)["A"] == "1.0000"
+        await page.press("enter")
+        await page.paste("1e-17")
+        await page.press("enter")
+        assert "removes every class" in page.text("#head")
+
+    assert explore(drive, "A=3", "B=2.6", "C=1.5", "--top-p", "1e-17", "--like", "mlx-lm") == 0
+
+
+# What is read.
+
+
+@pytest.mark.parametrize("name", ["llama-server", "openai-chat"])
+def test_a_response_is_walked_as_text_in_the_colours_of_its_tokens(name: str) -> None:
+    async def drive(page: Page) -> None:
+        styles = []
+        for tau in ("1", "8", "0"):
+            await page.press(tau)
+            strip = page.app.query_one("#rows").render_line(0)
+            styles.append([str(segment.style) for segment in strip if segment.text.strip()])
+        assert styles[0] != styles[1]
+        assert "the given hold" in page.text("#head")
+        text = page.text("#rows")
+        rows = int(page.text("#head").split("–")[1].split()[0]) + 1
+        for row in range(rows):
+            assert f"row {row} of" in page.text("#head")
+            await page.press("n")
+        assert page.text("#rows") == text
+
+    assert explore(drive, "-i", str(DATA / f"{name}.json")) == 0
+
+
+def test_several_texts_begin_on_lines_of_their_own(tmp_path: Path) -> None:
+    file = str(tmp_path / "texts.json")
+    arguments = ("--text", str(DATA / "barn.txt"), "-n", "2", "--seed", "1", "--max-tokens", "3", "-o", file)
+    assert run("generate", "In the evening the", *arguments).returncode == 0
+    texts = [record["text"].rstrip() for record in json.loads(Path(file).read_text("utf-8"))]
+
+    async def drive(page: Page) -> None:
+        assert [line.rstrip() for line in page.text("#rows").splitlines()] == texts
+
+    assert explore(drive, "-i", file) == 0
+
+
+def test_many_rows_are_a_strip_of_cells(tmp_path: Path) -> None:
+    file = tmp_path / "rows.npy"
+    np.save(file, np.random.default_rng(1).normal(size=(250, 7)) * 3)
+
+    async def drive(page: Page) -> None:
+        await page.press("N", "N", "n")
+        assert "row 21 of 0–249" in page.text("#head")
+        x, y = page.app.query_one("#rows").region.offset
+        await page.click(x + 50, y)
+        assert "row 50 of 0–249" in page.text("#head")
+        await page.press(*["N"] * 6)
+        assert "row 110 of 0–249" in page.text("#head")
+        await page.click(x + 3, y)
+        assert "row 103 of 0–249" in page.text("#head")
+        await page.press("p", "p", "p", "p", "P")
+        assert "row 89 of 0–249" in page.text("#head")
+
+    assert explore(drive, "-i", str(file)) == 0
+
+
+def test_a_vocabulary_is_explored(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.standard_normal((1, 131072)).astype(np.float32) * 4
+    np.save(tmp_path / "z.npy", logits)
+    (tmp_path / "labels.txt").write_text("".join(f"t{i}\n" for i in range(131072)))
+    order = np.argsort(-logits[0], kind="stable")
+
+    async def drive(page: Page) -> None:
+        assert "131072 classes" in page.text("#head")
+        assert [int(name[1:]) for name in listed(page)] == order[: len(listed(page))].tolist()
+        await page.press("tab", "tab", "tab", "tab", "end")
+        assert f"› t{order[-1]}" in page.text("#distribution")
+        assert " 131072 " in page.text("#distribution")
+        await page.press("slash")
+        await page.paste("t13107")
+        assert set(listed(page)) == {"t13107", "t131070", "t131071"}
+        await page.press("enter", "1", "0", "S")
+        assert page.tau == 0
+        assert "draws 100" in page.text("#draws")
+
+    assert explore(drive, "-i", str(tmp_path / "z.npy"), "--labels", f"@{tmp_path}/labels.txt", "--top-k", "5") == 0
+
+
+HOSTILE = [
+    "[red]a=3",
+    "[/INST]=2.5",
+    "\x1b[31mx=2",
+    "a\nb=1.5",
+    "日本語=1",
+    "\u202eab=0.5",
+    "=0",
+    "\x07=-1",
+    "é" * 200 + "=-2",
+]
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+def test_labels_are_shown_as_they_are(size: Size) -> None:
+    async def drive(page: Page) -> None:
+        for keys in ([], ["S"], ["e"], ["escape", "c"], ["x", "escape", "tab", "tab", "tab", "tab"], ["down"] * 5):
+            await page.press(*keys)
+            lines = page.lines()
+            assert {cell_len(line) for line in lines} == {size[0]}
+            assert all(char.isprintable() or char == " " for line in lines for char in line)
+        await page.press("home")
+        shown = page.text("#distribution")
+        wanted = ("[red", "[/IN", "\\x1b", "a\\nb", "日")
+        assert all(text in shown for text in wanted)
+        assert "\u202e" not in page.text()
+        await page.press("slash", "left_square_bracket")
+        await page.paste("[red]")
+        assert "[red]a" in page.text("#measures") or size == (60, 20)
+
+    assert explore(drive, *HOSTILE, "--seed", "1", "--top-k", "8", size=size) == 0
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [["1"], ["0", "0", "-inf"], ["1e308", "-1e308", "0"], ["-1e308", "-1e-320"]],
+    ids=" ".join,
+)
+def test_no_screen_has_a_nan(logits: list[str]) -> None:
+    async def drive(page: Page) -> None:
+        for name in ("0", "8", "1", "S", "down", "space", "e", "escape", "end", "o"):
+            await page.press(name)
+            assert not re.search(r"\bnan\b", page.text().lower())
+        assert page.text("#distribution").strip()
+
+    assert explore(drive, *logits) == 0
+
+
+# What it opens with.
+
+
+def test_the_knobs_are_as_the_options_say() -> None:
+    async def drive(page: Page) -> None:
+        for name, value in [("τ", "0.7"), ("top_k", "3"), ("min_p", "0.1")]:
+            assert re.search(rf"{name} +{value} ", page.text("#sliders"))
+        assert re.search("top_p +off ", page.text("#sliders"))
+        assert page.option("--samplers") == "min_p;top_k;temperature"
+        assert "entropy bits" in page.text("#measures")
+
+    arguments = ["--tau", "0.7", "--top-k", "3", "--min-p", "0.1", "--samplers", "min_p;top_k;temperature", "--bits"]
+    assert explore(drive, *FOUR, *arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tau", "0.5,1"], "--tau: explore begins at one temperature, and not at 2"),
+        (["--like", "vllm,sglang"], "explore takes the rules of one engine at a time: --like one of them"),
+        (["--tau", "-1"], "--tau"),
+        (["--top-p", "2"], "--top-p: 2 is not a number from 0 to 1"),
+    ],
+)
+def test_what_is_typed_wrong_is_said_before_it_opens(arguments: list[str], message: str, capsys: Capture) -> None:
+    async def drive(_: Page) -> None:
+        raise AssertionError("it opened")
+
+    assert explore(drive, *FOUR, *arguments) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,929 @@
+"""`tsoft calibrate`: rows and their targets in every form, what comes out, and what is said of it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out, run
+from tsoft.core.block import Block
+from tsoft.core.fit import fit
+from tsoft.core.labelled_rows import Examples
+from tsoft.errors import InputError
+from tsoft.features.calibrate import rows as rows_of
+from tsoft.features.calibrate.rows import Rows
+from tsoft.features.calibrate.spool import Spool
+from tsoft.input import npy, text
+from tsoft.input.class_lookup import Naming, TargetsError
+from tsoft.input.reading import Reading
+from tsoft.options.groups import Source
+
+DATA = TESTS / "data"
+VAL, TEST = str(DATA / "digits-val.npz"), str(DATA / "digits-test.npz")
+REFERENCE = json.loads((DATA / "digits-reference.json").read_text())["digits"]
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+
+with np.load(VAL) as _held:
+    LOGITS, DIGITS = _held["logits"], _held["labels"]
+
+
+def saved(path: Path, **arrays: Any) -> str:
+    """An .npz of these arrays."""
+    held: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+    np.savez(path, **held)
+    return str(path)
+
+
+def table(path: Path, header: list[str], targets: list[str], delimiter: str = ",", first: bool = False) -> str:
+    """A text of the digits' logits with a column `target`, the last or the first."""
+    lines = [[*header, "target"]]
+    lines += [[*map(repr, row), target] for row, target in zip(LOGITS.tolist(), targets, strict=True)]
+    path.write_text("".join(delimiter.join([line[-1], *line[:-1]] if first else line) + "\n" for line in lines))
+    return str(path)
+
+
+def tau_of(*arguments: str, stdin: bytes | None = None) -> float:
+    return float(out("calibrate", *arguments, stdin=stdin))
+
+
+def told(*arguments: str, code: int = 0, stdin: str | bytes | None = None) -> tuple[str, str]:
+    """What is printed, and what is said on stderr."""
+    done = here("calibrate", *arguments, stdin=stdin)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout, done.stderr
+
+
+# What comes out.
+
+
+def test_a_pipe_gets_the_temperature() -> None:
+    printed = out("calibrate", "-i", VAL, "--test", TEST)
+    assert printed.endswith("\n")
+    assert printed == f"{float(printed)!r}\n"
+    assert float(printed) == pytest.approx(REFERENCE["tau"], rel=0, abs=1e-10)
+    assert out("calibrate", "-i", VAL, "--digits", "5") == f"{REFERENCE['tau']:.5g}\n"
+
+
+@posix
+def test_it_stands_in_another_command_line() -> None:
+    command = f"printf '2 1\\n' | tsoft compute --tau $(tsoft calibrate -i {VAL}) | cut -f 1"
+    assert float(in_terminal(command)) == pytest.approx(tsoft.softmax([2, 1], REFERENCE["tau"])[0], rel=1e-9)
+
+
+def test_json_has_everything() -> None:
+    [record] = json.loads(out("calibrate", "-i", VAL, "--test", TEST, "-f", "json"))
+    assert record == json.loads(out("calibrate", "-i", VAL, "--test", TEST, "-f", "jsonl"))
+    assert record["tau"] == pytest.approx(REFERENCE["tau"], abs=1e-10)
+    assert record["tau_low"] < record["tau"] < record["tau_high"]
+    assert (record["interval"], record["resamples"], record["seed"], record["reason"]) == ("bootstrap", 1000, 0, None)
+    expected = [("fit", 1.0), ("fit", record["tau"]), ("test", 1.0), ("test", record["tau"])]
+    assert [(report["data"], report["tau"]) for report in record["reports"]] == expected
+    names = [f"{name}_{when}" for name in ("val", "test") for when in ("before", "after")]
+    for name, report in zip(names, record["reports"], strict=True):
+        assert report["nll"] == pytest.approx(REFERENCE[f"nll_{name}"], rel=0, abs=1e-10)
+        assert report["ece"] == pytest.approx(REFERENCE[f"ece15_{name}"], rel=0, abs=1e-10)
+        assert report["ece_chance_mean"] < report["ece_chance_95"] < 0.05
+        for kind, ece in (("bins", report["ece"]), ("bins_mass", report["ece_mass"])):
+            bins = [part for part in report[kind] if part["rows"]]
+            assert sum(part["rows"] for part in bins) == report["rows"] == 674
+            gaps = [part["rows"] * abs(part["accuracy"] - part["confidence"]) for part in bins]
+            assert sum(gaps) / 674 == pytest.approx(ece, abs=1e-12)
+        assert len(report["bins"]) == len(report["bins_mass"]) == 15
+        assert report["bins"][0] == {"low": 0, "high": 1 / 15, "rows": 0, "confidence": None, "accuracy": None}
+        assert report["bins"][-1]["high"] == 1
+
+
+def test_csv_has_a_line_for_each_report() -> None:
+    header, *lines = out("calibrate", "-i", VAL, "--test", TEST, "-f", "csv").splitlines()
+    [record] = json.loads(out("calibrate", "-i", VAL, "--test", TEST, "-f", "json"))
+    for line, report in zip(lines, record["reports"], strict=True):
+        found = dict(zip(header.split(","), line.split(","), strict=True))
+        assert found.pop("data") == report["data"]
+        assert {name: float(value) for name, value in found.items()} == {name: report[name] for name in found}
+
+
+def test_the_seed_gives_the_same_and_another_one_another() -> None:
+    first = out("calibrate", "-i", VAL, "-f", "json", "--seed", "7")
+    assert out("calibrate", "-i", VAL, "-f", "json", "--seed", "7") == first
+    other = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--seed", "8"))[0]
+    assert other["tau_low"] != json.loads(first)[0]["tau_low"]
+    assert other["tau"] == json.loads(first)[0]["tau"]
+
+
+def test_bins_and_resamples_are_as_many_as_asked() -> None:
+    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--bins", "4", "--resamples", "200"))
+    assert record["resamples"] == 200
+    assert [len(report[kind]) for report in record["reports"] for kind in ("bins", "bins_mass")] == [4] * 4
+
+
+def test_without_resamples_nothing_is_simulated() -> None:
+    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--resamples", "0"))
+    assert (record["interval"], record["resamples"]) == ("sandwich", 0)
+    reach = 1.96 * record["log_tau_error"]
+    assert np.log([record["tau_low"], record["tau_high"]]) == pytest.approx(
+        np.add(np.log(record["tau"]), [-reach, reach]), rel=1e-3
+    )
+    for report in record["reports"]:
+        assert (report["ece_chance_mean"], report["ece_mass_chance_95"]) == (None, None)
+    shown = out("calibrate", "-i", VAL, "-f", "table", "--resamples", "0")
+    assert "(sandwich)" in shown
+    assert "nan" not in shown
+
+
+def test_a_file_is_written(tmp_path: Path) -> None:
+    assert out("calibrate", "-i", VAL, "-o", str(tmp_path / "found.json")) == ""
+    assert json.loads((tmp_path / "found.json").read_text())[0]["tau"] == pytest.approx(REFERENCE["tau"])
+
+
+# What goes in.
+
+
+def sources(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The digits in every form, as arguments."""
+    np.save(folder / "z.npy", LOGITS)
+    np.save(folder / "y.npy", DIGITS)
+    np.save(folder / "y16.npy", DIGITS.astype(np.float16).reshape(-1, 1))
+    np.savetxt(folder / "y.txt", DIGITS)
+    (folder / "words.txt").write_text("target\n" + "".join(NAMES[digit] + "\n" for digit in DIGITS))
+    (folder / "z.jsonl").write_text("".join(json.dumps(row) + "\n" for row in LOGITS.tolist()))
+    z, words = str(folder / "z.npy"), np.array(NAMES)[DIGITS]
+    whole, plain = [str(i) for i in range(10)], [str(digit) for digit in DIGITS]
+    yield "npz of targets", ["-i", saved(folder / "a.npz", logits=LOGITS, targets=DIGITS)]
+    yield "npz of words", ["-i", saved(folder / "b.npz", logits=LOGITS, targets=words, labels=NAMES)]
+    yield "npz beside", ["-i", z, "--targets", VAL]
+    yield "npy", ["-i", z, "--targets", str(folder / "y.npy")]
+    yield "npy of halves", ["-i", z, "--targets", str(folder / "y16.npy")]
+    yield "numbers a line", ["-i", z, "--targets", str(folder / "y.txt")]
+    yield "words a line", ["-i", z, "--labels", ",".join(NAMES), "--targets", str(folder / "words.txt")]
+    yield "json lines", ["-i", str(folder / "z.jsonl"), "--targets", str(folder / "y.npy")]
+    yield "csv of indices", ["-i", table(folder / "a.csv", NAMES, plain)]
+    yield "csv of words", ["-i", table(folder / "b.csv", NAMES, words.tolist())]
+    yield "csv, numbered", ["-i", table(folder / "c.csv", whole, plain, first=True)]
+    # Labels that are numbers are not indices.
+    ones = [str(i + 1) for i in range(10)]
+    yield "csv of labels", ["-i", table(folder / "d.csv", ones, [str(digit + 1) for digit in DIGITS])]
+    fallen = [str(9 - i) for i in range(10)]
+    yield "csv of fallen labels", ["-i", table(folder / "h.csv", fallen, [str(9 - digit) for digit in DIGITS])]
+    yield "csv of #", ["-i", table(folder / "e.csv", ones, [f'"#{digit}"' for digit in DIGITS])]
+    yield "tsv", ["-i", table(folder / "f.tsv", NAMES, plain, "\t")]
+    yield "text", ["-i", table(folder / "g.txt", whole, plain, " ")]
+
+
+def test_every_form_gives_the_same(tmp_path: Path) -> None:
+    for name, arguments in sources(tmp_path):
+        found = tau_of(*arguments)
+        assert found == pytest.approx(REFERENCE["tau"], rel=1e-12), name
+
+
+def test_piped() -> None:
+    assert tau_of(stdin=Path(VAL).read_bytes()) == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    assert tau_of("-i", "-", "--test", VAL, stdin=Path(VAL).read_bytes()) == pytest.approx(REFERENCE["tau"])
+
+
+def test_targets_may_be_piped(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", LOGITS)
+    piped = "".join(f"{digit}\n" for digit in DIGITS).encode()
+    assert tau_of("-i", str(tmp_path / "z.npy"), "--targets", "-", stdin=piped) == pytest.approx(REFERENCE["tau"])
+
+
+def test_energies_and_probabilities(tmp_path: Path) -> None:
+    energies = saved(tmp_path / "e.npz", energies=-LOGITS, targets=DIGITS)
+    assert tau_of("-i", energies) == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    np.save(tmp_path / "p.npy", tsoft.softmax(LOGITS.astype(float)))
+    np.save(tmp_path / "y.npy", DIGITS)
+    beside = ["-i", str(tmp_path / "p.npy"), "--targets", str(tmp_path / "y.npy")]
+    assert tau_of(*beside, "--probs") == pytest.approx(REFERENCE["tau"], rel=1e-9)
+
+
+def test_rows_of_two_axes(tmp_path: Path) -> None:
+    """Sequences of tokens: the rows are counted over both."""
+    z, y = LOGITS[:600].reshape(20, 30, 10), DIGITS[:600].reshape(20, 30)
+    whole = saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
+    for order in ("C", "F"):
+        folded = saved(tmp_path / "b.npz", logits=z, targets=np.asarray(y, order=order))
+        assert tau_of("-i", folded) == tau_of("-i", whole)
+
+
+@pytest.mark.parametrize("held", [1 << 28, 1000])
+def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
+    """What is not held is read again each time: with what is measured at the fit, at most twelve times."""
+    from tsoft.features.calibrate.calibration import calibration
+
+    np.save(tmp_path / "z.npy", LOGITS)
+    np.save(tmp_path / "y.npy", DIGITS)
+    read = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal read
+        read += 1
+        return blocks(*arguments)
+
+    blocks = npy.blocks
+    monkeypatch.setattr(npy, "blocks", counted)
+    monkeypatch.setattr(npy, "BLOCK", 4000)
+    monkeypatch.setattr(rows_of, "HELD", held)
+    rows = Rows(Source(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
+    found = calibration(rows, None, 15, 100, 0, curve=True)
+    assert found.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    assert found.measured[0].after.widths.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
+    assert found.interval
+    if held == 1000:
+        assert 5 < read <= 12
+        assert (rows.held, found.interval.method) == (None, "sandwich")
+    else:
+        assert read == 1
+        assert found.interval.method == "bootstrap"
+
+
+@pytest.mark.parametrize("scale", [1e307, 1e-308, 1e-315])
+def test_at_the_ends_of_the_range(scale: float, tmp_path: Path) -> None:
+    """No warning either, each of which would be an error here."""
+    path = saved(tmp_path / "a.npz", logits=LOGITS.astype(float) * scale, targets=DIGITS)
+    [record] = json.loads(told("-i", path, "-f", "json")[0])
+    assert record["tau"] / scale == pytest.approx(REFERENCE["tau"], rel=1e-6)
+    assert record["tau_low"] / scale == pytest.approx(1.185, rel=0.02)
+    assert record["reports"][1]["nll"] == pytest.approx(REFERENCE["nll_val_after"], rel=1e-6)
+
+
+def test_each_block_has_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npy, "BLOCK", 4000)
+    rows = Rows(Source(file=VAL), None, "--targets")
+    assert len(list(rows())) == 7
+    assert fit(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+
+
+def test_a_part_of_a_block_has_its_targets() -> None:
+    part = Block(LOGITS, targets=DIGITS).part(5, 9)
+    assert part.targets is not None
+    assert part.targets.tolist() == DIGITS[5:9].tolist()
+    assert Block(LOGITS).part(5, 9).targets is None
+
+
+@posix
+def test_what_comes_once_and_is_large_goes_through_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A named pipe is no file that can be read again."""
+    import threading
+
+    monkeypatch.setattr(rows_of, "HELD", 1000)
+    monkeypatch.setattr(npy, "BLOCK", 4000)
+    pipe = tmp_path / "z.npy"
+    os.mkfifo(pipe)
+    np.save(tmp_path / "y.npy", DIGITS)
+
+    def feed() -> None:
+        held = io.BytesIO()
+        np.save(held, LOGITS)
+        pipe.write_bytes(held.getvalue())
+
+    threading.Thread(target=feed, daemon=True).start()
+    rows = Rows(Source(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
+    assert fit(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    assert rows.held is None
+    assert capsys.readouterr().err == (
+        f"tsoft: note: {pipe}: a fit goes over its rows several times, so they are kept in a temporary file\n"
+    )
+
+
+def test_a_spool_gives_back_what_it_was_given() -> None:
+    spool = Spool()
+    given = [
+        Examples(LOGITS[first : first + 9], DIGITS[first : first + 9].astype(kind))
+        for first, kind in ((0, np.uint8), (9, np.int64), (18, np.uint16))
+    ]
+    given.append(Examples(LOGITS.T[:, :4].astype(float), DIGITS[:10]))  # not in C order
+    for examples in given:
+        spool.add(examples)
+    for _ in range(2):
+        for examples, back in zip(given, spool, strict=True):
+            assert back.logits.dtype == examples.logits.dtype
+            assert (back.logits == examples.logits).all()
+            assert (back.targets == examples.targets).all()
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_of, "HELD", 1000)
+    path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
+    rows = Rows(Source(file=path), None, "--targets")
+    assert sum(len(examples.targets) for examples in rows()) == 674
+    saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
+    with pytest.raises(InputError, match="it changed while it was read"):
+        list(rows())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"logits": -LOGITS, "targets": DIGITS},
+        {"logits": LOGITS, "targets": DIGITS[::-1]},
+        {"logits": LOGITS[:, :5], "targets": DIGITS % 5},
+    ],
+    ids=["other logits", "other targets", "other classes"],
+)
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_file_that_changes_within_a_pass(
+    changed: dict[str, Any], replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another one of the same name, and in place."""
+    monkeypatch.setattr(rows_of, "HELD", 1000)
+    monkeypatch.setattr(npy, "BLOCK", 4000)
+    path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
+    rows = Rows(Source(file=path), None, "--targets")
+    list(rows())
+    list(rows())
+    again = iter(rows())
+    next(again)
+    other = saved(tmp_path / "b.npz", **changed)
+    if replaced:
+        os.replace(other, path)
+    else:
+        Path(path).write_bytes(Path(other).read_bytes())
+        os.utime(path, ns=(0, 0))
+    # What is read of a file that was overwritten may be broken, too.
+    with pytest.raises(InputError, match="it changed while it was read" if replaced else "a.npz: "):
+        list(again)
+    with pytest.raises(InputError, match="it changed while it was read"):
+        next(iter(rows()))
+
+
+def test_notes_are_said_once_however_often_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rows_of, "HELD", 1000)
+    rows = Rows(Source(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets")
+    assert fit(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
+    assert capsys.readouterr().err.count("the probabilities sum to") == 1
+
+
+HOLDING = """
+import sys
+from tsoft.features.calibrate import rows
+rows.HELD = int(sys.argv.pop(1))
+from tsoft.__main__ import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no resource module")
+@pytest.mark.parametrize("piped", [False, True])
+def test_memory_does_not_grow_with_the_logits(tmp_path: Path, piped: bool) -> None:
+    """48 MB, of which 8 may be held, against as much held as there is."""
+    count = np.arange(12_000)
+    np.save(tmp_path / "y.npy", np.where(count % 3, 5, count % 1000))
+    array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (12_000, 1000))
+    array[:, 5] = 3.0
+    del array
+    source = ["-i", "-" if piped else str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")]
+    peaks = []
+    for held in (1 << 23, 1 << 30):
+        command = [
+            sys.executable,
+            "-c",
+            HOLDING,
+            str(held),
+            "calibrate",
+            *source,
+            "--resamples",
+            "100",
+            "-o",
+            os.devnull,
+        ]
+        with open(tmp_path / "z.npy", "rb") as stdin:
+            done = subprocess.run(
+                [sys.executable, "-c", PEAK, *command],
+                stdin=stdin,
+                capture_output=True,
+                env=environment(),
+                timeout=100,
+                text=True,
+            )
+        status, most = map(int, done.stdout.split())
+        assert status == 0
+        assert ("temporary file" in done.stderr) == (piped and held == 1 << 23)
+        peaks.append(most * (1 if sys.platform == "darwin" else 1024))
+    assert peaks[1] - peaks[0] > 28e6
+
+
+# What is said plainly.
+
+RIGHT = LOGITS.argmax(1) == DIGITS
+FLAT = np.zeros((200, 3))
+SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
+    "perfect separation": (
+        {"logits": LOGITS[RIGHT], "targets": DIGITS[RIGHT]}, 1, "0.0\n",
+        "every target is the most probable class of its row, so that the NLL falls all the way to τ = 0, and these"
+        " rows set no temperature",
+    ),
+    "worse than chance": (
+        {"logits": -LOGITS, "targets": DIGITS}, 1, "inf\n",
+        "the targets' logits are on average no higher than the others', which is no better than chance, so that the"
+        " NLL falls all the way to τ = inf, and these rows set no temperature",
+    ),
+    "one class": (
+        {"logits": LOGITS[DIGITS == 3], "targets": DIGITS[DIGITS == 3]}, 0, "",
+        "every row's target is class #3: nothing is learned of the others",
+    ),
+    "one class, named": (
+        {"logits": LOGITS[DIGITS == 3], "targets": DIGITS[DIGITS == 3], "labels": NAMES}, 0, "",
+        "every row's target is class 'three': nothing is learned of the others",
+    ),
+    "a handful": (
+        {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
+        "30 rows are few to fit a temperature to",
+    ),
+    "one row": (
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 1, "inf\n", "1 row is few to fit a temperature to",
+    ),
+    "resamples without a minimum": (
+        {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
+        "resamples of the rows set no temperature, but 0 or inf",
+    ),
+    "the NLL better, the ECE worse": (
+        {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
+        "the NLL is better, but the ECE is worse (equal mass 0.10",
+    ),
+    "ties": (
+        {"logits": np.round(LOGITS / 8), "targets": DIGITS}, 0, "",
+        "rows of the same confidence share a bin, so that of bins of equal mass there are 9 at τ = 1 and 10 at"
+        " τ = 0.220765, not 15",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arrays", "code", "printed", "note"), SAID.values(), ids=SAID.keys())
+@pytest.mark.parametrize("form", ["tsv", "table", "json"])
+def test_said_plainly(arrays: dict[str, Any], code: int, printed: str, note: str, form: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", **arrays)
+    stdout, stderr = told("-i", path, "-f", form, code=code)
+    if form != "tsv" or "resamples" not in note:
+        assert any(line.startswith(f"tsoft: note: {path}: ") and note in line for line in stderr.splitlines())
+    assert printed in stdout if form == "tsv" else len(stdout) > 100
+
+
+def test_what_is_said_of_rows_to_measure_on(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=[[2.0, 1.0, *[0.0] * 8]], targets=[1])
+    said = told("-i", VAL, "--test", path)[1]
+    assert f"{path}: 1 row is few to measure on\n" in said
+    assert f"{path}: every row's target is class #1: nothing is measured on the others\n" in said
+    assert "interval" not in said
+
+
+def test_a_limit_is_no_number_in_json(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=-LOGITS, targets=DIGITS)
+    [record] = json.loads(told("-i", path, "-f", "json", code=1)[0])
+    assert (record["tau"], record["tau_low"], record["interval"]) == ("inf", None, None)
+    assert "chance" in record["reason"]
+    assert record["reports"][1]["nll"] == pytest.approx(np.log(10))
+
+
+def test_a_well_calibrated_model_is_said_to_be(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    z = random.normal(size=(400, 4)) * 2
+    path = saved(tmp_path / "a.npz", logits=z, targets=(z + random.gumbel(size=z.shape)).argmax(1))
+    assert "1 lies within" in told("-i", path, "-f", "table", "--no-chart")[0].replace("\n  ", " ")
+    path = saved(tmp_path / "a.npz", logits=z / 3, targets=(z + random.gumbel(size=z.shape)).argmax(1))
+    assert "under-confident" in told("-i", path, "-f", "table", "--no-chart")[0]
+
+
+@pytest.mark.parametrize("held", [1 << 28, 1000])
+def test_a_temperature_near_chance_is_not_silent(
+    held: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Targets that hardly depend on the logits have a minimum all the same, far off."""
+    from tsoft.features.calibrate.calibration import calibration
+
+    monkeypatch.setattr(rows_of, "HELD", held)
+    random = np.random.default_rng(6)
+    z = random.normal(size=(2000, 4))
+    targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
+    rows = Rows(Source(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
+    found = calibration(rows, None, 15, 100, 0, curve=False)
+    assert 10 < found.fit.tau < np.inf
+    assert "these rows hardly tell the temperature" in capsys.readouterr().err
+
+
+def test_a_fit_that_does_not_carry_over_is_told(tmp_path: Path) -> None:
+    path = saved(tmp_path / "right.npz", logits=LOGITS[RIGHT], targets=DIGITS[RIGHT])
+    assert (
+        f"{path}: at τ = 1.33966 the NLL is worse than at 1, 0.09405 against 0.05717"
+        in told("-i", VAL, "--test", path)[1]
+    )
+
+
+PROBS = tsoft.softmax(LOGITS)
+MASKED = LOGITS.copy()
+MASKED[5, DIGITS[5]] = -np.inf
+READ: dict[str, tuple[dict[str, Any], str]] = {
+    "probabilities": (
+        {"logits": PROBS, "targets": DIGITS},
+        "the numbers of every row are from 0 to 1 and sum to 1: these are probabilities, not logits, which --probs"
+        " takes, and in an .npz the name probs",
+    ),
+    "all alike": (
+        {"logits": LOGITS * 0, "targets": DIGITS},
+        "the logits of every row are all alike, so that no temperature changes anything",
+    ),
+    "one column": (
+        {"logits": LOGITS[:, :1], "targets": DIGITS * 0},
+        "one class, of which any model is sure; a binary classifier's single logit z is the two logits 0 and z",
+    ),
+    "out of range": (
+        {"logits": LOGITS, "targets": DIGITS + 1},
+        "targets: row 3: target 10 is out of range: the 10 classes are 0 to 9; the first class is 0",
+    ),
+    "negative": (
+        {"logits": LOGITS, "targets": np.where(np.arange(674) == 7, -100, DIGITS)},
+        "targets: row 7: target -100 is out of range: the 10 classes are 0 to 9",
+    ),
+    "no whole number": (
+        {"logits": LOGITS, "targets": DIGITS + 0.5},
+        "targets: row 0: 2.5 is not a class's index, which is a whole number",
+    ),
+    "no number": (
+        {"logits": LOGITS, "targets": DIGITS * np.nan},
+        "targets: row 0: nan is not a class's index, which is a whole number",
+    ),
+    "one-hot": (
+        {"logits": LOGITS, "targets": np.eye(10)[DIGITS]},
+        "targets: an array of 674 × 10, which looks one-hot; one index a row is its argmax(1)",
+    ),
+    "too few": ({"logits": LOGITS, "targets": DIGITS[:-4]}, "targets: 670 targets, but the logits have 674 rows"),
+    "too many": ({"logits": LOGITS[:-4], "targets": DIGITS}, "targets: 674 targets, but the logits have 670 rows"),
+    "none": (
+        {"logits": LOGITS},
+        "it has no targets: it takes a column called target, an array called targets or labels, or --targets FILE",
+    ),
+    "words without labels": (
+        {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},
+        "targets: row 0: no class is called 'two'; the classes have no labels, so that a target is an index, 0 to 9",
+    ),
+    "a label of two classes": (
+        {"logits": LOGITS, "targets": ["a"] * 674, "labels": [*"aab", *NAMES[:7]]},
+        "targets: row 0: 'a' is the label of 2 classes: name one by its index, #0, #1",
+    ),
+    "a masked target": (
+        {"logits": MASKED, "targets": DIGITS},
+        f"row 5: the target, class #{DIGITS[5]}, is masked: its probability is 0, which no temperature changes",
+    ),
+    "not a number": ({"logits": LOGITS * np.nan, "targets": DIGITS}, "logits: row 0, class #0: NaN is not a logit"),
+    "pickles": (
+        {"logits": LOGITS, "targets": np.array([None] * 674)},
+        "targets: an array of pickled objects, which are never read: they could run anything",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arrays", "message"), READ.values(), ids=READ.keys())
+def test_what_was_read(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", **arrays)
+    assert told("-i", path, code=1) == ("", f"tsoft: error: {path}: {message}\n")
+
+
+# What is wrong with the rows to fit to is wrong with those to measure on.
+@pytest.mark.parametrize("name", ["probabilities", "out of range", "too few", "a masked target"])
+def test_what_was_read_to_test(name: str, tmp_path: Path) -> None:
+    arrays, message = READ[name]
+    path = saved(tmp_path / "a.npz", **arrays)
+    assert told("-i", VAL, "--test", path, code=1) == ("", f"tsoft: error: {path}: {message}\n")
+
+
+def test_the_test_has_the_classes_of_the_fit(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=LOGITS[:, :4], targets=DIGITS % 4)
+    assert told("-i", VAL, "--test", path, code=1)[1] == f"tsoft: error: {path}: 4 classes, {VAL} has 10\n"
+    named = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS, labels=NAMES)
+    path = saved(tmp_path / "b.npz", logits=LOGITS, targets=DIGITS, labels=NAMES[::-1])
+    assert (
+        told("-i", named, "--test", path, code=1)[1]
+        == f"tsoft: error: {path}: its classes are not called as those of {named}\n"
+    )
+    # Those that have no names have no other ones.
+    assert tau_of("-i", named, "--test", VAL) == tau_of("-i", VAL, "--test", named) == tau_of("-i", VAL)
+
+
+@posix
+def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
+    """It is read once, for the rows and the test and however many passes."""
+    (tmp_path / "names").write_text("\n".join(NAMES) + "\n")
+    calibrate = f"tsoft calibrate -i {VAL} --test {TEST} --no-chart --labels @/dev/stdin"
+    assert "τ = 1.33966" in in_terminal(f"cat {tmp_path / 'names'} | {calibrate}")
+
+
+# The fit to the rows below, of which the second is wrong.
+MIDDLE = fit(lambda: [Examples(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
+NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
+
+
+@pytest.mark.parametrize(("labels", "targets"), NUMBERED.items())
+@pytest.mark.parametrize("kind", ["txt", "npy", "npy of floats", "npz", "npz of its own", "csv"])
+def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[Any], kind: str, tmp_path: Path) -> None:
+    """Where a label is a number, a number is a label."""
+    z = np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]])
+    if kind == "npy of floats" and "x" in targets:
+        pytest.skip("there is a word among them")
+    y = np.array(targets, float) if kind == "npy of floats" else np.array(targets)
+    np.save(tmp_path / "z.npy", z)
+    beside = ["-i", str(tmp_path / "z.npy"), "--labels", labels, "--targets", str(tmp_path / f"y.{kind[:3]}")]
+    if kind == "npz of its own":
+        beside = ["-i", saved(tmp_path / "z.npz", logits=z, targets=y, labels=labels.split(","))]
+    elif kind == "npz":
+        saved(tmp_path / "y.npz", targets=y)
+    elif kind == "txt":
+        (tmp_path / "y.txt").write_text("".join(f"{target}\n" for target in targets))
+    elif kind == "csv":
+        lines = [f"{a},{b},{target}\n" for (a, b), target in zip(z.tolist(), targets, strict=True)]
+        (tmp_path / "z.csv").write_text(f"{labels},target\n" + "".join(lines))
+        beside = ["-i", str(tmp_path / "z.csv")]
+    else:
+        np.save(tmp_path / "y.npy", y)
+    assert float(told(*beside)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+
+
+def test_labels_in_quotes(tmp_path: Path) -> None:
+    (tmp_path / "z.csv").write_text('"New York, NY",dog\n2,0\n1,0\n3,1\n0,1\n')
+    (tmp_path / "y.txt").write_text('target\n"New York, NY"\n"dog"\n"New York, NY"\ndog\n')
+    source = ["-i", str(tmp_path / "z.csv"), "--targets", str(tmp_path / "y.txt")]
+    assert float(told(*source)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+
+
+SHAPES = {
+    "two a row": (np.zeros((337, 2), int), "337 × 2"),
+    "soft targets": (np.full((674, 10), 0.1), "674 × 10"),
+    "three axes": (np.zeros((2, 337, 1), int), "2 × 337 × 1"),
+}
+
+
+@pytest.mark.parametrize(("targets", "shape"), SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("beside", [True, False])
+def test_targets_of_another_shape(targets: Any, shape: str, beside: bool, tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", LOGITS)
+    np.save(tmp_path / "y.npy", targets)
+    path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
+    typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if beside else ["-i", path]
+    source = str(tmp_path / "y.npy") if beside else f"{path}: targets"
+    assert told(*typed, code=1)[1] == f"tsoft: error: {source}: an array of {shape}, where there is one target a row\n"
+
+
+def test_no_rows_are_no_rows(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=np.zeros((0, 3)), targets=np.zeros(0, int))
+    assert told("-i", path, code=1)[1] == f"tsoft: error: {path}: logits: an array of shape (0, 3) has no rows\n"
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 3])
+def test_rounded_probabilities_are_no_logits(decimals: int, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", logits=PROBS.round(decimals), targets=DIGITS)
+    assert "these are probabilities, not logits" in told("-i", path, code=1)[1]
+    # What it advises works.
+    said = told("-i", path, "--probs", code=1)[1]
+    assert "saved under the name probs" in said
+
+
+def test_nearly_all_rows_of_probabilities_are_told(tmp_path: Path) -> None:
+    z = PROBS.astype(float)
+    z[:5] *= 1.5
+    said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=DIGITS))[1]
+    assert "the numbers of 669 of 674 rows are from 0 to 1 and sum to 1: are these probabilities?" in said
+
+
+def test_one_hot_logits_are_logits(tmp_path: Path) -> None:
+    """As probabilities they would leave no temperature. k of n are right, by a gap of 1."""
+    y = np.array([0, 1] * 50)
+    z = np.eye(2)[np.where(np.arange(100) < 80, y, 1 - y)]
+    printed, said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=y))
+    assert float(printed) == pytest.approx(1 / np.log(4), rel=1e-12)
+    assert "are these probabilities?" in said
+
+
+@pytest.mark.parametrize("seed", [2**32, 2**64 - 1])
+def test_a_long_seed(seed: int) -> None:
+    [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--resamples", "10", "--seed", str(seed)))
+    assert record["seed"] == seed
+
+
+TEXTS = {
+    "a masked target": (
+        "cat,dog,target\n2,0,cat\n1,-inf,dog\n",
+        "stdin:3: the target, class 'dog', is masked: its probability is 0, which no temperature changes",
+    ),
+    "a word": ("a,b,target\n1,2,a\n2,1,c\n", "stdin:3: field 3: no class is called 'c'"),
+    "an escape": ("a,b,target\n1,2,\x1b[31m\n", "stdin:2: field 3: no class is called '\\x1b[31m'"),
+    "out of range": ("a,b,target\n1,2,0\n2,1,2\n", "stdin:3: field 3: target 2 is out of range: the 2"),
+    "labels that are numbers": ("1,2,target\n1,2,1\n2,1,0\n", "stdin:3: field 3: no class is called '0'"),
+    "nothing": ("a,b,target\n1,2,\n", "stdin:2: field 3: empty; a target is a class's label or its index"),
+    "a number that is a word": ("a,b,target\n1,x,0\n", "stdin:2: field 2: 'x' is not a number"),
+    "a short row": ("a,b,target\n1,2\n", "stdin:2: the header has 3 fields, this line 2"),
+    "nothing else": ("target\n1\n", "stdin:1: this header names no class"),
+    "no target": ("a,b\n1,2\n", "stdin: it has no targets: it takes a column called target"),
+    "rows that differ": ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "stdin: it has no targets"),
+    "empty": ("", "stdin: no logits: the input is empty"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("piped", "message"), TEXTS.values(), ids=TEXTS.keys())
+def test_what_was_read_of_a_text(piped: str, message: str) -> None:
+    stdout, stderr = told(code=1, stdin=piped)
+    assert stdout == ""
+    assert stderr.startswith(f"tsoft: error: {message}")
+    assert stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("ending", "mark"), [("csv", '"'), ("tsv", "")])
+def test_labels_of_several_words(ending: str, mark: str, tmp_path: Path) -> None:
+    delimiter = "," if ending == "csv" else "\t"
+    city = f"{mark}New York, NY{mark}"
+    rows = [(city, "Los Angeles", "target"), *[("3", "2", name) for name in (city, "Los Angeles", city)]]
+    path = tmp_path / f"a.{ending}"
+    path.write_text("".join(delimiter.join(row) + "\n" for row in rows))
+    # Two of three are right, by a gap of 1.
+    assert float(told("-i", str(path))[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
+
+
+def test_the_first_of_two_columns_called_target_holds_the_targets() -> None:
+    piped = "target,a,target\n0,3,2\n0,3,2\n1,3,2\n"
+    assert float(told(stdin=piped)[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
+
+
+def test_the_line_of_a_wrong_target_in_many(tmp_path: Path) -> None:
+    """Plain lines are read at once, and one that is wrong is still found."""
+    path = table(tmp_path / "a.csv", NAMES, [*map(str, DIGITS[:-1]), "11"])
+    assert told("-i", path, code=1)[1].startswith(f"tsoft: error: {path}:675: field 11: target 11 is out of range")
+
+
+BESIDE = {
+    "too few": ("0\n" * 670, ": 670 targets, but {z} has more rows"),
+    "too many": ("0\n" * 680, ": 680 targets, but the logits have 674 rows"),
+    "a word": ("0\n1\nx\n" + "0\n" * 671, ":3: no class is called 'x'; the classes have no labels"),
+    "under a heading": ("target\n0\n10\n" + "0\n" * 672, ":3: target 10 is out of range"),
+    "a blank line": ("0\n\n" + "0\n" * 672, ":2: empty; a target is a class's label or its index"),
+    "nothing": ("\n\n", ": no targets: the input is empty"),
+    "bytes": (b"\xff\n", ": the targets are not UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BESIDE.values(), ids=BESIDE.keys())
+def test_what_was_read_of_targets(content: str | bytes, message: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", LOGITS)
+    (tmp_path / "y.txt").write_bytes(content.encode() if isinstance(content, str) else content)
+    z, y = str(tmp_path / "z.npy"), str(tmp_path / "y.txt")
+    stdout, stderr = told("-i", z, "--targets", y, code=1)
+    assert stdout == ""
+    assert stderr.startswith(f"tsoft: error: {y}{message.format(z=z)}")
+
+
+def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
+    (tmp_path / "y.txt").write_text("0\n1\n")
+    for piped, message in (
+        ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "its classes are not those of the first row"),
+        ("[1, 2]\n[1, 2, 3]\n", "the row has 3 classes, and the first row has 2"),
+    ):
+        assert message in told("--targets", str(tmp_path / "y.txt"), code=1, stdin=piped)[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["-i", VAL, "--targets", VAL], f"--targets: {VAL} has targets of its own"),
+        (["-i", VAL, "--test-targets", "y.npy"], "--test-targets are the true classes of --test, which is not given"),
+        (["--targets", "-"], "stdin is there once, for one of the rows, their targets and the test"),
+        (["-i", VAL, "--test", ""], "--input, --targets, --test and --test-targets each need a file's name"),
+        (["-i", VAL, "--log"], "--log means nothing to calibrate"),
+        (["-i", VAL, "--bits"], "--bits means nothing to calibrate"),
+        (["-i", VAL, "-f", "npy"], "npy holds distributions, as compute and sweep give them, and not this result"),
+        (["-i", VAL, "--bins", "0"], "Invalid value for '--bins': 0 is not in the range 1<=x<=1000."),
+        (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
+        (["-i", VAL, "--resamples", "-5"], "Invalid value for '--resamples': -5 is not in the range"),
+        (["-i", VAL, "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
+        (["2", "1"], "Got unexpected extra argument(s) (2 1)"),
+    ],
+)
+def test_what_was_typed(typed: list[str], message: str) -> None:
+    stdout, stderr = told(*typed, code=2)
+    assert stdout == ""
+    assert stderr.startswith(f"tsoft: error: {message}")
+
+
+@posix
+def test_no_input_on_a_terminal_says_what_to_type() -> None:
+    import pexpect
+
+    output, status = pexpect.run(f"{TSOFT} calibrate", withexitstatus=True, env=environment(), timeout=30)
+    assert status == 2
+    assert b"no rows: name a file with -i FILE, or pipe one in" in output
+
+
+def test_an_npz_without_targets_beside_the_logits(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", LOGITS)
+    y = saved(tmp_path / "y.npz", other=DIGITS)
+    assert told("-i", str(tmp_path / "z.npy"), "--targets", y, code=1)[1] == (
+        f"tsoft: error: {y}: no array is called targets; there are other\n"
+    )
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(Path(VAL).read_bytes()[:500])
+    assert "not a whole .npz file" in told("-i", str(tmp_path / "z.npy"), "--targets", str(cut), code=1)[1]
+
+
+def test_targets_that_unpack_to_far_more_are_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, logits=np.eye(3))
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("targets.npy", "w") as member,
+    ):
+        header = {"descr": "<f4", "fortran_order": False, "shape": (257 << 18,)}
+        np.lib.format.write_array_header_1_0(member, header)
+        for _ in range(257):
+            member.write(bytes(1 << 20))
+    assert "as a zip bomb does" in told("-i", str(path), code=1)[1]
+
+
+LABELS = st.lists(
+    st.sampled_from(["a", "b", "cat", "0", "1", "7", "-1", "", "#1", "nan", "2.0"]), min_size=1, max_size=6
+)
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(LABELS, st.sampled_from(["a", "cat", "0", "1", "2", "7", "-1", "#0", "#1", "#9", "", "x", "2.0", "1.5", "inf"]))
+def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> None:
+    naming = Naming(tuple(labels), len(labels))
+    try:
+        index = naming.index(target)
+    except ValueError:
+        # A label that no other class has always names its class.
+        assert labels.count(target) != 1
+        return
+    assert 0 <= index < len(labels)
+    if labels.count(target):
+        assert labels[index] == target
+    else:
+        assert float(target.removeprefix("#")) == index
+
+
+def test_indices_say_where_the_first_wrong_one_is() -> None:
+    with pytest.raises(TargetsError, match="target 3") as caught:
+        Naming(None, 3).indices(np.array([0, 2, 3, 9]))
+    assert caught.value.place == 2
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(st.lists(st.sampled_from([*'01a,,,,\n\n#"', "target", "target,a,b\n", "1.5", "-", "x", "\t"]), max_size=40))
+def test_every_text_with_targets_is_read_or_refused(tokens: list[str]) -> None:
+    try:
+        blocks = list(text.read(io.BytesIO("".join(tokens).encode()), Reading("f", targets=True)))
+    except InputError:
+        return
+    for block in blocks:
+        if block.targets is not None:
+            assert block.targets.shape == (len(block.logits),)
+            assert ((block.targets >= 0) & (block.targets < block.logits.shape[1])).all()
+
+
+# On a terminal.
+
+
+@posix
+def test_a_terminal_gets_it_all() -> None:
+    shown = in_terminal(f"tsoft calibrate -i {VAL} --test {TEST}", 100, NO_COLOR="1")
+    for part in ("τ = 1.33966", "over-confident", "mean confidence", "reliability, test", "NLL over τ", "b minimum"):
+        assert part in shown
+    assert "--test FILE" not in shown
+    shown = in_terminal(f"tsoft calibrate -i {VAL} --no-chart", 100, NO_COLOR="1")
+    assert "--test FILE measures on others" in shown
+    assert "reliability" not in shown
+
+
+@posix
+def test_the_diagram_counts_every_row() -> None:
+    shown = in_terminal(f"tsoft calibrate -i {VAL} --bins 10", 100, NO_COLOR="1")
+    lines = [line.split() for line in shown.splitlines() if "–" in line]
+    counts = [[int(field) for field in line[1:] if field.isdecimal()] for line in lines]
+    assert sum(found[0] for found in counts) == 674
+
+
+def test_targets_are_no_class_elsewhere(tmp_path: Path) -> None:
+    """What calibrate reads compute reads, too."""
+    np.savez(tmp_path / "a.npz", logits=np.array([[2.0, 0.0], [0.0, 3.0]]), labels=np.array([0, 1]))
+    done = run("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
+    assert [record["labels"] for record in json.loads(done.stdout)] == [None, None]
+    assert "labels are numbers: the rows' true classes" in done.stderr
+    for table in ("a,b,target\n2,0,0\n0,3,1\n", "a,b,target\n2,0,a b\n0,3,b\n", "target,a,b\na,2,0\nb,0,3\n"):
+        again = run("compute", stdin=table)
+        assert again.stdout == run("compute", "2", "0").stdout + run("compute", "0", "3").stdout
+        assert "the column target holds the rows' true classes" in again.stderr
+
+
+def test_a_class_called_target_is_read_back() -> None:
+    written = run("compute", "a=1", "target=2", "-f", "csv").stdout
+    assert run("compute", "--probs", "-f", "csv", stdin=written).stdout == written

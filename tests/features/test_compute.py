@@ -1,0 +1,346 @@
+"""`tsoft compute` in a pipe: what goes in, and what comes out."""
+
+import csv
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from tool import TSOFT, environment, out, peak, run, started
+from tsoft.core.block import Block
+from tsoft.input.formats import FORMATS
+from tsoft.input.reading import Reading
+from tsoft.output.number_format import Writing
+from tsoft.sampling.distributions import Distributions
+
+LOGITS = [2, 1, 0.5, 0.1]
+
+
+def rows(text: str) -> list[list[float]]:
+    return [[float(field) for field in line.split("\t")] for line in text.splitlines()]
+
+
+def records(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# What goes in
+
+
+def test_every_digit_reads_back() -> None:
+    printed = out("compute", "--tau", "0.5", stdin="2 1 0.5 0.1\n")
+    assert printed.startswith("0.82816206616069")
+    assert rows(printed) == [tsoft.softmax(LOGITS, 0.5).tolist()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-1.5", "2", "-.5", "--tau", "2"),
+        ("--tau", "2", "-1.5", "2", "-.5"),
+        ("-1.5", "--tau", "2", "2", "-.5"),
+        ("-1.5", "-t2", "2", "-.5"),
+        ("-1.5", "--temperature=2", "2", "-.5"),
+        ("--tau", "2", "--", "-1.5", "2", "-.5"),
+        ("-1.5 2 -.5", "--tau", "2"),
+        ("-1.5, 2,-.5", "--tau", "2"),
+        ("-1.5e0", "+2", "-5e-1", "--tau", "2"),
+    ],
+)
+def test_negative_numbers_are_numbers(arguments: tuple[str, ...]) -> None:
+    assert rows(out("compute", *arguments)) == [tsoft.softmax([-1.5, 2, -0.5], 2).tolist()]
+
+
+@pytest.mark.parametrize("arguments", [("a=2 b=1",), ("a=2,b=1",), ("a=2", "b=1")])
+def test_labels_may_come_in_one_argument(arguments: tuple[str, ...]) -> None:
+    assert out("compute", *arguments, "-f", "csv").startswith("row,tau,a,b\n")
+    assert out("compute", "New York=2", "-f", "csv").startswith("row,tau,New York\n")
+
+
+def test_masks_are_no_option() -> None:
+    """-inf is not `-i nf`, and no Infinity is."""
+    assert rows(out("compute", "-1e3", "-inf", "-Infinity", "-1001")) == [
+        tsoft.softmax([-1e3, -np.inf, -np.inf, -1001]).tolist()
+    ]
+
+
+def test_what_looks_like_a_number_may_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "-5.txt").write_text("1 2")
+    done = subprocess.run(
+        [TSOFT, "compute", "-i", "-5.txt"], cwd=tmp_path, env=environment(), capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rows(done.stdout.decode()) == [tsoft.softmax([1, 2]).tolist()]
+
+
+SHAPES = {
+    "rows": ("2 1\n0 -inf\n", [[2, 1], [0, -np.inf]], None),
+    "separators": ("2,1\n 0 ;\t5 \n", [[2, 1], [0, 5]], None),
+    "lengths": ("2 1\n0 1 2\n", [[2, 1], [0, 1, 2]], None),
+    "comments": ("# logits\n2 1 # warm\n#\n0 1\n\n\n", [[2, 1], [0, 1]], None),
+    "mark and CRLF": ("\ufeff2 1\r\n0 1\r\n", [[2, 1], [0, 1]], None),
+    "no last newline": ("2 1\n0 1", [[2, 1], [0, 1]], None),
+    "column": ("2\n1\n-inf\n", [[2, 1, -np.inf]], None),
+    "labelled column": ("cat 2\nNew York,1\n", [[2, 1]], ["cat", "New York"]),
+    "labelled column of pairs": ("cat=2\nNew York=1\n", [[2, 1]], ["cat", "New York"]),
+    "labelled row": ("cat=2 a=b=1\n", [[2, 1]], ["cat", "a=b"]),
+    "header": ("cat,dog\n2,1\n", [[2, 1]], ["cat", "dog"]),
+    "quoted header": ('"a,b", "say ""x""", New York\n2,1,0\n', [[2, 1, 0]], ["a,b", 'say "x"', "New York"]),
+    "keys": ("row,tau,1984,2\n0,inf,2,1\n", [[2, 1]], ["1984", "2"]),
+    "indices": ("row,tau,0,1\n0,1,2,1\n", [[2, 1]], None),
+    "blanks": ("cat  dog\n2 1\n", [[2, 1]], ["cat", "dog"]),
+    "long": ("label,logit\ncat,2\n,1\n", [[2, 1]], ["cat", ""]),
+    "long with keys": ("row\tlabel\tlogit\n0\ta\t2\n0\tb\t1\n1\tc\t0\n", [[2, 1], [0]], None),
+    "long with index": ("label index logit\nb 1 1\na 0 2\n", [[2, 1]], ["a", "b"]),
+    "long energies": ("label energy\ncat -2\ndog -1\n", [[2, 1]], ["cat", "dog"]),
+    "long cut": ("index,label,logit\n3,,2\n1,,1\n", [[1, 2]], ["1", "3"]),
+    "a column named as keys are": ("row 2\ntau 1\n", [[2, 1]], ["row", "tau"]),
+    "classes named as keys are": ("row,tau,row,x\n0,1,2,1\n", [[2, 1]], ["row", "x"]),
+    "long escapes": ("label,logit\na\\tb\\\\,2\n,1\n", [[2, 1]], ["a\tb\\", ""]),
+}
+
+
+@pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
+def test_shapes(text: str, logits: list[list[float]], labels: list[str] | None) -> None:
+    found = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
+    assert [[float(z) for z in record["logits"]] for record in found] == logits  # type: ignore[attr-defined]
+    if labels is not None:
+        assert found[0]["labels"] == labels
+
+
+def test_a_file_is_read_as_stdin_is(tmp_path: Path) -> None:
+    path = tmp_path / "logits.csv"
+    path.write_text("cat,dog\n2,1\n")
+    read = out("compute", "-i", str(path), "-f", "csv")
+    assert read == out("compute", "-i", "-", "-f", "csv", stdin="cat,dog\n2,1\n")
+
+
+def test_an_input_format_is_taken_at_its_word() -> None:
+    """As text, a first line with two numbers in it is a row, and so an error; as csv, a header."""
+    text = "cat,1984,2\n2,1,0\n"
+    assert run("compute", stdin=text).returncode == 1
+    [record] = records(out("compute", "--input-format", "csv", "-f", "jsonl", stdin=text))
+    assert record["labels"] == ["cat", "1984", "2"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "typed", "logits"),
+    [
+        ("--energies", ["-2", "1", "inf"], [2, -1, -np.inf]),
+        ("--logprobs", ["-0.5", "-1", "-inf"], [-0.5, -1, -np.inf]),
+        ("--probs", ["0.75", "0.25", "0"], [math.log(0.75), math.log(0.25), -np.inf]),
+    ],
+)
+def test_quantities(flag: str, typed: list[str], logits: list[float]) -> None:
+    done = run("compute", *typed, flag, "--tau", "0.7")
+    assert (done.returncode, rows(done.stdout)) == (0, [tsoft.softmax(logits, 0.7).tolist()])
+
+
+def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
+    done = run("compute", "0.5", "0.25", "--probs")
+    assert done.stderr == (
+        "tsoft: note: row 0: the probabilities sum to 0.75, not to 1;"
+        " the result is shared out among the given classes alone\n"
+    )
+    assert done.stdout == "0.6666666666666666\t0.3333333333333333\n"
+    assert run("compute", "0.75", "0.25", "--probs").stderr == ""
+
+
+def test_labels(tmp_path: Path) -> None:
+    def labels(text: str, name: str = "labels.txt") -> object:
+        (tmp_path / name).write_text(text)
+        printed = out("compute", "2", "1", "0", "--labels", f"@{tmp_path / name}", "-f", "jsonl")
+        return records(printed)[0]["labels"]
+
+    assert labels("a\nb b\n\n") == ["a", "b b", ""]
+    assert labels("[PAD]\n[CLS]\nc\n") == ["[PAD]", "[CLS]", "c"]
+    assert labels('["a", "b", "a"]') == ["a", "b", "a"]
+    # A vocabulary may leave out ids, and name fewer classes than a padded model has.
+    assert labels('{"b": 1}', "vocab.json") == ["", "b", ""]
+    assert records(out("compute", "2", "1", "--labels", "x,y", "-f", "jsonl"))[0]["labels"] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--tau", "0.5,1,2"),
+        ("--tau", "0.5", "-t", "1", "--temperature", "2"),
+        ("--tau", " 0.5, 1 ", "-t2"),
+        ("--tau", "0.5 1;2"),
+    ],
+)
+def test_a_list_of_temperatures(options: tuple[str, ...]) -> None:
+    assert rows(out("compute", "2", "1", "0.5", "0.1", *options)) == tsoft.softmax(LOGITS, [0.5, 1, 2]).tolist()
+
+
+def test_limits_and_order() -> None:
+    assert out("compute", "3", "3", "1", "--tau", "∞,0,-0") == (
+        "0.3333333333333333\t0.3333333333333333\t0.3333333333333333\n0.5\t0.5\t0.0\n0.5\t0.5\t0.0\n"
+    )
+
+
+def test_temperatures_from_stdin() -> None:
+    assert rows(out("compute", "2", "1", "--tau", "-", stdin="0.5 # cold\n1,2\n")) == (
+        tsoft.softmax([2, 1], [0.5, 1, 2]).tolist()
+    )
+
+
+def test_a_loop_of_processes_is_one_process() -> None:
+    each = [out("compute", "2", "1", "0.5", "0.1", "--tau", tau) for tau in ("0.5", "1", "2")]
+    assert "".join(each) == out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5,1,2")
+
+
+# What comes out
+
+
+def test_rows_and_temperatures_in_order() -> None:
+    printed = rows(out("compute", "--tau", "1,2", stdin="2 1\n0 5\n"))
+    expected = tsoft.softmax([[2, 1], [0, 5]], [1, 2])
+    assert printed == [expected[t, r].tolist() for r in (0, 1) for t in (0, 1)]
+
+
+def test_json_records() -> None:
+    found = json.loads(out("compute", "cat=3", "dog=1", "-t", "0,1,inf", "-f", "json", "--log", "--with-logits"))
+    assert [record["tau"] for record in found] == [0, 1, "inf"]
+    frozen, warm, boiling = found
+    assert frozen["log_probs"] == [0, "-inf"]
+    assert frozen["log_sum_exp"] == "inf"
+    probs = tsoft.softmax([3, 1])
+    assert warm == {
+        "row": 0,
+        "tau": 1,
+        "labels": ["cat", "dog"],
+        "probs": probs.tolist(),
+        "entropy": tsoft.entropy([3, 1]),
+        "perplexity": tsoft.perplexity([3, 1]),
+        "top": "cat",
+        "top_prob": probs[0],
+        "margin": tsoft.margin([3, 1]),
+        "log_sum_exp": tsoft.log_sum_exp([3, 1]),
+        "log_probs": tsoft.log_softmax([3, 1]).tolist(),
+        "logits": [3, 1],
+    }
+    assert boiling["probs"] == [0.5, 0.5]
+
+
+def test_json_without_labels_and_with_one_class() -> None:
+    [record] = records(out("compute", "-7", "-f", "jsonl"))
+    assert (record["labels"], record["top"], record["margin"], record["probs"]) == (None, 0, None, [1])
+
+
+def test_bits_and_digits() -> None:
+    [record] = records(out("compute", "0", "0", "-f", "jsonl", "--bits"))
+    assert record["entropy"] == pytest.approx(1, rel=1e-15)
+    [record] = records(out("compute", "2", "1", "-f", "jsonl", "--digits", "2"))
+    assert (record["probs"], record["entropy"]) == ([0.73, 0.27], 0.58)
+    assert out("compute", "2", "1", "--digits", "2") == "0.73\t0.27\n"
+    assert out("compute", "2", "1", "--log", "--digits", "3") == "-0.313\t-1.31\n"
+
+
+def test_csv_of_a_stream_of_different_labels_is_long() -> None:
+    printed = out("compute", "-f", "csv", "--digits", "2", stdin="a=2 b=1\nc=0\n")
+    assert printed == "row,tau,index,label,prob\n0,1,0,a,0.73\n0,1,1,b,0.27\n1,1,0,c,1\n"
+    assert out("compute", "-f", "csv", "--digits", "2", "a=2", "b=1") == "row,tau,a,b\n0,1,0.73,0.27\n"
+
+
+LABELS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
+    [
+        "",
+        "#3",
+        "# no",
+        " a",
+        "a ",
+        'say "x"',
+        "a,b",
+        "a;b",
+        "a\tb",
+        "a\nb",
+        "a\rb",
+        "a\\nb",
+        "\\",
+        "1",
+        "row",
+        "=",
+        "label",
+    ]
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(LABELS, min_size=2, max_size=4), st.sampled_from(["csv", "csv --long", "tsv --long"]))
+def test_what_is_written_is_read(labels: list[str], form: str) -> None:
+    """Labels of all kinds come back from every form. (A wide header that names nothing but what the
+    long form's columns are called reads as one.)"""
+    if form == "csv" and "label" in labels and set(labels) <= {"row", "label"}:
+        return
+    logits = np.linspace(1, 0, len(labels))
+    long = "--long" in form
+    result = Distributions(Block(logits[np.newaxis], tuple(labels)), np.array([1.0]))
+    written = "".join(map(str, FORMATS[form.split()[0]].writer()([result], Writing(long=long))))
+    stream = io.BufferedReader(io.BytesIO(written.encode()))
+    [block] = FORMATS["text"].reader()(stream, Reading("written", "prob"))
+    # Labels that say nothing are none: all empty, or in a header the indices.
+    nothing = not any(labels) if long else labels == [str(i) for i in range(len(labels))]
+    assert block.labels == (None if nothing else tuple(labels))
+    assert np.exp(block.logits[0]) == pytest.approx(tsoft.softmax(logits), rel=1e-15)
+
+
+def test_csv_reads_back_in_other_hands() -> None:
+    printed = out("compute", 'say "x", y=2', " the=1", "--format", "csv")
+    header, row = csv.reader(io.StringIO(printed))
+    assert header == ["row", "tau", 'say "x", y', " the"]
+    assert [float(p) for p in row[2:]] == tsoft.softmax([2, 1]).tolist()
+
+
+# How it comes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="resource limits are POSIX's")
+def test_every_byte_is_written_or_missed(tmp_path: Path) -> None:
+    """An unbuffered stdout writes a part and tells nobody: a limit on its size must be an error."""
+    code = (
+        "import resource, signal, sys; from tsoft.__main__ import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14));"
+        "sys.argv = ['tsoft', 'compute']; main()"
+    )
+    for unbuffered in ("1", ""):
+        with open(tmp_path / "out", "wb") as stdout:
+            command = [sys.executable, "-c", code]
+            environ = environment(PYTHONUNBUFFERED=unbuffered)
+            rows = b"1 2 3 4\n" * 3000
+            done = subprocess.run(command, input=rows, stdout=stdout, stderr=subprocess.PIPE, env=environ, timeout=60)
+        assert (done.returncode, done.stderr) == (1, b"tsoft: error: stdout: File too large\n")
+
+
+@pytest.mark.parametrize(("form", "lines"), [("tsv", 1), ("csv", 2), ("jsonl", 1)])
+def test_the_first_row_is_out_before_the_last_is_in(form: str, lines: int) -> None:
+    with started("compute", "-f", form) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"2 1\n")
+        process.stdin.flush()
+        first = [process.stdout.readline() for _ in range(lines)]
+        assert b"0.73105857863000" in first[-1]
+        process.stdin.write(b"1 2\n")
+        process.stdin.close()
+        assert b"0.26894142136999" in process.stdout.read()
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="it is POSIX that tells the peak")
+def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
+    def peak_of(rows: int) -> int:
+        path = tmp_path / f"{rows}.txt"
+        path.write_text("0.123456789 -1.5 2.25 1e-3 7 8 9 10 11 12\n" * rows)
+        return peak("compute", "-i", str(path))
+
+    assert peak_of(200_000) < 1.2 * peak_of(20_000)

@@ -1,0 +1,563 @@
+"""`tsoft distill`: soft targets against high precision, closed forms, scipy and torch; the command and its files."""
+
+import itertools
+import json
+import math
+import os
+from decimal import Decimal, localcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy.special import rel_entr, softmax
+from scipy.stats import entropy
+
+from tool import TESTS, here, in_terminal, out, run
+from tsoft.core.averages import averaged
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError
+from tsoft.features.distill.command import _paired
+from tsoft.features.distill.soft_targets import Distillation, divergence
+from tsoft.input import targets_file
+from tsoft.input.columns import OF_STUDENT, OF_TARGETS, OF_TEACHER
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+INF = float("inf")
+NAMES = ("kl", "kl_tau2", "gradient", "gradient_tau2")
+
+
+def of(teacher: list[float], student: list[float], tau: float) -> list[float]:
+    found = divergence(np.array([teacher]), np.array([student]), tau)
+    return [float(getattr(found, name)[0]) for name in NAMES]
+
+
+def exact(teacher: list[float], student: list[float], tau: float) -> list[float]:
+    """The same as it is written down, with so many digits that of exp(-500) some are left beside 1."""
+    with localcontext() as context:
+        context.prec, context.Emax, context.Emin = 300, 10**12, -(10**12)
+        weights = [[Decimal(z) / Decimal(tau) for z in logits] for logits in (teacher, student)]
+        p, q = ([w.exp() / sum(z.exp() for z in logits) for w in logits] for logits in weights)
+        kl = sum((a * (a / b).ln() for a, b in zip(p, q, strict=True) if a), Decimal(0))
+        norm = sum((((b - a) / Decimal(tau)) ** 2 for a, b in zip(p, q, strict=True)), Decimal(0)).sqrt()
+        square = Decimal(tau) ** 2
+        return [float(number) for number in (kl, kl * square, norm, norm * square)]
+
+
+logits = st.lists(st.floats(-10, 10), min_size=1, max_size=6)
+
+
+@settings(deadline=None)
+@example(teacher=[0.0, 1.0], noise=[0.0] * 8, size=1e-13, offset=3.0, tau=1e20)
+@given(
+    teacher=logits,
+    noise=st.lists(st.floats(-1, 1), min_size=8, max_size=8),
+    size=st.sampled_from([1e-13, 1e-9, 1e-4, 0.1, 1]),
+    offset=st.sampled_from([0.0, 3.0, 1000.0]),
+    tau=st.sampled_from([0.05, 0.3, 1, 2.5, 20, 1e3, 1e8, 1e20, 1e60]),
+)
+def test_nothing_cancels(teacher: list[float], noise: list[float], size: float, offset: float, tau: float) -> None:
+    """However near the student is to its teacher, and both to flat."""
+    student = [z + offset + size * e for z, e in zip(teacher, noise, strict=False)]
+    # Each exponent's rounding is that much of a weight.
+    spread = max(map(abs, [*teacher, *student])) - min(map(abs, [*teacher, *student]))
+    # What the decimals leave of a zero is multiplied by tau^2, too.
+    assert of(teacher, student, tau) == pytest.approx(
+        exact(teacher, student, tau), rel=1e-13 + 2e-15 * (60 + spread) / tau, abs=1e-280 * max(1.0, tau**2)
+    )
+
+
+@given(
+    teacher=st.lists(st.floats(-30, 30), min_size=4, max_size=4),
+    student=st.lists(st.floats(-30, 30), min_size=4, max_size=4),
+    tau=st.floats(0.1, 100),
+)
+def test_scipy_agrees(teacher: list[float], student: list[float], tau: float) -> None:
+    p, q = softmax(np.array(teacher) / tau), softmax(np.array(student) / tau)
+    kl, kl_tau2, gradient, gradient_tau2 = of(teacher, student, tau)
+    assert kl == pytest.approx(rel_entr(p, q).sum(), rel=1e-9, abs=1e-12)
+    assert kl_tau2 == pytest.approx(kl * tau**2, rel=1e-12)
+    assert gradient == pytest.approx(np.linalg.norm(q - p) / tau, rel=1e-9, abs=1e-12)
+    assert gradient_tau2 == pytest.approx(gradient * tau**2, rel=1e-12)
+
+
+@given(
+    teacher=st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=5),
+    student=st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=5),
+)
+def test_the_limits_at_infinity(teacher: list[float], student: list[float]) -> None:
+    """KL goes as half the variance of the differences over τ², its gradient as the centred differences over n τ²."""
+    d = np.array(teacher) - np.array(student)
+    assert of(teacher, student, INF) == pytest.approx(
+        [0, d.var() / 2, 0, np.linalg.norm(d - d.mean()) / 5], rel=1e-9, abs=1e-18
+    )
+    assert of(teacher, student, 1e30) == pytest.approx(
+        [0, d.var() / 2, 0, np.linalg.norm(d - d.mean()) / 5], rel=1e-9, abs=1e-18
+    )
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "limits"),
+    [
+        # The same top, another one, one of two, two of one.
+        ([3, 1, 0], [5, 1, 2], [0, 0, 0, 0]),
+        ([3, 1, 0], [1, 5, 2], [INF, 0, INF, 0]),
+        ([3, 1, 0], [2, 2, 1], [math.log(2), 0, INF, 0]),
+        ([3, 3, 0], [2, 1, 1], [INF, 0, INF, 0]),
+        ([3, 3, 0], [7, 7, 7], [math.log(1.5), 0, INF, 0]),
+        ([3], [2], [0, 0, 0, 0]),
+    ],
+)
+def test_the_limits_at_zero(teacher: list[float], student: list[float], limits: list[float]) -> None:
+    assert of(teacher, student, 0) == pytest.approx(limits)
+    # That is what it comes to.
+    kl, kl_tau2, _, gradient_tau2 = of(teacher, student, 1e-9)
+    assert kl == pytest.approx(limits[0]) or (limits[0] == INF and kl > 1e8)
+    assert kl_tau2 < 1e-8
+    assert gradient_tau2 < 1e-8
+
+
+def test_where_kl_overflows_the_product_does_not() -> None:
+    kl, kl_tau2, gradient, gradient_tau2 = of([0, 1e300], [1e300, 0], 1e-20)
+    assert kl == INF
+    assert gradient == pytest.approx(math.sqrt(2) * 1e20)
+    assert kl_tau2 == pytest.approx(1e280)
+    assert gradient_tau2 == pytest.approx(math.sqrt(2) * 1e-20)
+    assert of([1000, 0], [1000, -1e308], 1e-300) == [0, 0, 0, 0]
+    assert of([1e308, -1e308], [-1e308, 1e308], 0) == [INF, 0, INF, 0]
+    assert of([1.7e308, -1.7e308], [1.7e308, -1.7e308], 1e308) == [0, 0, 0, 0]
+    assert of([1.7e308, -1.7e308], [-1.7e308, 1.7e308], 1.7e308)[0] == pytest.approx(exact([1, -1], [-1, 1], 1)[0])
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 1.0, 50.0, INF])
+def test_masks(tau: float) -> None:
+    """A class that only the student masks is too much for KL; one that only the teacher masks costs what the
+    student gives to it; one that both do is not there."""
+    assert of([2, 1, 0], [2, 1, -INF], tau)[:2] == [INF, INF]
+    assert of([2, 1, -INF], [1, 1.5, -INF], tau) == pytest.approx(of([2, 1], [1, 1.5], tau))
+    # Where it gives them nearly all, that is all but what is lost in rounding.
+    for student in ([3.0, 2, 1], [3.0, 2, 90]):
+        found = of([2, 1, -INF], student, tau)
+        if 0 < tau < INF:
+            p, q = np.append(softmax(np.array([2, 1]) / tau), 0), softmax(np.array(student) / tau)
+            kl, norm = rel_entr(p, q).sum(), np.linalg.norm(q - p) / tau
+            assert found == pytest.approx([kl, kl * tau**2, norm, norm * tau**2])
+        elif tau == 0:
+            assert found == ([0, 0, 0, 0] if student[2] == 1 else [INF, 0, INF, 0])
+        else:
+            assert found == pytest.approx([math.log(1.5), INF, 0, INF])
+
+
+def test_rows_do_not_touch_each_other() -> None:
+    rng = np.random.default_rng(1)
+    teacher, student = rng.standard_normal((2, 40, 6)) * 10.0 ** rng.integers(-3, 3, (40, 1))
+    for tau in (0.0, 0.1, 1.0, 30.0, INF):
+        whole = divergence(teacher, student, tau)
+        for r in range(40):
+            alone = divergence(teacher[r : r + 1], student[r : r + 1], tau)
+            for name in NAMES:
+                assert getattr(whole, name)[r] == pytest.approx(getattr(alone, name)[0], rel=1e-14)
+
+
+def test_torch_agrees() -> None:
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    rng = np.random.default_rng(2)
+    teacher, student = rng.standard_normal((2, 30, 7)) * 3
+    classes = rng.integers(0, 7, 30)
+    taus = np.array([0.3, 1.0, 2.0, 8.0])
+    found = Distillation(Block(teacher), taus, classes, student, 0.1)
+    t, y = torch.tensor(teacher), torch.tensor(classes)
+    for k, tau in enumerate(taus.tolist()):
+        v = torch.tensor(student, requires_grad=True)
+        kl = functional.kl_div((v / tau).log_softmax(-1), (t / tau).softmax(-1), reduction="none").sum(-1)
+        kl.sum().backward()
+        assert found.kl[k] == pytest.approx(kl.detach().numpy(), rel=1e-10)
+        assert found.gradient[k] == pytest.approx(v.grad.norm(dim=-1).numpy(), rel=1e-10)
+        cross_entropy = functional.cross_entropy(v, y, reduction="none")
+        assert found.cross_entropy[k] == pytest.approx(cross_entropy.detach().numpy(), rel=1e-12)
+        loss = 0.1 * cross_entropy + 0.9 * tau**2 * kl
+        assert found.loss[k] == pytest.approx(loss.detach().numpy(), rel=1e-10)
+        assert found.gradient_tau2[k] == pytest.approx(v.grad.norm(dim=-1).numpy() * tau**2, rel=1e-10)
+
+
+def test_what_the_other_classes_say() -> None:
+    rng = np.random.default_rng(3)
+    teacher, classes = rng.standard_normal((20, 6)) * 4, rng.integers(0, 6, 20)
+    taus = np.array([0.2, 1.0, 3.0, 40.0])
+    found = Distillation(Block(teacher), taus, classes)
+    assert found.measures == OF_TEACHER
+    for k, tau in enumerate(taus):
+        for r, y in enumerate(classes):
+            p = softmax(teacher[r] / tau)
+            rest = np.delete(p, y)
+            assert found.rest_prob[k, r] == pytest.approx(rest.sum(), rel=1e-12)
+            assert found.rest_entropy[k, r] == pytest.approx(entropy(rest), rel=1e-10)
+            # The divergence from targets that are smoothed evenly.
+            smooth = np.full(6, rest.sum() / 5)
+            smooth[y] = p[y]
+            assert found.information[k, r] == pytest.approx(rel_entr(p, smooth).sum(), rel=1e-9, abs=1e-15)
+            assert found.information[k, r] == pytest.approx(rest.sum() * (np.log(5) - entropy(rest)), rel=1e-6)
+
+
+def test_the_ends_of_what_the_other_classes_say() -> None:
+    found = Distillation(Block(np.array([[5.0, 2.0, 2.0, 0.0]])), np.array([0.0, 1e-3, INF]))
+    assert found.classes.tolist() == [0]
+    assert found.rest_prob[:, 0].tolist() == [0, 0, 0.75]
+    assert found.rest_entropy[:, 0] == pytest.approx([math.log(2), math.log(2), math.log(3)])
+    assert found.information[:, 0].tolist() == [0, 0, 0]
+    # A target that is not the top: at 0 the others have it all.
+    missed = Distillation(Block(np.array([[5.0, 2.0, 0.0]])), np.array([0.0]), np.array([2]))
+    assert missed.information[:, 0].tolist() == [math.log(2)]
+    # A class without others.
+    for alone in ([3.0], [3.0, -INF]):
+        found = Distillation(Block(np.array([alone])), np.array([0.0, 1.0, INF]))
+        assert found.rest_prob[:, 0].tolist() == [0, 0, 0]
+        assert np.isnan(found.rest_entropy).all()
+        assert np.isnan(found.information).all()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0])
+def test_the_loss_at_its_ends(alpha: float) -> None:
+    """What weighs nothing may be infinite."""
+    found = Distillation(Block(np.array([[2.0, 1.0]])), np.array([1.0]), np.array([1]), np.array([[1.0, -INF]]), alpha)
+    assert found.loss[0, 0] == INF
+    student = np.array([[1.0, -1000.0]])
+    found = Distillation(Block(np.array([[2.0, -INF]])), np.array([INF]), np.array([0]), student, alpha)
+    assert found.cross_entropy[0, 0] == 0
+    assert found.loss[0, 0] == (0 if alpha == 1 else INF)
+
+
+def test_narrow_numbers_have_wide_measures() -> None:
+    rng = np.random.default_rng(4)
+    teacher, student = rng.standard_normal((2, 10, 5)).astype(np.float32)
+    found = Distillation(Block(teacher), np.array([2.0]), None, student)
+    wide = Distillation(Block(teacher.astype(float)), np.array([2.0]), None, student.astype(float))
+    assert found.probs.dtype == np.float32
+    assert all((getattr(found, name) == getattr(wide, name)).all() for name in OF_TEACHER + OF_STUDENT)
+
+
+def blocks(values: Array, *sizes: int, labels: tuple[str, ...] | None = None) -> list[Block]:
+    bounds = np.cumsum([0, *sizes]).tolist()
+    return [Block(values[a:b], labels, a) for a, b in itertools.pairwise(bounds)]
+
+
+def test_blocks_of_another_length_are_paired() -> None:
+    teacher, student = np.arange(24.0).reshape(2, 12, 1)
+    for ours, theirs in (((12,), (12,)), ((5, 7), (12,)), ((12,), (3, 1, 8)), ((1, 6, 5), (4, 4, 4))):
+        found = list(_paired(iter(blocks(teacher, *ours)), iter(blocks(student, *theirs)), "s"))
+        assert np.concatenate([block.logits for block, _ in found]).tolist() == teacher.tolist()
+        assert np.concatenate([own for _, own in found if own is not None]).tolist() == student.tolist()
+        assert [row for block, _ in found for row in block.rows] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "labels", "message"),
+    [
+        (np.zeros((11, 3)), None, "s: the student has 11 rows, the teacher more"),
+        (np.zeros((13, 3)), None, "s: the student has more rows than the teacher, which has 12"),
+        (np.zeros((12, 1)), None, "row 0: the student's row 0 has 1 class, the teacher's 3"),
+        (np.zeros((12, 2)), None, "row 0: the student's row 0 has 2 classes, the teacher's 3"),
+        (np.zeros((12, 3)), ("a", "c", "b"), "row 0: the student's classes are not called as the teacher's"),
+    ],
+)
+def test_rows_that_are_no_pairs(theirs: Array, labels: tuple[str, ...] | None, message: str) -> None:
+    teacher = blocks(np.zeros((12, 3)), 5, 7, labels=("a", "b", "c"))
+    with pytest.raises(InputError) as caught:
+        list(_paired(iter(teacher), iter(blocks(theirs, len(theirs), labels=labels)), "s"))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1"])
+def test_targets_of_an_array(tmp_path: Path, dtype: str) -> None:
+    block = Block(np.zeros((3, 4)), ("a", "b", "x", "y"))
+    for values in (np.array([3, 0, 1], dtype), np.array([[3], [0], [1]], dtype)):
+        np.save(tmp_path / "y.npy", values)
+        assert targets_file.read(str(tmp_path / "y.npy")).of(block).tolist() == [3, 0, 1]
+    # Where a label is a number, a number is a label, as it is in a text.
+    block = Block(np.zeros((3, 4)), ("0", "3", "1", "y"))
+    assert targets_file.read(str(tmp_path / "y.npy")).of(block).tolist() == [1, 0, 2]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
+    """It is read once, for the teacher and the student."""
+    (tmp_path / "z.csv").write_text("2,0,1\n1,0,3\n")
+    z = str(tmp_path / "z.csv")
+    typed = ["distill", "-i", z, "--student", z, "-f", "json", "--labels"]
+    assert run(*typed, "@/dev/stdin", stdin="a\nb\nc\n").stdout == out(*typed, "a,b,c")
+
+
+def test_targets_of_text(tmp_path: Path) -> None:
+    path = tmp_path / "y.txt"
+    path.write_text("\ufeffdog\r\n#2\n a b \n")
+    found = targets_file.read(str(path))
+    block = Block(np.zeros((3, 3)), ("a b", "dog", "7"))
+    assert found.of(block).tolist() == [1, 2, 0]
+    assert found.of(block.part(1, 3)).tolist() == [2, 0]
+    found.check(3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no targets: the input is empty"),
+        (b"\n\n", "no targets: the input is empty"),
+        (b"0\nx\n", ":2: no class is called 'x'"),
+        (b"0\n\n1\n", ":2: empty; a target is a class's label or its index"),
+        (b"0\n-1\n", ":2: target -1 is out of range: the 3 classes are 0 to 2"),
+        (b"0\n1.5\n", ":2: 1.5 is not a class's index, which is a whole number"),
+        (b"0\n3\n", ":2: target 3 is out of range: the 3 classes are 0 to 2; the first class is 0"),
+        (b"b\na\n", ":1: 'b' is the label of 2 classes: name one by its index, #1, #2"),
+        (b"0\n\xff\n", ": the targets are not UTF-8 text"),
+        (b"0\n", ": 1 targets, but there are more rows"),
+        (b"0\n1\n2\n", ": 3 targets, but the logits have 2 rows"),
+        (b"\x93NUMPY\x01", "version"),
+    ],
+)
+def test_targets_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "y"
+    path.write_bytes(content)
+    teacher = tmp_path / "t.csv"
+    teacher.write_text("a,b,b\n1,2,3\n3,2,1\n")
+    done = here("distill", "-i", str(teacher), "--targets", str(path), "--tau", "1")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"tsoft: error: {path}")
+    assert message in done.stderr or "it is cut off" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([0.0, 1.5]), ": row 1: 1.5 is not a class's index, which is a whole number"),
+        (np.array([[0, 1], [1, 0]]), ": an array of 2 × 2, which looks one-hot; one index a row is its argmax(1)"),
+        (np.array([0, -1]), ": row 1: target -1 is out of range: the 3 classes are 0 to 2"),
+        (np.array([0, 3]), ": row 1: target 3 is out of range: the 3 classes are 0 to 2; the first class is 0"),
+        (np.array(["0", None]), ": an array of pickled objects, which are never read: they could run anything"),
+    ],
+)
+def test_arrays_that_are_no_targets(tmp_path: Path, array: Array, message: str) -> None:
+    path = tmp_path / "y.npy"
+    np.save(path, array, allow_pickle=True)
+    done = here("distill", "--targets", str(path), "--tau", "1", stdin="1 2 3\n3 2 1\n")
+    assert (done.returncode, done.stderr) == (1, f"tsoft: error: {path}{message}\n")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[list[str], Distillation]:
+    """The options for a teacher, a student and targets, and what is to be found of them."""
+    rng = np.random.default_rng(5)
+    teacher, student = rng.standard_normal((2, 9, 4)) * 3
+    classes = rng.integers(0, 4, 9)
+    np.save(tmp_path / "t.npy", teacher)
+    (tmp_path / "s.txt").write_text("".join(" ".join(map(repr, row)) + "\n" for row in student.tolist()))
+    np.save(tmp_path / "y.npy", classes)
+    options = [
+        "-i",
+        str(tmp_path / "t.npy"),
+        "--student",
+        str(tmp_path / "s.txt"),
+        "--targets",
+        str(tmp_path / "y.npy"),
+    ]
+    return options, Distillation(Block(teacher), np.array([1.0, 3.0]), classes, student, 0.3)
+
+
+def test_every_form_has_the_same(files: tuple[list[str], Distillation]) -> None:
+    typed, whole = files
+    options = ["distill", *typed, "--tau", "1,3", "--alpha", "0.3"]
+    lines = [line.split("\t") for line in out(*options).splitlines()]
+    assert len(lines) == 18
+    measures = OF_TEACHER + OF_STUDENT + OF_TARGETS
+    for line, (r, t) in zip(lines, np.ndindex(9, 2), strict=True):
+        assert line[:3] == [str(r), repr(whole.taus[t].item()), str(whole.classes[r])]
+        expected = [getattr(whole, name)[t, r] for name in measures] + whole.probs[t, r].tolist()
+        assert [float(field) for field in line[3:]] == pytest.approx(expected, rel=1e-13)
+    header, *rows = out(*options, "-f", "csv").splitlines()
+    assert header == ",".join(["row", "tau", "target", *measures, "0", "1", "2", "3"])
+    assert [row.split(",") for row in rows] == lines
+    records = json.loads(out(*options, "-f", "json"))
+    assert [json.loads(line) for line in out(*options, "-f", "jsonl").splitlines()] == records
+    for record, line in zip(records, lines, strict=True):
+        assert list(record) == ["row", "tau", "labels", "probs", "target", *measures, "alpha"]
+        assert [record[name] for name in ("row", "tau", "target", *measures)] == list(map(float, line[:12]))
+        assert record["probs"] == list(map(float, line[12:]))
+        assert (record["labels"], record["alpha"]) == (None, 0.3)
+
+
+def test_means(files: tuple[list[str], Distillation]) -> None:
+    typed, whole = files
+    printed = out("distill", *typed, "--tau", "1,3", "--alpha", "0.3", "--mean", "-f", "csv")
+    header, *rows = printed.splitlines()
+    names = OF_TEACHER + OF_STUDENT + OF_TARGETS
+    assert header.split(",") == ["tau", "rows", *(column for name in names for column in (name, f"{name}_sd"))]
+    for t, row in enumerate(rows):
+        found = [f(getattr(whole, name)[t]) for name in names for f in (np.mean, np.std)]
+        assert [float(field) for field in row.split(",")] == pytest.approx([whole.taus[t], 9, *found], rel=1e-12)
+    [record, _] = json.loads(out("distill", *typed, "--tau", "1,3", "--mean", "-f", "json"))
+    assert record["loss"] == pytest.approx(np.mean(0.5 * whole.cross_entropy[0] + 0.5 * whole.kl_tau2[0]))
+
+
+def test_means_are_of_the_rows_that_have_the_measure() -> None:
+    values = np.array([[[1.0, np.nan, 3.0]], [[np.nan, np.nan, np.nan]]])
+    found = averaged([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
+    assert found.rows == 3
+    assert (found.of["a"].mean[0], found.of["a"].deviation[0]) == (2, 1)
+    assert np.isnan(found.of["b"].mean[0])
+    done = out("distill", "--mean", "--tau", "1", "-f", "jsonl", stdin="1 2 0\n3\n")
+    assert json.loads(done)["rest_entropy"] == pytest.approx(entropy(softmax([1, 0])))
+
+
+def test_a_teacher_alone() -> None:
+    printed = out("distill", "cat=6", "dog=4", "car=0", "-f", "jsonl", "--tau", "0,1,inf")
+    cold, one, hot = map(json.loads, printed.splitlines())
+    assert (one["target"], one["labels"]) == ("cat", ["cat", "dog", "car"])
+    assert list(one) == ["row", "tau", "labels", "probs", "target", *OF_TEACHER]
+    p = softmax([6, 4, 0])
+    assert one["rest_prob"] == pytest.approx(p[1] + p[2])
+    assert (cold["rest_prob"], hot["rest_prob"]) == (0, pytest.approx(2 / 3))
+    assert [record["tau"] for record in (cold, one, hot)] == [0, 1, "inf"]
+    default = out("distill", "6", "4", "0").splitlines()
+    assert [line.split("\t")[1] for line in default] == ["1.0", "2.0", "4.0", "8.0", "16.0"]
+
+
+def test_what_is_infinite_and_what_is_not_there() -> None:
+    printed = out("distill", "2", "1", "--student", "-", "--tau", "1", "-f", "jsonl", stdin="1 -inf\n")
+    assert json.loads(printed)["kl"] == "inf"
+    assert json.loads(out("distill", "2", "--tau", "1", "-f", "jsonl"))["information"] is None
+    assert out("distill", "2", "--tau", "1").split("\t")[3:6] == ["0.0", "nan", "nan"]
+
+
+def test_narrow_probabilities_are_written_as_such(tmp_path: Path) -> None:
+    np.save(tmp_path / "t.npy", np.array([[2, 1, 0.5]], np.float32))
+    path = str(tmp_path / "t.npy")
+    assert out("distill", "-i", path, "--tau", "2").strip().split("\t")[6:] == out(
+        "compute", "-i", path, "--tau", "2"
+    ).strip().split("\t")
+
+
+def test_a_server_s_response() -> None:
+    """Its tokens have each its own alternatives; the soft targets are shared out among them."""
+    path = str(TESTS / "data" / "llama-server.json")
+    ours, plain = (here(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute"))
+    assert (ours.returncode, ours.stderr) == (0, plain.stderr)
+    for own, line in zip(ours.stdout.splitlines(), plain.stdout.splitlines(), strict=True):
+        record, given = json.loads(own), json.loads(line)
+        assert (record["row"], record["tau"], record["labels"]) == (given["row"], given["tau"], given["labels"])
+        assert record["probs"] == given["probs_given"]
+        assert record["target"] == given["top"]
+        assert record["rest_prob"] == pytest.approx(1 - given["top_prob"])
+
+
+def test_rows_that_differ() -> None:
+    done = here("distill", "-f", "csv", "--tau", "1", stdin="1 2 3\n1 2\n")
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "tsoft: error: stdin:2: its classes are not those of the header; --format jsonl takes rows that differ\n"
+    )
+    assert len(out("distill", "-f", "jsonl", "--tau", "1", stdin="1 2 3\n1 2\n").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["2", "1", "--alpha", "0.5"], "--alpha weighs a student's losses, which need --student and --targets"),
+        (["2", "1", "--alpha", "0.5", "--student", "x"], "--alpha weighs a student's losses, which need --targets"),
+        (["2", "1", "--alpha", "1.5"], "--alpha: 1.5 is not a share, from 0 to 1"),
+        (["2", "1", "--alpha", "nan"], "--alpha: nan is not a share"),
+        (["2", "1", "--student", "-", "--targets", "-"], "stdin is there once, and --student and --targets read it"),
+        (["--student", "-"], "stdin is there once, and the teacher's logits and --student read it"),
+        (["2", "1", "--targets", "-", "--tau", "1,-"], "stdin is there once, and --targets and --tau read it"),
+        (["2", "1", "--student", ""], "--student needs a file's name"),
+        (["2", "1", "--tau", "-1"], "--tau: '-1' is not a temperature"),
+        (["2", "1", "-f", "npy"], "npy holds distributions"),
+        (["2", "x"], "argument 2: 'x' is not a number"),
+    ],
+)
+def test_what_was_typed(typed: list[str], message: str) -> None:
+    done = here("distill", *typed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
+def test_what_was_read(tmp_path: Path) -> None:
+    student = tmp_path / "s.txt"
+    student.write_text("1 x\n")
+    done = here("distill", "2", "1", "--student", str(student))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"tsoft: error: {student}:1: field 2: 'x' is not a number\n"
+    student.write_text("1 2\n3 4\n")
+    done = here("distill", "2", "1", "--student", str(student))
+    assert done.stderr == f"tsoft: error: {student}: the student has more rows than the teacher, which has 1\n"
+    done = here("distill", "2", "1", "--student", str(tmp_path / "none"))
+    assert done.stderr == f"tsoft: error: {tmp_path / 'none'}: No such file or directory\n"
+
+
+@posix
+def test_a_terminal_says_where_the_information_is_most() -> None:
+    shown = in_terminal("tsoft distill cat=6 dog=4 car=0 truck=-1", NO_COLOR="1")
+    [title] = [line for line in shown.splitlines() if line.startswith("information (nats), most at τ = ")]
+    most = float(title.split()[-1])
+
+    grid = np.linspace(0.5, 10, 10_000)
+    others = softmax(np.array([6, 4, 0, -1]) / grid[:, None], axis=1)[:, 1:]
+    information = others.sum(1) * (np.log(3) - entropy(others, axis=1))
+    assert most == pytest.approx(grid[np.argmax(information)], rel=4e-3)
+    assert "evenness" in shown
+    assert "top cat" in shown
+    assert "most at" not in in_terminal("tsoft distill cat=6 dog=4 car=0 --no-chart", NO_COLOR="1")
+    # Where it only falls, or only rises, or is nothing, it has no such place.
+    cold = in_terminal("echo 1 | tsoft distill 6 1 0 --targets -", NO_COLOR="1")
+    assert "target #1" in cold
+    assert "most at" not in cold
+    assert "most at" not in in_terminal("tsoft distill 6 4", NO_COLOR="1")
+
+
+@posix
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("typed", ["2", "2 -inf 1", "1e308 -1e308 0", "--tau 0,inf 3 2 1", "'\x1b[31m=2' b=1 c=0"])
+def test_any_row_fits_any_width(typed: str, width: int) -> None:
+    shown = in_terminal(f"tsoft distill {typed}", width, NO_COLOR="1")
+    assert "Warning" not in shown
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= width
+
+
+@pytest.mark.parametrize("more", [[], ["--student", "S"], ["--student", "S", "--targets", "T"]])
+def test_what_is_written_as_csv_is_read(tmp_path: Path, more: list[str]) -> None:
+    """The measures are no classes."""
+    (tmp_path / "S").write_text("0 1\n")
+    (tmp_path / "T").write_text("1\n")
+    files = [str(tmp_path / word) if word in "ST" else word for word in more]
+    written = here("distill", "cat=2", "dog=1", "--tau", "1,2", "-f", "csv", *files).stdout
+    again = here("compute", "--probs", "-f", "csv", stdin=written).stdout
+    assert again.splitlines()[0] == "row,tau,cat,dog"
+    assert [line.split(",")[2:] for line in again.splitlines()] == [
+        line.split(",")[-2:] for line in written.splitlines()
+    ]
+
+
+def test_the_input_s_own_targets(tmp_path: Path) -> None:
+    table = "a,b,target\n2,0,b\n0,3,b\n"
+    path = tmp_path / "t"
+    path.write_text("b\nb\n")
+    own = here("distill", "--tau", "1", "-f", "csv", stdin=table)
+    given = here("distill", "--tau", "1", "-f", "csv", "--targets", str(path), stdin="a,b\n2,0\n0,3\n")
+    assert own.stdout == given.stdout != ""
+    assert [line.split(",")[2] for line in own.stdout.splitlines()] == ["target", "1", "1"]
+    twice = here("distill", "--tau", "1", "--targets", str(path), stdin=table)
+    assert (twice.returncode, twice.stderr) == (2, "tsoft: error: --targets: stdin has targets of its own\n")
+
+
+def test_logits_at_the_end_of_what_is_a_number() -> None:
+    """At inf the gradient times tau^2 is the length of the differences over n, also where these overflow."""
+    teacher, student = np.array([[9e307, 0.0, -9e307]]), np.array([[-9e307, 0.0, 9e307]])
+    found = divergence(teacher, student, np.inf)
+    assert found.kl == 0
+    assert found.kl_tau2 == np.inf
+    np.testing.assert_allclose(found.gradient_tau2, 9e307 / 3 * (2 * np.sqrt(2.0)), rtol=1e-14)
+    assert found.gradient == 0

@@ -1,0 +1,377 @@
+"""`tsoft next` and `tsoft generate`, on a model of a small text."""
+
+import csv
+import io
+import json
+import math
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tool import TESTS, TSOFT, environment, here, out, started
+from tsoft.input.fields import unescape
+
+DATA = TESTS / "data"
+BARN = str(DATA / "barn.txt")
+PROMPT = "In the evening the cat"
+MODEL = ("--text", BARN)
+# A text that takes longer than any test waits.
+LONG = ("--max-tokens", "100000000")
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and pseudo-terminals are POSIX's")
+
+
+def records(*arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out("generate", PROMPT, *MODEL, "-f", "jsonl", *arguments).splitlines()]
+
+
+# tsoft next
+
+
+def test_a_pipe_gets_the_tokens_too() -> None:
+    """What goes through a pipe is what a table shows."""
+    record = json.loads(out("next", PROMPT, *MODEL))
+    assert record["prompt"] == PROMPT
+    assert len(record["labels"]) == len(record["logits"]) == len(set(record["labels"]))
+    assert sum(map(math.exp, record["logits"])) == pytest.approx(1, abs=1e-9)
+    best = max(zip(record["logits"], record["labels"], strict=True))
+    [shown] = out("compute", "-f", "csv", "--long", "--show", "1", stdin=json.dumps(record)).splitlines()[1:]
+    assert shown.split(",")[3] == best[1]
+    assert float(shown.split(",")[4]) == pytest.approx(math.exp(best[0]), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl", "npz", "csv"])
+def test_what_next_writes_is_read_back(name: str, tmp_path: Path) -> None:
+    file = str(tmp_path / f"next.{name}")
+    assert out("next", PROMPT, *MODEL, "-o", file) == ""
+    found = json.loads(out("compute", "-i", file, "-f", "json", "--with-logits"))[0]
+    told = json.loads(out("next", PROMPT, *MODEL))
+    assert dict(zip(found["labels"], found["logits"], strict=True)) == dict(
+        zip(told["labels"], told["logits"], strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["tsv", "npy"])
+def test_numbers_alone_are_the_same(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"next.{name}"
+    out("next", PROMPT, *MODEL, "-o", str(file))
+    numbers = np.load(file) if name == "npy" else np.loadtxt(file)
+    assert numbers.tolist() == json.loads(out("next", PROMPT, *MODEL))["logits"]
+
+
+def test_a_table_has_temperatures_and_samplers() -> None:
+    shown = out("next", PROMPT, *MODEL, "-f", "table", "--tau", "0.5,2", "--top-k", "3", "--show", "2")
+    assert "τ = 0.5" in shown
+    assert "top_k 3" in shown
+    direct = out(
+        "compute", "--tau", "0.5,2", "--top-k", "3", "--show", "2", "-f", "table", stdin=out("next", PROMPT, *MODEL)
+    )
+    assert shown == direct
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("next", "x", *MODEL, "--tau", "0.5"), "next writes logits in json"),
+        (("next", "x", *MODEL, "--top-k", "5", "-f", "npz"), "next writes logits in npz"),
+        (("next", "x", *MODEL, "--like", "vllm"), "next writes logits"),
+        (("next", "x", *MODEL, "--bits"), "--bits means nothing to next in json"),
+        (("next", "x", *MODEL, "--long"), "--long means nothing to next"),
+        (("next", "x", *MODEL, "-f", "table", "--tau", "-1"), "--tau: '-1' is not a temperature"),
+        (("generate", "x", *MODEL, "--length-penalty", "1"), "--length-penalty says which of --beams"),
+        (("generate", "x", *MODEL, "--stop", ""), "--stop needs a text"),
+        (("generate", "x", "y", *MODEL), 'the prompt is one argument, in quotes: "x y"'),
+        (("generate", "x", *MODEL, "--greedy", "-n", "2"), "-n and --seed are for what is drawn"),
+        (("generate", "x", *MODEL, "--beams", "2", "--seed", "2"), "-n and --seed are for what is drawn"),
+        (("generate", "x", *MODEL, "--beams", "0"), "Invalid value for '--beams'"),
+        (("generate", "x", *MODEL, "-n", "0"), "Invalid value for '-n'"),
+        (("generate", "x", *MODEL, "-f", "npy"), "npy holds distributions"),
+        (("generate", "x", *MODEL, "--model", "y.gguf"), "--model and --text: which model is it?"),
+        (("generate", "x", *MODEL, "--remote-model", "y"), "--remote-model is for --endpoint"),
+        (("generate", "x", *MODEL, "--threads", "2"), "--threads is for --model"),
+        (("generate", "x", *MODEL, "--chat"), "--chat is for a model that was made to answer"),
+        (("generate", "x", "--order", "2", "--endpoint", "http://localhost"), "--order is for --text"),
+        (("generate", "x", *MODEL, "--logit-bias", "zebra=2"), "zebra"),
+        (("generate", "x", "--text", "-"), "no text"),
+        (("generate", "--text", "-"), "--text - reads stdin, so the prompt is typed"),
+        (("generate", *MODEL, "--tau", "-"), "--tau - reads stdin, so the prompt is typed"),
+        (("next", "x", "--text", "-", "--tau", "-", "-f", "table"), "--tau - and --text -: stdin is there once"),
+        (("next", "\udcff", *MODEL), "the prompt is not UTF-8 text"),
+        (("generate", "x", *MODEL, "--stop", "\udcff"), "--stop is not UTF-8 text"),
+        (("generate", "x", *MODEL, "-f", "csv", "--top-h", "2"), "--top-h"),
+    ],
+)
+def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], said: str) -> None:
+    done = here(*arguments)
+    assert said in done.stderr
+    assert done.returncode == (1 if said == "no text" else 2)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_not_there() -> None:
+    done = here("generate", "x", "--text", "nowhere.txt")
+    assert (done.returncode, done.stderr) == (1, "tsoft: error: nowhere.txt: No such file or directory\n")
+
+
+# tsoft generate
+
+
+def test_a_pipe_gets_a_text_a_line() -> None:
+    lines = out("generate", PROMPT, *MODEL, "--tau", "0.2,2", "-n", "3", "--seed", "1").splitlines()
+    assert len(lines) == 6
+    found = records("--tau", "0.2,2", "-n", "3", "--seed", "1")
+    assert [unescape(line) for line in lines] == [record["text"] for record in found]
+    assert [record["tau"] for record in found] == [0.2] * 3 + [2.0] * 3
+    assert [record["continuation"] for record in found] == [0, 1, 2] * 2
+
+
+def test_a_piped_prompt_is_the_typed_one() -> None:
+    arguments = ("generate", *MODEL, "--seed", "3")
+    typed = out(*arguments, PROMPT)
+    assert out(*arguments, stdin=PROMPT + "\n") == out(*arguments, "-", stdin=PROMPT + "\r\n") == typed
+
+
+def test_a_seed_is_a_text() -> None:
+    """Whatever stands beside it, and however many there are."""
+    alone = records("--tau", "1", "--seed", "5")[0]
+    many = records("--tau", "0.5,1", "--seed", "5", "-n", "2", "--greedy", "--beams", "2", "--max-tokens", "50")
+    again = next(record for record in many if record["way"] == "sample" and record["tau"] == 1)
+    assert alone == again
+    assert records("--tau", "1", "--seed", "6")[0]["text"] != alone["text"]
+
+
+def test_tau_0_is_greedy_and_hot_is_not() -> None:
+    cold, hot, greedy = records("--tau", "0,50", "--greedy", "--seed", "1")
+    for record in (cold, greedy):
+        # Of tokens that tie, τ = 0 draws any and greedy takes the first.
+        assert all(step["logprob"] == step["top_logprobs"][0]["logprob"] for step in record["logprobs"])
+    assert all(step["token"] == step["top_logprobs"][0]["token"] for step in greedy["logprobs"])
+    assert cold["logprob"] > hot["logprob"]
+    assert cold["sequence_perplexity"] < hot["sequence_perplexity"]
+    assert cold["distinct_1"] < hot["distinct_1"]
+
+
+def test_every_step_is_what_next_says() -> None:
+    """The probabilities that the steps had, worked out from the logits of `tsoft next` after each text."""
+    [record] = records("--tau", "0.7", "--top-k", "4", "--seed", "2", "--max-tokens", "6", "--top-logprobs", "3")
+    text = PROMPT
+    for step in record["logprobs"]:
+        asked = out("next", text, *MODEL)
+        said = json.loads(asked)
+        logprobs = dict(zip(said["labels"], said["logits"], strict=True))
+        assert step["logprob"] == pytest.approx(logprobs[step["token"]], abs=1e-12)
+        best = sorted(logprobs, key=lambda label: -logprobs[label])[:3]
+        assert [one["logprob"] for one in step["top_logprobs"]] == pytest.approx([logprobs[label] for label in best])
+        left = json.loads(out("compute", "--tau", "0.7", "--top-k", "4", "-f", "json", stdin=asked))[0]
+        prob = dict(zip(left["labels"], left["probs"], strict=True))[step["token"]]
+        assert step["chosen_prob"] == pytest.approx(prob, rel=1e-12)
+        text += step["token"]
+    assert text == PROMPT + record["text"]
+    logprobs_ = [step["logprob"] for step in record["logprobs"]]
+    assert record["logprob"] == pytest.approx(sum(logprobs_))
+    assert record["mean_logprob"] == pytest.approx(sum(logprobs_) / 6)
+    assert record["sequence_perplexity"] == pytest.approx(math.exp(-sum(logprobs_) / 6))
+
+
+def test_a_record_is_read_as_a_response(tmp_path: Path) -> None:
+    """A row a token, with bounds, since it says how many tokens there are."""
+    file = str(tmp_path / "texts.json")
+    out("generate", PROMPT, *MODEL, "--tau", "0.5,1", "--seed", "1", "--max-tokens", "5", "-o", file)
+    written = json.loads(Path(file).read_text("utf-8"))
+    done = here("compute", "-i", file, "--chosen", "-f", "jsonl")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "--vocab-size" not in done.stderr
+    assert [row["token"] for row in found] == [step["token"] for text in written for step in text["logprobs"]]
+    for last, text in ((found[4], written[0]), (found[9], written[1])):
+        assert last["text_logprob_low"] == pytest.approx(text["logprob"], abs=1e-4)
+        assert last["sequence_perplexity_high"] == pytest.approx(text["sequence_perplexity"], rel=1e-4)
+
+
+def test_csv_has_what_a_text_costs() -> None:
+    arguments = ("--tau", "0.5", "--greedy", "--beams", "3", "--length-penalty", "1", "--seed", "1")
+    rows = list(csv.DictReader(io.StringIO(out("generate", PROMPT, *MODEL, "-f", "csv", *arguments))))
+    found = records(*arguments)
+    assert [row["way"] for row in rows] == ["sample", "greedy", "beam 3", "beam 3", "beam 3"]
+    for row, record in zip(rows, found, strict=True):
+        assert unescape(row["text"]) == record["text"]
+        assert float(row["logprob"]) == record["logprob"]
+    scores = [record["score"] for record in found[2:]]
+    assert scores == sorted(scores, reverse=True)
+    assert scores == pytest.approx([record["mean_logprob"] for record in found[2:]])
+
+
+def test_only_what_is_asked_for_is_made() -> None:
+    assert [record["way"] for record in records("--greedy")] == ["greedy"]
+    assert [record["way"] for record in records("--beams", "2")] == ["beam 2"] * 2
+    assert [record["way"] for record in records("--greedy", "--top-k", "2")] == ["sample", "greedy"]
+    engines = records("--like", "llama.cpp,vllm", "--top-k", "5", "--tau", "0.5,1", "--max-tokens", "2")
+    assert [(record["engine"], record["tau"]) for record in engines] == [
+        ("llama.cpp", 0.5), ("llama.cpp", 1.0), ("vllm", 0.5), ("vllm", 1.0)
+    ]  # fmt: skip
+
+
+def test_a_line_is_a_way_s_best() -> None:
+    lines = out("generate", PROMPT, *MODEL, "--greedy", "--beams", "3", "--max-tokens", "9").splitlines()
+    found = records("--greedy", "--beams", "3", "--max-tokens", "9")
+    assert [unescape(line) for line in lines] == [found[0]["text"], found[1]["text"]]
+
+
+def test_a_text_without_tokens_has_no_perplexity_and_is_read_back_as_none() -> None:
+    arguments = ("generate", PROMPT, *MODEL, "--tau", "0.2,1", "--seed", "1", "--max-tokens", "3", "--stop", ".")
+    written = out(*arguments, "-f", "json")
+    empty, other = json.loads(written)
+    assert (empty["tokens"], empty["logprobs"], empty["finish"]) == (0, [], "stop")
+    assert (empty["mean_logprob"], empty["sequence_perplexity"], empty["distinct_1"]) == (None, None, None)
+    tokens = [json.loads(line)["token"] for line in here("compute", "-f", "jsonl", stdin=written).stdout.splitlines()]
+    assert tokens == [step["token"] for step in other["logprobs"]] != []
+    done = here("compute", stdin=json.dumps([empty]))
+    assert done.returncode == 1
+    assert "no log-probabilities" in done.stderr
+    assert "inf" not in out(*arguments, "-f", "table")
+
+
+def test_several_texts_are_means_in_a_table() -> None:
+    arguments = ("--tau", "1", "-n", "3", "--seed", "4", "--stop", ".")
+    found = records(*arguments)
+    shown = out("generate", PROMPT, *MODEL, *arguments, "-f", "table")
+    rows = {line[:24].strip(): line[24:].split() for line in shown.splitlines()}
+    counts = [record["tokens"] for record in found]
+    assert rows["texts"] == ["3"]
+    assert float(rows["tokens"][0]) == pytest.approx(sum(counts) / 3, rel=1e-4)
+    assert float(rows["log-probability"][0]) == pytest.approx(sum(one["logprob"] for one in found) / 3, rel=1e-4)
+    mean = sum(one["logprob"] for one in found) / sum(counts)
+    assert float(rows["mean log-probability"][0]) == pytest.approx(mean, rel=1e-4)
+    assert float(rows["sequence perplexity"][0]) == pytest.approx(math.exp(-mean), rel=1e-4)
+    # A text that stops at once has no tokens to compare.
+    each = [one["distinct_1"] for one in found if one["distinct_1"] is not None]
+    assert float(rows["distinct-1"][0]) == pytest.approx(sum(each) / len(each), rel=1e-4)
+
+
+def test_a_stop_is_cut_off() -> None:
+    [whole] = records("--tau", "1", "--seed", "1")
+    [cut] = records("--tau", "1", "--seed", "1", "--stop", "zebra", "--stop", ".")
+    assert cut["text"] == whole["text"].split(".")[0]
+    assert (cut["finish"], whole["finish"]) == ("stop", "length")
+    [line] = records("--tau", "1", "--seed", "1", "--stop", r"\n", "--max-tokens", "400")
+    assert "\n" not in line["text"]
+    assert line["finish"] == "stop"
+
+
+def test_a_bias_forbids_a_token() -> None:
+    [plain] = records("--tau", "0", "--max-tokens", "1")
+    [without] = records("--tau", "0", "--max-tokens", "1", "--logit-bias", f"{plain['text']}=-inf")
+    assert without["text"] == plain["logprobs"][0]["top_logprobs"][1]["token"]
+
+
+def test_hostile_text_is_seen_and_not_obeyed(tmp_path: Path) -> None:
+    file = tmp_path / "hostile.txt"
+    file.write_text("a \x1b[31mred\x1b[0m [bold]b[/bold] \x07 a \x1b]0;x\x07 日本 " * 30, "utf-8")
+    for by in ("word", "char"):
+        shown = out("generate", "a", "--text", str(file), "--by", by, "--tau", "1,3", "--seed", "1", "-f", "table")
+        assert "\x1b" not in shown
+        assert "\\x1b[31mred" in shown or by == "char"
+
+
+def looping(stop: str) -> tuple[str, ...]:
+    """Draws a text that soon comes to a stop, beside a greedy one that never does."""
+    return ("generate", PROMPT, *MODEL, "--tau", "2", "--greedy", "--seed", "1", "--stop", stop, "-f", "jsonl", *LONG)
+
+
+@posix
+def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
+    with started(*looping("fox")) as process:
+        assert process.stdout
+        first = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=50)
+    assert process.returncode == 130
+    assert (first["way"], first["finish"]) == ("sample", "stop")
+    [greedy] = map(json.loads, output.splitlines())
+    assert (greedy["way"], greedy["finish"]) == ("greedy", "interrupted")
+    assert greedy["tokens"] == len(greedy["logprobs"]) > 0
+    assert errors == b""
+
+
+@posix
+def test_a_reader_that_went_away_is_no_error() -> None:
+    with started(*looping("fox")) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.close()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        errors = process.stderr.read()
+        assert process.wait(50) in (130, 141)
+    assert errors == b""
+
+
+@posix
+def test_a_terminal_sees_the_texts_grow_and_keeps_them() -> None:
+    """Frames are drawn over each other, and what is left at the end is the whole, also after Ctrl-C."""
+    import pexpect
+    import pyte
+
+    command = ["generate", PROMPT, *MODEL, "--tau", "0.2,1", "--greedy", "--seed", "1", *LONG]
+    child = pexpect.spawn(TSOFT, command, env=environment(NO_COLOR="1"), dimensions=(40, 100), timeout=50)
+    for _ in range(3):
+        child.expect("τ = 0.2".encode())
+    child.sendintr()
+    rest = child.read().decode()
+    child.close()
+    assert child.exitstatus == 130
+    assert "Traceback" not in rest
+    terminal = pyte.Screen(100, 40)
+    pyte.Stream(terminal).feed(rest)
+    shown = "\n".join(line.rstrip() for line in terminal.display).strip()
+    assert shown.splitlines()[-2].split() == ["ends", "by", *["interrupted"] * 3]
+    assert "\x1b[?25h" in rest, "the cursor is back"
+
+
+@posix
+def test_a_text_longer_than_the_screen_is_seen_to_its_end() -> None:
+    """Of a text under way the last lines are shown, under the prompt and the heads."""
+    import pexpect
+    import pyte
+
+    command = ["generate", PROMPT, *MODEL, "--greedy", *LONG]
+    child = pexpect.spawn(TSOFT, command, env=environment(NO_COLOR="1"), dimensions=(12, 40), timeout=50)
+    terminal = pyte.Screen(40, 12)
+    stream = pyte.ByteStream(terminal)
+    seen: set[str] = set()
+    # The text repeats itself, with a period that is no multiple of a line's.
+    for _ in range(1000):
+        stream.feed(child.read_nonblocking(1 << 16, 30))
+        lines = [line.rstrip() for line in terminal.display]
+        if lines[0] == PROMPT and lines[2] == " greedy" and lines[9]:
+            seen.add("\n".join(lines[4:]))
+        if len(seen) == 12:
+            break
+    child.sendintr()
+    child.read()
+    child.close()
+    assert child.exitstatus == 130
+    assert len(seen) == 12
+
+
+def test_a_table_in_a_file_has_the_texts(tmp_path: Path) -> None:
+    file = tmp_path / "texts.txt"
+    arguments = ("generate", PROMPT, *MODEL, "--tau", "0.2,1", "--seed", "1", "-f", "table")
+    shown = out(*arguments)
+    assert out(*arguments, "-o", str(file)) == ""
+    assert file.read_text("utf-8") == shown
+    assert shown.startswith(PROMPT + "\n")
+
+
+def test_a_beam_beats_greedy_and_the_table_says_by_how_much() -> None:
+    arguments = ("generate", "The cat", *MODEL, "--greedy", "--beams", "4", "--max-tokens", "12")
+    found = [json.loads(line) for line in out(*arguments, "-f", "jsonl").splitlines()]
+    assert [record["way"] for record in found[:2]] == ["greedy", "beam 4"]
+    by = found[1]["logprob"] - found[0]["logprob"]
+    assert by > 1
+    said = f"The beam's text beats the greedy one by {by:.5g} nats, {math.exp(by):.3g} times as probable."
+    assert said in out(*arguments, "-f", "table")

@@ -1,0 +1,177 @@
+"""`tsoft sweep`: grids, forms and averages, in a pipe and on a terminal."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tsoft
+from tool import TESTS, environment, here, in_terminal, out, peak
+from tsoft.core.averages import averages
+from tsoft.core.block import Block
+from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.distributions import Distributions
+
+LOGITS = [2, 1, 0.5, 0.1]
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+
+
+def rows(text: str) -> list[list[float]]:
+    return [[float(field) for field in line.split("\t")] for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("options", "taus"),
+    [
+        ((), np.geomspace(0.1, 10, 25)),
+        (("--from", "0.5", "--to", "2", "--steps", "5"), np.geomspace(0.5, 2, 5)),
+        (("--from", "0", "--to", "1", "--steps", "3", "--scale", "linear"), [0, 0.5, 1]),
+        (("--tau", "inf,0,1"), [np.inf, 0, 1]),
+    ],
+)
+def test_temperatures_come_first(options: tuple[str, ...], taus: list[float]) -> None:
+    printed = rows(out("sweep", "2", "1", "0.5", "0.1", *options))
+    assert [row[0] for row in printed] == list(taus)
+    assert [row[1:] for row in printed] == tsoft.softmax(LOGITS, taus).tolist()
+
+
+def test_rows_follow_each_other() -> None:
+    printed = rows(out("sweep", "--tau", "1,2", stdin="2 1\n0 5\n"))
+    assert [row[0] for row in printed] == [1, 2, 1, 2]
+    assert printed[2][1:] == tsoft.softmax([0, 5]).tolist()
+
+
+def test_csv_and_json_carry_the_measures() -> None:
+    printed = out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "csv")
+    header, *lines = csv.reader(io.StringIO(printed))
+    assert header == ["row", "tau", "entropy", "perplexity", "top_prob", "margin", "log_sum_exp", "cat", "dog"]
+    for line, tau in zip(lines, [0.5, 2], strict=True):
+        z = [2, 1]
+        measures = [
+            f(z, tau) for f in (tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.log_sum_exp)
+        ]
+        assert list(map(float, line)) == [0, tau, *measures, *tsoft.softmax(z, tau)]
+    found = json.loads(out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "json"))
+    assert [record["entropy"] for record in found] == tsoft.entropy([2, 1], [0.5, 2]).tolist()
+
+
+def test_its_csv_is_read_again() -> None:
+    printed = out("sweep", "cat=2", "dog=1", "--tau", "2", "-f", "csv")
+    [record] = [json.loads(line) for line in out("compute", "--probs", "-f", "jsonl", stdin=printed).splitlines()]
+    assert record["labels"] == ["cat", "dog"]
+    assert record["probs"] == pytest.approx(tsoft.softmax([2, 1], 2), rel=1e-15)
+
+
+def test_a_thousand_temperatures_in_one_process() -> None:
+    printed = rows(out("sweep", "2", "1", "--steps", "1000"))
+    assert len(printed) == 1000
+    assert printed[-1] == [10, *tsoft.softmax([2, 1], 10)]
+
+
+def test_means_over_rows() -> None:
+    text = "2 1\n0 5\n1 1 1\n"
+    found = [
+        json.loads(line) for line in out("sweep", "--mean", "--tau", "0.5,1", "-f", "jsonl", stdin=text).splitlines()
+    ]
+    entropies = np.array([tsoft.entropy(z, [0.5, 1]) for z in ([2, 1], [0, 5], [1, 1, 1])])
+    assert [record["rows"] for record in found] == [3, 3]
+    assert [record["entropy"] for record in found] == pytest.approx(entropies.mean(0), rel=1e-15)
+    assert [record["entropy_sd"] for record in found] == pytest.approx(entropies.std(0), rel=1e-14)
+    header, line = out("sweep", "--mean", "--tau", "1", "-f", "csv", "--bits", stdin=text).splitlines()
+    assert header.startswith("tau,rows,entropy,entropy_sd,perplexity,")
+    assert float(line.split(",")[2]) == pytest.approx(entropies[:, 1].mean() / np.log(2), rel=1e-14)
+
+
+def test_averages_do_not_depend_on_the_blocks() -> None:
+    z = np.random.default_rng(0).normal(0, 3, (50, 7))
+    taus = np.array([0.5, 1.0, 2.0])
+    whole = averages([Block(z)], taus)
+    parts = averages([Block(z[i : i + 7]) for i in range(0, 50, 7)], taus)
+    for name, average in whole.of.items():
+        np.testing.assert_allclose(parts.of[name].mean, average.mean, rtol=1e-13)
+        np.testing.assert_allclose(parts.of[name].deviation, average.deviation, rtol=1e-12)
+
+
+def test_averages_of_what_is_infinite_huge_or_missing() -> None:
+    taus = np.array([0.0, 1.0])
+    for rows in ([[1, 2], [3, 4]], [[1, 2], [3, 4], [5, 6, 7]]):
+        found = averages([Block(np.array([row], float)) for row in rows], taus).of["log_sum_exp"]
+        assert found.mean[0] == np.inf
+    huge = averages([Block(np.array([[1e200, 2]])), Block(np.array([[3.0, 4]]))], taus[1:]).of["log_sum_exp"]
+    assert (huge.mean[0], huge.deviation[0]) == (pytest.approx(5e199), pytest.approx(5e199))
+    alone = averages([Block(np.array([[1e308, 1e307, 0]]))], taus[1:]).of["log_sum_exp"]
+    assert (alone.mean[0], alone.deviation[0]) == (1e308, 0)
+    margin = averages([Block(np.array([[2.0, 1]])), Block(np.array([[4.0]]))], taus[1:]).of["margin"]
+    assert (margin.mean[0], margin.deviation[0]) == (tsoft.margin([2, 1]), 0)
+
+
+def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the size of a piece: row by row, each at every temperature in order."""
+    z = np.random.default_rng(0).normal(0, 3, (5, 6))
+    taus = np.array([0.0, 0.5, 1.0, 2.0, np.inf])
+    whole = Distributions(Block(z, first_row=3), taus).probs
+    for piece in (1, 7, 13, 31, 61, 1000):
+        monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", piece)
+        seen = [
+            (row, tau, result.probs[t, r])
+            for result in distributions(Block(z, first_row=3), taus)
+            for r, row in enumerate(result.block.rows)
+            for t, tau in enumerate(result.taus)
+        ]
+        assert [(row, tau) for row, tau, _ in seen] == [(row, tau) for row in range(3, 8) for tau in taus]
+        np.testing.assert_array_equal([probs for *_, probs in seen], whole.swapaxes(0, 1).reshape(-1, 6))
+
+
+@posix
+def test_memory_does_not_hold_all_temperatures_at_once(tmp_path: Path) -> None:
+    """All the probabilities of the longer sweep would be 80 MB."""
+    path = tmp_path / "logits.txt"
+    path.write_text(" ".join(map(str, range(5000))))
+    few, many = (peak("sweep", "-i", str(path), "--digits", "1", "--steps", steps) for steps in ("800", "2000"))
+    assert many < 1.2 * few
+
+
+@posix
+def test_a_shell_sweeps_both_ways() -> None:
+    script = TESTS / "sweep.sh"
+    done = subprocess.run(["/bin/sh", str(script)], capture_output=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"both ways agree\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["--from", "0"], "--from 0: a logarithmic grid does not reach 0"),
+        (["--from", "2", "--to", "1"], "--from 2 --to 1: a grid rises"),
+        (["--from", "-1", "--scale", "linear"], "--from -1 --to 10: a grid rises"),
+        (["--to", "inf"], "--from 0.1 --to inf: a grid rises"),
+        (["--to", "nan"], "--from 0.1 --to nan: a grid rises"),
+        (["--steps", "1"], "Invalid value for '--steps': 1 is not in the range 2<=x<=10000000."),
+        (["--steps", "1" + "0" * 21], "Invalid value for '--steps'"),
+        (["--mean", "--heatmap"], "--heatmap means nothing to sweep --mean"),
+        (["--mean", "--long"], "--long means nothing to sweep --mean"),
+        (["--scale", "cubic"], "Invalid value for '--scale': 'cubic' is not one of"),
+        (["--measure", "heat"], "Invalid value for '--measure': 'heat' is not one of"),
+        (["--tau", "1", "--steps", "3"], "--tau lists the temperatures"),
+        (["--tau", "-1"], "--tau: '-1' is not a temperature"),
+    ],
+)
+def test_what_was_typed(typed: list[str], message: str) -> None:
+    done = here("sweep", "2", "1", *typed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
+@posix
+def test_a_terminal_gets_curves_a_measure_and_a_table() -> None:
+    shown = in_terminal("tsoft sweep cat=2 dog=1 bird=0.5", NO_COLOR="1")
+    assert shown.index("probability") < shown.index("entropy (nats)") < shown.index("class")
+    assert "perplexity" in in_terminal("tsoft sweep 2 1 --measure perplexity", NO_COLOR="1").split(" class ")[0]
+    assert "6 more" in in_terminal("seq 14 | paste -sd' ' - | tsoft sweep", NO_COLOR="1")
+    assert "probability" not in in_terminal("tsoft sweep 2 1 --no-chart", NO_COLOR="1")
+    assert "mean + sd" in in_terminal("printf '2 1\\n0 5\\n' | tsoft sweep --mean", NO_COLOR="1")

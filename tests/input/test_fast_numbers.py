@@ -1,0 +1,240 @@
+"""Numbers in bulk are what they are one by one: read, refused and written."""
+
+import io
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tool import started
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError
+from tsoft.input import fast_numbers, lines, text
+from tsoft.input.formats import FORMATS
+from tsoft.input.labels import Labels
+from tsoft.input.reading import Reading
+from tsoft.output import tsv
+from tsoft.output.number_format import Writing
+from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.distributions import Distributions
+
+NEVER = 1 << 60
+FLOATS = st.floats(allow_nan=False) | st.integers(-(10**20), 10**20)
+ODD = (
+    "1. .5 +1 -0 -0.0 00.1 01 1e400 -1e400 -inf inf Infinity -infinity nan 1_0 1e5 1E+05 1e -e 1-2 - 0x1 5e-324 1e-0",
+    "−1 123456789012345678901234567890 2.2250738585072011e-308 9007199254740993 1.7976931348623159e308 -inf1 1-inf",
+)
+NUMBERS = FLOATS.map(repr) | st.sampled_from(" ".join(ODD).split())
+SEPARATORS = st.sampled_from([" ", " ", "  ", "\t", ",", ", ", " ,", ";", " \t", ",,"])
+ENDS = st.sampled_from(["\n", "\n", "\n", "\n", "\r\n", " \n", "\n ", "\n\n", " # said\n", "\r", "\n#\n", "\n\ufeff"])
+
+
+HEADS = ["# head\n", "a b\n", "a,b,c\n", "row,a,b\n", "\ufeff", "row\ttau\tx\n"]
+
+
+@st.composite
+def soups(draw: st.DrawFn) -> bytes:
+    """Lines of numbers, in every way but the right one."""
+    width = draw(st.sampled_from([None, 1, 2, 3]))
+    said = draw(st.sampled_from(["", *HEADS]))
+    for _ in range(draw(st.integers(1, 12))):
+        count = width or draw(st.integers(1, 3))
+        parts = [*(draw(SEPARATORS) for _ in range(count - 1)), draw(ENDS)]
+        said += "".join(draw(NUMBERS) + part for part in parts)
+    return said.encode()
+
+
+@st.composite
+def good_soups(draw: st.DrawFn) -> bytes:
+    """Lines of numbers of which one at most is not as it should be."""
+    separator = draw(st.sampled_from([" ", "  ", "\t", ",", ", ", " ; ", ";"]))
+    width = draw(st.sampled_from([None, 1, 2, 3]))
+    head = draw(st.sampled_from(["", "", "# head\n", separator.join("abc"[:width]) + "\n", "\ufeff"]))
+    count = draw(st.integers(1, 30))
+    number = st.floats(0, 1).map(repr) | st.sampled_from(["1", "0", "1.", "+.5", "01", "-0", "1e-300", "2e-7"])
+    lines = [separator.join(draw(number) for _ in range(width or draw(st.integers(1, 3)))) for _ in range(count)]
+    lines = [line + draw(st.sampled_from(["\n", "\n", "\r\n", " \n"])) for line in lines]
+    wrong = draw(st.integers(0, 3 * count))
+    if wrong < count:
+        lines[wrong] = draw(NUMBERS) + draw(SEPARATORS) + draw(NUMBERS) + draw(ENDS)
+    return (head + "".join(lines)).encode()
+
+
+@st.composite
+def long_soups(draw: st.DrawFn) -> bytes:
+    """Lines of the long form."""
+    names = draw(st.sampled_from(["row label logit", "row tau index label prob", "label energy", "index label logit"]))
+    delimiter = draw(st.sampled_from([",", ",", "\t", ";", " "]))
+    well = draw(st.booleans())
+    odd = () if well else ('"x,y"', '""', "\\t", "#1")
+    cells = {
+        "label": st.sampled_from(["a", "b", "b", "c d", " e ", "", "é", *odd]),
+        "index": st.sampled_from(["0", "1", "2", "3", "01", "x", ""]),
+        "row": st.sampled_from(["0", "0", "0", "1"]),
+        "tau": st.sampled_from(["1", "1", "2"]),
+    }
+    number = st.just("0.5") if well else st.sampled_from(["0.25", "1", "0", "-1", "-inf", "nan", "x", "1e400"])
+    said = [delimiter.join(names.split())]
+    for i in range(draw(st.integers(1, 12))):
+        fields = [draw(cells.get(name, number)) for name in names.split()]
+        if well and "index" in names:
+            fields[names.split().index("index")] = str(i)
+        said.append(
+            delimiter.join(fields)
+            + draw(st.sampled_from([""] * (15 if well else 5) + [" ", "\t", "\r", "\n", delimiter]))
+        )
+    return ("\n".join(said) + "\n").encode()
+
+
+class Slowly(io.BytesIO):
+    """Bytes that arrive a few at a time."""
+
+    def __init__(self, data: bytes, step: int):
+        super().__init__(data)
+        self.step = step
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return super().read1(self.step)
+
+
+Row = tuple[int, tuple[str, ...] | None, str, list[str]]
+
+
+def read(data: bytes, reading: Reading, step: int) -> tuple[list[Row], str]:
+    """The rows that come out, and the message that ends them."""
+    rows: list[Row] = []
+    try:
+        for block in even(text.read(Slowly(data, step), reading)):
+            for row, values in zip(block.rows, block.logits.tolist(), strict=True):
+                rows.append((row, block.labels, block.quantity, [*map(float.hex, values)]))
+    except InputError as error:
+        return rows, str(error)
+    return rows, ""
+
+
+def even(blocks: Iterator[Block]) -> Iterator[Block]:
+    return (part for block in blocks for part in block.even())
+
+
+READINGS = st.builds(
+    Reading,
+    st.just("f"),
+    st.sampled_from([None, None, "prob", "energy", "logprob"]),
+    st.sampled_from([None, None, None, Labels(("x", "y"))]),
+    st.sampled_from([None, None, ",", "\t"]),
+)
+
+
+@settings(max_examples=1500, deadline=None, derandomize=True)
+@given(
+    soups() | good_soups() | long_soups(), READINGS, st.sampled_from([7, 40, 1 << 18]), st.sampled_from([1, 9, 1 << 20])
+)
+def test_the_quick_way_reads_as_the_slow_one(data: bytes, reading: Reading, step: int, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast_numbers, "FEW_BYTES", NEVER)
+        slowly = read(data, reading, step)
+        patch.setattr(fast_numbers, "FEW_BYTES", 1)
+        patch.setattr(fast_numbers, "PIECE", piece)
+        assert read(data, reading, step) == slowly
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(FLOATS.map(repr) | st.just("-inf"), min_size=1, max_size=40), st.sampled_from([" ", ",", "\t", "\n"]))
+def test_plain_numbers_are_read_to_the_last_bit(texts: list[str], separator: str) -> None:
+    found = fast_numbers.parse(separator.join(texts).encode())
+    assert found is not None
+    assert [*map(float.hex, found[0].tolist())] == [float(each).hex() for each in texts]
+    assert found[1].tolist() == ([1] * len(texts) if separator == "\n" else [len(texts)])
+
+
+def bits(kind: type, seed: int) -> Array:
+    """Numbers of all sizes: any pattern of bits that is no NaN, and those that one meets."""
+    rng, size = np.random.default_rng(seed), np.dtype(kind).itemsize
+    patterns: Array = np.frombuffer(rng.bytes(20_000 * size), kind)
+    sizes: Array = (10 ** rng.uniform(-12, 18, 20_000)).astype(kind)
+    others: Array = np.array([*10.0 ** np.arange(-30, 30), 0, -0.0, -np.inf]).astype(kind)
+    found = np.concatenate([patterns, sizes, -sizes.round(6), others])
+    return np.asarray(found[~np.isnan(found)])
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("small", [False, True])
+def test_what_is_printed_reads_back(kind: type, small: bool) -> None:
+    values = bits(kind, 1)
+    values = values[~(abs(values) >= fast_numbers.LARGE) | np.isneginf(values)] if small else values
+    texts = Writing().texts(values)
+    assert np.array(texts, kind).tobytes() == values.tobytes()
+    # As short as it can be, and spelled in one way however many there are.
+    assert max(map(len, texts)) <= 32
+    assert texts == [each for value in values for each in Writing().texts(np.array([value]))]
+    assert Writing().lines(values.reshape(1, -1)).decode() == "\t".join(texts) + "\n"
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.lists(st.lists(st.floats(-50, 0) | st.just(-np.inf), min_size=1, max_size=5), min_size=1, max_size=20),
+    st.sampled_from([None, 1, 6, 17]),
+)
+def test_lines_are_the_same_in_bulk(rows: list[list[float]], digits: int | None) -> None:
+    widths = np.array([len(row) for row in rows])
+    full = np.full((len(rows), widths.max()), -np.inf)
+    for values, row in zip(full, rows, strict=True):
+        values[: len(row)] = row
+    writing = Writing(digits=digits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast_numbers, "FEW", NEVER)
+        slowly = ["\t".join(writing.texts(np.array(row))) for row in rows]
+        patch.setattr(fast_numbers, "FEW", 1)
+        assert writing.lines(full, widths).decode().splitlines() == slowly
+        same = full[widths == widths.max()]
+        assert writing.lines(same).decode().splitlines() == ["\t".join(writing.texts(row)) for row in same]
+
+
+def written(results: Iterable[Distributions], writing: Writing) -> bytes:
+    parts = FORMATS["tsv"].writer()(results, writing)
+    return b"".join(part.encode() if isinstance(part, str) else part for part in parts)
+
+
+@pytest.mark.parametrize("writing", [Writing(), Writing(log=True), Writing(digits=4), Writing(before=True)])
+def test_rows_of_several_lengths_come_out_as_each_does(writing: Writing) -> None:
+    rng, taus = np.random.default_rng(1), np.array([0.5, 2])
+    data = "".join(" ".join(map(repr, rng.standard_normal(2 + i % 13).tolist())) + "\n" for i in range(300)).encode()
+    [block] = text.read(io.BufferedReader(io.BytesIO(data)), Reading("f"))
+    assert block.widths is not None
+    together = written(distributions(block, taus), writing)
+    apart = [Distributions(block.part(r, r + 1), taus) for r in range(len(block.logits))]
+    assert together == written(apart, writing)
+
+
+def test_a_long_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = Distributions(Block(np.random.default_rng(1).standard_normal((1, 1000))), np.array([1.0]))
+    whole = written([result], Writing())
+    monkeypatch.setattr(tsv, "PART", 300)
+    assert written([result], Writing()) == whole
+    assert (whole.count(b"\n"), whole.count(b"\t")) == (1, 999)
+
+
+def test_rows_of_several_lengths_leave_at_once() -> None:
+    """What a chunk holds does not wait for the next."""
+    with started("compute") as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"1 2\n1 2 3\n" * 1000)
+        process.stdin.flush()
+        for _ in range(1000):
+            assert len(process.stdout.readline().split()) == 2
+            assert len(process.stdout.readline().split()) == 3
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert process.returncode == 0
+
+
+def test_a_batch_knows_its_lines() -> None:
+    batch = lines.Batch(b"# said\n\n1 2\n3 4", 5, Reading("f"))
+    first = batch.first()
+    assert first == lines.Line(7, "1 2")
+    assert batch.since(8) == lines.Batch(b"3 4", 8, Reading("f"))
+    assert batch.since(9) is None

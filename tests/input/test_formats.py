@@ -1,0 +1,56 @@
+"""The table of formats, and the names that the command line offers."""
+
+import io
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tsoft.errors import InputError
+from tsoft.input import text
+from tsoft.input.formats import FORMATS, INPUTS, OUTPUTS, Format, by_name
+from tsoft.input.reading import Reading
+from tsoft.options.groups import InputFormat, OutputFormat
+
+
+def test_every_format_is_offered() -> None:
+    """The options name the formats a second time, so that --help need not import them."""
+    assert get_args(InputFormat) == INPUTS
+    assert get_args(OutputFormat) == ("table", *OUTPUTS)
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS.keys())
+def test_every_format_has_its_ways(format: Format) -> None:
+    assert format.reads or format.writes
+    assert format.reads is None or callable(format.reader())
+    assert format.writes is None or callable(format.writer())
+
+
+def test_a_name_tells_the_format() -> None:
+    assert by_name("a.b/LOGITS.CSV") == FORMATS["csv"]
+    assert by_name("jsonl") is None
+    endings = [ending for format in FORMATS.values() for ending in format.endings]
+    assert len(endings) == len(set(endings))
+
+
+WORDS = """1 -2.5 .5 1e400 -inf inf nan 1_0 −1 cat a=1 = label logit prob row tau index entropy #1 # " "a,b" \t"""
+TOKENS = st.sampled_from([*WORDS.split(), "\0", "\r", " ", "  ", "\t", ",", ";", "\n", "\n", "\r\n", "\ufeff"])
+
+
+@settings(max_examples=1500, deadline=None, derandomize=True)
+@given(
+    st.lists(TOKENS, max_size=30).map(lambda tokens: "".join(tokens).encode()) | st.binary(max_size=60),
+    st.sampled_from([None, ",", "\t"]),
+    st.sampled_from([None, "prob", "energy"]),
+)
+def test_every_text_is_read_or_refused(data: bytes, delimiter: str | None, quantity: str | None) -> None:
+    """Whatever comes, rows that have a softmax come out, or one message."""
+    try:
+        blocks = list(text.read(io.BufferedReader(io.BytesIO(data)), Reading("f", quantity, delimiter=delimiter)))
+    except InputError:
+        return
+    for block in blocks:
+        assert block.labels is None or len(block.labels) == block.logits.shape[1]
+        assert np.isfinite(block.logits.max(1)).all()

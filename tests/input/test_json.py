@@ -1,0 +1,359 @@
+"""JSON in: documents and lines of it."""
+
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from tool import out, peak, run, started
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError
+from tsoft.input.formats import FORMATS, by_content
+from tsoft.input.labels import Labels
+from tsoft.input.reading import Reading
+from tsoft.input.source import with_head
+from tsoft.output.number_format import Writing
+from tsoft.sampling.distributions import Distributions
+
+INF = math.inf
+
+
+def read(text: str | bytes, format: str = "json", **reading: Any) -> list[Block]:
+    data = text.encode() if isinstance(text, str) else text
+    return list(FORMATS[format].reader()(io.BufferedReader(io.BytesIO(data)), Reading("f", **reading)))
+
+
+def complaint(text: str | bytes, format: str = "json", **reading: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        read(text, format, **reading)
+    return str(caught.value)
+
+
+def rows(blocks: list[Block]) -> list[list[float]]:
+    return [row for block in blocks for row in block.logits.tolist()]
+
+
+SHAPES = {
+    "a row": ("[2, 1]", [[2, 1]], None),
+    "rows": ("[[2, 1], [0, -1.5e-3]]", [[2, 1], [0, -1.5e-3]], None),
+    "rows of different lengths": ("[[2], [0, 1], [3, 4]]", [[2], [0, 1], [3, 4]], None),
+    "labels": ('{"cat": 2, "dog": 1}', [[2, 1]], ("cat", "dog")),
+    "labels that repeat": ('{"cat": 2, "cat": 1, "a:b": 0}', [[2, 1, 0]], ("cat", "cat", "a:b")),
+    "a label with colons": ('{"a:b": 2, "::": 1}', [[2, 1]], ("a:b", "::")),
+    "a record": ('{"logits": [2, 1], "labels": ["a", "a"], "tau": 3}', [[2, 1]], ("a", "a")),
+    "a record of rows": ('{"logits": [[2, 1], [0, 5]], "labels": ["a", "b"]}', [[2, 1], [0, 5]], ("a", "b")),
+    "no labels": ('{"logits": [2, 1], "labels": null}', [[2, 1]], None),
+    "a label called as a key": ('{"logits": 2, "dog": 1}', [[2, 1]], ("logits", "dog")),
+    "records": ('[{"logits": [2, 1]}, {"a": 0, "b": 3}]', [[2, 1], [0, 3]], None),
+    "energies": ('{"energies": [2, -1.0, "inf"]}', [[-2, 1, -INF]], None),
+    "log-probabilities": ('{"logprobs": [-2, -1]}', [[-2, -1]], None),
+    "probabilities": ('{"probs": [1, 0, 0.0]}', [[0, -INF, -INF]], None),
+    "logits first": ('{"probs": [1, 0], "logits": [2, 1]}', [[2, 1]], None),
+    "infinities": ('[1, "-inf", "-Infinity"]', [[1, -INF, -INF]], None),
+    "infinities of Python": ("[1, -Infinity]", [[1, -INF]], None),
+    "over lines": ("\n\n[\n[1,\n2],\n[3,4]\n]\n", [[1, 2], [3, 4]], None),
+    "lines": ('[1, 2]\n\n[3, 4, 5]\r\n[[6], [7]]\n{"a": 8}', [[1, 2], [3, 4, 5], [6], [7], [8]], None),
+    "a mark": ("\ufeff[1, 2]", [[1, 2]], None),
+    "a large whole number": ("[123456789012345678901234567890, 1]", [[1.2345678901234568e29, 1]], None),
+}
+
+
+@pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
+def test_shapes(text: str, logits: list[list[float]], labels: tuple[str, ...] | None) -> None:
+    blocks = read(text)
+    assert rows(blocks) == logits
+    assert blocks[0].labels == labels
+    assert [block.first_row for block in blocks] == [sum(len(b.logits) for b in blocks[:i]) for i in range(len(blocks))]
+
+
+def test_lines_need_no_name() -> None:
+    """What begins as JSON is JSON; a label in brackets is a label."""
+    for text in (
+        "[1",
+        "[ -1",
+        '["inf"',
+        "[[",
+        "[{",
+        "{",
+        '{"a"',
+        "[",
+        "[\n",
+        "[null",
+        "\ufeff[1",
+        '[{"a=b"',
+        "[-Infinity",
+    ):
+        assert by_content(text.encode()) == FORMATS["json"], text
+    for text in ("[PAD] 1", "[PAD]=1", "[1]=2", "{a}=2", "[INST] 2", "1 2", "", '"[1]" 2', "[-] 3"):
+        assert by_content(text.encode()) is None, text
+    assert out("compute", "-f", "csv", stdin="[1]=2 [PAD]=-inf\n") == "row,tau,[1],[PAD]\n0,1.0,1.0,0.0\n"
+    assert out("compute", stdin='{"a": 1}\n[2, 2]\n') == "1.0\n0.5\t0.5\n"
+
+
+def test_quantities() -> None:
+    assert rows(read("[1, 0]", quantity="energy")) == [[-1, 0]]
+    assert rows(read('{"logits": [2, 1], "probs": [1, 0]}', quantity="prob")) == [[0, -INF]]
+    assert read('{"log_probs": [-1, -2], "x": [1]}')[0].quantity == "logprob"
+
+
+def test_labels() -> None:
+    assert read("[[1, 2], [3, 4]]", labels=Labels(("a", "b")))[0].labels == ("a", "b")
+
+
+HINT = '; a masked class is "-inf"'
+SHAPE = "logits are an array or an object"
+BEYOND = "10000000… is beyond the largest number, 1.8e308"
+WRONG = {
+    "empty": ("", "f: no logits: the input is empty"),
+    "blank": ("\n \n", "f: no logits: the input is empty"),
+    "an empty row": ("[]", "f:1: an empty row"),
+    "no classes": ("{}", "f:1: an empty row"),
+    "an empty row among rows": ("[[1], []]", "f:1: row 1: an empty row"),
+    "an empty record": ('{"logits": []}', "f:1: logits: an empty row"),
+    "NaN": ("[[1], [NaN]]", "f:1: row 1: field 1: NaN is not a logit"),
+    "+inf": ('[1, "inf"]', "f:1: field 2: +inf is not a logit"),
+    "null": ("[1, null]", f"f:1: field 2: null is not a number{HINT}"),
+    "true": ("[1, true]", "f:1: field 2: true is not a number"),
+    "a word": ('[1, "-inf", "x"]', 'f:1: field 3: "x" is not a number'),
+    "a number in quotes": ('["1"]', 'f:1: field 1: "1" is not a number'),
+    "an array": ("[1, [2]]", "f:1: field 2: an array is not a number"),
+    "an object": ("[1, {}]", "f:1: field 2: an object is not a number"),
+    "a number for a row": ("[[1], 2]", "f:1: row 1: 2 is not an array"),
+    "an array for a record": ('[{"a": 1}, [2]]', f"f:1: record 1: an array is not a row: {SHAPE}"),
+    "a number": ("\n3", f"f:2: 3 is not a row: {SHAPE}"),
+    "a label's word": ('{"cat": 1, "dog": "x"}', "f:1: 'dog': \"x\" is not a number"),
+    "a label's array": ('{"cat": [1]}', "f:1: 'cat': an array is not a number"),
+    "NaN in a record": ('[{"a": 1}, {"logits": [1, NaN]}]', "f:1: record 1: logits: field 2: NaN is not a logit"),
+    "all masked": ('{"probs": [0, 0]}', "f:1: probs: every class is masked (0)"),
+    "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability, which is from 0 to 1"),
+    "over 0": ('{"logprobs": [0.5]}', "f:1: logprobs: field 1: 0.5 is not a log-probability, which is at most 0"),
+    "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 labels"),
+    "labels of numbers": ('{"logits": [1], "labels": [1]}', "f:1: labels are not an array of strings"),
+    "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': null is not a number{HINT}"),
+    "a line that is none": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),
+    "over lines": ("[\n[1],\n[true]\n]\n", "f: row 1: field 1: true is not a number"),
+    "over lines and cut": ("\n[\n[1],\n[2]\n", "f:4: not JSON: "),
+    "over lines and wrong": ("{\n'a': 1\n}", "f:2: not JSON: "),
+    "beyond a float": ("[1e400]", "f:1: not JSON: number is infinity when parsed as double"),
+    "beyond a float and infinite": (f"[1{'0' * 400}, -Infinity]", f"f:1: field 1: {BEYOND}"),
+    "beyond Python": (f"[1{'0' * 5000}, NaN]", "f:1: not JSON: a number that is too long"),
+    "deep": ("[" * 100_000, "f:1: it is nested too deep"),
+    "deep objects": ('{"a":' * 100_000, "f:1: it is nested too deep"),
+    "deep and NaN": ("[" * 100_000 + "NaN" + "]" * 100_000, "f:1: it is nested too deep"),
+    # Which Python reads so deep, and then says what is wrong with it, differs.
+    "deep under a label": ('{"a": 1, "b": ' + '{"c":' * 1000 + "1" + "}" * 1001, "f:1: "),
+    "deep for the other": ("[" * 99 + "-Infinity" + "]" * 99, "f:1: row 0: field 1: an array is not a number"),
+    "bytes": (b'["\xff"]', "f:1: not JSON: "),
+    "half a character": ('["\\ud800"]', "f:1: not JSON: "),
+    "an escape in a label": ('{"\\u001b[31m": "x"}', "f:1: '\\x1b[31m': \"x\" is not a number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong(text: str | bytes, message: str) -> None:
+    said = complaint(text)
+    assert said.startswith(message) if message.endswith(": ") else said == message
+
+
+def test_what_options_contradict() -> None:
+    record = '{"probs": [1, 0], "labels": ["a", "b"]}'
+    assert complaint(record, quantity="energy") == "f:1: probs are 'prob', not 'energy'"
+    assert complaint(record, labels=Labels(("x", "y"))) == "f:1: the classes are named here; leave out --labels"
+    assert complaint("[1, 2, 3]", labels=Labels(("x", "y"))) == "f:1: 3 classes, but --labels names 2"
+
+
+def test_lines_are_each_whole() -> None:
+    """Told by its name to be lines, a document over lines is none."""
+    assert complaint("[\n1\n]", "jsonl").startswith("f:1: not JSON")
+    assert complaint("", "jsonl") == "f: no logits: the input is empty"
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
+LABELS = st.text(st.characters(codec="utf-8"), max_size=5)
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+@pytest.mark.parametrize("log", [False, True], ids=["probs", "log"])
+@given(st.integers(1, 4).flatmap(lambda n: st.tuples(
+    st.lists(st.lists(NUMBERS | st.just(-INF), min_size=n, max_size=n), min_size=1, max_size=3),
+    st.none() | st.lists(LABELS, min_size=n, max_size=n).map(tuple),
+)))  # fmt: skip
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_what_is_written_is_read(format: str, log: bool, case: tuple[list[list[float]], Any]) -> None:
+    """Every number bit for bit, and every label."""
+    logits, labels = np.array(case[0]), case[1]
+    if np.isneginf(logits.max(1)).any():
+        return
+    result = Distributions(Block(logits, labels), np.array([0.5, 2.0]))
+
+    def through(quantity: str | None, *extras: str) -> list[Block]:
+        writing = Writing(log, extras=frozenset(extras))
+        written = "".join(map(str, FORMATS[format].writer()([result], writing)))
+        return read(written, format, quantity=quantity)
+
+    def are(blocks: list[Block], wanted: Array) -> bool:
+        return {block.labels for block in blocks} == {labels} and rows(blocks) == wanted.tolist()
+
+    by_row = np.repeat(logits, 2, axis=0)
+    assert are(through(None, "logits"), by_row)
+    with np.errstate(divide="ignore"):
+        assert are(through(None), np.log(result.probs.swapaxes(0, 1).reshape(by_row.shape)))
+    if log and np.isfinite(result.log_probs.max(-1)).all():
+        assert are(through("logprob"), result.log_probs.swapaxes(0, 1).reshape(by_row.shape))
+
+
+@pytest.mark.parametrize(
+    "text", [SHAPES[name][0] for name in ("rows", "a record", "over lines", "records", "energies")]
+)
+def test_every_cut_is_missed(text: str) -> None:
+    whole = text.strip().encode()
+    for cut in range(len(whole)):
+        complaint(whole[:cut])
+
+
+LEAVES = st.none() | st.booleans() | st.floats() | st.integers() | st.sampled_from(["inf", "-inf", "x", ""])
+NAMES = st.sampled_from(["a", "b", "logits", "probs", "labels", "row"])
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return inner | st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4)
+
+
+VALUES = nested(nested(nested(LEAVES)))
+
+
+@given(st.lists(VALUES, min_size=1, max_size=3), st.sampled_from([None, 1]), st.sampled_from([None, "prob", "energy"]))
+@settings(max_examples=600, deadline=None, derandomize=True)
+def test_any_value_is_read_or_refused(values: list[Any], indent: int | None, quantity: str | None) -> None:
+    refused_or_read("\n".join(json.dumps(value, indent=indent) for value in values).encode(), quantity)
+
+
+@given(st.binary(max_size=40) | st.text('[]{}",:01-.einfNa\\ \n', max_size=40).map(str.encode))
+@settings(max_examples=600, deadline=None, derandomize=True)
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    refused_or_read(data, None)
+
+
+def refused_or_read(data: bytes, quantity: str | None) -> None:
+    for format in ("json", "jsonl"):
+        try:
+            blocks = read(data, format, quantity=quantity)
+        except InputError as error:
+            blocks, said = [], str(error)
+        else:
+            said = "f:"
+        assert said.startswith("f:")
+        for block in blocks:
+            assert block.labels is None or len(block.labels) == block.logits.shape[1]
+            assert np.isfinite(block.logits.max(1)).all()
+
+
+# The whole program
+
+
+def test_records_go_through_pipes() -> None:
+    """The logits where they are there, else the probabilities, at any other temperature."""
+    for format in ("json", "jsonl"):
+        with_logits = out("compute", "a=2", "b=1", "--tau", "0.5,2", "--with-logits", "-f", format)
+        again = out("compute", "--tau", "0.7", "-f", "csv", stdin=with_logits)
+        row = ",".join(map(repr, tsoft.softmax([2, 1], 0.7).tolist()))
+        assert again == f"row,tau,a,b\n0,0.7,{row}\n1,0.7,{row}\n"
+        probs = out("compute", "2", "0", "--tau", "0.5", "-f", format)
+        [text] = out("compute", "--tau", "2", stdin=probs).splitlines()
+        assert [float(p) for p in text.split("\t")] == pytest.approx(tsoft.softmax([2, 0]), rel=1e-14)
+
+
+def test_a_line_is_out_before_the_next_is_in() -> None:
+    with started("compute", "-f", "tsv") as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"[1, 1]\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"0.5\t0.5\n"
+        process.stdin.write(b'{"a": 1}\n')
+        process.stdin.close()
+        assert process.stdout.read() == b"1.0\n"
+    assert process.returncode == 0
+
+
+def test_whole_records_come_out_before_an_error() -> None:
+    done = run("compute", stdin="[1, 1]\n" * 100_000 + "[1, 1, null]\n")
+    assert done.returncode == 1
+    assert set(done.stdout.splitlines()) == {"0.5\t0.5"}
+    assert done.stdout.endswith("\n")
+    assert done.stderr == f"tsoft: error: stdin:100001: field 3: null is not a number{HINT}\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="it is POSIX that tells the peak")
+def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
+    def peak_of(rows: int) -> int:
+        path = tmp_path / f"{rows}.jsonl"
+        path.write_text("[0.123456789, -1.5, 2.25, 1e-3, 7, 8, 9, 10, 11, 12]\n" * rows)
+        return peak("compute", "-i", str(path), "-o", str(tmp_path / "out.npy"))
+
+    assert peak_of(100_000) < 1.2 * peak_of(10_000)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([b"\n", b"[1,2]\n"], [1, 2]),
+        ([b" " * 9000, b"[1,2]"], [1, 2]),
+        ([b"\xef\xbb", b"\xbf[1,2]\n"], [1, 2]),
+        ([b"[", b"1,", b"2]\n"], [1, 2]),
+        ([b"da", b"te 1\ncat 2\n"], [1, 2]),
+        ([b"1 2\n", b"3 4\n"], [1, 2]),
+    ],
+)
+def test_content_that_comes_in_pieces(pieces: list[bytes], expected: list[float]) -> None:
+    """What it is, is told from as much of it as it takes, however it comes, and all of it is read."""
+
+    class Slow(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            data = waiting.pop(0) if waiting else b""
+            buffer[: len(data)] = data
+            return len(data)
+
+    waiting = list(pieces)
+    head, source = with_head(io.BufferedReader(Slow(), 16384))
+    chosen = by_content(head) or FORMATS["text"]
+    first = next(chosen.reader()(source, Reading("f")))
+    assert first.logits[0].tolist() == expected
+
+
+def test_a_first_line_of_numbers_is_not_waited_beyond() -> None:
+    reads = []
+
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            reads.append(1)
+            buffer[:4] = b"1 2\n"
+            return 4
+
+    with_head(io.BufferedReader(Endless()))
+    assert len(reads) == 1
+
+
+def test_a_first_line_that_nothing_mends_is_an_error_at_once() -> None:
+    """Though more is to come: a document would go on where the line ends."""
+    with started("compute") as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(b"[1,]\n[1,2]\n")
+        process.stdin.flush()
+        assert b"stdin:1: not JSON" in process.stderr.readline()

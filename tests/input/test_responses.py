@@ -1,0 +1,681 @@
+"""Responses of LLM servers: every kind, what each lacks, and what is said of it."""
+
+import io
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from tool import TESTS, out, run, started
+from tsoft.core.block import Block
+from tsoft.errors import InputError, UsageError
+from tsoft.input import responses
+from tsoft.input.formats import by_content
+from tsoft.input.labels import Labels
+from tsoft.input.reading import Reading
+
+DATA = TESTS / "data"
+REAL = ("openai-chat", "openai-completions", "llama-server", "llama-server-post-sampling")
+VOCABULARY = "49152"
+
+# The shapes that servers document, each with two tokens, of which the second is the less probable of its two
+# alternatives: " a" of " a" and " b", then "\n" of " b" and "\n".
+
+
+def entry(token: str, logprob: float, *top: tuple[str, float], **more: Any) -> dict[str, Any]:
+    """A token as OpenAI writes it: github.com/openai/openai-python, types/chat/chat_completion_token_logprob.py."""
+    tops = [{"token": name, "logprob": p, "bytes": list(name.encode())} for name, p in top]
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": tops} | more
+
+
+ENTRIES = [entry(" a", -0.5, (" a", -0.5), (" b", -1.5)), entry("\n", -2.0, (" b", -0.25), ("\n", -2.0))]
+
+
+def bare(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same without bytes, as Ollama may leave them out: github.com/ollama/ollama-python, ollama/_types.py."""
+    return json.loads(re.sub(r'"bytes": \[[^]]*\], |, "bytes": \[[^]]*\]', "", json.dumps(items)))  # type: ignore[no-any-return]
+
+
+KINDS: dict[str, Any] = {
+    "chat": {"object": "chat.completion", "choices": [{"index": 0, "logprobs": {"content": ENTRIES, "refusal": None}}]},
+    "refusal": {"choices": [{"index": 0, "logprobs": {"content": None, "refusal": ENTRIES}}]},
+    # docs.vllm.ai, "OpenAI-Compatible Server": prompt_logprobs are of what was not generated.
+    "vllm": {
+        "choices": [{"index": 0, "logprobs": {"content": ENTRIES}}],
+        "prompt_logprobs": [None, {"1": {"logprob": -1}}],
+    },
+    # openai-python, types/responses/response_output_text.py.
+    "responses": {
+        "object": "response",
+        "error": None,
+        "output": [
+            {"type": "reasoning", "summary": []},
+            {"type": "message", "content": [{"type": "output_text", "text": " a\n", "logprobs": ENTRIES}]},
+        ],
+    },
+    # openai-python, types/completion_choice.py; the first token of an echoed prompt has no number.
+    "completions": {
+        "object": "text_completion",
+        "choices": [
+            {
+                "index": 0,
+                "text": "Say a\n",
+                "logprobs": {
+                    "tokens": ["Say", " a", "\n"],
+                    "token_logprobs": [None, -0.5, -2.0],
+                    "top_logprobs": [None, {" a": -0.5, " b": -1.5}, {" b": -0.25, "\n": -2.0}],
+                    "text_offset": [0, 3, 5],
+                },
+            }
+        ],
+    },
+    # github.com/ggml-org/llama.cpp, tools/server/README.md.
+    "llama.cpp": {"index": 0, "content": " a\n", "stop": True, "completion_probabilities": ENTRIES},
+    "llama.cpp after sampling": {
+        "content": " a\n",
+        "stop": True,
+        "completion_probabilities": [
+            {
+                "token": item["token"],
+                "id": 7,
+                "prob": math.exp(item["logprob"]),
+                "top_probs": [
+                    {"id": 7 + (top["token"] != item["token"]), "token": top["token"], "prob": math.exp(top["logprob"])}
+                    for top in item["top_logprobs"]
+                ],
+            }
+            for item in ENTRIES
+        ],
+    },
+    "llama.cpp before 2025": {
+        "content": " a\n",
+        "stop": True,
+        "completion_probabilities": [
+            {
+                "content": item["token"],
+                "probs": [{"tok_str": t["token"], "prob": math.exp(t["logprob"])} for t in item["top_logprobs"]],
+            }
+            for item in ENTRIES
+        ],
+    },
+    "ollama": {"model": "m", "response": " a\n", "done": True, "logprobs": bare(ENTRIES)},
+    "ollama chat": {"model": "m", "message": {"content": " a\n"}, "done": True, "logprobs": bare(ENTRIES)},
+    # github.com/googleapis/python-genai, google/genai/types.py, LogprobsResult.
+    "gemini": {
+        "candidates": [
+            {
+                "index": 0,
+                "logprobsResult": {
+                    "topCandidates": [
+                        {
+                            "candidates": [
+                                {"token": t["token"], "logProbability": t["logprob"]} for t in item["top_logprobs"]
+                            ]
+                        }
+                        for item in ENTRIES
+                    ],
+                    "chosenCandidates": [
+                        {"token": item["token"], "tokenId": 3, "logProbability": item["logprob"]} for item in ENTRIES
+                    ],
+                },
+            }
+        ]
+    },
+    "gemini in Python": {
+        "candidates": [
+            {
+                "logprobs_result": {
+                    "top_candidates": [
+                        {
+                            "candidates": [
+                                {"token": t["token"], "log_probability": t["logprob"]} for t in item["top_logprobs"]
+                            ]
+                        }
+                        for item in ENTRIES
+                    ],
+                    "chosen_candidates": [{"token": i["token"], "log_probability": i["logprob"]} for i in ENTRIES],
+                },
+            }
+        ]
+    },
+}
+
+
+def read(data: object, **reading: Any) -> list[Block]:
+    """The blocks of a JSON value, or of bytes."""
+    content = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return list(responses.read(io.BytesIO(content), Reading("FILE", **reading)))
+
+
+def labels(blocks: list[Block]) -> list[list[str]]:
+    return [list(block.labels or ()) for block in blocks]
+
+
+def chosen(blocks: list[Block]) -> list[str]:
+    return [block.labels[block.given.index] for block in blocks if block.labels and block.given]
+
+
+def chat(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "logprobs": {"content": list(entries)}}]} | changes
+
+
+def stream(*events: object, end: str = "data: [DONE]\n\n") -> bytes:
+    return ("".join(f"data: {json.dumps(event)}\n\n" for event in events) + end).encode()
+
+
+@pytest.mark.parametrize("response", KINDS.values(), ids=KINDS.keys())
+def test_every_kind(response: Any) -> None:
+    blocks = read(response)
+    assert responses.is_response(response)
+    assert labels(blocks) == [[" a", " b"], [" b", "\n"]]
+    assert chosen(blocks) == [" a", "\n"]
+    assert [block.first_row for block in blocks] == [0, 1]
+    for block, logits in zip(blocks, ([-0.5, -1.5], [-0.25, -2.0]), strict=True):
+        np.testing.assert_allclose(block.logits, [logits])
+        assert block.given
+        assert block.given.tempered == (
+            "prob" in json.dumps(response).replace("prob_", "").replace("logprob", "").split('"')
+        )
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_files(name: str) -> None:
+    """As a real model and server gave them, and the copies of them here."""
+    original = TESTS.parents[1] / f"shared/data/llm/{name}.json"
+    if not original.exists():
+        pytest.skip("only its copy is here")
+    assert json.loads(original.read_bytes()) == json.loads((DATA / f"{name}.json").read_bytes())
+    assert labels(read(original.read_bytes())) == labels(read((DATA / f"{name}.json").read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("openai-chat", ["The", " capital", " of", " France", " is", " Paris", ".", ""]),
+        ("openai-completions", [" young", " woman", " named", " Emma", " who", " had"]),
+        ("llama-server", [" def", " fib", "_", "fib", "("]),
+        ("llama-server-post-sampling", [" blue", ".", " She", " has"]),
+    ],
+)
+def test_real_responses(name: str, text: list[str]) -> None:
+    assert chosen(read((DATA / f"{name}.json").read_bytes())) == text
+    done = run("compute", "--tau", "0.7", stdin=(DATA / f"{name}.json").read_bytes())
+    assert done.returncode == 0
+    rows = [[float(number) for number in line.split("\t")] for line in done.stdout.splitlines()]
+    assert len(rows) == len(text)
+    assert all(sum(row) == pytest.approx(1) for row in rows)
+
+
+def test_a_drawn_token_below_the_list_is_a_class_but_no_cap() -> None:
+    block = read((DATA / "llama-server-post-sampling.json").read_bytes())[2]
+    assert block.given
+    assert block.labels
+    assert (len(block.labels), block.given.index, block.given.above, block.given.rank) == (13, 12, 12, None)
+    assert block.given.cap == pytest.approx(block.logits[0, :12].min())
+    # vLLM puts a token that it drew first, and it may be less probable than what the list leaves out.
+    first = read(chat(entry("x", -5.0, ("x", -5.0), ("y", -1.0), ("z", -2.0))))[0]
+    assert first.given
+    assert (first.given.cap, first.given.rank) == (-2.0, None)
+
+
+# Streams, arrays, lines
+
+
+def chunk(*entries: dict[str, Any], index: int = 0) -> dict[str, Any]:
+    logprobs = {"content": list(entries)} if entries else None
+    choice = {"index": index, "delta": {"content": "…"}, "logprobs": logprobs}
+    return {"id": "1", "object": "chat.completion.chunk", "choices": [choice]}
+
+
+STREAMS = {
+    "chat": stream(
+        chunk(), chunk(ENTRIES[0]), chunk(ENTRIES[1]), chunk(), {"object": "chat.completion.chunk", "choices": []}
+    ),
+    "comments": b": ping\n\nevent: x\nid: 3\n" + stream(*map(chunk, ENTRIES)),
+    "CRLF and a mark": b"\xef\xbb\xbf" + stream(*map(chunk, ENTRIES)).replace(b"\n", b"\r\n"),
+    "no end": stream(*map(chunk, ENTRIES), end=""),
+    "after the end": stream(*map(chunk, ENTRIES)) + b"no data",
+    "responses": stream(
+        {"type": "response.created", "response": {"object": "response", "output": []}},
+        *({"type": "response.output_text.delta", "delta": "…", "logprobs": [item]} for item in ENTRIES),
+        {"type": "response.output_text.done", "logprobs": ENTRIES},
+        {"type": "response.completed", "response": KINDS["responses"]},
+        end="",
+    ),
+    "responses in one": stream({"type": "response.completed", "response": KINDS["responses"]}),
+    "llama.cpp": stream(
+        *({"content": "…", "stop": False, "completion_probabilities": [item]} for item in ENTRIES),
+        {"content": "", "stop": True},
+    ),
+    "gemini": stream(*({"candidates": [part], "usageMetadata": {}} for part in KINDS["gemini"]["candidates"])),
+    "ollama lines": "".join(
+        json.dumps(part) + "\n"
+        for part in (
+            *({"model": "m", "response": "…", "done": False, "logprobs": [item]} for item in ENTRIES),
+            {"model": "m", "response": "", "done": True},
+        )
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("data", STREAMS.values(), ids=STREAMS.keys())
+def test_streams(data: bytes) -> None:
+    blocks = read(data)
+    assert chosen(blocks) == [" a", "\n"]
+    assert [block.given.text for block in blocks if block.given] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps([KINDS["chat"]] * 2).encode(),
+        json.dumps([KINDS["chat"]] * 2, indent=1).encode(),
+        (json.dumps(KINDS["chat"]) + "\n").encode() * 2,
+        b"\n\n" + (json.dumps(KINDS["chat"]) + "\r\n").encode() * 2,
+    ],
+)
+def test_several_responses(data: bytes) -> None:
+    blocks = read(data)
+    assert [(block.first_row, block.given.text, block.given.several) for block in blocks if block.given] == [
+        (0, 0, False),
+        (1, 0, False),
+        (2, 1, False),
+        (3, 1, False),
+    ]
+
+
+def test_several_choices() -> None:
+    response = {"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in (1, 0)]}
+    found = [(block.given.choice, block.given.several, block.given.text) for block in read(response) if block.given]
+    assert found == [(1, True, 0), (1, True, 0), (0, True, 1), (0, True, 1)]
+    pieces = read(stream(chunk(ENTRIES[0]), chunk(ENTRIES[0], index=1), chunk(ENTRIES[1]), chunk(ENTRIES[1], index=1)))
+    assert [block.given.text for block in pieces if block.given] == [0, 1, 0, 1]
+
+
+def test_a_streams_token_comes_out_as_it_comes_in() -> None:
+    with started("compute") as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(stream(chunk(ENTRIES[0]), end=""))
+        process.stdin.flush()
+        assert process.stdout.readline().count(b"\t") == 1
+        process.stdin.write(stream(chunk(ENTRIES[1])))
+        process.stdin.close()
+        assert process.stdout.readline().count(b"\t") == 1
+
+
+def test_a_general_reader_may_ask() -> None:
+    """What reads JSON of any kind knows a response by its looks, and its place in the whole."""
+    for other in ({"logits": [1, 2]}, {"choices": 2.0, "output": 1.0}, {"error": 3}, {"logprobs": [-1.0]}, [1, 2], 1):
+        assert not responses.is_response(other)
+    assert responses.is_response({"error": {"message": "no"}})
+    blocks = list(responses.blocks(KINDS["chat"], Reading("FILE"), "FILE:7", 5))
+    assert [block.first_row for block in blocks] == [5, 6]
+    with pytest.raises(InputError, match=r"FILE:7: the server answered with an error: no"):
+        list(responses.blocks({"error": "no"}, Reading("FILE"), "FILE:7", 0))
+
+
+def test_content_tells_it() -> None:
+    """A stream that was saved comes to the reader at once, JSON by way of its own reader."""
+    for name, heads in {
+        "response": (b'data: {"', b"event: response.created", b"\xef\xbb\xbf  data:"),
+        "json": (b'{"id"', b'{\n "choices"', b'[{"choices"'),
+    }.items():
+        for head in heads:
+            assert (found := by_content(head))
+            assert found.name == name
+    assert by_content(b"[PAD] 2") is None
+
+
+# Tokens as they are shown
+
+
+def test_tokens_can_be_told_apart() -> None:
+    """A blank, a line break, the word \\n, a half of a character, the sign for one, and none at all."""
+    names = [" ", "\n", "\\n", "", "\ufffd", "\ufffd"]
+    tops = [{"token": name, "logprob": -2.0} for name in names]
+    tops[4]["bytes"] = [0xE2, 0x80]
+    tops.append({"token": "bytes:\\x9c", "logprob": -2.0})
+    [block] = read(chat({"token": " ", "logprob": -2.0, "top_logprobs": tops}))
+    assert block.labels == (" ", "\n", "\\n", "", "<0xE2><0x80>", "\ufffd", "<0x9C>")
+    assert block.names == ["' '", "'\\n'", "'\\\\n'", "''", "'<0xE2><0x80>'", "'\ufffd'", "'<0x9C>'"]
+
+
+def test_tokens_with_one_text_are_told_apart_by_their_ids() -> None:
+    tops = [{"token": "\ufffd", "id": i, "logprob": -1.0 - i} for i in range(3)]
+    [block] = read(chat({"token": "\ufffd", "id": 2, "logprob": -3.0, "top_logprobs": tops}))
+    assert block.given
+    assert block.given.index == 2
+    assert block.names == ["'\ufffd'#0", "'\ufffd'#1", "'\ufffd'#2"]
+
+
+# What is missing and wrong
+
+
+def test_unknown_is_not_0() -> None:
+    """OpenAI writes -9999 for a token that it has no number of: docs of `logprob`."""
+    data = json.dumps(chat(entry("x", -9999.0, (" a", -0.5), (" b", -9999.0)))).encode()
+    [block] = read(data)
+    assert block.given
+    assert block.labels == (" a", " b", "x")
+    assert block.given.unknown.tolist() == [False, True, True]
+    assert (block.given.cap, block.given.rank, block.given.above) == (-0.5, None, 1)
+    [record] = map(json.loads, run("compute", "--tau", "2", "-f", "jsonl", "--chosen", stdin=data).stdout.splitlines())
+    for key in ("probs_low", "probs_high", "probs_given"):
+        assert record[key][1:] == [None, None]
+    assert (record["rank"], record["chosen_given"], record["text_logprob_high"]) == (">1", None, None)
+    assert run("compute", stdin=data).stdout == "1.0\tnan\tnan\n"
+    assert "?" in run("compute", "-f", "table", "--chosen", stdin=data).stdout
+
+
+ERRORS = {
+    "openai": ({"error": {"message": "Incorrect API key", "type": "invalid_request_error"}}, "Incorrect API key"),
+    "ollama": ({"error": "model 'x' not found"}, "model 'x' not found"),
+    "gemini": ([{"error": {"code": 429, "message": "Quota exceeded", "status": "X"}}], "Quota exceeded"),
+    "vllm": ({"object": "error", "message": "no such model", "code": 404}, "no such model"),
+    "fastapi": ({"detail": [{"loc": ["body"], "msg": "field required"}]}, "field required"),
+    "code": ({"error": {"code": 500}}, "500"),
+}
+
+
+@pytest.mark.parametrize(("response", "said"), ERRORS.values(), ids=ERRORS.keys())
+def test_an_error_says_what_the_server_said(response: Any, said: str) -> None:
+    with pytest.raises(InputError, match=f"^FILE: the server answered with an error: {said}$"):
+        read(response)
+
+
+def test_an_error_in_a_stream() -> None:
+    failed = {"type": "response.failed", "response": {"error": {"message": "overloaded"}}}
+    for end in (failed, {"error": {"message": "overloaded"}}):
+        with pytest.raises(InputError, match=r"^FILE:3: the server answered with an error: overloaded$"):
+            read(stream({"type": "response.output_text.delta", "logprobs": [ENTRIES[0]]}, end))
+
+
+SILENT = {
+    "chat": ({"choices": [{"index": 0, "message": {}, "logprobs": None}]}, '"logprobs": true, "top_logprobs": 20'),
+    "completions": ({"choices": [{"index": 0, "text": "a"}]}, '"logprobs": 5'),
+    "responses": (
+        {"object": "response", "output": [{"type": "message", "content": [{"logprobs": []}]}]},
+        '"include": ["message.output_text.logprobs"], "top_logprobs": 20',
+    ),
+    "llama.cpp": ({"content": "a", "stop": True}, '"n_probs": 20'),
+    "ollama": ({"model": "m", "response": "a", "done": True}, '"logprobs": true, "top_logprobs": 20'),
+    "gemini": ({"candidates": [{"content": {}}]}, '"responseLogprobs": true'),
+}
+
+
+@pytest.mark.parametrize(("response", "asked"), SILENT.values(), ids=SILENT.keys())
+def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, asked: str) -> None:
+    with pytest.raises(InputError, match=f"^FILE.*no log-probabilities.*{re.escape(asked)}"):
+        read(response)
+    with pytest.raises(InputError, match=re.escape(asked)):
+        read(stream(response))
+
+
+TOKEN = r"^FILE: choice 0, token 0 \(' a'\), "
+WRONG = {
+    "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability, which is at most 0$"),
+    "over 0 in the list": (entry(" a", -1, (" b", 1e-3)), TOKEN + r"top_logprobs\[0\], logprob: 0\.001 is not"),
+    "no number": ({"token": " a"}, TOKEN + "logprob: it is missing$"),
+    "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: it is missing$"),
+    "text": (entry(" a", "-1"), TOKEN + "logprob: not a number$"),  # type: ignore[arg-type]
+    "truth": (entry(" a", True), TOKEN + "logprob: not a number$"),
+    "not a list": ({"token": " a", "logprob": -1, "top_logprobs": {"a": 1}}, TOKEN + "top_logprobs: not a list$"),
+    "bytes": ({"token": " a", "logprob": -1, "bytes": [256]}, TOKEN + "token, bytes: not a list of numbers"),
+    "not an object": (3, "^FILE: choice 0, token 0: not an object$"),
+    "nothing known": (entry(" a", -9999.0), TOKEN[:-2] + ": no alternative has a probability"),
+    "prob": ({"token": " a", "prob": 1.5, "top_probs": []}, TOKEN + "prob: 1.5 is not a probability"),
+}
+
+
+@pytest.mark.parametrize(("item", "message"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_named(item: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(chat(item))
+
+
+def test_what_json_cannot_hold() -> None:
+    text = json.dumps(chat(entry(" a", -0.5, (" a", -0.5), (" b", -math.inf), (" c", math.nan))))
+    with pytest.raises(InputError, match=r"top_logprobs\[2\], logprob: NaN is not a log-probability"):
+        read(text.encode())
+    [block] = read(text.replace("NaN", "-Infinity").encode())
+    assert block.logits.tolist() == [[-0.5, -math.inf, -math.inf]]
+
+
+def test_a_little_over_0_is_rounding() -> None:
+    [block] = read(chat(entry(" a", 1e-7, (" a", 1e-7), (" b", -17.0))))
+    assert block.given
+    _, high = np.exp(block.given.log_bounds(np.array([1.0])))
+    assert (high <= 1).all()
+
+
+def test_unequal_lists() -> None:
+    wrong = {"choices": [{"logprobs": {"tokens": ["a", "b"], "token_logprobs": [-1]}, "text": "ab"}]}
+    with pytest.raises(InputError, match="choice 0, token_logprobs: 1 of them for 2 tokens"):
+        read(wrong)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"data: [DONE]\n", b"[]", b"2", b'"x"', b"{}", b'{"a": 1}', b"[" * 100_000]
+)
+def test_what_is_no_response(data: bytes) -> None:
+    with pytest.raises(InputError, match=r"^FILE"):
+        read(data)
+
+
+def test_options_that_mean_nothing_to_it() -> None:
+    with pytest.raises(UsageError, match="--labels"):
+        read(KINDS["chat"], labels=Labels(("a", "b")))
+    with pytest.raises(UsageError):
+        read(KINDS["chat"], quantity="energy")
+    assert run("compute", "--labels", "a,b", stdin=json.dumps(KINDS["chat"])).returncode == 2
+
+
+SMALL = [json.dumps(KINDS["chat"]).encode(), json.dumps(KINDS["completions"], indent=1).encode(), STREAMS["responses"]]
+
+
+@pytest.mark.parametrize("data", SMALL, ids=["chat", "completions", "stream"])
+def test_cut_at_every_byte(data: bytes) -> None:
+    for end in range(len(data)):
+        read_or_refuse(data[:end])
+
+
+def test_where_it_is_cut() -> None:
+    with pytest.raises(InputError, match=r"^FILE:1: not JSON"):
+        read(SMALL[0][:100])
+    with pytest.raises(InputError, match=r"^FILE:[4-9]: not JSON"):
+        read(SMALL[1][:100])
+
+
+def read_or_refuse(data: bytes) -> None:
+    try:
+        blocks = read(data)
+    except InputError:
+        return
+    for block in blocks:
+        assert block.labels
+        assert block.given
+        assert len(block.labels) == block.logits.shape[1] == len(block.given.logprobs)
+        assert np.isfinite(block.logits.max())
+        assert block.logits.max() <= 1e-6
+
+
+KEYS = sorted(set(re.findall(r'"([A-Za-z_]+)":', json.dumps(KINDS) + STREAMS["responses"].decode())))
+LEAVES = (
+    st.none() | st.booleans() | st.floats(-9, 1) | st.integers(-9999, 300) | st.sampled_from(["a", "\ufffd", "\\", ""])
+)
+INNER = LEAVES | st.lists(LEAVES, max_size=3) | st.dictionaries(st.sampled_from(KEYS), LEAVES, max_size=4)
+MIDDLE = INNER | st.lists(INNER, max_size=3) | st.dictionaries(st.sampled_from(KEYS), INNER, max_size=4)
+VALUES = MIDDLE | st.lists(MIDDLE, max_size=3) | st.dictionaries(st.sampled_from(KEYS), MIDDLE, max_size=4)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(VALUES, st.sampled_from(["{}\n", "data: {}\n", "[{}]"]))
+def test_any_json_is_read_or_refused(value: Any, form: str) -> None:
+    read_or_refuse(form.replace("{}", json.dumps(value)).encode())
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.sampled_from([*KINDS.values()]), st.randoms(use_true_random=False), VALUES)
+def test_a_response_with_anything_in_it_is_read_or_refused(response: Any, random: Any, value: Any) -> None:
+    """One value in it, anywhere, is another."""
+    copy = json.loads(json.dumps(response))
+    places: list[tuple[Any, Any]] = []
+
+    def walk(node: Any) -> None:
+        for key in node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
+            places.append((node, key))
+            walk(node[key])
+
+    walk(copy)
+    node, key = random.choice(places)
+    node[key] = value
+    read_or_refuse(json.dumps(copy).encode())
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from([b"data:", b"{", b"}", b"[", b"]", b'"choices":', b"\n", b"\xff", b"1", b":", b","])))
+def test_any_bytes_are_read_or_refused(pieces: list[bytes]) -> None:
+    read_or_refuse(b"".join(pieces))
+
+
+# What comes out
+
+
+def records(*arguments: str, name: str = "openai-chat") -> list[dict[str, Any]]:
+    done = run("compute", "-f", "jsonl", "-i", str(DATA / f"{name}.json"), *arguments)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_records() -> None:
+    found = records("--tau", "0.5,1,2", "--vocab-size", VOCABULARY)
+    assert len(found) == 24
+    for record in found:
+        assert "probs" not in record
+        low, high, among = (np.array(record[f"probs_{end}"]) for end in ("low", "high", "given"))
+        assert (low <= high).all()
+        assert (high <= among).all()
+        assert low.min() > 0
+    first = found[1]
+    assert (first["row"], first["token"], first["choice"], first["labels"][:2]) == (0, "The", 0, ["The", "Paris"])
+    assert first["probs_low"] == first["probs_high"]
+    assert first["probs_low"][0] == pytest.approx(math.exp(-1.6850967407226562), rel=1e-15)
+
+
+def test_a_text_has_the_likelihood_that_its_server_says() -> None:
+    """At τ = 1 the log-probability is the sum of the server's own."""
+    content = json.loads((DATA / "openai-chat.json").read_bytes())["choices"][0]["logprobs"]["content"]
+    total = sum(item["logprob"] for item in content)
+    last = records("--chosen")[-1]
+    assert last["text_logprob_low"] == last["text_logprob_high"] == pytest.approx(total)
+    assert last["sequence_perplexity_high"] == pytest.approx(math.exp(-total / len(content)))
+    assert [record["rank"] for record in records("--chosen", name="llama-server-post-sampling")] == [1, 1, ">12", 2]
+
+
+def test_a_temperature_is_undone() -> None:
+    """The given alternatives of a server that samples at T are those of the model, exactly."""
+    raw = np.array([0.0, -1.0, -2.5])
+    tempered = tsoft.log_softmax(raw, 0.7)
+    response = json.dumps(chat(entry("a", tempered[0], *zip("abc", tempered.tolist(), strict=True))))
+    [line] = run("compute", "--given-tau", "0.7", stdin=response).stdout.splitlines()
+    np.testing.assert_allclose([float(p) for p in line.split("\t")], tsoft.softmax(raw), rtol=1e-12)
+    at = json.loads(run("compute", "--given-tau", "0.7", "--tau", "0.7", "-f", "jsonl", stdin=response).stdout)
+    assert at["probs_low"] == at["probs_high"]
+    assert at["probs_low"] == pytest.approx(np.exp(tempered))
+
+
+def test_notes() -> None:
+    done = run("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
+    notes = done.stderr.splitlines()
+    assert len(notes) == 3
+    assert "tempered" in notes[0]
+    assert "row 1: its 7 alternatives sum to 1" in notes[1]
+    assert "at least 87.14 % (row 0) and on average 96.16 %" in notes[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--vocab-size", "5"), "names 20"),
+        (("--vocab-size", "25"), "leaves out 0.343"),
+        (("--given-tau", "0"), "--given-tau"),
+        (("--given-tau", "nan"), "--given-tau"),
+        (("--chosen", "-f", "tsv"), "--chosen"),
+    ],
+)
+def test_wrong_options(arguments: tuple[str, ...], message: str) -> None:
+    done = run("compute", "-i", str(DATA / "openai-chat.json"), *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--vocab-size", "9"), ("--given-tau", "2"), ("--chosen", "-f", "jsonl")])
+def test_options_of_a_response_alone(option: tuple[str, ...]) -> None:
+    done = run("compute", "1", "2", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert option[0] in done.stderr
+
+
+def test_the_table() -> None:
+    table = run("compute", "-i", str(DATA / "openai-chat.json"), "--chosen", "-f", "table", "--show", "3").stdout
+    assert table.startswith("row 0 'The'\n")
+    assert "\nrow 1 ' capital'\n" in table
+    for words in ("given", "low–high", "› 'The'", "  'Paris'", "… 17 more", "drawn", "rank", "text, 8 tokens"):
+        assert words in table
+    # Three columns fit, so that the second table begins with bounds.
+    wide = run("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.5,2", "-f", "table", COLUMNS="110").stdout
+    assert wide.split("row 1")[0].count("nats") == wide.split("row 1")[0].count("low–high") == 2
+    several = json.dumps({"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in range(2)]})
+    table = run("compute", "-f", "table", "--rows", "4", "--chosen", stdin=several).stdout
+    assert "row 3 '\\n' of choice 1\n" in table
+    assert "text 1, 2 tokens" in table
+
+
+def test_other_formats_and_commands() -> None:
+    path = str(DATA / "llama-server.json")
+    long = run("compute", "-i", path, "-f", "csv", "--digits", "3").stdout
+    assert long.startswith('row,tau,index,label,prob\n0,1,0," fib",0.234\n')
+    for command in ("sweep --steps 3 -f csv", "solve --entropy 1 -f table", "sample --seed 1 -f table", "sweep --mean"):
+        done = run(*command.split(), "-i", path)
+        assert done.returncode == 0, (command, done.stderr)
+
+
+@pytest.mark.parametrize("command", ["compute", "sweep", "sample"])
+@pytest.mark.parametrize(
+    "options", [("--top-p", "0.7"), ("--logit-bias", "#0=1"), ("--like", "vllm"), ("--like", "all")]
+)
+@pytest.mark.parametrize("name", ["openai-chat", "llama-server"])
+def test_samplers_on_a_partial_distribution_are_refused(command: str, options: tuple[str, ...], name: str) -> None:
+    """A cutoff depends on the whole distribution: on the listed part alone it keeps other classes."""
+    for form in ("tsv", "json", "table"):
+        done = run(command, "-i", str(DATA / f"{name}.json"), *options, "-f", form)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "lists only part of the distribution" in done.stderr
+
+
+def test_an_explanation_of_a_partial_distribution_is_refused() -> None:
+    done = run("compute", "-i", str(DATA / "openai-chat.json"), "--explain", "-f", "json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "lists only part of the distribution" in done.stderr
+
+
+def test_nothing_is_said_of_what_is_no_response() -> None:
+    assert out("compute", "2", "1")
+
+
+def test_records_read_back() -> None:
+    """What the given alternatives have among them is again a row of probabilities."""
+    typed = ("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.7", "-f")
+    again = out("compute", stdin=run(*typed, "jsonl").stdout)
+    direct = run(*typed, "tsv").stdout
+    for line, expected in zip(again.splitlines(), direct.splitlines(), strict=True):
+        assert [float(p) for p in line.split("\t")] == pytest.approx(
+            [float(p) for p in expected.split("\t")], rel=1e-12
+        )

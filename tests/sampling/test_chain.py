@@ -1,0 +1,1029 @@
+"""The samplers' options on `compute` and `sweep`: their numbers by plain numpy, their screens and messages."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from test_imports import imported
+from tool import TESTS, environment, in_terminal, out, peak, run
+from tsoft import cli
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.sampler_table import SAMPLERS
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+Capture = pytest.CaptureFixture[str]
+
+SNAPSHOTS = TESTS / "snapshots"
+Z = np.array([3.0, 2.6, 1.5, 1.1, 0.2, -1.0])
+TYPED = [str(z) for z in Z]
+E31 = "\x1b[31m"
+HOSTILE = [f"[red]a{E31}=2", "[/INST]=1.5", "日本=1", "x" * 60 + "=0.5", "\u202eab=0"]
+
+
+def called(capfd: Capture, *arguments: str) -> tuple[int, str, str]:
+    """The exit code, stdout and stderr of a run in this process."""
+    status = cli.run(list(arguments))
+    found = capfd.readouterr()
+    assert "a defect of tsoft" not in found.err
+    return status, found.out, found.err
+
+
+def printed(capfd: Capture, *arguments: str) -> str:
+    """What is printed when all is well."""
+    status, text, said = called(capfd, *arguments)
+    assert (status, said) == (0, "")
+    return text
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def rows(text: str) -> list[list[float]]:
+    return [[float(field) for field in line.split("\t")] for line in text.splitlines()]
+
+
+def kept(probs: Any) -> set[int]:
+    return set(np.flatnonzero(np.asarray(probs) > 0).tolist())
+
+
+# The samplers once more, from their papers: which classes of a distribution stay.
+
+
+def softmax(z: Any) -> Vector:
+    exp = np.exp(np.asarray(z, float) - np.max(z))
+    return np.asarray(exp / exp.sum())
+
+
+def entropy(p: Vector) -> float:
+    return float(-(p * np.log(p)).sum())
+
+
+def at_least(p: Vector, threshold: float) -> set[int]:
+    return set(np.flatnonzero(p >= threshold).tolist())
+
+
+def top(p: Vector, count: int) -> set[int]:
+    return set(np.argsort(-p)[:count].tolist())
+
+
+def nucleus(p: Vector, mass: float) -> set[int]:
+    return top(p, 1 + int((np.sort(p)[::-1].cumsum() < mass).sum()))
+
+
+def typical(p: Vector, mass: float) -> set[int]:
+    order = np.argsort(abs(-np.log(p) - entropy(p)))
+    return set(order[: 1 + int((p[order].cumsum() < mass).sum())].tolist())
+
+
+def eta(p: Vector, epsilon: float) -> set[int]:
+    return at_least(p, min(epsilon, epsilon**0.5 * np.exp(-entropy(p))))
+
+
+def top_h(p: Vector, alpha: float) -> set[int]:
+    falling = np.sort(p)[::-1]
+    return top(p, max(1, int(((-falling * np.log(falling)).cumsum() <= alpha * entropy(p)).sum())))
+
+
+def tail_free(p: Vector, share: float) -> set[int]:
+    bends = abs(np.diff(np.sort(p)[::-1], 2))
+    return top(p, 1 + int((bends.cumsum() / bends.sum() <= share).sum()))
+
+
+def top_n_sigma(p: Vector, n: float) -> set[int]:
+    return set(np.flatnonzero(np.log(p) >= np.log(p).max() - n * np.log(p).std()).tolist())
+
+
+def exclude_top(p: Vector, threshold: float) -> set[int]:
+    above = at_least(p, threshold)
+    least = min(above, key=lambda i: float(p[i]))
+    return set(range(len(p))) - above | {least}
+
+
+def of(p: Vector, classes: set[int]) -> Vector:
+    """The distribution over these classes alone."""
+    left = np.where([i in classes for i in range(len(p))], p, 0)
+    return np.asarray(left / left.sum())
+
+
+TRUNCATIONS: dict[str, tuple[float, Callable[[Vector], set[int]]]] = {
+    "--top-k": (3, lambda p: top(p, 3)),
+    "--top-p": (0.8, lambda p: nucleus(p, 0.8)),
+    "--min-p": (0.3, lambda p: at_least(p, 0.3 * p.max())),
+    "--typical-p": (0.6, lambda p: typical(p, 0.6)),
+    "--top-n-sigma": (1.2, lambda p: top_n_sigma(p, 1.2)),
+    "--top-h": (0.6, lambda p: top_h(p, 0.6)),
+    "--epsilon-cutoff": (0.08, lambda p: at_least(p, 0.08)),
+    "--eta-cutoff": (0.3, lambda p: eta(p, 0.3)),
+    "--tfs": (0.7, lambda p: tail_free(p, 0.7)),
+    "--top-a": (0.7, lambda p: at_least(p, 0.7 * p.max() ** 2)),
+    "--xtc-probability": (1, lambda p: exclude_top(p, 0.1)),
+}
+
+
+# What each knob leaves
+
+
+@pytest.mark.parametrize("option", TRUNCATIONS)
+def test_a_truncation_at_every_temperature(capfd: Capture, option: str) -> None:
+    value, rule = TRUNCATIONS[option]
+    taus = [0.7, 1.5, 3.0]
+    distributions = [softmax(Z / tau) for tau in taus]
+    expected = [of(p, rule(p)) for p in distributions]
+    assert 0 < min(map(np.count_nonzero, expected)) < len(Z)
+    typed = (*TYPED, option, str(value), "--tau", "0.7,1.5,3")
+    np.testing.assert_allclose(rows(printed(capfd, "compute", *typed)), expected, rtol=1e-12)
+    swept = rows(printed(capfd, "sweep", *typed))
+    assert [row[0] for row in swept] == taus
+    np.testing.assert_allclose([row[1:] for row in swept], expected, rtol=1e-12)
+
+
+def test_every_sampler_is_tested_here() -> None:
+    others = {"logit_bias", "smoothing", "temperature"}
+    options = {sampler.parameters[0].option for sampler in SAMPLERS.values() if sampler.name not in others}
+    assert set(TRUNCATIONS) == options
+
+
+def test_smoothing(capfd: Capture) -> None:
+    smooth = Z.max() - 0.4 * (Z.max() - Z) ** 2
+    [row] = rows(printed(capfd, "compute", *TYPED, "--smoothing-factor", "0.4", "--tau", "1.5"))
+    np.testing.assert_allclose(row, softmax(smooth / 1.5), rtol=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [None, 2.0])
+def test_dynamic_temperature(capfd: Capture, exponent: float | None) -> None:
+    """From 1.5 - 0.6 to 1.5 + 0.6 by the entropy at temperature 1."""
+    share = entropy(softmax(Z)) / np.log(len(Z))
+    tau = 0.9 + 1.2 * share ** (exponent or 1)
+    more = () if exponent is None else ("--dynatemp-exponent", str(exponent))
+    [row] = rows(printed(capfd, "compute", *TYPED, "--dynatemp-range", "0.6", *more, "--tau", "1.5"))
+    np.testing.assert_allclose(row, softmax(Z / tau), rtol=1e-12)
+
+
+def test_by_chance_is_the_mixture(capfd: Capture) -> None:
+    p = softmax(Z / 1.5)
+    expected = 0.75 * p + 0.25 * of(p, exclude_top(p, 0.2))
+    assert len(exclude_top(p, 0.2)) < len(exclude_top(p, 0.3)) == len(Z)
+    [row] = rows(
+        printed(capfd, "compute", *TYPED, "--xtc-probability", "0.25", "--xtc-threshold", "0.2", "--tau", "1.5")
+    )
+    np.testing.assert_allclose(row, expected, rtol=1e-12)
+
+
+def test_in_a_pipe_the_order_is_temperature_then_k_p_and_min() -> None:
+    """transformers' order, each on what the one before leaves."""
+    p = softmax(Z / 2)
+    p = of(p, top(p, 4))
+    p = of(p, nucleus(p, 0.85))
+    expected = of(p, at_least(p, 0.6 * p.max()))
+    assert len(kept(expected)) == 2
+    printed = out("compute", "--tau", "2", "--min-p", "0.6", "--top-p=.85", "--top-k", "4", stdin=" ".join(TYPED))
+    np.testing.assert_allclose(rows(printed), [expected], rtol=1e-12)
+
+
+def test_each_row_has_its_own(capfd: Capture, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 2, (40, 12))
+    path = tmp_path / "z.txt"
+    path.write_text("\n".join(" ".join(map(repr, row)) for row in z.tolist()))
+    found = rows(printed(capfd, "compute", "-i", str(path), "--top-p", "0.9", "--tau", "0.5,1.5"))
+    expected = [of(p, nucleus(p, 0.9)) for row in z for p in (softmax(row / 0.5), softmax(row / 1.5))]
+    np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
+def test_means_of_a_sweep_are_of_what_the_chain_leaves(capfd: Capture, tmp_path: Path) -> None:
+    z = np.array([[3.0, 1.0, 0.5], [0.0, 0.4, -2.0]])
+    path = tmp_path / "z.txt"
+    path.write_text("\n".join(" ".join(map(str, row)) for row in z))
+    [record] = records(
+        printed(capfd, "sweep", "-i", str(path), "--top-k", "2", "--mean", "--tau", "1.5", "-f", "jsonl")
+    )
+    pairs = [softmax(np.sort(row)[1:] / 1.5) for row in z]
+    assert record["entropy"] == pytest.approx(np.mean([entropy(p) for p in pairs]), rel=1e-12)
+    assert record["top_prob_sd"] == pytest.approx(np.std([p.max() for p in pairs]), rel=1e-12)
+
+
+def test_logarithms(capfd: Capture) -> None:
+    [record] = records(printed(capfd, "compute", "2", "1", "0", "--top-k", "2", "--log", "-f", "jsonl"))
+    assert record["log_probs"][:2] == pytest.approx(np.log(softmax([2.0, 1.0])), rel=1e-14)
+    assert record["log_probs"][2] == "-inf"
+
+
+# Their order
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "top_p;top_k;typ_p;temperature",
+        "top_p,top_k,typ_p,temperature",
+        " top_p  top_k typ_p temperature ",
+        "--top-p;--top-k;--typical-p;--tau",
+        "top-p; Top-K; typical, TEMP",
+    ],
+)
+def test_samplers_list_the_order(capfd: Capture, order: str) -> None:
+    parameters = ("--top-k", "4", "--top-p", "0.9", "--typical-p", "0.7", "--tau", "2")
+    [record] = records(printed(capfd, "compute", *TYPED, *parameters, "--samplers", order, "-f", "jsonl"))
+    assert record["samplers"] == ["top_p 0.9", "top_k 4", "typ_p 0.7", "temperature 2"]
+    p = softmax(Z)
+    p = of(p, nucleus(p, 0.9))
+    p = of(p, top(p, 4))
+    left = sorted(kept(p))
+    stay = {left[i] for i in typical(p[left], 0.7)}
+    np.testing.assert_allclose(record["probs"], of(softmax(Z / 2), stay), rtol=1e-12)
+    assert record["kept"] == len(stay)
+
+
+def test_every_name_of_a_sampler_is_known(capfd: Capture) -> None:
+    for sampler in SAMPLERS.values():
+        names = (sampler.name, *sampler.aliases, sampler.parameters[0].option)
+        for name in names:
+            [record] = records(printed(capfd, "compute", "1", "--samplers", name, "-f", "jsonl"))
+            assert record["samplers"] == (["temperature 1"] if sampler.name == "temperature" else [])
+
+
+def test_the_order_matters(capfd: Capture, tmp_path: Path) -> None:
+    """At τ = 1.5 a nucleus that is taken before the temperature is far smaller."""
+    z = -1.3 * np.log(np.arange(1, 2001))
+    before, after = len(nucleus(softmax(z), 0.9)), len(nucleus(softmax(z / 1.5), 0.9))
+    assert 2 * before < after
+    path = tmp_path / "z.txt"
+    path.write_text(" ".join(map(repr, z.tolist())))
+    typed = ("compute", "-i", str(path), "--tau", "1.5", "--top-p", "0.9", "-f", "jsonl")
+    found = [records(printed(capfd, *typed, *more))[0]["kept"] for more in ((), ("--samplers", "top_p;temperature"))]
+    assert found == [after, before]
+
+
+def test_a_chain_may_lack_the_temperature(capfd: Capture) -> None:
+    [row] = rows(printed(capfd, "compute", *TYPED, "--top-k", "2", "--samplers", "top_k"))
+    p = softmax(Z)
+    np.testing.assert_allclose(row, of(p, top(p, 2)), rtol=1e-12)
+
+
+def test_a_knob_that_is_off_is_no_step(capfd: Capture) -> None:
+    off = [(k.option, f"{k.off:g}") for s in SAMPLERS.values() for k in s.parameters[:1] if k.off is not None]
+    assert len(off) >= 9
+    assert printed(capfd, "compute", *TYPED, *(word for pair in off for word in pair)) == printed(
+        capfd, "compute", *TYPED
+    )
+
+
+# Engines
+
+# From each engine's rule: what top-p keeps of these probabilities.
+TOP_P = [
+    ((0.5, 0.3, 0.2), 0.6, {"transformers": 2, "vllm": 2, "mlx-lm": 2, "sglang": 2, "exllamav2": 1}),
+    ((0.5, 0.3, 0.2), 0.5, {"transformers": 1, "vllm": 1, "mlx-lm": 1, "sglang": 2}),
+    ((0.25, 0.25, 0.25, 0.25), 0.5, {"transformers": 2, "vllm": 2, "mlx-lm": 2, "sglang": 3}),
+]
+
+
+@pytest.mark.parametrize(("probs", "p", "counts"), TOP_P)
+def test_engines_side_by_side(capfd: Capture, probs: tuple[float, ...], p: float, counts: dict[str, int]) -> None:
+    typed = ("compute", "--probs", *map(str, probs), "--top-p", str(p), "--like", ",".join(counts))
+    by_engine = {name: of(np.array(probs), set(range(count))) for name, count in counts.items()}
+    status, text, said = called(capfd, *typed, "-f", "jsonl")
+    assert status == 0
+    assert all("ties with a class" in line or "in float32" in line for line in said.splitlines())
+    found = {record["engine"]: record for record in records(text)}
+    assert {name: record["kept"] for name, record in found.items()} == counts
+    for name, record in found.items():
+        np.testing.assert_allclose(record["probs"], by_engine[name], rtol=1e-12, atol=0)
+        distances = {other: abs(by_engine[name] - by_engine[other]).sum() / 2 for other in by_engine if other != name}
+        assert record["total_variation"] == pytest.approx(distances, rel=1e-12, abs=1e-15)
+    assert rows(called(capfd, *typed)[1]) == [record["probs"] for record in found.values()]
+    header, *lines = csv.reader(io.StringIO(called(capfd, *typed, "-f", "csv")[1]))
+    assert header == ["row", "tau", "engine", *map(str, range(len(probs)))]
+    assert [(line[:3], [float(field) for field in line[3:]]) for line in lines] == [
+        (["0", "1.0", name], record["probs"]) for name, record in found.items()
+    ]
+
+
+def test_one_engine_has_its_order(capfd: Capture) -> None:
+    typed = ("compute", *TYPED, "--tau", "1.5", "--top-k", "5", "--top-p", "0.8", "--min-p", "0.1", "-f", "jsonl")
+    orders = {}
+    for name in ENGINES:
+        [record] = records(printed(capfd, *typed, "--like", name))
+        orders[name] = [step.split()[0] for step in record["samplers"]]
+        assert (record["engine"], "total_variation" in record) == (name, False)
+    # SGLang applies the three together.
+    sglang = orders.pop("sglang")
+    assert (sglang[0], sorted(sglang[1:])) == ("temperature", ["min_p", "top_k", "top_p"])
+    assert orders == {
+        "transformers": ["temperature", "top_k", "top_p", "min_p"],
+        "llama.cpp": ["top_k", "top_p", "min_p", "temperature"],
+        "vllm": ["temperature", "min_p", "top_k", "top_p"],
+        "mlx-lm": ["top_p", "min_p", "top_k", "temperature"],
+        "exllamav2": ["temperature", "top_k", "top_p", "min_p"],
+    }
+
+
+def test_all_engines_in_the_order_they_were_named(capfd: Capture) -> None:
+    def engines(*like: str) -> list[str]:
+        return [record["engine"] for record in records(printed(capfd, "compute", "2", "1", *like, "-f", "jsonl"))]
+
+    assert engines("--like", "all") == list(ENGINES)
+    assert engines("--like", "vllm,llama.cpp") == ["vllm", "llama.cpp"]
+    assert engines("--like", "vllm;sglang", "--like", "mlx-lm vllm") == ["vllm", "sglang", "mlx-lm"]
+
+
+def test_engines_follow_each_other_row_by_row(capfd: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "z.txt"
+    path.write_text("2 1\n0 5\n")
+    text = printed(capfd, "compute", "-i", str(path), "--like", "vllm,sglang", "--tau", "1,2", "-f", "csv")
+    keys = [line.split(",")[:3] for line in text.splitlines()[1:]]
+    assert keys == [[row, tau, name] for row in "01" for name in ("vllm", "sglang") for tau in ("1.0", "2.0")]
+
+
+def test_an_order_for_an_engine_that_takes_one(capfd: Capture) -> None:
+    typed = ("compute", *TYPED, "--top-k", "3", "--tau", "2", "--samplers", "temperature;top_k", "-f", "jsonl")
+    [record] = records(printed(capfd, *typed, "--like", "llama.cpp"))
+    assert record["samplers"] == ["temperature 2", "top_k 3"]
+    status, text, said = called(capfd, *typed, "--like", "all")
+    assert (status, [record["engine"] for record in records(text)]) == (0, ["llama.cpp"])
+    others = ", ".join(name for name in ENGINES if name != "llama.cpp")
+    assert said.startswith(f"tsoft: note: {others} are left out: they have a fixed order")
+
+
+def test_an_engine_that_lacks_a_knob_is_left_out_of_all(capfd: Capture) -> None:
+    status, text, said = called(capfd, "compute", *TYPED, "--typical-p", "0.5", "--like", "all", "-f", "jsonl")
+    # Who has it.
+    have = ["transformers", "llama.cpp", "exllamav2"]
+    assert (status, [record["engine"] for record in records(text)]) == (0, have)
+    others = ", ".join(name for name in ENGINES if name not in have)
+    assert said == f"tsoft: note: {others} are left out: they have no --typical-p\n"
+
+
+@pytest.mark.parametrize("form", ["tsv", "jsonl", "table"])
+@pytest.mark.parametrize("command", ["compute", "sweep"])
+def test_someone_is_left_of_all(capfd: Capture, command: str, form: str) -> None:
+    """Only transformers has top-h, only exllamav2 top-a."""
+    typed = ("2", "1", "--top-h", "0.5", "--top-a", "0.5", "--like", "all", "-f", form, "--tau", "1")
+    status, text, said = called(capfd, command, *typed)
+    assert (status, text) == (2, "")
+    assert "tsoft: error: " in said
+
+
+@pytest.mark.parametrize(
+    ("engine", "tau", "greedy"),
+    [
+        ("transformers", "0", True),
+        ("transformers", "1e-9", False),
+        ("llama.cpp", "0", False),
+        ("vllm", "0.000009", True),
+        ("vllm", "0.00001", False),
+        ("sglang", "0.0000009", True),
+        ("sglang", "0.000001", False),
+        ("mlx-lm", "0", True),
+        ("mlx-lm", "1e-300", False),
+        ("exllamav2", "0.0099", True),
+        ("exllamav2", "0.01", False),
+    ],
+)
+def test_temperatures_near_0(capfd: Capture, engine: str, tau: str, greedy: bool) -> None:
+    """Greedy decoding is said, and asks no sampler."""
+    typed = ("compute", "5", "5", "4", "1", "--top-p", "0.9", "--like", engine, "--tau", tau, "-f", "jsonl")
+    status, text, said = called(capfd, *typed)
+    [record] = records(text)
+    assert status == 0
+    assert (record["samplers"] == ["greedy"]) == greedy
+    greedily = ("greed", "argmax", "top_k 1")
+    assert (
+        any(f"tsoft: note: {engine} " in line and any(w in line for w in greedily) for line in said.splitlines())
+        == greedy
+    )
+    if greedy or engine == "llama.cpp":
+        assert record["probs"] == [1, 0, 0, 0]
+    elif engine != "exllamav2":
+        assert record["probs"] == [0.5, 0.5, 0, 0]
+
+
+def test_a_tie_that_a_sort_decides_is_said_once(capfd: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "z.txt"
+    path.write_text("3 1 0\n2 1 1\n1 1 0\n")
+    typed = ("compute", "-i", str(path), "--top-k", "2", "--like")
+    status, text, said = called(capfd, *typed, "llama.cpp")
+    assert (status, [kept(row) for row in rows(text)]) == (0, [{0, 1}, {0, 1}, {0, 1}])
+    assert [line for line in said.splitlines() if "ties" in line] == said.splitlines()
+    assert re.fullmatch(r"tsoft: note: row 1, τ = 1: top_k 2 of llama\.cpp removes '#2', .*\n", said)
+    # vLLM keeps what ties with the k-th, so nothing is left to a sort.
+    assert [kept(row) for row in rows(printed(capfd, *typed, "vllm"))] == [{0, 1}, {0, 1, 2}, {0, 1}]
+
+
+def test_what_float32_would_decide_otherwise_is_said(capfd: Capture) -> None:
+    """A class that is just under min-p's threshold, by less than float32 can tell."""
+    for step in range(1, 50):
+        z = np.array([0, np.log(0.1) - step * 1e-9, -1])
+        p, rounded = softmax(z), np.exp(z.astype(np.float32)) / np.exp(z.astype(np.float32)).sum(dtype=np.float32)
+        if p[1] < 0.1 * p[0] and rounded[1] >= np.float32(0.1) * rounded[0]:
+            break
+    else:
+        pytest.fail("no such class")
+    typed = ("compute", *map(repr, z.tolist()), "--min-p", "0.1", "--like", "vllm")
+    status, text, said = called(capfd, *typed)
+    assert (status, kept(rows(text)[0])) == (0, {0, 2})
+    assert re.match(r"tsoft: note: row 0, τ = 1: min_p 0\.1 of vllm decides '#1' otherwise in float32", said)
+    assert printed(capfd, "compute", "0", "-2.4", "-1", "--min-p", "0.1", "--like", "vllm")
+
+
+# What is written is read
+
+
+@pytest.mark.parametrize("form", [("-f", "csv"), ("-f", "csv", "--long"), ("-f", "tsv", "--long")])
+@pytest.mark.parametrize("command", ["compute", "sweep"])
+def test_engines_read_back(capfd: Capture, tmp_path: Path, command: str, form: tuple[str, ...]) -> None:
+    """The classes again, and no number from the key columns or the measures; one is called engine."""
+    path = tmp_path / "written.txt"
+    typed = ("cat=2", "engine=1.5", "a,b=1", "--top-p", "0.8", "--tau", "1,2", "--like", "llama.cpp,exllamav2")
+    text = printed(capfd, command, *typed, *form)
+    assert text.startswith(("row,tau,engine,", "row\ttau\tengine\t"))
+    path.write_text(text)
+    status, again, _ = called(capfd, "compute", "-i", str(path), "--probs", "-f", "jsonl")
+    expected = records(printed(capfd, command, *typed, "-f", "jsonl"))
+    assert (status, len(expected)) == (0, 4)
+    for record, given in zip(records(again), expected, strict=True):
+        assert record["labels"] == given["labels"] == ["cat", "engine", "a,b"]
+        np.testing.assert_allclose(record["probs"], given["probs"], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "classes"),
+    [
+        ("engine,x", "1,1", ["engine", "x"]),
+        ("row,engine,x", "1,1,1", ["engine", "x"]),
+        ("row,tau,x,engine", "1,1,1,1", ["x", "engine"]),
+        ("row,tau,engine,x", "1,1,vllm,1", ["x"]),
+        ("row,tau,engine,x", "1,1,1,1", ["engine", "x"]),
+        ("tau,row,engine,x", "1,1,1,1", ["engine", "x"]),
+    ],
+)
+def test_engine_is_a_key_in_the_third_column_alone(
+    capfd: Capture, tmp_path: Path, header: str, line: str, classes: list[str]
+) -> None:
+    """And there only where its column has names: a class may be called so."""
+    path = tmp_path / "logits.csv"
+    path.write_text(f"{header}\n{line}\n")
+    [record] = records(printed(capfd, "compute", "-i", str(path), "-f", "jsonl"))
+    assert record["labels"] == classes
+
+
+# Settings
+
+CONFIG = {"do_sample": True, "temperature": 0.6, "transformers_version": "5.23.0"}
+LONG = -0.05 * np.arange(60)
+
+
+def saved(folder: Path, settings: object) -> str:
+    path = folder / "settings.json"
+    path.write_text(json.dumps(settings))
+    return str(path)
+
+
+def test_a_hidden_top_k_is_applied_and_said(capfd: Capture, tmp_path: Path) -> None:
+    file = saved(tmp_path, CONFIG)
+    typed = ("compute", *map(repr, LONG.tolist()), "--settings", file)
+    status, text, said = called(capfd, *typed)
+    p = softmax(LONG / 0.6)
+    np.testing.assert_allclose(rows(text), [of(p, top(p, 50))], rtol=1e-12)
+    assert status == 0
+    assert f"{file}: transformers applies top_k 50 where the file sets none" in said
+    assert all(line.startswith("tsoft: note: ") for line in said.splitlines())
+    for more, expected in (
+        (("--top-k", "3"), of(p, top(p, 3))),
+        (("--top-k", "0"), p),
+        (("--tau", "2"), of(softmax(LONG / 2), top(p, 50))),
+        (("--min-p", "0.9"), of(p, at_least(p, 0.9 * p.max()))),
+    ):
+        status, text, said = called(capfd, *typed, *more)
+        np.testing.assert_allclose(rows(text), [expected], rtol=1e-12)
+        # What is typed is not said to be the file's.
+        gives = said.splitlines()[0]
+        assert gives.startswith(f"tsoft: note: {file}, transformers' generation_config.json, ")
+        name = {"--tau": "temperature", "--top-k": "top_k", "--min-p": "min_p"}[more[0]]
+        assert f"{name} " not in gives
+        assert ("transformers applies top_k 50" in said) == (name != "top_k")
+
+
+def test_greedy_settings(capfd: Capture, tmp_path: Path) -> None:
+    file = saved(tmp_path, CONFIG | {"do_sample": False, "top_p": 0.9})
+    status, text, said = called(capfd, "compute", "2", "1", "--settings", file)
+    assert (status, rows(text)) == (0, [[1, 0]])
+    assert "do_sample is not true, so transformers takes the most probable token" in said
+
+
+GENERATION_SETTINGS = {
+    "temperature": 1.5,
+    "top_k": 4,
+    "top_p": 1.0,
+    "min_p": 0.25,
+    "n_discard": 0,
+    "repeat_penalty": 1.0,
+    "samplers": ["penalties", "min_p", "top_k", "temperature"],
+}
+ENGINE_SETTINGS: dict[str, tuple[object, str, list[str]]] = {
+    "llama.cpp request": (
+        {"prompt": "a", "n_predict": 1, "temperature": 1.5, "top_k": 4, "top_p": 1.0, "min_p": 0.25},
+        "llama.cpp",
+        ["top_k 4", "min_p 0.25", "temperature 1.5"],
+    ),
+    "llama.cpp response": (
+        {"content": "a", "tokens_predicted": 1, "generation_settings": GENERATION_SETTINGS},
+        "llama.cpp",
+        ["min_p 0.25", "top_k 4", "temperature 1.5"],
+    ),
+    "OpenAI": (
+        {"model": "m", "messages": [], "temperature": 1.5, "top_p": 0.8},
+        "transformers",
+        ["temperature 1.5", "top_p 0.8"],
+    ),
+    "vLLM": (
+        {"model": "m", "messages": [], "temperature": 1.5, "top_k": 4, "min_p": 0.25},
+        "vllm",
+        ["temperature 1.5", "min_p 0.25", "top_k 4"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ENGINE_SETTINGS)
+def test_settings_with_their_engine(capfd: Capture, tmp_path: Path, kind: str) -> None:
+    settings, engine, steps = ENGINE_SETTINGS[kind]
+    file = saved(tmp_path, settings)
+    typed = ("compute", *TYPED, "--settings", file, "--like", engine, "-f", "jsonl")
+    status, text, said = called(capfd, *typed)
+    [record] = records(text)
+    assert status == 0
+    assert [step for step in record["samplers"] if not step.startswith("top_p 1")] == steps
+    assert all(line.startswith(f"tsoft: note: {file}") for line in said.splitlines())
+    for step in steps:
+        name, value = step.split()
+        assert f"{name} {value}" in said or (name == "temperature" and f"tau {value}" in said)
+
+
+def test_biases_by_id_and_what_is_typed_over_them(capfd: Capture, tmp_path: Path) -> None:
+    settings = {"model": "m", "messages": [], "logit_bias": {"0": -100, "2": 1.5}}
+    typed = ("compute", "a=2", "b=1", "c=0", "--settings", saved(tmp_path, settings))
+    for more, z in (
+        ((), [-98, 1, 1.5]),
+        (("--logit-bias", "#0=1"), [3, 1, 1.5]),
+        (("--logit-bias", "a=1"), [3, 1, 1.5]),
+        (("--logit-bias", "b=2"), [-98, 3, 1.5]),
+    ):
+        status, text, _ = called(capfd, *typed, *more)
+        assert status == 0
+        np.testing.assert_allclose(rows(text), [softmax(z)], rtol=1e-12)
+
+
+def test_a_bias_of_a_token_that_is_not_there(capfd: Capture, tmp_path: Path) -> None:
+    file = saved(tmp_path, {"logit_bias": {"7": 1, "0": 1, " the": 2}})
+    status, text, said = called(capfd, "compute", "2", "1", "--settings", file)
+    np.testing.assert_allclose(rows(text), [softmax([3, 1])], rtol=1e-12)
+    assert status == 0
+    assert re.search("no class is called .*#7", said)
+    assert re.search("no class is called .* the", said)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"top_p": 1.5}, "top_p: 1.5 is not a number from 0 to 1"),
+        ({"temperature": -1}, "temperature: -1 is not a finite number from 0"),
+        ({"min_p": "0.1"}, 'min_p: "0.1" is a string, not a number'),
+        ({"typ_p": 1.5}, "typ_p: 1.5 is not a number above 0 and up to 1"),
+        ({"top_k": 2.5}, "top_k: 2.5 is not a whole number from 0"),
+        ([1], "an array, not an object of settings"),
+        ({"color": 1}, "nothing in it sets sampling"),
+    ],
+)
+def test_what_is_wrong_with_settings(capfd: Capture, tmp_path: Path, settings: object, message: str) -> None:
+    file = saved(tmp_path, settings)
+    status, text, said = called(capfd, "compute", "2", "1", "--settings", file)
+    assert (status, text) == (1, "")
+    assert f"tsoft: error: {file}: {message}" in said
+
+
+def test_settings_with_an_order_that_lacks_some(capfd: Capture, tmp_path: Path) -> None:
+    """What is not typed is not complained of as if it were: it is not applied, with a note."""
+    file = saved(tmp_path, CONFIG | {"top_p": 0.5})
+    typed = ("compute", *TYPED, "--settings", file, "-f", "jsonl", "--samplers")
+    status, text, said = called(capfd, *typed, "top_p")
+    assert status == 0, said
+    assert records(text)[0]["samplers"] == ["top_p 0.5"]
+    assert "top_k" in said
+
+
+def test_settings_of_llama_cpp_with_their_own_order(capfd: Capture, tmp_path: Path) -> None:
+    file = saved(tmp_path, GENERATION_SETTINGS | {"samplers": ["top_k", "temperature"]})
+    status, text, said = called(capfd, "compute", *TYPED, "--settings", file, "-f", "jsonl")
+    assert (status, records(text)[0]["samplers"]) == (0, ["top_k 4", "temperature 1.5"])
+    assert "min_p 0.25" in said
+
+
+# Biases
+
+
+@pytest.mark.parametrize(
+    ("typed", "z"),
+    [
+        (["a=1.5"], [3.5, 1, 0]),
+        (["#1=-inf"], [2, -np.inf, 0]),
+        (["a=-1", "c=2e0"], [1, 1, 2]),
+        (["#0=-inf", "#2=-inf"], [-np.inf, 1, -np.inf]),
+    ],
+)
+def test_biases(capfd: Capture, typed: list[str], z: list[float]) -> None:
+    options = [word for text in typed for word in ("--logit-bias", text)]
+    [record] = records(printed(capfd, "compute", "a=2", "b=1", "c=0", *options, "--tau", "1.5", "-f", "jsonl"))
+    np.testing.assert_allclose(record["probs"], softmax(np.array(z) / 1.5), rtol=1e-12)
+    assert [step.split()[0] for step in record["samplers"]] == ["logit_bias", "temperature"]
+    # It comes first wherever the order is listed.
+    listed = ("--samplers", "top_k;temperature", "--top-k", "1")
+    [row] = rows(printed(capfd, "compute", "a=2", "b=1", "c=0", *options, *listed))
+    assert kept(row) == {int(np.argmax(z))}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("1e308", "1", "--logit-bias", "#0=1e308"),
+        ("1e308", "-1e308", "--like", "llama.cpp"),
+        ("100", "1", "--top-n-sigma", "1e300", "--top-p", "0.5", "--like", "llama.cpp"),
+        ("9", "-inf", "--dynatemp-range", "1e308", "--dynatemp-exponent", "1e308", "--tau", "1e308"),
+    ],
+)
+def test_numbers_near_the_largest(capfd: Capture, typed: tuple[str, ...]) -> None:
+    """No overflow is seen, in float64 or in the float32 of the engines."""
+    assert printed(capfd, "compute", *typed) == "1.0\t0.0\n"
+
+
+def test_the_most_probable_are_shown_as_the_chain_leaves_them(capfd: Capture) -> None:
+    """Which is not the order of the logits where a bias lifts the last class and XTC removes the first."""
+    typed = ("compute", "3", "2", "1", "0", "--logit-bias", "#3=2.5", "--xtc-probability", "1", "--show", "2")
+    assert exclude_top(softmax([3, 2, 1, 2.5]), 0.1) == {1, 2}
+    long = [line.split(",") for line in printed(capfd, *typed, "-f", "csv", "--long").splitlines()[1:]]
+    assert [line[2] for line in long] == ["1", "2"]
+    assert {"#1", "#2"} <= set(table(printed(capfd, *typed, "-f", "table"), "class"))
+    biased = printed(capfd, "compute", "3", "2", "1", "0", "--logit-bias", "#3=2.5", "-f", "csv", "--long")
+    assert [line.split(",")[2] for line in biased.splitlines()[1:]] == ["0", "3", "1", "2"]
+
+
+NEW = """
+import subprocess
+import sys
+from tsoft.sampling import samplers
+from tsoft.sampling.sampler_table import SAMPLERS, Sampler, SamplerParameter
+from tsoft.sampling.samplers import Limit, truncation
+
+@truncation()
+def odd_one(z, least):
+    return Limit(z, z.min(-1, keepdims=True) * 0 + least)
+
+samplers.odd_one = odd_one
+parameter = SamplerParameter("odd_one", "Z", "Logits of at least Z.", 0, 9)
+SAMPLERS["odd_one"] = Sampler("odd_one", "samplers.odd_one", (parameter,))
+from tsoft.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def with_new_sampler(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", NEW, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(COLUMNS="100"), timeout=60)
+
+
+def test_a_new_sampler_is_a_function_and_a_row() -> None:
+    """Its option, help, errors, order, explanation and record come from the table."""
+    assert "--odd-one" in with_new_sampler("compute", "--help").stdout
+    assert "--odd-one: 10 is not a number from 0 to 9" in with_new_sampler("compute", "1", "--odd-one", "10").stderr
+    typed = ("compute", "2", "1", "0", "--odd-one", "0.75", "--samplers", "odd_one;temperature", "-f", "json")
+    [record] = json.loads(with_new_sampler(*typed, "--explain", "--tau", "0.5").stdout)
+    assert record["samplers"] == ["odd_one 0.75", "temperature 0.5"]
+    assert record["removed_by"] == [None, None, 0]
+    drawn = with_new_sampler("sample", "5", "1", "--odd-one", "2", "--samplers", "odd_one", "-n", "3")
+    assert drawn.stdout == "0\n0\n0\n"
+
+
+# What was typed
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "over the range": (["--top-p", "1.5"], "--top-p: 1.5 is not a number from 0 to 1"),
+    "under the range": (["--top-k", "-1"], "--top-k: -1 is not a whole number from 0"),
+    "a part of a class": (["--top-k", "2.5"], "--top-k: 2.5 is not a whole number from 0"),
+    "NaN": (["--min-p", "nan"], "--min-p: nan is not a number from 0 to 1"),
+    "infinity": (["--dynatemp-range", "inf"], "--dynatemp-range: inf is not a "),
+    "an end that is open": (["--top-h", "0"], "--top-h: 0 is not a number above 0 and up to 1"),
+    "no number": (["--top-k", "many"], "Invalid value for '--top-k': 'many' is not a valid float."),
+    "a sampler": (["--samplers", "top_kk"], "--samplers: no sampler is called 'top_kk' (did you mean top_k?)"),
+    "a sampler twice": (["--samplers", "typ_p;typical"], "--samplers: typical is listed twice"),
+    "penalties": (["--samplers", "penalties"], "--samplers: penalties needs the text so far"),
+    "dry": (["--samplers", "top_k,dry"], "--samplers: dry needs the text so far"),
+    "infill": (["--samplers", "INFILL"], "--samplers: infill needs the text so far"),
+    "no samplers": (["--samplers", " "], "--samplers: no sampler is listed; it is one of logit_bias, "),
+    "a knob not listed": (["--samplers", "top_p", "--top-k", "2"], "--top-k is given, but --samplers lists no top_k"),
+    "τ not listed": (["--samplers", "top_k", "--tau", "2"], "--tau is given, but --samplers lists no temperature"),
+    "a companion alone": (["--xtc-threshold", "0.2"], "--xtc-threshold says how --xtc-probability works"),
+    "another alone": (["--dynatemp-exponent", "2"], "--dynatemp-exponent says how --dynatemp-range works"),
+    "an engine": (["--like", "vlm"], "--like: no engine is called 'vlm' (did you mean vllm?); it is one of transform"),
+    "no engine": (["--like", ""], "--like: "),
+    "a knob it lacks": (["--like", "vllm", "--tfs", "0.5"], "vllm has no --tfs"),
+    "knobs one lacks": (["--like", "all,vllm", "--tfs", "2"], "--tfs: 2 is not a number from 0 to 1"),
+    "a fixed order": (
+        ["--like", "vllm", "--samplers", "temperature"],
+        "vllm has a fixed order; --samplers is for llama.cpp",
+    ),
+    "no settings": (["--settings", ""], "--settings"),
+    "steps in csv": (["--explain", "-f", "csv", "--top-k", "1"], "--explain is for a table and for json"),
+    "a bias of no class": (["--logit-bias", "d=1"], "--logit-bias: no class is called 'd'; #0 to #3 name them"),
+    "an index of no class": (["--logit-bias", "#4=1"], "--logit-bias: no class is called '#4'"),
+    "a bias of two": (["--logit-bias", "b=1"], "--logit-bias: 'b' is the label of 2 classes: name one by its index, "),
+    "a bias without a number": (["--logit-bias", "a"], "--logit-bias: 'a' is not LABEL=B"),
+    "a bias of NaN": (["--logit-bias", "a=nan"], "--logit-bias: nan for 'a' is not a number, or -inf"),
+    "a bias of +inf": (["--logit-bias", "a=inf"], "--logit-bias: inf for 'a' is not a number, or -inf"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_was_typed(capfd: Capture, name: str) -> None:
+    typed, message = WRONG[name]
+    status, text, said = called(capfd, "compute", "a=2", "b=1", "b=0.5", "c=0", *typed)
+    assert (status, text) == (2, "")
+    assert said.startswith(f"tsoft: error: {message}")
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "table"])
+@pytest.mark.parametrize(
+    ("typed", "step"),
+    [
+        (["--like", "mlx-lm", "--top-p", "1e-20"], "top_p 1e-20"),
+        (["--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"], "logit_bias"),
+    ],
+)
+def test_everything_removed(capfd: Capture, form: str, typed: list[str], step: str) -> None:
+    status, text, said = called(capfd, "compute", "2", "1", *typed, "-f", form)
+    assert (status, text) == (2, "")
+    assert re.search(rf"^tsoft: error: .*row 0: .*{re.escape(step)}", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("like", [(), ("--like", "vllm")])
+def test_the_row_that_is_left_empty(capfd: Capture, tmp_path: Path, like: tuple[str, ...]) -> None:
+    path = tmp_path / "z.txt"
+    path.write_text("a=1 b=1\na=2\n")
+    status, text, said = called(capfd, "compute", "-i", str(path), "--logit-bias", "a=-inf", *like)
+    assert (status, text) == (2, "0.0\t1.0\n")
+    assert re.match("tsoft: error: .*row 1: ", said)
+
+
+def test_a_sweep_has_a_temperature(capfd: Capture) -> None:
+    for form in ("tsv", "table"):
+        status, text, said = called(capfd, "sweep", "2", "1", "--samplers", "top_k", "--top-k", "1", "-f", form)
+        assert (status, text) == (2, "")
+        assert said.startswith("tsoft: error: --samplers lists no temperature")
+    status, _, said = called(capfd, "sweep", "2", "1", "--mean", "--like", "all", "--tau", "1")
+    assert (status, said) == (2, "tsoft: error: sweep --mean is of one engine: --like one of them\n")
+
+
+# Step by step
+
+
+def test_steps_in_json(capfd: Capture) -> None:
+    typed = ("--tau", "2", "--top-k", "5", "--top-p", "0.8", "--min-p", "0.6", "--explain", "-f", "jsonl")
+    labels = [f"{name}={z}" for name, z in zip("abcdef", Z, strict=True)]
+    [record] = records(printed(capfd, "compute", *labels, *typed))
+    stages = [softmax(Z / 2)]
+    stages.append(of(stages[-1], top(stages[-1], 5)))
+    stages.append(of(stages[-1], nucleus(stages[-1], 0.8)))
+    stages.append(of(stages[-1], at_least(stages[-1], 0.6 * stages[-1].max())))
+    before = [stages[0], *stages[:-1]]
+    steps = record["steps"]
+    assert [step["sampler"] for step in steps] == ["temperature", "top_k", "top_p", "min_p"]
+    assert steps[0]["knobs"]["tau"] == 2
+    assert [next(iter(step["knobs"].values())) for step in steps] == [2, 5, 0.8, 0.6]
+    assert [step["kept"] for step in steps] == [len(kept(p)) for p in stages]
+    assert len({len(kept(p)) for p in stages}) == 4
+    cuts = [p[q == 0].sum() for p, q in zip(before, stages, strict=True)]
+    assert [step["cut"] for step in steps] == pytest.approx(cuts, rel=1e-12)
+    assert [step["entropy"] for step in steps] == pytest.approx([entropy(p[p > 0]) for p in stages], rel=1e-12)
+    assert {step["top"] for step in steps} == {"a"}
+    # The least that stays of what a step was given; min-p's is a share of the top.
+    assert steps[0]["threshold"] is None
+    least = [before[i][stages[i] > 0].min() for i in (1, 2)]
+    thresholds = [*least, 0.6 * before[3].max()]
+    assert [step["threshold"] for step in steps[1:]] == pytest.approx(thresholds, rel=1e-12)
+    gone = [next((i for i, p in enumerate(stages) if p[c] == 0), None) for c in range(len(Z))]
+    assert record["removed_by"] == gone
+    assert [i is None for i in gone] == [prob > 0 for prob in record["probs"]]
+
+
+def test_steps_in_bits(capfd: Capture) -> None:
+    [record] = records(printed(capfd, "compute", "0", "0", "0", "--top-k", "2", "--explain", "--bits", "-f", "jsonl"))
+    assert [step["entropy"] for step in record["steps"]] == pytest.approx([np.log2(3), 1])
+
+
+@pytest.mark.parametrize("more", [(), ("--samplers", "min_p"), ("--samplers", "min_p", "--like", "llama.cpp")])
+@pytest.mark.parametrize("form", ["table", "jsonl"])
+def test_nothing_to_explain(capfd: Capture, form: str, more: tuple[str, ...]) -> None:
+    text = printed(capfd, "compute", "2", "1", "--explain", "-f", form, *more)
+    if form == "jsonl":
+        [record] = records(text)
+        np.testing.assert_allclose(record["probs"], softmax([2, 1]), rtol=1e-12)
+        assert not any(record.get("removed_by", ()))
+    else:
+        assert "0.7311" in text
+
+
+def table(text: str, head: str) -> dict[str, list[str]]:
+    """The lines of the table whose first column has that head, by their first word."""
+    lines = text.split(f"\n {head} ", 1)[1].split("\n\n")[0].splitlines()[2:]
+    return {line.split()[0]: line.split() for line in lines}
+
+
+def test_steps_in_a_table(capfd: Capture) -> None:
+    text = printed(capfd, "compute", *TYPED, "--top-k", "4", "--top-p", "0.6", "--explain", "-f", "table")
+    p = softmax(Z)
+    q = of(p, top(p, 4))
+    steps = table(text, "step")
+    assert list(steps) == ["temperature", "top_k", "top_p"]
+    least = min(q[i] for i in nucleus(q, 0.6))
+    assert steps["top_p"][2:4] == ["2", f"{1 - sum(q[i] for i in nucleus(q, 0.6)):.4f}"]
+    assert steps["top_p"][-3:] == ["p", "≥", f"{least:.5g}"]
+    assert steps["top_k"][2:4] == ["4", f"{p[4:].sum():.4f}"]
+
+
+# On a screen
+
+
+def test_what_is_removed_has_its_probability_without_the_chain(capfd: Capture) -> None:
+    text = printed(capfd, "compute", *TYPED, "--tau", "1.5", "--top-k", "4", "--min-p", "0.5", "-f", "table")
+    p = softmax(Z / 1.5)
+    q = of(p, top(p, 4))
+    stay = at_least(q, 0.5 * q.max())
+    assert stay == {0, 1}
+    assert text.startswith("samplers: temperature 1.5 → top_k 4 → min_p 0.5\n")
+    classes = table(text, "class")
+    r = of(p, stay)
+    for i in stay:
+        assert classes[f"#{i}"][2] == f"{r[i]:.4f}"
+        assert classes[f"#{i}"][3].startswith("█")
+    for i, by in {2: "min_p", 3: "min_p", 4: "top_k", 5: "top_k"}.items():
+        assert classes[f"#{i}"][2:] == [f"({p[i]:.4f})", by]
+    measures = dict(re.findall(r"^ (kept|removed) +(\S+)$", text, re.MULTILINE))
+    assert measures == {"kept": "2", "removed": f"{1 - p[0] - p[1]:.4f}"}
+
+
+def test_a_masked_class_is_not_a_removed_one(capfd: Capture) -> None:
+    classes = table(printed(capfd, "compute", "2", "1", "-inf", "--top-k", "1", "-f", "table"), "class")
+    assert classes["#2"] == ["#2", "-inf", "0"]
+    assert classes["#1"][2] == "(0.2689)"
+
+
+def test_what_is_removed_is_dim(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ("compute", "2", "1", "--top-k", "1", "-f", "table")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = printed(capfd, *typed)
+    assert re.search(r"\x1b\[2m\(0\.2689\) top_k", coloured)
+    assert not re.search(r"\x1b\[2m *1\.0000", coloured)
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = printed(capfd, *typed)
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == plain.split()
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("command", ["compute", "sweep"])
+def test_hostile_labels_on_any_screen(
+    capfd: Capture, monkeypatch: pytest.MonkeyPatch, command: str, width: int
+) -> None:
+    """Many engines, several temperatures: no line is wider than the screen, and no label acts on it."""
+    from rich.cells import cell_len
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    typed = (command, *HOSTILE, "--top-p", "0.7", "--like", "all", "--tau", "0.5,1.5", "-f", "table", "--no-chart")
+    more = ("--explain", "--logit-bias", f"{HOSTILE[0].split('=')[0]}=-0.7") if command == "compute" else ()
+    text = printed(capfd, *typed, *more)
+    assert not re.search("[\x1b\u202e]", text)
+    assert "[red]a\\x1" in text
+    assert "[/INST]" in text
+    assert all(name in text for name in ENGINES)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert text.endswith("\n")
+
+
+def test_where_engines_part(capfd: Capture) -> None:
+    """The class is the first that one keeps and the other does not; the words say who removes it where."""
+    typed = ("compute", "--probs", "a=0.5", "[b]\x1b=0.3", "c=0.2", "--top-p", "0.6", "-f", "table", "--tau", "1,2")
+    text = printed(capfd, *typed, "--like", "transformers,exllamav2,vllm")
+    words = " ".join(text.split())
+    # At τ = 2 the probabilities are 0.415, 0.322 and 0.263.
+    tempered = np.sqrt([0.5, 0.3, 0.2]) / np.sqrt([0.5, 0.3, 0.2]).sum()
+    assert len(nucleus(tempered, 0.6)) == 2
+    sentence = (
+        "exllamav2 differs first at '[b]\\x1b': exllamav2 removes it by top_p 0.6 (step 2 of 2), transformers keeps it."
+    )
+    assert words.count(sentence) == 2
+    assert words.count("vllm leaves the same as transformers.") == 2
+    distances = [0.3 / 0.8, tempered[1] / tempered[:2].sum()]
+    for tau, distance in zip(("1", "2"), distances, strict=True):
+        part = words.split(f"total variation at τ = {tau} ")[1]
+        assert f"exllamav2 {distance:.4f} vllm 0 {distance:.4f}" in part
+
+
+# How it comes
+
+
+@posix
+def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
+    def peak_of(rows: int) -> int:
+        path = tmp_path / f"{rows}.txt"
+        path.write_text("0.123456789 -1.5 2.25 1e-3 7 8 9 10 11 12\n" * rows)
+        return peak("compute", "-i", str(path), "--top-k", "5", "--top-p", "0.9", "--digits", "3")
+
+    assert peak_of(60_000) < 1.2 * peak_of(10_000)
+
+
+def test_help_lists_every_knob(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    for command in ("compute", "sweep"):
+        panel = re.sub(r"\s+", " ", printed(capfd, command, "--help").split(" Samplers ")[1].split("╰")[0])
+        options = [k.option for s in SAMPLERS.values() for k in s.parameters if k.name != "tau"]
+        assert re.findall(r"│ (--[\w-]+) ", panel)[: len(options)] == options
+        assert all(k.help.split()[0] in panel for s in SAMPLERS.values() for k in s.parameters if k.name != "tau")
+        assert {"--samplers", "--like", "--settings"} <= set(panel.split())
+    assert "--explain" not in panel
+
+
+def test_help_imports_no_numpy() -> None:
+    assert not {name for name in imported("sweep", "--help") if name.startswith(("numpy", "orjson"))}
+
+
+def test_the_engines_complete() -> None:
+    def completions(word: str) -> list[str]:
+        asked = {"_TSOFT_COMPLETE": "complete_bash", "COMP_WORDS": f"tsoft compute --like {word}", "COMP_CWORD": "3"}
+        return run(**asked).stdout.split()
+
+    assert completions("") == [*ENGINES, "all"]
+    assert completions("ll") == ["llama.cpp"]
+
+
+# Whole screens, kept as text. Run as a script, this writes them anew.
+
+LABELLED = "tsoft compute the=4.2 a=3.9 Paris=3.5 one=2.2 '[UNK]'=1.0 of=0.1"
+SCREENS = {
+    "chain-explain-80": f"{LABELLED} --tau 1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain",
+    "chain-explain-160": f"{LABELLED} --tau 1,1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain --no-chart",
+    "chain-like-80": f"{LABELLED} --tau 1.5 --top-p 0.9 --min-p 0.12 --like transformers,llama.cpp,vllm",
+}
+
+
+def screen(name: str) -> str:
+    return in_terminal(SCREENS[name], int(name.rpartition("-")[2]), NO_COLOR="1")
+
+
+@posix
+@pytest.mark.parametrize("name", SCREENS)
+def test_screens(name: str) -> None:
+    assert screen(name) == (SNAPSHOTS / f"{name}.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", [["sample"], ["sweep"], ["sweep", "--mean"]])
+@pytest.mark.parametrize("form", ["table", "tsv"])
+def test_nothing_left_is_said_and_nothing_drawn(capfd: Capture, command: list[str], form: str) -> None:
+    typed = [*command, "2", "1", "-f", form, "--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"]
+    status, text, said = called(capfd, *typed)
+    assert (status, text) == (2, "")
+    assert said == "tsoft: error: row 0: logit_bias of 2 classes removes every class\n"
+
+
+def test_all_in_capitals_leaves_out_too(capfd: Capture) -> None:
+    status, text, said = called(capfd, "compute", "2", "1", "--top-a", "0.1", "--like", "ALL", "-f", "jsonl")
+    assert (status, [record["engine"] for record in records(text)]) == (0, ["exllamav2"])
+    assert "are left out: they have no --top-a" in said
+
+
+def test_an_order_of_nothing_is_none_of_tsofts(capfd: Capture, tmp_path: Path) -> None:
+    """What needs the text is left out of a file's order; of that none may be left."""
+    path = tmp_path / "settings.json"
+    path.write_text('{"samplers": ["dry", "penalties"], "temperature": 0.5, "top_k": 1, "prompt": "x"}')
+    status, text, _ = called(capfd, "compute", "2", "1", "--settings", str(path), "-f", "jsonl", "--like", "llama.cpp")
+    [record] = records(text)
+    assert (status, record["samplers"], record["kept"]) == (0, [], 2)
+    assert called(capfd, "compute", "2", "1", "--settings", str(path), "--like", "vllm")[0] == 2
+
+
+if __name__ == "__main__":
+    os.makedirs(SNAPSHOTS, exist_ok=True)
+    for name in SCREENS:
+        (SNAPSHOTS / f"{name}.txt").write_text(screen(name), "utf-8")

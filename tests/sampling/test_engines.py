@@ -1,0 +1,684 @@
+"""The engines' rules, by what their own code was seen to do; and chains, step by step, by brute force."""
+
+import json
+from math import fsum, inf, log
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from tool import TESTS
+from tsoft.core.block import Block
+from tsoft.sampling import apply_chains
+from tsoft.sampling import chain as chains
+from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.chain import Chain
+from tsoft.sampling.engines import ENGINES, Engine
+from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.explanation import Stage, explained, removed_by
+from tsoft.sampling.first_difference import parting
+from tsoft.sampling.float32_check import doubts
+from tsoft.sampling.sampler_table import SAMPLERS, Sampler
+from tsoft.sampling.samplers import Truncation
+from tsoft.sampling.step import Step
+
+FEW = settings(derandomize=True, deadline=None, database=None, max_examples=30)
+# Where they are: the logits of a real model for four prompts, and what its llama.cpp server makes of them.
+LOGITS = TESTS.parents[1] / "shared/data/llm/next-token-logits.npy"
+ANSWERS = LOGITS.with_name("llama-cpp-chain.json")
+SHORT = TESTS / "data" / "llama-cpp-chain.json"
+
+Row = list[float]
+MASK = st.just(-inf)
+TIED = st.lists(st.one_of(st.integers(-4, 4).map(float), MASK), min_size=2, max_size=12).filter(lambda z: max(z) > -inf)
+PLAIN = st.lists(st.integers(-60, 60).map(lambda tenth: tenth / 10), min_size=2, max_size=12, unique=True)
+
+
+def rule(engine: str, name: str) -> Sampler:
+    return next(sampler for sampler in ENGINES[engine].samplers if sampler.name == name)
+
+
+def built(engine: str | None, order: list[str], **values: float) -> Chain:
+    """The samplers of that order that are turned on, by the engine's rules or by tsoft's own."""
+    rules = {s.name: s for s in ENGINES[engine].samplers} if engine else SAMPLERS
+    steps = []
+    for sampler in (rules[name] for name in order):
+        first, *others = sampler.parameters
+        others_values = [values.get(parameter.name, parameter.off) for parameter in others]
+        if sampler.name == "temperature":
+            steps.append(Step(sampler, tuple(others_values)))
+        elif values.get(first.name, first.off) != first.off:
+            steps.append(Step(sampler, (values[first.name], *others_values)))
+    return Chain(tuple(steps), ENGINES[engine] if engine else None)
+
+
+def result(chain: Chain, z: Any, tau: float = 1.0) -> Any:
+    return chain.logits(np.atleast_2d(z), np.array([tau]))[0, 0]
+
+
+def in_width(function: Any, z: Any, *values: float) -> Any:
+    """What a function does in the width of its logits, as an engine does: called, it works in float64."""
+    return function.in_width(z, *values) if isinstance(function, Truncation) else function(z, *values)
+
+
+def kept(z: Any) -> list[int]:
+    return [int(i) for i in np.flatnonzero(z > -inf)]
+
+
+# llama.cpp, by its server's own answers.
+
+
+def answered(case: dict[str, Any], z: Any) -> tuple[Any, dict[int, float]]:
+    """What the chain leaves of the logits for a case, and what the server says is left."""
+    params = {k: v for k, v in case["params"].items() if k != "samplers"}
+    tau = params.pop("temperature")
+    order = [name for name in case["order"] if name not in ("penalties", "dry")]
+    logits = result(built("llama.cpp", order, **params), z, tau)
+    return logits, {int(index): prob for index, prob in case["probs"].items()}
+
+
+@pytest.mark.skipif(not ANSWERS.exists(), reason="a real server's answers are not here")
+def test_llama_cpp_s_answers() -> None:
+    cases, real = json.loads(ANSWERS.read_bytes()), np.load(LOGITS)
+    other = 0
+    for case in cases:
+        logits, expected = answered(case, real[case["row"]])
+        stay = {*kept(logits)}
+        # A float32 sum over 49152 classes: it may cross a cumulative threshold a class or two elsewhere.
+        loose = case["params"]["top_p"] < 1 and not case["params"]["top_k"]
+        assert stay == {*expected} or (loose and len(stay ^ {*expected}) <= 2), case["params"]
+        other += stay != {*expected}
+        probs = tsoft.softmax(logits)
+        tolerance = 1e-6 if stay == {*expected} else 1e-4
+        assert max(abs(probs[index] - prob) for index, prob in expected.items()) <= tolerance, case["params"]
+    assert len(cases) == 40
+    assert other <= 2
+
+
+def short_cases() -> list[Any]:
+    cases: list[Any] = json.loads(SHORT.read_bytes())["cases"]
+    return cases
+
+
+@pytest.mark.parametrize("number", range(len(short_cases())))
+def test_llama_cpp_s_answers_for_the_likeliest_classes(number: int) -> None:
+    """The same server's: the classes after the first few hundred are lumped, which the samplers do not see."""
+    case = short_cases()[number]
+    row = json.loads(SHORT.read_bytes())["rows"][str(case["row"])]
+    z = np.array(row["logits"] + [row["tail"]["logit"]] * row["tail"]["classes"])
+    logits, expected = answered(case, z)
+    assert kept(logits) == sorted(expected)
+    probs = tsoft.softmax(logits)
+    for index, prob in expected.items():
+        assert probs[index] == pytest.approx(prob, abs=1e-6)
+
+
+# What each engine keeps: seen by running its code, or a transcription of it.
+
+THREE, FOUR = [0.5, 0.3, 0.2], [0.25] * 4
+FIVE = [0.4, 0.3, 0.15, 0.1, 0.05]
+TRANSFORMERS, LLAMA, VLLM, SGLANG, MLX, EXLLAMA = "transformers", "llama.cpp", "vllm", "sglang", "mlx-lm", "exllamav2"
+
+# With a number where it is up to the engine's sort which of those that tie stay.
+KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
+    # transformers 5.23.0 with torch 2.13, run
+    (TRANSFORMERS, "top_p", THREE, 0.6, [0, 1]),
+    (TRANSFORMERS, "top_p", THREE, 0.5, [0]),
+    (TRANSFORMERS, "top_p", FOUR, 0.5, 2),
+    (TRANSFORMERS, "top_p", THREE, 0.0, [0]),
+    (TRANSFORMERS, "top_k", FOUR, 1, [0, 1, 2, 3]),
+    (TRANSFORMERS, "top_k", [0.4, 0.2, 0.2, 0.2], 2, [0, 1, 2, 3]),
+    (TRANSFORMERS, "typ_p", FOUR, 0.5, [0, 1, 2, 3]),
+    (TRANSFORMERS, "min_p", [0.3, 0.3, 0.2, 0.2], 1.0, [0, 1]),
+    (TRANSFORMERS, "epsilon_cutoff", [0.4, 0.4, 0.2], 0.9, [0, 1]),
+    # llama.cpp e19fb5f, src/llama-sampling.cpp, transcribed and checked with a server's answers
+    (LLAMA, "top_p", THREE, 0.6, [0, 1]),
+    (LLAMA, "top_p", THREE, 0.5, [0]),
+    (LLAMA, "top_p", FOUR, 0.5, 2),
+    (LLAMA, "top_p", THREE, 0.0, [0]),
+    (LLAMA, "typ_p", FOUR, 0.5, 3),
+    (LLAMA, "typ_p", FOUR, 0.4, 2),
+    (LLAMA, "min_p", [0.3, 0.3, 0.2, 0.2], 1.0, [0, 1]),
+    (LLAMA, "top_k", FOUR, 2, 2),
+    # vLLM V1 @ 01fa3fe, v1/sample/ops/topk_topp_sampler.py, apply_top_k_top_p, transcribed and run
+    (VLLM, "top_p", THREE, 0.6, [0, 1]),
+    (VLLM, "top_p", THREE, 0.5, [0]),
+    (VLLM, "top_p", FOUR, 0.5, 2),
+    (VLLM, "top_k", [0.4, 0.2, 0.2, 0.2], 2, [0, 1, 2, 3]),
+    # SGLang 0.5.23, srt/layers/sampler.py, top_k_top_p_min_p_sampling_from_probs_torch, run
+    (SGLANG, "top_p", THREE, 0.6, [0, 1]),
+    (SGLANG, "top_p", THREE, 0.5, [0, 1]),
+    (SGLANG, "top_p", FOUR, 0.5, 3),
+    (SGLANG, "top_k", FOUR, 2, 2),
+    # mlx-lm d78bf58, mlx_lm/sample_utils.py, transcribed and run; what it shares with 0.32.2, run
+    (MLX, "top_p", THREE, 0.6, [0, 1]),
+    (MLX, "top_p", THREE, 0.5, [0]),
+    (MLX, "top_p", FOUR, 0.5, 2),
+    (MLX, "top_p", THREE, 0.0, [0, 1, 2]),
+    (MLX, "min_p", THREE, 0.5999, [0, 1]),
+    (MLX, "min_p", THREE, 0.61, [0]),
+    (MLX, "min_p", [0.3, 0.3, 0.2, 0.2], 1.0, [0, 1]),
+    (MLX, "top_k", [0.1] * 10, 3, [0, 1, 2]),
+    (MLX, "xtc", THREE, 0.2, [1, 2]),
+    (MLX, "xtc", THREE, 0.3, [0, 1, 2]),
+    (MLX, "xtc", [0.3, 0.3, 0.2, 0.2], 0.25, [0, 1, 2, 3]),
+    (MLX, "xtc", [0.4, 0.2, 0.2, 0.2], 0.15, [1, 2, 3]),
+    # exllamav2 0.3.2, exllamav2_ext/cpp/sampling.cpp, compiled and run
+    (EXLLAMA, "top_p", THREE, 0.6, [0]),
+    (EXLLAMA, "top_p", THREE, 0.5, [0]),
+    (EXLLAMA, "top_p", FOUR, 0.5, [2, 3]),
+    (EXLLAMA, "top_p", [0.4, 0.35, 0.15, 0.1], 0.6, [0, 2]),
+    (EXLLAMA, "top_p", [0.1, 0.15, 0.35, 0.4], 0.6, [3]),
+    (EXLLAMA, "typ_p", FIVE, 0.2, [1]),
+    (EXLLAMA, "typ_p", FIVE, 0.5, [1]),
+    (EXLLAMA, "typ_p", FIVE, 0.8, [0, 1]),
+    # Run at .95, which the four reach in float32 and not in float64.
+    (EXLLAMA, "typ_p", FIVE, 0.949, [0, 1, 2]),
+    # By its formula: .6 + ln .6 is nearer the mean of p + ln p than .2 + ln .2 is; ln .6 is farther.
+    (EXLLAMA, "typ_p", [0.6, 0.2, 0.15, 0.05], 0.7, [0]),
+    (EXLLAMA, "tfs", FIVE, 0.05, [0]),
+    (EXLLAMA, "tfs", FIVE, 0.3, [0]),
+    (EXLLAMA, "tfs", FIVE, 0.5, [0, 1]),
+    (EXLLAMA, "tfs", FIVE, 0.75, [0, 1]),
+    (EXLLAMA, "tfs", FIVE, 0.99, [0, 1]),
+    (EXLLAMA, "tfs", FOUR, 0.5, 3),
+    (EXLLAMA, "xtc", FOUR, 0.25, 1),
+    (EXLLAMA, "xtc", THREE, 0.6, [0, 1, 2]),
+]
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "probs", "value", "expected"),
+    [pytest.param(*case, id=f"{case[0]} {case[1]} {case[3]} of {case[2]}") for case in KEPT],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_an_engine_keeps(
+    engine: str, name: str, probs: Row, value: float, expected: list[int] | int, dtype: Any
+) -> None:
+    stay = kept(in_width(rule(engine, name).function, np.log(probs).astype(dtype), value))
+    assert (len(stay) if isinstance(expected, int) else stay) == expected
+
+
+def test_sglang_takes_top_p_of_all_and_vllm_of_what_top_k_leaves() -> None:
+    """.4 .3 .2 .1 with top_k 2, top_p .5: run, as above."""
+    z = np.log([0.4, 0.3, 0.2, 0.1])
+    for engine, expected in {SGLANG: [0, 1], VLLM: [0]}.items():
+        order = [sampler.name for sampler in ENGINES[engine].samplers if sampler.name != "logit_bias"]
+        assert kept(result(built(engine, order, top_k=2, top_p=0.5), z)) == expected
+
+
+def test_tempering_first_or_last_is_another_set() -> None:
+    """At a temperature of 2, .5 .3 .2 are .41 .32 .26: to .6, both ways two; to .5 one more where it is first."""
+    for engine, expected in {TRANSFORMERS: [0, 1], VLLM: [0, 1], SGLANG: [0, 1], LLAMA: [0], MLX: [0]}.items():
+        order = [sampler.name for sampler in ENGINES[engine].samplers if sampler.name != "logit_bias"]
+        logits = result(built(engine, order, top_p=0.45), np.log(THREE), 2.0)
+        assert kept(logits) == expected, engine
+        weights = np.sqrt(THREE)[: len(expected)]
+        np.testing.assert_allclose(tsoft.softmax(logits)[: len(expected)], weights / weights.sum(), rtol=1e-14)
+
+
+def test_mlx_lm_may_leave_nothing() -> None:
+    """In float32 1 - 1e-8 is 1, and no sum is over it; 1e-6 leaves the first: run, as above."""
+    function = rule(MLX, "top_p").function
+    single = np.log(THREE).astype(np.float32)
+    assert kept(in_width(function, single, 1e-8)) == []
+    assert kept(in_width(function, single, 1e-6)) == [0]
+    # What 1 - p cannot tell from 1 leaves nothing in any width.
+    chain = built(MLX, ["top_p"], top_p=1e-17)
+    z = np.log([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
+    with pytest.raises(NothingLeftError, match="row 0: top_p 1e-17 of mlx-lm removes every class"):
+        chain.logits(z, np.array([1.0]))
+    with pytest.raises(NothingLeftError, match="row 7: "):
+        chain.logits(z, np.array([1.0]), first_row=7)
+
+
+@pytest.mark.parametrize("wide", [2, 4096])
+def test_nothing_left_tells_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chains, "WIDE", wide)
+    banned = (Step(SAMPLERS["logit_bias"], (((0, -inf), (2, -inf)),)), Step(SAMPLERS["temperature"], (0.0, 1.0)))
+    z = np.zeros((6, 3))
+    z[4, 1] = -inf
+    [found] = distributions(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
+    assert found.kept.tolist() == [[[False, True, False]] * 4]
+    with pytest.raises(NothingLeftError) as caught:
+        Chain(banned).logits(z, np.array([0.5, 1.0]), first_row=10)
+    assert caught.value.row == 14
+
+
+# transcriptions
+
+
+def sglang(probs: Any, top_k: int, top_p: float, min_p: float) -> Any:
+    """What is left of the probabilities, as they are sorted: SGLang 0.5.23, srt/layers/sampler.py,
+    top_k_top_p_min_p_sampling_from_probs_torch, up to its draw."""
+    torch = pytest.importorskip("torch")
+    probs = torch.from_numpy(probs)
+    top_ks, top_ps, min_ps = (torch.full((len(probs),), value) for value in (top_k, top_p, min_p))
+    probs_sort, _ = probs.sort(dim=-1, descending=True)
+    probs_sum = torch.cumsum(probs_sort, dim=-1)
+    probs_sort[torch.arange(0, probs_sort.shape[-1]).view(1, -1) >= top_ks.view(-1, 1)] = 0.0
+    probs_sort[(probs_sum - probs_sort) > top_ps.double().view(-1, 1)] = 0.0
+    min_p_thresholds = probs_sort[:, 0] * min_ps
+    probs_sort[probs_sort < min_p_thresholds.view(-1, 1)] = 0.0
+    return (probs_sort / probs_sort.sum(-1, keepdim=True)).numpy()
+
+
+def vllm(logits: Any, k: int, p: float) -> Any:
+    """vLLM @ 01fa3fe, v1/sample/ops/topk_topp_sampler.py, apply_top_k_top_p's PyTorch path."""
+    torch = pytest.importorskip("torch")
+    logits = torch.from_numpy(logits.copy())
+    ks, ps = torch.full((len(logits),), k), torch.full((len(logits),), p, dtype=torch.float64)
+    logits_sort, logits_idx = logits.sort(dim=-1, descending=False)
+    top_k_mask = logits_sort.size(1) - ks.to(torch.long)
+    top_k_mask = logits_sort.gather(1, top_k_mask.unsqueeze(dim=1))
+    top_k_mask = logits_sort < top_k_mask
+    logits_sort.masked_fill_(top_k_mask, -inf)
+    probs_sort = logits_sort.softmax(dim=-1)
+    probs_sum = torch.cumsum(probs_sort, dim=-1, out=probs_sort)
+    top_p_mask = probs_sum <= 1 - ps.unsqueeze(dim=1)
+    top_p_mask[:, -1] = False
+    logits_sort.masked_fill_(top_p_mask, -inf)
+    return logits_sort.scatter(dim=-1, index=logits_idx, src=logits_sort).numpy()
+
+
+def random_rows() -> list[Any]:
+    rng = np.random.default_rng(4)
+    return [rng.normal(0, 2, (40, n)) for n in (2, 5, 40)] + [rng.integers(-2, 3, (40, 12)).astype(float)]
+
+
+@pytest.mark.parametrize("tau", [0.6, 1.0, 1.7])
+def test_sglang_s_own_code(tau: float) -> None:
+    for z in random_rows():
+        for k, p, least in [(1000, 0.619, 0.0), (3, 0.843, 0.0), (4, 0.951, 0.171), (2, 0.337, 0.532)]:
+            chain = built(
+                SGLANG, ["temperature", "top_p", "top_k", "min_p"], top_k=min(k, z.shape[1]), top_p=p, min_p=least
+            )
+            found = tsoft.softmax(chain.logits(z, np.array([tau]))[0])
+            expected = sglang(tsoft.softmax(z, tau), k, p, least)
+            np.testing.assert_allclose(-np.sort(-found), expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("tau", [0.6, 1.0, 1.7])
+def test_vllm_s_own_code(tau: float) -> None:
+    for z in random_rows():
+        for k, p in [(2, 0.619), (2, 0.911), (1, 0.5)]:
+            chain = built(VLLM, ["temperature", "min_p", "top_k", "top_p"], top_k=k, top_p=p)
+            found, expected = chain.logits(z, np.array([tau]))[0], vllm(z / tau, k, p)
+            np.testing.assert_allclose(
+                np.sort(tsoft.softmax(found)), np.sort(tsoft.softmax(expected)), rtol=1e-12, atol=1e-15
+            )
+            distinct = [len({*row}) == len(row) for row in z.tolist()]
+            np.testing.assert_array_equal((found > -inf)[distinct], (expected > -inf)[distinct])
+
+
+@FEW
+@given(st.one_of(PLAIN, TIED), st.floats(0.01, 0.99))
+def test_mlx_lm_s_masks(row: Row, value: float) -> None:
+    """Its two lines for top_p and for xtc, as numpy has them."""
+    z = np.array(row)
+    probs = tsoft.softmax(z)
+    order = np.argsort(z)
+    sums = np.cumsum(probs[order])
+    assume(abs(sums - (1 - value)).min() > 1e-9)
+    assert kept(rule(MLX, "xtc").function(z, value)) == kept(
+        np.where(probs > np.where(probs > value, probs, inf).min(), -inf, z)
+    )
+    stay = [int(i) for i in order[sums > 1 - value]]
+    function = rule(MLX, "top_p").function
+    found = kept(function(z, value))
+    assert sorted(row[i] for i in found) == sorted(row[i] for i in stay)
+
+
+@FEW
+@given(st.one_of(PLAIN, TIED), st.floats(0.01, 0.99))
+def test_exllamav2_s_loops(row: Row, value: float) -> None:
+    """What top_p holds never sums to more than p, and the top is in it where it fits; typical takes classes
+    while they sum to less than the mass."""
+    probs = tsoft.softmax(row).tolist()
+    held = kept(rule(EXLLAMA, "top_p").function(row, value))
+    assert len(held) == 1 or fsum(probs[i] for i in held) <= value + 1e-12
+    # The most probable class is held unless it alone is too much, and then the last of the top ones is.
+    assert max(probs) in [probs[i] for i in held] or max(probs) > value - 1e-12
+
+    terms = {i: p + log(p + 1e-10) for i, p in enumerate(probs) if p >= 1e-8}
+    middle = fsum(probs[i] * term for i, term in terms.items())
+    order = sorted(terms, key=lambda i: abs(terms[i] - middle))
+    far = [abs(terms[i] - middle) for i in order]
+    sums = [fsum(probs[i] for i in order[: j + 1]) for j in range(len(order))]
+    assume(min(abs(s - value) for s in sums) > 1e-9)
+    number = max(1, sum(s < value for s in sums))
+    assume(number == len(far) or far[number] - far[number - 1] > 1e-9)
+    assert kept(rule(EXLLAMA, "typ_p").function(row, value)) == sorted(order[:number])
+
+
+# Temperature 0, and nearly 0.
+
+
+@pytest.mark.parametrize(
+    ("engine", "greedy", "samples"),
+    [
+        # GenerationConfig(do_sample=False); temperature has to be a strictly positive float
+        (TRANSFORMERS, [0.0], [5e-324, 1e-6, 0.1]),
+        # its temperature sampler masks, at 0 alone
+        (LLAMA, [], [0.0, 5e-324, 1e-6, 0.1]),
+        # _SAMPLING_EPS = 1e-5 in v1/sample/sampler.py
+        (VLLM, [0.0], [1e-5, 0.005, 0.1]),
+        # _SAMPLING_EPS = 1e-6 in srt/sampling/sampling_params.py
+        (SGLANG, [0.0, 9.9e-7], [1e-6, 1e-5, 0.1]),
+        # make_sampler: temp == 0
+        (MLX, [0.0], [5e-324, 1e-6, 0.1]),
+        # ext_sampling.cpp: temperature < 0.01
+        (EXLLAMA, [0.0, 1e-6, 0.0099], [0.01, 0.1]),
+    ],
+)
+def test_where_an_engine_is_greedy(engine: str, greedy: Row, samples: Row) -> None:
+    found = ENGINES[engine]
+    assert [found.is_greedy(tau) for tau in greedy] == [True] * len(greedy)
+    assert [found.is_greedy(tau) for tau in samples] == [False] * len(samples)
+    assert bool(found.at_zero) == bool(greedy)
+
+
+def every_step(engine: Engine) -> Chain:
+    """All samplers that the engine has, each turned on."""
+    values = {"top_k": 3, "xtc_probability": 0.5, "xtc_threshold": 0.05, "smoothing_factor": 0.3, "top_n_sigma": 1.0}
+    order = [sampler.name for sampler in engine.samplers if sampler.name != "logit_bias"]
+    own = {parameter.name for sampler in engine.samplers for parameter in sampler.parameters}
+    others = dict.fromkeys(own - {*values, "tau", "dynatemp_range", "dynatemp_exponent", "logit_bias"}, 0.9)
+    return built(engine.name, order, **others | {name: value for name, value in values.items() if name in own})
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != LLAMA])
+def test_greedy_takes_the_first_of_the_top(engine: str) -> None:
+    """Whatever the samplers are set to, after the biases."""
+    chain = every_step(ENGINES[engine])
+    tied = np.array([1.0, 3.0, 0.0, 3.0, 2.9])
+    assert kept(result(chain, tied, 0.0)) == [1]
+    biases = Step(rule(engine, "logit_bias"), (((2, 9.0), (1, -inf)),))
+    assert kept(result(Chain((biases, *chain.steps), chain.engine), tied, 0.0)) == [2]
+    assert [str(step) for step in chain.at(0.0)] == ["greedy"]
+
+
+def test_llama_cpp_at_zero_is_a_step_of_the_chain() -> None:
+    chain = built(LLAMA, ["xtc", "temperature"], xtc_probability=0.5, xtc_threshold=0.2)
+    # Half of the time .5 is excluded, and .3 is the top.
+    np.testing.assert_allclose(tsoft.softmax(result(chain, np.log(THREE), 0.0)), [0.5, 0.0, 0.5], atol=1e-15)
+    assert kept(result(built(LLAMA, ["temperature"]), [1.0, 3.0, 3.0], 0.0)) == [1]
+    # With a range it is no temperature of 0, but one from 0 to the range.
+    dynamic = built(LLAMA, ["temperature"], dynatemp_range=1.0)
+    assert tsoft.softmax(result(dynamic, [1.0, 1.0, 1.0], 0.0)) == pytest.approx([1 / 3] * 3)
+
+
+def test_vllm_raises_a_low_temperature() -> None:
+    """v1: sampling_params.py, __post_init__: what is over 0 and under 0.01 becomes 0.01."""
+    z = [0.0, -0.01]
+    chain = built(VLLM, ["temperature"])
+    for tau in (0.001, 0.005, 0.01):
+        np.testing.assert_allclose(tsoft.softmax(result(chain, z, tau)), tsoft.softmax(z, 0.01), rtol=1e-15)
+    assert kept(result(chain, z, 0.0)) == [0]
+
+
+# Doubts.
+
+
+def test_float32_decides_otherwise() -> None:
+    """Ten equal classes to .9: in float32 a tenth is not over 1 - .9, so that one more goes, as in transformers'
+    own warper; in float64 it is over."""
+    process = pytest.importorskip("transformers.generation.logits_process")
+    torch = pytest.importorskip("torch")
+    z = np.zeros((1, 10))
+    warper = process.TopPLogitsWarper(0.9)
+    counts = [int((warper(None, torch.from_numpy(z.astype(dtype))) > -inf).sum()) for dtype in (np.float32, float)]
+    assert counts == [9, 10]
+    chain = built(TRANSFORMERS, ["top_p"], top_p=0.9)
+    assert len(kept(result(chain, z))) == 10
+    [doubt] = doubts(chain, z, 1.0)
+    assert (doubt.row, str(doubt.step), doubt.ties) == (0, "top_p 0.9", False)
+    assert 0 < doubt.slack < 1e-15
+
+
+def test_doubts_are_where_the_widths_differ() -> None:
+    """Found by trying: rows and numbers for which the samplers, given float32, keep another set."""
+    rng = np.random.default_rng(5)
+    z = rng.integers(-1, 2, (400, 9)).astype(float)
+    for p in (0.25, 0.5, 0.9):
+        for engine in (LLAMA, SGLANG):
+            function = rule(engine, "top_p").function
+            assert isinstance(function, Truncation)
+            exact, single = function(z, p), in_width(function, z.astype(np.float32), p)
+            differ = {int(row) for row in np.flatnonzero(((exact > -inf) != (single > -inf)).any(-1))}
+            ties = {int(row) for row in np.flatnonzero(function.limit(z, p).splits_tie)}
+            found = list(doubts(built(engine, ["top_p"], top_p=p), z, 1.0))
+            assert {doubt.row for doubt in found if doubt.ties} == ties
+            assert {doubt.row for doubt in found if not doubt.ties} == differ - ties
+            for doubt in found:
+                if doubt.ties:
+                    row = z[doubt.row]
+                    # It is removed, and one that is its equal stays.
+                    stay = exact[doubt.row] > -inf
+                    assert not stay[doubt.index]
+                    assert stay[np.equal(row, row[doubt.index])].any()
+
+
+def test_a_tie_at_the_threshold_is_a_doubt() -> None:
+    z = np.array([[0.0, 1.0, 1.0, 1.0], [3.0, 2.0, 1.0, 0.0]])
+    [doubt] = doubts(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
+    assert (doubt.row, doubt.index, str(doubt.step), doubt.ties) == (0, 3, "top_k 2", True)
+    # Ten equal classes to .8 are nine, and in float32 eight: one doubt a row.
+    [doubt] = doubts(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
+    assert (doubt.index, doubt.ties) == (9, True)
+    # Where all that tie stay there is none.
+    assert not list(doubts(built(TRANSFORMERS, ["top_k", "temperature"], top_k=2), z, 0.7))
+    assert not list(doubts(built(LLAMA, ["top_k", "temperature"], top_k=3), z, 0.7))
+
+
+def test_nothing_left_in_float32_is_a_doubt() -> None:
+    z = np.log([[0.2, 0.5, 0.3]])
+    chain = built(MLX, ["top_p", "temperature"], top_p=1e-8)
+    assert kept(result(chain, z)) == [1]
+    [doubt] = doubts(chain, z, 1.0)
+    assert (doubt.row, doubt.index, str(doubt.step), doubt.ties) == (0, 1, "top_p 1e-08", False)
+
+
+# Chains.
+
+SETTINGS = st.fixed_dictionaries(
+    {
+        "top_k": st.integers(1, 9),
+        "top_p": st.floats(0.2, 0.98),
+        "min_p": st.floats(0.01, 0.5),
+        "typical_p": st.floats(0.3, 0.98),
+        "xtc_probability": st.sampled_from([0.0, 0.25, 1.0]),
+        "xtc_threshold": st.floats(0.01, 0.5),
+    }
+)
+ORDERS = st.permutations(["top_k", "top_p", "min_p", "typ_p", "xtc", "temperature"]).flatmap(
+    lambda order: st.integers(1, len(order)).map(lambda n: order[:n])
+)
+
+
+@FEW
+@given(st.lists(PLAIN, min_size=1, max_size=3), ORDERS, SETTINGS)
+def test_temperatures_and_rows_are_each_by_itself(rows: list[Row], order: list[str], values: dict[str, Any]) -> None:
+    n = min(map(len, rows))
+    z, taus = np.array([row[:n] for row in rows]), np.array([0.0, 0.5, 1.0, 3.0, inf])
+    for engine in (None, VLLM, LLAMA):
+        own = {sampler.name for sampler in ENGINES[engine].samplers} if engine else SAMPLERS
+        chain = built(engine, [name for name in order if name in own] or ["temperature"], **values)
+        if not chain.steps:
+            continue
+        together = chain.logits(z, taus)
+        assert together.dtype == np.float64
+        for t, tau in enumerate(taus):
+            np.testing.assert_array_equal(together[t], chain.logits(z, np.array([tau]))[0])
+            for r, row in enumerate(z):
+                np.testing.assert_array_equal(together[t, r], result(chain, row, float(tau)))
+
+
+def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    z = np.random.default_rng(3).normal(0, 2, (7, 30))
+    taus = np.array([0.5, 1.0, 2.0])
+    chain = built(LLAMA, ["top_k", "top_p", "xtc", "temperature"], top_k=20, top_p=0.9, xtc_probability=0.5)
+    [whole] = distributions(Block(z), taus, [chain])
+    monkeypatch.setattr(apply_chains, "PIECE", 200)
+    pieces = list(distributions(Block(z), taus, [chain]))
+    assert len(pieces) == 4
+    np.testing.assert_array_equal(np.concatenate([piece.probs for piece in pieces], axis=1), whole.probs)
+    np.testing.assert_array_equal(whole.probs, tsoft.softmax(chain.logits(z, taus)))
+    np.testing.assert_array_equal(whole.kept, whole.probs > 0)
+    beside = next(iter(distributions(Block(z), taus[:1], [chain, None])))
+    np.testing.assert_array_equal(beside.beside[0].probs, whole.probs[:1, :1])
+    np.testing.assert_array_equal(beside.beside[1].probs, tsoft.softmax(z[:1], taus[:1]))
+
+
+@pytest.mark.parametrize("engine", [None, *ENGINES])
+def test_what_is_removed_early_costs_nothing_and_changes_nothing(
+    engine: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wide row goes through the chain without the classes that are gone."""
+    z = np.random.default_rng(6).normal(0, 2, (5, 40))
+    rules = ENGINES[engine].samplers if engine else tuple(SAMPLERS.values())
+    names = [sampler.name for sampler in rules]
+    names.sort(key=lambda name: (name != "logit_bias", name != "top_k"))
+    own = {
+        parameter.name: 0.8
+        for sampler in rules
+        for parameter in sampler.parameters
+        if parameter.name not in ("tau", "logit_bias")
+    }
+    own |= {"top_k": 9, "min_p": 0.01, "xtc_probability": 0.5, "xtc_threshold": 0.1, "top_n_sigma": 2.0}
+    own |= {"epsilon_cutoff": 0.001, "eta_cutoff": 0.001, "top_a": 0.01}
+    chain = built(engine, [name for name in names if name != "logit_bias"], **own)
+    biases = Step(SAMPLERS["logit_bias"], (((3, 4.0), (5, -inf)),))
+    taus = np.array([0.7, 1.3])
+    for steps in ((biases, *chain.steps), (*chain.steps[:2], biases, *chain.steps[2:])):
+        both = []
+        for wide in (4096, 3):
+            monkeypatch.setattr(chains, "WIDE", wide)
+            both.append(Chain(steps, chain.engine).logits(z, taus))
+        np.testing.assert_array_equal(both[0] > -inf, both[1] > -inf)
+        np.testing.assert_allclose(tsoft.softmax(both[0]), tsoft.softmax(both[1]), rtol=1e-12)
+        stages = [stage.kept.tolist() for stage in explained(Chain(steps).at(0.7), z[0])]
+        monkeypatch.setattr(chains, "WIDE", 4096)
+        assert stages == [stage.kept.tolist() for stage in explained(Chain(steps).at(0.7), z[0])]
+
+
+def shares(z: Any) -> Row:
+    """Probabilities, summed exactly."""
+    terms = np.exp(np.asarray(z) - np.max(z)).tolist()
+    return [term / fsum(terms) for term in terms]
+
+
+@FEW
+@given(st.one_of(PLAIN, TIED), ORDERS, SETTINGS, st.sampled_from([0.5, 1.0, 2.0]))
+def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict[str, Any], tau: float) -> None:
+    """Each step again, on the branches that XTC makes."""
+    chain = built(None, order, **values)
+    assume(chain.steps)
+    stages = explained(chain.at(tau), np.array(row))
+    assert [str(stage.step) for stage in stages] == [str(step) for step in chain.at(tau)]
+    branches = [(1.0, np.array(row))]
+    mixture = shares(row)
+    gone = dict.fromkeys(range(len(row)), -1)
+    for number, (stage, step) in enumerate(zip(stages, chain.at(tau), strict=True)):
+        chance = step.values[0] if step.sampler.by_chance else 1.0
+        after, cut = [], 0.0
+        for weight, z in branches:
+            found = step.sampler.function(z, *(step.values[1:] if step.sampler.by_chance else step.values))
+            cut += weight * chance * fsum(p for p, x in zip(shares(z), found, strict=True) if x == -inf)
+            after += [(weight * (1 - chance), z)] * (chance < 1) + [(weight * chance, found)]
+        branches, before = after, mixture
+        mixture = [fsum(w * p for w, p in zip([w for w, _ in branches], ps, strict=True)) for ps in by_class(branches)]
+        removed = [i for i in range(len(row)) if before[i] > 0 and mixture[i] == 0]
+        assert kept(np.log(mixture, where=np.array(mixture) > 0, out=np.full(len(row), -inf))) == kept(
+            np.where(stage.kept, 0, -inf)
+        )
+        assert {*stage.removed.tolist()} == {*removed}
+        assert all(before[i] >= before[j] - 1e-12 for i, j in zip(stage.removed, stage.removed[1:], strict=False))
+        assert stage.cut == pytest.approx(cut, abs=1e-12)
+        assert stage.entropy == pytest.approx(-fsum(p * log(p) for p in mixture if p), abs=1e-11)
+        assert mixture[stage.top] == pytest.approx(max(mixture), rel=1e-11)
+        gone |= dict.fromkeys(removed, number)
+    assert removed_by(stages, len(row)).tolist() == [gone[i] for i in range(len(row))]
+    # What the masks took is nothing that a step took.
+    assert all(gone[i] == -1 for i, x in enumerate(row) if x == -inf)
+
+
+def by_class(branches: list[tuple[float, Any]]) -> list[tuple[float, ...]]:
+    return list(zip(*(shares(z) for _, z in branches), strict=True))
+
+
+def threshold(name: str, probs: Row, **values: float) -> float:
+    """What the step, alone, says a class is compared with."""
+    order = list(values)
+    [stage] = explained(
+        built(None, [name], **{parameter: values[parameter] for parameter in order}).steps, np.log(probs)
+    )
+    assert stage.threshold is not None
+    assert stage.keeps
+    return stage.threshold
+
+
+def test_the_thresholds_that_are_told() -> None:
+    """The number that a class's probability has to reach; for a rank, the last one that stays; for XTC the most
+    that may stay; for typical how far from the entropy it may be."""
+    entropy = -fsum(p * log(p) for p in FIVE)
+    expected = {
+        threshold("min_p", FIVE, min_p=0.3): 0.12,
+        threshold("epsilon_cutoff", FIVE, epsilon_cutoff=0.12): 0.12,
+        threshold("top_a", FIVE, top_a=0.5): 0.08,
+        threshold("top_k", FIVE, top_k=2): 0.3,
+        threshold("top_p", FIVE, top_p=0.72): 0.15,
+        threshold("xtc", FIVE, xtc_probability=1.0, xtc_threshold=0.12): 0.15,
+        # .3 is .2 nearer than the entropy, .15 is .5 farther.
+        threshold("typ_p", FIVE, typical_p=0.2): abs(-log(0.3) - entropy),
+    }
+    for found, number in expected.items():
+        assert found == pytest.approx(number, rel=1e-12)
+    z = [2.0, 1.0, 0.0, -5.0]
+    [stage] = explained([Step(SAMPLERS["top_n_sigma"], (1.0,))], np.array(z))
+    assert stage.threshold == pytest.approx(np.exp(2 - np.std(z)) / np.exp(z).sum(), rel=1e-12)
+    assert explained([Step(SAMPLERS["temperature"], (0.5, 0.0, 1.0))], np.array(z))[0].threshold is None
+
+
+def test_of_several_the_most_probable_parts_them() -> None:
+    z = np.array([0.0, 3.0, 1.0, 2.0])
+    one, three = (explained(built(None, ["top_k"], top_k=k).steps, z) for k in (1, 3))
+    found = parting(three, one, z)
+    assert found is not None
+    assert (found.index, found.by_first, found.step) == (3, False, 0)
+    assert parting(three, three, z) is None
+
+
+@FEW
+@given(st.one_of(PLAIN, TIED), ORDERS, ORDERS, SETTINGS, SETTINGS)
+def test_where_two_chains_part(
+    row: Row, one: list[str], other: list[str], first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """Each class that only one keeps, by the step at which the other removes it."""
+    z = np.array(row)
+    chained = [built(None, one, **first), built(None, other, **second)]
+    assume(all(chain.steps for chain in chained))
+    both: list[list[Stage]] = [explained(chain.at(1.0), z) for chain in chained]
+    removals = []
+    for who in (0, 1):
+        for number, stage in enumerate(both[who]):
+            removals += [
+                (number, -row[i], i, who == 0)
+                for i in range(len(row))
+                if not stage.kept[i]
+                and (number == 0 or both[who][number - 1].kept[i])
+                and row[i] > -inf
+                and both[1 - who][-1].kept[i]
+            ]
+    found = parting(both[0], both[1], z)
+    if not removals:
+        assert found is None
+    else:
+        assert found is not None
+        step, _, index, by_first = min(removals)
+        assert (found.step, found.index, found.by_first) == (step, index, by_first)
+    again = parting(both[1], both[0], z)
+    assert (again is None) == (found is None)

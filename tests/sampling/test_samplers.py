@@ -1,0 +1,703 @@
+"""The samplers by their definitions, worked out in plain Python, and by transformers' own warpers."""
+
+import ast
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from math import exp, fsum, inf, log, sqrt
+from pathlib import Path
+from statistics import pstdev
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from tool import TESTS
+from tsoft.cli import group, run
+from tsoft.options import chains
+from tsoft.sampling import samplers
+from tsoft.sampling.chain import Chain
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.explanation import explained
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
+from tsoft.sampling.samplers import Truncation
+from tsoft.sampling.step import Step
+
+FEW = settings(derandomize=True, deadline=None, database=None, max_examples=12)
+MANY = settings(FEW, max_examples=50)
+LAST = float(np.finfo(float).max)
+SOURCES = Path(tsoft.__file__).parent
+# Where it is, the logits of a real model for four prompts.
+REAL = TESTS.parents[1] / "shared/data/llm/next-token-logits.npy"
+
+Row = list[float]
+
+# Each from a number between 0 and 1 to what its knob is set to, so that a larger one keeps more classes.
+CUTS: dict[str, Callable[[float], float]] = {
+    "top_n_sigma": lambda u: 4 * u,
+    "top_h": lambda u: u,
+    "top_k": lambda u: 1 + int(20 * u),
+    "top_p": lambda u: u,
+    "min_p": lambda u: 1 - u,
+    "typ_p": lambda u: u,
+    "epsilon_cutoff": lambda u: (1 - u) ** 3,
+    "eta_cutoff": lambda u: (1 - u) ** 3,
+    "tfs": lambda u: u,
+    "top_a": lambda u: 1 - u,
+    "xtc": lambda u: u / 2,
+}
+SHARES = st.floats(0.001, 0.999)
+
+
+def unmasked(row: Row) -> bool:
+    return max(row) > -inf
+
+
+MASK = st.just(-inf)
+# Of integers, so that many tie; of ordinary numbers; and of any at all.
+TIED = st.lists(st.one_of(st.integers(-4, 4).map(float), MASK), min_size=1, max_size=20).filter(unmasked)
+PLAIN = st.lists(st.one_of(st.floats(-9, 9), MASK), min_size=1, max_size=20).filter(unmasked)
+ANY = st.lists(st.floats(allow_nan=False, max_value=LAST), min_size=1, max_size=20).filter(unmasked)
+TAUS = st.one_of(st.floats(0, inf), st.floats(-3, 3).map(lambda d: 10.0**d), st.sampled_from([0.0, 5e-324, 1.0, inf]))
+
+
+def cut(name: str) -> Truncation:
+    function = SAMPLERS[name].function
+    assert isinstance(function, Truncation)
+    return function
+
+
+def at(name: str, u: float) -> Callable[[Any], Any]:
+    return lambda z: cut(name)(z, CUTS[name](u))
+
+
+def kept(z: Any) -> list[int]:
+    return [int(i) for i in np.flatnonzero(z > -inf)]
+
+
+def test_every_sampler_is_tested_here() -> None:
+    assert set(SAMPLERS) == {*CUTS, "logit_bias", "smoothing", "temperature"}
+
+
+# What holds of every sampler that removes classes.
+
+
+@pytest.mark.parametrize("name", CUTS)
+@FEW
+@given(st.one_of(TIED, ANY), SHARES)
+def test_what_stays_keeps_its_logit(name: str, row: Row, u: float) -> None:
+    z = np.array(row)
+    left = cut(name)(z, CUTS[name](u))
+    stay = left > -inf
+    assert stay.any()
+    assert left[stay].tobytes() == z[stay].tobytes()
+    assert z.tobytes() == np.array(row).tobytes()
+
+
+@pytest.mark.parametrize("name", CUTS)
+@FEW
+@given(TIED, SHARES)
+def test_at_a_tie_the_lower_index_stays(name: str, row: Row, u: float) -> None:
+    stay = cut(name)(row, CUTS[name](u)) > -inf
+    for value in {*row} - {-inf}:
+        tied = stay[np.equal(row, value)].tolist()
+        assert tied == sorted(tied, reverse=True)
+
+
+@pytest.mark.parametrize("name", [*CUTS, "temperature", "dynamic", "smoothing", "logit_bias"])
+def test_any_shape_is_its_rows(name: str) -> None:
+    """Wherever the row stands, whatever is beside it, in either width."""
+    others: dict[str, Callable[[Any], Any]] = {
+        "temperature": lambda z: samplers.temperature(z, 0.7),
+        "dynamic": lambda z: samplers.temperature(z, 0.7, 0.5, 2.0),
+        "smoothing": lambda z: samplers.smoothing(z, 0.3),
+        "logit_bias": lambda z: samplers.logit_bias(z, ((1, 2.5), (3, -inf))),
+    }
+    functions = [others[name]] if name in others else [at(name, u) for u in (0.1, 0.5, 0.9)]
+    rng = np.random.default_rng(0)
+    for n in (4, 40):
+        z = rng.integers(-4, 5, (2, 3, 5, n)).astype(float)
+        z[1] = rng.normal(0, 3, (3, 5, n))
+        z[rng.random(z.shape) < 0.2] = -inf
+        z[..., 0] = 1.0
+        for dtype in (np.float64, np.float32):
+            for f in functions:
+                whole = f(z.astype(dtype))
+                assert whole.dtype == dtype
+                assert whole.shape == z.shape
+                for i in np.ndindex(z.shape[:-1]):
+                    np.testing.assert_array_equal(whole[i], f(z[i].astype(dtype)))
+                assert f(z[:0]).shape == (0, 3, 5, n)
+
+
+@pytest.mark.parametrize("name", CUTS)
+@FEW
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.25, -3.0]), min_size=1, max_size=20), SHARES)
+def test_half_a_width_is_worked_in_a_whole_one(name: str, row: Row, u: float) -> None:
+    half = cut(name)(np.array(row, np.float16), CUTS[name](u))
+    assert half.dtype == np.float32
+    np.testing.assert_array_equal(half, cut(name)(np.array(row, np.float32), CUTS[name](u)))
+    assert cut(name)(np.array(row, int), CUTS[name](u)).dtype == np.float64
+
+
+@pytest.mark.parametrize("name", CUTS)
+@FEW
+@given(st.lists(st.integers(-99, 99), min_size=1, max_size=20), st.integers(-(2**30), 2**30), SHARES)
+def test_a_shift_changes_nothing(name: str, row: list[int], shift: int, u: float) -> None:
+    """Eighths and integers: the differences are the same to the bit."""
+    z, value = np.array(row) / 8, CUTS[name](u)
+    # But for sigma's rounding, in parts of the largest logit.
+    assume(name != "top_n_sigma" or cut(name).limit(z, value).slack > 1e-6)
+    assert kept(cut(name)(z + shift, value)) == kept(cut(name)(z, value))
+
+
+@pytest.mark.parametrize("name", CUTS)
+@FEW
+@given(st.one_of(TIED, PLAIN), SHARES, SHARES)
+def test_the_knob_goes_one_way(name: str, row: Row, one: float, other: float) -> None:
+    fewer, more = (cut(name)(row, CUTS[name](u)) for u in sorted([one, other]))
+    assert {*kept(fewer)} <= {*kept(more)}
+
+
+@pytest.mark.parametrize("name", CUTS)
+@FEW
+@given(st.lists(st.integers(-99, 99), min_size=1, max_size=20, unique=True), SHARES, st.randoms(use_true_random=False))
+def test_the_order_of_the_classes_does_not_matter(name: str, row: list[int], u: float, random: Any) -> None:
+    z, value = np.array(row) / 9, CUTS[name](u)
+    assume(DEFINITIONS[name](z.tolist(), value)[1] > 1e-9)
+    order = random.sample(range(len(row)), len(row))
+    assert {order[i] for i in kept(cut(name)(z[order], value))} == {*kept(cut(name)(z, value))}
+
+
+# By the definition.
+
+
+def softmax(row: Row) -> Row:
+    terms = [exp(x - max(row)) for x in row]
+    return [term / fsum(terms) for term in terms]
+
+
+def entropy(probs: Row) -> float:
+    return -fsum(p * log(p) for p in probs if p > 0)
+
+
+def first_to_reach(mass: float, parts: Row) -> tuple[int, float]:
+    """How many parts sum to the mass, and how near to it a sum is."""
+    sums = [fsum(parts[: i + 1]) for i in range(len(parts))]
+    return next((i + 1 for i, s in enumerate(sums) if s >= mass), len(parts)), nearest(sums, mass)
+
+
+def nearest(numbers: Row, bound: float) -> float:
+    return min((abs(number - bound) for number in numbers), default=inf)
+
+
+def at_least(scores: Row, bound: float) -> tuple[set[int], float]:
+    return {i for i, score in enumerate(scores) if score >= bound}, nearest(scores, bound)
+
+
+def falling(row: Row) -> list[int]:
+    """The classes that are left, the most probable first, of those that tie the lower index."""
+    return sorted((i for i, x in enumerate(row) if x > -inf), key=lambda i: (-row[i], i))
+
+
+def by_top_n_sigma(row: Row, n: float) -> tuple[set[int], float]:
+    return at_least(row, max(row) - n * pstdev([x for x in row if x > -inf]))
+
+
+def by_top_h(row: Row, alpha: float) -> tuple[set[int], float]:
+    order = falling(row)
+    terms = [entropy([p]) for p in softmax([row[i] for i in order[:100]])]
+    bound = alpha * fsum(terms)
+    sums = [fsum(terms[: i + 1]) for i in range(len(terms))]
+    return {*order[: max(1, sum(s <= bound for s in sums))]}, nearest(sums, bound)
+
+
+def by_top_k(row: Row, k: float) -> tuple[set[int], float]:
+    return {*falling(row)[: int(k)]}, inf
+
+
+def by_top_p(row: Row, p: float) -> tuple[set[int], float]:
+    order, probs = falling(row), softmax(row)
+    number, near = first_to_reach(p, [probs[i] for i in order])
+    return {*order[:number]}, near
+
+
+def by_min_p(row: Row, p: float) -> tuple[set[int], float]:
+    probs = softmax(row)
+    return at_least(probs, p * max(probs))
+
+
+def by_typ_p(row: Row, mass: float) -> tuple[set[int], float]:
+    probs = softmax(row)
+    far = {i: abs(-log(probs[i]) - entropy(probs)) for i in falling(row)}
+    order = sorted(far, key=lambda i: (far[i], i))
+    number, near = first_to_reach(mass, [probs[i] for i in order])
+    # Two classes that are equally far above and below: rounding says which is nearer.
+    alike = [abs(far[i] - far[j]) for i, j in pairwise(order) if row[i] != row[j]]
+    return {*order[:number]}, min(near, *alike, inf)
+
+
+def by_epsilon_cutoff(row: Row, epsilon: float) -> tuple[set[int], float]:
+    probs = softmax(row)
+    stay, near = at_least(probs, epsilon)
+    return stay or at_least(probs, max(probs))[0], near
+
+
+def by_eta_cutoff(row: Row, epsilon: float) -> tuple[set[int], float]:
+    return by_epsilon_cutoff(row, min(epsilon, sqrt(epsilon) * exp(-entropy(softmax(row)))))
+
+
+def by_tfs(row: Row, share: float) -> tuple[set[int], float]:
+    order, probs = falling(row), softmax(row)
+    curve = [probs[i] for i in order]
+    slopes = [b - a for a, b in pairwise(curve)]
+    bends = [abs(b - a) for a, b in pairwise(slopes)]
+    if not fsum(bends):
+        return {*order}, inf
+    sums = [fsum(bends[: i + 1]) / fsum(bends) for i in range(len(bends))]
+    return {*order[: 1 + sum(s <= share for s in sums)]}, min(nearest(sums, share), fsum(bends))
+
+
+def by_top_a(row: Row, a: float) -> tuple[set[int], float]:
+    probs = softmax(row)
+    return at_least(probs, a * max(probs) ** 2)
+
+
+def by_xtc(row: Row, threshold: float) -> tuple[set[int], float]:
+    probs = softmax(row)
+    order = sorted(falling(row), key=lambda i: (-row[i], -i))
+    above = sum(probs[i] >= threshold for i in order)
+    return {*order[max(0, above - 1) :]}, nearest(probs, threshold)
+
+
+# What a definition keeps of a row, and how near a number came to its bound.
+DEFINITIONS: dict[str, Callable[[Row, float], tuple[set[int], float]]] = {
+    "top_n_sigma": by_top_n_sigma,
+    "top_h": by_top_h,
+    "top_k": by_top_k,
+    "top_p": by_top_p,
+    "min_p": by_min_p,
+    "typ_p": by_typ_p,
+    "epsilon_cutoff": by_epsilon_cutoff,
+    "eta_cutoff": by_eta_cutoff,
+    "tfs": by_tfs,
+    "top_a": by_top_a,
+    "xtc": by_xtc,
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+@MANY
+@given(st.one_of(TIED, PLAIN), SHARES)
+def test_the_definition_says_the_same(name: str, row: Row, u: float) -> None:
+    expected, near = DEFINITIONS[name](row, CUTS[name](u))
+    assume(near > 1e-11)
+    assert {*kept(cut(name)(row, CUTS[name](u)))} == expected - {i for i, x in enumerate(row) if x == -inf}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("top_k", 2, [0, 1]),
+        ("top_p", 0.5, [0, 1]),
+        ("top_p", np.nextafter(0.5, 0), [0, 1]),
+        ("top_p", np.nextafter(0.5, 1), [0, 1, 2]),
+        ("top_p", 0.0, [0]),
+        ("top_p", 1.0, [0, 1, 2, 3]),
+        ("min_p", 1.0, [0, 1, 2, 3]),
+        ("typ_p", 0.5, [0, 1]),
+        ("typ_p", np.nextafter(0.5, 1), [0, 1, 2]),
+        ("epsilon_cutoff", 0.25, [0, 1, 2, 3]),
+        ("epsilon_cutoff", 1.0, [0, 1, 2, 3]),
+        ("eta_cutoff", 1.0, [0, 1, 2, 3]),
+        ("top_a", 1.0, [0, 1, 2, 3]),
+        ("top_h", 0.5, [0, 1]),
+        ("top_n_sigma", 1.0, [0, 1, 2, 3]),
+        ("tfs", 0.5, [0, 1, 2, 3]),
+        ("xtc", 0.25, [0]),
+        ("xtc", np.nextafter(0.25, 1), [0, 1, 2, 3]),
+    ],
+)
+def test_four_equal_classes(name: str, value: float, expected: list[int]) -> None:
+    """Quarters are exact: what is just at the threshold is."""
+    assert kept(cut(name)([7.0] * 4, value)) == expected
+    # And what is masked is no class, wherever it stands.
+    assert kept(cut(name)([-inf, 7.0, 7.0, -inf, 7.0, 7.0], value)) == [(1, 2, 4, 5)[i] for i in expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("top_n_sigma", 1e3),
+        ("top_k", 20),
+        ("top_p", 1 - 1e-12),
+        ("min_p", 1e-12),
+        ("typ_p", 1 - 1e-12),
+        ("epsilon_cutoff", 1e-12),
+        ("eta_cutoff", 1e-12),
+        ("top_a", 1e-12),
+        ("xtc", 1.0),
+    ],
+)
+@FEW
+@given(TIED)
+def test_just_beside_its_off_value_it_removes_nothing(name: str, value: float, row: Row) -> None:
+    np.testing.assert_array_equal(cut(name)(row, value), row)
+
+
+def test_an_option_at_its_off_value_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = ["compute", "3", "1", "-800", "-inf", "0.5"]
+    assert run(plain) == 0
+    expected = capsys.readouterr()
+    for parameter in (s.parameters[0] for s in SAMPLERS.values() if s.parameters[0].off is not None):
+        assert run([*plain, parameter.option, f"{parameter.off:g}"]) == 0
+        assert capsys.readouterr() == expected, parameter.option
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.01])
+def test_xtc_does_not_count_what_is_masked(threshold: float) -> None:
+    assert kept(samplers.xtc([2.0, 1.0, 0.0], threshold)) == [2]
+    assert kept(samplers.xtc([2.0, -inf, 1.0, 0.0, -inf], threshold)) == [3]
+
+
+def test_top_h_looks_at_a_hundred() -> None:
+    row = [3.0, *[0.0] * 200]
+    for alpha in (0.5, 0.9):
+        assert {*kept(samplers.top_h(row, alpha))} == by_top_h(row, alpha)[0]
+    assert kept(samplers.top_h(row, 1.0))[-1] < 100
+
+
+def test_numbers_as_large_as_they_get() -> None:
+    """Half of the span of the floats is two standard deviations, and twice a standard deviation overflows."""
+    row = [LAST, -LAST, 0.0]
+    assert kept(samplers.top_n_sigma(row, 1.0)) == [0]
+    assert kept(samplers.top_n_sigma(row, 10.0)) == [0, 1, 2]
+    for name in set(CUTS) - {"top_n_sigma", "top_k", "tfs", "xtc"}:
+        assert kept(cut(name)(row, CUTS[name](0.5))) == [0], name
+
+
+@MANY
+@given(PLAIN, st.lists(st.tuples(st.integers(0, 19), st.one_of(st.floats(-9, 9), MASK)), max_size=5))
+def test_a_bias_is_added(row: Row, biases: list[tuple[int, float]]) -> None:
+    biases = [(index % len(row), bias) for index, bias in biases]
+    z = np.array(row)
+    expected = list(row)
+    for index, bias in biases:
+        expected[index] += bias
+    assert samplers.logit_bias(z, tuple(biases)).tolist() == expected
+    assert z.tolist() == row
+
+
+@MANY
+@given(PLAIN, st.floats(1e-6, 10))
+def test_smoothing_is_its_parabola(row: Row, factor: float) -> None:
+    expected = [max(row) - factor * (max(row) - x) ** 2 if x > -inf else -inf for x in row]
+    np.testing.assert_allclose(samplers.smoothing(row, factor), expected, rtol=1e-14, atol=1e-14)
+
+
+# Temperature.
+
+
+@MANY
+@given(st.one_of(ANY, TIED), TAUS)
+def test_temperature_is_softmax_s_own(row: Row, tau: float) -> None:
+    scaled = samplers.temperature(row, tau)
+    np.testing.assert_array_equal(tsoft.softmax(scaled), tsoft.softmax(row, tau))
+    # What underflows is not what is masked.
+    assert [bool(x > -inf) for x in scaled] == [x > -inf and (tau > 0 or x == max(row)) for x in row]
+
+
+@pytest.mark.parametrize("tau", [0.0, 5e-324, 1e-310, 1e-200, 0.5, 1.0, 1e200, LAST, inf])
+def test_temperature_at_the_edges(tau: float) -> None:
+    rows = [
+        [LAST, -LAST, 0.0, -inf],
+        [1e308, 1e308, -1e308, 5e-324],
+        [-LAST, -LAST, -inf, -inf],
+        [5e-324, 0.0, -5e-324, 1e-323],
+        [1.0, 1.0 - 2**-53, 0.0, -inf],
+        [1e-310, 3e-311, 0.0, -inf],
+    ]
+    for row in rows:
+        np.testing.assert_array_equal(tsoft.softmax(samplers.temperature(row, tau)), tsoft.softmax(row, tau))
+    together = samplers.temperature(rows, tau)
+    for row, scaled in zip(rows, together, strict=True):
+        np.testing.assert_array_equal(scaled, samplers.temperature(row, tau))
+
+
+@pytest.mark.parametrize("tau", [1e-50, 0.3, 0.7, 3.0, 1e50])
+def test_temperature_of_single_width(tau: float) -> None:
+    z = np.random.default_rng(0).normal(0, 3, (50, 20)).astype(np.float32)
+    z[:, 3] = -inf
+    scaled = samplers.temperature(z, tau)
+    assert scaled.dtype == np.float32
+    x = abs(z - z.max(-1, keepdims=True)).astype(float) / tau
+    room = 8 * (1 + np.where(x < 100, x, 0) + log(20)) * 2**-24
+    exact = tsoft.softmax(z.astype(float), tau)
+    assert (abs(tsoft.softmax(scaled) - exact) <= room * exact + 1e-40).all()
+
+
+def dynamic(row: Row, tau: float, span: float, exponent: float) -> float:
+    """The temperature of llama.cpp's `temperature` sampler with a dynatemp_range (llama_sampler_temp_ext_apply)."""
+    left = [x for x in row if x > -inf]
+    share = min(1.0, entropy(softmax(row)) / log(len(left))) if len(left) > 1 else 0.0
+    coldest, hottest = max(0.0, tau - span), tau + span
+    return coldest + (hottest - coldest) * float(share**exponent)
+
+
+@MANY
+@given(PLAIN, st.floats(0, 3), st.floats(0.1, 3), st.floats(0.1, 4))
+def test_dynamic_temperature_follows_the_entropy(row: Row, tau: float, span: float, exponent: float) -> None:
+    expected = dynamic(row, tau, span, exponent)
+    assume(expected > 1e-3)
+    probs = tsoft.softmax(samplers.temperature(row, tau, span, exponent))
+    np.testing.assert_allclose(probs, softmax([x / expected for x in row]), rtol=1e-9, atol=1e-300)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 1e308])
+@pytest.mark.parametrize("span", [0.5, 1e308])
+def test_dynamic_temperature_is_between_its_ends(tau: float, span: float) -> None:
+    """A sure distribution has the coldest, a uniform one the hottest; one class has all the mass at any."""
+    for row in ([3.0], [3.0, -inf], [3.0, -2000.0], [1.0, 1.0, 1.0]):
+        probs = tsoft.softmax(samplers.temperature(row, tau, span))
+        top = np.equal(row, max(row))
+        if tau <= span or top.all() or tsoft.top_prob(row, tau - span) == 1:
+            coldest = tsoft.softmax(row, max(0.0, tau - span))
+            np.testing.assert_array_equal(probs, coldest)
+
+
+# XTC's distribution.
+
+
+def after(functions: list[Callable[[Any], Any]], z: Any) -> Any:
+    for function in functions:
+        z = function(z)
+    return tsoft.softmax(z)
+
+
+@MANY
+@given(PLAIN, st.floats(0.01, 0.99), SHARES, SHARES, st.floats(0.2, 4))
+def test_xtc_is_a_mixture(row: Row, chance: float, u: float, p: float, tau: float) -> None:
+    """Of what the chain gives with it and without it, whatever comes before and after."""
+    before: list[Callable[[Any], Any]] = [lambda z: samplers.min_p(z, 0.01)]
+    behind: list[Callable[[Any], Any]] = [lambda z: samplers.top_p(z, p), lambda z: samplers.temperature(z, tau)]
+    with_it = after([*before, lambda z: samplers.xtc(z, u / 2), *behind], row)
+    mixture = (1 - chance) * after([*before, *behind], row) + chance * with_it
+    chain = Chain(
+        (
+            Step(SAMPLERS["min_p"], (0.01,)),
+            Step(SAMPLERS["xtc"], (chance, u / 2)),
+            Step(SAMPLERS["top_p"], (p,)),
+            Step(SAMPLERS["temperature"], (0.0, 1.0)),
+        )
+    )
+    logits = chain.logits(np.array([row]), np.array([tau]))[0, 0]
+    np.testing.assert_allclose(tsoft.softmax(logits), mixture, rtol=1e-11, atol=1e-300)
+    np.testing.assert_array_equal(logits > -inf, mixture > 0)
+    last = explained(chain.at(tau), np.array(row))[-1]
+    assert last.entropy == pytest.approx(entropy(mixture.tolist()), rel=1e-10, abs=1e-12)
+    assert mixture[last.top] == pytest.approx(max(mixture), rel=1e-11)
+    assert np.flatnonzero(last.kept).tolist() == np.flatnonzero(mixture).tolist()
+
+
+def test_two_that_go_by_chance_are_four_chains() -> None:
+    row = np.log([0.4, 0.3, 0.2, 0.1])
+    steps = (Step(SAMPLERS["xtc"], (0.25, 0.25)), Step(SAMPLERS["xtc"], (0.5, 0.18)))
+    # Neither; the first; the second; both: .2 is at least .18 of .4 .3 .2 .1, and a third of .3 .2 .1.
+    branches = [[0.4, 0.3, 0.2, 0.1], [0, 0.3, 0.2, 0.1], [0, 0, 0.2, 0.1], [0, 0, 0.2, 0.1]]
+    weights = [0.375, 0.125, 0.375, 0.125]
+    expected = sum(w * np.array(b) / sum(b) for w, b in zip(weights, branches, strict=True))
+    found = tsoft.softmax(Chain(steps).logits(row[np.newaxis], np.array([1.0]))[0, 0])
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("chance", "expected"), [(0.0, [0.5, 0.3, 0.2]), (1.0, [0.0, 0.6, 0.4])])
+def test_xtc_never_and_always(chance: float, expected: Row) -> None:
+    chain = Chain((Step(SAMPLERS["xtc"], (chance, 0.25)),))
+    logits = chain.logits(np.log([[0.5, 0.3, 0.2]]), np.array([1.0]))[0, 0]
+    np.testing.assert_allclose(tsoft.softmax(logits), expected, rtol=1e-15)
+
+
+# The one table.
+
+
+@pytest.mark.parametrize("command", ["compute", "sweep"])
+def test_a_knob_is_an_option(command: str) -> None:
+    found = group().commands.get(command)
+    assert found
+    options = [name for parameter in found.params for name in parameter.opts]
+    for sampler in SAMPLERS.values():
+        for parameter in sampler.parameters:
+            assert options.count(parameter.option) == 1, parameter
+
+
+def test_llama_cpp_s_names() -> None:
+    """As its server lists them in `generation_settings`, and its older ones; a name has one meaning."""
+    listed = "penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"
+    assert {*listed.split(), "infill"} <= {*chains.NAMES, *chains.NEED_TEXT}
+    for name, sampler in {"temp": "temperature", "typical": "typ_p", "typical_p": "typ_p", "tfs_z": "tfs"}.items():
+        assert chains.NAMES[name] is SAMPLERS[sampler]
+    names = [n for s in SAMPLERS.values() for n in {s.name, s.parameters[0].name, *s.aliases}]
+    assert len(names) == len({*names}) == len(chains.NAMES)
+    assert len(chains.PARAMETERS) == sum(len(s.parameters) for s in SAMPLERS.values())
+
+
+def test_only_the_table_knows_the_samplers() -> None:
+    """By name: the rest of the house has them from there. Temperature and the biases are its own concern, since
+    their numbers come another way."""
+    own = [s for s in SAMPLERS.values() if s.parameters[0] not in (TAU, BIAS)]
+    names = {n for s in own for n in (s.name, s.function.__name__, *s.aliases, *(k.name for k in s.parameters))}
+    named = re.compile(rf"\b({'|'.join(names)})\b")
+    at_home = {
+        "__init__.py",
+        "sampling/samplers.py",
+        "sampling/sampler_table.py",
+        "sampling/engines.py",
+        "sampling/engine_rules.py",
+        "input/settings.py",
+        "explorer/slider_ranges.py",
+    }
+    seen = 0
+    for file in SOURCES.rglob("*.py"):
+        if file.relative_to(SOURCES).as_posix() not in at_home:
+            words = [word.replace("-", "_") for word in told(ast.parse(file.read_text(encoding="utf-8")))]
+            seen += len(words)
+            assert not [word for word in words if named.search(word)], file
+    assert seen > 1000
+
+
+def told(tree: ast.AST) -> list[str]:
+    """The names and the strings of a program, but for docstrings and an option's help."""
+    aside = {
+        id(node)
+        for parent in ast.walk(tree)
+        for node in (
+            [parent.value]
+            if isinstance(parent, ast.Expr) or (isinstance(parent, ast.keyword) and parent.arg == "help")
+            else []
+        )
+    }
+    words: list[str] = []
+    for node in ast.walk(tree):
+        if id(node) not in aside:
+            fields = (getattr(node, name, None) for name in ("id", "attr", "arg", "name", "value"))
+            words += [field for field in fields if isinstance(field, str)]
+    return words
+
+
+# transformers' own warpers, in float64.
+
+# Those that both have, each with numbers that float32 holds, as a square root too where it is taken.
+WARPERS: dict[str, tuple[str, list[float]]] = {
+    "temperature": ("TemperatureLogitsWarper", [0.3, 0.71, 2.5]),
+    "top_h": ("TopHLogitsWarper", [0.123, 0.456, 0.87]),
+    "top_k": ("TopKLogitsWarper", [1, 3, 10]),
+    "top_p": ("TopPLogitsWarper", [0.123, 0.517, 0.93]),
+    "min_p": ("MinPLogitsWarper", [0.0123, 0.117, 0.67]),
+    "typ_p": ("TypicalLogitsWarper", [0.123, 0.517, 0.93]),
+    "epsilon_cutoff": ("EpsilonLogitsWarper", [0.00123, 0.0317, 0.35]),
+    "eta_cutoff": ("EtaLogitsWarper", [(17 / 2048) ** 2, (39 / 1024) ** 2, (77 / 256) ** 2]),
+}
+
+
+def warped(warpers: list[tuple[str, float]], z: Any) -> Any:
+    """z after transformers' warpers of those samplers."""
+    torch = pytest.importorskip("torch")
+    process = pytest.importorskip("transformers.generation.logits_process")
+    scores = torch.from_numpy(z.copy())
+    for name, value in warpers:
+        scores = getattr(process, WARPERS[name][0])(value)(None, scores)
+    return scores.numpy()
+
+
+def row_sets() -> list[Any]:
+    """Rows with ties and without, of few classes and of many, with masks; and the real ones, where they are."""
+    rng = np.random.default_rng(7)
+    sets = [rng.integers(-3, 4, (60, n)).astype(float) for n in (1, 2, 3, 8, 30, 150)]
+    sets += [rng.normal(0, 2, (60, n)) for n in (2, 5, 40, 300)]
+    masked = rng.normal(0, 2, (60, 40))
+    masked[:, 1:][rng.random((60, 39)) < 0.3] = -inf
+    # A tie is in the order of its indices only up to 16 classes.
+    return [*sets, masked, *([np.load(REAL).astype(float)] if REAL.exists() else [])]
+
+
+def agree(ours: Any, theirs: Any, alike: Any, told: object) -> None:
+    """The same probabilities, in whichever of the classes that tie; in the same classes, where `alike`."""
+    found, expected = tsoft.softmax(ours), tsoft.softmax(theirs)
+    assert (abs(np.sort(found) - np.sort(expected)) <= 1e-12).all(), told
+    assert ((found > 0) == (expected > 0))[alike].all(), told
+
+
+def test_transformers_warpers_say_the_same() -> None:
+    """Each with the engine's rule, and with the table's where that keeps no tie of which the rule drops some."""
+    rules = {sampler.name: sampler.function for sampler in ENGINES["transformers"].samplers}
+    for z in row_sets():
+        for name, (_, values) in WARPERS.items():
+            for value in values if z.shape[1] < 1000 else values[1:2]:
+                theirs = warped([(name, value)], z)
+                told = (name, value, z.shape)
+                if name == "temperature":
+                    agree(samplers.temperature(z, value), theirs, np.ones(len(z), bool), told)
+                    continue
+                rule = rules[name]
+                assert isinstance(rule, Truncation)
+                limit = rule.limit(z, value)
+                agree(rule(z, value), theirs, ~limit.splits_tie, told)
+                alike = ~cut(name).limit(z, value).splits_tie
+                agree(cut(name)(z, value)[alike], theirs[alike], np.ones(alike.sum(), bool), told)
+
+
+def test_transformers_ties_at_the_threshold() -> None:
+    """Four quarters: how many of them stay."""
+    four = np.zeros((1, 4))
+    rules = {sampler.name: sampler.function for sampler in ENGINES["transformers"].samplers}
+    for name, value, number in [("top_p", 0.5, 2), ("typ_p", 0.5, 4), ("top_k", 1.0, 4), ("min_p", 1.0, 4)]:
+        given_value = int(value) if name == "top_k" else value
+        assert len(kept(warped([(name, given_value)], four)[0])) == number, name
+        assert len(kept(rules[name](four, value)[0])) == number, name
+
+
+def test_transformers_chains_say_the_same() -> None:
+    """Several at once, in the order of its `_get_logits_processor`."""
+    engine = ENGINES["transformers"]
+    rules = {sampler.name: sampler for sampler in engine.samplers}
+    assert list(WARPERS) == [name for name in rules if name != "logit_bias"]
+    rng = np.random.default_rng(8)
+    for z in row_sets():
+        for _ in range(4):
+            chosen = [(name, rng.choice(values).item()) for name, (_, values) in WARPERS.items() if rng.random() < 0.6]
+            chosen = [(name, int(value) if name == "top_k" else value) for name, value in chosen]
+            tau = dict(chosen).get("temperature", 1.0)
+            steps = [Step(rules[name], () if name == "temperature" else (value,)) for name, value in chosen]
+            chain = Chain(tuple(steps) or (Step(rules["temperature"], ()),), engine)
+            ours = chain.logits(z, np.array([tau]))[0]
+            distinct = np.array([len({*row.tolist()} - {-inf}) == (row > -inf).sum() for row in z])
+            agree(ours, warped(chosen, z), distinct, (chosen, z.shape))
+
+
+def test_transformers_has_this_order() -> None:
+    generation = pytest.importorskip("transformers.generation")
+    pytest.importorskip("torch")
+    names = {sampler.parameters[0].name: sampler.name for sampler in ENGINES["transformers"].samplers}
+    values = {parameter: WARPERS[sampler][1][0] for parameter, sampler in names.items() if sampler in WARPERS}
+    values["temperature"] = values.pop("tau")
+    config = generation.GenerationConfig(do_sample=True, num_beams=1, **values)
+    config._eos_token_tensor = None
+    found = generation.GenerationMixin()._get_logits_processor(config)
+    kinds = {kind: name for name, (kind, _) in WARPERS.items()}
+    assert [kinds[type(warper).__name__] for warper in found] == list(WARPERS)
+
+
+@pytest.mark.parametrize("name", ["top_k", "top_n_sigma"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_hottest_temperature_is_a_limit_for_what_comes_after(name: str, dtype: type) -> None:
+    """All probabilities are equal, and the order is still there, as at every temperature below."""
+    row: Any = np.array([0.5, -3.0, 40.0, -np.inf, 7.0, 7.0, 1e-3], dtype)
+    sampler, value = SAMPLERS[name].function, {"top_k": 4, "top_n_sigma": 0.4}[name]
+    hottest = samplers.temperature(row, inf)
+    assert tsoft.softmax(hottest).tolist() == tsoft.softmax(row, tau=inf).tolist()
+    finite = sampler(samplers.temperature(row, 1e12), value)
+    assert (sampler(hottest, value) > -inf).tolist() == (finite > -inf).tolist()
+    assert 0 < (finite > -inf).sum() < 6
