@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from tsoft.core.block import Block
-from tsoft.core.partial_distribution import Given
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.models.tokens import Next, Tokens, token_label
 
 END, PARIS, LYON, COMMA, THE, CITY, OF, LIGHT, FIRST_HALF, SECOND_HALF, RED, BREAK, STOP = range(13)
@@ -69,5 +69,5 @@ class Remote(Markov):
         logprobs = log_softmax(self.table[token])
         tokens = np.argsort(-logprobs)[:5]
         found = logprobs[tokens]
-        given = Given(found, 0, float(found[-1]))
-        return Next(Block(found[np.newaxis], tuple(self.labels[i] for i in tokens), given=given), tokens)
+        given = PartialDistribution(found, 0, float(found[-1]))
+        return Next(Block(found[np.newaxis], tuple(self.labels[i] for i in tokens), partial=given), tokens)

@@ -62,7 +62,7 @@ def test_a_piped_calibration_draws_no_table() -> None:
 
 def test_a_model_is_imported_by_who_asks_it() -> None:
     barn = str(Path(__file__).parent / "data" / "barn.txt")
-    modules = imported("generate", "The cat", "--text", barn, "--seed", "1")
+    modules = imported("generate", "The cat", "--ngram", barn, "--seed", "1")
     assert "tsoft.models.ngram" in modules
     assert modules.isdisjoint({"rich", "plotext", "orjson", "urllib3", "llama_cpp", "tsoft.models.llama"})
     assert not any(module.startswith(("tsoft.charts", "tsoft.models.endpoint")) for module in modules)

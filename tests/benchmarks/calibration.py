@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from pairs import Measure, Pair, call
 
-from tsoft.core.fit import fit
-from tsoft.core.labelled_rows import Examples
+from tsoft.core.fit import fit_temperature
+from tsoft.core.labelled_rows import LabelledRows
 from tsoft.core.softmax import log_softmax
 from tsoft.features.calibrate.interval import bootstrap
 from tsoft.features.calibrate.reliability import scores
@@ -17,13 +17,13 @@ ROWS, CLASSES, BLOCK = 50_000, 1000, 1000
 MOST = 12.0
 
 
-def examples() -> list[Examples]:
+def examples() -> list[LabelledRows]:
     """Blocks of logits that are over-confident by 1.7."""
     random = np.random.default_rng(1)
     blocks = []
     for _ in range(0, ROWS, BLOCK):
         z = random.standard_normal((BLOCK, CLASSES), np.float32) * 3
-        blocks.append(Examples(z, (z / 1.7 + random.gumbel(size=z.shape)).argmax(1)))
+        blocks.append(LabelledRows(z, (z / 1.7 + random.gumbel(size=z.shape)).argmax(1)))
     return blocks
 
 
@@ -37,20 +37,22 @@ def fitted(_: Path) -> tuple[Measure, Measure]:
         parts = (-log_softmax(of.logits, np.exp(log_tau))[np.arange(BLOCK), of.targets].sum() for of in blocks)
         return float(sum(parts))
 
-    return call(lambda: fit(lambda: blocks)), call(lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded"))
+    return call(lambda: fit_temperature(lambda: blocks)), call(
+        lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded")
+    )
 
 
 def resampled(_: Path) -> tuple[Measure, Measure]:
     """A thousand refits, against ten fits one after the other."""
     blocks = examples()
-    found = fit(lambda: blocks)
+    found = fit_temperature(lambda: blocks)
 
     def ours() -> None:
         bootstrap(lambda: blocks, found, 1000, np.random.default_rng(1))
 
     def theirs() -> None:
         for _ in range(10):
-            fit(lambda: blocks)
+            fit_temperature(lambda: blocks)
 
     return call(ours), call(theirs)
 
@@ -62,12 +64,12 @@ def passes(_: Path) -> tuple[Measure, Measure]:
     def measure() -> float:
         count = 0
 
-        def counted() -> Iterable[Examples]:
+        def counted() -> Iterable[LabelledRows]:
             nonlocal count
             count += 1
             return blocks
 
-        tau = fit(counted).tau
+        tau = fit_temperature(counted).tau
         scores(counted, np.array([1.0, tau]), 2)
         return float(count)
 

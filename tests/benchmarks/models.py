@@ -9,7 +9,7 @@ import numpy as np
 from pairs import PYTHON, Measure, Pair, call, process
 
 from tsoft.core.draw import generator
-from tsoft.models.decoding import Continuation, Limits, Walk, drawing, rounds
+from tsoft.models.decoding import Continuation, TextLimits, Walk, drawing, rounds
 
 TAU, STEPS, TEXTS, LONG = 0.7, 64, 4, 500
 PROMPT = "Once upon a time, there was a"
@@ -35,7 +35,7 @@ def written(count: int) -> Callable[[], object]:
     def write() -> list[Walk]:
         # Begun unlike, so that they are not one.
         starts = [Continuation((*model().prompt(PROMPT), 260 + i)) for i in range(count)]
-        limits = Limits(model().piece, lambda _: False, STEPS)
+        limits = TextLimits(model().piece, lambda _: False, STEPS)
         walks = [
             Walk(start, drawing(TAU, lambda _: None, generator(1, i, 2)), limits) for i, start in enumerate(starts)
         ]

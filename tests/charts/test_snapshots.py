@@ -39,9 +39,9 @@ SCREENS = {
     "response": f"tsoft compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen 2>/dev/null",
     "calibrate": f"tsoft calibrate -i {DATA}/digits-val.npz --test {DATA}/digits-test.npz --bins 8",
     "calibrate-few": "printf 'a,b,c,target\\n5,1,0,b\\n2,1,0,a\\n3,2,0,a\\n' | tsoft calibrate --digits 3 2>/dev/null",
-    "next": f"tsoft next 'In the evening the' --text {DATA}/barn.txt --tau 0.5,2 --show 5",
+    "next": f"tsoft next 'In the evening the' --ngram {DATA}/barn.txt --tau 0.5,2 --show 5",
     # A terminal that cannot draw again shows what others have at the end.
-    "generate": f"TERM=dumb tsoft generate 'The cat\\n\033[31m' --text {DATA}/barn.txt --tau 0.2,1,5 --greedy --beams 3"
+    "generate": f"TERM=dumb tsoft generate 'The cat\\n\033[31m' --ngram {DATA}/barn.txt --tau 0.2,1,5 --greedy --beams 3"  # noqa: E501
     " -n 2 --max-tokens 15 --seed 1",
     "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
 }

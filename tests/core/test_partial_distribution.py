@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import tsoft
 from tool import TESTS
 from tsoft.core.block import Block
-from tsoft.core.partial_distribution import Given
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.features.compute.texts import Texts
 from tsoft.sampling.distributions import Distributions
@@ -20,13 +20,15 @@ from tsoft.sampling.distributions import Distributions
 TAUS = np.array([0.0, 1e-300, 0.01, 0.3, 0.7, 0.999, 1.0, 1.001, 1.5, 3.0, 100.0, 1e300, np.inf])
 
 
-def hidden(logs: Array, k: int, draw: int, *, classes: bool, tau: float = 1.0) -> tuple[Given, list[int]]:
+def hidden(logs: Array, k: int, draw: int, *, classes: bool, tau: float = 1.0) -> tuple[PartialDistribution, list[int]]:
     """What a server gives of a distribution: the k most probable classes, and the drawn one after them where
     it is not among these; and which classes they are."""
     places = (-logs).argsort(kind="stable")[:k].tolist()
     places += [] if draw in places else [draw]
     cap = float(logs[places[:k]].min())
-    return Given(logs[places], places.index(draw), cap, classes=len(logs) if classes else None, tau=tau), places
+    return PartialDistribution(
+        logs[places], places.index(draw), cap, classes=len(logs) if classes else None, tau=tau
+    ), places
 
 
 LOGITS = st.lists(st.floats(-30, 30), min_size=2, max_size=30).map(np.array)
@@ -80,7 +82,9 @@ def test_the_ends_are_reached(weights: list[float], missing: float, more: int, t
         np.concatenate([top, np.full(n, missing / n)]),
         np.concatenate([top, np.full(full, cap), [rest] if rest > 1e-9 else [], np.zeros(more + (rest <= 1e-9))]),
     ]
-    low, high = np.exp(Given(np.log(top), 0, math.log(cap), classes=len(top) + n).log_bounds(np.array([tau])))
+    low, high = np.exp(
+        PartialDistribution(np.log(top), 0, math.log(cap), classes=len(top) + n).log_bounds(np.array([tau]))
+    )
     with np.errstate(divide="ignore"):
         found = [tsoft.softmax(np.log(end), tau)[: len(top)] for end in ends]
     # The widening for float32 moves an end by as much as it adds to what is missing.
@@ -105,13 +109,13 @@ def test_a_real_model() -> None:
 
 
 def test_at_the_servers_own_temperature_both_are_what_the_server_says() -> None:
-    given = Given(np.log([0.5, 0.25]), 0, math.log(0.25))
+    given = PartialDistribution(np.log([0.5, 0.25]), 0, math.log(0.25))
     for end in given.log_bounds(np.array([1.0])):
         np.testing.assert_array_equal(end, [given.logprobs])
 
 
 def test_without_the_number_of_classes_the_spread_is_open() -> None:
-    given = Given(np.log([0.5, 0.25]), 0, math.log(0.25))
+    given = PartialDistribution(np.log([0.5, 0.25]), 0, math.log(0.25))
     low, high = np.exp(given.log_bounds(np.array([0.5, 2.0])))
     np.testing.assert_allclose(high[0], tsoft.softmax(given.logprobs, 0.5))
     assert low[0, 0] == pytest.approx(0.25 / (0.25 + 2 * 0.0625), rel=1e-6)
@@ -121,7 +125,7 @@ def test_without_the_number_of_classes_the_spread_is_open() -> None:
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 2.0, np.inf])
 def test_where_every_class_is_given_the_bounds_meet(tau: float) -> None:
-    given = Given(np.log([0.75, 0.25]), 0, math.log(0.25), classes=2)
+    given = PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25), classes=2)
     low, high = np.exp(given.log_bounds(np.array([tau])))
     np.testing.assert_allclose(low, [tsoft.softmax(given.logprobs, tau)])
     np.testing.assert_array_equal(low, high)
@@ -132,7 +136,7 @@ def test_where_every_class_is_given_the_bounds_meet(tau: float) -> None:
 def test_extremes_are_numbers(logprobs: list[float], classes: int | None) -> None:
     """A cap that is no float, one of 0, a sum over 1 by rounding: no end is NaN, but of what is not known."""
     cap = min(p for p in logprobs if p == p)
-    given = Given(np.array(logprobs), 0, cap, classes=classes)
+    given = PartialDistribution(np.array(logprobs), 0, cap, classes=classes)
     low, high = np.exp(given.log_bounds(TAUS))
     known = ~given.unknown
     assert not np.isnan(low[:, known] + high[:, known]).any()
@@ -143,35 +147,37 @@ def test_extremes_are_numbers(logprobs: list[float], classes: int | None) -> Non
 
 def test_a_drawn_token_that_no_cap_follows_from_may_be_beaten() -> None:
     """Only the drawn one is given, and any class may be more probable: at tau = 0 it may be anything."""
-    low, high = np.exp(Given(np.log([0.1]), 0, np.inf).log_bounds(np.array([0.0])))
+    low, high = np.exp(PartialDistribution(np.log([0.1]), 0, np.inf).log_bounds(np.array([0.0])))
     assert (low[0, 0], high[0, 0]) == (0, 1)
-    assert Given(np.log([0.1]), 0, np.inf).rank is None
-    assert Given(np.log([0.6]), 0, np.inf).rank == 1
+    assert PartialDistribution(np.log([0.1]), 0, np.inf).rank is None
+    assert PartialDistribution(np.log([0.6]), 0, np.inf).rank == 1
 
 
 def test_rank() -> None:
     logs = np.log([0.3, 0.2, 0.1, 0.05])
-    assert [Given(logs, i, logs[2]).rank for i in range(4)] == [1, 2, 3, None]
-    assert Given(logs, 3, logs[2]).above == 3
-    assert Given(np.array([-0.1, np.nan]), 1, -0.1).rank is None
+    assert [PartialDistribution(logs, i, logs[2]).rank for i in range(4)] == [1, 2, 3, None]
+    assert PartialDistribution(logs, 3, logs[2]).above == 3
+    assert PartialDistribution(np.array([-0.1, np.nan]), 1, -0.1).rank is None
 
 
 def test_a_vocabulary_that_cannot_hold_what_is_missing_is_found() -> None:
     logs = np.log([0.3, 0.2])
-    assert not Given(logs, 0, logs[1], classes=4).holds
-    assert Given(logs, 0, logs[1], classes=5).holds
+    assert not PartialDistribution(logs, 0, logs[1], classes=4).holds
+    assert PartialDistribution(logs, 0, logs[1], classes=5).holds
 
 
 def test_what_a_sampler_cut_gives_itself_away() -> None:
-    assert Given(np.log([0.75, 0.25]), 0, math.log(0.25)).is_cut
-    assert not Given(np.log([0.75, 0.25]), 0, math.log(0.25), classes=2).is_cut
-    assert not Given(np.log([0.75, 0.2]), 0, math.log(0.2)).is_cut
-    assert not Given(np.log([1 - 1e-9, 1e-9]), 0, math.log(1e-9)).is_cut
+    assert PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25)).is_cut
+    assert not PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25), classes=2).is_cut
+    assert not PartialDistribution(np.log([0.75, 0.2]), 0, math.log(0.2)).is_cut
+    assert not PartialDistribution(np.log([1 - 1e-9, 1e-9]), 0, math.log(1e-9)).is_cut
 
 
 def test_what_is_given_is_never_less_than_the_upper_bound() -> None:
     logs = np.log([0.5, 0.3, 0.1])
-    result = Distributions(Block(logs[np.newaxis], tuple("abc"), given=Given(logs, 0, logs[2], classes=9)), TAUS)
+    result = Distributions(
+        Block(logs[np.newaxis], tuple("abc"), partial=PartialDistribution(logs, 0, logs[2], classes=9)), TAUS
+    )
     assert result.bounds
     low, high = result.bounds
     assert (low <= high).all()
@@ -182,17 +188,19 @@ def test_a_text_is_as_likely_as_its_tokens() -> None:
     logs = np.log([[0.5, 0.3], [0.2, 0.1]])
     texts = Texts()
     for row in logs:
-        chosen = texts.add(Distributions(Block(row[np.newaxis], ("a", "b"), given=Given(row, 1, row[1])), TAUS))
+        chosen = texts.add(
+            Distributions(Block(row[np.newaxis], ("a", "b"), partial=PartialDistribution(row, 1, row[1])), TAUS)
+        )
     assert chosen.tokens == 2
     at = int(np.argmax(TAUS == 1))
     assert chosen.text.low[at] == chosen.text.high[at] == pytest.approx(math.log(0.3 * 0.1))
     assert chosen.text.perplexity(2).low[at] == pytest.approx((0.3 * 0.1) ** -0.5)
     assert (chosen.text.low <= chosen.text.high).all()
-    assert (chosen.text.high <= chosen.text.given).all()
+    assert (chosen.text.high <= chosen.text.listed).all()
 
 
 def test_bounds_that_meet_do_not_cross() -> None:
     """Fifty classes alike, fifteen of them given: 1/50 at any temperature, which is rounded either way."""
-    given = Given(np.log(np.full(15, 0.02)), 0, np.log(0.02), classes=50)
+    given = PartialDistribution(np.log(np.full(15, 0.02)), 0, np.log(0.02), classes=50)
     low, high = given.log_bounds(np.array([0.0, 0.5, 2.0, np.inf]))
     assert (low <= high).all()

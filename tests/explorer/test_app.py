@@ -791,7 +791,7 @@ def test_a_response_is_walked_as_text_in_the_colours_of_its_tokens(name: str) ->
             strip = page.app.query_one("#rows").render_line(0)
             styles.append([str(segment.style) for segment in strip if segment.text.strip()])
         assert styles[0] != styles[1]
-        assert "the given hold" in page.text("#head")
+        assert "the listed hold" in page.text("#head")
         text = page.text("#rows")
         rows = int(page.text("#head").split("–")[1].split()[0]) + 1
         for row in range(rows):
@@ -804,7 +804,7 @@ def test_a_response_is_walked_as_text_in_the_colours_of_its_tokens(name: str) ->
 
 def test_several_texts_begin_on_lines_of_their_own(tmp_path: Path) -> None:
     file = str(tmp_path / "texts.json")
-    arguments = ("--text", str(DATA / "barn.txt"), "-n", "2", "--seed", "1", "--max-tokens", "3", "-o", file)
+    arguments = ("--ngram", str(DATA / "barn.txt"), "-n", "2", "--seed", "1", "--max-tokens", "3", "-o", file)
     assert run("generate", "In the evening the", *arguments).returncode == 0
     texts = [record["text"].rstrip() for record in json.loads(Path(file).read_text("utf-8"))]
 

@@ -316,8 +316,8 @@ def test_a_remote_model_s_alternatives_are_what_is_drawn_from(monkeypatch: pytes
     remote = opened(monkeypatch, Remote())
 
     async def drive(page: Page) -> None:
-        assert "distribution among the given alternatives" in page.text()
-        assert "the given hold" in page.text("#head")
+        assert "distribution among the listed alternatives" in page.text()
+        assert "the listed hold" in page.text("#head")
         assert "5 classes" in page.text("#head")
         await page.press("s", "s")
         assert tokens(page) == greedy(2)
@@ -551,10 +551,10 @@ def copied(*keys: str, prompt: str = PROMPT, options: Sequence[str] = (), capfd:
 
 
 def test_the_line_asks_for_what_comes_after_the_text(model: Markov, capfd: Capture) -> None:
-    options = ("--tau", "0", "--top-p", "0.9", "--text", "a book.txt", "--order", "4")
+    options = ("--tau", "0", "--top-p", "0.9", "--ngram", "a book.txt", "--order", "4")
     [line] = copied("s", "s", "s", "p", options=options, capfd=capfd)
     first, second = line.split(" | ")
-    assert shlex.split(first) == ["tsoft", "next", "--text", "a book.txt", "--order", "4", PROMPT + " Paris,"]
+    assert shlex.split(first) == ["tsoft", "next", "--ngram", "a book.txt", "--order", "4", PROMPT + " Paris,"]
     assert shlex.split(second) == ["tsoft", "compute", "--tau", "0", "--top-p", "0.9"]
 
 
@@ -593,11 +593,11 @@ def test_an_answer_under_way_cannot_be_typed(model: Markov, capfd: Capture) -> N
         (["--prompt", "a", "-i", "x.npy"], "--prompt asks a model and --input is of logits that are read"),
         (["--prompt", "a", "--labels", "a,b"], "--prompt asks a model and --labels is of logits that are read"),
         (["--prompt", "a", "--probs"], "--prompt asks a model and --probs is of logits that are read"),
-        (["--text", "book.txt"], "--text is for a model, which is asked with --prompt TEXT"),
+        (["--ngram", "book.txt"], "--ngram is for a model, which is asked with --prompt TEXT"),
         (["2", "1", "--chat"], "--chat is for a model, which is asked with --prompt TEXT"),
         (["--timeout", "3"], "--timeout is for a model"),
         (["--prompt", "-"], "no prompt: type it in quotes"),
-        (["--prompt", "-", "--text", "-"], "--text - reads stdin, so the prompt is typed"),
+        (["--prompt", "-", "--ngram", "-"], "--ngram - reads stdin, so the prompt is typed"),
         (["--prompt", "a", "--tau", "1,2"], "--tau: explore begins at one temperature"),
     ],
 )
@@ -686,7 +686,7 @@ def test_the_program_ends_though_the_model_never_answers(key: str, code: int) ->
 @posix
 def test_a_text_s_own_model_goes_on_with_a_prompt_from_a_pipe(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("one two three four five. " * 50)
-    command = f"printf 'one two' | {TSOFT} explore --prompt - --text book.txt --tau 0 > out"
+    command = f"printf 'one two' | {TSOFT} explore --prompt - --ngram book.txt --tau 0 > out"
     terminal = Terminal("/bin/sh", ["-c", command], tmp_path)
     terminal.until("token 1 · ")
     terminal.child.send("ss")
@@ -698,7 +698,7 @@ def test_a_text_s_own_model_goes_on_with_a_prompt_from_a_pipe(tmp_path: Path) ->
     terminal.until("copied")
     terminal.child.send("q")
     assert terminal.end() == 0
-    line = "tsoft next --text book.txt 'one two three' | tsoft compute --tau 0\n"
+    line = "tsoft next --ngram book.txt 'one two three' | tsoft compute --tau 0\n"
     assert (tmp_path / "out").read_text() == line
     assert terminal.last.count("\n") == 0
     assert terminal.is_restored()

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tool import here, in_terminal, out
-from tsoft.core.schedules import Course
+from tsoft.core.schedules import TemperatureSchedule
 from tsoft.core.softmax import Array
 from tsoft.features.bandit import command
 from tsoft.features.bandit.simulation import History, Rewards, Step, bernoulli, drawn, gaussian, history, play
@@ -355,7 +355,7 @@ def test_long_work_is_watched(monkeypatch: pytest.MonkeyPatch, seconds: int) -> 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
-    course = Course("cosine", np.ones(5))
+    course = TemperatureSchedule("cosine", np.ones(5))
     steps = list(play(np.ones(2), course.taus, 1, bernoulli, np.random.default_rng(1)))
     with command._watched(iter(steps), course) as found:
         assert list(found) == steps

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 import tsoft
 from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out, run
 from tsoft.core.block import Block
-from tsoft.core.fit import fit
-from tsoft.core.labelled_rows import Examples
+from tsoft.core.fit import fit_temperature
+from tsoft.core.labelled_rows import LabelledRows
 from tsoft.errors import InputError
 from tsoft.features.calibrate import rows as rows_of
 from tsoft.features.calibrate.rows import Rows
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input import npy, text
-from tsoft.input.class_lookup import Naming, TargetsError
+from tsoft.input.class_lookup import ClassLookup, TargetIndexError
 from tsoft.input.reading import Reading
-from tsoft.options.groups import Source
+from tsoft.options.groups import SourceOptions
 
 DATA = TESTS / "data"
 VAL, TEST = str(DATA / "digits-val.npz"), str(DATA / "digits-test.npz")
@@ -235,7 +235,7 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(npy, "blocks", counted)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     monkeypatch.setattr(rows_of, "HELD", held)
-    rows = Rows(Source(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
+    rows = Rows(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=True)
     assert found.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert found.measured[0].after.widths.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
@@ -260,9 +260,9 @@ def test_at_the_ends_of_the_range(scale: float, tmp_path: Path) -> None:
 
 def test_each_block_has_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy, "BLOCK", 4000)
-    rows = Rows(Source(file=VAL), None, "--targets")
+    rows = Rows(SourceOptions(file=VAL), None, "--targets")
     assert len(list(rows())) == 7
-    assert fit(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
 
 def test_a_part_of_a_block_has_its_targets() -> None:
@@ -291,8 +291,8 @@ def test_what_comes_once_and_is_large_goes_through_a_file(
         pipe.write_bytes(held.getvalue())
 
     threading.Thread(target=feed, daemon=True).start()
-    rows = Rows(Source(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
-    assert fit(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    rows = Rows(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
+    assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert rows.held is None
     assert capsys.readouterr().err == (
         f"tsoft: note: {pipe}: a fit goes over its rows several times, so they are kept in a temporary file\n"
@@ -302,10 +302,10 @@ def test_what_comes_once_and_is_large_goes_through_a_file(
 def test_a_spool_gives_back_what_it_was_given() -> None:
     spool = Spool()
     given = [
-        Examples(LOGITS[first : first + 9], DIGITS[first : first + 9].astype(kind))
+        LabelledRows(LOGITS[first : first + 9], DIGITS[first : first + 9].astype(kind))
         for first, kind in ((0, np.uint8), (9, np.int64), (18, np.uint16))
     ]
-    given.append(Examples(LOGITS.T[:, :4].astype(float), DIGITS[:10]))  # not in C order
+    given.append(LabelledRows(LOGITS.T[:, :4].astype(float), DIGITS[:10]))  # not in C order
     for examples in given:
         spool.add(examples)
     for _ in range(2):
@@ -318,7 +318,7 @@ def test_a_spool_gives_back_what_it_was_given() -> None:
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_of, "HELD", 1000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = Rows(Source(file=path), None, "--targets")
+    rows = Rows(SourceOptions(file=path), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
     saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
     with pytest.raises(InputError, match="it changed while it was read"):
@@ -342,7 +342,7 @@ def test_a_file_that_changes_within_a_pass(
     monkeypatch.setattr(rows_of, "HELD", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = Rows(Source(file=path), None, "--targets")
+    rows = Rows(SourceOptions(file=path), None, "--targets")
     list(rows())
     list(rows())
     again = iter(rows())
@@ -364,8 +364,10 @@ def test_notes_are_said_once_however_often_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(rows_of, "HELD", 1000)
-    rows = Rows(Source(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets")
-    assert fit(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
+    rows = Rows(
+        SourceOptions(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets"
+    )
+    assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
     assert capsys.readouterr().err.count("the probabilities sum to") == 1
 
 
@@ -510,7 +512,7 @@ def test_a_temperature_near_chance_is_not_silent(
     random = np.random.default_rng(6)
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
-    rows = Rows(Source(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
+    rows = Rows(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=False)
     assert 10 < found.fit.tau < np.inf
     assert "these rows hardly tell the temperature" in capsys.readouterr().err
@@ -623,7 +625,9 @@ def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
 
 
 # The fit to the rows below, of which the second is wrong.
-MIDDLE = fit(lambda: [Examples(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
+MIDDLE = fit_temperature(
+    lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]
+).tau
 NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 
 
@@ -857,7 +861,7 @@ LABELS = st.lists(
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(LABELS, st.sampled_from(["a", "cat", "0", "1", "2", "7", "-1", "#0", "#1", "#9", "", "x", "2.0", "1.5", "inf"]))
 def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> None:
-    naming = Naming(tuple(labels), len(labels))
+    naming = ClassLookup(tuple(labels), len(labels))
     try:
         index = naming.index(target)
     except ValueError:
@@ -872,8 +876,8 @@ def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> No
 
 
 def test_indices_say_where_the_first_wrong_one_is() -> None:
-    with pytest.raises(TargetsError, match="target 3") as caught:
-        Naming(None, 3).indices(np.array([0, 2, 3, 9]))
+    with pytest.raises(TargetIndexError, match="target 3") as caught:
+        ClassLookup(None, 3).indices(np.array([0, 2, 3, 9]))
     assert caught.value.place == 2
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 from tool import TESTS
-from tsoft.core.fit import Fit, fit
-from tsoft.core.labelled_rows import CalibrationError, Examples, TargetError, evaluate, row_slopes, survey
+from tsoft.core.fit import TemperatureFit, fit_temperature
+from tsoft.core.labelled_rows import CalibrationError, LabelledRows, TargetError, evaluate, row_slopes, survey
 from tsoft.features.calibrate import interval as interval_of
 from tsoft.features.calibrate.interval import LongError, bootstrap, sandwich
 from tsoft.features.calibrate.reliability import Bins, Report, chance, equal_masses, report, scores
@@ -25,28 +25,28 @@ REFERENCE = json.loads((DATA / "digits-reference.json").read_text())["digits"]
 FEW = settings(deadline=None, derandomize=True, max_examples=60)
 
 
-def digits(name: str) -> Examples:
+def digits(name: str) -> LabelledRows:
     """The logits of a classifier of handwritten digits, and the digits."""
     with np.load(DATA / f"digits-{name}.npz") as held:
-        return Examples(held["logits"], held["labels"])
+        return LabelledRows(held["logits"], held["labels"])
 
 
-def once(*blocks: Examples) -> Callable[[], Iterable[Examples]]:
+def once(*blocks: LabelledRows) -> Callable[[], Iterable[LabelledRows]]:
     return lambda: blocks
 
 
-def made(seed: int, rows: int, classes: int, tau: float = 1.0) -> Examples:
+def made(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabelledRows:
     """Logits whose targets are drawn from their softmax at a temperature."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(rows, classes)) * 3
-    return Examples(z, (z / tau + random.gumbel(size=z.shape)).argmax(1))
+    return LabelledRows(z, (z / tau + random.gumbel(size=z.shape)).argmax(1))
 
 
-def resampled(rows: Examples, chosen: Any) -> Examples:
-    return Examples(rows.logits[chosen], rows.targets[chosen])
+def resampled(rows: LabelledRows, chosen: Any) -> LabelledRows:
+    return LabelledRows(rows.logits[chosen], rows.targets[chosen])
 
 
-def measured(rows: Examples, tau: float, bins: int = 15, samples: int = 1, seed: int = 1) -> Report:
+def measured(rows: LabelledRows, tau: float, bins: int = 15, samples: int = 1, seed: int = 1) -> Report:
     found = scores(once(rows), np.array([tau]), 1)
     return report(found, 0, bins, samples, np.random.default_rng(seed))
 
@@ -55,7 +55,7 @@ def measured(rows: Examples, tau: float, bins: int = 15, samples: int = 1, seed:
 
 
 def test_the_reference_s_temperature() -> None:
-    assert fit(once(digits("val"))).tau == pytest.approx(REFERENCE["tau"], rel=0, abs=1e-12)
+    assert fit_temperature(once(digits("val"))).tau == pytest.approx(REFERENCE["tau"], rel=0, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", ["val", "test"])
@@ -69,7 +69,7 @@ def test_the_reference_s_measures(name: str, when: str) -> None:
 # The fit.
 
 
-def slope(rows: Examples, tau: Decimal) -> Decimal:
+def slope(rows: LabelledRows, tau: Decimal) -> Decimal:
     """d NLL / d tau times tau^2, to 50 digits: the sum of z_y - E[z], which grows with tau's NLL."""
     total = Decimal(0)
     for row, target in zip(rows.logits.tolist(), rows.targets.tolist(), strict=True):
@@ -97,8 +97,8 @@ def test_the_true_slope_changes_its_sign_at_the_fit(
     z = rows.logits * 10 ** (power + apart * np.random.default_rng(seed).normal(size=(count, 1)))
     if masked and classes > 2:
         z[np.arange(count), (rows.targets + 1) % classes] = -inf
-    rows = Examples(z, rows.targets)
-    tau = fit(once(rows)).tau
+    rows = LabelledRows(z, rows.targets)
+    tau = fit_temperature(once(rows)).tau
     assume(0 < tau < inf)
     with localcontext(Context(prec=50)):
         # Near chance, or where a target is hardly below the top, the sums' rounding moves the minimum more.
@@ -114,7 +114,7 @@ def test_scipy_finds_no_lower_nll() -> None:
         return float(-scaled[np.arange(300), rows.targets].mean())
 
     least = optimize.minimize_scalar(nll, bounds=(-3, 3), method="bounded", options={"xatol": 1e-10})
-    found = log(fit(once(rows)).tau)
+    found = log(fit_temperature(once(rows)).tau)
     assert found == pytest.approx(least.x, abs=1e-6)
     assert nll(found) <= least.fun + 1e-15
 
@@ -125,32 +125,34 @@ def test_two_classes_in_closed_form(right: int, gap: float) -> None:
     """k of n rows are right, each by the same gap: then exp(gap / tau) = k / (n - k)."""
     of = 10 if right < 10 else 100
     z = np.tile([gap, 0.0], (of, 1))
-    rows = Examples(z, (np.arange(of) >= right).astype(int))
-    assert fit(once(rows)).tau == pytest.approx(gap / log(right / (of - right)), rel=1e-12)
+    rows = LabelledRows(z, (np.arange(of) >= right).astype(int))
+    assert fit_temperature(once(rows)).tau == pytest.approx(gap / log(right / (of - right)), rel=1e-12)
 
 
 @pytest.mark.parametrize("masked", [1, 6])
 def test_a_masked_class_is_none(masked: int) -> None:
     """Two classes and others that are masked are two classes, also to tell what is no better than chance."""
     z = np.tile([1.0, 0.0, *[-inf] * masked], (10, 1))
-    assert fit(once(Examples(z, (np.arange(10) >= 6).astype(int)))).tau == pytest.approx(1 / log(1.5), rel=1e-12)
-    assert fit(once(Examples(z, (np.arange(10) >= 5).astype(int)))).tau == inf
+    assert fit_temperature(once(LabelledRows(z, (np.arange(10) >= 6).astype(int)))).tau == pytest.approx(
+        1 / log(1.5), rel=1e-12
+    )
+    assert fit_temperature(once(LabelledRows(z, (np.arange(10) >= 5).astype(int)))).tau == inf
 
 
 @pytest.mark.parametrize("power", [-1000, -300, -7, 0, 7, 300, 1010])
 def test_the_temperature_scales_with_the_logits(power: int) -> None:
     val = digits("val")
-    rows = Examples(np.ldexp(val.logits.astype(float), power), val.targets)
-    assert np.ldexp(fit(once(rows)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    rows = LabelledRows(np.ldexp(val.logits.astype(float), power), val.targets)
+    assert np.ldexp(fit_temperature(once(rows)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
 
 def test_neither_a_row_s_offset_nor_the_blocks_matter() -> None:
     rows = made(2, 100, 5)
-    tau = fit(once(rows)).tau
-    moved = Examples(rows.logits + np.arange(100)[:, np.newaxis], rows.targets)
-    assert fit(once(moved)).tau == pytest.approx(tau, rel=1e-12)
+    tau = fit_temperature(once(rows)).tau
+    moved = LabelledRows(rows.logits + np.arange(100)[:, np.newaxis], rows.targets)
+    assert fit_temperature(once(moved)).tau == pytest.approx(tau, rel=1e-12)
     parts = [resampled(rows, slice(first, first + 7)) for first in range(0, 100, 7)]
-    assert fit(once(*parts)).tau == pytest.approx(tau, rel=1e-14)
+    assert fit_temperature(once(*parts)).tau == pytest.approx(tau, rel=1e-14)
 
 
 @pytest.mark.parametrize("offset", [0, 1e6])
@@ -160,15 +162,15 @@ def test_a_fit_takes_few_passes(spread: float, of: tuple[int, int], offset: floa
     """However far the logits are from 0, and their scale from 1."""
     classes, count = of
     rows = made(3, count, classes, tau=1.7)
-    rows = Examples((rows.logits + offset) * spread, rows.targets)
+    rows = LabelledRows((rows.logits + offset) * spread, rows.targets)
     passes = 0
 
-    def counted() -> Iterable[Examples]:
+    def counted() -> Iterable[LabelledRows]:
         nonlocal passes
         passes += 1
         return [rows]
 
-    assert fit(counted).tau == pytest.approx(1.7 * spread, rel=0.6)
+    assert fit_temperature(counted).tau == pytest.approx(1.7 * spread, rel=0.6)
     assert passes <= 7
 
 
@@ -180,12 +182,12 @@ def test_few_passes_next_to_perfection_and_to_chance(wrong: int) -> None:
     for targets in (np.where(np.arange(2000) < wrong, (top + 1) % 4, top), random.integers(0, 4, 2000)):
         passes = 0
 
-        def counted(rows: Examples = Examples(z, targets)) -> Iterable[Examples]:  # noqa: B008
+        def counted(rows: LabelledRows = LabelledRows(z, targets)) -> Iterable[LabelledRows]:  # noqa: B008
             nonlocal passes
             passes += 1
             return [rows]
 
-        tau = fit(counted).tau
+        tau = fit_temperature(counted).tau
         # A twelfth is for what is measured at the fit.
         assert passes <= 11
         if 0 < tau < inf:
@@ -204,15 +206,15 @@ def test_logits_of_very_different_sizes(kind: str) -> None:
             "log-normal": np.exp(5 * random.normal(size=shape)),
             "rows apart": random.normal(size=shape) * np.exp(6 * random.normal(size=(shape[0], 1))),
         }[kind]
-        rows = Examples(z, (z / z.std() * 3 + random.gumbel(size=shape)).argmax(1))
+        rows = LabelledRows(z, (z / z.std() * 3 + random.gumbel(size=shape)).argmax(1))
         passes = 0
 
-        def counted(rows: Examples = rows) -> Iterable[Examples]:
+        def counted(rows: LabelledRows = rows) -> Iterable[LabelledRows]:
             nonlocal passes
             passes += 1
             return [rows]
 
-        found = fit(counted)
+        found = fit_temperature(counted)
         assert passes <= 14
         if not found.is_limit:
             [sums] = evaluate(counted, [found.tau])
@@ -227,14 +229,14 @@ def test_a_mask_that_is_a_number_is_as_good_as_one_that_is_none(mask: float) -> 
         z = np.hstack([val.logits.astype(float), np.full((674, columns), mask)])
         passes = 0
 
-        def counted(rows: Examples = Examples(z, val.targets)) -> Iterable[Examples]:  # noqa: B008
+        def counted(rows: LabelledRows = LabelledRows(z, val.targets)) -> Iterable[LabelledRows]:  # noqa: B008
             nonlocal passes
             passes += 1
             return [rows]
 
-        found = fit(counted)
+        found = fit_temperature(counted)
         assert found.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
-        assert found.error == pytest.approx(fit(once(val)).error, rel=1e-6)
+        assert found.error == pytest.approx(fit_temperature(once(val)).error, rel=1e-6)
         assert passes <= 12
 
 
@@ -243,12 +245,14 @@ def test_a_row_far_from_the_others_costs_them_no_digits() -> None:
     val = digits("val")
     for scale, power in itertools.product([1e-300, 1.0, 1e300], [0, 20, -900]):
         z = np.ldexp(val.logits.astype(float), power)
-        far = Examples(np.array([[scale, *[-scale] * 9]]), np.array([0]))
+        far = LabelledRows(np.array([[scale, *[-scale] * 9]]), np.array([0]))
         if scale > 1e3 * np.ldexp(1.0, power):
-            for blocks in ((far, Examples(z, val.targets)), (Examples(z, val.targets), far)):
-                assert np.ldexp(fit(once(*blocks)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
-            joined = Examples(np.vstack([far.logits, z]), np.append(0, val.targets))
-            assert np.ldexp(fit(once(joined)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
+            for blocks in ((far, LabelledRows(z, val.targets)), (LabelledRows(z, val.targets), far)):
+                assert np.ldexp(fit_temperature(once(*blocks)).tau, -power) == pytest.approx(
+                    REFERENCE["tau"], rel=1e-12
+                )
+            joined = LabelledRows(np.vstack([far.logits, z]), np.append(0, val.targets))
+            assert np.ldexp(fit_temperature(once(joined)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
 
 @pytest.mark.parametrize(("sign", "limit"), [(1, inf), (-1, 0.0)])
@@ -256,7 +260,7 @@ def test_a_minimum_that_no_double_holds_is_said(sign: int, limit: float) -> None
     """gap / log(k / (n - k)), as above, of the largest gap and of the least."""
     right, gap = (51, 1.7e308) if sign > 0 else (99, 5e-324)
     z = np.tile([gap, 0.0], (100, 1))
-    found = fit(once(Examples(z, (np.arange(100) >= right).astype(int))))
+    found = fit_temperature(once(LabelledRows(z, (np.arange(100) >= right).astype(int))))
     assert (found.tau, found.error) == (limit, None)
     power = log(gap) / log(10) - log(log(right / (100 - right))) / log(10)
     assert f"the NLL is least at τ = 10^{power:.2f}, which no double holds" in str(found.reason)
@@ -265,56 +269,56 @@ def test_a_minimum_that_no_double_holds_is_said(sign: int, limit: float) -> None
 def test_rows_that_change_between_passes_are_no_defect() -> None:
     """At no temperature are the rows of the further passes what those of the first are at their best."""
     val, calls = digits("val"), itertools.count()
-    other = Examples(val.logits * 1e-6, val.logits.argmin(1))
+    other = LabelledRows(val.logits * 1e-6, val.logits.argmin(1))
     with pytest.raises(CalibrationError, match="are the rows the same in every pass"):
-        fit(lambda: [other if next(calls) else val])
+        fit_temperature(lambda: [other if next(calls) else val])
 
 
 def test_every_target_at_the_top_is_no_temperature() -> None:
     z = np.array([[2.0, 1.0, -inf], [0.0, 3.0, 3.0]])
-    found = fit(once(Examples(z, np.array([0, 1]))))
+    found = fit_temperature(once(LabelledRows(z, np.array([0, 1]))))
     assert (found.tau, found.error, found.is_limit) == (0.0, None, True)
     assert "most probable" in str(found.reason)
 
 
 def test_no_better_than_chance_is_no_temperature() -> None:
     val = digits("val")
-    found = fit(once(Examples(-val.logits, val.targets)))
+    found = fit_temperature(once(LabelledRows(-val.logits, val.targets)))
     assert (found.tau, found.is_limit) == (inf, True)
     assert "chance" in str(found.reason)
     # Exactly at chance, too: each class once as the target of the same row.
-    even = Examples(np.tile([2.0, 1.0, 0.0], (3, 1)), np.arange(3))
-    assert fit(once(even)).tau == inf
+    even = LabelledRows(np.tile([2.0, 1.0, 0.0], (3, 1)), np.arange(3))
+    assert fit_temperature(once(even)).tau == inf
 
 
 def test_what_cannot_be_fitted() -> None:
-    flat = Examples(np.ones((3, 4)), np.array([0, 1, 2]))
+    flat = LabelledRows(np.ones((3, 4)), np.array([0, 1, 2]))
     with pytest.raises(CalibrationError, match="all alike"):
-        fit(once(flat))
+        fit_temperature(once(flat))
     with pytest.raises(CalibrationError, match="no rows"):
-        fit(once())
-    parts = Examples(np.zeros((2, 3)), np.zeros(2, int)), Examples(np.zeros((2, 4)), np.zeros(2, int))
+        fit_temperature(once())
+    parts = LabelledRows(np.zeros((2, 3)), np.zeros(2, int)), LabelledRows(np.zeros((2, 4)), np.zeros(2, int))
     with pytest.raises(CalibrationError, match="row 2 has 4 classes, but the rows before it 3"):
-        fit(once(*parts))
+        fit_temperature(once(*parts))
     z = made(5, 3, 3).logits
     z[2, 1] = -inf
     with pytest.raises(TargetError, match="row 5: the target, class #1, is masked"):
-        fit(once(Examples(np.zeros((3, 3)), np.zeros(3, int)), Examples(z, np.array([0, 0, 1]))))
+        fit_temperature(once(LabelledRows(np.zeros((3, 3)), np.zeros(3, int)), LabelledRows(z, np.array([0, 0, 1]))))
     many = np.zeros((30_000, 3))
     many[29_000, 2] = -inf
     with pytest.raises(TargetError, match="row 29000: the target, class #2, is masked"):
-        fit(once(Examples(many, np.full(30_000, 2))))
+        fit_temperature(once(LabelledRows(many, np.full(30_000, 2))))
 
 
 def test_probabilities_are_known_for_what_they_are() -> None:
     probs = special.softmax(made(6, 50, 4).logits, axis=1)
     targets = np.zeros(50, int)
     for rounded in (probs, probs.astype(np.float32), probs.astype(np.float16), probs.round(3)):
-        assert survey(once(Examples(rounded, targets))).are_probabilities
+        assert survey(once(LabelledRows(rounded, targets))).are_probabilities
     one_off = probs.copy()
     one_off[7] *= 1.03
     for other in (np.log(probs), one_off, probs - 0.1):
-        assert not survey(once(Examples(other, targets))).are_probabilities
+        assert not survey(once(LabelledRows(other, targets))).are_probabilities
 
 
 # The interval.
@@ -323,8 +327,8 @@ def test_probabilities_are_known_for_what_they_are() -> None:
 def test_the_sandwich_in_closed_form() -> None:
     """With the same gap in every row, and a share p of them right, the score is E[t] - t_y with t = gap / tau
     or 0: its variance is t^2 p (1 - p), and so is the curvature."""
-    rows = Examples(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
-    found = fit(once(rows))
+    rows = LabelledRows(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
+    found = fit_temperature(once(rows))
     assert found.error == pytest.approx(1 / (log(4) * sqrt(100 * 0.8 * 0.2)), rel=1e-9)
     interval = sandwich(found)
     assert interval
@@ -332,13 +336,13 @@ def test_the_sandwich_in_closed_form() -> None:
     assert (log(interval.low), log(interval.high)) == pytest.approx(
         (log(found.tau) - reach, log(found.tau) + reach), abs=1e-9
     )
-    assert sandwich(Fit(0.0)) is None
+    assert sandwich(TemperatureFit(0.0)) is None
 
 
 def test_the_sandwich_of_a_model_that_is_wrong() -> None:
     """Slopes and curvature as differences of scipy's NLL; here the inverse curvature alone is 5 % lower."""
     rows, step = digits("val"), 1e-4
-    found = fit(once(rows))
+    found = fit_temperature(once(rows))
 
     def nll(side: float) -> Any:
         scaled = rows.logits.astype(float) / (found.tau * np.exp(side))
@@ -362,7 +366,7 @@ def test_row_slopes_are_derivatives(beta: float) -> None:
 def test_the_bootstrap_refits_in_full(count: int) -> None:
     """The same resamples, each fitted for itself. Of few rows many have no minimum, or one far away."""
     rows = digits("val") if count == 674 else made(9, count, 3, tau=1.5)
-    found = fit(once(rows))
+    found = fit_temperature(once(rows))
     assert not found.is_limit
     parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
     interval = bootstrap(once(*parts), found, 200, np.random.default_rng(3))
@@ -370,47 +374,49 @@ def test_the_bootstrap_refits_in_full(count: int) -> None:
     taus = []
     for _ in range(200):
         drawn = np.sort(random.integers(0, count, count))
-        taus.append(fit(once(resampled(rows, drawn))).tau)
+        taus.append(fit_temperature(once(resampled(rows, drawn))).tau)
     low, high = sorted(taus)[ceil(200 * 0.025) - 1], sorted(taus)[ceil(200 * 0.975) - 1]
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-6)
     assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
 
 
-def counting(rows: Examples) -> tuple[Callable[[], Iterable[Examples]], list[int]]:
+def counting(rows: LabelledRows) -> tuple[Callable[[], Iterable[LabelledRows]], list[int]]:
     """The rows, and how many passes were made."""
     passes = [0]
 
-    def counted() -> Iterable[Examples]:
+    def counted() -> Iterable[LabelledRows]:
         passes[0] += 1
         return [rows]
 
     return counted, passes
 
 
-def weak(seed: int, count: int) -> Examples:
+def weak(seed: int, count: int) -> LabelledRows:
     """Logits that hardly tell the targets."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(count, 5)) * 3
-    return Examples(z, (z / 60 + random.gumbel(size=z.shape)).argmax(1))
+    return LabelledRows(z, (z / 60 + random.gumbel(size=z.shape)).argmax(1))
 
 
 def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
     """A third of them have no minimum, and the others theirs far from the fit."""
     rows = weak(3, 1500)
-    found = fit(once(rows))
+    found = fit_temperature(once(rows))
     assert float(found.error or 0) > 0.3
     passes, count = counting(rows)
     interval = bootstrap(passes, found, 150, np.random.default_rng(3))
     assert count[0] <= 4
     random = np.random.default_rng(3)
-    taus = sorted(fit(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150))
+    taus = sorted(
+        fit_temperature(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150)
+    )
     assert 0 < interval.limits == sum(tau == inf for tau in taus)
     assert (interval.low, interval.high) == pytest.approx((taus[3], taus[146]), rel=1e-6)
 
 
 def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = digits("val")
-    found = fit(once(rows))
+    found = fit_temperature(once(rows))
     monkeypatch.setattr(interval_of, "WORKED", 674 * 10 * 3)
     with pytest.raises(LongError, match="too many numbers"):
         bootstrap(once(rows), found, 10, np.random.default_rng(1))
@@ -418,16 +424,16 @@ def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.Monke
     monkeypatch.setattr(interval_of, "REFITTED", 0)
     monkeypatch.setattr(interval_of, "AROUND", 1e-9)
     with pytest.raises(LongError, match="too many resamples"):
-        bootstrap(once(few), fit(once(few)), 200, np.random.default_rng(1))
+        bootstrap(once(few), fit_temperature(once(few)), 200, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("power", [-1040, -1000, 1000, 1019])
 def test_the_interval_scales_with_the_logits(power: int) -> None:
     """No warning either, each of which would be an error here."""
     val = digits("val")
-    whole = bootstrap(once(val), fit(once(val)), 100, np.random.default_rng(1))
-    rows = Examples(np.ldexp(val.logits.astype(float), power), val.targets)
-    found = bootstrap(once(rows), fit(once(rows)), 100, np.random.default_rng(1))
+    whole = bootstrap(once(val), fit_temperature(once(val)), 100, np.random.default_rng(1))
+    rows = LabelledRows(np.ldexp(val.logits.astype(float), power), val.targets)
+    found = bootstrap(once(rows), fit_temperature(once(rows)), 100, np.random.default_rng(1))
     assert np.ldexp([found.low, found.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
 
 
@@ -436,7 +442,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     inside = {"bootstrap": 0, "sandwich": 0}
     for seed in range(100):
         rows = made(100 + seed, 150, 4, tau=1.6)
-        found = fit(once(rows))
+        found = fit_temperature(once(rows))
         for interval in (bootstrap(once(rows), found, 200, np.random.default_rng(seed)), sandwich(found)):
             assert interval
             inside[interval.method] += interval.low <= 1.6 <= interval.high
@@ -490,7 +496,7 @@ def of_confidences(confidences: list[float], bins: int) -> Report:
     p = np.array(confidences)
     with np.errstate(divide="ignore"):
         z = np.log(np.column_stack([p, 1 - p]))
-    return measured(Examples(z, np.zeros(len(p), int)), 1.0, bins)
+    return measured(LabelledRows(z, np.zeros(len(p), int)), 1.0, bins)
 
 
 def test_a_confidence_of_1_has_its_bin() -> None:
@@ -502,7 +508,7 @@ def test_a_confidence_of_1_has_its_bin() -> None:
 
 @pytest.mark.parametrize("tau", [0.0, inf])
 def test_the_limits_are_measured(tau: float) -> None:
-    rows = Examples(np.array([[3.0, 0.0, 0.0], [1.0, 2.0, -inf]]), np.array([0, 1]))
+    rows = LabelledRows(np.array([[3.0, 0.0, 0.0], [1.0, 2.0, -inf]]), np.array([0, 1]))
     found = measured(rows, tau)
     assert found.nll == pytest.approx(0.0 if tau == 0 else (log(3) + log(2)) / 2)
     assert found.accuracy == 1
@@ -525,7 +531,7 @@ def test_a_confidence_on_an_edge_is_in_the_bin_below(classes: int) -> None:
     random = np.random.default_rng(classes)
     offsets = np.tile(random.normal(size=(30, 1)) * 10, (1, classes))
     offsets[20:, 0] += 0.05
-    found = measured(Examples(offsets, np.zeros(30, int)), 1.3, classes)
+    found = measured(LabelledRows(offsets, np.zeros(30, int)), 1.3, classes)
     assert found.widths.counts[:2].tolist() == [20, 10]
     assert found.masses.counts.tolist() == [20, 10] if classes < 4 else found.masses.is_merged
 
@@ -534,7 +540,7 @@ def test_confidences_that_are_equal_but_for_rounding_share_a_bin_of_equal_mass()
     random = np.random.default_rng(1)
     # The same probabilities of five classes in another order, whose sum is rounded otherwise.
     z = np.array([random.permutation([2.0, 0.3, 0.1, -0.7, 1.1]) + shift for shift in random.normal(size=60)])
-    found = measured(Examples(z, z.argmax(1)), 1.7, 6).masses
+    found = measured(LabelledRows(z, z.argmax(1)), 1.7, 6).masses
     assert found.counts.tolist() == [60]
 
 
@@ -593,7 +599,7 @@ def test_scikit_learn_agrees() -> None:
     class Logits(base.ClassifierMixin, base.BaseEstimator):  # type: ignore[misc, name-defined]
         """A classifier whose features are its logits."""
 
-        def fit(self, z: Any, y: Any) -> Any:
+        def fit_temperature(self, z: Any, y: Any) -> Any:
             self.classes_ = np.arange(z.shape[1])
             return self
 
@@ -612,7 +618,7 @@ def test_scikit_learn_agrees() -> None:
     except ValueError as error:
         pytest.skip(f"no temperature calibration: {error}")
     probs = wrapped.predict_proba(test.logits.astype(float))
-    tau = fit(once(val)).tau
+    tau = fit_temperature(once(val)).tau
     assert probs == pytest.approx(special.softmax(test.logits.astype(float) / tau, axis=1), abs=1e-7)
     [fitted] = wrapped.calibrated_classifiers_
     assert 1 / fitted.calibrators[0].beta_ == pytest.approx(tau, rel=1e-7)

@@ -19,7 +19,7 @@ from tool import TSOFT, environment, out, peak, run, started
 from tsoft.core.block import Block
 from tsoft.input.formats import FORMATS
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions
 
 LOGITS = [2, 1, 0.5, 0.1]
@@ -149,7 +149,7 @@ def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
     done = run("compute", "0.5", "0.25", "--probs")
     assert done.stderr == (
         "tsoft: note: row 0: the probabilities sum to 0.75, not to 1;"
-        " the result is shared out among the given classes alone\n"
+        " the result is shared out among the listed classes alone\n"
     )
     assert done.stdout == "0.6666666666666666\t0.3333333333333333\n"
     assert run("compute", "0.75", "0.25", "--probs").stderr == ""
@@ -285,7 +285,7 @@ def test_what_is_written_is_read(labels: list[str], form: str) -> None:
     logits = np.linspace(1, 0, len(labels))
     long = "--long" in form
     result = Distributions(Block(logits[np.newaxis], tuple(labels)), np.array([1.0]))
-    written = "".join(map(str, FORMATS[form.split()[0]].writer()([result], Writing(long=long))))
+    written = "".join(map(str, FORMATS[form.split()[0]].writer()([result], NumberFormat(long=long))))
     stream = io.BufferedReader(io.BytesIO(written.encode()))
     [block] = FORMATS["text"].reader()(stream, Reading("written", "prob"))
     # Labels that say nothing are none: all empty, or in a header the indices.

@@ -447,7 +447,7 @@ def test_a_server_s_response() -> None:
     for own, line in zip(ours.stdout.splitlines(), plain.stdout.splitlines(), strict=True):
         record, given = json.loads(own), json.loads(line)
         assert (record["row"], record["tau"], record["labels"]) == (given["row"], given["tau"], given["labels"])
-        assert record["probs"] == given["probs_given"]
+        assert record["probs"] == given["probs_listed"]
         assert record["target"] == given["top"]
         assert record["rest_prob"] == pytest.approx(1 - given["top_prob"])
 

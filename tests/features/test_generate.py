@@ -18,7 +18,7 @@ from tsoft.input.fields import unescape
 DATA = TESTS / "data"
 BARN = str(DATA / "barn.txt")
 PROMPT = "In the evening the cat"
-MODEL = ("--text", BARN)
+MODEL = ("--ngram", BARN)
 # A text that takes longer than any test waits.
 LONG = ("--max-tokens", "100000000")
 
@@ -90,16 +90,16 @@ def test_a_table_has_temperatures_and_samplers() -> None:
         (("generate", "x", *MODEL, "--beams", "0"), "Invalid value for '--beams'"),
         (("generate", "x", *MODEL, "-n", "0"), "Invalid value for '-n'"),
         (("generate", "x", *MODEL, "-f", "npy"), "npy holds distributions"),
-        (("generate", "x", *MODEL, "--model", "y.gguf"), "--model and --text: which model is it?"),
+        (("generate", "x", *MODEL, "--model", "y.gguf"), "--model and --ngram: which model is it?"),
         (("generate", "x", *MODEL, "--remote-model", "y"), "--remote-model is for --endpoint"),
         (("generate", "x", *MODEL, "--threads", "2"), "--threads is for --model"),
         (("generate", "x", *MODEL, "--chat"), "--chat is for a model that was made to answer"),
-        (("generate", "x", "--order", "2", "--endpoint", "http://localhost"), "--order is for --text"),
+        (("generate", "x", "--order", "2", "--endpoint", "http://localhost"), "--order is for --ngram"),
         (("generate", "x", *MODEL, "--logit-bias", "zebra=2"), "zebra"),
-        (("generate", "x", "--text", "-"), "no text"),
-        (("generate", "--text", "-"), "--text - reads stdin, so the prompt is typed"),
+        (("generate", "x", "--ngram", "-"), "no text"),
+        (("generate", "--ngram", "-"), "--ngram - reads stdin, so the prompt is typed"),
         (("generate", *MODEL, "--tau", "-"), "--tau - reads stdin, so the prompt is typed"),
-        (("next", "x", "--text", "-", "--tau", "-", "-f", "table"), "--tau - and --text -: stdin is there once"),
+        (("next", "x", "--ngram", "-", "--tau", "-", "-f", "table"), "--tau - and --ngram -: stdin is there once"),
         (("next", "\udcff", *MODEL), "the prompt is not UTF-8 text"),
         (("generate", "x", *MODEL, "--stop", "\udcff"), "--stop is not UTF-8 text"),
         (("generate", "x", *MODEL, "-f", "csv", "--top-h", "2"), "--top-h"),
@@ -114,7 +114,7 @@ def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], said: str) -> N
 
 
 def test_a_file_that_is_not_there() -> None:
-    done = here("generate", "x", "--text", "nowhere.txt")
+    done = here("generate", "x", "--ngram", "nowhere.txt")
     assert (done.returncode, done.stderr) == (1, "tsoft: error: nowhere.txt: No such file or directory\n")
 
 
@@ -272,7 +272,7 @@ def test_hostile_text_is_seen_and_not_obeyed(tmp_path: Path) -> None:
     file = tmp_path / "hostile.txt"
     file.write_text("a \x1b[31mred\x1b[0m [bold]b[/bold] \x07 a \x1b]0;x\x07 日本 " * 30, "utf-8")
     for by in ("word", "char"):
-        shown = out("generate", "a", "--text", str(file), "--by", by, "--tau", "1,3", "--seed", "1", "-f", "table")
+        shown = out("generate", "a", "--ngram", str(file), "--by", by, "--tau", "1,3", "--seed", "1", "-f", "table")
         assert "\x1b" not in shown
         assert "\\x1b[31mred" in shown or by == "char"
 

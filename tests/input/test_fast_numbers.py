@@ -17,7 +17,7 @@ from tsoft.input.formats import FORMATS
 from tsoft.input.labels import Labels
 from tsoft.input.reading import Reading
 from tsoft.output import tsv
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions
 
@@ -165,12 +165,12 @@ def bits(kind: type, seed: int) -> Array:
 def test_what_is_printed_reads_back(kind: type, small: bool) -> None:
     values = bits(kind, 1)
     values = values[~(abs(values) >= fast_numbers.LARGE) | np.isneginf(values)] if small else values
-    texts = Writing().texts(values)
+    texts = NumberFormat().texts(values)
     assert np.array(texts, kind).tobytes() == values.tobytes()
     # As short as it can be, and spelled in one way however many there are.
     assert max(map(len, texts)) <= 32
-    assert texts == [each for value in values for each in Writing().texts(np.array([value]))]
-    assert Writing().lines(values.reshape(1, -1)).decode() == "\t".join(texts) + "\n"
+    assert texts == [each for value in values for each in NumberFormat().texts(np.array([value]))]
+    assert NumberFormat().lines(values.reshape(1, -1)).decode() == "\t".join(texts) + "\n"
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -183,7 +183,7 @@ def test_lines_are_the_same_in_bulk(rows: list[list[float]], digits: int | None)
     full = np.full((len(rows), widths.max()), -np.inf)
     for values, row in zip(full, rows, strict=True):
         values[: len(row)] = row
-    writing = Writing(digits=digits)
+    writing = NumberFormat(digits=digits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast_numbers, "FEW", NEVER)
         slowly = ["\t".join(writing.texts(np.array(row))) for row in rows]
@@ -193,13 +193,15 @@ def test_lines_are_the_same_in_bulk(rows: list[list[float]], digits: int | None)
         assert writing.lines(same).decode().splitlines() == ["\t".join(writing.texts(row)) for row in same]
 
 
-def written(results: Iterable[Distributions], writing: Writing) -> bytes:
+def written(results: Iterable[Distributions], writing: NumberFormat) -> bytes:
     parts = FORMATS["tsv"].writer()(results, writing)
     return b"".join(part.encode() if isinstance(part, str) else part for part in parts)
 
 
-@pytest.mark.parametrize("writing", [Writing(), Writing(log=True), Writing(digits=4), Writing(before=True)])
-def test_rows_of_several_lengths_come_out_as_each_does(writing: Writing) -> None:
+@pytest.mark.parametrize(
+    "writing", [NumberFormat(), NumberFormat(log=True), NumberFormat(digits=4), NumberFormat(before=True)]
+)
+def test_rows_of_several_lengths_come_out_as_each_does(writing: NumberFormat) -> None:
     rng, taus = np.random.default_rng(1), np.array([0.5, 2])
     data = "".join(" ".join(map(repr, rng.standard_normal(2 + i % 13).tolist())) + "\n" for i in range(300)).encode()
     [block] = text.read(io.BufferedReader(io.BytesIO(data)), Reading("f"))
@@ -211,9 +213,9 @@ def test_rows_of_several_lengths_come_out_as_each_does(writing: Writing) -> None
 
 def test_a_long_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     result = Distributions(Block(np.random.default_rng(1).standard_normal((1, 1000))), np.array([1.0]))
-    whole = written([result], Writing())
+    whole = written([result], NumberFormat())
     monkeypatch.setattr(tsv, "PART", 300)
-    assert written([result], Writing()) == whole
+    assert written([result], NumberFormat()) == whole
     assert (whole.count(b"\n"), whole.count(b"\t")) == (1, 999)
 
 

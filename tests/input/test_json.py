@@ -21,7 +21,7 @@ from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.labels import Labels
 from tsoft.input.reading import Reading
 from tsoft.input.source import with_head
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions
 
 INF = math.inf
@@ -196,7 +196,7 @@ def test_what_is_written_is_read(format: str, log: bool, case: tuple[list[list[f
     result = Distributions(Block(logits, labels), np.array([0.5, 2.0]))
 
     def through(quantity: str | None, *extras: str) -> list[Block]:
-        writing = Writing(log, extras=frozenset(extras))
+        writing = NumberFormat(log, extras=frozenset(extras))
         written = "".join(map(str, FORMATS[format].writer()([result], writing)))
         return read(written, format, quantity=quantity)
 

@@ -158,7 +158,7 @@ def labels(blocks: list[Block]) -> list[list[str]]:
 
 
 def chosen(blocks: list[Block]) -> list[str]:
-    return [block.labels[block.given.index] for block in blocks if block.labels and block.given]
+    return [block.labels[block.partial.index] for block in blocks if block.labels and block.partial]
 
 
 def chat(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -178,8 +178,8 @@ def test_every_kind(response: Any) -> None:
     assert [block.first_row for block in blocks] == [0, 1]
     for block, logits in zip(blocks, ([-0.5, -1.5], [-0.25, -2.0]), strict=True):
         np.testing.assert_allclose(block.logits, [logits])
-        assert block.given
-        assert block.given.tempered == (
+        assert block.partial
+        assert block.partial.tempered == (
             "prob" in json.dumps(response).replace("prob_", "").replace("logprob", "").split('"')
         )
 
@@ -214,14 +214,14 @@ def test_real_responses(name: str, text: list[str]) -> None:
 
 def test_a_drawn_token_below_the_list_is_a_class_but_no_cap() -> None:
     block = read((DATA / "llama-server-post-sampling.json").read_bytes())[2]
-    assert block.given
+    assert block.partial
     assert block.labels
-    assert (len(block.labels), block.given.index, block.given.above, block.given.rank) == (13, 12, 12, None)
-    assert block.given.cap == pytest.approx(block.logits[0, :12].min())
+    assert (len(block.labels), block.partial.index, block.partial.above, block.partial.rank) == (13, 12, 12, None)
+    assert block.partial.cap == pytest.approx(block.logits[0, :12].min())
     # vLLM puts a token that it drew first, and it may be less probable than what the list leaves out.
     first = read(chat(entry("x", -5.0, ("x", -5.0), ("y", -1.0), ("z", -2.0))))[0]
-    assert first.given
-    assert (first.given.cap, first.given.rank) == (-2.0, None)
+    assert first.partial
+    assert (first.partial.cap, first.partial.rank) == (-2.0, None)
 
 
 # Streams, arrays, lines
@@ -268,7 +268,7 @@ STREAMS = {
 def test_streams(data: bytes) -> None:
     blocks = read(data)
     assert chosen(blocks) == [" a", "\n"]
-    assert [block.given.text for block in blocks if block.given] == [0, 0]
+    assert [block.partial.text for block in blocks if block.partial] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_streams(data: bytes) -> None:
 )
 def test_several_responses(data: bytes) -> None:
     blocks = read(data)
-    assert [(block.first_row, block.given.text, block.given.several) for block in blocks if block.given] == [
+    assert [(block.first_row, block.partial.text, block.partial.several) for block in blocks if block.partial] == [
         (0, 0, False),
         (1, 0, False),
         (2, 1, False),
@@ -292,10 +292,12 @@ def test_several_responses(data: bytes) -> None:
 
 def test_several_choices() -> None:
     response = {"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in (1, 0)]}
-    found = [(block.given.choice, block.given.several, block.given.text) for block in read(response) if block.given]
+    found = [
+        (block.partial.choice, block.partial.several, block.partial.text) for block in read(response) if block.partial
+    ]
     assert found == [(1, True, 0), (1, True, 0), (0, True, 1), (0, True, 1)]
     pieces = read(stream(chunk(ENTRIES[0]), chunk(ENTRIES[0], index=1), chunk(ENTRIES[1]), chunk(ENTRIES[1], index=1)))
-    assert [block.given.text for block in pieces if block.given] == [0, 1, 0, 1]
+    assert [block.partial.text for block in pieces if block.partial] == [0, 1, 0, 1]
 
 
 def test_a_streams_token_comes_out_as_it_comes_in() -> None:
@@ -350,8 +352,8 @@ def test_tokens_can_be_told_apart() -> None:
 def test_tokens_with_one_text_are_told_apart_by_their_ids() -> None:
     tops = [{"token": "\ufffd", "id": i, "logprob": -1.0 - i} for i in range(3)]
     [block] = read(chat({"token": "\ufffd", "id": 2, "logprob": -3.0, "top_logprobs": tops}))
-    assert block.given
-    assert block.given.index == 2
+    assert block.partial
+    assert block.partial.index == 2
     assert block.names == ["'\ufffd'#0", "'\ufffd'#1", "'\ufffd'#2"]
 
 
@@ -362,14 +364,14 @@ def test_unknown_is_not_0() -> None:
     """OpenAI writes -9999 for a token that it has no number of: docs of `logprob`."""
     data = json.dumps(chat(entry("x", -9999.0, (" a", -0.5), (" b", -9999.0)))).encode()
     [block] = read(data)
-    assert block.given
+    assert block.partial
     assert block.labels == (" a", " b", "x")
-    assert block.given.unknown.tolist() == [False, True, True]
-    assert (block.given.cap, block.given.rank, block.given.above) == (-0.5, None, 1)
+    assert block.partial.unknown.tolist() == [False, True, True]
+    assert (block.partial.cap, block.partial.rank, block.partial.above) == (-0.5, None, 1)
     [record] = map(json.loads, run("compute", "--tau", "2", "-f", "jsonl", "--chosen", stdin=data).stdout.splitlines())
-    for key in ("probs_low", "probs_high", "probs_given"):
+    for key in ("probs_low", "probs_high", "probs_listed"):
         assert record[key][1:] == [None, None]
-    assert (record["rank"], record["chosen_given"], record["text_logprob_high"]) == (">1", None, None)
+    assert (record["rank"], record["chosen_listed"], record["text_logprob_high"]) == (">1", None, None)
     assert run("compute", stdin=data).stdout == "1.0\tnan\tnan\n"
     assert "?" in run("compute", "-f", "table", "--chosen", stdin=data).stdout
 
@@ -450,8 +452,8 @@ def test_what_json_cannot_hold() -> None:
 
 def test_a_little_over_0_is_rounding() -> None:
     [block] = read(chat(entry(" a", 1e-7, (" a", 1e-7), (" b", -17.0))))
-    assert block.given
-    _, high = np.exp(block.given.log_bounds(np.array([1.0])))
+    assert block.partial
+    _, high = np.exp(block.partial.log_bounds(np.array([1.0])))
     assert (high <= 1).all()
 
 
@@ -500,8 +502,8 @@ def read_or_refuse(data: bytes) -> None:
         return
     for block in blocks:
         assert block.labels
-        assert block.given
-        assert len(block.labels) == block.logits.shape[1] == len(block.given.logprobs)
+        assert block.partial
+        assert len(block.labels) == block.logits.shape[1] == len(block.partial.logprobs)
         assert np.isfinite(block.logits.max())
         assert block.logits.max() <= 1e-6
 
@@ -559,7 +561,7 @@ def test_records() -> None:
     assert len(found) == 24
     for record in found:
         assert "probs" not in record
-        low, high, among = (np.array(record[f"probs_{end}"]) for end in ("low", "high", "given"))
+        low, high, among = (np.array(record[f"probs_{end}"]) for end in ("low", "high", "listed"))
         assert (low <= high).all()
         assert (high <= among).all()
         assert low.min() > 0
@@ -580,13 +582,13 @@ def test_a_text_has_the_likelihood_that_its_server_says() -> None:
 
 
 def test_a_temperature_is_undone() -> None:
-    """The given alternatives of a server that samples at T are those of the model, exactly."""
+    """The listed alternatives of a server that samples at T are those of the model, exactly."""
     raw = np.array([0.0, -1.0, -2.5])
     tempered = tsoft.log_softmax(raw, 0.7)
     response = json.dumps(chat(entry("a", tempered[0], *zip("abc", tempered.tolist(), strict=True))))
-    [line] = run("compute", "--given-tau", "0.7", stdin=response).stdout.splitlines()
+    [line] = run("compute", "--applied-tau", "0.7", stdin=response).stdout.splitlines()
     np.testing.assert_allclose([float(p) for p in line.split("\t")], tsoft.softmax(raw), rtol=1e-12)
-    at = json.loads(run("compute", "--given-tau", "0.7", "--tau", "0.7", "-f", "jsonl", stdin=response).stdout)
+    at = json.loads(run("compute", "--applied-tau", "0.7", "--tau", "0.7", "-f", "jsonl", stdin=response).stdout)
     assert at["probs_low"] == at["probs_high"]
     assert at["probs_low"] == pytest.approx(np.exp(tempered))
 
@@ -605,8 +607,8 @@ def test_notes() -> None:
     [
         (("--vocab-size", "5"), "names 20"),
         (("--vocab-size", "25"), "leaves out 0.343"),
-        (("--given-tau", "0"), "--given-tau"),
-        (("--given-tau", "nan"), "--given-tau"),
+        (("--applied-tau", "0"), "--applied-tau"),
+        (("--applied-tau", "nan"), "--applied-tau"),
         (("--chosen", "-f", "tsv"), "--chosen"),
     ],
 )
@@ -616,7 +618,7 @@ def test_wrong_options(arguments: tuple[str, ...], message: str) -> None:
     assert message in done.stderr
 
 
-@pytest.mark.parametrize("option", [("--vocab-size", "9"), ("--given-tau", "2"), ("--chosen", "-f", "jsonl")])
+@pytest.mark.parametrize("option", [("--vocab-size", "9"), ("--applied-tau", "2"), ("--chosen", "-f", "jsonl")])
 def test_options_of_a_response_alone(option: tuple[str, ...]) -> None:
     done = run("compute", "1", "2", *option)
     assert (done.returncode, done.stdout) == (2, "")
@@ -627,7 +629,7 @@ def test_the_table() -> None:
     table = run("compute", "-i", str(DATA / "openai-chat.json"), "--chosen", "-f", "table", "--show", "3").stdout
     assert table.startswith("row 0 'The'\n")
     assert "\nrow 1 ' capital'\n" in table
-    for words in ("given", "low–high", "› 'The'", "  'Paris'", "… 17 more", "drawn", "rank", "text, 8 tokens"):
+    for words in ("listed", "low–high", "› 'The'", "  'Paris'", "… 17 more", "drawn", "rank", "text, 8 tokens"):
         assert words in table
     # Three columns fit, so that the second table begins with bounds.
     wide = run("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.5,2", "-f", "table", COLUMNS="110").stdout
@@ -671,7 +673,7 @@ def test_nothing_is_said_of_what_is_no_response() -> None:
 
 
 def test_records_read_back() -> None:
-    """What the given alternatives have among them is again a row of probabilities."""
+    """What the listed alternatives have among them is again a row of probabilities."""
     typed = ("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.7", "-f")
     again = out("compute", stdin=run(*typed, "jsonl").stdout)
     direct = run(*typed, "tsv").stdout

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tsoft.core.block import Block
 from tsoft.core.draw import generator
-from tsoft.core.partial_distribution import Given
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.features.generate.diversity import distinct, repeated, summary
 from tsoft.models.decoding import (
@@ -22,7 +22,7 @@ from tsoft.models.decoding import (
     STOP,
     Beam,
     Continuation,
-    Limits,
+    TextLimits,
     Walk,
     drawing,
     most_probable,
@@ -56,8 +56,8 @@ class Markov:
         return total
 
 
-def limits(most: int, stops: tuple[bytes, ...] = (), alternatives: int = 0) -> Limits:
-    return Limits(WORDS.__getitem__, lambda token: token == LAST, most, stops, alternatives)
+def limits(most: int, stops: tuple[bytes, ...] = (), alternatives: int = 0) -> TextLimits:
+    return TextLimits(WORDS.__getitem__, lambda token: token == LAST, most, stops, alternatives)
 
 
 def markov(seed: int, spread: float = 1.0) -> Markov:
@@ -239,8 +239,8 @@ def test_what_is_stopped_keeps_what_there_is() -> None:
 def test_alternatives_that_a_server_gave() -> None:
     """Numbers of tokens of their own; what has no probability is chosen by nobody."""
     logprobs = np.log([0.5, 0.3, 0.1])
-    given_ = Given(np.array([*logprobs, np.nan]), 0, logprobs[2])
-    block = Block(np.array([[*logprobs, -np.inf]]), ("x", "y", "z", "?"), given=given_)
+    given_ = PartialDistribution(np.array([*logprobs, np.nan]), 0, logprobs[2])
+    block = Block(np.array([[*logprobs, -np.inf]]), ("x", "y", "z", "?"), partial=given_)
     next_ = Next(block, np.array([7, 5, 3, 9]))
     assert [next_.token(index) for index, _ in next_.best(9)] == [7, 5, 3]
     assert next_.logprob(1) == np.log(0.3)
@@ -292,7 +292,7 @@ def test_on_a_text_a_wide_beam_finds_what_greedy_does_not() -> None:
     """All 4^6 sequences after a prompt, by the model's own numbers, one token after the other."""
     model, most = Ngram(SMALL, "char", 3, "small"), 6
     prompt = model.prompt("a")
-    rules = Limits(model.piece, model.ends, most)
+    rules = TextLimits(model.piece, model.ends, most)
     greedy, beam = Walk(Continuation(prompt), most_probable, rules), Beam(Continuation(prompt), 4**5, 0.0, rules)
     narrow = Beam(Continuation(prompt), 1, 0.0, rules)
     for _ in rounds(model.next, [greedy, beam, narrow]):

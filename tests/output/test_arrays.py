@@ -28,9 +28,9 @@ from tsoft.input.formats import FORMATS
 from tsoft.input.labels import Labels
 from tsoft.input.reading import Reading
 from tsoft.options import results
-from tsoft.options.groups import Output
+from tsoft.options.groups import DistributionOptions
 from tsoft.output.file import OutputStream, open_output
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions
 
@@ -290,7 +290,7 @@ def test_any_bytes_are_read_or_refused(
 def test_what_is_written_is_what_numpy_saves(dtype: str, taus: list[float], log: bool) -> None:
     for shape in SHAPES:
         array = numbers(shape, dtype)
-        written = FORMATS["npy"].writer()(pieces(array, taus), Writing(log, taus=np.array(taus)))
+        written = FORMATS["npy"].writer()(pieces(array, taus), NumberFormat(log, taus=np.array(taus)))
         assert b"".join(map(bytes, written)) == saved(expected(array, taus, log))  # type: ignore[arg-type]
 
 
@@ -301,7 +301,7 @@ def test_fortran_order_stays_in_a_file(tmp_path: Path, taus: list[float]) -> Non
         array = numbers(shape, dtype, "F")
         with open_output(str(tmp_path / "out.npy")) as out:
             assert out.is_file
-            writing = Writing(taus=np.array(taus), over=out.over)
+            writing = NumberFormat(taus=np.array(taus), over=out.over)
             for piece in FORMATS["npy"].writer()(pieces(array, taus), writing):
                 out(piece)
         found = np.load(tmp_path / "out.npy")
@@ -327,7 +327,7 @@ def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     monkeypatch.setattr(npy, "MUCH", 100)
     results = [next(distributions(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
-    written = b"".join(map(bytes, FORMATS["npy"].writer()(results, Writing(note=notes.append))))  # type: ignore[arg-type]
+    written = b"".join(map(bytes, FORMATS["npy"].writer()(results, NumberFormat(note=notes.append))))  # type: ignore[arg-type]
     assert written == saved(np.full((6, 4), 0.25))
     assert [note.split(",")[0] for note in notes] == ["how many rows come is not known"]
     big = saved(numbers((9, 4), order="F"))
@@ -442,7 +442,7 @@ def test_what_is_zipped_numpy_reads_and_so_does_tsoft(taus: list[float], log: bo
     results: list[Distributions] = []
     for block in read(saved(array), labels=Labels(("a", "", "a"))):
         results += distributions(block, np.array(taus))
-    data = b"".join(FORMATS["npz"].writer()(results, Writing(log, taus=np.array(taus))))  # type: ignore[arg-type]
+    data = b"".join(FORMATS["npz"].writer()(results, NumberFormat(log, taus=np.array(taus))))  # type: ignore[arg-type]
     with np.load(io.BytesIO(data)) as found:
         assert sorted(found) == sorted(["log_probs" if log else "probs", "taus", "labels"])
         written = found["log_probs" if log else "probs"]
@@ -553,11 +553,11 @@ def test_long_work_is_watched(
     # The bar has a clock of its own.
     monkeypatch.setattr(results, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
     blocks = [Block(np.zeros((3, 2)), first_row=first, axes=axes) for first in (0, 3, 6)]
-    with results._watched(blocks, Output(output="x")) as found:
+    with results._watched(blocks, DistributionOptions(output="x")) as found:
         assert list(found) == blocks
     assert ("9 rows, 2 a second" in screen.getvalue()) == (left is not None)
     assert ("100%" in screen.getvalue()) == bool(left)
     assert not screen.getvalue() or screen.getvalue().endswith("\x1b[2K")
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with results._watched(blocks, Output(output="x")) as found:
+    with results._watched(blocks, DistributionOptions(output="x")) as found:
         assert found is blocks

@@ -684,11 +684,11 @@ import subprocess
 import sys
 from tsoft.sampling import samplers
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler, SamplerParameter
-from tsoft.sampling.samplers import Limit, truncation
+from tsoft.sampling.samplers import Cutoff, truncation
 
 @truncation()
 def odd_one(z, least):
-    return Limit(z, z.min(-1, keepdims=True) * 0 + least)
+    return Cutoff(z, z.min(-1, keepdims=True) * 0 + least)
 
 samplers.odd_one = odd_one
 parameter = SamplerParameter("odd_one", "Z", "Logits of at least Z.", 0, 9)

@@ -19,8 +19,8 @@ from tsoft.sampling.chain import Chain
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.errors import NothingLeftError
 from tsoft.sampling.explanation import Stage, explained, removed_by
-from tsoft.sampling.first_difference import parting
-from tsoft.sampling.float32_check import doubts
+from tsoft.sampling.first_difference import first_difference
+from tsoft.sampling.float32_check import fragile_decisions
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.samplers import Truncation
 from tsoft.sampling.step import Step
@@ -434,7 +434,7 @@ def test_float32_decides_otherwise() -> None:
     assert counts == [9, 10]
     chain = built(TRANSFORMERS, ["top_p"], top_p=0.9)
     assert len(kept(result(chain, z))) == 10
-    [doubt] = doubts(chain, z, 1.0)
+    [doubt] = fragile_decisions(chain, z, 1.0)
     assert (doubt.row, str(doubt.step), doubt.ties) == (0, "top_p 0.9", False)
     assert 0 < doubt.slack < 1e-15
 
@@ -450,7 +450,7 @@ def test_doubts_are_where_the_widths_differ() -> None:
             exact, single = function(z, p), in_width(function, z.astype(np.float32), p)
             differ = {int(row) for row in np.flatnonzero(((exact > -inf) != (single > -inf)).any(-1))}
             ties = {int(row) for row in np.flatnonzero(function.limit(z, p).splits_tie)}
-            found = list(doubts(built(engine, ["top_p"], top_p=p), z, 1.0))
+            found = list(fragile_decisions(built(engine, ["top_p"], top_p=p), z, 1.0))
             assert {doubt.row for doubt in found if doubt.ties} == ties
             assert {doubt.row for doubt in found if not doubt.ties} == differ - ties
             for doubt in found:
@@ -464,21 +464,21 @@ def test_doubts_are_where_the_widths_differ() -> None:
 
 def test_a_tie_at_the_threshold_is_a_doubt() -> None:
     z = np.array([[0.0, 1.0, 1.0, 1.0], [3.0, 2.0, 1.0, 0.0]])
-    [doubt] = doubts(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
+    [doubt] = fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
     assert (doubt.row, doubt.index, str(doubt.step), doubt.ties) == (0, 3, "top_k 2", True)
     # Ten equal classes to .8 are nine, and in float32 eight: one doubt a row.
-    [doubt] = doubts(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
+    [doubt] = fragile_decisions(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
     assert (doubt.index, doubt.ties) == (9, True)
     # Where all that tie stay there is none.
-    assert not list(doubts(built(TRANSFORMERS, ["top_k", "temperature"], top_k=2), z, 0.7))
-    assert not list(doubts(built(LLAMA, ["top_k", "temperature"], top_k=3), z, 0.7))
+    assert not list(fragile_decisions(built(TRANSFORMERS, ["top_k", "temperature"], top_k=2), z, 0.7))
+    assert not list(fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=3), z, 0.7))
 
 
 def test_nothing_left_in_float32_is_a_doubt() -> None:
     z = np.log([[0.2, 0.5, 0.3]])
     chain = built(MLX, ["top_p", "temperature"], top_p=1e-8)
     assert kept(result(chain, z)) == [1]
-    [doubt] = doubts(chain, z, 1.0)
+    [doubt] = fragile_decisions(chain, z, 1.0)
     assert (doubt.row, doubt.index, str(doubt.step), doubt.ties) == (0, 1, "top_p 1e-08", False)
 
 
@@ -646,10 +646,10 @@ def test_the_thresholds_that_are_told() -> None:
 def test_of_several_the_most_probable_parts_them() -> None:
     z = np.array([0.0, 3.0, 1.0, 2.0])
     one, three = (explained(built(None, ["top_k"], top_k=k).steps, z) for k in (1, 3))
-    found = parting(three, one, z)
+    found = first_difference(three, one, z)
     assert found is not None
     assert (found.index, found.by_first, found.step) == (3, False, 0)
-    assert parting(three, three, z) is None
+    assert first_difference(three, three, z) is None
 
 
 @FEW
@@ -673,12 +673,12 @@ def test_where_two_chains_part(
                 and row[i] > -inf
                 and both[1 - who][-1].kept[i]
             ]
-    found = parting(both[0], both[1], z)
+    found = first_difference(both[0], both[1], z)
     if not removals:
         assert found is None
     else:
         assert found is not None
         step, _, index, by_first = min(removals)
         assert (found.step, found.index, found.by_first) == (step, index, by_first)
-    again = parting(both[1], both[0], z)
+    again = first_difference(both[1], both[0], z)
     assert (again is None) == (found is None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.charts.curves import drawn_curves, titled
-from tsoft.charts.style import few, number_text, tau_text
+from tsoft.charts.style import evenly_spaced, number_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.averages import Averages
@@ -33,7 +33,7 @@ def draw_mean(
 def _means(found: Averages, view: View, ensemble: "Ensemble | None") -> str:
     """The table of means; temperatures that do not fit go on in a further one."""
     names = [f"{found.rows} row{'s' * (found.rows != 1)}", *(titled(name, view, ensemble) for name in found.of)]
-    columns = [_mean_column(found, t, view, ensemble) for t in few(len(found.taus))]
+    columns = [_mean_column(found, t, view, ensemble) for t in evenly_spaced(len(found.taus))]
     widest = max(len(text) for column in columns for text in column)
     rows = zip(names, *([text.ljust(widest) for text in column] for column in columns), strict=True)
     return text_tables(list(rows), view.screen)

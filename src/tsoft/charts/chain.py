@@ -11,7 +11,7 @@ from tsoft.core.measures import total_variation
 from tsoft.errors import visible
 from tsoft.sampling.distributions import Distributions, unit
 from tsoft.sampling.explanation import Stage
-from tsoft.sampling.first_difference import parting
+from tsoft.sampling.first_difference import first_difference
 
 
 def orders(results: Sequence[Distributions], view: View) -> str:
@@ -86,7 +86,7 @@ def _sentence(first: Distributions, other: Distributions, t: int, view: View) ->
     """Where another engine parts from the first, in words."""
     stages = first.stages(t, 0), other.stages(t, 0)
     z = first.block.logits[0]
-    found = parting(*stages, z)
+    found = first_difference(*stages, z)
     if found is None:
         same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
         words = f"leaves the same as {first.engine}"
@@ -98,6 +98,6 @@ def _sentence(first: Distributions, other: Distributions, t: int, view: View) ->
         steps = stages[0 if found.by_first else 1]
         step = f"{steps[found.step].step} (step {found.step + 1} of {len(steps)})"
         shown = cut(visible(name), 24)
-        shown = shown if first.block.given else f"'{shown}'"
+        shown = shown if first.block.partial else f"'{shown}'"
         words = f"differs first at {shown}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
     return wrapped(f"{other.engine} {words}.", view.screen.width)

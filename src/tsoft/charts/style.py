@@ -72,10 +72,10 @@ def number_text(value: float) -> str:
     return format(float(value), ".5g")
 
 
-def few(count: int, most: int = 5) -> Array:
+def evenly_spaced(count: int, most: int = 5) -> Array:
     """Indices of at most so many out of `count`, evenly from the first to the last.
 
-    >>> few(100), few(2)
+    >>> evenly_spaced(100), evenly_spaced(2)
     (array([ 0, 25, 50, 74, 99]), array([0, 1]))
     """
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))

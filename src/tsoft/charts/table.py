@@ -57,7 +57,7 @@ def _heads(result: Distributions, row: int, order: Array, more: int) -> tuple[li
     """The classes, and a line for so many more; and a head and under it their logits, or what energies
     were. Of a server's response a ? stands for what is not known, and what was drawn has a mark where that
     is asked for."""
-    block, given = result.block, result.block.given
+    block, given = result.block, result.block.partial
     names = block.names
     labels = [visible(names[i]) + _times(result, i) for i in order] + [f"… {more} more"] * bool(more)
     sign, head = (-1, "energy") if block.quantity == "energy" else (1, "logit")
@@ -129,9 +129,9 @@ def _columns(
 ) -> list[_Column]:
     """What a temperature takes: a column, and of a server's response one more for the bounds."""
     column = _column(result, t, row, classes, view, style)
-    if result.block.given is None:
+    if result.block.partial is None:
         return [column]
-    column = replace(column, header=f"{style[0]} given")
+    column = replace(column, header=f"{style[0]} listed")
     return [column] if result.bounds is None else [column, _bounds_column(result, t, classes, view, style)]
 
 
@@ -189,14 +189,14 @@ def _column(
         number(share) if sampler is None else f"({number(alone[i]).strip()})".rjust(PROB_WIDTH)
         for i, (share, sampler) in enumerate(zip(shares, removed, strict=True))
     ]
-    if result.block.given is not None:
-        unknown = result.block.given.unknown[shown].tolist()
+    if result.block.partial is not None:
+        unknown = result.block.partial.unknown[shown].tolist()
         numbers[: len(unknown)] = [
             "?".rjust(PROB_WIDTH) if hidden else number for hidden, number in zip(unknown, numbers, strict=False)
         ]
     measures = _measures(result, t, row, view, text)
-    if result.chosen and result.block.given:
-        given, likely = result.block.given, float(result.chosen.token.probs().given[t])
+    if result.chosen and result.block.partial:
+        given, likely = result.block.partial, float(result.chosen.token.probs().listed[t])
         measures["drawn"] = "?".rjust(PROB_WIDTH) if np.isnan(likely) else number(likely)
         measures["rank"] = str(given.rank or f">{given.above}").rjust(PROB_WIDTH)
     return _Column(style[0], numbers, shares, removed, measures, style[1], _thermodynamics(result, t, row, view))

@@ -10,7 +10,7 @@ import numpy as np
 from tsoft.core.softmax import Array
 
 if TYPE_CHECKING:
-    from tsoft.core.partial_distribution import Given
+    from tsoft.core.partial_distribution import PartialDistribution
     from tsoft.core.thermodynamics import Ensemble
 
 
@@ -38,14 +38,14 @@ class Block:
     targets: Array | None = None
     source: str = ""
     lines: Sequence[int] | None = None
-    given: "Given | None" = None
+    partial: "PartialDistribution | None" = None
     ensemble: "Ensemble | None" = None
 
     @property
     def names(self) -> list[str]:
         """What the classes are called, each by a name that no other has. Tokens stand in quotes, in which
         their blanks are seen."""
-        return class_names(self.labels, self.logits.shape[1], quoted=self.given is not None)
+        return class_names(self.labels, self.logits.shape[1], quoted=self.partial is not None)
 
     @property
     def place(self) -> str:

@@ -18,7 +18,7 @@ LEAST = 5.0
 
 
 @dataclass(frozen=True)
-class Fit:
+class ChiSquareTest:
     """Pearson's `statistic`, its `degrees` of freedom, and how often true draws are so far off or
     farther: a `p_value` under 0.001 comes by chance once in a thousand samples."""
 
@@ -27,19 +27,19 @@ class Fit:
     p_value: float
 
 
-def goodness_of_fit(counts: Array, probs: Array) -> Fit | None:
+def goodness_of_fit(counts: Array, probs: Array) -> ChiSquareTest | None:
     """How well counts, (n,), agree with probabilities, (n,). Classes that are expected fewer than 5
     times share a cell; None where there is only one cell, which always agrees.
 
     >>> goodness_of_fit(np.array([7, 13]), np.array([0.5, 0.5]))  # doctest: +ELLIPSIS
-    Fit(statistic=1.8, degrees=1, p_value=0.17971249...)
+    ChiSquareTest(statistic=1.8, degrees=1, p_value=0.17971249...)
     >>> goodness_of_fit(np.array([3, 1]), np.array([0.5, 0.5]))
     """
     observed, expected = _cells(counts, counts.sum() * (probs / probs.sum(dtype=np.float64)))
     if len(expected) < 2:
         return None
     statistic = float(((observed - expected) ** 2 / expected).sum())
-    return Fit(statistic, len(expected) - 1, chi_square_tail(statistic, len(expected) - 1))
+    return ChiSquareTest(statistic, len(expected) - 1, chi_square_tail(statistic, len(expected) - 1))
 
 
 def _cells(counts: Array, expected: Array) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf, log, nan, sqrt
 
-from tsoft.core.labelled_rows import CalibrationError, Passes, Sums, Survey, evaluate, survey
+from tsoft.core.labelled_rows import CalibrationError, GapSums, Passes, Survey, evaluate, survey
 
 # A Newton step this short, in log tau, leaves an error of about its square.
 STEP = 1e-8
@@ -37,7 +37,7 @@ PARTS = 24
 
 
 @dataclass(frozen=True)
-class Fit:
+class TemperatureFit:
     """The temperature that fits best: 0 and inf where the NLL falls all the way to that limit, and `reason`
     then says why. `error` is the sandwich estimate of the standard error of log tau, None at a limit and of a
     single row: it holds whether or not the probabilities are the true ones (White 1982, "Maximum likelihood
@@ -53,7 +53,7 @@ class Fit:
         return self.tau in (0.0, inf)
 
 
-def fit(passes: Passes, found: Survey | None = None) -> Fit:
+def fit_temperature(passes: Passes, found: Survey | None = None) -> TemperatureFit:
     """The temperature of the least NLL, to full precision.
 
     passes: each call gives all the rows anew, in blocks of any size; it is called about six times. found:
@@ -63,9 +63,9 @@ def fit(passes: Passes, found: Survey | None = None) -> Fit:
     temperature open; TargetError for a target that is masked.
 
     >>> import numpy as np
-    >>> from tsoft.core.labelled_rows import Examples
-    >>> rows = Examples(np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), np.array([0, 0, 1]))
-    >>> tau = fit(lambda: [rows]).tau
+    >>> from tsoft.core.labelled_rows import LabelledRows
+    >>> rows = LabelledRows(np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), np.array([0, 0, 1]))
+    >>> tau = fit_temperature(lambda: [rows]).tau
     >>> bool(np.isclose(tau, 2 / np.log(2)))  # then the first class has 2/3
     True
     """
@@ -73,18 +73,20 @@ def fit(passes: Passes, found: Survey | None = None) -> Fit:
     if found.mean_gap == 0:
         raise CalibrationError("the logits of every row are all alike, so that no temperature changes anything")
     if found.target_gap == 0:
-        return Fit(0.0, reason="every target is the most probable class of its row, so that the NLL falls all the way")
+        return TemperatureFit(
+            0.0, reason="every target is the most probable class of its row, so that the NLL falls all the way"
+        )
     if found.target_gap >= found.mean_gap:
         reason = "the targets' logits are on average no higher than the others', which is no better than chance"
-        return Fit(inf, reason=f"{reason}, so that the NLL falls all the way")
+        return TemperatureFit(inf, reason=f"{reason}, so that the NLL falls all the way")
     theta, sums = _root(lambda taus: evaluate(passes, taus, found.unit), found)
     tau = exp(theta) * found.unit
     if tau in (0.0, inf):
         power = (theta + log(found.unit)) / log(10)
         where = f"at τ = 10^{power:.2f}, which no double holds"
-        return Fit(tau, reason=f"the NLL is least {where}, so that it falls all the way")
+        return TemperatureFit(tau, reason=f"the NLL is least {where}, so that it falls all the way")
     error = sqrt(sums.squares) / sums.variance if found.rows > 1 and sums.variance > 0 else None
-    return Fit(tau, error, unit=found.unit)
+    return TemperatureFit(tau, error, unit=found.unit)
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,12 @@ class _Point:
     to it, NaN both where that tells no more than the side."""
 
     theta: float
-    sums: Sums
+    sums: GapSums
     off: float
     step: float
 
 
-def _root(at: Callable[[list[float]], list[Sums]], found: Survey) -> tuple[float, Sums]:
+def _root(at: Callable[[list[float]], list[GapSums]], found: Survey) -> tuple[float, GapSums]:
     """log tau, in units, where R = D, and the sums of the last evaluation, which is next to it. Where Newton's
     method does not halve what it is off by, as where some rows' logits are far larger than others', a pass
     evaluates several temperatures to narrow the bracket."""
@@ -134,7 +136,7 @@ def _next(best: _Point, low: float, high: float, before: float) -> list[float]:
     return [low + (high - low) * k / PARTS for k in range(1, PARTS)]
 
 
-def _point(theta: float, sums: Sums, found: Survey) -> _Point:
+def _point(theta: float, sums: GapSums, found: Survey) -> _Point:
     tau = exp(theta)
     below, above = tau * sums.mean, found.mean_gap - tau * sums.mean
     if not (0 < below < inf and above > 0 and sums.variance > 0):

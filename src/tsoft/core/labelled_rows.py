@@ -39,7 +39,7 @@ class CalibrationError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class LabelledRows:
     """Rows of logits, (rows, n), and the index of each one's true class, (rows,)."""
 
     logits: Array
@@ -47,7 +47,7 @@ class Examples:
 
 
 # Each call is a pass: it goes through all rows once more.
-Passes = Callable[[], Iterable[Examples]]
+Passes = Callable[[], Iterable[LabelledRows]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +79,8 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Sums:
-    """Sums over the rows at a temperature: `slope` and its squares, of each row's E[t] - t_y; `mean` of
+class GapSums:
+    """GapSums over the rows at a temperature: `slope` and its squares, of each row's E[t] - t_y; `mean` of
     E[t], `variance` of Var[t]."""
 
     slope: float
@@ -119,7 +119,7 @@ def survey(passes: Passes) -> Survey:
     return Survey(rows, counts, unit, target_gap, mean_gap, spread, like_probabilities, are_one_hot)
 
 
-def _unit(examples: Examples) -> float:
+def _unit(examples: LabelledRows) -> float:
     """Of the size of the targets' gaps; where these are all 0, of all gaps."""
     own = examples.logits[np.arange(len(examples.targets)), examples.targets].astype(np.float64)
     with np.errstate(over="ignore"):
@@ -177,7 +177,7 @@ def _surveyed(piece: "_Piece") -> _Surveyed:
     return _Surveyed(unit, float(own.sum()), float(mean.sum()), sqrt(float(np.maximum(variance, 0).sum())))
 
 
-def evaluate(passes: Passes, taus: list[float], unit: float = 1.0) -> list[Sums]:
+def evaluate(passes: Passes, taus: list[float], unit: float = 1.0) -> list[GapSums]:
     """The sums at each temperature, in one pass: what Newton's method needs, and the sandwich. The taus are in
     units of `unit`."""
     parts = []
@@ -187,7 +187,7 @@ def evaluate(passes: Passes, taus: list[float], unit: float = 1.0) -> list[Sums]
             slope = mean - own
             with np.errstate(over="ignore"):
                 parts.append([terms.sum(1) for terms in (slope, slope**2, mean, variance)])
-    return [Sums(*map(fsum, zip(*of, strict=True))) for of in np.array(parts).transpose(2, 0, 1).tolist()]
+    return [GapSums(*map(fsum, zip(*of, strict=True))) for of in np.array(parts).transpose(2, 0, 1).tolist()]
 
 
 def row_slopes(passes: Passes, betas: Array, unit: float = 1.0) -> Array:
@@ -217,7 +217,7 @@ def widest(passes: Passes, unit: float) -> float:
     return max(float(of[np.isfinite(of)].max()) for of in gaps)
 
 
-def row_moments(examples: Examples, taus: list[float], unit: float) -> tuple[Array, Array, Array]:
+def row_moments(examples: LabelledRows, taus: list[float], unit: float) -> tuple[Array, Array, Array]:
     """E[t] and Var[t] of each row at k finite temperatures above 0, in units of `unit`, and the target's t:
     (k, rows) each."""
     gaps, own = _gaps(examples, unit)
@@ -234,7 +234,7 @@ def row_moments(examples: Examples, taus: list[float], unit: float) -> tuple[Arr
         return means, np.maximum(variances, 0), np.minimum(own / np.array(taus)[:, np.newaxis], HUGE)
 
 
-def _gaps(examples: Examples, unit: float) -> tuple[Array, Array]:
+def _gaps(examples: LabelledRows, unit: float) -> tuple[Array, Array]:
     """max z - z in float64 and in units, (rows, n), inf where a class is masked, or so far down that it is as
     good as masked; and the targets', (rows,)."""
     # Large units first, so that no difference overflows, and small ones last, so that only a gap does.
@@ -250,11 +250,11 @@ class _Piece:
     """Some rows, of which the first has this number in its block."""
 
     first: int
-    examples: Examples
+    examples: LabelledRows
 
 
-def _pieces(examples: Examples) -> Iterator[_Piece]:
+def _pieces(examples: LabelledRows) -> Iterator[_Piece]:
     step = max(1, PIECE // examples.logits.shape[1])
     for first in range(0, len(examples.targets), step):
         stop = first + step
-        yield _Piece(first, Examples(examples.logits[first:stop], examples.targets[first:stop]))
+        yield _Piece(first, LabelledRows(examples.logits[first:stop], examples.targets[first:stop]))

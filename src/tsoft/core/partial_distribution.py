@@ -29,7 +29,7 @@ ROUNDING = 2.0**-24
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class PartialDistribution:
     """What a server gave of the distribution of one token.
 
     `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), as the server has
@@ -95,7 +95,7 @@ class Given:
         """Logarithms of the least and the most that the probability of each alternative can be at t
         temperatures, of all classes: (t, k) each, NaN where it is not known.
 
-        >>> given = Given(np.log([0.5, 0.3]), 0, np.log(0.3), classes=4)
+        >>> given = PartialDistribution(np.log([0.5, 0.3]), 0, np.log(0.3), classes=4)
         >>> low, high = np.exp(given.log_bounds(np.array([0.5, 1, 2])))
         >>> low.round(3)
         array([[0.658, 0.237],

@@ -17,11 +17,11 @@ import numpy as np
 from tsoft.core.softmax import Array
 
 # From the first temperature and the last, and how many there are, at least 1: all of them, (steps,).
-Schedule = Callable[[float, float, int], Array]
+ScheduleFunction = Callable[[float, float, int], Array]
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class TemperatureSchedule:
     """The temperatures that a schedule, by its name, goes through: (steps,)."""
 
     schedule: str
@@ -109,7 +109,7 @@ def logarithmic(a: float, b: float, steps: int) -> Array:
     return _harmonic(a, b, -np.log1p((k + 1 - last) / last) / np.log(last), np.log1p(k) / np.log(last))
 
 
-SCHEDULES: dict[str, Schedule] = {
+SCHEDULES: dict[str, ScheduleFunction] = {
     "constant": constant,
     "linear": linear,
     "cosine": cosine,

@@ -198,8 +198,8 @@ class Explorer(App[None]):
     def _say_head(self) -> None:
         row = self._row
         words = [*self._place(), f"{row.classes} class{'es' * (row.classes != 1)}"]
-        if row.block.given:
-            words.append(f"the given hold {row.block.given.mass:.4g} at τ = {row.block.given.tau:g}")
+        if row.block.partial:
+            words.append(f"the listed hold {row.block.partial.mass:.4g} at τ = {row.block.partial.tau:g}")
         engine = self._board.engine
         if engine and (cold := engine.when_cold(self._board.tau)):
             words.append(f"{engine.name} {cold}")
@@ -243,7 +243,7 @@ class Explorer(App[None]):
             matching[self._row.matching(self._filter)] = True
             order = order[matching[order]]
         self._indices = order
-        of_given = " among the given alternatives" * (self._row.block.given is not None)
+        of_given = " among the listed alternatives" * (self._row.block.partial is not None)
         self._distribution.border_title = "distribution" + of_given + ", as given" * self._given_order
         found = f"{len(order)} with {cut(repr(self._filter), 20)}" if self._filter else ""
         # A text, and no markup.
@@ -326,7 +326,7 @@ class Explorer(App[None]):
     def _set(self, board: Board) -> None:
         """Sets the knobs. What is over all temperatures stays while only τ is another. On an API response only τ
         can be turned: a sampler's cutoff depends on the whole distribution."""
-        if self._row.block.given is not None and board.chain() is not None:
+        if self._row.block.partial is not None and board.chain() is not None:
             self.notify("The response lists only part of the distribution: samplers need every logit.")
             return
         before, self._board = self._board, board

@@ -32,8 +32,8 @@ def piped_line(board: Board, row: Row, model: Sequence[str], text: str, *, bits:
     >>> import numpy as np
     >>> from tsoft.core.block import Block
     >>> row = Row(0, Block(np.zeros((1, 2))), ["#0", "#1"])
-    >>> print(piped_line(Board.of(None, 0.5), row, ["--text", "book.txt"], "Once upon"))
-    tsoft next --text book.txt 'Once upon' | tsoft compute --tau 0.5
+    >>> print(piped_line(Board.of(None, 0.5), row, ["--ngram", "book.txt"], "Once upon"))
+    tsoft next --ngram book.txt 'Once upon' | tsoft compute --tau 0.5
     """
     prompt = ["--", text] if text.startswith("-") else [text]
     return f"{_line('tsoft', 'next', *model, *prompt)} | {_line('tsoft', 'compute', *_options(board, row, bits))}"

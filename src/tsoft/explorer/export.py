@@ -7,7 +7,7 @@ from tsoft.errors import TsoftError
 from tsoft.explorer.snapshot import Seen
 from tsoft.input.formats import FORMATS, by_name
 from tsoft.output.file import open_output
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -39,7 +39,7 @@ def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
                 out(app.export_screenshot(title=app.title))
         elif told and told.name in ("json", "csv"):
             with open_output(name) as out:
-                for text in FORMATS[told.name].writer()([seen.result], Writing(bits=bits)):
+                for text in FORMATS[told.name].writer()([seen.result], NumberFormat(bits=bits)):
                     out(text)
         else:
             return f"{name}: its ending is none of .json, .csv and .svg"

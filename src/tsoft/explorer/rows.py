@@ -36,7 +36,7 @@ class Row:
     @property
     def is_short(self) -> bool:
         """Whether its numbers are so few that they can be typed."""
-        return self.block.given is None and self.classes <= TYPED
+        return self.block.partial is None and self.classes <= TYPED
 
     @cached_property
     def logits(self) -> Array:
@@ -63,7 +63,7 @@ class Row:
 
     def is_unknown(self, index: int) -> bool:
         """Whether a server did not say how probable a class is."""
-        return self.block.given is not None and bool(self.block.given.unknown[index])
+        return self.block.partial is not None and bool(self.block.partial.unknown[index])
 
     def name(self, index: int) -> str:
         """What a class is called, as a terminal may show it."""
@@ -111,7 +111,7 @@ class Rows:
     def row(self, number: int, biases: Biases = ()) -> Row:
         block = self.block(number)
         # A vocabulary's names take longer to make than all that a key has to do.
-        names = self._names(block.labels, block.logits.shape[1], quoted=block.given is not None)
+        names = self._names(block.labels, block.logits.shape[1], quoted=block.partial is not None)
         return Row(number, block, names, biases)
 
     @cached_property
@@ -122,17 +122,17 @@ class Rows:
 
     def begins(self, number: int) -> bool:
         """Whether a row is the first of one of several texts."""
-        texts = [block.given and block.given.text for block in (self.block(max(0, number - 1)), self.block(number))]
+        texts = [block.partial and block.partial.text for block in (self.block(max(0, number - 1)), self.block(number))]
         return texts[0] != texts[1]
 
     @staticmethod
     def _token(block: Block) -> str | None:
-        return None if block.given is None or block.labels is None else block.labels[block.given.index]
+        return None if block.partial is None or block.labels is None else block.labels[block.partial.index]
 
     def likelihood(self, number: int, tau: float, chain: Chain | None) -> float:
         """The probability of a row's drawn token, else of its most probable class."""
         block = self.block(number)
         found = Distributions(block, np.array([tau]), chain)
-        if block.given is None:
+        if block.partial is None:
             return float(found.top_prob[0, 0])
-        return float(found.probs[0, 0, block.given.index])
+        return float(found.probs[0, 0, block.partial.index])

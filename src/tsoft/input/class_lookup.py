@@ -13,7 +13,7 @@ from tsoft.core.softmax import Array
 from tsoft.input.fields import FieldError, is_number, number
 
 
-class Naming:
+class ClassLookup:
     """Which of so many classes a text names."""
 
     def __init__(self, labels: tuple[str, ...] | None, classes: int):
@@ -26,10 +26,10 @@ class Naming:
     def index(self, text: str) -> int:
         """Raises ValueError with what is wrong.
 
-        >>> naming = Naming(("cat", "dog"), 2)
+        >>> naming = ClassLookup(("cat", "dog"), 2)
         >>> naming.index("dog"), naming.index("0"), naming.index("#1")
         (1, 0, 1)
-        >>> Naming(("3", "8"), 2).index("8")
+        >>> ClassLookup(("3", "8"), 2).index("8")
         1
         """
         found = self._of.get(text, [])
@@ -52,14 +52,14 @@ class Naming:
     def indices(self, numbers: Array) -> Array:
         """Numbers as indices. Raises ValueError for the first that is none.
 
-        >>> Naming(None, 3).indices(np.array([2.0, 0.0]))
+        >>> ClassLookup(None, 3).indices(np.array([2.0, 0.0]))
         array([2, 0])
         """
         wrong = ~((numbers >= 0) & (numbers < self.classes))
         if numbers.dtype.kind == "f":
             wrong |= numbers != np.floor(numbers)
         if wrong.any():
-            raise TargetsError(self._problem(numbers[wrong.argmax()].item()), int(wrong.argmax()))
+            raise TargetIndexError(self._problem(numbers[wrong.argmax()].item()), int(wrong.argmax()))
         return numbers.astype(np.int64)
 
     def _problem(self, value: float) -> str:
@@ -69,7 +69,7 @@ class Naming:
         return f"target {value:.15g} is out of range: the {self.classes} classes are 0 to {self.classes - 1}{hint}"
 
 
-class TargetsError(ValueError):
+class TargetIndexError(ValueError):
     """A target that is none, by its place from 0."""
 
     def __init__(self, problem: str, place: int):
@@ -82,7 +82,7 @@ class TargetColumn:
     """The column of a text, from 0, that holds the targets."""
 
     place: int
-    naming: Naming
+    naming: ClassLookup
 
     def index(self, texts: list[str]) -> int:
         """The target in a line's fields. Raises FieldError."""
@@ -95,5 +95,5 @@ class TargetColumn:
         """The targets in lines of numbers; None where these are to be read one by one."""
         try:
             return self.naming.indices(values[:, self.place]) if self.naming.by_index else None
-        except TargetsError:
+        except TargetIndexError:
             return None

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.input.reading import Reading
-    from tsoft.output.number_format import Writing
+    from tsoft.output.number_format import NumberFormat
     from tsoft.sampling.distributions import Distributions
 
 Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
-Writer = Callable[[Iterable["Distributions"], "Writing"], Iterator[str | bytes | memoryview]]
+Writer = Callable[[Iterable["Distributions"], "NumberFormat"], Iterator[str | bytes | memoryview]]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tsoft.errors import InputError
 from tsoft.input import json_lines
 from tsoft.input.json_lines import records
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions
 
 # What comes before an array's first element, between two and after the last.
@@ -42,7 +42,7 @@ def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
     raise InputError(f"{reading.source}: no logits: the input is empty")
 
 
-def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[str]:
     """The array is left open where the rows end in an error, so that no reader takes it for whole."""
     yield from array(record for result in results for record in records(result, writing))
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions, unit
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def found(batch: "Iterable[json_values.Line]", reading: Reading) -> "Iterator[js
             yield json_values.Value(f"{reading.source}:{number}", json_values.parsed(line, reading, number))
 
 
-def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[str]:
     for result in results:
         yield "".join(record + "\n" for record in records(result, writing))
 
 
-def records(result: Distributions, writing: Writing) -> Iterator[str]:
+def records(result: Distributions, writing: NumberFormat) -> Iterator[str]:
     """The records of a block's rows, each at every temperature, as JSON without line breaks."""
     import orjson
 
@@ -48,14 +48,14 @@ def records(result: Distributions, writing: Writing) -> Iterator[str]:
             yield orjson.dumps(_record(result, writing, t, r), option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str, Any]:
+def _record(result: Distributions, writing: NumberFormat, t: int, r: int) -> dict[str, Any]:
     number = partial(json_number, writing=writing)
     labels, top = result.block.labels, int(result.top[t, r])
     entropy, perplexity, *others = map(number, writing.measures(result, t, r))
     record = {
         "row": result.block.rows[r],
         "tau": number(result.taus[t]),
-        **({"labels": labels, "probs": number(result.probs[t, r])} if result.block.given is None else {}),
+        **({"labels": labels, "probs": number(result.probs[t, r])} if result.block.partial is None else {}),
         **_of_token(result, writing, t),
         "entropy": entropy,
         "perplexity": perplexity,
@@ -68,7 +68,7 @@ def _record(result: Distributions, writing: Writing, t: int, r: int) -> dict[str
     if writing.log:
         record["log_probs"] = number(writing.values(result)[t, r])
     if "logits" in writing.extras:
-        given = result.block.given
+        given = result.block.partial
         record["logits"] = number(
             result.block.logits[r] if given is None else np.where(given.unknown, np.nan, result.block.logits[r])
         )
@@ -86,13 +86,13 @@ def _of_energies(block: Block) -> dict[str, Any]:
     }
 
 
-def _of_token(result: Distributions, writing: Writing, t: int) -> dict[str, Any]:
+def _of_token(result: Distributions, writing: NumberFormat, t: int) -> dict[str, Any]:
     """What a record of a server's token has: the token and its choice, and in place of the probabilities
-    those among the given alternatives and the bounds of those among all classes; null is what is not
+    those among the listed alternatives and the bounds of those among all classes; null is what is not
     known."""
 
     number = partial(json_number, writing=writing)
-    block, given = result.block, result.block.given
+    block, given = result.block, result.block.partial
     if given is None:
         return {}
     assert block.labels
@@ -103,18 +103,18 @@ def _of_token(result: Distributions, writing: Writing, t: int) -> dict[str, Any]
         "labels": block.labels,
         "probs_low": low,
         "probs_high": high,
-        "probs_given": number(np.where(given.unknown, np.nan, result.probs[t, 0])),
+        "probs_listed": number(np.where(given.unknown, np.nan, result.probs[t, 0])),
     }
     if result.chosen:
         chosen = result.chosen
         probs, perplexity = chosen.token.probs(), chosen.text.perplexity(chosen.tokens)
         record["rank"] = given.rank or f">{given.above}"
         for name, found in (("chosen", probs), ("text_logprob", chosen.text), ("sequence_perplexity", perplexity)):
-            record |= {f"{name}_{end}": number(getattr(found, end)[t]) for end in ("low", "high", "given")}
+            record |= {f"{name}_{end}": number(getattr(found, end)[t]) for end in ("low", "high", "listed")}
     return record
 
 
-def _chained(result: Distributions, writing: Writing, t: int, r: int) -> dict[str, Any]:
+def _chained(result: Distributions, writing: NumberFormat, t: int, r: int) -> dict[str, Any]:
     """What a chain adds to a record: whose it is, how many classes it leaves, how far it is from those
     beside it, and its steps."""
     assert result.chain
@@ -136,7 +136,7 @@ def _chained(result: Distributions, writing: Writing, t: int, r: int) -> dict[st
     return record
 
 
-def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
+def _stage(stage: "Stage", block: Block, writing: NumberFormat) -> dict[str, Any]:
     number = partial(json_number, writing=writing)
     return {
         "sampler": stage.step.sampler.name,
@@ -150,14 +150,14 @@ def _stage(stage: "Stage", block: Block, writing: Writing) -> dict[str, Any]:
     }
 
 
-def _knob(value: Any, whole: bool, writing: Writing) -> Any:
+def _knob(value: Any, whole: bool, writing: NumberFormat) -> Any:
     """What a knob is set to: a number, or of the biases the class and the number of each."""
     if isinstance(value, tuple):
         return [[index, json_number(bias, writing)] for index, bias in value]
     return int(value) if whole else json_number(value, writing)
 
 
-def json_number(value: ArrayLike, writing: Writing) -> Any:
+def json_number(value: ArrayLike, writing: NumberFormat) -> Any:
     """A number or an array as orjson takes it: it would write null for what JSON cannot hold."""
     value = np.asarray(value)
     if writing.digits is None and np.isfinite(value).all():

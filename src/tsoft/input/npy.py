@@ -20,7 +20,7 @@ from tsoft.core.softmax import Array, LogitsError, as_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions
 
 # What is wrong with a type of numbers, if something is.
@@ -254,7 +254,7 @@ def _bytes_left(stream: BinaryIO) -> int | None:
     return end - here
 
 
-def write(results: Iterable[Distributions], writing: Writing) -> Iterator[bytes | memoryview]:
+def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[bytes | memoryview]:
     """The array of the rows' axes, of the temperatures where there are several, and of the classes. Its
     header comes first and needs the number of rows: where the input does not tell, it is filled in at
     the end, or where the output is no file, the rows are held until then."""
@@ -269,7 +269,7 @@ def write(results: Iterable[Distributions], writing: Writing) -> Iterator[bytes 
         yield from whole(first, pieces, writing, writing.over)
 
 
-def alike(first: Distributions, results: Iterable[Distributions], writing: Writing) -> Iterator[Array]:
+def alike(first: Distributions, results: Iterable[Distributions], writing: NumberFormat) -> Iterator[Array]:
     """What goes into the array of each result: (rows, temperatures, classes). Raises InputError where the
     classes are not those of the first."""
     classes = first.block.labels, first.block.logits.shape[1]
@@ -280,7 +280,9 @@ def alike(first: Distributions, results: Iterable[Distributions], writing: Writi
         yield writing.values(result).swapaxes(0, 1)
 
 
-def whole(first: Distributions, pieces: Iterable[Array], writing: Writing, over: Any) -> Iterator[bytes | memoryview]:
+def whole(
+    first: Distributions, pieces: Iterable[Array], writing: NumberFormat, over: Any
+) -> Iterator[bytes | memoryview]:
     """The bytes of an .npy in C order."""
     axes = first.block.axes
     if axes is not None:
@@ -300,7 +302,7 @@ def whole(first: Distributions, pieces: Iterable[Array], writing: Writing, over:
         yield from map(_bytes, held)
 
 
-def _noted(pieces: Iterable[Array], writing: Writing) -> Iterator[Array]:
+def _noted(pieces: Iterable[Array], writing: NumberFormat) -> Iterator[Array]:
     """The pieces, with a note where they are more than a little."""
     held = 0
     for piece in pieces:
@@ -313,11 +315,11 @@ def _noted(pieces: Iterable[Array], writing: Writing) -> Iterator[Array]:
         yield np.array(piece)
 
 
-def _row_count(first: Distributions, writing: Writing, numbers: int) -> int:
+def _row_count(first: Distributions, writing: NumberFormat, numbers: int) -> int:
     return int(numbers // (len(writing.taus) * first.block.logits.shape[1]))
 
 
-def _header(first: Distributions, writing: Writing, axes: tuple[int, ...], fortran: bool = False) -> bytes:
+def _header(first: Distributions, writing: NumberFormat, axes: tuple[int, ...], fortran: bool = False) -> bytes:
     """As numpy writes it, which leaves room for the number of rows."""
     taus = () if len(writing.taus) == 1 else (len(writing.taus),)
     buffer = io.BytesIO()
@@ -335,7 +337,7 @@ def _bytes(array: Array) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def _into_strips(first: Distributions, pieces: Iterable[Array], writing: Writing) -> Iterator[bytes | memoryview]:
+def _into_strips(first: Distributions, pieces: Iterable[Array], writing: NumberFormat) -> Iterator[bytes | memoryview]:
     """An array in Fortran order into a file: some rows are a strip of each column."""
     over, axes = writing.over, first.block.axes
     assert over

@@ -18,7 +18,7 @@ from tsoft.input import npy
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import KEYS
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
@@ -162,14 +162,14 @@ def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> "T
 
 def _targeted(found: Iterable[Block], read: "Callable[[], Targets]") -> Iterator[Block]:
     """The blocks with their rows' true classes, which are read once there is a row."""
-    from tsoft.input.class_lookup import Naming
+    from tsoft.input.class_lookup import ClassLookup
 
     indices: Array | None = None
     for block in found:
         if indices is None:
             targets = read()
             targets.check_shape(block.axes)
-            indices = targets.indices(Naming(block.labels, block.logits.shape[1]))
+            indices = targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
             targets.check(math.prod(block.axes or ()))
         yield replace(block, targets=indices[block.rows.start : block.rows.stop])
 
@@ -192,7 +192,7 @@ class _Sink(io.RawIOBase):
         return pieces
 
 
-def write(results: Iterable[Distributions], writing: Writing) -> Iterator[bytes]:
+def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[bytes]:
     """The array, called `probs` or `log_probs`, the temperatures and the labels, not packed: numbers
     hardly can be."""
     results = iter(results)

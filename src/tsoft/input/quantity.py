@@ -44,7 +44,7 @@ QUANTITIES = {
 KEYS = {
     "logits": "logit",
     "probs": "prob",
-    "probs_given": "prob",
+    "probs_listed": "prob",
     "log_probs": "logprob",
     "logprobs": "logprob",
     "energies": "energy",

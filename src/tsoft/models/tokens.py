@@ -34,8 +34,8 @@ class Next:
         >>> round(Next(Block(np.zeros((1, 4)))).logprob(2), 4)
         -1.3863
         """
-        if self.block.given is not None:
-            return float(self.block.given.logprobs[index])
+        if self.block.partial is not None:
+            return float(self.block.partial.logprobs[index])
         return float(self.block.logits[0, index]) - self._log_sum_exp
 
     def best(self, count: int) -> list[tuple[int, float]]:

@@ -7,7 +7,7 @@ from tsoft.notes import note
 from tsoft.options.plan import Plan
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.errors import NothingLeftError
-from tsoft.sampling.float32_check import Doubt, doubts
+from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -45,13 +45,13 @@ def _say_doubt(chain: "Chain", engine: str, block: "Block", tau: float, said: se
         return
     # Where nothing is left, the distribution itself is an error.
     with contextlib.suppress(NothingLeftError):
-        if found := doubts(chain, block.logits, tau):
+        if found := fragile_decisions(chain, block.logits, tau):
             said.add(engine)
             note(_doubted(found[0], block, engine, tau))
 
 
-def _doubted(doubt: Doubt, block: "Block", engine: str, tau: float) -> str:
-    name = block.names[doubt.index] if block.given else repr(block.names[doubt.index])
+def _doubted(doubt: FragileDecision, block: "Block", engine: str, tau: float) -> str:
+    name = block.names[doubt.index] if block.partial else repr(block.names[doubt.index])
     where = f"row {block.rows[doubt.row]}, τ = {tau:g}: {doubt.step} of {engine}"
     if doubt.ties:
         return f"{where} removes {name}, which ties with a class that stays: which of them does is up to its sort"

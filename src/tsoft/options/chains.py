@@ -7,7 +7,7 @@ from tsoft.errors import InputError, TsoftError, UsageError
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
-from tsoft.options.groups import Rules, SamplerParameters
+from tsoft.options.groups import ParameterOptions, SamplerOptions
 from tsoft.options.names import listed, nearest, one_of
 from tsoft.options.plan import Plan
 from tsoft.sampling.chain import chain_of
@@ -25,7 +25,7 @@ NEED_TEXT = ("penalties", "dry", "infill")
 Error = Callable[[str], TsoftError]
 
 
-def planned(rules: Rules, parameters: SamplerParameters, taus: list[str] | None) -> Plan:
+def planned(rules: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None) -> Plan:
     """What was typed, and under it what the file of settings says."""
     settings = _settings(rules.settings)
     typed = {name: value for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
@@ -83,7 +83,7 @@ def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None
                 raise UsageError(f"{second.option} says how {first.option} works, which is not given")
 
 
-def _biases(parameters: SamplerParameters, settings: "Settings | None") -> tuple[Bias, ...]:
+def _biases(parameters: ParameterOptions, settings: "Settings | None") -> tuple[Bias, ...]:
     """What is typed, after what the file of settings has of classes that are not typed."""
     typed = [Bias(*named_number(text, BIAS.option, "LABEL=B")) for text in parameters.logit_bias or ()]
     for bias in typed:

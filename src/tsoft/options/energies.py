@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
-from tsoft.options.groups import Energies, Input
+from tsoft.options.groups import EnergyOptions, LogitsOptions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 MOST = 10**15
 
 
-def ensemble(input: Input, options: Energies, plan: "Plan", *, said: bool, how: str = "--tau 300") -> "Ensemble | None":
+def ensemble(
+    input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, said: bool, how: str = "--tau 300"
+) -> "Ensemble | None":
     """What is known of energies besides their numbers; None where there are none, or where samplers
     leave another distribution than Boltzmann's. With units, temperatures have to be `said`, and `how`."""
     asked = [f"--{name}" for name, value in vars(options).items() if value is not None]

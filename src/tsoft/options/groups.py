@@ -10,12 +10,12 @@ from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 InputFormat = Literal["text", "tsv", "csv", "response", "json", "jsonl", "npy", "npz"]
 OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 
-_INPUT, _OUTPUT, _LOOK, _CHAIN = "Input", "Output", "Table and chart", "Samplers"
+_INPUT, _OUTPUT, _LOOK, _CHAIN = "LogitsOptions", "DistributionOptions", "Table and chart", "Samplers"
 
 
 # Every command reads these, and each method of a dataclass that is not needed costs its start.
 @dataclass(frozen=True, eq=False, repr=False)
-class Source:
+class SourceOptions:
     """A file that logits come from, and what the numbers in it are."""
 
     file: Annotated[
@@ -62,7 +62,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Input(Source):
+class LogitsOptions(SourceOptions):
     """Where logits come from: a file, or what was typed; and what is known of a response."""
 
     logits: Annotated[
@@ -83,10 +83,10 @@ class Input(Source):
             rich_help_panel=_INPUT,
         ),
     ] = None
-    given_tau: Annotated[
+    applied_tau: Annotated[
         float | None,
         typer.Option(
-            "--given-tau",
+            "--applied-tau",
             metavar="τ",
             help="An API response: its probabilities are those at τ, not at 1.",
             rich_help_panel=_INPUT,
@@ -95,7 +95,7 @@ class Input(Source):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Energies:
+class EnergyOptions:
     """What is known of energies besides their numbers."""
 
     units: Annotated[
@@ -119,7 +119,7 @@ class Energies:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Temperatures:
+class TemperatureOptions:
     tau: Annotated[
         list[str] | None,
         typer.Option(
@@ -150,7 +150,7 @@ _KNOBS = [
 _Knobs: Any = make_dataclass("_Knobs", _KNOBS, frozen=True, repr=False)
 
 
-class SamplerParameters(_Knobs):  # type: ignore[misc]
+class ParameterOptions(_Knobs):  # type: ignore[misc]
     """What the samplers are set to, by the knobs' names; None where they are not."""
 
 
@@ -161,7 +161,7 @@ def _engines(incomplete: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Rules:
+class SamplerOptions:
     """In which order samplers are applied, and by whose rules."""
 
     samplers: Annotated[
@@ -195,7 +195,7 @@ class Rules:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Destination:
+class OutputOptions:
     """Where the result goes, and how it is written."""
 
     format: Annotated[
@@ -231,7 +231,7 @@ class Destination:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Output(Destination):
+class DistributionOptions(OutputOptions):
     """The same of distributions."""
 
     log: Annotated[
@@ -249,7 +249,7 @@ class Output(Destination):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Look:
+class DisplayOptions:
     """What is seen of the result on a terminal."""
 
     show: Annotated[

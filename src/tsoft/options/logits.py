@@ -19,14 +19,14 @@ from tsoft.input.reading import Reading
 from tsoft.input.source import STDIN, open_input, with_head
 from tsoft.notes import note
 from tsoft.options import responses
-from tsoft.options.groups import Input
+from tsoft.options.groups import LogitsOptions
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
 
 
 def blocks(
-    options: Input,
+    options: LogitsOptions,
     taus: list[str] | None,
     *,
     ragged: bool = False,
@@ -69,7 +69,7 @@ def labels(text: str | None) -> "Labels | None":
     return parse(text)
 
 
-def _quantity(options: Input) -> str | None:
+def _quantity(options: LogitsOptions) -> str | None:
     asked = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
     chosen = [name for name, on in asked.items() if on]
     if len(chosen) > 1:
@@ -151,7 +151,7 @@ _KEY = "--key names an array of an .npz file, and this input is none"
 
 def _read(
     file: str,
-    options: Input,
+    options: LogitsOptions,
     quantity: str | None,
     names: "Labels | None",
     targets: bool,
@@ -174,7 +174,7 @@ def _weighed(found: Iterator[Block], say: Callable[[str], None]) -> Iterator[Blo
     """The blocks, with a word at the first row whose probabilities do not sum to 1."""
     said = False
     for block in found:
-        if said or block.given or block.quantity not in ("prob", "logprob"):
+        if said or block.partial or block.quantity not in ("prob", "logprob"):
             yield block
             continue
         mass = np.exp(log_sum_exp(block.logits))
@@ -183,7 +183,7 @@ def _weighed(found: Iterator[Block], say: Callable[[str], None]) -> Iterator[Blo
             row = int(off.argmax())
             say(
                 f"row {block.rows[row]}: the probabilities sum to {mass[row]:.4g}, not to 1;"
-                " the result is shared out among the given classes alone"
+                " the result is shared out among the listed classes alone"
             )
             said = True
         yield block

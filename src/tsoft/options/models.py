@@ -16,7 +16,7 @@ _MODEL = "Model"
 
 
 @dataclass(frozen=True)
-class Prompt:
+class PromptArgument:
     """What a model goes on from."""
 
     prompt: Annotated[
@@ -55,10 +55,10 @@ class ModelOptions:
         str | None,
         typer.Option("--remote-model", metavar="NAME", help="Which of the server's models.", rich_help_panel=_MODEL),
     ] = None
-    text: Annotated[
+    ngram: Annotated[
         str | None,
         typer.Option(
-            "--text",
+            "--ngram",
             metavar="FILE",
             help="An n-gram model of a text (- is stdin), for which nothing has to be installed.",
             rich_help_panel=_MODEL,
@@ -66,7 +66,7 @@ class ModelOptions:
     ] = None
     by: Annotated[
         Literal["word", "char"],
-        typer.Option("--by", metavar="UNIT", help="--text: a token is a word, or a char.", rich_help_panel=_MODEL),
+        typer.Option("--by", metavar="UNIT", help="--ngram: a token is a word, or a char.", rich_help_panel=_MODEL),
     ] = "word"
     order: Annotated[
         int | None,
@@ -75,7 +75,7 @@ class ModelOptions:
             min=1,
             max=20,
             metavar="N",
-            help="--text: how many tokens an n-gram has, by default 3 words or 8 chars.",
+            help="--ngram: how many tokens an n-gram has, by default 3 words or 8 chars.",
             rich_help_panel=_MODEL,
         ),
     ] = None
@@ -119,15 +119,15 @@ class ModelOptions:
 def opened(options: ModelOptions) -> "Model":
     """The model that was asked for. Raises UsageError where several were, or what one alone has use for is said
     of another."""
-    kinds = [name for name in ("model", "endpoint", "text") if getattr(options, name) is not None]
+    kinds = [name for name in ("model", "endpoint", "ngram") if getattr(options, name) is not None]
     if len(kinds) > 1:
         raise UsageError(f"{' and '.join('--' + kind for kind in kinds)}: which model is it?")
     kind = kinds[0] if kinds else "model"
     _check_companions(options, kind)
-    if kind == "text":
+    if kind == "ngram":
         from tsoft.models.ngram import Ngram
 
-        return Ngram.of_file(str(options.text), options.by, options.order)
+        return Ngram.of_file(str(options.ngram), options.by, options.order)
     if kind == "endpoint":
         from tsoft.models.endpoint import Endpoint
 
@@ -144,7 +144,7 @@ def opened(options: ModelOptions) -> "Model":
 
 
 # Options that mean something to one kind of model alone.
-_OF = {"text": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
+_OF = {"ngram": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
 
 
 def _check_companions(options: ModelOptions, kind: str) -> None:
@@ -152,8 +152,8 @@ def _check_companions(options: ModelOptions, kind: str) -> None:
         for name in names:
             if of != kind and getattr(options, name) != getattr(ModelOptions(), name):
                 raise UsageError(f"--{name.replace('_', '-')} is for --{of}")
-    if kind == "text" and options.chat:
-        raise UsageError("--chat is for a model that was made to answer, which --text is not")
+    if kind == "ngram" and options.chat:
+        raise UsageError("--chat is for a model that was made to answer, which --ngram is not")
 
 
 def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
@@ -161,7 +161,7 @@ def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | 
     stdin is there once, which the temperatures may be read from, too, or the model's text."""
     from tsoft.options.logits import pieces
 
-    readers = ["--tau -"] * ("-" in pieces(taus)) + ["--text -"] * (options.text == "-")
+    readers = ["--tau -"] * ("-" in pieces(taus)) + ["--ngram -"] * (options.ngram == "-")
     if len(readers) > 1:
         raise UsageError(f"{' and '.join(readers)}: stdin is there once")
     if prompt and len(prompt) > 1:
@@ -186,7 +186,7 @@ def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | 
 
 def _noted(text: str, options: ModelOptions) -> str:
     """The prompt, with a note where a model stumbles over its end."""
-    if text.endswith(" ") and text.strip() and options.text is None and not options.chat:
+    if text.endswith(" ") and text.strip() and options.ngram is None and not options.chat:
         from tsoft.notes import note
 
         note("the prompt ends in a blank: most tokens begin with their own, so that few of them go on from here")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 from tsoft.options.biases import Bias, Biases, remembered
-from tsoft.options.groups import Rules, SamplerParameters
+from tsoft.options.groups import ParameterOptions, SamplerOptions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -26,7 +26,7 @@ class Plan:
     def of(self, block: "Block") -> "tuple[Chain | None, ...]":
         """The chains for a block, whose labels say which classes are biased. Raises UsageError for samplers on
         an API response: its list is a part of the distribution, and a sampler's cutoff depends on all of it."""
-        if block.given is not None:
+        if block.partial is not None:
             refuse_partial(self.chains, f"row {block.first_row}")
         if not self.biases:
             return self.chains
@@ -53,10 +53,10 @@ def refuse_partial(chains: "tuple[Chain | None, ...]", where: str) -> None:
         raise UsageError(f"{where}: an API response lists only part of the distribution; {what} every logit")
 
 
-def plan(rules: Rules, parameters: SamplerParameters, taus: list[str] | None, *, always: bool = False) -> Plan:
+def plan(rules: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, *, always: bool = False) -> Plan:
     """What was typed. Where there is no sampler, their modules are not imported, unless there is `always`
     to be a chain, if only of the temperature."""
-    if rules == Rules() and parameters == SamplerParameters() and not always:
+    if rules == SamplerOptions() and parameters == ParameterOptions() and not always:
         return Plan(taus)
     from tsoft.options.chains import planned
 

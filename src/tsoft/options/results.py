@@ -14,9 +14,9 @@ from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
 from tsoft.input.formats import FORMATS, OUTPUTS, by_name
 from tsoft.notes import note
-from tsoft.options.groups import Destination, Look, Output
+from tsoft.options.groups import DisplayOptions, DistributionOptions, OutputOptions
 from tsoft.output.file import OutputStream, open_output
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.apply_chains import by_chain, distributions
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.errors import NothingLeftError
@@ -40,8 +40,8 @@ def write(
     blocks: Iterable[Block],
     taus: Array,
     plan: "Plan",
-    output: Output,
-    look: Look,
+    output: DistributionOptions,
+    look: DisplayOptions,
     draw: Draw,
     *,
     before: bool = False,
@@ -80,9 +80,14 @@ def _check_extras(name: str, chains: int, **asked: bool) -> None:
 
 
 def _writing(
-    output: Output, look: Look, extras: frozenset[str], before: bool, taus: Array, out: OutputStream
-) -> Writing:
-    return Writing(
+    output: DistributionOptions,
+    look: DisplayOptions,
+    extras: frozenset[str],
+    before: bool,
+    taus: Array,
+    out: OutputStream,
+) -> NumberFormat:
+    return NumberFormat(
         log=output.log,
         digits=output.digits,
         long=output.long,
@@ -100,8 +105,8 @@ def _draw(
     blocks: Iterable[Block],
     taus: Array,
     plan: "Plan",
-    output: Output,
-    look: Look,
+    output: DistributionOptions,
+    look: DisplayOptions,
     draw: Draw,
     texts: "Texts | None",
 ) -> None:
@@ -117,7 +122,7 @@ def _draw(
     with open_output(output.output, screen_encoding(output)) as out:
         each_row(_text_followed(blocks, texts, taus, plan) if texts else blocks, look, out, drawn)
         if texts:
-            from tsoft.features.compute import chosen as summary
+            from tsoft.features.compute import chosen_chart as summary
 
             out("".join("\n" + part for part in summary.draw(texts, looking)))
 
@@ -145,13 +150,13 @@ def _text_followed(blocks: Iterable[Block], texts: "Texts", taus: Array, plan: "
 
 
 def _of_response(result: Distributions) -> Distributions:
-    if result.block.given is None:
+    if result.block.partial is None:
         raise UsageError("--chosen is about a server's response, which this is not")
     return result
 
 
 @contextlib.contextmanager
-def _watched(blocks: Iterable[Block], output: Output) -> Iterator[Iterable[Block]]:
+def _watched(blocks: Iterable[Block], output: DistributionOptions) -> Iterator[Iterable[Block]]:
     """The blocks, with how far they are, once that takes longer than a moment."""
     bar: Bar | None = None
 
@@ -175,7 +180,7 @@ def _watched(blocks: Iterable[Block], output: Output) -> Iterator[Iterable[Block
             bar.stop()
 
 
-def is_watched(output: Destination) -> bool:
+def is_watched(output: OutputOptions) -> bool:
     """Whether someone sees what is on stderr, and not the result among it."""
     to_terminal = output.output is None and sys.stdout is not None and sys.stdout.isatty()
     return not to_terminal and sys.stderr is not None and sys.stderr.isatty()
@@ -207,19 +212,19 @@ def refuse(command: str, **options: bool) -> None:
             raise UsageError(f"--{name.replace('_', '-')} means nothing to {command}")
 
 
-def screen_encoding(output: Destination) -> str:
+def screen_encoding(output: OutputOptions) -> str:
     """What a table is written in: a terminal may not take UTF-8."""
     return sys.stdout.encoding if output.output is None and sys.stdout is not None else "utf-8"
 
 
-def put(texts: Iterable[str | bytes], name: str, output: Destination) -> None:
+def put(texts: Iterable[str | bytes], name: str, output: OutputOptions) -> None:
     """Writes a result in the format of that name, piece by piece as it comes."""
     with open_output(output.output, screen_encoding(output) if name == "table" else "utf-8") as out:
         for text in texts:
             out(text)
 
 
-def checked_format(output: Output, *, arrays: bool = False) -> str:
+def checked_format(output: DistributionOptions, *, arrays: bool = False) -> str:
     """The format of distributions, which takes the options that were given. Not each command has `arrays`."""
     name = checked_destination(output, arrays=arrays)
     if output.long and name not in ("tsv", "csv"):
@@ -229,7 +234,7 @@ def checked_format(output: Output, *, arrays: bool = False) -> str:
     return name
 
 
-def checked_destination(output: Destination, *, arrays: bool = False) -> str:
+def checked_destination(output: OutputOptions, *, arrays: bool = False) -> str:
     """The format of any result."""
     name = _format(output)
     binary = name in FORMATS and FORMATS[name].binary
@@ -242,7 +247,7 @@ def checked_destination(output: Destination, *, arrays: bool = False) -> str:
     return name
 
 
-def _format(output: Destination) -> str:
+def _format(output: OutputOptions) -> str:
     """The result's format: as asked for, by the file's name, or by who will read it."""
     if output.output == "":
         raise UsageError("--output needs a file's name")
@@ -258,14 +263,14 @@ def _format(output: Destination) -> str:
     return told.name if told and told.writes else "tsv"
 
 
-def view(output: Output, look: Look) -> "View":
+def view(output: DistributionOptions, look: DisplayOptions) -> "View":
     """How a person wants to look at a result."""
     from tsoft.charts.view import Screen, View
 
     return View(Screen.of_stdout(), look.show or 20, look.sort, output.bits, output.digits, output.log)
 
 
-def plain_view(output: Destination) -> "View":
+def plain_view(output: OutputOptions) -> "View":
     """The same for a result that is no distribution."""
     from tsoft.charts.view import Screen, View
 
@@ -274,21 +279,23 @@ def plain_view(output: Destination) -> "View":
 
 def _token(block: Block) -> str:
     """The token that a server drew in a block, and of which of its choices it is, for a heading."""
-    if block.given is None or block.labels is None:
+    if block.partial is None or block.labels is None:
         return ""
-    label = block.labels[block.given.index]
+    label = block.labels[block.partial.index]
     shown = repr(label if len(label) <= 40 else label[:39] + "…")
-    return f" {shown}" + f" of choice {block.given.choice}" * block.given.several
+    return f" {shown}" + f" of choice {block.partial.choice}" * block.partial.several
 
 
-def each_row(blocks: Iterable[Block], look: Look, out: OutputStream, draw: Callable[[Block], Iterable[str]]) -> None:
+def each_row(
+    blocks: Iterable[Block], look: DisplayOptions, out: OutputStream, draw: Callable[[Block], Iterable[str]]
+) -> None:
     """Draws the first rows, a block of one row at a time, each part on the screen before the next
     is begun; then says how many rows there are besides."""
     shown = total = 0
     for block in blocks:
         total += len(block.logits)
         for row in range(min(len(block.logits), look.rows - shown)):
-            if len(block.logits) > 1 or shown > 0 or block.given:
+            if len(block.logits) > 1 or shown > 0 or block.partial:
                 out(("\n" if shown else "") + f"row {block.rows[row]}{_token(block)}\n")
             shown += 1
             for text in draw(block.part(row, row + 1)):

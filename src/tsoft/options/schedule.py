@@ -9,11 +9,11 @@ from tsoft.errors import UsageError
 from tsoft.options.names import listed, nearest, one_of
 
 if TYPE_CHECKING:
-    from tsoft.core.schedules import Course
+    from tsoft.core.schedules import TemperatureSchedule
 
 
 @dataclass(frozen=True)
-class Charts:
+class ChartOptions:
     """What is seen of a result that is no distribution."""
 
     chart: Annotated[
@@ -31,7 +31,7 @@ def _schedules(incomplete: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Annealing:
+class ScheduleOptions:
     """From which temperature to which, and how."""
 
     first: Annotated[float, typer.Option("--from", metavar="τ", help="The first temperature.")] = 5.0
@@ -50,7 +50,7 @@ class Annealing:
     ] = None
 
 
-def courses(options: Annealing, steps: int) -> "list[Course]":
+def chosen_schedules(options: ScheduleOptions, steps: int) -> "list[TemperatureSchedule]":
     """The courses of the schedules that were typed, each once."""
     return [_course(name, options, steps) for name in _names(options.schedule)]
 
@@ -64,10 +64,10 @@ def _names(typed: list[str] | None) -> list[str]:
     return list(SCHEDULE_NAMES) if "all" in names else list(dict.fromkeys(names))
 
 
-def _course(name: str, options: Annealing, steps: int) -> "Course":
-    from tsoft.core.schedules import SCHEDULES, Course, EndError
+def _course(name: str, options: ScheduleOptions, steps: int) -> "TemperatureSchedule":
+    from tsoft.core.schedules import SCHEDULES, EndError, TemperatureSchedule
 
     try:
-        return Course(name, SCHEDULES[name](options.first, options.last, steps))
+        return TemperatureSchedule(name, SCHEDULES[name](options.first, options.last, steps))
     except EndError as error:
         raise UsageError(f"{'--to' if error.last else '--from'} {error.tau:g}: {name} {error.problem}") from None

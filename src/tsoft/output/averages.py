@@ -3,11 +3,11 @@
 from tsoft.core.averages import Averages
 from tsoft.input import json_document
 from tsoft.input.json_lines import json_number
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import unit
 
 
-def write(found: Averages, name: str, writing: Writing) -> str:
+def write(found: Averages, name: str, writing: NumberFormat) -> str:
     """The averages in a format by its name: tsv without a header, csv with one, json or jsonl. Each
     measure is followed by its standard deviation."""
     columns = ["tau", "rows", *(column for measure in found.of for column in (measure, f"{measure}_sd"))]
@@ -27,7 +27,7 @@ def write(found: Averages, name: str, writing: Writing) -> str:
     return "".join(line + "\n" for line in ([delimiter.join(columns)] if name == "csv" else []) + lines)
 
 
-def _row(found: Averages, t: int, writing: Writing) -> list[float]:
+def _row(found: Averages, t: int, writing: NumberFormat) -> list[float]:
     row: list[float] = [float(found.taus[t]), found.rows]
     for measure, average in found.of.items():
         row += [float(value[t] / unit(measure, writing.bits)) for value in (average.mean, average.deviation)]

@@ -9,11 +9,11 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.fields import join_labels, quoted
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions, falling
 
 
-def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[str]:
     """Wide, or long where it is asked for or the first blocks differ in their labels."""
     if writing.long:
         yield from write_long(results, writing, ",")
@@ -30,7 +30,7 @@ def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
     yield from write_long(results, writing, ",") if differ else _write_wide(results, writing)
 
 
-def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[str]:
+def _write_wide(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[str]:
     columns: list[str] | None = None
     for result in results:
         names, values = _names(result.block), writing.values(result)
@@ -49,13 +49,13 @@ def _write_wide(results: Iterable[Distributions], writing: Writing) -> Iterator[
         yield "".join(line + "\n" for line in lines)
 
 
-def _numbers(values: Array, writing: Writing) -> Iterator[str]:
+def _numbers(values: Array, writing: NumberFormat) -> Iterator[str]:
     """A row's numbers at a temperature with commas between them, row by row."""
     lines = writing.lines(values.swapaxes(0, 1).reshape(-1, values.shape[2]))
     return iter(lines.decode().replace("\t", ",").splitlines())
 
 
-def write_long(results: Iterable[Distributions], writing: Writing, delimiter: str) -> Iterator[str]:
+def write_long(results: Iterable[Distributions], writing: NumberFormat, delimiter: str) -> Iterator[str]:
     """A class a line, most probable first, as many as `show` says. The label is empty where the
     classes have none."""
     header = False

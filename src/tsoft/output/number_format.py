@@ -11,7 +11,7 @@ from tsoft.sampling.distributions import Distributions, unit
 
 
 @dataclass(frozen=True)
-class Writing:
+class NumberFormat:
     """What is written of a result. `digits` None is every digit that reading back needs; `show`
     None is every class; `extras` are the fields that json has besides; a sweep's tsv has τ `before`
     its numbers, and its csv the measures. An array's shape needs all the `taus`; `over` writes at places
@@ -32,7 +32,7 @@ class Writing:
         """What stands in the cells: probabilities, or their logarithms; NaN where a server says that it
         does not know one."""
         values = distributions.log_probs if self.log else distributions.probs
-        given = distributions.block.given
+        given = distributions.block.partial
         return values if given is None or not given.unknown.any() else np.where(given.unknown, np.nan, values)
 
     def measures(self, result: Distributions, t: int, r: int) -> list[float]:

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions
 
 # A line of more numbers than this is written in parts.
 PART = 1 << 17
 
 
-def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str | bytes]:
+def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[str | bytes]:
     """A line for each row at each temperature, which a sweep puts first. The long form has a header."""
     if writing.long:
         from tsoft.output.csv import write_long
@@ -33,7 +33,7 @@ def write(results: Iterable[Distributions], writing: Writing) -> Iterator[str | 
         yield lines
 
 
-def _in_parts(values: Array, writing: Writing) -> Iterator[bytes]:
+def _in_parts(values: Array, writing: NumberFormat) -> Iterator[bytes]:
     """A long line, of which not all is in memory as text."""
     for start in range(0, len(values), PART):
         text = writing.lines(values[np.newaxis, start : start + PART])

@@ -13,7 +13,7 @@ from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array, log_softmax, log_sum_exp, softmax
 
 if TYPE_CHECKING:
-    from tsoft.core.sequence_likelihood import Chosen
+    from tsoft.core.sequence_likelihood import ChosenToken
     from tsoft.sampling.chain import Chain
     from tsoft.sampling.explanation import Stage
 
@@ -29,7 +29,7 @@ class Distributions:
     taus: Array
     chain: "Chain | None" = None
     beside: "tuple[Distributions, ...]" = ()
-    chosen: "Chosen | None" = None
+    chosen: "ChosenToken | None" = None
 
     # The names of its measures.
     measured: ClassVar[tuple[str, ...]] = MEASURES
@@ -67,7 +67,7 @@ class Distributions:
     @cached_property
     def bounds(self) -> tuple[Array, Array] | None:
         """The least and the most that each probability can be of all classes, where the block is what was
-        given of them and no chain stands between: (k, 1, n) each. None is more than among the given."""
+        given of them and no chain stands between: (k, 1, n) each. None is more than among the listed."""
         if self.log_bounds is None:
             return None
         low, high = map(np.exp, self.log_bounds)
@@ -76,9 +76,9 @@ class Distributions:
     @cached_property
     def log_bounds(self) -> tuple[Array, Array] | None:
         """The logarithms of the bounds, also where these are too small for a number."""
-        if self.block.given is None or self.chain is not None:
+        if self.block.partial is None or self.chain is not None:
             return None
-        low, high = (bound[:, np.newaxis] for bound in self.block.given.log_bounds(self.taus))
+        low, high = (bound[:, np.newaxis] for bound in self.block.partial.log_bounds(self.taus))
         return np.minimum(low, self.log_probs), np.minimum(high, self.log_probs)
 
     @cached_property

@@ -10,7 +10,7 @@ import numpy as np
 from tsoft.core.measures import entropy
 from tsoft.core.softmax import Array, log_sum_exp, softmax
 from tsoft.sampling.chain import Branch, applied, left, merged, start
-from tsoft.sampling.samplers import Limit, Truncation
+from tsoft.sampling.samplers import Cutoff, Truncation
 from tsoft.sampling.step import Step
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Stage:
     @cached_property
     def _compared(self) -> tuple[float | None, str | None]:
         before = self.before[-1].whole
-        limit = limit_of(self.step, before)
+        limit = cutoff_of(self.step, before)
         threshold, keeps = _threshold(limit, before)
         return threshold, keeps and keeps + ", of ties the first" * bool(limit and limit.splits_tie.any())
 
@@ -120,13 +120,13 @@ def most_probable(logits: Array, z: Array) -> Array:
     return np.asarray(np.where(tied, z, -np.inf).argmax(-1))
 
 
-def limit_of(step: Step, z: Array) -> Limit | None:
+def cutoff_of(step: Step, z: Array) -> Cutoff | None:
     """What a step compares, where it does."""
     function = step.sampler.function
     return function.limit(z, *step.values[step.sampler.by_chance :]) if isinstance(function, Truncation) else None
 
 
-def _threshold(limit: Limit | None, z: Array) -> tuple[float | None, str | None]:
+def _threshold(limit: Cutoff | None, z: Array) -> tuple[float | None, str | None]:
     """What is compared, as a probability where the score is a logit."""
     if limit is None or np.isinf(limit.least).any():
         return None, None

@@ -9,7 +9,7 @@ from tsoft.sampling.explanation import Stage, removed_by
 
 
 @dataclass(frozen=True, eq=False)
-class Parting:
+class FirstDifference:
     """The first class that one chain keeps and the other does not: its index, whether it is the `first`
     of the two that removes it, and the number of the step, from 0, that does."""
 
@@ -18,7 +18,7 @@ class Parting:
     step: int
 
 
-def parting(first: list[Stage], second: list[Stage], logits: Array) -> Parting | None:
+def first_difference(first: list[Stage], second: list[Stage], logits: Array) -> FirstDifference | None:
     """The earliest step of either chain that removes a class which the other keeps, and of the classes
     that it removes so the one with the highest logit; None where both keep the same.
 
@@ -27,7 +27,7 @@ def parting(first: list[Stage], second: list[Stage], logits: Array) -> Parting |
     >>> from tsoft.sampling.sampler_table import SAMPLERS
     >>> z = np.log([0.5, 0.3, 0.2])
     >>> steps = [explained([Step(SAMPLERS["top_k"], (k,))], z) for k in (1, 2)]
-    >>> found = parting(*steps, z)
+    >>> found = first_difference(*steps, z)
     >>> found.index, found.by_first, found.step
     (1, True, 0)
     """
@@ -38,4 +38,4 @@ def parting(first: list[Stage], second: list[Stage], logits: Array) -> Parting |
     steps = gone.max(0)[apart]
     candidates = apart[steps == steps.min()]
     index = int(candidates[logits[candidates].argmax()])
-    return Parting(index, bool(gone[0, index] >= 0), int(steps.min()))
+    return FirstDifference(index, bool(gone[0, index] >= 0), int(steps.min()))

@@ -24,7 +24,7 @@ from tsoft.core.softmax import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Limit:
+class Cutoff:
     """What a truncation keeps: the classes whose `score`, (..., n), is at least `least`, (..., 1). Where
     there is a `count`, (..., 1), so many stay, of those that tie at `least` the ones with the lowest
     indices. `compared` and `bound` are the numbers that decided it, where they are not these two.
@@ -71,7 +71,7 @@ class Truncation:
     """A sampler that removes classes, made of the function that gives its Limit in the width of the logits.
     At `off` it removes none."""
 
-    def __init__(self, limit: Callable[..., Limit], off: float | None):
+    def __init__(self, limit: Callable[..., Cutoff], off: float | None):
         self.limit, self.off = limit, off
         self.__name__, self.__doc__, self.__module__ = limit.__name__, limit.__doc__, limit.__module__
         self.__wrapped__ = limit
@@ -87,7 +87,7 @@ class Truncation:
         return np.asarray(np.where(self.limit(z, *values).keep, z, -inf), z.dtype)
 
 
-def truncation(off: float | None = None) -> Callable[[Callable[..., Limit]], Truncation]:
+def truncation(off: float | None = None) -> Callable[[Callable[..., Cutoff]], Truncation]:
     return lambda limit: Truncation(limit, off)
 
 
@@ -166,7 +166,7 @@ def smoothing(z: Any, factor: float) -> Array:
 
 
 @truncation()
-def top_n_sigma(z: Array, n: float) -> Limit:
+def top_n_sigma(z: Array, n: float) -> Cutoff:
     """Keeps the classes whose logit is at least max z - n sigma, with sigma the standard deviation of
     the logits (of those that are left, as a population). No temperature changes what is kept.
     Source: Tang, Liu, Xu & Huang 2024, "Top-nσ: Not All Logits Are You Need"; sigma is llama.cpp's.
@@ -181,11 +181,11 @@ def top_n_sigma(z: Array, n: float) -> Limit:
     parts = np.where(left, z, 0) / unit
     sigma = unit * np.std(parts, axis=-1, keepdims=True, where=left)
     with np.errstate(over="ignore"):
-        return Limit(z, maximum - n * sigma)
+        return Cutoff(z, maximum - n * sigma)
 
 
 @truncation()
-def top_h(z: Array, alpha: float) -> Limit:
+def top_h(z: Array, alpha: float) -> Cutoff:
     """Keeps the most probable classes, in turn, whose terms -p ln p of the entropy sum to at most alpha
     of the whole; the first in any case. Only the 100 most probable are looked at.
     Source: Potraghloo, Azizi, Kundu & Pedram 2025, "Top-H Decoding: Adapting the Creativity and
@@ -201,11 +201,11 @@ def top_h(z: Array, alpha: float) -> Limit:
     sums, bound = terms.cumsum(-1), alpha * measures.entropy(falling)[..., np.newaxis]
     # A class whose probability is 0 adds nothing.
     count = np.maximum(((sums <= bound) & (terms > 0)).sum(-1, keepdims=True), 1)
-    return Limit(z, nth(falling, count), count, compared=sums, bound=bound)
+    return Cutoff(z, nth(falling, count), count, compared=sums, bound=bound)
 
 
 @truncation(off=0)
-def top_k(z: Array, k: float) -> Limit:
+def top_k(z: Array, k: float) -> Cutoff:
     """Keeps the k most probable classes.
     Source: Fan, Lewis & Dauphin 2018, "Hierarchical Neural Story Generation".
 
@@ -213,7 +213,7 @@ def top_k(z: Array, k: float) -> Limit:
     array([-inf,   3.,   3., -inf])
     """
     count = min(int(k), z.shape[-1])
-    return Limit(z, _kth(z, count), np.array([count]))
+    return Cutoff(z, _kth(z, count), np.array([count]))
 
 
 # Of each so many numbers of a long row the highest is found before the k-th.
@@ -231,7 +231,7 @@ def _kth(z: Array, k: int) -> Array:
 
 
 @truncation(off=1)
-def top_p(z: Array, p: float) -> Limit:
+def top_p(z: Array, p: float) -> Cutoff:
     """Nucleus sampling: keeps the fewest most probable classes that hold at least p of the mass. The
     class that crosses p stays; it is found from below, as those are dropped that hold together no more
     than 1 - p.
@@ -245,7 +245,7 @@ def top_p(z: Array, p: float) -> Limit:
     sums = core.softmax(rising).cumsum(-1)
     dropped = (sums <= 1 - p).sum(-1, keepdims=True)
     count = np.maximum(z.shape[-1] - dropped, 1)
-    return Limit(z, nth(rising[..., ::-1], count), count, compared=sums, bound=1 - p)
+    return Cutoff(z, nth(rising[..., ::-1], count), count, compared=sums, bound=1 - p)
 
 
 def nth(falling: Array, count: Array) -> Array:
@@ -254,7 +254,7 @@ def nth(falling: Array, count: Array) -> Array:
 
 
 @truncation(off=0)
-def min_p(z: Array, p: float) -> Limit:
+def min_p(z: Array, p: float) -> Cutoff:
     """Keeps the classes that are at least p times as probable as the most probable one.
     Source: Nguyen, Baker, Neo, Roush, Kirsch & Shwartz-Ziv 2025, "Turning Up the Heat: Min-p Sampling
     for Creative and Coherent LLM Outputs".
@@ -263,11 +263,11 @@ def min_p(z: Array, p: float) -> Limit:
     array([-0.51, -1.2 ,  -inf])
     """
     probs = core.softmax(z)
-    return Limit(probs, p * probs.max(-1, keepdims=True), of="probability")
+    return Cutoff(probs, p * probs.max(-1, keepdims=True), of="probability")
 
 
 @truncation(off=1)
-def typical(z: Array, mass: float) -> Limit:
+def typical(z: Array, mass: float) -> Cutoff:
     """Locally typical sampling: keeps the fewest classes that hold at least so much of the mass, those
     first whose surprise -ln p is nearest the entropy. The most probable class may go.
     Source: Meister, Pimentel, Wiher & Cotterell 2023, "Locally Typical Sampling".
@@ -278,7 +278,7 @@ def typical(z: Array, mass: float) -> Limit:
     return nearest_entropy(z, mass, lambda sums: (sums < mass).sum(-1, keepdims=True) + 1)
 
 
-def nearest_entropy(z: Array, mass: float, count: Callable[[Array], Array]) -> Limit:
+def nearest_entropy(z: Array, mass: float, count: Callable[[Array], Array]) -> Cutoff:
     """The classes whose surprise is nearest the entropy, as many as `count` makes of the sums of their
     probabilities, the nearest first; one at least."""
     log_probs = core.log_softmax(z)
@@ -287,17 +287,17 @@ def nearest_entropy(z: Array, mass: float, count: Callable[[Array], Array]) -> L
     return first_to(mass, score, np.exp(log_probs), count)
 
 
-def first_to(mass: float, score: Array, probs: Array, count: Callable[[Array], Array]) -> Limit:
+def first_to(mass: float, score: Array, probs: Array, count: Callable[[Array], Array]) -> Cutoff:
     """The classes with the highest score, as many as `count` makes of the sums of their probabilities."""
     order = np.argsort(-score, axis=-1, kind="stable")
     sums = np.take_along_axis(probs, order, axis=-1).cumsum(-1)
     number = np.clip(count(sums), 1, score.shape[-1])
     least = np.take_along_axis(score, nth(order, number), axis=-1)
-    return Limit(score, least, number, of="-|surprise - entropy|", compared=sums, bound=mass)
+    return Cutoff(score, least, number, of="-|surprise - entropy|", compared=sums, bound=mass)
 
 
 @truncation(off=0)
-def epsilon_cutoff(z: Array, epsilon: float) -> Limit:
+def epsilon_cutoff(z: Array, epsilon: float) -> Cutoff:
     """Keeps the classes with a probability of at least epsilon.
     Source: Hewitt, Manning & Liang 2022, "Truncation Sampling as Language Model Desmoothing",
     section 4.
@@ -306,11 +306,11 @@ def epsilon_cutoff(z: Array, epsilon: float) -> Limit:
     array([-0.51, -1.2 ,  -inf])
     """
     probs = core.softmax(z)
-    return Limit(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)), of="probability")
+    return Cutoff(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)), of="probability")
 
 
 @truncation(off=0)
-def eta_cutoff(z: Array, epsilon: float) -> Limit:
+def eta_cutoff(z: Array, epsilon: float) -> Cutoff:
     """Keeps the classes with a probability of at least eta = min(epsilon, sqrt(epsilon) exp(-H)), with
     H the entropy: the surer the distribution, the less it cuts.
     Source: Hewitt, Manning & Liang 2022, "Truncation Sampling as Language Model Desmoothing", section 4.
@@ -320,11 +320,11 @@ def eta_cutoff(z: Array, epsilon: float) -> Limit:
     """
     probs = core.softmax(z)
     eta = np.minimum(epsilon, epsilon**0.5 * np.exp(-measures.entropy(z)))[..., np.newaxis]
-    return Limit(probs, np.minimum(eta, probs.max(-1, keepdims=True)), of="probability")
+    return Cutoff(probs, np.minimum(eta, probs.max(-1, keepdims=True)), of="probability")
 
 
 @truncation(off=1)
-def tail_free(z: Array, share: float) -> Limit:
+def tail_free(z: Array, share: float) -> Cutoff:
     """Tail-free sampling: keeps the most probable classes up to where the curve of the sorted
     probabilities has bent by so much of its whole bend, the sum of its absolute second differences.
     Source: Bricken 2019, "Tail Free Sampling"; the cut is centred as in text-generation-webui.
@@ -361,12 +361,12 @@ class Bend:
         sums = (bends / np.where(whole > 0, whole, 1)).cumsum(-1)
         return cls(z, share, falling, sums, whole, ((sums <= share) & there).sum(-1, keepdims=True), left)
 
-    def limit(self, count: Array) -> Limit:
-        return Limit(self.z, nth(self.falling, count), count, compared=self.sums, bound=self.share)
+    def limit(self, count: Array) -> Cutoff:
+        return Cutoff(self.z, nth(self.falling, count), count, compared=self.sums, bound=self.share)
 
 
 @truncation(off=0)
-def top_a(z: Array, a: float) -> Limit:
+def top_a(z: Array, a: float) -> Cutoff:
     """Keeps the classes with a probability of at least a times the square of the highest.
     Source: BlinkDL 2022, RWKV-LM's README, "the top-a sampling method".
 
@@ -375,11 +375,11 @@ def top_a(z: Array, a: float) -> Limit:
     """
     probs = core.softmax(z)
     highest = probs.max(-1, keepdims=True)
-    return Limit(probs, np.minimum(a * highest**2, highest), of="probability")
+    return Cutoff(probs, np.minimum(a * highest**2, highest), of="probability")
 
 
 @truncation()
-def xtc(z: Array, threshold: float) -> Limit:
+def xtc(z: Array, threshold: float) -> Cutoff:
     """Exclude top choices: of the classes with a probability of at least the threshold only the least
     probable stays, with all below it. Where there are fewer than two, nothing goes.
     Source: p-e-w 2024, text-generation-webui pull request 6335.
@@ -394,4 +394,4 @@ def xtc(z: Array, threshold: float) -> Limit:
     count = np.where(above >= 2, left - above + 1, left)
     rising = np.sort(np.where(z > -inf, z, inf), axis=-1)
     least = np.take_along_axis(rising, count - 1, axis=-1)
-    return Limit(np.where(z > -inf, -z, -inf), -least, count, of="-logit", compared=probs, bound=threshold)
+    return Cutoff(np.where(z > -inf, -z, -inf), -least, count, of="-logit", compared=probs, bound=threshold)

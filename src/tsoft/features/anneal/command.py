@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Destination
-from tsoft.options.schedule import Annealing, Charts
+from tsoft.options.groups import OutputOptions
+from tsoft.options.schedule import ChartOptions, ScheduleOptions
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Length:
 
 
 @bundled
-def anneal(annealing: Annealing, length: Length, output: Destination, charts: Charts) -> None:
+def anneal(annealing: ScheduleOptions, length: Length, output: OutputOptions, charts: ChartOptions) -> None:
     """Go from a hot temperature to a cold one, step by step.
 
     A terminal gets the schedules as curves and a table; a pipe gets a
@@ -33,14 +33,14 @@ def anneal(annealing: Annealing, length: Length, output: Destination, charts: Ch
     from tsoft.options import results, schedule
 
     name = results.checked_destination(output)
-    courses = schedule.courses(annealing, length.steps)
+    courses = schedule.chosen_schedules(annealing, length.steps)
     if name == "table":
         from tsoft.features.anneal import chart as drawing
 
         texts: Iterable[str | bytes] = drawing.draw(courses, results.plain_view(output), charts.chart)
     else:
         from tsoft.features.anneal import records as forms
-        from tsoft.output.number_format import Writing
+        from tsoft.output.number_format import NumberFormat
 
-        texts = forms.write(courses, name, Writing(digits=output.digits))
+        texts = forms.write(courses, name, NumberFormat(digits=output.digits))
     results.put(texts, name, output)

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tsoft.core.schedules import Course
+from tsoft.core.schedules import TemperatureSchedule
 from tsoft.input import json_document
 from tsoft.input.json_lines import json_number
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 
 # So many steps become text at once.
 PIECE = 1 << 16
 
 
-def write(courses: Sequence[Course], name: str, writing: Writing) -> Iterator[str | bytes]:
+def write(courses: Sequence[TemperatureSchedule], name: str, writing: NumberFormat) -> Iterator[str | bytes]:
     """The courses in a format by its name. tsv: a line a step, of a temperature for each schedule; csv: the
     same after the step, with a header; json and jsonl: a record for each step of each schedule."""
     if name in ("json", "jsonl"):
@@ -33,7 +33,7 @@ def _numbered(lines: str, first: int) -> str:
     return "".join(f"{step},{line}\n" for step, line in enumerate(lines.replace("\t", ",").splitlines(), first))
 
 
-def _records(course: Course, writing: Writing) -> Iterator[str]:
+def _records(course: TemperatureSchedule, writing: NumberFormat) -> Iterator[str]:
     import orjson
 
     for step, tau in enumerate(course.taus.tolist()):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tsoft.charts.curves import CURVES, POINTS, over_steps
-from tsoft.charts.style import beside, cut, few, number_text, prob_text, tau_text
+from tsoft.charts.style import beside, cut, evenly_spaced, number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import Screen, View
 from tsoft.core.block import class_names
@@ -25,7 +25,7 @@ def draw(found: Sequence[Exploration], view: View, chart: bool) -> Iterator[str]
     names = [one.schedule for one in found]
     histories = [one.history for one in found]
     if chart:
-        steps = few(len(histories[0].taus), POINTS)
+        steps = evenly_spaced(len(histories[0].taus), POINTS)
         regret = np.column_stack([history.regret[steps] for history in histories])
         yield over_steps(names, steps, regret, view.screen, 14, "cumulative regret") + "\n"
         best = np.column_stack([_smoothed(history.best, steps) for history in histories])

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Destination, Seed
-from tsoft.options.schedule import Annealing, Charts
+from tsoft.options.groups import OutputOptions, Seed
+from tsoft.options.schedule import ChartOptions, ScheduleOptions
 
 if TYPE_CHECKING:
-    from tsoft.core.schedules import Course
+    from tsoft.core.schedules import TemperatureSchedule
     from tsoft.features.bandit.simulation import Exploration, Rewards, Step
     from tsoft.options.logits import Typed
     from tsoft.output.progress import Bar
@@ -59,7 +59,7 @@ class Runs:
 
 
 @bundled
-def bandit(arms: Arms, annealing: Annealing, runs: Runs, output: Destination, charts: Charts) -> None:
+def bandit(arms: Arms, annealing: ScheduleOptions, runs: Runs, output: OutputOptions, charts: ChartOptions) -> None:
     """Explore a bandit's arms by the softmax of what they paid so far.
 
     Each run pulls an arm drawn at the step's temperature, and keeps the mean
@@ -80,14 +80,14 @@ def bandit(arms: Arms, annealing: Annealing, runs: Runs, output: Destination, ch
         raise UsageError("no arms: type what each pays on average (tsoft bandit 1 0.9 0.5)")
     typed = logits.typed(arms.means)
     rewards = _rewards(arms, typed)
-    courses = schedule.courses(annealing, runs.steps)
+    courses = schedule.chosen_schedules(annealing, runs.steps)
     seed = seeds.chosen(runs.seed)
     found = _explored(typed, courses, rewards, runs, seed)
     results.put(_texts(found, name, output, charts, seed if runs.seed is None else None), name, output)
 
 
 def _texts(
-    found: "Iterator[Exploration]", name: str, output: Destination, charts: Charts, seed: int | None
+    found: "Iterator[Exploration]", name: str, output: OutputOptions, charts: ChartOptions, seed: int | None
 ) -> "Iterator[str | bytes]":
     """What is written, worked out as it is. A `seed` that was not typed is said."""
     from tsoft.notes import note
@@ -99,11 +99,11 @@ def _texts(
         yield from drawing.draw(list(found), results.plain_view(output), charts.chart)
     else:
         from tsoft.features.bandit import records as forms
-        from tsoft.output.number_format import Writing
+        from tsoft.output.number_format import NumberFormat
 
         if seed is not None:
             note(f"--seed {seed} gives this again")
-        yield from forms.write(found, name, Writing(digits=output.digits))
+        yield from forms.write(found, name, NumberFormat(digits=output.digits))
 
 
 def _rewards(arms: Arms, typed: "Typed") -> "Rewards":
@@ -126,7 +126,7 @@ def _rewards(arms: Arms, typed: "Typed") -> "Rewards":
 
 
 def _explored(
-    typed: "Typed", courses: "list[Course]", rewards: "Rewards", runs: Runs, seed: int
+    typed: "Typed", courses: "list[TemperatureSchedule]", rewards: "Rewards", runs: Runs, seed: int
 ) -> "Iterator[Exploration]":
     """What becomes of each schedule, all with the same uniform numbers."""
     import numpy as np
@@ -142,7 +142,7 @@ def _explored(
 
 
 @contextlib.contextmanager
-def _watched(steps: "Iterator[Step]", course: "Course") -> "Iterator[Iterator[Step]]":
+def _watched(steps: "Iterator[Step]", course: "TemperatureSchedule") -> "Iterator[Iterator[Step]]":
     """The steps, with how far they are on stderr, once that takes longer than a moment."""
     from tsoft.options.results import MOMENT
 

@@ -9,13 +9,13 @@ from tsoft.features.bandit.simulation import Exploration
 from tsoft.input import json_document
 from tsoft.input.fields import join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 
 # What stands before the arms' probabilities.
 COLUMNS = ("schedule", "step", "tau", "regret", "regret_se", "best_share")
 
 
-def write(found: Iterable[Exploration], name: str, writing: Writing) -> Iterator[str]:
+def write(found: Iterable[Exploration], name: str, writing: NumberFormat) -> Iterator[str]:
     """The explorations in a format by its name: tsv, csv with a header, json or jsonl."""
     if name in ("json", "jsonl"):
         records = (record for one in found for record in _records(one, writing))
@@ -36,7 +36,7 @@ def _numbers(one: Exploration) -> Array:
     return np.column_stack([history.taus, history.regret, history.error, history.best, history.probs])
 
 
-def _records(one: Exploration, writing: Writing) -> Iterator[str]:
+def _records(one: Exploration, writing: NumberFormat) -> Iterator[str]:
     import orjson
 
     for step, (tau, regret, error, best, *probs) in enumerate(_numbers(one)):

@@ -7,7 +7,7 @@ from sys import float_info
 
 import numpy as np
 
-from tsoft.core.fit import Fit, fit
+from tsoft.core.fit import TemperatureFit, fit_temperature
 from tsoft.core.labelled_rows import CalibrationError, Survey, TargetError, survey
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
@@ -32,7 +32,7 @@ def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: 
     is said besides goes to the user as notes."""
     with _blamed(rows):
         found = _surveyed(rows)
-        fitted = fit(rows, found)
+        fitted = fit_temperature(rows, found)
     if fitted.reason:
         note(f"{rows.name}: {fitted.reason} to τ = {fitted.tau:g}, and these rows set no temperature")
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
@@ -91,7 +91,7 @@ def _surveyed(rows: Rows, like: Rows | None = None) -> Survey:
     return found
 
 
-def _interval(rows: Rows, fitted: Fit, resamples: int, generator: np.random.Generator) -> Interval | None:
+def _interval(rows: Rows, fitted: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval | None:
     """By the bootstrap, where the rows are in memory, and not so many that it would take long."""
     if fitted.error is None:
         return None
@@ -107,7 +107,7 @@ def _interval(rows: Rows, fitted: Fit, resamples: int, generator: np.random.Gene
     return found
 
 
-def _around(fitted: Fit, found: Survey) -> Array:
+def _around(fitted: TemperatureFit, found: Survey) -> Array:
     """The temperatures of the curve."""
     middle = found.spread * found.unit if fitted.is_limit else fitted.tau
     grid = np.geomspace(1 / AROUND, AROUND, POINTS)

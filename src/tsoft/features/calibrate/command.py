@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Look, Output, Source
+from tsoft.options.groups import DisplayOptions, DistributionOptions, SourceOptions
 
 if TYPE_CHECKING:
     from tsoft.features.calibrate.records import Calibration
@@ -74,7 +74,9 @@ class Charts:
 
 
 @bundled
-def calibrate(source: Source, truth: Truth, measuring: Measuring, output: Output, charts: Charts) -> None:
+def calibrate(
+    source: SourceOptions, truth: Truth, measuring: Measuring, output: DistributionOptions, charts: Charts
+) -> None:
     """Fit the temperature that makes a classifier as confident as it is right.
 
     Takes logits and the rows' true classes: an .npz with logits and targets
@@ -101,23 +103,23 @@ def calibrate(source: Source, truth: Truth, measuring: Measuring, output: Output
         raise typer.Exit(1)
 
 
-def _write(found: "Calibration", form: str, output: Output, chart: bool) -> None:
+def _write(found: "Calibration", form: str, output: DistributionOptions, chart: bool) -> None:
     from tsoft.options import results
 
     texts: Iterable[str]
     if form == "table":
         from tsoft.features.calibrate import chart as drawing
 
-        texts = drawing.draw(found, results.view(output, Look()), chart)
+        texts = drawing.draw(found, results.view(output, DisplayOptions()), chart)
     else:
         from tsoft.features.calibrate import records
-        from tsoft.output.number_format import Writing
+        from tsoft.output.number_format import NumberFormat
 
-        texts = [records.write(found, form, Writing(digits=output.digits))]
+        texts = [records.write(found, form, NumberFormat(digits=output.digits))]
     results.put(texts, form, output)
 
 
-def _rows(source: Source, truth: Truth) -> "tuple[Rows, Rows | None]":
+def _rows(source: SourceOptions, truth: Truth) -> "tuple[Rows, Rows | None]":
     """The rows to fit to, and those to measure on."""
     import sys
 

@@ -6,8 +6,8 @@ from math import ceil, exp, inf, log
 
 import numpy as np
 
-from tsoft.core.fit import Fit, fit
-from tsoft.core.labelled_rows import CalibrationError, Examples, Passes, row_slopes, widest
+from tsoft.core.fit import TemperatureFit, fit_temperature
+from tsoft.core.labelled_rows import CalibrationError, LabelledRows, Passes, row_slopes, widest
 from tsoft.core.softmax import Array
 
 # The normal distribution has 95 % within so many standard deviations.
@@ -42,11 +42,11 @@ class Interval:
     limits: int = 0
 
 
-def sandwich(found: Fit) -> Interval | None:
+def sandwich(found: TemperatureFit) -> Interval | None:
     """The interval of the sandwich standard error in log tau, which needs no pass over the rows; None where
     there is no error.
 
-    >>> sandwich(Fit(1.0, 0.1)).low.__round__(4)
+    >>> sandwich(TemperatureFit(1.0, 0.1)).low.__round__(4)
     0.822
     """
     if found.error is None:
@@ -55,7 +55,7 @@ def sandwich(found: Fit) -> Interval | None:
     return Interval(found.tau * exp(-reach), found.tau * exp(reach), "sandwich")
 
 
-def bootstrap(passes: Passes, found: Fit, resamples: int, generator: np.random.Generator) -> Interval:
+def bootstrap(passes: Passes, found: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval:
     """The percentile interval of refits to rows drawn with replacement (Efron & Tibshirani 1993, "An
     introduction to the bootstrap", section 13.3).
 
@@ -68,8 +68,8 @@ def bootstrap(passes: Passes, found: Fit, resamples: int, generator: np.random.G
     found: their fit, which is no limit. Raises LongError for too many numbers, and for too many resamples beyond
     the nodes.
 
-    >>> rows = Examples(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
-    >>> found = bootstrap(lambda: [rows], fit(lambda: [rows]), 200, np.random.default_rng(1))
+    >>> rows = LabelledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
+    >>> found = bootstrap(lambda: [rows], fit_temperature(lambda: [rows]), 200, np.random.default_rng(1))
     >>> bool(found.low < 1 / np.log(2) < found.high)
     True
     """
@@ -149,18 +149,18 @@ def _refitted(passes: Passes, counts: Array, otherwise: float) -> float:
     """The temperature that fits best where each row comes so often; where each of them is all alike, any does."""
     drawn = list(_drawn(passes, counts))
     try:
-        return fit(lambda: drawn).tau
+        return fit_temperature(lambda: drawn).tau
     except CalibrationError:
         return otherwise
 
 
-def _drawn(passes: Passes, counts: Array) -> Iterator[Examples]:
+def _drawn(passes: Passes, counts: Array) -> Iterator[LabelledRows]:
     first = 0
     for examples in passes():
         of = counts[first : first + len(examples.targets)]
         first += len(of)
         if of.any():
-            yield Examples(examples.logits.repeat(of, axis=0), examples.targets.repeat(of))
+            yield LabelledRows(examples.logits.repeat(of, axis=0), examples.targets.repeat(of))
 
 
 def _zeros(nodes: Array, values: Array) -> Array:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tsoft.core.fit import Fit
+from tsoft.core.fit import TemperatureFit
 from tsoft.core.softmax import Array
 from tsoft.features.calibrate.interval import Interval
 from tsoft.features.calibrate.reliability import Bins, Report
 from tsoft.input import json_document
 from tsoft.input.fields import join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Calibration:
     """A fit, its interval where there is one, and the reports on its rows and on others. `curve_taus` and
     `curve_nll`, (k,) each, are where a curve is to be drawn. What was drawn at random came from `seed`."""
 
-    fit: Fit
+    fit: TemperatureFit
     interval: Interval | None
     seed: int
     measured: Sequence[Measured]
@@ -42,7 +42,7 @@ class Calibration:
     curve_nll: Array
 
 
-def write(found: Calibration, name: str, writing: Writing) -> str:
+def write(found: Calibration, name: str, writing: NumberFormat) -> str:
     """The calibration in a format by its name. tsv: the temperature; csv: a line for each report; json and
     jsonl: a record with all of it."""
     if name == "tsv":
@@ -74,7 +74,7 @@ def _measures(report: Report) -> dict[str, float]:
     }
 
 
-def _lines(found: Calibration, writing: Writing) -> list[str]:
+def _lines(found: Calibration, writing: NumberFormat) -> list[str]:
     lines = [join_labels(["data", *_measures(found.measured[0].before)], ",")]
     for measured in found.measured:
         for report in measured.reports:
@@ -83,7 +83,7 @@ def _lines(found: Calibration, writing: Writing) -> list[str]:
     return [line + "\n" for line in lines]
 
 
-def _record(found: Calibration, writing: Writing) -> dict[str, Any]:
+def _record(found: Calibration, writing: NumberFormat) -> dict[str, Any]:
     number = partial(json_number, writing=writing)
     interval = found.interval
     return {
@@ -104,7 +104,7 @@ def _record(found: Calibration, writing: Writing) -> dict[str, Any]:
     }
 
 
-def _report(report: Report, writing: Writing) -> dict[str, Any]:
+def _report(report: Report, writing: NumberFormat) -> dict[str, Any]:
     record: dict[str, Any] = {name: json_number(value, writing) for name, value in _measures(report).items()}
     return record | {
         "rows": report.rows,
@@ -113,7 +113,7 @@ def _report(report: Report, writing: Writing) -> dict[str, Any]:
     }
 
 
-def _bins(bins: Bins, writing: Writing) -> list[dict[str, Any]]:
+def _bins(bins: Bins, writing: NumberFormat) -> list[dict[str, Any]]:
     """The bins from low to high; an empty one has no confidence and no accuracy."""
     number = partial(json_number, writing=writing)
     return [

@@ -19,7 +19,7 @@ from math import nan
 
 import numpy as np
 
-from tsoft.core.labelled_rows import Examples, Passes
+from tsoft.core.labelled_rows import LabelledRows, Passes
 from tsoft.core.softmax import Array, log_softmax, softmax
 
 # So many probabilities are worked at once, and so many outcomes drawn.
@@ -114,7 +114,7 @@ def scores(passes: Passes, taus: Array, few: int) -> Scores:
     of the few, and one. The prediction is the class with the highest logit, the first of those
     that tie, and so the same at every temperature.
 
-    >>> rows = Examples(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 0]))
+    >>> rows = LabelledRows(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 0]))
     >>> found = scores(lambda: [rows], np.array([1.0]), 1)
     >>> found.confidences.round(2), found.right
     (array([[0.5 , 0.75]]), array([ True,  True]))
@@ -141,10 +141,10 @@ def scores(passes: Passes, taus: Array, few: int) -> Scores:
     return Scores(taus, means[0], means[1], np.concatenate(confidences, axis=1), np.concatenate(right))
 
 
-def _pieces(examples: Examples, taus: int) -> Iterator[Examples]:
+def _pieces(examples: LabelledRows, taus: int) -> Iterator[LabelledRows]:
     step = max(1, PIECE // (examples.logits.shape[1] * taus))
     for first in range(0, len(examples.targets), step):
-        yield Examples(examples.logits[first : first + step], examples.targets[first : first + step])
+        yield LabelledRows(examples.logits[first : first + step], examples.targets[first : first + step])
 
 
 def report(found: Scores, t: int, bins: int, samples: int, generator: np.random.Generator) -> Report:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.labelled_rows import Examples
+from tsoft.core.labelled_rows import LabelledRows
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
 from tsoft.features.calibrate.spool import Spool
-from tsoft.input.class_lookup import Naming
+from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.source import STDIN
 from tsoft.input.targets_file import read as read_targets
 from tsoft.notes import note
 from tsoft.options import logits
-from tsoft.options.groups import Input, Source
+from tsoft.options.groups import LogitsOptions, SourceOptions
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
@@ -30,7 +30,7 @@ class Rows:
     are then held. Of more a file is read again each time; what comes only once, from a pipe, goes through a
     temporary file."""
 
-    def __init__(self, source: Source, targets_file: str | None, option: str, names: "Labels | None" = None):
+    def __init__(self, source: SourceOptions, targets_file: str | None, option: str, names: "Labels | None" = None):
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
         self.rows = self.classes = 0
@@ -39,13 +39,13 @@ class Rows:
         self._state: tuple[int, ...] | None = None
         self._targets = None if targets_file is None else read_targets(targets_file)
         self._indices: Array | None = None
-        self._held: list[Examples] | None = []
+        self._held: list[LabelledRows] | None = []
         self._spool: Spool | None = None
         self._size = 0
         self._is_read = False
 
     @property
-    def held(self) -> list[Examples] | None:
+    def held(self) -> list[LabelledRows] | None:
         """All rows, where they are in memory; after the first pass."""
         return self._held
 
@@ -53,14 +53,14 @@ class Rows:
         """What a class is called in a message."""
         return f"#{index}" if self.labels is None else repr(self.labels[index])
 
-    def __call__(self) -> Iterator[Examples]:
+    def __call__(self) -> Iterator[LabelledRows]:
         if not self._is_read:
             return self._first()
         if self._held is not None:
             return iter(self._held)
         return iter(self._spool) if self._spool else self._again()
 
-    def _first(self) -> Iterator[Examples]:
+    def _first(self) -> Iterator[LabelledRows]:
         self._state = self._now()
         for examples in self._reading(note):
             self.rows += len(examples.targets)
@@ -68,7 +68,7 @@ class Rows:
             yield examples
         self._is_read = True
 
-    def _again(self) -> Iterator[Examples]:
+    def _again(self) -> Iterator[LabelledRows]:
         self._check_state()
         rows = 0
         for examples in self._reading(lambda _: None):
@@ -91,7 +91,7 @@ class Rows:
         if self._now() != self._state:
             raise InputError(f"{self.name}: it changed while it was read")
 
-    def _keep(self, examples: Examples) -> None:
+    def _keep(self, examples: LabelledRows) -> None:
         if self._spool:
             self._spool.add(examples)
         if self._held is None:
@@ -106,16 +106,16 @@ class Rows:
                     self._spool.add(before)
             self._held = None
 
-    def _reading(self, say: Callable[[str], None]) -> Iterator[Examples]:
+    def _reading(self, say: Callable[[str], None]) -> Iterator[LabelledRows]:
         first: Block | None = None
         rows = 0
-        for block in logits.blocks(Input(**vars(self._source)), None, targets=True, names=self._names, say=say):
+        for block in logits.blocks(LogitsOptions(**vars(self._source)), None, targets=True, names=self._names, say=say):
             if first is None:
                 first = block
                 self._begin(block)
             self._check(block)
             rows += len(block.logits)
-            examples = Examples(block.logits, self._own(block) if self._targets is None else self._beside(block))
+            examples = LabelledRows(block.logits, self._own(block) if self._targets is None else self._beside(block))
             self._check_targets(block, examples)
             yield examples
         if self._targets:
@@ -131,7 +131,7 @@ class Rows:
             if block.targets is not None:
                 raise UsageError(f"{self._option}: {self.name} has targets of its own")
             self._targets.check_shape(block.axes)
-            found = self._targets.indices(Naming(block.labels, self.classes))
+            found = self._targets.indices(ClassLookup(block.labels, self.classes))
             # A number of them stays in memory, whatever the logits take.
             self._indices = found.astype(np.min_scalar_type(self.classes - 1))
 
@@ -142,7 +142,7 @@ class Rows:
         if block.labels != self.labels:
             raise InputError(f"{block.place}: its classes are not those of the first row")
 
-    def _check_targets(self, block: Block, examples: Examples) -> None:
+    def _check_targets(self, block: Block, examples: LabelledRows) -> None:
         """Raises InputError for a target that is masked."""
         masked = np.isneginf(examples.logits[np.arange(len(examples.targets)), examples.targets])
         if masked.any():

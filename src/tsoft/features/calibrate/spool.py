@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.core.labelled_rows import Examples
+from tsoft.core.labelled_rows import LabelledRows
 from tsoft.errors import OutputError
 
 
@@ -20,7 +20,7 @@ class Spool:
         self._arrays: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         weakref.finalize(self, self._file.close)
 
-    def add(self, examples: Examples) -> None:
+    def add(self, examples: LabelledRows) -> None:
         """Keeps a block. Raises OutputError where there is no room."""
         try:
             for array in (examples.logits, examples.targets):
@@ -32,11 +32,11 @@ class Spool:
                 f"a temporary file: {error.strerror}; what comes once is kept there, so name the input with -i"
             ) from None
 
-    def __iter__(self) -> Iterator[Examples]:
+    def __iter__(self) -> Iterator[LabelledRows]:
         self._file.seek(0)
         arrays = (self._read(*kind) for kind in self._arrays)
         for logits in arrays:
-            yield Examples(logits, next(arrays))
+            yield LabelledRows(logits, next(arrays))
 
     def _read(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         array = np.empty(shape, dtype)

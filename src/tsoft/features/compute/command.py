@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Energies, Input, Look, Output, Rules, SamplerParameters, Temperatures
+from tsoft.options.groups import (
+    DisplayOptions,
+    DistributionOptions,
+    EnergyOptions,
+    LogitsOptions,
+    ParameterOptions,
+    SamplerOptions,
+    TemperatureOptions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +30,7 @@ class Response:
         typer.Option(
             "--chosen",
             help="An API response: the token that was drawn, its probability and rank, and the whole text's.",
-            rich_help_panel="Input",
+            rich_help_panel="LogitsOptions",
         ),
     ] = False
 
@@ -41,15 +49,15 @@ class Explanation:
 
 @bundled
 def compute(
-    input: Input,
-    energies: Energies,
+    input: LogitsOptions,
+    energies: EnergyOptions,
     response: Response,
-    temperatures: Temperatures,
-    parameters: SamplerParameters,
-    rules: Rules,
+    temperatures: TemperatureOptions,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
     explanation: Explanation,
-    output: Output,
-    look: Look,
+    output: DistributionOptions,
+    look: DisplayOptions,
 ) -> None:
     """Show or print the probabilities of each class at each temperature.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsoft.core.sequence_likelihood import Chosen, Likelihood
+from tsoft.core.sequence_likelihood import ChosenToken, Likelihood
 from tsoft.sampling.distributions import Distributions
 
 
@@ -22,32 +22,32 @@ class Texts:
     come mixed."""
 
     def __init__(self) -> None:
-        self.found: dict[Key, Chosen] = {}
+        self.found: dict[Key, ChosenToken] = {}
 
-    def add(self, result: Distributions) -> Chosen:
+    def add(self, result: Distributions) -> ChosenToken:
         """The token that was drawn in a row of a server's response, which goes on a text."""
         key, own = _key(result), likelihood(result)
         before = self.found.get(key)
-        self.found[key] = Chosen(own, before.text + own, before.tokens + 1) if before else Chosen(own, own, 1)
+        self.found[key] = ChosenToken(own, before.text + own, before.tokens + 1) if before else ChosenToken(own, own, 1)
         return self.found[key]
 
-    def last(self, result: Distributions) -> Chosen:
+    def last(self, result: Distributions) -> ChosenToken:
         """What was added last of the result's text."""
         return self.found[_key(result)]
 
 
 def _key(result: Distributions) -> Key:
-    assert result.block.given
-    return Key(result.block.given.text, result.engine, tuple(result.taus.tolist()))
+    assert result.block.partial
+    return Key(result.block.partial.text, result.engine, tuple(result.taus.tolist()))
 
 
 def likelihood(result: Distributions) -> Likelihood:
     """Of the token that was drawn in a row of a server's response."""
-    assert result.block.given
-    index = result.block.given.index
-    given = result.log_probs[:, 0, index]
-    if result.block.given.unknown[index]:
-        given = np.full_like(given, np.nan)
+    assert result.block.partial
+    index = result.block.partial.index
+    listed = result.log_probs[:, 0, index]
+    if result.block.partial.unknown[index]:
+        listed = np.full_like(listed, np.nan)
     bounds = result.log_bounds
-    low, high = (np.full_like(given, np.nan),) * 2 if bounds is None else (bound[:, 0, index] for bound in bounds)
-    return Likelihood(low, high, given)
+    low, high = (np.full_like(listed, np.nan),) * 2 if bounds is None else (bound[:, 0, index] for bound in bounds)
+    return Likelihood(low, high, listed)

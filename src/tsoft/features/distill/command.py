@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Destination, Input, Look, Temperatures
+from tsoft.options.groups import DisplayOptions, LogitsOptions, OutputOptions, TemperatureOptions
 from tsoft.output.file import open_output
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class Lesson:
 
 
 @bundled
-def distill(input: Input, lesson: Lesson, temperatures: Temperatures, output: Destination, look: Look) -> None:
+def distill(
+    input: LogitsOptions, lesson: Lesson, temperatures: TemperatureOptions, output: OutputOptions, look: DisplayOptions
+) -> None:
     """Show what a teacher's soft targets say at each temperature.
 
     How much probability the classes beside the target have, how it is shared
@@ -74,10 +76,10 @@ def distill(input: Input, lesson: Lesson, temperatures: Temperatures, output: De
         _draw(found, output, look)
     else:
         from tsoft.features.distill import records
-        from tsoft.output.number_format import Writing
+        from tsoft.output.number_format import NumberFormat
 
         with open_output(output.output) as out:
-            for text in records.write(found, name, Writing(digits=output.digits)):
+            for text in records.write(found, name, NumberFormat(digits=output.digits)):
                 out(text)
 
 
@@ -94,7 +96,7 @@ def _alpha(lesson: Lesson) -> float:
     return lesson.alpha
 
 
-def _check_stdin(input: Input, lesson: Lesson, temperatures: Temperatures) -> None:
+def _check_stdin(input: LogitsOptions, lesson: Lesson, temperatures: TemperatureOptions) -> None:
     """stdin is there once."""
     from tsoft.errors import UsageError
     from tsoft.options import logits
@@ -113,7 +115,12 @@ def _check_stdin(input: Input, lesson: Lesson, temperatures: Temperatures) -> No
 
 
 def _distilled(
-    teacher: "Iterator[Block]", input: Input, names: "Labels | None", lesson: Lesson, taus: "Array", alpha: float
+    teacher: "Iterator[Block]",
+    input: LogitsOptions,
+    names: "Labels | None",
+    lesson: Lesson,
+    taus: "Array",
+    alpha: float,
 ) -> "Iterator[Distillation]":
     """The teacher's blocks with what belongs to their rows."""
     from tsoft.errors import UsageError
@@ -179,7 +186,7 @@ def _check_alike(teacher: "Block", student: "Block") -> None:
         raise InputError(f"{student.place}: the student's classes are not called as the teacher's")
 
 
-def _draw(found: "Iterator[Distillation]", output: Destination, look: Look) -> None:
+def _draw(found: "Iterator[Distillation]", output: OutputOptions, look: DisplayOptions) -> None:
     from tsoft.features.distill import chart as drawing
     from tsoft.options import results
 
@@ -200,7 +207,9 @@ def _draw(found: "Iterator[Distillation]", output: Destination, look: Look) -> N
         results.each_row(blocks(), look, out, draw)
 
 
-def _write_means(found: "Iterator[Distillation]", taus: "Array", name: str, output: Destination, look: Look) -> None:
+def _write_means(
+    found: "Iterator[Distillation]", taus: "Array", name: str, output: OutputOptions, look: DisplayOptions
+) -> None:
     """The means over the rows: a line or a record a temperature."""
     import itertools
 
@@ -209,7 +218,7 @@ def _write_means(found: "Iterator[Distillation]", taus: "Array", name: str, outp
     from tsoft.core.averages import averaged
     from tsoft.options import results
     from tsoft.output import averages
-    from tsoft.output.number_format import Writing
+    from tsoft.output.number_format import NumberFormat
 
     first = next(found)
     values = (np.array([getattr(one, measure) for measure in one.measures]) for one in itertools.chain([first], found))
@@ -219,5 +228,5 @@ def _write_means(found: "Iterator[Distillation]", taus: "Array", name: str, outp
 
         texts: Iterable[str] = drawing.draw_means(means, results.plain_view(output), look.chart is not False)
     else:
-        texts = [averages.write(means, name, Writing(digits=output.digits))]
+        texts = [averages.write(means, name, NumberFormat(digits=output.digits))]
     results.put(texts, name, output)

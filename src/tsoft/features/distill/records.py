@@ -10,10 +10,10 @@ from tsoft.features.distill.soft_targets import Distillation
 from tsoft.input import json_document
 from tsoft.input.fields import join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 
 
-def write(found: Iterable[Distillation], name: str, writing: Writing) -> Iterator[str]:
+def write(found: Iterable[Distillation], name: str, writing: NumberFormat) -> Iterator[str]:
     """The distillations in a format by its name. tsv: the row, τ, the class's index, the measures and the soft
     targets; csv: the same with a header; json and jsonl: records."""
     if name in ("json", "jsonl"):
@@ -32,7 +32,7 @@ def write(found: Iterable[Distillation], name: str, writing: Writing) -> Iterato
         yield _lines(one, "," if name == "csv" else "\t", writing)
 
 
-def _lines(one: Distillation, delimiter: str, writing: Writing) -> str:
+def _lines(one: Distillation, delimiter: str, writing: NumberFormat) -> str:
     """A line for each row and temperature: temperatures within rows."""
     # Probabilities may be narrower numbers than measures.
     measures, probs = (
@@ -45,7 +45,7 @@ def _lines(one: Distillation, delimiter: str, writing: Writing) -> str:
     return "".join(delimiter.join((str(row), tau, str(target), next(lines))) + "\n" for row, tau, target in keys)
 
 
-def _records(one: Distillation, writing: Writing) -> Iterator[str]:
+def _records(one: Distillation, writing: NumberFormat) -> Iterator[str]:
     import orjson
 
     for r in range(len(one.block.logits)):
@@ -53,7 +53,7 @@ def _records(one: Distillation, writing: Writing) -> Iterator[str]:
             yield orjson.dumps(_record(one, t, r, writing), option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _record(one: Distillation, t: int, r: int, writing: Writing) -> dict[str, Any]:
+def _record(one: Distillation, t: int, r: int, writing: NumberFormat) -> dict[str, Any]:
     labels, target = one.block.labels, int(one.classes[r])
     return {
         "row": one.block.rows[r],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Input, Rules, SamplerParameters, Seed
+from tsoft.options.groups import LogitsOptions, ParameterOptions, SamplerOptions, Seed
 from tsoft.options.models import ModelOptions
 from tsoft.output.file import open_output
 
@@ -40,7 +40,7 @@ class Exploring:
 
 @bundled
 def explore(
-    input: Input, exploring: Exploring, parameters: SamplerParameters, rules: Rules, model: ModelOptions
+    input: LogitsOptions, exploring: Exploring, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
 ) -> None:
     """Turn the temperature and the samplers' knobs, and watch the distribution.
 
@@ -73,7 +73,7 @@ def explore(
 
 
 def _explorer(
-    input: Input, exploring: Exploring, parameters: SamplerParameters, rules: Rules, model: ModelOptions
+    input: LogitsOptions, exploring: Exploring, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
 ) -> "Explorer":
     """The app. Everything is read, and a model has said its first word, before it opens."""
     import numpy as np
@@ -96,7 +96,7 @@ def _explorer(
     _check_model(input, exploring, model)
     if exploring.prompt is None:
         rows, typed = _rows(input, plan.taus)
-        if rows.block(0).given is not None:
+        if rows.block(0).partial is not None:
             refuse_partial(plan.chains, "explore")
         return Explorer(Start(rows, board, plan.biases_of, typed, generator, exploring.bits))
     from tsoft.explorer.live import Live
@@ -106,13 +106,13 @@ def _explorer(
     # What is read from stdin is read before a model is opened.
     prompt = prompted([exploring.prompt], model)
     live = Live(opened(model), prompt, answers=model.chat)
-    if live.rows.block(0).given is not None:
+    if live.rows.block(0).partial is not None:
         refuse_partial(plan.chains, "explore")
     start = Start(live.rows, board, plan.biases_of, tuple(as_typed(model)), generator, exploring.bits)
     return LiveExplorer(start, live)
 
 
-def _check_model(input: Input, exploring: Exploring, model: ModelOptions) -> None:
+def _check_model(input: LogitsOptions, exploring: Exploring, model: ModelOptions) -> None:
     """A usage error where logits are given besides a prompt, or what a model has use for without one."""
     from tsoft.errors import UsageError
 
@@ -125,7 +125,7 @@ def _check_model(input: Input, exploring: Exploring, model: ModelOptions) -> Non
         raise UsageError(f"--prompt asks a model and {words[0]} is of logits that are read; which is it?")
 
 
-def _rows(input: Input, taus: list[str] | None) -> "tuple[Rows, tuple[str, ...] | None]":
+def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[Rows, tuple[str, ...] | None]":
     """The rows that are read, and what was typed for them, where it has not to be their numbers."""
     from tsoft.explorer.examples import examples
     from tsoft.explorer.rows import Rows
@@ -138,7 +138,7 @@ def _rows(input: Input, taus: list[str] | None) -> "tuple[Rows, tuple[str, ...] 
     return rows, None if piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
 
 
-def _is_given(input: Input) -> bool:
+def _is_given(input: LogitsOptions) -> bool:
     """Whether there are logits: typed, in a file, or piped in."""
     return bool(input.logits) or input.file is not None or (sys.stdin is not None and not sys.stdin.isatty())
 

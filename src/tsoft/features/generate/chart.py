@@ -20,7 +20,7 @@ from tsoft.charts.table import GAP, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.errors import visible
 from tsoft.features.generate.diversity import Summary, summary
-from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, Continuation, Way
+from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, Continuation, Strategy
 
 # A column of text is not narrower, where there is another way.
 NARROWEST = 16
@@ -34,7 +34,7 @@ LEGEND = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 Piece = Callable[[int], bytes]
 
 
-def draw(prompt: str, ways: Sequence[Way], piece: Piece, view: View, seed: int | None) -> Iterator[str]:
+def draw(prompt: str, ways: Sequence[Strategy], piece: Piece, view: View, seed: int | None) -> Iterator[str]:
     """The texts of each way, and a table of what they cost. Columns that do not fit go on in a further
     table."""
     heads = headed(ways)
@@ -47,7 +47,7 @@ def draw(prompt: str, ways: Sequence[Way], piece: Piece, view: View, seed: int |
         yield "\n" + wrapped(compared, view.screen.width)
 
 
-def headed(ways: Sequence[Way]) -> list[tuple[str, int]]:
+def headed(ways: Sequence[Strategy]) -> list[tuple[str, int]]:
     """What heads each way's texts, and its colour."""
     taus = [way.tau for way in ways if way.tau is not None]
     colors = iter(tau_colors(taus))
@@ -68,7 +68,7 @@ def rendered_text(text: Text, view: View) -> str:
     return rendered(table, view.screen, 0)
 
 
-def _tables(ways: Sequence[Way], piece: Piece, view: View, height: int | None = None) -> list[str]:
+def _tables(ways: Sequence[Strategy], piece: Piece, view: View, height: int | None = None) -> list[str]:
     """The texts, as many ways side by side as there is room for; on a screen of that height their ends."""
     heads = headed(ways)
     most = max(len(way.best) for way in ways)
@@ -142,7 +142,7 @@ ROWS: dict[str, Callable[[Summary], float]] = {
 }
 
 
-def _summaries(ways: Sequence[Way], heads: Sequence[str], view: View, seed: int | None) -> list[list[str]]:
+def _summaries(ways: Sequence[Strategy], heads: Sequence[str], view: View, seed: int | None) -> list[list[str]]:
     """What the texts cost, a column a way."""
     found = [summary(way.best) for way in ways]
 
@@ -168,7 +168,7 @@ def _endings(texts: Sequence[Continuation]) -> str:
     return reasons[0] if len(kinds) == 1 else ", ".join(f"{reasons.count(kind)} {kind}" for kind in kinds)
 
 
-def _compared(ways: Sequence[Way]) -> str | None:
+def _compared(ways: Sequence[Strategy]) -> str | None:
     """By how much the best text of a beam beats the greedy one, where there are both."""
     of = {way.kind: way.best[0] for way in ways if way.kind in (GREEDY, BEAM)}
     if len(of) < 2:
@@ -192,7 +192,7 @@ def can_watch() -> bool:
 class Watching:
     """The texts on a terminal while they grow: as many of their last lines as it has."""
 
-    def __init__(self, prompt: str, ways: Sequence[Way], piece: Piece, view: View):
+    def __init__(self, prompt: str, ways: Sequence[Strategy], piece: Piece, view: View):
         self._ways, self._piece, self._view = ways, piece, view
         self._prompt = visible(prompt)
         self._console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)

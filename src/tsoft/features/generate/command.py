@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Destination, Rules, SamplerParameters, Seed, Temperatures
-from tsoft.options.models import ModelOptions, Prompt
+from tsoft.options.groups import OutputOptions, ParameterOptions, SamplerOptions, Seed, TemperatureOptions
+from tsoft.options.models import ModelOptions, PromptArgument
 
 _WAYS, _TEXTS = "Ways", "Texts"
 
@@ -82,14 +82,14 @@ class Searching:
 
 @bundled
 def generate(
-    prompt: Prompt,
-    temperatures: Temperatures,
+    prompt: PromptArgument,
+    temperatures: TemperatureOptions,
     texts: Texts,
     searching: Searching,
     model: ModelOptions,
-    parameters: SamplerParameters,
-    rules: Rules,
-    output: Destination,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
+    output: OutputOptions,
 ) -> None:
     """Let a language model go on from a prompt, at each temperature.
 
@@ -102,7 +102,7 @@ def generate(
 
     tsoft generate "Once upon a time" --tau 0.2,0.7,1,1.5 --seed 1
     tsoft generate "The capital of France is" --tau 1 --greedy --beams 4
-    tsoft generate "the cat" --text book.txt -n 3 --max-tokens 20
+    tsoft generate "the cat" --ngram book.txt -n 3 --max-tokens 20
     tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
     """
     from tsoft.errors import UsageError

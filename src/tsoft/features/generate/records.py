@@ -8,8 +8,8 @@ from tsoft.features.generate.diversity import summary
 from tsoft.input import json_document
 from tsoft.input.fields import escape, join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.models.decoding import SAMPLE, Beam, Continuation, Search, Step, Way
-from tsoft.output.number_format import Writing
+from tsoft.models.decoding import SAMPLE, Beam, Continuation, Search, Step, Strategy
+from tsoft.output.number_format import NumberFormat
 
 COLUMNS = (
     "way", "tau", "engine", "continuation", "finish", "tokens", "logprob", "mean_logprob", "sequence_perplexity",
@@ -21,14 +21,14 @@ COLUMNS = (
 class Written:
     """A text, the way that it came, and which of that way's it is, from 0. A beam's has a score."""
 
-    way: Way
+    way: Strategy
     number: int
     text: Continuation
     seed: int | None = None
     score: float | None = None
 
 
-def written(way: Way, search: Search, seed: int | None) -> Iterator[Written]:
+def written(way: Strategy, search: Search, seed: int | None) -> Iterator[Written]:
     """The texts of one of a way's searches."""
     first = list(way.searches).index(search)
     for number, text in enumerate(search.texts, first):
@@ -46,7 +46,7 @@ class Telling:
     size: int | None
     piece: Callable[[int], bytes]
     label: Callable[[int], str]
-    writing: Writing
+    writing: NumberFormat
 
 
 def write(found: Iterable[Written], name: str, telling: Telling) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _measured(one: Written) -> dict[str, Any]:
     }
 
 
-def _cells(one: Written, text: str, writing: Writing) -> list[str]:
+def _cells(one: Written, text: str, writing: NumberFormat) -> list[str]:
     found = _measured(one) | {"text": text}
     return [
         "" if value is None else writing.text(value) if isinstance(value, float) else str(value)

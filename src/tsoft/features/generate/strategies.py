@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.draw import generator
-from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, Beam, Continuation, Limits, Walk, Way, drawing, most_probable
+from tsoft.models.decoding import (
+    BEAM,
+    GREEDY,
+    SAMPLE,
+    Beam,
+    Continuation,
+    Strategy,
+    TextLimits,
+    Walk,
+    drawing,
+    most_probable,
+)
 from tsoft.models.tokens import Next, Tokens
 from tsoft.notes import note
 from tsoft.options import logits
@@ -32,7 +43,7 @@ class Asked:
         self._said: set[str] = set()
         self.start = Continuation(model.prompt(prompt))
         [self.first] = self.next([self.start.whole])
-        if self.first.block.given is not None:
+        if self.first.block.partial is not None:
             # A server gives few of its tokens, and others at each step.
             plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
         self._plan = plan
@@ -40,7 +51,7 @@ class Asked:
     def next(self, texts: Sequence[Tokens]) -> list[Next]:
         """What comes after each text."""
         found = self.model.next(texts)
-        for given in (next_.block.given for next_ in found):
+        for given in (next_.block.partial for next_ in found):
             if given is not None:
                 self._masses.append(min(1.0, given.mass))
                 for kind, sentence in sentences(given):
@@ -49,7 +60,7 @@ class Asked:
                         note(f"of a token: {sentence}")
         return found
 
-    def limits(self, most: int, stops: tuple[bytes, ...], alternatives: int) -> Limits:
+    def limits(self, most: int, stops: tuple[bytes, ...], alternatives: int) -> TextLimits:
         """How long a text may be: as many tokens as are asked for, if the model has room for them."""
         model = self.model
         if model.longest is not None:
@@ -57,9 +68,9 @@ class Asked:
             if room < most:
                 note(f"the model's context of {model.longest} tokens has room for {room} after the prompt")
             most = min(most, room)
-        return Limits(model.piece, model.ends, most, stops, alternatives)
+        return TextLimits(model.piece, model.ends, most, stops, alternatives)
 
-    def samples(self, limits: Limits, count: int, seed: int) -> list[Way]:
+    def samples(self, limits: TextLimits, count: int, seed: int) -> list[Strategy]:
         """The ways that draw: by each chain at each temperature. Each temperature has the same random
         numbers, and the first texts of many are those of few."""
         if not self._plan.chains:
@@ -69,18 +80,20 @@ class Asked:
 
             say(self._plan, self.first.block, self._taus, set())
         return [
-            Way(SAMPLE, [self._walk(limits, tau, i, generator(seed, n, TEXT)) for n in range(count)], tau, chain)
+            Strategy(SAMPLE, [self._walk(limits, tau, i, generator(seed, n, TEXT)) for n in range(count)], tau, chain)
             for i, chain in enumerate(self._plan.of(self.first.block))
             for tau in self._taus.tolist()
         ]
 
-    def _walk(self, limits: Limits, tau: float, i: int, random: np.random.Generator) -> Walk:
+    def _walk(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> Walk:
         return Walk(self.start, drawing(tau, lambda block: self._plan.of(block)[i], random), limits)
 
-    def searches(self, limits: Limits, greedy: bool, width: int | None, penalty: float) -> list[Way]:
+    def searches(self, limits: TextLimits, greedy: bool, width: int | None, penalty: float) -> list[Strategy]:
         """The ways that look for the most probable text."""
-        ways = [Way(GREEDY, [Walk(self.start, most_probable, limits)])] if greedy else []
-        return ways if width is None else [*ways, Way(BEAM, [Beam(self.start, width, penalty, limits)], width=width)]
+        ways = [Strategy(GREEDY, [Walk(self.start, most_probable, limits)])] if greedy else []
+        return (
+            ways if width is None else [*ways, Strategy(BEAM, [Beam(self.start, width, penalty, limits)], width=width)]
+        )
 
     def say(self) -> None:
         """Notes how much of the probability a server's alternatives hold, among which all was chosen."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from tsoft.errors import TsoftError, UsageError
 from tsoft.features.generate.interrupts import Interrupts
 from tsoft.features.generate.strategies import Asked
-from tsoft.models.decoding import FAILED, INTERRUPTED, Way, rounds
+from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, rounds
 from tsoft.notes import note
 from tsoft.options import results
-from tsoft.options.groups import Destination
+from tsoft.options.groups import OutputOptions
 from tsoft.output.file import ended_by_signals
 from tsoft.sampling.errors import NothingLeftError
 
@@ -24,7 +24,7 @@ class Writer:
     """The ways to texts, and how their texts are written. Ctrl-C, or a server that fails, ends them early, and
     loses nothing that there is."""
 
-    def __init__(self, asked: Asked, ways: Sequence[Way], seed: int | None, output: Destination):
+    def __init__(self, asked: Asked, ways: Sequence[Strategy], seed: int | None, output: OutputOptions):
         self._asked, self._ways, self._seed, self._output = asked, ways, seed, output
         self._error: BaseException | None = None
         self._interrupts = Interrupts()
@@ -75,11 +75,11 @@ class Writer:
     def _records(self, name: str) -> Iterator[str]:
         """Each text as soon as it and those before it are ended."""
         from tsoft.features.generate.records import Telling, write
-        from tsoft.output.number_format import Writing
+        from tsoft.output.number_format import NumberFormat
 
         asked = self._asked
         model = asked.model
-        writing = Writing(digits=self._output.digits)
+        writing = NumberFormat(digits=self._output.digits)
         telling = Telling(asked.prompt, model.name, model.size, model.piece, model.label, writing)
         yield from write(self._ended(), name, telling)
 

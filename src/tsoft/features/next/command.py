@@ -5,8 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Look, Output, Rules, SamplerParameters, Temperatures
-from tsoft.options.models import ModelOptions, Prompt
+from tsoft.options.groups import (
+    DisplayOptions,
+    DistributionOptions,
+    ParameterOptions,
+    SamplerOptions,
+    TemperatureOptions,
+)
+from tsoft.options.models import ModelOptions, PromptArgument
 
 if TYPE_CHECKING:
     from tsoft.models.tokens import Next
@@ -14,13 +20,13 @@ if TYPE_CHECKING:
 
 @bundled
 def next(
-    prompt: Prompt,
+    prompt: PromptArgument,
     model: ModelOptions,
-    temperatures: Temperatures,
-    parameters: SamplerParameters,
-    rules: Rules,
-    output: Output,
-    look: Look,
+    temperatures: TemperatureOptions,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
+    output: DistributionOptions,
+    look: DisplayOptions,
 ) -> None:
     """Ask a language model for the next token's logits.
 
@@ -31,7 +37,7 @@ def next(
     tsoft next "The capital of France is" --tau 0.5,1,2
     tsoft next "The capital of France is" | tsoft compute --tau 0.7 --top-p 0.9 --show 10
     tsoft next "Once upon a time" -o next.npz
-    tsoft next "the cat sat on" --text book.txt
+    tsoft next "the cat sat on" --ngram book.txt
     """
     from tsoft.options import models, results
 
@@ -46,13 +52,13 @@ def next(
             _show(found, temperatures, parameters, rules, output, look)
         else:
             from tsoft.features.next import records
-            from tsoft.output.number_format import Writing
+            from tsoft.output.number_format import NumberFormat
 
             said = records.Said(text, asked.name, asked.size, found)
-            results.put(records.write(said, name, Writing(digits=output.digits)), name, output)
+            results.put(records.write(said, name, NumberFormat(digits=output.digits)), name, output)
 
 
-def _format(output: Output) -> str:
+def _format(output: DistributionOptions) -> str:
     """As elsewhere, but that a pipe gets a record: of numbers alone nobody knows the tokens."""
     from tsoft.options import results
 
@@ -62,12 +68,18 @@ def _format(output: Output) -> str:
     return name
 
 
-def _refuse(name: str, temperatures: Temperatures, parameters: SamplerParameters, rules: Rules, output: Output) -> None:
+def _refuse(
+    name: str,
+    temperatures: TemperatureOptions,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
+    output: DistributionOptions,
+) -> None:
     """A usage error for what is done to logits, which are written as they are."""
     from tsoft.errors import UsageError
     from tsoft.options import results
 
-    if temperatures.tau is not None or parameters != SamplerParameters() or rules != Rules():
+    if temperatures.tau is not None or parameters != ParameterOptions() or rules != SamplerOptions():
         raise UsageError(
             f"next writes logits in {name}, to which a temperature and samplers are still to come:"
             " pipe them into tsoft compute"
@@ -76,7 +88,12 @@ def _refuse(name: str, temperatures: Temperatures, parameters: SamplerParameters
 
 
 def _show(
-    found: "Next", temperatures: Temperatures, parameters: SamplerParameters, rules: Rules, output: Output, look: Look
+    found: "Next",
+    temperatures: TemperatureOptions,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
+    output: DistributionOptions,
+    look: DisplayOptions,
 ) -> None:
     """A table of what is left at each temperature."""
     from functools import partial

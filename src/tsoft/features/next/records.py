@@ -15,7 +15,7 @@ from tsoft.input.fields import join_labels
 from tsoft.input.json_lines import json_number
 from tsoft.input.responses import UNKNOWN
 from tsoft.models.tokens import Next
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import falling
 
 
@@ -29,7 +29,7 @@ class Said:
     next: Next
 
 
-def write(said: Said, name: str, writing: Writing) -> Iterator[str | bytes]:
+def write(said: Said, name: str, writing: NumberFormat) -> Iterator[str | bytes]:
     """The logits in a format by its name: json, jsonl and npz with their labels, csv a class a line, the most
     probable first, tsv and npy the numbers alone. Of a server's answer json has what a response has."""
     block = said.next.block
@@ -51,23 +51,23 @@ def write(said: Said, name: str, writing: Writing) -> Iterator[str | bytes]:
         yield npz.arrays({"logits": row, npz.LABELS: np.array(labels)})
 
 
-def _record(said: Said, writing: Writing) -> str:
+def _record(said: Said, writing: NumberFormat) -> str:
     import orjson
 
     record: dict[str, Any] = {"prompt": said.prompt, "model": said.model}
     block = said.next.block
-    if block.given is None:
+    if block.partial is None:
         record |= {"labels": block.labels, "logits": json_number(block.logits[0], writing)}
     else:
         tokens = _alternatives(block, writing)
-        record["logprobs"] = [{**tokens[block.given.index], "top_logprobs": tokens}]
+        record["logprobs"] = [{**tokens[block.partial.index], "top_logprobs": tokens}]
     return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _alternatives(block: Block, writing: Writing) -> list[dict[str, Any]]:
+def _alternatives(block: Block, writing: NumberFormat) -> list[dict[str, Any]]:
     """What a server gave, as it gave it."""
-    assert block.given
-    pairs = zip(block.labels or (), block.given.logprobs.tolist(), strict=True)
+    assert block.partial
+    pairs = zip(block.labels or (), block.partial.logprobs.tolist(), strict=True)
     return [
         {"token": label, "logprob": UNKNOWN if isnan(logprob) else json_number(logprob, writing)}
         for label, logprob in pairs

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Input, Look, Output, Rules, SamplerParameters, Seed, Temperatures
+from tsoft.options.groups import (
+    DisplayOptions,
+    DistributionOptions,
+    LogitsOptions,
+    ParameterOptions,
+    SamplerOptions,
+    Seed,
+    TemperatureOptions,
+)
 from tsoft.output.file import open_output
 
 if TYPE_CHECKING:
@@ -47,13 +55,13 @@ class Drawing:
 
 @bundled
 def sample(
-    input: Input,
-    temperatures: Temperatures,
+    input: LogitsOptions,
+    temperatures: TemperatureOptions,
     drawing: Drawing,
-    parameters: SamplerParameters,
-    rules: Rules,
-    output: Output,
-    look: Look,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
+    output: DistributionOptions,
+    look: DisplayOptions,
 ) -> None:
     """Draw classes at random, with the probabilities at each temperature.
 
@@ -90,7 +98,7 @@ def sample(
             results.each_row(followed, look, out, draw)
     else:
         from tsoft.features.sample import records as forms
-        from tsoft.output.number_format import Writing
+        from tsoft.output.number_format import NumberFormat
 
         each = drawing.draws if form in ("json", "jsonl") else not drawing.counts
         engine = any(chain and chain.engine for chain in plan.chains)
@@ -99,12 +107,14 @@ def sample(
             results.followed(blocks, taus, plan) as followed,
             _watched(output) as draws,
         ):
-            telling = forms.Telling(each, drawing.index, engine, Writing(digits=output.digits), draws)
+            telling = forms.Telling(each, drawing.index, engine, NumberFormat(digits=output.digits), draws)
             for text in forms.write(_groups(followed, taus, plan, size, seed), form, telling):
                 out(text)
 
 
-def _refuse(form: str, drawing: Drawing, input: Input, output: Output, look: Look) -> None:
+def _refuse(
+    form: str, drawing: Drawing, input: LogitsOptions, output: DistributionOptions, look: DisplayOptions
+) -> None:
     """A usage error for options that the sample, or its format, has no use for."""
     from tsoft.errors import UsageError
     from tsoft.options import results
@@ -147,7 +157,7 @@ def _groups(
 
 
 @contextlib.contextmanager
-def _watched(output: Output) -> "Iterator[Draws]":
+def _watched(output: DistributionOptions) -> "Iterator[Draws]":
     """The way to draw that shows its progress on stderr, once there are many draws, where they go
     elsewhere than to the terminal."""
     from tsoft.options import results

@@ -14,7 +14,7 @@ from tsoft.features.sample.samples import Sample
 from tsoft.input import json_document
 from tsoft.input.fields import escape, join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 
 # Texts leave together from about so many characters on, and where the rows that came together end.
 TOGETHER = 1 << 16
@@ -31,7 +31,7 @@ class Telling:
     each: bool
     index: bool
     engine: bool
-    writing: Writing
+    writing: NumberFormat
     draws: Draws
 
 

@@ -40,7 +40,7 @@ class Sample:
 
 def samples(result: Distributions, size: int, seed: int) -> Iterator[Sample]:
     """A sample of each row at each temperature, in the order in which results are written."""
-    tokens = result.block.given is not None
+    tokens = result.block.partial is not None
     for r, row in enumerate(result.block.rows):
         for t, tau in enumerate(result.taus.tolist()):
             yield Sample(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed, tokens)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Input, Look, Output
+from tsoft.options.groups import DisplayOptions, DistributionOptions, LogitsOptions
 from tsoft.output.file import open_output
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Target:
 
 
 @bundled
-def solve(input: Input, target: Target, output: Output, look: Look) -> None:
+def solve(input: LogitsOptions, target: Target, output: DistributionOptions, look: DisplayOptions) -> None:
     """Find the temperature that gives a distribution what is asked.
 
     A terminal gets the temperature, the distribution there and where it lies
@@ -52,7 +52,7 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
     from tsoft.features.solve import records
     from tsoft.notes import note
     from tsoft.options import class_names, logits, results
-    from tsoft.output.number_format import Writing
+    from tsoft.output.number_format import NumberFormat
 
     measure, asked, name = _asked(target)
     results.refuse("solve", log=output.log, long=output.long, with_logits=output.with_logits)
@@ -89,7 +89,7 @@ def solve(input: Input, target: Target, output: Output, look: Look) -> None:
             results.each_row(solving(), look, out, draw)
     else:
         with open_output(output.output) as out:
-            for text in records.write(map(solved, blocks), form, Writing(digits=output.digits)):
+            for text in records.write(map(solved, blocks), form, NumberFormat(digits=output.digits)):
                 out(text)
     if missed:
         raise typer.Exit(1)

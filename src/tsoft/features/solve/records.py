@@ -9,7 +9,7 @@ import numpy as np
 from tsoft.input import json_document
 from tsoft.input.fields import join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.output.number_format import Writing
+from tsoft.output.number_format import NumberFormat
 
 if TYPE_CHECKING:
     from tsoft.core.solve import Solution
@@ -37,7 +37,7 @@ class Solved:
         return self.solution.reason and self.solution.reason + units
 
 
-def write(solved: Iterable[Sequence[Solved]], name: str, writing: Writing) -> Iterator[str]:
+def write(solved: Iterable[Sequence[Solved]], name: str, writing: NumberFormat) -> Iterator[str]:
     """The solutions of each block's rows in a format by its name. tsv: a line a row, from cold to
     hot, nan where there is none; csv: a line a solution; json and jsonl: a record a row."""
     if name == "json":
@@ -50,21 +50,21 @@ def write(solved: Iterable[Sequence[Solved]], name: str, writing: Writing) -> It
         header = ""
 
 
-def _line(row: Solved, writing: Writing) -> str:
+def _line(row: Solved, writing: NumberFormat) -> str:
     return "\t".join(map(writing.text, row.solution.taus or (np.nan,))) + "\n"
 
 
-def _lines(row: Solved, writing: Writing) -> str:
+def _lines(row: Solved, writing: NumberFormat) -> str:
     pairs = list(zip(row.solution.taus, row.reached, strict=True)) or [(np.nan, np.nan)]
     head = join_labels([str(row.row), row.measure, writing.text(row.asked)], ",")
     return "".join(f"{head},{writing.text(tau)},{writing.text(reached)}\n" for tau, reached in pairs)
 
 
-def _record_line(row: Solved, writing: Writing) -> str:
+def _record_line(row: Solved, writing: NumberFormat) -> str:
     return _record(row, writing) + "\n"
 
 
-def _record(row: Solved, writing: Writing) -> str:
+def _record(row: Solved, writing: NumberFormat) -> str:
     import orjson
 
     return orjson.dumps(

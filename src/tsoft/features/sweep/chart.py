@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.charts import heatmap, table
 from tsoft.charts.curves import CURVES, drawn_curves, titled
-from tsoft.charts.style import few
+from tsoft.charts.style import evenly_spaced
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
@@ -31,7 +31,7 @@ def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log:
         else:
             yield _curves(result, view, log) + "\n"
         yield _measure(result, view, measure, log) + "\n"
-    yield table.draw([replace(result, taus=taus[few(len(taus))])], 0, view)
+    yield table.draw([replace(result, taus=taus[evenly_spaced(len(taus))])], 0, view)
 
 
 def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
@@ -39,7 +39,7 @@ def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
     temperatures are worked through in pieces, so that no more than what is shown is kept."""
     logits = result.block.logits[0]
     # At a handful of temperatures: which are the most probable moves little between them.
-    some = replace(result, taus=result.taus[few(len(result.taus))])
+    some = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
     ranked = falling(logits, highest([some], 0))
     order, rest = ranked[:most], ranked[most:]
     every = result.block.names

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import Energies, Input, Look, Output, Rules, SamplerParameters, Temperatures
+from tsoft.options.groups import (
+    DisplayOptions,
+    DistributionOptions,
+    EnergyOptions,
+    LogitsOptions,
+    ParameterOptions,
+    SamplerOptions,
+    TemperatureOptions,
+)
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -74,15 +82,15 @@ class Curves:
 
 @bundled
 def sweep(
-    input: Input,
-    energies: Energies,
-    temperatures: Temperatures,
+    input: LogitsOptions,
+    energies: EnergyOptions,
+    temperatures: TemperatureOptions,
     grid: Grid,
     curves: Curves,
-    parameters: SamplerParameters,
-    rules: Rules,
-    output: Output,
-    look: Look,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
+    output: DistributionOptions,
+    look: DisplayOptions,
 ) -> None:
     """Follow a distribution from cold to hot.
 
@@ -182,7 +190,12 @@ def _grid(grid: Grid) -> "Array":
 
 
 def _write_mean(
-    found: "Averages", measure: str, output: Output, look: Look, log: bool, levels: "Ensemble | None"
+    found: "Averages",
+    measure: str,
+    output: DistributionOptions,
+    look: DisplayOptions,
+    log: bool,
+    levels: "Ensemble | None",
 ) -> None:
     from tsoft.options import results
 
@@ -193,7 +206,7 @@ def _write_mean(
         texts: Iterable[str] = draw_mean(found, results.view(output, look), measure, log, levels)
     else:
         from tsoft.output import averages
-        from tsoft.output.number_format import Writing
+        from tsoft.output.number_format import NumberFormat
 
-        texts = [averages.write(found, name, Writing(digits=output.digits, bits=output.bits))]
+        texts = [averages.write(found, name, NumberFormat(digits=output.digits, bits=output.bits))]
     results.put(texts, name, output)
