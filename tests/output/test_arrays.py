@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import tsoft
 from tool import TSOFT, environment, peak, run
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array, as_logits
+from tsoft.core.softmax import Array, validate_logits
 from tsoft.errors import InputError, OutputError
 from tsoft.input import npy, npz
 from tsoft.input.formats import FORMATS
@@ -123,7 +123,7 @@ SHAPES = ((4,), (7, 4), (1, 4), (7, 1), (2, 3, 4), (2, 1, 3, 2))
 def test_what_numpy_saves_is_read(dtype: str, order: str, piped: bool) -> None:
     for shape in SHAPES:
         array = numbers(shape, dtype, order)
-        logits = as_logits(array).reshape(-1, shape[-1])
+        logits = validate_logits(array).reshape(-1, shape[-1])
         for version in ((1, 0), (2, 0), (3, 0)):
             blocks = read(saved(array, version), piped=piped)
             found = rows(blocks)

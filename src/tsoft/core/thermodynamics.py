@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array, Sums, Taus, add_up, as_logits, as_taus, gaps_below, row_error, scale_gaps
+from tsoft.core.softmax import (
+    Array,
+    Sums,
+    Taus,
+    add_up,
+    divide_by_tau,
+    row_error,
+    subtract_maximum,
+    validate_logits,
+    validate_taus,
+)
 
 if TYPE_CHECKING:
     from tsoft.core.units import Unit
@@ -75,8 +85,8 @@ def thermodynamics(energies: ArrayLike, kt: Taus = 1.0, degeneracy: ArrayLike | 
     >>> thermodynamics([0.0, 2.0], 1.0, degeneracy=[1, 3]).log_z.round(4), np.log(1 + 3 * np.exp(-2)).round(4)
     (np.float64(0.3408), np.float64(0.3408))
     """
-    z = -as_logits(energies).astype(np.float64)
-    temperatures = as_taus(kt)
+    z = -validate_logits(energies).astype(np.float64)
+    temperatures = validate_taus(kt)
     levels = _Levels(z.reshape(-1, z.shape[-1]), np.ones(z.shape[-1]) if degeneracy is None else degeneracy)
     found = np.empty((5, temperatures.size, len(levels.z)))
     for t, temperature in enumerate(temperatures.flat):
@@ -125,13 +135,13 @@ class _Levels:
         self.gaps = np.empty_like(z)
         with np.errstate(all="ignore"):
             # In halves where they would overflow.
-            self.part = gaps_below(z, self.maximum, self.gaps)
+            self.part = subtract_maximum(z, self.maximum, self.gaps)
 
     def x(self, kt: float) -> Array:
         """(E_min - E) / kT, (rows, n), with its limits."""
         x = np.empty_like(self.gaps)
         with np.errstate(all="ignore"):
-            scale_gaps(self.gaps, self.part, kt, x)
+            divide_by_tau(self.gaps, self.part, kt, x)
         return x
 
     def shares(self, x: Array) -> tuple[Array, Sums]:

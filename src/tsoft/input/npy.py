@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array, LogitsError, as_logits
+from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.reading import Reading
@@ -167,7 +167,7 @@ def blocks(stream: BinaryIO, header: Header, reading: Reading, left: int | None)
     first = 0
     for rows in _arrays(stream, header, reading, left):
         try:
-            logits = to_logits(as_logits(rows), QUANTITIES[quantity])
+            logits = to_logits(validate_logits(rows), QUANTITIES[quantity])
         except LogitsError as error:
             where = f"{reading.source}: row {first + error.row}"
             at = "" if error.column is None else f", class #{error.column}"

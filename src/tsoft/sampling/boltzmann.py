@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.core.measures import MEASURES
+from tsoft.core.measures import MEASURES, most_probable
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import (
     THERMODYNAMICS,
@@ -17,9 +16,6 @@ from tsoft.core.thermodynamics import (
     thermodynamics,
 )
 from tsoft.sampling.distributions import Distributions
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +55,6 @@ class BoltzmannDistributions(Distributions):
     def top(self) -> Array:
         if self.ensemble.degeneracy is None:
             return super().top
-        from tsoft.sampling.explanation import most_probable
-
         return most_probable(self._tempered[0], self.block.logits)
 
     @cached_property

@@ -139,9 +139,7 @@ class Distributions:
         logits, _ = self._tempered
         if self.chain is None:
             return np.broadcast_to(measures.top(logits), (len(self.taus), len(logits)))
-        from tsoft.sampling.explanation import most_probable
-
-        return most_probable(logits, self.block.logits)
+        return measures.most_probable(logits, self.block.logits)
 
     @cached_property
     def top_prob(self) -> Array:

@@ -71,7 +71,7 @@ def top_p_what_fits(z: Any, p: float) -> Array:
     """exllamav2 goes through the classes in their order and holds those whose sum is at most p: when one
     more is too much, the least probable go. So the class that crosses p is dropped, and a later, less
     probable one may fit. Classes under 1e-6 are not looked at; one stays in any case."""
-    z = core.as_logits(z)
+    z = core.validate_logits(z)
     rows = z.reshape(-1, z.shape[-1])
     out = np.full_like(rows, -inf)
     for row, probs, result in zip(rows, core.softmax(rows), out, strict=True):

@@ -3,18 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.core.measures import entropy
+from tsoft.core.measures import entropy, most_probable
 from tsoft.core.softmax import Array, log_sum_exp, softmax
 from tsoft.sampling.chain import Branch, applied, left, merged, start
 from tsoft.sampling.samplers import Cutoff, Truncation
 from tsoft.sampling.step import Step
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +107,6 @@ def explained(steps: Sequence[Step], z: Array) -> list[Stage]:
         stages.append(Stage(step, branches, after, z))
         branches = after
     return stages
-
-
-def most_probable(logits: Array, z: Array) -> Array:
-    """The index of the class with the highest of the logits that a chain leaves, (..., n): (...). Of those
-    that tie it is the one that is highest in z, most probable at any other temperature."""
-    tied = logits == logits.max(-1, keepdims=True)
-    return np.asarray(np.where(tied, z, -np.inf).argmax(-1))
 
 
 def cutoff_of(step: Step, z: Array) -> Cutoff | None:

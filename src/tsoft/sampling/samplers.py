@@ -77,7 +77,7 @@ class Truncation:
         self.__wrapped__ = limit
 
     def __call__(self, z: Any, *values: float) -> Array:
-        z = core.as_logits(z)
+        z = core.validate_logits(z)
         if values[:1] == (self.off,):
             return np.asarray(z)
         return np.asarray(np.where(self.limit(z.astype(np.float64, copy=False), *values).keep, z, -inf), z.dtype)
@@ -108,8 +108,8 @@ def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float
     >>> temperature([0.0, 0.0, -50.0], 1.0, 0.5).round(3)
     array([  0.   ,   0.   , -44.211])
     """
-    z = core.as_logits(z)
-    work = z.astype(core.working_width(z.dtype, tau), copy=False)
+    z = core.validate_logits(z)
+    work = z.astype(core.working_dtype(z.dtype, tau), copy=False)
     maximum = work.max(-1, keepdims=True)
     taus: Any = tau
     if dynatemp_range and tau < inf:
@@ -119,7 +119,7 @@ def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float
         taus = coldest + (hottest - coldest) * np.minimum(share, 1.0) ** exponent
     with np.errstate(all="ignore"):
         gaps = np.empty_like(work)
-        part = core.gaps_below(work, maximum, gaps) if z.size else None
+        part = core.subtract_maximum(work, maximum, gaps) if z.size else None
         if tau == inf:
             # The order stays, which what comes after may look at.
             farthest = -np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True, initial=0.0)
@@ -142,7 +142,7 @@ def logit_bias(z: Any, biases: tuple[tuple[int, float], ...]) -> Array:
     >>> logit_bias([2.0, 1.0, 0.0], ((0, -1.5), (2, 3.0)))
     array([0.5, 1. , 3. ])
     """
-    biased = core.as_logits(z).copy()
+    biased = core.validate_logits(z).copy()
     for index, bias in biases:
         with np.errstate(over="ignore"):
             # The sum of two of the largest numbers would be no logit.
@@ -157,7 +157,7 @@ def smoothing(z: Any, factor: float) -> Array:
     >>> smoothing([2.0, 1.5, 0.0], 1.0)
     array([ 2.  ,  1.75, -2.  ])
     """
-    z = core.as_logits(z)
+    z = core.validate_logits(z)
     if factor == 0:
         return np.asarray(z)
     maximum = z.max(-1, keepdims=True)

@@ -1,12 +1,9 @@
 """A sampler with its settings, as a chain applies it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tsoft.sampling.sampler_table import BIAS, Sampler, SamplerParameter
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

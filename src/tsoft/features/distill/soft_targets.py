@@ -25,7 +25,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.measures import entropy, top
-from tsoft.core.softmax import BLOCK, Array, log_softmax, softmax
+from tsoft.core.softmax import BLOCK_SIZE, Array, log_softmax, softmax
 from tsoft.input.columns import OF_STUDENT, OF_TARGETS, OF_TEACHER
 
 # Beyond this the difference of two numbers may overflow.
@@ -67,7 +67,7 @@ def _by_rows(
 ) -> list[Array]:
     """The numbers that are worked out of each row, as many rows at once as stay in a core's cache."""
     teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
-    step = max(1, BLOCK // teacher.shape[1])
+    step = max(1, BLOCK_SIZE // teacher.shape[1])
     pieces = (slice(first, first + step) for first in range(0, len(teacher), step))
     with np.errstate(all="ignore"):
         found = [function(_Pair(teacher[piece], student[piece], tau)) for piece in pieces]
