@@ -270,7 +270,7 @@ def test_threads_give_what_rows_give(shape: tuple[int, int], monkeypatch: pytest
 @pytest.mark.parametrize("n", [5, 50])
 def test_threads_tell_the_first_bad_row(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(monkeypatch, cores=4)
-    monkeypatch.setattr(softmax, "PARALLEL", 1000)
+    monkeypatch.setattr(softmax, "MIN_PARALLEL_SIZE", 1000)
     z = np.zeros((4000, n))
     z[2500, 2] = inf
     z[3999] = -inf

@@ -26,7 +26,7 @@ from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.errors import NothingLeftError
-from tsoft.sampling.explanation import explained
+from tsoft.sampling.explanation import explain
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 
 PARAMETERS = [parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters if parameter is not BIAS]
@@ -339,7 +339,7 @@ def test_a_class_is_removed_by_the_first_step_that_masks_it(board: Board) -> Non
     found = seen(ROW, board.tau, chain)
     assume(isinstance(found, Seen))
     assert isinstance(found, Seen)
-    stages = explained(chain.at(board.tau), Z) if chain else []
+    stages = explain(chain.at(board.tau), Z) if chain else []
     before, expected = np.isfinite(Z), np.full(len(Z), -1)
     for i, stage in enumerate(stages):
         expected[before & ~stage.kept] = i

@@ -53,6 +53,6 @@ def _say_doubt(chain: "Chain", engine: str, block: "Block", tau: float, said: se
 def _doubted(doubt: FragileDecision, block: "Block", engine: str, tau: float) -> str:
     name = block.names[doubt.index] if block.partial else repr(block.names[doubt.index])
     where = f"row {block.rows[doubt.row]}, τ = {tau:g}: {doubt.step} of {engine}"
-    if doubt.ties:
+    if doubt.is_tie:
         return f"{where} removes {name}, which ties with a class that stays: which of them does is up to its sort"
     return f"{where} decides {name} otherwise in float32: it is {doubt.slack:.2g} from the threshold"

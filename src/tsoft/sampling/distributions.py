@@ -114,9 +114,9 @@ class Distributions:
         if self.chain is None:
             return []
         if (t, r) not in self._stages:
-            from tsoft.sampling.explanation import explained
+            from tsoft.sampling.explanation import explain
 
-            self._stages[t, r] = explained(self.chain.at(float(self.taus[t])), self.block.logits[r])
+            self._stages[t, r] = explain(self.chain.at(float(self.taus[t])), self.block.logits[r])
         return self._stages[t, r]
 
     @cached_property
