@@ -18,7 +18,7 @@ from tsoft.core.chi_square import chi_square_tail, goodness_of_fit
 from tsoft.core.draw import COUNTS, DRAWS, PIECE, counts, draws, generator
 from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -241,7 +241,7 @@ def test_a_row_s_sample_does_not_depend_on_what_is_around_it(piece: int, monkeyp
         for sample in samples(Distributions(Block(z[row : row + 1], first_row=row), np.array([tau])), 30, 4)
     ]
     monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", piece)
-    together = [told(sample) for result in distributions(Block(z), taus) for sample in samples(result, 30, 4)]
+    together = [told(sample) for result in distribution_pieces(Block(z), taus) for sample in samples(result, 30, 4)]
     assert together == alone
 
 

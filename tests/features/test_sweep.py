@@ -14,7 +14,7 @@ import tsoft
 from tool import TESTS, environment, here, in_terminal, out, peak
 from tsoft.core.averages import averages
 from tsoft.core.block import Block
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 LOGITS = [2, 1, 0.5, 0.1]
@@ -119,7 +119,7 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", piece)
         seen = [
             (row, tau, result.probs[t, r])
-            for result in distributions(Block(z, first_row=3), taus)
+            for result in distribution_pieces(Block(z, first_row=3), taus)
             for r, row in enumerate(result.block.rows)
             for t, tau in enumerate(result.taus)
         ]

@@ -18,7 +18,7 @@ from tsoft.input.labels import Labels
 from tsoft.input.reading import Reading
 from tsoft.output import tsv
 from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 NEVER = 1 << 60
@@ -116,7 +116,7 @@ def read(data: bytes, reading: Reading, step: int) -> tuple[list[Row], str]:
 
 
 def even(blocks: Iterator[Block]) -> Iterator[Block]:
-    return (part for block in blocks for part in block.even())
+    return (part for block in blocks for part in block.split_by_width())
 
 
 READINGS = st.builds(
@@ -206,7 +206,7 @@ def test_rows_of_several_lengths_come_out_as_each_does(writing: NumberFormat) ->
     data = "".join(" ".join(map(repr, rng.standard_normal(2 + i % 13).tolist())) + "\n" for i in range(300)).encode()
     [block] = text.read(io.BufferedReader(io.BytesIO(data)), Reading("f"))
     assert block.widths is not None
-    together = written(distributions(block, taus), writing)
+    together = written(distribution_pieces(block, taus), writing)
     apart = [Distributions(block.part(r, r + 1), taus) for r in range(len(block.logits))]
     assert together == written(apart, writing)
 

@@ -335,7 +335,7 @@ def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
     assert merged.partial is not None
     np.testing.assert_array_equal(merged.partial.logprobs, [np.nan, -1.0, -2.0])
     np.testing.assert_array_equal(merged.logits, [[-np.inf, -1.0, -2.0]])
-    assert (merged.partial.index, merged.partial.cap, merged.partial.missing) == (0, -2.0, known.missing)
+    assert (merged.partial.index, merged.partial.cap, merged.partial.unlisted) == (0, -2.0, known.unlisted)
 
 
 @given(st.binary(min_size=1, max_size=8))

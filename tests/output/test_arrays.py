@@ -31,7 +31,7 @@ from tsoft.options import results
 from tsoft.options.groups import DistributionOptions
 from tsoft.output.file import OutputStream, open_output
 from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -94,7 +94,7 @@ def numbers(shape: tuple[int, ...], dtype: str = "f8", order: Any = "C", seed: i
 def pieces(array: Array, taus: list[float]) -> Iterator[Any]:
     """What a writer is given of an array."""
     for block in read(saved(array)):
-        yield from distributions(block, np.array(taus))
+        yield from distribution_pieces(block, np.array(taus))
 
 
 def expected(array: Array, taus: list[float], log: bool = False) -> Array:
@@ -326,7 +326,7 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
 def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     monkeypatch.setattr(npy, "MUCH", 100)
-    results = [next(distributions(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
+    results = [next(distribution_pieces(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
     written = b"".join(map(bytes, FORMATS["npy"].writer()(results, NumberFormat(note=notes.append))))  # type: ignore[arg-type]
     assert written == saved(np.full((6, 4), 0.25))
     assert [note.split(",")[0] for note in notes] == ["how many rows come is not known"]
@@ -441,7 +441,7 @@ def test_what_is_zipped_numpy_reads_and_so_does_tsoft(taus: list[float], log: bo
     array = numbers((2, 5, 3), "f4")
     results: list[Distributions] = []
     for block in read(saved(array), labels=Labels(("a", "", "a"))):
-        results += distributions(block, np.array(taus))
+        results += distribution_pieces(block, np.array(taus))
     data = b"".join(FORMATS["npz"].writer()(results, NumberFormat(log, taus=np.array(taus))))  # type: ignore[arg-type]
     with np.load(io.BytesIO(data)) as found:
         assert sorted(found) == sorted(["log_probs" if log else "probs", "taus", "labels"])

@@ -14,7 +14,7 @@ from tool import TESTS
 from tsoft.core.block import Block
 from tsoft.sampling import apply_chains
 from tsoft.sampling import chain as chains
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.errors import NothingLeftError
@@ -241,7 +241,7 @@ def test_nothing_left_tells_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) 
     banned = (Step(SAMPLERS["logit_bias"], (((0, -inf), (2, -inf)),)), Step(SAMPLERS["temperature"], (0.0, 1.0)))
     z = np.zeros((6, 3))
     z[4, 1] = -inf
-    [found] = distributions(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
+    [found] = distribution_pieces(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
     assert found.kept.tolist() == [[[False, True, False]] * 4]
     with pytest.raises(NothingLeftError) as caught:
         Chain(banned).logits(z, np.array([0.5, 1.0]), first_row=10)
@@ -249,8 +249,18 @@ def test_nothing_left_tells_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) 
 
 
 VALUES = {
-    **{"top_k": 3, "top_p": 0.8, "min_p": 0.1, "typical_p": 0.7, "epsilon_cutoff": 0.05, "eta_cutoff": 0.1},
-    **{"tfs": 0.9, "top_a": 0.2, "top_h": 0.6, "top_n_sigma": 1.0, "smoothing_factor": 0.3, "xtc_threshold": 0.1},
+    "top_k": 3,
+    "top_p": 0.8,
+    "min_p": 0.1,
+    "typical_p": 0.7,
+    "epsilon_cutoff": 0.05,
+    "eta_cutoff": 0.1,
+    "tfs": 0.9,
+    "top_a": 0.2,
+    "top_h": 0.6,
+    "top_n_sigma": 1.0,
+    "smoothing_factor": 0.3,
+    "xtc_threshold": 0.1,
 }
 
 
@@ -397,7 +407,7 @@ def test_where_an_engine_is_greedy(engine: str, greedy: Row, samples: Row) -> No
     found = ENGINES[engine]
     assert [found.is_greedy(tau) for tau in greedy] == [True] * len(greedy)
     assert [found.is_greedy(tau) for tau in samples] == [False] * len(samples)
-    assert bool(found.at_zero) == bool(greedy)
+    assert bool(found.greedy_message) == bool(greedy)
 
 
 def every_step(engine: Engine) -> Chain:
@@ -540,16 +550,16 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     z = np.random.default_rng(3).normal(0, 2, (7, 30))
     taus = np.array([0.5, 1.0, 2.0])
     chain = built(LLAMA, ["top_k", "top_p", "xtc", "temperature"], top_k=20, top_p=0.9, xtc_probability=0.5)
-    [whole] = distributions(Block(z), taus, [chain])
+    [whole] = distribution_pieces(Block(z), taus, [chain])
     monkeypatch.setattr(apply_chains, "PIECE", 200)
-    pieces = list(distributions(Block(z), taus, [chain]))
+    pieces = list(distribution_pieces(Block(z), taus, [chain]))
     assert len(pieces) == 4
     np.testing.assert_array_equal(np.concatenate([piece.probs for piece in pieces], axis=1), whole.probs)
     np.testing.assert_array_equal(whole.probs, tsoft.softmax(chain.logits(z, taus)))
     np.testing.assert_array_equal(whole.kept, whole.probs > 0)
-    beside = next(iter(distributions(Block(z), taus[:1], [chain, None])))
-    np.testing.assert_array_equal(beside.beside[0].probs, whole.probs[:1, :1])
-    np.testing.assert_array_equal(beside.beside[1].probs, tsoft.softmax(z[:1], taus[:1]))
+    beside = next(iter(distribution_pieces(Block(z), taus[:1], [chain, None])))
+    np.testing.assert_array_equal(beside.compared_with[0].probs, whole.probs[:1, :1])
+    np.testing.assert_array_equal(beside.compared_with[1].probs, tsoft.softmax(z[:1], taus[:1]))
 
 
 @pytest.mark.parametrize("engine", [None, *ENGINES])

@@ -10,7 +10,7 @@ from tsoft.charts.style import evenly_spaced, number_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.averages import Averages
-from tsoft.sampling.distributions import unit
+from tsoft.sampling.distributions import measure_unit
 
 if TYPE_CHECKING:
     from tsoft.core.thermodynamics import Ensemble
@@ -25,7 +25,7 @@ def draw_mean(
     average = found.of[measure]
     band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
     names = ["mean + sd", "mean", "mean - sd"]
-    values = band[order] / unit(measure, view.bits)
+    values = band[order] / measure_unit(measure, view.bits)
     yield drawn_curves(names, found.taus[order], values, view, 16, log, titled(measure, view, ensemble)) + "\n"
     yield _means(found, view, ensemble)
 
@@ -43,6 +43,8 @@ def _mean_column(found: Averages, t: int, view: View, ensemble: "Ensemble | None
     """A temperature, and each measure's mean and standard deviation there."""
     cells = [tau_text(float(found.taus[t]), ensemble.units[1] if ensemble else "")]
     for name, average in found.of.items():
-        mean, deviation = (float(value[t]) / unit(name, view.bits) for value in (average.mean, average.deviation))
+        mean, deviation = (
+            float(value[t]) / measure_unit(name, view.bits) for value in (average.mean, average.deviation)
+        )
         cells.append(f"{number_text(mean)} ± {number_text(deviation)}")
     return cells

@@ -19,7 +19,7 @@ from tsoft.charts.table import column_styles
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
-from tsoft.sampling.distributions import Distributions, ranked
+from tsoft.sampling.distributions import Distributions, ranked_classes
 
 # What bars are filled with where there are no colours, told apart by how dense they are.
 FILLS = "█▒░#x+=-"
@@ -74,7 +74,7 @@ class _Layout:
 def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     """The chart of a block's row: the classes that its table shows, a bar a column of it."""
     block = results[0].block
-    order, _ = view.chosen(*ranked(results, row))
+    order, _ = view.chosen(*ranked_classes(results, row))
     every = block.names
     styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(

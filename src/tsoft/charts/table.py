@@ -17,7 +17,7 @@ from tsoft.charts.view import Screen, View
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
 from tsoft.sampling.boltzmann import BoltzmannDistributions
-from tsoft.sampling.distributions import Distributions, ranked, unit
+from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
 
 # The columns that a temperature's numbers and bar take: the numbers, a blank and a bar.
@@ -32,7 +32,7 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     """The table of a block's row, as one chain leaves it or several beside each other. Columns that do
     not fit go on in a further table. No number is cut: where the screen is too narrow, the bars go,
     then the labels, then the lines get wider."""
-    order, rest = view.chosen(*ranked(results, row))
+    order, rest = view.chosen(*ranked_classes(results, row))
     labels, logits = _heads(results[0], row, order, len(rest))
     columns = [
         column
@@ -65,7 +65,7 @@ def _heads(result: Distributions, row: int, order: Array, more: int) -> tuple[li
     if given:
         for place in np.flatnonzero(given.unknown[order]).tolist():
             logits[1 + place] = "?"
-    if given and result.chosen:
+    if given and result.chosen_token:
         marks = [DRAWN if i == given.index else " " * len(DRAWN) for i in order] + [" " * len(DRAWN)] * bool(more)
         labels = [mark + label for mark, label in zip(marks, labels, strict=True)]
     return labels, logits
@@ -146,8 +146,8 @@ def _bounds_column(
     pairs = list(zip(*(end[shown].tolist() + [float(end[rest].sum())] * bool(len(rest)) for end in ends), strict=True))
     numbers = [range_text(low, high, view) for low, high in pairs]
     measures = {}
-    if result.chosen:
-        token = result.chosen.token.probs()
+    if result.chosen_token:
+        token = result.chosen_token.token.probs()
         measures["drawn"] = range_text(token.low[t], token.high[t], view)
     return _Column(f"{style[0]} low–high", numbers, [0.0] * len(pairs), [None] * len(pairs), measures, style[1])
 
@@ -195,10 +195,10 @@ def _column(
             "?".rjust(PROB_WIDTH) if hidden else number for hidden, number in zip(unknown, numbers, strict=False)
         ]
     measures = _measures(result, t, row, view, text)
-    if result.chosen and result.block.partial:
-        given, likely = result.block.partial, float(result.chosen.token.probs().listed[t])
+    if result.chosen_token and result.block.partial:
+        given, likely = result.block.partial, float(result.chosen_token.token.probs().listed[t])
         measures["drawn"] = "?".rjust(PROB_WIDTH) if np.isnan(likely) else number(likely)
-        measures["rank"] = str(given.rank or f">{given.above}").rjust(PROB_WIDTH)
+        measures["rank"] = str(given.rank or f">{given.more_probable}").rjust(PROB_WIDTH)
     return _Column(style[0], numbers, shares, removed, measures, style[1], _thermodynamics(result, t, row, view))
 
 
@@ -216,7 +216,7 @@ def _measures(result: Distributions, t: int, row: int, view: View, text: Callabl
     the temperature the others had."""
     entropy, margin = result.entropy[t, row], result.margin[t, row]
     measures = {
-        "entropy": f"{text(entropy / unit('entropy', view.bits))} {'bits' if view.bits else 'nats'}",
+        "entropy": f"{text(entropy / measure_unit('entropy', view.bits))} {'bits' if view.bits else 'nats'}",
         "perplexity": text(result.perplexity[t, row]),
         "margin": "–".rjust(PROB_WIDTH) if np.isnan(margin) else text(margin),
     }

@@ -9,7 +9,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array
-from tsoft.sampling.apply_chains import distributions_of
+from tsoft.sampling.apply_chains import compute_distributions
 
 if TYPE_CHECKING:
     from tsoft.sampling.chain import Chain
@@ -48,7 +48,7 @@ def averages(
     >>> found.of["perplexity"].mean, found.of["perplexity"].deviation
     (array([1.5]), array([0.5]))
     """
-    results = (distributions_of(block, taus, chain_of(block)) for block in blocks)
+    results = (compute_distributions(block, taus, chain_of(block)) for block in blocks)
     return averaged((np.array([getattr(result, name) for name in measures]) for result in results), taus, measures)
 
 

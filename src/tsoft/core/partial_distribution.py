@@ -35,7 +35,7 @@ class PartialDistribution:
     `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), as the server has
     them; NaN where it does not say. `cap` is a log-probability that no missing class exceeds, inf where
     none is known. The alternative at `index` was drawn, in the `choice` of that number, which is one of
-    `several`, and belongs to the `text` of that number in the input. `tempered` says that samplers have
+    `has_choices`, and belongs to the `text` of that number in the input. `is_sampled` says that samplers have
     changed the probabilities. `classes` is V, None where it is not known; `tau` is the temperature that
     the server had applied.
     """
@@ -44,9 +44,9 @@ class PartialDistribution:
     index: int
     cap: float
     choice: int = 0
-    several: bool = False
+    has_choices: bool = False
     text: int = 0
-    tempered: bool = False
+    is_sampled: bool = False
     classes: int | None = None
     tau: float = 1.0
 
@@ -58,38 +58,38 @@ class PartialDistribution:
     @cached_property
     def mass(self) -> float:
         """The probability that the alternatives hold together."""
-        return float(np.exp(self._known).sum())
+        return float(np.exp(self._known_logprobs).sum())
 
     @property
-    def missing(self) -> int | None:
+    def unlisted(self) -> int | None:
         """How many classes have no probability here, None where V is not known."""
-        return None if self.classes is None else self.classes - len(self._known)
+        return None if self.classes is None else self.classes - len(self._known_logprobs)
 
     @property
-    def holds(self) -> bool:
+    def is_consistent(self) -> bool:
         """Whether as many classes as are missing can hold the mass that is missing, each below the cap."""
         least = max(0.0, 1.0 - self.mass - self._rounding)
-        return self.missing is None or least == 0 or self.missing * np.exp(min(self.cap, 0.0)) >= least
+        return self.unlisted is None or least == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= least
 
     @property
-    def is_cut(self) -> bool:
+    def is_truncated(self) -> bool:
         """Whether the probabilities sum to 1 though the least that is listed is not near 0, which a
         sampler that removes the rest leaves behind, and hardly a softmax."""
-        return abs(1.0 - self.mass) <= self._rounding and -9.0 < self.cap < 0.0 and self.missing != 0
+        return abs(1.0 - self.mass) <= self._rounding and -9.0 < self.cap < 0.0 and self.unlisted != 0
 
     @property
-    def above(self) -> int:
+    def more_probable(self) -> int:
         """How many alternatives are more probable than the drawn one."""
-        own = self.logprobs[self.index]
-        return int((self._known > own).sum()) if own == own else len(self._known)
+        chosen = self.logprobs[self.index]
+        return int((self._known_logprobs > chosen).sum()) if chosen == chosen else len(self._known_logprobs)
 
     @property
     def rank(self) -> int | None:
         """The drawn token's place, from 1, among all classes by probability, which no temperature changes;
-        None where a missing class may come before it, so that it is only known to be beyond `above`."""
-        own = self.logprobs[self.index]
-        surely = own >= self.cap or np.exp(own) >= 1.0 - self.mass + self._rounding
-        return self.above + 1 if surely else None
+        None where a missing class may come before it, so that it is only known to be beyond `more_probable`."""
+        chosen = self.logprobs[self.index]
+        is_certain = chosen >= self.cap or np.exp(chosen) >= 1.0 - self.mass + self._rounding
+        return self.more_probable + 1 if is_certain else None
 
     def log_bounds(self, taus: Array) -> tuple[Array, Array]:
         """Logarithms of the least and the most that the probability of each alternative can be at t
@@ -107,58 +107,62 @@ class PartialDistribution:
                [0.415, 0.322]])
         """
         tau = np.asarray(taus, np.float64)[:, np.newaxis] / self.tau
-        weights = self._over(self.logprobs - self._known.max(), tau)
+        weights = self._divide_by_tau(self.logprobs - self._known_logprobs.max(), tau)
         total = np.logaddexp.reduce(weights[:, ~self.unknown], axis=1, keepdims=True)
-        own = self.logprobs - np.log(max(1.0, self.mass))
-        ends = [np.where(tau == 1.0, own, weights - np.logaddexp(total, w)) for w in self._missing_weight(tau)]
+        among_listed = self.logprobs - np.log(max(1.0, self.mass))
+        bounds = [
+            np.where(tau == 1.0, among_listed, weights - np.logaddexp(total, w)) for w in self._log_weight_bounds(tau)
+        ]
         # Where they meet they may be rounded past each other.
-        return np.minimum(*ends), np.maximum(*ends)
+        return np.minimum(*bounds), np.maximum(*bounds)
 
     @cached_property
-    def _known(self) -> Array:
+    def _known_logprobs(self) -> Array:
         return self.logprobs[~self.unknown]
 
     @property
     def _rounding(self) -> float:
-        return len(self._known) * ROUNDING
+        return len(self._known_logprobs) * ROUNDING
 
-    def _missing_weight(self, tau: Array) -> tuple[Array, Array]:
+    def _log_weight_bounds(self, tau: Array) -> tuple[Array, Array]:
         """The logarithms of the most and the least that W can be, relative to the highest of p."""
         least = max(0.0, 1.0 - self.mass - self._rounding)
         most = max(0.0, 1.0 - self.mass) + self._rounding
-        cold = tau < 1.0
+        is_cold = tau < 1.0
         return (
-            np.where(cold, self._concentrated(most, tau), self._spread(most, tau)),
-            np.where(cold, self._spread(least, tau), self._concentrated(least, tau)),
+            np.where(is_cold, self._concentrated(most, tau), self._spread(most, tau)),
+            np.where(is_cold, self._spread(least, tau), self._concentrated(least, tau)),
         )
 
     def _spread(self, mass: float, tau: Array) -> Array:
         """log W where the mass is spread evenly over the missing classes."""
-        if mass == 0.0 or self.missing == 0 or self.cap == -np.inf:
+        if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
             return np.full_like(tau, -np.inf)
-        if self.missing is None:
+        if self.unlisted is None:
             return np.where(tau < 1.0, -np.inf, np.inf)
-        each = min(np.log(mass) - np.log(self.missing), self.cap)
-        return np.asarray(np.log(self.missing) + self._over(each - self._known.max(), tau))
+        log_prob = min(np.log(mass) - np.log(self.unlisted), self.cap)
+        return np.asarray(np.log(self.unlisted) + self._divide_by_tau(log_prob - self._known_logprobs.max(), tau))
 
     def _concentrated(self, mass: float, tau: Array) -> Array:
         """log W where the mass is in as few of the missing classes as the cap allows."""
-        if mass == 0.0 or self.missing == 0 or self.cap == -np.inf:
+        if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
             return np.full_like(tau, -np.inf)
         cap = min(self.cap, float(np.log(mass)))
         with np.errstate(over="ignore", divide="ignore"):
             # How many times the cap fits into the mass: beyond 2^53 its fraction is lost, and is nothing.
-            times = np.exp(np.log(mass) - cap)
-            full = np.floor(times)
+            quotient = np.exp(np.log(mass) - cap)
+            full = np.floor(quotient)
             log_full = np.log(full) if full < 2.0**53 else np.log(mass) - cap
-            left = cap + np.log(times - full) if full < 2.0**53 else -np.inf
-        if self.missing is not None and log_full >= np.log(self.missing):
-            log_full, left = np.log(self.missing), -np.inf
-        top = self._known.max()
-        return np.asarray(np.logaddexp(log_full + self._over(cap - top, tau), self._over(left - top, tau)))
+            remainder = cap + np.log(quotient - full) if full < 2.0**53 else -np.inf
+        if self.unlisted is not None and log_full >= np.log(self.unlisted):
+            log_full, remainder = np.log(self.unlisted), -np.inf
+        top = self._known_logprobs.max()
+        return np.asarray(
+            np.logaddexp(log_full + self._divide_by_tau(cap - top, tau), self._divide_by_tau(remainder - top, tau))
+        )
 
     @staticmethod
-    def _over(gaps: Array | float, tau: Array) -> Array:
+    def _divide_by_tau(gaps: Array | float, tau: Array) -> Array:
         """gaps / tau, with the exact limits. A gap of -inf is a probability of 0, which stays 0."""
         gaps, tau = np.broadcast_arrays(gaps, tau)
         with np.errstate(all="ignore"):

@@ -28,7 +28,7 @@ class TemperatureSchedule:
     taus: Array
 
 
-class EndError(ValueError):
+class ScheduleEndError(ValueError):
     """A temperature that a schedule cannot begin with or end at. `last` says which of them it is."""
 
     def __init__(self, tau: float, problem: str, *, last: bool):
@@ -56,7 +56,7 @@ def linear(a: float, b: float, steps: int) -> Array:
     array([4., 3., 2., 1., 0.])
     """
     _check_finite(a, b)
-    return _arithmetic(a, b, *_time(steps))
+    return _arithmetic(a, b, *_weights(steps))
 
 
 def cosine(a: float, b: float, steps: int) -> Array:
@@ -68,7 +68,7 @@ def cosine(a: float, b: float, steps: int) -> Array:
     array([4.    , 3.4142, 2.    , 0.5858, 0.    ])
     """
     _check_finite(a, b)
-    return _arithmetic(a, b, *map(_half_wave, _time(steps)))
+    return _arithmetic(a, b, *map(_half_wave, _weights(steps)))
 
 
 def exponential(a: float, b: float, steps: int) -> Array:
@@ -80,10 +80,10 @@ def exponential(a: float, b: float, steps: int) -> Array:
     >>> exponential(16, 1, 5)
     array([16.,  8.,  4.,  2.,  1.])
     """
-    _check_inside(a, last=False)
-    _check_inside(b, last=True)
-    before, after = _time(steps)
-    return _between(a, b, a**before * b**after)
+    _check_positive(a, last=False)
+    _check_positive(b, last=True)
+    weight_a, weight_b = _weights(steps)
+    return _with_exact_ends(a, b, a**weight_a * b**weight_b)
 
 
 def inverse_time(a: float, b: float, steps: int) -> Array:
@@ -93,7 +93,7 @@ def inverse_time(a: float, b: float, steps: int) -> Array:
     >>> inverse_time(1, 0.2, 5)
     array([1.        , 0.5       , 0.33333333, 0.25      , 0.2       ])
     """
-    return _harmonic(a, b, *_time(steps))
+    return _harmonic(a, b, *_weights(steps))
 
 
 def logarithmic(a: float, b: float, steps: int) -> Array:
@@ -119,33 +119,33 @@ SCHEDULES: dict[str, ScheduleFunction] = {
 }
 
 
-def _time(steps: int) -> "tuple[Array, Array]":
+def _weights(steps: int) -> "tuple[Array, Array]":
     """1 - t and t. One step is the first."""
     last = max(1, steps - 1)
     k = np.arange(steps)
     return (last - k) / last, k / last
 
 
-def _half_wave(share: Array) -> Array:
+def _half_wave(fraction: Array) -> Array:
     """sin^2(pi share / 2), to full precision near 0 and exact at the middle."""
-    return np.where(share < 0.5, np.sin(np.pi / 2 * share) ** 2, 0.5 + 0.5 * np.sin(np.pi * (share - 0.5)))
+    return np.where(fraction < 0.5, np.sin(np.pi / 2 * fraction) ** 2, 0.5 + 0.5 * np.sin(np.pi * (fraction - 0.5)))
 
 
-def _arithmetic(a: float, b: float, before: Array, after: Array) -> Array:
-    return _between(a, b, a * before + b * after)
+def _arithmetic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
+    return _with_exact_ends(a, b, a * weight_a + b * weight_b)
 
 
-def _harmonic(a: float, b: float, before: Array, after: Array) -> Array:
+def _harmonic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
     """Relative to the lower end, since 1 / a may overflow."""
-    _check_inside(a, last=False)
-    _check_inside(b, last=True)
+    _check_positive(a, last=False)
+    _check_positive(b, last=True)
     low = min(a, b)
     # The ends are put in their places after.
     with np.errstate(divide="ignore", over="ignore"):
-        return _between(a, b, low / (before * (low / a) + after * (low / b)))
+        return _with_exact_ends(a, b, low / (weight_a * (low / a) + weight_b * (low / b)))
 
 
-def _between(a: float, b: float, taus: Array) -> Array:
+def _with_exact_ends(a: float, b: float, taus: Array) -> Array:
     """The temperatures with exact ends, between which rounding leads none out."""
     taus = np.clip(taus, min(a, b), max(a, b))
     taus[-1] = b
@@ -158,11 +158,11 @@ def _check_finite(a: float, b: float) -> None:
         _check(tau, "needs a finite temperature from 0", 0.0 <= tau < inf, last=last)
 
 
-def _check_inside(tau: float, *, last: bool) -> None:
+def _check_positive(tau: float, *, last: bool) -> None:
     _check(tau, "needs a finite temperature above 0; linear and cosine reach 0", 0.0 < tau < inf, last=last)
 
 
-def _check(tau: float, problem: str, well: bool, *, last: bool) -> None:
+def _check(tau: float, problem: str, is_valid: bool, *, last: bool) -> None:
     # NaN is neither.
-    if not well:
-        raise EndError(tau, problem, last=last)
+    if not is_valid:
+        raise ScheduleEndError(tau, problem, last=last)

@@ -201,7 +201,7 @@ class Explorer(App[None]):
         if row.block.partial:
             words.append(f"the listed hold {row.block.partial.mass:.4g} at τ = {row.block.partial.tau:g}")
         engine = self._board.engine
-        if engine and (cold := engine.when_cold(self._board.tau)):
+        if engine and (cold := engine.low_tau_message(self._board.tau)):
             words.append(f"{engine.name} {cold}")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
         if self._nothing or self._lacks:

@@ -23,7 +23,7 @@ def explanation(seen: Seen, width: int, bits: bool) -> str:
         return "No sampler is on: the temperature alone makes this distribution.\n"
     view = View(Screen(width, True), bits=bits)
     engine = seen.chain.engine
-    cold = engine.when_cold(seen.tau) if engine else None
+    cold = engine.low_tau_message(seen.tau) if engine else None
     said = [wrapped(f"{engine.name} {cold}.", width)] if engine and cold else []
     return "\n".join([chain.orders([seen.result], view), *said, *chain.explanations([seen.result], view)])
 

@@ -16,7 +16,7 @@ from tsoft.core.softmax import Array
 from tsoft.explorer.paint import GREY, large, tau_style
 from tsoft.explorer.scale import Scale
 from tsoft.explorer.snapshot import MEASURES, Course, Seen
-from tsoft.sampling.distributions import unit
+from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.sampler_table import TAU
 
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -81,7 +81,7 @@ class Measures(Horizontal):
         titles = {"entropy": f"entropy {'bits' if self._bits else 'nats'}", "top": f"top {seen.row.name(seen.top)}"}
         for name, value in zip(MEASURES, seen.measures, strict=True):
             measure = self.query_one(f"#{name}", Measure)
-            measure.show(titles.get(name, name), value / unit(name, self._bits), seen.tau)
+            measure.show(titles.get(name, name), value / measure_unit(name, self._bits), seen.tau)
 
     def clear(self) -> None:
         """Shows that there is nothing to measure."""

@@ -13,7 +13,7 @@ from tsoft.core.softmax import Array, softmax
 from tsoft.errors import visible
 from tsoft.explorer.sampler_state import Biases
 from tsoft.sampling.chain import Chain
-from tsoft.sampling.distributions import Distributions, falling
+from tsoft.sampling.distributions import Distributions, descending_order
 from tsoft.sampling.samplers import logit_bias
 
 # Of so many classes the numbers may be typed.
@@ -47,7 +47,7 @@ class Row:
     @cached_property
     def order(self) -> Array:
         """The classes' indices, the most probable first: (n,)."""
-        return falling(self.logits, np.zeros(self.classes))
+        return descending_order(self.logits, np.zeros(self.classes))
 
     @cached_property
     def ranks(self) -> Array:

@@ -11,7 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
 from tsoft.input.reading import Reading
 from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions, unit
+from tsoft.sampling.distributions import Distributions, measure_unit
 
 if TYPE_CHECKING:
     from tsoft.input import json_values
@@ -60,7 +60,7 @@ def _record(result: Distributions, writing: NumberFormat, t: int, r: int) -> dic
         "entropy": entropy,
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
-        **dict(zip(result.measured[2:], others, strict=True)),
+        **dict(zip(result.measure_names[2:], others, strict=True)),
         **_of_energies(result.block),
     }
     if result.chain:
@@ -105,10 +105,10 @@ def _of_token(result: Distributions, writing: NumberFormat, t: int) -> dict[str,
         "probs_high": high,
         "probs_listed": number(np.where(given.unknown, np.nan, result.probs[t, 0])),
     }
-    if result.chosen:
-        chosen = result.chosen
+    if result.chosen_token:
+        chosen = result.chosen_token
         probs, perplexity = chosen.token.probs(), chosen.text.perplexity(chosen.tokens)
-        record["rank"] = given.rank or f">{given.above}"
+        record["rank"] = given.rank or f">{given.more_probable}"
         for name, found in (("chosen", probs), ("text_logprob", chosen.text), ("sequence_perplexity", perplexity)):
             record |= {f"{name}_{end}": number(getattr(found, end)[t]) for end in ("low", "high", "listed")}
     return record
@@ -121,10 +121,10 @@ def _chained(result: Distributions, writing: NumberFormat, t: int, r: int) -> di
     record: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
     record["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]
     record["kept"] = int(result.kept[t, r].sum())
-    if result.beside:
+    if result.compared_with:
         record["total_variation"] = {
             str(other.engine): json_number(total_variation(result.probs[t, r], other.probs[t, r]), writing)
-            for other in result.beside
+            for other in result.compared_with
             if other.chain is not result.chain
         }
     if "steps" in writing.extras:
@@ -143,7 +143,7 @@ def _stage(stage: "Stage", block: Block, writing: NumberFormat) -> dict[str, Any
         "knobs": {parameter.name: _knob(value, parameter.whole, writing) for parameter, value in stage.step.settings},
         "kept": int(stage.kept.sum()),
         "cut": number(stage.cut),
-        "entropy": number(stage.entropy / unit("entropy", writing.bits)),
+        "entropy": number(stage.entropy / measure_unit("entropy", writing.bits)),
         "top": stage.top if block.labels is None else block.labels[stage.top],
         "threshold": None if stage.threshold is None else number(stage.threshold),
         "keeps": stage.keeps,

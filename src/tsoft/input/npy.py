@@ -173,7 +173,7 @@ def blocks(stream: BinaryIO, header: Header, reading: Reading, left: int | None)
             at = "" if error.column is None else f", class #{error.column}"
             raise InputError(f"{where}{at}: {error.problem}") from None
         by_columns = header.fortran and len(header.shape) == 2
-        yield Block(logits, labels, first, quantity=quantity, axes=header.axes, by_columns=by_columns)
+        yield Block(logits, labels, first, quantity=quantity, axes=header.axes, fortran_order=by_columns)
         first += len(rows)
 
 
@@ -263,7 +263,7 @@ def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[b
     if first is None:
         return
     pieces = alike(first, results, writing)
-    if first.block.by_columns and writing.over:
+    if first.block.fortran_order and writing.over:
         yield from _into_strips(first, pieces, writing)
     else:
         yield from whole(first, pieces, writing, writing.over)
@@ -275,7 +275,7 @@ def alike(first: Distributions, results: Iterable[Distributions], writing: Numbe
     classes = first.block.labels, first.block.logits.shape[1]
     for result in itertools.chain([first], results):
         if (result.block.labels, result.block.logits.shape[1]) != classes:
-            problem = f"{result.block.place}: its classes are not those of the first row"
+            problem = f"{result.block.location}: its classes are not those of the first row"
             raise InputError(f"{problem}; --format jsonl takes rows that differ")
         yield writing.values(result).swapaxes(0, 1)
 

@@ -291,7 +291,7 @@ class Source:
         if _is_index(classes):
             # What tsoft wrote says how many tokens its model has; rounded numbers may not fit that.
             told = replace(given, classes=classes)
-            given = told if len(tokens) <= classes and told.holds else given
+            given = told if len(tokens) <= classes and told.is_consistent else given
         labels = tuple(token.label for token in tokens)
         block = Block(logits[np.newaxis], labels, self.row, True, "logprob", partial=given)
         self.row += 1

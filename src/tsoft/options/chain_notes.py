@@ -34,7 +34,7 @@ def say(plan: Plan, block: "Block", taus: "Array", said: set[str]) -> None:
 
 def _say_of(engine: Engine, tau: float, said: set[str]) -> None:
     """What the engine does of its own at a temperature near 0."""
-    sentence = engine.when_cold(tau)
+    sentence = engine.low_tau_message(tau)
     if sentence and sentence not in said:
         said.add(sentence)
         note(f"{engine.name} {sentence}")

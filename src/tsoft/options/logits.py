@@ -56,7 +56,7 @@ def blocks(
                 "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
             )
         found = _read(file, options, quantity, names, targets, say)
-    even = found if ragged else (part for block in found for part in block.even())
+    even = found if ragged else (part for block in found for part in block.split_by_width())
     return _weighed(responses.completed(even, options), say)
 
 

@@ -17,7 +17,7 @@ from tsoft.notes import note
 from tsoft.options.groups import DisplayOptions, DistributionOptions, OutputOptions
 from tsoft.output.file import OutputStream, open_output
 from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.apply_chains import by_chain, distributions
+from tsoft.sampling.apply_chains import distribution_pieces, distributions_by_chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.errors import NothingLeftError
 
@@ -55,7 +55,7 @@ def write(
     _check_extras(name, len(plan.chains), explain=explain, chosen=chosen)
     texts = _texts() if chosen else None
     if name != "tsv" or output.long or plan.chains != (None,):
-        blocks = (part for block in blocks for part in block.even())
+        blocks = (part for block in blocks for part in block.split_by_width())
     with followed(blocks, taus, plan) as blocks:
         if name == "table":
             _draw(blocks, taus, plan, output, look, draw, texts)
@@ -63,9 +63,9 @@ def write(
             extras = frozenset(["logits"] * output.with_logits + ["steps"] * explain)
             with open_output(output.output) as out, _watched(blocks, output) as blocks:
                 writing = _writing(output, look, extras, before, taus, out)
-                results = (piece for block in blocks for piece in distributions(block, taus, plan.of(block)))
+                results = (piece for block in blocks for piece in distribution_pieces(block, taus, plan.of(block)))
                 if texts:
-                    results = (replace(result, chosen=texts.add(_of_response(result))) for result in results)
+                    results = (replace(result, chosen_token=texts.add(_of_response(result))) for result in results)
                 for text in FORMATS[name].writer()(results, writing):
                     out(text)
 
@@ -116,7 +116,7 @@ def _draw(
     def drawn(block: Block) -> Iterator[str]:
         results = by_plan(block, taus, plan)
         if texts:
-            results = [replace(result, chosen=texts.last(result)) for result in results]
+            results = [replace(result, chosen_token=texts.last(result)) for result in results]
         return draw(results, looking)
 
     with open_output(output.output, screen_encoding(output)) as out:
@@ -129,7 +129,7 @@ def _draw(
 
 def by_plan(block: Block, taus: Array, plan: "Plan") -> list[Distributions]:
     """A row as each chain leaves it. Where nothing is left, that is an error before anything is drawn."""
-    results = by_chain(block, taus, plan.of(block))
+    results = distributions_by_chain(block, taus, plan.of(block))
     for result in results:
         replace(result, taus=taus[:1]).kept  # noqa: B018
     return results
@@ -144,7 +144,7 @@ def _texts() -> "Texts":
 def _text_followed(blocks: Iterable[Block], texts: "Texts", taus: Array, plan: "Plan") -> Iterator[Block]:
     """The blocks, with the texts followed, also through those rows that are not drawn."""
     for block in blocks:
-        for result in by_chain(block, taus, plan.of(block)):
+        for result in distributions_by_chain(block, taus, plan.of(block)):
             texts.add(_of_response(result))
         yield block
 
@@ -283,7 +283,7 @@ def _token(block: Block) -> str:
         return ""
     label = block.labels[block.partial.index]
     shown = repr(label if len(label) <= 40 else label[:39] + "…")
-    return f" {shown}" + f" of choice {block.partial.choice}" * block.partial.several
+    return f" {shown}" + f" of choice {block.partial.choice}" * block.partial.has_choices
 
 
 def each_row(

@@ -4,7 +4,7 @@ from tsoft.core.averages import Averages
 from tsoft.input import json_document
 from tsoft.input.json_lines import json_number
 from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import unit
+from tsoft.sampling.distributions import measure_unit
 
 
 def write(found: Averages, name: str, writing: NumberFormat) -> str:
@@ -30,5 +30,5 @@ def write(found: Averages, name: str, writing: NumberFormat) -> str:
 def _row(found: Averages, t: int, writing: NumberFormat) -> list[float]:
     row: list[float] = [float(found.taus[t]), found.rows]
     for measure, average in found.of.items():
-        row += [float(value[t] / unit(measure, writing.bits)) for value in (average.mean, average.deviation)]
+        row += [float(value[t] / measure_unit(measure, writing.bits)) for value in (average.mean, average.deviation)]
     return row

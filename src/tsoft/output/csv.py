@@ -10,7 +10,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.fields import join_labels, quoted
 from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions, falling
+from tsoft.sampling.distributions import Distributions, descending_order
 
 
 def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[str]:
@@ -37,9 +37,9 @@ def _write_wide(results: Iterable[Distributions], writing: NumberFormat) -> Iter
         lines = []
         if columns is None:
             columns = names
-            lines.append(join_labels([*_keys(result), *(result.measured if writing.before else ()), *names], ","))
+            lines.append(join_labels([*_keys(result), *(result.measure_names if writing.before else ()), *names], ","))
         elif names != columns:
-            problem = f"{result.block.place}: its classes are not those of the header"
+            problem = f"{result.block.location}: its classes are not those of the header"
             raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
         taus, numbers = writing.texts(result.taus), _numbers(values, writing)
         for r, row in enumerate(result.block.rows):
@@ -67,7 +67,7 @@ def write_long(results: Iterable[Distributions], writing: NumberFormat, delimite
         labels = [quoted(label) for label in result.block.labels or ("",) * result.block.logits.shape[1]]
         values, taus = writing.values(result), writing.texts(result.taus)
         each = [(r, t) for r in range(len(result.block.logits)) for t in range(len(taus))]
-        orders = [falling(result.block.logits[r], result.probs[t, r])[: writing.show] for r, t in each]
+        orders = [descending_order(result.block.logits[r], result.probs[t, r])[: writing.show] for r, t in each]
         texts = iter(
             writing.texts(np.concatenate([values[t, r, order] for (r, t), order in zip(each, orders, strict=True)]))
         )

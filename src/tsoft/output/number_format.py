@@ -7,7 +7,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.input import fast_numbers
-from tsoft.sampling.distributions import Distributions, unit
+from tsoft.sampling.distributions import Distributions, measure_unit
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class NumberFormat:
 
     def measures(self, result: Distributions, t: int, r: int) -> list[float]:
         """A row's measures at a temperature, in the order of their names."""
-        return [float(getattr(result, name)[t, r] / unit(name, self.bits)) for name in result.measured]
+        return [float(getattr(result, name)[t, r] / measure_unit(name, self.bits)) for name in result.measure_names]
 
     def texts(self, values: Array) -> list[str]:
         """Numbers as the shortest texts that read back exactly, or to so many digits."""

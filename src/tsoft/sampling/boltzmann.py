@@ -20,10 +20,10 @@ from tsoft.sampling.distributions import Distributions
 
 @dataclass(frozen=True, eq=False)
 class BoltzmannDistributions(Distributions):
-    """The distributions of a block that has an ensemble over temperatures, kT or in kelvin. Probabilities
-    are the levels', and so are the top one and the margin; the entropy is the states'."""
+    """The distributions of a block with an ensemble, at temperatures in kelvin or as kT. Probabilities, the
+    top one and the margin are of levels; the entropy is of states."""
 
-    measured = (*MEASURES, *THERMODYNAMICS)
+    measure_names = (*MEASURES, *THERMODYNAMICS)
 
     @property
     def ensemble(self) -> Ensemble:

@@ -95,7 +95,7 @@ class Chain:
         if self.engine and self.engine.is_greedy(tau):
             return self.engine.greedy_steps(self.steps)
         if self.engine:
-            tau = max(tau, self.engine.coldest)
+            tau = max(tau, self.engine.min_tau)
         return tuple(
             replace(step, values=(tau, *step.values)) if step.sampler.parameters[0] is TAU else step
             for step in self.steps

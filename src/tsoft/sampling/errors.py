@@ -1,4 +1,4 @@
-"""What can go wrong with a chain of samplers."""
+"""The error of a chain of samplers."""
 
 
 class NothingLeftError(ValueError):

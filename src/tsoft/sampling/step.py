@@ -8,19 +8,19 @@ from tsoft.sampling.sampler_table import BIAS, Sampler, SamplerParameter
 
 @dataclass(frozen=True)
 class Step:
-    """A sampler and what its function is given besides logits."""
+    """A sampler and the values of its parameters."""
 
     sampler: Sampler
     values: tuple[Any, ...]
 
     @property
     def settings(self) -> list[tuple[SamplerParameter, Any]]:
-        """The knobs with what they are set to: not the temperature's, where that is still to come."""
+        """The parameters with their values, without the temperature if that is not set yet."""
         parameters = self.sampler.parameters
         return list(zip(parameters[len(parameters) - len(self.values) :], self.values, strict=True))
 
     def __str__(self) -> str:
-        """As a person writes it: the knobs after the first are said where they are not off.
+        """The sampler and its values as text; parameters after the first are omitted if they are off.
 
         >>> from tsoft.sampling.sampler_table import SAMPLERS
         >>> str(Step(SAMPLERS["top_k"], (40,))), str(Step(SAMPLERS["temperature"], (1.0, 0.5, 1.0)))

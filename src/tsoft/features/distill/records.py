@@ -27,7 +27,7 @@ def write(found: Iterable[Distillation], name: str, writing: NumberFormat) -> It
             columns = names
             yield join_labels(["row", "tau", "target", *one.measures, *names], ",") + "\n"
         elif name == "csv" and names != columns:
-            problem = f"{one.block.place}: its classes are not those of the header"
+            problem = f"{one.block.location}: its classes are not those of the header"
             raise InputError(f"{problem}; --format jsonl takes rows that differ")
         yield _lines(one, "," if name == "csv" else "\t", writing)
 

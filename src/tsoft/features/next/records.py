@@ -16,7 +16,7 @@ from tsoft.input.json_lines import json_number
 from tsoft.input.responses import UNKNOWN
 from tsoft.models.tokens import Next
 from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import falling
+from tsoft.sampling.distributions import descending_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def write(said: Said, name: str, writing: NumberFormat) -> Iterator[str | bytes]
         yield _record(said, writing) + "\n"
     elif name == "csv":
         yield "index,label,logit\n"
-        order = falling(row, softmax(row))
+        order = descending_order(row, softmax(row))
         for i, text in zip(order.tolist(), writing.texts(row[order]), strict=True):
             yield join_labels([str(i), labels[i], text], ",") + "\n"
     elif name == "tsv":

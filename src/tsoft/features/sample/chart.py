@@ -17,7 +17,7 @@ from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
 from tsoft.features.sample.samples import Sample, samples
-from tsoft.sampling.distributions import Distributions, falling
+from tsoft.sampling.distributions import Distributions, descending_order
 
 SUMMARY = ("draws", "seed", "chi-square", "p-value")
 
@@ -34,7 +34,7 @@ def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> 
                 before
                 + tau_text(sample.tau)
                 + "\n\n"
-                + _drawn(sample, falling(result.block.logits[0], sample.probs), view, color)
+                + _drawn(sample, descending_order(result.block.logits[0], sample.probs), view, color)
             )
             before = "\n"
 

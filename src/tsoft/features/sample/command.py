@@ -151,9 +151,11 @@ def _groups(
 ) -> "Iterator[Iterator[Sample]]":
     """The samples of the rows that come together."""
     from tsoft.features.sample.samples import samples
-    from tsoft.sampling.apply_chains import distributions
+    from tsoft.sampling.apply_chains import distribution_pieces
 
-    return (samples(piece, size, seed) for block in blocks for piece in distributions(block, taus, plan.of(block)))
+    return (
+        samples(piece, size, seed) for block in blocks for piece in distribution_pieces(block, taus, plan.of(block))
+    )
 
 
 @contextlib.contextmanager

@@ -12,8 +12,8 @@ from tsoft.charts.view import View
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
-from tsoft.sampling.apply_chains import distributions
-from tsoft.sampling.distributions import Distributions, unit
+from tsoft.sampling.apply_chains import distribution_pieces
+from tsoft.sampling.distributions import Distributions, measure_unit
 
 if TYPE_CHECKING:
     from tsoft.features.solve.records import Solved
@@ -40,7 +40,7 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
     if not ends[0] < ends[1]:
         return
     grid = np.union1d(np.geomspace(*ends, POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
-    values = _values(block, grid, column, index) / unit(column, view.bits)
+    values = _values(block, grid, column, index) / measure_unit(column, view.bits)
     names = [visible(solved.measure)]
     if len(inside):
         # A curve of its own that is only where the solutions are, where the other leaves it room.
@@ -61,4 +61,4 @@ def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:
     """The measure, or the probability of the class, at each temperature."""
     if index is None:
         return np.asarray(getattr(Distributions(block, taus), column)[:, 0])
-    return np.concatenate([piece.probs[:, 0, index] for piece in distributions(block, taus)])
+    return np.concatenate([piece.probs[:, 0, index] for piece in distribution_pieces(block, taus)])

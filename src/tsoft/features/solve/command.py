@@ -117,9 +117,9 @@ def _solved(block: "Block", measure: str, asked: float, name: str, bits: bool) -
     from tsoft.core import solve as core
     from tsoft.features.solve.records import Solved
     from tsoft.options import class_names
-    from tsoft.sampling.distributions import unit
+    from tsoft.sampling.distributions import measure_unit
 
-    scale = unit(measure, bits)
+    scale = measure_unit(measure, bits)
     label = measure.replace("_", "-") if measure != "prob" else f"prob {name}"
     if measure != "prob":
         found = getattr(core, f"solve_{measure}")(block.logits, asked * scale)

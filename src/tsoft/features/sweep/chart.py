@@ -12,8 +12,8 @@ from tsoft.charts.style import evenly_spaced
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
-from tsoft.sampling.apply_chains import distributions
-from tsoft.sampling.distributions import Distributions, falling, highest, unit
+from tsoft.sampling.apply_chains import distribution_pieces
+from tsoft.sampling.distributions import Distributions, descending_order, max_probs, measure_unit
 
 if TYPE_CHECKING:
     pass
@@ -40,7 +40,7 @@ def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
     logits = result.block.logits[0]
     # At a handful of temperatures: which are the most probable moves little between them.
     some = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
-    ranked = falling(logits, highest([some], 0))
+    ranked = descending_order(logits, max_probs([some], 0))
     order, rest = ranked[:most], ranked[most:]
     every = result.block.names
 
@@ -48,7 +48,7 @@ def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
         probs = piece.probs[:, 0]
         return np.column_stack([probs[:, order], probs[:, rest].sum(1)])
 
-    probs = np.concatenate([chosen(piece) for piece in distributions(result.block, result.taus, [result.chain])])
+    probs = np.concatenate([chosen(piece) for piece in distribution_pieces(result.block, result.taus, [result.chain])])
     names = [visible(every[i]) for i in order]
     return ([*names, f"{len(rest)} more"], probs) if len(rest) else (names, probs[:, :-1])
 
@@ -65,6 +65,6 @@ def _heatmap(result: Distributions, view: View, log: bool) -> str:
 
 
 def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
-    values = getattr(result, measure) / unit(measure, view.bits)
+    values = getattr(result, measure) / measure_unit(measure, view.bits)
     title = titled(measure, view, result.block.ensemble)
     return drawn_curves([measure.replace("_", "-")], result.taus, values, view, 10, log, title)
