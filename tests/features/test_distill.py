@@ -15,7 +15,7 @@ from scipy.special import rel_entr, softmax
 from scipy.stats import entropy
 
 from tool import TESTS, here, in_terminal, out, run
-from tsoft.core.averages import averaged
+from tsoft.core.averages import average_measures
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
@@ -403,10 +403,10 @@ def test_means(files: tuple[list[str], Distillation]) -> None:
 
 def test_means_are_of_the_rows_that_have_the_measure() -> None:
     values = np.array([[[1.0, np.nan, 3.0]], [[np.nan, np.nan, np.nan]]])
-    found = averaged([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
+    found = average_measures([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
     assert found.rows == 3
-    assert (found.of["a"].mean[0], found.of["a"].deviation[0]) == (2, 1)
-    assert np.isnan(found.of["b"].mean[0])
+    assert (found.by_measure["a"].mean[0], found.by_measure["a"].deviation[0]) == (2, 1)
+    assert np.isnan(found.by_measure["b"].mean[0])
     done = out("distill", "--mean", "--tau", "1", "-f", "jsonl", stdin="1 2 0\n3\n")
     assert json.loads(done)["rest_entropy"] == pytest.approx(entropy(softmax([1, 0])))
 

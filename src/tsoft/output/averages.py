@@ -10,7 +10,7 @@ from tsoft.sampling.distributions import measure_unit
 def write(found: Averages, name: str, writing: NumberFormat) -> str:
     """The averages in a format by its name: tsv without a header, csv with one, json or jsonl. Each
     measure is followed by its standard deviation."""
-    columns = ["tau", "rows", *(column for measure in found.of for column in (measure, f"{measure}_sd"))]
+    columns = ["tau", "rows", *(column for measure in found.by_measure for column in (measure, f"{measure}_sd"))]
     rows = [_row(found, t, writing) for t in range(len(found.taus))]
     if name in ("json", "jsonl"):
         import orjson
@@ -29,6 +29,6 @@ def write(found: Averages, name: str, writing: NumberFormat) -> str:
 
 def _row(found: Averages, t: int, writing: NumberFormat) -> list[float]:
     row: list[float] = [float(found.taus[t]), found.rows]
-    for measure, average in found.of.items():
+    for measure, average in found.by_measure.items():
         row += [float(value[t] / measure_unit(measure, writing.bits)) for value in (average.mean, average.deviation)]
     return row

@@ -215,14 +215,14 @@ def _write_means(
 
     import numpy as np
 
-    from tsoft.core.averages import averaged
+    from tsoft.core.averages import average_measures
     from tsoft.options import results
     from tsoft.output import averages
     from tsoft.output.number_format import NumberFormat
 
     first = next(found)
     values = (np.array([getattr(one, measure) for measure in one.measures]) for one in itertools.chain([first], found))
-    means = averaged(values, taus, first.measures)
+    means = average_measures(values, taus, first.measures)
     if name == "table":
         from tsoft.features.distill import chart as drawing
 

@@ -120,7 +120,7 @@ def sweep(
         raise UsageError("--samplers lists no temperature, so there is nothing to sweep")
     measure = _measure(curves, levels)
     if curves.mean:
-        from tsoft.core.averages import averages
+        from tsoft.features.sweep.row_averages import row_averages
 
         results.refuse(
             "sweep --mean",
@@ -132,7 +132,7 @@ def sweep(
         if len(plan.chains) > 1:
             raise UsageError("sweep --mean is of one engine: --like one of them")
         with results.followed(blocks, taus, plan) as followed:
-            found = averages(followed, taus, lambda block: plan.of(block)[0], _measures(levels))
+            found = row_averages(followed, taus, lambda block: plan.of(block)[0], _measures(levels))
         _write_mean(found, measure, output, look, _is_log(grid), levels)
         return
 
