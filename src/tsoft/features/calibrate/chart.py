@@ -15,7 +15,7 @@ from tsoft.charts.table import GAP, bar, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.features.calibrate.records import Calibration, Measured
-from tsoft.features.calibrate.reliability import Bins, Chance, Report
+from tsoft.features.calibrate.reliability import Bins, Report
 
 # The bars of a reliability diagram, in columns, and what marks a bin's mean confidence.
 SHORTEST_BAR, LONGEST_BAR = 8, 40
@@ -64,16 +64,16 @@ def _column(data: str, report: Report, view: View) -> list[str]:
     def text(value: float) -> str:
         return "–" if isnan(value) else prob_text(value, view.digits)
 
-    def of(bins: Bins, chance: Chance) -> list[str]:
-        return [text(bins.ece), text(chance.mean), text(chance.high)]
+    def of(bins: Bins) -> list[str]:
+        return [text(bins.ece), text(bins.chance.mean), text(bins.chance.high)]
 
     return [
         f"{data} {tau_text(report.tau)}",
         str(report.rows),
         text(report.nll),
-        *of(report.widths, report.widths_chance),
-        *of(report.masses, report.masses_chance),
-        *map(text, (report.widths.mce, report.brier, report.accuracy, report.confidence)),
+        *of(report.equal_width),
+        *of(report.equal_mass),
+        *map(text, (report.equal_width.mce, report.brier, report.accuracy, report.confidence)),
     ]
 
 
@@ -81,17 +81,17 @@ def _diagram(measured: Measured, view: View) -> str:
     """The reliability diagrams before and after, side by side where they fit: for each bin of confidence how
     many rows it has, and their accuracy as a bar, with a mark at their mean confidence."""
     reports = measured.reports
-    shown = np.flatnonzero(reports[0].widths.counts + reports[1].widths.counts)
-    ranges = _ranges(reports[0].widths.edges, shown)
+    shown = np.flatnonzero(reports[0].equal_width.counts + reports[1].equal_width.counts)
+    ranges = _ranges(reports[0].equal_width.edges, shown)
     head = max(len("confidence"), *map(len, ranges))
-    count = max(len("rows"), *(len(str(report.widths.counts.max())) for report in reports))
+    count = max(len("rows"), *(len(str(report.equal_width.counts.max())) for report in reports))
     least = count + 1 + len("accuracy") + 1 + SHORTEST_BAR
     fits = min(2, max(1, (view.screen.width - 1 - head - GAP) // (least + GAP)))
     width = max(least, min((view.screen.width - 1 - head - GAP) // fits - GAP, least - SHORTEST_BAR + LONGEST_BAR))
     room = width - (least - SHORTEST_BAR)
     colors = tau_colors([report.tau for report in reports])
     columns = [
-        (report, [_bin(report.widths, i, count, room, color) for i in shown.tolist()])
+        (report, [_bin(report.equal_width, i, count, room, color) for i in shown.tolist()])
         for report, color in zip(reports, colors, strict=True)
     ]
     texts = [_table(head, ranges, columns[i : i + fits], count, width, view) for i in range(0, len(columns), fits)]

@@ -61,13 +61,13 @@ def _measures(report: Report) -> dict[str, float]:
         "tau": report.tau,
         "rows": report.rows,
         "nll": report.nll,
-        "ece": report.widths.ece,
-        "ece_chance_mean": report.widths_chance.mean,
-        "ece_chance_95": report.widths_chance.high,
-        "ece_mass": report.masses.ece,
-        "ece_mass_chance_mean": report.masses_chance.mean,
-        "ece_mass_chance_95": report.masses_chance.high,
-        "mce": report.widths.mce,
+        "ece": report.equal_width.ece,
+        "ece_chance_mean": report.equal_width.chance.mean,
+        "ece_chance_95": report.equal_width.chance.high,
+        "ece_mass": report.equal_mass.ece,
+        "ece_mass_chance_mean": report.equal_mass.chance.mean,
+        "ece_mass_chance_95": report.equal_mass.chance.high,
+        "mce": report.equal_width.mce,
         "brier": report.brier,
         "accuracy": report.accuracy,
         "mean_confidence": report.confidence,
@@ -108,8 +108,8 @@ def _report(report: Report, writing: NumberFormat) -> dict[str, Any]:
     record: dict[str, Any] = {name: json_number(value, writing) for name, value in _measures(report).items()}
     return record | {
         "rows": report.rows,
-        "bins": _bins(report.widths, writing),
-        "bins_mass": _bins(report.masses, writing),
+        "bins": _bins(report.equal_width, writing),
+        "bins_mass": _bins(report.equal_mass, writing),
     }
 
 
