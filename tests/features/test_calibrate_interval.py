@@ -6,17 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from scipy import special
 
-from labelled import digits, made, once, reference, resampled
+from labelled import digits, made, once, resampled
 from tsoft.core.fit import TemperatureFit, fit_temperature
 from tsoft.core.labelled_rows import LabelledRows
 from tsoft.features.calibrate import interval as interval_of
 from tsoft.features.calibrate.interval import TooLongError, bootstrap, sandwich
-
-REFERENCE = reference()
-FEW = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 def test_the_sandwich_in_closed_form() -> None:

@@ -204,7 +204,7 @@ def test_what_the_other_classes_say() -> None:
 
 def test_the_ends_of_what_the_other_classes_say() -> None:
     found = Distillation(Block(np.array([[5.0, 2.0, 2.0, 0.0]])), np.array([0.0, 1e-3, INF]))
-    assert found.classes.tolist() == [0]
+    assert found.main_classes.tolist() == [0]
     assert found.rest_prob[:, 0].tolist() == [0, 0, 0.75]
     assert found.rest_entropy[:, 0] == pytest.approx([math.log(2), math.log(2), math.log(3)])
     assert found.information[:, 0].tolist() == [0, 0, 0]
@@ -373,7 +373,7 @@ def test_every_form_has_the_same(files: tuple[list[str], Distillation]) -> None:
     assert len(lines) == 18
     measures = OF_TEACHER + OF_STUDENT + OF_TARGETS
     for line, (r, t) in zip(lines, np.ndindex(9, 2), strict=True):
-        assert line[:3] == [str(r), repr(whole.taus[t].item()), str(whole.classes[r])]
+        assert line[:3] == [str(r), repr(whole.taus[t].item()), str(whole.main_classes[r])]
         expected = [getattr(whole, name)[t, r] for name in measures] + whole.probs[t, r].tolist()
         assert [float(field) for field in line[3:]] == pytest.approx(expected, rel=1e-13)
     header, *rows = out(*options, "-f", "csv").splitlines()

@@ -15,7 +15,7 @@ from tsoft.options.schedule import ChartOptions, ScheduleOptions
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
-    from tsoft.features.bandit.simulation import Exploration, Rewards, Step
+    from tsoft.features.bandit.simulation import Exploration, Rewards
     from tsoft.options.logits import Typed
     from tsoft.output.progress import Bar
 

@@ -45,7 +45,7 @@ def draw(one: Distillation, view: View, chart: bool) -> Iterator[str]:
 
 
 def _measures(one: Distillation, view: View) -> str:
-    name = one.block.names[one.classes[0]]
+    name = one.block.names[one.main_classes[0]]
     head = f"{'top' if one.targets is None else 'target'} {visible(name)}"
     columns = [[tau_text(tau), *(_text(one, name, t, view) for name in one.measures)] for t, tau in enumerate(one.taus)]
     return text_tables(list(zip([head, *(NAMES[name] for name in one.measures)], *columns, strict=True)), view.screen)

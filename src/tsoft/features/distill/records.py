@@ -41,7 +41,7 @@ def _lines(one: Distillation, delimiter: str, writing: NumberFormat) -> str:
     )
     lines = map(delimiter.join, zip(measures.splitlines(), probs.splitlines(), strict=True))
     taus = writing.texts(one.taus)
-    keys = ((row, tau, target) for row, target in zip(one.block.rows, one.classes, strict=True) for tau in taus)
+    keys = ((row, tau, target) for row, target in zip(one.block.rows, one.main_classes, strict=True) for tau in taus)
     return "".join(delimiter.join((str(row), tau, str(target), next(lines))) + "\n" for row, tau, target in keys)
 
 
@@ -54,7 +54,7 @@ def _records(one: Distillation, writing: NumberFormat) -> Iterator[str]:
 
 
 def _record(one: Distillation, t: int, r: int, writing: NumberFormat) -> dict[str, Any]:
-    labels, target = one.block.labels, int(one.classes[r])
+    labels, target = one.block.labels, int(one.main_classes[r])
     return {
         "row": one.block.rows[r],
         "tau": json_number(one.taus[t], writing),
