@@ -1,11 +1,11 @@
-"""Schedules: temperatures from one to another over a number of steps, as annealing goes from hot to cold.
+"""Schedules: temperatures from one to another over a number of steps, as in annealing.
 
 Each schedule is a mean of its ends a and b, whose weights go from all on a to all on b:
 
     arithmetic  w_a a + w_b b        geometric  a^w_a b^w_b        harmonic  1 / (w_a / a + w_b / b)
 
-With t = k / (steps - 1), k = 0 ... steps - 1. Both weights are worked out, not one as 1 minus the other, so
-that temperatures near an end that is 0, or far below the other, keep their digits. The ends are exact.
+With t = k / (steps - 1), k = 0 ... steps - 1. Both weights are computed directly, not one as 1 minus the other,
+so that temperatures near an end that is 0, or far below the other, are accurate. The ends are exact.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,20 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# From the first temperature and the last, and how many there are, at least 1: all of them, (steps,).
+# From the first and the last temperature and their number, at least 1, to all temperatures, (steps,).
 ScheduleFunction = Callable[[float, float, int], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class TemperatureSchedule:
-    """The temperatures that a schedule, by its name, goes through: (steps,)."""
+    """A schedule, by its name, and its temperatures, (steps,)."""
 
     schedule: str
     taus: Array
 
 
 class ScheduleEndError(ValueError):
-    """A temperature that a schedule cannot begin with or end at. `last` says which of them it is."""
+    """A temperature that a schedule cannot begin or end with; `last` says that it is the end."""
 
     def __init__(self, tau: float, problem: str, *, last: bool):
         super().__init__(f"{tau:g}: the schedule {problem}")
@@ -37,7 +37,7 @@ class ScheduleEndError(ValueError):
 
 
 def constant(a: float, b: float, steps: int) -> Array:
-    """a at each of the `steps`, which may be 0 or inf. b only has to be a temperature that is neither.
+    """a at each of the `steps`; it may be 0 or inf. b has no effect but must be positive and finite.
 
     >>> constant(2, 1, 3)
     array([2., 2., 2.])
@@ -72,7 +72,7 @@ def cosine(a: float, b: float, steps: int) -> Array:
 
 
 def exponential(a: float, b: float, steps: int) -> Array:
-    """a (b / a)^t: the geometric mean, with weight t on b. Each step takes the same share off.
+    """a (b / a)^t: the geometric mean, with weight t on b. Each step reduces tau by the same factor.
 
     Raises EndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
     "Optimization by Simulated Annealing", Science 220.
@@ -120,7 +120,7 @@ SCHEDULES: dict[str, ScheduleFunction] = {
 
 
 def _weights(steps: int) -> "tuple[Array, Array]":
-    """1 - t and t. One step is the first."""
+    """1 - t and t. A single step is at t = 0."""
     last = max(1, steps - 1)
     k = np.arange(steps)
     return (last - k) / last, k / last
@@ -136,17 +136,17 @@ def _arithmetic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
 
 
 def _harmonic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
-    """Relative to the lower end, since 1 / a may overflow."""
+    """The harmonic mean, computed relative to the lower end, since 1 / a may overflow."""
     _check_positive(a, last=False)
     _check_positive(b, last=True)
     low = min(a, b)
-    # The ends are put in their places after.
+    # Non-finite values at the ends are replaced afterwards.
     with np.errstate(divide="ignore", over="ignore"):
         return _with_exact_ends(a, b, low / (weight_a * (low / a) + weight_b * (low / b)))
 
 
 def _with_exact_ends(a: float, b: float, taus: Array) -> Array:
-    """The temperatures with exact ends, between which rounding leads none out."""
+    """The temperatures with exact ends, and clipped to the range between them."""
     taus = np.clip(taus, min(a, b), max(a, b))
     taus[-1] = b
     taus[0] = a
@@ -163,6 +163,6 @@ def _check_positive(tau: float, *, last: bool) -> None:
 
 
 def _check(tau: float, problem: str, is_valid: bool, *, last: bool) -> None:
-    # NaN is neither.
+    # NaN fails every comparison.
     if not is_valid:
         raise ScheduleEndError(tau, problem, last=last)

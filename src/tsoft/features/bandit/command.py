@@ -15,7 +15,7 @@ from tsoft.options.schedule import ChartOptions, ScheduleOptions
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
-    from tsoft.features.bandit.simulation import Exploration, Rewards
+    from tsoft.features.bandit.simulation import BanditStep, Exploration, Rewards
     from tsoft.options.logits import Typed
     from tsoft.output.progress import Bar
 
@@ -142,14 +142,14 @@ def _explored(
 
 
 @contextlib.contextmanager
-def _watched(steps: "Iterator[Step]", course: "TemperatureSchedule") -> "Iterator[Iterator[Step]]":
+def _watched(steps: "Iterator[BanditStep]", course: "TemperatureSchedule") -> "Iterator[Iterator[BanditStep]]":
     """The steps, with how far they are on stderr, once that takes longer than a moment."""
     from tsoft.options.results import MOMENT
 
     bar: Bar | None = None
     total = len(course.taus)
 
-    def shown() -> "Iterator[Step]":
+    def shown() -> "Iterator[BanditStep]":
         nonlocal bar
         start = time.monotonic()
         for done, step in enumerate(steps, 1):
