@@ -25,7 +25,7 @@ from tsoft.explorer.snapshot import MEASURES, TAUS, Seen, course, seen
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.engines import ENGINES
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.explanation import explain
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 
@@ -195,7 +195,7 @@ def computed(options: Sequence[str], logits: Sequence[float] = Z.tolist()) -> tu
 def test_the_options_make_tsoft_compute_show_the_same(board: Board) -> None:
     found = seen(ROW, board.tau, board.chain())
     status, probs = computed(board.options)
-    if isinstance(found, NothingLeftError):
+    if isinstance(found, AllRemovedError):
         assert (status, probs) == (1, None)
     else:
         assert (status, probs) == (0, found.probs.tolist())
@@ -377,7 +377,7 @@ def test_a_course_is_what_is_seen_at_each_temperature(board: Board) -> None:
     assert found.probs.shape == (len(TAUS), 2)
     for t, tau in enumerate(TAUS.tolist()):
         one = seen(ROW, tau, chain)
-        if isinstance(one, NothingLeftError):
+        if isinstance(one, AllRemovedError):
             assert np.isnan(found.measures[t]).all()
             assert np.isnan(found.probs[t]).all()
         else:
@@ -395,7 +395,7 @@ def test_a_chain_may_leave_nothing() -> None:
     """mlx-lm's top-p keeps what is over 1 - p of the sum, which for a small p is nothing."""
     board = Board.of(None, 1.0).turned(SAMPLERS["top_p"].parameters[0], 1e-17).like(ENGINES["mlx-lm"])
     error = seen(ROW, 1.0, board.chain())
-    assert isinstance(error, NothingLeftError)
+    assert isinstance(error, AllRemovedError)
     assert str(error) == "row 0: top_p 1e-17 of mlx-lm removes every class"
     found = course(ROW, board.chain(), (0,), lambda: False)
     assert found

@@ -17,7 +17,7 @@ from tsoft.sampling import chain as chains
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engines import ENGINES, Engine
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.explanation import Stage, explain, removed_by
 from tsoft.sampling.first_difference import first_difference
 from tsoft.sampling.float32_check import fragile_decisions
@@ -229,9 +229,9 @@ def test_mlx_lm_may_leave_nothing() -> None:
     # What 1 - p cannot tell from 1 leaves nothing in any width.
     chain = built(MLX, ["top_p"], top_p=1e-17)
     z = np.log([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
-    with pytest.raises(NothingLeftError, match="row 0: top_p 1e-17 of mlx-lm removes every class"):
+    with pytest.raises(AllRemovedError, match="row 0: top_p 1e-17 of mlx-lm removes every class"):
         chain.logits(z, np.array([1.0]))
-    with pytest.raises(NothingLeftError, match="row 7: "):
+    with pytest.raises(AllRemovedError, match="row 7: "):
         chain.logits(z, np.array([1.0]), first_row=7)
 
 
@@ -243,7 +243,7 @@ def test_nothing_left_tells_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) 
     z[4, 1] = -inf
     [found] = distribution_pieces(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
     assert found.kept.tolist() == [[[False, True, False]] * 4]
-    with pytest.raises(NothingLeftError) as caught:
+    with pytest.raises(AllRemovedError) as caught:
         Chain(banned).logits(z, np.array([0.5, 1.0]), first_row=10)
     assert caught.value.row == 14
 

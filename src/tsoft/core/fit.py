@@ -101,7 +101,7 @@ class _Evaluation:
 
 
 def _solve_log_tau(evaluate_at: Callable[[list[float]], list[GapSums]], summary: RowSummary) -> tuple[float, GapSums]:
-    """log tau, in units, where R = D, and the sums of the last evaluation, which is next to it. If Newton's
+    """log tau, in units, where R = D, and the sums of the last evaluation, which is very near. If Newton's
     method does not halve the residual, as when some rows' logits are far larger than others', a pass
     evaluates several temperatures to narrow the bracket."""
     low, high, last_residual = -MAX_LOG_TAU, MAX_LOG_TAU, inf

@@ -3,7 +3,7 @@
     softmax(z / tau)_i = exp(z_i / tau) / sum_j exp(z_j / tau)
 
 The Boltzmann distribution with logits as negative energies (Hinton, Vinyals & Dean 2015,
-"Distilling the Knowledge in a Neural Network", eq. 1). All of it is worked from two quantities a
+"Distilling the Knowledge in a Neural Network", eq. 1). All of it is computed from two quantities per
 row that cannot overflow (Blanchard, Higham & Higham 2021, "Accurately computing the log-sum-exp
 and softmax functions", IMA J. Numer. Anal. 41, algorithm 4.1):
 

@@ -45,7 +45,7 @@ from tsoft.explorer.snapshot import CURVES, Course, Seen, course, seen
 from tsoft.explorer.strip import RowStrip
 from tsoft.explorer.theme import THEME
 from tsoft.sampling.engines import ENGINES
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
 
 # So long, in seconds, what follows waits for the next key.
@@ -169,7 +169,7 @@ class Explorer(App[None]):
         the row is another one."""
         self._panel.show(self._board)
         found = seen(self._row, self._board.tau, self._board.chain(self._row.biases))
-        self._nothing = str(found) if isinstance(found, NothingLeftError) else ""
+        self._nothing = str(found) if isinstance(found, AllRemovedError) else ""
         self._say_head()
         self._seen = found if isinstance(found, Seen) else None
         if self._seen:
@@ -215,7 +215,7 @@ class Explorer(App[None]):
             block = rows.block(number)
             try:
                 return rows.likelihood(number, tau, self._board.chain(self._biases(block)[0]))
-            except NothingLeftError:
+            except AllRemovedError:
                 return 0.0
 
         self.query_one(RowStrip).show(self._row.number, likely)

@@ -11,7 +11,7 @@ from tsoft.core.softmax import Array
 from tsoft.explorer.rows import Row
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.explanation import Stage, removed_by
 
 # The measures that are shown, as their numbers are called.
@@ -74,12 +74,12 @@ class Seen:
         return float(self.alone[gone].sum()) if gone.any() else 0.0
 
 
-def seen(row: Row, tau: float, chain: Chain | None) -> Seen | NothingLeftError:
+def seen(row: Row, tau: float, chain: Chain | None) -> Seen | AllRemovedError:
     """What is seen, or why there is nothing: a sampler may remove every class."""
     found = Seen(row, tau, chain)
     try:
         found.result.kept  # noqa: B018
-    except NothingLeftError as error:
+    except AllRemovedError as error:
         return error
     return found
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tsoft.notes import note
 from tsoft.options.plan import Plan
 from tsoft.sampling.engines import Engine
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _say_doubt(chain: "Chain", engine: str, block: "Block", tau: float, said: se
     if engine in said:
         return
     # Where nothing is left, the distribution itself is an error.
-    with contextlib.suppress(NothingLeftError):
+    with contextlib.suppress(AllRemovedError):
         if found := fragile_decisions(chain, block.logits, tau):
             said.add(engine)
             note(_doubted(found[0], block, engine, tau))

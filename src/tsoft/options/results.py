@@ -19,7 +19,7 @@ from tsoft.output.file import OutputStream, open_output
 from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.apply_chains import distribution_pieces, distributions_by_chain
 from tsoft.sampling.distributions import Distributions
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -192,7 +192,7 @@ def followed(blocks: Iterable[Block], taus: Array, plan: "Plan") -> Iterator[Ite
     of a row, the samplers that were typed are to blame."""
     try:
         yield blocks if plan.chains == (None,) else _noted(blocks, taus, plan)
-    except NothingLeftError as error:
+    except AllRemovedError as error:
         raise UsageError(str(error)) from None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.sampling.engines import Engine
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
 from tsoft.sampling.step import Step
 
@@ -54,7 +54,7 @@ class Mixture:
 
     def apply(self, step: Step, function: Callable[..., Array] | None = None) -> "Mixture":
         """The mixture after a step, computed by the sampler's function or by another. Raises
-        NothingLeftError for a row that has no class left."""
+        AllRemovedError for a row that has no class left."""
         function = step.sampler.function if function is None else function
         chance, values = (step.values[0], step.values[1:]) if step.sampler.by_chance else (1.0, step.values)
         # Biases refer to classes by their indices.
@@ -63,7 +63,7 @@ class Mixture:
         after = function(before.logits, *values)
         is_empty = np.atleast_1d(np.isneginf(after.max(-1)).any(0))
         if is_empty.any():
-            raise NothingLeftError(int(is_empty.argmax()), str(step))
+            raise AllRemovedError(int(is_empty.argmax()), str(step))
         if chance == 1:
             return replace(before, logits=after)._compacted()
         weights = tuple(weight * share for share in (1 - chance, chance) for weight in self.weights)
@@ -119,7 +119,7 @@ class Chain:
         """The result for z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose softmax
         at temperature 1 is the distribution that is drawn from.
 
-        Raises NothingLeftError for a row, counted from `first_row`, that has no class left.
+        Raises AllRemovedError for a row, counted from `first_row`, that has no class left.
         """
         z = np.asarray(z, np.float64)
         result = np.empty((len(taus), *z.shape))
@@ -129,9 +129,9 @@ class Chain:
             try:
                 for t, mixture in enumerate(self._mixtures(z[rows], taus.tolist())):
                     result[t, rows] = mixture.merged_logits
-            except NothingLeftError as error:
+            except AllRemovedError as error:
                 step = f"{error.step} of {self.engine.name}" if self.engine else error.step
-                raise NothingLeftError(error.row + row + first_row, step) from None
+                raise AllRemovedError(error.row + row + first_row, step) from None
         return result
 
     def _mixtures(self, z: Array, taus: list[float]) -> Iterator[Mixture]:

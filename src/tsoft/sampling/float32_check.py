@@ -7,7 +7,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.sampling.chain import Chain, Mixture
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.explanation import step_cutoff
 from tsoft.sampling.samplers import Truncation
 from tsoft.sampling.step import Step
@@ -53,7 +53,7 @@ def _fragile_decisions(chain: Chain, z: Array, tau: float) -> Iterator[FragileDe
         kept = exact.kept
         try:
             rounded = rounded.apply(step, _float32_function(step))
-        except NothingLeftError as error:
+        except AllRemovedError as error:
             yield FragileDecision(error.row, step, int(z[error.row].argmax()), False, 0.0)
             return
         except LogitsError:

@@ -71,8 +71,7 @@ _P = SamplerParameter
 TAU = _P("tau", "τ", "The temperature.", 0, inf)
 BIAS = _P("logit_bias", "LABEL=B", "Added to a class's logit; #2 names a class by its index, -inf bans.", -inf, inf)
 
-# In the order in which they are applied where none is chosen: transformers' order, and what transformers lacks
-# in the place where other engines have it.
+# In the default order: that of transformers, with the samplers that it lacks where other engines have them.
 SAMPLERS = {
     sampler.name: sampler
     for sampler in (

@@ -25,7 +25,7 @@ from tsoft.core.softmax import Array
 @dataclass(frozen=True, eq=False)
 class Cutoff:
     """The classes that a truncation keeps: those whose `score`, (..., n), is at least `threshold`, (..., 1).
-    With a `count`, (..., 1), so many stay, and of those that tie at the threshold the ones with the lowest
+    With a `count`, (..., 1), only that many stay; of those that tie at the threshold, the ones with the lowest
     indices. `compared` and `bound` are the numbers whose comparison decided this, if not these two.
     `score_name` names the score."""
 

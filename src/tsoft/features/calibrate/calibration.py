@@ -19,7 +19,7 @@ from tsoft.notes import note
 
 # The most rows that a bootstrap draws in all: for more, the sandwich interval is as good.
 MAX_DRAWN = 1 << 28
-# Fewer rows say little; and so does an interval whose ends are so many times apart.
+# A note says so if there are fewer rows, or if the ends of the interval differ by more than this factor.
 FEW_ROWS, WIDE_RATIO = 100, 10.0
 # If this share of the rows look like probabilities, a note asks whether they are.
 MOST_ROWS = 0.9

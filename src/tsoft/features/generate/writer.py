@@ -13,7 +13,7 @@ from tsoft.notes import note
 from tsoft.options import results
 from tsoft.options.groups import OutputOptions
 from tsoft.output.file import ended_by_signals
-from tsoft.sampling.errors import NothingLeftError
+from tsoft.sampling.errors import AllRemovedError
 
 if TYPE_CHECKING:
     from tsoft.features.generate.records import Written
@@ -50,7 +50,7 @@ class Writer:
             yield from rounds(lambda texts: self._interrupts.waiting(lambda: self._asked.next(texts)), searches)
         except (TsoftError, KeyboardInterrupt) as error:
             self._error = error
-        except NothingLeftError as error:
+        except AllRemovedError as error:
             self._error = UsageError(str(error))
         for search in searches:
             search.stop(INTERRUPTED if isinstance(self._error, KeyboardInterrupt) else FAILED)
