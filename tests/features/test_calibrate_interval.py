@@ -45,9 +45,11 @@ def test_the_sandwich_of_a_model_that_is_wrong() -> None:
     assert sqrt(1 / curvature) < 0.97 * float(found.error or 0)
 
 
-@pytest.mark.parametrize("count", [674, 40, 12, 3])
-def test_the_bootstrap_refits_in_full(count: int) -> None:
-    """The same resamples, each fitted for itself. Of few rows many have no minimum, or one far away."""
+@pytest.mark.parametrize(("count", "reach"), [(674, 6.0), (674, 0.5), (40, 6.0), (12, 6.0), (3, 6.0)])
+def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same resamples, each fitted for itself. Of few rows many have no minimum, or one far away; with a short
+    reach many lie outside the nodes."""
+    monkeypatch.setattr(interval_of, "REACH", reach)
     rows = digits("val") if count == 674 else made(9, count, 3, tau=1.5)
     found = fit_temperature(once(rows))
     assert not found.is_limit

@@ -185,6 +185,8 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     (EXLLAMA, "tfs", FIVE, 0.75, [0, 1]),
     (EXLLAMA, "tfs", FIVE, 0.99, [0, 1]),
     (EXLLAMA, "tfs", FOUR, 0.5, 3),
+    # Of two nothing is dropped.
+    (EXLLAMA, "tfs", [0.7, 0.3], 0.5, [0, 1]),
     (EXLLAMA, "xtc", FOUR, 0.25, 1),
     (EXLLAMA, "xtc", THREE, 0.6, [0, 1, 2]),
 ]
@@ -447,9 +449,10 @@ def test_vllm_raises_a_low_temperature() -> None:
     for tau in (0.001, 0.005, 0.01):
         np.testing.assert_allclose(tsoft.softmax(result(chain, z, tau)), tsoft.softmax(z, 0.01), rtol=1e-15)
     assert kept(result(chain, z, 0.0)) == [0]
+    assert [bool(ENGINES[VLLM].low_tau_message(tau)) for tau in (0.0, 0.005, 0.01)] == [True, True, False]
 
 
-# Doubts.
+# Fragile decisions.
 
 
 def test_float32_decides_otherwise() -> None:
@@ -463,12 +466,12 @@ def test_float32_decides_otherwise() -> None:
     assert counts == [9, 10]
     chain = built(TRANSFORMERS, ["top_p"], top_p=0.9)
     assert len(kept(result(chain, z))) == 10
-    [doubt] = fragile_decisions(chain, z, 1.0)
-    assert (doubt.row, str(doubt.step), doubt.is_tie) == (0, "top_p 0.9", False)
-    assert 0 < doubt.slack < 1e-15
+    [decision] = fragile_decisions(chain, z, 1.0)
+    assert (decision.row, str(decision.step), decision.is_tie) == (0, "top_p 0.9", False)
+    assert 0 < decision.slack < 1e-15
 
 
-def test_doubts_are_where_the_widths_differ() -> None:
+def test_fragile_decisions_are_where_the_widths_differ() -> None:
     """Found by trying: rows and numbers for which the samplers, given float32, keep another set."""
     rng = np.random.default_rng(5)
     z = rng.integers(-1, 2, (400, 9)).astype(float)
@@ -480,35 +483,48 @@ def test_doubts_are_where_the_widths_differ() -> None:
             differ = {int(row) for row in np.flatnonzero(((exact > -inf) != (single > -inf)).any(-1))}
             ties = {int(row) for row in np.flatnonzero(function.cutoff(z, p).splits_tie)}
             found = list(fragile_decisions(built(engine, ["top_p"], top_p=p), z, 1.0))
-            assert {doubt.row for doubt in found if doubt.is_tie} == ties
-            assert {doubt.row for doubt in found if not doubt.is_tie} == differ - ties
-            for doubt in found:
-                if doubt.is_tie:
-                    row = z[doubt.row]
+            assert {decision.row for decision in found if decision.is_tie} == ties
+            assert {decision.row for decision in found if not decision.is_tie} == differ - ties
+            for decision in found:
+                if decision.is_tie:
+                    row = z[decision.row]
                     # It is removed, and one that is its equal stays.
-                    stay = exact[doubt.row] > -inf
-                    assert not stay[doubt.index]
-                    assert stay[np.equal(row, row[doubt.index])].any()
+                    stay = exact[decision.row] > -inf
+                    assert not stay[decision.index]
+                    assert stay[np.equal(row, row[decision.index])].any()
 
 
-def test_a_tie_at_the_threshold_is_a_doubt() -> None:
+def test_a_row_has_one_fragile_decision_at_most() -> None:
+    z = np.random.default_rng(5).normal(0, 2, (20, 1, 9))
+    rounding = 0
+    for row in z:
+        # Four classes hold a little less than p, which float32 does not see.
+        p = float(np.sort(tsoft.softmax(row))[0, :-5:-1].sum()) + 1e-10
+        top_p, min_p = Step(rule(LLAMA, "top_p"), (p,)), Step(SAMPLERS["min_p"], (1e-3,))
+        decisions = fragile_decisions(Chain((top_p, min_p, top_p)), row, 1.0)
+        assert len(decisions) <= 1
+        rounding += sum(decision.step is top_p and not decision.is_tie for decision in decisions)
+    assert rounding > 0
+
+
+def test_a_tie_at_the_threshold_is_a_fragile_decision() -> None:
     z = np.array([[0.0, 1.0, 1.0, 1.0], [3.0, 2.0, 1.0, 0.0]])
-    [doubt] = fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
-    assert (doubt.row, doubt.index, str(doubt.step), doubt.is_tie) == (0, 3, "top_k 2", True)
-    # Ten equal classes to .8 are nine, and in float32 eight: one doubt a row.
-    [doubt] = fragile_decisions(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
-    assert (doubt.index, doubt.is_tie) == (9, True)
+    [decision] = fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
+    assert (decision.row, decision.index, str(decision.step), decision.is_tie) == (0, 3, "top_k 2", True)
+    # Ten equal classes to .8 are nine, and in float32 eight: one decision a row.
+    [decision] = fragile_decisions(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
+    assert (decision.index, decision.is_tie) == (9, True)
     # Where all that tie stay there is none.
     assert not list(fragile_decisions(built(TRANSFORMERS, ["top_k", "temperature"], top_k=2), z, 0.7))
     assert not list(fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=3), z, 0.7))
 
 
-def test_nothing_left_in_float32_is_a_doubt() -> None:
+def test_nothing_left_in_float32_is_a_fragile_decision() -> None:
     z = np.log([[0.2, 0.5, 0.3]])
     chain = built(MLX, ["top_p", "temperature"], top_p=1e-8)
     assert kept(result(chain, z)) == [1]
-    [doubt] = fragile_decisions(chain, z, 1.0)
-    assert (doubt.row, doubt.index, str(doubt.step), doubt.is_tie) == (0, 1, "top_p 1e-08", False)
+    [decision] = fragile_decisions(chain, z, 1.0)
+    assert (decision.row, decision.index, str(decision.step), decision.is_tie) == (0, 1, "top_p 1e-08", False)
 
 
 # Chains.
@@ -551,6 +567,11 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     taus = np.array([0.5, 1.0, 2.0])
     chain = built(LLAMA, ["top_k", "top_p", "xtc", "temperature"], top_k=20, top_p=0.9, xtc_probability=0.5)
     [whole] = distribution_pieces(Block(z), taus, [chain])
+    # One row at some of the temperatures, the last of which are fewer.
+    monkeypatch.setattr(apply_chains, "PIECE", 60)
+    parts = [piece.probs[:, 0] for piece in distribution_pieces(Block(z), taus, [chain])]
+    assert [len(part) for part in parts] == [2, 1] * 7
+    np.testing.assert_array_equal(np.concatenate(parts).reshape(7, 3, 30).swapaxes(0, 1), whole.probs)
     monkeypatch.setattr(apply_chains, "PIECE", 200)
     pieces = list(distribution_pieces(Block(z), taus, [chain]))
     assert len(pieces) == 4

@@ -370,6 +370,11 @@ def test_top_h_looks_at_a_hundred() -> None:
     assert kept(samplers.top_h(row, 1.0))[-1] < 100
 
 
+def test_tail_free_keeps_the_class_at_which_the_share_is_reached() -> None:
+    # The second differences are 1/8 and 1/8.
+    assert np.isfinite(tsoft.tail_free(-np.log(2) * np.array([0, 1, 2, 2]), 0.5)).tolist() == [True, True, False, False]
+
+
 def test_numbers_as_large_as_they_get() -> None:
     """Half of the span of the floats is two standard deviations, and twice a standard deviation overflows."""
     row = [LAST, -LAST, 0.0]

@@ -254,8 +254,8 @@ def _limits_and_peak(index: int) -> Callable[[_Evaluator], list[_TurningPoint]]:
 
 
 def _peak(rows: _Evaluator, index: int, cold: _TurningPoint, hot: _TurningPoint) -> _TurningPoint:
-    """Where z_i - <z> changes its sign from minus to plus, or the limit with the higher value if that is
-    the highest: on a monotone curve, or if the peak does not stand out from the limit at inf."""
+    """Where z_i - <z> changes its sign from minus to plus; the limit at inf for a monotone curve, or if
+    the peak does not stand out from that limit."""
     has_peak = cold.values < hot.values
     _, hotter = _bisect(rows, _peak_condition(index), 0.0, (cold.taus, hot.taus), rising=has_peak, active=has_peak)
     taus = np.where(has_peak, np.minimum(hotter, MAX_TAU), 1.0)
@@ -263,8 +263,7 @@ def _peak(rows: _Evaluator, index: int, cold: _TurningPoint, hot: _TurningPoint)
     # The bound on p, 4 (1 + |x_i| + H) u, where neither |x_i| nor H is more than ln n.
     rounding = ROUNDING * (1 + 2 * np.log(rows.unmasked))
     stands_out = has_peak & (values > hot.values * (1 + rounding))
-    limit = np.where(has_peak, (hot.taus, hot.values), (cold.taus, cold.values))
-    taus, values = np.where(stands_out, (taus, values), limit)
+    taus, values = np.where(stands_out, (taus, values), (hot.taus, hot.values))
     return _TurningPoint(taus, values, rounding)
 
 

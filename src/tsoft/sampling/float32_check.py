@@ -49,7 +49,7 @@ def _fragile_decisions(chain: Chain, z: Array, tau: float) -> Iterator[FragileDe
     is_reported = np.zeros(len(z), bool)
     for step in chain.at(tau):
         cutoff = step_cutoff(step, exact.full_logits[-1])
-        kept_before, exact = exact.kept, exact.apply(step)
+        exact = exact.apply(step)
         kept = exact.kept
         try:
             rounded = rounded.apply(step, _float32_function(step))
@@ -63,7 +63,7 @@ def _fragile_decisions(chain: Chain, z: Array, tau: float) -> Iterator[FragileDe
             continue
         is_tied = cutoff.splits_tie & ~is_reported
         for row in np.flatnonzero(is_tied):
-            removed = kept_before[row] & ~kept[row] & (cutoff.score[row] == cutoff.threshold[row])
+            removed = ~kept[row] & (cutoff.score[row] == cutoff.threshold[row])
             yield FragileDecision(int(row), step, int(removed.argmax()), True, 0.0)
         differs = (kept != rounded.kept) & ~(is_reported | is_tied)[:, np.newaxis]
         for row in np.flatnonzero(differs.any(-1) & np.isfinite(cutoff.slack)):
