@@ -1,17 +1,13 @@
 """JSON: in, a document or lines of it; out, an array of records."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError
 from tsoft.input import json_lines
-from tsoft.input.json_lines import records
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions
-
 
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:

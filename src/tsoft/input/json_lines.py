@@ -1,21 +1,13 @@
 """JSON, a value a line: in, any that has rows; out, a record for each row and temperature."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING, BinaryIO
 
 from tsoft.core.block import Block
-from tsoft.core.measures import total_variation
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions, unit
 
 if TYPE_CHECKING:
     from tsoft.input import json_values
-    from tsoft.sampling.explanation import Stage
 
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:

@@ -6,10 +6,9 @@ column at a time.
 """
 
 import io
-import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -20,8 +19,7 @@ from tsoft.core.softmax import Array, LogitsError, as_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions
+from tsoft.output.arrays import _bytes
 
 # What is wrong with a type of numbers, if something is.
 Check = Callable[[np.dtype[Any]], str | None]

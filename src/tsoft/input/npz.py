@@ -5,7 +5,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,8 +18,6 @@ from tsoft.input import npy
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import KEYS
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.input.targets import Targets

@@ -1,7 +1,7 @@
 """The records of distributions: rows of probabilities, a class a line, and JSON objects."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
 from tsoft.core.softmax import Array
-from tsoft.output.records import Column, In, Records
+from tsoft.output.records import Column, In, Recorded, Records
 from tsoft.sampling.distributions import Distributions, falling, unit
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
     return columns
 
 
-def measures(result: Distributions, names: Iterable[str], content: Content, shown: In = In.CSV | In.JSON) -> list[Column]:
+def measures(
+    result: Distributions, names: Iterable[str], content: Content, shown: In = In.CSV | In.JSON
+) -> list[Column]:
     """A column for each measure, row by row and within a row by temperature."""
     return [Column(name, content.measure(result, name).T.reshape(-1), shown) for name in names]
 
@@ -96,6 +98,20 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
         ),
     ]
     return Records(columns, block.place, headed=True)
+
+
+@dataclass(frozen=True, eq=False)
+class DistributionRecords(Recorded):
+    """The records of some distributions, one each."""
+
+    results: Sequence[Distributions]
+    content: Content
+
+    def records(self) -> Iterator[Records]:
+        return (Records([*keys(result), classes(result, self.content)], result.block.place) for result in self.results)
+
+    def objects(self) -> Iterator[Iterator[dict[str, Any]]]:
+        return (objects(result, self.content) for result in self.results)
 
 
 def objects(result: Distributions, content: Content) -> Iterator[dict[str, Any]]:

@@ -64,8 +64,8 @@ class Records:
 Fields = Iterable[tuple[str, Any]]
 
 
-class Result(ABC):
-    """What a command found, to be written as records or drawn on a terminal."""
+class Recorded(ABC):
+    """What can be written as records."""
 
     @abstractmethod
     def records(self) -> Iterator[Records]:
@@ -79,12 +79,16 @@ class Result(ABC):
             rows = zip(*(column.values for column in columns), strict=True)
             yield (dict(zip(names, values, strict=True)) for values in rows)
 
+
+class Result(Recorded):
+    """What a command found, to be written as records or drawn on a terminal."""
+
     @abstractmethod
     def render(self, view: "View") -> Iterator[str]:
         """What a terminal shows, in parts that can be printed as they come."""
 
 
-def write(result: Result, format: str, numbers: NumberFormat) -> Iterator[str | bytes]:
+def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str | bytes]:
     """The text of a result's records in tsv, csv, json or jsonl, in pieces as they come.
 
     Raises InputError for records whose columns are not those of csv's header.
@@ -126,7 +130,8 @@ def _object(fields: Mapping[str, Any] | Fields, numbers: NumberFormat) -> Iterat
         if not isinstance(value, Iterator):
             before[name] = value
             continue
-        yield ("," if opened else "{") + _dumped(before, numbers)[1:-1] + f',"{name}":['
+        head = _dumped(before, numbers)[1:-1]
+        yield ("," if opened else "{") + head + "," * bool(head) + f'"{name}":['
         for i, piece in enumerate(value):
             yield "," * bool(i) + _dumped(piece, numbers)[1:-1]
         yield "]"
@@ -209,7 +214,9 @@ def _picked(
 
 
 def _lines(columns: Sequence[Column], delimiter: str, numbers: NumberFormat, text: Any) -> list[str]:
-    return list(map(delimiter.join, zip(*(_cells(column, delimiter, numbers, text) for column in columns), strict=True)))
+    return list(
+        map(delimiter.join, zip(*(_cells(column, delimiter, numbers, text) for column in columns), strict=True))
+    )
 
 
 def _cells(column: Column, delimiter: str, numbers: NumberFormat, text: Any) -> list[str]:
