@@ -173,7 +173,7 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
             yield join_labels(heads, delimiter) + "\n"
         elif headed and heads != header:
             problem = f"{records.place}: its classes are not those of the header"
-            raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
+            raise InputError(f"{problem}; --format jsonl takes rows that differ")
         text = quoted if headed else escape
         if records.picks is not None:
             yield from _picked(columns, records.picks, delimiter, numbers, text)

@@ -36,7 +36,10 @@ class ComputeResult(DistributionsResult):
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.rows import each_row
 
-        return each_row(self.blocks, self._rows, lambda block: self._drawn(self.by_chain(block), view))
+        return each_row(self.blocks, self._rows, lambda block: self._drawn(self._by_chain(block), view))
+
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return self.plan.results(block, self.taus)
 
     def _drawn(self, results: list[Distributions], view: "View") -> Iterator[str]:
         from tsoft.charts.distributions import drawn
@@ -61,8 +64,8 @@ class ChosenResult(ComputeResult):
         yield from super().render(view)
         yield from ("\n" + part for part in draw(self._texts, view))
 
-    def by_chain(self, block: Block) -> list[Distributions]:
-        return [replace(result, chosen=self._texts.last(result)) for result in super().by_chain(block)]
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return [replace(result, chosen=self._texts.last(result)) for result in super()._by_chain(block)]
 
     def _followed(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """The blocks, with the texts followed through those rows, too, that are not drawn."""

@@ -64,12 +64,10 @@ class NextResult(Result):
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.distributions import drawn
         from tsoft.options.responses import noted
-        from tsoft.sampling.apply_chains import by_chain
 
         chart = len(self.taus) > 1 if self.chart is None else self.chart
         for block in self.plan.noted(noted(iter([self.next.block])), self.taus):
-            results = by_chain(block, self.taus, self.plan.chains_for(block))
-            yield from drawn(results, view, chart=chart, explain=False)
+            yield from drawn(self.plan.results(block, self.taus), view, chart=chart, explain=False)
 
 
 def _alternatives(block: Block) -> list[dict[str, Any]]:

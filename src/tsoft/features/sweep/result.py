@@ -70,7 +70,7 @@ class SweepResult(DistributionsResult):
                     yield "\n" * (i > 0) + chain.orders([result], view) + "\n"
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
-        return each_row(self.blocks, picture.rows, lambda block: drawn(self.by_chain(block)))
+        return each_row(self.blocks, picture.rows, lambda block: drawn(self.plan.results(block, self.taus)))
 
 
 @dataclass(frozen=True, eq=False)
