@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from tsoft.charts.style import COLD_TO_HOT, cut, scale_top
+from tsoft.charts.style import COLD_TO_HOT, scale_top
 from tsoft.charts.table import column_styles
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions, ranked
 
 # What bars are filled with where there are no colours, told apart by how dense they are.
@@ -109,7 +109,7 @@ def grouped_bars(
     left_out = len(classes) - layout.groups
     if left_out:
         noun = "class" if left_out == 1 else "classes"
-        lines.append(cut(f"… {left_out} more {noun} not charted", width))
+        lines.append(shortened(f"… {left_out} more {noun} not charted", width))
     return "".join(line + "\n" for line in lines)
 
 
@@ -138,7 +138,7 @@ def _legend(series: list[_Series], layout: _Layout) -> list[str]:
     used = layout.width
     for name, fill, color in series:
         swatch = fill * 2 if color is None else f"\x1b[38;5;{color}m{fill * 2}\x1b[0m"
-        name = cut(" " + name, layout.width - indent - 2)
+        name = shortened(" " + name, layout.width - indent - 2)
         if used + 2 + cell_len(name) > layout.width:
             lines.append(" " * indent)
             used = indent
@@ -220,6 +220,6 @@ def _under(classes: Sequence[str], layout: _Layout) -> list[str]:
 
 
 def _centred(text: str, room: int) -> str:
-    text = cut(text, room)
+    text = shortened(text, room)
     left = (room - cell_len(text)) // 2
     return set_cell_size(" " * left + text, room)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tsoft.charts.style import cut, number_text, prob_text, tau_text, wrapped
+from tsoft.charts.style import number_text, prob_text, tau_text, wrapped
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.measures import total_variation
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions, unit
 from tsoft.sampling.explanation import Stage
 from tsoft.sampling.first_difference import first_difference
@@ -57,7 +57,7 @@ def _step_row(stage: Stage, names: list[str], view: View) -> tuple[str, ...]:
         str(int(stage.kept.sum())),
         prob_text(stage.cut, view.digits) if stage.cut else "",
         prob_text(stage.entropy / unit("entropy", view.bits), view.digits),
-        cut(visible(names[stage.top]), 16),
+        shortened(visible(names[stage.top]), 16),
         (stage.keeps or "").replace("threshold", threshold),
     )
 
@@ -97,7 +97,7 @@ def _sentence(first: Distributions, other: Distributions, t: int, view: View) ->
         name = first.block.names[found.index]
         steps = stages[0 if found.by_first else 1]
         step = f"{steps[found.step].step} (step {found.step + 1} of {len(steps)})"
-        shown = cut(visible(name), 24)
+        shown = shortened(visible(name), 24)
         shown = shown if first.block.partial else f"'{shown}'"
         words = f"differs first at {shown}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
     return wrapped(f"{other.engine} {words}.", view.screen.width)

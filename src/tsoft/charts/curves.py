@@ -18,10 +18,10 @@ from rich.cells import cell_len
 
 from tsoft.charts.axis import CLOSE, HUGE, Axis, StepAxis, TauAxis, Tick, cell, round_step, round_ticks
 from tsoft.charts.bars import blank_figure
-from tsoft.charts.style import cut
 from tsoft.charts.view import Screen, View
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import Ensemble
+from tsoft.errors import shortened
 
 # Colours for classes, of the 256-colour table: none stands for a temperature, each has a contrast
 # of at least 2.8 to black and to white, and any two differ for red-green blind eyes too. The first
@@ -69,7 +69,7 @@ class _Curve:
         return f"{self.mark} {self.name}".rstrip()
 
     def label(self, room: int) -> str:
-        text = cut(self.text, room)
+        text = shortened(self.text, room)
         return text if self.color is None else f"\x1b[38;5;{self.color}m{text}\x1b[0m"
 
 
@@ -132,12 +132,12 @@ def curves(
     axis = along(np.asarray(numbers, np.float64), width, log)
     values = np.asarray(values, np.float64)[axis.drawn]
     values = np.where(np.abs(values) <= HUGE, values, np.nan)
-    head = [cut(title, width)] if title else []
+    head = [shortened(title, width)] if title else []
     if not (names and axis.drawn.any()):
-        return Chart([*head, cut("… no temperature to chart", width)])
+        return Chart([*head, shortened("… no temperature to chart", width)])
     layout = _layout(drawn, axis, values, limits, width, height - _AROUND - len(head))
     if layout.axis.columns < _NARROWEST:
-        return Chart([*head, cut("… no room for a chart", width)])
+        return Chart([*head, shortened("… no room for a chart", width)])
     heights = layout.heights(values)
     canvas = _labelled(_canvas(drawn, layout, heights), drawn, layout, heights)
     above = head + layout.legend

@@ -8,8 +8,9 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from tsoft.charts.axis import TauAxis
-from tsoft.charts.style import cut, scale_top
+from tsoft.charts.style import scale_top
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 
 # From next to nothing to the highest, in equal parts of the scale. Each is lighter than the one
 # before, and none is lost on black or on white. What is exactly 0 is blank.
@@ -32,14 +33,14 @@ def heatmap(names: Sequence[str], taus: Array, probs: Array, *, width: int, colo
     left = max(1, min(max(map(cell_len, names), default=0), width // 3))
     axis = TauAxis(np.asarray(taus, np.float64), width - left - 1 - _RIGHT, log)
     if not (names and axis.drawn.any()):
-        return cut("… no temperature to chart", width) + "\n"
+        return shortened("… no temperature to chart", width) + "\n"
     if axis.columns < _NARROWEST:
-        return cut("… no room for a chart", width) + "\n"
+        return shortened("… no room for a chart", width) + "\n"
     probs = np.asarray(probs, np.float64)[axis.drawn]
     top = scale_top(float(probs.max()))
     shades = _levels(probs, top)[_nearest(axis)].T
     rows = [
-        set_cell_size(cut(name, left), left) + "│" + _cells(line.tolist(), color)
+        set_cell_size(shortened(name, left), left) + "│" + _cells(line.tolist(), color)
         for name, line in zip(names, shades, strict=True)
     ]
     lines = rows + axis.lines(left, _RIGHT) + [_key(top, width, color, blank=bool((shades == 0).any()))]

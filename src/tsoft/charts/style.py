@@ -6,7 +6,7 @@ from itertools import zip_longest
 from math import ceil, log10
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -88,13 +88,6 @@ def scale_top(highest: float) -> float:
         return 1.0
     power = 10.0 ** max(min(ceil(log10(highest)), 0), -300)
     return next((power * part for part in (0.2, 0.4) if highest <= power * part), power)
-
-
-def cut(text: str, room: int) -> str:
-    """The text in at most `room` columns, which wide characters may not fill exactly."""
-    if cell_len(text) <= room:
-        return text
-    return set_cell_size(text, room - 1).rstrip() + "…" if room > 0 else ""
 
 
 def beside(texts: Sequence[str], width: int) -> str:

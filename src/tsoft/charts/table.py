@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tsoft.charts.style import cut, number_text, prob_text, tau_colors, tau_text
+from tsoft.charts.style import number_text, prob_text, tau_colors, tau_text
 from tsoft.charts.view import Screen, View
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 from tsoft.sampling.distributions import Distributions, ranked, unit
 from tsoft.sampling.explanation import removed_by
@@ -104,7 +104,7 @@ class _Column:
         """A number and its bar; of what is removed, dimmed, and in the place of the bar what removed it."""
         sampler = self.removed[i]
         if sampler is not None:
-            return Text(f"{self.numbers[i]} {cut(sampler, room)}", "dim")
+            return Text(f"{self.numbers[i]} {shortened(sampler, room)}", "dim")
         return Text.assemble(self.numbers[i], " ", (bar(self.shares[i], room), f"color({self.color})"))
 
 
@@ -292,7 +292,7 @@ def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[s
         for head, width in zip(rows[0][start:stop], others[start - 1 : stop - 1], strict=True):
             table.add_column(Text(head), width=width, no_wrap=True, justify="right" if head in right else "left")
         for row in rows[1:]:
-            table.add_row(Text(cut(row[0], first)), *map(Text, row[start:stop]))
+            table.add_row(Text(shortened(row[0], first)), *map(Text, row[start:stop]))
         tables.append(rendered(table, screen, used))
         start = stop
     return "\n".join(tables)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, shortened
 from tsoft.input.formats import FORMATS, OUTPUTS, by_name
 from tsoft.notes import note
 from tsoft.options.groups import DisplayOptions, DistributionOptions, OutputOptions
@@ -282,8 +282,7 @@ def _token(block: Block) -> str:
     if block.partial is None or block.labels is None:
         return ""
     label = block.labels[block.partial.index]
-    shown = repr(label if len(label) <= 40 else label[:39] + "…")
-    return f" {shown}" + f" of choice {block.partial.choice}" * block.partial.several
+    return f" {shortened(label)!r}" + f" of choice {block.partial.choice}" * block.partial.several
 
 
 def each_row(

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from tsoft.charts.curves import CURVES, POINTS, over_steps
-from tsoft.charts.style import beside, cut, evenly_spaced, number_text, prob_text, tau_text
+from tsoft.charts.style import beside, evenly_spaced, number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import Screen, View
 from tsoft.core.block import class_names
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.features.bandit.simulation import Exploration, History
 
 # Charts stand side by side where each has so many columns.
@@ -36,7 +36,7 @@ def draw(found: Sequence[Exploration], view: View, chart: bool) -> Iterator[str]
     history = histories[0]
     counts = ((history.runs, "run"), (len(history.taus), "step"))
     counted = " of ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts)
-    yield "\n" + cut(f"{counted}, seed {found[0].seed}", view.screen.width) + "\n"
+    yield "\n" + shortened(f"{counted}, seed {found[0].seed}", view.screen.width) + "\n"
 
 
 def _smoothed(values: Array, steps: Array) -> Array:

@@ -130,7 +130,7 @@ def _refuse(
 
 def _size(text: str | None, form: str) -> int:
     """How many draws were asked for."""
-    from tsoft.errors import UsageError
+    from tsoft.errors import UsageError, shortened
     from tsoft.input import fields
 
     if text is None:
@@ -141,8 +141,7 @@ def _size(text: str | None, form: str) -> int:
     except ValueError:
         number = 0
     if not (1 <= number <= MOST and number == int(number)):
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UsageError(f"-n: {shown!r} is not a whole number from 1 to 1e18")
+        raise UsageError(f"-n: {shortened(text)!r} is not a whole number from 1 to 1e18")
     return int(number)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from tsoft.charts import table
 from tsoft.charts.curves import drawn_curves, titled
-from tsoft.charts.style import cut, tau_text
+from tsoft.charts.style import tau_text
 from tsoft.charts.view import View
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions, unit
 
@@ -28,7 +28,7 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
     with the class's `index`."""
     taus = np.array(solved.solution.taus)
     found = f" {solved.asked:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
-    yield cut(visible(solved.measure), max(4, view.screen.width - len(found))) + found + "\n"
+    yield shortened(visible(solved.measure), max(4, view.screen.width - len(found))) + found + "\n"
     if len(taus):
         yield "\n" + table.draw([Distributions(block, taus)], 0, view)
     else:
