@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.features.compute.texts import Texts
     from tsoft.options.plan import Plan
-    from tsoft.output.progress import Bar
+    from tsoft.output.progress import ProgressBar
 
 # What takes longer, in seconds, is work to watch.
 MOMENT = 1.0
@@ -158,7 +158,7 @@ def _of_response(result: Distributions) -> Distributions:
 @contextlib.contextmanager
 def _watched(blocks: Iterable[Block], output: DistributionOptions) -> Iterator[Iterable[Block]]:
     """The blocks, with how far they are, once that takes longer than a moment."""
-    bar: Bar | None = None
+    bar: ProgressBar | None = None
 
     def shown() -> Iterator[Block]:
         nonlocal bar
@@ -170,8 +170,8 @@ def _watched(blocks: Iterable[Block], output: DistributionOptions) -> Iterator[I
                 from tsoft.output import progress
 
                 total = None if block.axes is None else math.prod(block.axes)
-                bar = bar or progress.Bar(total)
-                bar.show(progress.rows(done, took), done, total)
+                bar = bar or progress.ProgressBar(total)
+                bar.show(progress.rows_text(done, took), done, total)
 
     try:
         yield shown() if is_watched(output) else blocks

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
     from tsoft.features.bandit.simulation import Exploration, Rewards, Step
     from tsoft.options.logits import Typed
-    from tsoft.output.progress import Bar
+    from tsoft.output.progress import ProgressBar
 
 # Squares of numbers beyond this, and of their sums, might overflow.
 LARGEST = 1e100
@@ -146,7 +146,7 @@ def _watched(steps: "Iterator[Step]", course: "TemperatureSchedule") -> "Iterato
     """The steps, with how far they are on stderr, once that takes longer than a moment."""
     from tsoft.options.results import MOMENT
 
-    bar: Bar | None = None
+    bar: ProgressBar | None = None
     total = len(course.taus)
 
     def shown() -> "Iterator[Step]":
@@ -157,7 +157,7 @@ def _watched(steps: "Iterator[Step]", course: "TemperatureSchedule") -> "Iterato
             if time.monotonic() - start > MOMENT:
                 from tsoft.output import progress
 
-                bar = bar or progress.Bar(total)
+                bar = bar or progress.ProgressBar(total)
                 bar.show(course.schedule, done, total)
 
     try:

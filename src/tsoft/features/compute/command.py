@@ -84,8 +84,8 @@ def compute(
     charted = len(taus) > 1 if look.chart is None else look.chart
 
     def draw(found: "list[Distributions]", view: "View") -> "Iterator[str]":
-        from tsoft.charts.distributions import drawn
+        from tsoft.charts.row_report import draw_row
 
-        return drawn(found, view, chart=charted, explain=explanation.explain)
+        return draw_row(found, view, chart=charted, explain=explanation.explain)
 
     results.write(blocks, taus, plan, output, look, draw, explain=explanation.explain, chosen=response.chosen)

@@ -17,7 +17,7 @@ from tsoft.sampling.errors import NothingLeftError
 
 if TYPE_CHECKING:
     from tsoft.features.generate.records import Written
-    from tsoft.output.progress import Bar
+    from tsoft.output.progress import ProgressBar
 
 
 class Writer:
@@ -94,7 +94,7 @@ class Writer:
 
     def _watched(self) -> Iterator[None]:
         """The rounds, with how far they are, where someone sees it and it takes longer than a moment."""
-        bar: Bar | None = None
+        bar: ProgressBar | None = None
         start = time.monotonic()
         watching = results.is_watched(self._output)
         try:
@@ -103,7 +103,7 @@ class Writer:
                 if watching and time.monotonic() - start > results.MOMENT:
                     from tsoft.output import progress
 
-                    bar = bar or progress.Bar()
+                    bar = bar or progress.ProgressBar()
                     bar.show(f"{number} tokens a text", number)
         finally:
             if bar:

@@ -98,7 +98,7 @@ def _show(
     """A table of what is left at each temperature."""
     from functools import partial
 
-    from tsoft.charts.distributions import drawn
+    from tsoft.charts.row_report import draw_row
     from tsoft.options import logits, results
     from tsoft.options.plan import plan as planned
     from tsoft.options.responses import noted
@@ -106,7 +106,7 @@ def _show(
     plan = planned(rules, parameters, temperatures.tau)
     taus = logits.temperatures(plan.taus)
     charted = len(taus) > 1 if look.chart is None else look.chart
-    draw = partial(drawn, chart=charted, explain=False)
+    draw = partial(draw_row, chart=charted, explain=False)
     looking = results.view(output, look)
     with results.followed(noted(iter([found.block])), taus, plan) as blocks:
         for block in blocks:

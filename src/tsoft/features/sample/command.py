@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tsoft.features.sample.records import Draws
     from tsoft.features.sample.samples import Sample
     from tsoft.options.plan import Plan
-    from tsoft.output.progress import Bar
+    from tsoft.output.progress import ProgressBar
 
 # A float holds it, and no count of it overflows.
 MOST = 10**18
@@ -161,22 +161,23 @@ def _watched(output: DistributionOptions) -> "Iterator[Draws]":
     elsewhere than to the terminal."""
     from tsoft.options import results
 
-    bar: Bar | None = None
+    bar: ProgressBar | None = None
     seen = 0
     watching = results.is_watched(output)
     if watching:
+        from tsoft.features.sample.chart import progress_text
         from tsoft.output import progress
 
     def draws(sample: "Sample") -> "Iterator[Array]":
         nonlocal bar, seen
         if watching and bar is None and seen + sample.size > LONG:
-            bar = progress.Bar(sample.size, progress.drawing(sample))
+            bar = progress.ProgressBar(sample.size, progress_text(sample))
         done = 0
         for piece in sample.draws():
             yield piece
             seen, done = seen + len(piece), done + len(piece)
             if bar:
-                bar.show(progress.drawing(sample), done, sample.size)
+                bar.show(progress_text(sample), done, sample.size)
 
     try:
         yield draws

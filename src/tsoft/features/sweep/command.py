@@ -137,15 +137,15 @@ def sweep(
         return
 
     def draw(results: "list[Distributions]", view: "View") -> Iterator[str]:
-        from tsoft.charts.curves import CURVES
+        from tsoft.charts.curves import MAX_CURVES
         from tsoft.features.sweep import chart as drawing
 
-        fewer = replace(view, show=look.show or CURVES)
+        fewer = replace(view, show=look.show or MAX_CURVES)
         for i, result in enumerate(results):
             if result.chain:
-                from tsoft.charts import chain
+                from tsoft.charts.chain_report import sampler_order
 
-                yield "\n" * (i > 0) + chain.orders([result], view) + "\n"
+                yield "\n" * (i > 0) + sampler_order([result], view) + "\n"
             yield from drawing.draw(result, fewer, measure, curves.heatmap, _is_log(grid), look.chart is not False)
 
     results.write(blocks, taus, plan, output, look, draw, before=True)
@@ -201,7 +201,7 @@ def _write_mean(
 
     name = results.checked_format(output)
     if name == "table":
-        from tsoft.charts.averages import draw_mean
+        from tsoft.charts.mean_chart import draw_mean
 
         texts: Iterable[str] = draw_mean(found, results.view(output, look), measure, log, levels)
     else:
