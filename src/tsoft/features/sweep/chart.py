@@ -35,8 +35,8 @@ def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]
     rest if there is a rest. The temperatures are processed in pieces, so that only these are kept in memory."""
     logits = result.block.logits[0]
     # A few temperatures suffice: the ranking changes little between them.
-    few = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
-    order = falling(logits, highest([few], 0))
+    subset = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
+    order = falling(logits, highest([subset], 0))
     shown, rest = order[:count], order[count:]
     labels = result.block.names
 
