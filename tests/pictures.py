@@ -9,9 +9,10 @@ import pyte
 
 import tsoft
 from tsoft.charts.bars import grouped_bars
-from tsoft.charts.curves import class_colors, curves
+from tsoft.charts.curves import curve_chart
 from tsoft.charts.heatmap import heatmap
 from tsoft.charts.style import tau_colors
+from tsoft.charts.view import Screen
 
 CLASSES = ["positive", "neutral", "negative", "other"]
 LOGITS = [2, 1, 0.5, 0.1]
@@ -39,14 +40,20 @@ def bar_example(width: int, color: bool = False) -> str:
 
 
 def curve_text(
-    values: Any, taus: Any = None, *, names: list[str] | None = None, color: bool = False, **options: Any
+    values: Any,
+    taus: Any = None,
+    *,
+    names: list[str] | None = None,
+    width: int = 80,
+    color: bool = False,
+    **options: Any,
 ) -> str:
     """The curves of values, under short names, on a log axis by default."""
     values = np.asarray(values, float)
     taus = np.geomspace(0.1, 10, len(values)) if taus is None else np.asarray(taus, float)
     names = names or [f"n{i}" for i in range(values.shape[1])]
-    colors = class_colors(len(names)) if color else None
-    return str(curves(names, taus, values, colors=colors, **{"width": 80, "height": 17, "log": True, **options}))
+    options = {"height": 17, "log": True, **options}
+    return str(curve_chart(names, taus, values, Screen(width, color), **options))
 
 
 def curve_example(width: int, color: bool = False) -> str:

@@ -109,27 +109,33 @@ class Chart:
         return "".join(line + "\n" for line in self.lines)
 
 
-def curves(
+def curve_chart(
     names: Sequence[str],
     numbers: Array,
     values: Array,
+    screen: Screen,
     *,
-    width: int,
     height: int,
-    log: bool,
-    colors: Sequence[int] | None,
     title: str = "",
+    log: bool = False,
     limits: tuple[float, float] | None = None,
     axis_type: type[TauAxis | StepAxis] = TauAxis,
+    rest: bool = False,
 ) -> Chart:
-    """`values`, (numbers, names), over ascending numbers, in lines of at most `width` columns.
+    """`values`, (numbers, names), over ascending numbers, in lines that fit the screen.
 
     Numbers without a place on the axis are left out, and values that are not finite or not within `limits`,
     by default round numbers around all values. `height` is the number of lines, but at least 4 are for the
-    curves. Names and title are shown as they are, so escape what is not printable before. Without `colors`,
-    one for each curve, there are no escape codes; if there are several curves, letters draw them.
+    curves. With `rest` the last curve is the sum of several classes. Names and title are shown as they are,
+    so escape what is not printable before. On a screen without colours there are no escape codes; if there
+    are several curves, letters draw them.
     """
-    styles = [_CurveStyle(name, *_mark(i, len(names), colors)) for i, name in enumerate(names)]
+    width, count = screen.width, len(names)
+    if screen.color:
+        styles = list(map(_CurveStyle, names, _LINE * count, class_colors(count, rest=rest)))
+    else:
+        marks = (LETTERS[i % len(LETTERS)] if count > 1 else _LINE for i in range(count))
+        styles = [_CurveStyle(name, mark, None) for name, mark in zip(names, marks, strict=True)]
     axis = axis_type(np.asarray(numbers, np.float64), width, log)
     values = np.asarray(values, np.float64)[axis.valid]
     values = np.where(np.abs(values) <= HUGE, values, np.nan)
@@ -144,12 +150,6 @@ def curves(
     above = head + layout.legend
     lines = above + canvas + layout.axis.lines(layout.left, layout.right)
     return Chart(lines, layout.left + 1, layout.axis, len(above), len(above) + len(canvas))
-
-
-def _mark(index: int, count: int, colors: Sequence[int] | None) -> tuple[str, int | None]:
-    if colors:
-        return _LINE, colors[index]
-    return (LETTERS[index % len(LETTERS)] if count > 1 else _LINE), None
 
 
 def _layout(
@@ -276,37 +276,6 @@ def _spread(wanted: Sequence[int], lines: int) -> list[int]:
             groups[-1] += last
     shifts = [round(fmean(group)) for group in groups for _ in group]
     return [i + min(max(shift, 0), lines - len(wanted)) for i, shift in enumerate(shifts)]
-
-
-def curve_chart(
-    names: Sequence[str],
-    numbers: Array,
-    values: Array,
-    screen: Screen,
-    *,
-    height: int,
-    title: str,
-    log: bool = False,
-    limits: tuple[float, float] | None = None,
-    axis_type: type[TauAxis | StepAxis] = TauAxis,
-    rest: bool = False,
-) -> str:
-    """The chart of `curves` as text, on a screen, in the colours of classes where it shows colours; with `rest`
-    the last curve is the sum of several classes."""
-    colors = class_colors(len(names), rest=rest) if screen.color else None
-    chart = curves(
-        names,
-        numbers,
-        values,
-        width=screen.width,
-        height=height,
-        log=log,
-        colors=colors,
-        title=title,
-        limits=limits,
-        axis_type=axis_type,
-    )
-    return str(chart)
 
 
 def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) -> str:

@@ -21,19 +21,12 @@ def draw_mean(
     order = np.argsort(averages.taus)
     average = averages.of[measure]
     band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
-    yield (
-        curve_chart(
-            ["mean + sd", "mean", "mean - sd"],
-            averages.taus[order],
-            band[order] / unit(measure, view.bits),
-            view.screen,
-            height=16,
-            log=log,
-            title=measure_title(measure, view, ensemble),
-            limits=measure_limits(measure),
-        )
-        + "\n"
+    names, values = ["mean + sd", "mean", "mean - sd"], band[order] / unit(measure, view.bits)
+    title, limits = measure_title(measure, view, ensemble), measure_limits(measure)
+    chart = curve_chart(
+        names, averages.taus[order], values, view.screen, height=16, title=title, log=log, limits=limits
     )
+    yield f"{chart}\n"
     yield _means(averages, view, ensemble)
 
 

@@ -282,7 +282,7 @@ class Explorer(App[None]):
         with self._drawing:
             if worker.is_cancelled:
                 return
-            chart = drawn(found, names, class_colors(len(names)), width, height)
+            chart = drawn(found, names, width, height)
         if not worker.is_cancelled:
             self.post_message(self.Charted(chart))
 

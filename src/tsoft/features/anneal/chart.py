@@ -19,7 +19,8 @@ def draw(schedules: Sequence[TemperatureSchedule], view: View, chart: bool) -> I
     taus = np.column_stack([schedule.taus for schedule in schedules])
     if chart and np.isfinite(taus).any():
         steps = evenly_spaced(len(taus), MAX_STEPS)
-        yield curve_chart(names, steps, taus[steps], view.screen, height=20, title="τ", axis_type=StepAxis) + "\n"
+        curves = curve_chart(names, steps, taus[steps], view.screen, height=20, title="τ", axis_type=StepAxis)
+        yield f"{curves}\n"
     yield _table(names, taus, view)
 
 

@@ -31,10 +31,10 @@ def draw(explorations: Sequence[Exploration], view: View, chart: bool) -> Iterat
     if chart:
         steps = evenly_spaced(len(histories[0].taus), MAX_STEPS)
         regret = np.column_stack([history.regret[steps] for history in histories])
-        yield _step_chart(names, steps, regret, view.screen, title="cumulative regret") + "\n"
+        yield f"{_step_chart(names, steps, regret, view.screen, title='cumulative regret')}\n"
         best = np.column_stack([_smoothed(history.best, steps) for history in histories])
         title = "share of the runs that pull the best arm"
-        yield _step_chart(names, steps, best, view.screen, title=title, limits=(0.0, 1.0)) + "\n"
+        yield f"{_step_chart(names, steps, best, view.screen, title=title, limits=(0.0, 1.0))}\n"
         yield from (part + "\n" for part in _distributions(explorations, steps, view.screen))
     yield _table(explorations, view)
     history = histories[0]
@@ -70,7 +70,7 @@ def _distribution(exploration: Exploration, steps: Array, screen: Screen) -> str
     probs = exploration.history.probs[steps]
     values = np.column_stack([probs[:, shown], probs[:, rest].sum(1)])[:, : len(names)]
     title = f"probability, {exploration.schedule}"
-    return _step_chart(names, steps, values, screen, title=title, limits=(0.0, 1.0), rest=bool(len(rest)))
+    return str(_step_chart(names, steps, values, screen, title=title, limits=(0.0, 1.0), rest=bool(len(rest))))
 
 
 def _table(explorations: Sequence[Exploration], view: View) -> str:

@@ -138,4 +138,4 @@ def _curve(calibration: Calibration, view: View) -> str:
         is_minimum = taus == calibration.fit.tau
         names = ["NLL", "minimum"]
         curves = np.column_stack([np.where(is_minimum, np.nan, values), np.where(is_minimum, values, np.nan)])
-    return curve_chart(names, taus, curves, view.screen, height=14, log=True, title="NLL over τ")
+    return str(curve_chart(names, taus, curves, view.screen, height=14, log=True, title="NLL over τ"))

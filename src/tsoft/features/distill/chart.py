@@ -74,14 +74,14 @@ def _charts(distillation: Distillation, view: View) -> Iterator[str]:
     draw_curves = partial(curve_chart, screen=view.screen, height=12, log=True)
     best = _most_informative_tau(over_taus)
     title = "information (nats)" + (f", most at {tau_text(float(f'{best:.3g}'))}" if best else "")
-    yield draw_curves(["information"], taus, over_taus.information, title=title)
+    yield str(draw_curves(["information"], taus, over_taus.information, title=title))
     others = int((~np.isneginf(distillation.block.logits)).sum()) - 1
     names, values, title = ["other classes"], [over_taus.rest_prob[:, 0]], "their probability"
     if others > 1:
         names.append("evenness")
         values.append(over_taus.rest_entropy[:, 0] / log(others))
         title += ", and how evenly it is shared"
-    yield draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0))
+    yield str(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)))
 
 
 def _most_informative_tau(over_taus: Distillation) -> float | None:

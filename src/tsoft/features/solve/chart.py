@@ -51,7 +51,8 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
         curves = np.column_stack([np.where(gap, np.nan, values), np.where(is_solution, values, np.nan)])
     title = measure_title("entropy", view) if column == "entropy" else name
     limits = measure_limits(column)
-    yield "\n" + curve_chart(names, grid, curves, view.screen, height=14, log=True, title=title, limits=limits)
+    chart = curve_chart(names, grid, curves, view.screen, height=14, log=True, title=title, limits=limits)
+    yield f"\n{chart}"
 
 
 def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:

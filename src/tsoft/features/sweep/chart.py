@@ -51,17 +51,11 @@ def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]
 
 def _curves(result: Distributions, view: View, log: bool) -> str:
     names, probs = _most_probable(result, MAX_CURVES)
-    return curve_chart(
-        names,
-        result.taus,
-        probs,
-        view.screen,
-        height=20,
-        log=log,
-        title="probability",
-        limits=(0.0, 1.0),
-        rest=len(names) > MAX_CURVES,
+    rest, limits, title = len(names) > MAX_CURVES, (0.0, 1.0), "probability"
+    chart = curve_chart(
+        names, result.taus, probs, view.screen, height=20, title=title, log=log, limits=limits, rest=rest
     )
+    return str(chart)
 
 
 def _heatmap(result: Distributions, view: View, log: bool) -> str:
@@ -73,4 +67,4 @@ def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
     values = getattr(result, measure) / unit(measure, view.bits)
     name, title = measure.replace("_", "-"), measure_title(measure, view, result.block.ensemble)
     limits = measure_limits(measure)
-    return curve_chart([name], result.taus, values, view.screen, height=10, log=log, title=title, limits=limits)
+    return str(curve_chart([name], result.taus, values, view.screen, height=10, log=log, title=title, limits=limits))
