@@ -29,12 +29,3 @@ class ProgressBar:
     def stop(self) -> None:
         """Removes the bar from the screen."""
         self._progress.stop()
-
-
-def rows_text(done: int, seconds: float) -> str:
-    """The number of rows that are done, and their rate.
-
-    >>> rows_text(30_000, 1.5)
-    '30,000 rows, 20,000 a second'
-    """
-    return f"{done:,} rows, {done / seconds:,.0f} a second"

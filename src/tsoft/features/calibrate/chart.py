@@ -11,8 +11,8 @@ from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.features.calibrate.records import Calibration, Measured
 from tsoft.features.calibrate.reliability import Bins, Chance, Report
+from tsoft.features.calibrate.result import Calibration, MeasuredRows
 
 # The bars of a reliability diagram, in columns, and the mark of a bin's mean confidence.
 _SHORTEST_BAR, _LONGEST_BAR = 8, 40
@@ -47,7 +47,7 @@ def _headline(calibration: Calibration) -> str:
     return f"{tau_text(fit.tau)}, 95 % interval {low} to {high} ({method}): {verdict}."
 
 
-def _measures(measured: Sequence[Measured], view: View) -> str:
+def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
     """The table of what the temperature changes. Under each ECE is that of a perfectly calibrated model."""
     columns = [_column(part.data, report, view) for part in measured for report in part.reports]
     names = ["", "rows", "NLL"]
@@ -71,7 +71,7 @@ def _column(data: str, report: Report, view: View) -> list[str]:
     return [header, str(report.rows), *(prob_text(value, view.digits) for value in values)]
 
 
-def _diagram(measured: Measured, view: View) -> str:
+def _diagram(measured: MeasuredRows, view: View) -> str:
     """The reliability diagrams before and after, side by side if they fit: for each bin of confidence its number
     of rows, and their accuracy as a bar, with a mark at their mean confidence."""
     reports = measured.reports

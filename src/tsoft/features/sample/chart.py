@@ -116,8 +116,3 @@ def _summary(sample: Sample, view: View, label_width: int) -> str:
     for name, text in zip(_SUMMARY, texts, strict=True):
         table.add_row(Text(name, "dim"), Text(text))
     return rendered(table, view.screen, 1 + label_width + GAP + max(map(len, texts)) + GAP)
-
-
-def progress_text(sample: Sample) -> str:
-    """What is being drawn, beside its progress bar."""
-    return f"drawing row {sample.row}, {tau_text(sample.tau)}"

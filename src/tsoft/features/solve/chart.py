@@ -16,19 +16,20 @@ from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions, unit
 
 if TYPE_CHECKING:
-    from tsoft.features.solve.records import Solved
+    from tsoft.features.solve.result import SolvedRow
 
 # The curve reaches temperatures this many times colder and hotter than the solutions.
 _REACH = 30.0
 _POINTS = 121
 
 
-def draw(block: Block, solved: "Solved", view: View, column: str, index: int | None) -> Iterator[str]:
-    """The parts of a row's answer. `column` is the measure, or for a class's probability `prob`
-    with the class's `index`."""
+def draw(block: Block, solved: "SolvedRow", view: View) -> Iterator[str]:
+    """The parts of a row's answer."""
+    target = solved.target
+    column, index = target.measure, target.index(block)
     taus = np.array(solved.solution.taus)
-    name = visible(solved.measure)
-    answer = f" {solved.asked:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
+    name = visible(target.name)
+    answer = f" {target.value:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
     yield shortened(name, max(4, view.screen.width - len(answer))) + answer + "\n"
     if len(taus):
         yield "\n" + distribution_table.draw([Distributions(block, taus)], 0, view)
