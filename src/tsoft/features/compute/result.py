@@ -34,17 +34,17 @@ class ComputeResult(DistributionsResult):
         return [*keys(result), classes(result, self.form.content)]
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.rows import each_row
+        from tsoft.charts.row_report import each_row
 
-        return each_row(self.blocks, self._rows, lambda block: self._drawn(self._by_chain(block), view))
+        return each_row(self.blocks, self._rows, lambda block: self._draw_row(self._by_chain(block), view))
 
     def _by_chain(self, block: Block) -> list[Distributions]:
         return self.plan.results(block, self.taus)
 
-    def _drawn(self, results: list[Distributions], view: "View") -> Iterator[str]:
-        from tsoft.charts.distributions import drawn
+    def _draw_row(self, results: list[Distributions], view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import draw_row
 
-        return drawn(results, view, chart=self._chart, explain=self.form.content.steps)
+        return draw_row(results, view, chart=self._chart, explain=self.form.content.steps)
 
 
 class ChosenResult(ComputeResult):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.output import DisplayOptions, OnlyIn, OutputOptions
@@ -123,6 +123,5 @@ def _size(text: str | None, form: str) -> int:
     except ValueError:
         number = 0
     if not (1 <= number <= MOST and number == int(number)):
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UsageError(f"-n: {shown!r} is not a whole number from 1 to 1e18")
+        raise UsageError(f"-n: {shortened(text)!r} is not a whole number from 1 to 1e18")
     return int(number)

@@ -91,7 +91,7 @@ class SampleResult(Result):
             yield piece
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.rows import each_row
+        from tsoft.charts.row_report import each_row
         from tsoft.features.sample.chart import draw
 
         def drawn(block: Block) -> Iterator[str]:
