@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 from tsoft.options.biases import Bias, Biases, remembered
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block

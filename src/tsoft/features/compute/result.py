@@ -9,7 +9,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
 from tsoft.features.compute.texts import Texts
-from tsoft.options.distributions import DistributionsResult, Form
+from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.output.distribution_records import classes, keys
 from tsoft.output.records import Column

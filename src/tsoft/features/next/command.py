@@ -10,7 +10,7 @@ from tsoft.errors import UsageError
 from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import ARRAY_FORMATS, BitsOptions, ChartOptions, Displayed, DisplayOptions, OutputOptions
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 

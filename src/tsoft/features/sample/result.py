@@ -11,7 +11,8 @@ from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.options.plan import Plan
-from tsoft.output.records import Column, Fields, In, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Fields, In, Records
 from tsoft.sampling.apply_chains import distributions
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
-from tsoft.options.distributions import DistributionsResult, Form
+from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
+from tsoft.options.result import Result
 from tsoft.output.distribution_records import classes, keys, measures
-from tsoft.output.records import Column, Fields, In, Records, Result
+from tsoft.output.records import Column, Fields, In, Records
 from tsoft.sampling.apply_chains import distributions_of
 from tsoft.sampling.distributions import Distributions, unit
 

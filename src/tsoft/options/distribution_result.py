@@ -21,8 +21,9 @@ from tsoft.options.output import (
 )
 from tsoft.options.output import write as write_result
 from tsoft.options.plan import Plan
+from tsoft.options.result import Result
 from tsoft.output.distribution_records import Content, labels_differ, long, objects
-from tsoft.output.records import Column, Fields, Records, Result
+from tsoft.output.records import Column, Fields, Records
 from tsoft.output.watching import rows, watched
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions
