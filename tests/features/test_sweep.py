@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tsoft
 from tool import TESTS, environment, here, in_terminal, out, peak
+from tsoft.core.averages import Averages, average_measures
 from tsoft.core.block import Block
-from tsoft.features.sweep.row_averages import row_averages
-from tsoft.sampling.apply_chains import distribution_pieces
+from tsoft.core.measures import MEASURES
+from tsoft.sampling.apply_chains import compute_distributions, distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 LOGITS = [2, 1, 0.5, 0.1]
@@ -85,6 +87,13 @@ def test_means_over_rows() -> None:
     header, line = out("sweep", "--mean", "--tau", "1", "-f", "csv", "--bits", stdin=text).splitlines()
     assert header.startswith("tau,rows,entropy,entropy_sd,perplexity,")
     assert float(line.split(",")[2]) == pytest.approx(entropies[:, 1].mean() / np.log(2), rel=1e-14)
+
+
+def row_averages(blocks: list[Block], taus: Any) -> Averages:
+    results = (compute_distributions(block, taus) for block in blocks)
+    return average_measures(
+        (np.array([getattr(result, name) for name in MEASURES]) for result in results), taus, MEASURES
+    )
 
 
 def test_averages_do_not_depend_on_the_blocks() -> None:

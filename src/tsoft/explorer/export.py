@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError
 from tsoft.explorer.snapshot import Seen
-from tsoft.input.formats import FORMATS, by_name
+from tsoft.input.formats import by_name
+from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.file import open_output
 from tsoft.output.number_format import NumberFormat
+from tsoft.output.records import write as write_records
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 def explanation(seen: Seen, width: int, bits: bool) -> str:
     """The chain, step by step."""
-    from tsoft.charts import chain
+    from tsoft.charts import chain_report
     from tsoft.charts.style import wrapped
     from tsoft.charts.view import Screen, View
 
@@ -25,7 +27,8 @@ def explanation(seen: Seen, width: int, bits: bool) -> str:
     engine = seen.chain.engine
     cold = engine.low_tau_message(seen.tau) if engine else None
     said = [wrapped(f"{engine.name} {cold}.", width)] if engine and cold else []
-    return "\n".join([chain.orders([seen.result], view), *said, *chain.explanations([seen.result], view)])
+    order, steps = chain_report.sampler_order([seen.result], view), chain_report.step_tables([seen.result], view)
+    return "\n".join([order, *said, *steps])
 
 
 def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
@@ -39,7 +42,9 @@ def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
                 out(app.export_screenshot(title=app.title))
         elif told and told.name in ("json", "csv"):
             with open_output(name) as out:
-                for text in FORMATS[told.name].writer()([seen.result], NumberFormat(bits=bits)):
+                for text in write_records(
+                    DistributionRecords([seen.result], Content(bits=bits)), told.name, NumberFormat()
+                ):
                     out(text)
         else:
             return f"{name}: its ending is none of .json, .csv and .svg"

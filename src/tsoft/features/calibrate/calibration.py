@@ -12,8 +12,8 @@ from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, 
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.interval import Interval, TooLongError, bootstrap, sandwich
-from tsoft.features.calibrate.records import Calibration, Measured
 from tsoft.features.calibrate.reliability import Scores, report, score_rows
+from tsoft.features.calibrate.result import Calibration, MeasuredRows
 from tsoft.features.calibrate.rows import Rows
 from tsoft.notes import note
 
@@ -116,11 +116,11 @@ def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
     return np.append(grid, [1.0] * (not fit.is_limit)) * center
 
 
-def _reports(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> Measured:
-    return Measured(data, *(report(scores, t, bins, resamples, generator) for t in range(2)))
+def _reports(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
+    return MeasuredRows(data, *(report(scores, t, bins, resamples, generator) for t in range(2)))
 
 
-def _note_contradictions(measured: Measured, name: str) -> None:
+def _note_contradictions(measured: MeasuredRows, name: str) -> None:
     """Notes on measures that get worse, and on merged bins."""
     before, after = measured.before, measured.after
     worse = [
