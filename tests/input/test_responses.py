@@ -373,7 +373,9 @@ def test_unknown_is_not_0() -> None:
         assert record[key][1:] == [None, None]
     assert (record["rank"], record["chosen_listed"], record["text_logprob_high"]) == (">1", None, None)
     assert run("compute", stdin=data).stdout == "1.0\tnan\tnan\n"
-    assert "?" in run("compute", "-f", "table", "--chosen", stdin=data).stdout
+    table = run("compute", "-f", "table", "--chosen", stdin=data).stdout
+    # The logit, the probability among the listed ones and the bounds.
+    assert [line.split()[-3:] for line in table.splitlines() if " b'" in line or "› 'x'" in line] == [["?"] * 3] * 2
 
 
 ERRORS = {
