@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 from scipy.stats import entropy
 
-from tool import TESTS, here, in_terminal, out, run
+from tool import TESTS, here, here_on_terminal, in_terminal, out, run
 from tsoft.core.averages import averaged
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
@@ -498,15 +498,20 @@ def test_what_was_read(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_terminal_says_where_the_information_is_most() -> None:
-    shown = in_terminal("tsoft distill cat=6 dog=4 car=0 truck=-1", NO_COLOR="1")
+@pytest.mark.parametrize("logits", [(6, 4, 0, -1), (5, 3, 1, 0), (7, 2, 1, -3)])
+def test_a_terminal_says_to_three_digits_where_the_information_is_most(logits: tuple[int, ...]) -> None:
+    shown = here_on_terminal("distill", *map(str, logits), NO_COLOR="1")
     [title] = [line for line in shown.splitlines() if line.startswith("information (nats), most at τ = ")]
-    most = float(title.split()[-1])
-
-    grid = np.linspace(0.5, 10, 10_000)
-    others = softmax(np.array([6, 4, 0, -1]) / grid[:, None], axis=1)[:, 1:]
+    grid = np.linspace(0.5, 10, 100_001)
+    others = softmax(np.array(logits) / grid[:, None], axis=1)[:, 1:]
     information = others.sum(1) * (np.log(3) - entropy(others, axis=1))
-    assert most == pytest.approx(grid[np.argmax(information)], rel=4e-3)
+    assert title.split()[-1] == f"{grid[np.argmax(information)]:.3g}"
+
+
+@posix
+def test_charts_of_soft_targets() -> None:
+    shown = in_terminal("tsoft distill cat=6 dog=4 car=0 truck=-1", NO_COLOR="1")
+    assert "most at" in shown
     assert "evenness" in shown
     assert "top cat" in shown
     assert "most at" not in in_terminal("tsoft distill cat=6 dog=4 car=0 --no-chart", NO_COLOR="1")
