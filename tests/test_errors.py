@@ -150,7 +150,7 @@ def test_labels(tmp_path: Path) -> None:
 def test_rows_that_do_not_fit_a_header() -> None:
     done = here("compute", "-f", "csv", "--digits", "2", stdin="2 1\n1 2 3\n")
     assert (done.returncode, done.stdout) == (1, "row,tau,0,1\n0,1,0.73,0.27\n")
-    assert done.stderr.startswith("tsoft: error: stdin:2: its classes are not those of the header; --long and")
+    assert done.stderr.startswith("tsoft: error: stdin:2: its classes are not those of the header; --format jsonl")
 
 
 # What was typed
@@ -179,8 +179,8 @@ TYPED = {
     "no file": (["-i", ""], "--input needs a file's name"),
     "no file to write": (["1", "-o", ""], "--output needs a file's name"),
     "stdin for two": (["1", "--tau", "-,-"], "--tau - reads stdin, which is there once"),
-    "long json": (["1", "--long", "-f", "json"], "--long is a form of tsv and csv, not of json"),
-    "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits adds to json and jsonl records, not to csv"),
+    "long json": (["1", "--long", "-f", "json"], "--long has no effect on json; it is for tsv and csv"),
+    "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits has no effect on csv; it is for json and jsonl"),  # noqa: E501
     "two inputs": (["1", "2", "-i", "x.txt"], "logits are typed and --input names a file; which is it?"),
     "two kinds": (["1", "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
     "stdin twice": (["--tau", "-"], "--tau - reads stdin, so logits come as arguments or from a file: -i FILE"),

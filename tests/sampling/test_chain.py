@@ -742,7 +742,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
         "vllm has a fixed order; --samplers is for llama.cpp",
     ),
     "no settings": (["--settings", ""], "--settings"),
-    "steps in csv": (["--explain", "-f", "csv", "--top-k", "1"], "--explain is for a table and for json"),
+    "steps in csv": (
+        ["--explain", "-f", "csv", "--top-k", "1"],
+        "--explain has no effect on csv; it is for table, json and jsonl",
+    ),
     "a bias of no class": (["--logit-bias", "d=1"], "--logit-bias: no class is called 'd'; #0 to #3 name them"),
     "an index of no class": (["--logit-bias", "#4=1"], "--logit-bias: no class is called '#4'"),
     "a bias of two": (["--logit-bias", "b=1"], "--logit-bias: 'b' is the label of 2 classes: name one by its index, "),
@@ -806,8 +809,8 @@ def test_steps_in_json(capfd: Capture) -> None:
     before = [stages[0], *stages[:-1]]
     steps = record["steps"]
     assert [step["sampler"] for step in steps] == ["temperature", "top_k", "top_p", "min_p"]
-    assert steps[0]["knobs"]["tau"] == 2
-    assert [next(iter(step["knobs"].values())) for step in steps] == [2, 5, 0.8, 0.6]
+    assert steps[0]["parameters"]["tau"] == 2
+    assert [next(iter(step["parameters"].values())) for step in steps] == [2, 5, 0.8, 0.6]
     assert [step["kept"] for step in steps] == [len(kept(p)) for p in stages]
     assert len({len(kept(p)) for p in stages}) == 4
     cuts = [p[q == 0].sum() for p, q in zip(before, stages, strict=True)]

@@ -19,7 +19,6 @@ from tsoft.core.softmax import Array, LogitsError, as_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.reading import Reading
-from tsoft.output.arrays import _bytes
 
 # What is wrong with a type of numbers, if something is.
 Check = Callable[[np.dtype[Any]], str | None]
@@ -250,3 +249,8 @@ def _bytes_left(stream: BinaryIO) -> int | None:
     end = stream.seek(0, io.SEEK_END)
     stream.seek(here)
     return end - here
+
+
+def _bytes(array: Array) -> memoryview:
+    """The memory of an array in C order."""
+    return array.reshape(-1).view(np.uint8).data

@@ -17,7 +17,7 @@ from tsoft.options.command import option_name
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
-    from tsoft.output.records import Result
+    from tsoft.options.result import Result
 
 OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")

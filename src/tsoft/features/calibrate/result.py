@@ -10,7 +10,8 @@ from tsoft.core.fit import TemperatureFit
 from tsoft.core.softmax import Array
 from tsoft.features.calibrate.interval import Interval
 from tsoft.features.calibrate.reliability import Bins, Report
-from tsoft.output.records import Column, In, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View

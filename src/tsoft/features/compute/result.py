@@ -9,7 +9,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
 from tsoft.features.compute.texts import Texts
-from tsoft.options.distributions import DistributionsResult, Form
+from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.output.distribution_records import classes, keys
 from tsoft.output.records import Column
@@ -36,7 +36,10 @@ class ComputeResult(DistributionsResult):
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import each_row
 
-        return each_row(self.blocks, self._rows, lambda block: self._draw_row(self.by_chain(block), view))
+        return each_row(self.blocks, self._rows, lambda block: self._draw_row(self._by_chain(block), view))
+
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return self.plan.results(block, self.taus)
 
     def _draw_row(self, results: list[Distributions], view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import draw_row
@@ -61,8 +64,8 @@ class ChosenResult(ComputeResult):
         yield from super().render(view)
         yield from ("\n" + part for part in draw(self._texts, view))
 
-    def by_chain(self, block: Block) -> list[Distributions]:
-        return [replace(result, chosen=self._texts.last(result)) for result in super().by_chain(block)]
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return [replace(result, chosen=self._texts.last(result)) for result in super()._by_chain(block)]
 
     def _followed(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """The blocks, with the texts followed through those rows, too, that are not drawn."""

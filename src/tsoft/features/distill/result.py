@@ -12,7 +12,8 @@ from tsoft.core.averages import Averages, averaged
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.features.distill.soft_targets import Distillation
-from tsoft.output.records import Column, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View

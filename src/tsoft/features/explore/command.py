@@ -10,7 +10,7 @@ import typer
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.models import ModelOptions
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.output.file import open_output
 

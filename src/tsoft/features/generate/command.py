@@ -9,7 +9,7 @@ import typer
 from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import OutputOptions
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
 

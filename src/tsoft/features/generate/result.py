@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tsoft.features.generate.diversity import summary
 from tsoft.models.decoding import SAMPLE, Beam, Continuation, Search, Step, Strategy
-from tsoft.output.records import Column, In, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View

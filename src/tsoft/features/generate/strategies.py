@@ -22,7 +22,7 @@ from tsoft.models.decoding import (
 from tsoft.models.tokens import Next, Tokens
 from tsoft.notes import note
 from tsoft.options.plan import Plan
-from tsoft.options.responses import sentences
+from tsoft.options.response_notes import sentences
 from tsoft.options.temperatures import temperatures
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from tsoft.core.softmax import Array, softmax
 from tsoft.input.responses import UNKNOWN
 from tsoft.models.tokens import Next
 from tsoft.options.plan import Plan
-from tsoft.output.records import Column, In, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
 from tsoft.sampling.distributions import falling
 
 if TYPE_CHECKING:
@@ -63,13 +64,11 @@ class NextResult(Result):
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import draw_row
-        from tsoft.options.responses import noted
-        from tsoft.sampling.apply_chains import by_chain
+        from tsoft.options.response_notes import noted
 
         chart = len(self.taus) > 1 if self.chart is None else self.chart
         for block in self.plan.noted(noted(iter([self.next.block])), self.taus):
-            results = by_chain(block, self.taus, self.plan.chains_for(block))
-            yield from draw_row(results, view, chart=chart, explain=False)
+            yield from draw_row(self.plan.results(block, self.taus), view, chart=chart, explain=False)
 
 
 def _alternatives(block: Block) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.output import DisplayOptions, OnlyIn, OutputOptions
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
 
@@ -85,7 +85,7 @@ def sample(
     size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
-    draws = _watched if is_watched(output) else _plain
+    draws = watched_draws if is_watched(output) else _plain
     form = SampleForm(each_draw, drawing.index, draws)
     blocks, taus = logits.blocks(input, plan.taus), parsed(plan.taus)
     result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
@@ -96,7 +96,7 @@ def _plain(sample: "Sample") -> "Iterator[Array]":
     return sample.draws()
 
 
-def _watched(sample: "Sample") -> "Iterator[Array]":
+def watched_draws(sample: "Sample") -> "Iterator[Array]":
     """A sample's draws, with a progress bar once they take longer than a moment."""
     from tsoft.charts.style import tau_text
     from tsoft.output.watching import watched

@@ -11,8 +11,9 @@ from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.options.plan import Plan
-from tsoft.output.records import Column, Fields, In, Records, Result
-from tsoft.sampling.apply_chains import by_chain, distributions
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Fields, In, Records
+from tsoft.sampling.apply_chains import distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -95,8 +96,7 @@ class SampleResult(Result):
         from tsoft.features.sample.chart import draw
 
         def drawn(block: Block) -> Iterator[str]:
-            results = by_chain(block, self._taus, self._plan.chains_for(block))
-            return draw(results, self._size, self._seed, view)
+            return draw(self._plan.results(block, self._taus), self._size, self._seed, view)
 
         return each_row(self._blocks, self._rows, drawn)
 

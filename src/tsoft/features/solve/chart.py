@@ -16,7 +16,7 @@ from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions, unit
 
 if TYPE_CHECKING:
-    from tsoft.features.solve.result import SolvedRow
+    from tsoft.features.solve.target import SolvedRow
 
 # The curve reaches temperatures this many times colder and hotter than the solutions.
 _REACH = 30.0

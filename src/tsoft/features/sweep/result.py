@@ -12,10 +12,11 @@ from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
-from tsoft.options.distributions import DistributionsResult, Form
+from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
+from tsoft.options.result import Result
 from tsoft.output.distribution_records import classes, keys, measures
-from tsoft.output.records import Column, Fields, In, Records, Result
+from tsoft.output.records import Column, Fields, In, Records
 from tsoft.sampling.apply_chains import distributions_of
 from tsoft.sampling.distributions import Distributions, unit
 
@@ -70,7 +71,7 @@ class SweepResult(DistributionsResult):
                     yield "\n" * (i > 0) + sampler_order([result], view) + "\n"
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
-        return each_row(self.blocks, picture.rows, lambda block: drawn(self.by_chain(block)))
+        return each_row(self.blocks, picture.rows, lambda block: drawn(self.plan.results(block, self.taus)))
 
 
 @dataclass(frozen=True, eq=False)
