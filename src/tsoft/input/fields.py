@@ -149,12 +149,16 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     >>> split_labels("cat  dog")
     ['cat', 'dog']
     """
+    line = line.strip("\r\n ")
     if delimiter is None:
-        bare = re.sub(r'"[^"]*"', "", line)
-        _refuse_mixture(bare)
-        delimiter = next((d for d in ",;\t" if d in bare), r"\s+")
-    field = re.compile(rf'[ ]*(?:"((?:[^"]|"")*)"[ ]*|((?:(?!{delimiter}).)*))({delimiter}|$)')
-    fields, position, line = [], 0, line.strip("\r\n ")
+        unquoted = re.sub(r'"[^"]*"', "", line)
+        _refuse_mixture(unquoted)
+        delimiter = next((d for d in ",;\t" if d in unquoted), None)
+    if '"' not in line:
+        return [unescape(field.strip()) for field in (line.split(delimiter) or [""])]
+    separator = delimiter or r"\s+"
+    field = re.compile(rf'[ ]*(?:"((?:[^"]|"")*)"[ ]*|((?:(?!{separator}).)*))({separator}|$)')
+    fields, position = [], 0
     while match := field.match(line, position):
         quoted, unquoted, end = match.groups()
         fields.append(unescape(unquoted.strip() if quoted is None else quoted.replace('""', '"')))
@@ -199,4 +203,6 @@ def escape(label: str) -> str:
 
 
 def unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
     return re.sub(r"\\[\\tnr0]", lambda match: _CHARACTERS[match[0]], text)
