@@ -18,7 +18,7 @@ import tsoft
 from tool import TSOFT, environment, out, peak, run, started
 from tsoft.core.block import Block
 from tsoft.input.formats import FORMATS
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions
 
@@ -287,7 +287,7 @@ def test_what_is_written_is_read(labels: list[str], form: str) -> None:
     result = Distributions(Block(logits[np.newaxis], tuple(labels)), np.array([1.0]))
     written = "".join(map(str, FORMATS[form.split()[0]].writer()([result], NumberFormat(long=long))))
     stream = io.BufferedReader(io.BytesIO(written.encode()))
-    [block] = FORMATS["text"].reader()(stream, Reading("written", "prob"))
+    [block] = FORMATS["text"].reader()(stream, ReadOptions("written", "prob"))
     # Labels that say nothing are none: all empty, or in a header the indices.
     nothing = not any(labels) if long else labels == [str(i) for i in range(len(labels))]
     assert block.labels == (None if nothing else tuple(labels))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
-    from tsoft.input.reading import Reading
+    from tsoft.input.read_options import ReadOptions
     from tsoft.output.number_format import NumberFormat
     from tsoft.sampling.distributions import Distributions
 
-Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
+Reader = Callable[[BinaryIO, "ReadOptions"], "Iterator[Block]"]
 Writer = Callable[[Iterable["Distributions"], "NumberFormat"], Iterator[str | bytes | memoryview]]
 
 
@@ -33,7 +33,8 @@ class Format:
 
     def reader(self) -> Reader:
         assert self.reads
-        return importlib.import_module(f"tsoft.{self.reads}").read  # type: ignore[no-any-return]
+        module, _, function = self.reads.rpartition(".")
+        return getattr(importlib.import_module(f"tsoft.{module}"), function)  # type: ignore[no-any-return]
 
     def writer(self) -> Writer:
         assert self.writes
@@ -46,17 +47,17 @@ _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$
 FORMATS = {
     format.name: format
     for format in (
-        Format("text", (".txt", ".dat"), reads="input.text"),
-        Format("tsv", (".tsv", ".tab"), reads="input.text", writes="output.tsv", delimiter="\t"),
-        Format("csv", (".csv",), reads="input.text", writes="output.csv", delimiter=","),
-        Format("response", reads="input.responses", starts=(b"data:", b"event:")),
-        Format("json", (".json",), reads="input.json_document", writes="input.json_document", starts=(_JSON,)),
-        Format("jsonl", (".jsonl", ".ndjson"), reads="input.json_lines", writes="input.json_lines"),
-        Format("npy", (".npy",), reads="input.npy", writes="input.npy", starts=(rb"\x93NUMPY",), binary=True),
+        Format("text", (".txt", ".dat"), reads="input.delimited.read"),
+        Format("tsv", (".tsv", ".tab"), reads="input.delimited.read", writes="output.tsv", delimiter="\t"),
+        Format("csv", (".csv",), reads="input.delimited.read", writes="output.csv", delimiter=","),
+        Format("response", reads="input.api_responses.read", starts=(b"data:", b"event:")),
+        Format("json", (".json",), reads="input.json.read", writes="input.json_document", starts=(_JSON,)),
+        Format("jsonl", (".jsonl", ".ndjson"), reads="input.json.read_lines", writes="input.json_lines"),
+        Format("npy", (".npy",), reads="input.npy.read", writes="input.npy", starts=(rb"\x93NUMPY",), binary=True),
         Format(
             "npz",
             (".npz",),
-            reads="input.npz",
+            reads="input.npz.read",
             writes="input.npz",
             starts=(rb"PK\x03\x04", rb"PK\x05\x06"),
             binary=True,

@@ -2,36 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
-from tsoft.input.reading import Reading
 from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import Distributions, unit
 
 if TYPE_CHECKING:
-    from tsoft.input import json_values
     from tsoft.sampling.explanation import Stage
-
-
-def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
-    """The rows of each line, as it arrives."""
-    from tsoft.input import json_values
-
-    yield from json_values.blocks((found(batch, reading) for batch in json_values.lines(stream, reading)), reading)
-
-
-def found(batch: "Iterable[json_values.Line]", reading: Reading) -> "Iterator[json_values.Value]":
-    """The values of lines that are not blank."""
-    from tsoft.input import json_values
-
-    for number, line in batch:
-        if line.strip():
-            yield json_values.Value(f"{reading.source}:{number}", json_values.parsed(line, reading, number))
 
 
 def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[str]:

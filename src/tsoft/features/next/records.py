@@ -11,9 +11,9 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import softmax
 from tsoft.input import npz
+from tsoft.input.api_responses import UNKNOWN
 from tsoft.input.fields import join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.input.responses import UNKNOWN
 from tsoft.models.tokens import Next
 from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import falling
