@@ -27,7 +27,7 @@ from tsoft.features.calibrate.spool import Spool
 from tsoft.input import delimited, npy
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
 from tsoft.input.read_options import ReadOptions
-from tsoft.options.groups import SourceOptions
+from tsoft.options.input import SourceOptions
 
 DATA = TESTS / "data"
 VAL, TEST = str(DATA / "digits-val.npz"), str(DATA / "digits-test.npz")

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError
 from tsoft.explorer.snapshot import Seen
-from tsoft.input.formats import FORMATS, by_name
+from tsoft.input.formats import by_name
+from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.file import open_output
 from tsoft.output.number_format import NumberFormat
+from tsoft.output.records import write as write_records
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -39,7 +41,9 @@ def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:
                 out(app.export_screenshot(title=app.title))
         elif told and told.name in ("json", "csv"):
             with open_output(name) as out:
-                for text in FORMATS[told.name].writer()([seen.result], NumberFormat(bits=bits)):
+                for text in write_records(
+                    DistributionRecords([seen.result], Content(bits=bits)), told.name, NumberFormat()
+                ):
                     out(text)
         else:
             return f"{name}: its ending is none of .json, .csv and .svg"

@@ -10,7 +10,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
-from tsoft.options.groups import LogitsOptions
+from tsoft.options.input import LogitsOptions
 
 if TYPE_CHECKING:
     from tsoft.core.partial_distribution import PartialDistribution

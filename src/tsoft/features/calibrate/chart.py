@@ -14,8 +14,8 @@ from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.features.calibrate.records import Calibration, Measured
 from tsoft.features.calibrate.reliability import Bins, Chance, Report
+from tsoft.features.calibrate.result import Calibration, MeasuredRows
 
 # The bars of a reliability diagram, in columns, and what marks a bin's mean confidence.
 SHORTEST_BAR, LONGEST_BAR = 8, 40
@@ -50,7 +50,7 @@ def _headline(found: Calibration) -> str:
     return f"{tau_text(fit.tau)}, 95 % interval {low} to {high} ({method}): {verdict}."
 
 
-def _measures(found: Sequence[Measured], view: View) -> str:
+def _measures(found: Sequence[MeasuredRows], view: View) -> str:
     """The table of what the temperature changes. Under each ECE is what a perfectly calibrated model has."""
     columns = [_column(measured.data, report, view) for measured in found for report in measured.reports]
     names = ["", "rows", "NLL"]
@@ -77,7 +77,7 @@ def _column(data: str, report: Report, view: View) -> list[str]:
     ]
 
 
-def _diagram(measured: Measured, view: View) -> str:
+def _diagram(measured: MeasuredRows, view: View) -> str:
     """The reliability diagrams before and after, side by side where they fit: for each bin of confidence how
     many rows it has, and their accuracy as a bar, with a mark at their mean confidence."""
     reports = measured.reports

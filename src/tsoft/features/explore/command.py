@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import LogitsOptions, ParameterOptions, SamplerOptions, Seed
+from tsoft.options.input import LogitsOptions
 from tsoft.options.models import ModelOptions
+from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.seeds import Seed
 from tsoft.output.file import open_output
 
 if TYPE_CHECKING:
@@ -81,24 +83,24 @@ def _explorer(
     from tsoft.errors import UsageError
     from tsoft.explorer.app import Explorer, Start
     from tsoft.explorer.sampler_state import Board
-    from tsoft.options import logits, seeds
-    from tsoft.options.plan import plan as planned
-    from tsoft.options.plan import refuse_partial
+    from tsoft.options.plan import make_plan
+    from tsoft.options.seeds import chosen_seed
+    from tsoft.options.temperatures import temperatures
 
-    plan = planned(rules, parameters, None if exploring.tau is None else [exploring.tau])
-    taus = logits.temperatures(plan.taus)
+    plan = make_plan(rules, parameters, None if exploring.tau is None else [exploring.tau])
+    taus = temperatures(plan.taus)
     if len(taus) > 1:
         raise UsageError(f"--tau: explore begins at one temperature, and not at {len(taus)}")
     if len(plan.chains) > 1:
         raise UsageError("explore takes the rules of one engine at a time: --like one of them")
     board = Board.of(plan.chains[0], float(taus[0]))
-    generator = np.random.default_rng(seeds.chosen(exploring.seed))
+    generator = np.random.default_rng(chosen_seed(exploring.seed))
     _check_model(input, exploring, model)
     if exploring.prompt is None:
         rows, typed = _rows(input, plan.taus)
         if rows.block(0).partial is not None:
-            refuse_partial(plan.chains, "explore")
-        return Explorer(Start(rows, board, plan.biases_of, typed, generator, exploring.bits))
+            plan.refuse_partial("explore")
+        return Explorer(Start(rows, board, plan.biases_for, typed, generator, exploring.bits))
     from tsoft.explorer.live import Live
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.options.models import opened, prompted
@@ -107,8 +109,8 @@ def _explorer(
     prompt = prompted([exploring.prompt], model)
     live = Live(opened(model), prompt, answers=model.chat)
     if live.rows.block(0).partial is not None:
-        refuse_partial(plan.chains, "explore")
-    start = Start(live.rows, board, plan.biases_of, tuple(as_typed(model)), generator, exploring.bits)
+        plan.refuse_partial("explore")
+    start = Start(live.rows, board, plan.biases_for, tuple(as_typed(model)), generator, exploring.bits)
     return LiveExplorer(start, live)
 
 

@@ -16,19 +16,20 @@ from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions, unit
 
 if TYPE_CHECKING:
-    from tsoft.features.solve.records import Solved
+    from tsoft.features.solve.result import SolvedRow
 
 # The curve is drawn this many times colder and hotter than the solutions.
 AROUND = 30.0
 POINTS = 121
 
 
-def draw(block: Block, solved: "Solved", view: View, column: str, index: int | None) -> Iterator[str]:
-    """The parts of a row's answer. `column` is the measure, or for a class's probability `prob`
-    with the class's `index`."""
+def draw(block: Block, solved: "SolvedRow", view: View) -> Iterator[str]:
+    """The parts of a row's answer."""
+    target = solved.target
+    column, index = target.measure, target.index(block)
     taus = np.array(solved.solution.taus)
-    found = f" {solved.asked:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
-    yield cut(visible(solved.measure), max(4, view.screen.width - len(found))) + found + "\n"
+    found = f" {target.value:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
+    yield cut(visible(target.name), max(4, view.screen.width - len(found))) + found + "\n"
     if len(taus):
         yield "\n" + table.draw([Distributions(block, taus)], 0, view)
     else:
@@ -41,7 +42,7 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
         return
     grid = np.union1d(np.geomspace(*ends, POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
     values = _values(block, grid, column, index) / unit(column, view.bits)
-    names = [visible(solved.measure)]
+    names = [visible(target.name)]
     if len(inside):
         # A curve of its own that is only where the solutions are, where the other leaves it room.
         asked = np.isin(grid, inside)
@@ -53,8 +54,8 @@ def draw(block: Block, solved: "Solved", view: View, column: str, index: int | N
     yield "\n" + drawn_curves(names, grid, values, view, 14, True, _title(solved, view))
 
 
-def _title(solved: "Solved", view: View) -> str:
-    return titled("entropy", view) if solved.measure == "entropy" else visible(solved.measure)
+def _title(solved: "SolvedRow", view: View) -> str:
+    return titled("entropy", view) if solved.target.name == "entropy" else visible(solved.target.name)
 
 
 def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:
