@@ -496,9 +496,9 @@ def test_an_array_is_of_one_engine_and_whole(tmp_path: Path) -> None:
     typed = ["compute", "1", "2", "-o", str(tmp_path / "x.npy")]
     for options, message in {
         ("--like", "all", "--top-k", "1"): "npy holds one distribution for each row and τ: --like one engine",
-        ("--digits", "3"): "--digits is for text; npy holds each number whole",
-        ("--long",): "--long is a form of tsv and csv, not of npy",
-        ("--with-logits",): "--with-logits adds to json and jsonl records, not to npy",
+        ("--digits", "3"): "--digits has no effect on npy; it is for table, tsv, csv, json and jsonl",
+        ("--long",): "--long has no effect on npy; it is for tsv and csv",
+        ("--with-logits",): "--with-logits has no effect on npy; it is for json and jsonl",
         ("--key", "x"): "--key names an array of an .npz file, and this input is none",
     }.items():
         done = run(*typed, *options)

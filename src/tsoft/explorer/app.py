@@ -24,10 +24,9 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
-from tsoft.charts.style import cut
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import UsageError, visible
+from tsoft.errors import UsageError, shortened, visible
 from tsoft.explorer import export
 from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve import Curve, Drawn, drawn
@@ -245,7 +244,7 @@ class Explorer(App[None]):
         self._indices = order
         of_given = " among the listed alternatives" * (self._row.block.partial is not None)
         self._distribution.border_title = "distribution" + of_given + ", as given" * self._given_order
-        found = f"{len(order)} with {cut(repr(self._filter), 20)}" if self._filter else ""
+        found = f"{len(order)} with {shortened(repr(self._filter), 20)}" if self._filter else ""
         # A text, and no markup.
         self._distribution.border_subtitle = Content(found)
 
@@ -283,7 +282,7 @@ class Explorer(App[None]):
         with self._drawing:
             if worker.is_cancelled:
                 return
-            chart = drawn(found, names, class_colors(len(names)), width, height)
+            chart = drawn(found, names, width, height)
         if not worker.is_cancelled:
             self.post_message(self.Charted(chart))
 

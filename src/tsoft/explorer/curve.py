@@ -10,7 +10,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tsoft.charts.curves import Chart, curves
+from tsoft.charts.curves import Chart, curve_chart
+from tsoft.charts.view import Screen
 from tsoft.explorer.paint import PLAIN, strip, tau_style
 from tsoft.explorer.snapshot import TAUS, Course
 
@@ -25,9 +26,9 @@ class Drawn(NamedTuple):
     strips: list[Strip]
 
 
-def drawn(course: Course, names: list[str], colors: list[int], width: int, height: int) -> Drawn:
+def drawn(course: Course, names: list[str], width: int, height: int) -> Drawn:
     """The chart of a course, in so many columns and lines."""
-    chart = curves(names, TAUS, course.probs, width=width, height=height, log=True, colors=colors, limits=(0.0, 1.0))
+    chart = curve_chart(names, TAUS, course.probs, Screen(width, True), height=height, log=True, limits=(0.0, 1.0))
     return Drawn(chart, [Strip(_segments(line)) for line in chart.lines])
 
 

@@ -12,8 +12,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tsoft.charts.style import cut, number_text, scale_top
+from tsoft.charts.style import number_text, scale_top
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import Tally
 from tsoft.explorer.paint import BOLD, GONE, GREY, PLAIN, bars, color, small, strip, tau_style
 from tsoft.explorer.snapshot import Seen
@@ -115,7 +116,7 @@ class Distribution(ScrollView, can_focus=True):
 
     def _head(self, width: int) -> list[Segment]:
         name, wide, bar = self._columns(width)
-        text = "  " + cut("class", name).ljust(name)
+        text = "  " + shortened("class", name).ljust(name)
         text += "rank".rjust(_RANK) + self._number[0].rjust(_LOGIT) if wide else ""
         text += " " + "p".rjust(_PROB) + " "
         scale = f"{self._top:g}".rjust(max(0, bar - 1)) if bar > 4 else ""
@@ -132,7 +133,7 @@ class Distribution(ScrollView, can_focus=True):
         chosen = place == self._place
         mark = "›" if chosen else "●" if index in listed.colors else " "
         style = GONE if gone else (Style(reverse=True) if self.has_focus else BOLD) if chosen else PLAIN
-        label = cut(row.name(index), name)
+        label = shortened(row.name(index), name)
         segments = [
             Segment(mark + " ", color(listed.colors[index]) if index in listed.colors else PLAIN),
             Segment(label, style),
@@ -146,7 +147,7 @@ class Distribution(ScrollView, can_focus=True):
             remover = str(seen.stages[int(seen.removers[index])].step)
             alone = f"({small(seen.alone[index]).strip()})"
             segments.append(Segment(f" {alone:>{_PROB}} ", dim))
-            segments.append(Segment(set_cell_size(cut(remover, room), room), dim))
+            segments.append(Segment(set_cell_size(shortened(remover, room), room), dim))
         else:
             prob = float(seen.probs[index])
             shown = "?".rjust(_PROB) if row.is_unknown(index) else small(prob)

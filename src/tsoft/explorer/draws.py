@@ -5,7 +5,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tsoft.charts.style import cut
+from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import Tally
 from tsoft.explorer.paint import GREY, PLAIN, bars, strip, tau_style
 from tsoft.explorer.rows import Row
@@ -60,14 +60,14 @@ class Draws(Widget):
                 break
             words.append(word)
             room -= cell_len(word) + 1
-        return " ".join(reversed(words)) or cut(row.word(tally.last[-1]), width)
+        return " ".join(reversed(words)) or shortened(row.word(tally.last[-1]), width)
 
     def _line(self, row: Row, tally: Tally, index: int, width: int) -> list[Segment]:
         name = min(_NAME, width // 3)
         room = max(0, width - name - _COUNT - 2)
         scale = max(float(tally.counts.max()), float(tally.expected.max()), 1.0)
         return [
-            Segment(set_cell_size(cut(row.name(index), name), name), PLAIN),
+            Segment(set_cell_size(shortened(row.name(index), name), name), PLAIN),
             Segment(f" {tally.counts[index]:>{_COUNT}} ", PLAIN),
             *bars(tally.counts[index] / scale, tally.expected[index] / scale, room, tau_style(self._tau)),
         ]

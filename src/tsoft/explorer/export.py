@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def explanation(seen: Seen, width: int, bits: bool) -> str:
     """The chain, step by step."""
-    from tsoft.charts import chain
+    from tsoft.charts import chain_report
     from tsoft.charts.style import wrapped
     from tsoft.charts.view import Screen, View
 
@@ -27,7 +27,8 @@ def explanation(seen: Seen, width: int, bits: bool) -> str:
     engine = seen.chain.engine
     cold = engine.when_cold(seen.tau) if engine else None
     said = [wrapped(f"{engine.name} {cold}.", width)] if engine and cold else []
-    return "\n".join([chain.orders([seen.result], view), *said, *chain.explanations([seen.result], view)])
+    order, steps = chain_report.sampler_order([seen.result], view), chain_report.step_tables([seen.result], view)
+    return "\n".join([order, *said, *steps])
 
 
 def write(app: "App[None]", seen: Seen, name: str, bits: bool) -> str | None:

@@ -15,8 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
-from tsoft.charts.style import cut
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.explorer.paint import BOLD, GREY, PLAIN, strip, tau_style
 from tsoft.explorer.sampler_state import Board, Dial, Place
 from tsoft.explorer.scale import Scale, value_text
@@ -103,14 +102,14 @@ class Sliders(ScrollView, can_focus=True):
         name, room = self._columns(width)
         current = parameter is self.current
         style = (Style(reverse=True) if self.has_focus else BOLD) if current else PLAIN if does else GREY
-        text = cut(self._title(place), name)
+        text = shortened(self._title(place), name)
         segments = [
             Segment("› " if current else "  ", PLAIN),
             Segment(text, style),
             Segment(" " * (name - len(text) + 1), PLAIN),
         ]
         if board.engine and not board.has(parameter):
-            return [*segments, Segment(cut(f"not in {board.engine.name}", _VALUE + room), GREY)]
+            return [*segments, Segment(shortened(f"not in {board.engine.name}", _VALUE + room), GREY)]
         if parameter is BIAS:
             return [*segments, Segment(("on" if does else "off").rjust(_VALUE), GREY)]
         value = dial.settings[parameter.name]
@@ -260,7 +259,7 @@ class ParameterPanel(Vertical):
         value = _typed(message.value)
         if value is None or not _allows(self._types, value):
             self.add_class("-wrong")
-            what = cut(visible(message.value.strip()), 12) or "nothing"
+            what = shortened(visible(message.value.strip()), 12) or "nothing"
             self.query_one("#problem", Static).update(f"{what} is not {_range(self._types)}")
             return
         self.post_message(Sliders.Turned(self._types, value))

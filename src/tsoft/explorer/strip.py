@@ -11,8 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tsoft.charts.style import cut
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.explorer.paint import GREY, PLAIN, likely_style, strip
 from tsoft.explorer.rows import Rows
 
@@ -75,7 +74,7 @@ class RowStrip(Widget):
         self._lines = [[]]
         at = 0
         for number, text in enumerate(self._texts):
-            text = cut(text, width)
+            text = shortened(text, width)
             if self._lines[-1] and (at + cell_len(text) > width or self._begins_line(number)):
                 self._lines.append([])
                 at = 0

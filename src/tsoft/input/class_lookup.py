@@ -7,6 +7,7 @@ a text and in an array of numbers alike, so that 3 is not taken for the fourth c
 import numpy as np
 
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 from tsoft.input.fields import is_number, number
 
 
@@ -40,10 +41,9 @@ class ClassLookup:
             return int(self.indices(np.array([number(digits)]))[0])
         if not text:
             raise ValueError("empty; a target is a class's label or its index")
-        shown = text if len(text) <= 40 else text[:39] + "…"
         last = self.classes - 1
         hint = "" if self._indices else f"; the classes have no labels, so that a target is an index, 0 to {last}"
-        raise ValueError(f"no class is called {shown!r}{hint}")
+        raise ValueError(f"no class is called {shortened(text)!r}{hint}")
 
     def indices(self, numbers: Array) -> Array:
         """Numbers, (rows,), as indices. Raises TargetIndexError for the first that is not one.

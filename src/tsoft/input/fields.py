@@ -7,6 +7,8 @@ in a CSV file. Characters that would break a line or a column are escaped.
 import math
 import re
 
+from tsoft.errors import shortened
+
 _COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
@@ -107,7 +109,7 @@ def numbers(fields: list[str]) -> list[float]:
 
 def not_a_number(text: str) -> str:
     """The message for a text that is not a number, with a hint at the likely cause."""
-    shown = text if len(text) <= 40 else text[:39] + "…"
+    shown = shortened(text)
     if _is_too_large(text):
         return f"{shown!r} is beyond the largest number, 1.8e308"
     fixed = text.replace(_MINUS, "-").replace(",", ".")
@@ -172,22 +174,21 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
 
 
 def join_labels(fields: list[str], delimiter: str) -> str:
-    """The line that `split_labels` takes apart again.
+    """The line that `split_labels` splits into these fields.
 
     >>> join_labels(["row", " the", "a,b"], ",")
     'row," the","a,b"'
     """
-    texts = [quoted(field) for field in fields]
+    texts = [quote(field) for field in fields]
     # At either end of a line a tab would be a blank around it.
     ends = (0, len(texts) - 1) if delimiter == "\t" else ()
     return delimiter.join('""' if i in ends and not text else text for i, text in enumerate(texts))
 
 
-def quoted(field: str) -> str:
-    """The field escaped, and in quotes where the reader would else part it, trim it or take it for a
-    comment.
+def quote(field: str) -> str:
+    """The field escaped, and in quotes where a reader would otherwise split it, strip it or treat it as a comment.
 
-    >>> quoted("cat"), quoted("a,b")
+    >>> quote("cat"), quote("a,b")
     ('cat', '"a,b"')
     """
     field = escape(field)
@@ -197,7 +198,7 @@ def quoted(field: str) -> str:
 
 
 def escape(label: str) -> str:
-    r"""A label on one line and in one column.
+    r"""A label with the characters escaped that would break a line or a column.
 
     >>> escape("a\tb\\")
     'a\\tb\\\\'

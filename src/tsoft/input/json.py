@@ -15,7 +15,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, LogitsError
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 from tsoft.input.api_responses import Location, ResponseReader, is_response
 from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, to_logits
@@ -332,5 +332,4 @@ def _shown(value: Any) -> str:
         return "an array"
     if isinstance(value, dict | RepeatedNames):
         return "an object"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return shortened(json.dumps(value, ensure_ascii=False))

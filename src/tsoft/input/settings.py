@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 
 
 @dataclass(frozen=True)
@@ -595,8 +595,7 @@ def _shown(value: object) -> str:
     """A string, number or boolean as JSON, shortened where it is long."""
     import orjson
 
-    text: str = orjson.dumps(value).decode()
-    return text if len(text) <= 40 else text[:39] + "…"
+    return shortened(orjson.dumps(value).decode())
 
 
 def _described(parameters: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Where bytes come from and where they go: files, pipes and terminals."""
+"""The bytes of an input: a file or stdin."""
 
 import contextlib
 import io
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from tsoft.errors import InputError, OutputError, ReaderGoneError
+from tsoft.errors import InputError
 
 STDIN = "stdin"
 
@@ -61,18 +61,4 @@ def open_input(name: str) -> Iterator[BinaryIO]:
             with open(name, "rb") as stream:
                 yield stream
     except OSError as error:
-        raise InputError(f"{STDIN if name == '-' else name}: {_reason(error)}") from None
-
-
-@contextlib.contextmanager
-def _failing(name: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise ReaderGoneError from None
-    except OSError as error:
-        raise OutputError(f"{name}: {_reason(error)}") from None
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+        raise InputError(f"{STDIN if name == '-' else name}: {error.strerror or error}") from None

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tsoft.core.block import Block
@@ -24,7 +24,7 @@ from tsoft.options.plan import Plan
 from tsoft.output.distribution_records import Content, labels_differ, long, objects
 from tsoft.output.records import Column, Fields, Records, Result
 from tsoft.output.watching import rows, watched
-from tsoft.sampling.apply_chains import by_chain, distributions
+from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
@@ -88,13 +88,6 @@ class DistributionsResult(Result):
                 lambda block: None if block.axes is None else math.prod(block.axes),
             )
         return (result for block in blocks for result in distributions(block, self.taus, self.plan.chains_for(block)))
-
-    def by_chain(self, block: Block) -> list[Distributions]:
-        """A row as each chain leaves it. Where nothing is left, that is an error before anything is drawn."""
-        results = by_chain(block, self.taus, self.plan.chains_for(block))
-        for result in results:
-            replace(result, taus=self.taus[:1]).kept  # noqa: B018
-        return results
 
     def records(self) -> Iterator[Records]:
         results, is_long = self.results(), self.form.is_long

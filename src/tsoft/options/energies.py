@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, shortened
 from tsoft.options.input import EnergyOptions, LogitsOptions
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def _states(text: str) -> int:
     except ValueError:
         number = 0.0
     if not (1 <= number <= MOST and number == int(number)):
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UsageError(f"--degeneracy: {shown!r} is not a number of states, a whole one from 1 to 1e15")
+        raise UsageError(f"--degeneracy: {shortened(text)!r} is not a number of states, a whole one from 1 to 1e15")
     return int(number)
 
 

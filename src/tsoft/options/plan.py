@@ -1,7 +1,7 @@
 """The temperatures and the chains of samplers that options ask for."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
     from tsoft.options.chain_notes import ChainNotes
     from tsoft.sampling.chain import Chain
+    from tsoft.sampling.distributions import Distributions
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ class Plan:
         # Of two for one class the later holds: what is typed comes after what is in a file.
         values = {bias.index(block): bias.value for bias in self.biases}
         return tuple((index, value) for index, value in values.items() if index is not None)
+
+    def results(self, block: "Block", taus: "Array") -> "list[Distributions]":
+        """A block's distributions as each chain leaves them. Where nothing is left, that is an error before anything
+        is drawn."""
+        from tsoft.sampling.apply_chains import by_chain
+
+        results = by_chain(block, taus, self.chains_for(block))
+        for result in results:
+            replace(result, taus=taus[:1]).kept  # noqa: B018
+        return results
 
     @cached_property
     def _notes(self) -> "ChainNotes":

@@ -11,7 +11,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
-from tsoft.input.fields import escape, join_labels, quoted
+from tsoft.input.fields import escape, join_labels, quote
 from tsoft.output.number_format import NumberFormat
 
 if TYPE_CHECKING:
@@ -173,8 +173,8 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
             yield join_labels(heads, delimiter) + "\n"
         elif headed and heads != header:
             problem = f"{records.place}: its classes are not those of the header"
-            raise InputError(f"{problem}; --long and --format jsonl take rows that differ")
-        text = quoted if headed else escape
+            raise InputError(f"{problem}; --format jsonl takes rows that differ")
+        text = quote if headed else escape
         if records.picks is not None:
             yield from _picked(columns, records.picks, delimiter, numbers, text)
         elif len(columns) == 1 and delimiter == "\t" and _is_matrix(columns[0].values):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from tsoft.output.progress import Bar
+    from tsoft.output.progress import ProgressBar
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ def watched(
 ) -> Iterator[T]:
     """The same items. `describe` is given the item that was just used and the seconds since the start, and says what
     the bar shows: a text, and how much is done, of `total` where that is known."""
-    bar: Bar | None = None
+    bar: ProgressBar | None = None
     start = time.monotonic()
     try:
         for item in items:
@@ -29,7 +29,7 @@ def watched(
             if seconds > MOMENT:
                 from tsoft.output import progress
 
-                bar = bar or progress.Bar(total(item))
+                bar = bar or progress.ProgressBar(total(item))
                 bar.show(*describe(item, seconds), total(item))
     finally:
         if bar:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 # The exit code where the fit is at a limit.
 AT_LIMIT = 3
 
-# All but tsv, which has the temperature alone.
-_MEASURED = OnlyIn("table", "csv", "json", "jsonl")
-
 
 @dataclass(frozen=True)
 class TargetsOptions:
@@ -42,7 +39,6 @@ class TargetsOptions:
             help="Rows like the input's that the temperature is not fitted to, to measure it on.",
             rich_help_panel="Input",
         ),
-        _MEASURED,
     ] = None
     test_targets: Annotated[
         str | None,
@@ -54,7 +50,7 @@ class TargetsOptions:
 class MeasuringOptions:
     """How the calibration is measured."""
 
-    bins: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Bins of confidence."), _MEASURED] = 15
+    bins: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Bins of confidence.")] = 15
     resamples: Annotated[
         int,
         typer.Option(
@@ -64,7 +60,8 @@ class MeasuringOptions:
             help="Refits for the interval, and calibrated models for what the ECE is by chance; 0 for neither, which"
             " leaves the sandwich interval.",
         ),
-        _MEASURED,
+        # The temperature alone, in tsv, waits for no simulation.
+        OnlyIn("table", "csv", "json", "jsonl"),
     ] = 1000
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other resamples.")] = 0
 
@@ -94,7 +91,7 @@ def calibrate(
     from tsoft.options.output import chosen_format, view, write
     from tsoft.options.seeds import chosen_seed
 
-    format, seed = chosen_format(output, charts, truth, measuring), chosen_seed(measuring.seed)
+    format, seed = chosen_format(output, charts, measuring), chosen_seed(measuring.seed)
     rows, test = _rows(source, truth)
     curve = format == "table" and charts.chart
     # The temperature alone waits for no simulation.

@@ -34,14 +34,17 @@ class ComputeResult(DistributionsResult):
         return [*keys(result), classes(result, self.form.content)]
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.rows import each_row
+        from tsoft.charts.row_report import each_row
 
-        return each_row(self.blocks, self._rows, lambda block: self._drawn(self.by_chain(block), view))
+        return each_row(self.blocks, self._rows, lambda block: self._draw_row(self._by_chain(block), view))
 
-    def _drawn(self, results: list[Distributions], view: "View") -> Iterator[str]:
-        from tsoft.charts.distributions import drawn
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return self.plan.results(block, self.taus)
 
-        return drawn(results, view, chart=self._chart, explain=self.form.content.steps)
+    def _draw_row(self, results: list[Distributions], view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import draw_row
+
+        return draw_row(results, view, chart=self._chart, explain=self.form.content.steps)
 
 
 class ChosenResult(ComputeResult):
@@ -61,8 +64,8 @@ class ChosenResult(ComputeResult):
         yield from super().render(view)
         yield from ("\n" + part for part in draw(self._texts, view))
 
-    def by_chain(self, block: Block) -> list[Distributions]:
-        return [replace(result, chosen=self._texts.last(result)) for result in super().by_chain(block)]
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return [replace(result, chosen=self._texts.last(result)) for result in super()._by_chain(block)]
 
     def _followed(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """The blocks, with the texts followed through those rows, too, that are not drawn."""

@@ -56,7 +56,7 @@ class DistillResult(Result):
         )
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.rows import each_row
+        from tsoft.charts.row_report import each_row
         from tsoft.features.distill.chart import draw
 
         drawn: list[Distillation] = []

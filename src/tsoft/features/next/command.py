@@ -54,7 +54,7 @@ def next(
     from tsoft.options.temperatures import temperatures as parsed
 
     # Of numbers alone nobody knows the tokens, so a pipe gets an object.
-    format = chosen_format(output, log, display, charts, arrays=True, default="json")
+    format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
     has_chain = parameters != ParameterOptions() or samplers != SamplerOptions()
     if format != "table" and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(

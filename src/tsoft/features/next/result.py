@@ -62,14 +62,12 @@ class NextResult(Result):
         return arrays.npy(row) if self.format == "npy" else arrays.npz({"logits": row, "labels": labels})
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.distributions import drawn
+        from tsoft.charts.row_report import draw_row
         from tsoft.options.responses import noted
-        from tsoft.sampling.apply_chains import by_chain
 
         chart = len(self.taus) > 1 if self.chart is None else self.chart
         for block in self.plan.noted(noted(iter([self.next.block])), self.taus):
-            results = by_chain(block, self.taus, self.plan.chains_for(block))
-            yield from drawn(results, view, chart=chart, explain=False)
+            yield from draw_row(self.plan.results(block, self.taus), view, chart=chart, explain=False)
 
 
 def _alternatives(block: Block) -> list[dict[str, Any]]:

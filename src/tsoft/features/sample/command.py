@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.output import DisplayOptions, OnlyIn, OutputOptions
@@ -85,7 +85,7 @@ def sample(
     size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
-    draws = _watched if is_watched(output) else _plain
+    draws = watched_draws if is_watched(output) else _plain
     form = SampleForm(each_draw, drawing.index, draws)
     blocks, taus = logits.blocks(input, plan.taus), parsed(plan.taus)
     result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
@@ -96,7 +96,7 @@ def _plain(sample: "Sample") -> "Iterator[Array]":
     return sample.draws()
 
 
-def _watched(sample: "Sample") -> "Iterator[Array]":
+def watched_draws(sample: "Sample") -> "Iterator[Array]":
     """A sample's draws, with a progress bar once they take longer than a moment."""
     from tsoft.charts.style import tau_text
     from tsoft.output.watching import watched
@@ -123,6 +123,5 @@ def _size(text: str | None, form: str) -> int:
     except ValueError:
         number = 0
     if not (1 <= number <= MOST and number == int(number)):
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UsageError(f"-n: {shown!r} is not a whole number from 1 to 1e18")
+        raise UsageError(f"-n: {shortened(text)!r} is not a whole number from 1 to 1e18")
     return int(number)

@@ -12,7 +12,7 @@ from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.options.plan import Plan
 from tsoft.output.records import Column, Fields, In, Records, Result
-from tsoft.sampling.apply_chains import by_chain, distributions
+from tsoft.sampling.apply_chains import distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -91,12 +91,11 @@ class SampleResult(Result):
             yield piece
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.rows import each_row
+        from tsoft.charts.row_report import each_row
         from tsoft.features.sample.chart import draw
 
         def drawn(block: Block) -> Iterator[str]:
-            results = by_chain(block, self._taus, self._plan.chains_for(block))
-            return draw(results, self._size, self._seed, view)
+            return draw(self._plan.results(block, self._taus), self._size, self._seed, view)
 
         return each_row(self._blocks, self._rows, drawn)
 

@@ -116,7 +116,7 @@ class SolveResult(Result):
             )
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.rows import each_row
+        from tsoft.charts.row_report import each_row
         from tsoft.features.solve.chart import draw
 
         solved: dict[int, SolvedRow] = {}

@@ -55,22 +55,22 @@ class SweepResult(DistributionsResult):
         return super().objects() if self.measure is None else Result.objects(self)
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.curves import CURVES
-        from tsoft.charts.rows import each_row
+        from tsoft.charts.curves import MAX_CURVES
+        from tsoft.charts.row_report import each_row
         from tsoft.features.sweep.chart import draw
 
         picture, measure = self.picture, self.measure or "entropy"
-        view = replace(view, show=picture.classes or CURVES)
+        view = replace(view, show=picture.classes or MAX_CURVES)
 
         def drawn(results: list[Distributions]) -> Iterator[str]:
             for i, result in enumerate(results):
                 if result.chain:
-                    from tsoft.charts import chain
+                    from tsoft.charts.chain_report import sampler_order
 
-                    yield "\n" * (i > 0) + chain.orders([result], view) + "\n"
+                    yield "\n" * (i > 0) + sampler_order([result], view) + "\n"
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
-        return each_row(self.blocks, picture.rows, lambda block: drawn(self.by_chain(block)))
+        return each_row(self.blocks, picture.rows, lambda block: drawn(self.plan.results(block, self.taus)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class MeanResult(Result):
         yield Records(columns)
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.averages import draw_mean
+        from tsoft.charts.mean_chart import draw_mean
 
         return draw_mean(self.averages, view, self.measure or "entropy", self.is_log, self.ensemble)
 
