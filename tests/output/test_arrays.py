@@ -337,6 +337,17 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
     assert (tmp_path / "pipe.npy").read_bytes() == saved(expected(array, taus))
 
 
+def test_rows_of_a_mapped_file_do_not_change_with_it(tmp_path: Path) -> None:
+    array = numbers((7, 4), "f4", "F")
+    (tmp_path / "z.npy").write_bytes(saved(array))
+    with (tmp_path / "z.npy").open("r+b") as file:
+        [block] = FORMATS["npy"].reader()(file, ReadOptions("f"))
+        file.seek(-array.nbytes, io.SEEK_END)
+        file.write(bytes(array.nbytes))
+        file.flush()
+        assert np.array_equal(block.logits, array)
+
+
 def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     monkeypatch.setattr(npy, "MUCH", 100)
