@@ -1,4 +1,4 @@
-"""What opens over the explorer: texts to read, lists to choose from, and the name of a file."""
+"""The dialogs that open over the explorer: a text, a list, and the name of a file."""
 
 import os
 from typing import ClassVar
@@ -12,11 +12,11 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 
-class Reading(ModalScreen[None]):
-    """A text, until a key closes it."""
+class TextDialog(ModalScreen[None]):
+    """A text to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,question_mark,e", "dismiss_it", "close", show=False),
+        Binding("escape,q,enter,question_mark,e", "close", "close", show=False),
     ]
 
     def __init__(self, title: str, text: Text):
@@ -29,47 +29,47 @@ class Reading(ModalScreen[None]):
             box.border_subtitle = "Esc closes"
             yield Static(self._content)
 
-    def action_dismiss_it(self) -> None:
+    def action_close(self) -> None:
         self.dismiss()
 
 
-class Choosing(ModalScreen[str | None]):
-    """A list of names with what they are; the chosen name, None where none is."""
+class ListDialog(ModalScreen[str | None]):
+    """A list of names with their descriptions. The result is the selected name, None if the dialog is closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "close", "close", show=False)]
 
-    def __init__(self, title: str, options: list[tuple[str, str]], present: str | None = None):
+    def __init__(self, title: str, options: list[tuple[str, str]], current: str | None = None):
         super().__init__()
-        self._heading, self._options, self._now = title, options, present
+        self._heading, self._options, self._current = title, options, current
 
     def compose(self) -> ComposeResult:
         names = [name for name, _ in self._options]
-        widest = max(map(len, names))
-        texts = [Text.assemble((name.ljust(widest + 2), "bold"), what) for name, what in self._options]
-        listed = OptionList(
-            *(Option(text, name) for text, name in zip(texts, names, strict=True)), id="box", compact=True
+        width = max(map(len, names)) + 2
+        options = (
+            Option(Text.assemble((name.ljust(width), "bold"), description), name) for name, description in self._options
         )
-        listed.border_title = self._heading
-        listed.border_subtitle = "Enter takes, Esc closes"
-        listed.highlighted = names.index(self._now) if self._now in names else 0
-        yield listed
+        option_list = OptionList(*options, id="box", compact=True)
+        option_list.border_title = self._heading
+        option_list.border_subtitle = "Enter takes, Esc closes"
+        option_list.highlighted = names.index(self._current) if self._current in names else 0
+        yield option_list
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         self.dismiss(message.option.id)
 
-    def action_leave(self) -> None:
+    def action_close(self) -> None:
         self.dismiss(None)
 
 
-class Naming(ModalScreen[str | None]):
-    """The name of a file that is to be written; None where none is."""
+class FileNameDialog(ModalScreen[str | None]):
+    """The name of a file to write. The result is None if the dialog is closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
 
     def __init__(self, title: str, name: str):
         super().__init__()
         self._heading, self._proposed = title, name
-        self._asked = ""
+        self._unconfirmed = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -80,11 +80,11 @@ class Naming(ModalScreen[str | None]):
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
         name = os.path.expanduser(message.value.strip())
-        if name and name != self._asked and os.path.isfile(name):
-            self._asked = name
+        if name and name != self._unconfirmed and os.path.isfile(name):
+            self._unconfirmed = name
             self.query_one("#box").border_subtitle = "it is there: Enter again replaces it"
             return
         self.dismiss(name or None)
 
-    def action_leave(self) -> None:
+    def action_close(self) -> None:
         self.dismiss(None)
