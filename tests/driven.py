@@ -28,26 +28,42 @@ class Page:
         assert isinstance(pilot.app, Explorer)
         self.app, self.pilot = pilot.app, pilot
 
-    async def settled(self) -> None:
-        """Waits for every message, every curve and every answer of a model."""
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a message has yet to be handled."""
+        screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
+        return any(pump.message_queue_size for pump in [self.app, *itertools.chain(*screens)])
+
+    async def _handled(self) -> None:
+        """Waits for every message and every answer of a model. A message may lead to others a few rounds later."""
         quiet = 0
-        while quiet < 2:
-            await self.pilot.pause(0)
-            running = [worker for worker in self.app.workers if not worker.is_finished]
-            # A worker that a newer one replaces raises an error.
-            await asyncio.gather(*(worker.wait() for worker in running), return_exceptions=True)
+        while quiet < 10:
+            await asyncio.sleep(0)
             waiting = [thread for thread in threading.enumerate() if thread.name == live_app.MODEL_THREAD]
             for thread in waiting:
                 await asyncio.to_thread(thread.join)
-            screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
-            pumps = [self.app, *itertools.chain(*screens)]
-            quiet = 0 if running or waiting or any(pump.message_queue_size for pump in pumps) else quiet + 1
+            quiet = 0 if waiting or self._is_busy else quiet + 1
+
+    async def settled(self) -> None:
+        """Waits for every message, every curve and every answer of a model, and for the repainted screen."""
+        running = True
+        while running or self._is_busy:
+            await self._handled()
+            workers = [worker for worker in self.app.workers if not worker.is_finished]
+            running = bool(workers)
+            # A worker that a newer one replaces raises an error.
+            await asyncio.gather(*(worker.wait() for worker in workers), return_exceptions=True)
+            if not running:
+                await self.pilot.pause(0)
+                running = any(not worker.is_finished for worker in self.app.workers)
 
     async def press(self, *keys: str) -> None:
-        """The pilot's own waits after each key until the whole machine is idle."""
+        """Presses keys, each when the messages of the one before are handled. The pilot's method waits after each
+        key until the whole machine is idle."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
-            await self.settled()
+            await self._handled()
+        await self.settled()
 
     async def rush(self, *keys: str) -> None:
         """Presses keys as fast as they can be typed, and waits until the app has taken them all."""

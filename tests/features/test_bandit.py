@@ -360,7 +360,7 @@ def test_long_work_is_watched(monkeypatch: pytest.MonkeyPatch, seconds: int) -> 
     with command._watched(iter(steps), course) as found:
         assert list(found) == steps
     assert ("cosine" in screen.getvalue()) == ("100%" in screen.getvalue()) == (seconds > 0)
-    assert not screen.getvalue() or screen.getvalue().endswith("\x1b[2K")
+    assert screen.getvalue() == "" if seconds == 0 else screen.getvalue().endswith("\x1b[2K")
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     untouched = iter(steps)
     with command._watched(untouched, course) as found:

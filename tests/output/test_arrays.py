@@ -557,7 +557,7 @@ def test_long_work_is_watched(
         assert list(found) == blocks
     assert ("9 rows, 2 a second" in screen.getvalue()) == (left is not None)
     assert ("100%" in screen.getvalue()) == bool(left)
-    assert not screen.getvalue() or screen.getvalue().endswith("\x1b[2K")
+    assert screen.getvalue() == "" if left is None else screen.getvalue().endswith("\x1b[2K")
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with results._watched(blocks, DistributionOptions(output="x")) as found:
         assert found is blocks

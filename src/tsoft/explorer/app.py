@@ -252,7 +252,7 @@ class Explorer(App[None]):
 
     # The curves over all temperatures, which a thread computes.
 
-    @work(thread=True, exclusive=True, group="curves", exit_on_error=True)
+    @work(thread=True, exclusive=True, group="curves")
     def _compute_curves(self) -> None:
         worker = get_current_worker()
         row, chain, indices = self._row, self._state.chain(self._row.biases), self._curve_indices

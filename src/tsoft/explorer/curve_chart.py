@@ -86,7 +86,8 @@ class CurveChart(Widget):
         if self._row is not None and self._curves is not None:
             self._draw(self._row, self._curves, *self.size)
 
-    @work(thread=True, exclusive=True, group="chart", exit_on_error=True)
+    # Without a description Textual takes the arguments' representation, which is long.
+    @work(thread=True, exclusive=True, group="chart", description="draw the chart")
     def _draw(self, row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> None:
         worker = get_current_worker()
         with self._lock:
