@@ -129,6 +129,29 @@ def test_a_sampler_that_is_toggled_twice_has_the_same_effect(state: SamplerState
         assert effect(once) != effect(state)
 
 
+def test_a_sampler_that_is_on_without_an_effect_is_toggled_on() -> None:
+    top_p = SAMPLERS["top_p"].parameters[0]
+    state = SamplerState.from_chain(None, 1.0).with_value(top_p, 1.0)
+    assert state.chain() is None
+    toggled = state.toggled(top_p)
+    assert toggled.value(top_p) == slider_range(top_p).initial
+    assert toggled.chain()
+    # Its value stays when it is off.
+    assert toggled.toggled(top_p).chain() is None
+    assert toggled.toggled(top_p).value(top_p) == slider_range(top_p).initial
+
+
+def test_a_parameter_that_modifies_another_is_toggled_with_it() -> None:
+    chance, threshold = SAMPLERS["xtc"].parameters
+    state = SamplerState.from_chain(None, 1.0).toggled(threshold)
+    assert [setting.sampler.name for setting in state.effective] == ["temperature", "xtc"]
+    assert (
+        state.toggled(threshold).effective
+        == state.toggled(chance).effective
+        == SamplerState.from_chain(None, 1.0).effective
+    )
+
+
 @some
 @given(states(), st.sampled_from(PARAMETERS), st.data())
 def test_a_new_value_leaves_the_other_parameters(
@@ -161,6 +184,7 @@ def test_a_sampler_is_moved_if_the_order_is_free(state: SamplerState, data: st.D
     assert state.moved(parameter, 99).settings[-1] == state.settings[start]
     assert state.moved(parameter, last + 1).settings[-1] == state.settings[start]
     assert state.moved(parameter, -99).settings[0] == state.settings[start]
+    assert state.moved(parameter, -start - 1).settings[0] == state.settings[start]
 
 
 @some

@@ -86,12 +86,12 @@ class Explorer(App[None]):
     key_hints: ClassVar[str] = KEY_HINTS
     draw_hint: ClassVar[str] = "s draws one, S a hundred"
 
+    @dataclass
     class CurvesComputed(Message):
         """A row's curves are computed."""
 
-        def __init__(self, row: ExplorerRow, curves: TemperatureCurves):
-            super().__init__()
-            self.row, self.curves = row, curves
+        row: ExplorerRow
+        curves: TemperatureCurves
 
     def __init__(self, explorer_input: ExplorerInput):
         super().__init__(ansi_color=True)

@@ -1,6 +1,7 @@
 """The chart of the curves: the probability of the first few classes over τ, with a cursor at the current τ."""
 
 import threading
+from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
@@ -52,12 +53,11 @@ def _segments(line: str) -> list[Segment]:
 class CurveChart(Widget):
     """The chart, which a thread draws, since that takes long."""
 
+    @dataclass
     class TauSelected(Message):
         """A temperature was clicked, or the mouse was dragged to it."""
 
-        def __init__(self, tau: float):
-            super().__init__()
-            self.tau = tau
+        tau: float
 
     def __init__(self) -> None:
         super().__init__(id="curve")

@@ -12,16 +12,27 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 
-class TextDialog(ModalScreen[None]):
+class Dialog(ModalScreen[str | None]):
+    """A dialog, which Escape closes without a result."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
+
+    def __init__(self, title: str):
+        super().__init__()
+        self._heading = title
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+class TextDialog(Dialog):
     """A text to read."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,question_mark,e", "close", "close", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter,question_mark,e", "close", "close", show=False)]
 
     def __init__(self, title: str, text: Text):
-        super().__init__()
-        self._heading, self._content = title, text
+        super().__init__(title)
+        self._content = text
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="box") as box:
@@ -29,26 +40,21 @@ class TextDialog(ModalScreen[None]):
             box.border_subtitle = "Esc closes"
             yield Static(self._content)
 
-    def action_close(self) -> None:
-        self.dismiss()
 
+class ListDialog(Dialog):
+    """A list of names with their descriptions. The result is the selected name."""
 
-class ListDialog(ModalScreen[str | None]):
-    """A list of names with their descriptions. The result is the selected name, None if the dialog is closed."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "close", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "close", "close", show=False)]
 
     def __init__(self, title: str, options: list[tuple[str, str]], current: str | None = None):
-        super().__init__()
-        self._heading, self._options, self._current = title, options, current
+        super().__init__(title)
+        self._options, self._current = options, current
 
     def compose(self) -> ComposeResult:
         names = [name for name, _ in self._options]
         width = max(map(len, names)) + 2
-        options = (
-            Option(Text.assemble((name.ljust(width), "bold"), description), name) for name, description in self._options
-        )
-        option_list = OptionList(*options, id="box", compact=True)
+        texts = (Text.assemble((name.ljust(width), "bold"), description) for name, description in self._options)
+        option_list = OptionList(*map(Option, texts, names), id="box", compact=True)
         option_list.border_title = self._heading
         option_list.border_subtitle = "Enter takes, Esc closes"
         option_list.highlighted = names.index(self._current) if self._current in names else 0
@@ -57,18 +63,13 @@ class ListDialog(ModalScreen[str | None]):
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         self.dismiss(message.option.id)
 
-    def action_close(self) -> None:
-        self.dismiss(None)
 
-
-class FileNameDialog(ModalScreen[str | None]):
-    """The name of a file to write. The result is None if the dialog is closed."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
+class FileNameDialog(Dialog):
+    """The name of a file to write."""
 
     def __init__(self, title: str, name: str):
-        super().__init__()
-        self._heading, self._proposed = title, name
+        super().__init__(title)
+        self._proposed = name
         self._unconfirmed = ""
 
     def compose(self) -> ComposeResult:
@@ -85,6 +86,3 @@ class FileNameDialog(ModalScreen[str | None]):
             self.query_one("#box").border_subtitle = "it is there: Enter again replaces it"
             return
         self.dismiss(name or None)
-
-    def action_close(self) -> None:
-        self.dismiss(None)

@@ -56,17 +56,11 @@ class DistributionTable(ScrollView, can_focus=True):
     def show(self, content: TableContent) -> None:
         """Shows the classes. The current one keeps its line while the list stays the same."""
         before, self._content = self._content, content
-        snapshot = content.snapshot
-        is_other_row = before is None or before.snapshot.row.number != snapshot.row.number
-        if (
-            before is None
-            or not np.array_equal(before.indices, content.indices)
-            or before.snapshot.row is not snapshot.row
-        ):
-            self._show_list(content, from_top=is_other_row)
-        self._scale = scale_top(
-            max(float(snapshot.distributions.top_prob[0, 0]), float(snapshot.row.probs_at_one.max()))
-        )
+        row, row_before = content.snapshot.row, before.snapshot.row if before else None
+        if before is None or row is not row_before or not np.array_equal(before.indices, content.indices):
+            self._show_list(content, from_top=row_before is None or row.number != row_before.number)
+        top_prob = float(content.snapshot.distributions.top_prob[0, 0])
+        self._scale = scale_top(max(top_prob, float(row.probs_at_one.max())))
         self.refresh()
 
     def clear(self) -> None:

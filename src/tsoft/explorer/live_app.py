@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -43,12 +44,12 @@ class LiveExplorer(Explorer):
     key_hints: ClassVar[str] = LIVE_KEY_HINTS
     draw_hint: ClassVar[str] = "d counts one, D a hundred"
 
+    @dataclass
     class ModelAnswered(Message):
         """The model has given the distribution after some tokens, or raised an error."""
 
-        def __init__(self, tokens: Tokens, answer: Next | Exception):
-            super().__init__()
-            self.tokens, self.answer = tokens, answer
+        tokens: Tokens
+        answer: Next | Exception
 
     def __init__(self, explorer_input: ExplorerInput, live: LiveText):
         self._live = live

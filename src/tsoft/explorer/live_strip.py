@@ -26,6 +26,7 @@ class LiveStrip(RowStrip):
         # Split into words, so that lines break between them.
         self._prompt = [visible(word) for word in re.findall(r"\s*\S+|\s+$", live.prompt)]
         self._prompt += [_ANSWER] * live.is_answer
+        self._preceding = len(self._prompt)
         self._texts = self._all_texts
         self._height = 0
 
@@ -53,15 +54,8 @@ class LiveStrip(RowStrip):
     def _starts_line(self, number: int) -> bool:
         return False
 
-    @property
-    def _current_text(self) -> int:
-        return self._current + len(self._prompt)
-
-    def _row_number(self, item: StripItem) -> int:
-        return max(0, item.number - len(self._prompt))
-
     def _segment(self, item: StripItem) -> Segment:
-        number = item.number - len(self._prompt)
+        number = item.number - self._preceding
         has_prob = 0 <= number < len(self._live.written)
         style = prob_style(self._live.written[number].prob) if has_prob else GREY
         return Segment(item.text, style + Style(reverse=True, bold=True) if number == self._current else style)

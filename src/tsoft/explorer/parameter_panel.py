@@ -56,8 +56,8 @@ class ParameterPanel(Vertical):
         message.stop()
         if self._edited is None:
             return
-        value = _parsed(message.value)
-        if value is None or not _allows(self._edited, value):
+        value = _parsed(self._edited, message.value)
+        if value is None:
             self.add_class("-wrong")
             text = cut(visible(message.value.strip()), 12) or "nothing"
             self.query_one("#problem", Static).update(f"{text} is not {_range(self._edited)}")
@@ -87,15 +87,13 @@ def _range(parameter: SamplerParameter) -> str:
     return "a number from 0 to inf" if parameter is TAU else parameter.range
 
 
-def _allows(parameter: SamplerParameter, value: float) -> bool:
-    return value >= 0 if parameter is TAU else parameter.allows(value)
-
-
-def _parsed(text: str) -> float | None:
-    """The number that a text is, None if it is not one."""
+def _parsed(parameter: SamplerParameter, text: str) -> float | None:
+    """The value that a text gives a parameter, None if it is not an allowed number. τ may be infinite."""
     from tsoft.input import fields
 
     try:
-        return fields.number(text.strip().replace("∞", "inf")) + 0.0
+        value = fields.number(text.strip().replace("∞", "inf")) + 0.0
     except ValueError:
         return None
+    is_allowed = value >= 0 if parameter is TAU else parameter.allows(value)
+    return value if is_allowed else None

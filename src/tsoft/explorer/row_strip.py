@@ -36,12 +36,11 @@ class RowStrip(Widget):
     """The rows, one of which is the current one. A row's colour is the probability of its drawn token, or of its
     most probable class."""
 
+    @dataclass
     class RowSelected(Message):
         """A row was clicked."""
 
-        def __init__(self, number: int):
-            super().__init__()
-            self.number = number
+        number: int
 
     def __init__(self, rows: ExplorerRows):
         super().__init__(id="rows")
@@ -49,6 +48,8 @@ class RowStrip(Widget):
         tokens = rows.drawn_tokens
         self._texts = list(map(visible, tokens)) if tokens else [f" {title} " for title in rows.titles]
         self._current = 0
+        # The number of texts before that of the first row.
+        self._preceding = 0
         self._likelihood: Callable[[int], float] | None = None
         self._lines: list[list[StripItem]] = []
         self._width = 0
@@ -94,18 +95,10 @@ class RowStrip(Widget):
             first = self._current // width * width
             return [StripItem(first + i, i, "") for i in range(min(width, len(self._rows) - first))]
         self._lay_out(width)
-        current = next((i for i, line in enumerate(self._lines) if line and line[-1].number >= self._current_text), 0)
+        number = self._current + self._preceding
+        current = next((i for i, line in enumerate(self._lines) if line and line[-1].number >= number), 0)
         first = min(max(0, current - self.size.height // 2), max(0, len(self._lines) - self.size.height))
         return self._lines[first + y] if first + y < len(self._lines) else []
-
-    @property
-    def _current_text(self) -> int:
-        """The number of the current row's text."""
-        return self._current
-
-    def _row_number(self, item: StripItem) -> int:
-        """The row that a text belongs to."""
-        return item.number
 
     def render_line(self, y: int) -> Strip:
         return strip([self._segment(item) for item in self._visible_items(y)], self.size.width)
@@ -132,6 +125,6 @@ class RowStrip(Widget):
         return self._likelihoods[number]
 
     def on_click(self, event: events.Click) -> None:
-        numbers = [self._row_number(item) for item in self._visible_items(event.y) if item.start <= event.x]
+        numbers = [item.number for item in self._visible_items(event.y) if item.start <= event.x]
         if numbers:
-            self.post_message(self.RowSelected(numbers[-1]))
+            self.post_message(self.RowSelected(max(0, numbers[-1] - self._preceding)))

@@ -15,11 +15,6 @@ LogitBiases = tuple[tuple[int, float], ...]
 TEMPERATURE = next(sampler for sampler in SAMPLERS.values() if sampler.parameters[0] is TAU)
 
 
-def neutral(parameter: SamplerParameter) -> float:
-    """The value at which a parameter changes nothing, 0 if it has none."""
-    return float(parameter.off or 0)
-
-
 @dataclass(frozen=True)
 class SamplerSetting:
     """A sampler, its parameters' values, and whether it is on. The biases have no value that can be set here."""
@@ -36,7 +31,7 @@ class SamplerSetting:
         if first is BIAS:
             return cls(sampler, ())
         if first is TAU:
-            return cls(sampler, (slider_range(TAU).initial, *map(neutral, further)), on=True)
+            return cls(sampler, (slider_range(TAU).initial, *(float(p.off or 0) for p in further)), on=True)
         return cls(sampler, tuple(slider_range(parameter).initial for parameter in sampler.parameters))
 
     @property
@@ -155,7 +150,7 @@ class SamplerState:
         before = dict(pairwise(reversed(setting.sampler.parameters))).get(parameter)
         initial = slider_range(parameter).initial
         if before is TAU:
-            return self.with_value(parameter, neutral(parameter) if setting.has_effect(parameter) else initial)
+            return self.with_value(parameter, float(parameter.off or 0) if setting.has_effect(parameter) else initial)
         if before is not None:
             # It modifies another parameter, which switches both.
             return self.toggled(before)
@@ -182,7 +177,7 @@ class SamplerState:
             return self
         settings = list(self.settings)
         position = settings.index(setting)
-        settings.insert(min(max(position + by, 0), len(settings) - 1), settings.pop(position))
+        settings.insert(max(position + by, 0), settings.pop(position))
         return replace(self, settings=tuple(settings))
 
     def with_engine(self, engine: Engine | None) -> "SamplerState":

@@ -72,7 +72,7 @@ class SliderScale:
         if self.is_log:
             value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
             return float(f"{round(value) if self.parameter.whole else value:.2g}")
-        return max(self._rounded(round(fraction * 100) * self._step), self.first)
+        return max(float(f"{round(fraction * 100) * self._step:.12g}"), self.first)
 
     def stepped(self, value: float, by: int, *, coarse: bool = False) -> float:
         """The value that is `by` steps to the right, or to the left if that is negative. On a logarithmic scale
@@ -98,19 +98,15 @@ class SliderScale:
         if self.parameter.whole:
             step = max(step, 1.0)
         steps = value / step
-        value = self._rounded((floor(steps + _TOLERANCE) + 1 if up else ceil(steps - _TOLERANCE) - 1) * step)
-        return min(max(value, lowest), high)
+        value = (floor(steps + _TOLERANCE) + 1 if up else ceil(steps - _TOLERANCE) - 1) * step
+        # Twelve digits are without the rounding error of the multiplication.
+        return min(max(float(f"{value:.12g}"), lowest), high)
 
     def _step_at(self, value: float, *, up: bool) -> float:
         if not self.is_log:
             return self._step
         decade = log10(value)
         return float(10.0 ** ((floor(decade + _TOLERANCE) if up else ceil(decade - _TOLERANCE) - 1) - 1))
-
-    @staticmethod
-    def _rounded(value: float) -> float:
-        """A value without the rounding errors of a multiplication by the step."""
-        return float(f"{value:.12g}")
 
 
 def value_text(value: float) -> str:

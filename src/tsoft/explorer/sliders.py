@@ -1,5 +1,7 @@
 """The sliders of the samplers' parameters."""
 
+from dataclasses import dataclass
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -22,19 +24,20 @@ _VALUE, _MIN_SLIDER = 7, 8
 class Sliders(ScrollView, can_focus=True):
     """The parameters, one per line. Keys change the current one."""
 
+    @dataclass
     class ValueChanged(Message):
         """A parameter was set to a value."""
 
-        def __init__(self, parameter: SamplerParameter, value: float):
-            super().__init__()
-            self.parameter, self.value = parameter, value
+        parameter: SamplerParameter
+        value: float
 
+    @dataclass
     class Stepped(Message):
         """A parameter was moved by a number of steps."""
 
-        def __init__(self, parameter: SamplerParameter, by: int, coarse: bool):
-            super().__init__()
-            self.parameter, self.by, self.coarse = parameter, by, coarse
+        parameter: SamplerParameter
+        by: int
+        coarse: bool
 
     def __init__(self) -> None:
         super().__init__(id="sliders")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ExploreOptions:
-    """The options of this command alone."""
+class StartOptions:
+    """How the explorer starts."""
 
     tau: Annotated[
         str | None,
@@ -40,11 +40,7 @@ class ExploreOptions:
 
 @bundled
 def explore(
-    input: LogitsOptions,
-    options: ExploreOptions,
-    parameters: ParameterOptions,
-    rules: SamplerOptions,
-    model: ModelOptions,
+    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
 ) -> None:
     """Turn the temperature and the samplers' knobs, and watch the distribution.
 
@@ -62,7 +58,7 @@ def explore(
     from tsoft.explorer import terminal
 
     terminal.check()
-    app = _explorer(input, options, parameters, rules, model)
+    app = _explorer(input, start, parameters, rules, model)
     terminal.read_keys()
     with terminal.drawing_on_stderr():
         app.run()
@@ -77,11 +73,7 @@ def explore(
 
 
 def _explorer(
-    input: LogitsOptions,
-    options: ExploreOptions,
-    parameters: ParameterOptions,
-    rules: SamplerOptions,
-    model: ModelOptions,
+    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
 ) -> "Explorer":
     """The app. All input is read, and a model has given its first distribution, before the app opens."""
     import numpy as np
@@ -93,43 +85,43 @@ def _explorer(
     from tsoft.options.plan import plan as planned
     from tsoft.options.plan import refuse_partial
 
-    plan = planned(rules, parameters, None if options.tau is None else [options.tau])
+    plan = planned(rules, parameters, None if start.tau is None else [start.tau])
     taus = logits.temperatures(plan.taus)
     if len(taus) > 1:
         raise UsageError(f"--tau: explore begins at one temperature, and not at {len(taus)}")
     if len(plan.chains) > 1:
         raise UsageError("explore takes the rules of one engine at a time: --like one of them")
     state = SamplerState.from_chain(plan.chains[0], float(taus[0]))
-    generator = np.random.default_rng(seeds.chosen(options.seed))
-    _check_model(input, options, model)
-    if options.prompt is None:
+    generator = np.random.default_rng(seeds.chosen(start.seed))
+    _check_model(input, start, model)
+    if start.prompt is None:
         rows, arguments = _rows(input, plan.taus)
         if rows.block(0).partial is not None:
             refuse_partial(plan.chains, "explore")
-        return Explorer(ExplorerInput(rows, state, plan.biases_of, arguments, generator, options.bits))
+        return Explorer(ExplorerInput(rows, state, plan.biases_of, arguments, generator, start.bits))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
     from tsoft.options.models import opened, prompted
 
     # A prompt from stdin is read before a model is opened.
-    prompt = prompted([options.prompt], model)
+    prompt = prompted([start.prompt], model)
     live = LiveText(opened(model), prompt, is_answer=model.chat)
     if live.rows.block(0).partial is not None:
         refuse_partial(plan.chains, "explore")
     arguments = tuple(as_typed(model))
-    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_of, arguments, generator, options.bits), live)
+    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_of, arguments, generator, start.bits), live)
 
 
-def _check_model(input: LogitsOptions, options: ExploreOptions, model: ModelOptions) -> None:
+def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions) -> None:
     """Raises UsageError for logits together with a prompt, and for a model's options without one."""
     from tsoft.errors import UsageError
 
-    words = as_typed(model if options.prompt is None else input)
-    if options.prompt is None and words:
+    words = as_typed(model if start.prompt is None else input)
+    if start.prompt is None and words:
         raise UsageError(f"{words[0]} is for a model, which is asked with --prompt TEXT")
-    if input.logits and options.prompt is not None:
+    if input.logits and start.prompt is not None:
         raise UsageError("--prompt asks a model and logits are typed; which is it?")
-    if options.prompt is not None and words:
+    if start.prompt is not None and words:
         raise UsageError(f"--prompt asks a model and {words[0]} is of logits that are read; which is it?")
 
 
@@ -139,16 +131,12 @@ def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, 
     from tsoft.explorer.explorer_rows import ExplorerRows
     from tsoft.options import logits
 
-    if not _has_logits(input):
+    has_stdin = sys.stdin is not None and not sys.stdin.isatty()
+    if not (input.logits or input.file is not None or has_stdin):
         return examples(), None
     rows = ExplorerRows(list(logits.blocks(input, taus)))
-    piped = not input.logits and input.file in (None, "-")
-    return rows, None if piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
-
-
-def _has_logits(input: LogitsOptions) -> bool:
-    """Whether logits are typed, in a file, or piped in."""
-    return bool(input.logits) or input.file is not None or (sys.stdin is not None and not sys.stdin.isatty())
+    is_piped = not input.logits and input.file in (None, "-")
+    return rows, None if is_piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
 
 
 def as_typed(bundle: Any) -> list[str]:
