@@ -456,9 +456,9 @@ def test_a_slider_is_clicked_dragged_and_wheeled(size: Size) -> None:
         assert 0.4 < float(page.option("--min-p") or 0) < 0.6
         assert "› min_p" in page.text("#sliders")
         # A name is not a value.
-        await page.click(*page.find("top_k"))
-        assert page.option("--top-k") is None
-        assert "› top_k" in page.text("#sliders")
+        await page.click(*page.find("top_p"))
+        assert page.option("--top-p") is None
+        assert "› top_p" in page.text("#sliders")
 
     assert explore(drive, *FOUR, size=size) == 0
 
