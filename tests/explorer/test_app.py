@@ -18,8 +18,8 @@ from tool import TESTS, run
 from tsoft import cli
 from tsoft.explorer import curve_chart
 from tsoft.explorer.app import Explorer
+from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.curve_chart import CurveChart, draw_chart
-from tsoft.explorer.distribution_table import DistributionTable
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.sliders import Sliders
 from tsoft.sampling.engines import ENGINES
@@ -267,7 +267,7 @@ async def tabbing(page: Page) -> None:
     await page.press("shift+tab")
     assert "› top_p" in page.text("#sliders")
     await page.press("tab", "tab")
-    assert isinstance(page.app.focused, DistributionTable)
+    assert isinstance(page.app.focused, ClassTable)
     await page.press("shift+tab")
     assert isinstance(page.app.focused, Sliders)
 

@@ -21,7 +21,7 @@ from explorer.test_terminal import Terminal
 from markov import CHAIN, COMMA, END, FIRST_HALF, LYON, PARIS, THE, Markov, Remote
 from tool import TESTS, TSOFT, run
 from tsoft.errors import InputError, UsageError
-from tsoft.explorer.distribution_table import DistributionTable
+from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.keys import KEYS
 from tsoft.explorer.live_app import MAX_WAITING, LiveExplorer
 from tsoft.explorer.live_text import MAX_TOKENS
@@ -73,7 +73,7 @@ def greedy(length: int, start: int = THE) -> list[int]:
 
 async def choose(page: Page, position: int) -> None:
     """Continues the text with the class at a position of the table."""
-    while not isinstance(page.app.focused, DistributionTable):
+    while not isinstance(page.app.focused, ClassTable):
         await page.press("tab")
     await page.rush("home", *["down"] * position)
     await page.press("enter")
@@ -477,7 +477,7 @@ def test_backspace_takes_back_what_waits_and_then_what_is_asked(slow: Markov) ->
 
 def test_a_class_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
     async def drive(page: Page) -> None:
-        while not isinstance(page.app.focused, DistributionTable):
+        while not isinstance(page.app.focused, ClassTable):
             await page.press("tab")
         await page.rush("s", "s")
         await requests(page, slow, 2)
@@ -497,7 +497,7 @@ def test_a_class_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
 
 def test_the_end_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
     async def drive(page: Page) -> None:
-        while not isinstance(page.app.focused, DistributionTable):
+        while not isinstance(page.app.focused, ClassTable):
             await page.press("tab")
         position = int(np.nonzero(np.argsort(-slow.table[THE]) == END)[0][0])
         await page.rush("s")

@@ -153,7 +153,7 @@ CRASH = """
 import sys
 from tsoft import cli
 from tsoft.explorer.app import Explorer
-from tsoft.explorer.distribution_table import DistributionTable
+from tsoft.explorer.class_table import ClassTable
 
 def broken(*_, **__):
     raise ValueError("it is broken")
@@ -163,9 +163,7 @@ sys.exit(cli.run(["explore", "2", "1"]))
 """
 
 
-@pytest.mark.parametrize(
-    "what", ["DistributionTable._line", "Explorer.action_draw", "Explorer.on_explorer_curves_computed"]
-)
+@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw", "Explorer.on_explorer_curves_computed"])
 def test_a_defect_is_one_line(what: str) -> None:
     """Wherever it is: when the screen is first drawn, at a key, in what follows."""
     terminal = Terminal(sys.executable, ["-c", CRASH.format(what=what)])

@@ -13,11 +13,12 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import fast_numbers, lines, text
-from tsoft.input.formats import FORMATS
 from tsoft.input.labels import Labels
 from tsoft.input.reading import Reading
-from tsoft.output import tsv
+from tsoft.output import records
+from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
+from tsoft.output.records import write
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions
 
@@ -193,28 +194,28 @@ def test_lines_are_the_same_in_bulk(rows: list[list[float]], digits: int | None)
         assert writing.lines(same).decode().splitlines() == ["\t".join(writing.texts(row)) for row in same]
 
 
-def written(results: Iterable[Distributions], writing: NumberFormat) -> bytes:
-    parts = FORMATS["tsv"].writer()(results, writing)
+def written(results: Iterable[Distributions], writing: NumberFormat, log: bool = False) -> bytes:
+    parts = write(DistributionRecords(list(results), Content(log)), "tsv", writing)
     return b"".join(part.encode() if isinstance(part, str) else part for part in parts)
 
 
 @pytest.mark.parametrize(
-    "writing", [NumberFormat(), NumberFormat(log=True), NumberFormat(digits=4), NumberFormat(before=True)]
+    ("writing", "log"), [(NumberFormat(), False), (NumberFormat(), True), (NumberFormat(4), False)]
 )
-def test_rows_of_several_lengths_come_out_as_each_does(writing: NumberFormat) -> None:
+def test_rows_of_several_lengths_come_out_as_each_does(writing: NumberFormat, log: bool) -> None:
     rng, taus = np.random.default_rng(1), np.array([0.5, 2])
     data = "".join(" ".join(map(repr, rng.standard_normal(2 + i % 13).tolist())) + "\n" for i in range(300)).encode()
     [block] = text.read(io.BufferedReader(io.BytesIO(data)), Reading("f"))
     assert block.widths is not None
-    together = written(distributions(block, taus), writing)
+    together = written(distributions(block, taus), writing, log)
     apart = [Distributions(block.part(r, r + 1), taus) for r in range(len(block.logits))]
-    assert together == written(apart, writing)
+    assert together == written(apart, writing, log)
 
 
 def test_a_long_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     result = Distributions(Block(np.random.default_rng(1).standard_normal((1, 1000))), np.array([1.0]))
     whole = written([result], NumberFormat())
-    monkeypatch.setattr(tsv, "PART", 300)
+    monkeypatch.setattr(records, "LONG_LINE", 300)
     assert written([result], NumberFormat()) == whole
     assert (whole.count(b"\n"), whole.count(b"\t")) == (1, 999)
 

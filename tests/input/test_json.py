@@ -21,7 +21,9 @@ from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.labels import Labels
 from tsoft.input.reading import Reading
 from tsoft.input.source import with_head
+from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
+from tsoft.output.records import write
 from tsoft.sampling.distributions import Distributions
 
 INF = math.inf
@@ -196,8 +198,8 @@ def test_what_is_written_is_read(format: str, log: bool, case: tuple[list[list[f
     result = Distributions(Block(logits, labels), np.array([0.5, 2.0]))
 
     def through(quantity: str | None, *extras: str) -> list[Block]:
-        writing = NumberFormat(log, extras=frozenset(extras))
-        written = "".join(map(str, FORMATS[format].writer()([result], writing)))
+        records = DistributionRecords([result], Content(log, logits="logits" in extras))
+        written = "".join(map(str, write(records, format, NumberFormat())))
         return read(written, format, quantity=quantity)
 
     def are(blocks: list[Block], wanted: Array) -> bool:

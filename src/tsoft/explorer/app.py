@@ -23,14 +23,13 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
-from tsoft.charts.style import cut
 from tsoft.core.block import Block
-from tsoft.errors import UsageError, visible
+from tsoft.errors import UsageError, shortened, visible
 from tsoft.explorer import export
+from tsoft.explorer.class_table import ClassTable, ClassTableContent
 from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
-from tsoft.explorer.distribution_table import DistributionTable, TableContent
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows
@@ -128,7 +127,7 @@ class Explorer(App[None]):
         yield MeasurePanel(bits=self._input.bits)
         with Horizontal(id="main"):
             with Vertical(id="left"):
-                yield DistributionTable()
+                yield ClassTable()
                 yield ValueField(id="filter", placeholder="part of a label", compact=True)
             with Vertical(id="side"):
                 yield ParameterPanel()
@@ -192,7 +191,7 @@ class Explorer(App[None]):
         if self._snapshot:
             colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
             counts = self._counts if self._counts.total else None
-            self._table.show(TableContent(self._snapshot, self._indices, colors, counts))
+            self._table.show(ClassTableContent(self._snapshot, self._indices, colors, counts))
             self.query_one(CurveChart).show(self._snapshot.tau)
             self.query_one(DrawPanel).show(self._row, self._counts, self._snapshot.tau)
 
@@ -234,8 +233,8 @@ class Explorer(App[None]):
         return first if current is None or current in first else [*first, current]
 
     @property
-    def _table(self) -> DistributionTable:
-        return self.query_one(DistributionTable)
+    def _table(self) -> ClassTable:
+        return self.query_one(ClassTable)
 
     @property
     def _panel(self) -> ParameterPanel:
@@ -246,7 +245,7 @@ class Explorer(App[None]):
         self._indices = self._row.listing(self._filter, input_order=self._input_order)
         partial = " among the listed alternatives" * (self._row.block.partial is not None)
         self._table.border_title = "distribution" + partial + ", as given" * self._input_order
-        matches = f"{len(self._indices)} with {cut(repr(self._filter), 20)}" if self._filter else ""
+        matches = f"{len(self._indices)} with {shortened(repr(self._filter), 20)}" if self._filter else ""
         # The filter's text must not be read as markup.
         self._table.border_subtitle = Content(matches)
 
@@ -281,7 +280,7 @@ class Explorer(App[None]):
     def on_row_strip_row_selected(self, message: RowStrip.RowSelected) -> None:
         self._go(message.number)
 
-    def on_distribution_table_class_selected(self) -> None:
+    def on_class_table_class_selected(self) -> None:
         if self._curves is None or set(self._curve_indices) != set(self._curves.indices):
             self._compute_curves()
         self._update_classes()

@@ -13,7 +13,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from tsoft.charts.curves import Chart, class_colors, curves
+from tsoft.charts.curves import Chart, curve_chart
+from tsoft.charts.view import Screen
 from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import PLAIN, strip, tau_style
 from tsoft.explorer.snapshot import CURVE_TAUS, TemperatureCurves
@@ -31,12 +32,12 @@ class DrawnChart(NamedTuple):
     strips: list[Strip]
 
 
-def draw_chart(row: ExplorerRow, temperature_curves: TemperatureCurves, width: int, height: int) -> DrawnChart:
+def draw_chart(row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> DrawnChart:
     """The chart of a row's curves. A small one has no names, which the distribution has in the same colours."""
     has_names = width >= _MIN_NAMED[0] and height >= _MIN_NAMED[1]
-    names = [row.name(i) * has_names for i in temperature_curves.indices]
-    probs, colors = temperature_curves.probs, class_colors(len(names))
-    chart = curves(names, CURVE_TAUS, probs, width=width, height=height, log=True, colors=colors, limits=(0.0, 1.0))
+    names = [row.name(i) * has_names for i in curves.indices]
+    screen = Screen(width, True)
+    chart = curve_chart(names, CURVE_TAUS, curves.probs, screen, height=height, log=True, limits=(0.0, 1.0))
     return DrawnChart(chart, [Strip(_segments(line)) for line in chart.lines])
 
 

@@ -5,7 +5,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tsoft.charts.style import cut
+from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import GREY, PLAIN, bars, strip, tau_style
@@ -60,7 +60,7 @@ class DrawPanel(Widget):
                 break
             words.append(word)
             room -= cell_len(word) + 1
-        return " ".join(reversed(words)) or cut(row.word(counts.recent[-1]), width)
+        return " ".join(reversed(words)) or shortened(row.word(counts.recent[-1]), width)
 
     def _line(self, row: ExplorerRow, counts: DrawCounts, index: int, width: int) -> list[Segment]:
         name_width = min(_NAME, width // 3)
@@ -68,7 +68,7 @@ class DrawPanel(Widget):
         count, expected = counts.counts[index], counts.expected[index]
         scale = max(float(counts.counts.max()), float(counts.expected.max()), 1.0)
         return [
-            Segment(set_cell_size(cut(row.name(index), name_width), name_width), PLAIN),
+            Segment(set_cell_size(shortened(row.name(index), name_width), name_width), PLAIN),
             Segment(f" {count:>{_COUNT}} ", PLAIN),
             *bars(count / scale, expected / scale, bar_width, tau_style(self._tau)),
         ]

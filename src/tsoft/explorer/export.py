@@ -5,14 +5,16 @@ from collections.abc import Callable
 
 from tsoft.errors import TsoftError
 from tsoft.explorer.snapshot import Snapshot
-from tsoft.input.formats import FORMATS, by_name
+from tsoft.input.formats import by_name
+from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.file import open_output
 from tsoft.output.number_format import NumberFormat
+from tsoft.output.records import write as write_records
 
 
 def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
     """The chain, step by step."""
-    from tsoft.charts import chain
+    from tsoft.charts import chain_report
     from tsoft.charts.style import wrapped
     from tsoft.charts.view import Screen, View
 
@@ -23,7 +25,7 @@ def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
     cold = engine.when_cold(snapshot.tau) if engine else None
     notes = [wrapped(f"{engine.name} {cold}.", width)] if engine and cold else []
     results = [snapshot.distributions]
-    return "\n".join([chain.orders(results, view), *notes, *chain.explanations(results, view)])
+    return "\n".join([chain_report.sampler_order(results, view), *notes, *chain_report.step_tables(results, view)])
 
 
 def write(name: str, snapshot: Snapshot, screenshot: Callable[[], str], *, bits: bool) -> str | None:
@@ -37,8 +39,9 @@ def write(name: str, snapshot: Snapshot, screenshot: Callable[[], str], *, bits:
             with open_output(name) as out:
                 out(screenshot())
         elif format and format.name in ("json", "csv"):
+            records = DistributionRecords([snapshot.distributions], Content(bits=bits))
             with open_output(name) as out:
-                for text in FORMATS[format.name].writer()([snapshot.distributions], NumberFormat(bits=bits)):
+                for text in write_records(records, format.name, NumberFormat()):
                     out(text)
         else:
             return f"{name}: its ending is none of .json, .csv and .svg"

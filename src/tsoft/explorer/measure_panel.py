@@ -11,8 +11,8 @@ from textual.containers import Horizontal
 from textual.renderables.digits import Digits
 from textual.widget import Widget
 
-from tsoft.charts.style import cut
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 from tsoft.explorer.paint import GREY, short_number, tau_style
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves
@@ -46,9 +46,9 @@ class MeasureDisplay(Widget):
     def render(self) -> Group:
         width, height = self.size
         number = short_number(self._value)
-        title = Text(cut(self._title, width - 1), GREY)
+        title = Text(shortened(self._title, width - 1), GREY)
         style = tau_style(self._tau) + Style(bold=True)
-        value = Digits(number, style) if height >= _LARGE else Text(cut(number, width), style)
+        value = Digits(number, style) if height >= _LARGE else Text(shortened(number, width), style)
         return Group(title, value, spark_line(self._curve, self._tau, max(1, width - 1)))
 
 

@@ -5,8 +5,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tsoft.charts.style import cut
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.value_field import ValueField
@@ -59,7 +58,7 @@ class ParameterPanel(Vertical):
         value = _parsed(self._edited, message.value)
         if value is None:
             self.add_class("-wrong")
-            text = cut(visible(message.value.strip()), 12) or "nothing"
+            text = shortened(visible(message.value.strip()), 12) or "nothing"
             self.query_one("#problem", Static).update(f"{text} is not {_range(self._edited)}")
             return
         self.post_message(Sliders.ValueChanged(self._edited, value))

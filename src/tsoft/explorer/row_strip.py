@@ -11,8 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tsoft.charts.style import cut
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.paint import GREY, PLAIN, prob_style, strip
 
@@ -77,7 +76,7 @@ class RowStrip(Widget):
         self._lines = [[]]
         column = 0
         for number, text in enumerate(self._texts):
-            text = cut(text, width)
+            text = shortened(text, width)
             if self._lines[-1] and (column + cell_len(text) > width or self._starts_line(number)):
                 self._lines.append([])
                 column = 0

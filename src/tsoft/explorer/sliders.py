@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tsoft.charts.style import cut
+from tsoft.errors import shortened
 from tsoft.explorer.paint import BOLD, GREY, PLAIN, color, strip, tau_style
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.slider_scale import SliderScale, value_text
@@ -87,14 +87,14 @@ class Sliders(ScrollView, can_focus=True):
         title_width, slider_width = self._columns(state, width)
         is_current = parameter is self.current
         current_style = Style(reverse=True) if self.has_focus else BOLD
-        title = cut(_title(state, parameter), title_width)
+        title = shortened(_title(state, parameter), title_width)
         segments = [
             Segment("› " if is_current else "  ", PLAIN),
             Segment(title, current_style if is_current else PLAIN if is_on else GREY),
             Segment(" " * (title_width - len(title) + 1), PLAIN),
         ]
         if state.engine and not state.supports(parameter):
-            return [*segments, Segment(cut(f"not in {state.engine.name}", _VALUE + slider_width), GREY)]
+            return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GREY)]
         if parameter is BIAS:
             return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GREY)]
         value = setting.by_name[parameter.name]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 from tsoft.input.fields import FieldError, is_number, number
 
 
@@ -43,11 +44,10 @@ class ClassLookup:
             return int(self.indices(np.array([number(digits)]))[0])
         if not text:
             raise ValueError("empty; a target is a class's label or its index")
-        shown = text if len(text) <= 40 else text[:39] + "…"
         known = (
             "" if self._of else f"; the classes have no labels, so that a target is an index, 0 to {self.classes - 1}"
         )
-        raise ValueError(f"no class is called {shown!r}{known}")
+        raise ValueError(f"no class is called {shortened(text)!r}{known}")
 
     def indices(self, numbers: Array) -> Array:
         """Numbers as indices. Raises ValueError for the first that is none.

@@ -7,6 +7,8 @@ these: then it is quoted, as in a CSV file. What would break a line or a column 
 import math
 import re
 
+from tsoft.errors import shortened
+
 _COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
@@ -105,7 +107,7 @@ def numbers(fields: list[str]) -> list[float]:
 
 
 def not_a_number(text: str) -> str:
-    shown = text if len(text) <= 40 else text[:39] + "…"
+    shown = shortened(text)
     if _is_too_large(text):
         return f"{shown!r} is beyond the largest number, 1.8e308"
     fixed = text.replace(_MINUS, "-").replace(",", ".")

@@ -1,43 +1,32 @@
-"""What comes in and goes out as bytes: one module a format, named in this table."""
+"""The input formats: how each is recognised, and the module that reads it."""
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.input.reading import Reading
-    from tsoft.output.number_format import NumberFormat
-    from tsoft.sampling.distributions import Distributions
 
 Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
-Writer = Callable[[Iterable["Distributions"], "NumberFormat"], Iterator[str | bytes | memoryview]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format by its name, the endings of its files' names, how its content `starts` where that tells
-    it (patterns), and the modules whose `read` and `write` are its way in and its way out, each imported
-    when it is used. A `binary` one is not for a terminal; one with `keys` holds several arrays."""
+    """A format by its name: the module whose `read` reads it, which is imported when it is used; the endings of its
+    files' names; how its content `starts` where that tells it (patterns). One with `keys` holds several arrays."""
 
     name: str
+    module: str
     endings: tuple[str, ...] = ()
-    reads: str | None = None
-    writes: str | None = None
     delimiter: str | None = None
     starts: tuple[bytes, ...] = ()
-    binary: bool = False
     keys: bool = False
 
     def reader(self) -> Reader:
-        assert self.reads
-        return importlib.import_module(f"tsoft.{self.reads}").read  # type: ignore[no-any-return]
-
-    def writer(self) -> Writer:
-        assert self.writes
-        return importlib.import_module(f"tsoft.{self.writes}").write  # type: ignore[no-any-return]
+        return importlib.import_module(f"tsoft.input.{self.module}").read  # type: ignore[no-any-return]
 
 
 # An array of something that JSON has, or an object. A label such as [PAD] or [1]=2 is none.
@@ -46,26 +35,16 @@ _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$
 FORMATS = {
     format.name: format
     for format in (
-        Format("text", (".txt", ".dat"), reads="input.text"),
-        Format("tsv", (".tsv", ".tab"), reads="input.text", writes="output.tsv", delimiter="\t"),
-        Format("csv", (".csv",), reads="input.text", writes="output.csv", delimiter=","),
-        Format("response", reads="input.responses", starts=(b"data:", b"event:")),
-        Format("json", (".json",), reads="input.json_document", writes="input.json_document", starts=(_JSON,)),
-        Format("jsonl", (".jsonl", ".ndjson"), reads="input.json_lines", writes="input.json_lines"),
-        Format("npy", (".npy",), reads="input.npy", writes="input.npy", starts=(rb"\x93NUMPY",), binary=True),
-        Format(
-            "npz",
-            (".npz",),
-            reads="input.npz",
-            writes="input.npz",
-            starts=(rb"PK\x03\x04", rb"PK\x05\x06"),
-            binary=True,
-            keys=True,
-        ),
+        Format("text", "text", (".txt", ".dat")),
+        Format("tsv", "text", (".tsv", ".tab"), delimiter="\t"),
+        Format("csv", "text", (".csv",), delimiter=","),
+        Format("response", "responses", starts=(b"data:", b"event:")),
+        Format("json", "json_document", (".json",), starts=(_JSON,)),
+        Format("jsonl", "json_lines", (".jsonl", ".ndjson")),
+        Format("npy", "npy", (".npy",), starts=(rb"\x93NUMPY",)),
+        Format("npz", "npz", (".npz",), starts=(rb"PK\x03\x04", rb"PK\x05\x06"), keys=True),
     )
 }
-INPUTS = tuple(name for name, format in FORMATS.items() if format.reads)
-OUTPUTS = tuple(name for name, format in FORMATS.items() if format.writes)
 
 
 def by_name(path: str) -> Format | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, LogitsError
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 from tsoft.input.lines import batches_of
 from tsoft.input.quantity import KEYS, QUANTITIES, to_logits
 from tsoft.input.reading import Reading
@@ -308,5 +308,4 @@ def _said(value: Any) -> str:
         return "an array"
     if isinstance(value, dict | Repeated):
         return "an object"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return shortened(json.dumps(value, ensure_ascii=False))

@@ -6,10 +6,9 @@ column at a time.
 """
 
 import io
-import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -20,8 +19,6 @@ from tsoft.core.softmax import Array, LogitsError, as_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions
 
 # What is wrong with a type of numbers, if something is.
 Check = Callable[[np.dtype[Any]], str | None]
@@ -254,116 +251,6 @@ def _bytes_left(stream: BinaryIO) -> int | None:
     return end - here
 
 
-def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[bytes | memoryview]:
-    """The array of the rows' axes, of the temperatures where there are several, and of the classes. Its
-    header comes first and needs the number of rows: where the input does not tell, it is filled in at
-    the end, or where the output is no file, the rows are held until then."""
-    results = iter(results)
-    first = next(results, None)
-    if first is None:
-        return
-    pieces = alike(first, results, writing)
-    if first.block.by_columns and writing.over:
-        yield from _into_strips(first, pieces, writing)
-    else:
-        yield from whole(first, pieces, writing, writing.over)
-
-
-def alike(first: Distributions, results: Iterable[Distributions], writing: NumberFormat) -> Iterator[Array]:
-    """What goes into the array of each result: (rows, temperatures, classes). Raises InputError where the
-    classes are not those of the first."""
-    classes = first.block.labels, first.block.logits.shape[1]
-    for result in itertools.chain([first], results):
-        if (result.block.labels, result.block.logits.shape[1]) != classes:
-            problem = f"{result.block.place}: its classes are not those of the first row"
-            raise InputError(f"{problem}; --format jsonl takes rows that differ")
-        yield writing.values(result).swapaxes(0, 1)
-
-
-def whole(
-    first: Distributions, pieces: Iterable[Array], writing: NumberFormat, over: Any
-) -> Iterator[bytes | memoryview]:
-    """The bytes of an .npy in C order."""
-    axes = first.block.axes
-    if axes is not None:
-        yield _header(first, writing, axes)
-        for piece in pieces:
-            yield _bytes(piece)
-    elif over is not None:
-        yield _header(first, writing, (0,))
-        numbers = 0
-        for piece in pieces:
-            yield _bytes(piece)
-            numbers += piece.size
-        over([(0, _header(first, writing, (_row_count(first, writing, numbers),)))])
-    else:
-        held = list(_noted(pieces, writing))
-        yield _header(first, writing, (_row_count(first, writing, sum(piece.size for piece in held)),))
-        yield from map(_bytes, held)
-
-
-def _noted(pieces: Iterable[Array], writing: NumberFormat) -> Iterator[Array]:
-    """The pieces, with a note where they are more than a little."""
-    held = 0
-    for piece in pieces:
-        if held <= MUCH < held + piece.nbytes:
-            writing.note(
-                "how many rows come is not known, so the array is held in memory; -o FILE.npy is written at once"
-            )
-        held += piece.nbytes
-        # Not a view: the block that it is of would stay.
-        yield np.array(piece)
-
-
-def _row_count(first: Distributions, writing: NumberFormat, numbers: int) -> int:
-    return int(numbers // (len(writing.taus) * first.block.logits.shape[1]))
-
-
-def _header(first: Distributions, writing: NumberFormat, axes: tuple[int, ...], fortran: bool = False) -> bytes:
-    """As numpy writes it, which leaves room for the number of rows."""
-    taus = () if len(writing.taus) == 1 else (len(writing.taus),)
-    buffer = io.BytesIO()
-    header = {
-        "descr": np.lib.format.dtype_to_descr(writing.values(first).dtype),
-        "fortran_order": fortran,
-        "shape": (*axes, *taus, first.block.logits.shape[1]),
-    }
-    np.lib.format.write_array_header_1_0(buffer, header)
-    return buffer.getvalue()
-
-
 def _bytes(array: Array) -> memoryview:
-    """The memory of an array, or of its copy in C order."""
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-
-
-def _into_strips(first: Distributions, pieces: Iterable[Array], writing: NumberFormat) -> Iterator[bytes | memoryview]:
-    """An array in Fortran order into a file: some rows are a strip of each column."""
-    over, axes = writing.over, first.block.axes
-    assert over
-    assert axes
-    header = _header(first, writing, axes, fortran=True)
-    yield header
-    (rows,), row = axes, 0
-    for strips in _strips(pieces, len(writing.taus)):
-        data, width = _bytes(strips), strips.shape[1] * strips.itemsize
-        start, apart = len(header) + row * strips.itemsize, rows * strips.itemsize
-        over((start + c * apart, data[c * width : (c + 1) * width]) for c in range(len(strips)))
-        row += strips.shape[1]
-
-
-def _strips(pieces: Iterable[Array], taus: int) -> Iterator[Array]:
-    """Pieces of few rows, or of a row at some of the temperatures, as pieces of many whole rows, each
-    with a strip of each column: (classes × temperatures, rows)."""
-    strips, row, t = np.empty((0, taus, 0)), 0, 0
-    for piece in pieces:
-        rows, some, classes = piece.shape
-        if t == 0 and row + rows > strips.shape[2]:
-            if row:
-                yield strips[..., :row].reshape(-1, row)
-            step = max(rows, STRIPS // (classes * taus * piece.itemsize))
-            strips, row = np.empty((classes, taus, step), piece.dtype), 0
-        strips[:, t : t + some, row : row + rows] = piece.transpose(2, 1, 0)
-        t = (t + some) % taus
-        row += rows * (t == 0)
-    yield strips[..., :row].reshape(-1, row)
+    """The memory of an array in C order."""
+    return array.reshape(-1).view(np.uint8).data

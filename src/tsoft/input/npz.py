@@ -5,7 +5,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,8 +18,6 @@ from tsoft.input import npy
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import KEYS
 from tsoft.input.reading import Reading
-from tsoft.output.number_format import NumberFormat
-from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.input.targets import Targets
@@ -172,56 +170,3 @@ def _targeted(found: Iterable[Block], read: "Callable[[], Targets]") -> Iterator
             indices = targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
             targets.check(math.prod(block.axes or ()))
         yield replace(block, targets=indices[block.rows.start : block.rows.stop])
-
-
-class _Sink(io.RawIOBase):
-    """Takes what the zip's writer writes, for a generator to pass on."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self.pieces.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> list[bytes]:
-        pieces, self.pieces = self.pieces, []
-        return pieces
-
-
-def write(results: Iterable[Distributions], writing: NumberFormat) -> Iterator[bytes]:
-    """The array, called `probs` or `log_probs`, the temperatures and the labels, not packed: numbers
-    hardly can be."""
-    results = iter(results)
-    first = next(results, None)
-    if first is None:
-        return
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w") as archive:
-        name = "log_probs" if writing.log else "probs"
-        with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-            for piece in npy.whole(first, npy.alike(first, results, writing), writing, None):
-                member.write(piece)
-                yield from sink.taken()
-        _add(archive, TAUS, np.asarray(writing.taus))
-        if first.block.labels is not None:
-            _add(archive, LABELS, np.array(first.block.labels))
-    yield from sink.taken()
-
-
-def arrays(found: Mapping[str, Array]) -> bytes:
-    """Arrays by their names, as a file."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in found.items():
-            _add(archive, name, array)
-    return buffer.getvalue()
-
-
-def _add(archive: zipfile.ZipFile, name: str, array: Array) -> None:
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, array, allow_pickle=False)
-    archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())

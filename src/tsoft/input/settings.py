@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 
 
 @dataclass(frozen=True)
@@ -593,8 +593,7 @@ def _shown(value: object) -> str:
     """A string, number or boolean as JSON has it, the start of it where it is long."""
     import orjson
 
-    text: str = orjson.dumps(value).decode()
-    return text if len(text) <= 40 else text[:39] + "…"
+    return shortened(orjson.dumps(value).decode())
 
 
 def _list(parameters: Mapping[str, float]) -> str:

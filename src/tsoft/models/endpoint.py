@@ -39,7 +39,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import responses
 from tsoft.input.reading import Reading
 from tsoft.models.http import AT_ONCE, Answer, Server
@@ -344,7 +344,7 @@ def _value(where: str, body: bytes | str) -> Any:
 def _beginning(body: bytes | str) -> str:
     begins = body[: 9 * _SHOWN]
     text = " ".join((begins if isinstance(begins, str) else begins.decode(errors="replace")).split())
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+    return repr(shortened(text, _SHOWN))
 
 
 def _choice(value: object) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def _check_companions(options: ModelOptions, kind: str) -> None:
 def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
     """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break.
     stdin is there once, which the temperatures may be read from, too, or the model's text."""
-    from tsoft.options.logits import pieces
+    from tsoft.options.temperatures import pieces
 
     readers = ["--tau -"] * ("-" in pieces(taus)) + ["--ngram -"] * (options.ngram == "-")
     if len(readers) > 1:

@@ -16,7 +16,7 @@ from tsoft.input.source import STDIN
 from tsoft.input.targets_file import read as read_targets
 from tsoft.notes import note
 from tsoft.options import logits
-from tsoft.options.groups import LogitsOptions, SourceOptions
+from tsoft.options.input import LogitsOptions, SourceOptions
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels

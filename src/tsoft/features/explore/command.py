@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import LogitsOptions, ParameterOptions, SamplerOptions, Seed
+from tsoft.options.input import LogitsOptions
 from tsoft.options.models import ModelOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.seeds import Seed
 from tsoft.output.file import open_output
 
 if TYPE_CHECKING:
@@ -81,24 +83,24 @@ def _explorer(
     from tsoft.errors import UsageError
     from tsoft.explorer.app import Explorer, ExplorerInput
     from tsoft.explorer.sampler_state import SamplerState
-    from tsoft.options import logits, seeds
-    from tsoft.options.plan import plan as planned
-    from tsoft.options.plan import refuse_partial
+    from tsoft.options.plan import make_plan
+    from tsoft.options.seeds import chosen_seed
+    from tsoft.options.temperatures import temperatures
 
-    plan = planned(rules, parameters, None if start.tau is None else [start.tau])
-    taus = logits.temperatures(plan.taus)
+    plan = make_plan(rules, parameters, None if start.tau is None else [start.tau])
+    taus = temperatures(plan.taus)
     if len(taus) > 1:
         raise UsageError(f"--tau: explore begins at one temperature, and not at {len(taus)}")
     if len(plan.chains) > 1:
         raise UsageError("explore takes the rules of one engine at a time: --like one of them")
     state = SamplerState.from_chain(plan.chains[0], float(taus[0]))
-    generator = np.random.default_rng(seeds.chosen(start.seed))
+    generator = np.random.default_rng(chosen_seed(start.seed))
     _check_model(input, start, model)
     if start.prompt is None:
         rows, arguments = _rows(input, plan.taus)
         if rows.block(0).partial is not None:
-            refuse_partial(plan.chains, "explore")
-        return Explorer(ExplorerInput(rows, state, plan.biases_of, arguments, generator, start.bits))
+            plan.refuse_partial("explore")
+        return Explorer(ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
     from tsoft.options.models import opened, prompted
@@ -107,9 +109,9 @@ def _explorer(
     prompt = prompted([start.prompt], model)
     live = LiveText(opened(model), prompt, is_answer=model.chat)
     if live.rows.block(0).partial is not None:
-        refuse_partial(plan.chains, "explore")
+        plan.refuse_partial("explore")
     arguments = tuple(as_typed(model))
-    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_of, arguments, generator, start.bits), live)
+    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits), live)
 
 
 def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions) -> None:

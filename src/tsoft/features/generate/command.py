@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import OutputOptions, ParameterOptions, SamplerOptions, Seed, TemperatureOptions
 from tsoft.options.models import ModelOptions, PromptArgument
+from tsoft.options.output import OutputOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.seeds import Seed
+from tsoft.options.temperatures import TemperatureOptions
 
 _WAYS, _TEXTS = "Ways", "Texts"
 
@@ -108,15 +111,17 @@ def generate(
     from tsoft.errors import UsageError
     from tsoft.features.generate.strategies import Asked
     from tsoft.features.generate.writer import Writer
-    from tsoft.options import models, results, seeds
-    from tsoft.options.plan import plan as planned
+    from tsoft.options import models
+    from tsoft.options.output import chosen_format
+    from tsoft.options.plan import make_plan
+    from tsoft.options.seeds import chosen_seed
 
-    name = results.checked_destination(output)
-    seed = seeds.chosen(texts.seed)
+    name = chosen_format(output)
+    seed = chosen_seed(texts.seed)
     if searching.length_penalty and searching.beams is None:
         raise UsageError("--length-penalty says which of --beams is best, which is not given")
-    plan = planned(rules, parameters, temperatures.tau)
-    if plan.taus is None and plan.chains == (None,) and (searching.greedy or searching.beams):
+    plan = make_plan(rules, parameters, temperatures.tau)
+    if plan.taus is None and not plan.has_chain and (searching.greedy or searching.beams):
         # Nothing was said of what is to be drawn.
         plan = replace(plan, chains=())
         if texts.n > 1 or texts.seed is not None:

@@ -21,9 +21,9 @@ from tsoft.models.decoding import (
 )
 from tsoft.models.tokens import Next, Tokens
 from tsoft.notes import note
-from tsoft.options import logits
 from tsoft.options.plan import Plan
-from tsoft.options.responses import sentences
+from tsoft.options.response_notes import sentences
+from tsoft.options.temperatures import temperatures
 
 if TYPE_CHECKING:
     from tsoft.models import Model
@@ -38,7 +38,7 @@ class Asked:
 
     def __init__(self, model: "Model", prompt: str, plan: Plan):
         self.model, self.prompt = model, prompt
-        self._taus = logits.temperatures(plan.taus)
+        self._taus = temperatures(plan.taus)
         self._masses: list[float] = []
         self._said: set[str] = set()
         self.start = Continuation(model.prompt(prompt))
@@ -75,18 +75,16 @@ class Asked:
         numbers, and the first texts of many are those of few."""
         if not self._plan.chains:
             return []
-        if self._plan.chains != (None,):
-            from tsoft.options.chain_notes import say
-
-            say(self._plan, self.first.block, self._taus, set())
+        if self._plan.has_chain:
+            self._plan.note(self.first.block, self._taus)
         return [
             Strategy(SAMPLE, [self._walk(limits, tau, i, generator(seed, n, TEXT)) for n in range(count)], tau, chain)
-            for i, chain in enumerate(self._plan.of(self.first.block))
+            for i, chain in enumerate(self._plan.chains_for(self.first.block))
             for tau in self._taus.tolist()
         ]
 
     def _walk(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> Walk:
-        return Walk(self.start, drawing(tau, lambda block: self._plan.of(block)[i], random), limits)
+        return Walk(self.start, drawing(tau, lambda block: self._plan.chains_for(block)[i], random), limits)
 
     def searches(self, limits: TextLimits, greedy: bool, width: int | None, penalty: float) -> list[Strategy]:
         """The ways that look for the most probable text."""

@@ -1,23 +1,23 @@
 """Texts as they are made: seen while they grow, and written when they end."""
 
 import itertools
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError, UsageError
 from tsoft.features.generate.interrupts import Interrupts
+from tsoft.features.generate.result import GenerateResult, Source, Written, written
 from tsoft.features.generate.strategies import Asked
 from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, rounds
 from tsoft.notes import note
-from tsoft.options import results
-from tsoft.options.groups import OutputOptions
+from tsoft.options import output as outputs
+from tsoft.options.output import OutputOptions
 from tsoft.output.file import ended_by_signals
+from tsoft.output.watching import watched
 from tsoft.sampling.errors import NothingLeftError
 
 if TYPE_CHECKING:
-    from tsoft.features.generate.records import Written
-    from tsoft.output.progress import Bar
+    from tsoft.charts.view import View
 
 
 class Writer:
@@ -31,8 +31,11 @@ class Writer:
 
     def write(self, name: str) -> None:
         """The texts in a format by its name, and then what ended them early."""
+        model = self._asked.model
+        source = Source(self._asked.prompt, model.name, model.size, model.piece, model.label)
+        result = GenerateResult(self._ended(), source, self._drawn)
         with self._interrupts.standing():
-            results.put(self._table() if name == "table" else self._records(name), name, self._output)
+            outputs.write(result, name, self._output, lambda: outputs.view(self._output))
         self._asked.say()
         if self._error is not None:
             if self._output.output is not None:
@@ -57,54 +60,32 @@ class Writer:
         if self._error is not None and not any(text.steps for search in searches for text in search.texts):
             raise self._error
 
-    def _table(self) -> Iterator[str]:
+    def _drawn(self, view: "View") -> Iterator[str]:
         """The texts side by side, on a terminal while they are written."""
         from tsoft.features.generate import chart
 
-        looking, piece = results.plain_view(self._output), self._asked.model.piece
+        piece = self._asked.model.piece
         if self._output.output is None and chart.can_watch():
-            watching = chart.Watching(self._asked.prompt, self._ways, piece, looking)
+            watching = chart.Watching(self._asked.prompt, self._ways, piece, view)
             with ended_by_signals(), watching:
                 for _ in self._rounds():
                     watching.show()
         else:
             for _ in self._watched():
                 pass
-        yield from chart.draw(self._asked.prompt, self._ways, piece, looking, self._seed)
+        yield from chart.draw(self._asked.prompt, self._ways, piece, view, self._seed)
 
-    def _records(self, name: str) -> Iterator[str]:
-        """Each text as soon as it and those before it are ended."""
-        from tsoft.features.generate.records import Telling, write
-        from tsoft.output.number_format import NumberFormat
-
-        asked = self._asked
-        model = asked.model
-        writing = NumberFormat(digits=self._output.digits)
-        telling = Telling(asked.prompt, model.name, model.size, model.piece, model.label, writing)
-        yield from write(self._ended(), name, telling)
-
-    def _ended(self) -> "Iterator[Written]":
-        from tsoft.features.generate.records import written
-
+    def _ended(self) -> Iterator[Written]:
+        """Each text as soon as it and those before it have ended."""
         waiting = [(way, search) for way in self._ways for search in way.searches]
         for _ in itertools.chain(self._watched(), [None]):
             while waiting and not waiting[0][1].asked:
                 way, search = waiting.pop(0)
                 yield from written(way, search, self._seed)
 
-    def _watched(self) -> Iterator[None]:
-        """The rounds, with how far they are, where someone sees it and it takes longer than a moment."""
-        bar: Bar | None = None
-        start = time.monotonic()
-        watching = results.is_watched(self._output)
-        try:
-            for number, _ in enumerate(self._rounds(), 1):
-                yield
-                if watching and time.monotonic() - start > results.MOMENT:
-                    from tsoft.output import progress
-
-                    bar = bar or progress.Bar()
-                    bar.show(f"{number} tokens a text", number)
-        finally:
-            if bar:
-                bar.stop()
+    def _watched(self) -> Iterator[int]:
+        """The rounds, with a progress bar where it is seen and they take longer than a moment."""
+        rounds = (number for number, _ in enumerate(self._rounds(), 1))
+        if not outputs.is_watched(self._output):
+            return rounds
+        return watched(rounds, lambda number, _: (f"{number} tokens a text", number))
