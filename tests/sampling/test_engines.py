@@ -17,13 +17,12 @@ from tsoft.sampling import chain as chains
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engines import ENGINES, Engine
-from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.explanation import Stage, explain, removed_by
 from tsoft.sampling.first_difference import first_difference
 from tsoft.sampling.float32_check import fragile_decisions
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.samplers import Truncation
-from tsoft.sampling.step import Step
+from tsoft.sampling.step import AllRemovedError, Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=30)
 # Where they are: the logits of a real model for four prompts, and what its llama.cpp server makes of them.

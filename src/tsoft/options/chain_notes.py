@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.sampling.engines import Engine
-from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
+from tsoft.sampling.step import AllRemovedError
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block

@@ -113,7 +113,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         return
     from tsoft.output import arrays
     from tsoft.output.file import open_output
-    from tsoft.sampling.errors import AllRemovedError
+    from tsoft.sampling.step import AllRemovedError
 
     if len(result.plan.chains) > 1:
         raise UsageError(f"{result.form.format} holds one distribution for each row and τ: --like one engine")

@@ -246,7 +246,7 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
     from tsoft.output import records
     from tsoft.output.file import open_output
     from tsoft.output.number_format import NumberFormat
-    from tsoft.sampling.errors import AllRemovedError
+    from tsoft.sampling.step import AllRemovedError
 
     with open_output(output.output, encoding(format, output)) as out:
         try:

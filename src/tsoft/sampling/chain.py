@@ -8,9 +8,8 @@ import numpy as np
 
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.sampling.engines import Engine
-from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
-from tsoft.sampling.step import Step
+from tsoft.sampling.step import AllRemovedError, Step
 
 # Rows of more classes than this pass through a chain one by one, so that classes removed early cost nothing
 # later.

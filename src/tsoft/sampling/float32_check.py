@@ -7,10 +7,9 @@ import numpy as np
 
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.sampling.chain import Chain, Mixture
-from tsoft.sampling.errors import AllRemovedError
 from tsoft.sampling.explanation import step_cutoff
 from tsoft.sampling.samplers import Truncation
-from tsoft.sampling.step import Step
+from tsoft.sampling.step import AllRemovedError, Step
 
 
 @dataclass(frozen=True)

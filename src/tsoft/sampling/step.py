@@ -1,4 +1,4 @@
-"""A sampler with its settings, as a chain applies it."""
+"""A sampler with its settings, as a chain applies it, and the error if it removes every class."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,3 +35,11 @@ class Step:
             elif value != parameter.off or self.sampler.by_chance:
                 words.append(f"{parameter.name} {value:g}")
         return " ".join(words)
+
+
+class AllRemovedError(ValueError):
+    """A sampler removes every class of a row, counted from 0 over all leading axes."""
+
+    def __init__(self, row: int, step: str):
+        super().__init__(f"row {row}: {step} removes every class")
+        self.row, self.step = row, step

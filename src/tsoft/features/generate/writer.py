@@ -14,7 +14,7 @@ from tsoft.options import output as outputs
 from tsoft.options.output import OutputOptions
 from tsoft.output.file import ended_by_signals
 from tsoft.output.watching import watched
-from tsoft.sampling.errors import AllRemovedError
+from tsoft.sampling.step import AllRemovedError
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
