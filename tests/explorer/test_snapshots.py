@@ -34,7 +34,7 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
 def shown(name: str, size: tuple[int, int]) -> str:
     arguments, keys = SCREENS[name]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "opened", lambda _: Markov())
+        patch.setattr(models, "open_model", lambda _: Markov())
         return screen(arguments, keys, size)
 
 

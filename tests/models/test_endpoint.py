@@ -33,10 +33,11 @@ from tool import TESTS, environment
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, TsoftError, UsageError, visible
-from tsoft.models import Model, endpoint, http
+from tsoft.input.labels import token_label
+from tsoft.models import endpoint, http
 from tsoft.models.endpoint import Endpoint
-from tsoft.models.tokens import token_label
-from tsoft.options.models import ModelOptions, opened
+from tsoft.models.model import Model
+from tsoft.options.models import ModelOptions, open_model
 
 DATA = TESTS / "data"
 KEY = "sk-test-3141592653589793"
@@ -257,10 +258,10 @@ def test_what_is_typed_is_looked_at() -> None:
 
 
 def test_it_is_a_model() -> None:
-    model: Model = opened(ModelOptions(endpoint="http://user:pw@Host:8080/v1", remote_model=None))
-    assert (model.name, model.size, model.longest) == ("host:8080", None, None)
+    model: Model = open_model(ModelOptions(endpoint="http://user:pw@Host:8080/v1", remote_model=None))
+    assert (model.name, model.vocab_size, model.context_length) == ("host:8080", None, None)
     model.close()
-    assert opened(ModelOptions(endpoint="http://host/v1", remote_model="m")).name == "m"
+    assert open_model(ModelOptions(endpoint="http://host/v1", remote_model="m")).name == "m"
 
 
 # Tokens

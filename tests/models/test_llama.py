@@ -112,9 +112,9 @@ def test_labels_are_the_vocabulary(model: Llama) -> None:
     labels = model.next([FRANCE])[0].block.labels
     assert labels is not None
     assert labels is model.next([FRANCE])[0].block.labels
-    assert len(labels) == model.size == 49152
+    assert len(labels) == model.vocab_size == 49152
     assert labels[7042] == " Paris"
-    assert [token for token in range(model.size) if model.ends(token)] == [0, 2, 4]
+    assert [token for token in range(model.vocab_size) if model.ends(token)] == [0, 2, 4]
     # Bytes that are no text alone.
     woman = [model.label(token) for token in model.prompt("👩")]
     assert "".join(woman) == "<0xF0><0x9F><0x91><0xA9>"
@@ -468,7 +468,7 @@ def test_an_empty_prompt(model: Llama, tmp_path: Path) -> None:
 def test_a_prompt_that_is_too_long(model: Llama) -> None:
     with pytest.raises(UsageError, match=r"^the prompt has 8193 tokens, and SmolLM2.* takes at most 8192$"):
         model.prompt(" a" * 8193)
-    assert len(model.prompt(" a" * 8192)) == model.longest == 8192
+    assert len(model.prompt(" a" * 8192)) == model.context_length == 8192
     with pytest.raises(UsageError, match=r"^a text has 8193 tokens"):
         model.next([(5,) * 8193])
 

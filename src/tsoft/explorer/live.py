@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from tsoft.errors import visible
 from tsoft.explorer.rows import Rows
-from tsoft.models import Model
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.model import Model
+from tsoft.models.tokens import NextDistribution, Tokens
 
 # So many tokens at the most: each keeps a distribution, of a vocabulary some 200 kB.
 MOST = 4000
@@ -74,7 +74,7 @@ class Live:
         text = decoder.decode(before + piece)
         return visible(text) or PART, decoder.getstate()[0]
 
-    def answer(self, found: Next) -> None:
+    def answer(self, found: NextDistribution) -> None:
         """What comes after the whole text."""
         number = len(self.steps)
         self._nexts.append(found)

@@ -19,7 +19,7 @@ from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.sampler_state import Board
 from tsoft.explorer.snapshot import Seen, seen
 from tsoft.explorer.strip import RowStrip
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 
 # So many draws wait for their turn.
 WAITING = 10
@@ -45,7 +45,7 @@ class LiveExplorer(Explorer):
     class Answered(Message):
         """The model has said what comes after a text, or why it does not."""
 
-        def __init__(self, text: Tokens, found: Next | Exception):
+        def __init__(self, text: Tokens, found: NextDistribution | Exception):
             super().__init__()
             self.text, self.found = text, found
 
@@ -144,7 +144,7 @@ class LiveExplorer(Explorer):
             with self._asking:
                 if self._asked is not text:
                     return
-                found: Next | Exception
+                found: NextDistribution | Exception
                 try:
                     [found] = self._live.model.next([text])
                 except Exception as error:
@@ -159,7 +159,7 @@ class LiveExplorer(Explorer):
         if self._asked is not message.text:
             return
         self._asked = None
-        if isinstance(message.found, Next):
+        if isinstance(message.found, NextDistribution):
             follows = self._is_last
             self._live.answer(message.found)
             if follows:

@@ -71,3 +71,15 @@ def _from_vocabulary(name: str, ids: dict[str, object]) -> Labels:
             raise InputError(f"{name}: {names[i]!r} and {token!r} have the same id, {i}")
         names[i] = token
     return Labels(tuple(names.get(i, "") for i in range(max(names, default=-1) + 1)), is_vocabulary=True)
+
+
+def token_label(piece: bytes) -> str:
+    """The name of a token: its text, or its bytes if these are only a part of a character.
+
+    >>> token_label(b" Paris"), token_label(b"\\xe2\\x80")
+    (' Paris', '<0xE2><0x80>')
+    """
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return "".join(f"<0x{byte:02X}>" for byte in piece)

@@ -24,9 +24,9 @@ from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
+from tsoft.input.labels import token_label
 from tsoft.input.quantity import QUANTITIES, SLACK
 from tsoft.input.reading import Reading
-from tsoft.models.tokens import token_label
 
 # What OpenAI writes for a token that is too unlikely to have a log-probability of its own.
 UNKNOWN = -9999.0

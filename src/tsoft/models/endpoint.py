@@ -43,7 +43,7 @@ from tsoft.errors import InputError, UsageError
 from tsoft.input import responses
 from tsoft.input.reading import Reading
 from tsoft.models.http import AT_ONCE, Answer, Server
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 
 # What is kept of answers: the explorer goes back, and continuations share their beginnings.
 KEPT = 4096
@@ -97,8 +97,8 @@ class Endpoint:
     'localhost:8080'
     """
 
-    size: int | None = None
-    longest: int | None = None
+    vocab_size: int | None = None
+    context_length: int | None = None
 
     def __init__(self, url: str, model: str | None, *, chat: bool, alternatives: int, timeout: float):
         key = os.environ.get("OPENAI_API_KEY", "").strip()
@@ -109,7 +109,7 @@ class Endpoint:
         self.name = model or self._server.host
         self._tokens: list[_Token] = []
         self._numbers: dict[_Token, int] = {}
-        self._answers: dict[_Question, Next] = {}
+        self._answers: dict[_Question, NextDistribution] = {}
         self._lengths: dict[str, int] = {}
 
     def prompt(self, text: str) -> Tokens:
@@ -133,7 +133,7 @@ class Endpoint:
         """Whether a token ends a text: it has the name of a sign that does, or adds nothing."""
         return self._tokens[token].ends
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """What the server gives of the token after each of the texts."""
         questions = [self._question(text) for text in texts]
         asked = dict.fromkeys(questions)
@@ -156,9 +156,9 @@ class Endpoint:
             self._tokens.append(token)
         return self._numbers[token]
 
-    def _numbered(self, block: Block) -> Next:
+    def _numbered(self, block: Block) -> NextDistribution:
         merged = _merged(block)
-        return Next(merged, np.array([self._number(_token(label)) for label in merged.labels or ()]))
+        return NextDistribution(merged, np.array([self._number(_token(label)) for label in merged.labels or ()]))
 
     def _question(self, text: Tokens) -> _Question:
         """What is asked of the token after a text."""

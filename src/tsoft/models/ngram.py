@@ -13,7 +13,7 @@ from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
 from tsoft.input.source import STDIN, open_input
 from tsoft.models.kneser_ney import ngrams
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 
 By = Literal["word", "char"]
 
@@ -61,8 +61,8 @@ class Ngram:
     """
 
     name: str
-    size: int | None
-    longest: int | None = None
+    vocab_size: int | None
+    context_length: int | None = None
 
     def __init__(self, text: str, by: By, order: int | None, name: str):
         """Raises InputError where the text has no token, UsageError for an order below 1."""
@@ -75,7 +75,7 @@ class Ngram:
         found = pieces(text, by)
         self._pieces = list(dict.fromkeys(found))
         self._labels = tuple(self._pieces)
-        self.size = len(self._labels)
+        self.vocab_size = len(self._labels)
         self.name = f"{order}-grams of {name} by {by}"
         self._numbers = {piece: number for number, piece in enumerate(self._labels)}
         words = [self._word(piece) for piece in self._labels]
@@ -119,11 +119,11 @@ class Ngram:
     def ends(self, token: int) -> bool:
         return False
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """The log-probabilities of all tokens after each of the texts."""
         histories = [self._history(text) for text in texts]
         found = {history: self._model.logprobs(history)[np.newaxis] for history in set(histories)}
-        return [Next(Block(found[history], self._labels, quantity="logprob")) for history in histories]
+        return [NextDistribution(Block(found[history], self._labels, quantity="logprob")) for history in histories]
 
     def _history(self, text: Tokens) -> Tokens:
         """The last words of a text, as many as count."""

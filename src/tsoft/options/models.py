@@ -10,7 +10,7 @@ from tsoft.errors import UsageError
 from tsoft.input.source import STDIN, open_input
 
 if TYPE_CHECKING:
-    from tsoft.models import Model
+    from tsoft.models.model import Model
 
 _MODEL = "Model"
 
@@ -116,7 +116,7 @@ class ModelOptions:
     ] = None
 
 
-def opened(options: ModelOptions) -> "Model":
+def open_model(options: ModelOptions) -> "Model":
     """The model that was asked for. Raises UsageError where several were, or what one alone has use for is said
     of another."""
     kinds = [name for name in ("model", "endpoint", "ngram") if getattr(options, name) is not None]
@@ -156,7 +156,7 @@ def _check_companions(options: ModelOptions, kind: str) -> None:
         raise UsageError("--chat is for a model that was made to answer, which --ngram is not")
 
 
-def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
+def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
     """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break.
     stdin is there once, which the temperatures may be read from, too, or the model's text."""
     from tsoft.options.logits import pieces

@@ -101,11 +101,11 @@ def _explorer(
         return Explorer(Start(rows, board, plan.biases_of, typed, generator, exploring.bits))
     from tsoft.explorer.live import Live
     from tsoft.explorer.live_app import LiveExplorer
-    from tsoft.options.models import opened, prompted
+    from tsoft.options.models import open_model, read_prompt
 
     # What is read from stdin is read before a model is opened.
-    prompt = prompted([exploring.prompt], model)
-    live = Live(opened(model), prompt, answers=model.chat)
+    prompt = read_prompt([exploring.prompt], model)
+    live = Live(open_model(model), prompt, answers=model.chat)
     if live.rows.block(0).partial is not None:
         refuse_partial(plan.chains, "explore")
     start = Start(live.rows, board, plan.biases_of, tuple(as_typed(model)), generator, exploring.bits)

@@ -20,7 +20,7 @@ from tsoft.charts.table import GAP, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.errors import visible
 from tsoft.features.generate.diversity import Summary, summary
-from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, Continuation, Strategy
+from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, GeneratedText, Strategy
 
 # A column of text is not narrower, where there is another way.
 NARROWEST = 16
@@ -91,13 +91,13 @@ def _tables(ways: Sequence[Strategy], piece: Piece, view: View, height: int | No
     return found
 
 
-def _cell(text: Continuation, piece: Piece, width: int, lines: int | None) -> Text:
+def _cell(text: GeneratedText, piece: Piece, width: int, lines: int | None) -> Text:
     """A text, or so many of its last lines. Of a long one most is not looked at, but as much for some time, so
     that it does not jump with each token."""
     if lines is None:
         return colored(text, piece)
     window = lines * width
-    first = max(0, len(text.steps) // window - 1) * window
+    first = max(0, len(text.generated) // window - 1) * window
     whole = colored(text, piece, first)
     return Text("\n").join(whole.wrap(Console(width=width), width, overflow="fold")[-lines:])
 
@@ -107,13 +107,13 @@ def written(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def colored(text: Continuation, piece: Piece, first: int = 0) -> Text:
+def colored(text: GeneratedText, piece: Piece, first: int = 0) -> Text:
     """A text from its `first` token on, each in the colour of the probability that it was chosen with. A
     character of several tokens belongs to the last."""
     decoder = getincrementaldecoder("utf-8")("replace")
     result = Text(overflow="fold")
-    start = sum(len(piece(step.token)) for step in text.steps[:first])
-    for step in text.steps[first:]:
+    start = sum(len(piece(step.token)) for step in text.generated[:first])
+    for step in text.generated[first:]:
         stop = start + len(piece(step.token))
         result.append(written(decoder.decode(text.data[start:stop])), f"color({likely_color(step.prob)})")
         start = stop
@@ -161,7 +161,7 @@ def _summaries(ways: Sequence[Strategy], heads: Sequence[str], view: View, seed:
     return [["at τ = 1" + ", a text's mean" * several, *heads], *rows]
 
 
-def _endings(texts: Sequence[Continuation]) -> str:
+def _endings(texts: Sequence[GeneratedText]) -> str:
     """Why texts end, and how many of each where they differ."""
     reasons = [text.finish or "" for text in texts]
     kinds = dict.fromkeys(reasons)
@@ -174,9 +174,9 @@ def _compared(ways: Sequence[Strategy]) -> str | None:
     if len(of) < 2:
         return None
     by = of[BEAM].logprob - of[GREEDY].logprob
-    if of[BEAM].whole == of[GREEDY].whole:
+    if of[BEAM].all_tokens == of[GREEDY].all_tokens:
         return "The beam finds the greedy text."
-    counts = [len(of[kind].steps) for kind in (BEAM, GREEDY)]
+    counts = [len(of[kind].generated) for kind in (BEAM, GREEDY)]
     lengths = f" ({counts[0]} tokens against {counts[1]})" if counts[0] != counts[1] else ""
     if by < 0:
         return f"The greedy text beats the beam's by {number_text(-by)} nats{lengths}."

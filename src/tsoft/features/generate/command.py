@@ -122,13 +122,13 @@ def generate(
         if texts.n > 1 or texts.seed is not None:
             raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
     stops = tuple(_stop(text) for text in texts.stop or ())
-    prompted = models.prompted(prompt.prompt, model, temperatures.tau)
-    with closing(models.opened(model)) as opened:
+    prompted = models.read_prompt(prompt.prompt, model, temperatures.tau)
+    with closing(models.open_model(model)) as opened:
         asked = Asked(opened, prompted, plan)
         limits = asked.limits(texts.max_tokens, stops, model.top_logprobs if name in ("json", "jsonl") else 0)
         ways = [
             *asked.samples(limits, texts.n, seed),
-            *asked.searches(limits, searching.greedy, searching.beams, searching.length_penalty),
+            *asked.decoders(limits, searching.greedy, searching.beams, searching.length_penalty),
         ]
         Writer(asked, ways, seed if plan.chains else None, output).write(name)
 

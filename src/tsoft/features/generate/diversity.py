@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import exp, inf, isnan, nan
 from statistics import fmean
 
-from tsoft.models.decoding import Continuation
+from tsoft.models.decoding import GeneratedText
 
 # Of so many tokens are the n-grams that count as repeated.
 LONG = 4
@@ -61,9 +61,9 @@ class Summary:
         return inf if self.mean_logprob < -700 else exp(-self.mean_logprob)
 
 
-def summary(texts: Sequence[Continuation]) -> Summary:
+def summary(texts: Sequence[GeneratedText]) -> Summary:
     """Of one or more texts."""
-    tokens = fmean(len(text.steps) for text in texts)
+    tokens = fmean(len(text.generated) for text in texts)
     logprob = fmean(text.logprob for text in texts)
     own = [text.tokens for text in texts]
     return Summary(

@@ -8,7 +8,7 @@ from tsoft.features.generate.diversity import summary
 from tsoft.input import json_document
 from tsoft.input.fields import escape, join_labels
 from tsoft.input.json_lines import json_number
-from tsoft.models.decoding import SAMPLE, Beam, Continuation, Search, Step, Strategy
+from tsoft.models.decoding import SAMPLE, BeamSearch, Decoder, GeneratedText, GeneratedToken, Strategy
 from tsoft.output.number_format import NumberFormat
 
 COLUMNS = (
@@ -23,16 +23,16 @@ class Written:
 
     way: Strategy
     number: int
-    text: Continuation
+    text: GeneratedText
     seed: int | None = None
     score: float | None = None
 
 
-def written(way: Strategy, search: Search, seed: int | None) -> Iterator[Written]:
+def written(way: Strategy, search: Decoder, seed: int | None) -> Iterator[Written]:
     """The texts of one of a way's searches."""
-    first = list(way.searches).index(search)
+    first = list(way.decoders).index(search)
     for number, text in enumerate(search.texts, first):
-        score = search.score(text) if isinstance(search, Beam) else None
+        score = search.score(text) if isinstance(search, BeamSearch) else None
         yield Written(way, number, text, seed if way.kind == SAMPLE else None, score)
 
 
@@ -76,7 +76,7 @@ def _measured(one: Written) -> dict[str, Any]:
         "engine": way.engine,
         "continuation": one.number,
         "finish": one.text.finish,
-        **asdict(found) | {"tokens": len(one.text.steps)},
+        **asdict(found) | {"tokens": len(one.text.generated)},
         "sequence_perplexity": found.sequence_perplexity,
         "score": one.score,
         "seed": one.seed,
@@ -108,12 +108,12 @@ def _json(one: Written, telling: Telling) -> str:
         **found,
         **({} if chain is None or one.way.tau is None else {"samplers": [str(step) for step in chain.at(one.way.tau)]}),
         "text": one.text.data.decode(errors="replace"),
-        "logprobs": [_step(step, telling) for step in one.text.steps],
+        "logprobs": [_step(step, telling) for step in one.text.generated],
     }
     return orjson.dumps(record).decode()
 
 
-def _step(step: Step, telling: Telling) -> dict[str, Any]:
+def _step(step: GeneratedToken, telling: Telling) -> dict[str, Any]:
     return {
         **_token(step.token, step.logprob, telling),
         "chosen_prob": json_number(step.prob, telling.writing),

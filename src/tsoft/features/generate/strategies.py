@@ -11,22 +11,22 @@ from tsoft.models.decoding import (
     BEAM,
     GREEDY,
     SAMPLE,
-    Beam,
-    Continuation,
+    BeamSearch,
+    GeneratedText,
+    SequenceDecoder,
     Strategy,
     TextLimits,
-    Walk,
-    drawing,
-    most_probable,
+    greedy_token,
+    token_sampler,
 )
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
 from tsoft.options import logits
 from tsoft.options.plan import Plan
 from tsoft.options.responses import sentences
 
 if TYPE_CHECKING:
-    from tsoft.models import Model
+    from tsoft.models.model import Model
 
 # The stream of what is drawn of a text: beside those of a row's draws and counts.
 TEXT = 2
@@ -41,14 +41,14 @@ class Asked:
         self._taus = logits.temperatures(plan.taus)
         self._masses: list[float] = []
         self._said: set[str] = set()
-        self.start = Continuation(model.prompt(prompt))
-        [self.first] = self.next([self.start.whole])
+        self.start = GeneratedText(model.prompt(prompt))
+        [self.first] = self.next([self.start.all_tokens])
         if self.first.block.partial is not None:
             # A server gives few of its tokens, and others at each step.
             plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
         self._plan = plan
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """What comes after each text."""
         found = self.model.next(texts)
         for given in (next_.block.partial for next_ in found):
@@ -63,10 +63,10 @@ class Asked:
     def limits(self, most: int, stops: tuple[bytes, ...], alternatives: int) -> TextLimits:
         """How long a text may be: as many tokens as are asked for, if the model has room for them."""
         model = self.model
-        if model.longest is not None:
-            room = model.longest - len(self.start.whole) + 1
+        if model.context_length is not None:
+            room = model.context_length - len(self.start.all_tokens) + 1
             if room < most:
-                note(f"the model's context of {model.longest} tokens has room for {room} after the prompt")
+                note(f"the model's context of {model.context_length} tokens has room for {room} after the prompt")
             most = min(most, room)
         return TextLimits(model.piece, model.ends, most, stops, alternatives)
 
@@ -85,15 +85,15 @@ class Asked:
             for tau in self._taus.tolist()
         ]
 
-    def _walk(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> Walk:
-        return Walk(self.start, drawing(tau, lambda block: self._plan.of(block)[i], random), limits)
+    def _walk(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> SequenceDecoder:
+        return SequenceDecoder(self.start, token_sampler(tau, lambda block: self._plan.of(block)[i], random), limits)
 
-    def searches(self, limits: TextLimits, greedy: bool, width: int | None, penalty: float) -> list[Strategy]:
+    def decoders(self, limits: TextLimits, greedy: bool, width: int | None, penalty: float) -> list[Strategy]:
         """The ways that look for the most probable text."""
-        ways = [Strategy(GREEDY, [Walk(self.start, most_probable, limits)])] if greedy else []
-        return (
-            ways if width is None else [*ways, Strategy(BEAM, [Beam(self.start, width, penalty, limits)], width=width)]
-        )
+        strategies = [Strategy(GREEDY, [SequenceDecoder(self.start, greedy_token, limits)])] if greedy else []
+        if width is not None:
+            strategies.append(Strategy(BEAM, [BeamSearch(self.start, width, penalty, limits)], width=width))
+        return strategies
 
     def say(self) -> None:
         """Notes how much of the probability a server's alternatives hold, among which all was chosen."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tsoft.errors import TsoftError, UsageError
 from tsoft.features.generate.interrupts import Interrupts
 from tsoft.features.generate.strategies import Asked
-from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, rounds
+from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
 from tsoft.notes import note
 from tsoft.options import results
 from tsoft.options.groups import OutputOptions
@@ -41,20 +41,20 @@ class Writer:
 
     def _rounds(self) -> Iterator[None]:
         """Brings the texts to their end, whatever that is."""
-        searches = [search for way in self._ways for search in way.searches]
+        decoders = [search for way in self._ways for search in way.decoders]
         try:
             # What comes after the prompt is known already.
-            for search in searches:
-                search.answer([self._asked.first])
+            for search in decoders:
+                search.advance([self._asked.first])
             yield
-            yield from rounds(lambda texts: self._interrupts.waiting(lambda: self._asked.next(texts)), searches)
+            yield from run_decoders(lambda texts: self._interrupts.waiting(lambda: self._asked.next(texts)), decoders)
         except (TsoftError, KeyboardInterrupt) as error:
             self._error = error
         except NothingLeftError as error:
             self._error = UsageError(str(error))
-        for search in searches:
+        for search in decoders:
             search.stop(INTERRUPTED if isinstance(self._error, KeyboardInterrupt) else FAILED)
-        if self._error is not None and not any(text.steps for search in searches for text in search.texts):
+        if self._error is not None and not any(text.generated for search in decoders for text in search.texts):
             raise self._error
 
     def _table(self) -> Iterator[str]:
@@ -80,15 +80,15 @@ class Writer:
         asked = self._asked
         model = asked.model
         writing = NumberFormat(digits=self._output.digits)
-        telling = Telling(asked.prompt, model.name, model.size, model.piece, model.label, writing)
+        telling = Telling(asked.prompt, model.name, model.vocab_size, model.piece, model.label, writing)
         yield from write(self._ended(), name, telling)
 
     def _ended(self) -> "Iterator[Written]":
         from tsoft.features.generate.records import written
 
-        waiting = [(way, search) for way in self._ways for search in way.searches]
+        waiting = [(way, search) for way in self._ways for search in way.decoders]
         for _ in itertools.chain(self._watched(), [None]):
-            while waiting and not waiting[0][1].asked:
+            while waiting and not waiting[0][1].requested:
                 way, search = waiting.pop(0)
                 yield from written(way, search, self._seed)
 

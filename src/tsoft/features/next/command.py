@@ -15,7 +15,7 @@ from tsoft.options.groups import (
 from tsoft.options.models import ModelOptions, PromptArgument
 
 if TYPE_CHECKING:
-    from tsoft.models.tokens import Next
+    pass
 
 
 @bundled
@@ -45,8 +45,8 @@ def next(
     name = _format(output)
     if name != "table":
         _refuse(name, temperatures, parameters, rules, output)
-    text = models.prompted(prompt.prompt, model, temperatures.tau)
-    with closing(models.opened(model)) as asked:
+    text = models.read_prompt(prompt.prompt, model, temperatures.tau)
+    with closing(models.open_model(model)) as asked:
         [found] = asked.next([asked.prompt(text)])
         if name == "table":
             _show(found, temperatures, parameters, rules, output, look)
@@ -54,7 +54,7 @@ def next(
             from tsoft.features.next import records
             from tsoft.output.number_format import NumberFormat
 
-            said = records.Said(text, asked.name, asked.size, found)
+            said = records.Said(text, asked.name, asked.vocab_size, found)
             results.put(records.write(said, name, NumberFormat(digits=output.digits)), name, output)
 
 
@@ -88,7 +88,7 @@ def _refuse(
 
 
 def _show(
-    found: "Next",
+    found: "NextDistribution",
     temperatures: TemperatureOptions,
     parameters: ParameterOptions,
     rules: SamplerOptions,

@@ -14,7 +14,7 @@ from tsoft.input import npz
 from tsoft.input.fields import join_labels
 from tsoft.input.json_lines import json_number
 from tsoft.input.responses import UNKNOWN
-from tsoft.models.tokens import Next
+from tsoft.models.tokens import NextDistribution
 from tsoft.output.number_format import NumberFormat
 from tsoft.sampling.distributions import falling
 
@@ -26,7 +26,7 @@ class Said:
     prompt: str
     model: str
     size: int | None
-    next: Next
+    next: NextDistribution
 
 
 def write(said: Said, name: str, writing: NumberFormat) -> Iterator[str | bytes]:
