@@ -15,7 +15,7 @@ from tsoft.options.groups import (
 from tsoft.options.models import ModelOptions, PromptArgument
 
 if TYPE_CHECKING:
-    pass
+    from tsoft.models.tokens import NextDistribution
 
 
 @bundled
