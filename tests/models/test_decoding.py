@@ -131,6 +131,24 @@ def test_a_beam_of_one_is_greedy_and_a_beam_keeps_what_it_may(seed: int, width: 
         assert beam.texts[0].logprob >= greedy.text.logprob - 1e-12
 
 
+def test_a_round_has_a_limit_of_texts_but_takes_at_least_one_decoder() -> None:
+    """And each decoder is advanced by its distributions, as if it were alone."""
+    model = markov(2)
+    widths = (1, 60, 3, 64)
+    beams = [BeamSearch(GeneratedText((i,)), width, 0.0, limits(4)) for i, width in enumerate(widths)]
+    for _ in run_decoders(model.next, beams):
+        pass
+    assert max(map(len, model.asked)) == 64
+    mixed = [texts for texts in model.asked if len({text[0] for text in texts}) > 1]
+    assert len(mixed) > 1
+    assert max(map(len, mixed)) <= 63
+    for i, beam in enumerate(beams):
+        alone = BeamSearch(GeneratedText((i,)), widths[i], 0.0, limits(4))
+        for _ in run_decoders(model.next, [alone]):
+            pass
+        assert [text.all_tokens for text in beam.texts] == [text.all_tokens for text in alone.texts]
+
+
 @pytest.mark.parametrize(("penalty", "best"), [(0.0, (LAST,)), (1.0, (0, 0, 0))])
 def test_a_text_that_ends_takes_no_other_s_place(penalty: float, best: Tokens) -> None:
     """The end is most probable at once, and all else is nearly sure to go on: a mean a token is highest there."""

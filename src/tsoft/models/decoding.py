@@ -14,6 +14,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.draw import draws
+from tsoft.models.model import TEXTS_AT_ONCE
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
@@ -115,12 +116,28 @@ class Decoder(Protocol):
 def run_decoders(
     next_: Callable[[Sequence[Tokens]], list[NextDistribution]], decoders: Sequence[Decoder]
 ) -> Iterator[None]:
-    """Advance all decoders to their ends. Yields after each round, which asks the model once."""
-    while active := [(decoder, requested) for decoder in decoders if (requested := decoder.requested)]:
-        distributions = iter(next_([text for _, requested in active for text in requested]))
-        for decoder, requested in active:
+    """Advance all decoders to their ends, the first ones first if they have more than `TEXTS_AT_ONCE` texts. Yields
+    after each round, which calls the model once."""
+    while batch := _batch(decoders):
+        distributions = iter(next_([text for _, requested in batch for text in requested]))
+        for decoder, requested in batch:
             decoder.advance(list(itertools.islice(distributions, len(requested))))
         yield
+
+
+def _batch(decoders: Sequence[Decoder]) -> list[tuple[Decoder, list[Tokens]]]:
+    """The first unfinished decoders whose texts the model can work on at once, but at least one, each with the texts
+    that it requests."""
+    batch: list[tuple[Decoder, list[Tokens]]] = []
+    count = 0
+    for decoder in decoders:
+        requested = decoder.requested
+        count += len(requested)
+        if batch and count > TEXTS_AT_ONCE:
+            break
+        if requested:
+            batch.append((decoder, requested))
+    return batch
 
 
 # Chooses a class of a distribution; returns its index and the probability with which it was chosen.

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from tsoft.models.tokens import NextDistribution, Tokens
 
+# The number of texts that a model keeps its work on, if it keeps any. llama.cpp takes so many tokens in a batch.
+TEXTS_AT_ONCE = 63
+
 
 class Model(Protocol):
     """A language model."""
