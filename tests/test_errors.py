@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tool import TSOFT, environment, here, run, started
+from tool import TSOFT, environment, here, started
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -127,7 +127,7 @@ def test_hostile_names_are_shown_not_acted_on(tmp_path: Path) -> None:
 
 
 def test_whole_records_come_out_before_an_error() -> None:
-    done = run("compute", "--digits", "3", stdin="2 1\n1 2\n" + "# filler to end the first read\n" * 20_000 + "1 x\n")
+    done = here("compute", "--digits", "3", stdin="2 1\n1 2\n" + "# filler to end the first read\n" * 20_000 + "1 x\n")
     assert (done.returncode, done.stdout) == (1, "0.731\t0.269\n0.269\t0.731\n")
     assert done.stderr == "tsoft: error: stdin:20003: field 2: 'x' is not a number\n"
 
@@ -148,9 +148,9 @@ def test_labels(tmp_path: Path) -> None:
 
 
 def test_rows_that_do_not_fit_a_header() -> None:
-    done = run("compute", "-f", "csv", "--digits", "2", stdin="2 1\n1 2 3\n")
+    done = here("compute", "-f", "csv", "--digits", "2", stdin="2 1\n1 2 3\n")
     assert (done.returncode, done.stdout) == (1, "row,tau,0,1\n0,1,0.73,0.27\n")
-    assert done.stderr.startswith("tsoft: error: stdin:2: its classes are not those of the header; --long and")
+    assert done.stderr.startswith("tsoft: error: stdin:2: its classes are not those of the header; --format jsonl")
 
 
 # What was typed
@@ -179,8 +179,8 @@ TYPED = {
     "no file": (["-i", ""], "--input needs a file's name"),
     "no file to write": (["1", "-o", ""], "--output needs a file's name"),
     "stdin for two": (["1", "--tau", "-,-"], "--tau - reads stdin, which is there once"),
-    "long json": (["1", "--long", "-f", "json"], "--long is a form of tsv and csv, not of json"),
-    "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits adds to json and jsonl records, not to csv"),
+    "long json": (["1", "--long", "-f", "json"], "--long has no effect on json; it is for tsv and csv"),
+    "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits has no effect on csv; it is for json and jsonl"),  # noqa: E501
     "two inputs": (["1", "2", "-i", "x.txt"], "logits are typed and --input names a file; which is it?"),
     "two kinds": (["1", "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
     "stdin twice": (["--tau", "-"], "--tau - reads stdin, so logits come as arguments or from a file: -i FILE"),
@@ -227,7 +227,7 @@ def test_no_input_on_a_terminal_says_what_to_type() -> None:
 
 def test_an_output_appears_whole(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
-    done = run("compute", "2", "1", "-o", str(target), "--digits", "2")
+    done = here("compute", "2", "1", "-o", str(target), "--digits", "2")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert target.read_text() == "row,tau,0,1\n0,1,0.73,0.27\n"
     assert os.listdir(tmp_path) == ["out.csv"]
@@ -236,7 +236,7 @@ def test_an_output_appears_whole(tmp_path: Path) -> None:
 def test_an_output_is_as_it_was_after_an_error(tmp_path: Path) -> None:
     target = tmp_path / "out.tsv"
     target.write_text("before")
-    done = run("compute", "-o", str(target), stdin="1 2\n" + "#\n" * 200_000 + "1 x\n")
+    done = here("compute", "-o", str(target), stdin="1 2\n" + "#\n" * 200_000 + "1 x\n")
     assert done.returncode == 1
     assert (os.listdir(tmp_path), target.read_text()) == (["out.tsv"], "before")
 
@@ -247,7 +247,7 @@ def test_an_output_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
     target.write_text("before")
     target.chmod(0o640)
     link.symlink_to(target)
-    assert run("compute", "5", "-o", str(link)).returncode == 0
+    assert here("compute", "5", "-o", str(link)).returncode == 0
     assert link.is_symlink()
     assert (target.read_text(), target.stat().st_mode & 0o777) == ("1.0\n", 0o640)
 

@@ -34,3 +34,20 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, width: int = 40) -> str:
+    """`text` in at most `width` columns of a terminal, with an ellipsis in place of an end that does not fit.
+
+    >>> shortened("temperature", 8), shortened("日本語", 5)
+    ('tempera…', '日本…')
+    """
+    if text.isascii() or not text.isprintable():
+        head = text if len(text) <= width else text[: max(0, width - 1)]
+    else:
+        from rich.cells import cell_len, set_cell_size  # here, since few texts need it
+
+        head = text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1))
+    if head == text:
+        return text
+    return head.rstrip() + "…" if width > 0 else ""

@@ -1,30 +1,21 @@
 """The chart of grouped bars, read back from its text cell by cell."""
 
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
-import pyte
 import pytest
 from pyte.graphics import FG_BG_256
 from rich.cells import cell_len
 
 import tsoft
-from tool import TESTS
+from pictures import LOGITS, SERIES, bar_example, on_screen, plain
 from tsoft.charts.bars import FILLS, grouped_bars
 from tsoft.charts.style import tau_colors
 from tsoft.core.softmax import Array
 
-NAMES = ["positive", "neutral", "negative", "other"]
-LOGITS = [2, 1, 0.5, 0.1]
-TAUS = ["τ = 0.5", "τ = 1", "τ = 2"]
 ROWS = 12
 
 HOSTILE = ["日本語のとても長い名前", "", "x" * 60, "[red]\\x1b[31m\\n", "né́", "👩‍🚀🇫🇷", "…", " "]
-
-SNAPSHOTS = TESTS / "snapshots"
 
 
 def colors(series: int, asked: bool) -> list[int] | None:
@@ -37,21 +28,6 @@ def chart(probs: object, *, classes: list[str] | None = None, width: int = 80, c
     series, count = array.shape
     names = classes or [f"c{i}" for i in range(count)]
     return grouped_bars(names, [f"s{i}" for i in range(series)], array, width=width, colors=colors(series, color))
-
-
-def example(width: int, color: bool = False) -> str:
-    return grouped_bars(NAMES, TAUS, tsoft.softmax(LOGITS, [0.5, 1, 2]), width=width, colors=colors(3, color))
-
-
-def plain(text: str) -> list[str]:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
-
-
-def on_screen(text: str, width: int) -> pyte.Screen:
-    """The text on a terminal of just that width, where a line too long goes on in the next."""
-    screen = pyte.Screen(width, text.count("\n") + 1)
-    pyte.Stream(screen).feed(text.replace("\n", "\r\n"))
-    return screen
 
 
 def heights(text: str) -> list[int]:
@@ -70,19 +46,13 @@ def eighths(probs: Array, top: float = 1.0) -> list[int]:
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])
-def test_the_example(width: int) -> None:
-    expected = (SNAPSHOTS / f"chart-{width}.txt").read_text(encoding="utf-8")
-    assert example(width) == expected
-
-
-@pytest.mark.parametrize("width", [40, 80, 160])
 def test_colour_changes_nothing_but_the_fills(width: int) -> None:
-    expected = re.sub("[▒░]", "█", example(width))
-    assert plain(example(width, color=True)) == expected.splitlines()
+    expected = re.sub("[▒░]", "█", bar_example(width))
+    assert plain(bar_example(width, color=True)) == expected.splitlines()
 
 
 def test_each_bar_has_the_colour_of_its_legend_and_no_background() -> None:
-    screen = on_screen(example(80, color=True), 80)
+    screen = on_screen(bar_example(80, color=True), 80)
     blue, second, red = (FG_BG_256[code] for code in tau_colors([0.5, 1, 2]))
     legend = [screen.buffer[0][column].fg for column in (6, 19, 30)]
     foot = [screen.buffer[ROWS][column].fg for column in range(7, 22)]
@@ -120,7 +90,7 @@ def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> Non
 @pytest.mark.parametrize("width", [40, 80])
 def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
     classes = ["日本語の名前", "ab", "ﾊﾝｶｸ", "한국어한국어한국어"]
-    text = grouped_bars(classes, TAUS, tsoft.softmax(LOGITS, [0.5, 1, 2]), width=width, colors=colors(3, True))
+    text = grouped_bars(classes, SERIES, tsoft.softmax(LOGITS, [0.5, 1, 2]), width=width, colors=colors(3, True))
     screen = on_screen(text, width)
     assert screen.cursor.y == text.count("\n") == ROWS + 3
     assert "ab" in screen.display[ROWS + 2]
@@ -225,7 +195,7 @@ def test_classes_that_do_not_fit_are_counted(count: int, width: int, last: str |
 
 
 def test_a_long_legend_goes_on_in_further_lines() -> None:
-    text = grouped_bars(["a", "b"], TAUS * 2, np.full((6, 2), 0.5), width=40)
+    text = grouped_bars(["a", "b"], SERIES * 2, np.full((6, 2), 0.5), width=40)
     assert plain(text)[:2] == [
         "      ██ τ = 0.5   ▒▒ τ = 1   ░░ τ = 2",
         "      ## τ = 0.5   xx τ = 1   ++ τ = 2",
@@ -240,22 +210,6 @@ def test_height_is_the_number_of_lines(height: int) -> None:
 
 
 def test_a_chart_leaves_nothing_behind_for_the_next() -> None:
-    before = example(80, color=True)
+    before = bar_example(80, color=True)
     chart(np.full((8, 30), 0.1), width=120)
-    assert example(80, color=True) == before
-
-
-@pytest.mark.parametrize("columns", ["3", "500", None])
-def test_the_terminal_has_no_say(columns: str | None) -> None:
-    environ = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
-    environ |= {"COLUMNS": columns, "LINES": "2"} if columns else {}
-    code = "import sys, charts.test_bars as t; sys.stdout.buffer.write(t.example(80, True).encode())"
-    environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), *sys.path])
-    shown = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, timeout=60)
-    assert (shown.stdout.decode(), shown.stderr) == (example(80, color=True), b"")
-
-
-def test_plotext_is_imported_when_it_draws() -> None:
-    code = "import sys, tsoft.charts.bars; sys.exit('plotext' in sys.modules)"
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", code], env=environ, timeout=60).returncode == 0
+    assert bar_example(80, color=True) == before

@@ -6,51 +6,34 @@ import re
 import subprocess
 import sys
 from math import floor, log10
-from typing import Any
 
 import numpy as np
-import pyte
 import pytest
 from pyte.graphics import FG_BG_256
 from rich.cells import cell_len
 
 import tsoft
+from pictures import (
+    CLASSES,
+    LOGITS,
+    PROBS,
+    TAUS,
+    UNUSUAL_NAMES,
+    bar_example,
+    curve_example,
+    curve_text,
+    heatmap_example,
+    on_screen,
+    plain,
+)
 from tool import TESTS
 from tsoft.charts.axis import round_ticks
-from tsoft.charts.curves import CLASS_COLORS, class_colors, curves
+from tsoft.charts.curves import CLASS_COLORS, class_colors
 from tsoft.charts.heatmap import RAMP, SHADES, heatmap
 from tsoft.charts.style import COLD_TO_HOT
 from tsoft.core.softmax import Array
 
-NAMES = ["positive", "neutral", "negative", "other"]
-LOGITS = [2, 1, 0.5, 0.1]
-TAUS = np.geomspace(0.1, 10, 25)
-PROBS = tsoft.softmax(LOGITS, TAUS)
-HOSTILE = ["日本語のとても長い名前", "", "x" * 60, "[red]\\x1b[31m\\n", "né́", "한국어", "…", " ", "rest"]
 WIDTHS = [1, 2, 5, 9, 12, 15, 20, 33, 40, 41, 80, 160, 237]
-SNAPSHOTS = TESTS / "snapshots"
-
-
-def chart(values: Any, taus: Any = None, *, names: list[str] | None = None, color: bool = False, **options: Any) -> str:
-    """The curves of some values, under short names of no matter, on a log axis if not asked otherwise."""
-    values = np.asarray(values, float)
-    taus = np.geomspace(0.1, 10, len(values)) if taus is None else np.asarray(taus, float)
-    names = names or [f"n{i}" for i in range(values.shape[1])]
-    colors = class_colors(len(names)) if color else None
-    return str(curves(names, taus, values, colors=colors, **{"width": 80, "height": 17, "log": True, **options}))
-
-
-def example(width: int, color: bool = False) -> str:
-    title = "probability over τ"
-    return chart(PROBS, TAUS, names=NAMES, width=width, height=18, color=color, title=title, limits=(0, 1))
-
-
-def heat_example(width: int, color: bool = False) -> str:
-    return heatmap(NAMES, TAUS, PROBS, width=width, color=color, log=True)
-
-
-def plain(text: str) -> list[str]:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
 
 
 def canvas(text: str) -> list[str]:
@@ -96,45 +79,16 @@ def numbers(text: str) -> list[tuple[int, str]]:
     return [(mark - lines[at].index("└") - 1, number.group()) for mark, number in zip(marks, texts, strict=True)]
 
 
-def on_screen(text: str, width: int) -> pyte.Screen:
-    """The text on a terminal of just that width, where a line too long goes on in the next."""
-    screen = pyte.Screen(width, text.count("\n") + 1)
-    pyte.Stream(screen).feed(text.replace("\n", "\r\n"))
-    return screen
-
-
-@pytest.mark.parametrize("width", [40, 80, 160])
-@pytest.mark.parametrize("kind", ["curves-letters", "curves-fine", "heatmap-cells"])
-def test_the_example(kind: str, width: int) -> None:
-    text = heat_example(width) if kind == "heatmap-cells" else example(width, color=kind == "curves-fine")
-    expected = (SNAPSHOTS / f"{kind}-{width}.txt").read_text(encoding="utf-8")
-    assert plain(text) == expected.splitlines()
-
-
-@pytest.mark.parametrize("name", ["entropy", "log-sum-exp", "nine", "two", "constant"])
-def test_others(name: str) -> None:
-    nine = np.random.default_rng(1).normal(0, 2, 9)
-    linear = np.linspace(0, 5, 26)
-    drawn = {
-        "entropy": lambda: chart(tsoft.entropy(LOGITS, TAUS)[:, None], height=8, names=["entropy"], title="in nats"),
-        "log-sum-exp": lambda: chart(tsoft.log_sum_exp([-8, -9], linear)[:, None], linear, height=10, log=False),
-        "nine": lambda: chart(tsoft.softmax(np.sort(nine)[::-1], TAUS), names=HOSTILE, height=8),
-        "two": lambda: chart(tsoft.softmax(LOGITS, [0.5, 2]), [0.5, 2], height=12),
-        "constant": lambda: chart(np.full((9, 3), 0.25), height=8),
-    }[name]()
-    assert drawn == (SNAPSHOTS / f"curves-{name}-80.txt").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("count", [1, 4, 9])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> None:
     values = tsoft.softmax(np.linspace(3, 0, count), TAUS[::4])
     for height, title in (14, ""), (5, "題" * 200):
-        text = chart(values, names=HOSTILE[:count], width=width, height=height, color=color, title=title)
+        text = curve_text(values, names=UNUSUAL_NAMES[:count], width=width, height=height, color=color, title=title)
         assert text.endswith("\n")
         assert max(map(cell_len, plain(text))) <= width
-    text = heatmap(HOSTILE[:count], TAUS[::4], values, width=width, color=color, log=True)
+    text = heatmap(UNUSUAL_NAMES[:count], TAUS[::4], values, width=width, color=color, log=True)
     assert text.endswith("\n")
     assert max(map(cell_len, plain(text))) <= width
 
@@ -143,7 +97,7 @@ def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> Non
 def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
     names = ["日本語の名前", "ab", "ﾊﾝｶｸ", "한국어한국어한국어한국어"]
     for text in (
-        chart(PROBS, names=names, width=width, color=True),
+        curve_text(PROBS, names=names, width=width, color=True),
         heatmap(names, TAUS, PROBS, width=width, color=True, log=True),
     ):
         screen = on_screen(text, width)
@@ -152,17 +106,17 @@ def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
 
 
 def test_without_colour_there_is_no_escape_and_with_it_no_other_than_asked() -> None:
-    for text in (example(80), heat_example(80), chart(PROBS[:, :1])):
+    for text in (curve_example(80), heatmap_example(80), curve_text(PROBS[:, :1])):
         assert "\x1b" not in text
-    codes = set(re.findall(r"\x1b([^m]*)m", example(80, True)))
+    codes = set(re.findall(r"\x1b([^m]*)m", curve_example(80, True)))
     assert codes == {"[0", "[38;5;244", *(f"[38;5;{color}" for color in class_colors(4))}
-    codes = set(re.findall(r"\x1b([^m]*)m", heat_example(80, True)))
+    codes = set(re.findall(r"\x1b([^m]*)m", heatmap_example(80, True)))
     assert codes == {"[0", *(f"[38;5;{color}" for color in RAMP)}
 
 
 @pytest.mark.parametrize("log", [False, True])
 def test_letters_are_where_the_values_are(log: bool) -> None:
-    text = chart(PROBS[:, :2], TAUS, height=22, log=log, limits=(0, 1))
+    text = curve_text(PROBS[:, :2], TAUS, height=22, log=log, limits=(0, 1))
     lines = canvas(text)[::-1]
     ends = [log10(0.1), log10(10)] if log else [0.1, 10]
     for tau in (0.1, TAUS[6], TAUS[11], 1.7, 5):
@@ -176,7 +130,7 @@ def test_letters_are_where_the_values_are(log: bool) -> None:
 
 
 def test_dots_are_where_the_values_are() -> None:
-    text = chart(PROBS[:, 1:2], TAUS, height=22, limits=(0, 0.4))
+    text = curve_text(PROBS[:, 1:2], TAUS, height=22, limits=(0, 0.4))
     columns, rows = 2 * len(canvas(text)[0]), 4 * len(canvas(text))
     found = dots(text)
     assert {column for column, _ in found} == set(range(columns))
@@ -190,10 +144,10 @@ def test_dots_are_where_the_values_are() -> None:
 
 def test_a_curve_has_no_gap_however_steep() -> None:
     for color in (False, True):
-        text = chart([[0, 0], [0, 1], [1, 0], [0, 1]], width=30, height=30, limits=(0, 1), color=color)
+        text = curve_text([[0, 0], [0, 1], [1, 0], [0, 1]], width=30, height=30, limits=(0, 1), color=color)
         drawn = [bool(re.sub("[ ┊]", "", line)) for line in canvas(text)]
         assert drawn[2:] == [True] * (len(drawn) - 2)
-    text = chart([[0], [1], [0], [1]], width=30, height=30, limits=(0, 1))
+    text = curve_text([[0], [1], [0], [1]], width=30, height=30, limits=(0, 1))
     found = dots(text)
     for column in range(2 * len(canvas(text)[0]) - 1):
         here, there = ([row for x, row in found if x == column + i] for i in (0, 1))
@@ -204,7 +158,7 @@ def test_a_number_of_the_scale_is_level_with_its_value() -> None:
     for number in ("0", "0.25", "0.5", "0.75", "1"):
         line = next(
             line
-            for line in plain(chart(np.full((3, 1), float(number)), limits=(0, 1), height=16))
+            for line in plain(curve_text(np.full((3, 1), float(number)), limits=(0, 1), height=16))
             if "⣿" in line or re.search("[⠁-⣿]", line)
         )
         assert line.startswith(f"{number:>4}┤")
@@ -212,7 +166,7 @@ def test_a_number_of_the_scale_is_level_with_its_value() -> None:
 
 @pytest.mark.parametrize("color", [False, True])
 def test_curves_that_meet_take_turns(color: bool) -> None:
-    text = chart(np.full((5, 4), 0.3), limits=(0, 1), color=color)
+    text = curve_text(np.full((5, 4), 0.3), limits=(0, 1), color=color)
     row = next(i for i, line in enumerate(plain(text)) if re.search(r"[a-d⠁-⣿]{9}", line))
     screen = on_screen(text, 80)
     cells = [screen.buffer[row][column] for column in range(4, 70)]
@@ -224,11 +178,11 @@ def test_curves_that_meet_take_turns(color: bool) -> None:
 @pytest.mark.parametrize("count", range(1, 10))
 def test_every_curve_has_a_mark_of_its_own(count: int) -> None:
     values = np.tile(np.linspace(0.9, 0.1, count), (4, 1))
-    text = chart(values, height=24)
+    text = curve_text(values, height=24)
     if count > 1:
         assert labels(text, "[a-z]") == [f"{letter} n{i}" for i, letter in enumerate("abcdefghi"[:count])]
         assert set(re.sub("[ ┊]", "", "".join(canvas(text)))) == set("abcdefghi"[:count])
-    screen = on_screen(chart(values, height=24, color=True), 80)
+    screen = on_screen(curve_text(values, height=24, color=True), 80)
     for i, line in enumerate(i for i, line in enumerate(screen.display) if "━ n" in line):
         colors = {
             screen.buffer[line][x].fg
@@ -238,35 +192,35 @@ def test_every_curve_has_a_mark_of_its_own(count: int) -> None:
 
 
 def test_names_stand_at_the_ends_in_their_order_and_never_on_one_another() -> None:
-    apart = chart([[0, 0, 0], [0.1, 0.9, 0.5]], limits=(0, 1), height=12)
+    apart = curve_text([[0, 0, 0], [0.1, 0.9, 0.5]], limits=(0, 1), height=12)
     assert labels(apart, "[a-z]") == ["b n1", "c n2", "a n0"]
     for line, end in (0, "b n1"), (4, "c n2"), (8, "a n0"):
         assert plain(apart)[line + 0].endswith(end) or plain(apart)[line + 1].endswith(end)
-    close = chart(np.tile([0.5, 0.501, 0.502, 0.1], (3, 1)), limits=(0, 1), height=14)
+    close = curve_text(np.tile([0.5, 0.501, 0.502, 0.1], (3, 1)), limits=(0, 1), height=14)
     assert labels(close, "[a-z]") == ["c n2", "b n1", "a n0", "d n3"]
     assert [i for i, line in enumerate(plain(close)) if re.search(" [a-c] n", line)] == [4, 5, 6]
 
 
 @pytest.mark.parametrize("at", [0.0, 1.0])
 def test_names_stay_in_the_chart(at: float) -> None:
-    text = chart(np.full((3, 9), at), limits=(0, 1), height=11)
+    text = curve_text(np.full((3, 9), at), limits=(0, 1), height=11)
     assert labels(text, "[a-i]") == [f"{letter} n{i}" for i, letter in enumerate("abcdefghi")]
     assert plain(text)[0].endswith("a n0")
 
 
 def test_names_that_do_not_fit_are_a_legend() -> None:
-    low = plain(chart(np.full((3, 9), 0.5), height=8))
+    low = plain(curve_text(np.full((3, 9), 0.5), height=8))
     assert low[0] == "   ".join(f"{letter} n{i}" for i, letter in enumerate("abcdefghi"))
     assert len(low) == 8
-    narrow = plain(chart(PROBS, names=NAMES, width=15))
+    narrow = plain(curve_text(PROBS, names=CLASSES, width=15))
     assert narrow[:4] == ["a positive", "b neutral", "c negative", "d other"]
     assert len(narrow) == 17
 
 
 def test_long_names_are_cut_to_a_third() -> None:
-    assert any(line.endswith(" ━ 日本語日本語") for line in plain(chart(PROBS[:, :1], names=["日本語日本語"])))
+    assert any(line.endswith(" ━ 日本語日本語") for line in plain(curve_text(PROBS[:, :1], names=["日本語日本語"])))
     for name in ("x" * 60, "日" * 60):
-        line = next(line for line in plain(chart(PROBS[:, :1], names=[name], width=60)) if "━" in line)
+        line = next(line for line in plain(curve_text(PROBS[:, :1], names=[name], width=60)) if "━" in line)
         assert line.endswith("…")
         assert 19 <= cell_len(line[line.index("━") :]) + 1 <= 20
 
@@ -276,7 +230,7 @@ def test_long_names_are_cut_to_a_third() -> None:
 def test_one_is_marked_at_its_place(width: int, log: bool) -> None:
     for taus in (TAUS, np.array([0.3, 1.1]), np.array([0.98, 30]), np.array([0.5, 1, 2])):
         for text in (
-            chart(np.full((len(taus), 1), 0.0), taus, width=width, log=log),
+            curve_text(np.full((len(taus), 1), 0.0), taus, width=width, log=log),
             heatmap(["n"], taus, np.full((len(taus), 1), 0.5), width=width, color=False, log=log),
         ):
             axis = plain(text)[-2] if "┼" in plain(text)[-2] else plain(text)[-3]
@@ -292,7 +246,7 @@ def test_one_is_marked_at_its_place(width: int, log: bool) -> None:
 
 def test_one_is_not_marked_where_it_is_not() -> None:
     for taus in ([0.1, 0.9], [1.1, 3], [0.7]):
-        text = chart(np.full((len(taus), 1), 0.5), taus)
+        text = curve_text(np.full((len(taus), 1), 0.5), taus)
         assert "┊" not in text
         assert "┼" not in text
 
@@ -313,7 +267,7 @@ def test_one_is_not_marked_where_it_is_not() -> None:
     ],
 )
 def test_temperatures_are_round_numbers(taus: list[float], log: bool, width: int, expected: str) -> None:
-    text = chart(np.full((len(taus), 1), 0.5), taus, width=width, log=log)
+    text = curve_text(np.full((len(taus), 1), 0.5), taus, width=width, log=log)
     assert " ".join(number for _, number in numbers(text)) == expected
 
 
@@ -333,37 +287,37 @@ def test_temperatures_are_round_numbers(taus: list[float], log: bool, width: int
     ],
 )
 def test_the_scale_has_few_round_numbers(values: list[float], expected: str) -> None:
-    assert " ".join(scale(chart([[value] for value in values], height=12))) == expected
+    assert " ".join(scale(curve_text([[value] for value in values], height=12))) == expected
 
 
 def test_what_has_no_place_is_left_out() -> None:
     taus, values = np.array([0, 0.5, 1, 2, np.inf]), np.array([[9, 1, 3, 2, 9]]).T
-    assert chart(values, taus, log=True) == chart(values[1:4], taus[1:4], log=True)
-    assert chart(values, taus, log=False) == chart(values[:4], taus[:4], log=False)
+    assert curve_text(values, taus, log=True) == curve_text(values[1:4], taus[1:4], log=True)
+    assert curve_text(values, taus, log=False) == curve_text(values[:4], taus[:4], log=False)
     assert heatmap(["n"], taus, values / 9, width=60, color=False, log=True) == heatmap(
         ["n"], taus[1:4], values[1:4] / 9, width=60, color=False, log=True
     )
-    gaps = dots(chart([[1], [np.nan], [1], [np.inf], [1], [1]], np.arange(1, 7), log=False, limits=(0, 2)))
+    gaps = dots(curve_text([[1], [np.nan], [1], [np.inf], [1], [1]], np.arange(1, 7), log=False, limits=(0, 2)))
     columns = sorted({column for column, _ in gaps})
     assert np.diff(columns).max() > 20
     assert len(columns) > 20
-    beyond = dots(chart([[-1], [3]], limits=(0, 2)))
+    beyond = dots(curve_text([[-1], [3]], limits=(0, 2)))
     assert 50 < len({column for column, _ in beyond}) < 90
 
 
 def test_nothing_to_draw_is_said() -> None:
     for taus in ([0.0], [np.inf], [0, np.inf]):
         values = np.ones((len(taus), 1))
-        assert chart(values, taus, title="t") == "t\n… no temperature to chart\n"
+        assert curve_text(values, taus, title="t") == "t\n… no temperature to chart\n"
         assert heatmap(["n"], np.array(taus), values, width=80, color=False, log=True) == "… no temperature to chart\n"
-    assert chart(PROBS, width=6) == "… no…\n"
-    assert canvas(chart([[np.nan], [np.inf]]))[0].strip() == "┊"
+    assert curve_text(PROBS, width=6) == "… no…\n"
+    assert canvas(curve_text([[np.nan], [np.inf]]))[0].strip() == "┊"
 
 
 def test_one_temperature_is_in_the_middle() -> None:
-    lines = canvas(chart([[0.6, 0.2]], [0.7], limits=(0, 1)))
+    lines = canvas(curve_text([[0.6, 0.2]], [0.7], limits=(0, 1)))
     assert {line.index(letter) - len(line) // 2 for letter in "ab" for line in lines if letter in line} == {0}
-    assert numbers(chart([[0.6]], [1.0])) == [(numbers(chart([[0.6]], [0.7]))[0][0], "1")]
+    assert numbers(curve_text([[0.6]], [1.0])) == [(numbers(curve_text([[0.6]], [0.7]))[0][0], "1")]
 
 
 @pytest.mark.parametrize("extreme", [5e-324, 1e-310, 1e300, 1.7e308])
@@ -373,14 +327,14 @@ def test_extremes_do_no_harm(extreme: float) -> None:
     ):
         for sign in (1, -1):
             values = np.array([[sign * extreme], [sign * 1e307]])[: len(taus)]
-            assert max(map(cell_len, plain(chart(values, sorted(taus), log=log)))) <= 80
+            assert max(map(cell_len, plain(curve_text(values, sorted(taus), log=log)))) <= 80
         assert heatmap(["n"], np.sort(taus), np.full((len(taus), 1), 0.5), width=80, color=False, log=log)
 
 
 @pytest.mark.parametrize("height", [30, 18, 8, 6, 3])
 def test_height_is_the_number_of_lines(height: int) -> None:
-    assert chart(PROBS, height=height).count("\n") == max(6, height)
-    assert chart(PROBS, height=height, title="t").count("\n") == max(7, height)
+    assert curve_text(PROBS, height=height).count("\n") == max(6, height)
+    assert curve_text(PROBS, height=height, title="t").count("\n") == max(7, height)
 
 
 def linear(code: int) -> Array:
@@ -438,6 +392,12 @@ def test_the_last_colour_is_the_rests() -> None:
     assert class_colors(0, rest=True) == []
 
 
+def test_the_rests_curve_has_its_colour() -> None:
+    text = curve_text(PROBS, TAUS, names=CLASSES, color=True, rest=True)
+    codes = [int(code) for code in re.findall(r"\x1b\[38;5;(\d+)m━", text)]
+    assert sorted(codes) == sorted(class_colors(4, rest=True))
+
+
 def test_the_ramp_rises_and_is_seen() -> None:
     seen = [oklab(linear(code)) for code in RAMP]
     assert (np.diff([lightness for lightness, *_ in seen]) > 0.03).all()
@@ -472,7 +432,7 @@ def test_a_cell_has_the_nearest_temperature() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_colour_changes_nothing_but_the_cells(width: int) -> None:
-    plainly, colored = heat_example(width), heat_example(width, color=True)
+    plainly, colored = heatmap_example(width), heatmap_example(width, color=True)
     assert plain(colored)[:-1] == [
         line[: line.index("│") + 1] + "█" * len(line[line.index("│") + 1 :]) if "│" in line else line
         for line in plain(plainly)[:-1]
@@ -484,32 +444,32 @@ def test_colour_changes_nothing_but_the_cells(width: int) -> None:
 
 
 def test_a_chart_leaves_nothing_behind_for_the_next() -> None:
-    before = example(80, color=True)
-    chart(np.full((8, 9), 0.1), width=120, color=True)
-    assert example(80, color=True) == before
+    before = curve_example(80, color=True)
+    curve_text(np.full((8, 9), 0.1), width=120, color=True)
+    assert curve_example(80, color=True) == before
 
 
-@pytest.mark.parametrize("columns", ["3", None])
-def test_the_terminal_has_no_say(columns: str | None) -> None:
+EXAMPLES = "from pictures import bar_example as b, curve_example as c, heatmap_example as h;"
+
+
+def drawn_by_a_process(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
     environ = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
-    environ |= {"COLUMNS": columns, "LINES": "2"} if columns else {}
-    code = (
-        "import sys, charts.test_curves as t;"
-        " sys.stdout.buffer.write((t.example(80, True) + t.heat_example(80)).encode())"
-    )
-    environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), *sys.path])
-    shown = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, timeout=60)
-    assert (shown.stdout.decode(), shown.stderr) == (example(80, True) + heat_example(80), b"")
+    environ |= {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]), "PYTHONIOENCODING": "utf-8", **changes}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", timeout=60, check=True)
 
 
-def test_plotext_is_imported_when_curves_are_drawn() -> None:
-    code = (
-        "import sys, numpy, tsoft.charts.curves, tsoft.charts.heatmap as h;"
-        "h.heatmap(['a'], numpy.ones(1), numpy.ones((1, 1)), width=40, color=True, log=True);"
-        "sys.exit('plotext' in sys.modules)"
-    )
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", code], env=environ, timeout=60).returncode == 0
+@pytest.mark.parametrize("columns", ["3", "500", None])
+def test_the_terminals_size_has_no_effect(columns: str | None) -> None:
+    changes = {"COLUMNS": columns, "LINES": "2"} if columns else {}
+    shown = drawn_by_a_process(EXAMPLES + "print(b(80, True) + c(80, True) + h(80), end='')", **changes)
+    assert shown.stdout == bar_example(80, True) + curve_example(80, True) + heatmap_example(80)
+    assert shown.stderr == ""
+
+
+def test_plotext_is_imported_when_bars_or_curves_are_drawn() -> None:
+    code = EXAMPLES + "import sys; h(40); print('plotext' in sys.modules); b(40); print('plotext' in sys.modules)"
+    assert drawn_by_a_process(code).stdout.split() == ["False", "True"]
 
 
 def test_round_ticks_are_within_and_few() -> None:

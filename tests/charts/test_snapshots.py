@@ -1,77 +1,130 @@
-"""`tsoft compute` on a terminal: whole screens, kept as text. Run as a script, this writes them anew."""
+"""Whole screens and charts, kept as text. Run as a script with PYTHONPATH=tests, this writes them anew."""
 
-import os
 import re
+import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
-from tool import TESTS, environment, forked, in_terminal, on_terminal, out
+from pictures import PICTURES
+from tool import TESTS, environment, here_on_terminal, in_terminal, on_terminal, out
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 
 DATA = TESTS / "data"
 SNAPSHOTS = TESTS / "snapshots"
-HOSTILE = (
-    r"""printf '日本 2\n"" 1.5\n%060d 1\n\033[31m[red] 0.5\n[/INST] 0.25\n\342\200\256x\\ny 0\n' 0 | tsoft compute"""
-)
-SCREENS = {
-    "one": "tsoft compute 2 1 0.5 0.1 --tau 0.5",
-    "limits": "tsoft compute cat=2 dog=1 bird=0.5 fish=-inf --tau 0,0.5,1,2,inf",
-    "hostile": f"{HOSTILE} --tau 0.5,1",
-    "rows": "seq 1 40 | paste -d' ' - - - - | tsoft compute --rows 2 --bits --sort --no-chart",
-    "sweep": "tsoft sweep cat=2 dog=1 bird=0.5 fish=-inf",
-    "sweep-many": f"{HOSTILE.replace('compute', 'sweep')} --scale linear --from 0 --measure log-sum-exp --bits",
-    "heatmap": "seq 1 30 | paste -sd' ' - | tsoft sweep --heatmap --tau 0,0.5,1,2,4,8,inf --measure perplexity",
-    "mean": "printf '2 1\n0 5\n1 1\n' | tsoft sweep --mean --measure top-prob",
-    "solve": "tsoft solve cat=2 dog=1 bird=0 fish=0 --prob dog=0.26",
-    "sample": "tsoft sample cat=2 dog=1 bird=0.5 fish=-inf --tau 0,1 --seed 1",
-    "sample-many": f"{HOSTILE.replace('compute', 'sample')} -n 1e12 --sort --show 4 --tau 0.5 --seed 1",
-    "energies": "tsoft compute J=0=0 J=1=4 J=2=12 --energies --degeneracy 1,3,5 --units cm-1 --tau 0,5,inf --no-chart",
-    "energies-sweep": "tsoft sweep low=0 high=1 --energies --measure heat-capacity --units kJ/mol --from 10 --to 1000",
-    "energies-mean": "printf '0 1\n0 2\n' | tsoft sweep --energies --mean --measure mean-energy --units eV -t 3e3,9e3",
-    "anneal": "tsoft anneal --schedule all",
-    "bandit": "tsoft bandit 1 0.9 0.5 -0.5 --schedule exponential,linear --steps 300 --runs 100 --seed 1",
-    "distill": f"tsoft distill -i {DATA}/teacher.csv --student {DATA}/student.csv --targets {DATA}/targets.txt",
-    "distill-mean": f"tsoft distill -i {DATA}/teacher.csv --mean --tau 1,2,3,5,8",
-    "response": f"tsoft compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen 2>/dev/null",
-    "calibrate": f"tsoft calibrate -i {DATA}/digits-val.npz --test {DATA}/digits-test.npz --bins 8",
-    "calibrate-few": "printf 'a,b,c,target\\n5,1,0,b\\n2,1,0,a\\n3,2,0,a\\n' | tsoft calibrate --digits 3 2>/dev/null",
-    "next": f"tsoft next 'In the evening the' --ngram {DATA}/barn.txt --tau 0.5,2 --show 5",
-    # A terminal that cannot draw again shows what others have at the end.
-    "generate": f"TERM=dumb tsoft generate 'The cat\\n\033[31m' --ngram {DATA}/barn.txt --tau 0.2,1,5 --greedy --beams 3"  # noqa: E501
-    " -n 2 --max-tokens 15 --seed 1",
-    "vocabulary": "seq 1 500 | paste -sd' ' - | tsoft compute --tau 20,50 --show 4 --log",
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, its input, and the widths at which its layout differs."""
+
+    arguments: str
+    widths: tuple[int, ...] = (40, 80, 160)
+    stdin: str | None = None
+    notes: bool = True
+    term: str = "xterm-256color"
+
+    def screen(self, width: int, **changes: str) -> str:
+        """What it prints on a terminal, in this process."""
+        words = shlex.split(self.arguments)
+        changes = {"TERM": self.term, **changes}
+        return here_on_terminal(*words, stdin=self.stdin, width=width, notes=self.notes, **changes)
+
+    def command(self) -> str:
+        """The same as a line for a shell."""
+        pipe = "" if self.stdin is None else f"printf %s {shlex.quote(self.stdin)} | "
+        return f"{pipe}tsoft {self.arguments}{'' if self.notes else ' 2>/dev/null'}"
+
+
+HOSTILE = f'日本 2\n"" 1.5\n{0:060} 1\n\033[31m[red] 0.5\n[/INST] 0.25\n\u202ex\\ny 0\n'
+LABELLED = "compute the=4.2 a=3.9 Paris=3.5 one=2.2 '[UNK]'=1.0 of=0.1"
+
+
+def numbers(count: int, columns: int) -> str:
+    """The whole numbers from 1 to `count`, as many in a row."""
+    return "".join(" ".join(map(str, range(i, i + columns))) + "\n" for i in range(1, count + 1, columns))
+
+
+CASES = {
+    "one": Case("compute 2 1 0.5 0.1 --tau 0.5", (80,)),
+    "limits": Case("compute cat=2 dog=1 bird=0.5 fish=-inf --tau 0,0.5,1,2,inf"),
+    "hostile": Case("compute --tau 0.5,1", (40, 80), HOSTILE),
+    "rows": Case("compute --rows 2 --bits --sort --no-chart", (80,), numbers(40, 4)),
+    "vocabulary": Case("compute --tau 20,50 --show 4 --log", (80,), numbers(500, 500)),
+    "response": Case(f"compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen", notes=False),
+    "chain-explain": Case(f"{LABELLED} --tau 1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain", (80,)),
+    "chain-explain-taus": Case(
+        f"{LABELLED} --tau 1,1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain --no-chart", (160,)
+    ),
+    "chain-like": Case(f"{LABELLED} --tau 1.5 --top-p 0.9 --min-p 0.12 --like transformers,llama.cpp,vllm", (80,)),
+    "sweep": Case("sweep cat=2 dog=1 bird=0.5 fish=-inf"),
+    "sweep-many": Case("sweep --scale linear --from 0 --measure log-sum-exp --bits", stdin=HOSTILE),
+    "heatmap": Case("sweep --heatmap --tau 0,0.5,1,2,4,8,inf --measure perplexity", stdin=numbers(30, 30)),
+    "mean": Case("sweep --mean --measure top-prob", stdin="2 1\n0 5\n1 1\n"),
+    "solve": Case("solve cat=2 dog=1 bird=0 fish=0 --prob dog=0.26", (40, 80)),
+    "sample": Case("sample cat=2 dog=1 bird=0.5 fish=-inf --tau 0,1 --seed 1", (80,)),
+    "sample-many": Case("sample -n 1e12 --sort --show 4 --tau 0.5 --seed 1", (40, 80), HOSTILE),
+    "energies": Case(
+        "compute J=0=0 J=1=4 J=2=12 --energies --degeneracy 1,3,5 --units cm-1 --tau 0,5,inf --no-chart", (40, 80)
+    ),
+    "energies-sweep": Case("sweep low=0 high=1 --energies --measure heat-capacity --units kJ/mol --from 10 --to 1000"),
+    "energies-mean": Case(
+        "sweep --energies --mean --measure mean-energy --units eV -t 3e3,9e3", (40, 80), "0 1\n0 2\n"
+    ),
+    "anneal": Case("anneal --schedule all", (40, 80)),
+    "bandit": Case("bandit 1 0.9 0.5 -0.5 --schedule exponential,linear --steps 300 --runs 100 --seed 1", (40, 80)),
+    "distill": Case(f"distill -i {DATA}/teacher.csv --student {DATA}/student.csv --targets {DATA}/targets.txt"),
+    "distill-mean": Case(f"distill -i {DATA}/teacher.csv --mean --tau 1,2,3,5,8"),
+    "calibrate": Case(f"calibrate -i {DATA}/digits-val.npz --test {DATA}/digits-test.npz --bins 8", (40, 80)),
+    "calibrate-few": Case("calibrate --digits 3", (40, 80), "a,b,c,target\n5,1,0,b\n2,1,0,a\n3,2,0,a\n", notes=False),
+    "next": Case(f"next 'In the evening the' --ngram {DATA}/barn.txt --tau 0.5,2 --show 5", (40, 80)),
+    # A terminal that cannot draw again shows at the end what others show too.
+    "generate": Case(
+        f"generate 'The cat\\n\033[31m' --ngram {DATA}/barn.txt --tau 0.2,1,5 --greedy --beams 3"
+        " -n 2 --max-tokens 15 --seed 1",
+        term="dumb",
+    ),
 }
+# One of each command.
+STARTED = ("one", "sweep", "solve", "sample", "anneal", "bandit", "distill", "calibrate", "next", "generate")
+SCREENS = [(name, width) for name, case in CASES.items() for width in case.widths]
 
 
-def screen(name: str, width: int) -> str:
-    # One width of each is really started: every command, table and chart, so that a break of the start or of what
-    # it imports is seen. The other widths differ from it in nothing that is of the start.
-    environ = environment(NO_COLOR="1") if width == 80 else forked(NO_COLOR="1")
-    return on_terminal(SCREENS[name], width, environ)
+def kept(name: str) -> str:
+    return (SNAPSHOTS / f"{name}.txt").read_text("utf-8")
 
 
-@pytest.mark.parametrize("width", [40, 80, 160])
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize(("name", "width"), SCREENS)
 def test_screens(name: str, width: int) -> None:
-    assert screen(name, width) == (SNAPSHOTS / f"{name}-{width}.txt").read_text("utf-8")
+    screen = CASES[name].screen(width, NO_COLOR="1")
+    assert screen == kept(f"{name}-{width}")
+    assert max(map(cell_len, screen.splitlines())) <= width
 
 
-@pytest.mark.parametrize("width", [40, 80, 160])
-@pytest.mark.parametrize("name", SCREENS)
-def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
-    """Of what is kept, which is what is on the screen."""
-    from rich.cells import cell_len
+@pytest.mark.parametrize("name", STARTED)
+def test_commands_in_processes_of_their_own(name: str) -> None:
+    """A break of the start, or of what is imported at it, is seen only here."""
+    environ = environment(NO_COLOR="1", TERM=CASES[name].term)
+    assert on_terminal(CASES[name].command(), 80, environ) == kept(f"{name}-80")
 
-    kept = (SNAPSHOTS / f"{name}-{width}.txt").read_text("utf-8")
-    assert max(map(cell_len, kept.splitlines())) <= width
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures(name: str) -> None:
+    assert PICTURES[name]() == kept(name)
+
+
+def test_every_snapshot_belongs_to_a_test() -> None:
+    names = {f"{name}-{width}" for name, width in SCREENS} | set(PICTURES)
+    assert {path.stem for path in SNAPSHOTS.iterdir() if not path.stem.startswith("explore-")} == names
 
 
 def test_colours_are_of_the_foreground_and_neither_black_nor_white() -> None:
-    shown = in_terminal(SCREENS["hostile"])
+    shown = CASES["hostile"].screen(80)
     codes = set(re.findall(r"\x1b\[([\d;]*)m", shown))
     assert codes
     assert not re.search(r"\x1b(?!\[[\d;]*m)", shown)
@@ -82,19 +135,17 @@ def test_colours_are_of_the_foreground_and_neither_black_nor_white() -> None:
 
 @pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_colours_are_none(changes: Any) -> None:
-    plain = in_terminal(SCREENS["hostile"], **changes)
-    assert "\x1b" not in plain
-    coloured = in_terminal(SCREENS["one"])
+    assert "\x1b" not in CASES["hostile"].screen(80, **changes)
+    coloured = CASES["one"].screen(80)
+    assert "\x1b" in coloured
     stripped = re.sub(r" *(\x1b\[[\d;]*m *)+$", "", coloured, flags=re.MULTILINE)
-    assert re.sub(r"\x1b\[[\d;]*m", "", stripped) == in_terminal(SCREENS["one"], **changes)
+    assert re.sub(r"\x1b\[[\d;]*m", "", stripped) == CASES["one"].screen(80, **changes)
 
 
 def test_a_table_in_a_pipe() -> None:
     """Without a terminal it has 80 columns and no colours, unless the environment says so."""
-    piped = out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5", "--format", "table")
-    assert piped == (SNAPSHOTS / "one-80.txt").read_text("utf-8")
-    narrow = out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5", "--format", "table", COLUMNS="40")
-    assert narrow == (SNAPSHOTS / "one-40.txt").read_text("utf-8")
+    assert out(*shlex.split(CASES["one"].arguments), "--format", "table") == kept("one-80")
+    assert out(*shlex.split(CASES["limits"].arguments), "--format", "table", COLUMNS="40") == kept("limits-40")
     assert "\x1b[38;5;" in out("compute", "2", "1", "--format", "table", FORCE_COLOR="1")
 
 
@@ -103,8 +154,8 @@ def test_what_a_terminal_cannot_write_is_replaced() -> None:
 
 
 def test_charts_are_chosen() -> None:
-    assert "┴" not in in_terminal("tsoft compute 2 1 --tau 1,2 --no-chart", NO_COLOR="1")
-    assert "┴" in in_terminal("tsoft compute 2 1 --chart", NO_COLOR="1")
+    assert "┴" not in here_on_terminal("compute", "2", "1", "--tau", "1,2", "--no-chart", NO_COLOR="1")
+    assert "┴" in here_on_terminal("compute", "2", "1", "--chart", NO_COLOR="1")
 
 
 def test_the_table_is_on_the_screen_before_the_chart_is_begun(tmp_path: Path) -> None:
@@ -121,8 +172,15 @@ def test_the_table_is_on_the_screen_before_the_chart_is_begun(tmp_path: Path) ->
     assert "Traceback" not in output
 
 
+def write_all() -> None:
+    for path in SNAPSHOTS.iterdir():
+        if not path.stem.startswith("explore-"):
+            path.unlink()
+    texts = {f"{name}-{width}": CASES[name].screen(width, NO_COLOR="1") for name, width in SCREENS}
+    texts |= {name: picture() for name, picture in PICTURES.items()}
+    for name, text in texts.items():
+        (SNAPSHOTS / f"{name}.txt").write_text(text, "utf-8")
+
+
 if __name__ == "__main__":
-    os.makedirs(SNAPSHOTS, exist_ok=True)
-    for name in SCREENS:
-        for width in (40, 80, 160):
-            (SNAPSHOTS / f"{name}-{width}.txt").write_text(screen(name, width), "utf-8")
+    write_all()

@@ -19,6 +19,7 @@ from tsoft.core.schedules import TemperatureSchedule
 from tsoft.core.softmax import Array
 from tsoft.features.bandit import command
 from tsoft.features.bandit.simulation import History, Rewards, Step, bernoulli, drawn, gaussian, history, play
+from tsoft.output import watching
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 INF = float("inf")
@@ -354,14 +355,10 @@ def test_long_work_is_watched(monkeypatch: pytest.MonkeyPatch, seconds: int) -> 
     screen = Terminal()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
     course = TemperatureSchedule("cosine", np.ones(5))
     steps = list(play(np.ones(2), course.taus, 1, bernoulli, np.random.default_rng(1)))
-    with command._watched(iter(steps), course) as found:
-        assert list(found) == steps
+    assert list(command.watched_steps(iter(steps), course)) == steps
     assert ("cosine" in screen.getvalue()) == ("100%" in screen.getvalue()) == (seconds > 0)
-    assert not screen.getvalue() or screen.getvalue().endswith("\x1b[2K")
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    untouched = iter(steps)
-    with command._watched(untouched, course) as found:
-        assert found is untouched
+    assert (screen.getvalue() == "") == (seconds == 0)
+    assert seconds == 0 or screen.getvalue().endswith("\x1b[2K")

@@ -24,10 +24,10 @@ from tsoft.errors import InputError
 from tsoft.features.calibrate import rows as rows_of
 from tsoft.features.calibrate.rows import Rows
 from tsoft.features.calibrate.spool import Spool
-from tsoft.input import npy, text
+from tsoft.input import delimited, npy
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
-from tsoft.input.reading import Reading
-from tsoft.options.groups import SourceOptions
+from tsoft.input.read_options import ReadOptions
+from tsoft.options.input import SourceOptions
 
 DATA = TESTS / "data"
 VAL, TEST = str(DATA / "digits-val.npz"), str(DATA / "digits-test.npz")
@@ -401,6 +401,8 @@ def test_memory_does_not_grow_with_the_logits(tmp_path: Path, piped: bool) -> No
             *source,
             "--resamples",
             "100",
+            "-f",
+            "json",
             "-o",
             os.devnull,
         ]
@@ -426,12 +428,12 @@ RIGHT = LOGITS.argmax(1) == DIGITS
 FLAT = np.zeros((200, 3))
 SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "perfect separation": (
-        {"logits": LOGITS[RIGHT], "targets": DIGITS[RIGHT]}, 1, "0.0\n",
+        {"logits": LOGITS[RIGHT], "targets": DIGITS[RIGHT]}, 3, "0.0\n",
         "every target is the most probable class of its row, so that the NLL falls all the way to τ = 0, and these"
         " rows set no temperature",
     ),
     "worse than chance": (
-        {"logits": -LOGITS, "targets": DIGITS}, 1, "inf\n",
+        {"logits": -LOGITS, "targets": DIGITS}, 3, "inf\n",
         "the targets' logits are on average no higher than the others', which is no better than chance, so that the"
         " NLL falls all the way to τ = inf, and these rows set no temperature",
     ),
@@ -448,7 +450,7 @@ SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
         "30 rows are few to fit a temperature to",
     ),
     "one row": (
-        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 1, "inf\n", "1 row is few to fit a temperature to",
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n", "1 row is few to fit a temperature to",
     ),
     "resamples without a minimum": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
@@ -486,7 +488,7 @@ def test_what_is_said_of_rows_to_measure_on(tmp_path: Path) -> None:
 
 def test_a_limit_is_no_number_in_json(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=-LOGITS, targets=DIGITS)
-    [record] = json.loads(told("-i", path, "-f", "json", code=1)[0])
+    [record] = json.loads(told("-i", path, "-f", "json", code=3)[0])
     assert (record["tau"], record["tau_low"], record["interval"]) == ("inf", None, None)
     assert "chance" in record["reason"]
     assert record["reports"][1]["nll"] == pytest.approx(np.log(10))
@@ -803,8 +805,8 @@ def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
         (["-i", VAL, "--test-targets", "y.npy"], "--test-targets are the true classes of --test, which is not given"),
         (["--targets", "-"], "stdin is there once, for one of the rows, their targets and the test"),
         (["-i", VAL, "--test", ""], "--input, --targets, --test and --test-targets each need a file's name"),
-        (["-i", VAL, "--log"], "--log means nothing to calibrate"),
-        (["-i", VAL, "--bits"], "--bits means nothing to calibrate"),
+        (["-i", VAL, "--log"], "No such option: --log"),
+        (["-i", VAL, "--bits"], "No such option: --bits"),
         (["-i", VAL, "-f", "npy"], "npy holds distributions, as compute and sweep give them, and not this result"),
         (["-i", VAL, "--bins", "0"], "Invalid value for '--bins': 0 is not in the range 1<=x<=1000."),
         (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
@@ -878,14 +880,14 @@ def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> No
 def test_indices_say_where_the_first_wrong_one_is() -> None:
     with pytest.raises(TargetIndexError, match="target 3") as caught:
         ClassLookup(None, 3).indices(np.array([0, 2, 3, 9]))
-    assert caught.value.place == 2
+    assert caught.value.position == 2
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(st.lists(st.sampled_from([*'01a,,,,\n\n#"', "target", "target,a,b\n", "1.5", "-", "x", "\t"]), max_size=40))
 def test_every_text_with_targets_is_read_or_refused(tokens: list[str]) -> None:
     try:
-        blocks = list(text.read(io.BytesIO("".join(tokens).encode()), Reading("f", targets=True)))
+        blocks = list(delimited.read(io.BytesIO("".join(tokens).encode()), ReadOptions("f", targets=True)))
     except InputError:
         return
     for block in blocks:

@@ -9,23 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsoft.errors import InputError
-from tsoft.input import text
-from tsoft.input.formats import FORMATS, INPUTS, OUTPUTS, Format, by_name
-from tsoft.input.reading import Reading
-from tsoft.options.groups import InputFormat, OutputFormat
+from tsoft.input import delimited
+from tsoft.input.formats import FORMATS, Format, by_name
+from tsoft.input.read_options import ReadOptions
+from tsoft.options.input import InputFormat
+from tsoft.options.output import ARRAY_FORMATS, TEXT_FORMATS, OutputFormat
 
 
 def test_every_format_is_offered() -> None:
     """The options name the formats a second time, so that --help need not import them."""
-    assert get_args(InputFormat) == INPUTS
-    assert get_args(OutputFormat) == ("table", *OUTPUTS)
+    assert get_args(InputFormat) == tuple(FORMATS)
+    assert get_args(OutputFormat) == ("table", *TEXT_FORMATS, *ARRAY_FORMATS)
+    assert {*TEXT_FORMATS, *ARRAY_FORMATS} <= FORMATS.keys()
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS.keys())
-def test_every_format_has_its_ways(format: Format) -> None:
-    assert format.reads or format.writes
-    assert format.reads is None or callable(format.reader())
-    assert format.writes is None or callable(format.writer())
+def test_every_format_has_a_reader(format: Format) -> None:
+    assert callable(format.reader())
 
 
 def test_a_name_tells_the_format() -> None:
@@ -48,7 +48,9 @@ TOKENS = st.sampled_from([*WORDS.split(), "\0", "\r", " ", "  ", "\t", ",", ";",
 def test_every_text_is_read_or_refused(data: bytes, delimiter: str | None, quantity: str | None) -> None:
     """Whatever comes, rows that have a softmax come out, or one message."""
     try:
-        blocks = list(text.read(io.BufferedReader(io.BytesIO(data)), Reading("f", quantity, delimiter=delimiter)))
+        blocks = list(
+            delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", quantity, delimiter=delimiter))
+        )
     except InputError:
         return
     for block in blocks:

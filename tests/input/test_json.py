@@ -19,9 +19,11 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.labels import Labels
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import with_head
+from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
+from tsoft.output.records import write
 from tsoft.sampling.distributions import Distributions
 
 INF = math.inf
@@ -29,7 +31,7 @@ INF = math.inf
 
 def read(text: str | bytes, format: str = "json", **reading: Any) -> list[Block]:
     data = text.encode() if isinstance(text, str) else text
-    return list(FORMATS[format].reader()(io.BufferedReader(io.BytesIO(data)), Reading("f", **reading)))
+    return list(FORMATS[format].reader()(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", **reading)))
 
 
 def complaint(text: str | bytes, format: str = "json", **reading: Any) -> str:
@@ -196,8 +198,8 @@ def test_what_is_written_is_read(format: str, log: bool, case: tuple[list[list[f
     result = Distributions(Block(logits, labels), np.array([0.5, 2.0]))
 
     def through(quantity: str | None, *extras: str) -> list[Block]:
-        writing = NumberFormat(log, extras=frozenset(extras))
-        written = "".join(map(str, FORMATS[format].writer()([result], writing)))
+        records = DistributionRecords([result], Content(log, logits="logits" in extras))
+        written = "".join(map(str, write(records, format, NumberFormat())))
         return read(written, format, quantity=quantity)
 
     def are(blocks: list[Block], wanted: Array) -> bool:
@@ -329,7 +331,7 @@ def test_content_that_comes_in_pieces(pieces: list[bytes], expected: list[float]
     waiting = list(pieces)
     head, source = with_head(io.BufferedReader(Slow(), 16384))
     chosen = by_content(head) or FORMATS["text"]
-    first = next(chosen.reader()(source, Reading("f")))
+    first = next(chosen.reader()(source, ReadOptions("f")))
     assert first.logits[0].tolist() == expected
 
 

@@ -1,5 +1,6 @@
 """Arrays in .npy and .npz files, in and out, with numpy as the other side."""
 
+import contextlib
 import io
 import itertools
 import os
@@ -7,11 +8,12 @@ import pickle
 import struct
 import subprocess
 import sys
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -26,11 +28,11 @@ from tsoft.errors import InputError, OutputError
 from tsoft.input import npy, npz
 from tsoft.input.formats import FORMATS
 from tsoft.input.labels import Labels
-from tsoft.input.reading import Reading
-from tsoft.options import results
-from tsoft.options.groups import DistributionOptions
-from tsoft.output.file import OutputStream, open_output
-from tsoft.output.number_format import NumberFormat
+from tsoft.input.read_options import ReadOptions
+from tsoft.options.output import OutputOptions, is_watched
+from tsoft.output import arrays, watching
+from tsoft.output.distribution_records import Content
+from tsoft.output.file import OutputStream
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions
 
@@ -52,12 +54,20 @@ class Pipe(io.RawIOBase):
         return self.data.readinto(into[:1000])
 
 
-def opened(data: bytes, piped: bool) -> io.BufferedReader:
-    return io.BufferedReader(Pipe(data) if piped else io.BytesIO(data))
+@contextlib.contextmanager
+def opened(data: bytes, piped: bool) -> Iterator[BinaryIO]:
+    if piped:
+        yield io.BufferedReader(Pipe(data))
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
 
 
 def read(data: bytes, format: str = "npy", *, piped: bool = False, **reading: Any) -> list[Block]:
-    return list(FORMATS[format].reader()(opened(data, piped), Reading("f", **reading)))
+    with opened(data, piped) as stream:
+        return list(FORMATS[format].reader()(stream, ReadOptions("f", **reading)))
 
 
 def rows(blocks: list[Block]) -> Array:
@@ -69,8 +79,8 @@ def rows(blocks: list[Block]) -> Array:
 
 def complaint(data: bytes, format: str = "npy", *, piped: bool = False, **reading: Any) -> str:
     """What is wrong with an input, of which nothing has come out."""
-    with pytest.raises(InputError) as caught:
-        next(FORMATS[format].reader()(opened(data, piped), Reading("f", **reading)))
+    with pytest.raises(InputError) as caught, opened(data, piped) as stream:
+        next(FORMATS[format].reader()(stream, ReadOptions("f", **reading)))
     return str(caught.value).removeprefix("f: ")
 
 
@@ -97,6 +107,20 @@ def pieces(array: Array, taus: list[float]) -> Iterator[Any]:
         yield from distributions(block, np.array(taus))
 
 
+def array_of(
+    results: Iterable[Distributions],
+    taus: list[float],
+    log: bool = False,
+    format: str = "npy",
+    note: Callable[[str], None] = lambda _: None,
+) -> bytes:
+    """What is written of distributions where the output is no file."""
+    buffer = io.BytesIO()
+    distributions_ = arrays.DistributionArray(iter(results), np.array(taus), Content(log), note)
+    arrays.write(format, distributions_, OutputStream(buffer, "buffer"))
+    return buffer.getvalue()
+
+
 def expected(array: Array, taus: list[float], log: bool = False) -> Array:
     function = tsoft.log_softmax if log else tsoft.softmax
     return function(array, taus[0]) if len(taus) == 1 else np.moveaxis(function(array, taus), 0, -2).copy("C")
@@ -106,7 +130,6 @@ def expected(array: Array, taus: list[float], log: bool = False) -> Array:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that a few rows are several."""
     monkeypatch.setattr(npy, "BLOCK", 100)
-    monkeypatch.setattr(npy, "STRIPS", 200)
     monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", 16)
 
 
@@ -168,7 +191,7 @@ def test_every_cut_is_missed(order: str, piped: bool) -> None:
 @pytest.mark.usefixtures("small")
 def test_a_cut_in_a_pipe_comes_after_whole_rows() -> None:
     array = numbers((30, 4), "f8")
-    found = FORMATS["npy"].reader()(opened(saved(array)[:-1], True), Reading("f"))
+    found = FORMATS["npy"].reader()(io.BufferedReader(Pipe(saved(array)[:-1])), ReadOptions("f"))
     assert np.array_equal(np.concatenate([next(found).logits for _ in range(9)]), array[:27])
     with pytest.raises(InputError, match="29 whole rows are there, the header promises 30 rows of 4 classes"):
         next(found)
@@ -290,24 +313,15 @@ def test_any_bytes_are_read_or_refused(
 def test_what_is_written_is_what_numpy_saves(dtype: str, taus: list[float], log: bool) -> None:
     for shape in SHAPES:
         array = numbers(shape, dtype)
-        written = FORMATS["npy"].writer()(pieces(array, taus), NumberFormat(log, taus=np.array(taus)))
-        assert b"".join(map(bytes, written)) == saved(expected(array, taus, log))  # type: ignore[arg-type]
+        assert array_of(pieces(array, taus), taus, log) == saved(expected(array, taus, log))
 
 
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
 @pytest.mark.usefixtures("small")
-def test_fortran_order_stays_in_a_file(tmp_path: Path, taus: list[float]) -> None:
+def test_fortran_order_is_written_in_c_order(taus: list[float]) -> None:
     for shape, dtype in itertools.product(((7, 4), (50, 3), (2, 40)), ("f4", "f8")):
         array = numbers(shape, dtype, "F")
-        with open_output(str(tmp_path / "out.npy")) as out:
-            assert out.is_file
-            writing = NumberFormat(taus=np.array(taus), over=out.over)
-            for piece in FORMATS["npy"].writer()(pieces(array, taus), writing):
-                out(piece)
-        found = np.load(tmp_path / "out.npy")
-        assert found.flags.f_contiguous
-        assert np.array_equal(found, expected(array, taus))
-        assert (tmp_path / "out.npy").read_bytes() == saved(np.asfortranarray(found))
+        assert array_of(pieces(array, taus), taus) == saved(expected(array, taus))
 
 
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
@@ -323,12 +337,23 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
     assert (tmp_path / "pipe.npy").read_bytes() == saved(expected(array, taus))
 
 
+def test_rows_of_a_mapped_file_do_not_change_with_it(tmp_path: Path) -> None:
+    array = numbers((7, 4), "f4", "F")
+    (tmp_path / "z.npy").write_bytes(saved(array))
+    with (tmp_path / "z.npy").open("r+b") as file:
+        [block] = FORMATS["npy"].reader()(file, ReadOptions("f"))
+        file.seek(-array.nbytes, io.SEEK_END)
+        file.write(bytes(array.nbytes))
+        file.flush()
+        assert np.array_equal(block.logits, array)
+
+
 def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     monkeypatch.setattr(npy, "MUCH", 100)
+    monkeypatch.setattr(arrays, "MUCH", 100)
     results = [next(distributions(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
-    written = b"".join(map(bytes, FORMATS["npy"].writer()(results, NumberFormat(note=notes.append))))  # type: ignore[arg-type]
-    assert written == saved(np.full((6, 4), 0.25))
+    assert array_of(results, [1.0], note=notes.append) == saved(np.full((6, 4), 0.25))
     assert [note.split(",")[0] for note in notes] == ["how many rows come is not known"]
     big = saved(numbers((9, 4), order="F"))
     assert rows(read(big, piped=True, note=notes.append)).shape == (9, 4)
@@ -416,7 +441,7 @@ def test_every_cut_of_an_npz_is_missed(pack: bool) -> None:
 
 def test_a_bomb_is_refused_by_the_size_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = zipped(True, logits=np.zeros((1000, 1000)))
-    monkeypatch.setattr(npz, "SMALL", 1_000_000)
+    monkeypatch.setattr(npz, "SMALL_ARRAY", 1_000_000)
     # It is not unpacked, neither as numbers nor as labels.
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     said = complaint(bomb, "npz")
@@ -442,7 +467,7 @@ def test_what_is_zipped_numpy_reads_and_so_does_tsoft(taus: list[float], log: bo
     results: list[Distributions] = []
     for block in read(saved(array), labels=Labels(("a", "", "a"))):
         results += distributions(block, np.array(taus))
-    data = b"".join(FORMATS["npz"].writer()(results, NumberFormat(log, taus=np.array(taus))))  # type: ignore[arg-type]
+    data = array_of(results, taus, log, "npz")
     with np.load(io.BytesIO(data)) as found:
         assert sorted(found) == sorted(["log_probs" if log else "probs", "taus", "labels"])
         written = found["log_probs" if log else "probs"]
@@ -482,9 +507,9 @@ def test_an_array_is_of_one_engine_and_whole(tmp_path: Path) -> None:
     typed = ["compute", "1", "2", "-o", str(tmp_path / "x.npy")]
     for options, message in {
         ("--like", "all", "--top-k", "1"): "npy holds one distribution for each row and τ: --like one engine",
-        ("--digits", "3"): "--digits is for text; npy holds each number whole",
-        ("--long",): "--long is a form of tsv and csv, not of npy",
-        ("--with-logits",): "--with-logits adds to json and jsonl records, not to npy",
+        ("--digits", "3"): "--digits has no effect on npy; it is for table, tsv, csv, json and jsonl",
+        ("--long",): "--long has no effect on npy; it is for tsv and csv",
+        ("--with-logits",): "--with-logits has no effect on npy; it is for json and jsonl",
         ("--key", "x"): "--key names an array of an .npz file, and this input is none",
     }.items():
         done = run(*typed, *options)
@@ -551,13 +576,26 @@ def test_long_work_is_watched(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", screen)
     # The bar has a clock of its own.
-    monkeypatch.setattr(results, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
     blocks = [Block(np.zeros((3, 2)), first_row=first, axes=axes) for first in (0, 3, 6)]
-    with results._watched(blocks, DistributionOptions(output="x")) as found:
-        assert list(found) == blocks
+    total = None if axes is None else 9
+    shown = watching.watched(
+        blocks, lambda block, took: (watching.rows(block.rows.stop, took), block.rows.stop), lambda _: total
+    )
+    assert list(shown) == blocks
     assert ("9 rows, 2 a second" in screen.getvalue()) == (left is not None)
     assert ("100%" in screen.getvalue()) == bool(left)
-    assert not screen.getvalue() or screen.getvalue().endswith("\x1b[2K")
+    assert (screen.getvalue() == "") == (left is None)
+    assert left is None or screen.getvalue().endswith("\x1b[2K")
+
+
+def test_progress_is_watched_where_stderr_is_a_terminal_and_the_result_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert is_watched(OutputOptions())
+    assert is_watched(OutputOptions(output="x"))
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert is_watched(OutputOptions(output="x"))
+    assert not is_watched(OutputOptions())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with results._watched(blocks, DistributionOptions(output="x")) as found:
-        assert found is blocks
+    assert not is_watched(OutputOptions(output="x"))

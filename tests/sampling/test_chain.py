@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 
 from test_imports import imported
-from tool import TESTS, environment, in_terminal, out, peak, run
+from tool import environment, out, peak, run
 from tsoft import cli
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -25,7 +24,6 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 Capture = pytest.CaptureFixture[str]
 
-SNAPSHOTS = TESTS / "snapshots"
 Z = np.array([3.0, 2.6, 1.5, 1.1, 0.2, -1.0])
 TYPED = [str(z) for z in Z]
 E31 = "\x1b[31m"
@@ -744,7 +742,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
         "vllm has a fixed order; --samplers is for llama.cpp",
     ),
     "no settings": (["--settings", ""], "--settings"),
-    "steps in csv": (["--explain", "-f", "csv", "--top-k", "1"], "--explain is for a table and for json"),
+    "steps in csv": (
+        ["--explain", "-f", "csv", "--top-k", "1"],
+        "--explain has no effect on csv; it is for table, json and jsonl",
+    ),
     "a bias of no class": (["--logit-bias", "d=1"], "--logit-bias: no class is called 'd'; #0 to #3 name them"),
     "an index of no class": (["--logit-bias", "#4=1"], "--logit-bias: no class is called '#4'"),
     "a bias of two": (["--logit-bias", "b=1"], "--logit-bias: 'b' is the label of 2 classes: name one by its index, "),
@@ -808,8 +809,8 @@ def test_steps_in_json(capfd: Capture) -> None:
     before = [stages[0], *stages[:-1]]
     steps = record["steps"]
     assert [step["sampler"] for step in steps] == ["temperature", "top_k", "top_p", "min_p"]
-    assert steps[0]["knobs"]["tau"] == 2
-    assert [next(iter(step["knobs"].values())) for step in steps] == [2, 5, 0.8, 0.6]
+    assert steps[0]["parameters"]["tau"] == 2
+    assert [next(iter(step["parameters"].values())) for step in steps] == [2, 5, 0.8, 0.6]
     assert [step["kept"] for step in steps] == [len(kept(p)) for p in stages]
     assert len({len(kept(p)) for p in stages}) == 4
     cuts = [p[q == 0].sum() for p, q in zip(before, stages, strict=True)]
@@ -978,26 +979,6 @@ def test_the_engines_complete() -> None:
     assert completions("ll") == ["llama.cpp"]
 
 
-# Whole screens, kept as text. Run as a script, this writes them anew.
-
-LABELLED = "tsoft compute the=4.2 a=3.9 Paris=3.5 one=2.2 '[UNK]'=1.0 of=0.1"
-SCREENS = {
-    "chain-explain-80": f"{LABELLED} --tau 1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain",
-    "chain-explain-160": f"{LABELLED} --tau 1,1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain --no-chart",
-    "chain-like-80": f"{LABELLED} --tau 1.5 --top-p 0.9 --min-p 0.12 --like transformers,llama.cpp,vllm",
-}
-
-
-def screen(name: str) -> str:
-    return in_terminal(SCREENS[name], int(name.rpartition("-")[2]), NO_COLOR="1")
-
-
-@posix
-@pytest.mark.parametrize("name", SCREENS)
-def test_screens(name: str) -> None:
-    assert screen(name) == (SNAPSHOTS / f"{name}.txt").read_text("utf-8")
-
-
 @pytest.mark.parametrize("command", [["sample"], ["sweep"], ["sweep", "--mean"]])
 @pytest.mark.parametrize("form", ["table", "tsv"])
 def test_nothing_left_is_said_and_nothing_drawn(capfd: Capture, command: list[str], form: str) -> None:
@@ -1021,9 +1002,3 @@ def test_an_order_of_nothing_is_none_of_tsofts(capfd: Capture, tmp_path: Path) -
     [record] = records(text)
     assert (status, record["samplers"], record["kept"]) == (0, [], 2)
     assert called(capfd, "compute", "2", "1", "--settings", str(path), "--like", "vllm")[0] == 2
-
-
-if __name__ == "__main__":
-    os.makedirs(SNAPSHOTS, exist_ok=True)
-    for name in SCREENS:
-        (SNAPSHOTS / f"{name}.txt").write_text(screen(name), "utf-8")

@@ -1,11 +1,9 @@
-"""Probabilities as a chart of grouped bars: a group a class, a bar a series.
+"""Probabilities as a chart of grouped bars: a group for each class, in it a bar for each series.
 
-plotext draws the bars and the scale of probabilities. The legend, the line under the bars and the
-classes' names are composed here: plotext's legend lies over the bars, and its matrix counts a wide
-character as one column, which would shift the rest of a line of names.
+The legend, the line under the bars and the classes' names are composed here: plotext's legend would lie over
+the bars.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,23 +12,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from tsoft.charts.style import COLD_TO_HOT, cut, scale_top
-from tsoft.charts.table import column_styles
+from tsoft.charts.distribution_table import column_styles
+from tsoft.charts.figure import figure_lines, new_figure
+from tsoft.charts.style import colored, flowed, scale_top, trimmed
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions, ranked
 
-# What bars are filled with where there are no colours, told apart by how dense they are.
+# The fills of bars where there are no colours, which differ in density.
 FILLS = "█▒░#x+=-"
-# What tops a bar, by the eighths of a line that it fills.
+# The tops of bars, by the eighths of a line that they fill.
 _CAPS = " ▁▂▃▄▅▆▇"
-# Wider bars than this say nothing more.
+# Wider bars show nothing more.
 _WIDEST = 12
 # A group takes at least this many columns, so that there is room for three characters of its name.
 _NARROWEST = 4
-# The legend, the line under the bars and the names.
-_AROUND = 3
+# The lines of the legend, the axis and the names.
+_OTHER_LINES = 3
 
 
 class _Series(NamedTuple):
@@ -40,8 +39,8 @@ class _Series(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Where things are, in columns and lines. The scale is `gutter` columns wide without its
+class _BarLayout:
+    """The positions of everything, in columns and lines. The scale is `gutter` columns wide without its
     axis; `top` is the probability of a bar of all `rows` lines."""
 
     width: int
@@ -57,7 +56,7 @@ class _Layout:
 
     @property
     def slot(self) -> int:
-        """The columns of a group with the gap beside it."""
+        """The columns of a group and the gap beside it."""
         return self.canvas // self.groups
 
     @property
@@ -72,17 +71,17 @@ class _Layout:
 
 
 def draw(results: Sequence[Distributions], row: int, view: View) -> str:
-    """The chart of a block's row: the classes that its table shows, a bar a column of it."""
+    """The chart of a block's row: the classes that its table shows, with a bar for each column of the table."""
     block = results[0].block
-    order, _ = view.chosen(*ranked(results, row))
-    every = block.names
+    shown, _ = view.shown_and_rest(*ranked(results, row))
+    names = block.names
     styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(
-        [visible(every[i]) for i in order],
-        [name for name, _ in styles],
-        np.concatenate([result.probs[:, row, order] for result in results]),
+        [visible(names[i]) for i in shown],
+        [style.header for style in styles],
+        np.concatenate([result.probs[:, row, shown] for result in results]),
         width=view.screen.width,
-        colors=[color for _, color in styles] if view.screen.color else None,
+        colors=[style.color for style in styles] if view.screen.color else None,
     )
 
 
@@ -97,91 +96,64 @@ def grouped_bars(
 ) -> str:
     """A chart of `probs`, (series, classes), as lines of at most `width` columns.
 
-    Names are shown as they are, so escape what is not printable before. Classes that do not fit
-    are left out and counted in a line at the end; `height` is without that line, and with a legend
-    of one line. Without `colors`, one a series, there is no escape code: fills tell the series apart.
+    Names are shown as they are, so escape what is not printable before. Classes that do not fit are left out,
+    and a last line counts them; `height` is without that line, and with a legend of one line. Without
+    `colors`, one for each series, there are no escape codes, and the series differ in their fills.
     """
-    layout = _layout(probs, width, max(4, height - _AROUND))
+    layout = _layout(probs, width, max(4, height - _OTHER_LINES))
     lines = []
     if layout.groups:
-        styled = _styled(series, colors)
-        lines = _legend(styled, layout) + _bars(probs, styled, layout) + _under(classes, layout)
-    left_out = len(classes) - layout.groups
-    if left_out:
-        noun = "class" if left_out == 1 else "classes"
-        lines.append(cut(f"… {left_out} more {noun} not charted", width))
+        styled = [
+            _Series(name, "█" if colors else FILLS[i % len(FILLS)], colors[i] if colors else None)
+            for i, name in enumerate(series)
+        ]
+        lines = _legend(styled, layout) + _bars(probs, styled, layout) + _axis(classes, layout)
+    omitted = len(classes) - layout.groups
+    if omitted:
+        noun = "class" if omitted == 1 else "classes"
+        lines.append(shortened(f"… {omitted} more {noun} not charted", width))
     return "".join(line + "\n" for line in lines)
 
 
-def _styled(names: Sequence[str], colors: Sequence[int] | None) -> list[_Series]:
-    if colors:
-        return [_Series(name, "█", color) for name, color in zip(names, colors, strict=True)]
-    return [_Series(name, FILLS[i % len(FILLS)], None) for i, name in enumerate(names)]
-
-
-def _layout(probs: Array, width: int, rows: int) -> _Layout:
+def _layout(probs: Array, width: int, rows: int) -> _BarLayout:
     series, classes = probs.shape
     top = scale_top(float(probs.max()))
     gutter = max(len(label) for label in _tick_labels(top))
     groups = min(classes, max(0, width - gutter - 1) // max(series + 1, _NARROWEST))
-    return _Layout(width, rows, gutter, groups, series, top)
+    return _BarLayout(width, rows, gutter, groups, series, top)
 
 
 def _tick_labels(top: float) -> list[str]:
     return [f"{top * quarter / 4:g}" for quarter in range(5)]
 
 
-def _legend(series: list[_Series], layout: _Layout) -> list[str]:
-    """Which bar is which, in as many lines as it takes."""
+def _legend(series: Sequence[_Series], layout: _BarLayout) -> list[str]:
+    """The fill or colour of each series, in as many lines as needed."""
     indent = layout.gutter + 2
-    lines: list[str] = []
-    used = layout.width
-    for name, fill, color in series:
-        swatch = fill * 2 if color is None else f"\x1b[38;5;{color}m{fill * 2}\x1b[0m"
-        name = cut(" " + name, layout.width - indent - 2)
-        if used + 2 + cell_len(name) > layout.width:
-            lines.append(" " * indent)
-            used = indent
-        lines[-1] += swatch + name + "   "
-        used += 2 + cell_len(name) + 3
-    return [line.rstrip() for line in lines]
+    room = layout.width - indent
+    labels = (colored(fill * 2, color) + shortened(" " + name, room - 2) for name, fill, color in series)
+    return [(" " * indent + line).rstrip() for line in flowed(labels, room)]
 
 
-def _bars(probs: Array, series: list[_Series], layout: _Layout) -> list[str]:
-    """The lines of bars, with the scale on their left."""
-    figure = blank_figure(layout.width, layout.rows)
-    for i, eighths in enumerate(_eighths(probs[:, : layout.groups], layout)):
-        starts = [layout.left(group, i) for group in range(layout.groups)]
-        _draw(figure, layout, series[i], starts, eighths)
-    _scales(figure, layout)
-    text = figure.build().string(colorless=series[0].color is None)
-    return [re.sub(r" +(\x1b\[0m)?$", r"\1", line) for line in text.splitlines()]
-
-
-def blank_figure(width: int, height: int) -> Any:
-    """plotext's one figure, emptied, of exactly this size whatever the terminal's is, in the
-    terminal's own colours and with no axis but the left one."""
-    import plotext  # here, since it takes long
-
-    plotext.add_theme("tsoft", sequence=COLD_TO_HOT)
-    plotext.terminal.limit(width=False, height=False)
-    figure = plotext.figure.clear()
-    figure.theme("tsoft")
-    figure.plot_size(width, height)
-    figure.axes(False)
-    figure.axes(True, axis="y", side="left")
-    return figure
-
-
-def _eighths(probs: Array, layout: _Layout) -> list[list[int]]:
-    """How high each bar is, in eighths of a line. What is not 0 shows, be it ever so small."""
+def _bars(probs: Array, series: Sequence[_Series], layout: _BarLayout) -> list[str]:
+    """The lines of bars, with the scale on their left. A tick is in the line whose upper edge is its
+    probability."""
+    figure = new_figure(layout.width, layout.rows)
     full = layout.rows * 8
-    heights = np.clip(np.rint(probs / layout.top * full), probs > 0, full)
-    return [[int(height) for height in series] for series in heights]
+    # Whatever is not 0 is visible, however small.
+    shown = probs[:, : layout.groups]
+    eighths = np.clip(np.rint(shown / layout.top * full), shown > 0, full).astype(int)
+    for i, heights in enumerate(eighths.tolist()):
+        _draw_series(figure, layout, series[i], [layout.left(group, i) for group in range(layout.groups)], heights)
+    labels = _tick_labels(layout.top)
+    scale = {layout.rows * quarter / 4 - 0.5: labels[quarter] for quarter in range(1, 5)}
+    across = layout.canvas / layout.slot
+    lines = figure_lines(figure, across, layout.rows, scale, color=series[0].color is not None)
+    return [trimmed(line) for line in lines]
 
 
-def _draw(figure: Any, layout: _Layout, series: _Series, starts: list[int], eighths: list[int]) -> None:
-    """A series' bars up to their last full line, and on top of each its part of a line."""
+def _draw_series(figure: Any, layout: _BarLayout, series: _Series, starts: list[int], eighths: list[int]) -> None:
+    """Draws the bars of a series up to their last full line, and on top of each its part of a line."""
     import plotext
 
     marker = partial(plotext.marker, pixel=series.color)
@@ -201,25 +173,13 @@ def _draw(figure: Any, layout: _Layout, series: _Series, starts: list[int], eigh
         figure.draw(figure.signal(x, y, marker=list(markers)))
 
 
-def _scales(figure: Any, layout: _Layout) -> None:
-    """Across in slots, up in lines; a tick is on the line whose upper edge is its probability."""
-    for axis, end in ("x", layout.canvas / layout.slot), ("y", layout.rows):
-        figure.ruler(axis).lim(0, end)
-        figure.ruler(axis).alignment(lim="edge")
-    # The bars set ticks of their own, on the classes.
-    figure.ruler("x").ticks([])
-    lines = [layout.rows * quarter / 4 - 0.5 for quarter in range(1, 5)]
-    figure.ruler("y").ticks(lines, labels=_tick_labels(layout.top)[1:])
-
-
-def _under(classes: Sequence[str], layout: _Layout) -> list[str]:
-    """The line that the bars stand on, where the probability is 0, and the names below it."""
+def _axis(classes: Sequence[str], layout: _BarLayout) -> list[str]:
+    """The line under the bars, where the probability is 0, and the names below it."""
     axis = "0".rjust(layout.gutter) + "┴" + "─" * layout.canvas
     names = "".join(" " + _centred(name, layout.slot - 1) for name in classes[: layout.groups])
     return [axis, (" " * (layout.gutter + 1) + names).rstrip()]
 
 
-def _centred(text: str, room: int) -> str:
-    text = cut(text, room)
-    left = (room - cell_len(text)) // 2
-    return set_cell_size(" " * left + text, room)
+def _centred(text: str, width: int) -> str:
+    text = shortened(text, width)
+    return set_cell_size(" " * ((width - cell_len(text)) // 2) + text, width)

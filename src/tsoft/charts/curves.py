@@ -1,11 +1,9 @@
-"""Values over temperature, or over something else, as a chart of curves.
+"""Values over temperature or over steps as a chart of curves.
 
-The dots of the curves are worked out here, since where curves meet they take turns and none hides
-another: plotext would leave only the last. plotext draws the dots and the scale of values. The
-names at the curves' ends stay outside of it, for its matrix counts a wide character as one column.
+The dots of the curves are computed here: where curves meet they alternate, so that none hides another, while
+plotext would leave only the last. The names at the curves' ends are added to plotext's lines.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,36 +14,41 @@ from typing import Any
 import numpy as np
 from rich.cells import cell_len
 
-from tsoft.charts.axis import CLOSE, HUGE, Axis, StepAxis, TauAxis, Tick, cell, round_step, round_ticks
-from tsoft.charts.bars import blank_figure
-from tsoft.charts.style import cut
+from tsoft.charts.axis import CLOSE, HUGE, Axis, StepAxis, TauAxis, Tick, cell_index, round_step, round_ticks
+from tsoft.charts.figure import figure_lines, new_figure
+from tsoft.charts.style import colored, flowed, trimmed
 from tsoft.charts.view import Screen, View
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import Ensemble
+from tsoft.errors import shortened
 
-# Colours for classes, of the 256-colour table: none stands for a temperature, each has a contrast
-# of at least 2.8 to black and to white, and any two differ for red-green blind eyes too. The first
-# few are the most different, the ninth, the palest, is the rest's.
+# The colours of classes, of the 256-colour table: none of them is a temperature's, each has a contrast of at
+# least 2.8 to black and to white, and any two differ with red-green colour blindness too. The first ones differ
+# the most; the ninth, the palest, is for the rest.
 CLASS_COLORS = (69, 200, 64, 24, 124, 57, 126, 196, 138)
-# The line at what is marked is no curve: a grey.
+# More curves cannot be distinguished.
+MAX_CURVES = 8
+# No screen shows more steps.
+MAX_STEPS = 2000
+# The line at the reference is no curve: grey.
 _GREY = 244
-# What draws the curves where there are no colours.
+# The marks of curves where there are no colours.
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-# What stands before a curve's name where there is no letter.
+# The mark before the name of a curve of braille dots.
 _LINE = "━"
-# The axis and the numbers under it.
-_AROUND = 2
-# Fewer lines or columns of canvas, or columns for names, say nothing.
+# The lines of the axis and its numbers.
+_AXIS_LINES = 2
+# A smaller canvas, or a narrower column of names, shows nothing.
 _LOWEST = 4
 _NARROWEST = 4
-_LEAST_NAMES = 6
+_NARROWEST_NAMES = 6
 
-# Where, what with, and in which colour.
+# A column, a line, the marker and its colour.
 Point = tuple[float, float, str, int | None]
 
 
 def class_colors(count: int, *, rest: bool = False) -> list[int]:
-    """The colours of so many curves, over again after the ninth; with `rest` the last has its own.
+    """The colours of `count` curves, repeated after the ninth; with `rest` the last is for the rest.
 
     >>> class_colors(3)
     [69, 200, 64]
@@ -57,8 +60,8 @@ def class_colors(count: int, *, rest: bool = False) -> list[int]:
 
 
 @dataclass(frozen=True)
-class _Curve:
-    """A name, what marks it (a letter is also what draws the curve), and its colour."""
+class _CurveStyle:
+    """A curve's name, its mark and its colour. Where the mark is a letter, it also draws the curve."""
 
     name: str
     mark: str
@@ -69,14 +72,13 @@ class _Curve:
         return f"{self.mark} {self.name}".rstrip()
 
     def label(self, room: int) -> str:
-        text = cut(self.text, room)
-        return text if self.color is None else f"\x1b[38;5;{self.color}m{text}\x1b[0m"
+        return colored(shortened(self.text, room), self.color)
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Where things are, in columns and lines: the scale's numbers in `left` columns, the canvas,
-    and the names in the `right` columns or, if `legend` has them, above."""
+class _CurveLayout:
+    """The positions of everything, in columns and lines: the scale's numbers in `left` columns, the canvas,
+    and the names in the `right` columns or, if there is a `legend`, above."""
 
     legend: list[str]
     scale: list[Tick]
@@ -87,15 +89,15 @@ class _Layout:
     right: int
 
     def heights(self, values: Array) -> Array:
-        """How high values are: 0 at the scale's lower end, 1 at the upper."""
+        """The heights of values: 0 at the scale's lower end, 1 at the upper."""
         low, high = self.limits
         return np.asarray((values - low) / (high - low))
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart's lines, and where in them its canvas is: after `left` columns, along the `axis`, between
-    the lines `top` and `bottom`. Where there is no room for one there is no axis."""
+    """A chart's lines, and the position of its canvas: after `left` columns, above the `axis`, from line `top`
+    to before `bottom`. Without room for a canvas there is no axis."""
 
     lines: list[str]
     left: int = 0
@@ -107,182 +109,161 @@ class Chart:
         return "".join(line + "\n" for line in self.lines)
 
 
-def curves(
+def curve_chart(
     names: Sequence[str],
     numbers: Array,
     values: Array,
+    screen: Screen,
     *,
-    width: int,
     height: int,
-    log: bool,
-    colors: Sequence[int] | None,
     title: str = "",
+    log: bool = False,
     limits: tuple[float, float] | None = None,
-    along: type[TauAxis | StepAxis] = TauAxis,
+    axis_type: type[TauAxis | StepAxis] = TauAxis,
+    rest: bool = False,
 ) -> Chart:
-    """`values`, (numbers, names), over ascending numbers `along` an axis, in lines of at most `width` columns.
+    """`values`, (numbers, names), over ascending numbers, in lines that fit the screen.
 
-    What has no place is left out: on a log axis 0, inf on any, values that are not finite or not
-    within `limits`, which are by default what holds all. `height` is the number of lines, but at
-    least 4 are for the curves. Names and title are shown as they are, so escape what is not
-    printable before. Without `colors`, one a curve, there is no escape code: letters draw the
-    curves, if there is more than one.
+    Numbers without a place on the axis are left out, and values that are not finite or not within `limits`,
+    by default round numbers around all values. `height` is the number of lines, but at least 4 are for the
+    curves. With `rest` the last curve is the sum of several classes. Names and title are shown as they are,
+    so escape what is not printable before. On a screen without colours there are no escape codes; if there
+    are several curves, letters draw them.
     """
-    drawn = [_Curve(name, *_mark(i, len(names), colors)) for i, name in enumerate(names)]
-    axis = along(np.asarray(numbers, np.float64), width, log)
-    values = np.asarray(values, np.float64)[axis.drawn]
+    width, count = screen.width, len(names)
+    if screen.color:
+        styles = list(map(_CurveStyle, names, _LINE * count, class_colors(count, rest=rest)))
+    else:
+        marks = (LETTERS[i % len(LETTERS)] if count > 1 else _LINE for i in range(count))
+        styles = [_CurveStyle(name, mark, None) for name, mark in zip(names, marks, strict=True)]
+    axis = axis_type(np.asarray(numbers, np.float64), width, log)
+    values = np.asarray(values, np.float64)[axis.valid]
     values = np.where(np.abs(values) <= HUGE, values, np.nan)
-    head = [cut(title, width)] if title else []
-    if not (names and axis.drawn.any()):
-        return Chart([*head, cut("… no temperature to chart", width)])
-    layout = _layout(drawn, axis, values, limits, width, height - _AROUND - len(head))
+    head = [shortened(title, width)] if title else []
+    if not (names and axis.valid.any()):
+        return Chart([*head, shortened("… no temperature to chart", width)])
+    layout = _layout(styles, axis, values, limits, width, height - _AXIS_LINES - len(head))
     if layout.axis.columns < _NARROWEST:
-        return Chart([*head, cut("… no room for a chart", width)])
+        return Chart([*head, shortened("… no room for a chart", width)])
     heights = layout.heights(values)
-    canvas = _labelled(_canvas(drawn, layout, heights), drawn, layout, heights)
+    canvas = _labelled(_canvas(styles, layout, heights), styles, layout, heights)
     above = head + layout.legend
     lines = above + canvas + layout.axis.lines(layout.left, layout.right)
     return Chart(lines, layout.left + 1, layout.axis, len(above), len(above) + len(canvas))
 
 
-def _mark(index: int, count: int, colors: Sequence[int] | None) -> tuple[str, int | None]:
-    if colors:
-        return _LINE, colors[index]
-    return (LETTERS[index % len(LETTERS)] if count > 1 else _LINE), None
-
-
 def _layout(
-    drawn: list[_Curve], axis: Axis, values: Array, limits: tuple[float, float] | None, width: int, rows: int
-) -> _Layout:
-    """How the columns and lines are shared out."""
-    widest = 1 + max(cell_len(curve.text) for curve in drawn)
+    styles: list[_CurveStyle], axis: Axis, values: Array, limits: tuple[float, float] | None, width: int, rows: int
+) -> _CurveLayout:
+    """Divides the columns and lines among the scale, the canvas and the names."""
+    widest = 1 + max(cell_len(style.text) for style in styles)
     right = max(axis.margin, min(widest, width // 3))
-    named = any(curve.name for curve in drawn)
-    beside = named and len(drawn) <= max(rows, _LOWEST) and right >= min(widest, _LEAST_NAMES)
-    legend = _legend(drawn, width) if named and not beside else []
-    right = right if beside else axis.margin
+    named = any(style.name for style in styles)
+    at_ends = named and len(styles) <= max(rows, _LOWEST) and right >= min(widest, _NARROWEST_NAMES)
+    legend = [] if at_ends or not named else flowed((style.label(width) for style in styles), width)
+    right = right if at_ends else axis.margin
     rows = max(_LOWEST, rows - len(legend))
     if limits is None or not limits[0] < limits[1]:
         limits = _limits(values, rows)
-    scale = round_ticks(*limits, _most(rows))
+    scale = round_ticks(*limits, _max_steps(rows))
     left = max((len(text) for _, text in scale), default=0)
-    return _Layout(legend, scale, limits, left, replace(axis, columns=width - left - 1 - right), rows, right)
-
-
-def _legend(drawn: list[_Curve], width: int) -> list[str]:
-    """Which curve is which, in as many lines as it takes."""
-    lines: list[str] = []
-    used = width
-    for curve in drawn:
-        room = min(cell_len(curve.text), width)
-        if used + 3 + room > width:
-            lines.append(curve.label(width))
-            used = room
-        else:
-            lines[-1] += "   " + curve.label(width)
-            used += 3 + room
-    return lines
+    return _CurveLayout(legend, scale, limits, left, replace(axis, columns=width - left - 1 - right), rows, right)
 
 
 def _limits(values: Array, rows: int) -> tuple[float, float]:
-    """The ends of the scale: round, and 0 unless there are values below it. Of what is as good as
-    constant and negative, 0 is the upper end."""
+    """The ends of the scale: round numbers, the lower one 0 unless there are negative values. If all values
+    are negative and nearly equal, the upper end is 0."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if low >= 0 or high - low <= CLOSE * abs(low):
         low, high = min(low, 0.0), max(high, 0.0)
     if high - low < 1 / HUGE:
         return 0.0, 1.0
-    step = round_step((high - low) / _most(rows))
+    step = round_step((high - low) / _max_steps(rows))
     return floor(low / step + CLOSE) * step, ceil(high / step - CLOSE) * step
 
 
-def _most(rows: int) -> int:
-    """How many steps a scale of so many lines has room for."""
+def _max_steps(rows: int) -> int:
+    """The number of steps that a scale of `rows` lines has room for."""
     return max(3, rows // 3)
 
 
-def _canvas(drawn: list[_Curve], layout: _Layout, heights: Array) -> list[str]:
+def _canvas(styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[str]:
     """The lines of the curves, with the scale on their left."""
-    figure = blank_figure(layout.left + 1 + layout.axis.columns, layout.rows)
-    for ruler, end in (figure.ruler("x"), layout.axis.columns), (figure.ruler("y"), layout.rows):
-        ruler.lim(0, end)
-        ruler.alignment(lim="edge")
-    figure.ruler("x").ticks([])
-    # Of two numbers on a line one is left out.
-    heights_of_scale = layout.heights(np.array([value for value, _ in layout.scale]))
-    scale = {cell(at, layout.rows): text for at, (_, text) in zip(heights_of_scale, layout.scale, strict=True)}
-    figure.ruler("y").ticks([row + 0.5 for row in scale], labels=list(scale.values()))
-    mark = layout.axis.mark
-    if mark is not None:
-        _draw(figure, [(mark + 0.5, row + 0.5, "┊", _GREY) for row in range(layout.rows)])
-    _draw(figure, _points(drawn, layout, heights))
-    text: str = figure.build().string(colorless=drawn[0].color is None)
-    return text.splitlines()
+    columns, rows = layout.axis.columns, layout.rows
+    figure = new_figure(layout.left + 1 + columns, rows)
+    # Two numbers in one line would overwrite each other: the upper one stays.
+    ticks = zip(layout.heights(np.array([value for value, _ in layout.scale])), layout.scale, strict=True)
+    scale = {cell_index(height, rows) + 0.5: text for height, (_, text) in ticks}
+    reference = layout.axis.reference_column
+    if reference is not None:
+        _draw(figure, [(reference + 0.5, row + 0.5, "┊", _GREY) for row in range(rows)])
+    _draw(figure, _points(styles, layout, heights))
+    return figure_lines(figure, columns, rows, scale, color=styles[0].color is not None)
 
 
 def _draw(figure: Any, points: list[Point]) -> None:
     import plotext  # here, since it takes long
 
     if points:
-        markers = {kind: plotext.marker(kind[0], pixel=kind[1]) for kind in {point[2:] for point in points}}
+        markers = {look: plotext.marker(look[0], pixel=look[1]) for look in {point[2:] for point in points}}
         x, y, *_ = zip(*points, strict=True)
         figure.draw(figure.signal(x, y, marker=[markers[point[2:]] for point in points]))
 
 
-def _points(drawn: list[_Curve], layout: _Layout, heights: Array) -> list[Point]:
-    """The dots of all curves. plotext gives a cell its last dot's look, so all the dots in a cell
-    get that of one of its curves, another one in the next columns."""
-    fine = drawn[0].mark == _LINE
-    across, up, turn = (2, 4, 2) if fine else (1, 1, 1)
-    x = layout.axis.fractions(layout.axis.numbers[layout.axis.drawn])
-    sharing = defaultdict(list)
+def _points(styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[Point]:
+    """The dots of all curves. plotext gives a whole cell the marker and the colour of its last dot, so that all
+    dots in a cell get those of one curve, and those of the next curve in the next columns."""
+    is_braille = styles[0].mark == _LINE
+    across, up, period = (2, 4, 2) if is_braille else (1, 1, 1)
+    x = layout.axis.fractions(layout.axis.numbers[layout.axis.valid])
+    cells = defaultdict(list)
     for i, curve in enumerate(heights.T):
         for column, row in _dots(x, curve, layout.axis.columns * across, layout.rows * up):
-            sharing[column // across, row // up].append((i, (column + 0.5) / across, (row + 0.5) / up))
+            cells[column // across, row // up].append((i, (column + 0.5) / across, (row + 0.5) / up))
     points: list[Point] = []
-    for (column, _), dots in sharing.items():
-        there = sorted({i for i, *_ in dots})
-        shown = drawn[there[column // turn % len(there)]]
-        points += [(x, y, "braille" if fine else shown.mark, shown.color) for _, x, y in dots]
+    for (column, _), dots in cells.items():
+        meeting = sorted({i for i, *_ in dots})
+        style = styles[meeting[column // period % len(meeting)]]
+        points += [(x, y, "braille" if is_braille else style.mark, style.color) for _, x, y in dots]
     return points
 
 
 def _dots(x: Array, y: Array, columns: int, rows: int) -> list[tuple[int, int]]:
-    """A curve through points, as the columns and rows of its dots between 0 and 1, without a gap. A
-    point with no neighbour to be joined to, which the middle of a column may miss, has its own."""
+    """The columns and rows of a curve's dots, without gaps, on a grid between 0 and 1. A point between two gaps,
+    which may be in the middle of no column, gets a dot too."""
     middles = (np.arange(columns) + 0.5) / columns
-    found = {
-        column: cell(height, rows)
+    path = {
+        column: cell_index(height, rows)
         for column, height in enumerate(np.interp(middles, x, y, left=np.nan, right=np.nan))
         if -CLOSE <= height <= 1 + CLOSE
     }
     for place, height in zip(x, y, strict=True):
         if -CLOSE <= height <= 1 + CLOSE:
-            found.setdefault(cell(place, columns), cell(height, rows))
+            path.setdefault(cell_index(place, columns), cell_index(height, rows))
     dots = []
-    for column, row in found.items():
-        # Half of the way to each neighbour, be it up or down.
-        before, after = ((found.get(column + side, row) + row) / 2 for side in (-1, 1))
+    for column, row in path.items():
+        # Half of the way to each neighbour, up or down.
+        before, after = ((path.get(column + side, row) + row) / 2 for side in (-1, 1))
         lowest, highest = min(row, floor(before) + 1, floor(after) + 1), max(row, floor(before), floor(after))
         dots += [(column, between) for between in range(lowest, highest + 1)]
     return dots
 
 
-def _labelled(lines: list[str], drawn: list[_Curve], layout: _Layout, heights: Array) -> list[str]:
+def _labelled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[str]:
     """The lines with the curves' names at their right ends."""
-    if not layout.legend and any(curve.name for curve in drawn):
+    if not layout.legend and any(style.name for style in styles):
         ends = [column[np.isfinite(column)][-1:].sum() for column in heights.T]
-        rows = [cell(end, layout.rows) for end in ends]
-        falling = sorted(range(len(ends)), key=lambda i: (-ends[i], i))
-        for i, line in zip(falling, _spread([layout.rows - 1 - rows[i] for i in falling], layout.rows), strict=True):
-            lines[line] += " " + drawn[i].label(layout.right - 1)
-    return [re.sub(r" +(\x1b\[0m)?$", r"\1", line) for line in lines]
+        descending = sorted(range(len(ends)), key=lambda i: (-ends[i], i))
+        wanted = [layout.rows - 1 - cell_index(ends[i], layout.rows) for i in descending]
+        for i, line in zip(descending, _spread(wanted, layout.rows), strict=True):
+            lines[line] += " " + styles[i].label(layout.right - 1)
+    return [trimmed(line) for line in lines]
 
 
 def _spread(wanted: Sequence[int], lines: int) -> list[int]:
-    """A line for each of the wanted ones, which do not fall, all different and as near as can be:
-    those that want the same are put around it.
+    """A different line for each of the wanted ones, which are in ascending order, as near as possible: equal
+    ones are spread around their line.
 
     >>> _spread([0, 5, 5, 5, 9], 10), _spread([0, 5, 7, 7, 7, 9], 10)
     ([0, 4, 5, 6, 9], [0, 5, 6, 7, 8, 9])
@@ -297,77 +278,15 @@ def _spread(wanted: Sequence[int], lines: int) -> list[int]:
     return [i + min(max(shift, 0), lines - len(wanted)) for i, shift in enumerate(shifts)]
 
 
-# More curves than this cannot be told apart; of more classes the rest are one curve.
-CURVES = 8
-
-
-def drawn_curves(
-    names: list[str],
-    taus: Array,
-    values: Array,
-    view: View,
-    height: int,
-    log: bool,
-    title: str,
-    *,
-    rest: bool = False,
-    limits: tuple[float, float] | None = None,
-) -> str:
-    """Curves on the view's screen, in colours of classes where it takes colours. A mean and its
-    deviation may pass what a probability can be, which is the chart's limit, if there is no other."""
-    screen = view.screen
-    colors = class_colors(len(names), rest=rest) if screen.color else None
-    if limits is None and title in ("probability", "top-prob", "margin"):
-        limits = (0.0, 1.0)
-    chart = curves(
-        names,
-        taus,
-        values,
-        width=screen.width,
-        height=height,
-        log=log,
-        colors=colors,
-        title=title,
-        limits=limits,
-    )
-    return str(chart)
-
-
-def titled(measure: str, view: View, ensemble: "Ensemble | None" = None) -> str:
-    """What a measure is called, with the unit that it is in where it has one."""
+def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) -> str:
+    """A measure's name, with its unit if it has one."""
     energy = ensemble.units[0] if ensemble else ""
     units = {"entropy": "bits" if view.bits else "nats", "free_energy": energy, "mean_energy": energy}
     unit = units.get(measure, "")
     return measure.replace("_", "-") + (f" ({unit})" if unit else "")
 
 
-# No screen shows more steps than this.
-POINTS = 2000
-
-
-def over_steps(
-    names: Sequence[str],
-    steps: Array,
-    values: Array,
-    screen: Screen,
-    height: int,
-    title: str,
-    *,
-    limits: tuple[float, float] | None = None,
-    rest: bool = False,
-) -> str:
-    """Curves over steps, (steps, names), in colours of classes where the screen takes colours; `rest` says that
-    the last stands for several."""
-    chart = curves(
-        names,
-        steps,
-        values,
-        width=screen.width,
-        height=height,
-        log=False,
-        colors=class_colors(len(names), rest=rest) if screen.color else None,
-        title=title,
-        limits=limits,
-        along=StepAxis,
-    )
-    return str(chart)
+def measure_limits(measure: str) -> tuple[float, float] | None:
+    """The limits of the chart of a measure: from 0 to 1 for probabilities, which the mean and the standard
+    deviation may exceed; None for other measures."""
+    return (0.0, 1.0) if measure in ("top_prob", "margin") else None

@@ -1,5 +1,5 @@
-"""Probabilities as a heat map: a line a class, a column a temperature, in equal steps of τ or of
-log τ, under which stands the axis that the chart of curves has."""
+"""Probabilities as a heat map: a line for each class, a column for each temperature, in equal steps of τ or
+log τ, above the same axis as the chart of curves."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -8,38 +8,39 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from tsoft.charts.axis import TauAxis
-from tsoft.charts.style import cut, scale_top
+from tsoft.charts.style import colored, scale_top
 from tsoft.core.softmax import Array
+from tsoft.errors import shortened
 
-# From next to nothing to the highest, in equal parts of the scale. Each is lighter than the one
-# before, and none is lost on black or on white. What is exactly 0 is blank.
+# From the lowest to the highest probability, in equal parts of the scale. Each colour is lighter than the
+# one before, and each is visible on black and on white. Where the probability is 0 the cell is blank.
 RAMP = (53, 55, 91, 126, 161, 167, 203, 209, 214, 220)
-# The same where there are no colours, by how much ink they take.
+# The same where there are no colours, from light to dense.
 SHADES = ".:-=+*x#%@"
-# Right of the cells, for the axis to be named.
+# The columns right of the cells, for the name of the axis.
 _RIGHT = 2
-# Fewer columns of cells say nothing.
+# Fewer columns of cells show nothing.
 _NARROWEST = 4
 
 
 def heatmap(names: Sequence[str], taus: Array, probs: Array, *, width: int, color: bool, log: bool) -> str:
-    """`probs`, (temperatures, classes), over ascending temperatures, in lines of at most `width`
-    columns: each cell has the probability at the nearest temperature.
+    """`probs`, (temperatures, classes), over ascending temperatures, in lines of at most `width` columns. Each
+    cell shows the probability at the nearest temperature.
 
-    On a log axis 0 has no place, inf on any: both are left out. Names are shown as they are, so
-    escape what is not printable before. Without `color` there is no escape code.
+    Temperatures without a place on the axis are left out. Names are shown as they are, so escape what is not
+    printable before. Without `color` there are no escape codes.
     """
     left = max(1, min(max(map(cell_len, names), default=0), width // 3))
     axis = TauAxis(np.asarray(taus, np.float64), width - left - 1 - _RIGHT, log)
-    if not (names and axis.drawn.any()):
-        return cut("… no temperature to chart", width) + "\n"
+    if not (names and axis.valid.any()):
+        return shortened("… no temperature to chart", width) + "\n"
     if axis.columns < _NARROWEST:
-        return cut("… no room for a chart", width) + "\n"
-    probs = np.asarray(probs, np.float64)[axis.drawn]
+        return shortened("… no room for a chart", width) + "\n"
+    probs = np.asarray(probs, np.float64)[axis.valid]
     top = scale_top(float(probs.max()))
     shades = _levels(probs, top)[_nearest(axis)].T
     rows = [
-        set_cell_size(cut(name, left), left) + "│" + _cells(line.tolist(), color)
+        set_cell_size(shortened(name, left), left) + "│" + _cells(line.tolist(), color)
         for name, line in zip(names, shades, strict=True)
     ]
     lines = rows + axis.lines(left, _RIGHT) + [_key(top, width, color, blank=bool((shades == 0).any()))]
@@ -47,30 +48,30 @@ def heatmap(names: Sequence[str], taus: Array, probs: Array, *, width: int, colo
 
 
 def _levels(probs: Array, top: float) -> Array:
-    """Which shade each probability has, from 1; 0 is that of 0."""
-    # A probability that is a shade's upper end, but for rounding, has that shade.
+    """The shade of each probability, from 1; 0 is the blank of probability 0."""
+    # A probability that equals a shade's upper end, except for rounding, has that shade.
     levels = np.ceil(probs / top * len(SHADES) - 1e-9)
     return np.clip(levels, probs > 0, len(SHADES)).astype(int)
 
 
 def _nearest(axis: TauAxis) -> Array:
-    """For each column the temperature, of those that are drawn, that is nearest to its middle."""
-    places = axis.fractions(axis.numbers[axis.drawn])
+    """For each column the index of the valid temperature that is nearest to its middle."""
+    places = axis.fractions(axis.numbers[axis.valid])
     middles = (np.arange(axis.columns) + 0.5) / axis.columns
     return np.asarray(np.abs(middles[:, np.newaxis] - places).argmin(1))
 
 
 def _cells(levels: Sequence[int], color: bool) -> str:
-    """A line of cells, with one escape code for all that are alike and side by side."""
+    """A line of cells, with one escape code for each run of equal cells."""
     if not color:
         return "".join((" " + SHADES)[level] for level in levels)
     runs = [(level, len(list(run))) for level, run in groupby(levels)]
-    return "".join(f"\x1b[38;5;{RAMP[level - 1]}m{'█' * n}\x1b[0m" if level else " " * n for level, n in runs)
+    return "".join(colored("█" * count, RAMP[level - 1]) if level else " " * count for level, count in runs)
 
 
 def _key(top: float, width: int, color: bool, blank: bool) -> str:
-    """Which shade is which probability: five up to half of the scale, five up to its end. What
-    there is no room for is left out."""
+    """The probabilities of the shades: five up to half of the scale, five up to its end. What does not fit is
+    left out, the least important first."""
     half, note = f" {top / 2:g} ", "   blank is 0" if blank else ""
     forms = (
         ("probability ", 2, half, note),
@@ -79,10 +80,8 @@ def _key(top: float, width: int, color: bool, blank: bool) -> str:
         ("", 1, half, ""),
         ("", 1, "", ""),
     )
-    for lead, each, middle, tail in forms:
-        if len(f"{lead}0 {middle} {top:g}{tail}") + each * len(SHADES) <= width:
-            low, high = (
-                "".join(_cells([level] * each, color) for level in levels) for levels in (range(1, 6), range(6, 11))
-            )
-            return f"{lead}0 {low}{middle}{high} {top:g}{tail}"
+    for title, repeats, middle, end in forms:
+        if len(f"{title}0 {middle} {top:g}{end}") + repeats * len(SHADES) <= width:
+            shades = [_cells([level] * repeats, color) for level in range(1, 11)]
+            return f"{title}0 {''.join(shades[:5])}{middle}{''.join(shades[5:])} {top:g}{end}"
     return ""

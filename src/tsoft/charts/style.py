@@ -1,48 +1,53 @@
-"""How things look, in one place for tables and charts: colours, and numbers as short texts."""
+"""What tables and charts share: colours, and numbers as short texts."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from math import ceil, log10
+from math import ceil, isnan, log10
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from tsoft.core.softmax import Array
 
-_COLORS = re.compile(r"\x1b\[[\d;]*m")
+_COLOR_CODES = re.compile(r"\x1b\[[\d;]*m")
 # Colours of the 256-colour table, cold to hot, each with a contrast of at least 2.8 to black and to
 # white.
 COLD_TO_HOT = (33, 36, 34, 100, 172, 202, 160, 127)
-# The probability whose colour is the hottest.
-LEAST = 1e-3
-# The order in which they are taken as there are more temperatures: the most different first, no red
+# Which of these are used for one temperature, for two, and so on: the most different first, no red
 # beside a green of its lightness.
-_TAKEN = (0, 6, 4, 1, 2, 5, 3, 7)
+_COLOR_ORDER = (0, 6, 4, 1, 2, 5, 3, 7)
+# This probability and all below it have the hottest colour.
+_HOTTEST_PROB = 1e-3
 
 
 def tau_colors(taus: Sequence[float]) -> list[int]:
-    """A colour for each temperature, cold to hot as they rise, over again after the eighth.
+    """A colour for each temperature, cold to hot in ascending order, repeated after the eighth.
 
     >>> tau_colors([1, 2, 0.5])
     [172, 160, 33]
     """
-    chosen = sorted(_TAKEN[: len(taus)])
+    palette = sorted(_COLOR_ORDER[: len(taus)])
     ranks = {tau: rank for rank, tau in enumerate(sorted(set(taus)))}
-    return [COLD_TO_HOT[chosen[ranks[tau] % len(chosen)]] for tau in taus]
+    return [COLD_TO_HOT[palette[ranks[tau] % len(palette)]] for tau in taus]
 
 
 def likely_color(prob: float) -> int:
-    """The colour of a probability: the surer, the colder, and by its logarithm, since of a text's tokens most
-    are sure and the others are not equally unlikely.
+    """The colour of a token's probability, the colder the more likely. The scale is logarithmic, since most
+    tokens of a text are nearly certain and the others differ by orders of magnitude.
 
     >>> likely_color(1.0), likely_color(0.1), likely_color(0.001), likely_color(0.0)
     (33, 34, 127, 127)
     """
     last = len(COLD_TO_HOT) - 1
-    return COLD_TO_HOT[round(min(log10(max(prob, LEAST)) / log10(LEAST), 1) * last) if prob < 1 else 0]
+    return COLD_TO_HOT[round(min(log10(max(prob, _HOTTEST_PROB)) / log10(_HOTTEST_PROB), 1) * last) if prob < 1 else 0]
+
+
+def colored(text: str, color: int | None) -> str:
+    """The text with the escape codes of a colour of the 256-colour table, unchanged for None."""
+    return text if color is None else f"\x1b[38;5;{color}m{text}\x1b[0m"
 
 
 def tau_text(tau: float, unit: str = "") -> str:
@@ -55,25 +60,30 @@ def tau_text(tau: float, unit: str = "") -> str:
 
 
 def prob_text(prob: float, digits: int | None = None) -> str:
-    """A probability in few characters, its size always to be told.
+    """A probability in few characters that always show its magnitude, or to `digits` significant digits;
+    a dash for NaN.
 
-    >>> prob_text(0.82816), prob_text(3.72e-44), prob_text(0.0)
-    ('0.8282', '3.7e-44', '0')
+    >>> prob_text(0.82816), prob_text(3.72e-44), prob_text(0.0), prob_text(float("nan"))
+    ('0.8282', '3.7e-44', '0', '–')
     """
-    if digits is not None:
-        return f"{prob:.{digits}g}"
+    if digits is not None or isnan(prob):
+        return number_text(prob, digits)
     if prob == 0:
         return "0"
     return f"{prob:.4f}" if prob >= 0.00095 else f"{prob:.1e}"
 
 
-def number_text(value: float) -> str:
-    """A number in few characters."""
-    return format(float(value), ".5g")
+def number_text(value: float, digits: int | None = None) -> str:
+    """A number to `digits` significant digits, five by default; a dash for NaN.
+
+    >>> number_text(2 / 3), number_text(2 / 3, 2), number_text(float("nan"), 2)
+    ('0.66667', '0.67', '–')
+    """
+    return "–" if isnan(value) else f"{float(value):.{digits or 5}g}"
 
 
 def evenly_spaced(count: int, most: int = 5) -> Array:
-    """Indices of at most so many out of `count`, evenly from the first to the last.
+    """At most `most` of the indices below `count`, evenly spaced from the first to the last.
 
     >>> evenly_spaced(100), evenly_spaced(2)
     (array([ 0, 25, 50, 74, 99]), array([0, 1]))
@@ -82,35 +92,57 @@ def evenly_spaced(count: int, most: int = 5) -> Array:
 
 
 def scale_top(highest: float) -> float:
-    """Where the scale ends: the lowest of 1, 0.4, 0.2, 0.1, 0.04, ... that is not exceeded. Each
-    has quarters that are short to write."""
+    """The end of a scale of probabilities: the lowest of 1, 0.4, 0.2, 0.1, 0.04, ... that is not below
+    `highest`. The quarters of each are short to write."""
     if highest <= 0:
         return 1.0
     power = 10.0 ** max(min(ceil(log10(highest)), 0), -300)
     return next((power * part for part in (0.2, 0.4) if highest <= power * part), power)
 
 
-def cut(text: str, room: int) -> str:
-    """The text in at most `room` columns, which wide characters may not fill exactly."""
-    if cell_len(text) <= room:
-        return text
-    return set_cell_size(text, room - 1).rstrip() + "…" if room > 0 else ""
+def trimmed(line: str) -> str:
+    """The line without blanks at its end, also where only the code that ends a colour follows them."""
+    return re.sub(r" +(\x1b\[0m)?$", r"\1", line)
 
 
-def beside(texts: Sequence[str], width: int) -> str:
-    """Texts side by side, each but the last so many columns wide. Their lines may have colours.
+def flowed(labels: Iterable[str], width: int) -> list[str]:
+    """Labels in lines of at most `width` columns, three blanks between two. They may have colours.
 
-    >>> print(beside(["a\\nbc\\n", "d\\n"], 4), end="")
+    >>> flowed(["a one", "b two", "c three"], 13)
+    ['a one   b two', 'c three']
+    """
+    lines: list[str] = []
+    used = 0
+    for label in labels:
+        columns = _columns(label)
+        if lines and used + 3 + columns <= width:
+            lines[-1] += "   " + label
+            used += 3 + columns
+        else:
+            lines.append(label)
+            used = columns
+    return lines
+
+
+def side_by_side(texts: Sequence[str], width: int) -> str:
+    """Texts side by side, each but the last in `width` columns. Their lines may have colours.
+
+    >>> print(side_by_side(["a\\nbc\\n", "d\\n"], 4), end="")
     a   d
     bc
     """
     lines = zip_longest(*(text.splitlines() for text in texts), fillvalue="")
-    padded = ("".join(line + " " * (width - cell_len(_COLORS.sub("", line))) for line in row) for row in lines)
+    padded = ("".join(line + " " * (width - _columns(line)) for line in row) for row in lines)
     return "".join(line.rstrip() + "\n" for line in padded)
 
 
+def _columns(line: str) -> int:
+    """The columns that a line takes on the screen, where its colours take none."""
+    return cell_len(_COLOR_CODES.sub("", line))
+
+
 def wrapped(text: str, width: int) -> str:
-    """The text in lines of at most `width` columns, those after the first set in.
+    """The text in lines of at most `width` columns, all but the first indented.
 
     >>> wrapped("top_k 40 removes it", 14)
     'top_k 40\\n  removes it\\n'

@@ -1,4 +1,4 @@
-"""What a result is drawn on, and which part of it is drawn."""
+"""The screen that a result is drawn on, and which part of the result is drawn."""
 
 import os
 import shutil
@@ -10,12 +10,12 @@ import numpy as np
 from tsoft.core.softmax import Array
 
 # No screen is wider, whatever COLUMNS says.
-WIDEST = 1000
+MAX_WIDTH = 1000
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What is drawn on: its width in columns, and whether it takes colours."""
+    """The width of the output in columns, and whether it shows colours."""
 
     width: int
     color: bool
@@ -26,14 +26,14 @@ class Screen:
         environ = os.environ
         is_terminal = sys.stdout is not None and sys.stdout.isatty() and environ.get("TERM") != "dumb"
         color = bool(environ.get("FORCE_COLOR")) or is_terminal
-        return cls(min(max(20, shutil.get_terminal_size().columns), WIDEST), color and not environ.get("NO_COLOR"))
+        return cls(min(max(20, shutil.get_terminal_size().columns), MAX_WIDTH), color and not environ.get("NO_COLOR"))
 
 
 @dataclass(frozen=True)
 class View:
-    """How a row is shown: all its classes as given, or sorted by probability; of more than `show`
-    the most probable and a line for the rest; the entropy in bits or nats; numbers with so many
-    significant digits; logarithms in place of probabilities."""
+    """How a row is shown: all its classes in the order of the input, or sorted by probability; if there
+    are more than `show`, the most probable and a line for the rest; the entropy in bits or nats; numbers
+    with `digits` significant digits; logarithms in place of probabilities."""
 
     screen: Screen
     show: int = 20
@@ -42,13 +42,15 @@ class View:
     digits: int | None = None
     log: bool = False
 
-    def chosen(self, falling: Array, kept: Array | None = None) -> tuple[Array, Array]:
-        """The indices of the classes that are shown, in their order, and of the others, of all classes
-        with the most probable first. Where a chain has `kept` some, as many of these are shown, with
-        those between them that it removed."""
-        places = np.arange(len(falling)) if kept is None else np.flatnonzero(kept[falling])
+    def shown_and_rest(self, ranking: Array, kept: Array | None = None) -> tuple[Array, Array]:
+        """The indices of the classes that are shown, in their order, and of the rest.
+
+        ranking: the indices of all classes, the most probable first. kept: which classes a chain keeps,
+        a mask; `show` of these are shown, with those between them that the chain removed.
+        """
+        places = np.arange(len(ranking)) if kept is None else np.flatnonzero(kept[ranking])
         last = int(places[self.show - 1]) + 1 if len(places) >= self.show else self.show
-        shown = min(last, 2 * self.show)
-        if len(falling) > shown:
-            return falling[:shown], falling[shown:]
-        return falling if self.sort else np.arange(len(falling)), falling[:0]
+        count = min(last, 2 * self.show)
+        if len(ranking) > count:
+            return ranking[:count], ranking[count:]
+        return ranking if self.sort else np.arange(len(ranking)), ranking[:0]

@@ -1,79 +1,60 @@
-"""What comes in and goes out as bytes: one module a format, named in this table."""
+"""The input formats: how each is recognised, and the module that reads it."""
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
-    from tsoft.input.reading import Reading
-    from tsoft.output.number_format import NumberFormat
-    from tsoft.sampling.distributions import Distributions
+    from tsoft.input.read_options import ReadOptions
 
-Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
-Writer = Callable[[Iterable["Distributions"], "NumberFormat"], Iterator[str | bytes | memoryview]]
+Reader = Callable[[BinaryIO, "ReadOptions"], "Iterator[Block]"]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format by its name, the endings of its files' names, how its content `starts` where that tells
-    it (patterns), and the modules whose `read` and `write` are its way in and its way out, each imported
-    when it is used. A `binary` one is not for a terminal; one with `keys` holds several arrays."""
+    """A format by its name: its reader, as module and function, which is imported when it is used; the endings of
+    its files' names; how its content `starts`, as patterns, where that identifies it. One with `keys` holds several
+    arrays."""
 
     name: str
+    reader_name: str
     endings: tuple[str, ...] = ()
-    reads: str | None = None
-    writes: str | None = None
     delimiter: str | None = None
     starts: tuple[bytes, ...] = ()
-    binary: bool = False
     keys: bool = False
 
     def reader(self) -> Reader:
-        assert self.reads
-        return importlib.import_module(f"tsoft.{self.reads}").read  # type: ignore[no-any-return]
-
-    def writer(self) -> Writer:
-        assert self.writes
-        return importlib.import_module(f"tsoft.{self.writes}").write  # type: ignore[no-any-return]
+        module, function = self.reader_name.split(".")
+        return getattr(importlib.import_module(f"tsoft.input.{module}"), function)  # type: ignore[no-any-return]
 
 
-# An array of something that JSON has, or an object. A label such as [PAD] or [1]=2 is none.
+# A JSON array or object, and not text that begins with a label such as [PAD] or [1]=2.
 _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
 
 FORMATS = {
     format.name: format
     for format in (
-        Format("text", (".txt", ".dat"), reads="input.text"),
-        Format("tsv", (".tsv", ".tab"), reads="input.text", writes="output.tsv", delimiter="\t"),
-        Format("csv", (".csv",), reads="input.text", writes="output.csv", delimiter=","),
-        Format("response", reads="input.responses", starts=(b"data:", b"event:")),
-        Format("json", (".json",), reads="input.json_document", writes="input.json_document", starts=(_JSON,)),
-        Format("jsonl", (".jsonl", ".ndjson"), reads="input.json_lines", writes="input.json_lines"),
-        Format("npy", (".npy",), reads="input.npy", writes="input.npy", starts=(rb"\x93NUMPY",), binary=True),
-        Format(
-            "npz",
-            (".npz",),
-            reads="input.npz",
-            writes="input.npz",
-            starts=(rb"PK\x03\x04", rb"PK\x05\x06"),
-            binary=True,
-            keys=True,
-        ),
+        Format("text", "delimited.read", (".txt", ".dat")),
+        Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t"),
+        Format("csv", "delimited.read", (".csv",), delimiter=","),
+        Format("response", "api_responses.read", starts=(b"data:", b"event:")),
+        Format("json", "json.read", (".json",), starts=(_JSON,)),
+        Format("jsonl", "json.read_lines", (".jsonl", ".ndjson")),
+        Format("npy", "npy.read", (".npy",), starts=(rb"\x93NUMPY",)),
+        Format("npz", "npz.read", (".npz",), starts=(rb"PK\x03\x04", rb"PK\x05\x06"), keys=True),
     )
 }
-INPUTS = tuple(name for name, format in FORMATS.items() if format.reads)
-OUTPUTS = tuple(name for name, format in FORMATS.items() if format.writes)
 
 
 def by_name(path: str) -> Format | None:
-    """The format that a file's name tells."""
+    """The format of a file, by the ending of its name; None for any other ending."""
     return next((f for f in FORMATS.values() if path.lower().endswith(f.endings) and f.endings), None)
 
 
 def by_content(head: bytes) -> Format | None:
-    """The format that the first bytes of a content tell."""
+    """The format of a content, by its first bytes; None where these do not identify it."""
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((f for f in FORMATS.values() if any(re.match(start, head) for start in f.starts)), None)

@@ -22,7 +22,7 @@ say so; its count of tokens does.
 Each text is sent whole, and a server makes tokens of it anew, which may be others than those that were drawn: of two
 line breaks, one.
 
-A response is a format: the one reader of them, formats.responses, reads these, and so models know formats here.
+A response is a format: the one reader of them, input.api_responses, reads these, and so models know formats here.
 """
 
 import json
@@ -37,9 +37,9 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
-from tsoft.errors import InputError, UsageError
-from tsoft.input import responses
-from tsoft.input.reading import Reading
+from tsoft.errors import InputError, UsageError, shortened
+from tsoft.input import api_responses
+from tsoft.input.read_options import ReadOptions
 from tsoft.models.http import HttpResponse, Server, in_threads
 from tsoft.models.tokens import NextDistribution, Tokens
 
@@ -204,7 +204,7 @@ class Endpoint:
                 return None
             chat = "" if self._chat else "; with --chat it may, as Ollama does"
             raise InputError(f"{where}: the server gives no log-probabilities, for which it was asked{chat}")
-        block = next(responses.blocks(value, Reading(where), where, 0))
+        block = next(api_responses.blocks(value, ReadOptions(where), where, 0))
         if self._alternatives > 1 and block.logits.shape == (1, 1) and block.logits[0, 0] < _NEARLY_SURE:
             raise InputError(f"{where}: the server gives the token that it drew alone, and none of the alternatives")
         return block
@@ -308,13 +308,13 @@ def _parsed_json(where: str, body: bytes | str) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise InputError(f"{where}: the answer is not JSON: it begins {_shortened(body)}") from None
+        raise InputError(f"{where}: the answer is not JSON: it begins {_quoted_start(body)}") from None
 
 
-def _shortened(body: bytes | str) -> str:
+def _quoted_start(body: bytes | str) -> str:
     begins = body[: 9 * _MAX_SHOWN]
     text = " ".join((begins if isinstance(begins, str) else begins.decode(errors="replace")).split())
-    return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…")
+    return repr(shortened(text, _MAX_SHOWN))
 
 
 def _choice(value: object) -> dict[str, Any]:
@@ -347,11 +347,11 @@ def _error_message(place: str, body: str) -> str:
     """The error message in a response."""
     try:
         value = _parsed_json(place, body)
-        if responses.is_response(value):
-            next(responses.blocks(value, Reading(place), place, 0), None)
+        if api_responses.is_response(value):
+            next(api_responses.blocks(value, ReadOptions(place), place, 0), None)
     except InputError as error:
         return str(error)
-    return f"{place}: the server answered {_shortened(body)}"
+    return f"{place}: the server answered {_quoted_start(body)}"
 
 
 def _status(status: int) -> str:

@@ -103,12 +103,13 @@ class Ngrams:
     def _matches(self, history: Sequence[int]) -> list[tuple[NgramLevel, int]]:
         """The ends of a history that occur in the text, the shortest first, each as its level and number."""
         matches: list[tuple[NgramLevel, int]] = []
-        number: int | None = 0
+        previous = 0
         for level, word in zip(self.levels[1:], reversed(history), strict=False):
-            number = level.find(number * (self.words + 1) + word) if word < self.words else None
+            number = level.find(previous * (self.words + 1) + word) if word < self.words else None
             if number is None:
                 break
             matches.append((level, number))
+            previous = number
         return matches
 
 

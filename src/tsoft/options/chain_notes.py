@@ -1,10 +1,10 @@
-"""What is noted of an engine: what it does near τ = 0, and where float32 or a tie decides."""
+"""Notes on chains: biases without a class, what an engine does near τ = 0, and decisions by float32 or a tie."""
 
 import contextlib
 from typing import TYPE_CHECKING
 
 from tsoft.notes import note
-from tsoft.options.plan import Plan
+from tsoft.options.biases import Bias
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.errors import NothingLeftError
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
@@ -15,44 +15,48 @@ if TYPE_CHECKING:
     from tsoft.sampling.chain import Chain
 
 
-def say(plan: Plan, block: "Block", taus: "Array", said: set[str]) -> None:
-    """Notes which classes a block lacks that have a bias; what a chain's engine does otherwise at
-    a temperature; and where a class stays or goes by rounding or by a tie. Of each engine it is the first
-    of either kind, which `said` remembers."""
-    lacking = [bias.name for bias in plan.biases if bias.index(block) is None]
-    if lacking and "biases" not in said:
-        said.add("biases")
-        names = ", ".join(map(repr, lacking[:5])) + ", …" * (len(lacking) > 5)
-        note(f"row {block.first_row}: no class is called {names}, to which a logit_bias is given")
-    for chain in plan.of(block):
-        if chain is None or chain.engine is None:
-            continue
-        for tau in taus.tolist():
-            _say_of(chain.engine, tau, said)
-            _say_doubt(chain, chain.engine.name, block, tau, said)
+class ChainNotes:
+    """Notes on chains with these biases, each kind of note once per engine."""
+
+    def __init__(self, biases: tuple[Bias, ...]):
+        self._biases = biases
+        self._noted: set[str] = set()
+
+    def note(self, block: "Block", chains: "tuple[Chain | None, ...]", taus: "Array") -> None:
+        self._note_missing(block)
+        for chain in chains:
+            if chain is None or chain.engine is None:
+                continue
+            for tau in taus.tolist():
+                self._note_cold(chain.engine, tau)
+                self._note_fragile(chain, chain.engine.name, block, tau)
+
+    def _note_missing(self, block: "Block") -> None:
+        missing = [bias.name for bias in self._biases if bias.index(block) is None]
+        if missing and "biases" not in self._noted:
+            self._noted.add("biases")
+            names = ", ".join(map(repr, missing[:5])) + ", …" * (len(missing) > 5)
+            note(f"row {block.first_row}: no class is called {names}, to which a logit_bias is given")
+
+    def _note_cold(self, engine: Engine, tau: float) -> None:
+        sentence = engine.when_cold(tau)
+        if sentence and sentence not in self._noted:
+            self._noted.add(sentence)
+            note(f"{engine.name} {sentence}")
+
+    def _note_fragile(self, chain: "Chain", engine: str, block: "Block", tau: float) -> None:
+        if engine in self._noted:
+            return
+        # Where nothing is left, the distribution itself is an error.
+        with contextlib.suppress(NothingLeftError):
+            if decisions := fragile_decisions(chain, block.logits, tau):
+                self._noted.add(engine)
+                note(_fragile(decisions[0], block, engine, tau))
 
 
-def _say_of(engine: Engine, tau: float, said: set[str]) -> None:
-    """What the engine does of its own at a temperature near 0."""
-    sentence = engine.when_cold(tau)
-    if sentence and sentence not in said:
-        said.add(sentence)
-        note(f"{engine.name} {sentence}")
-
-
-def _say_doubt(chain: "Chain", engine: str, block: "Block", tau: float, said: set[str]) -> None:
-    if engine in said:
-        return
-    # Where nothing is left, the distribution itself is an error.
-    with contextlib.suppress(NothingLeftError):
-        if found := fragile_decisions(chain, block.logits, tau):
-            said.add(engine)
-            note(_doubted(found[0], block, engine, tau))
-
-
-def _doubted(doubt: FragileDecision, block: "Block", engine: str, tau: float) -> str:
-    name = block.names[doubt.index] if block.partial else repr(block.names[doubt.index])
-    where = f"row {block.rows[doubt.row]}, τ = {tau:g}: {doubt.step} of {engine}"
-    if doubt.ties:
-        return f"{where} removes {name}, which ties with a class that stays: which of them does is up to its sort"
-    return f"{where} decides {name} otherwise in float32: it is {doubt.slack:.2g} from the threshold"
+def _fragile(decision: FragileDecision, block: "Block", engine: str, tau: float) -> str:
+    name = block.names[decision.index] if block.partial else repr(block.names[decision.index])
+    place = f"row {block.rows[decision.row]}, τ = {tau:g}: {decision.step} of {engine}"
+    if decision.ties:
+        return f"{place} removes {name}, which ties with a class that stays: which of them does is up to its sort"
+    return f"{place} decides {name} otherwise in float32: it is {decision.slack:.2g} from the threshold"

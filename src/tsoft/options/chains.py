@@ -7,10 +7,9 @@ from tsoft.errors import InputError, TsoftError, UsageError
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
-from tsoft.options.groups import ParameterOptions, SamplerOptions
 from tsoft.options.names import listed, nearest, one_of
-from tsoft.options.plan import Plan
-from tsoft.sampling.chain import chain_of
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
@@ -25,8 +24,10 @@ NEED_TEXT = ("penalties", "dry", "infill")
 Error = Callable[[str], TsoftError]
 
 
-def planned(rules: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None) -> Plan:
-    """What was typed, and under it what the file of settings says."""
+def planned(
+    rules: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None
+) -> "tuple[list[str] | None, tuple[Chain | None, ...], tuple[Bias, ...]]":
+    """The temperatures, the chains and the biases of what was typed and, where nothing was, of the file of settings."""
     settings = _settings(rules.settings)
     typed = {name: value for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
@@ -49,7 +50,7 @@ def planned(rules: SamplerOptions, parameters: ParameterOptions, taus: list[str]
     in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or in_file is None else [repr(in_file)]
     engines = _able(engines, order, values, "all" in like)
-    return Plan(taus, tuple(chain_of(engine, order, on, values) for engine in engines or (None,)), biases)
+    return taus, tuple(chain_of(engine, order, on, values) for engine in engines or (None,)), biases
 
 
 def _settings(file: str | None) -> "Settings | None":

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, shortened
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -24,7 +24,7 @@ def index_of(block: "Block", name: str, option: str) -> int | None:
         found = found or [i for i, label in enumerate(block.names) if label == name]
     if len(found) == 1:
         return found[0]
-    shown = name if len(name) <= 40 else name[:39] + "…"
+    shown = shortened(name)
     if found:
         named = ", ".join(f"#{i}" for i in found[:10])
         raise UsageError(f"{option}: {shown!r} is the label of {len(found)} classes: name one by its index, {named}")

@@ -69,3 +69,11 @@ def bundled(function: Callable[..., None]) -> Callable[..., None]:
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def option_name(field: "dataclasses.Field[Any]") -> str:
+    """The option that a bundle's field is, as a person types it."""
+    info = field.type.__metadata__[0]  # type: ignore[union-attr]
+    # In Annotated, the first of an option's names is in the place of its default.
+    names = [name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--")]
+    return names[0].split("/")[0] if names else "--" + field.name.replace("_", "-")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tsoft.errors import UsageError
-from tsoft.options.groups import EnergyOptions, LogitsOptions
+from tsoft.errors import UsageError, shortened
+from tsoft.options.input import EnergyOptions, LogitsOptions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -20,18 +20,18 @@ MOST = 10**15
 
 
 def ensemble(
-    input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, said: bool, how: str = "--tau 300"
+    input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, has_taus: bool, how: str = "--tau 300"
 ) -> "Ensemble | None":
     """What is known of energies besides their numbers; None where there are none, or where samplers
-    leave another distribution than Boltzmann's. With units, temperatures have to be `said`, and `how`."""
+    leave another distribution than Boltzmann's. With units, temperatures have to be typed (`has_taus`), as in `how`."""
     asked = [f"--{name}" for name, value in vars(options).items() if value is not None]
     if asked and not input.energies:
         raise UsageError(f"{asked[0]} is about energies, which --energies says that the numbers are")
-    if asked and plan.chains != (None,):
+    if asked and plan.has_chain:
         raise UsageError(f"{asked[0]} is about Boltzmann's distribution, which samplers and --explain go beyond")
-    if not input.energies or plan.chains != (None,):
+    if not input.energies or plan.has_chain:
         return None
-    if options.units and not said:
+    if options.units and not has_taus:
         raise UsageError(f"--units {options.units}: temperatures are in kelvin then, so say which: {how}")
     from tsoft.core.thermodynamics import Ensemble
 
@@ -63,8 +63,7 @@ def _states(text: str) -> int:
     except ValueError:
         number = 0.0
     if not (1 <= number <= MOST and number == int(number)):
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UsageError(f"--degeneracy: {shown!r} is not a number of states, a whole one from 1 to 1e15")
+        raise UsageError(f"--degeneracy: {shortened(text)!r} is not a number of states, a whole one from 1 to 1e15")
     return int(number)
 
 

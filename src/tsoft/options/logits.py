@@ -1,7 +1,6 @@
 """From what was typed to blocks of logits and a list of temperatures."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,16 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array, LogitsError, log_sum_exp
-from tsoft.errors import InputError, UsageError
+from tsoft.core.softmax import LogitsError, log_sum_exp
+from tsoft.errors import UsageError
 from tsoft.input import fields
 from tsoft.input.formats import FORMATS, by_content, by_name
 from tsoft.input.quantity import QUANTITIES, to_logits
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input, with_head
 from tsoft.notes import note
-from tsoft.options import responses
-from tsoft.options.groups import LogitsOptions
+from tsoft.options import response_notes
+from tsoft.options.input import LogitsOptions
+from tsoft.options.temperatures import pieces
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
@@ -57,7 +57,7 @@ def blocks(
             )
         found = _read(file, options, quantity, names, targets, say)
     even = found if ragged else (part for block in found for part in block.even())
-    return _weighed(responses.completed(even, options), say)
+    return _weighed(response_notes.completed(even, options), say)
 
 
 def labels(text: str | None) -> "Labels | None":
@@ -97,7 +97,7 @@ def typed(arguments: list[str]) -> Typed:
         texts += parts
         places += [place] * len(parts)
     try:
-        found = fields.named(texts)
+        found = fields.split_pairs(texts)
         own, values = found if found else (None, fields.numbers(texts))
         return Typed(values, tuple(map(decoded, own)) if own else None, places)
     except fields.FieldError as error:
@@ -161,12 +161,12 @@ def _read(
     with open_input(file) as bytes_:
         asked = options.input_format
         chosen = FORMATS[asked] if asked else by_name(file)
-        if not chosen or not chosen.reads or (not asked and chosen.name == "text"):
+        if not chosen or (not asked and chosen.name == "text"):
             head, bytes_ = with_head(bytes_)
             chosen = by_content(head) or FORMATS["text"]
         if options.key is not None and not chosen.keys:
             raise UsageError(_KEY)
-        reading = Reading(source, quantity, names, chosen.delimiter, options.key, targets, say)
+        reading = ReadOptions(source, quantity, names, chosen.delimiter, options.key, targets, say)
         yield from chosen.reader()(bytes_, reading)
 
 
@@ -187,49 +187,3 @@ def _weighed(found: Iterator[Block], say: Callable[[str], None]) -> Iterator[Blo
             )
             said = True
         yield block
-
-
-def pieces(taus: list[str] | None) -> list[str]:
-    """What the --tau options list, piece by piece."""
-    return [piece for text in (taus or ["1"]) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())]
-
-
-def temperatures(taus: list[str] | None) -> Array:
-    """The temperatures that were typed, or that stdin gives in the place of a `-`."""
-    values: list[float] = []
-    if pieces(taus).count("-") > 1:
-        raise UsageError("--tau - reads stdin, which is there once")
-    for piece in pieces(taus):
-        values += _piped_temperatures() if piece == "-" else [_temperature(piece)]
-    return np.array(values)
-
-
-def _temperature(text: str) -> float:
-    try:
-        value = fields.number(text.replace("∞", "inf"))
-    except ValueError:
-        value = np.nan
-    if not value >= 0:
-        raise UsageError(f"--tau: {text!r} is not a temperature, which is a number from 0 to inf")
-    return value + 0.0
-
-
-def _piped_temperatures() -> list[float]:
-    values: list[float] = []
-    with open_input("-") as bytes_:
-        try:
-            lines = bytes_.read().decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError:
-            raise InputError(f"{STDIN}: the temperatures are not UTF-8 text") from None
-    for number, line in enumerate(lines, 1):
-        try:
-            for field, text in enumerate(fields.split(fields.without_comment(line)), 1):
-                try:
-                    values.append(_temperature(text))
-                except UsageError as error:
-                    raise fields.FieldError(str(error).removeprefix("--tau: "), field) from None
-        except fields.FieldError as error:
-            raise InputError(f"{STDIN}:{number}: field {error.field}: {error.problem}") from None
-    if not values:
-        raise InputError(f"{STDIN}: no temperatures: the input is empty")
-    return values

@@ -159,7 +159,7 @@ def _check_kind(options: ModelOptions, kind: str) -> None:
 def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
     """The prompt argument, or stdin if there is none or it is `-`, without its last line break. Raises UsageError if
     the temperatures or the text of the model are read from stdin, too."""
-    from tsoft.options.logits import pieces
+    from tsoft.options.temperatures import pieces
 
     readers = ["--tau -"] * ("-" in pieces(taus)) + ["--ngram -"] * (options.ngram == "-")
     if len(readers) > 1:

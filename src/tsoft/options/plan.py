@@ -1,63 +1,98 @@
-"""What was asked for: the temperatures, and the chains of samplers that a block goes through."""
+"""The temperatures and the chains of samplers that options ask for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 from tsoft.options.biases import Bias, Biases, remembered
-from tsoft.options.groups import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
+    from tsoft.core.softmax import Array
+    from tsoft.options.chain_notes import ChainNotes
     from tsoft.sampling.chain import Chain
+    from tsoft.sampling.distributions import Distributions
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The temperatures, as they are typed or in the file of settings, and the chains: one an engine, or
-    None where there is no sampler. `biases` are added to the classes of those names."""
+    """The temperatures, as typed or in the file of settings, and the chains: one per engine, or None where there is
+    no sampler. `biases` are added to the logits of the classes that they name."""
 
     taus: list[str] | None
     chains: "tuple[Chain | None, ...]" = (None,)
     biases: tuple[Bias, ...] = ()
 
-    def of(self, block: "Block") -> "tuple[Chain | None, ...]":
+    @property
+    def has_chain(self) -> bool:
+        return self.chains != (None,)
+
+    def chains_for(self, block: "Block") -> "tuple[Chain | None, ...]":
         """The chains for a block, whose labels say which classes are biased. Raises UsageError for samplers on
         an API response: its list is a part of the distribution, and a sampler's cutoff depends on all of it."""
         if block.partial is not None:
-            refuse_partial(self.chains, f"row {block.first_row}")
+            self.refuse_partial(f"row {block.first_row}")
         if not self.biases:
             return self.chains
-        biases = self.biases_of(block)
+        biases = self.biases_for(block)
         return tuple(chain and chain.biased(biases) for chain in self.chains)
 
+    def refuse_partial(self, place: str) -> None:
+        """Raises UsageError where there is a chain, for a partial distribution."""
+        if self.has_chain and self.chains:
+            names = [step.sampler.name for chain in self.chains if chain for step in chain.steps]
+            samplers = [name for name in dict.fromkeys(names) if name != "temperature"]
+            what = f"samplers ({', '.join(samplers)}) need" if samplers else "--like and --explain need"
+            raise UsageError(f"{place}: an API response lists only part of the distribution; {what} every logit")
+
     @cached_property
-    def biases_of(self) -> "Callable[[Block], Biases]":
-        """What is added to a block's classes, by their indices."""
-        return remembered(self._biases_of)
+    def biases_for(self) -> "Callable[[Block], Biases]":
+        """What is added to the logits of a block's classes, by their indices."""
+        return remembered(self._biases_for)
 
-    def _biases_of(self, block: "Block") -> Biases:
+    def _biases_for(self, block: "Block") -> Biases:
         # Of two for one class the later holds: what is typed comes after what is in a file.
-        found = {bias.index(block): bias.value for bias in self.biases}
-        return tuple((index, value) for index, value in found.items() if index is not None)
+        values = {bias.index(block): bias.value for bias in self.biases}
+        return tuple((index, value) for index, value in values.items() if index is not None)
+
+    def results(self, block: "Block", taus: "Array") -> "list[Distributions]":
+        """A block's distributions as each chain leaves them. Where nothing is left, that is an error before anything
+        is drawn."""
+        from tsoft.sampling.apply_chains import by_chain
+
+        results = by_chain(block, taus, self.chains_for(block))
+        for result in results:
+            replace(result, taus=taus[:1]).kept  # noqa: B018
+        return results
+
+    @cached_property
+    def _notes(self) -> "ChainNotes":
+        from tsoft.options.chain_notes import ChainNotes
+
+        return ChainNotes(self.biases)
+
+    def note(self, block: "Block", taus: "Array") -> None:
+        """Notes what the user should know of the chains on this block, each kind of note once."""
+        self._notes.note(block, self.chains_for(block), taus)
+
+    def noted(self, blocks: "Iterable[Block]", taus: "Array") -> "Iterator[Block]":
+        """The blocks, with a note before each where there is one."""
+        for block in blocks:
+            if self.has_chain:
+                self.note(block, taus)
+            yield block
 
 
-def refuse_partial(chains: "tuple[Chain | None, ...]", where: str) -> None:
-    """Raises UsageError where there is a chain, for a partial distribution."""
-    names = [step.sampler.name for chain in chains if chain for step in chain.steps]
-    if chains != (None,) and chains:
-        samplers = [name for name in dict.fromkeys(names) if name != "temperature"]
-        what = f"samplers ({', '.join(samplers)}) need" if samplers else "--like and --explain need"
-        raise UsageError(f"{where}: an API response lists only part of the distribution; {what} every logit")
-
-
-def plan(rules: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, *, always: bool = False) -> Plan:
-    """What was typed. Where there is no sampler, their modules are not imported, unless there is `always`
-    to be a chain, if only of the temperature."""
-    if rules == SamplerOptions() and parameters == ParameterOptions() and not always:
+def make_plan(
+    samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, *, explain: bool = False
+) -> Plan:
+    """The plan for what was typed. Where there is no sampler, the modules of chains are not imported, unless there is
+    a chain to `explain`, if only the temperature's."""
+    if samplers == SamplerOptions() and parameters == ParameterOptions() and not explain:
         return Plan(taus)
     from tsoft.options.chains import planned
 
-    return planned(rules, parameters, taus)
+    return Plan(*planned(samplers, parameters, taus))

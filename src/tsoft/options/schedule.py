@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
 
 
-@dataclass(frozen=True)
-class ChartOptions:
-    """What is seen of a result that is no distribution."""
-
-    chart: Annotated[
-        bool,
-        typer.Option("--chart/--no-chart", help="The charts above the table.", rich_help_panel="Table and chart"),
-    ] = True
-
-
 # For completion, which does not wait for numpy.
 SCHEDULE_NAMES = ("constant", "linear", "cosine", "exponential", "inverse-time", "logarithmic")
 

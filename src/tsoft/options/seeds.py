@@ -1,12 +1,23 @@
-"""The seed of what is drawn at random."""
+"""The option --seed."""
 
-import secrets
+from typing import Annotated
+
+import typer
 
 from tsoft.errors import UsageError
 
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", min=0, metavar="N", help="The same seed gives the same result; by default a new one each time."
+    ),
+]
 
-def chosen(seed: int | None) -> int:
+
+def chosen_seed(seed: int | None) -> int:
     """The seed that was typed, or a short one of the system's."""
+    import secrets
+
     if seed is not None and seed >= 2**64:
         raise UsageError(f"--seed: {seed} is not a whole number from 0 to {2**64 - 1}")
     return secrets.randbits(32) if seed is None else seed

@@ -1,46 +1,26 @@
-"""How results are written: what every writer is told, and numbers as text."""
+"""Numbers as text."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.input import fast_numbers
-from tsoft.sampling.distributions import Distributions, unit
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """What is written of a result. `digits` None is every digit that reading back needs; `show`
-    None is every class; `extras` are the fields that json has besides; a sweep's tsv has τ `before`
-    its numbers, and its csv the measures. An array's shape needs all the `taus`; `over` writes at places
-    that were written before, where the output is a file; `note` tells the user something that is no error."""
+    """How numbers are written: to so many significant `digits`, or, where that is None, in the shortest way that
+    reads back exactly."""
 
-    log: bool = False
     digits: int | None = None
-    long: bool = False
-    show: int | None = None
-    extras: frozenset[str] = frozenset()
-    bits: bool = False
-    before: bool = False
-    taus: Array = field(default_factory=lambda: np.ones(1), compare=False)
-    over: Callable[[Iterable[tuple[int, bytes | memoryview]]], None] | None = None
-    note: Callable[[str], None] = lambda _: None
 
-    def values(self, distributions: Distributions) -> Array:
-        """What stands in the cells: probabilities, or their logarithms; NaN where a server says that it
-        does not know one."""
-        values = distributions.log_probs if self.log else distributions.probs
-        given = distributions.block.partial
-        return values if given is None or not given.unknown.any() else np.where(given.unknown, np.nan, values)
-
-    def measures(self, result: Distributions, t: int, r: int) -> list[float]:
-        """A row's measures at a temperature, in the order of their names."""
-        return [float(getattr(result, name)[t, r] / unit(name, self.bits)) for name in result.measured]
+    def text(self, value: float) -> str:
+        return self.texts(np.array([value]))[0]
 
     def texts(self, values: Array) -> list[str]:
-        """Numbers as the shortest texts that read back exactly, or to so many digits."""
+        """The text of each of the numbers, (n,)."""
         if self.digits is not None:
             return [f"{value:.{self.digits}g}" for value in values.tolist()]
         if values.dtype != np.float64:
@@ -48,13 +28,26 @@ class NumberFormat:
         return fast_numbers.texts(values) or [fast_numbers.text(value) for value in values.tolist()]
 
     def lines(self, values: Array, widths: Array | None = None) -> bytes:
-        """A line for each row of numbers, with tabs between them. `widths` tells how many there are in
-        each, where they differ."""
-        found = fast_numbers.lines(values, widths, self.digits)
-        if found is None:
+        """A line for each row of numbers, (rows, n), with tabs between them. `widths`, (rows,), says how many
+        numbers each row has, where the rows differ."""
+        lines = fast_numbers.lines(values, widths, self.digits)
+        if lines is None:
             rows = values if widths is None else (row[:width] for row, width in zip(values, widths, strict=True))
-            found = "".join("\t".join(self.texts(row)) + "\n" for row in rows).encode()
-        return found
+            lines = "".join("\t".join(self.texts(row)) + "\n" for row in rows).encode()
+        return lines
 
-    def text(self, value: float) -> str:
-        return self.texts(np.array([value]))[0]
+    def json(self, value: Any) -> Any:
+        """A value as orjson takes it: infinities are strings, which JSON has no numbers for, and NaN is null.
+        Other values than numbers, and arrays, lists and dictionaries of numbers, stay as they are."""
+        if isinstance(value, dict):
+            return {name: self.json(element) for name, element in value.items()}
+        if isinstance(value, list | tuple) and value and not isinstance(value[0], str):
+            return [self.json(element) for element in value]
+        if isinstance(value, np.ndarray):
+            exact = value.dtype.kind in "iub" or (self.digits is None and np.isfinite(value).all())
+            return np.ascontiguousarray(value) if exact else [self.json(element) for element in value]
+        if not isinstance(value, float | np.floating):
+            return value
+        if not np.isfinite(value):
+            return None if np.isnan(value) else repr(float(value))
+        return float(value) if self.digits is None else float(self.text(float(value)))

@@ -1,14 +1,11 @@
-"""How far long work is, on stderr while it lasts."""
+"""The progress of long work, on stderr while it lasts."""
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tsoft.charts.style import tau_text
-from tsoft.features.sample.samples import Sample
 
-
-class Bar:
-    """A bar that is on the screen until it is stopped, and then is gone."""
+class ProgressBar:
+    """A bar that is on the screen until it is stopped. Without a `total` there is only a text."""
 
     def __init__(self, total: int | None = None, text: str = "") -> None:
         console = Console(stderr=True)
@@ -27,22 +24,8 @@ class Bar:
         self._progress.start()
 
     def show(self, text: str, done: int, total: int | None = None) -> None:
-        """So much is done."""
         self._progress.update(self._task, description=text, completed=done, total=total)
 
     def stop(self) -> None:
+        """Removes the bar from the screen."""
         self._progress.stop()
-
-
-def drawing(sample: Sample) -> str:
-    """What is being drawn."""
-    return f"drawing row {sample.row}, {tau_text(sample.tau)}"
-
-
-def rows(done: int, seconds: float) -> str:
-    """How many rows are done, and how fast they went.
-
-    >>> rows(30_000, 1.5)
-    '30,000 rows, 20,000 a second'
-    """
-    return f"{done:,} rows, {done / seconds:,.0f} a second"

@@ -1,25 +1,24 @@
 """`tsoft anneal`: temperatures from one to another, step by step."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import OutputOptions
-from tsoft.options.schedule import ChartOptions, ScheduleOptions
+from tsoft.options.output import DiagramOptions, OutputOptions
+from tsoft.options.schedule import ScheduleOptions
 
 
 @dataclass(frozen=True)
-class Length:
+class StepsOptions:
     steps: Annotated[
         int, typer.Option("--steps", min=1, max=10_000_000, metavar="N", help="How many temperatures.")
     ] = 100
 
 
 @bundled
-def anneal(annealing: ScheduleOptions, length: Length, output: OutputOptions, charts: ChartOptions) -> None:
+def anneal(annealing: ScheduleOptions, length: StepsOptions, output: OutputOptions, charts: DiagramOptions) -> None:
     """Go from a hot temperature to a cold one, step by step.
 
     A terminal gets the schedules as curves and a table; a pipe gets a
@@ -30,17 +29,10 @@ def anneal(annealing: ScheduleOptions, length: Length, output: OutputOptions, ch
     tsoft anneal --from 5 --to 0.1 --steps 10 | tsoft sweep 2 1 0.5 --tau -
     tsoft anneal --from 1 --to 0 --schedule linear -f csv
     """
-    from tsoft.options import results, schedule
+    from tsoft.features.anneal.result import AnnealResult
+    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.schedule import chosen_schedules
 
-    name = results.checked_destination(output)
-    courses = schedule.chosen_schedules(annealing, length.steps)
-    if name == "table":
-        from tsoft.features.anneal import chart as drawing
-
-        texts: Iterable[str | bytes] = drawing.draw(courses, results.plain_view(output), charts.chart)
-    else:
-        from tsoft.features.anneal import records as forms
-        from tsoft.output.number_format import NumberFormat
-
-        texts = forms.write(courses, name, NumberFormat(digits=output.digits))
-    results.put(texts, name, output)
+    format = chosen_format(output, charts)
+    result = AnnealResult(chosen_schedules(annealing, length.steps), charts.chart)
+    write(result, format, output, lambda: view(output))

@@ -1,30 +1,30 @@
 """`tsoft bandit`: Boltzmann exploration, along schedules of temperatures."""
 
-import contextlib
+import itertools
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tsoft.errors import UsageError
 from tsoft.options.command import bundled
-from tsoft.options.groups import OutputOptions, Seed
-from tsoft.options.schedule import ChartOptions, ScheduleOptions
+from tsoft.options.output import DiagramOptions, OutputOptions
+from tsoft.options.schedule import ScheduleOptions
+from tsoft.options.seeds import Seed
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
     from tsoft.features.bandit.simulation import Exploration, Rewards, Step
     from tsoft.options.logits import Typed
-    from tsoft.output.progress import Bar
 
 # Squares of numbers beyond this, and of their sums, might overflow.
 LARGEST = 1e100
 
 
 @dataclass(frozen=True)
-class Arms:
+class ArmOptions:
     """What the arms pay."""
 
     means: Annotated[
@@ -48,7 +48,7 @@ class Arms:
 
 
 @dataclass(frozen=True)
-class Runs:
+class RunOptions:
     """How long and how often."""
 
     steps: Annotated[int, typer.Option("--steps", min=1, max=1_000_000, metavar="N", help="Pulls in each run.")] = 1000
@@ -59,7 +59,9 @@ class Runs:
 
 
 @bundled
-def bandit(arms: Arms, annealing: ScheduleOptions, runs: Runs, output: OutputOptions, charts: ChartOptions) -> None:
+def bandit(
+    arms: ArmOptions, annealing: ScheduleOptions, runs: RunOptions, output: OutputOptions, charts: DiagramOptions
+) -> None:
     """Explore a bandit's arms by the softmax of what they paid so far.
 
     Each run pulls an arm drawn at the step's temperature, and keeps the mean
@@ -72,43 +74,26 @@ def bandit(arms: Arms, annealing: ScheduleOptions, runs: Runs, output: OutputOpt
     tsoft bandit a=0.9 b=0.5 --rewards bernoulli --schedule all --from 1 --to 0.01
     tsoft bandit 1 0.5 --schedule constant --from 0.2 --seed 1 | tail -1
     """
-    from tsoft.errors import UsageError
-    from tsoft.options import logits, results, schedule, seeds
+    from tsoft.features.bandit.result import BanditResult
+    from tsoft.options import logits
+    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.schedule import chosen_schedules
+    from tsoft.options.seeds import chosen_seed
 
-    name = results.checked_destination(output)
+    format = chosen_format(output, charts)
     if not arms.means:
         raise UsageError("no arms: type what each pays on average (tsoft bandit 1 0.9 0.5)")
     typed = logits.typed(arms.means)
     rewards = _rewards(arms, typed)
-    courses = schedule.chosen_schedules(annealing, runs.steps)
-    seed = seeds.chosen(runs.seed)
-    found = _explored(typed, courses, rewards, runs, seed)
-    results.put(_texts(found, name, output, charts, seed if runs.seed is None else None), name, output)
+    schedules = chosen_schedules(annealing, runs.steps)
+    seed = chosen_seed(runs.seed)
+    explorations = _explorations(typed, schedules, rewards, runs.runs, seed)
+    result = BanditResult(explorations, seed if runs.seed is None else None, charts.chart)
+    write(result, format, output, lambda: view(output))
 
 
-def _texts(
-    found: "Iterator[Exploration]", name: str, output: OutputOptions, charts: ChartOptions, seed: int | None
-) -> "Iterator[str | bytes]":
-    """What is written, worked out as it is. A `seed` that was not typed is said."""
-    from tsoft.notes import note
-    from tsoft.options import results
-
-    if name == "table":
-        from tsoft.features.bandit import chart as drawing
-
-        yield from drawing.draw(list(found), results.plain_view(output), charts.chart)
-    else:
-        from tsoft.features.bandit import records as forms
-        from tsoft.output.number_format import NumberFormat
-
-        if seed is not None:
-            note(f"--seed {seed} gives this again")
-        yield from forms.write(found, name, NumberFormat(digits=output.digits))
-
-
-def _rewards(arms: Arms, typed: "Typed") -> "Rewards":
+def _rewards(arms: ArmOptions, typed: "Typed") -> "Rewards":
     """The rewards that were asked for, which the means can be those of."""
-    from tsoft.errors import UsageError
     from tsoft.features.bandit.simulation import bernoulli, gaussian
 
     if arms.rewards == "bernoulli" and arms.sd is not None:
@@ -125,43 +110,25 @@ def _rewards(arms: Arms, typed: "Typed") -> "Rewards":
     return bernoulli if arms.rewards == "bernoulli" else gaussian(sd)
 
 
-def _explored(
-    typed: "Typed", courses: "list[TemperatureSchedule]", rewards: "Rewards", runs: Runs, seed: int
+def _explorations(
+    typed: "Typed", schedules: "list[TemperatureSchedule]", rewards: "Rewards", runs: int, seed: int
 ) -> "Iterator[Exploration]":
-    """What becomes of each schedule, all with the same uniform numbers."""
+    """How each schedule explores, all with the same uniform numbers."""
     import numpy as np
 
     from tsoft.features.bandit.simulation import Exploration, history, play
 
     means = np.array(typed.numbers)
-    for course in courses:
-        steps = play(means, course.taus, runs.runs, rewards, np.random.default_rng(seed))
-        with _watched(steps, course) as watched:
-            found = history(watched, means)
-        yield Exploration(course.schedule, seed, means, typed.labels, found)
+    for schedule in schedules:
+        steps: Iterator[Step] = play(means, schedule.taus, runs, rewards, np.random.default_rng(seed))
+        if sys.stderr is not None and sys.stderr.isatty():
+            steps = watched_steps(steps, schedule)
+        yield Exploration(schedule.schedule, seed, means, typed.labels, history(steps, means))
 
 
-@contextlib.contextmanager
-def _watched(steps: "Iterator[Step]", course: "TemperatureSchedule") -> "Iterator[Iterator[Step]]":
-    """The steps, with how far they are on stderr, once that takes longer than a moment."""
-    from tsoft.options.results import MOMENT
+def watched_steps(steps: "Iterator[Step]", schedule: "TemperatureSchedule") -> "Iterator[Step]":
+    """The steps, with a progress bar once they take longer than a moment."""
+    from tsoft.output.watching import watched
 
-    bar: Bar | None = None
-    total = len(course.taus)
-
-    def shown() -> "Iterator[Step]":
-        nonlocal bar
-        start = time.monotonic()
-        for done, step in enumerate(steps, 1):
-            yield step
-            if time.monotonic() - start > MOMENT:
-                from tsoft.output import progress
-
-                bar = bar or progress.Bar(total)
-                bar.show(course.schedule, done, total)
-
-    try:
-        yield shown() if sys.stderr is not None and sys.stderr.isatty() else steps
-    finally:
-        if bar:
-            bar.stop()
+    count = itertools.count(1)
+    return watched(steps, lambda *_: (schedule.schedule, next(count)), lambda _: len(schedule.taus))

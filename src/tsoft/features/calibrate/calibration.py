@@ -12,8 +12,8 @@ from tsoft.core.labelled_rows import CalibrationError, Survey, TargetError, surv
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.interval import Interval, LongError, bootstrap, sandwich
-from tsoft.features.calibrate.records import Calibration, Measured
 from tsoft.features.calibrate.reliability import Scores, report, scores
+from tsoft.features.calibrate.result import Calibration, MeasuredRows
 from tsoft.features.calibrate.rows import Rows
 from tsoft.notes import note
 
@@ -116,11 +116,11 @@ def _around(fitted: TemperatureFit, found: Survey) -> Array:
     return np.append(grid, [1.0] * (not fitted.is_limit)) * middle
 
 
-def _measured(data: str, seen: Scores, bins: int, resamples: int, generator: np.random.Generator) -> Measured:
-    return Measured(data, *(report(seen, t, bins, resamples, generator) for t in range(2)))
+def _measured(data: str, seen: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
+    return MeasuredRows(data, *(report(seen, t, bins, resamples, generator) for t in range(2)))
 
 
-def _say_of(measured: Measured, name: str) -> None:
+def _say_of(measured: MeasuredRows, name: str) -> None:
     """What the numbers alone might hide."""
     before, after = measured.before, measured.after
     worse = [

@@ -1,43 +1,40 @@
-"""A calibration: the temperature and how sure it is, what it changes, and reliability diagrams."""
+"""A calibration: the temperature and its interval, what it changes, and reliability diagrams."""
 
 from collections.abc import Iterator, Sequence
-from math import isnan
 
 import numpy as np
-from rich.box import SIMPLE
-from rich.table import Table
 from rich.text import Text
 
-from tsoft.charts.axis import cell
-from tsoft.charts.curves import drawn_curves
+from tsoft.charts.axis import cell_index
+from tsoft.charts.curves import curve_chart
 from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
-from tsoft.charts.table import GAP, bar, rendered, text_tables
+from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.features.calibrate.records import Calibration, Measured
 from tsoft.features.calibrate.reliability import Bins, Chance, Report
+from tsoft.features.calibrate.result import Calibration, MeasuredRows
 
-# The bars of a reliability diagram, in columns, and what marks a bin's mean confidence.
-SHORTEST_BAR, LONGEST_BAR = 8, 40
-MARK = "│"
+# The bars of a reliability diagram, in columns, and the mark of a bin's mean confidence.
+_SHORTEST_BAR, _LONGEST_BAR = 8, 40
+_MARK = "│"
 
 
-def draw(found: Calibration, view: View, chart: bool) -> Iterator[str]:
-    """The parts of a calibration, each as it is drawn."""
-    width = view.screen.width
-    yield wrapped(_headline(found), width) + "\n" + _measures(found.measured, view) + "\n"
+def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
+    """The parts of a calibration, each when it is drawn."""
+    width, measured = view.screen.width, calibration.measured
+    yield wrapped(_headline(calibration), width) + "\n" + _measures(measured, view) + "\n"
     yield wrapped("by chance: the ECE of a perfectly calibrated model on as many rows, and what 95 % stay below", width)
     yield wrapped("accuracy: the same at every τ, which changes no row's most probable class", width)
-    if len(found.measured) == 1:
+    if len(measured) == 1:
         yield wrapped("fit: the rows that τ was fitted to, which flatter it; --test FILE measures on others", width)
     if chart:
-        yield "\n" + _diagram(found.measured[-1], view)
-        yield "\n" + _curve(found, view)
+        yield "\n" + _diagram(measured[-1], view)
+        yield "\n" + _curve(calibration, view)
 
 
-def _headline(found: Calibration) -> str:
-    """The temperature, from where to where it may be, and what that says of the model."""
-    fit, interval = found.fit, found.interval
+def _headline(calibration: Calibration) -> str:
+    """The temperature, its interval, and what they show about the model."""
+    fit, interval = calibration.fit, calibration.interval
     if fit.reason:
         return f"{tau_text(fit.tau)}: {fit.reason} to it."
     if interval is None:
@@ -50,9 +47,9 @@ def _headline(found: Calibration) -> str:
     return f"{tau_text(fit.tau)}, 95 % interval {low} to {high} ({method}): {verdict}."
 
 
-def _measures(found: Sequence[Measured], view: View) -> str:
-    """The table of what the temperature changes. Under each ECE is what a perfectly calibrated model has."""
-    columns = [_column(measured.data, report, view) for measured in found for report in measured.reports]
+def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
+    """The table of what the temperature changes. Under each ECE is that of a perfectly calibrated model."""
+    columns = [_column(part.data, report, view) for part in measured for report in part.reports]
     names = ["", "rows", "NLL"]
     for kind in ("ECE", "ECE, equal mass"):
         names += [kind, "  by chance", "  95 % below"]
@@ -61,81 +58,84 @@ def _measures(found: Sequence[Measured], view: View) -> str:
 
 
 def _column(data: str, report: Report, view: View) -> list[str]:
-    def text(value: float) -> str:
-        return "–" if isnan(value) else prob_text(value, view.digits)
+    def ece(bins: Bins, chance: Chance) -> list[float]:
+        return [bins.ece, chance.mean, chance.high]
 
-    def of(bins: Bins, chance: Chance) -> list[str]:
-        return [text(bins.ece), text(chance.mean), text(chance.high)]
-
-    return [
-        f"{data} {tau_text(report.tau)}",
-        str(report.rows),
-        text(report.nll),
-        *of(report.widths, report.widths_chance),
-        *of(report.masses, report.masses_chance),
-        *map(text, (report.widths.mce, report.brier, report.accuracy, report.confidence)),
+    values = [
+        report.nll,
+        *ece(report.widths, report.widths_chance),
+        *ece(report.masses, report.masses_chance),
+        *(report.widths.mce, report.brier, report.accuracy, report.confidence),
     ]
+    header = f"{data} {tau_text(report.tau)}"
+    return [header, str(report.rows), *(prob_text(value, view.digits) for value in values)]
 
 
-def _diagram(measured: Measured, view: View) -> str:
-    """The reliability diagrams before and after, side by side where they fit: for each bin of confidence how
-    many rows it has, and their accuracy as a bar, with a mark at their mean confidence."""
+def _diagram(measured: MeasuredRows, view: View) -> str:
+    """The reliability diagrams before and after, side by side if they fit: for each bin of confidence its number
+    of rows, and their accuracy as a bar, with a mark at their mean confidence."""
     reports = measured.reports
     shown = np.flatnonzero(reports[0].widths.counts + reports[1].widths.counts)
     ranges = _ranges(reports[0].widths.edges, shown)
-    head = max(len("confidence"), *map(len, ranges))
-    count = max(len("rows"), *(len(str(report.widths.counts.max())) for report in reports))
-    least = count + 1 + len("accuracy") + 1 + SHORTEST_BAR
-    fits = min(2, max(1, (view.screen.width - 1 - head - GAP) // (least + GAP)))
-    width = max(least, min((view.screen.width - 1 - head - GAP) // fits - GAP, least - SHORTEST_BAR + LONGEST_BAR))
-    room = width - (least - SHORTEST_BAR)
+    range_width = max(len("confidence"), *map(len, ranges))
+    count_width = max(len("rows"), *(len(str(report.widths.counts.max())) for report in reports))
+    numbers = count_width + 1 + len("accuracy") + 1
+    room = view.screen.width - 1 - range_width - GAP
+    fits = min(2, max(1, room // (numbers + _SHORTEST_BAR + GAP)))
+    bar_width = max(_SHORTEST_BAR, min(room // fits - GAP - numbers, _LONGEST_BAR))
     colors = tau_colors([report.tau for report in reports])
     columns = [
-        (report, [_bin(report.widths, i, count, room, color) for i in shown.tolist()])
+        [
+            Text(f"{'rows'.rjust(count_width)} accuracy {tau_text(report.tau)}"),
+            *(_bin(report.widths, i, count_width, bar_width, color) for i in shown.tolist()),
+        ]
         for report, color in zip(reports, colors, strict=True)
     ]
-    texts = [_table(head, ranges, columns[i : i + fits], count, width, view) for i in range(0, len(columns), fits)]
+    texts = [
+        _table(ranges, range_width, columns[i : i + fits], numbers + bar_width, view)
+        for i in range(0, len(columns), fits)
+    ]
     title = f"reliability, {measured.data}"
-    legend = f"█ accuracy   {MARK} mean confidence, which the bar of a calibrated model reaches"
+    legend = f"█ accuracy   {_MARK} mean confidence, which the bar of a calibrated model reaches"
     return wrapped(title, view.screen.width) + "\n".join(texts) + "\n" + wrapped(legend, view.screen.width)
 
 
 def _ranges(edges: Array, shown: Array) -> list[str]:
-    """From where to where the bins are, in as many digits as tell them apart."""
+    """The ranges of the bins, with as many digits as distinguish their edges."""
     digits = next(d for d in range(2, 17) if len({f"{edge:.{d}f}" for edge in edges}) == len(edges))
     return [f"{edges[i]:.{digits}f}–{edges[i + 1]:.{digits}f}" for i in shown]
 
 
-def _bin(bins: Bins, i: int, count: int, room: int, color: int) -> Text:
-    rows = str(bins.counts[i]).rjust(count)
+def _bin(bins: Bins, i: int, count_width: int, bar_width: int, color: int) -> Text:
+    """A bin's number of rows and its bar."""
+    rows = str(bins.counts[i]).rjust(count_width)
     if not bins.counts[i]:
         return Text(rows, "dim")
     accuracy, confidence = float(bins.accuracy[i]), float(bins.confidence[i])
-    drawn, mark = bar(accuracy, room).ljust(room), cell(confidence, room)
+    line, mark = bar(accuracy, bar_width).ljust(bar_width), cell_index(confidence, bar_width)
     number = prob_text(accuracy).rjust(len("accuracy"))
     style = f"color({color})"
-    return Text.assemble(rows, " ", number, " ", (drawn[:mark], style), MARK, (drawn[mark + 1 :].rstrip(), style))
+    return Text.assemble(rows, " ", number, " ", (line[:mark], style), _MARK, (line[mark + 1 :].rstrip(), style))
 
 
-def _table(
-    head: int, ranges: list[str], columns: Sequence[tuple[Report, list[Text]]], count: int, width: int, view: View
-) -> str:
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
-    table.add_column("confidence", width=head, no_wrap=True)
-    for report, _ in columns:
-        names = f"{'rows'.rjust(count)} accuracy"
-        table.add_column(f"{names} {tau_text(report.tau)}", width=width, no_wrap=True)
-    for text, *cells in zip(ranges, *(cells for _, cells in columns), strict=True):
+def _table(ranges: Sequence[str], range_width: int, columns: Sequence[list[Text]], width: int, view: View) -> str:
+    """The diagrams side by side. Each column starts with its header."""
+    table = new_table()
+    table.add_column("confidence", width=range_width, no_wrap=True)
+    for header, *_ in columns:
+        table.add_column(header, width=width, no_wrap=True)
+    for text, *cells in zip(ranges, *(cells for _, *cells in columns), strict=True):
         table.add_row(Text(text), *cells)
-    return rendered(table, view.screen, 1 + head + GAP + len(columns) * (width + GAP))
+    return rendered(table, view.screen, 1 + range_width + GAP + len(columns) * (width + GAP))
 
 
-def _curve(found: Calibration, view: View) -> str:
-    """The NLL over τ, with a curve of its own where the minimum is."""
-    order = found.curve_taus.argsort()
-    taus, values = found.curve_taus[order], found.curve_nll[order]
-    if found.fit.is_limit:
-        return drawn_curves(["NLL"], taus, values[:, np.newaxis], view, 14, True, "NLL over τ")
-    least = taus == found.fit.tau
-    both = np.column_stack([np.where(least, np.nan, values), np.where(least, values, np.nan)])
-    return drawn_curves(["NLL", "minimum"], taus, both, view, 14, True, "NLL over τ")
+def _curve(calibration: Calibration, view: View) -> str:
+    """The NLL over τ, with a second curve that is only at the minimum."""
+    order = calibration.curve_taus.argsort()
+    taus, values = calibration.curve_taus[order], calibration.curve_nll[order]
+    names, curves = ["NLL"], values[:, np.newaxis]
+    if not calibration.fit.is_limit:
+        is_minimum = taus == calibration.fit.tau
+        names = ["NLL", "minimum"]
+        curves = np.column_stack([np.where(is_minimum, np.nan, values), np.where(is_minimum, values, np.nan)])
+    return str(curve_chart(names, taus, curves, view.screen, height=14, log=True, title="NLL over τ"))

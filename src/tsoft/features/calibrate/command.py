@@ -1,21 +1,24 @@
 """`tsoft calibrate`: the temperature that makes a classifier as confident as it should be."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsoft.errors import UsageError
 from tsoft.options.command import bundled
-from tsoft.options.groups import DisplayOptions, DistributionOptions, SourceOptions
+from tsoft.options.input import SourceOptions
+from tsoft.options.output import DiagramOptions, OnlyIn, OutputOptions
 
 if TYPE_CHECKING:
-    from tsoft.features.calibrate.records import Calibration
     from tsoft.features.calibrate.rows import Rows
+
+# The exit code where the fit is at a limit.
+AT_LIMIT = 3
 
 
 @dataclass(frozen=True)
-class Truth:
+class TargetsOptions:
     """The true classes, and further rows to measure on."""
 
     targets: Annotated[
@@ -44,7 +47,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Measuring:
+class MeasuringOptions:
     """How the calibration is measured."""
 
     bins: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Bins of confidence.")] = 15
@@ -57,73 +60,52 @@ class Measuring:
             help="Refits for the interval, and calibrated models for what the ECE is by chance; 0 for neither, which"
             " leaves the sandwich interval.",
         ),
+        # The temperature alone, in tsv, waits for no simulation.
+        OnlyIn("table", "csv", "json", "jsonl"),
     ] = 1000
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other resamples.")] = 0
 
 
-@dataclass(frozen=True)
-class Charts:
-    chart: Annotated[
-        bool,
-        typer.Option(
-            "--chart/--no-chart",
-            help="Reliability diagrams and the NLL over τ.",
-            rich_help_panel="Table and chart",
-        ),
-    ] = True
-
-
 @bundled
 def calibrate(
-    source: SourceOptions, truth: Truth, measuring: Measuring, output: DistributionOptions, charts: Charts
+    source: SourceOptions,
+    truth: TargetsOptions,
+    measuring: MeasuringOptions,
+    output: OutputOptions,
+    charts: DiagramOptions,
 ) -> None:
     """Fit the temperature that makes a classifier as confident as it is right.
 
     Takes logits and the rows' true classes: an .npz with logits and targets
     (or labels), a CSV with a column target, or any input with --targets.
     A terminal gets how well calibrated the probabilities are before and after,
-    reliability diagrams and the curve of the NLL; a pipe gets τ.
+    reliability diagrams and the curve of the NLL; a pipe gets τ. The exit code
+    is 3 where the fit is at a limit, 0 or inf.
 
     tsoft calibrate -i val.npz --test test.npz
     tsoft calibrate -i logits.npy --targets y.npy --format json
     tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
     from tsoft.features.calibrate.calibration import calibration
-    from tsoft.options import results, seeds
+    from tsoft.features.calibrate.result import CalibrateResult
+    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.seeds import chosen_seed
 
-    results.refuse("calibrate", log=output.log, long=output.long, with_logits=output.with_logits, bits=output.bits)
-    form, seed = results.checked_format(output), seeds.chosen(measuring.seed)
+    format, seed = chosen_format(output, charts, measuring), chosen_seed(measuring.seed)
     rows, test = _rows(source, truth)
-    curve = form == "table" and charts.chart
+    curve = format == "table" and charts.chart
     # The temperature alone waits for no simulation.
-    resamples = 0 if form == "tsv" else measuring.resamples
-    found = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
-    _write(found, form, output, charts.chart)
-    if found.fit.is_limit:
-        raise typer.Exit(1)
+    resamples = 0 if format == "tsv" else measuring.resamples
+    calibrated = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
+    write(CalibrateResult(calibrated, format, charts.chart), format, output, lambda: view(output))
+    if calibrated.fit.is_limit:
+        raise typer.Exit(AT_LIMIT)
 
 
-def _write(found: "Calibration", form: str, output: DistributionOptions, chart: bool) -> None:
-    from tsoft.options import results
-
-    texts: Iterable[str]
-    if form == "table":
-        from tsoft.features.calibrate import chart as drawing
-
-        texts = drawing.draw(found, results.view(output, DisplayOptions()), chart)
-    else:
-        from tsoft.features.calibrate import records
-        from tsoft.output.number_format import NumberFormat
-
-        texts = [records.write(found, form, NumberFormat(digits=output.digits))]
-    results.put(texts, form, output)
-
-
-def _rows(source: SourceOptions, truth: Truth) -> "tuple[Rows, Rows | None]":
+def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[Rows, Rows | None]":
     """The rows to fit to, and those to measure on."""
     import sys
 
-    from tsoft.errors import UsageError
     from tsoft.features.calibrate.rows import Rows
     from tsoft.options import logits
 

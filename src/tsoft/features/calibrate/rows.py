@@ -16,7 +16,7 @@ from tsoft.input.source import STDIN
 from tsoft.input.targets_file import read as read_targets
 from tsoft.notes import note
 from tsoft.options import logits
-from tsoft.options.groups import LogitsOptions, SourceOptions
+from tsoft.options.input import LogitsOptions, SourceOptions
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
@@ -119,7 +119,7 @@ class Rows:
             self._check_targets(block, examples)
             yield examples
         if self._targets:
-            self._targets.check(rows)
+            self._targets.check_count(rows)
 
     def _begin(self, block: Block) -> None:
         """What the first block tells of all."""

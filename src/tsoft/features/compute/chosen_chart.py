@@ -8,41 +8,41 @@ from tsoft.charts.view import View
 from tsoft.core.sequence_likelihood import ChosenToken, Likelihood
 from tsoft.features.compute.texts import Key, Texts
 
-MEASURES: dict[str, Callable[[ChosenToken], Likelihood]] = {
+_MEASURES: dict[str, Callable[[ChosenToken], Likelihood]] = {
     "log-probability": lambda chosen: chosen.text,
     "sequence perplexity": lambda chosen: chosen.text.perplexity(chosen.tokens),
 }
 
 
 def draw(texts: Texts, view: View) -> Iterator[str]:
-    """A table a text, of its log-probability and its sequence perplexity: bounded over all classes, where that
-    can be, and exact among the listed."""
+    """A table for each text, of its log-probability and its sequence perplexity: bounds over all classes if there
+    are any, and the exact values among the listed ones."""
     numbers = dict.fromkeys(key.text for key in texts.found)
     for number in numbers:
-        found = [(key, chosen) for key, chosen in texts.found.items() if key.text == number]
-        tokens = found[0][1].tokens
-        head = f"text{f' {number}' * (len(numbers) > 1)}, {tokens} token{'s' * (tokens != 1)}"
-        columns = [[_head(key, t), *_cells(chosen, t, view)] for key, chosen in found for t in range(len(key.taus))]
-        names = [head, *(name + of for name in MEASURES for of in ("", ", listed"))]
+        likelihoods = [(key, chosen) for key, chosen in texts.found.items() if key.text == number]
+        tokens = likelihoods[0][1].tokens
+        header = f"text{f' {number}' * (len(numbers) > 1)}, {tokens} token{'s' * (tokens != 1)}"
+        columns = [
+            [_header(key, t), *_cells(chosen, t, view)] for key, chosen in likelihoods for t in range(len(key.taus))
+        ]
+        names = [header, *(name + suffix for name in _MEASURES for suffix in ("", ", listed"))]
         rows = [row for row in zip(names, *columns, strict=True) if any(row[1:])]
         yield text_tables(rows, view.screen)
 
 
-def _head(key: Key, t: int) -> str:
+def _header(key: Key, t: int) -> str:
     tau = tau_text(key.taus[t])
     return f"{key.engine} {tau.replace(' ', '')}" if key.engine else tau
 
 
 def _cells(chosen: ChosenToken, t: int, view: View) -> Iterator[str]:
-    """Each measure, nothing where no bounds are known, and what it is among the listed."""
-    for measure in MEASURES.values():
-        found = measure(chosen)
-        ends = _text(found.low[t], view), _text(found.high[t], view)
-        yield ends[0] if ends[0] == ends[1] else " … ".join(ends)
-        yield _text(found.listed[t], view) or "?"
+    """For each measure its bounds, empty if there are none, and its value among the listed tokens."""
+    for measure in _MEASURES.values():
+        likelihood = measure(chosen)
+        low, high = _text(likelihood.low[t], view), _text(likelihood.high[t], view)
+        yield low if low == high else f"{low} … {high}"
+        yield _text(likelihood.listed[t], view) or "?"
 
 
 def _text(value: float, view: View) -> str:
-    if value != value:
-        return ""
-    return number_text(value) if view.digits is None else f"{value:.{view.digits}g}"
+    return "" if value != value else number_text(value, view.digits)

@@ -1,42 +1,39 @@
 """`tsoft compute`: the distribution at each temperature."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import (
+from tsoft.options.input import EnergyOptions, LogitsOptions
+from tsoft.options.output import (
+    BitsOptions,
+    ChartOptions,
+    ContentOptions,
+    Displayed,
     DisplayOptions,
-    DistributionOptions,
-    EnergyOptions,
-    LogitsOptions,
-    ParameterOptions,
-    SamplerOptions,
-    TemperatureOptions,
+    OutputOptions,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tsoft.charts.view import View
-    from tsoft.sampling.distributions import Distributions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.temperatures import TemperatureOptions
 
 
 @dataclass(frozen=True)
-class Response:
+class ResponseOptions:
     chosen: Annotated[
         bool,
         typer.Option(
             "--chosen",
             help="An API response: the token that was drawn, its probability and rank, and the whole text's.",
-            rich_help_panel="LogitsOptions",
+            rich_help_panel="Input",
         ),
+        Displayed("json", "jsonl"),
     ] = False
 
 
 @dataclass(frozen=True)
-class Explanation:
+class ExplanationOptions:
     explain: Annotated[
         bool,
         typer.Option(
@@ -44,6 +41,7 @@ class Explanation:
             help="The chain step by step: what each sampler leaves and cuts, and at which threshold.",
             rich_help_panel="Samplers",
         ),
+        Displayed("json", "jsonl"),
     ] = False
 
 
@@ -51,13 +49,16 @@ class Explanation:
 def compute(
     input: LogitsOptions,
     energies: EnergyOptions,
-    response: Response,
+    response: ResponseOptions,
     temperatures: TemperatureOptions,
     parameters: ParameterOptions,
-    rules: SamplerOptions,
-    explanation: Explanation,
-    output: DistributionOptions,
-    look: DisplayOptions,
+    samplers: SamplerOptions,
+    explanation: ExplanationOptions,
+    output: OutputOptions,
+    content: ContentOptions,
+    bits: BitsOptions,
+    display: DisplayOptions,
+    charts: ChartOptions,
 ) -> None:
     """Show or print the probabilities of each class at each temperature.
 
@@ -73,19 +74,18 @@ def compute(
     tsoft compute --energies 0 0.025 --units eV --tau 300
     curl … | tsoft compute --tau 0.7 --chosen --vocab-size 49152
     """
-    from tsoft.options import logits, results
+    from tsoft.features.compute.result import ChosenResult, ComputeResult
+    from tsoft.options import logits
+    from tsoft.options.distribution_result import chosen_form, write
     from tsoft.options.energies import ensemble, with_ensemble
-    from tsoft.options.plan import plan as planned
+    from tsoft.options.output import view
+    from tsoft.options.plan import make_plan
+    from tsoft.options.temperatures import temperatures as parsed
 
-    plan = planned(rules, parameters, temperatures.tau, always=explanation.explain)
-    levels = ensemble(input, energies, plan, said=temperatures.tau is not None)
-    blocks = with_ensemble(logits.blocks(input, plan.taus, ragged=True), levels)
-    taus = logits.temperatures(plan.taus)
-    charted = len(taus) > 1 if look.chart is None else look.chart
-
-    def draw(found: "list[Distributions]", view: "View") -> "Iterator[str]":
-        from tsoft.charts.distributions import drawn
-
-        return drawn(found, view, chart=charted, explain=explanation.explain)
-
-    results.write(blocks, taus, plan, output, look, draw, explain=explanation.explain, chosen=response.chosen)
+    form = chosen_form(output, content, bits, display, charts, response, explanation, steps=explanation.explain)
+    plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain)
+    energy = ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
+    blocks = with_ensemble(logits.blocks(input, plan.taus, ragged=True), energy)
+    kind = ChosenResult if response.chosen else ComputeResult
+    result = kind(blocks, parsed(plan.taus), plan, form, rows=display.rows, chart=charts.chart)
+    write(result, output, lambda: view(output, display, bits=bits.bits, log=content.log))

@@ -1,14 +1,15 @@
-"""Soft targets as a table, what they say under it, and where over τ they say most."""
+"""Soft targets as a table, with their measures under it, and where over τ their information is highest."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from math import log
 
 import numpy as np
 
-from tsoft.charts import table
-from tsoft.charts.averages import draw_mean
-from tsoft.charts.curves import drawn_curves
+from tsoft.charts import distribution_table
+from tsoft.charts.curves import curve_chart
+from tsoft.charts.mean_chart import draw_mean
 from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
@@ -17,8 +18,8 @@ from tsoft.errors import visible
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.sampling.distributions import Distributions
 
-# What the measures are called, in few characters.
-NAMES = {
+# Short names of the measures.
+_NAMES = {
     "rest_prob": "other classes",
     "rest_entropy": "their entropy",
     "information": "information",
@@ -29,71 +30,74 @@ NAMES = {
     "cross_entropy": "cross-entropy",
     "loss": "loss",
 }
-# The charts go this many times colder and hotter than the temperatures that are asked for.
-AROUND = 4.0
-POINTS = 61
-# Where the information is most is found by so many finer grids, to the three digits that are shown.
-TIMES, FINER = 3, 15
+# The charts reach temperatures this many times colder and hotter than the table's.
+_REACH = 4.0
+_POINTS = 61
+# Each refinement of the search for the highest information has this many points between the neighbours of the
+# highest of the last grid; this many refinements give the three digits that are shown.
+_REFINEMENTS, _REFINED_POINTS = 3, 15
 
 
-def draw(one: Distillation, view: View, chart: bool) -> Iterator[str]:
+def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
     """The parts of one row."""
-    yield table.draw([Distributions(one.block, one.taus)], 0, view)
-    yield "\n" + _measures(one, view)
-    if chart and one.rest_prob.any():
-        yield from ("\n" + part for part in _charts(one, view))
+    yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], 0, view)
+    yield "\n" + _measures(distillation, view)
+    if chart and distillation.rest_prob.any():
+        yield from ("\n" + part for part in _charts(distillation, view))
 
 
-def _measures(one: Distillation, view: View) -> str:
-    name = one.block.names[one.classes[0]]
-    head = f"{'top' if one.targets is None else 'target'} {visible(name)}"
-    columns = [[tau_text(tau), *(_text(one, name, t, view) for name in one.measures)] for t, tau in enumerate(one.taus)]
-    return text_tables(list(zip([head, *(NAMES[name] for name in one.measures)], *columns, strict=True)), view.screen)
+def _measures(distillation: Distillation, view: View) -> str:
+    label = visible(distillation.block.names[distillation.classes[0]])
+    header = f"{'top' if distillation.targets is None else 'target'} {label}"
+    measures = distillation.measures
+    columns = [
+        [tau_text(tau), *(_text(distillation, name, t, view) for name in measures)]
+        for t, tau in enumerate(distillation.taus)
+    ]
+    names = [header, *(_NAMES[name] for name in measures)]
+    return text_tables(list(zip(names, *columns, strict=True)), view.screen)
 
 
-def _text(one: Distillation, name: str, t: int, view: View) -> str:
-    value = float(getattr(one, name)[t, 0])
-    if np.isnan(value):
-        return "–"
-    if name == "rest_prob":
-        return prob_text(value, view.digits)
-    return number_text(value) if view.digits is None else f"{value:.{view.digits}g}"
+def _text(distillation: Distillation, name: str, t: int, view: View) -> str:
+    value = float(getattr(distillation, name)[t, 0])
+    return (prob_text if name == "rest_prob" else number_text)(value, view.digits)
 
 
-def _charts(one: Distillation, view: View) -> Iterator[str]:
-    """What the soft targets say, and how much the other classes have and how evenly. Where there is but one
-    other class, how it is shared says nothing."""
-    inside = one.taus[(one.taus > 0) & (one.taus < np.inf)]
+def _charts(distillation: Distillation, view: View) -> Iterator[str]:
+    """The information over τ, and the probability and the evenness of the other classes. With only one other
+    class there is no evenness."""
+    inside = distillation.taus[(distillation.taus > 0) & (distillation.taus < np.inf)]
     low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
     # Beyond these the steps of the grid and of the axis would overflow.
-    taus = np.geomspace(max(low, 1e-290) / AROUND, min(high, 1e290) * AROUND, POINTS)
-    over = replace(one, taus=taus, student=None)
-    found = _most(over)
-    title = "information (nats)" + (f", most at {tau_text(float(f'{found:.3g}'))}" if found else "")
-    yield drawn_curves(["information"], taus, over.information, view, 12, True, title)
-    others = int((~np.isneginf(one.block.logits)).sum()) - 1
-    names, values = ["other classes"], [over.rest_prob[:, 0]]
+    taus = np.geomspace(max(low, 1e-290) / _REACH, min(high, 1e290) * _REACH, _POINTS)
+    over_taus = replace(distillation, taus=taus, student=None)
+    draw_curves = partial(curve_chart, screen=view.screen, height=12, log=True)
+    best = _most_informative_tau(over_taus)
+    title = "information (nats)" + (f", most at {tau_text(float(f'{best:.3g}'))}" if best else "")
+    yield str(draw_curves(["information"], taus, over_taus.information, title=title))
+    others = int((~np.isneginf(distillation.block.logits)).sum()) - 1
+    names, values, title = ["other classes"], [over_taus.rest_prob[:, 0]], "their probability"
     if others > 1:
         names.append("evenness")
-        values.append(over.rest_entropy[:, 0] / log(others))
-    title = "their probability, and how evenly it is shared" if others > 1 else "their probability"
-    yield drawn_curves(names, taus, np.column_stack(values), view, 12, True, title, limits=(0.0, 1.0))
+        values.append(over_taus.rest_entropy[:, 0] / log(others))
+        title += ", and how evenly it is shared"
+    yield str(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)))
 
 
-def _most(over: Distillation) -> float | None:
-    """The temperature at which the information is most, between those around the highest of a grid, and again
-    of finer ones; None where that is at an end."""
-    best = int(over.information[:, 0].argmax())
-    if not 0 < best < len(over.taus) - 1:
+def _most_informative_tau(over_taus: Distillation) -> float | None:
+    """The temperature at which the information is highest, by refining the grid around its highest point; None
+    if that is at an end."""
+    best = int(over_taus.information[:, 0].argmax())
+    if not 0 < best < len(over_taus.taus) - 1:
         return None
-    for _ in range(TIMES):
-        low, high = over.taus[max(best - 1, 0)], over.taus[min(best + 1, len(over.taus) - 1)]
-        over = replace(over, taus=np.geomspace(low, high, FINER))
-        best = int(over.information[:, 0].argmax())
-    return float(over.taus[best])
+    for _ in range(_REFINEMENTS):
+        low, high = over_taus.taus[max(best - 1, 0)], over_taus.taus[min(best + 1, len(over_taus.taus) - 1)]
+        over_taus = replace(over_taus, taus=np.geomspace(low, high, _REFINED_POINTS))
+        best = int(over_taus.information[:, 0].argmax())
+    return float(over_taus.taus[best])
 
 
-def draw_means(found: Averages, view: View, chart: bool) -> Iterator[str]:
+def draw_means(averages: Averages, view: View, chart: bool) -> Iterator[str]:
     """The mean information with a standard deviation on either side, and a table of all means."""
-    parts = draw_mean(found, view, "information", True)
+    parts = draw_mean(averages, view, "information", True)
     yield from parts if chart else list(parts)[1:]

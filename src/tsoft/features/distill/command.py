@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import DisplayOptions, LogitsOptions, OutputOptions, TemperatureOptions
-from tsoft.output.file import open_output
+from tsoft.options.input import LogitsOptions
+from tsoft.options.output import ChartOptions, DisplayOptions, OutputOptions
+from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -21,7 +22,7 @@ DEFAULT = ["1,2,4,8,16"]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class StudentOptions:
     """Who learns, and what is true."""
 
     student: Annotated[
@@ -47,7 +48,12 @@ class Lesson:
 
 @bundled
 def distill(
-    input: LogitsOptions, lesson: Lesson, temperatures: TemperatureOptions, output: OutputOptions, look: DisplayOptions
+    input: LogitsOptions,
+    lesson: StudentOptions,
+    temperatures: TemperatureOptions,
+    output: OutputOptions,
+    display: DisplayOptions,
+    charts: ChartOptions,
 ) -> None:
     """Show what a teacher's soft targets say at each temperature.
 
@@ -60,30 +66,27 @@ def distill(
     tsoft distill -i teacher.npy --student student.npy --targets labels.npy --mean
     tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
     """
-    from tsoft.options import logits, results
+    from tsoft.features.distill.result import DistillMeanResult, DistillResult
+    from tsoft.options import logits
+    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.temperatures import temperatures as parsed
 
-    name = results.checked_destination(output)
+    format = chosen_format(output, display, charts)
     alpha = _alpha(lesson)
     _check_stdin(input, lesson, temperatures)
     typed = temperatures.tau or DEFAULT
     names = logits.labels(input.labels)
     teacher = logits.blocks(input, typed, targets=True, names=names)
-    taus = logits.temperatures(typed)
-    found = _distilled(teacher, input, names, lesson, taus, alpha)
+    taus = parsed(typed)
+    distillations = _distillations(teacher, input, names, lesson, taus, alpha)
+    chart = charts.chart is not False
     if lesson.mean:
-        _write_means(found, taus, name, output, look)
-    elif name == "table":
-        _draw(found, output, look)
+        write(DistillMeanResult(distillations, taus, chart), format, output, lambda: view(output))
     else:
-        from tsoft.features.distill import records
-        from tsoft.output.number_format import NumberFormat
-
-        with open_output(output.output) as out:
-            for text in records.write(found, name, NumberFormat(digits=output.digits)):
-                out(text)
+        write(DistillResult(distillations, display.rows, chart), format, output, lambda: view(output, display))
 
 
-def _alpha(lesson: Lesson) -> float:
+def _alpha(lesson: StudentOptions) -> float:
     from tsoft.errors import UsageError
 
     if lesson.alpha is None:
@@ -96,16 +99,16 @@ def _alpha(lesson: Lesson) -> float:
     return lesson.alpha
 
 
-def _check_stdin(input: LogitsOptions, lesson: Lesson, temperatures: TemperatureOptions) -> None:
+def _check_stdin(input: LogitsOptions, lesson: StudentOptions, temperatures: TemperatureOptions) -> None:
     """stdin is there once."""
     from tsoft.errors import UsageError
-    from tsoft.options import logits
+    from tsoft.options.temperatures import pieces
 
     named = {
         "the teacher's logits": "-" if input.file is None and not input.logits else input.file,
         "--student": lesson.student,
         "--targets": lesson.targets,
-        "--tau": "-" if "-" in logits.pieces(temperatures.tau) else None,
+        "--tau": "-" if "-" in pieces(temperatures.tau) else None,
     }
     readers = [name for name, file in named.items() if file == "-"]
     if len(readers) > 1:
@@ -114,11 +117,11 @@ def _check_stdin(input: LogitsOptions, lesson: Lesson, temperatures: Temperature
         raise UsageError(f"{'--student' if lesson.student == '' else '--targets'} needs a file's name")
 
 
-def _distilled(
+def _distillations(
     teacher: "Iterator[Block]",
     input: LogitsOptions,
     names: "Labels | None",
-    lesson: Lesson,
+    lesson: StudentOptions,
     taus: "Array",
     alpha: float,
 ) -> "Iterator[Distillation]":
@@ -143,10 +146,10 @@ def _distilled(
     for block, student in pairs:
         if targets and block.targets is not None:
             raise UsageError(f"--targets: {block.source or 'the input'} has targets of its own")
-        yield Distillation(block, taus, targets.of(block) if targets else block.targets, student, alpha)
+        yield Distillation(block, taus, targets.block_indices(block) if targets else block.targets, student, alpha)
         rows = block.rows.stop
     if targets:
-        targets.check(rows)
+        targets.check_count(rows)
 
 
 def _paired(
@@ -184,49 +187,3 @@ def _check_alike(teacher: "Block", student: "Block") -> None:
         raise InputError(f"{student.place}: the student's row {student.first_row} has {classes}")
     if teacher.labels and student.labels and teacher.labels != student.labels:
         raise InputError(f"{student.place}: the student's classes are not called as the teacher's")
-
-
-def _draw(found: "Iterator[Distillation]", output: OutputOptions, look: DisplayOptions) -> None:
-    from tsoft.features.distill import chart as drawing
-    from tsoft.options import results
-
-    view = replace(results.plain_view(output), show=look.show or 20, sort=look.sort)
-    now: list[Distillation] = []
-
-    def blocks() -> "Iterator[Block]":
-        for one in found:
-            now[:] = [one]
-            yield one.block
-
-    def draw(block: "Block") -> Iterator[str]:
-        [one] = now
-        row = block.first_row - one.block.first_row
-        return drawing.draw(one.part(row, row + 1), view, look.chart is not False)
-
-    with open_output(output.output, results.screen_encoding(output)) as out:
-        results.each_row(blocks(), look, out, draw)
-
-
-def _write_means(
-    found: "Iterator[Distillation]", taus: "Array", name: str, output: OutputOptions, look: DisplayOptions
-) -> None:
-    """The means over the rows: a line or a record a temperature."""
-    import itertools
-
-    import numpy as np
-
-    from tsoft.core.averages import averaged
-    from tsoft.options import results
-    from tsoft.output import averages
-    from tsoft.output.number_format import NumberFormat
-
-    first = next(found)
-    values = (np.array([getattr(one, measure) for measure in one.measures]) for one in itertools.chain([first], found))
-    means = averaged(values, taus, first.measures)
-    if name == "table":
-        from tsoft.features.distill import chart as drawing
-
-        texts: Iterable[str] = drawing.draw_means(means, results.plain_view(output), look.chart is not False)
-    else:
-        texts = [averages.write(means, name, NumberFormat(digits=output.digits))]
-    results.put(texts, name, output)

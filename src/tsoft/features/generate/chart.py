@@ -15,10 +15,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tsoft.charts.style import cut, likely_color, number_text, tau_colors, tau_text, wrapped
+from tsoft.charts.style import likely_color, number_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, rendered, text_tables
 from tsoft.charts.view import View
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.features.generate.diversity import Summary, summary
 from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, GeneratedText, Strategy
 
@@ -220,5 +220,5 @@ class LiveTable:
             screen = replace(self._view.screen, width=max(MIN_WIDTH, self._console.width))
             tables = _tables(self._strategies, self._piece, replace(self._view, screen=screen), height)
             lines = [Text.from_ansi(line, no_wrap=True) for line in "\n".join(tables).split("\n")]
-            prompt = Text(cut(self._prompt, screen.width - 1), "dim")
+            prompt = Text(shortened(self._prompt, screen.width - 1), "dim")
             self._live.update(Group(prompt, "", *lines[-max(1, height) :]), refresh=True)

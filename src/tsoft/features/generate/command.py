@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.groups import OutputOptions, ParameterOptions, SamplerOptions, Seed, TemperatureOptions
 from tsoft.options.models import ModelOptions, PromptArgument
+from tsoft.options.output import OutputOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.seeds import Seed
+from tsoft.options.temperatures import TemperatureOptions
 
 _STRATEGIES, _TEXTS = "Ways", "Texts"
 
@@ -108,15 +111,17 @@ def generate(
     from tsoft.errors import UsageError
     from tsoft.features.generate.generation import Generation
     from tsoft.features.generate.strategies import PromptedModel
-    from tsoft.options import models, results, seeds
-    from tsoft.options.plan import plan as planned
+    from tsoft.options import models
+    from tsoft.options.output import chosen_format
+    from tsoft.options.plan import make_plan
+    from tsoft.options.seeds import chosen_seed
 
-    format = results.checked_destination(output)
-    seed = seeds.chosen(texts.seed)
+    format = chosen_format(output)
+    seed = chosen_seed(texts.seed)
     if searches.length_penalty and searches.beams is None:
         raise UsageError("--length-penalty says which of --beams is best, which is not given")
-    plan = planned(rules, parameters, temperatures.tau)
-    if plan.taus is None and plan.chains == (None,) and (searches.greedy or searches.beams):
+    plan = make_plan(rules, parameters, temperatures.tau)
+    if plan.taus is None and not plan.has_chain and (searches.greedy or searches.beams):
         # Neither temperatures nor samplers: nothing is sampled.
         plan = replace(plan, chains=())
         if texts.n > 1 or texts.seed is not None:

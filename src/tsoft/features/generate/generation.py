@@ -1,24 +1,24 @@
 """Generating the texts: shown while they grow, and written when they end."""
 
 import itertools
-import time
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError, UsageError
 from tsoft.features.generate.interrupts import Interrupts
+from tsoft.features.generate.result import GenerateResult, NumberedText, TextSource, numbered_texts
 from tsoft.features.generate.strategies import PromptedModel
 from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
 from tsoft.notes import note
-from tsoft.options import results
-from tsoft.options.groups import OutputOptions
+from tsoft.options import output as outputs
+from tsoft.options.output import OutputOptions
 from tsoft.output.file import ended_by_signals
+from tsoft.output.watching import watched
 from tsoft.sampling.errors import NothingLeftError
 
 if TYPE_CHECKING:
-    from tsoft.features.generate.records import Written
-    from tsoft.output.progress import Bar
+    from tsoft.charts.view import View
 
 
 class Generation:
@@ -35,8 +35,11 @@ class Generation:
 
     def write(self, format: str) -> None:
         """Write the texts, then raise the error that ended them early."""
+        model = self._prompted.model
+        source = TextSource(self._prompted.prompt, model.name, model.vocab_size, model.piece, model.label)
+        result = GenerateResult(self._ended(), source, self._drawn)
         with self._interrupts.installed():
-            results.put(self._table() if format == "table" else self._records(format), format, self._output)
+            outputs.write(result, format, self._output, lambda: outputs.view(self._output))
         self._prompted.note_listed_mass()
         if self._error is not None:
             if self._output.output is not None:
@@ -66,54 +69,35 @@ class Generation:
         """The number of tokens of each text."""
         return [len(text.generated) for decoder in self._decoders for text in decoder.texts]
 
-    def _table(self) -> Iterator[str]:
+    def _drawn(self, view: "View") -> Iterator[str]:
         """The texts side by side, on a terminal also while they grow."""
         from tsoft.features.generate import chart
 
-        view, piece = results.plain_view(self._output), self._prompted.model.piece
+        prompt, piece = self._prompted.prompt, self._prompted.model.piece
         if self._output.output is None and chart.can_redraw():
-            live_table = chart.LiveTable(self._prompted.prompt, self._strategies, piece, view)
+            live_table = chart.LiveTable(prompt, self._strategies, piece, view)
             with ended_by_signals(), live_table:
                 for _ in self._rounds():
                     live_table.show()
         else:
             for _ in self._rounds_with_progress():
                 pass
-        yield from chart.draw(self._prompted.prompt, self._strategies, piece, view, self._seed)
+        yield from chart.draw(prompt, self._strategies, piece, view, self._seed)
 
-    def _records(self, format: str) -> Iterator[str]:
+    def _ended(self) -> Iterator[NumberedText]:
         """Each text as soon as it and those before it have ended."""
-        from tsoft.features.generate.records import Telling, write
-        from tsoft.output.number_format import NumberFormat
-
-        model = self._prompted.model
-        writing = NumberFormat(digits=self._output.digits)
-        telling = Telling(self._prompted.prompt, model.name, model.vocab_size, model.piece, model.label, writing)
-        yield from write(self._ended(), format, telling)
-
-    def _ended(self) -> "Iterator[Written]":
-        from tsoft.features.generate.records import written
-
         waiting = [(strategy, decoder) for strategy in self._strategies for decoder in strategy.decoders]
         for _ in itertools.chain(self._rounds_with_progress(), [None]):
             while waiting and not waiting[0][1].requested:
                 strategy, decoder = waiting.pop(0)
-                yield from written(strategy, decoder, self._seed)
+                yield from numbered_texts(strategy, decoder, self._seed)
 
     def _rounds_with_progress(self) -> Iterator[None]:
         """The rounds, with a progress bar if a user sees it and they take longer than a moment."""
-        bar: Bar | None = None
-        start = time.monotonic()
-        is_watched = results.is_watched(self._output)
-        try:
-            for _ in self._rounds():
-                yield
-                if is_watched and time.monotonic() - start > results.MOMENT:
-                    from tsoft.output import progress
+        if not outputs.is_watched(self._output):
+            return self._rounds()
+        return watched(self._rounds(), self._progress)
 
-                    bar = bar or progress.Bar()
-                    length = int(fmean(self._lengths()))
-                    bar.show(f"{length} tokens a text", length)
-        finally:
-            if bar:
-                bar.stop()
+    def _progress(self, _: None, __: float) -> tuple[str, int]:
+        length = int(fmean(self._lengths()))
+        return f"{length} tokens a text", length

@@ -21,9 +21,9 @@ from tsoft.models.decoding import (
 from tsoft.models.model import Model
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
-from tsoft.options import logits
 from tsoft.options.plan import Plan
-from tsoft.options.responses import sentences
+from tsoft.options.response_notes import sentences
+from tsoft.options.temperatures import temperatures
 
 # The stream of a text's random numbers, beside those of a row's draws and counts.
 STREAM = 2
@@ -34,7 +34,7 @@ class PromptedModel:
 
     def __init__(self, model: Model, prompt: str, plan: Plan):
         self.model, self.prompt = model, prompt
-        self._taus = logits.temperatures(plan.taus)
+        self._taus = temperatures(plan.taus)
         self._listed_masses: list[float] = []
         self._noted: set[str] = set()
         self._start = GeneratedText(model.prompt(prompt))
@@ -71,20 +71,20 @@ class PromptedModel:
         texts."""
         if not self._plan.chains:
             return []
-        if self._plan.chains != (None,):
-            from tsoft.options.chain_notes import say
-
-            say(self._plan, self.first.block, self._taus, set())
+        if self._plan.has_chain:
+            self._plan.note(self.first.block, self._taus)
         return [
             Strategy(
                 SAMPLE, [self._sampled(limits, tau, i, generator(seed, n, STREAM)) for n in range(count)], tau, chain
             )
-            for i, chain in enumerate(self._plan.of(self.first.block))
+            for i, chain in enumerate(self._plan.chains_for(self.first.block))
             for tau in self._taus.tolist()
         ]
 
     def _sampled(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> SequenceDecoder:
-        return SequenceDecoder(self._start, token_sampler(tau, lambda block: self._plan.of(block)[i], random), limits)
+        return SequenceDecoder(
+            self._start, token_sampler(tau, lambda block: self._plan.chains_for(block)[i], random), limits
+        )
 
     def searches(self, limits: TextLimits, greedy: bool, beams: int | None, length_penalty: float) -> list[Strategy]:
         """The strategies that look for the most probable text."""

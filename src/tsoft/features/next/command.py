@@ -1,21 +1,26 @@
 """`tsoft next`: what a language model says of the token after a prompt."""
 
 from contextlib import closing
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Annotated
 
+import typer
+
+from tsoft.errors import UsageError
 from tsoft.options.command import bundled
-from tsoft.options.groups import (
-    DisplayOptions,
-    DistributionOptions,
-    ParameterOptions,
-    SamplerOptions,
-    TemperatureOptions,
-)
 from tsoft.options.models import ModelOptions, PromptArgument
+from tsoft.options.output import ARRAY_FORMATS, BitsOptions, ChartOptions, Displayed, DisplayOptions, OutputOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.temperatures import TemperatureOptions
 
-if TYPE_CHECKING:
-    from tsoft.models.tokens import NextDistribution
+
+@dataclass(frozen=True)
+class LogOptions:
+    log: Annotated[
+        bool,
+        typer.Option("--log", help="Natural logarithms of the probabilities.", rich_help_panel="Output"),
+        Displayed(),
+    ] = False
 
 
 @bundled
@@ -24,9 +29,12 @@ def next(
     model: ModelOptions,
     temperatures: TemperatureOptions,
     parameters: ParameterOptions,
-    rules: SamplerOptions,
-    output: DistributionOptions,
-    look: DisplayOptions,
+    samplers: SamplerOptions,
+    output: OutputOptions,
+    log: LogOptions,
+    bits: BitsOptions,
+    display: DisplayOptions,
+    charts: ChartOptions,
 ) -> None:
     """Ask a language model for the next token's logits.
 
@@ -39,75 +47,29 @@ def next(
     tsoft next "Once upon a time" -o next.npz
     tsoft next "the cat sat on" --ngram book.txt
     """
-    from tsoft.options import models, results
+    from tsoft.features.next.result import NextResult
+    from tsoft.options import models
+    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.plan import make_plan
+    from tsoft.options.temperatures import temperatures as parsed
 
-    results.refuse("next", long=output.long, with_logits=output.with_logits)
-    name = _format(output)
-    if name != "table":
-        _refuse(name, temperatures, parameters, rules, output)
-    text = models.read_prompt(prompt.prompt, model, temperatures.tau)
-    with closing(models.open_model(model)) as asked:
-        [found] = asked.next([asked.prompt(text)])
-        if name == "table":
-            _show(found, temperatures, parameters, rules, output, look)
-        else:
-            from tsoft.features.next import records
-            from tsoft.output.number_format import NumberFormat
-
-            said = records.Said(text, asked.name, asked.vocab_size, found)
-            results.put(records.write(said, name, NumberFormat(digits=output.digits)), name, output)
-
-
-def _format(output: DistributionOptions) -> str:
-    """As elsewhere, but that a pipe gets a record: of numbers alone nobody knows the tokens."""
-    from tsoft.options import results
-
-    name = results.checked_format(output, arrays=True)
-    if output.format is None and output.output is None and name != "table":
-        return results.checked_format(replace(output, format="json"), arrays=True)
-    return name
-
-
-def _refuse(
-    name: str,
-    temperatures: TemperatureOptions,
-    parameters: ParameterOptions,
-    rules: SamplerOptions,
-    output: DistributionOptions,
-) -> None:
-    """A usage error for what is done to logits, which are written as they are."""
-    from tsoft.errors import UsageError
-    from tsoft.options import results
-
-    if temperatures.tau is not None or parameters != ParameterOptions() or rules != SamplerOptions():
+    # Of numbers alone nobody knows the tokens, so a pipe gets an object.
+    format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
+    has_chain = parameters != ParameterOptions() or samplers != SamplerOptions()
+    if format != "table" and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(
-            f"next writes logits in {name}, to which a temperature and samplers are still to come:"
+            f"next writes logits in {format}, to which a temperature and samplers are still to come:"
             " pipe them into tsoft compute"
         )
-    results.refuse(f"next in {name}, which writes logits", log=output.log, bits=output.bits)
+    text = models.read_prompt(prompt.prompt, model, temperatures.tau)
+    with closing(models.open_model(model)) as opened_model:
+        [distribution] = opened_model.next([opened_model.prompt(text)])
+        plan = make_plan(samplers, parameters, temperatures.tau)
+        result = NextResult(text, opened_model.name, distribution, format, plan, parsed(plan.taus), charts.chart)
+        if format in ARRAY_FORMATS:
+            from tsoft.output.file import open_output
 
-
-def _show(
-    found: "NextDistribution",
-    temperatures: TemperatureOptions,
-    parameters: ParameterOptions,
-    rules: SamplerOptions,
-    output: DistributionOptions,
-    look: DisplayOptions,
-) -> None:
-    """A table of what is left at each temperature."""
-    from functools import partial
-
-    from tsoft.charts.distributions import drawn
-    from tsoft.options import logits, results
-    from tsoft.options.plan import plan as planned
-    from tsoft.options.responses import noted
-
-    plan = planned(rules, parameters, temperatures.tau)
-    taus = logits.temperatures(plan.taus)
-    charted = len(taus) > 1 if look.chart is None else look.chart
-    draw = partial(drawn, chart=charted, explain=False)
-    looking = results.view(output, look)
-    with results.followed(noted(iter([found.block])), taus, plan) as blocks:
-        for block in blocks:
-            results.put(draw(results.by_plan(block, taus, plan), looking), "table", output)
+            with open_output(output.output) as out:
+                out(result.array())
+        else:
+            write(result, format, output, lambda: view(output, display, bits=bits.bits, log=log.log))

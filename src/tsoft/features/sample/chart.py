@@ -1,16 +1,15 @@
-"""A sample as a table: what was expected of each class and what came, with bars for both."""
+"""A sample as a table: the expected and the drawn counts of each class, with bars for both."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.box import SIMPLE
 from rich.cells import cell_len
-from rich.table import Table
 from rich.text import Text
 
-from tsoft.charts.chain import orders
+from tsoft.charts.chain_report import sampler_order
+from tsoft.charts.distribution_table import LONGEST_BAR, SHORTEST_BAR
 from tsoft.charts.style import number_text, prob_text, tau_colors, tau_text
-from tsoft.charts.table import GAP, LONGEST_BAR, SHORTEST_BAR, bar, rendered
+from tsoft.charts.table import GAP, bar, new_table, rendered
 from tsoft.charts.view import View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
@@ -19,28 +18,24 @@ from tsoft.errors import visible
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.sampling.distributions import Distributions, falling
 
-SUMMARY = ("draws", "seed", "chi-square", "p-value")
+_SUMMARY = ("draws", "seed", "chi-square", "p-value")
 
 
 def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> Iterator[str]:
-    """A table for each sample of a row: of each chain at each temperature."""
-    before = ""
+    """A table for each sample of a row: after each chain, at each temperature."""
+    separator = ""
     for result in results:
         if result.chain:
-            yield before + orders([result], view)
-            before = "\n"
+            yield separator + sampler_order([result], view)
+            separator = "\n"
         for sample, color in zip(samples(result, size, seed), tau_colors(result.taus.tolist()), strict=True):
-            yield (
-                before
-                + tau_text(sample.tau)
-                + "\n\n"
-                + _drawn(sample, falling(result.block.logits[0], sample.probs), view, color)
-            )
-            before = "\n"
+            order = falling(result.block.logits[0], sample.probs)
+            yield f"{separator}{tau_text(sample.tau)}\n\n{_table(sample, order, view, color)}"
+            separator = "\n"
 
 
 @dataclass(frozen=True)
-class _Column:
+class _CountColumn:
     """For each class and the rest a number, and its share of the draws."""
 
     header: str
@@ -49,70 +44,64 @@ class _Column:
 
     @property
     def width(self) -> int:
-        """What the numbers take."""
+        """The columns of the widest number."""
         return max(map(len, [self.header, *self.numbers]))
 
     def cells(self, room: int, color: int) -> list[Text]:
-        """Each number, and a bar where there is room for one."""
+        """Each number, and a bar if there is room for one."""
         numbers = (number.rjust(self.width) for number in self.numbers)
         if room < SHORTEST_BAR:
             return [Text(number) for number in numbers]
-        bars = (bar(share, room) for share in self.shares)
-        return [
-            Text.assemble(number, " ", (drawn, f"color({color})")) for number, drawn in zip(numbers, bars, strict=True)
-        ]
+        bars = ((bar(share, room), f"color({color})") for share in self.shares)
+        return [Text.assemble(number, " ", styled_bar) for number, styled_bar in zip(numbers, bars, strict=True)]
 
 
-def _drawn(sample: Sample, order: Array, view: View, color: int) -> str:
-    """The table and under it the test. Where the screen is too narrow, the bars go, then the labels,
-    then the lines get wider: no number is cut."""
-    every = class_names(sample.labels, len(order), quoted=sample.tokens)
-    order, rest = view.chosen(order)
-    labels = [visible(every[i]) for i in order] + [f"… {len(rest)} more"] * bool(len(rest))
+def _table(sample: Sample, order: Array, view: View, color: int) -> str:
+    """The table, and the test under it. Where the screen is too narrow, the bars are left out, then the labels
+    are shortened, then the lines get wider than the screen: no number is shortened."""
+    names = class_names(sample.labels, len(order), quoted=sample.tokens)
+    shown, rest = view.shown_and_rest(order)
+    labels = [visible(names[i]) for i in shown] + [f"… {len(rest)} more"] * bool(len(rest))
     expected, counts = (
-        [*of[order].tolist(), *[of[rest].sum().item()] * bool(len(rest))] for of in (sample.expected, sample.counts)
+        [*values[shown].tolist(), *[values[rest].sum().item()] * bool(len(rest))]
+        for values in (sample.expected, sample.counts)
     )
+    texts = {"expected": [_expected_text(value, view.digits) for value in expected], "drawn": list(map(str, counts))}
     columns = [
-        _Column("expected", [_expected_text(value, view.digits) for value in expected], _shares(expected, sample.size)),
-        _Column("drawn", [str(count) for count in counts], _shares(counts, sample.size)),
+        _CountColumn(header, numbers, [value / sample.size for value in values])
+        for (header, numbers), values in zip(texts.items(), (expected, counts), strict=True)
     ]
     room = view.screen.width - 1 - GAP - sum(column.width + GAP for column in columns)
-    wanted = max(map(cell_len, [*SUMMARY, *labels]))
-    head = max(len("class"), min(wanted, view.screen.width // 3, room))
-    # Both bars are of one scale.
-    bars = min(LONGEST_BAR, (room - head) // len(columns) - 1)
-    more = bars + 1 if bars >= SHORTEST_BAR else 0
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
-    table.add_column("class", width=head, no_wrap=True, overflow="ellipsis")
+    longest = max(map(cell_len, [*_SUMMARY, *labels]))
+    label_width = max(len("class"), min(longest, view.screen.width // 3, room))
+    # Both bars have the same scale.
+    bars = min(LONGEST_BAR, (room - label_width) // len(columns) - 1)
+    added = bars + 1 if bars >= SHORTEST_BAR else 0
+    table = new_table()
+    table.add_column("class", width=label_width, no_wrap=True, overflow="ellipsis")
     for column in columns:
-        table.add_column(column.header.rjust(column.width), width=column.width + more, no_wrap=True)
-    for label, *numbers in zip(labels, *(column.cells(bars, color) for column in columns), strict=True):
-        table.add_row(Text(label), *numbers)
-    width = 1 + head + GAP + sum(column.width + more + GAP for column in columns)
-    return rendered(table, view.screen, width) + "\n" + _summary(sample, view, head)
-
-
-def _shares(values: Sequence[float], size: int) -> list[float]:
-    return [value / size for value in values]
+        table.add_column(column.header.rjust(column.width), width=column.width + added, no_wrap=True)
+    for label, *cells in zip(labels, *(column.cells(bars, color) for column in columns), strict=True):
+        table.add_row(Text(label), *cells)
+    width = 1 + label_width + GAP + sum(column.width + added + GAP for column in columns)
+    return rendered(table, view.screen, width) + "\n" + _summary(sample, view, label_width)
 
 
 def _expected_text(value: float, digits: int | None) -> str:
-    """An expected count in few characters, its size always to be told.
+    """An expected count in few characters that always show its magnitude.
 
     >>> [_expected_text(value, None) for value in (0.0, 0.00004, 574.52, 5745217.2, 5.7452e17)]
     ['0', '4.0e-05', '574.5', '5745217', '5.7452e+17']
     """
-    if digits is not None:
-        return f"{value:.{digits}g}"
+    if digits is not None or value >= 1e15:
+        return number_text(value, digits)
     if 0 < value < 0.05:
         return f"{value:.1e}"
-    if value >= 1e15:
-        return number_text(value)
     return f"{value:.0f}" if value == 0 or value >= 1e6 else f"{value:.1f}"
 
 
-def _summary(sample: Sample, view: View, head: int) -> str:
-    """How many draws, of which seed, and how well they agree with what was expected."""
+def _summary(sample: Sample, view: View, label_width: int) -> str:
+    """The number of draws, their seed, and how well they agree with what is expected."""
     fit = goodness_of_fit(sample.counts, sample.probs)
     texts = (
         str(sample.size),
@@ -120,10 +109,10 @@ def _summary(sample: Sample, view: View, head: int) -> str:
         "–" if fit is None else f"{number_text(fit.statistic)}, {fit.degrees} degree{'s' * (fit.degrees != 1)}",
         "–" if fit is None else prob_text(fit.p_value, view.digits),
     )
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0), show_header=False)
-    head = max(head, *map(len, SUMMARY))
-    table.add_column(width=head, no_wrap=True)
+    table = new_table(show_header=False)
+    label_width = max(label_width, *map(len, _SUMMARY))
+    table.add_column(width=label_width, no_wrap=True)
     table.add_column(no_wrap=True)
-    for name, text in zip(SUMMARY, texts, strict=True):
+    for name, text in zip(_SUMMARY, texts, strict=True):
         table.add_row(Text(name, "dim"), Text(text))
-    return rendered(table, view.screen, 1 + head + GAP + max(map(len, texts)) + GAP)
+    return rendered(table, view.screen, 1 + label_width + GAP + max(map(len, texts)) + GAP)

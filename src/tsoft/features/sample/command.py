@@ -1,40 +1,29 @@
 """`tsoft sample`: draws from the distribution at each temperature."""
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
-from tsoft.options.groups import (
-    DisplayOptions,
-    DistributionOptions,
-    LogitsOptions,
-    ParameterOptions,
-    SamplerOptions,
-    Seed,
-    TemperatureOptions,
-)
-from tsoft.output.file import open_output
+from tsoft.options.input import LogitsOptions
+from tsoft.options.output import DisplayOptions, OnlyIn, OutputOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.seeds import Seed
+from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
-    from tsoft.core.block import Block
     from tsoft.core.softmax import Array
-    from tsoft.features.sample.records import Draws
     from tsoft.features.sample.samples import Sample
-    from tsoft.options.plan import Plan
-    from tsoft.output.progress import Bar
 
 # A float holds it, and no count of it overflows.
 MOST = 10**18
-# A stream of more draws than this takes long enough to watch.
-LONG = 1_000_000
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawOptions:
     """How many draws, of which stream, and what is told of them."""
 
     n: Annotated[
@@ -45,23 +34,28 @@ class Drawing:
     ] = None
     seed: Seed = None
     counts: Annotated[
-        bool, typer.Option("--counts", help="How often each class was drawn; json has it without asking.")
+        bool,
+        typer.Option("--counts", help="How often each class was drawn; json has it without asking."),
     ] = False
     draws: Annotated[
-        bool, typer.Option("--draws", help="Each draw, which tsv and csv have without asking; json has the counts too.")
+        bool,
+        typer.Option("--draws", help="Each draw, which tsv and csv have without asking; json has the counts too."),
+        OnlyIn("tsv", "csv", "json", "jsonl"),
     ] = False
-    index: Annotated[bool, typer.Option("--index", help="tsv: a class's index, from 0, not its label.")] = False
+    index: Annotated[
+        bool, typer.Option("--index", help="tsv: a class's index, from 0, not its label."), OnlyIn("tsv")
+    ] = False
 
 
 @bundled
 def sample(
     input: LogitsOptions,
     temperatures: TemperatureOptions,
-    drawing: Drawing,
+    drawing: DrawOptions,
     parameters: ParameterOptions,
-    rules: SamplerOptions,
-    output: DistributionOptions,
-    look: DisplayOptions,
+    samplers: SamplerOptions,
+    output: OutputOptions,
+    display: DisplayOptions,
 ) -> None:
     """Draw classes at random, with the probabilities at each temperature.
 
@@ -74,63 +68,51 @@ def sample(
     some-program | tsoft sample --tau 0.7 --counts -n 1e9
     some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
     """
-    from tsoft.options import logits, results, seeds
-    from tsoft.options.plan import plan as planned
+    from tsoft.features.sample.result import SampleForm, SampleResult
+    from tsoft.options import logits
+    from tsoft.options.output import chosen_format, is_watched, view, write
+    from tsoft.options.plan import make_plan
+    from tsoft.options.seeds import chosen_seed
+    from tsoft.options.temperatures import temperatures as parsed
 
-    form = results.checked_format(output)
-    _refuse(form, drawing, input, output, look)
-    size, seed = _size(drawing.n, form), seeds.chosen(drawing.seed)
-    plan = planned(rules, parameters, temperatures.tau)
-    blocks = logits.blocks(input, plan.taus)
-    taus = logits.temperatures(plan.taus)
-    if form == "table":
-        from tsoft.features.sample import chart as rendering
-
-        looking = results.view(output, look)
-
-        def draw(block: "Block") -> Iterator[str]:
-            return rendering.draw(results.by_plan(block, taus, plan), size, seed, looking)
-
-        with (
-            open_output(output.output, results.screen_encoding(output)) as out,
-            results.followed(blocks, taus, plan) as followed,
-        ):
-            results.each_row(followed, look, out, draw)
-    else:
-        from tsoft.features.sample import records as forms
-        from tsoft.output.number_format import NumberFormat
-
-        each = drawing.draws if form in ("json", "jsonl") else not drawing.counts
-        engine = any(chain and chain.engine for chain in plan.chains)
-        with (
-            open_output(output.output) as out,
-            results.followed(blocks, taus, plan) as followed,
-            _watched(output) as draws,
-        ):
-            telling = forms.Telling(each, drawing.index, engine, NumberFormat(digits=output.digits), draws)
-            for text in forms.write(_groups(followed, taus, plan, size, seed), form, telling):
-                out(text)
-
-
-def _refuse(
-    form: str, drawing: Drawing, input: LogitsOptions, output: DistributionOptions, look: DisplayOptions
-) -> None:
-    """A usage error for options that the sample, or its format, has no use for."""
-    from tsoft.errors import UsageError
-    from tsoft.options import results
-
-    results.refuse("sample", log=output.log, long=output.long, with_logits=output.with_logits, bits=output.bits)
-    results.refuse("sample", chart=bool(look.chart), vocab_size=input.vocab_size is not None)
-    results.refuse(f"sample in {form}", digits=form == "tsv" and output.digits is not None)
-    results.refuse(f"sample in {form}", index=form != "tsv" and drawing.index)
-    results.refuse("a table, which has the counts", draws=form == "table" and drawing.draws)
+    format = chosen_format(output, drawing, display)
+    if input.vocab_size is not None:
+        raise UsageError("--vocab-size means nothing to sample")
+    if format == "tsv" and output.digits is not None:
+        raise UsageError("--digits has no effect on tsv, which has whole numbers and labels")
     if drawing.counts and drawing.draws:
         raise UsageError("--counts and --draws are two kinds of sample; which is it?")
+    size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
+    plan = make_plan(samplers, parameters, temperatures.tau)
+    each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
+    draws = watched_draws if is_watched(output) else _plain
+    form = SampleForm(each_draw, drawing.index, draws)
+    blocks, taus = logits.blocks(input, plan.taus), parsed(plan.taus)
+    result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
+    write(result, format, output, lambda: view(output, display))
+
+
+def _plain(sample: "Sample") -> "Iterator[Array]":
+    return sample.draws()
+
+
+def watched_draws(sample: "Sample") -> "Iterator[Array]":
+    """A sample's draws, with a progress bar once they take longer than a moment."""
+    from tsoft.charts.style import tau_text
+    from tsoft.output.watching import watched
+
+    text, drawn = f"drawing row {sample.row}, {tau_text(sample.tau)}", 0
+
+    def describe(piece: "Array", _: float) -> tuple[str, int]:
+        nonlocal drawn
+        drawn += len(piece)
+        return text, drawn
+
+    return watched(sample.draws(), describe, lambda _: sample.size)
 
 
 def _size(text: str | None, form: str) -> int:
     """How many draws were asked for."""
-    from tsoft.errors import UsageError
     from tsoft.input import fields
 
     if text is None:
@@ -141,46 +123,5 @@ def _size(text: str | None, form: str) -> int:
     except ValueError:
         number = 0
     if not (1 <= number <= MOST and number == int(number)):
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UsageError(f"-n: {shown!r} is not a whole number from 1 to 1e18")
+        raise UsageError(f"-n: {shortened(text)!r} is not a whole number from 1 to 1e18")
     return int(number)
-
-
-def _groups(
-    blocks: "Iterable[Block]", taus: "Array", plan: "Plan", size: int, seed: int
-) -> "Iterator[Iterator[Sample]]":
-    """The samples of the rows that come together."""
-    from tsoft.features.sample.samples import samples
-    from tsoft.sampling.apply_chains import distributions
-
-    return (samples(piece, size, seed) for block in blocks for piece in distributions(block, taus, plan.of(block)))
-
-
-@contextlib.contextmanager
-def _watched(output: DistributionOptions) -> "Iterator[Draws]":
-    """The way to draw that shows its progress on stderr, once there are many draws, where they go
-    elsewhere than to the terminal."""
-    from tsoft.options import results
-
-    bar: Bar | None = None
-    seen = 0
-    watching = results.is_watched(output)
-    if watching:
-        from tsoft.output import progress
-
-    def draws(sample: "Sample") -> "Iterator[Array]":
-        nonlocal bar, seen
-        if watching and bar is None and seen + sample.size > LONG:
-            bar = progress.Bar(sample.size, progress.drawing(sample))
-        done = 0
-        for piece in sample.draws():
-            yield piece
-            seen, done = seen + len(piece), done + len(piece)
-            if bar:
-                bar.show(progress.drawing(sample), done, sample.size)
-
-    try:
-        yield draws
-    finally:
-        if bar:
-            bar.stop()

@@ -1,60 +1,59 @@
-"""The temperature that was asked for: what it is, the distribution there, and the curve it lies on."""
+"""The temperatures of a target: what they are, the distributions there, and the curve that they are on."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.charts import table
-from tsoft.charts.curves import drawn_curves, titled
-from tsoft.charts.style import cut, tau_text
+from tsoft.charts import distribution_table
+from tsoft.charts.curves import curve_chart, measure_limits, measure_title
+from tsoft.charts.style import tau_text
 from tsoft.charts.view import View
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
+from tsoft.errors import shortened, visible
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions, unit
 
 if TYPE_CHECKING:
-    from tsoft.features.solve.records import Solved
+    from tsoft.features.solve.target import SolvedRow
 
-# The curve is drawn this many times colder and hotter than the solutions.
-AROUND = 30.0
-POINTS = 121
+# The curve reaches temperatures this many times colder and hotter than the solutions.
+_REACH = 30.0
+_POINTS = 121
 
 
-def draw(block: Block, solved: "Solved", view: View, column: str, index: int | None) -> Iterator[str]:
-    """The parts of a row's answer. `column` is the measure, or for a class's probability `prob`
-    with the class's `index`."""
+def draw(block: Block, solved: "SolvedRow", view: View) -> Iterator[str]:
+    """The parts of a row's answer."""
+    target = solved.target
+    column, index = target.measure, target.index(block)
     taus = np.array(solved.solution.taus)
-    found = f" {solved.asked:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
-    yield cut(visible(solved.measure), max(4, view.screen.width - len(found))) + found + "\n"
+    name = visible(target.name)
+    answer = f" {target.value:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
+    yield shortened(name, max(4, view.screen.width - len(answer))) + answer + "\n"
     if len(taus):
-        yield "\n" + table.draw([Distributions(block, taus)], 0, view)
+        yield "\n" + distribution_table.draw([Distributions(block, taus)], 0, view)
     else:
         yield f"{solved.reason}\n"
     inside = taus[(taus > 0) & (taus < np.inf)]
     low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
     # Beyond these the steps of the grid and of the axis would overflow.
-    ends = max(low, 1e-290) / AROUND, min(high, 1e290) * AROUND
+    ends = max(low, 1e-290) / _REACH, min(high, 1e290) * _REACH
     if not ends[0] < ends[1]:
         return
-    grid = np.union1d(np.geomspace(*ends, POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
+    grid = np.union1d(np.geomspace(*ends, _POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
     values = _values(block, grid, column, index) / unit(column, view.bits)
-    names = [visible(solved.measure)]
+    names, curves = [name], values[:, np.newaxis]
     if len(inside):
-        # A curve of its own that is only where the solutions are, where the other leaves it room.
-        asked = np.isin(grid, inside)
-        beside = asked | np.roll(asked, 1) | np.roll(asked, -1)
-        values = np.column_stack([np.where(beside, np.nan, values), np.where(asked, values, np.nan)])
-        names.append("asked")
-    else:
-        values = values[:, np.newaxis]
-    yield "\n" + drawn_curves(names, grid, values, view, 14, True, _title(solved, view))
-
-
-def _title(solved: "Solved", view: View) -> str:
-    return titled("entropy", view) if solved.measure == "entropy" else visible(solved.measure)
+        # A second curve is only at the solutions, where the first has a gap around each.
+        is_solution = np.isin(grid, inside)
+        gap = is_solution | np.roll(is_solution, 1) | np.roll(is_solution, -1)
+        names = [name, "asked"]
+        curves = np.column_stack([np.where(gap, np.nan, values), np.where(is_solution, values, np.nan)])
+    title = measure_title("entropy", view) if column == "entropy" else name
+    limits = measure_limits(column)
+    chart = curve_chart(names, grid, curves, view.screen, height=14, log=True, title=title, limits=limits)
+    yield f"\n{chart}"
 
 
 def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:

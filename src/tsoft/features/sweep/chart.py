@@ -1,13 +1,14 @@
-"""A sweep as charts: a curve a class, a measure under it, and a table at a few temperatures."""
+"""A sweep as charts: the probabilities as curves or a heat map, a measure under them, and a table of a few
+temperatures."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.charts import heatmap, table
-from tsoft.charts.curves import CURVES, drawn_curves, titled
+from tsoft.charts import distribution_table
+from tsoft.charts.curves import MAX_CURVES, curve_chart, measure_limits, measure_title
+from tsoft.charts.heatmap import heatmap
 from tsoft.charts.style import evenly_spaced
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
@@ -15,56 +16,55 @@ from tsoft.errors import visible
 from tsoft.sampling.apply_chains import distributions
 from tsoft.sampling.distributions import Distributions, falling, highest, unit
 
-if TYPE_CHECKING:
-    pass
-
-HEATED = 20
+# A heat map has room for at least this many classes.
+_HEATMAP_CLASSES = 20
 
 
 def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log: bool, chart: bool) -> Iterator[str]:
-    """The parts of one row's sweep, each as it is drawn. Without `chart` there is only the table."""
+    """The parts of one row's sweep, each when it is drawn. Without `chart` there is only the table."""
     taus = np.unique(result.taus)
     result = replace(result, taus=taus)
     if chart:
-        if as_heatmap:
-            yield _heatmap(result, view, log) + "\n"
-        else:
-            yield _curves(result, view, log) + "\n"
+        yield (_heatmap if as_heatmap else _curves)(result, view, log) + "\n"
         yield _measure(result, view, measure, log) + "\n"
-    yield table.draw([replace(result, taus=taus[evenly_spaced(len(taus))])], 0, view)
+    yield distribution_table.draw([replace(result, taus=taus[evenly_spaced(len(taus))])], 0, view)
 
 
-def _shown(result: Distributions, most: int) -> tuple[list[str], Array]:
-    """The most probable classes' names and probabilities, (k, classes), and the rest summed. The
-    temperatures are worked through in pieces, so that no more than what is shown is kept."""
+def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]:
+    """The names and the probabilities, (k, classes), of the `count` most probable classes, and the sum of the
+    rest if there is a rest. The temperatures are processed in pieces, so that only these are kept in memory."""
     logits = result.block.logits[0]
-    # At a handful of temperatures: which are the most probable moves little between them.
-    some = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
-    ranked = falling(logits, highest([some], 0))
-    order, rest = ranked[:most], ranked[most:]
-    every = result.block.names
+    # A few temperatures suffice: the ranking changes little between them.
+    subset = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
+    order = falling(logits, highest([subset], 0))
+    shown, rest = order[:count], order[count:]
+    labels = result.block.names
 
-    def chosen(piece: Distributions) -> Array:
+    def summed(piece: Distributions) -> Array:
         probs = piece.probs[:, 0]
-        return np.column_stack([probs[:, order], probs[:, rest].sum(1)])
+        return np.column_stack([probs[:, shown], probs[:, rest].sum(1)])
 
-    probs = np.concatenate([chosen(piece) for piece in distributions(result.block, result.taus, [result.chain])])
-    names = [visible(every[i]) for i in order]
+    probs = np.concatenate([summed(piece) for piece in distributions(result.block, result.taus, [result.chain])])
+    names = [visible(labels[i]) for i in shown]
     return ([*names, f"{len(rest)} more"], probs) if len(rest) else (names, probs[:, :-1])
 
 
 def _curves(result: Distributions, view: View, log: bool) -> str:
-    names, probs = _shown(result, CURVES)
-    rest = len(names) > CURVES
-    return drawn_curves(names, result.taus, probs, view, 20, log, "probability", rest=rest)
+    names, probs = _most_probable(result, MAX_CURVES)
+    rest, limits, title = len(names) > MAX_CURVES, (0.0, 1.0), "probability"
+    chart = curve_chart(
+        names, result.taus, probs, view.screen, height=20, title=title, log=log, limits=limits, rest=rest
+    )
+    return str(chart)
 
 
 def _heatmap(result: Distributions, view: View, log: bool) -> str:
-    names, probs = _shown(result, max(view.show, HEATED))
-    return heatmap.heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
+    names, probs = _most_probable(result, max(view.show, _HEATMAP_CLASSES))
+    return heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
 
 
 def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
     values = getattr(result, measure) / unit(measure, view.bits)
-    title = titled(measure, view, result.block.ensemble)
-    return drawn_curves([measure.replace("_", "-")], result.taus, values, view, 10, log, title)
+    name, title = measure.replace("_", "-"), measure_title(measure, view, result.block.ensemble)
+    limits = measure_limits(measure)
+    return str(curve_chart([name], result.taus, values, view.screen, height=10, log=log, title=title, limits=limits))

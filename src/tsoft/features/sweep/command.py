@@ -1,28 +1,29 @@
 """`tsoft sweep`: a distribution across temperatures."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tsoft.errors import UsageError
 from tsoft.options.command import bundled
-from tsoft.options.groups import (
+from tsoft.options.input import EnergyOptions, LogitsOptions
+from tsoft.options.output import (
+    BitsOptions,
+    ChartOptions,
+    ContentOptions,
+    Displayed,
     DisplayOptions,
-    DistributionOptions,
-    EnergyOptions,
-    LogitsOptions,
-    ParameterOptions,
-    SamplerOptions,
-    TemperatureOptions,
+    OnlyIn,
+    OutputOptions,
 )
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
-    from tsoft.core.averages import Averages
     from tsoft.core.softmax import Array
     from tsoft.core.thermodynamics import Ensemble
-    from tsoft.sampling.distributions import Distributions
 
 Measure = Literal[
     "entropy",
@@ -38,7 +39,7 @@ Measure = Literal[
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridOptions:
     """The temperatures, where --tau does not list them."""
 
     coldest: Annotated[
@@ -58,22 +59,24 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Curves:
+class SweepOptions:
     """What is drawn of a sweep."""
 
     measure: Annotated[
-        Measure,
+        Measure | None,
         typer.Option(
             "--measure",
             metavar="MEASURE",
-            help="The second chart: entropy, perplexity, top-prob, margin or log-sum-exp; of --energies also log-z,"
-            " free-energy, mean-energy or heat-capacity.",
+            help="The second chart, by default entropy, and all that a pipe gets: entropy, perplexity, top-prob, margin"
+            " or log-sum-exp; of --energies also log-z, free-energy, mean-energy or heat-capacity.",
             rich_help_panel="Table and chart",
         ),
-    ] = "entropy"
+        OnlyIn("table", "tsv", "csv", "json", "jsonl"),
+    ] = None
     heatmap: Annotated[
         bool,
         typer.Option("--heatmap", help="Classes and temperatures as a heat map.", rich_help_panel="Table and chart"),
+        Displayed(),
     ] = False
     mean: Annotated[
         bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")
@@ -85,12 +88,15 @@ def sweep(
     input: LogitsOptions,
     energies: EnergyOptions,
     temperatures: TemperatureOptions,
-    grid: Grid,
-    curves: Curves,
+    grid: GridOptions,
+    sweeping: SweepOptions,
     parameters: ParameterOptions,
-    rules: SamplerOptions,
-    output: DistributionOptions,
-    look: DisplayOptions,
+    samplers: SamplerOptions,
+    output: OutputOptions,
+    content: ContentOptions,
+    bits: BitsOptions,
+    display: DisplayOptions,
+    charts: ChartOptions,
 ) -> None:
     """Follow a distribution from cold to hot.
 
@@ -99,87 +105,78 @@ def sweep(
     τ, which comes first. csv and json carry the measures too.
 
     tsoft sweep 2 1 0.5 0.1
+    tsoft sweep 2 1 0.5 0.1 --measure entropy | cat
     tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
     tsoft sweep --energies 0 1 --measure heat-capacity
     some-program | tsoft sweep --mean
     """
-    from tsoft.errors import UsageError
-    from tsoft.options import logits, results
+    from tsoft.features.sweep.result import MeanResult, SweepPicture, SweepResult
+    from tsoft.options import logits
+    from tsoft.options import output as outputs
+    from tsoft.options.distribution_result import chosen_form, write
     from tsoft.options.energies import ensemble, with_ensemble
-    from tsoft.options.plan import plan as planned
+    from tsoft.options.plan import make_plan
 
     # A grid overrules a file's temperature as --tau does.
-    plan = planned(rules, parameters, temperatures.tau or [])
-    said = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
-    levels = ensemble(input, energies, plan, said=said, how="--tau 100,300, or --from 10 --to 1000")
-    blocks = with_ensemble(logits.blocks(input, temperatures.tau), levels)
-    taus = logits.temperatures(temperatures.tau) if temperatures.tau else _grid(grid)
-    if temperatures.tau and grid != Grid():
-        raise UsageError("--tau lists the temperatures, so --from, --to, --steps and --scale have nothing to say")
+    plan = make_plan(samplers, parameters, temperatures.tau or [])
+    has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
+    energy = ensemble(input, energies, plan, has_taus=has_taus, how="--tau 100,300, or --from 10 --to 1000")
+    blocks = with_ensemble(logits.blocks(input, temperatures.tau), energy)
+    taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
         raise UsageError("--samplers lists no temperature, so there is nothing to sweep")
-    measure = _measure(curves, levels)
-    if curves.mean:
-        from tsoft.core.averages import averages
+    measure = _measure(sweeping, energy)
 
-        results.refuse(
-            "sweep --mean",
-            heatmap=curves.heatmap,
-            log=output.log,
-            long=output.long,
-            with_logits=output.with_logits,
-        )
-        if len(plan.chains) > 1:
-            raise UsageError("sweep --mean is of one engine: --like one of them")
-        with results.followed(blocks, taus, plan) as followed:
-            found = averages(followed, taus, lambda block: plan.of(block)[0], _measures(levels))
-        _write_mean(found, measure, output, look, _is_log(grid), levels)
+    def view() -> "View":
+        return outputs.view(output, display, bits=bits.bits, log=content.log)
+
+    if sweeping.mean:
+        _check_mean(sweeping, content, len(plan.chains))
+        format = outputs.chosen_format(output, bits, display, charts, forms=lambda _: ["measures"])
+        means = MeanResult(blocks, taus, plan, measure, bits.bits, _is_log(grid), energy)
+        outputs.write(means, format, output, view)
         return
-
-    def draw(results: "list[Distributions]", view: "View") -> Iterator[str]:
-        from tsoft.charts.curves import CURVES
-        from tsoft.features.sweep import chart as drawing
-
-        fewer = replace(view, show=look.show or CURVES)
-        for i, result in enumerate(results):
-            if result.chain:
-                from tsoft.charts import chain
-
-                yield "\n" * (i > 0) + chain.orders([result], view) + "\n"
-            yield from drawing.draw(result, fewer, measure, curves.heatmap, _is_log(grid), look.chart is not False)
-
-    results.write(blocks, taus, plan, output, look, draw, before=True)
+    form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
+    if measure and (content.long or content.log or content.with_logits or form.format in outputs.ARRAY_FORMATS):
+        raise UsageError(f"--measure {sweeping.measure} is of each distribution, and not of its classes")
+    picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, _is_log(grid))
+    write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
 
 
-def _measure(curves: Curves, levels: "Ensemble | None") -> str:
-    """The measure that is drawn, as records name it."""
-    from tsoft.errors import UsageError
+def _check_mean(sweeping: SweepOptions, content: ContentOptions, engines: int) -> None:
+    """Raises UsageError for what means over rows do not have."""
+    for name, value in {"heatmap": sweeping.heatmap, **vars(content)}.items():
+        if value:
+            raise UsageError(f"--{name.replace('_', '-')} means nothing to sweep --mean")
+    if engines > 1:
+        raise UsageError("sweep --mean is of one engine: --like one of them")
 
-    name = curves.measure.replace("-", "_")
-    if name not in _measures(levels):
+
+def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
+    """The measure that was asked for, as records name it."""
+    from tsoft.features.sweep.result import measure_names
+
+    name = sweeping.measure and sweeping.measure.replace("-", "_")
+    if name is not None and name not in measure_names(energy):
         when = "with --energies and without samplers"
-        raise UsageError(f"--measure {curves.measure} is of Boltzmann's distribution: it comes {when}")
+        raise UsageError(f"--measure {sweeping.measure} is of Boltzmann's distribution: it comes {when}")
     return name
 
 
-def _measures(levels: "Ensemble | None") -> tuple[str, ...]:
-    """The measures that there are, of energies more."""
-    from tsoft.core.measures import MEASURES
-    from tsoft.core.thermodynamics import THERMODYNAMICS
-
-    return MEASURES if levels is None else (*MEASURES, *THERMODYNAMICS)
-
-
-def _is_log(grid: Grid) -> bool:
+def _is_log(grid: GridOptions) -> bool:
     return grid.scale != "linear"
 
 
-def _grid(grid: Grid) -> "Array":
-    """The temperatures of a grid, both ends among them."""
+def _temperatures(temperatures: TemperatureOptions, grid: GridOptions) -> "Array":
+    """The temperatures that --tau lists, or those of a grid, both ends among them."""
     import numpy as np
 
-    from tsoft.errors import UsageError
+    from tsoft.options.temperatures import temperatures as parsed
 
+    if temperatures.tau:
+        if grid != GridOptions():
+            raise UsageError("--tau lists the temperatures, so --from, --to, --steps and --scale have nothing to say")
+        return parsed(temperatures.tau)
     coldest = 0.1 if grid.coldest is None else grid.coldest
     hottest = 10.0 if grid.hottest is None else grid.hottest
     if not 0 <= coldest < hottest < np.inf:
@@ -187,26 +184,3 @@ def _grid(grid: Grid) -> "Array":
     if _is_log(grid) and coldest == 0:
         raise UsageError("--from 0: a logarithmic grid does not reach 0; --scale linear does, and --tau 0,… lists it")
     return (np.geomspace if _is_log(grid) else np.linspace)(coldest, hottest, grid.steps or 25)
-
-
-def _write_mean(
-    found: "Averages",
-    measure: str,
-    output: DistributionOptions,
-    look: DisplayOptions,
-    log: bool,
-    levels: "Ensemble | None",
-) -> None:
-    from tsoft.options import results
-
-    name = results.checked_format(output)
-    if name == "table":
-        from tsoft.charts.averages import draw_mean
-
-        texts: Iterable[str] = draw_mean(found, results.view(output, look), measure, log, levels)
-    else:
-        from tsoft.output import averages
-        from tsoft.output.number_format import NumberFormat
-
-        texts = [averages.write(found, name, NumberFormat(digits=output.digits, bits=output.bits))]
-    results.put(texts, name, output)

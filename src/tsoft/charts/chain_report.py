@@ -1,0 +1,92 @@
+"""A chain of samplers in words and tables: its order, its steps, and where several chains differ."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tsoft.charts.style import number_text, prob_text, tau_text, wrapped
+from tsoft.charts.table import text_tables
+from tsoft.charts.view import View
+from tsoft.core.measures import total_variation
+from tsoft.errors import shortened, visible
+from tsoft.sampling.distributions import Distributions, unit
+from tsoft.sampling.explanation import Stage
+from tsoft.sampling.first_difference import first_difference
+
+_STEP_COLUMNS = ("step", "kept", "cut", "entropy", "top", "keeps")
+
+
+def sampler_order(results: Sequence[Distributions], view: View) -> str:
+    """Each chain's samplers in their order, in lines that fit."""
+    texts = ""
+    for result in results:
+        assert result.chain
+        taus = result.taus.tolist()
+        # A single temperature is shown as a number.
+        steps = result.chain.at(taus[0]) if len(taus) == 1 else result.chain.steps
+        samplers = " → ".join(map(str, steps)) or "none"
+        texts += wrapped(f"{result.engine or 'samplers'}: {samplers}", view.screen.width)
+    return texts
+
+
+def step_tables(results: Sequence[Distributions], view: View) -> Iterator[str]:
+    """A table of the steps of each chain at each temperature."""
+    for result in results:
+        for t, tau in enumerate(result.taus.tolist()):
+            header = " ".join([result.engine or "", tau_text(tau) if len(result.taus) > 1 else ""]).strip()
+            rows = [_step_row(stage, result.block.names, view) for stage in result.stages(t, 0)]
+            table = text_tables([_STEP_COLUMNS, *rows], view.screen, right=_STEP_COLUMNS[1:4])
+            yield (header + "\n" if header else "") + table
+
+
+def _step_row(stage: Stage, names: Sequence[str], view: View) -> tuple[str, ...]:
+    """What a step keeps and removes."""
+    threshold = "" if stage.threshold is None else number_text(stage.threshold)
+    return (
+        str(stage.step),
+        str(int(stage.kept.sum())),
+        prob_text(stage.cut, view.digits) if stage.cut else "",
+        prob_text(stage.entropy / unit("entropy", view.bits), view.digits),
+        shortened(visible(names[stage.top]), 16),
+        (stage.keeps or "").replace("threshold", threshold),
+    )
+
+
+def comparison(results: Sequence[Distributions], view: View) -> str:
+    """The total variation between each two chains, and in words where each differs from the first."""
+    parts = []
+    for t, tau in enumerate(results[0].taus.tolist()):
+        header = f" at {tau_text(tau)}" if len(results[0].taus) > 1 else ""
+        sentences = "".join(_difference(results[0], other, t, view) for other in results[1:])
+        parts.append(f"total variation{header}\n{_distances(results, t, view)}\n{sentences}")
+    return "\n".join(parts)
+
+
+def _distances(results: Sequence[Distributions], t: int, view: View) -> str:
+    """The lower triangle of the matrix of total variations."""
+    names = [str(result.engine) for result in results]
+    rows = [["", *names[:-1]]]
+    for i, result in enumerate(results[1:], 1):
+        distances = (total_variation(result.probs[t, 0], other.probs[t, 0]) for other in results[:i])
+        texts = [prob_text(float(distance), view.digits) for distance in distances]
+        rows.append([names[i], *texts, *[""] * (len(names) - 1 - i)])
+    return text_tables(rows, view.screen)
+
+
+def _difference(first: Distributions, other: Distributions, t: int, view: View) -> str:
+    """Where another engine's chain differs from the first, in a sentence."""
+    stages = first.stages(t, 0), other.stages(t, 0)
+    difference = first_difference(*stages, first.block.logits[0])
+    if difference is None:
+        same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
+        verb = "leaves the same as" if same else "keeps the same classes as"
+        words = f"{verb} {first.engine}{'' if same else ', with other probabilities'}"
+    else:
+        remover, keeper = (first, other) if difference.by_first else (other, first)
+        steps = stages[0 if difference.by_first else 1]
+        step = f"{steps[difference.step].step} (step {difference.step + 1} of {len(steps)})"
+        label = shortened(visible(first.block.names[difference.index]), 24)
+        # A response's labels have quotes already.
+        label = label if first.block.partial else f"'{label}'"
+        words = f"differs first at {label}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
+    return wrapped(f"{other.engine} {words}.", view.screen.width)

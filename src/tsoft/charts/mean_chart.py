@@ -1,0 +1,49 @@
+"""A measure's mean over rows, as a curve, and the means of all measures, as a table."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tsoft.charts.curves import curve_chart, measure_limits, measure_title
+from tsoft.charts.style import evenly_spaced, number_text, tau_text
+from tsoft.charts.table import text_tables
+from tsoft.charts.view import View
+from tsoft.core.averages import Averages
+from tsoft.core.thermodynamics import Ensemble
+from tsoft.sampling.distributions import unit
+
+
+def draw_mean(
+    averages: Averages, view: View, measure: str, log: bool, ensemble: Ensemble | None = None
+) -> Iterator[str]:
+    """The mean of a measure over the rows with a standard deviation on either side, and a table of the means
+    of all measures at a few temperatures."""
+    order = np.argsort(averages.taus)
+    average = averages.of[measure]
+    band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
+    names, values = ["mean + sd", "mean", "mean - sd"], band[order] / unit(measure, view.bits)
+    title, limits = measure_title(measure, view, ensemble), measure_limits(measure)
+    chart = curve_chart(
+        names, averages.taus[order], values, view.screen, height=16, title=title, log=log, limits=limits
+    )
+    yield f"{chart}\n"
+    yield _means(averages, view, ensemble)
+
+
+def _means(averages: Averages, view: View, ensemble: Ensemble | None) -> str:
+    """The table of means."""
+    titles = [measure_title(measure, view, ensemble) for measure in averages.of]
+    names = [f"{averages.rows} row{'s' * (averages.rows != 1)}", *titles]
+    columns = [_mean_column(averages, t, view, ensemble) for t in evenly_spaced(len(averages.taus))]
+    widest = max(len(text) for column in columns for text in column)
+    rows = zip(names, *([text.ljust(widest) for text in column] for column in columns), strict=True)
+    return text_tables(list(rows), view.screen)
+
+
+def _mean_column(averages: Averages, t: int, view: View, ensemble: Ensemble | None) -> list[str]:
+    """A temperature, and each measure's mean and standard deviation there."""
+    cells = [tau_text(float(averages.taus[t]), ensemble.units[1] if ensemble else "")]
+    for measure, average in averages.of.items():
+        mean, deviation = (values[t] / unit(measure, view.bits) for values in (average.mean, average.deviation))
+        cells.append(f"{number_text(mean)} ± {number_text(deviation)}")
+    return cells

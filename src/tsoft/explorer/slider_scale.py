@@ -1,0 +1,118 @@
+"""Where a sampler parameter's values are on its slider, and the steps that keys take."""
+
+from dataclasses import dataclass
+from math import ceil, floor, inf, log10
+
+from tsoft.explorer.slider_ranges import SliderRange, slider_range
+from tsoft.sampling.sampler_table import TAU, SamplerParameter
+
+# A value this close to a step, as a fraction of the step, is on it.
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class SliderScale:
+    """The scale of a parameter's slider. If its range starts above 0 the scale is logarithmic, and the lowest
+    value that is allowed, if that is outside of the range, is the slider's first position; for the temperature
+    that is 0, and its last position is ∞."""
+
+    parameter: SamplerParameter
+
+    @property
+    def _range(self) -> SliderRange:
+        return slider_range(self.parameter)
+
+    @property
+    def is_log(self) -> bool:
+        return self._range.low > 0
+
+    @property
+    def first(self) -> float:
+        """The value at the left end."""
+        if not self.parameter.exclusive_low:
+            return float(self.parameter.low)
+        return self._range.low if self.is_log else self._step
+
+    @property
+    def last(self) -> float:
+        """The value at the right end: ∞ for the temperature alone."""
+        return inf if self.parameter is TAU else self._range.high
+
+    @property
+    def _step(self) -> float:
+        """The step of a linear scale: a hundredth of its range."""
+        return (self._range.high - self._range.low) / 100
+
+    def fraction(self, value: float) -> float:
+        """A value's position, from 0 at the left end to 1 at the right.
+
+        >>> [SliderScale(TAU).fraction(tau) for tau in (0, 0.1, 1, inf)]
+        [0.0, 0.25, 0.5, 1.0]
+        """
+        low, high = self._range.low, self._range.high
+        if value <= low:
+            return 0.0
+        if value >= high:
+            return 1.0
+        if self.is_log:
+            return (log10(value) - log10(low)) / (log10(high) - log10(low))
+        return (value - low) / (high - low)
+
+    def value_at(self, fraction: float) -> float:
+        """The value at a position, rounded to two digits or to a step.
+
+        >>> [SliderScale(TAU).value_at(fraction) for fraction in (0, 0.1, 0.5, 1)]
+        [0.0, 0.025, 1.0, inf]
+        """
+        low, high = self._range.low, self._range.high
+        if fraction <= 0:
+            return self.first
+        if fraction >= 1:
+            return self.last
+        if self.is_log:
+            value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
+            return float(f"{round(value) if self.parameter.whole else value:.2g}")
+        return max(float(f"{round(fraction * 100) * self._step:.12g}"), self.first)
+
+    def stepped(self, value: float, by: int, *, coarse: bool = False) -> float:
+        """The value that is `by` steps to the right, or to the left if that is negative. On a logarithmic scale
+        a step is one unit of the second digit, a coarse one of the first.
+
+        >>> tau = SliderScale(TAU)
+        >>> tau.stepped(1, 1), tau.stepped(1, -1), tau.stepped(0.7, 1, coarse=True), tau.stepped(100, 1)
+        (1.1, 0.99, 0.8, inf)
+        """
+        for _ in range(abs(by)):
+            value = self._next(value, up=by > 0, coarse=coarse)
+        return value
+
+    def _next(self, value: float, *, up: bool, coarse: bool) -> float:
+        low, high = self._range.low, self._range.high
+        lowest = max(low, self.first)
+        # A typed value may be outside of the slider's range.
+        if up and (value < low or value >= high):
+            return low if value < low else max(value, self.last)
+        if not up and (value <= lowest or value > high):
+            return high if value > high else min(value, self.first)
+        step = self._step_at(value, up=up) * (10 if coarse else 1)
+        if self.parameter.whole:
+            step = max(step, 1.0)
+        steps = value / step
+        value = (floor(steps + _TOLERANCE) + 1 if up else ceil(steps - _TOLERANCE) - 1) * step
+        # Twelve digits are without the rounding error of the multiplication.
+        return min(max(float(f"{value:.12g}"), lowest), high)
+
+    def _step_at(self, value: float, *, up: bool) -> float:
+        if not self.is_log:
+            return self._step
+        decade = log10(value)
+        return float(10.0 ** ((floor(decade + _TOLERANCE) if up else ceil(decade - _TOLERANCE) - 1) - 1))
+
+
+def value_text(value: float) -> str:
+    """A parameter's value as it is shown.
+
+    >>> value_text(inf), value_text(40.0), value_text(0.123456789)
+    ('∞', '40', '0.12346')
+    """
+    return "∞" if value == inf else f"{value:.5g}"

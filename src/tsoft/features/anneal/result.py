@@ -1,0 +1,45 @@
+"""What `tsoft anneal` found: the temperatures of schedules."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.schedules import TemperatureSchedule
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+# This many steps are written at once.
+PIECE = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class AnnealResult(Result):
+    """The temperatures of schedules over the same steps, drawn with a `chart` or as a table alone."""
+
+    schedules: Sequence[TemperatureSchedule]
+    chart: bool = True
+
+    def records(self) -> Iterator[Records]:
+        """A record for each step, with a column for each schedule."""
+        names = [schedule.schedule for schedule in self.schedules]
+        taus = np.column_stack([schedule.taus for schedule in self.schedules])
+        for first in range(0, len(taus), PIECE):
+            piece = taus[first : first + PIECE]
+            steps = Column("step", range(first, first + len(piece)), In.CSV)
+            yield Records([steps, Column("tau", piece, labels=names)])
+
+    def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
+        """An object for each step of each schedule."""
+        for schedule in self.schedules:
+            taus = enumerate(schedule.taus.tolist())
+            yield ({"schedule": schedule.schedule, "step": step, "tau": tau} for step, tau in taus)
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.features.anneal.chart import draw
+
+        return draw(self.schedules, view, self.chart)

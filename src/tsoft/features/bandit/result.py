@@ -1,0 +1,59 @@
+"""What `tsoft bandit` found: how each schedule explored the arms."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tsoft.features.bandit.simulation import Exploration
+from tsoft.notes import note
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+@dataclass(frozen=True, eq=False)
+class BanditResult(Result):
+    """The explorations, each worked out when its turn comes. A `new_seed` was not typed, so records are written with a
+    note of it; a picture shows it."""
+
+    explorations: Iterable[Exploration]
+    new_seed: int | None = None
+    chart: bool = True
+
+    def records(self) -> Iterator[Records]:
+        """A record for each schedule and step."""
+        self._note_seed()
+        for exploration in self.explorations:
+            history, labels = exploration.history, exploration.labels
+            steps = len(history.taus)
+            yield Records(
+                [
+                    Column("schedule", [exploration.schedule] * steps),
+                    Column("step", range(steps)),
+                    Column("tau", history.taus),
+                    Column("labels", [labels] * steps, In.JSON),
+                    Column("probs", history.probs, In.JSON),
+                    Column("regret", history.regret),
+                    Column("regret_se", history.error),
+                    Column("best_share", history.best),
+                    Column("runs", [history.runs] * steps, In.JSON),
+                    Column("seed", [exploration.seed] * steps, In.JSON),
+                    Column(
+                        "arms",
+                        history.probs,
+                        In.TSV | In.CSV,
+                        labels or [str(i) for i in range(len(exploration.means))],
+                    ),
+                ]
+            )
+
+    def _note_seed(self) -> None:
+        if self.new_seed is not None:
+            note(f"--seed {self.new_seed} gives this again")
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.features.bandit.chart import draw
+
+        return draw(list(self.explorations), view, self.chart)

@@ -1,0 +1,81 @@
+"""What `tsoft compute` found: the distributions, and what becomes of the texts that a server drew."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import UsageError
+from tsoft.features.compute.texts import Texts
+from tsoft.options.distribution_result import DistributionsResult, Form
+from tsoft.options.plan import Plan
+from tsoft.output.distribution_records import classes, keys
+from tsoft.output.records import Column
+from tsoft.sampling.apply_chains import by_chain
+from tsoft.sampling.distributions import Distributions
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+class ComputeResult(DistributionsResult):
+    """The distributions. A table of `rows` rows has a `chart` where that is asked for, or by default where there are
+    several temperatures."""
+
+    def __init__(
+        self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form, *, rows: int = 3, chart: bool | None = None
+    ):
+        super().__init__(blocks, taus, plan, form)
+        self._rows, self._chart = rows, len(taus) > 1 if chart is None else chart
+
+    def columns(self, result: Distributions) -> list[Column]:
+        return [*keys(result), classes(result, self.form.content)]
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import each_row
+
+        return each_row(self.blocks, self._rows, lambda block: self._draw_row(self._by_chain(block), view))
+
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return self.plan.results(block, self.taus)
+
+    def _draw_row(self, results: list[Distributions], view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import draw_row
+
+        return draw_row(results, view, chart=self._chart, explain=self.form.content.steps)
+
+
+class ChosenResult(ComputeResult):
+    """The distributions of a server's response, with the tokens that were drawn and their texts."""
+
+    @cached_property
+    def _texts(self) -> Texts:
+        return Texts()
+
+    def results(self) -> Iterator[Distributions]:
+        return (replace(result, chosen=self._texts.add(_of_response(result))) for result in super().results())
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.features.compute.chosen_chart import draw
+
+        self.blocks = self._followed(self.blocks)
+        yield from super().render(view)
+        yield from ("\n" + part for part in draw(self._texts, view))
+
+    def _by_chain(self, block: Block) -> list[Distributions]:
+        return [replace(result, chosen=self._texts.last(result)) for result in super()._by_chain(block)]
+
+    def _followed(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """The blocks, with the texts followed through those rows, too, that are not drawn."""
+        for block in blocks:
+            for result in by_chain(block, self.taus, self.plan.chains_for(block)):
+                self._texts.add(_of_response(result))
+            yield block
+
+
+def _of_response(result: Distributions) -> Distributions:
+    if result.block.partial is None:
+        raise UsageError("--chosen is about a server's response, which this is not")
+    return result

@@ -1,0 +1,118 @@
+"""What `tsoft distill` found: the soft targets and their measures, or the measures' means."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.averages import Averages, averaged
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.features.distill.soft_targets import Distillation
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Records
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+@dataclass(frozen=True, eq=False)
+class DistillResult(Result):
+    """Distillations, each worked out when its turn comes. A table has `rows` rows, with a `chart` or without."""
+
+    distillations: Iterable[Distillation]
+    rows: int = 3
+    chart: bool = True
+
+    def records(self) -> Iterator[Records]:
+        """A record for each row and temperature: temperatures within rows."""
+        for distillation in self.distillations:
+            block, taus, measures = distillation.block, distillation.taus, distillation.measures
+            numbers = np.stack([getattr(distillation, name) for name in measures], -1)
+            probs = distillation.probs.swapaxes(0, 1)
+            columns = [
+                Column("row", [row for row in block.rows for _ in range(len(taus))]),
+                Column("tau", np.tile(taus, len(block.rows))),
+                Column("target", np.repeat(distillation.classes, len(taus))),
+                Column("measures", numbers.swapaxes(0, 1).reshape(-1, len(measures)), labels=measures),
+                Column(
+                    "probs",
+                    probs.reshape(-1, probs.shape[2]),
+                    labels=block.labels or [str(i) for i in range(probs.shape[2])],
+                ),
+            ]
+            yield Records(columns, block.place)
+
+    def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
+        return (
+            (
+                _object(distillation, t, r)
+                for r in range(len(distillation.block.logits))
+                for t in range(len(distillation.taus))
+            )
+            for distillation in self.distillations
+        )
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import each_row
+        from tsoft.features.distill.chart import draw
+
+        drawn: list[Distillation] = []
+
+        def blocks() -> Iterator[Block]:
+            for distillation in self.distillations:
+                drawn[:] = [distillation]
+                yield distillation.block
+
+        def draw_row(block: Block) -> Iterator[str]:
+            [distillation] = drawn
+            row = block.first_row - distillation.block.first_row
+            return draw(distillation.part(row, row + 1), view, self.chart)
+
+        return each_row(blocks(), self.rows, draw_row)
+
+
+def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
+    labels, target = distillation.block.labels, int(distillation.classes[r])
+    return {
+        "row": distillation.block.rows[r],
+        "tau": float(distillation.taus[t]),
+        "labels": labels,
+        "probs": distillation.probs[t, r],
+        "target": target if labels is None else labels[target],
+        **{name: float(getattr(distillation, name)[t, r]) for name in distillation.measures},
+        **({"alpha": distillation.alpha} if "loss" in distillation.measures else {}),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class DistillMeanResult(Result):
+    """The means of the distillations' measures over all rows, and their standard deviations."""
+
+    distillations: Iterator[Distillation]
+    taus: Array
+    chart: bool = True
+
+    @cached_property
+    def averages(self) -> Averages:
+        first = next(self.distillations)
+        values = (
+            np.array([getattr(distillation, name) for name in first.measures])
+            for distillation in chain([first], self.distillations)
+        )
+        return averaged(values, self.taus, first.measures)
+
+    def records(self) -> Iterator[Records]:
+        averages = self.averages
+        columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
+        for name, average in averages.of.items():
+            columns += [Column(name, average.mean), Column(f"{name}_sd", average.deviation)]
+        yield Records(columns)
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.features.distill.chart import draw_means
+
+        return draw_means(self.averages, view, self.chart)

@@ -1,0 +1,78 @@
+"""What `tsoft next` found: a model's logits for the token after a prompt."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array, softmax
+from tsoft.input.api_responses import UNKNOWN
+from tsoft.models.tokens import NextDistribution
+from tsoft.options.plan import Plan
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
+from tsoft.sampling.distributions import falling
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+@dataclass(frozen=True, eq=False)
+class NextResult(Result):
+    """The logits after a prompt, by the model of that name, to be written in a `format`. A table has the distribution
+    at the temperatures, as a plan's chains leave it, with a `chart` or without."""
+
+    prompt: str
+    model: str
+    next: NextDistribution
+    format: str
+    plan: Plan
+    taus: Array
+    chart: bool | None = None
+
+    def records(self) -> Iterator[Records]:
+        """In tsv the logits alone; in csv a record for each class, the most probable first."""
+        block = self.next.block
+        row, labels = block.logits[0], block.labels or ()
+        if self.format == "tsv":
+            yield Records([Column("logits", block.logits, labels=labels)])
+            return
+        order = falling(row, softmax(row))
+        names = Column("label", [labels[i] for i in order.tolist()], In.CSV)
+        yield Records([Column("index", order, In.CSV), names, Column("logit", row[order], In.CSV)])
+
+    def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
+        """One object. Of a server's answer it has what a response has."""
+        block = self.next.block
+        prompt = {"prompt": self.prompt, "model": self.model}
+        if block.partial is None:
+            yield [{**prompt, "labels": block.labels, "logits": block.logits[0]}]
+        else:
+            tokens = _alternatives(block)
+            yield [{**prompt, "logprobs": [{**tokens[block.partial.index], "top_logprobs": tokens}]}]
+
+    def array(self) -> bytes:
+        """The logits as an .npy, or with their labels as an .npz."""
+        from tsoft.output import arrays
+
+        row = self.next.block.logits[0]
+        labels = np.array(self.next.block.labels or ())
+        return arrays.npy(row) if self.format == "npy" else arrays.npz({"logits": row, "labels": labels})
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import draw_row
+        from tsoft.options.response_notes import noted
+
+        chart = len(self.taus) > 1 if self.chart is None else self.chart
+        for block in self.plan.noted(noted(iter([self.next.block])), self.taus):
+            yield from draw_row(self.plan.results(block, self.taus), view, chart=chart, explain=False)
+
+
+def _alternatives(block: Block) -> list[dict[str, Any]]:
+    """A server's alternatives, as it gave them."""
+    assert block.partial
+    pairs = zip(block.labels or (), block.partial.logprobs.tolist(), strict=True)
+    return [{"token": label, "logprob": UNKNOWN if isnan(logprob) else logprob} for label, logprob in pairs]

@@ -1,0 +1,115 @@
+"""What `tsoft sample` found: draws or counts of each row at each temperature."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.chi_square import goodness_of_fit
+from tsoft.core.softmax import Array
+from tsoft.features.sample.samples import Sample, samples
+from tsoft.options.plan import Plan
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Fields, In, Records
+from tsoft.sampling.apply_chains import distributions
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+@dataclass(frozen=True)
+class SampleForm:
+    """How samples are written: each draw, or else the counts; in tsv a class by its index, not its label. `draws` makes
+    the draws of a sample, so that their progress can be watched."""
+
+    each_draw: bool
+    by_index: bool
+    draws: Callable[[Sample], Iterator[Array]] = Sample.draws
+
+
+class SampleResult(Result):
+    """Samples of `size` draws from the rows of blocks at the temperatures, as a plan's chains leave them. A table has
+    `rows` rows."""
+
+    def __init__(
+        self, blocks: Iterable[Block], taus: Array, plan: Plan, form: SampleForm, *, size: int, seed: int, rows: int
+    ):
+        self._taus, self._plan, self._form = taus, plan, form
+        self._size, self._seed, self._rows = size, seed, rows
+        self._blocks = plan.noted(blocks, taus)
+
+    def _batches(self) -> Iterator[Iterator[Sample]]:
+        """The samples of the rows that come together."""
+        return (
+            samples(result, self._size, self._seed)
+            for block in self._blocks
+            for result in distributions(block, self._taus, self._plan.chains_for(block))
+        )
+
+    def records(self) -> Iterator[Records]:
+        for batch in self._batches():
+            for sample in batch:
+                columns = _classes(sample, self._has_engine, by_index=self._form.by_index)
+                if self._form.each_draw:
+                    yield Records(columns, picks=self._form.draws(sample))
+                else:
+                    counts = [Column("count", sample.counts), Column("expected", sample.expected, In.CSV)]
+                    yield Records([*columns, *counts])
+
+    @property
+    def _has_engine(self) -> bool:
+        return any(chain and chain.engine for chain in self._plan.chains)
+
+    def objects(self) -> Iterator[Iterable[Fields]]:
+        return (map(self._fields, batch) for batch in self._batches())
+
+    def _fields(self, sample: Sample) -> Fields:
+        """The fields of a sample, its draws as they are made and their counts after them."""
+        yield "row", sample.row
+        yield "tau", sample.tau
+        if self._has_engine:
+            yield "engine", sample.engine
+        yield "n", sample.size
+        yield "seed", sample.seed
+        yield "labels", sample.labels
+        yield "probs", sample.probs
+        yield "expected", sample.expected
+        counts = np.zeros(len(sample.probs), np.int64) if self._form.each_draw else sample.counts
+        if self._form.each_draw:
+            yield "draws", self._counted(sample, counts)
+        fit = goodness_of_fit(counts, sample.probs)
+        yield "counts", counts
+        yield "statistic", fit and fit.statistic
+        yield "degrees", fit and fit.degrees
+        yield "p_value", fit and fit.p_value
+
+    def _counted(self, sample: Sample, counts: Array) -> Iterator[Array]:
+        """The draws, each added to the counts."""
+        for piece in self._form.draws(sample):
+            counts += np.bincount(piece, minlength=len(counts))
+            yield piece
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import each_row
+        from tsoft.features.sample.chart import draw
+
+        def drawn(block: Block) -> Iterator[str]:
+            return draw(self._plan.results(block, self._taus), self._size, self._seed, view)
+
+        return each_row(self._blocks, self._rows, drawn)
+
+
+def _classes(sample: Sample, has_engine: bool, *, by_index: bool) -> list[Column]:
+    """The columns of a sample's classes."""
+    count = len(sample.probs)
+    in_tsv = by_index or sample.labels is None
+    labels: list[Any] = list(sample.labels or [""] * count)
+    return [
+        Column("row", [sample.row] * count, In.CSV),
+        Column("tau", [sample.tau] * count, In.CSV),
+        *([Column("engine", [sample.engine] * count, In.CSV)] if has_engine else []),
+        Column("index", range(count), In.CSV | In.TSV if in_tsv else In.CSV),
+        Column("label", labels, In.CSV if in_tsv else In.CSV | In.TSV),
+    ]

@@ -1,0 +1,93 @@
+"""What `tsoft solve` found: the temperatures at which each row reaches the target."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.features.solve.target import SolvedRow, Target
+from tsoft.notes import note
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Records
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+class SolveResult(Result):
+    """The solutions of the blocks' rows. A table has `rows` of them; `format` is what they are written in."""
+
+    def __init__(self, blocks: Iterable[Block], target: Target, format: str, rows: int):
+        self._blocks, self._target, self._format, self._rows = blocks, target, format, rows
+        self.has_unsolved = False
+
+    def _solved(self) -> Iterator[tuple[Block, list[SolvedRow]]]:
+        """The blocks with the solutions of their rows, each row without one noted."""
+        for block in self._blocks:
+            solutions = self._target.solutions(block)
+            rows = [
+                SolvedRow(*pair) for pair in zip(block.rows, [self._target] * len(solutions), solutions, strict=True)
+            ]
+            for row in rows:
+                if row.reason:
+                    self.has_unsolved = True
+                    note(f"row {row.row}: {row.reason}")
+            yield block, rows
+
+    def records(self) -> Iterator[Records]:
+        """In tsv a line for each row, from cold to hot; in csv a line for each solution. NaN stands where there is
+        none."""
+        for _, rows in self._solved():
+            yield Records(_by_row(rows) if self._format == "tsv" else _by_solution(rows))
+
+    def objects(self) -> Iterator[Iterable[dict[str, Any]]]:
+        for _, rows in self._solved():
+            yield (
+                {
+                    "row": row.row,
+                    "measure": row.target.name,
+                    "target": row.target.value,
+                    "taus": row.solution.taus,
+                    "reached": row.reached,
+                    "reason": row.reason,
+                }
+                for row in rows
+            )
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.row_report import each_row
+        from tsoft.features.solve.chart import draw
+
+        solved: dict[int, SolvedRow] = {}
+
+        def blocks() -> Iterator[Block]:
+            for block, rows in self._solved():
+                solved.clear()
+                solved.update({row.row: row for row in rows})
+                yield block
+
+        return each_row(blocks(), self._rows, lambda block: draw(block, solved[block.first_row], view))
+
+
+def _by_row(rows: list[SolvedRow]) -> list[Column]:
+    widths = np.array([max(1, len(row.solution.taus)) for row in rows])
+    taus = np.full((len(rows), widths.max()), np.nan)
+    for line, row in zip(taus, rows, strict=True):
+        line[: len(row.solution.taus)] = row.solution.taus
+    return [Column("tau", taus, labels=[], widths=widths)]
+
+
+def _by_solution(rows: list[SolvedRow]) -> list[Column]:
+    pairs = [
+        (row, tau, reached)
+        for row in rows
+        for tau, reached in zip(row.solution.taus or [np.nan], row.reached or [np.nan], strict=True)
+    ]
+    return [
+        Column("row", [row.row for row, _, _ in pairs]),
+        Column("measure", [row.target.name for row, _, _ in pairs]),
+        Column("target", [row.target.value for row, _, _ in pairs]),
+        Column("tau", np.array([tau for _, tau, _ in pairs])),
+        Column("reached", np.array([reached for _, _, reached in pairs])),
+    ]

@@ -1,0 +1,116 @@
+"""What `tsoft sweep` found: distributions over a grid of temperatures, or the means of their measures."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.averages import Averages, averaged
+from tsoft.core.block import Block
+from tsoft.core.measures import MEASURES
+from tsoft.core.softmax import Array
+from tsoft.core.thermodynamics import THERMODYNAMICS
+from tsoft.options.distribution_result import DistributionsResult, Form
+from tsoft.options.plan import Plan
+from tsoft.options.result import Result
+from tsoft.output.distribution_records import classes, keys, measures
+from tsoft.output.records import Column, Fields, In, Records
+from tsoft.sampling.apply_chains import distributions_of
+from tsoft.sampling.distributions import Distributions, unit
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+    from tsoft.core.thermodynamics import Ensemble
+
+
+@dataclass(frozen=True)
+class SweepPicture:
+    """What is drawn of a sweep: how many `rows`, `classes` at the most, charts at all (`chart`), a `heatmap` in the
+    place of the curves, temperatures on a logarithmic axis (`is_log`)."""
+
+    rows: int = 3
+    classes: int | None = None
+    chart: bool = True
+    heatmap: bool = False
+    is_log: bool = True
+
+
+class SweepResult(DistributionsResult):
+    """The distributions. With a `measure` that was asked for, records hold it alone."""
+
+    def __init__(
+        self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form, picture: SweepPicture, measure: str | None
+    ):
+        super().__init__(blocks, taus, plan, form)
+        self.picture, self.measure = picture, measure
+
+    def columns(self, result: Distributions) -> list[Column]:
+        key = keys(result, tau=In.ALL)
+        if self.measure is not None:
+            return [*key, *measures(result, [self.measure], self.form.content, In.ALL)]
+        return [*key, *measures(result, result.measured, self.form.content, In.CSV), classes(result, self.form.content)]
+
+    def objects(self) -> Iterator[Iterable[Mapping[str, Any] | Fields]]:
+        return super().objects() if self.measure is None else Result.objects(self)
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.curves import MAX_CURVES
+        from tsoft.charts.row_report import each_row
+        from tsoft.features.sweep.chart import draw
+
+        picture, measure = self.picture, self.measure or "entropy"
+        view = replace(view, show=picture.classes or MAX_CURVES)
+
+        def drawn(results: list[Distributions]) -> Iterator[str]:
+            for i, result in enumerate(results):
+                if result.chain:
+                    from tsoft.charts.chain_report import sampler_order
+
+                    yield "\n" * (i > 0) + sampler_order([result], view) + "\n"
+                yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
+
+        return each_row(self.blocks, picture.rows, lambda block: drawn(self.plan.results(block, self.taus)))
+
+
+@dataclass(frozen=True, eq=False)
+class MeanResult(Result):
+    """The means of the measures over all rows, and their standard deviations. With a `measure` that was asked for,
+    records hold it alone. Energies have an `ensemble`."""
+
+    blocks: Iterable[Block]
+    taus: Array
+    plan: Plan
+    measure: str | None
+    bits: bool = False
+    is_log: bool = True
+    ensemble: "Ensemble | None" = None
+
+    @cached_property
+    def averages(self) -> Averages:
+        results = (
+            distributions_of(block, self.taus, self.plan.chains_for(block)[0])
+            for block in self.plan.noted(self.blocks, self.taus)
+        )
+        names = measure_names(self.ensemble)
+        values = (np.array([getattr(result, name) for name in names]) for result in results)
+        return averaged(values, self.taus, names)
+
+    def records(self) -> Iterator[Records]:
+        averages = self.averages
+        columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
+        for name in averages.of if self.measure is None else [self.measure]:
+            average, size = averages.of[name], unit(name, self.bits)
+            columns += [Column(name, average.mean / size), Column(f"{name}_sd", average.deviation / size)]
+        yield Records(columns)
+
+    def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.mean_chart import draw_mean
+
+        return draw_mean(self.averages, view, self.measure or "entropy", self.is_log, self.ensemble)
+
+
+def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:
+    """The measures that there are: of energies more."""
+    return MEASURES if ensemble is None else (*MEASURES, *THERMODYNAMICS)

@@ -1,0 +1,123 @@
+"""Results that are distributions: how options choose their format, their records, and their arrays."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import UsageError
+from tsoft.notes import note
+from tsoft.options.output import (
+    ARRAY_FORMATS,
+    BitsOptions,
+    ContentOptions,
+    DisplayOptions,
+    OutputOptions,
+    chosen_format,
+    is_watched,
+)
+from tsoft.options.output import write as write_result
+from tsoft.options.plan import Plan
+from tsoft.options.result import Result
+from tsoft.output.distribution_records import Content, labels_differ, long, objects
+from tsoft.output.records import Column, Fields, Records
+from tsoft.output.watching import rows, watched
+from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.distributions import Distributions
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """How distributions are written: in a `format`, a class a line where `is_long`, at most `most` classes of each,
+    with a progress bar where that `is_watched`."""
+
+    format: str
+    content: Content
+    is_long: bool = False
+    most: int | None = None
+    is_watched: bool = False
+
+
+def chosen_form(
+    output: OutputOptions,
+    content: ContentOptions,
+    bits: BitsOptions,
+    display: DisplayOptions,
+    *bundles: Any,
+    measured: Callable[[str], Any] = lambda _: False,
+    steps: bool = False,
+) -> Form:
+    """The form that the options ask for. `measured` says of a format whether it has measures; with `steps` JSON has
+    those of the chain."""
+
+    def forms(format: str) -> list[str]:
+        is_long = content.long and format in ("tsv", "csv")
+        return ["long"] * is_long + ["measures"] * bool(measured(format))
+
+    format = chosen_format(output, content, bits, display, *bundles, arrays=True, forms=forms)
+    records = Content(content.log, bits.bits, content.with_logits, steps)
+    return Form(format, records, content.long, display.show, is_watched(output))
+
+
+class DistributionsResult(Result):
+    """The distributions of blocks at the temperatures, as a plan's chains leave them."""
+
+    def __init__(self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form):
+        self.taus, self.plan, self.form = taus, plan, form
+        # Only bare numbers may stand in lines of different lengths.
+        if form.format != "tsv" or form.is_long or plan.has_chain:
+            blocks = (part for block in blocks for part in block.even())
+        self.blocks = plan.noted(blocks, taus)
+
+    @abstractmethod
+    def columns(self, result: Distributions) -> list[Column]:
+        """The columns of tsv and csv, where each record is a distribution."""
+
+    def results(self) -> Iterator[Distributions]:
+        """The distributions in pieces that fit in memory."""
+        blocks = self.blocks
+        if self.form.is_watched:
+            blocks = watched(
+                blocks,
+                lambda block, seconds: (rows(block.rows.stop, seconds), block.rows.stop),
+                lambda block: None if block.axes is None else math.prod(block.axes),
+            )
+        return (result for block in blocks for result in distributions(block, self.taus, self.plan.chains_for(block)))
+
+    def records(self) -> Iterator[Records]:
+        results, is_long = self.results(), self.form.is_long
+        if self.form.format == "csv" and not is_long:
+            is_long, results = labels_differ(results)
+        for result in results:
+            if is_long:
+                yield long(result, self.form.content, self.form.most)
+            else:
+                yield Records(self.columns(result), result.block.place)
+
+    def objects(self) -> Iterator[Iterable[Mapping[str, Any] | Fields]]:
+        return (objects(result, self.form.content) for result in self.results())
+
+
+def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[], View]") -> None:
+    """Writes the result in its form, as an array, records or a picture."""
+    if result.form.format not in ARRAY_FORMATS:
+        write_result(result, result.form.format, output, view)
+        return
+    from tsoft.output import arrays
+    from tsoft.output.file import open_output
+    from tsoft.sampling.errors import NothingLeftError
+
+    if len(result.plan.chains) > 1:
+        raise UsageError(f"{result.form.format} holds one distribution for each row and τ: --like one engine")
+    with open_output(output.output) as out:
+        try:
+            array = arrays.DistributionArray(result.results(), result.taus, result.form.content, note)
+            arrays.write(result.form.format, array, out)
+        except NothingLeftError as error:
+            raise UsageError(str(error)) from None

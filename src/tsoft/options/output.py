@@ -1,0 +1,258 @@
+"""The options for output: the format, what records hold, and what a terminal shows.
+
+Each option that has an effect on some formats only says so with `OnlyIn`. `chosen_format` reads these: a display
+option implies the format table unless a format is chosen, and any other option without effect is an error.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tsoft.errors import UsageError
+from tsoft.options.command import option_name
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+    from tsoft.options.result import Result
+
+OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
+TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
+ARRAY_FORMATS = ("npy", "npz")
+
+_OUTPUT, _DISPLAY = "Output", "Table and chart"
+
+
+class OnlyIn:
+    """The forms of output in which an option has an effect: formats, or `long` for tsv and csv with --long."""
+
+    def __init__(self, *forms: str):
+        self.forms = frozenset(forms)
+
+    def __str__(self) -> str:
+        names = ("table", "tsv", "csv", "json", "jsonl", "npy", "npz", "long")
+        words = ["--long" if name == "long" else name for name in names if name in self.forms]
+        return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+class Displayed(OnlyIn):
+    """An option of what a terminal shows, which may have an effect on further forms: it implies the table."""
+
+    def __init__(self, *further: str):
+        super().__init__("table", *further)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OutputOptions:
+    """Where the result goes, and how it is written."""
+
+    format: Annotated[
+        OutputFormat | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="table, tsv, csv, json, jsonl; of distributions npy, npz; by default table on a terminal, else tsv.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE, whole or not at all; its name tells the format.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    digits: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=17,
+            metavar="N",
+            help="Significant digits, by default all that reading back needs.",
+            rich_help_panel=_OUTPUT,
+        ),
+        OnlyIn("table", *TEXT_FORMATS),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ContentOptions:
+    """What the records of distributions hold."""
+
+    log: Annotated[
+        bool,
+        typer.Option("--log", help="Natural logarithms of the probabilities; json has both.", rich_help_panel=_OUTPUT),
+    ] = False
+    long: Annotated[
+        bool,
+        typer.Option("--long", help="tsv and csv: a class a line, most probable first.", rich_help_panel=_OUTPUT),
+        OnlyIn("tsv", "csv"),
+    ] = False
+    with_logits: Annotated[
+        bool,
+        typer.Option("--with-logits", help="json: the logits too.", rich_help_panel=_OUTPUT),
+        OnlyIn("json", "jsonl"),
+    ] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BitsOptions:
+    bits: Annotated[
+        bool,
+        typer.Option("--bits", help="Entropy in bits, not nats.", rich_help_panel=_OUTPUT),
+        OnlyIn("table", "json", "jsonl", "measures"),
+    ] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DisplayOptions:
+    """Which classes and rows a terminal shows."""
+
+    show: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Of more than N classes the N most probable, by default 20 in a table and all in --long.",
+            rich_help_panel=_DISPLAY,
+        ),
+        Displayed("long"),
+    ] = None
+    sort: Annotated[
+        bool,
+        typer.Option("--sort", help="Classes by probability, not as given.", rich_help_panel=_DISPLAY),
+        Displayed(),
+    ] = False
+    rows: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Rows that get a table.", rich_help_panel=_DISPLAY), Displayed()
+    ] = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ChartOptions:
+    chart: Annotated[
+        bool | None,
+        typer.Option(
+            "--chart/--no-chart",
+            help="A bar chart under the table, by default where there are several τ.",
+            rich_help_panel=_DISPLAY,
+        ),
+        Displayed(),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DiagramOptions:
+    chart: Annotated[
+        bool,
+        typer.Option("--chart/--no-chart", help="The charts above the table.", rich_help_panel=_DISPLAY),
+        Displayed(),
+    ] = True
+
+
+def chosen_format(
+    output: OutputOptions,
+    *bundles: Any,
+    arrays: bool = False,
+    default: str = "tsv",
+    forms: Callable[[str], Iterable[str]] = lambda _: (),
+) -> str:
+    """The format of a result, after a check of every option in the bundles that is not at its default.
+
+    A command whose result is an array of distributions has `arrays` too; `default` is the format in a pipe; `forms`
+    gives the further forms that a format has here. Raises UsageError for an option without effect.
+    """
+    limited = [
+        (option_name(field), marker)
+        for bundle in (output, *bundles)
+        for field in fields(bundle)
+        if getattr(bundle, field.name) != field.default
+        for marker in getattr(field.type, "__metadata__", ())
+        if isinstance(marker, OnlyIn)
+    ]
+    format = _named_format(output)
+    if format is None:
+        format = "table" if output.output is None and _is_terminal(sys.stdout) else default
+        if any(isinstance(only, Displayed) and only.forms.isdisjoint((format, *forms(format))) for _, only in limited):
+            format = "table"
+    for option, only in limited:
+        if only.forms.isdisjoint((format, *forms(format))):
+            raise UsageError(f"{option} has no effect on {format}; it is for {only}")
+    if format in ARRAY_FORMATS:
+        _check_array(format, output, arrays)
+    return format
+
+
+def _named_format(output: OutputOptions) -> str | None:
+    """The format that was chosen: by --format, or by the ending of the file's name."""
+    from tsoft.input.formats import by_name
+
+    if output.output == "":
+        raise UsageError("--output needs a file's name")
+    if output.format is not None or output.output is None:
+        return output.format
+    known = by_name(output.output)
+    ending = os.path.splitext(output.output)[1]
+    if known is None and ending and not os.path.exists(output.output):
+        names = ", ".join(("table", *TEXT_FORMATS, *ARRAY_FORMATS))
+        raise UsageError(f"{output.output}: its ending {ending} tells no format; --format names one of {names}")
+    return known.name if known and known.name in (*TEXT_FORMATS, *ARRAY_FORMATS) else None
+
+
+def _check_array(format: str, output: OutputOptions, arrays: bool) -> None:
+    if not arrays:
+        raise UsageError(f"{format} holds distributions, as compute and sweep give them, and not this result")
+    if output.output is None and _is_terminal(sys.stdout):
+        raise UsageError(f"{format} is not for a terminal: name a file with -o, or pipe it on")
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def is_watched(output: OutputOptions) -> bool:
+    """Whether progress on stderr is seen, and does not stand among the result."""
+    return _is_terminal(sys.stderr) and not (output.output is None and _is_terminal(sys.stdout))
+
+
+def view(
+    output: OutputOptions, display: DisplayOptions | None = None, *, bits: bool = False, log: bool = False
+) -> "View":
+    """How a person wants to look at a result."""
+    from tsoft.charts.view import Screen, View
+
+    display = display or DisplayOptions()
+    return View(Screen.of_stdout(), display.show or 20, display.sort, bits, output.digits, log)
+
+
+def encoding(format: str, output: OutputOptions) -> str:
+    """What a result is encoded in: a terminal may not take UTF-8."""
+    to_stdout = format == "table" and output.output is None and sys.stdout is not None
+    return sys.stdout.encoding if to_stdout else "utf-8"
+
+
+def write(result: "Result", format: str, output: OutputOptions, view: "Callable[[], View]") -> None:
+    """Writes a result in a format, piece by piece as it comes. `view` is asked for where it is drawn.
+
+    Raises UsageError where a sampler that was typed removes every class.
+    """
+    from tsoft.output import records
+    from tsoft.output.file import open_output
+    from tsoft.output.number_format import NumberFormat
+    from tsoft.sampling.errors import NothingLeftError
+
+    with open_output(output.output, encoding(format, output)) as out:
+        try:
+            drawn = format == "table"
+            pieces = result.render(view()) if drawn else records.write(result, format, NumberFormat(output.digits))
+            for piece in pieces:
+                out(piece)
+        except NothingLeftError as error:
+            raise UsageError(str(error)) from None

@@ -1,0 +1,70 @@
+"""The options for samplers: their parameters, their order, and whose rules they follow."""
+
+from dataclasses import dataclass, make_dataclass
+from typing import Annotated, Any
+
+import typer
+
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
+
+_CHAIN = "Samplers"
+
+# The samplers' knobs, an option each: but for the temperature, which may be a list.
+_KNOBS = [
+    (
+        parameter.name,
+        Annotated[
+            list[str] | None if parameter is BIAS else float | None,
+            typer.Option(parameter.option, metavar=parameter.metavar, help=parameter.help, rich_help_panel=_CHAIN),
+        ],
+        None,
+    )
+    for sampler in SAMPLERS.values()
+    for parameter in sampler.parameters
+    if parameter is not TAU
+]
+_Knobs: Any = make_dataclass("_Knobs", _KNOBS, frozen=True, repr=False)
+
+
+class ParameterOptions(_Knobs):  # type: ignore[misc]
+    """What the samplers are set to, by the knobs' names; None where they are not."""
+
+
+def _engines(incomplete: str) -> list[str]:
+    from tsoft.sampling.engines import ENGINES
+
+    return [name for name in (*ENGINES, "all") if name.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """In which order samplers are applied, and by whose rules."""
+
+    samplers: Annotated[
+        str | None,
+        typer.Option(
+            "--samplers",
+            metavar="NAME;…",
+            help='Their order, as in "top_k;top_p;temperature"; by default transformers\'.',
+            rich_help_panel=_CHAIN,
+        ),
+    ] = None
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="ENGINE,…",
+            help="The order and the rules of an engine, or of several side by side, or of all.",
+            rich_help_panel=_CHAIN,
+            autocompletion=_engines,
+        ),
+    ] = None
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE",
+            help="Knobs from a generation_config.json, a llama.cpp, vLLM or OpenAI request, or a llama.cpp response.",
+            rich_help_panel=_CHAIN,
+        ),
+    ] = None

@@ -1,0 +1,81 @@
+"""The option --tau, and the temperatures that it stands for."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsoft.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from tsoft.core.softmax import Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TemperatureOptions:
+    tau: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tau",
+            "-t",
+            "--temperature",
+            metavar="τ,…",
+            help="Temperatures from 0 (argmax) to inf (uniform), by default 1, in a sweep a grid, in distill 1 to 16;"
+            " may be given again; - reads stdin.",
+        ),
+    ] = None
+
+
+def pieces(taus: list[str] | None) -> list[str]:
+    """What the --tau options list, piece by piece."""
+    return [piece for text in (taus or ["1"]) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())]
+
+
+def temperatures(taus: list[str] | None) -> "Array":
+    """The temperatures that were typed, or in the place of a `-` those on stdin: (k,)."""
+    import numpy as np
+
+    if pieces(taus).count("-") > 1:
+        raise UsageError("--tau - reads stdin, which is there once")
+    values: list[float] = []
+    for piece in pieces(taus):
+        values += _piped() if piece == "-" else [_temperature(piece)]
+    return np.array(values)
+
+
+def _temperature(text: str) -> float:
+    from tsoft.input.fields import number
+
+    try:
+        value = number(text.replace("∞", "inf"))
+    except ValueError:
+        value = float("nan")
+    if not value >= 0:
+        raise UsageError(f"--tau: {text!r} is not a temperature, which is a number from 0 to inf")
+    return value + 0.0
+
+
+def _piped() -> list[float]:
+    """The temperatures on stdin."""
+    from tsoft.input import fields
+    from tsoft.input.source import STDIN, open_input
+
+    values: list[float] = []
+    with open_input("-") as stream:
+        try:
+            lines = stream.read().decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise InputError(f"{STDIN}: the temperatures are not UTF-8 text") from None
+    for number, line in enumerate(lines, 1):
+        try:
+            for field, text in enumerate(fields.split(fields.without_comment(line)), 1):
+                try:
+                    values.append(_temperature(text))
+                except UsageError as error:
+                    raise fields.FieldError(str(error).removeprefix("--tau: "), field) from None
+        except fields.FieldError as error:
+            raise InputError(f"{STDIN}:{number}: field {error.field}: {error.problem}") from None
+    if not values:
+        raise InputError(f"{STDIN}: no temperatures: the input is empty")
+    return values

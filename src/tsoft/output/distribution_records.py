@@ -1,0 +1,225 @@
+"""The records of distributions: rows of probabilities, a class a line, and JSON objects."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.measures import total_variation
+from tsoft.core.softmax import Array
+from tsoft.output.records import Column, In, Recorded, Records
+from tsoft.sampling.distributions import Distributions, falling, unit
+
+if TYPE_CHECKING:
+    from tsoft.sampling.explanation import Stage
+
+
+@dataclass(frozen=True)
+class Content:
+    """What records of distributions hold: logarithms of the probabilities (`log`), entropies in `bits`, the
+    `logits` and each of the chain's `steps` too."""
+
+    log: bool = False
+    bits: bool = False
+    logits: bool = False
+    steps: bool = False
+
+    def cells(self, result: Distributions) -> Array:
+        """The probabilities or their logarithms, (k, rows, n); NaN for one that a server says it does not know."""
+        values = result.log_probs if self.log else result.probs
+        partial = result.block.partial
+        return values if partial is None or not partial.unknown.any() else np.where(partial.unknown, np.nan, values)
+
+    def measure(self, result: Distributions, name: str) -> Array:
+        """A measure in the unit that it is written in: (k, rows)."""
+        return np.asarray(getattr(result, name) / unit(name, self.bits))
+
+
+def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Distributions]]:
+    """Whether the blocks of the first row's engines and temperatures differ in their labels, and all results."""
+    head = list(itertools.islice(results, 1))
+    while head and head[0].block.labels_vary and head[-1].block.first_row == head[0].block.first_row:
+        following = next(results, None)
+        if following is None:
+            break
+        head.append(following)
+    return len({result.block.labels for result in head}) > 1, itertools.chain(head, results)
+
+
+def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
+    """The columns that tell one distribution from the next: its row, its temperature, which stands in the formats
+    `tau`, and its engine where the chain has one's rules."""
+    rows, taus = result.block.rows, result.taus
+    columns = [
+        Column("row", [row for row in rows for _ in range(len(taus))], In.CSV | In.JSON),
+        Column("tau", np.tile(taus, len(rows)), tau),
+    ]
+    if result.engine is not None:
+        columns.append(Column("engine", [result.engine] * (len(rows) * len(taus)), In.CSV | In.JSON))
+    return columns
+
+
+def measures(
+    result: Distributions, names: Iterable[str], content: Content, shown: In = In.CSV | In.JSON
+) -> list[Column]:
+    """A column for each measure, row by row and within a row by temperature."""
+    return [Column(name, content.measure(result, name).T.reshape(-1), shown) for name in names]
+
+
+def classes(result: Distributions, content: Content) -> Column:
+    """The probabilities, a class a column."""
+    block = result.block
+    values = content.cells(result).swapaxes(0, 1)
+    labels = block.labels or [str(i) for i in range(block.logits.shape[1])]
+    widths = None if block.widths is None else block.widths.repeat(len(result.taus))
+    return Column("probs", values.reshape(-1, values.shape[2]), In.TSV | In.CSV, labels, widths)
+
+
+def long(result: Distributions, content: Content, most: int | None) -> Records:
+    """A record for each class, the most probable first, `most` of each distribution. The label is empty where the
+    classes have none."""
+    block, values = result.block, content.cells(result)
+    places = [(r, t) for r in range(len(block.logits)) for t in range(len(result.taus))]
+    orders = [falling(block.logits[r], result.probs[t, r])[:most] for r, t in places]
+    counts = [len(order) for order in orders]
+    indices = np.concatenate(orders)
+    columns = [
+        Column("row", np.repeat([block.rows[r] for r, _ in places], counts)),
+        Column("tau", np.repeat([result.taus[t] for _, t in places], counts)),
+        *([] if result.engine is None else [Column("engine", [result.engine] * len(indices))]),
+        Column("index", indices),
+        Column("label", [block.labels[i] for i in indices.tolist()] if block.labels else [""] * len(indices)),
+        Column(
+            "logprob" if content.log else "prob",
+            np.concatenate([values[t, r, order] for (r, t), order in zip(places, orders, strict=True)]),
+        ),
+    ]
+    return Records(columns, block.place, headed=True)
+
+
+@dataclass(frozen=True, eq=False)
+class DistributionRecords(Recorded):
+    """The records of some distributions, one each."""
+
+    results: Sequence[Distributions]
+    content: Content
+
+    def records(self) -> Iterator[Records]:
+        return (Records([*keys(result), classes(result, self.content)], result.block.place) for result in self.results)
+
+    def objects(self) -> Iterator[Iterator[dict[str, Any]]]:
+        return (objects(result, self.content) for result in self.results)
+
+
+def objects(result: Distributions, content: Content) -> Iterator[dict[str, Any]]:
+    """A JSON object for each row at each temperature."""
+    for r in range(len(result.block.logits)):
+        for t in range(len(result.taus)):
+            yield _object(result, content, t, r)
+
+
+def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
+    block, labels, top = result.block, result.block.labels, int(result.top[t, r])
+    entropy, perplexity, *others = (float(content.measure(result, name)[t, r]) for name in result.measured)
+    fields = {
+        "row": block.rows[r],
+        "tau": float(result.taus[t]),
+        **({"labels": labels, "probs": result.probs[t, r]} if block.partial is None else {}),
+        **_of_token(result, t),
+        "entropy": entropy,
+        "perplexity": perplexity,
+        "top": top if labels is None else labels[top],
+        **dict(zip(result.measured[2:], others, strict=True)),
+        **_of_energies(block),
+    }
+    if result.chain:
+        fields |= _of_chain(result, content, t, r)
+    if content.log:
+        fields["log_probs"] = content.cells(result)[t, r]
+    if content.logits:
+        unknown = False if block.partial is None else block.partial.unknown
+        fields["logits"] = np.where(unknown, np.nan, block.logits[r]) if np.any(unknown) else block.logits[r]
+    return fields
+
+
+def _of_energies(block: Block) -> dict[str, Any]:
+    """The units and the degeneracy of energies, where they are not the default."""
+    if block.ensemble is None:
+        return {}
+    unit, degeneracy = block.ensemble.unit, block.ensemble.degeneracy
+    return ({} if unit is None else {"units": unit.name}) | ({} if degeneracy is None else {"degeneracy": degeneracy})
+
+
+def _of_token(result: Distributions, t: int) -> dict[str, Any]:
+    """The fields of a server's token: itself, its choice, and in place of the probabilities those among the listed
+    alternatives and the bounds of those among all classes. Null is what is not known."""
+    block, partial = result.block, result.block.partial
+    if partial is None:
+        return {}
+    assert block.labels
+    low, high = (None, None) if result.bounds is None else (bound[t, 0] for bound in result.bounds)
+    fields = {
+        "token": block.labels[partial.index],
+        "choice": partial.choice,
+        "labels": block.labels,
+        "probs_low": low,
+        "probs_high": high,
+        "probs_listed": np.where(partial.unknown, np.nan, result.probs[t, 0]),
+    }
+    if result.chosen:
+        chosen = result.chosen
+        fields["rank"] = partial.rank or f">{partial.above}"
+        likelihoods = {
+            "chosen": chosen.token.probs(),
+            "text_logprob": chosen.text,
+            "sequence_perplexity": chosen.text.perplexity(chosen.tokens),
+        }
+        for name, likelihood in likelihoods.items():
+            fields |= {f"{name}_{end}": float(getattr(likelihood, end)[t]) for end in ("low", "high", "listed")}
+    return fields
+
+
+def _of_chain(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
+    """What a chain adds: whose rules it has, how many classes it keeps, the total variation from the others'
+    distributions, and its steps."""
+    assert result.chain
+    fields: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
+    fields["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]
+    fields["kept"] = int(result.kept[t, r].sum())
+    if result.beside:
+        fields["total_variation"] = {
+            str(other.engine): float(total_variation(result.probs[t, r], other.probs[t, r]))
+            for other in result.beside
+            if other.chain is not result.chain
+        }
+    if content.steps:
+        from tsoft.sampling.explanation import removed_by
+
+        stages = result.stages(t, r)
+        steps = removed_by(stages, len(result.block.logits[r])).tolist()
+        fields["steps"] = [_of_stage(stage, result.block, content) for stage in stages]
+        fields["removed_by"] = [None if step < 0 else step for step in steps]
+    return fields
+
+
+def _of_stage(stage: "Stage", block: Block, content: Content) -> dict[str, Any]:
+    return {
+        "sampler": stage.step.sampler.name,
+        "parameters": {parameter.name: _setting(value, parameter.whole) for parameter, value in stage.step.settings},
+        "kept": int(stage.kept.sum()),
+        "cut": float(stage.cut),
+        "entropy": float(stage.entropy / unit("entropy", content.bits)),
+        "top": stage.top if block.labels is None else block.labels[stage.top],
+        "threshold": None if stage.threshold is None else float(stage.threshold),
+        "keeps": stage.keeps,
+    }
+
+
+def _setting(value: Any, whole: bool) -> Any:
+    """What a parameter is set to: a number, or of the biases the class's index and the number of each."""
+    if isinstance(value, tuple):
+        return [[index, float(bias)] for index, bias in value]
+    return int(value) if whole else float(value)
