@@ -16,7 +16,7 @@ import numpy as np
 from pairs import Measure, Pair
 
 from tsoft.core.block import Block
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer
@@ -84,10 +84,10 @@ class Table:
     """A model that looks its answers up."""
 
     name: str = "a table"
-    longest: int | None = None
+    context_length: int | None = None
 
     def __init__(self, classes: int):
-        self.size: int | None = classes
+        self.vocab_size: int | None = classes
         self._labels = tuple(f" t{i}" for i in range(classes))
         self._logits = (np.random.default_rng(1).standard_normal((8, classes)) * 4).astype(np.float32)
 
@@ -103,8 +103,8 @@ class Table:
     def ends(self, token: int) -> bool:
         return False
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
-        return [Next(Block(self._logits[len(text) % 8][np.newaxis], self._labels)) for text in texts]
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
+        return [NextDistribution(Block(self._logits[len(text) % 8][np.newaxis], self._labels)) for text in texts]
 
     def close(self) -> None:
         pass

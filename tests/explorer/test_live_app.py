@@ -39,7 +39,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Markov:
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, model: Markov) -> Markov:
-    monkeypatch.setattr(models, "opened", lambda _: model)
+    monkeypatch.setattr(models, "open_model", lambda _: model)
     return model
 
 
@@ -673,7 +673,7 @@ class Stuck(Markov):
             threading.Event().wait()
         return super().next(texts)
 
-models.opened = lambda _: Stuck()
+models.open_model = lambda _: Stuck()
 sys.exit(cli.run(["explore", "--prompt", "a", "--tau", "0"]))
 """
 

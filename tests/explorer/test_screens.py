@@ -45,7 +45,7 @@ CASES = [
 def shown(name: str, size: str) -> str:
     arguments, keys = SCREENS[name]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "opened", lambda _: Markov())
+        patch.setattr(models, "open_model", lambda _: Markov())
         return screen(arguments, keys, SIZES[size])
 
 

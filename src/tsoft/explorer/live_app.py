@@ -20,7 +20,7 @@ from tsoft.explorer.live_text import MAX_TOKENS, LiveText
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import Snapshot
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.step import AllRemovedError
 
 # The most draws that wait for the model.
@@ -49,7 +49,7 @@ class LiveExplorer(Explorer):
         """The model has given the distribution after some tokens, or raised an error."""
 
         tokens: Tokens
-        answer: Next | Exception
+        answer: NextDistribution | Exception
 
     def __init__(self, explorer_input: ExplorerInput, live: LiveText):
         self._live = live
@@ -158,7 +158,7 @@ class LiveExplorer(Explorer):
             with self._model_lock:
                 if self._requested is not tokens:
                     return
-                answer: Next | Exception
+                answer: NextDistribution | Exception
                 try:
                     [answer] = self._live.model.next([tokens])
                 except Exception as error:
@@ -173,7 +173,7 @@ class LiveExplorer(Explorer):
         if self._requested is not message.tokens:
             return
         self._requested = None
-        if isinstance(message.answer, Next):
+        if isinstance(message.answer, NextDistribution):
             follows = self._is_last_row
             self._live.add_next(message.answer)
             if follows:

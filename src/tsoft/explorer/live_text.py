@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from tsoft.errors import visible
 from tsoft.explorer.explorer_rows import ExplorerRows
-from tsoft.models import Model
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.model import Model
+from tsoft.models.tokens import NextDistribution, Tokens
 
 # The most tokens after the prompt: each keeps a distribution, some 200 kB for a vocabulary.
 MAX_TOKENS = 4000
@@ -70,7 +70,7 @@ class LiveText:
         text = decoder.decode(incomplete + piece)
         return visible(text) or PARTIAL_CHARACTER, decoder.getstate()[0]
 
-    def add_next(self, next_: Next) -> None:
+    def add_next(self, next_: NextDistribution) -> None:
         """Adds the distribution after the last token."""
         self._nexts.append(next_)
         self.rows.append(replace(next_.block, first_row=len(self.written)))

@@ -103,11 +103,11 @@ def _explorer(
         return Explorer(ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
-    from tsoft.options.models import opened, prompted
+    from tsoft.options.models import open_model, read_prompt
 
     # A prompt from stdin is read before a model is opened.
-    prompt = prompted([start.prompt], model)
-    live = LiveText(opened(model), prompt, is_answer=model.chat)
+    prompt = read_prompt([start.prompt], model)
+    live = LiveText(open_model(model), prompt, is_answer=model.chat)
     if live.rows.block(0).partial is not None:
         plan.refuse_partial("explore")
     arguments = tuple(as_typed(model))

@@ -10,7 +10,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, softmax
 from tsoft.input.api_responses import UNKNOWN
-from tsoft.models.tokens import Next
+from tsoft.models.tokens import NextDistribution
 from tsoft.options.plan import Plan
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
@@ -27,7 +27,7 @@ class NextResult(Result):
 
     prompt: str
     model: str
-    next: Next
+    next: NextDistribution
     format: str
     plan: Plan
     taus: Array
