@@ -563,13 +563,19 @@ def test_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert explore(drive, *FOUR) == 0
 
 
-def test_the_current_line_stays_while_the_row_does() -> None:
+def test_the_current_line_stays_in_another_order_of_the_row() -> None:
     async def drive(page: Page) -> None:
-        await page.press(*["tab"] * 4, "end", "o")
-        assert "› D" in page.text("#distribution")
-        await page.press("up", "o")
+        await page.press(*["tab"] * 4, "end")
+        assert "› A" in page.text("#distribution")
+        await page.press("o")
         assert "› C" in page.text("#distribution")
-        await page.press("n", "p")
+
+    assert explore(drive, "A=0.1", "B=2", "C=1") == 0
+
+
+def test_the_first_line_is_the_current_one_of_another_row() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("end", "n", "p")
         assert "› A" in page.text("#distribution")
 
     assert explore(drive) == 0
