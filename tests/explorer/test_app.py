@@ -563,6 +563,41 @@ def test_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert explore(drive, *FOUR) == 0
 
 
+def test_the_current_line_stays_in_another_order_of_the_row() -> None:
+    async def drive(page: Page) -> None:
+        await page.press(*["tab"] * 4, "end")
+        assert "› A" in page.text("#distribution")
+        await page.press("o")
+        assert "› C" in page.text("#distribution")
+
+    assert explore(drive, "A=0.1", "B=2", "C=1") == 0
+
+
+def test_the_first_line_is_the_current_one_of_another_row() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("end", "n", "p")
+        assert "› A" in page.text("#distribution")
+
+    assert explore(drive) == 0
+
+
+def test_the_curves_change_with_a_sampler_and_not_with_the_temperature() -> None:
+    async def drive(page: Page) -> None:
+        async def curves() -> str:
+            """The chart without its cursor."""
+            await page.press("0")
+            return page.text("#curve")
+
+        before = await curves()
+        await page.press("8", "1")
+        assert await curves() == before
+        await page.press("down", "enter", "1", "enter")
+        assert page.option("--top-k") == "1"
+        assert await curves() != before
+
+    assert explore(drive, *FOUR) == 0
+
+
 # What opens over the explorer.
 
 
