@@ -70,7 +70,7 @@ def test_a_model_is_imported_by_who_asks_it() -> None:
 
 
 def test_a_reader_is_imported_to_read_and_a_writer_to_write() -> None:
-    assert "tsoft.input.text" not in imported("compute", "2", "1")
+    assert "tsoft.input.delimited" not in imported("compute", "2", "1")
     assert "orjson" in imported("compute", "2", "1", "-f", "json")
 
 

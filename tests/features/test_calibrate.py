@@ -24,9 +24,9 @@ from tsoft.errors import InputError
 from tsoft.features.calibrate import rows as rows_of
 from tsoft.features.calibrate.rows import Rows
 from tsoft.features.calibrate.spool import Spool
-from tsoft.input import npy, text
+from tsoft.input import delimited, npy
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.options.input import SourceOptions
 
 DATA = TESTS / "data"
@@ -880,14 +880,14 @@ def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> No
 def test_indices_say_where_the_first_wrong_one_is() -> None:
     with pytest.raises(TargetIndexError, match="target 3") as caught:
         ClassLookup(None, 3).indices(np.array([0, 2, 3, 9]))
-    assert caught.value.place == 2
+    assert caught.value.position == 2
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(st.lists(st.sampled_from([*'01a,,,,\n\n#"', "target", "target,a,b\n", "1.5", "-", "x", "\t"]), max_size=40))
 def test_every_text_with_targets_is_read_or_refused(tokens: list[str]) -> None:
     try:
-        blocks = list(text.read(io.BytesIO("".join(tokens).encode()), Reading("f", targets=True)))
+        blocks = list(delimited.read(io.BytesIO("".join(tokens).encode()), ReadOptions("f", targets=True)))
     except InputError:
         return
     for block in blocks:

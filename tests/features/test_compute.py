@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import tsoft
 from tool import TSOFT, environment, out, peak, run, started
 from tsoft.input.formats import FORMATS
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 
 LOGITS = [2, 1, 0.5, 0.1]
 
@@ -284,7 +284,7 @@ def test_what_is_written_is_read(labels: list[str], form: str) -> None:
     typed = [f"{label}={logit!r}" for label, logit in zip(labels, logits.tolist(), strict=True)]
     written = out("compute", "-f", *form.split(), "--", *typed)
     stream = io.BufferedReader(io.BytesIO(written.encode()))
-    [block] = FORMATS["text"].reader()(stream, Reading("written", "prob"))
+    [block] = FORMATS["text"].reader()(stream, ReadOptions("written", "prob"))
     # Labels that say nothing are none: all empty, or in a header the indices.
     nothing = not any(labels) if long else labels == [str(i) for i in range(len(labels))]
     assert block.labels == (None if nothing else tuple(labels))

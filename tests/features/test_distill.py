@@ -22,7 +22,7 @@ from tsoft.errors import InputError
 from tsoft.features.distill.command import _paired
 from tsoft.features.distill.soft_targets import Distillation, divergence
 from tsoft.input import targets_file
-from tsoft.input.columns import OF_STUDENT, OF_TARGETS, OF_TEACHER
+from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 INF = float("inf")
@@ -188,7 +188,7 @@ def test_what_the_other_classes_say() -> None:
     teacher, classes = rng.standard_normal((20, 6)) * 4, rng.integers(0, 6, 20)
     taus = np.array([0.2, 1.0, 3.0, 40.0])
     found = Distillation(Block(teacher), taus, classes)
-    assert found.measures == OF_TEACHER
+    assert found.measures == TEACHER_MEASURES
     for k, tau in enumerate(taus):
         for r, y in enumerate(classes):
             p = softmax(teacher[r] / tau)
@@ -236,7 +236,7 @@ def test_narrow_numbers_have_wide_measures() -> None:
     found = Distillation(Block(teacher), np.array([2.0]), None, student)
     wide = Distillation(Block(teacher.astype(float)), np.array([2.0]), None, student.astype(float))
     assert found.probs.dtype == np.float32
-    assert all((getattr(found, name) == getattr(wide, name)).all() for name in OF_TEACHER + OF_STUDENT)
+    assert all((getattr(found, name) == getattr(wide, name)).all() for name in TEACHER_MEASURES + STUDENT_MEASURES)
 
 
 def blocks(values: Array, *sizes: int, labels: tuple[str, ...] | None = None) -> list[Block]:
@@ -275,10 +275,10 @@ def test_targets_of_an_array(tmp_path: Path, dtype: str) -> None:
     block = Block(np.zeros((3, 4)), ("a", "b", "x", "y"))
     for values in (np.array([3, 0, 1], dtype), np.array([[3], [0], [1]], dtype)):
         np.save(tmp_path / "y.npy", values)
-        assert targets_file.read(str(tmp_path / "y.npy")).of(block).tolist() == [3, 0, 1]
+        assert targets_file.read(str(tmp_path / "y.npy")).block_indices(block).tolist() == [3, 0, 1]
     # Where a label is a number, a number is a label, as it is in a text.
     block = Block(np.zeros((3, 4)), ("0", "3", "1", "y"))
-    assert targets_file.read(str(tmp_path / "y.npy")).of(block).tolist() == [1, 0, 2]
+    assert targets_file.read(str(tmp_path / "y.npy")).block_indices(block).tolist() == [1, 0, 2]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -295,9 +295,9 @@ def test_targets_of_text(tmp_path: Path) -> None:
     path.write_text("\ufeffdog\r\n#2\n a b \n")
     found = targets_file.read(str(path))
     block = Block(np.zeros((3, 3)), ("a b", "dog", "7"))
-    assert found.of(block).tolist() == [1, 2, 0]
-    assert found.of(block.part(1, 3)).tolist() == [2, 0]
-    found.check(3)
+    assert found.block_indices(block).tolist() == [1, 2, 0]
+    assert found.block_indices(block.part(1, 3)).tolist() == [2, 0]
+    found.check_count(3)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_every_form_has_the_same(files: tuple[list[str], Distillation]) -> None:
     options = ["distill", *typed, "--tau", "1,3", "--alpha", "0.3"]
     lines = [line.split("\t") for line in out(*options).splitlines()]
     assert len(lines) == 18
-    measures = OF_TEACHER + OF_STUDENT + OF_TARGETS
+    measures = TEACHER_MEASURES + STUDENT_MEASURES + TARGET_MEASURES
     for line, (r, t) in zip(lines, np.ndindex(9, 2), strict=True):
         assert line[:3] == [str(r), repr(whole.taus[t].item()), str(whole.classes[r])]
         expected = [getattr(whole, name)[t, r] for name in measures] + whole.probs[t, r].tolist()
@@ -392,7 +392,7 @@ def test_means(files: tuple[list[str], Distillation]) -> None:
     typed, whole = files
     printed = out("distill", *typed, "--tau", "1,3", "--alpha", "0.3", "--mean", "-f", "csv")
     header, *rows = printed.splitlines()
-    names = OF_TEACHER + OF_STUDENT + OF_TARGETS
+    names = TEACHER_MEASURES + STUDENT_MEASURES + TARGET_MEASURES
     assert header.split(",") == ["tau", "rows", *(column for name in names for column in (name, f"{name}_sd"))]
     for t, row in enumerate(rows):
         found = [f(getattr(whole, name)[t]) for name in names for f in (np.mean, np.std)]
@@ -415,7 +415,7 @@ def test_a_teacher_alone() -> None:
     printed = out("distill", "cat=6", "dog=4", "car=0", "-f", "jsonl", "--tau", "0,1,inf")
     cold, one, hot = map(json.loads, printed.splitlines())
     assert (one["target"], one["labels"]) == ("cat", ["cat", "dog", "car"])
-    assert list(one) == ["row", "tau", "labels", "probs", "target", *OF_TEACHER]
+    assert list(one) == ["row", "tau", "labels", "probs", "target", *TEACHER_MEASURES]
     p = softmax([6, 4, 0])
     assert one["rest_prob"] == pytest.approx(p[1] + p[2])
     assert (cold["rest_prob"], hot["rest_prob"]) == (0, pytest.approx(2 / 3))

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsoft.errors import InputError
-from tsoft.input import text
+from tsoft.input import delimited
 from tsoft.input.formats import FORMATS, Format, by_name
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.options.input import InputFormat
 from tsoft.options.output import ARRAY_FORMATS, TEXT_FORMATS, OutputFormat
 
@@ -48,7 +48,9 @@ TOKENS = st.sampled_from([*WORDS.split(), "\0", "\r", " ", "  ", "\t", ",", ";",
 def test_every_text_is_read_or_refused(data: bytes, delimiter: str | None, quantity: str | None) -> None:
     """Whatever comes, rows that have a softmax come out, or one message."""
     try:
-        blocks = list(text.read(io.BufferedReader(io.BytesIO(data)), Reading("f", quantity, delimiter=delimiter)))
+        blocks = list(
+            delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", quantity, delimiter=delimiter))
+        )
     except InputError:
         return
     for block in blocks:

@@ -19,7 +19,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.labels import Labels
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import with_head
 from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
@@ -31,7 +31,7 @@ INF = math.inf
 
 def read(text: str | bytes, format: str = "json", **reading: Any) -> list[Block]:
     data = text.encode() if isinstance(text, str) else text
-    return list(FORMATS[format].reader()(io.BufferedReader(io.BytesIO(data)), Reading("f", **reading)))
+    return list(FORMATS[format].reader()(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", **reading)))
 
 
 def complaint(text: str | bytes, format: str = "json", **reading: Any) -> str:
@@ -331,7 +331,7 @@ def test_content_that_comes_in_pieces(pieces: list[bytes], expected: list[float]
     waiting = list(pieces)
     head, source = with_head(io.BufferedReader(Slow(), 16384))
     chosen = by_content(head) or FORMATS["text"]
-    first = next(chosen.reader()(source, Reading("f")))
+    first = next(chosen.reader()(source, ReadOptions("f")))
     assert first.logits[0].tolist() == expected
 
 

@@ -15,10 +15,10 @@ import tsoft
 from tool import TESTS, out, run, started
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
-from tsoft.input import responses
+from tsoft.input import api_responses
 from tsoft.input.formats import by_content
 from tsoft.input.labels import Labels
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 
 DATA = TESTS / "data"
 REAL = ("openai-chat", "openai-completions", "llama-server", "llama-server-post-sampling")
@@ -150,7 +150,7 @@ KINDS: dict[str, Any] = {
 def read(data: object, **reading: Any) -> list[Block]:
     """The blocks of a JSON value, or of bytes."""
     content = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return list(responses.read(io.BytesIO(content), Reading("FILE", **reading)))
+    return list(api_responses.read(io.BytesIO(content), ReadOptions("FILE", **reading)))
 
 
 def labels(blocks: list[Block]) -> list[list[str]]:
@@ -172,7 +172,7 @@ def stream(*events: object, end: str = "data: [DONE]\n\n") -> bytes:
 @pytest.mark.parametrize("response", KINDS.values(), ids=KINDS.keys())
 def test_every_kind(response: Any) -> None:
     blocks = read(response)
-    assert responses.is_response(response)
+    assert api_responses.is_response(response)
     assert labels(blocks) == [[" a", " b"], [" b", "\n"]]
     assert chosen(blocks) == [" a", "\n"]
     assert [block.first_row for block in blocks] == [0, 1]
@@ -315,12 +315,12 @@ def test_a_streams_token_comes_out_as_it_comes_in() -> None:
 def test_a_general_reader_may_ask() -> None:
     """What reads JSON of any kind knows a response by its looks, and its place in the whole."""
     for other in ({"logits": [1, 2]}, {"choices": 2.0, "output": 1.0}, {"error": 3}, {"logprobs": [-1.0]}, [1, 2], 1):
-        assert not responses.is_response(other)
-    assert responses.is_response({"error": {"message": "no"}})
-    blocks = list(responses.blocks(KINDS["chat"], Reading("FILE"), "FILE:7", 5))
+        assert not api_responses.is_response(other)
+    assert api_responses.is_response({"error": {"message": "no"}})
+    blocks = list(api_responses.blocks(KINDS["chat"], ReadOptions("FILE"), "FILE:7", 5))
     assert [block.first_row for block in blocks] == [5, 6]
     with pytest.raises(InputError, match=r"FILE:7: the server answered with an error: no"):
-        list(responses.blocks({"error": "no"}, Reading("FILE"), "FILE:7", 0))
+        list(api_responses.blocks({"error": "no"}, ReadOptions("FILE"), "FILE:7", 0))
 
 
 def test_content_tells_it() -> None:

@@ -1,5 +1,6 @@
 """Arrays in .npy and .npz files, in and out, with numpy as the other side."""
 
+import contextlib
 import io
 import itertools
 import os
@@ -7,11 +8,12 @@ import pickle
 import struct
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from tsoft.errors import InputError, OutputError
 from tsoft.input import npy, npz
 from tsoft.input.formats import FORMATS
 from tsoft.input.labels import Labels
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.options.output import OutputOptions, is_watched
 from tsoft.output import arrays, watching
 from tsoft.output.distribution_records import Content
@@ -52,12 +54,20 @@ class Pipe(io.RawIOBase):
         return self.data.readinto(into[:1000])
 
 
-def opened(data: bytes, piped: bool) -> io.BufferedReader:
-    return io.BufferedReader(Pipe(data) if piped else io.BytesIO(data))
+@contextlib.contextmanager
+def opened(data: bytes, piped: bool) -> Iterator[BinaryIO]:
+    if piped:
+        yield io.BufferedReader(Pipe(data))
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
 
 
 def read(data: bytes, format: str = "npy", *, piped: bool = False, **reading: Any) -> list[Block]:
-    return list(FORMATS[format].reader()(opened(data, piped), Reading("f", **reading)))
+    with opened(data, piped) as stream:
+        return list(FORMATS[format].reader()(stream, ReadOptions("f", **reading)))
 
 
 def rows(blocks: list[Block]) -> Array:
@@ -69,8 +79,8 @@ def rows(blocks: list[Block]) -> Array:
 
 def complaint(data: bytes, format: str = "npy", *, piped: bool = False, **reading: Any) -> str:
     """What is wrong with an input, of which nothing has come out."""
-    with pytest.raises(InputError) as caught:
-        next(FORMATS[format].reader()(opened(data, piped), Reading("f", **reading)))
+    with pytest.raises(InputError) as caught, opened(data, piped) as stream:
+        next(FORMATS[format].reader()(stream, ReadOptions("f", **reading)))
     return str(caught.value).removeprefix("f: ")
 
 
@@ -120,7 +130,6 @@ def expected(array: Array, taus: list[float], log: bool = False) -> Array:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that a few rows are several."""
     monkeypatch.setattr(npy, "BLOCK", 100)
-    monkeypatch.setattr(npy, "STRIPS", 200)
     monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", 16)
 
 
@@ -182,7 +191,7 @@ def test_every_cut_is_missed(order: str, piped: bool) -> None:
 @pytest.mark.usefixtures("small")
 def test_a_cut_in_a_pipe_comes_after_whole_rows() -> None:
     array = numbers((30, 4), "f8")
-    found = FORMATS["npy"].reader()(opened(saved(array)[:-1], True), Reading("f"))
+    found = FORMATS["npy"].reader()(io.BufferedReader(Pipe(saved(array)[:-1])), ReadOptions("f"))
     assert np.array_equal(np.concatenate([next(found).logits for _ in range(9)]), array[:27])
     with pytest.raises(InputError, match="29 whole rows are there, the header promises 30 rows of 4 classes"):
         next(found)
@@ -328,6 +337,17 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
     assert (tmp_path / "pipe.npy").read_bytes() == saved(expected(array, taus))
 
 
+def test_rows_of_a_mapped_file_do_not_change_with_it(tmp_path: Path) -> None:
+    array = numbers((7, 4), "f4", "F")
+    (tmp_path / "z.npy").write_bytes(saved(array))
+    with (tmp_path / "z.npy").open("r+b") as file:
+        [block] = FORMATS["npy"].reader()(file, ReadOptions("f"))
+        file.seek(-array.nbytes, io.SEEK_END)
+        file.write(bytes(array.nbytes))
+        file.flush()
+        assert np.array_equal(block.logits, array)
+
+
 def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     monkeypatch.setattr(npy, "MUCH", 100)
@@ -421,7 +441,7 @@ def test_every_cut_of_an_npz_is_missed(pack: bool) -> None:
 
 def test_a_bomb_is_refused_by_the_size_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = zipped(True, logits=np.zeros((1000, 1000)))
-    monkeypatch.setattr(npz, "SMALL", 1_000_000)
+    monkeypatch.setattr(npz, "SMALL_ARRAY", 1_000_000)
     # It is not unpacked, neither as numbers nor as labels.
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     said = complaint(bomb, "npz")

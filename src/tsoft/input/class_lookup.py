@@ -1,65 +1,61 @@
 """Which class a target names.
 
-A target is a class's label or its index from 0. Where some class's label is itself a number, only labels
-are meant, in a text and in an array of numbers alike, so that no 3 is taken for the fourth class; `#3` is
-always an index.
+A target is a class's label or its index from 0. Where some class's label is a number, a number is always a label, in
+a text and in an array of numbers alike, so that 3 is not taken for the fourth class; `#3` is always an index.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
-from tsoft.input.fields import FieldError, is_number, number
+from tsoft.input.fields import is_number, number
 
 
 class ClassLookup:
-    """Which of so many classes a text names."""
+    """Finds the class that a target names, by the classes' labels, where there are any, and their number."""
 
     def __init__(self, labels: tuple[str, ...] | None, classes: int):
         self.classes = classes
-        self._of: dict[str, list[int]] = {}
+        self._indices: dict[str, list[int]] = {}
         for index, label in enumerate(labels or ()):
-            self._of.setdefault(label, []).append(index)
-        self.by_index = not any(map(is_number, self._of))
+            self._indices.setdefault(label, []).append(index)
+        self.by_index = not any(map(is_number, self._indices))
 
     def index(self, text: str) -> int:
-        """Raises ValueError with what is wrong.
+        """The index of the class that a text names. Raises ValueError where it names none, or several.
 
-        >>> naming = ClassLookup(("cat", "dog"), 2)
-        >>> naming.index("dog"), naming.index("0"), naming.index("#1")
+        >>> lookup = ClassLookup(("cat", "dog"), 2)
+        >>> lookup.index("dog"), lookup.index("0"), lookup.index("#1")
         (1, 0, 1)
         >>> ClassLookup(("3", "8"), 2).index("8")
         1
         """
-        found = self._of.get(text, [])
-        if len(found) == 1:
-            return found[0]
-        if found:
-            named = ", ".join(f"#{i}" for i in found[:10])
-            raise ValueError(f"{text!r} is the label of {len(found)} classes: name one by its index, {named}")
+        indices = self._indices.get(text, [])
+        if len(indices) == 1:
+            return indices[0]
+        if indices:
+            names = ", ".join(f"#{i}" for i in indices[:10])
+            raise ValueError(f"{text!r} is the label of {len(indices)} classes: name one by its index, {names}")
         digits = text.removeprefix("#")
         if is_number(digits) and (self.by_index or digits != text):
             return int(self.indices(np.array([number(digits)]))[0])
         if not text:
             raise ValueError("empty; a target is a class's label or its index")
-        known = (
-            "" if self._of else f"; the classes have no labels, so that a target is an index, 0 to {self.classes - 1}"
-        )
-        raise ValueError(f"no class is called {shortened(text)!r}{known}")
+        last = self.classes - 1
+        hint = "" if self._indices else f"; the classes have no labels, so that a target is an index, 0 to {last}"
+        raise ValueError(f"no class is called {shortened(text)!r}{hint}")
 
     def indices(self, numbers: Array) -> Array:
-        """Numbers as indices. Raises ValueError for the first that is none.
+        """Numbers, (rows,), as indices. Raises TargetIndexError for the first that is not one.
 
         >>> ClassLookup(None, 3).indices(np.array([2.0, 0.0]))
         array([2, 0])
         """
-        wrong = ~((numbers >= 0) & (numbers < self.classes))
+        invalid = ~((numbers >= 0) & (numbers < self.classes))
         if numbers.dtype.kind == "f":
-            wrong |= numbers != np.floor(numbers)
-        if wrong.any():
-            raise TargetIndexError(self._problem(numbers[wrong.argmax()].item()), int(wrong.argmax()))
+            invalid |= numbers != np.floor(numbers)
+        if invalid.any():
+            raise TargetIndexError(self._problem(numbers[invalid.argmax()].item()), int(invalid.argmax()))
         return numbers.astype(np.int64)
 
     def _problem(self, value: float) -> str:
@@ -70,30 +66,8 @@ class ClassLookup:
 
 
 class TargetIndexError(ValueError):
-    """A target that is none, by its place from 0."""
+    """A target that names no class, and its position from 0."""
 
-    def __init__(self, problem: str, place: int):
+    def __init__(self, problem: str, position: int):
         super().__init__(problem)
-        self.problem, self.place = problem, place
-
-
-@dataclass(frozen=True)
-class TargetColumn:
-    """The column of a text, from 0, that holds the targets."""
-
-    place: int
-    naming: ClassLookup
-
-    def index(self, texts: list[str]) -> int:
-        """The target in a line's fields. Raises FieldError."""
-        try:
-            return self.naming.index(texts[self.place])
-        except ValueError as error:
-            raise FieldError(str(error), self.place + 1) from None
-
-    def indices(self, values: Array) -> Array | None:
-        """The targets in lines of numbers; None where these are to be read one by one."""
-        try:
-            return self.naming.indices(values[:, self.place]) if self.naming.by_index else None
-        except TargetIndexError:
-            return None
+        self.problem, self.position = problem, position

@@ -6,6 +6,7 @@ the slow way, line by line, which also says what is wrong with it.
 """
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,6 @@ from tsoft.core.softmax import Array
 
 # Text shorter than this is not worth the import of orjson; nor are fewer numbers than this.
 FEW_BYTES, FEW = 1 << 11, 1 << 8
-# At most so many bytes become Python's floats at once: these take several times the room.
-PIECE = 1 << 20
 # From here on one version of orjson writes 1e16 and another 1e+16.
 LARGE = 1e16
 
@@ -24,68 +23,49 @@ _LETTERS = b"infatyINFATY"
 _BLANKS = bytes.maketrans(b"\t", b" ")
 _COMMAS = bytes.maketrans(b" \t\n;", b",,,,")
 _LINES_AS_COMMAS = bytes.maketrans(b"\n;", b",,")
-_WHOLE = re.compile(rb"-0(?![0-9.eE])")
+_MINUS_ZERO = re.compile(rb"-0(?![0-9.eE])")
 _ROWS = bytes.maketrans(b",]", b"\t\n")
 
 
-def parse(data: bytes) -> tuple[Array, Array] | None:
-    """The numbers of lines, all in one row, and how many each line has; None where there is anything
-    else, a blank line, or a number written in a way of its own.
+class NumberLines(NamedTuple):
+    """The numbers of all lines, (n,), and how many each line has, (lines,)."""
+
+    values: Array
+    widths: Array
+
+
+def parse(data: bytes) -> NumberLines | None:
+    """The numbers of lines; None where there is anything else, a blank line, or a number written in an unusual way.
 
     >>> parse(b"1 2\\n3 -inf 5")
-    (array([  1.,   2.,   3., -inf,   5.]), array([2, 3]))
+    NumberLines(values=array([  1.,   2.,   3., -inf,   5.]), widths=array([2, 3]))
     >>> parse(b"1,,2")
     """
     if b"\r" in data:
         data = data.removesuffix(b"\r").replace(b"\r\n", b"\n")
-    separator = b"," if b"," in data else b";" if b";" in data else b" "
-    if (separator == b"," and b";" in data) or b"\r" in data:
+    delimiter = b"," if b"," in data else b";" if b";" in data else b" "
+    if (delimiter == b"," and b";" in data) or b"\r" in data:
         return None
-    values, ends, count, start = [], [], 0, 0
-    while start <= len(data):
-        stop = _cut(data, start, separator)
-        found = _piece(data[start:stop], separator)
-        if found is None:
-            return None
-        numbers, breaks = found
-        values.append(numbers)
-        ends.append(breaks + count)
-        count += len(numbers)
-        if data[stop : stop + 1] == b"\n" or stop == len(data):
-            ends.append(np.array([count]))
-        start = stop + 1
-    return np.concatenate(values), np.diff(np.concatenate(ends), prepend=0)
-
-
-def _cut(data: bytes, start: int, separator: bytes) -> int:
-    """Where a piece ends: at the last separator within its length, or where the next one is."""
-    if len(data) - start <= PIECE:
-        return len(data)
-    kinds = (b"\n", separator, b"\t") if separator == b" " else (b"\n", separator)
-    last = max(data.rfind(kind, start, start + PIECE) for kind in kinds)
-    return last if last > start else len(data)
-
-
-def _piece(data: bytes, separator: bytes) -> tuple[Array, Array] | None:
-    """A piece's numbers, and after how many of them each line but the last ends."""
     separators = data.translate(None, _DIGITS + _LETTERS)
-    if separators.translate(None, b" \t\n" + separator):
+    if separators.translate(None, b" \t\n" + delimiter):
         return None
-    # Beside commas a blank is nothing to JSON, and an error where it parts two numbers.
-    commas = _COMMAS if separator == b" " else _LINES_AS_COMMAS
-    numbers = _json(data.translate(commas))
-    if numbers is None:
-        data = _tidy(data)
+    # Beside commas JSON ignores a blank, except between two numbers, where it is an error.
+    to_commas = _COMMAS if delimiter == b" " else _LINES_AS_COMMAS
+    values = _json(data.translate(to_commas))
+    if values is None:
+        data = _single_blanks(data)
         separators = data.translate(None, _DIGITS + _LETTERS)
-        text = data.translate(commas)
-        if (numbers := _json(text)) is None and (numbers := _floats(text)) is None:
+        text = data.translate(to_commas)
+        if (values := _json(text)) is None and (values := _floats(text)) is None:
             return None
-    if separator != b" ":
+    if delimiter != b" ":
         separators = separators.translate(None, b" \t")
-    return numbers, np.flatnonzero(np.frombuffer(separators, np.uint8) == ord("\n")) + 1
+    newlines = np.flatnonzero(np.frombuffer(separators, np.uint8) == ord("\n"))
+    # A newline is a separator too, so that its place among them counts the numbers before it.
+    return NumberLines(values, np.diff(newlines + 1, prepend=0, append=len(values)))
 
 
-def _tidy(data: bytes) -> bytes:
+def _single_blanks(data: bytes) -> bytes:
     """Lines with one blank between two fields and none around them."""
     data = data.translate(_BLANKS)
     while b"  " in data:
@@ -94,8 +74,8 @@ def _tidy(data: bytes) -> bytes:
 
 
 def _json(text: bytes) -> Array | None:
-    """Numbers with commas between them; None where JSON would not take them. As JSON's -0 is the whole
-    number 0 it is not taken either."""
+    """Numbers with commas between them; None where JSON does not allow them. Nor is -0 parsed, which is the
+    integer 0 in JSON."""
     import orjson
 
     masked = b"-inf" in text
@@ -106,17 +86,16 @@ def _json(text: bytes) -> Array | None:
     if not numbers:
         return None
     if masked:
-        # numpy takes None for NaN, of which JSON has none.
+        # numpy converts None to NaN, which JSON does not have.
         values = np.array(numbers, np.float64)
         values[np.isnan(values)] = -np.inf
     else:
         values = np.fromiter(numbers, np.float64, len(numbers))
-    return None if not values.all() and _WHOLE.search(text) else values
+    return None if not values.all() and _MINUS_ZERO.search(text) else values
 
 
 def _floats(text: bytes) -> Array | None:
-    """The same as Python takes them; None for one beyond the largest, which would be an infinity
-    without being called one."""
+    """The same by Python's rules; None for a number beyond the largest, which would become an infinity."""
     try:
         values = np.array(list(map(float, text.split(b","))))
     except ValueError:

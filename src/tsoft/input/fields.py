@@ -1,7 +1,7 @@
-r"""Lines of text as fields, numbers and labels, and back.
+r"""The fields of a line of text, as numbers and labels, and back.
 
-Fields are parted by blanks (a run is one separator), commas or semicolons. A label may hold any of
-these: then it is quoted, as in a CSV file. What would break a line or a column is escaped in it.
+Blanks (a run is one separator), commas or semicolons separate fields. A label that holds any of these is quoted, as
+in a CSV file. Characters that would break a line or a column are escaped.
 """
 
 import math
@@ -17,7 +17,7 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 class FieldError(ValueError):
-    """A field that is not what it should be, counted from 1, or, without one, the whole line."""
+    """What is wrong with a field, which counts from 1; with the whole line, where `field` is None."""
 
     def __init__(self, problem: str, field: int | None = None):
         super().__init__(problem)
@@ -38,8 +38,8 @@ def without_comment(line: str) -> str:
 
 
 def number(text: str) -> float:
-    """The number that `text` writes, as Python and C do. Raises ValueError, also for one that is
-    beyond the largest."""
+    """The number that `text` writes, as in Python and C. Raises ValueError, also for one that is too large for a
+    float."""
     value = float(text)
     if "_" in text or not text.isascii() or (math.isinf(value) and _is_too_large(text)):
         raise ValueError(text)
@@ -47,7 +47,7 @@ def number(text: str) -> float:
 
 
 def _is_too_large(text: str) -> bool:
-    """Whether it would be an infinity without being called one."""
+    """Whether it is a finite number that becomes an infinity."""
     try:
         return "n" not in text.lower() and math.isinf(float(text))
     except ValueError:
@@ -63,13 +63,14 @@ def is_number(text: str) -> bool:
 
 
 def _refuse_mixture(line: str) -> None:
-    """Commas beside semicolons are decimal commas, or two kinds of rows: either would be misread."""
+    """Raises FieldError for commas and semicolons in one line: decimal commas, or two kinds of rows, would be
+    misread."""
     if "," in line and ";" in line:
         raise FieldError("commas and semicolons in one line; part fields by one of them, and write 1.5, not 1,5")
 
 
 def looks_like_number(text: str) -> bool:
-    """Whether `text` is a number, or so nearly one that it is not meant as a label."""
+    """Whether `text` is a number, or so close to one that it is not meant as a label."""
     try:
         float(text.replace(_MINUS, "-"))
     except ValueError:
@@ -94,7 +95,7 @@ def split(line: str) -> list[str]:
 
 
 def numbers(fields: list[str]) -> list[float]:
-    """The fields as numbers. Raises FieldError for the first that is none.
+    """The fields as numbers. Raises FieldError for the first that is not one.
 
     >>> numbers(["2", "-inf", "1e-3"])
     [2.0, -inf, 0.001]
@@ -107,6 +108,7 @@ def numbers(fields: list[str]) -> list[float]:
 
 
 def not_a_number(text: str) -> str:
+    """The message for a text that is not a number, with a hint at the likely cause."""
     shown = shortened(text)
     if _is_too_large(text):
         return f"{shown!r} is beyond the largest number, 1.8e308"
@@ -115,7 +117,8 @@ def not_a_number(text: str) -> str:
     return f"{shown!r} is not a number{hint}"
 
 
-def unequal(count: int, header: int) -> str:
+def wrong_field_count(count: int, header: int) -> str:
+    """The message for a line that has `count` fields under a header that has others."""
     return f"the header has {header} field{'s' * (header != 1)}, this line {count}"
 
 
@@ -129,11 +132,11 @@ def is_pair(text: str) -> bool:
     return bool(equals) and is_number(value)
 
 
-def named(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
-    """Labels and numbers of fields that are all `label=number`, split at the last `=`; None where
-    some field has no `=`. Raises FieldError where what follows is not a number.
+def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
+    """The labels and numbers of fields that are all `label=number`, split at the last `=`; None where some field
+    has no `=`. Raises FieldError where no number follows it.
 
-    >>> named(["cat=2", "a=b=1"])
+    >>> split_pairs(["cat=2", "a=b=1"])
     (('cat', 'a=b'), [2.0, 1.0])
     """
     if not all("=" in field for field in fields):
@@ -143,20 +146,24 @@ def named(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
 
 
 def split_labels(line: str, delimiter: str | None = None) -> list[str]:
-    """The fields of a line that holds labels: quotes keep separators and blanks inside one.
-    Without a `delimiter`, the first of comma, semicolon and tab that the line has, else blanks.
+    """The fields of a line that holds labels; in quotes, separators and blanks belong to a label. Without a
+    `delimiter`, fields are separated by the first of comma, semicolon and tab that the line has, else by blanks.
 
     >>> split_labels('New York, "a,b"')
     ['New York', 'a,b']
     >>> split_labels("cat  dog")
     ['cat', 'dog']
     """
+    line = line.strip("\r\n ")
     if delimiter is None:
-        bare = re.sub(r'"[^"]*"', "", line)
-        _refuse_mixture(bare)
-        delimiter = next((d for d in ",;\t" if d in bare), r"\s+")
-    field = re.compile(rf'[ ]*(?:"((?:[^"]|"")*)"[ ]*|((?:(?!{delimiter}).)*))({delimiter}|$)')
-    fields, position, line = [], 0, line.strip("\r\n ")
+        unquoted = re.sub(r'"[^"]*"', "", line)
+        _refuse_mixture(unquoted)
+        delimiter = next((d for d in ",;\t" if d in unquoted), None)
+    if '"' not in line:
+        return [unescape(field.strip()) for field in (line.split(delimiter) or [""])]
+    separator = delimiter or r"\s+"
+    field = re.compile(rf'[ ]*(?:"((?:[^"]|"")*)"[ ]*|((?:(?!{separator}).)*))({separator}|$)')
+    fields, position = [], 0
     while match := field.match(line, position):
         quoted, unquoted, end = match.groups()
         fields.append(unescape(unquoted.strip() if quoted is None else quoted.replace('""', '"')))
@@ -167,22 +174,21 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
 
 
 def join_labels(fields: list[str], delimiter: str) -> str:
-    """The line that `split_labels` takes apart again.
+    """The line that `split_labels` splits into these fields.
 
     >>> join_labels(["row", " the", "a,b"], ",")
     'row," the","a,b"'
     """
-    texts = [quoted(field) for field in fields]
+    texts = [quote(field) for field in fields]
     # At either end of a line a tab would be a blank around it.
     ends = (0, len(texts) - 1) if delimiter == "\t" else ()
     return delimiter.join('""' if i in ends and not text else text for i, text in enumerate(texts))
 
 
-def quoted(field: str) -> str:
-    """The field escaped, and in quotes where the reader would else part it, trim it or take it for a
-    comment.
+def quote(field: str) -> str:
+    """The field escaped, and in quotes where a reader would otherwise split it, strip it or treat it as a comment.
 
-    >>> quoted("cat"), quoted("a,b")
+    >>> quote("cat"), quote("a,b")
     ('cat', '"a,b"')
     """
     field = escape(field)
@@ -192,7 +198,7 @@ def quoted(field: str) -> str:
 
 
 def escape(label: str) -> str:
-    r"""A label on one line and in one column.
+    r"""A label with the characters escaped that would break a line or a column.
 
     >>> escape("a\tb\\")
     'a\\tb\\\\'
@@ -201,4 +207,6 @@ def escape(label: str) -> str:
 
 
 def unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
     return re.sub(r"\\[\\tnr0]", lambda match: _CHARACTERS[match[0]], text)

@@ -8,51 +8,53 @@ from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
-    from tsoft.input.reading import Reading
+    from tsoft.input.read_options import ReadOptions
 
-Reader = Callable[[BinaryIO, "Reading"], "Iterator[Block]"]
+Reader = Callable[[BinaryIO, "ReadOptions"], "Iterator[Block]"]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format by its name: the module whose `read` reads it, which is imported when it is used; the endings of its
-    files' names; how its content `starts` where that tells it (patterns). One with `keys` holds several arrays."""
+    """A format by its name: its reader, as module and function, which is imported when it is used; the endings of
+    its files' names; how its content `starts`, as patterns, where that identifies it. One with `keys` holds several
+    arrays."""
 
     name: str
-    module: str
+    reader_name: str
     endings: tuple[str, ...] = ()
     delimiter: str | None = None
     starts: tuple[bytes, ...] = ()
     keys: bool = False
 
     def reader(self) -> Reader:
-        return importlib.import_module(f"tsoft.input.{self.module}").read  # type: ignore[no-any-return]
+        module, function = self.reader_name.split(".")
+        return getattr(importlib.import_module(f"tsoft.input.{module}"), function)  # type: ignore[no-any-return]
 
 
-# An array of something that JSON has, or an object. A label such as [PAD] or [1]=2 is none.
+# A JSON array or object, and not text that begins with a label such as [PAD] or [1]=2.
 _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
 
 FORMATS = {
     format.name: format
     for format in (
-        Format("text", "text", (".txt", ".dat")),
-        Format("tsv", "text", (".tsv", ".tab"), delimiter="\t"),
-        Format("csv", "text", (".csv",), delimiter=","),
-        Format("response", "responses", starts=(b"data:", b"event:")),
-        Format("json", "json_document", (".json",), starts=(_JSON,)),
-        Format("jsonl", "json_lines", (".jsonl", ".ndjson")),
-        Format("npy", "npy", (".npy",), starts=(rb"\x93NUMPY",)),
-        Format("npz", "npz", (".npz",), starts=(rb"PK\x03\x04", rb"PK\x05\x06"), keys=True),
+        Format("text", "delimited.read", (".txt", ".dat")),
+        Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t"),
+        Format("csv", "delimited.read", (".csv",), delimiter=","),
+        Format("response", "api_responses.read", starts=(b"data:", b"event:")),
+        Format("json", "json.read", (".json",), starts=(_JSON,)),
+        Format("jsonl", "json.read_lines", (".jsonl", ".ndjson")),
+        Format("npy", "npy.read", (".npy",), starts=(rb"\x93NUMPY",)),
+        Format("npz", "npz.read", (".npz",), starts=(rb"PK\x03\x04", rb"PK\x05\x06"), keys=True),
     )
 }
 
 
 def by_name(path: str) -> Format | None:
-    """The format that a file's name tells."""
+    """The format of a file, by the ending of its name; None for any other ending."""
     return next((f for f in FORMATS.values() if path.lower().endswith(f.endings) and f.endings), None)
 
 
 def by_content(head: bytes) -> Format | None:
-    """The format that the first bytes of a content tell."""
+    """The format of a content, by its first bytes; None where these do not identify it."""
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((f for f in FORMATS.values() if any(re.match(start, head) for start in f.starts)), None)

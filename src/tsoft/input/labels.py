@@ -1,4 +1,4 @@
-"""The names of classes, as `--labels` gives them."""
+"""The names of classes: as `--labels` gives them, and of tokens."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from tsoft.errors import InputError, UsageError
 
 @dataclass(frozen=True)
 class Labels:
-    """Class names in the order of the classes. A vocabulary with ids may name fewer classes than
-    the logits have, as padded models do; a list names each."""
+    """Class names in the order of the classes. A vocabulary with ids may name fewer classes than the logits have,
+    since models pad theirs; a list names every class."""
 
     names: tuple[str, ...]
     is_vocabulary: bool = False
 
     def matching(self, classes: int) -> tuple[str, ...]:
-        """The names of that many classes. Raises ValueError where there are not as many."""
+        """The names of that many classes. Raises ValueError where there are others."""
         missing = classes - len(self.names)
         if missing == 0 or (self.is_vocabulary and missing > 0):
             return self.names + ("",) * missing
@@ -22,7 +22,7 @@ class Labels:
 
 
 def parse(text: str) -> Labels:
-    """`a,b,c`, or `@FILE`: a label a line, a JSON array, or a JSON object {token: id}."""
+    """The labels in `a,b,c`, or in `@FILE`: one per line, a JSON array, or a JSON object {token: id}."""
     if not text.startswith("@"):
         return Labels(tuple(text.split(",")))
     name = text[1:]
@@ -43,7 +43,7 @@ def parse(text: str) -> Labels:
 
 
 def _from_json(name: str, content: str) -> Labels | None:
-    """The labels of a JSON text; None for lines that only begin like one, as `[PAD]` does."""
+    """The labels of a JSON text; None for plain lines that begin like one, as `[PAD]` does."""
     import orjson
 
     try:
@@ -53,9 +53,9 @@ def _from_json(name: str, content: str) -> Labels | None:
             raise InputError(f"{name}:{error.lineno}: {error.msg}") from None
         return None
     if isinstance(value, list):
-        wrong = next((i for i, label in enumerate(value) if not isinstance(label, str)), None)
-        if wrong is not None:
-            raise InputError(f"{name}: label {wrong} is not a string")
+        not_text = next((i for i, label in enumerate(value) if not isinstance(label, str)), None)
+        if not_text is not None:
+            raise InputError(f"{name}: label {not_text} is not a string")
         return Labels(tuple(value))
     if not isinstance(value, dict):
         raise InputError(f"{name}: labels are an array of strings or an object {{token: id}}")
@@ -71,3 +71,15 @@ def _from_vocabulary(name: str, ids: dict[str, object]) -> Labels:
             raise InputError(f"{name}: {names[i]!r} and {token!r} have the same id, {i}")
         names[i] = token
     return Labels(tuple(names.get(i, "") for i in range(max(names, default=-1) + 1)), is_vocabulary=True)
+
+
+def token_label(piece: bytes) -> str:
+    """The name of a token: its text, or its bytes if these are only a part of a character.
+
+    >>> token_label(b" Paris"), token_label(b"\\xe2\\x80")
+    (' Paris', '<0xE2><0x80>')
+    """
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return "".join(f"<0x{byte:02X}>" for byte in piece)

@@ -1,62 +1,74 @@
-"""The lines of a text, as they arrive.
+"""The lines of a text, in the batches in which they arrive.
 
-A slow producer's first line comes out at once: what has arrived whole leaves in a batch.
+A batch is what one read returns, up to its last newline, so that a slow producer's first line is read at once.
 """
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from tsoft.core.softmax import Array
 from tsoft.input import fast_numbers, fields
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 
 CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line without its comment and the blanks around it, and its number from 1."""
+    """A line without its comment and the blanks around it. `number` counts from 1."""
 
     number: int
     text: str
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Lines that have arrived together, as bytes without the last one's end, and the first one's
-    number. What is not text is an error when they are asked for."""
+class LineBatch:
+    """Lines that arrived together, as bytes without the last newline, and the number of the first line."""
 
     data: bytes
     number: int
-    reading: Reading
+    options: ReadOptions
 
     @property
     def count(self) -> int:
         return self.data.count(b"\n") + 1
 
-    def lines(self) -> list[Line]:
-        """The lines. One that is only a comment is left out; a blank one is kept, empty."""
-        return list(_lines(_decode(self.data, self.number, self.reading).split("\n"), self.number, self.reading))
+    def lines(self) -> Iterator[Line]:
+        """The lines, blank ones among them, but without those that hold only a comment. Raises InputError at the
+        first line that is not UTF-8 text."""
+        for number, data in enumerate(self.data.split(b"\n"), self.number):
+            line = self._decode(number, data)
+            text = fields.without_comment(line).strip()
+            if "\r" in text:
+                raise self.options.error(
+                    number, "a carriage return inside the line; tr '\\r' '\\n' mends old line ends"
+                )
+            if text or not line.strip():
+                yield Line(number, text)
+
+    def _decode(self, number: int, data: bytes) -> str:
+        try:
+            text = data.decode()
+            if "\0" not in text:
+                return text
+            problem = "a NUL byte"
+        except UnicodeDecodeError as error:
+            problem = f"byte 0x{data[error.start]:02x}"
+        hint = "; it looks like UTF-16" if b"\0" in self.data else ""
+        raise self.options.error(number, f"not UTF-8 text: {problem}{hint}")
 
     def first(self) -> Line | None:
-        """The first line that says something."""
-        odd = not self.data.isascii() or b"\0" in self.data or b"\r" in self.data.replace(b"\r\n", b"\n")
-        lines = self.lines() if odd else _lines(_parted(self.data), self.number, self.reading)
-        return next((line for line in lines if line.text), None)
+        """The first line that is not blank."""
+        return next((line for line in self.lines() if line.text), None)
 
-    def since(self, number: int) -> "Batch | None":
-        """The lines from the one of that number on; None where that comes after them."""
-        start = 0
-        for _ in range(number - self.number):
-            start = self.data.find(b"\n", start) + 1
-            if not start:
-                return None
-        return Batch(self.data[start:], number, self.reading)
+    def since(self, number: int) -> "LineBatch | None":
+        """The lines from the one with this number on; None where the batch ends before it."""
+        *before, rest = self.data.split(b"\n", number - self.number)
+        return LineBatch(rest, number, self.options) if len(before) == number - self.number else None
 
     def plain_text(self) -> str | None:
-        """The text, its lines parted by newlines alone; None where it is none, or too short to matter."""
+        """The text, with newlines as the only line ends; None where it is not text, or too short to matter."""
         data = self.data.replace(b"\r\n", b"\n").removesuffix(b"\r")
         if len(data) < fast_numbers.FEW_BYTES or b"\r" in data or b"\0" in data:
             return None
@@ -65,58 +77,28 @@ class Batch:
         except UnicodeDecodeError:
             return None
 
-    def numbers(self) -> tuple[Array, Array] | None:
-        """The numbers of plain lines, and how many each has; None where these are not plain, or few."""
+    def numbers(self) -> fast_numbers.NumberLines | None:
+        """The numbers of the lines; None where these hold anything else, or few numbers."""
         return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.FEW_BYTES else None
 
 
-def batches_of(stream: BinaryIO, reading: Reading) -> Iterator[Batch]:
-    """The lines that have arrived whole, a batch a read."""
+def line_batches(stream: BinaryIO, options: ReadOptions) -> Iterator[LineBatch]:
+    """The whole lines that have arrived, one batch per read."""
     number = 1
     parts: list[bytes] = []
-    # read1 gives what there is; read would wait for a whole chunk.
+    # read1 returns what is available; read would wait for a whole chunk.
     while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
         head, newline, tail = chunk.rpartition(b"\n")
         if not newline:
             parts.append(tail)
             continue
-        batch = Batch(_unmarked(b"".join([*parts, head]), number), number, reading)
+        batch = LineBatch(_without_mark(b"".join([*parts, head]), number), number, options)
         yield batch
         number, parts = number + batch.count, [tail]
     if rest := b"".join(parts):
-        yield Batch(_unmarked(rest, number), number, reading)
+        yield LineBatch(_without_mark(rest, number), number, options)
 
 
-def _unmarked(data: bytes, number: int) -> bytes:
+def _without_mark(data: bytes, number: int) -> bytes:
+    """Data that begins on that line, without a byte order mark in the first."""
     return data.removeprefix(codecs.BOM_UTF8) if number == 1 else data
-
-
-def _parted(data: bytes) -> Iterator[str]:
-    """The lines of plain text, each only when it is asked for."""
-    start = 0
-    while (stop := data.find(b"\n", start)) >= 0:
-        yield data[start:stop].decode()
-        start = stop + 1
-    yield data[start:].decode()
-
-
-def _decode(data: bytes, number: int, reading: Reading) -> str:
-    try:
-        text = data.decode()
-        place = text.find("\0")
-        if place < 0:
-            return text
-        line, problem = text.count("\n", 0, place), "a NUL byte"
-    except UnicodeDecodeError as error:
-        line, problem = data.count(b"\n", 0, error.start), f"byte 0x{data[error.start]:02x}"
-    hint = "; it looks like UTF-16" if b"\0" in data else ""
-    raise reading.error(number + line, f"not UTF-8 text: {problem}{hint}") from None
-
-
-def _lines(texts: Iterable[str], number: int, reading: Reading) -> Iterator[Line]:
-    for i, text in enumerate(texts, number):
-        said = fields.without_comment(text).strip()
-        if "\r" in said:
-            raise reading.error(i, "a carriage return inside the line; tr '\\r' '\\n' mends old line ends")
-        if said or not text.strip():
-            yield Line(i, said)

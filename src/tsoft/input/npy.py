@@ -1,8 +1,7 @@
-"""NumPy's .npy, in and out: one array, whose last axis is the classes (see numpy.lib.format).
+"""NumPy's .npy: one array, whose last axis is the classes (see numpy.lib.format).
 
-It goes through a block at a time, so that memory does not grow with it. An array in Fortran order
-lies there column by column: its rows are gathered from a file, and put into one, a strip of each
-column at a time.
+An array in C order is read a block at a time, so that memory does not grow with it. An array in Fortran order is
+stored column by column: a file is mapped into memory, and what comes from a pipe is held.
 """
 
 import io
@@ -18,23 +17,23 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array, LogitsError, as_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 
-# What is wrong with a type of numbers, if something is.
-Check = Callable[[np.dtype[Any]], str | None]
+# Returns the problem with a data type; None where there is none.
+DtypeCheck = Callable[[np.dtype[Any]], str | None]
 
 MAGIC = b"\x93NUMPY"
-# numpy's own bound: a longer header may take Python's parser down.
-LONGEST = 10_000
-# A block has about so many bytes; one in Fortran order more, since each of its columns is a read.
-BLOCK, STRIPS = 1 << 22, 1 << 25
-# To hold this much in memory is worth a word.
+# numpy's own limit: a longer header may crash Python's parser.
+LONGEST_HEADER = 10_000
+# The bytes of a block, about.
+BLOCK = 1 << 22
+# Holding more bytes than this in memory is worth a note.
 MUCH = 1 << 24
 
 
 @dataclass(frozen=True)
-class Header:
-    """What an .npy says of its array."""
+class NpyHeader:
+    """The data type, shape and order of an array, whose last axis is the classes."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -59,29 +58,29 @@ class Header:
 
     @property
     def size(self) -> int:
+        """The bytes of the array."""
         return self.rows * self.row_bytes
 
     def check(self, size: int, source: str) -> None:
-        """Raises InputError where not as many bytes follow the header as it promises."""
+        """Raises InputError where `size` bytes after the header are not the whole array."""
         if size > self.size:
             more = "more follows the array that the header promises; several arrays go in an .npz"
             raise InputError(f"{source}: {more}")
         if size < self.size:
-            there = 0 if self.fortran else size // self.row_bytes
-            rows = f"{size} of {self.size} bytes are" if self.fortran else f"{there} whole rows are"
+            rows = f"{size} of {self.size} bytes are" if self.fortran else f"{size // self.row_bytes} whole rows are"
             promise = f"the header promises {self.rows} rows of {self.classes} classes"
             raise InputError(f"{source}: it is cut off: {rows} there, {promise}")
 
 
-def read(stream: BinaryIO, reading: Reading) -> Iterator[Block]:
-    """The blocks of an array. Raises InputError for what is no array of real numbers, or not whole."""
-    header = read_header(stream, reading.source)
-    yield from blocks(stream, header, reading, _bytes_left(stream))
+def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
+    """The blocks of an array. Raises InputError for what is not a whole array of real numbers."""
+    header = read_header(stream, options.source)
+    yield from blocks(stream, header, options, _remaining_bytes(stream))
 
 
-def read_header(stream: BinaryIO, source: str, check: Check | None = None) -> Header:
-    """The header, of any version. A pickle is refused by it, and so never read. `check` says what is
-    wrong with a type, None for nothing; by default it takes real numbers."""
+def read_header(stream: BinaryIO, source: str, check: DtypeCheck | None = None) -> NpyHeader:
+    """The header, of any version. Raises InputError for a data type that `check` has a problem with, by default one
+    that is not of real numbers. An array of pickled objects, too, is refused here, and so never unpickled."""
     start = stream.read(len(MAGIC) + 2)
     if start[: len(MAGIC)] != MAGIC[: len(start)] or not start:
         raise InputError(f"{source}: not an .npy file: it does not begin as one")
@@ -90,26 +89,26 @@ def read_header(stream: BinaryIO, source: str, check: Check | None = None) -> He
     width = 2 if start[-2:-1] == b"\1" else 4
     length = stream.read(width)
     size = int.from_bytes(length, "little")
-    text = stream.read(min(size, LONGEST + 1)) if len(length) == width else b""
-    if size > LONGEST:
-        raise InputError(f"{source}: the header is {size} bytes long, more than {LONGEST}")
+    text = stream.read(min(size, LONGEST_HEADER + 1)) if len(length) == width else b""
+    if size > LONGEST_HEADER:
+        raise InputError(f"{source}: the header is {size} bytes long, more than {LONGEST_HEADER}")
     if len(text) < max(size, 1):
         raise InputError(f"{source}: it is cut off in its header")
-    header = _parsed(text.decode("utf-8" if start[-2] == 3 else "latin-1", "replace"), source)
-    if problem := (check or real)(header.dtype):
+    header = _parsed_header(text.decode("utf-8" if start[-2] == 3 else "latin-1", "replace"), source)
+    if problem := (check or check_real)(header.dtype):
         raise InputError(f"{source}: {problem}")
     return header
 
 
-def _parsed(text: str, source: str) -> Header:
-    """The header that is written so, as a dict in Python."""
+def _parsed_header(text: str, source: str) -> NpyHeader:
+    """The header in this text, a Python dict literal."""
     import ast
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            said = ast.literal_eval(text.strip())
-        shape, fortran, descr = said["shape"], said["fortran_order"], said["descr"]
+            entries = ast.literal_eval(text.strip())
+        shape, fortran, descr = entries["shape"], entries["fortran_order"], entries["descr"]
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         raise InputError(f"{source}: the header is not an array's: {text.strip()[:60]!r}") from None
     if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape) and type(fortran) is bool):
@@ -118,9 +117,9 @@ def _parsed(text: str, source: str) -> Header:
         raise InputError(f"{source}: a single number; logits need an axis of classes")
     if 0 in shape:
         raise InputError(f"{source}: an array of shape {shape} has no {'classes' if shape[-1] == 0 else 'rows'}")
-    # What has one row or one class lies the same in either order.
-    either = sum(n > 1 for n in shape) < 2
-    return Header(_dtype(descr, source), shape, fortran and not either)
+    # One row or one class is stored in the same way in either order.
+    has_order = sum(n > 1 for n in shape) > 1
+    return NpyHeader(_dtype(descr, source), shape, fortran and has_order)
 
 
 def _dtype(descr: Any, source: str) -> np.dtype[Any]:
@@ -132,8 +131,8 @@ def _dtype(descr: Any, source: str) -> np.dtype[Any]:
         raise InputError(f"{source}: the header names no type of numbers: {str(descr)[:40]!r}") from None
 
 
-def real(dtype: np.dtype[Any]) -> str | None:
-    """What is wrong with a type, unless it is of real numbers."""
+def check_real(dtype: np.dtype[Any]) -> str | None:
+    """The problem with a data type that is not of real numbers."""
     if dtype.hasobject:
         return "an array of pickled objects, which are never read: they could run anything"
     if dtype.names is not None:
@@ -144,113 +143,96 @@ def real(dtype: np.dtype[Any]) -> str | None:
     return None
 
 
-def texts(dtype: np.dtype[Any]) -> str | None:
-    """What is wrong with a type, unless it is of texts."""
+def check_text(dtype: np.dtype[Any]) -> str | None:
+    """The problem with a data type that is not of texts."""
     if dtype.hasobject:
         return "an array of pickled objects, which are never read; save it as numpy.array(labels, dtype=str)"
     return None if dtype.kind in "US" and dtype.itemsize else f"an array of {dtype}, not of texts"
 
 
-def blocks(stream: BinaryIO, header: Header, reading: Reading, left: int | None) -> Iterator[Block]:
-    """The blocks of the array that follows its header in the stream, with its last byte last. `left` is
-    how many bytes follow, where that is known: then what is missing is missed before the first block."""
-    if left is not None:
-        header.check(left, reading.source)
+def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining: int | None) -> Iterator[Block]:
+    """The blocks of the array that follows its header, at the end of the stream. Where it is known how many bytes
+    are `remaining`, a size that does not match is an error before the first block."""
+    if remaining is not None:
+        header.check(remaining, options.source)
     try:
-        labels = reading.labels.matching(header.classes) if reading.labels else None
+        labels = options.labels.matching(header.classes) if options.labels else None
     except ValueError as error:
-        raise InputError(f"{reading.source}: {error}") from None
-    quantity = reading.quantity or "logit"
-    first = 0
-    for rows in _arrays(stream, header, reading, left):
+        raise InputError(f"{options.source}: {error}") from None
+    quantity = options.quantity or "logit"
+    first_row = 0
+    for rows in _row_arrays(stream, header, options, remaining):
         try:
             logits = to_logits(as_logits(rows), QUANTITIES[quantity])
         except LogitsError as error:
-            where = f"{reading.source}: row {first + error.row}"
-            at = "" if error.column is None else f", class #{error.column}"
-            raise InputError(f"{where}{at}: {error.problem}") from None
+            where = f"{options.source}: row {first_row + error.row}"
+            place = "" if error.column is None else f", class #{error.column}"
+            raise InputError(f"{where}{place}: {error.problem}") from None
         by_columns = header.fortran and len(header.shape) == 2
-        yield Block(logits, labels, first, quantity=quantity, axes=header.axes, by_columns=by_columns)
-        first += len(rows)
+        yield Block(logits, labels, first_row, quantity=quantity, axes=header.axes, by_columns=by_columns)
+        first_row += len(rows)
 
 
-def _arrays(stream: BinaryIO, header: Header, reading: Reading, left: int | None) -> Iterator[Array]:
-    """The rows, so many at a time."""
-    if not header.fortran:
-        return _rows(stream, header, reading.source, left)
-    if left is not None and len(header.shape) == 2 and stream.seekable():
-        return _from_strips(stream, header, reading.source)
-    return _held(stream, header, reading, left)
-
-
-def _rows(stream: BinaryIO, header: Header, source: str, left: int | None) -> Iterator[Array]:
+def _row_arrays(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining: int | None) -> Iterator[Array]:
+    """The rows in pieces of about BLOCK bytes: (rows, classes)."""
     step = max(1, BLOCK // header.row_bytes)
+    if header.fortran:
+        array = _fortran_array(stream, header, options, remaining)
+        for first in range(0, header.rows, step):
+            # A copy in the same order, which does not change where the file does.
+            yield np.array(array[first : first + step])
+        return
     for first in range(0, header.rows, step):
-        rows = _empty((min(step, header.rows - first), header.classes), header, source)
-        got = _read_into(stream, _bytes(rows))
-        if got < rows.nbytes:
-            header.check(first * header.row_bytes + got, source)
-        if left is None and first + step >= header.rows and stream.read(1):
-            header.check(header.size + 1, source)
+        rows = _empty((min(step, header.rows - first), header.classes), header, options.source)
+        read_bytes = _read_into(stream, rows)
+        if read_bytes < rows.nbytes:
+            header.check(first * header.row_bytes + read_bytes, options.source)
+        if remaining is None and first + step >= header.rows and stream.read(1):
+            header.check(header.size + 1, options.source)
         yield rows
 
 
-def _held(stream: BinaryIO, header: Header, reading: Reading, left: int | None) -> Iterator[Array]:
-    """Rows of what lies column by column and comes in that order: all of it is held."""
+def _fortran_array(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining: int | None) -> Array:
+    """All rows of an array in Fortran order: (rows, classes). Two axes of a file are mapped into memory; other
+    arrays are held in it."""
+    if remaining is not None and len(header.shape) == 2:
+        start = stream.tell()
+        try:
+            return np.memmap(stream, header.dtype, "r", start, header.shape, "F")
+        except (OSError, ValueError):
+            # The stream is no file that can be mapped.
+            stream.seek(start)
     if header.size > MUCH:
-        mend = "" if len(header.shape) > 2 else "; from a file (-i) it is not"
-        reading.note(f"{reading.source}: an array in Fortran order is held in memory, {header.size / 1e6:.0f} MB{mend}")
-    flat = _empty((header.size // header.dtype.itemsize,), header, reading.source)
-    got = _read_into(stream, _bytes(flat))
-    if got < flat.nbytes or (left is None and stream.read(1)):
-        header.check(got if got < flat.nbytes else got + 1, reading.source)
-    array = flat.reshape(header.shape, order="F").reshape(-1, header.classes)
-    step = max(1, BLOCK // header.row_bytes)
-    for first in range(0, header.rows, step):
-        yield array[first : first + step]
+        hint = "" if len(header.shape) > 2 else "; from a file (-i) it is not"
+        options.note(f"{options.source}: an array in Fortran order is held in memory, {header.size / 1e6:.0f} MB{hint}")
+    flat = _empty((header.size // header.dtype.itemsize,), header, options.source)
+    read_bytes = _read_into(stream, flat)
+    if read_bytes < flat.nbytes or (remaining is None and stream.read(1)):
+        header.check(read_bytes if read_bytes < flat.nbytes else read_bytes + 1, options.source)
+    return flat.reshape(header.shape, order="F").reshape(-1, header.classes)
 
 
-def _from_strips(stream: BinaryIO, header: Header, source: str) -> Iterator[Array]:
-    """Rows of a file that lies column by column: a strip of each column makes some rows."""
-    start, item, total = stream.tell(), header.dtype.itemsize, header.rows
-    raw = getattr(stream, "raw", stream)
-    step = max(1, STRIPS // header.row_bytes)
-    for first in range(0, total, step):
-        strips = _empty((header.classes, min(step, total - first)), header, source)
-        view, width = _bytes(strips), strips.shape[1] * item
-        for column in range(header.classes):
-            place = (column * total + first) * item
-            raw.seek(start + place)
-            if (got := _read_into(raw, view[column * width : (column + 1) * width])) < width:
-                header.check(place + got, source)
-        yield strips.T
-
-
-def _empty(shape: tuple[int, ...], header: Header, source: str) -> Array:
+def _empty(shape: tuple[int, ...], header: NpyHeader, source: str) -> Array:
     try:
         return np.empty(shape, header.dtype)
     except (MemoryError, ValueError, OverflowError):
         raise InputError(f"{source}: an array of shape {header.shape} does not fit in memory") from None
 
 
-def _read_into(stream: BinaryIO, view: memoryview) -> int:
-    """Fills the memory; how many bytes there were for it."""
-    got = 0
-    while got < len(view) and (more := stream.readinto(view[got:])):  # type: ignore[attr-defined]
-        got += more
-    return got
+def _read_into(stream: BinaryIO, array: Array) -> int:
+    """Fills a C-ordered array from the stream. Returns the number of bytes that were there for it."""
+    view = array.reshape(-1).view(np.uint8).data
+    filled = 0
+    while filled < len(view) and (more := stream.readinto(view[filled:])):  # type: ignore[attr-defined]
+        filled += more
+    return filled
 
 
-def _bytes_left(stream: BinaryIO) -> int | None:
-    """How many bytes follow, where the stream is a file."""
+def _remaining_bytes(stream: BinaryIO) -> int | None:
+    """How many bytes follow in the stream; None where it is not a file."""
     if not stream.seekable():
         return None
-    here = stream.tell()
+    position = stream.tell()
     end = stream.seek(0, io.SEEK_END)
-    stream.seek(here)
-    return end - here
-
-
-def _bytes(array: Array) -> memoryview:
-    """The memory of an array in C order."""
-    return array.reshape(-1).view(np.uint8).data
+    stream.seek(position)
+    return end - position

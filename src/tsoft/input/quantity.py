@@ -1,4 +1,4 @@
-"""What the numbers that come in are, and how each kind becomes logits."""
+"""The quantities that numbers in an input can be, and how each becomes logits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ import numpy as np
 
 from tsoft.core.softmax import Array, LogitsError
 
-# A server's float32 sum of probabilities may pass 1 by about this much.
+# A server's float32 probability may exceed 1 by about this much.
 SLACK = 1e-6
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A kind of number: `wrong` marks what is not one, `noun` says what would be, `to_logits`
-    turns it into a logit, and `mask` is how a class is written that can never be drawn."""
+    """What numbers are. `noun` names one in messages, `mask` is the number of a class with probability 0, `invalid`
+    marks the numbers that are not of this quantity, and `to_logits` converts them."""
 
     name: str
     noun: str
     mask: str
-    wrong: Callable[[Array], Array]
+    invalid: Callable[[Array], Array]
     to_logits: Callable[[Array], Array]
 
 
@@ -39,9 +39,8 @@ QUANTITIES = {
 }
 
 
-# The names of arrays, in a file of them or in a record, that tell the kind of their numbers; the first
-# that is there counts.
-KEYS = {
+# The names of arrays, in a file of them or in a record, that say what their numbers are, in the order of precedence.
+ARRAY_QUANTITIES = {
     "logits": "logit",
     "probs": "prob",
     "probs_listed": "prob",
@@ -52,15 +51,15 @@ KEYS = {
 
 
 def to_logits(values: Array, quantity: Quantity) -> Array:
-    """(rows, n) numbers of a kind as logits. Raises LogitsError for the first that is not of the
-    kind, and for a row in which every class is masked.
+    """Numbers of a quantity, (rows, n), as logits. Raises LogitsError for the first number that is not of the
+    quantity, and for a row in which every class is masked.
 
     >>> to_logits(np.array([[1.0, 0.5]]), QUANTITIES["energy"])
     array([[-1. , -0.5]])
     """
-    wrong = quantity.wrong(values)
-    if wrong.any():
-        row, column = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
+    invalid = quantity.invalid(values)
+    if invalid.any():
+        row, column = (int(i) for i in np.unravel_index(invalid.argmax(), invalid.shape))
         value = float(values[row, column])
         number = {"nan": "NaN", "inf": "+inf"}.get(repr(value), repr(value))
         raise LogitsError(f"{number} is not {quantity.noun}", row, column)

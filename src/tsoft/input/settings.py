@@ -1,8 +1,7 @@
-"""An LLM engine's sampling settings, in: the JSON that lies beside a model, or that went to a server
-or came back from it."""
+"""An LLM engine's sampling settings: the JSON file beside a model, or a request to a server or its response."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
@@ -12,36 +11,36 @@ from tsoft.errors import InputError, shortened
 
 @dataclass(frozen=True)
 class Settings:
-    """What a file sets. An engine's way to say "off" is absence here; ranges are not checked."""
+    """What a file sets. A parameter that is off is left out; ranges are not checked."""
 
     source: str
-    # What the file is, as a note may call it.
+    # The file's kind, in words for a note.
     kind: str
-    # None where the file does not tell.
+    # None where the file does not say.
     engine: str | None
-    # A knob's name and its number, in the file's order; after them what the engine would add.
+    # Parameters and their numbers, in the file's order; then the engine's defaults.
     values: tuple[tuple[str, float], ...]
     # A token's id or text, and what is added to its logit; -inf where it is banned.
     biases: tuple[tuple[int | str, float], ...]
-    # llama.cpp's order, in its own names, of what needs no more than the logits.
+    # llama.cpp's samplers in its order, by its names, those alone that need no more than the logits.
     samplers: tuple[str, ...] | None
-    # A sentence each: what shapes the engine's distribution and cannot be applied here, or what the
-    # file sets and the engine would not apply.
+    # Sentences: what changes the engine's distribution and cannot be applied here, or what the file sets and the
+    # engine would not apply.
     unused: tuple[str, ...]
-    # A sentence each: what the engine would apply though the file does not say so.
+    # Sentences: what the engine would apply although the file does not set it.
     hidden: tuple[str, ...]
-    # The knobs that `hidden` is about.
+    # The parameters that `hidden` is about.
     defaults: tuple[str, ...] = dataclasses.field(default=(), compare=False)
-    # A knob's name, and the field that sets it.
+    # Parameters, and the fields that set them.
     fields: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
 
     def name(self, parameter: str) -> str:
-        """What the file calls a knob."""
+        """The file's name for a parameter."""
         return dict(self.fields).get(parameter, "temperature" if parameter == "tau" else parameter)
 
 
-# A field of a file, and the knob that it sets.
-_KNOBS = {
+# The fields of a file, and the parameters that they set.
+_PARAMETERS = {
     "temperature": "tau",
     "dynatemp_range": "dynatemp_range",
     "dynatemp_exponent": "dynatemp_exponent",
@@ -61,7 +60,7 @@ _KNOBS = {
     "xtc_probability": "xtc_probability",
     "xtc_threshold": "xtc_threshold",
 }
-# At 0 or below, these do nothing. The knob beside one goes with it.
+# Parameters that are off at 0 or below, and the parameter that has no effect without each.
 _OFF_AT_ZERO: dict[str, str | None] = {
     "top_k": None,
     "top_n_sigma": None,
@@ -72,27 +71,27 @@ _OFF_AT_ZERO: dict[str, str | None] = {
     "dynatemp_range": "dynatemp_exponent",
     "xtc_probability": "xtc_threshold",
 }
-# What is in range and yet changes nothing, so that leaving it out needs no word.
+# Numbers that have no effect, so that no sentence says they are not applied.
 _NEUTRAL = {"tau": 1.0, "top_p": 1.0, "typical_p": 1.0, "tfs": 1.0, "min_p": 0.0}
 
 
-def _words(text: str) -> frozenset[str]:
+def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """A kind of file. `knobs` are those that its engine has, `defaults` what it applies where the
-    file leaves them out, unless something else, in `unless`, sets them."""
+class _FileKind:
+    """A kind of file. `parameters` are those that its engine has, and `defaults` those that it applies where the file
+    does not set them, `unless` something else sets them."""
 
     title: str
     engine: str | None = None
-    parameters: frozenset[str] = frozenset(_KNOBS.values())
+    parameters: frozenset[str] = frozenset(_PARAMETERS.values())
     defaults: tuple[tuple[str, float], ...] = ()
     unless: str = ""
 
 
-# A sampler of llama.cpp, the letter for it, and its knobs. tfs_z is in versions before 2025 only.
+# The samplers of llama.cpp, their letters and their parameters. tfs_z is in versions before 2025 only.
 _SAMPLERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("penalties", "e", ()),
     ("dry", "d", ()),
@@ -107,24 +106,24 @@ _SAMPLERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("xtc", "x", ("xtc_probability", "xtc_threshold")),
     ("temperature", "t", ("tau", "dynatemp_range", "dynatemp_exponent")),
 )
-_SAMPLER_KNOBS = {name: parameters for name, _, parameters in _SAMPLERS}
+_SAMPLER_PARAMETERS = {name: parameters for name, _, parameters in _SAMPLERS}
 _SAMPLER_LETTERS = {letter: name for name, letter, _ in _SAMPLERS}
-# Other names that its versions took; - stands for _ too.
+# Other names that its versions accept; each may have - in the place of _.
 _SAMPLER_NAMES = {"nucleus": "top_p", "typical": "typ_p", "typical_p": "typ_p", "typ": "typ_p", "temp": "temperature"}
 
-_LLAMA_CPP_KNOBS = frozenset(parameter for parameters in _SAMPLER_KNOBS.values() for parameter in parameters)
-_VLLM_KNOBS = _words("tau top_k top_p min_p")
+_LLAMA_CPP_PARAMETERS = frozenset(parameter for parameters in _SAMPLER_PARAMETERS.values() for parameter in parameters)
+_VLLM_PARAMETERS = _names("tau top_k top_p min_p")
 
-_GENERATION_CONFIG = _Kind(
+_GENERATION_CONFIG = _FileKind(
     "transformers' generation_config.json",
     "transformers",
-    _words("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff"),
+    _names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff"),
     (("top_k", 50.0),),
 )
-_LLAMA_CPP_REQUEST = _Kind(
+_LLAMA_CPP_REQUEST = _FileKind(
     "a llama.cpp request",
     "llama.cpp",
-    _LLAMA_CPP_KNOBS,
+    _LLAMA_CPP_PARAMETERS,
     (
         ("tau", 0.8),
         ("top_k", 40.0),
@@ -135,35 +134,35 @@ _LLAMA_CPP_REQUEST = _Kind(
     ),
     ", unless the server was started with others: its /props tells",
 )
-_LLAMA_CPP_RESPONSE = _Kind("a llama.cpp response", "llama.cpp", _LLAMA_CPP_KNOBS)
-_LLAMA_CPP_PROPS = _Kind("llama.cpp's /props", "llama.cpp", _LLAMA_CPP_KNOBS)
-_OPENAI_REQUEST = _Kind("an OpenAI request")
-_VLLM_REQUEST = _Kind("a vLLM request", "vllm", _VLLM_KNOBS)
-_BARE = _Kind("settings")
+_LLAMA_CPP_RESPONSE = _FileKind("a llama.cpp response", "llama.cpp", _LLAMA_CPP_PARAMETERS)
+_LLAMA_CPP_PROPS = _FileKind("llama.cpp's /props", "llama.cpp", _LLAMA_CPP_PARAMETERS)
+_OPENAI_REQUEST = _FileKind("an OpenAI request")
+_VLLM_REQUEST = _FileKind("a vLLM request", "vllm", _VLLM_PARAMETERS)
+_BARE = _FileKind("settings")
 _REQUESTS = (_LLAMA_CPP_REQUEST, _VLLM_REQUEST, _OPENAI_REQUEST)
 
-# What only one engine's files have.
-_GENERATION_CONFIG_FIELDS = _words(
+# Fields that only one engine's files have.
+_GENERATION_CONFIG_FIELDS = _names(
     "transformers_version do_sample num_beams bos_token_id eos_token_id pad_token_id decoder_start_token_id "
     "_from_model_config"
 )
-_PROMPT_FIELDS = _words("prompt messages input")
-_LLAMA_CPP_FIELDS = _words(
+_PROMPT_FIELDS = _names("prompt messages input")
+_LLAMA_CPP_FIELDS = _names(
     "samplers n_predict n_probs n_keep n_indent id_slot cache_prompt min_keep post_sampling_probs t_max_predict_ms "
     "return_tokens penalize_nl"
 )
-# These make a request one of llama.cpp's; without a prompt, other programs have them too.
-_LLAMA_CPP_SAMPLING_FIELDS = _words(
+# Fields that make a request one to llama.cpp; without a prompt, other programs have them too.
+_LLAMA_CPP_SAMPLING_FIELDS = _names(
     "repeat_penalty repeat_last_n mirostat mirostat_tau mirostat_eta grammar json_schema dynatemp_range "
     "dynatemp_exponent typical_p typ_p top_n_sigma tfs_z xtc_probability xtc_threshold dry_multiplier dry_base "
     "dry_allowed_length dry_penalty_last_n adaptive_target"
 )
-_VLLM_FIELDS = _words(
+_VLLM_FIELDS = _names(
     "repetition_penalty bad_words allowed_token_ids stop_token_ids structured_outputs guided_json guided_regex "
     "guided_choice guided_grammar min_tokens prompt_logprobs use_beam_search skip_special_tokens "
     "include_stop_str_in_output spaces_between_special_tokens truncate_prompt_tokens"
 )
-# What is not settings, by a field that tells it.
+# Files that are not settings, by a field that identifies them.
 _REFUSED = {
     "choices": "a response that does not tell its settings; give the request",
     "tokens_predicted": "a response without generation_settings; give the request",
@@ -171,66 +170,66 @@ _REFUSED = {
     "architectures": "a model's config.json; the settings are in the generation_config.json beside it",
 }
 
-_TEXT = "depends on the text so far, which is not known here"
-_PLACE = "depends on the place in the text, which is not known here"
-_ALLOWED = "bans what does not fit the text so far, which is not known here"
-_ENDS = "bans the tokens that end a text, which are not known here"
-_BEAMS = "searches for the most probable texts, which is more than one distribution"
-_ABSENT = "is nothing that tsoft has"
-# A field, the number at which it does nothing, and why it cannot be applied.
+_DEPENDS_ON_TEXT = "depends on the text so far, which is not known here"
+_DEPENDS_ON_POSITION = "depends on the place in the text, which is not known here"
+_CONSTRAINS_TEXT = "bans what does not fit the text so far, which is not known here"
+_BANS_END = "bans the tokens that end a text, which are not known here"
+_SEARCHES = "searches for the most probable texts, which is more than one distribution"
+_NOT_AVAILABLE = "is nothing that tsoft has"
+# Fields, the number at which each has no effect, and why it cannot be applied.
 _UNUSED_NUMBERS: tuple[tuple[str, float, str], ...] = (
-    ("repeat_penalty", 1, _TEXT),
-    ("repetition_penalty", 1, _TEXT),
-    ("encoder_repetition_penalty", 1, _TEXT),
-    ("presence_penalty", 0, _TEXT),
-    ("frequency_penalty", 0, _TEXT),
-    ("dry_multiplier", 0, _TEXT),
-    ("no_repeat_ngram_size", 0, _TEXT),
-    ("encoder_no_repeat_ngram_size", 0, _TEXT),
-    ("mirostat", 0, _TEXT),
-    ("mirostat_mode", 0, _TEXT),
-    ("penalty_alpha", 0, _TEXT),
-    ("min_length", 0, _PLACE),
-    ("min_new_tokens", 0, _PLACE),
-    ("min_tokens", 0, _PLACE),
-    ("num_beams", 1, _BEAMS),
+    ("repeat_penalty", 1, _DEPENDS_ON_TEXT),
+    ("repetition_penalty", 1, _DEPENDS_ON_TEXT),
+    ("encoder_repetition_penalty", 1, _DEPENDS_ON_TEXT),
+    ("presence_penalty", 0, _DEPENDS_ON_TEXT),
+    ("frequency_penalty", 0, _DEPENDS_ON_TEXT),
+    ("dry_multiplier", 0, _DEPENDS_ON_TEXT),
+    ("no_repeat_ngram_size", 0, _DEPENDS_ON_TEXT),
+    ("encoder_no_repeat_ngram_size", 0, _DEPENDS_ON_TEXT),
+    ("mirostat", 0, _DEPENDS_ON_TEXT),
+    ("mirostat_mode", 0, _DEPENDS_ON_TEXT),
+    ("penalty_alpha", 0, _DEPENDS_ON_TEXT),
+    ("min_length", 0, _DEPENDS_ON_POSITION),
+    ("min_new_tokens", 0, _DEPENDS_ON_POSITION),
+    ("min_tokens", 0, _DEPENDS_ON_POSITION),
+    ("num_beams", 1, _SEARCHES),
     ("guidance_scale", 1, "mixes in the logits of a second prompt, which are not known here"),
-    ("smoothing_curve", 1, _ABSENT),
+    ("smoothing_curve", 1, _NOT_AVAILABLE),
 )
-# A field, and why it cannot be applied; it does nothing where it is false, empty, or one of these.
+# Fields, why each cannot be applied, and the values, besides false and empty ones, at which it has no effect.
 _UNUSED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
-    ("grammar", _ALLOWED, ()),
-    ("json_schema", _ALLOWED, ()),
-    ("response_format", _ALLOWED, ({"type": "text"},)),
-    ("tool_choice", _ALLOWED, ("none", "auto")),
-    ("structured_outputs", _ALLOWED, ()),
-    ("guided_json", _ALLOWED, ()),
-    ("guided_regex", _ALLOWED, ()),
-    ("guided_choice", _ALLOWED, ()),
-    ("guided_grammar", _ALLOWED, ()),
-    ("constraints", _ALLOWED, ()),
-    ("force_words_ids", _ALLOWED, ()),
-    ("bad_words", _TEXT, ()),
-    ("bad_words_ids", _TEXT, ()),
-    ("sequence_bias", _TEXT, ()),
+    ("grammar", _CONSTRAINS_TEXT, ()),
+    ("json_schema", _CONSTRAINS_TEXT, ()),
+    ("response_format", _CONSTRAINS_TEXT, ({"type": "text"},)),
+    ("tool_choice", _CONSTRAINS_TEXT, ("none", "auto")),
+    ("structured_outputs", _CONSTRAINS_TEXT, ()),
+    ("guided_json", _CONSTRAINS_TEXT, ()),
+    ("guided_regex", _CONSTRAINS_TEXT, ()),
+    ("guided_choice", _CONSTRAINS_TEXT, ()),
+    ("guided_grammar", _CONSTRAINS_TEXT, ()),
+    ("constraints", _CONSTRAINS_TEXT, ()),
+    ("force_words_ids", _CONSTRAINS_TEXT, ()),
+    ("bad_words", _DEPENDS_ON_TEXT, ()),
+    ("bad_words_ids", _DEPENDS_ON_TEXT, ()),
+    ("sequence_bias", _DEPENDS_ON_TEXT, ()),
     ("allowed_token_ids", "bans all other tokens; their logits can be given as -inf", ()),
-    ("begin_suppress_tokens", _PLACE, ()),
-    ("forced_bos_token_id", _PLACE, ()),
-    ("forced_eos_token_id", _PLACE, ()),
-    ("exponential_decay_length_penalty", _PLACE, ()),
-    ("ignore_eos", _ENDS, ()),
-    ("use_beam_search", _BEAMS, ()),
-    ("watermarking_config", _TEXT, ()),
+    ("begin_suppress_tokens", _DEPENDS_ON_POSITION, ()),
+    ("forced_bos_token_id", _DEPENDS_ON_POSITION, ()),
+    ("forced_eos_token_id", _DEPENDS_ON_POSITION, ()),
+    ("exponential_decay_length_penalty", _DEPENDS_ON_POSITION, ()),
+    ("ignore_eos", _BANS_END, ()),
+    ("use_beam_search", _SEARCHES, ()),
+    ("watermarking_config", _DEPENDS_ON_TEXT, ()),
     ("dola_layers", "mixes in the logits of other layers, which are not known here", ()),
     ("temperature_last", "is an order; here the engine's holds", ()),
 )
-_LOOKED_FOR = {*_KNOBS, "logit_bias", "suppress_tokens", "samplers", "min_keep"}
-_LOOKED_FOR.update(field for field, *_ in (*_UNUSED_NUMBERS, *_UNUSED))
+_KNOWN_FIELDS = {*_PARAMETERS, "logit_bias", "suppress_tokens", "samplers", "min_keep"}
+_KNOWN_FIELDS.update(field for field, *_ in (*_UNUSED_NUMBERS, *_UNUSED))
 
 
 @dataclass(frozen=True)
-class _File:
-    """A JSON object without its nulls, which every engine takes for absent fields."""
+class _SettingsFile:
+    """A JSON object without its nulls, which every engine treats as absent fields."""
 
     name: str
     fields: Mapping[str, Any]
@@ -239,26 +238,25 @@ class _File:
         value = self.fields.get(field)
         return None if value is None else _number(value, f"{self.name}: {field}")
 
-    def names(self) -> dict[str, str]:
-        """The field of each knob that the file sets."""
-        names: dict[str, str] = {}
+    def parameter_fields(self) -> dict[str, str]:
+        """The field of each parameter that the file sets."""
+        fields: dict[str, str] = {}
         for field in self.fields:
-            if field in _KNOBS:
-                names.setdefault(_KNOBS[field], field)
-        return names
+            if field in _PARAMETERS:
+                fields.setdefault(_PARAMETERS[field], field)
+        return fields
 
     def parameters(self) -> dict[str, float]:
-        """The knobs that the file sets, also where that means off. Of two names for one, the first holds."""
-        parameters: dict[str, float] = {}
-        for field, value in self.fields.items():
-            if field in _KNOBS:
-                parameters.setdefault(_KNOBS[field], _number(value, f"{self.name}: {field}"))
-        return parameters
+        """The parameters that the file sets, those that are off among them. Of two fields for one, the first counts."""
+        numbers = {
+            field: _number(self.fields[field], f"{self.name}: {field}") for field in self.fields if field in _PARAMETERS
+        }
+        return {parameter: numbers[field] for parameter, field in self.parameter_fields().items()}
 
 
 def read(name: str) -> Settings:
     """The settings of a file: transformers' generation_config.json, a request to llama.cpp, OpenAI
-    or vLLM, a response of llama.cpp with its generation_settings, or an object of knobs alone.
+    or vLLM, a response of llama.cpp with its generation_settings, or an object of parameters alone.
     Raises InputError for a file that cannot be read, is none of these, or has a field of a wrong type.
 
     >>> import tempfile
@@ -295,12 +293,12 @@ def _load(name: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if error.lineno > 1 and _is_json(text.split("\n", 1)[0]):
+        if error.lineno > 1 and _is_one_json(text.split("\n", 1)[0]):
             raise InputError(f"{name}:{error.lineno}: more than one JSON value; settings are one object") from None
         raise InputError(f"{name}:{error.lineno}: {error.msg}") from None
 
 
-def _is_json(text: str) -> bool:
+def _is_one_json(text: str) -> bool:
     import orjson
 
     try:
@@ -310,70 +308,70 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _file(name: str, fields: Mapping[str, Any]) -> _File:
-    return _File(name, {field: value for field, value in fields.items() if value is not None})
+def _file(name: str, fields: Mapping[str, Any]) -> _SettingsFile:
+    return _SettingsFile(name, {field: value for field, value in fields.items() if value is not None})
 
 
-def _inside(file: _File, field: str) -> _File:
-    """The object in a field."""
+def _nested(file: _SettingsFile, field: str) -> _SettingsFile:
+    """The object in a field, as a file of its own."""
     value = file.fields[field]
     if not isinstance(value, dict):
         raise InputError(f"{file.name}: {field}: {_type_of(value)}, not an object")
     return _file(file.name, value)
 
 
-def _recognised(file: _File) -> tuple[_Kind, _File]:
-    """What the file is, and the object in it that has the settings."""
+def _recognised(file: _SettingsFile) -> tuple[_FileKind, _SettingsFile]:
+    """The kind of the file, and the object in it that has the settings."""
     if "generation_settings" in file.fields:
-        kind, file = _LLAMA_CPP_RESPONSE, _inside(file, "generation_settings")
+        kind, file = _LLAMA_CPP_RESPONSE, _nested(file, "generation_settings")
     elif "default_generation_settings" in file.fields:
-        kind, file = _LLAMA_CPP_PROPS, _inside(file, "default_generation_settings")
+        kind, file = _LLAMA_CPP_PROPS, _nested(file, "default_generation_settings")
         # Older versions have the settings themselves here.
-        file = _inside(file, "params") if "params" in file.fields else file
+        file = _nested(file, "params") if "params" in file.fields else file
     else:
         if "extra_body" in file.fields:
-            # What OpenAI's Python client merges into the body.
-            file = _file(file.name, {**file.fields, **_inside(file, "extra_body").fields})
-        kind = _kind(file)
-    if kind not in _REQUESTS and kind is not _GENERATION_CONFIG and _LOOKED_FOR.isdisjoint(file.fields):
+            # OpenAI's Python client merges this object into the body.
+            file = _file(file.name, {**file.fields, **_nested(file, "extra_body").fields})
+        kind = _file_kind(file)
+    if kind not in _REQUESTS and kind is not _GENERATION_CONFIG and _KNOWN_FIELDS.isdisjoint(file.fields):
         raise InputError(
-            f"{file.name}: nothing in it sets sampling; looked for {', '.join(_KNOBS)}, logit_bias, samplers,"
+            f"{file.name}: nothing in it sets sampling; looked for {', '.join(_PARAMETERS)}, logit_bias, samplers,"
             " and the penalties"
         )
     return kind, file
 
 
-def _kind(file: _File) -> _Kind:
+def _file_kind(file: _SettingsFile) -> _FileKind:
     fields = file.fields.keys()
     refused = next((field for field in _REFUSED if field in fields), None)
-    if refused and _KNOBS.keys().isdisjoint(fields):
+    if refused and _PARAMETERS.keys().isdisjoint(fields):
         raise InputError(f"{file.name}: {_REFUSED[refused]}")
     if not _PROMPT_FIELDS.isdisjoint(fields):
         return _request_kind(file)
     if not _GENERATION_CONFIG_FIELDS.isdisjoint(fields):
         return _GENERATION_CONFIG
-    # The generation_settings themselves name what a request has no reason to.
+    # The generation_settings of a response, by a field that no request has.
     if "n_discard" in fields:
         return _LLAMA_CPP_RESPONSE
     return _BARE if _LLAMA_CPP_FIELDS.isdisjoint(fields) else _LLAMA_CPP_REQUEST
 
 
-def _request_kind(file: _File) -> _Kind:
-    """Whose request it is. What has the knobs of a third engine is neither llama.cpp's nor vLLM's,
-    unless another field says so."""
+def _request_kind(file: _SettingsFile) -> _FileKind:
+    """The kind of a request. One with the parameters of a third engine is neither to llama.cpp nor to vLLM, unless
+    another field says so."""
     fields, parameters = file.fields.keys(), file.parameters().keys()
     if not _LLAMA_CPP_FIELDS.isdisjoint(fields):
         return _LLAMA_CPP_REQUEST
-    if parameters <= _VLLM_KNOBS and not _VLLM_FIELDS.isdisjoint(fields):
+    if parameters <= _VLLM_PARAMETERS and not _VLLM_FIELDS.isdisjoint(fields):
         return _VLLM_REQUEST
     # OpenAI wants a model's name; llama.cpp has one model.
     is_completion = "prompt" in fields and "model" not in fields
-    if parameters <= _LLAMA_CPP_KNOBS and (is_completion or not _LLAMA_CPP_SAMPLING_FIELDS.isdisjoint(fields)):
+    if parameters <= _LLAMA_CPP_PARAMETERS and (is_completion or not _LLAMA_CPP_SAMPLING_FIELDS.isdisjoint(fields)):
         return _LLAMA_CPP_REQUEST
-    return _VLLM_REQUEST if parameters <= _VLLM_KNOBS and parameters & {"top_k", "min_p"} else _OPENAI_REQUEST
+    return _VLLM_REQUEST if parameters <= _VLLM_PARAMETERS and parameters & {"top_k", "min_p"} else _OPENAI_REQUEST
 
 
-def _generation_config(file: _File) -> Settings:
+def _generation_config(file: _SettingsFile) -> Settings:
     kind = _GENERATION_CONFIG
     sampling = file.fields.get("do_sample", False)
     if not isinstance(sampling, bool):
@@ -381,71 +379,71 @@ def _generation_config(file: _File) -> Settings:
     settings = _settings(kind, file)
     if sampling:
         return settings
-    ignored = _list(_effective(file.parameters()))
+    ignored = _described(_effective(file.parameters()))
     greedy = "do_sample is not true, so transformers takes the most probable token"
     sentence = f"{greedy} and ignores {ignored}" if ignored else greedy
     unused = (sentence, *_unused_fields(file))
     return replace(settings, values=(("tau", 0.0),), unused=unused, hidden=())
 
 
-def _model_defaults(file: _File) -> tuple[str, ...]:
-    """vLLM's server takes the model's own settings for what a request leaves out."""
+def _model_defaults(file: _SettingsFile) -> tuple[str, ...]:
+    """A sentence on the settings that vLLM's server takes from the model where a request does not set them."""
     missing = [field for field in ("temperature", "top_k", "top_p", "min_p") if field not in file.fields]
     if not missing:
         return ()
-    return (f"vLLM takes {_and(missing)} from the model's generation_config.json, where that sets them",)
+    return (f"vLLM takes {_joined(missing)} from the model's generation_config.json, where that sets them",)
 
 
-def _llama_cpp(kind: _Kind, file: _File) -> Settings:
+def _llama_cpp(kind: _FileKind, file: _SettingsFile) -> Settings:
     samplers, unknown = _samplers(file)
-    # A temperature below 0 is greedy too.
+    # A temperature below 0 is greedy as well.
     if file.parameters().get("tau", 0.0) < 0:
-        file = _File(file.name, {**file.fields, "temperature": 0.0})
-    applied = _LLAMA_CPP_KNOBS
+        file = _SettingsFile(file.name, {**file.fields, "temperature": 0.0})
+    applied = _LLAMA_CPP_PARAMETERS
     if samplers is not None:
-        applied = frozenset(parameter for sampler in samplers for parameter in _SAMPLER_KNOBS[sampler])
+        applied = frozenset(parameter for sampler in samplers for parameter in _SAMPLER_PARAMETERS[sampler])
     reason = "samplers does not name them, so llama.cpp does not apply"
     if mirostat := file.number("mirostat"):
         # It stands in for the chain: llama.cpp puts the plain temperature before it and nothing else.
         samplers, applied = ("temperature",), frozenset(("tau",))
         reason = f"mirostat {mirostat:g} stands in for the other samplers, so llama.cpp does not apply"
     settings = _settings(kind, file, applied, reason, _idle_penalties(file, samplers))
-    unused = (*unknown, *_of_samplers(file, samplers), *settings.unused)
+    unused = (*unknown, *_unused_samplers(file, samplers), *settings.unused)
     if samplers is not None:
-        samplers = tuple(sampler for sampler in samplers if _SAMPLER_KNOBS[sampler])
+        samplers = tuple(sampler for sampler in samplers if _SAMPLER_PARAMETERS[sampler])
     return replace(settings, samplers=samplers, unused=unused)
 
 
-def _samplers(file: _File) -> tuple[tuple[str, ...] | None, list[str]]:
-    """llama.cpp's samplers in the file's order, and a sentence on names that it would skip."""
+def _samplers(file: _SettingsFile) -> tuple[tuple[str, ...] | None, list[str]]:
+    """llama.cpp's samplers in the file's order, and a sentence on those that it would skip."""
     value = file.fields.get("samplers")
     if value is None:
         return None, []
     if isinstance(value, str):
         names = [(letter, _SAMPLER_LETTERS.get(letter, "")) for letter in value]
     elif isinstance(value, list) and all(isinstance(name, str) for name in value):
-        names = [(name, _SAMPLER_NAMES.get(plain := name.replace("-", "_"), plain)) for name in value]
+        names = [(name, _SAMPLER_NAMES.get(canonical := name.replace("-", "_"), canonical)) for name in value]
     else:
         raise InputError(f"{file.name}: samplers: not an array of names, nor a string of letters")
-    unknown = [_shown(name) for name, sampler in names if sampler not in _SAMPLER_KNOBS]
+    unknown = [_shown(name) for name, sampler in names if sampler not in _SAMPLER_PARAMETERS]
     sentence = f"llama.cpp has no sampler {' or '.join(dict.fromkeys(unknown))}, and skips it"
-    samplers = tuple(sampler for _, sampler in names if sampler in _SAMPLER_KNOBS)
+    samplers = tuple(sampler for _, sampler in names if sampler in _SAMPLER_PARAMETERS)
     return samplers, [sentence] if unknown else []
 
 
-def _of_samplers(file: _File, samplers: tuple[str, ...] | None) -> Iterator[str]:
-    """What samplers do that need more than the logits, and have no number of their own."""
+def _unused_samplers(file: _SettingsFile, samplers: tuple[str, ...] | None) -> Iterator[str]:
+    """Sentences on samplers that need more than the logits, and have no number of their own."""
     if "infill" in (samplers or ()):
-        yield f"the sampler infill {_ENDS}"
+        yield f"the sampler infill {_BANS_END}"
     target = file.number("adaptive_target")
     if "adaptive_p" in (samplers or ()) and target is not None and target >= 0:
-        yield f"adaptive_target {target:g} {_TEXT}"
+        yield f"adaptive_target {target:g} {_DEPENDS_ON_TEXT}"
     if (least := file.number("min_keep")) and least > 1:
-        yield f"min_keep {least:g} {_ABSENT}"
+        yield f"min_keep {least:g} {_NOT_AVAILABLE}"
 
 
-def _idle_penalties(file: _File, samplers: tuple[str, ...] | None) -> frozenset[str]:
-    """The penalties that llama.cpp would not apply, whatever their number."""
+def _idle_penalties(file: _SettingsFile, samplers: tuple[str, ...] | None) -> frozenset[str]:
+    """The fields of the penalties that llama.cpp would not apply, whatever their number."""
     idle: frozenset[str] = frozenset()
     if file.number("repeat_last_n") == 0 or (samplers is not None and "penalties" not in samplers):
         idle |= {"repeat_penalty", "presence_penalty", "frequency_penalty"}
@@ -455,30 +453,28 @@ def _idle_penalties(file: _File, samplers: tuple[str, ...] | None) -> frozenset[
 
 
 def _settings(
-    kind: _Kind,
-    file: _File,
+    kind: _FileKind,
+    file: _SettingsFile,
     applied: frozenset[str] | None = None,
     reason: str = "",
     idle: frozenset[str] = frozenset(),
 ) -> Settings:
-    """What the engine makes of the file: of its knobs it applies those in `applied` (without it, all),
-    and not the others, for a `reason`. The fields in `idle` do nothing in it."""
-    given = file.parameters()
+    """The settings of a file. Of its engine's parameters, those in `applied` are applied, by default all; `reason`
+    says why the others are not. The fields in `idle` have no effect."""
+    parameters = file.parameters()
     applied = kind.parameters if applied is None else applied
-    defaults = {
-        parameter: value for parameter, value in kind.defaults if parameter in applied and parameter not in given
-    }
-    values = _on({**{parameter: value for parameter, value in given.items() if parameter in applied}, **defaults})
-    # A default that another knob is for has no use without it.
+    defaults = {name: value for name, value in kind.defaults if name in applied and name not in parameters}
+    values = _without_off({**_only(parameters, applied), **defaults})
+    # A default has no effect without the parameter that it belongs to.
     for parameter, partner in _OFF_AT_ZERO.items():
         if partner in defaults and parameter not in values:
             values.pop(partner, None)
-    hidden = _list({parameter: value for parameter, value in values.items() if parameter in defaults})
-    left_out = {parameter: value for parameter, value in _effective(given).items() if parameter not in applied}
-    foreign = {parameter: value for parameter, value in left_out.items() if parameter not in kind.parameters}
-    dropped = _list({parameter: value for parameter, value in left_out.items() if parameter in kind.parameters})
-    unused = [f"{kind.engine} does not know {_list(foreign)}"] if foreign else []
-    unused += [f"{reason} {dropped}"] if dropped else []
+    hidden = _described(_only(values, defaults))
+    effective = _effective(parameters)
+    unknown = _described(_only(effective, effective.keys() - applied - kind.parameters))
+    ignored = _described(_only(effective, kind.parameters - applied))
+    unused = [f"{kind.engine} does not know {unknown}"] if unknown else []
+    unused += [f"{reason} {ignored}"] if ignored else []
     return Settings(
         source=file.name,
         kind=kind.title,
@@ -489,44 +485,50 @@ def _settings(
         unused=(*unused, *_unused_fields(file, idle)),
         hidden=(f"{kind.engine} applies {hidden} where the file sets none{kind.unless}",) if hidden else (),
         defaults=tuple(parameter for parameter in values if parameter in defaults),
-        fields=tuple(file.names().items()),
+        fields=tuple(file.parameter_fields().items()),
     )
 
 
-def _on(parameters: Mapping[str, float]) -> dict[str, float]:
-    """The knobs without those that are off.
+def _only(parameters: Mapping[str, float], names: Container[str]) -> dict[str, float]:
+    return {parameter: value for parameter, value in parameters.items() if parameter in names}
 
-    >>> _on({"tau": 0.8, "top_k": -1, "min_p": 0, "xtc_probability": 0, "xtc_threshold": 0.1})
+
+def _without_off(parameters: Mapping[str, float]) -> dict[str, float]:
+    """The parameters without those that are off.
+
+    >>> _without_off({"tau": 0.8, "top_k": -1, "min_p": 0, "xtc_probability": 0, "xtc_threshold": 0.1})
     {'tau': 0.8, 'min_p': 0}
     """
     off = {parameter for parameter in parameters if parameter in _OFF_AT_ZERO and parameters[parameter] <= 0}
     off |= {partner for parameter in off if (partner := _OFF_AT_ZERO[parameter])}
-    return {parameter: value for parameter, value in parameters.items() if parameter not in off}
+    return _only(parameters, parameters.keys() - off)
 
 
 def _effective(parameters: Mapping[str, float]) -> dict[str, float]:
-    return {parameter: value for parameter, value in _on(parameters).items() if _NEUTRAL.get(parameter) != value}
+    return {
+        parameter: value for parameter, value in _without_off(parameters).items() if _NEUTRAL.get(parameter) != value
+    }
 
 
-def _unused_fields(file: _File, idle: frozenset[str] = frozenset()) -> Iterator[str]:
-    for field, neutral, why in _UNUSED_NUMBERS:
+def _unused_fields(file: _SettingsFile, idle: frozenset[str] = frozenset()) -> Iterator[str]:
+    for field, neutral, reason in _UNUSED_NUMBERS:
         value = file.number(field)
         if value is not None and value != neutral and field not in idle:
-            yield f"{field} {value:g} {why}"
-    for field, why, neutrals in _UNUSED:
-        thing = file.fields.get(field)
-        # An empty schema allows any JSON, and so is not nothing; and 0 may be a token.
-        if thing is not None and thing is not False and thing not in ("", [], *neutrals):
-            yield f"{field} {why}"
+            yield f"{field} {value:g} {reason}"
+    for field, reason, neutrals in _UNUSED:
+        value = file.fields.get(field)
+        # An empty schema requires JSON, and 0 may be a token, so that neither is without effect.
+        if value is not None and value is not False and value not in ("", [], *neutrals):
+            yield f"{field} {reason}"
 
 
-def _biases(file: _File) -> Iterator[tuple[int | str, float]]:
+def _biases(file: _SettingsFile) -> Iterator[tuple[int | str, float]]:
     where = f"{file.name}: logit_bias"
     value = file.fields.get("logit_bias")
     if isinstance(value, dict):
-        pairs = [(_token(text), bias) for text, bias in value.items()]
+        pairs = [(_token_key(text), bias) for text, bias in value.items()]
     elif isinstance(value, list):
-        pairs = [_pair(where, entry) for entry in value]
+        pairs = [_bias_pair(where, entry) for entry in value]
     elif value is None:
         pairs = []
     else:
@@ -535,21 +537,21 @@ def _biases(file: _File) -> Iterator[tuple[int | str, float]]:
         if bias is not None:
             # llama.cpp: false bans a token.
             yield token, -inf if bias is False else _number(bias, where)
-    for i in _suppressed(file):
+    for i in _suppressed_tokens(file):
         yield i, -inf
 
 
-def _token(text: str) -> int | str:
-    """An id where the text is one, as both OpenAI and llama.cpp take an object's keys."""
+def _token_key(text: str) -> int | str:
+    """The id that a key of an object is, or else the key as a text, as OpenAI and llama.cpp do it."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
 
 
-def _pair(where: str, entry: Any) -> tuple[int | str, Any]:
+def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
     match entry:
         case [token, bias]:
             pass
         case {"token": token, "bias": bias}:
-            # So a response has it. JSON cannot hold its -inf, and llama.cpp then writes null.
+            # The form of a response, in which llama.cpp writes -inf as null.
             bias = False if bias is None else bias
         case _:
             raise InputError(f"{where}: {_type_of(entry)}, not [token, bias]")
@@ -558,8 +560,8 @@ def _pair(where: str, entry: Any) -> tuple[int | str, Any]:
     raise InputError(f"{where}: {_type_of(token)}, not a token's id or text")
 
 
-def _suppressed(file: _File) -> list[int]:
-    """The tokens that transformers bans at every step. An id below 0 is no token, and harmless there."""
+def _suppressed_tokens(file: _SettingsFile) -> list[int]:
+    """The tokens that transformers bans at every step. It ignores ids below 0."""
     ids = file.fields.get("suppress_tokens", [])
     if not isinstance(ids, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
         raise InputError(f"{file.name}: suppress_tokens: not an array of token ids")
@@ -590,21 +592,21 @@ def _type_of(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """A string, number or boolean as JSON has it, the start of it where it is long."""
+    """A string, number or boolean as JSON, shortened where it is long."""
     import orjson
 
     return shortened(orjson.dumps(value).decode())
 
 
-def _list(parameters: Mapping[str, float]) -> str:
+def _described(parameters: Mapping[str, float]) -> str:
     """
-    >>> _list({"tau": 0.8, "top_k": 40, "min_p": 0.05})
+    >>> _described({"tau": 0.8, "top_k": 40, "min_p": 0.05})
     'temperature 0.8, top_k 40 and min_p 0.05'
     """
-    return _and(
+    return _joined(
         [f"{'temperature' if parameter == 'tau' else parameter} {value:g}" for parameter, value in parameters.items()]
     )
 
 
-def _and(words: list[str]) -> str:
+def _joined(words: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

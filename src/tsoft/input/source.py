@@ -1,4 +1,4 @@
-"""Where bytes come from and where they go: files, pipes and terminals."""
+"""The bytes of an input: a file or stdin."""
 
 import contextlib
 import io
@@ -6,34 +6,35 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from tsoft.errors import InputError, OutputError, ReaderGoneError
+from tsoft.errors import InputError
 
 STDIN = "stdin"
 
 
-# What begins like a format that its content tells, and how much of it tells.
-_TELLING, _ENOUGH = b"\x93P{[de\xef", 8
+# The first bytes of the formats that are recognised by their content, and how many bytes that needs.
+_FIRST_BYTES, _NEEDED = b"\x93P{[de\xef", 8
 
 
 def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """The first bytes of a stream, as many as tell what it is where they tell it at all, and the stream
-    from its start. A first line of numbers is not waited for beyond its first read."""
+    """The first bytes of a stream, enough to recognise its format by, and the stream from its start. A stream that
+    begins with a number is not read further than what has arrived."""
     head = stream.peek() if isinstance(stream, io.BufferedReader) else b""
-    if _tells(head):
+    if _suffices(head):
         return head, stream
     head = b""
-    while not _tells(head) and (more := stream.read1(1 << 16)):  # type: ignore[attr-defined]
+    while not _suffices(head) and (more := stream.read1(1 << 16)):  # type: ignore[attr-defined]
         head += more
-    return head, io.BufferedReader(_Again(head, stream))
+    return head, io.BufferedReader(_Replayed(head, stream))
 
 
-def _tells(head: bytes) -> bool:
-    said = head.lstrip()
-    return bool(said) and (said[:1] not in _TELLING or len(said) >= _ENOUGH or b"\n" in said)
+def _suffices(head: bytes) -> bool:
+    """Whether these bytes are enough to recognise the format."""
+    text = head.lstrip()
+    return bool(text) and (text[:1] not in _FIRST_BYTES or len(text) >= _NEEDED or b"\n" in text)
 
 
-class _Again(io.RawIOBase):
-    """What was read of a stream, and then the rest of it."""
+class _Replayed(io.RawIOBase):
+    """A stream from its start: the head that was read from it, then the rest."""
 
     def __init__(self, head: bytes, stream: BinaryIO):
         self._head, self._stream = head, stream
@@ -50,8 +51,7 @@ class _Again(io.RawIOBase):
 
 @contextlib.contextmanager
 def open_input(name: str) -> Iterator[BinaryIO]:
-    """The bytes of a file, or of stdin for `-`. What goes wrong while they are read, too, is an
-    InputError."""
+    """The bytes of a file, or of stdin for `-`. An OSError inside the context becomes an InputError."""
     try:
         if name == "-":
             if sys.stdin is None:
@@ -61,18 +61,4 @@ def open_input(name: str) -> Iterator[BinaryIO]:
             with open(name, "rb") as stream:
                 yield stream
     except OSError as error:
-        raise InputError(f"{STDIN if name == '-' else name}: {_reason(error)}") from None
-
-
-@contextlib.contextmanager
-def _failing(name: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise ReaderGoneError from None
-    except OSError as error:
-        raise OutputError(f"{name}: {_reason(error)}") from None
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+        raise InputError(f"{STDIN if name == '-' else name}: {error.strerror or error}") from None

@@ -40,8 +40,8 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError, shortened
-from tsoft.input import responses
-from tsoft.input.reading import Reading
+from tsoft.input import api_responses
+from tsoft.input.read_options import ReadOptions
 from tsoft.models.http import AT_ONCE, Answer, Server
 from tsoft.models.tokens import Next, Tokens
 
@@ -204,7 +204,7 @@ class Endpoint:
                 return None
             chat = "" if self._chat else "; with --chat it may, as Ollama does"
             raise InputError(f"{where}: the server gives no log-probabilities, for which it was asked{chat}")
-        block = next(responses.blocks(value, Reading(where), where, 0))
+        block = next(api_responses.blocks(value, ReadOptions(where), where, 0))
         if self._alternatives > 1 and block.logits.shape == (1, 1) and block.logits[0, 0] < _NEARLY_SURE:
             raise InputError(f"{where}: the server gives the token that it drew alone, and none of the alternatives")
         return block
@@ -377,8 +377,8 @@ def _said(place: str, body: str) -> str:
     """What a server says is wrong."""
     try:
         value = _value(place, body)
-        if responses.is_response(value):
-            next(responses.blocks(value, Reading(place), place, 0), None)
+        if api_responses.is_response(value):
+            next(api_responses.blocks(value, ReadOptions(place), place, 0), None)
     except InputError as error:
         return str(error)
     return f"{place}: the server answered {_beginning(body)}"

@@ -14,7 +14,7 @@ from tsoft.errors import UsageError
 from tsoft.input import fields
 from tsoft.input.formats import FORMATS, by_content, by_name
 from tsoft.input.quantity import QUANTITIES, to_logits
-from tsoft.input.reading import Reading
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input, with_head
 from tsoft.notes import note
 from tsoft.options import response_notes
@@ -97,7 +97,7 @@ def typed(arguments: list[str]) -> Typed:
         texts += parts
         places += [place] * len(parts)
     try:
-        found = fields.named(texts)
+        found = fields.split_pairs(texts)
         own, values = found if found else (None, fields.numbers(texts))
         return Typed(values, tuple(map(decoded, own)) if own else None, places)
     except fields.FieldError as error:
@@ -166,7 +166,7 @@ def _read(
             chosen = by_content(head) or FORMATS["text"]
         if options.key is not None and not chosen.keys:
             raise UsageError(_KEY)
-        reading = Reading(source, quantity, names, chosen.delimiter, options.key, targets, say)
+        reading = ReadOptions(source, quantity, names, chosen.delimiter, options.key, targets, say)
         yield from chosen.reader()(bytes_, reading)
 
 

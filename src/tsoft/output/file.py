@@ -11,8 +11,18 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import BinaryIO
 
-from tsoft.errors import OutputError
-from tsoft.input.source import _failing
+from tsoft.errors import OutputError, ReaderGoneError
+
+
+@contextlib.contextmanager
+def _as_output_error(name: str) -> Iterator[None]:
+    """Turns an OSError inside the context into an OutputError, or ReaderGoneError for a closed pipe."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderGoneError from None
+    except OSError as error:
+        raise OutputError(f"{name}: {error.strerror or error}") from None
 
 
 @dataclass(frozen=True)
@@ -25,13 +35,13 @@ class OutputStream:
     is_file: bool = False
 
     def __call__(self, text: str | bytes | memoryview) -> None:
-        with _failing(self.name):
+        with _as_output_error(self.name):
             self.stream.write(text.encode(self.encoding, "replace") if isinstance(text, str) else text)
             self.stream.flush()
 
     def over(self, pieces: Iterable[tuple[int, bytes | memoryview]]) -> None:
         """Writes each piece at its place, counted from the beginning, over what is there. Only a file can."""
-        with _failing(self.name):
+        with _as_output_error(self.name):
             for place, data in pieces:
                 self.stream.seek(place)
                 self.stream.write(data)
@@ -48,7 +58,7 @@ def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStr
     descriptor = _descriptor(name)
     if descriptor == 1 and sys.stdout is None:
         raise OutputError("stdout: it is closed")
-    with _failing(name or "stdout"):
+    with _as_output_error(name or "stdout"):
         if descriptor is not None or not _is_regular(str(name)):
             # A stream of our own, also for stdout: sys.stdout's may be unbuffered, which writes a
             # part and says so to nobody.

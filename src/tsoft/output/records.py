@@ -11,7 +11,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
-from tsoft.input.fields import escape, join_labels, quoted
+from tsoft.input.fields import escape, join_labels, quote
 from tsoft.output.number_format import NumberFormat
 
 # A line of more numbers than this is written in parts, so that its text is never in memory as a whole.
@@ -163,7 +163,7 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
         elif headed and heads != header:
             problem = f"{records.place}: its classes are not those of the header"
             raise InputError(f"{problem}; --format jsonl takes rows that differ")
-        text = quoted if headed else escape
+        text = quote if headed else escape
         if records.picks is not None:
             yield from _picked(columns, records.picks, delimiter, numbers, text)
         elif len(columns) == 1 and delimiter == "\t" and _is_matrix(columns[0].values):

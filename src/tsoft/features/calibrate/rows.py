@@ -119,7 +119,7 @@ class Rows:
             self._check_targets(block, examples)
             yield examples
         if self._targets:
-            self._targets.check(rows)
+            self._targets.check_count(rows)
 
     def _begin(self, block: Block) -> None:
         """What the first block tells of all."""

@@ -146,10 +146,10 @@ def _distillations(
     for block, student in pairs:
         if targets and block.targets is not None:
             raise UsageError(f"--targets: {block.source or 'the input'} has targets of its own")
-        yield Distillation(block, taus, targets.of(block) if targets else block.targets, student, alpha)
+        yield Distillation(block, taus, targets.block_indices(block) if targets else block.targets, student, alpha)
         rows = block.rows.stop
     if targets:
-        targets.check(rows)
+        targets.check_count(rows)
 
 
 def _paired(

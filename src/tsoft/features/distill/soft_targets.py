@@ -26,7 +26,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.measures import entropy, top
 from tsoft.core.softmax import BLOCK, Array, log_softmax, softmax
-from tsoft.input.columns import OF_STUDENT, OF_TARGETS, OF_TEACHER
+from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
 
 # Beyond this the difference of two numbers may overflow.
 HUGE = 1e307
@@ -222,9 +222,9 @@ class Distillation:
     @property
     def measures(self) -> tuple[str, ...]:
         """Those that it has."""
-        with_student = OF_STUDENT if self.student is not None else ()
-        with_targets = OF_TARGETS if self.student is not None and self.targets is not None else ()
-        return OF_TEACHER + with_student + with_targets
+        with_student = STUDENT_MEASURES if self.student is not None else ()
+        with_targets = TARGET_MEASURES if self.student is not None and self.targets is not None else ()
+        return TEACHER_MEASURES + with_student + with_targets
 
     def part(self, first: int, stop: int) -> "Distillation":
         """Some of the block's rows, counted from its first."""

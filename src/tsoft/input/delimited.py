@@ -1,0 +1,581 @@
+"""Numbers as delimited text: CSV, TSV, or fields with blanks, commas or semicolons between them.
+
+The first line that is neither blank nor a comment decides the layout (see `_layout`): rows of numbers, a table
+with a header, one vector with a class per line, or the long form. Lines are read in the batches in which they
+arrive, so that memory does not grow with the input. A batch of plain numbers is parsed at once; any other line by
+line, which finds the line and field of an error.
+
+Python's csv module is not used: it has neither blanks as separators nor comments nor escapes, and takes three
+times as long for a line of numbers as the parser for whole batches.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.measures import MEASURES
+from tsoft.core.softmax import Array, LogitsError
+from tsoft.core.thermodynamics import THERMODYNAMICS
+from tsoft.errors import InputError
+from tsoft.input import fast_numbers, fields
+from tsoft.input.class_lookup import ClassLookup, TargetIndexError
+from tsoft.input.columns import KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
+from tsoft.input.lines import Line, LineBatch, line_batches
+from tsoft.input.quantity import QUANTITIES, to_logits
+from tsoft.input.read_options import ReadOptions
+
+# Rows whose length changes this often become one padded block, not a block for each run of equal lengths.
+MANY_RUNS = 8
+
+
+def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
+    """The blocks of a text. Raises InputError, which names the line and the field."""
+    batches = line_batches(stream, options)
+    for batch in batches:
+        first = batch.first()
+        if first:
+            if options.delimiter and options.delimiter not in first.text:
+                options = replace(options, delimiter=None)
+            try:
+                layout = _layout(first.text, options)
+            except fields.FieldError as error:
+                raise options.error(first.number, error.problem, error.field) from None
+            rest = batch.since(first.number)
+            yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
+            return
+    raise InputError(f"{options.source}: no logits: the input is empty")
+
+
+# Reads the blocks of one layout: from the first line, and the batches that begin with it.
+Layout = Callable[[Line, Iterator[LineBatch], ReadOptions], Iterator[Block]]
+
+
+def _layout(first: str, options: ReadOptions) -> Layout:
+    """The layout of a text with this first line."""
+    if _is_long_row(first, options):
+        return _read_rows
+    names = fields.split_labels(first, options.delimiter)
+    numeric = [fields.looks_like_number(name) for name in names]
+    if options.targets and TARGET in names:
+        return _read_table
+    if "label" in names and set(names) <= {"label", "index", *KEY_COLUMNS, *QUANTITIES} and len(names) > 1:
+        return _read_long_form
+    if names[0] in KEY_COLUMNS[:2] and len(names) > 1 and not (len(names) == 2 and numeric[1]):
+        return _read_table
+    pairs = [fields.is_pair(name) for name in names]
+    if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
+        return _read_vector
+    if options.delimiter is not None:
+        return _read_rows if all(numeric) else _read_table
+    return _read_rows if any(numeric + pairs) else _read_table
+
+
+def _is_long_row(first: str, options: ReadOptions) -> bool:
+    """Whether a line holds many numbers, one separator between them, and nothing else."""
+    separator = next((d for d in ",;\t" if d in first), None)
+    is_mixed = separator == "\t" and (" " in first or "\t\t" in first)
+    if len(first) < fast_numbers.FEW_BYTES or is_mixed or options.delimiter not in (None, separator):
+        return False
+    numbers = fast_numbers.parse(first.encode())
+    return numbers is not None and len(numbers.values) > 1
+
+
+# Rows as they are read, and the blocks that they become
+
+
+@dataclass(frozen=True)
+class ParsedRow:
+    """One row: the line that it began on, its numbers, their labels where it has some, and the index of its true
+    class where that is in a column."""
+
+    line: int
+    values: list[float]
+    labels: tuple[str, ...] | None = None
+    target: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RowGroup:
+    """Rows that were read together and share their labels: (rows, n) `values`. For messages: the line that each
+    row began on, and of each class the field or, where it has a line of its own, the line. `labels_vary` says that
+    the next rows may have other labels. Rows that differ in length have `widths`, (rows,), and are masked beyond
+    them. `targets`, (rows,), are the indices of the true classes, where these are in a column."""
+
+    values: Array
+    lines: Sequence[int]
+    labels: tuple[str, ...] | None = None
+    class_fields: Sequence[int] | None = None
+    class_lines: Sequence[Sequence[int]] | None = None
+    labels_vary: bool = False
+    widths: Array | None = None
+    targets: Array | None = None
+
+    def parts(self) -> "list[RowGroup]":
+        """The smaller groups that come out one by one where a row of this one is wrong; none where it is whole."""
+        if self.widths is not None:
+            return list(_runs(self.values[_within(self.widths, self.values.shape[1])], self.widths, self.lines))
+        if self.class_lines is None or len(self.lines) == 1:
+            return []
+        rows = zip(self.values, self.lines, self.class_lines, strict=True)
+        return [
+            RowGroup(row[np.newaxis], [line], self.labels, None, [class_lines], self.labels_vary)
+            for row, line, class_lines in rows
+        ]
+
+    def block(self, first_row: int, options: ReadOptions) -> Block:
+        """The rows as a block. Raises LogitsError for a number that is no logit."""
+        quantity = options.quantity or "logit"
+        logits = to_logits(self.values, QUANTITIES[quantity])
+        labels = self.labels
+        if options.labels:
+            if labels:
+                raise options.error(self.lines[0], "the classes are named here; leave out --labels")
+            try:
+                labels = options.labels.matching(logits.shape[1])
+            except ValueError as error:
+                raise options.error(self.lines[0], str(error)) from None
+        return Block(
+            logits,
+            labels,
+            first_row,
+            self.labels_vary,
+            quantity,
+            widths=self.widths,
+            targets=self.targets,
+            source=options.source,
+            lines=self.lines,
+        )
+
+
+def _runs(values: Array, widths: Array, lines: Sequence[int]) -> Iterator[RowGroup]:
+    """Rows, whose numbers follow each other in `values`, in groups of consecutive rows of the same length."""
+    starts = np.cumsum(widths) - widths
+    bounds = [0, *(np.flatnonzero(np.diff(widths)) + 1).tolist(), len(widths)]
+    for first, stop in itertools.pairwise(bounds):
+        width, start = int(widths[first]), int(starts[first])
+        run = values[start : start + width * (stop - first)].reshape(-1, width)
+        yield RowGroup(run, lines[first:stop], class_fields=range(1, width + 1))
+
+
+def _padded(values: Array, widths: Array, lines: Sequence[int], mask: float) -> RowGroup | None:
+    """The same rows in one group; None where it would take much more memory, or replaces few groups."""
+    widest = int(widths.max())
+    if np.count_nonzero(np.diff(widths)) < MANY_RUNS or widest * len(widths) > 4 * len(values):
+        return None
+    full = np.full((len(widths), widest), mask)
+    full[_within(widths, widest)] = values
+    return RowGroup(full, lines, class_fields=range(1, widest + 1), widths=widths)
+
+
+def _within(widths: Array, widest: int) -> Array:
+    """Where rows of these lengths have numbers: (rows, widest) booleans."""
+    return np.asarray(np.arange(widest) < widths[:, np.newaxis])
+
+
+def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0) -> Iterator[Block]:
+    """The groups as blocks. Raises InputError for the first row that has no softmax."""
+    for group in groups:
+        try:
+            block = group.block(first_row, options)
+        except LogitsError as error:
+            # The rows before the wrong one come out.
+            yield from _blocks(group.parts(), options, first_row)
+            row, column = error.row, error.column
+            line, field = group.lines[row], None
+            if column is not None:
+                line = line if group.class_lines is None else group.class_lines[row][column]
+                field = None if group.class_fields is None else group.class_fields[column]
+            raise options.error(line, error.problem, field) from None
+        yield block
+        first_row += len(block.logits)
+
+
+def _not_empty(blocks: Iterator[Block], error: InputError) -> Iterator[Block]:
+    """The blocks. Raises the error where there are none."""
+    first = next(blocks, None)
+    if first is None:
+        raise error
+    yield first
+    yield from blocks
+
+
+# A row per line: `row` parses one line, and `groups` a batch of plain lines of numbers, None for any other
+
+
+class PlainRows:
+    """Each line is a row, of numbers or of `label=number`."""
+
+    class_fields = None
+
+    def __init__(self, options: ReadOptions):
+        self._pads = options.labels is None
+        self._mask = float(QUANTITIES[options.quantity or "logit"].mask)
+
+    def row(self, line: Line) -> ParsedRow:
+        texts = fields.split(line.text)
+        if "=" in line.text and (pairs := fields.split_pairs(texts)):
+            labels, values = pairs
+            return ParsedRow(line.number, values, labels)
+        return ParsedRow(line.number, fields.numbers(texts))
+
+    def groups(self, batch: LineBatch) -> list[RowGroup] | None:
+        numbers = batch.numbers()
+        if numbers is None:
+            return None
+        values, widths = numbers
+        lines = range(batch.number, batch.number + len(widths))
+        if self._pads and (padded := _padded(values, widths, lines, self._mask)):
+            return [padded]
+        return list(_runs(values, widths, lines))
+
+
+class Table:
+    """Each line is a row under a header. `classes` are the indices of the columns that are classes, and `target` is
+    that of the column with the true classes, which a `lookup` finds where they are read."""
+
+    def __init__(self, names: list[str], classes: list[int], target: int | None, options: ReadOptions):
+        self.names, self.classes, self.target, self.delimiter = names, classes, target, options.delimiter
+        self.class_fields = [i + 1 for i in classes]
+        labels = tuple(names[i] for i in classes)
+        # Where there are no labels, tsoft writes the indices.
+        self.labels = None if labels == tuple(map(str, range(len(classes)))) else labels
+        self.lookup = None
+        if target is not None and options.targets:
+            self.lookup = ClassLookup(options.labels.names if options.labels else self.labels, len(classes))
+
+    def row(self, line: Line) -> ParsedRow:
+        # A target may be a label of more than one word.
+        has_labels = self.target is not None or '"' in line.text
+        texts = fields.split_labels(line.text, self.delimiter) if has_labels else fields.split(line.text)
+        if len(texts) != len(self.names):
+            raise fields.FieldError(fields.wrong_field_count(len(texts), len(self.names)))
+        try:
+            values = fields.numbers([texts[i] for i in self.classes])
+        except fields.FieldError as error:
+            raise fields.FieldError(error.problem, self.class_fields[(error.field or 1) - 1]) from None
+        return ParsedRow(line.number, values, self.labels, self._row_target(texts))
+
+    def _row_target(self, texts: list[str]) -> int | None:
+        if self.lookup is None or self.target is None:
+            return None
+        try:
+            return self.lookup.index(texts[self.target])
+        except ValueError as error:
+            raise fields.FieldError(str(error), self.target + 1) from None
+
+    def groups(self, batch: LineBatch) -> list[RowGroup] | None:
+        numbers = batch.numbers()
+        if numbers is None or (numbers.widths != len(self.names)).any():
+            return None
+        values = numbers.values.reshape(-1, len(self.names))
+        targets = None
+        if self.lookup and self.target is not None:
+            if not self.lookup.by_index:
+                return None
+            try:
+                targets = self.lookup.indices(values[:, self.target])
+            except TargetIndexError:
+                return None
+        lines = range(batch.number, batch.number + len(values))
+        columns = values[:, self.classes] if len(self.classes) < len(self.names) else values
+        return [RowGroup(columns, lines, self.labels, self.class_fields, targets=targets)]
+
+
+def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: ReadOptions) -> Iterator[RowGroup]:
+    """The rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
+    blank = None
+    for batch in batches:
+        if not blank and (groups := parser.groups(batch)) is not None:
+            yield from groups
+            continue
+        rows = []
+        for line in batch.lines():
+            if not line.text:
+                blank = blank or line.number
+                continue
+            if blank:
+                raise options.error(blank, "an empty row; remove the line")
+            try:
+                rows.append(parser.row(line))
+            except fields.FieldError as error:
+                raise options.error(line.number, error.problem, error.field) from None
+        yield from _grouped(rows, parser.class_fields)
+
+
+def _grouped(rows: list[ParsedRow], class_fields: Sequence[int] | None) -> Iterator[RowGroup]:
+    """Consecutive rows with the same labels as groups."""
+    for (width, labels), group in itertools.groupby(rows, lambda row: (len(row.values), row.labels)):
+        run = list(group)
+        yield RowGroup(
+            np.array([row.values for row in run]),
+            [row.line for row in run],
+            labels,
+            class_fields or range(1, width + 1),
+            labels_vary=labels is not None and class_fields is None,
+            targets=None if run[0].target is None else np.array([row.target for row in run]),
+        )
+
+
+def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    return _blocks(_parsed(PlainRows(options), batches, options), options)
+
+
+def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    """The first line names the columns, and each further line is a row with a number for each class."""
+    names = fields.split_labels(first.text, options.delimiter)
+    batches = _without_header(first, batches)
+    batch = next(batches, None)
+    second = batch.first() if batch else None
+    try:
+        keys = _key_columns(names, fields.split_labels(second.text, options.delimiter) if second else None)
+    except fields.FieldError as error:
+        raise options.error(second.number if second else 0, error.problem, error.field) from None
+    # Where there are keys, tsoft wrote the table, and a column of that name is a class.
+    target = names.index(TARGET) if TARGET in names and (options.targets or not keys) else None
+    if target is not None and not options.targets:
+        options.note(f"{options.source}: the column {TARGET} holds the rows' true classes, and is no class itself")
+    classes = [i for i in range(len(names)) if i not in keys and i != target]
+    if not classes:
+        raise options.error(first.number, "this header names no class")
+    if not names[0]:
+        raise options.error(first.number, "this column has no name; call it row if it numbers the rows", 1)
+    table = Table(names, classes, target, options)
+    blocks = _blocks(_parsed(table, itertools.chain([batch] if batch else [], batches), options), options)
+    problem = f"{fields.not_a_number(names[0])} (and no row follows, to make this line a header)"
+    yield from _not_empty(blocks, options.error(first.number, problem, 1))
+
+
+def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
+    """The batches, which begin with the header, without it."""
+    if rest := next(batches).since(header.number + 1):
+        yield rest
+    yield from batches
+
+
+def _key_columns(names: list[str], second: list[str] | None) -> set[int]:
+    """The indices of the columns that are not classes: row and tau; an engine after the two, unless the second
+    line has a number for it; and the measures of a sweep or a distillation after all keys."""
+    keys = {names.index(key) for key in KEY_COLUMNS[:2] if key in names}
+    if tuple(names[:3]) == KEY_COLUMNS and not (second and fields.is_number("".join(second[2:3]))):
+        keys.add(2)
+    if len(keys) > 1 and keys == set(range(len(keys))):
+        for measures in WRITTEN_MEASURES:
+            last = len(keys) + len(measures)
+            if tuple(names[len(keys) : last]) == measures:
+                return set(range(last))
+    return keys
+
+
+# What tsoft writes between the keys and the classes: of those that begin alike, the longest first.
+WRITTEN_MEASURES = (
+    (TARGET, *TEACHER_MEASURES, *STUDENT_MEASURES, *TARGET_MEASURES),
+    (TARGET, *TEACHER_MEASURES, *STUDENT_MEASURES),
+    (TARGET, *TEACHER_MEASURES),
+    (*MEASURES, *THERMODYNAMICS),
+    MEASURES,
+)
+
+
+# One vector, a class per line
+
+
+def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    """One vector, with a class per line: a number, a label and a number, or `label=number`."""
+    has_labels = not fields.is_number(first.text)
+    labels: list[str] = []
+    values: list[Array] = []
+    lines: list[int] = []
+    for batch in batches:
+        numbers = None if has_labels else batch.numbers()
+        if numbers is not None and (numbers.widths == 1).all():
+            values.append(numbers.values)
+            lines += range(batch.number, batch.number + len(numbers.values))
+            continue
+        class_lines = [line for line in batch.lines() if line.text]
+        classes = [_labelled_number(line, has_labels, options) for line in class_lines]
+        labels += [label for label, _ in classes]
+        values.append(np.array([value for _, value in classes]))
+        lines += [line.number for line in class_lines]
+    vector = np.concatenate(values)[np.newaxis]
+    yield from _blocks(
+        [RowGroup(vector, lines[:1], tuple(labels) if has_labels else None, class_lines=[lines])], options
+    )
+
+
+def _labelled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
+    """The label and the number of a line; the label is empty where the vector has none."""
+    try:
+        is_pair = has_label and fields.is_pair(line.text)
+        *label, value = line.text.rsplit("=", 1) if is_pair else fields.split_labels(line.text, options.delimiter)
+        if label and not has_label:
+            raise fields.FieldError(
+                "the first line is a number alone, which makes each line a class, but this one has more"
+            )
+        if has_label and not label:
+            raise fields.FieldError("the first line is a label and a number, but this one is not")
+        return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]
+    except fields.FieldError as error:
+        raise options.error(line.number, error.problem, error.field) from None
+
+
+# The long form
+
+
+@dataclass(frozen=True, eq=False)
+class ClassLines:
+    """Lines of one vector, a class each. `key` is what distinguishes the vector from others; `columns` are the
+    texts by the columns' names. `values` are the numbers, None where these are still to be parsed."""
+
+    key: tuple[str, ...]
+    lines: Sequence[int]
+    columns: dict[str, Sequence[str]]
+    values: Array | None = None
+
+
+def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    """A header with `label` and a quantity, and a class per line. The columns `row` and `tau` distinguish one
+    vector from the next, and `index` is the class's index."""
+    names = fields.split_labels(first.text, options.delimiter)
+    quantity = next(filter(QUANTITIES.get, names), None)
+    if len(set(names)) < len(names) or quantity is None:
+        kinds = ", ".join(QUANTITIES)
+        raise options.error(first.number, f"a header with label needs one of {kinds}, and each name once")
+    if options.quantity is not None and options.quantity != quantity:
+        raise options.error(first.number, f"this header says {quantity!r}, not {options.quantity!r}")
+    delimiter = options.delimiter or next((d for d in ",;\t" if d in first.text), None)
+    groups = LongForm(names, quantity, delimiter, options).groups(_without_header(first, batches))
+    blocks = _blocks(groups, replace(options, quantity=quantity))
+    yield from _not_empty(blocks, options.error(first.number, "a header and no classes"))
+
+
+@dataclass(frozen=True)
+class LongForm:
+    """The long form under its header: the columns' names, which of them holds the numbers, and the delimiter, None
+    where each line has its own."""
+
+    names: list[str]
+    quantity: str
+    delimiter: str | None
+    options: ReadOptions
+
+    def groups(self, batches: Iterable[LineBatch]) -> Iterator[RowGroup]:
+        """The vectors that are complete after each batch. A vector is complete when the next one begins, or at
+        the end. Where something is wrong in one, those before it come out first."""
+        unfinished: list[ClassLines] = []
+        for batch in batches:
+            vectors: list[RowGroup] = []
+            try:
+                for part in self._parts(batch):
+                    if unfinished and unfinished[0].key != part.key:
+                        vectors.append(self._vector(unfinished))
+                        unfinished = []
+                    unfinished.append(part)
+            except InputError:
+                yield from _joined(vectors)
+                raise
+            yield from _joined(vectors)
+        if unfinished:
+            yield self._vector(unfinished)
+
+    def _parts(self, batch: LineBatch) -> Iterator[ClassLines]:
+        """The lines of a batch by vector: column by column where it is plain, else line by line."""
+        plain = self._plain_columns(batch)
+        if plain:
+            columns, values = plain
+            yield from self._by_vector(columns, range(batch.number, batch.number + len(values)), values)
+            return
+        for line in batch.lines():
+            if line.text:
+                yield from self._by_vector([[text] for text in self._texts(line)], [line.number], None)
+
+    def _by_vector(
+        self, columns: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None
+    ) -> Iterator[ClassLines]:
+        texts = dict(zip(self.names, columns, strict=True))
+        key_columns = [texts[name] for name in KEY_COLUMNS if name in texts]
+        keys: Iterable[tuple[str, ...]] = (
+            zip(*key_columns, strict=True) if key_columns else itertools.repeat((), len(lines))
+        )
+        start = 0
+        for key, group in itertools.groupby(keys):
+            stop = start + sum(1 for _ in group)
+            part = {name: column[start:stop] for name, column in texts.items()}
+            yield ClassLines(key, lines[start:stop], part, None if values is None else values[start:stop])
+            start = stop
+
+    def _texts(self, line: Line) -> list[str]:
+        """The fields of a line. Raises InputError where there are not as many as in the header."""
+        try:
+            texts = fields.split_labels(line.text, self.delimiter)
+        except fields.FieldError as error:
+            raise self.options.error(line.number, error.problem, error.field) from None
+        if len(texts) != len(self.names):
+            raise self.options.error(line.number, fields.wrong_field_count(len(texts), len(self.names)))
+        return texts
+
+    def _plain_columns(self, batch: LineBatch) -> tuple[list[list[str]], Array] | None:
+        """The texts of a batch column by column, and its numbers; None where it has quotes, escapes or comments,
+        or a line that has other fields than the header."""
+        text, delimiter, width = batch.plain_text(), self.delimiter, len(self.names)
+        if text is None or delimiter is None or any(special in text for special in '"\\#'):
+            return None
+        # A tab at a line's end is a blank around it.
+        if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
+            return None
+        if any(line.count(delimiter) != width - 1 for line in text.split("\n")):
+            return None
+        cells = list(map(str.strip, text.replace("\n", delimiter).split(delimiter)))
+        columns = [cells[i::width] for i in range(width)]
+        numbers = fast_numbers.parse("\n".join(columns[self.names.index(self.quantity)]).encode())
+        if numbers is None or not len(numbers.widths) == len(numbers.values) == text.count("\n") + 1:
+            return None
+        return columns, numbers.values
+
+    def _vector(self, parts: list[ClassLines]) -> RowGroup:
+        """The classes of one vector, in the order of their indices where there are any."""
+        lines = [line for part in parts for line in part.lines]
+        values = np.concatenate([self._values(part) for part in parts])
+        labels = [label for part in parts for label in part.columns["label"]]
+        if "index" in self.names:
+            texts = [index for part in parts for index in part.columns["index"]]
+            indices = self._indices(texts, lines)
+            if indices != list(range(len(indices))):
+                order = np.argsort(indices, kind="stable").tolist()
+                values, lines, labels = values[order], [lines[i] for i in order], [labels[i] for i in order]
+                if not any(labels) and indices[order[-1]] >= len(order):
+                    # Some classes are missing: the others keep their indices as names.
+                    labels = [texts[i] for i in order]
+        names = tuple(labels) if any(labels) else None
+        return RowGroup(values[np.newaxis], lines[:1], names, class_lines=[lines], labels_vary=True)
+
+    def _values(self, part: ClassLines) -> Array:
+        if part.values is not None:
+            return part.values
+        values = []
+        for line, text in zip(part.lines, part.columns[self.quantity], strict=True):
+            if not fields.is_number(text):
+                raise self.options.error(line, fields.not_a_number(text), self.names.index(self.quantity) + 1)
+            values.append(fields.number(text))
+        return np.array(values)
+
+    def _indices(self, texts: list[str], lines: list[int]) -> list[int]:
+        """The index of each class. Raises InputError for one that is no index or repeats."""
+        seen: set[str] = set()
+        for line, index in zip(lines, texts, strict=True):
+            if not (index.isdigit() and index.isascii() and len(index) < 10) or index in seen:
+                raise self.options.error(line, f"index {index!r} is not a number of its own for this class")
+            seen.add(index)
+        return list(map(int, texts))
+
+
+def _joined(vectors: list[RowGroup]) -> Iterator[RowGroup]:
+    """Consecutive vectors with the same labels as one group."""
+    for (_, labels), group in itertools.groupby(vectors, lambda row: (row.values.shape[1], row.labels)):
+        run = list(group)
+        values, lines = np.concatenate([row.values for row in run]), [row.lines[0] for row in run]
+        class_lines = [numbers for row in run for numbers in row.class_lines or ()]
+        yield RowGroup(values, lines, labels, class_lines=class_lines, labels_vary=True)

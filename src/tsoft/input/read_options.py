@@ -1,0 +1,28 @@
+"""How a source is read: what every reader gets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tsoft.errors import InputError
+from tsoft.input.labels import Labels
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a source. `source` is its name in messages. `quantity` is what its numbers are, None where the
+    source itself says so. A `delimiter` makes it strict CSV or TSV. `key` names one of several arrays. `targets`
+    says whether to read the rows' true classes where the source has them. `note` gets messages for the user that
+    are no errors."""
+
+    source: str
+    quantity: str | None = None
+    labels: Labels | None = None
+    delimiter: str | None = None
+    key: str | None = None
+    targets: bool = False
+    note: Callable[[str], None] = lambda _: None
+
+    def error(self, line: int, problem: str, field: int | None = None) -> InputError:
+        """An error in a line of the source, and in one of its fields; both count from 1."""
+        where = f"{self.source}:{line}"
+        return InputError(f"{where}: {problem}" if field is None else f"{where}: field {field}: {problem}")

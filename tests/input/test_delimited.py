@@ -1,0 +1,66 @@
+"""Delimited text: which layout it has, and which of its errors is reported."""
+
+import io
+
+import pytest
+
+from tsoft.core.block import Block
+from tsoft.errors import InputError
+from tsoft.input import delimited
+from tsoft.input.read_options import ReadOptions
+
+
+def read(text: str | bytes, **options: bool) -> list[Block]:
+    data = text.encode() if isinstance(text, str) else text
+    return list(delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", **options)))  # type: ignore[arg-type]
+
+
+def message(text: str | bytes, **options: bool) -> str:
+    with pytest.raises(InputError) as caught:
+        read(text, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n1 0.5 2 4\n"])
+def test_an_engine_column_of_numbers_is_a_class_however_the_text_ends(end: str) -> None:
+    blocks = read(f"row tau engine cat\n0 0.5 1 2{end}")
+    assert blocks[0].labels == ("engine", "cat")
+    assert blocks[0].logits[0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_engine_column_of_names_is_a_key(end: str) -> None:
+    [block] = read(f"row\ttau\tengine\tcat\tdog\n0\t0.5\tvllm\t2\t1{end}")
+    assert block.labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"1 2\n1 x\n\xff\n", "f:2: field 2: 'x' is not a number"),
+        (b"1 2\n\xff\n1 x\n", "f:2: not UTF-8 text: byte 0xff"),
+        (b"1\0 \x002\0\n", "f:1: not UTF-8 text: a NUL byte; it looks like UTF-16"),
+        (b"1\nx\n\xff\n", "f:2: field 1: 'x' is not a number"),
+        (b"row,tau\n\xff\n", "f:2: not UTF-8 text: byte 0xff"),
+        (b"1 2\n\n1 2\n", "f:2: an empty row; remove the line"),
+        (b"row,a,b\n0,1,x\n", "f:2: field 3: 'x' is not a number"),
+        (b"row,a,b\n0,1\n", "f:2: the header has 3 fields, this line 2"),
+        (b"index,label,logit\n0,a,1\n0,b,2\n", "f:3: index '0' is not a number of its own for this class"),
+        (b"label,logit\na,1\nb,y\n", "f:3: field 2: 'y' is not a number"),
+    ],
+)
+def test_the_first_error_is_reported_with_its_line_and_field(text: bytes, expected: str) -> None:
+    assert message(text) == expected
+
+
+def test_a_line_without_quotes_is_split_and_unescaped() -> None:
+    [block] = read("New York,a\\tb, c \n1,2,3\n")
+    assert block.labels == ("New York", "a\tb", "c")
+    [block] = read('row,"a, b",""""\n0,1,2\n')
+    assert block.labels == ("a, b", '"')
+
+
+def test_targets_are_found_by_label_or_index() -> None:
+    blocks = read("cat,target,dog\n1,dog,2\n3,0,4\n", targets=True)
+    assert [target for block in blocks if block.targets is not None for target in block.targets.tolist()] == [1, 0]
+    assert message("cat,target,dog\n1,cow,2\n", targets=True) == "f:2: field 2: no class is called 'cow'"
