@@ -449,27 +449,25 @@ def test_a_chart_leaves_nothing_behind_for_the_next() -> None:
     assert curve_example(80, color=True) == before
 
 
-EXAMPLES = "from pictures import bar_example as b, curve_example as c, heatmap_example as h;"
-
-
-def drawn_by_a_process(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    environ = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
-    environ |= {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]), "PYTHONIOENCODING": "utf-8", **changes}
+def test_neither_the_terminals_size_nor_the_first_import_has_an_effect() -> None:
+    """plotext, which takes long, is imported when the first bars or curves are drawn."""
+    code = """
+import os, sys
+from pictures import bar_example, curve_example, heatmap_example
+print(heatmap_example(80), end="")
+assert "plotext" not in sys.modules
+for size in {"COLUMNS": "3", "LINES": "2"}, {"COLUMNS": "500", "LINES": "2"}, {}:
+    os.environ.pop("COLUMNS", None)
+    os.environ.pop("LINES", None)
+    os.environ.update(size)
+    print(bar_example(80, True) + curve_example(80, True), end="")
+assert "plotext" in sys.modules
+"""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", timeout=60, check=True)
-
-
-@pytest.mark.parametrize("columns", ["3", "500", None])
-def test_the_terminals_size_has_no_effect(columns: str | None) -> None:
-    changes = {"COLUMNS": columns, "LINES": "2"} if columns else {}
-    shown = drawn_by_a_process(EXAMPLES + "print(b(80, True) + c(80, True) + h(80), end='')", **changes)
-    assert shown.stdout == bar_example(80, True) + curve_example(80, True) + heatmap_example(80)
-    assert shown.stderr == ""
-
-
-def test_plotext_is_imported_when_bars_or_curves_are_drawn() -> None:
-    code = EXAMPLES + "import sys; h(40); print('plotext' in sys.modules); b(40); print('plotext' in sys.modules)"
-    assert drawn_by_a_process(code).stdout.split() == ["False", "True"]
+    shown = subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", timeout=60)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == heatmap_example(80) + 3 * (bar_example(80, True) + curve_example(80, True))
 
 
 def test_round_ticks_are_within_and_few() -> None:

@@ -1,7 +1,8 @@
 """The calibration of rows, with the notes for the user."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import ulp
 from sys import float_info
 
@@ -12,8 +13,7 @@ from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, 
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.interval import Interval, TooLongError, bootstrap, sandwich
-from tsoft.features.calibrate.reliability import Scores, report, score_rows
-from tsoft.features.calibrate.result import Calibration, MeasuredRows
+from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
 from tsoft.features.calibrate.rows import Rows
 from tsoft.notes import note
 
@@ -25,6 +25,33 @@ FEW_ROWS, WIDE_RATIO = 100, 10.0
 MOST_ROWS = 0.9
 # The range of the NLL curve, as a factor on either side of the fit, and its number of points.
 CURVE_FACTOR, CURVE_POINTS = 4.0, 16
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredRows:
+    """The reports on some rows, at τ = 1 and at the fitted temperature: the rows that it was fitted to, `fit`,
+    or others, `test`."""
+
+    data: str
+    before: Report
+    after: Report
+
+    @property
+    def reports(self) -> tuple[Report, Report]:
+        return self.before, self.after
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A fit, its interval where there is one, and the reports on its rows and on others. `curve_taus` and
+    `curve_nll`, (k,) each, are where a curve is to be drawn. What was drawn at random came from `seed`."""
+
+    fit: TemperatureFit
+    interval: Interval | None
+    seed: int
+    measured: Sequence[MeasuredRows]
+    curve_taus: Array
+    curve_nll: Array
 
 
 def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: int, *, curve: bool) -> Calibration:

@@ -11,8 +11,8 @@ from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
+from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.reliability import Bins, Report
-from tsoft.features.calibrate.result import Calibration, MeasuredRows
 
 # The bars of a reliability diagram, in columns, and the mark of a bin's mean confidence.
 _SHORTEST_BAR, _LONGEST_BAR = 8, 40

@@ -1,47 +1,18 @@
 """What `tsoft calibrate` found: the fitted temperature, and how well calibrated it leaves the classifier."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.core.fit import TemperatureFit
-from tsoft.core.softmax import Array
-from tsoft.features.calibrate.interval import Interval
+from tsoft.features.calibrate.calibration import Calibration
 from tsoft.features.calibrate.reliability import Bins, Report
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
-
-
-@dataclass(frozen=True, eq=False)
-class MeasuredRows:
-    """The reports on some rows, at τ = 1 and at the fitted temperature: the rows that it was fitted to, `fit`,
-    or others, `test`."""
-
-    data: str
-    before: Report
-    after: Report
-
-    @property
-    def reports(self) -> tuple[Report, Report]:
-        return self.before, self.after
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """A fit, its interval where there is one, and the reports on its rows and on others. `curve_taus` and
-    `curve_nll`, (k,) each, are where a curve is to be drawn. What was drawn at random came from `seed`."""
-
-    fit: TemperatureFit
-    interval: Interval | None
-    seed: int
-    measured: Sequence[MeasuredRows]
-    curve_taus: Array
-    curve_nll: Array
 
 
 def _measures(report: Report) -> dict[str, float]:

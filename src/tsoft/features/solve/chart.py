@@ -1,7 +1,6 @@
 """The temperatures of a target: what they are, the distributions there, and the curve that they are on."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,18 +11,16 @@ from tsoft.charts.view import View
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
+from tsoft.features.solve.target import SolvedRow
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions, measure_unit
-
-if TYPE_CHECKING:
-    from tsoft.features.solve.target import SolvedRow
 
 # The curve reaches temperatures this many times colder and hotter than the solutions.
 _REACH = 30.0
 _POINTS = 121
 
 
-def draw(block: Block, solved: "SolvedRow", view: View) -> Iterator[str]:
+def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
     """The parts of a row's answer."""
     target = solved.target
     column, index = target.measure, target.index(block)
