@@ -1,6 +1,7 @@
 """What Typer does not do by itself: negative numbers as arguments, and options shared by commands."""
 
 import dataclasses
+import functools
 import inspect
 import re
 from collections.abc import Callable
@@ -77,3 +78,8 @@ def option_name(field: "dataclasses.Field[Any]") -> str:
     # In Annotated, the first of an option's names is in the place of its default.
     names = [name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--")]
     return names[0].split("/")[0] if names else "--" + field.name.replace("_", "-")
+
+
+def in_panel(name: str) -> Callable[..., Any]:
+    """What declares an option that --help lists in the panel of that name."""
+    return functools.partial(typer.Option, rich_help_panel=name)

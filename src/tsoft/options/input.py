@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from tsoft.options.command import in_panel
+
 InputFormat = Literal["text", "tsv", "csv", "response", "json", "jsonl", "npy", "npz"]
 
-_INPUT = "Input"
+_option = in_panel("Input")
 
 
 # Every command reads these classes, and each method of a dataclass that is not needed costs its start.
@@ -16,46 +18,29 @@ class SourceOptions:
     """A file that logits come from, and what the numbers in it are."""
 
     file: Annotated[
-        str | None,
-        typer.Option(
-            "--input", "-i", metavar="FILE", help="Read logits from FILE (- is stdin).", rich_help_panel=_INPUT
-        ),
+        str | None, _option("--input", "-i", metavar="FILE", help="Read logits from FILE (- is stdin).")
     ] = None
     input_format: Annotated[
         InputFormat | None,
-        typer.Option(
+        _option(
             metavar="FORMAT",
             help="text, tsv, csv, response, json, jsonl, npy or npz, where the input's name and content do not tell.",
-            rich_help_panel=_INPUT,
         ),
     ] = None
     key: Annotated[
         str | None,
-        typer.Option(
-            "--key",
-            metavar="NAME",
-            help="The array of an .npz that is read, by default logits or probs.",
-            rich_help_panel=_INPUT,
-        ),
+        _option("--key", metavar="NAME", help="The array of an .npz that is read, by default logits or probs."),
     ] = None
     labels: Annotated[
         str | None,
-        typer.Option(
+        _option(
             metavar="A,B,…|@FILE",
             help="The classes' names, or a file of them: one a line, a JSON array, or a JSON object {token: id}.",
-            rich_help_panel=_INPUT,
         ),
     ] = None
-    energies: Annotated[
-        bool,
-        typer.Option("--energies", help="The numbers are energies: logit = -E, +inf masks.", rich_help_panel=_INPUT),
-    ] = False
-    probs: Annotated[bool, typer.Option("--probs", help="The numbers are probabilities.", rich_help_panel=_INPUT)] = (
-        False
-    )
-    logprobs: Annotated[
-        bool, typer.Option("--logprobs", help="The numbers are log-probabilities.", rich_help_panel=_INPUT)
-    ] = False
+    energies: Annotated[bool, _option("--energies", help="The numbers are energies: logit = -E, +inf masks.")] = False
+    probs: Annotated[bool, _option("--probs", help="The numbers are probabilities.")] = False
+    logprobs: Annotated[bool, _option("--logprobs", help="The numbers are log-probabilities.")] = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,22 +57,16 @@ class LogitsOptions(SourceOptions):
     ] = None
     vocab_size: Annotated[
         int | None,
-        typer.Option(
+        _option(
             "--vocab-size",
             min=1,
             metavar="V",
             help="An API response: its model has V tokens, which bounds what the response leaves out.",
-            rich_help_panel=_INPUT,
         ),
     ] = None
     applied_tau: Annotated[
         float | None,
-        typer.Option(
-            "--applied-tau",
-            metavar="τ",
-            help="An API response: its probabilities are those at τ, not at 1.",
-            rich_help_panel=_INPUT,
-        ),
+        _option("--applied-tau", metavar="τ", help="An API response: its probabilities are those at τ, not at 1."),
     ] = None
 
 
@@ -97,19 +76,12 @@ class EnergyOptions:
 
     units: Annotated[
         Literal["eV", "kJ/mol", "kcal/mol", "cm-1", "K"] | None,
-        typer.Option(
+        _option(
             "--units",
             metavar="UNIT",
             help="The energies are in eV, kJ/mol, kcal/mol, cm-1 or K, and τ is in kelvin; by default τ is kT.",
-            rich_help_panel=_INPUT,
         ),
     ] = None
     degeneracy: Annotated[
-        str | None,
-        typer.Option(
-            "--degeneracy",
-            metavar="G,…",
-            help="How many states each energy has, as 1,3,5.",
-            rich_help_panel=_INPUT,
-        ),
+        str | None, _option("--degeneracy", metavar="G,…", help="How many states each energy has, as 1,3,5.")
     ] = None

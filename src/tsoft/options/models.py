@@ -8,11 +8,12 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.input.source import STDIN, open_input
+from tsoft.options.command import in_panel
 
 if TYPE_CHECKING:
     from tsoft.models.model import Model
 
-_PANEL = "Model"
+_option = in_panel("Model")
 
 
 @dataclass(frozen=True)
@@ -35,84 +36,60 @@ class ModelOptions:
 
     model: Annotated[
         str | None,
-        typer.Option(
+        _option(
             "--model",
             metavar="FILE.gguf",
             help="A model's weights; by default those of SmolLM2-135M-Instruct, which the extra llm brings.",
-            rich_help_panel=_PANEL,
         ),
     ] = None
     endpoint: Annotated[
         str | None,
-        typer.Option(
+        _option(
             "--endpoint",
             metavar="URL",
             help="A server with OpenAI's API, as http://localhost:8080/v1; its key is read from OPENAI_API_KEY.",
-            rich_help_panel=_PANEL,
         ),
     ] = None
     remote_model: Annotated[
-        str | None,
-        typer.Option("--remote-model", metavar="NAME", help="Which of the server's models.", rich_help_panel=_PANEL),
+        str | None, _option("--remote-model", metavar="NAME", help="Which of the server's models.")
     ] = None
     ngram: Annotated[
         str | None,
-        typer.Option(
+        _option(
             "--ngram",
             metavar="FILE",
             help="An n-gram model of a text (- is stdin), for which nothing has to be installed.",
-            rich_help_panel=_PANEL,
         ),
     ] = None
     by: Annotated[
-        Literal["word", "char"],
-        typer.Option("--by", metavar="UNIT", help="--ngram: a token is a word, or a char.", rich_help_panel=_PANEL),
+        Literal["word", "char"], _option("--by", metavar="UNIT", help="--ngram: a token is a word, or a char.")
     ] = "word"
     order: Annotated[
         int | None,
-        typer.Option(
+        _option(
             "--order",
             min=1,
             max=20,
             metavar="N",
             help="--ngram: how many tokens an n-gram has, by default 3 words or 8 chars.",
-            rich_help_panel=_PANEL,
         ),
     ] = None
-    chat: Annotated[
-        bool,
-        typer.Option("--chat", help="The prompt is a user's message, which the model answers.", rich_help_panel=_PANEL),
-    ] = False
+    chat: Annotated[bool, _option("--chat", help="The prompt is a user's message, which the model answers.")] = False
     top_logprobs: Annotated[
         int,
-        typer.Option(
+        _option(
             "--top-logprobs",
             min=1,
             metavar="N",
             help="Alternatives of each token: asked of a server, and written to a text's json.",
-            rich_help_panel=_PANEL,
         ),
     ] = 20
     timeout: Annotated[
-        float,
-        typer.Option(
-            "--timeout",
-            min=0.1,
-            metavar="SECONDS",
-            help="How long a server may take to answer.",
-            rich_help_panel=_PANEL,
-        ),
+        float, _option("--timeout", min=0.1, metavar="SECONDS", help="How long a server may take to answer.")
     ] = 60.0
     threads: Annotated[
         int | None,
-        typer.Option(
-            "--threads",
-            min=1,
-            max=1024,
-            metavar="N",
-            help="--model: threads at work, by default one a core.",
-            rich_help_panel=_PANEL,
-        ),
+        _option("--threads", min=1, max=1024, metavar="N", help="--model: threads at work, by default one a core."),
     ] = None
 
 

@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from tsoft.errors import UsageError
-from tsoft.options.command import option_name
+from tsoft.options.command import in_panel, option_name
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -23,7 +21,7 @@ OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz")
 
-_OUTPUT, _DISPLAY = "Output", "Table and chart"
+_output, _display = in_panel("Output"), in_panel("Table and chart")
 
 
 class OnlyIn:
@@ -51,33 +49,22 @@ class OutputOptions:
 
     format: Annotated[
         OutputFormat | None,
-        typer.Option(
+        _output(
             "--format",
             "-f",
             metavar="FORMAT",
             help="table, tsv, csv, json, jsonl; of distributions npy, npz; by default table on a terminal, else tsv.",
-            rich_help_panel=_OUTPUT,
         ),
     ] = None
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write to FILE, whole or not at all; its name tells the format.",
-            rich_help_panel=_OUTPUT,
+        _output(
+            "--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; its name tells the format."
         ),
     ] = None
     digits: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            max=17,
-            metavar="N",
-            help="Significant digits, by default all that reading back needs.",
-            rich_help_panel=_OUTPUT,
-        ),
+        _output(min=1, max=17, metavar="N", help="Significant digits, by default all that reading back needs."),
         OnlyIn("table", *TEXT_FORMATS),
     ] = None
 
@@ -86,28 +73,19 @@ class OutputOptions:
 class ContentOptions:
     """What the records of distributions hold."""
 
-    log: Annotated[
-        bool,
-        typer.Option("--log", help="Natural logarithms of the probabilities; json has both.", rich_help_panel=_OUTPUT),
-    ] = False
+    log: Annotated[bool, _output("--log", help="Natural logarithms of the probabilities; json has both.")] = False
     long: Annotated[
-        bool,
-        typer.Option("--long", help="tsv and csv: a class a line, most probable first.", rich_help_panel=_OUTPUT),
-        OnlyIn("tsv", "csv"),
+        bool, _output("--long", help="tsv and csv: a class a line, most probable first."), OnlyIn("tsv", "csv")
     ] = False
-    with_logits: Annotated[
-        bool,
-        typer.Option("--with-logits", help="json: the logits too.", rich_help_panel=_OUTPUT),
-        OnlyIn("json", "jsonl"),
-    ] = False
+    with_logits: Annotated[bool, _output("--with-logits", help="json: the logits too."), OnlyIn("json", "jsonl")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BitsOptions:
     bits: Annotated[
-        bool,
-        typer.Option("--bits", help="Entropy in bits, not nats.", rich_help_panel=_OUTPUT),
-        OnlyIn("table", "json", "jsonl", "measures"),
+        bool, _output("--bits", help="Entropy in bits, not nats."), OnlyIn("table", "json", "jsonl", "measures")
     ] = False
 
 
@@ -117,44 +95,29 @@ class DisplayOptions:
 
     show: Annotated[
         int | None,
-        typer.Option(
+        _display(
             min=1,
             metavar="N",
             help="Of more than N classes the N most probable, by default 20 in a table and all in --long.",
-            rich_help_panel=_DISPLAY,
         ),
         Displayed("long"),
     ] = None
-    sort: Annotated[
-        bool,
-        typer.Option("--sort", help="Classes by probability, not as given.", rich_help_panel=_DISPLAY),
-        Displayed(),
-    ] = False
-    rows: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Rows that get a table.", rich_help_panel=_DISPLAY), Displayed()
-    ] = 3
+    sort: Annotated[bool, _display("--sort", help="Classes by probability, not as given."), Displayed()] = False
+    rows: Annotated[int, _display(min=1, metavar="N", help="Rows that get a table."), Displayed()] = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChartOptions:
     chart: Annotated[
         bool | None,
-        typer.Option(
-            "--chart/--no-chart",
-            help="A bar chart under the table, by default where there are several τ.",
-            rich_help_panel=_DISPLAY,
-        ),
+        _display("--chart/--no-chart", help="A bar chart under the table, by default where there are several τ."),
         Displayed(),
     ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DiagramOptions:
-    chart: Annotated[
-        bool,
-        typer.Option("--chart/--no-chart", help="The charts above the table.", rich_help_panel=_DISPLAY),
-        Displayed(),
-    ] = True
+    chart: Annotated[bool, _display("--chart/--no-chart", help="The charts above the table."), Displayed()] = True
 
 
 def chosen_format(

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any
 
-import typer
-
+from tsoft.options.command import in_panel
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
-_CHAIN = "Samplers"
+_option = in_panel("Samplers")
 
 # The samplers' knobs, an option each: but for the temperature, which may be a list.
 _KNOBS = [
@@ -15,7 +14,7 @@ _KNOBS = [
         parameter.name,
         Annotated[
             list[str] | None if parameter is BIAS else float | None,
-            typer.Option(parameter.option, metavar=parameter.metavar, help=parameter.help, rich_help_panel=_CHAIN),
+            _option(parameter.option, metavar=parameter.metavar, help=parameter.help),
         ],
         None,
     )
@@ -42,29 +41,26 @@ class SamplerOptions:
 
     samplers: Annotated[
         str | None,
-        typer.Option(
+        _option(
             "--samplers",
             metavar="NAME;…",
             help='Their order, as in "top_k;top_p;temperature"; by default transformers\'.',
-            rich_help_panel=_CHAIN,
         ),
     ] = None
     like: Annotated[
         list[str] | None,
-        typer.Option(
+        _option(
             "--like",
             metavar="ENGINE,…",
             help="The order and the rules of an engine, or of several side by side, or of all.",
-            rich_help_panel=_CHAIN,
             autocompletion=_engines,
         ),
     ] = None
     settings: Annotated[
         str | None,
-        typer.Option(
+        _option(
             "--settings",
             metavar="FILE",
             help="Knobs from a generation_config.json, a llama.cpp, vLLM or OpenAI request, or a llama.cpp response.",
-            rich_help_panel=_CHAIN,
         ),
     ] = None

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.errors import UsageError
-from tsoft.options.command import bundled
+from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import SourceOptions
 from tsoft.options.output import DiagramOptions, OnlyIn, OutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.calibrate.rows import Rows
+
+_input = in_panel("Input")
 
 # The exit code where the fit is at a limit.
 AT_LIMIT = 3
@@ -23,27 +25,22 @@ class TargetsOptions:
 
     targets: Annotated[
         str | None,
-        typer.Option(
+        _input(
             "--targets",
             metavar="FILE",
             help="The rows' true classes, where the input has none: an .npy or a text, one a line, labels or indices"
             " from 0.",
-            rich_help_panel="Input",
         ),
     ] = None
     test: Annotated[
         str | None,
-        typer.Option(
+        _input(
             "--test",
             metavar="FILE",
             help="Rows like the input's that the temperature is not fitted to, to measure it on.",
-            rich_help_panel="Input",
         ),
     ] = None
-    test_targets: Annotated[
-        str | None,
-        typer.Option("--test-targets", metavar="FILE", help="Their true classes.", rich_help_panel="Input"),
-    ] = None
+    test_targets: Annotated[str | None, _input("--test-targets", metavar="FILE", help="Their true classes.")] = None
 
 
 @dataclass(frozen=True)

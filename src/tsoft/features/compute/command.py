@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
-from tsoft.options.command import bundled
+from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     BitsOptions,
@@ -23,10 +21,9 @@ from tsoft.options.temperatures import TemperatureOptions
 class ResponseOptions:
     chosen: Annotated[
         bool,
-        typer.Option(
+        in_panel("Input")(
             "--chosen",
             help="An API response: the token that was drawn, its probability and rank, and the whole text's.",
-            rich_help_panel="Input",
         ),
         Displayed("json", "jsonl"),
     ] = False
@@ -36,10 +33,8 @@ class ResponseOptions:
 class ExplanationOptions:
     explain: Annotated[
         bool,
-        typer.Option(
-            "--explain",
-            help="The chain step by step: what each sampler leaves and cuts, and at which threshold.",
-            rich_help_panel="Samplers",
+        in_panel("Samplers")(
+            "--explain", help="The chain step by step: what each sampler leaves and cuts, and at which threshold."
         ),
         Displayed("json", "jsonl"),
     ] = False

@@ -4,43 +4,30 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import typer
-
-from tsoft.options.command import bundled
+from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import OutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
 
-_STRATEGIES, _TEXTS = "Ways", "Texts"
+_strategies, _texts = in_panel("Ways"), in_panel("Texts")
 
 
 @dataclass(frozen=True)
 class TextOptions:
     """How many texts, and where they end."""
 
-    n: Annotated[
-        int, typer.Option("-n", min=1, max=1000, metavar="N", help="Texts at each temperature.", rich_help_panel=_TEXTS)
-    ] = 1
+    n: Annotated[int, _texts("-n", min=1, max=1000, metavar="N", help="Texts at each temperature.")] = 1
     max_tokens: Annotated[
-        int,
-        typer.Option(
-            "--max-tokens",
-            min=1,
-            max=1_000_000_000,
-            metavar="N",
-            help="How many tokens a text has at most.",
-            rich_help_panel=_TEXTS,
-        ),
+        int, _texts("--max-tokens", min=1, max=1_000_000_000, metavar="N", help="How many tokens a text has at most.")
     ] = 50
     stop: Annotated[
         list[str] | None,
-        typer.Option(
+        _texts(
             "--stop",
             metavar="TEXT",
             help="A text ends before this; may be given again. \\n and \\t are a line break and a tab.",
-            rich_help_panel=_TEXTS,
         ),
     ] = None
     seed: Seed = None
@@ -52,33 +39,30 @@ class SearchOptions:
 
     greedy: Annotated[
         bool,
-        typer.Option(
+        _strategies(
             "--greedy",
             help="The most probable token at each step, at τ = 1; texts are drawn beside it where --tau or a sampler is"
             " given.",
-            rich_help_panel=_STRATEGIES,
         ),
     ] = False
     beams: Annotated[
         int | None,
-        typer.Option(
+        _strategies(
             "--beams",
             min=1,
             max=64,
             metavar="K",
             help="The most probable text that a search with the K best so far finds, at τ = 1; csv and json have K.",
-            rich_help_panel=_STRATEGIES,
         ),
     ] = None
     length_penalty: Annotated[
         float,
-        typer.Option(
+        _strategies(
             "--length-penalty",
             min=0.0,
             max=10.0,
             metavar="α",
             help="--beams: best is log-probability / tokens^α; 0 compares texts, 1 their means a token.",
-            rich_help_panel=_STRATEGIES,
         ),
     ] = 0.0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tsoft.errors import UsageError
-from tsoft.options.command import bundled
+from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     BitsOptions,
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.core.softmax import Array
     from tsoft.core.thermodynamics import Ensemble
+
+_display = in_panel("Table and chart")
 
 Measure = Literal[
     "entropy",
@@ -64,20 +66,15 @@ class SweepOptions:
 
     measure: Annotated[
         Measure | None,
-        typer.Option(
+        _display(
             "--measure",
             metavar="MEASURE",
             help="The second chart, by default entropy, and all that a pipe gets: entropy, perplexity, top-prob, margin"
             " or log-sum-exp; of --energies also log-z, free-energy, mean-energy or heat-capacity.",
-            rich_help_panel="Table and chart",
         ),
         OnlyIn("table", "tsv", "csv", "json", "jsonl"),
     ] = None
-    heatmap: Annotated[
-        bool,
-        typer.Option("--heatmap", help="Classes and temperatures as a heat map.", rich_help_panel="Table and chart"),
-        Displayed(),
-    ] = False
+    heatmap: Annotated[bool, _display("--heatmap", help="Classes and temperatures as a heat map."), Displayed()] = False
     mean: Annotated[
         bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")
     ] = False
