@@ -171,6 +171,7 @@ def test_a_calibrated_model_is_within_chance() -> None:
     assert 1 <= beyond <= 25
 
 
+@pytest.mark.oracle
 def test_scikit_learn_agrees() -> None:
     calibration = pytest.importorskip("sklearn.calibration")
     base = pytest.importorskip("sklearn.base")

@@ -161,6 +161,7 @@ def test_rows_do_not_touch_each_other() -> None:
                 assert getattr(whole, name)[r] == pytest.approx(getattr(alone, name)[0], rel=1e-14)
 
 
+@pytest.mark.oracle
 def test_torch_agrees() -> None:
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional

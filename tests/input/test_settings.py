@@ -142,6 +142,7 @@ def test_generation_config_with_knobs_that_transformers_has_not(read_json: Any) 
     assert got.unused == ("transformers does not know top_a 0.2, xtc_probability 0.5 and xtc_threshold 0.1",)
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize(
     "changes",
     [

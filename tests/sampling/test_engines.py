@@ -454,6 +454,7 @@ def test_vllm_raises_a_low_temperature() -> None:
 # Fragile decisions.
 
 
+@pytest.mark.oracle
 def test_float32_decides_otherwise() -> None:
     """Ten equal classes to .9: in float32 a tenth is not over 1 - .9, so that one more goes, as in transformers'
     own warper; in float64 it is over."""

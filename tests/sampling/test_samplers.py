@@ -682,6 +682,7 @@ def test_transformers_chains_say_the_same() -> None:
             agree(ours, warped(chosen, z), distinct, (chosen, z.shape))
 
 
+@pytest.mark.oracle
 def test_transformers_has_this_order() -> None:
     generation = pytest.importorskip("transformers.generation")
     pytest.importorskip("torch")
