@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from markov import Markov
 from tool import TESTS, TSOFT, environment, here, out, started
+from tsoft.features.generate.interrupts import Interrupts
+from tsoft.features.generate.strategies import PromptedModel
 from tsoft.input.fields import unescape
+from tsoft.options.plan import make_plan
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
 DATA = TESTS / "data"
 BARN = str(DATA / "barn.txt")
@@ -375,3 +380,33 @@ def test_a_beam_beats_greedy_and_the_table_says_by_how_much() -> None:
     assert by > 1
     said = f"The beam's text beats the greedy one by {by:.5g} nats, {math.exp(by):.3g} times as probable."
     assert said in out(*arguments, "-f", "table")
+
+
+def test_ctrl_c_ends_a_call_at_once_and_else_the_next_one() -> None:
+    with Interrupts().installed():
+        pass
+    interrupts, calls = Interrupts(), []
+    with interrupts.installed():
+        assert interrupts.call(lambda: 1) == 1
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.call(lambda: calls.append(1))
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert not calls
+    interrupts = Interrupts()
+    with interrupts.installed(), pytest.raises(KeyboardInterrupt):
+        interrupts.call(lambda: signal.raise_signal(signal.SIGINT))
+    assert not calls
+
+
+@pytest.mark.parametrize(("context_length", "expected"), [(None, 9), (20, 9), (9, 9), (5, 5), (1, 1)])
+def test_a_text_is_as_long_as_the_context_has_room(
+    context_length: int | None, expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The prompt has one token; the last one of a text need not be in the context."""
+    model = Markov()
+    model.context_length = context_length
+    prompted = PromptedModel(model, "the", make_plan(SamplerOptions(), ParameterOptions(), None))
+    assert prompted.limits(9, (), 0).max_tokens == expected
+    assert (f"has room for {expected} after the prompt" in capsys.readouterr().err) == (expected < 9)

@@ -255,10 +255,11 @@ def test_the_same_of_a_small_context(
 
 
 def test_the_logits_of_a_text_do_not_depend_on_others(model: Llama) -> None:
-    """Not by a bit: though slots are used again, and texts are copied, cut and worked anew."""
+    """Not by a bit: though sequences are used again, and texts are copied and decoded again."""
     fresh, rng = Llama(None, chat=False, threads=1), np.random.default_rng(2)
     asked: dict[Tokens, Array] = {}
-    for _ in range(20):
+    # More than there are sequences, so that these are used again.
+    for _ in range(60):
         texts = [tuple(rng.integers(500, 502, int(rng.integers(1, 8))).tolist()) for _ in range(3)]
         for text, logits in zip(texts, after(fresh, *texts), strict=True):
             assert (asked.setdefault(text, logits) == logits).all()
