@@ -1,4 +1,4 @@
-"""Drives the explorer without a terminal: what `tsoft explore …` opens, by its keys and by the mouse."""
+"""Drives the explorer that `tsoft explore …` opens by keys and mouse, without a terminal."""
 
 import asyncio
 import itertools
@@ -18,69 +18,87 @@ from tsoft.explorer import app, live_app, terminal
 from tsoft.explorer.app import Explorer
 
 Size = tuple[int, int]
-Place = tuple[int, int]
+Position = tuple[int, int]
 
 
 class Page:
-    """The explorer as its user has it. After each key all is done that follows from it."""
+    """The explorer as its user has it. After each key it waits for everything that follows from it."""
 
     def __init__(self, pilot: Pilot[None]):
         assert isinstance(pilot.app, Explorer)
         self.app, self.pilot = pilot.app, pilot
 
-    async def settled(self) -> None:
-        """Waits for every message, and for what is worked out over all temperatures."""
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a message has yet to be handled."""
+        screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
+        return any(pump.message_queue_size for pump in [self.app, *itertools.chain(*screens)])
+
+    async def _handled(self) -> None:
+        """Waits for every message and every answer of a model. A message may lead to others a few rounds later."""
         quiet = 0
-        while quiet < 2:
-            await self.pilot.pause(0)
-            running = [worker for worker in self.app.workers if not worker.is_finished]
-            # One that has been overtaken is cancelled, and says so.
-            await asyncio.gather(*(worker.wait() for worker in running), return_exceptions=True)
-            asking = [thread for thread in threading.enumerate() if thread.name == live_app.THREAD]
-            for thread in asking:
+        while quiet < 10:
+            await asyncio.sleep(0)
+            waiting = [thread for thread in threading.enumerate() if thread.name == live_app.MODEL_THREAD]
+            for thread in waiting:
                 await asyncio.to_thread(thread.join)
-            screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
-            pumps = [self.app, *itertools.chain(*screens)]
-            quiet = 0 if running or asking or any(pump.message_queue_size for pump in pumps) else quiet + 1
+            quiet = 0 if waiting or self._is_busy else quiet + 1
+
+    async def settled(self) -> None:
+        """Waits for every message, every curve and every answer of a model, and for the repainted screen."""
+        running = True
+        while running or self._is_busy:
+            await self._handled()
+            workers = [worker for worker in self.app.workers if not worker.is_finished]
+            running = bool(workers)
+            # A worker that a newer one replaces raises an error.
+            await asyncio.gather(*(worker.wait() for worker in workers), return_exceptions=True)
+            if not running:
+                await self.pilot.pause(0)
+                running = any(not worker.is_finished for worker in self.app.workers)
 
     async def press(self, *keys: str) -> None:
-        """The pilot's own waits after each key until the whole machine is idle."""
+        """Presses keys, each when the messages of the one before are handled. The pilot's method waits after each
+        key until the whole machine is idle."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
-            await self.settled()
+            await self._handled()
+        await self.settled()
 
     async def rush(self, *keys: str) -> None:
-        """The same without waiting for what follows: as fast as keys can be typed."""
+        """Presses keys as fast as they can be typed, and waits until the app has taken them all."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
-        while self.app.message_queue_size and self.app.failure is None:
+        taken = asyncio.Event()
+        self.app.call_later(taken.set)
+        while not taken.is_set() and self.app.failure is None and self.app.is_running:
             await asyncio.sleep(0.001)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Waits for what a thread brings about."""
+        """Waits for a condition that a thread fulfils."""
         while not condition():
             await asyncio.sleep(0.001)
 
     async def paste(self, text: str) -> None:
-        """What is pasted, which is quicker than a key after the other."""
+        """Pastes a text, which is faster than to type it."""
         self.app.post_message(events.Paste(text))
         await self.settled()
 
     async def click(self, x: int, y: int) -> None:
         await self.drag((x, y))
 
-    async def drag(self, start: Place, *way: Place) -> None:
-        """Presses the button, moves it along the way, and lets go."""
+    async def drag(self, start: Position, *path: Position) -> None:
+        """Presses the mouse button, moves the mouse along a path, and releases the button."""
         await self._point(events.MouseDown, start)
-        for place in way:
-            await self._point(events.MouseMove, place)
-        await self._point(events.MouseUp, [start, *way][-1])
+        for position in path:
+            await self._point(events.MouseMove, position)
+        await self._point(events.MouseUp, [start, *path][-1])
 
     async def wheel(self, x: int, y: int, *, up: bool, shift: bool = False) -> None:
         await self._point(events.MouseScrollUp if up else events.MouseScrollDown, (x, y), shift=shift)
 
-    async def _point(self, kind: type[events.MouseEvent], place: Place, *, shift: bool = False) -> None:
-        x, y = place
+    async def _point(self, kind: type[events.MouseEvent], position: Position, *, shift: bool = False) -> None:
+        x, y = position
         self.app.post_message(kind(None, x, y, 0, 0, 1, shift, False, False, screen_x=x, screen_y=y))
         await self.settled()
 
@@ -89,7 +107,7 @@ class Page:
         await self.settled()
 
     def lines(self, widget: str | None = None) -> list[str]:
-        """What stands on the screen, or where a widget is."""
+        """The lines of the screen, or of a widget."""
         region = self.app.screen.query_one(widget, Widget).region if widget else self.app.screen.region
         strips = self.app.screen._compositor.render_strips()
         return [strip.crop(region.x, region.right).text for strip in strips[region.y : region.bottom]]
@@ -97,8 +115,8 @@ class Page:
     def text(self, widget: str | None = None) -> str:
         return "\n".join(line.rstrip() for line in self.lines(widget))
 
-    def find(self, text: str, widget: str | None = None) -> tuple[int, int]:
-        """The column and line of a text's first place on the screen."""
+    def find(self, text: str, widget: str | None = None) -> Position:
+        """The column and line where a text first stands on the screen."""
         region = self.app.screen.query_one(widget, Widget).region if widget else self.app.screen.region
         for y, line in enumerate(self.lines(widget)):
             if text in line:
@@ -106,7 +124,7 @@ class Page:
         raise AssertionError(f"{text!r} is not in\n{self.text(widget)}")
 
     def option(self, name: str) -> str | None:
-        """What an option of the equal command line is set to."""
+        """The value of an option in the command line that shows the same."""
         import shlex
 
         words = shlex.split(self.app.command_line)
@@ -121,7 +139,7 @@ Drive = Callable[[Page], Awaitable[None]]
 
 
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
-    """Runs the command in this process with a screen of that size, and gives its exit code."""
+    """Runs the command in this process with a screen of this size, and returns its exit code."""
 
     def run(explorer: Explorer, *_: Any, **__: Any) -> None:
         async def driven() -> None:
@@ -134,23 +152,23 @@ def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "check", lambda: None)
-        patch.setattr(terminal, "take_keys", lambda: None)
+        patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
-        # No key comes while what follows the last one is waited for.
-        patch.setattr(app, "PAUSE", 0)
+        # The tests wait for the curves after each key.
+        patch.setattr(app, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", None)
-        # What a drive asserts is no error of a command.
+        # An assertion that fails is not reported as an error of the command.
         patch.setenv("TSOFT_TRACEBACK", "1")
         return cli.run(["explore", *arguments])
 
 
 def screen(arguments: list[str], keys: list[str], size: Size) -> str:
-    """What is on the screen after some keys, as text."""
-    found: list[str] = []
+    """The screen after some keys, as text."""
+    screens: list[str] = []
 
     async def drive(page: Page) -> None:
         await page.press(*keys)
-        found.append(page.text())
+        screens.append(page.text())
 
     assert explore(drive, *arguments, size=size) == 0
-    return found[0] + "\n"
+    return screens[0] + "\n"

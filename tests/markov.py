@@ -8,7 +8,8 @@ from scipy.special import log_softmax
 
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
-from tsoft.models.tokens import Next, Tokens, token_label
+from tsoft.input.labels import token_label
+from tsoft.models.tokens import NextDistribution, Tokens
 
 END, PARIS, LYON, COMMA, THE, CITY, OF, LIGHT, FIRST_HALF, SECOND_HALF, RED, BREAK, STOP = range(13)
 PIECES = [b"", b" Paris", b" Lyon", b",", b" the", b" city", b" of", b" light", b"\xc3", b"\xa9"]
@@ -22,8 +23,8 @@ class Markov:
     """A model for which the next token depends on the last alone."""
 
     name: str = "a fake"
-    size: int | None = len(PIECES)
-    longest: int | None = None
+    vocab_size: int | None = len(PIECES)
+    context_length: int | None = None
 
     def __init__(self) -> None:
         self.labels = ("<end>", *map(token_label, PIECES[1:]))
@@ -48,15 +49,15 @@ class Markov:
     def ends(self, token: int) -> bool:
         return token == END
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         self.asked += texts
         assert self.gate.acquire(timeout=30)
         if self.fails:
             raise self.fails
         return [self.after(text[-1]) for text in texts]
 
-    def after(self, token: int) -> Next:
-        return Next(Block(self.table[token : token + 1], self.labels))
+    def after(self, token: int) -> NextDistribution:
+        return NextDistribution(Block(self.table[token : token + 1], self.labels))
 
     def close(self) -> None:
         self.closed += 1
@@ -65,9 +66,9 @@ class Markov:
 class Remote(Markov):
     """One that gives the five most probable tokens."""
 
-    def after(self, token: int) -> Next:
+    def after(self, token: int) -> NextDistribution:
         logprobs = log_softmax(self.table[token])
         tokens = np.argsort(-logprobs)[:5]
         found = logprobs[tokens]
         given = PartialDistribution(found, 0, float(found[-1]))
-        return Next(Block(found[np.newaxis], tuple(self.labels[i] for i in tokens), partial=given), tokens)
+        return NextDistribution(Block(found[np.newaxis], tuple(self.labels[i] for i in tokens), partial=given), tokens)

@@ -10,7 +10,7 @@ from tsoft.core.fit import fit_temperature
 from tsoft.core.labelled_rows import LabelledRows
 from tsoft.core.softmax import log_softmax
 from tsoft.features.calibrate.interval import bootstrap
-from tsoft.features.calibrate.reliability import scores
+from tsoft.features.calibrate.reliability import score_rows
 
 ROWS, CLASSES, BLOCK = 50_000, 1000, 1000
 # What a fit may take, with what is measured at it.
@@ -70,7 +70,7 @@ def passes(_: Path) -> tuple[Measure, Measure]:
             return blocks
 
         tau = fit_temperature(counted).tau
-        scores(counted, np.array([1.0, tau]), 2)
+        score_rows(counted, np.array([1.0, tau]), 2)
         return float(count)
 
     return measure, lambda: MOST

@@ -16,11 +16,11 @@ import numpy as np
 from pairs import Measure, Pair
 
 from tsoft.core.block import Block
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer
-    from tsoft.explorer.sampler_state import Board
+    from tsoft.explorer.sampler_state import SamplerState
 
 CLASSES, VOCABULARY, FEW = 131072, 49152, 4
 TURNED, KEYS = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
@@ -44,22 +44,22 @@ def turning(classes: int, parameters: SamplerParameters) -> list[float]:
 
 
 async def _turning(classes: int, parameters: SamplerParameters) -> list[float]:
-    from tsoft.explorer.app import Explorer, Start
-    from tsoft.explorer.rows import Rows
+    from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.explorer_rows import ExplorerRows
 
     logits = np.random.default_rng(1).standard_normal((1, classes)) * 4
-    app = Explorer(Start(Rows([Block(logits)]), _board(parameters)))
+    app = Explorer(ExplorerInput(ExplorerRows([Block(logits)]), _state(parameters)))
     return await _pressed(app, TURNED)
 
 
-def _board(parameters: SamplerParameters) -> "Board":
-    from tsoft.explorer.sampler_state import Board
+def _state(parameters: SamplerParameters) -> "SamplerState":
+    from tsoft.explorer.sampler_state import SamplerState
     from tsoft.sampling.sampler_table import SAMPLERS
 
-    board = Board.of(None, 1.0)
+    state = SamplerState.from_chain(None, 1.0)
     for name, value in parameters:
-        board = board.turned(SAMPLERS[name].parameters[0], value)
-    return board
+        state = state.with_value(SAMPLERS[name].parameters[0], value)
+    return state
 
 
 @cache
@@ -70,24 +70,24 @@ def drawing(classes: int, parameters: SamplerParameters) -> list[float]:
 
 async def _drawing(classes: int, parameters: SamplerParameters) -> list[float]:
     from tsoft.explorer import app
-    from tsoft.explorer.app import Start
-    from tsoft.explorer.live import Live
+    from tsoft.explorer.app import ExplorerInput
     from tsoft.explorer.live_app import LiveExplorer
+    from tsoft.explorer.live_text import LiveText
 
     # What is worked out over all temperatures would be drawn later, where the next key did not come before.
-    app.PAUSE = 2 * ALONE
-    live = Live(Table(classes), "a prompt")
-    return await _pressed(LiveExplorer(Start(live.rows, _board(parameters)), live), ("s",))
+    app.CURVE_DELAY = 2 * ALONE
+    live = LiveText(Table(classes), "a prompt")
+    return await _pressed(LiveExplorer(ExplorerInput(live.rows, _state(parameters)), live), ("s",))
 
 
 class Table:
     """A model that looks its answers up."""
 
     name: str = "a table"
-    longest: int | None = None
+    context_length: int | None = None
 
     def __init__(self, classes: int):
-        self.size: int | None = classes
+        self.vocab_size: int | None = classes
         self._labels = tuple(f" t{i}" for i in range(classes))
         self._logits = (np.random.default_rng(1).standard_normal((8, classes)) * 4).astype(np.float32)
 
@@ -103,8 +103,8 @@ class Table:
     def ends(self, token: int) -> bool:
         return False
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
-        return [Next(Block(self._logits[len(text) % 8][np.newaxis], self._labels)) for text in texts]
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
+        return [NextDistribution(Block(self._logits[len(text) % 8][np.newaxis], self._labels)) for text in texts]
 
     def close(self) -> None:
         pass

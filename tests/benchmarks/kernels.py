@@ -72,12 +72,12 @@ def kernel(
     return Pair(what, against, prepare, budget, against.split(".")[0], repeat, min)
 
 
-WIDE, NARROW = (512, 131072), (100_000, 10)
+WIDE, MAX_NARROW_CLASSES = (512, 131072), (100_000, 10)
 SOFTMAX = "scipy.special.softmax(x / tau)"
 PAIRS: Sequence[Pair] = (
     kernel("softmax", WIDE, np.float32, SOFTMAX, scipy_softmax, budget=0.5),
     kernel("softmax", WIDE, np.float32, "torch.softmax(x / tau), all cores", torch_softmax, budget=0.6),
-    kernel("softmax", NARROW, np.float64, SOFTMAX, scipy_softmax, budget=0.5),
+    kernel("softmax", MAX_NARROW_CLASSES, np.float64, SOFTMAX, scipy_softmax, budget=0.5),
     kernel("log_softmax", WIDE, np.float32, "scipy.special.log_softmax(x / tau)", scipy_log_softmax),
-    kernel("entropy", NARROW, np.float64, "scipy.special.entr(softmax(x / tau)).sum(-1)", scipy_entropy),
+    kernel("entropy", MAX_NARROW_CLASSES, np.float64, "scipy.special.entr(softmax(x / tau)).sum(-1)", scipy_entropy),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from pairs import PYTHON, Measure, Pair, call, process
 
 from tsoft.core.draw import generator
-from tsoft.models.decoding import Continuation, TextLimits, Walk, drawing, rounds
+from tsoft.models.decoding import GeneratedText, SequenceDecoder, TextLimits, run_decoders, token_sampler
 
 TAU, STEPS, TEXTS, LONG = 0.7, 64, 4, 500
 PROMPT = "Once upon a time, there was a"
@@ -32,16 +32,17 @@ def model() -> Any:
 def written(count: int) -> Callable[[], object]:
     """Draws so many texts as `tsoft generate` does, a token of all of them at once."""
 
-    def write() -> list[Walk]:
+    def write() -> list[SequenceDecoder]:
         # Begun unlike, so that they are not one.
-        starts = [Continuation((*model().prompt(PROMPT), 260 + i)) for i in range(count)]
+        starts = [GeneratedText((*model().prompt(PROMPT), 260 + i)) for i in range(count)]
         limits = TextLimits(model().piece, lambda _: False, STEPS)
-        walks = [
-            Walk(start, drawing(TAU, lambda _: None, generator(1, i, 2)), limits) for i, start in enumerate(starts)
+        decoders = [
+            SequenceDecoder(start, token_sampler(TAU, lambda _: None, generator(1, i, 2)), limits)
+            for i, start in enumerate(starts)
         ]
-        for _ in rounds(model().next, walks):
+        for _ in run_decoders(model().next, decoders):
             pass
-        return walks
+        return decoders
 
     return write
 

@@ -8,7 +8,7 @@ from pairs import Measure, Pair, call
 
 from tsoft.core.block import Block
 from tsoft.core.solve import solve_perplexity
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 
 CLASSES, TAUS = 131072, np.geomspace(0.1, 10, 100)
 
@@ -19,7 +19,7 @@ def sweep(_: Path) -> tuple[Measure, Measure]:
     row, work = logits[0], np.empty(CLASSES)
 
     def ours() -> None:
-        for piece in distributions(Block(logits), TAUS):
+        for piece in distribution_pieces(Block(logits), TAUS):
             piece.probs  # noqa: B018  (worked out when it is asked for)
 
     def theirs() -> None:

@@ -392,6 +392,12 @@ def test_the_last_colour_is_the_rests() -> None:
     assert class_colors(0, rest=True) == []
 
 
+def test_the_rests_curve_has_its_colour() -> None:
+    text = curve_text(PROBS, TAUS, names=CLASSES, color=True, rest=True)
+    codes = [int(code) for code in re.findall(r"\x1b\[38;5;(\d+)m━", text)]
+    assert sorted(codes) == sorted(class_colors(4, rest=True))
+
+
 def test_the_ramp_rises_and_is_seen() -> None:
     seen = [oklab(linear(code)) for code in RAMP]
     assert (np.diff([lightness for lightness, *_ in seen]) > 0.03).all()

@@ -15,10 +15,10 @@ import tsoft
 from tsoft.core import draw
 from tsoft.core.block import Block
 from tsoft.core.chi_square import chi_square_tail, goodness_of_fit
-from tsoft.core.draw import COUNTS, DRAWS, PIECE, counts, draws, generator
+from tsoft.core.draw import COUNTS, DRAWS, PIECE_SIZE, counts, draws, generator
 from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.sampler_table import SAMPLERS
@@ -134,12 +134,12 @@ def test_the_first_draws_of_many_are_those_of_few(probs: Array, monkeypatch: pyt
     def all_of(count: int) -> Array:
         return np.concatenate(list(draws(probs, count, generator(7, 0, DRAWS))))
 
-    many = all_of(2 * PIECE + 3)
-    assert len(many) == 2 * PIECE + 3
+    many = all_of(2 * PIECE_SIZE + 3)
+    assert len(many) == 2 * PIECE_SIZE + 3
     assert many.dtype == all_of(1).dtype == np.int64
     for count in (1, 5, 1000):
         np.testing.assert_array_equal(all_of(count), many[:count])
-    monkeypatch.setattr(draw, "PIECE", 1001)
+    monkeypatch.setattr(draw, "PIECE_SIZE", 1001)
     np.testing.assert_array_equal(all_of(len(many)), many)
 
 
@@ -241,7 +241,7 @@ def test_a_row_s_sample_does_not_depend_on_what_is_around_it(piece: int, monkeyp
         for sample in samples(Distributions(Block(z[row : row + 1], first_row=row), np.array([tau])), 30, 4)
     ]
     monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", piece)
-    together = [told(sample) for result in distributions(Block(z), taus) for sample in samples(result, 30, 4)]
+    together = [told(sample) for result in distribution_pieces(Block(z), taus) for sample in samples(result, 30, 4)]
     assert together == alone
 
 

@@ -156,21 +156,21 @@ def test_a_drawn_token_that_no_cap_follows_from_may_be_beaten() -> None:
 def test_rank() -> None:
     logs = np.log([0.3, 0.2, 0.1, 0.05])
     assert [PartialDistribution(logs, i, logs[2]).rank for i in range(4)] == [1, 2, 3, None]
-    assert PartialDistribution(logs, 3, logs[2]).above == 3
+    assert PartialDistribution(logs, 3, logs[2]).more_probable == 3
     assert PartialDistribution(np.array([-0.1, np.nan]), 1, -0.1).rank is None
 
 
 def test_a_vocabulary_that_cannot_hold_what_is_missing_is_found() -> None:
     logs = np.log([0.3, 0.2])
-    assert not PartialDistribution(logs, 0, logs[1], classes=4).holds
-    assert PartialDistribution(logs, 0, logs[1], classes=5).holds
+    assert not PartialDistribution(logs, 0, logs[1], classes=4).is_consistent
+    assert PartialDistribution(logs, 0, logs[1], classes=5).is_consistent
 
 
 def test_what_a_sampler_cut_gives_itself_away() -> None:
-    assert PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25)).is_cut
-    assert not PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25), classes=2).is_cut
-    assert not PartialDistribution(np.log([0.75, 0.2]), 0, math.log(0.2)).is_cut
-    assert not PartialDistribution(np.log([1 - 1e-9, 1e-9]), 0, math.log(1e-9)).is_cut
+    assert PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25)).is_truncated
+    assert not PartialDistribution(np.log([0.75, 0.25]), 0, math.log(0.25), classes=2).is_truncated
+    assert not PartialDistribution(np.log([0.75, 0.2]), 0, math.log(0.2)).is_truncated
+    assert not PartialDistribution(np.log([1 - 1e-9, 1e-9]), 0, math.log(1e-9)).is_truncated
 
 
 def test_what_is_given_is_never_less_than_the_upper_bound() -> None:

@@ -172,3 +172,8 @@ def test_no_warning_is_given(dtype: Any) -> None:
                 f(z, tau)
                 f(np.repeat(z, 20, axis=1), tau)
                 f(z[:, :1][:1], tau)
+
+
+def test_the_most_probable_of_tied_classes_has_the_highest_original_logit() -> None:
+    logits, z = np.array([[0.0, 0.0, -1.0], [0.0, 0.0, 0.0]]), np.array([[1.0, 3.0, 5.0], [2.0, 2.0, 1.0]])
+    assert measures.most_probable(logits, z).tolist() == [1, 0]

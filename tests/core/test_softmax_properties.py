@@ -167,8 +167,8 @@ def test_any_rank_is_its_rows(z: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_row_does_not_depend_on_its_neighbours(n: int, dtype: Any) -> None:
     """Bit for bit, wherever it stands: what is streamed in other blocks gives the same numbers."""
-    z = np.random.default_rng(n).normal(0, 3, (2 * softmax.BLOCK // n + 3, n)).astype(dtype)
-    some = [0, 1, softmax.BLOCK // n - 1, softmax.BLOCK // n, len(z) - 1]
+    z = np.random.default_rng(n).normal(0, 3, (2 * softmax.BLOCK_SIZE // n + 3, n)).astype(dtype)
+    some = [0, 1, softmax.BLOCK_SIZE // n - 1, softmax.BLOCK_SIZE // n, len(z) - 1]
     for f in [*KEEP, *REDUCE]:
         whole = f(z, 0.7)
         for i in some:
@@ -270,7 +270,7 @@ def test_threads_give_what_rows_give(shape: tuple[int, int], monkeypatch: pytest
 @pytest.mark.parametrize("n", [5, 50])
 def test_threads_tell_the_first_bad_row(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(monkeypatch, cores=4)
-    monkeypatch.setattr(softmax, "PARALLEL", 1000)
+    monkeypatch.setattr(softmax, "MIN_PARALLEL_SIZE", 1000)
     z = np.zeros((4000, n))
     z[2500, 2] = inf
     z[3999] = -inf

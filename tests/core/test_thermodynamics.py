@@ -16,7 +16,7 @@ from tsoft.core.softmax import LogitsError
 from tsoft.core.thermodynamics import Ensemble, Thermodynamics, level_logits, level_probs, thermodynamics
 from tsoft.core.units import UNITS
 from tsoft.sampling import apply_chains
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 
 SAME = settings(derandomize=True, deadline=None, database=None, max_examples=150)
@@ -312,13 +312,13 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
             block = Block(z, ensemble=ensemble)
             whole = BoltzmannDistributions(block, taus)
             monkeypatch.setattr(apply_chains, "PIECE", 5 * classes)
-            pieces = list(distributions(block, taus))
+            pieces = list(distribution_pieces(block, taus))
             monkeypatch.undo()
             assert len(pieces) > 1
             for piece in pieces:
                 first, stop = piece.block.first_row, piece.block.first_row + len(piece.block.logits)
                 at = np.isin(taus, piece.taus)
-                for name in ("probs", "log_probs", "top", "kept", *piece.measured):
+                for name in ("probs", "log_probs", "top", "kept", *piece.measure_names):
                     np.testing.assert_array_equal(getattr(piece, name), getattr(whole, name)[at, first:stop])
 
 

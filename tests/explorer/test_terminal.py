@@ -97,7 +97,7 @@ class Terminal:
 
 
 def test_logits_are_piped_in_and_keys_are_read_from_the_terminal(tmp_path: Path) -> None:
-    terminal = Terminal("/bin/sh", ["-c", f"echo 2 1 0.5 0.1 | {TSOFT} explore > out"], tmp_path)
+    terminal = Terminal("/bin/sh", ["-c", f"echo 2 1 0.5 0.1 | {TSOFT} explore --seed 1 > out"], tmp_path)
     terminal.until("0.5745")
     assert "4 classes" in terminal.text
     terminal.child.send("\x1b[D")
@@ -111,7 +111,7 @@ def test_logits_are_piped_in_and_keys_are_read_from_the_terminal(tmp_path: Path)
     terminal.child.send("0.5\r")
     terminal.until("0.8282")
     # A click of the mouse, as a terminal sends it: on the second class.
-    x, y = place(terminal, "#1 ")
+    x, y = position(terminal, "#1 ")
     terminal.child.send(f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m")
     terminal.until("› #1")
     terminal.child.send("S")
@@ -126,7 +126,7 @@ def test_logits_are_piped_in_and_keys_are_read_from_the_terminal(tmp_path: Path)
     assert terminal.is_restored()
 
 
-def place(terminal: Terminal, text: str) -> tuple[int, int]:
+def position(terminal: Terminal, text: str) -> tuple[int, int]:
     return next((line.index(text), y) for y, line in enumerate(terminal.screen.display) if text in line)
 
 
@@ -153,7 +153,7 @@ CRASH = """
 import sys
 from tsoft import cli
 from tsoft.explorer.app import Explorer
-from tsoft.explorer.distribution import Distribution
+from tsoft.explorer.class_table import ClassTable
 
 def broken(*_, **__):
     raise ValueError("it is broken")
@@ -163,7 +163,7 @@ sys.exit(cli.run(["explore", "2", "1"]))
 """
 
 
-@pytest.mark.parametrize("what", ["Distribution._line", "Explorer.action_draw", "Explorer.on_explorer_followed"])
+@pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw", "Explorer.on_explorer_curves_computed"])
 def test_a_defect_is_one_line(what: str) -> None:
     """Wherever it is: when the screen is first drawn, at a key, in what follows."""
     terminal = Terminal(sys.executable, ["-c", CRASH.format(what=what)])
@@ -172,11 +172,11 @@ def test_a_defect_is_one_line(what: str) -> None:
         terminal.child.send("s")
     assert terminal.end() == 1
     assert terminal.is_restored()
-    said = re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).replace("\x07", "").strip().splitlines()
-    assert len(said) == 2
-    assert said[0].startswith("tsoft: error: a defect of tsoft: ")
-    assert "it is broken" in said[0]
-    assert said[1] == "TSOFT_TRACEBACK=1 shows where."
+    lines = re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).replace("\x07", "").strip().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("tsoft: error: a defect of tsoft: ")
+    assert "it is broken" in lines[0]
+    assert lines[1] == "TSOFT_TRACEBACK=1 shows where."
     assert b"Traceback" not in terminal.output
 
 
@@ -190,7 +190,7 @@ def test_without_a_terminal_it_says_what_to_use(stdin: str) -> None:
 
 
 def on_stderr(**changes: str) -> tuple[int, str]:
-    """The exit code and what is said where stderr is a terminal, which is not the one of the session."""
+    """The exit code and the message where stderr is a terminal, but not the session's."""
     ours, theirs = os.openpty()
     done = subprocess.run(
         [TSOFT, "explore"],
@@ -202,22 +202,22 @@ def on_stderr(**changes: str) -> tuple[int, str]:
         timeout=60,
     )
     os.close(theirs)
-    said = os.read(ours, 65536).decode()
+    message = os.read(ours, 65536).decode()
     os.close(ours)
     assert done.stdout == b""
-    return done.returncode, said
+    return done.returncode, message
 
 
 def test_without_a_terminal_to_read_keys_from_it_says_what_to_use() -> None:
-    status, said = on_stderr()
+    status, message = on_stderr()
     assert status == 2
-    assert "reads keys from a terminal" in said
-    assert "tsoft compute" in said
-    assert said.count("\n") == 1
+    assert "reads keys from a terminal" in message
+    assert "tsoft compute" in message
+    assert message.count("\n") == 1
 
 
 def test_on_a_dumb_terminal_it_says_what_to_use() -> None:
-    status, said = on_stderr(TERM="dumb")
+    status, message = on_stderr(TERM="dumb")
     assert status == 2
-    assert "TERM is dumb" in said
-    assert "tsoft compute" in said
+    assert "TERM is dumb" in message
+    assert "tsoft compute" in message

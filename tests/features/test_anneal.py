@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import tsoft
 from tool import here, in_terminal, out
-from tsoft.core.schedules import SCHEDULES, EndError, constant, cosine, linear
+from tsoft.core.schedules import SCHEDULES, ScheduleEndError, constant, cosine, linear
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 NAMES = ["constant", "linear", "cosine", "exponential", "inverse-time", "logarithmic"]
@@ -133,7 +133,7 @@ def test_what_no_schedule_reaches(name: str, tau: float, last: bool) -> None:
     if well:
         SCHEDULES[name](a, b, 5)
     else:
-        with pytest.raises(EndError) as caught:
+        with pytest.raises(ScheduleEndError) as caught:
             SCHEDULES[name](a, b, 5)
         assert caught.value.last is last
 

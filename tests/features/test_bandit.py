@@ -18,7 +18,7 @@ from tool import here, in_terminal, out
 from tsoft.core.schedules import TemperatureSchedule
 from tsoft.core.softmax import Array
 from tsoft.features.bandit import command
-from tsoft.features.bandit.simulation import History, Rewards, Step, bernoulli, drawn, gaussian, history, play
+from tsoft.features.bandit.simulation import BanditStep, History, Rewards, bernoulli, draw_arms, gaussian, history, play
 from tsoft.output import watching
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -29,7 +29,7 @@ Z = 4.0
 
 def explored(
     means: list[float], taus: list[float], runs: int, rewards: Rewards = bernoulli, seed: int = 1
-) -> tuple[list[Step], History]:
+) -> tuple[list[BanditStep], History]:
     steps = list(play(np.array(means), np.array(taus), runs, rewards, np.random.default_rng(seed)))
     return steps, history(steps, np.array(means))
 
@@ -189,7 +189,7 @@ def test_gaussian_rewards_are_as_wide_as_asked() -> None:
 )
 def test_no_arm_of_probability_zero_is_drawn(weights: list[float], u: float) -> None:
     probs = np.array([weights]) / sum(weights)
-    [arm] = drawn(probs, np.array([u])).tolist()
+    [arm] = draw_arms(probs, np.array([u])).tolist()
     assert probs[0, arm] > 0
 
 

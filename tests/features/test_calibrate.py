@@ -238,7 +238,7 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     rows = Rows(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=True)
     assert found.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
-    assert found.measured[0].after.widths.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
+    assert found.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
     assert found.interval
     if held == 1000:
         assert 5 < read <= 12

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 from scipy.stats import entropy
 
-from tool import TESTS, here, in_terminal, out, run
-from tsoft.core.averages import averaged
+from tool import TESTS, here, here_on_terminal, in_terminal, out, run
+from tsoft.core.averages import average_measures
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
@@ -204,7 +204,7 @@ def test_what_the_other_classes_say() -> None:
 
 def test_the_ends_of_what_the_other_classes_say() -> None:
     found = Distillation(Block(np.array([[5.0, 2.0, 2.0, 0.0]])), np.array([0.0, 1e-3, INF]))
-    assert found.classes.tolist() == [0]
+    assert found.main_classes.tolist() == [0]
     assert found.rest_prob[:, 0].tolist() == [0, 0, 0.75]
     assert found.rest_entropy[:, 0] == pytest.approx([math.log(2), math.log(2), math.log(3)])
     assert found.information[:, 0].tolist() == [0, 0, 0]
@@ -373,7 +373,7 @@ def test_every_form_has_the_same(files: tuple[list[str], Distillation]) -> None:
     assert len(lines) == 18
     measures = TEACHER_MEASURES + STUDENT_MEASURES + TARGET_MEASURES
     for line, (r, t) in zip(lines, np.ndindex(9, 2), strict=True):
-        assert line[:3] == [str(r), repr(whole.taus[t].item()), str(whole.classes[r])]
+        assert line[:3] == [str(r), repr(whole.taus[t].item()), str(whole.main_classes[r])]
         expected = [getattr(whole, name)[t, r] for name in measures] + whole.probs[t, r].tolist()
         assert [float(field) for field in line[3:]] == pytest.approx(expected, rel=1e-13)
     header, *rows = out(*options, "-f", "csv").splitlines()
@@ -403,10 +403,10 @@ def test_means(files: tuple[list[str], Distillation]) -> None:
 
 def test_means_are_of_the_rows_that_have_the_measure() -> None:
     values = np.array([[[1.0, np.nan, 3.0]], [[np.nan, np.nan, np.nan]]])
-    found = averaged([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
+    found = average_measures([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
     assert found.rows == 3
-    assert (found.of["a"].mean[0], found.of["a"].deviation[0]) == (2, 1)
-    assert np.isnan(found.of["b"].mean[0])
+    assert (found.by_measure["a"].mean[0], found.by_measure["a"].deviation[0]) == (2, 1)
+    assert np.isnan(found.by_measure["b"].mean[0])
     done = out("distill", "--mean", "--tau", "1", "-f", "jsonl", stdin="1 2 0\n3\n")
     assert json.loads(done)["rest_entropy"] == pytest.approx(entropy(softmax([1, 0])))
 
@@ -498,15 +498,20 @@ def test_what_was_read(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_terminal_says_where_the_information_is_most() -> None:
-    shown = in_terminal("tsoft distill cat=6 dog=4 car=0 truck=-1", NO_COLOR="1")
+@pytest.mark.parametrize("logits", [(6, 4, 0, -1), (5, 3, 1, 0), (7, 2, 1, -3)])
+def test_a_terminal_says_to_three_digits_where_the_information_is_most(logits: tuple[int, ...]) -> None:
+    shown = here_on_terminal("distill", *map(str, logits), NO_COLOR="1")
     [title] = [line for line in shown.splitlines() if line.startswith("information (nats), most at τ = ")]
-    most = float(title.split()[-1])
-
-    grid = np.linspace(0.5, 10, 10_000)
-    others = softmax(np.array([6, 4, 0, -1]) / grid[:, None], axis=1)[:, 1:]
+    grid = np.linspace(0.5, 10, 100_001)
+    others = softmax(np.array(logits) / grid[:, None], axis=1)[:, 1:]
     information = others.sum(1) * (np.log(3) - entropy(others, axis=1))
-    assert most == pytest.approx(grid[np.argmax(information)], rel=4e-3)
+    assert title.split()[-1] == f"{grid[np.argmax(information)]:.3g}"
+
+
+@posix
+def test_charts_of_soft_targets() -> None:
+    shown = in_terminal("tsoft distill cat=6 dog=4 car=0 truck=-1", NO_COLOR="1")
+    assert "most at" in shown
     assert "evenness" in shown
     assert "top cat" in shown
     assert "most at" not in in_terminal("tsoft distill cat=6 dog=4 car=0 --no-chart", NO_COLOR="1")

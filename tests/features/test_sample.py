@@ -17,7 +17,7 @@ from scipy import stats
 
 import tsoft
 from tool import TSOFT, environment, in_terminal, out, peak, run, started
-from tsoft.core.draw import COUNTS, DRAWS, PIECE, counts, draws, generator
+from tsoft.core.draw import COUNTS, DRAWS, PIECE_SIZE, counts, draws, generator
 from tsoft.features.sample.command import watched_draws
 from tsoft.features.sample.samples import Sample
 from tsoft.output import watching
@@ -45,7 +45,7 @@ def test_a_pipe_gets_one_draw() -> None:
 
 
 def test_every_form_tells_the_same_draws() -> None:
-    size = PIECE + 200
+    size = PIECE_SIZE + 200
     expected = drawn(size, 3)
     asked = ["sample", *LABELLED, "-n", str(size), "--seed", "3"]
     assert out(*asked).split() == [NAMES[index] for index in expected]

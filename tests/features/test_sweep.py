@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tsoft
 from tool import TESTS, environment, here, in_terminal, out, peak
-from tsoft.core.averages import averages
+from tsoft.core.averages import Averages, average_measures
 from tsoft.core.block import Block
-from tsoft.sampling.apply_chains import distributions
+from tsoft.core.measures import MEASURES
+from tsoft.sampling.apply_chains import compute_distributions, distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 LOGITS = [2, 1, 0.5, 0.1]
@@ -87,26 +89,35 @@ def test_means_over_rows() -> None:
     assert float(line.split(",")[2]) == pytest.approx(entropies[:, 1].mean() / np.log(2), rel=1e-14)
 
 
+def row_averages(blocks: list[Block], taus: Any) -> Averages:
+    results = (compute_distributions(block, taus) for block in blocks)
+    return average_measures(
+        (np.array([getattr(result, name) for name in MEASURES]) for result in results), taus, MEASURES
+    )
+
+
 def test_averages_do_not_depend_on_the_blocks() -> None:
     z = np.random.default_rng(0).normal(0, 3, (50, 7))
     taus = np.array([0.5, 1.0, 2.0])
-    whole = averages([Block(z)], taus)
-    parts = averages([Block(z[i : i + 7]) for i in range(0, 50, 7)], taus)
-    for name, average in whole.of.items():
-        np.testing.assert_allclose(parts.of[name].mean, average.mean, rtol=1e-13)
-        np.testing.assert_allclose(parts.of[name].deviation, average.deviation, rtol=1e-12)
+    whole = row_averages([Block(z)], taus)
+    parts = row_averages([Block(z[i : i + 7]) for i in range(0, 50, 7)], taus)
+    for name, average in whole.by_measure.items():
+        np.testing.assert_allclose(parts.by_measure[name].mean, average.mean, rtol=1e-13)
+        np.testing.assert_allclose(parts.by_measure[name].deviation, average.deviation, rtol=1e-12)
 
 
 def test_averages_of_what_is_infinite_huge_or_missing() -> None:
     taus = np.array([0.0, 1.0])
     for rows in ([[1, 2], [3, 4]], [[1, 2], [3, 4], [5, 6, 7]]):
-        found = averages([Block(np.array([row], float)) for row in rows], taus).of["log_sum_exp"]
+        found = row_averages([Block(np.array([row], float)) for row in rows], taus).by_measure["log_sum_exp"]
         assert found.mean[0] == np.inf
-    huge = averages([Block(np.array([[1e200, 2]])), Block(np.array([[3.0, 4]]))], taus[1:]).of["log_sum_exp"]
+    huge = row_averages([Block(np.array([[1e200, 2]])), Block(np.array([[3.0, 4]]))], taus[1:]).by_measure[
+        "log_sum_exp"
+    ]
     assert (huge.mean[0], huge.deviation[0]) == (pytest.approx(5e199), pytest.approx(5e199))
-    alone = averages([Block(np.array([[1e308, 1e307, 0]]))], taus[1:]).of["log_sum_exp"]
+    alone = row_averages([Block(np.array([[1e308, 1e307, 0]]))], taus[1:]).by_measure["log_sum_exp"]
     assert (alone.mean[0], alone.deviation[0]) == (1e308, 0)
-    margin = averages([Block(np.array([[2.0, 1]])), Block(np.array([[4.0]]))], taus[1:]).of["margin"]
+    margin = row_averages([Block(np.array([[2.0, 1]])), Block(np.array([[4.0]]))], taus[1:]).by_measure["margin"]
     assert (margin.mean[0], margin.deviation[0]) == (tsoft.margin([2, 1]), 0)
 
 
@@ -119,7 +130,7 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", piece)
         seen = [
             (row, tau, result.probs[t, r])
-            for result in distributions(Block(z, first_row=3), taus)
+            for result in distribution_pieces(Block(z, first_row=3), taus)
             for r, row in enumerate(result.block.rows)
             for t, tau in enumerate(result.taus)
         ]

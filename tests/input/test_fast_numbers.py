@@ -19,7 +19,7 @@ from tsoft.output import records
 from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
 from tsoft.output.records import write
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 NEVER = 1 << 60
@@ -117,7 +117,7 @@ def read(data: bytes, reading: ReadOptions, step: int) -> tuple[list[Row], str]:
 
 
 def even(blocks: Iterator[Block]) -> Iterator[Block]:
-    return (part for block in blocks for part in block.even())
+    return (part for block in blocks for part in block.split_by_width())
 
 
 READINGS = st.builds(
@@ -204,7 +204,7 @@ def test_rows_of_several_lengths_come_out_as_each_does(writing: NumberFormat, lo
     data = "".join(" ".join(map(repr, rng.standard_normal(2 + i % 13).tolist())) + "\n" for i in range(300)).encode()
     [block] = delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f"))
     assert block.widths is not None
-    together = written(distributions(block, taus), writing, log)
+    together = written(distribution_pieces(block, taus), writing, log)
     apart = [Distributions(block.part(r, r + 1), taus) for r in range(len(block.logits))]
     assert together == written(apart, writing, log)
 

@@ -179,7 +179,7 @@ def test_every_kind(response: Any) -> None:
     for block, logits in zip(blocks, ([-0.5, -1.5], [-0.25, -2.0]), strict=True):
         np.testing.assert_allclose(block.logits, [logits])
         assert block.partial
-        assert block.partial.tempered == (
+        assert block.partial.is_sampled == (
             "prob" in json.dumps(response).replace("prob_", "").replace("logprob", "").split('"')
         )
 
@@ -216,7 +216,12 @@ def test_a_drawn_token_below_the_list_is_a_class_but_no_cap() -> None:
     block = read((DATA / "llama-server-post-sampling.json").read_bytes())[2]
     assert block.partial
     assert block.labels
-    assert (len(block.labels), block.partial.index, block.partial.above, block.partial.rank) == (13, 12, 12, None)
+    assert (len(block.labels), block.partial.index, block.partial.more_probable, block.partial.rank) == (
+        13,
+        12,
+        12,
+        None,
+    )
     assert block.partial.cap == pytest.approx(block.logits[0, :12].min())
     # vLLM puts a token that it drew first, and it may be less probable than what the list leaves out.
     first = read(chat(entry("x", -5.0, ("x", -5.0), ("y", -1.0), ("z", -2.0))))[0]
@@ -282,7 +287,7 @@ def test_streams(data: bytes) -> None:
 )
 def test_several_responses(data: bytes) -> None:
     blocks = read(data)
-    assert [(block.first_row, block.partial.text, block.partial.several) for block in blocks if block.partial] == [
+    assert [(block.first_row, block.partial.text, block.partial.has_choices) for block in blocks if block.partial] == [
         (0, 0, False),
         (1, 0, False),
         (2, 1, False),
@@ -293,7 +298,9 @@ def test_several_responses(data: bytes) -> None:
 def test_several_choices() -> None:
     response = {"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in (1, 0)]}
     found = [
-        (block.partial.choice, block.partial.several, block.partial.text) for block in read(response) if block.partial
+        (block.partial.choice, block.partial.has_choices, block.partial.text)
+        for block in read(response)
+        if block.partial
     ]
     assert found == [(1, True, 0), (1, True, 0), (0, True, 1), (0, True, 1)]
     pieces = read(stream(chunk(ENTRIES[0]), chunk(ENTRIES[0], index=1), chunk(ENTRIES[1]), chunk(ENTRIES[1], index=1)))
@@ -367,13 +374,15 @@ def test_unknown_is_not_0() -> None:
     assert block.partial
     assert block.labels == (" a", " b", "x")
     assert block.partial.unknown.tolist() == [False, True, True]
-    assert (block.partial.cap, block.partial.rank, block.partial.above) == (-0.5, None, 1)
+    assert (block.partial.cap, block.partial.rank, block.partial.more_probable) == (-0.5, None, 1)
     [record] = map(json.loads, run("compute", "--tau", "2", "-f", "jsonl", "--chosen", stdin=data).stdout.splitlines())
     for key in ("probs_low", "probs_high", "probs_listed"):
         assert record[key][1:] == [None, None]
     assert (record["rank"], record["chosen_listed"], record["text_logprob_high"]) == (">1", None, None)
     assert run("compute", stdin=data).stdout == "1.0\tnan\tnan\n"
-    assert "?" in run("compute", "-f", "table", "--chosen", stdin=data).stdout
+    table = run("compute", "-f", "table", "--chosen", stdin=data).stdout
+    # The logit, the probability among the listed ones and the bounds.
+    assert [line.split()[-3:] for line in table.splitlines() if " b'" in line or "› 'x'" in line] == [["?"] * 3] * 2
 
 
 ERRORS = {

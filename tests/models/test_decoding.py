@@ -20,16 +20,16 @@ from tsoft.models.decoding import (
     INTERRUPTED,
     LENGTH,
     STOP,
-    Beam,
-    Continuation,
+    BeamSearch,
+    GeneratedText,
+    SequenceDecoder,
     TextLimits,
-    Walk,
-    drawing,
-    most_probable,
-    rounds,
+    greedy_token,
+    run_decoders,
+    token_sampler,
 )
 from tsoft.models.ngram import Ngram
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 
 WORDS = (b"a", b"b", b"\xe2\x82", b"\xac", b"")
 LAST = len(WORDS) - 1
@@ -43,9 +43,9 @@ class Markov:
     logits: Array
     asked: list[list[Tokens]] = field(default_factory=list)
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         self.asked.append(list(texts))
-        return [Next(Block(self.logits[np.newaxis, text[-1] if text else -1])) for text in texts]
+        return [NextDistribution(Block(self.logits[np.newaxis, text[-1] if text else -1])) for text in texts]
 
     def logprob(self, tokens: Sequence[int]) -> float:
         """Of a sequence, in plain Python."""
@@ -71,16 +71,16 @@ def ended(most: int) -> list[Tokens]:
     return found + list(itertools.product(others, repeat=most))
 
 
-def text_of(search: Walk | Beam) -> Tokens:
-    return search.texts[0].whole
+def text_of(search: SequenceDecoder | BeamSearch) -> Tokens:
+    return search.texts[0].all_tokens
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_wide_beam_finds_the_best_sequence_of_all(seed: int) -> None:
     model, most = markov(seed, 2.0), 4
     best = max(ended(most), key=model.logprob)
-    beam = Beam(Continuation(()), 5**most, 0.0, limits(most))
-    for _ in rounds(model.next, [beam]):
+    beam = BeamSearch(GeneratedText(()), 5**most, 0.0, limits(most))
+    for _ in run_decoders(model.next, [beam]):
         pass
     assert text_of(beam) == best
     assert beam.texts[0].logprob == pytest.approx(model.logprob(best), abs=1e-12)
@@ -90,10 +90,10 @@ def test_a_wide_beam_finds_the_best_sequence_of_all(seed: int) -> None:
 def test_a_wide_beam_orders_all_sequences_by_their_score(penalty: float) -> None:
     model, most = markov(3, 1.5), 3
     found = sorted(ended(most), key=lambda tokens: -model.logprob(tokens) / len(tokens) ** penalty * -1, reverse=True)
-    beam = Beam(Continuation(()), 200, penalty, limits(most))
-    for _ in rounds(model.next, [beam]):
+    beam = BeamSearch(GeneratedText(()), 200, penalty, limits(most))
+    for _ in run_decoders(model.next, [beam]):
         pass
-    assert [text.whole for text in beam.texts] == found
+    assert [text.all_tokens for text in beam.texts] == found
     scores = [model.logprob(tokens) / len(tokens) ** penalty for tokens in found]
     assert [beam.score(text) for text in beam.texts] == pytest.approx(scores, abs=1e-12)
 
@@ -102,8 +102,11 @@ def test_greedy_is_no_search() -> None:
     """Of 0.6 and 0.4 greedy takes the first, after which everything is unlikely."""
     rows = np.log([[0.3, 0.3, 0.2, 0.2], [0.01, 0.97, 0.01, 0.01], [0.25] * 4, [0.25] * 4, [0.6, 0.4, 1e-9, 1e-9]])
     model = Markov(np.column_stack([rows, np.full(5, -40.0)])[[0, 1, 2, 3, 3, 4]])
-    greedy, beam = Walk(Continuation(()), most_probable, limits(2)), Beam(Continuation(()), 2, 0.0, limits(2))
-    for _ in rounds(model.next, [greedy, beam]):
+    greedy, beam = (
+        SequenceDecoder(GeneratedText(()), greedy_token, limits(2)),
+        BeamSearch(GeneratedText(()), 2, 0.0, limits(2)),
+    )
+    for _ in run_decoders(model.next, [greedy, beam]):
         pass
     assert text_of(greedy) == (0, 0)
     assert text_of(beam) == (1, 1)
@@ -115,17 +118,35 @@ def test_greedy_is_no_search() -> None:
 @given(st.integers(0, 1000), st.integers(1, 6), st.floats(0, 2))
 def test_a_beam_of_one_is_greedy_and_a_beam_keeps_what_it_may(seed: int, width: int, penalty: float) -> None:
     model, most = markov(seed, 1.5), 5
-    greedy = Walk(Continuation((0,)), most_probable, limits(most))
-    beam = Beam(Continuation((0,)), width, penalty, limits(most))
-    for _ in rounds(model.next, [greedy, beam]):
-        assert len(beam.asked) <= width
-    assert len(beam.texts) == len({text.whole for text in beam.texts}) <= width
+    greedy = SequenceDecoder(GeneratedText((0,)), greedy_token, limits(most))
+    beam = BeamSearch(GeneratedText((0,)), width, penalty, limits(most))
+    for _ in run_decoders(model.next, [greedy, beam]):
+        assert len(beam.requested) <= width
+    assert len(beam.texts) == len({text.all_tokens for text in beam.texts}) <= width
     assert all(text.finish in (END, LENGTH) for text in beam.texts)
     scores = [beam.score(text) for text in beam.texts]
     assert scores == sorted(scores, reverse=True)
     # A text that ends on the way does not take the others' place, so that one more may be better.
     if width == 1 and penalty == 0:
         assert beam.texts[0].logprob >= greedy.text.logprob - 1e-12
+
+
+def test_a_round_has_a_limit_of_texts_but_takes_at_least_one_decoder() -> None:
+    """And each decoder is advanced by its distributions, as if it were alone."""
+    model = markov(2)
+    widths = (1, 60, 3, 64)
+    beams = [BeamSearch(GeneratedText((i,)), width, 0.0, limits(4)) for i, width in enumerate(widths)]
+    for _ in run_decoders(model.next, beams):
+        pass
+    assert max(map(len, model.asked)) == 64
+    mixed = [texts for texts in model.asked if len({text[0] for text in texts}) > 1]
+    assert len(mixed) > 1
+    assert max(map(len, mixed)) <= 63
+    for i, beam in enumerate(beams):
+        alone = BeamSearch(GeneratedText((i,)), widths[i], 0.0, limits(4))
+        for _ in run_decoders(model.next, [alone]):
+            pass
+        assert [text.all_tokens for text in beam.texts] == [text.all_tokens for text in alone.texts]
 
 
 @pytest.mark.parametrize(("penalty", "best"), [(0.0, (LAST,)), (1.0, (0, 0, 0))])
@@ -135,8 +156,8 @@ def test_a_text_that_ends_takes_no_other_s_place(penalty: float, best: Tokens) -
     rows[-1, [LAST, 0]] = np.log([0.6, 0.4])
     rows[0, 0] = 0.0
     model = Markov(rows)
-    beam = Beam(Continuation(()), 1, penalty, limits(3))
-    for _ in rounds(model.next, [beam]):
+    beam = BeamSearch(GeneratedText(()), 1, penalty, limits(3))
+    for _ in run_decoders(model.next, [beam]):
         pass
     assert text_of(beam) == best
     scores = {tokens: model.logprob(tokens) / len(tokens) ** penalty for tokens in ((LAST,), (0, 0, 0))}
@@ -145,21 +166,26 @@ def test_a_text_that_ends_takes_no_other_s_place(penalty: float, best: Tokens) -
 
 def test_a_round_is_one_question() -> None:
     model = markov(1)
-    walks = [Walk(Continuation((0,)), drawing(1.0, lambda _: None, generator(1, n, 2)), limits(4)) for n in range(3)]
-    count = sum(1 for _ in rounds(model.next, walks))
+    decoders = [
+        SequenceDecoder(GeneratedText((0,)), token_sampler(1.0, lambda _: None, generator(1, n, 2)), limits(4))
+        for n in range(3)
+    ]
+    count = sum(1 for _ in run_decoders(model.next, decoders))
     assert len(model.asked) == count <= 4
     assert model.asked[0] == [(0,)] * 3
-    assert all(walk.text.finish in (END, LENGTH) for walk in walks)
+    assert all(decoder.text.finish in (END, LENGTH) for decoder in decoders)
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.0, 0.3, 1.0, 2.0, math.inf]))
 def test_a_text_says_what_it_was_drawn_with(seed: int, tau: float) -> None:
     model = markov(seed)
-    walk = Walk(Continuation(()), drawing(tau, lambda _: None, generator(seed, 0, 2)), limits(6, alternatives=2))
-    for _ in rounds(model.next, [walk]):
+    decoder = SequenceDecoder(
+        GeneratedText(()), token_sampler(tau, lambda _: None, generator(seed, 0, 2)), limits(6, alternatives=2)
+    )
+    for _ in run_decoders(model.next, [decoder]):
         pass
     before = -1
-    for step in walk.text.steps:
+    for step in decoder.text.generated:
         row = model.logits[before]
         weights = np.exp((row - row.max()) / tau) if tau else (row == row.max()).astype(float)
         assert step.prob == pytest.approx(weights[step.token] / weights.sum(), rel=1e-12)
@@ -168,7 +194,7 @@ def test_a_text_says_what_it_was_drawn_with(seed: int, tau: float) -> None:
         assert [token for token, _ in step.alternatives] == np.argsort(-row)[:2].tolist()
         assert [logprob for _, logprob in step.alternatives] == pytest.approx(np.sort(own)[:-3:-1].tolist(), abs=1e-12)
         before = step.token
-    assert walk.text.logprob == pytest.approx(model.logprob(walk.text.whole), abs=1e-12)
+    assert decoder.text.logprob == pytest.approx(model.logprob(decoder.text.all_tokens), abs=1e-12)
 
 
 def test_frequencies_are_those_of_the_model() -> None:
@@ -179,20 +205,20 @@ def test_frequencies_are_those_of_the_model() -> None:
     [first] = model.next([()])
     counts = np.zeros(len(WORDS))
     for n in range(10000):
-        walk = Walk(Continuation(()), drawing(0.7, lambda _: None, generator(9, n, 2)), most)
-        walk.answer([first])
-        counts[walk.text.steps[0].token] += 1
+        decoder = SequenceDecoder(GeneratedText(()), token_sampler(0.7, lambda _: None, generator(9, n, 2)), most)
+        decoder.advance([first])
+        counts[decoder.text.generated[0].token] += 1
     weights = np.exp(model.logits[-1] / 0.7)
     assert chisquare(counts, 10000 * weights / weights.sum()).pvalue > 1e-6
 
 
-def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = ()) -> Continuation:
+def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = ()) -> GeneratedText:
     """A text of these tokens, as far as it goes."""
-    rules, text = limits(most, stops), Continuation((0,))
+    rules, text = limits(most, stops), GeneratedText((0,))
     for token in tokens:
         if text.finish is not None:
             break
-        text = rules.extended(text, Next(Block(np.zeros((1, len(WORDS))))), token, 0.2)
+        text = rules.extended(text, NextDistribution(Block(np.zeros((1, len(WORDS))))), token, 0.2)
     return text
 
 
@@ -216,24 +242,24 @@ def test_where_a_text_ends(
     tokens: Tokens, most: int, stops: tuple[bytes, ...], data: bytes, steps: int, finish: str | None
 ) -> None:
     text = scripted(tokens, most, stops)
-    assert (text.data, len(text.steps), text.finish) == (data, steps, finish)
+    assert (text.data, len(text.generated), text.finish) == (data, steps, finish)
     assert text.tokens == tuple(token for token in tokens[:steps] if token != LAST)
 
 
 def test_what_is_stopped_keeps_what_there_is() -> None:
     model = markov(2)
-    walk = Walk(Continuation(()), most_probable, limits(50))
-    beam = Beam(Continuation(()), 3, 0.0, limits(50))
+    decoder = SequenceDecoder(GeneratedText(()), greedy_token, limits(50))
+    beam = BeamSearch(GeneratedText(()), 3, 0.0, limits(50))
     model.logits[:, LAST] = -30
-    for _ in itertools.islice(rounds(model.next, [walk, beam]), 4):
+    for _ in itertools.islice(run_decoders(model.next, [decoder, beam]), 4):
         pass
-    best = beam.texts[0].whole
-    for search in (walk, beam):
+    best = beam.texts[0].all_tokens
+    for search in (decoder, beam):
         search.stop(INTERRUPTED)
-        assert search.asked == []
+        assert search.requested == []
         assert {text.finish for text in search.texts} == {INTERRUPTED}
-    assert len(walk.text.steps) == 4
-    assert beam.texts[0].whole == best
+    assert len(decoder.text.generated) == 4
+    assert beam.texts[0].all_tokens == best
 
 
 def test_alternatives_that_a_server_gave() -> None:
@@ -241,10 +267,10 @@ def test_alternatives_that_a_server_gave() -> None:
     logprobs = np.log([0.5, 0.3, 0.1])
     given_ = PartialDistribution(np.array([*logprobs, np.nan]), 0, logprobs[2])
     block = Block(np.array([[*logprobs, -np.inf]]), ("x", "y", "z", "?"), partial=given_)
-    next_ = Next(block, np.array([7, 5, 3, 9]))
+    next_ = NextDistribution(block, np.array([7, 5, 3, 9]))
     assert [next_.token(index) for index, _ in next_.best(9)] == [7, 5, 3]
     assert next_.logprob(1) == np.log(0.3)
-    index, prob = most_probable(next_)
+    index, prob = greedy_token(next_)
     assert next_.token(index) == 7
     assert prob == pytest.approx(0.5)
 
@@ -252,7 +278,7 @@ def test_alternatives_that_a_server_gave() -> None:
 def test_the_best_of_many_are_those_of_a_sort() -> None:
     row = np.random.default_rng(1).integers(0, 50, 1000).astype(np.float32)
     row[::7] = -np.inf
-    best = Next(Block(row[np.newaxis])).best(30)
+    best = NextDistribution(Block(row[np.newaxis])).best(30)
     assert [index for index, _ in best] == np.argsort(-row, kind="stable")[:30].tolist()
 
 
@@ -279,7 +305,7 @@ def test_a_summary_is_a_mean_over_texts() -> None:
     # aaaa comes twice among three.
     assert (found.distinct_1, found.distinct_2) == pytest.approx(((1 + 2 / 6) / 2, (1 + 2 / 5) / 2))
     assert found.repeated_4 == pytest.approx(1 / 3)
-    empty = summary([Continuation(())])
+    empty = summary([GeneratedText(())])
     assert (empty.tokens, empty.logprob) == (0, 0)
     assert math.isnan(empty.mean_logprob)
 
@@ -293,9 +319,12 @@ def test_on_a_text_a_wide_beam_finds_what_greedy_does_not() -> None:
     model, most = Ngram(SMALL, "char", 3, "small"), 6
     prompt = model.prompt("a")
     rules = TextLimits(model.piece, model.ends, most)
-    greedy, beam = Walk(Continuation(prompt), most_probable, rules), Beam(Continuation(prompt), 4**5, 0.0, rules)
-    narrow = Beam(Continuation(prompt), 1, 0.0, rules)
-    for _ in rounds(model.next, [greedy, beam, narrow]):
+    greedy, beam = (
+        SequenceDecoder(GeneratedText(prompt), greedy_token, rules),
+        BeamSearch(GeneratedText(prompt), 4**5, 0.0, rules),
+    )
+    narrow = BeamSearch(GeneratedText(prompt), 1, 0.0, rules)
+    for _ in run_decoders(model.next, [greedy, beam, narrow]):
         pass
 
     def logprob(tokens: Tokens) -> float:

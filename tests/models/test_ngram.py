@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsoft.errors import InputError, UsageError
-from tsoft.models import Model
 from tsoft.models.kneser_ney import discounts, ngrams
+from tsoft.models.model import Model
 from tsoft.models.ngram import ORDERS, By, Ngram, pieces
 
 FEW = settings(deadline=None, derandomize=True, max_examples=150)
@@ -193,7 +193,7 @@ def test_the_tokens_are_the_text(text: str, by: By) -> None:
     assert all(parts)
     if text.strip():
         model = Ngram(text, by, 2, "text")
-        assert model.size == len(set(parts))
+        assert model.vocab_size == len(set(parts))
         assert b"".join(map(model.piece, model.prompt(text))).decode() == text
 
 
@@ -206,7 +206,7 @@ def test_a_prompt_is_any_text(text: str, prompt: str, by: By) -> None:
     assert "".join(map(model.label, tokens)) == prompt
     assert model.prompt(prompt) == tokens
     assert not any(map(model.ends, tokens))
-    assert len(model.next([tokens])[0].block.logits[0]) == model.size
+    assert len(model.next([tokens])[0].block.logits[0]) == model.vocab_size
 
 
 WORDS = {
@@ -253,7 +253,7 @@ def test_a_blank_is_a_character_like_others() -> None:
 def test_it_is_a_model() -> None:
     model: Model = Ngram("the cat sat on the mat", "word", None, "cats.txt")
     assert model.name == "3-grams of cats.txt by word"
-    assert (model.size, model.longest) == (6, None)
+    assert (model.vocab_size, model.context_length) == (6, None)
     assert [model.label(token) for token in range(6)] == ["the", " cat", " sat", " on", " the", " mat"]
     assert model.prompt("") == ()
     assert model.prompt("the mat the") == (0, 5, 4)

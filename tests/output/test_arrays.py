@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import tsoft
 from tool import TSOFT, environment, peak, run
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array, as_logits
+from tsoft.core.softmax import Array, validate_logits
 from tsoft.errors import InputError, OutputError
 from tsoft.input import npy, npz
 from tsoft.input.formats import FORMATS
@@ -33,7 +33,7 @@ from tsoft.options.output import OutputOptions, is_watched
 from tsoft.output import arrays, watching
 from tsoft.output.distribution_records import Content
 from tsoft.output.file import OutputStream
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -104,7 +104,7 @@ def numbers(shape: tuple[int, ...], dtype: str = "f8", order: Any = "C", seed: i
 def pieces(array: Array, taus: list[float]) -> Iterator[Any]:
     """What a writer is given of an array."""
     for block in read(saved(array)):
-        yield from distributions(block, np.array(taus))
+        yield from distribution_pieces(block, np.array(taus))
 
 
 def array_of(
@@ -146,7 +146,7 @@ SHAPES = ((4,), (7, 4), (1, 4), (7, 1), (2, 3, 4), (2, 1, 3, 2))
 def test_what_numpy_saves_is_read(dtype: str, order: str, piped: bool) -> None:
     for shape in SHAPES:
         array = numbers(shape, dtype, order)
-        logits = as_logits(array).reshape(-1, shape[-1])
+        logits = validate_logits(array).reshape(-1, shape[-1])
         for version in ((1, 0), (2, 0), (3, 0)):
             blocks = read(saved(array, version), piped=piped)
             found = rows(blocks)
@@ -366,7 +366,7 @@ def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     monkeypatch.setattr(npy, "MUCH", 100)
     monkeypatch.setattr(arrays, "MUCH", 100)
-    results = [next(distributions(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
+    results = [next(distribution_pieces(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
     assert array_of(results, [1.0], note=notes.append) == saved(np.full((6, 4), 0.25))
     assert [note.split(",")[0] for note in notes] == ["how many rows come is not known"]
     big = saved(numbers((9, 4), order="F"))
@@ -480,7 +480,7 @@ def test_what_is_zipped_numpy_reads_and_so_does_tsoft(taus: list[float], log: bo
     array = numbers((2, 5, 3), "f4")
     results: list[Distributions] = []
     for block in read(saved(array), labels=Labels(("a", "", "a"))):
-        results += distributions(block, np.array(taus))
+        results += distribution_pieces(block, np.array(taus))
     data = array_of(results, taus, log, "npz")
     with np.load(io.BytesIO(data)) as found:
         assert sorted(found) == sorted(["log_probs" if log else "probs", "taus", "labels"])

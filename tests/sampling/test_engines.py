@@ -14,16 +14,15 @@ from tool import TESTS
 from tsoft.core.block import Block
 from tsoft.sampling import apply_chains
 from tsoft.sampling import chain as chains
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engines import ENGINES, Engine
-from tsoft.sampling.errors import NothingLeftError
-from tsoft.sampling.explanation import Stage, explained, removed_by
+from tsoft.sampling.explanation import Stage, explain, removed_by
 from tsoft.sampling.first_difference import first_difference
 from tsoft.sampling.float32_check import fragile_decisions
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.samplers import Truncation
-from tsoft.sampling.step import Step
+from tsoft.sampling.step import AllRemovedError, Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=30)
 # Where they are: the logits of a real model for four prompts, and what its llama.cpp server makes of them.
@@ -61,7 +60,7 @@ def result(chain: Chain, z: Any, tau: float = 1.0) -> Any:
 
 def in_width(function: Any, z: Any, *values: float) -> Any:
     """What a function does in the width of its logits, as an engine does: called, it works in float64."""
-    return function.in_width(z, *values) if isinstance(function, Truncation) else function(z, *values)
+    return function.in_input_dtype(z, *values) if isinstance(function, Truncation) else function(z, *values)
 
 
 def kept(z: Any) -> list[int]:
@@ -185,6 +184,8 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     (EXLLAMA, "tfs", FIVE, 0.75, [0, 1]),
     (EXLLAMA, "tfs", FIVE, 0.99, [0, 1]),
     (EXLLAMA, "tfs", FOUR, 0.5, 3),
+    # Of two nothing is dropped.
+    (EXLLAMA, "tfs", [0.7, 0.3], 0.5, [0, 1]),
     (EXLLAMA, "xtc", FOUR, 0.25, 1),
     (EXLLAMA, "xtc", THREE, 0.6, [0, 1, 2]),
 ]
@@ -229,23 +230,52 @@ def test_mlx_lm_may_leave_nothing() -> None:
     # What 1 - p cannot tell from 1 leaves nothing in any width.
     chain = built(MLX, ["top_p"], top_p=1e-17)
     z = np.log([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
-    with pytest.raises(NothingLeftError, match="row 0: top_p 1e-17 of mlx-lm removes every class"):
+    with pytest.raises(AllRemovedError, match="row 0: top_p 1e-17 of mlx-lm removes every class"):
         chain.logits(z, np.array([1.0]))
-    with pytest.raises(NothingLeftError, match="row 7: "):
+    with pytest.raises(AllRemovedError, match="row 7: "):
         chain.logits(z, np.array([1.0]), first_row=7)
 
 
 @pytest.mark.parametrize("wide", [2, 4096])
 def test_nothing_left_tells_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chains, "WIDE", wide)
+    monkeypatch.setattr(chains, "WIDE_ROW", wide)
     banned = (Step(SAMPLERS["logit_bias"], (((0, -inf), (2, -inf)),)), Step(SAMPLERS["temperature"], (0.0, 1.0)))
     z = np.zeros((6, 3))
     z[4, 1] = -inf
-    [found] = distributions(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
+    [found] = distribution_pieces(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
     assert found.kept.tolist() == [[[False, True, False]] * 4]
-    with pytest.raises(NothingLeftError) as caught:
+    with pytest.raises(AllRemovedError) as caught:
         Chain(banned).logits(z, np.array([0.5, 1.0]), first_row=10)
     assert caught.value.row == 14
+
+
+VALUES = {
+    "top_k": 3,
+    "top_p": 0.8,
+    "min_p": 0.1,
+    "typical_p": 0.7,
+    "epsilon_cutoff": 0.05,
+    "eta_cutoff": 0.1,
+    "tfs": 0.9,
+    "top_a": 0.2,
+    "top_h": 0.6,
+    "top_n_sigma": 1.0,
+    "smoothing_factor": 0.3,
+    "xtc_threshold": 0.1,
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_samples_each_row_by_itself(engine: str) -> None:
+    z = np.random.default_rng(1).normal(0, 2, (20, 6))
+    z[::3, 2:] = -inf
+    z[1::3, 3:] = -inf
+    for sampler in ENGINES[engine].samplers:
+        first = sampler.parameters[0].name
+        if first in VALUES or first == "xtc_probability":
+            chain = built(engine, [sampler.name], xtc_probability=0.5, **VALUES)
+            alone = np.concatenate([chain.logits(row[np.newaxis], np.array([0.7, 1.0])) for row in z], axis=1)
+            np.testing.assert_array_equal(chain.logits(z, np.array([0.7, 1.0])), alone, err_msg=sampler.name)
 
 
 # transcriptions
@@ -378,7 +408,7 @@ def test_where_an_engine_is_greedy(engine: str, greedy: Row, samples: Row) -> No
     found = ENGINES[engine]
     assert [found.is_greedy(tau) for tau in greedy] == [True] * len(greedy)
     assert [found.is_greedy(tau) for tau in samples] == [False] * len(samples)
-    assert bool(found.at_zero) == bool(greedy)
+    assert bool(found.greedy_message) == bool(greedy)
 
 
 def every_step(engine: Engine) -> Chain:
@@ -418,9 +448,10 @@ def test_vllm_raises_a_low_temperature() -> None:
     for tau in (0.001, 0.005, 0.01):
         np.testing.assert_allclose(tsoft.softmax(result(chain, z, tau)), tsoft.softmax(z, 0.01), rtol=1e-15)
     assert kept(result(chain, z, 0.0)) == [0]
+    assert [bool(ENGINES[VLLM].low_tau_message(tau)) for tau in (0.0, 0.005, 0.01)] == [True, True, False]
 
 
-# Doubts.
+# Fragile decisions.
 
 
 def test_float32_decides_otherwise() -> None:
@@ -434,12 +465,12 @@ def test_float32_decides_otherwise() -> None:
     assert counts == [9, 10]
     chain = built(TRANSFORMERS, ["top_p"], top_p=0.9)
     assert len(kept(result(chain, z))) == 10
-    [doubt] = fragile_decisions(chain, z, 1.0)
-    assert (doubt.row, str(doubt.step), doubt.ties) == (0, "top_p 0.9", False)
-    assert 0 < doubt.slack < 1e-15
+    [decision] = fragile_decisions(chain, z, 1.0)
+    assert (decision.row, str(decision.step), decision.is_tie) == (0, "top_p 0.9", False)
+    assert 0 < decision.slack < 1e-15
 
 
-def test_doubts_are_where_the_widths_differ() -> None:
+def test_fragile_decisions_are_where_the_widths_differ() -> None:
     """Found by trying: rows and numbers for which the samplers, given float32, keep another set."""
     rng = np.random.default_rng(5)
     z = rng.integers(-1, 2, (400, 9)).astype(float)
@@ -449,37 +480,50 @@ def test_doubts_are_where_the_widths_differ() -> None:
             assert isinstance(function, Truncation)
             exact, single = function(z, p), in_width(function, z.astype(np.float32), p)
             differ = {int(row) for row in np.flatnonzero(((exact > -inf) != (single > -inf)).any(-1))}
-            ties = {int(row) for row in np.flatnonzero(function.limit(z, p).splits_tie)}
+            ties = {int(row) for row in np.flatnonzero(function.cutoff(z, p).splits_tie)}
             found = list(fragile_decisions(built(engine, ["top_p"], top_p=p), z, 1.0))
-            assert {doubt.row for doubt in found if doubt.ties} == ties
-            assert {doubt.row for doubt in found if not doubt.ties} == differ - ties
-            for doubt in found:
-                if doubt.ties:
-                    row = z[doubt.row]
+            assert {decision.row for decision in found if decision.is_tie} == ties
+            assert {decision.row for decision in found if not decision.is_tie} == differ - ties
+            for decision in found:
+                if decision.is_tie:
+                    row = z[decision.row]
                     # It is removed, and one that is its equal stays.
-                    stay = exact[doubt.row] > -inf
-                    assert not stay[doubt.index]
-                    assert stay[np.equal(row, row[doubt.index])].any()
+                    stay = exact[decision.row] > -inf
+                    assert not stay[decision.index]
+                    assert stay[np.equal(row, row[decision.index])].any()
 
 
-def test_a_tie_at_the_threshold_is_a_doubt() -> None:
+def test_a_row_has_one_fragile_decision_at_most() -> None:
+    z = np.random.default_rng(5).normal(0, 2, (20, 1, 9))
+    rounding = 0
+    for row in z:
+        # Four classes hold a little less than p, which float32 does not see.
+        p = float(np.sort(tsoft.softmax(row))[0, :-5:-1].sum()) + 1e-10
+        top_p, min_p = Step(rule(LLAMA, "top_p"), (p,)), Step(SAMPLERS["min_p"], (1e-3,))
+        decisions = fragile_decisions(Chain((top_p, min_p, top_p)), row, 1.0)
+        assert len(decisions) <= 1
+        rounding += sum(decision.step is top_p and not decision.is_tie for decision in decisions)
+    assert rounding > 0
+
+
+def test_a_tie_at_the_threshold_is_a_fragile_decision() -> None:
     z = np.array([[0.0, 1.0, 1.0, 1.0], [3.0, 2.0, 1.0, 0.0]])
-    [doubt] = fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
-    assert (doubt.row, doubt.index, str(doubt.step), doubt.ties) == (0, 3, "top_k 2", True)
-    # Ten equal classes to .8 are nine, and in float32 eight: one doubt a row.
-    [doubt] = fragile_decisions(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
-    assert (doubt.index, doubt.ties) == (9, True)
+    [decision] = fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
+    assert (decision.row, decision.index, str(decision.step), decision.is_tie) == (0, 3, "top_k 2", True)
+    # Ten equal classes to .8 are nine, and in float32 eight: one decision a row.
+    [decision] = fragile_decisions(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
+    assert (decision.index, decision.is_tie) == (9, True)
     # Where all that tie stay there is none.
     assert not list(fragile_decisions(built(TRANSFORMERS, ["top_k", "temperature"], top_k=2), z, 0.7))
     assert not list(fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=3), z, 0.7))
 
 
-def test_nothing_left_in_float32_is_a_doubt() -> None:
+def test_nothing_left_in_float32_is_a_fragile_decision() -> None:
     z = np.log([[0.2, 0.5, 0.3]])
     chain = built(MLX, ["top_p", "temperature"], top_p=1e-8)
     assert kept(result(chain, z)) == [1]
-    [doubt] = fragile_decisions(chain, z, 1.0)
-    assert (doubt.row, doubt.index, str(doubt.step), doubt.ties) == (0, 1, "top_p 1e-08", False)
+    [decision] = fragile_decisions(chain, z, 1.0)
+    assert (decision.row, decision.index, str(decision.step), decision.is_tie) == (0, 1, "top_p 1e-08", False)
 
 
 # Chains.
@@ -521,16 +565,21 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     z = np.random.default_rng(3).normal(0, 2, (7, 30))
     taus = np.array([0.5, 1.0, 2.0])
     chain = built(LLAMA, ["top_k", "top_p", "xtc", "temperature"], top_k=20, top_p=0.9, xtc_probability=0.5)
-    [whole] = distributions(Block(z), taus, [chain])
+    [whole] = distribution_pieces(Block(z), taus, [chain])
+    # One row at some of the temperatures, the last of which are fewer.
+    monkeypatch.setattr(apply_chains, "PIECE", 60)
+    parts = [piece.probs[:, 0] for piece in distribution_pieces(Block(z), taus, [chain])]
+    assert [len(part) for part in parts] == [2, 1] * 7
+    np.testing.assert_array_equal(np.concatenate(parts).reshape(7, 3, 30).swapaxes(0, 1), whole.probs)
     monkeypatch.setattr(apply_chains, "PIECE", 200)
-    pieces = list(distributions(Block(z), taus, [chain]))
+    pieces = list(distribution_pieces(Block(z), taus, [chain]))
     assert len(pieces) == 4
     np.testing.assert_array_equal(np.concatenate([piece.probs for piece in pieces], axis=1), whole.probs)
     np.testing.assert_array_equal(whole.probs, tsoft.softmax(chain.logits(z, taus)))
     np.testing.assert_array_equal(whole.kept, whole.probs > 0)
-    beside = next(iter(distributions(Block(z), taus[:1], [chain, None])))
-    np.testing.assert_array_equal(beside.beside[0].probs, whole.probs[:1, :1])
-    np.testing.assert_array_equal(beside.beside[1].probs, tsoft.softmax(z[:1], taus[:1]))
+    beside = next(iter(distribution_pieces(Block(z), taus[:1], [chain, None])))
+    np.testing.assert_array_equal(beside.compared_with[0].probs, whole.probs[:1, :1])
+    np.testing.assert_array_equal(beside.compared_with[1].probs, tsoft.softmax(z[:1], taus[:1]))
 
 
 @pytest.mark.parametrize("engine", [None, *ENGINES])
@@ -556,13 +605,13 @@ def test_what_is_removed_early_costs_nothing_and_changes_nothing(
     for steps in ((biases, *chain.steps), (*chain.steps[:2], biases, *chain.steps[2:])):
         both = []
         for wide in (4096, 3):
-            monkeypatch.setattr(chains, "WIDE", wide)
+            monkeypatch.setattr(chains, "WIDE_ROW", wide)
             both.append(Chain(steps, chain.engine).logits(z, taus))
         np.testing.assert_array_equal(both[0] > -inf, both[1] > -inf)
         np.testing.assert_allclose(tsoft.softmax(both[0]), tsoft.softmax(both[1]), rtol=1e-12)
-        stages = [stage.kept.tolist() for stage in explained(Chain(steps).at(0.7), z[0])]
-        monkeypatch.setattr(chains, "WIDE", 4096)
-        assert stages == [stage.kept.tolist() for stage in explained(Chain(steps).at(0.7), z[0])]
+        stages = [stage.kept.tolist() for stage in explain(Chain(steps).at(0.7), z[0])]
+        monkeypatch.setattr(chains, "WIDE_ROW", 4096)
+        assert stages == [stage.kept.tolist() for stage in explain(Chain(steps).at(0.7), z[0])]
 
 
 def shares(z: Any) -> Row:
@@ -577,7 +626,7 @@ def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict
     """Each step again, on the branches that XTC makes."""
     chain = built(None, order, **values)
     assume(chain.steps)
-    stages = explained(chain.at(tau), np.array(row))
+    stages = explain(chain.at(tau), np.array(row))
     assert [str(stage.step) for stage in stages] == [str(step) for step in chain.at(tau)]
     branches = [(1.0, np.array(row))]
     mixture = shares(row)
@@ -613,9 +662,7 @@ def by_class(branches: list[tuple[float, Any]]) -> list[tuple[float, ...]]:
 def threshold(name: str, probs: Row, **values: float) -> float:
     """What the step, alone, says a class is compared with."""
     order = list(values)
-    [stage] = explained(
-        built(None, [name], **{parameter: values[parameter] for parameter in order}).steps, np.log(probs)
-    )
+    [stage] = explain(built(None, [name], **{parameter: values[parameter] for parameter in order}).steps, np.log(probs))
     assert stage.threshold is not None
     assert stage.keeps
     return stage.threshold
@@ -638,14 +685,14 @@ def test_the_thresholds_that_are_told() -> None:
     for found, number in expected.items():
         assert found == pytest.approx(number, rel=1e-12)
     z = [2.0, 1.0, 0.0, -5.0]
-    [stage] = explained([Step(SAMPLERS["top_n_sigma"], (1.0,))], np.array(z))
+    [stage] = explain([Step(SAMPLERS["top_n_sigma"], (1.0,))], np.array(z))
     assert stage.threshold == pytest.approx(np.exp(2 - np.std(z)) / np.exp(z).sum(), rel=1e-12)
-    assert explained([Step(SAMPLERS["temperature"], (0.5, 0.0, 1.0))], np.array(z))[0].threshold is None
+    assert explain([Step(SAMPLERS["temperature"], (0.5, 0.0, 1.0))], np.array(z))[0].threshold is None
 
 
 def test_of_several_the_most_probable_parts_them() -> None:
     z = np.array([0.0, 3.0, 1.0, 2.0])
-    one, three = (explained(built(None, ["top_k"], top_k=k).steps, z) for k in (1, 3))
+    one, three = (explain(built(None, ["top_k"], top_k=k).steps, z) for k in (1, 3))
     found = first_difference(three, one, z)
     assert found is not None
     assert (found.index, found.by_first, found.step) == (3, False, 0)
@@ -661,7 +708,7 @@ def test_where_two_chains_part(
     z = np.array(row)
     chained = [built(None, one, **first), built(None, other, **second)]
     assume(all(chain.steps for chain in chained))
-    both: list[list[Stage]] = [explained(chain.at(1.0), z) for chain in chained]
+    both: list[list[Stage]] = [explain(chain.at(1.0), z) for chain in chained]
     removals = []
     for who in (0, 1):
         for number, stage in enumerate(both[who]):

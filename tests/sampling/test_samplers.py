@@ -21,7 +21,7 @@ from tsoft.options import chains
 from tsoft.sampling import samplers
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.engines import ENGINES
-from tsoft.sampling.explanation import explained
+from tsoft.sampling.explanation import explain
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 from tsoft.sampling.samplers import Truncation
 from tsoft.sampling.step import Step
@@ -150,7 +150,7 @@ def test_a_shift_changes_nothing(name: str, row: list[int], shift: int, u: float
     """Eighths and integers: the differences are the same to the bit."""
     z, value = np.array(row) / 8, CUTS[name](u)
     # But for sigma's rounding, in parts of the largest logit.
-    assume(name != "top_n_sigma" or cut(name).limit(z, value).slack > 1e-6)
+    assume(name != "top_n_sigma" or cut(name).cutoff(z, value).slack > 1e-6)
     assert kept(cut(name)(z + shift, value)) == kept(cut(name)(z, value))
 
 
@@ -370,6 +370,11 @@ def test_top_h_looks_at_a_hundred() -> None:
     assert kept(samplers.top_h(row, 1.0))[-1] < 100
 
 
+def test_tail_free_keeps_the_class_at_which_the_share_is_reached() -> None:
+    # The second differences are 1/8 and 1/8.
+    assert np.isfinite(tsoft.tail_free(-np.log(2) * np.array([0, 1, 2, 2]), 0.5)).tolist() == [True, True, False, False]
+
+
 def test_numbers_as_large_as_they_get() -> None:
     """Half of the span of the floats is two standard deviations, and twice a standard deviation overflows."""
     row = [LAST, -LAST, 0.0]
@@ -496,7 +501,7 @@ def test_xtc_is_a_mixture(row: Row, chance: float, u: float, p: float, tau: floa
     logits = chain.logits(np.array([row]), np.array([tau]))[0, 0]
     np.testing.assert_allclose(tsoft.softmax(logits), mixture, rtol=1e-11, atol=1e-300)
     np.testing.assert_array_equal(logits > -inf, mixture > 0)
-    last = explained(chain.at(tau), np.array(row))[-1]
+    last = explain(chain.at(tau), np.array(row))[-1]
     assert last.entropy == pytest.approx(entropy(mixture.tolist()), rel=1e-10, abs=1e-12)
     assert mixture[last.top] == pytest.approx(max(mixture), rel=1e-11)
     assert np.flatnonzero(last.kept).tolist() == np.flatnonzero(mixture).tolist()
@@ -643,9 +648,9 @@ def test_transformers_warpers_say_the_same() -> None:
                     continue
                 rule = rules[name]
                 assert isinstance(rule, Truncation)
-                limit = rule.limit(z, value)
+                limit = rule.cutoff(z, value)
                 agree(rule(z, value), theirs, ~limit.splits_tie, told)
-                alike = ~cut(name).limit(z, value).splits_tie
+                alike = ~cut(name).cutoff(z, value).splits_tie
                 agree(cut(name)(z, value)[alike], theirs[alike], np.ones(alike.sum(), bool), told)
 
 

@@ -18,7 +18,7 @@ from tsoft.charts.style import colored, flowed, scale_top, trimmed
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
-from tsoft.sampling.distributions import Distributions, ranked
+from tsoft.sampling.distributions import Distributions, ranked_classes
 
 # The fills of bars where there are no colours, which differ in density.
 FILLS = "█▒░#x+=-"
@@ -73,7 +73,7 @@ class _BarLayout:
 def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     """The chart of a block's row: the classes that its table shows, with a bar for each column of the table."""
     block = results[0].block
-    shown, _ = view.shown_and_rest(*ranked(results, row))
+    shown, _ = view.shown_and_rest(*ranked_classes(results, row))
     names = block.names
     styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(

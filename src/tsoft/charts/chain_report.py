@@ -9,7 +9,7 @@ from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.measures import total_variation
 from tsoft.errors import shortened, visible
-from tsoft.sampling.distributions import Distributions, unit
+from tsoft.sampling.distributions import Distributions, measure_unit
 from tsoft.sampling.explanation import Stage
 from tsoft.sampling.first_difference import first_difference
 
@@ -46,7 +46,7 @@ def _step_row(stage: Stage, names: Sequence[str], view: View) -> tuple[str, ...]
         str(stage.step),
         str(int(stage.kept.sum())),
         prob_text(stage.cut, view.digits) if stage.cut else "",
-        prob_text(stage.entropy / unit("entropy", view.bits), view.digits),
+        prob_text(stage.entropy / measure_unit("entropy", view.bits), view.digits),
         shortened(visible(names[stage.top]), 16),
         (stage.keeps or "").replace("threshold", threshold),
     )

@@ -16,7 +16,7 @@ from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.sampling.boltzmann import BoltzmannDistributions
-from tsoft.sampling.distributions import Distributions, ranked, unit
+from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
 
 # The columns of a probability and of its bar.
@@ -48,7 +48,7 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     """The table of a block's row, after one chain or after several side by side. Columns that do not fit
     continue in another table. No number is shortened: where the screen is too narrow, the bars are left out,
     then the labels are shortened, then the lines get wider than the screen."""
-    selection = _Selection(row, *view.shown_and_rest(*ranked(results, row)))
+    selection = _Selection(row, *view.shown_and_rest(*ranked_classes(results, row)))
     labels, logits = _labels(results[0], selection), _logits(results[0], selection)
     columns = [
         column
@@ -93,7 +93,7 @@ def _labels(result: Distributions, selection: _Selection) -> list[str]:
         counts = ensemble.degeneracy[selection.shown].astype(int).tolist()
         labels = [f"{label} ×{count}" if count > 1 else label for label, count in zip(labels, counts, strict=True)]
     labels += [f"… {len(selection.rest)} more"] * bool(len(selection.rest))
-    if partial and result.chosen:
+    if partial and result.chosen_token:
         chosen = [i == partial.index for i in selection.shown] + [False] * bool(len(selection.rest))
         blank = " " * len(CHOSEN_MARK)
         labels = [(CHOSEN_MARK if mark else blank) + label for mark, label in zip(chosen, labels, strict=True)]
@@ -159,8 +159,8 @@ def _bounds_column(
     low, high = (selection.take(bound[t, 0]) for bound in result.bounds)
     numbers = [_range_text(*bounds, view) for bounds in zip(low, high, strict=True)]
     measures = {}
-    if result.chosen:
-        token = result.chosen.token.probs()
+    if result.chosen_token:
+        token = result.chosen_token.token.probs()
         measures["drawn"] = _range_text(token.low[t], token.high[t], view)
     return _TableColumn(
         f"{style.header} low–high", style.color, numbers, [0.0] * len(numbers), [None] * len(numbers), measures
@@ -226,7 +226,7 @@ def _measures(result: Distributions, t: int, row: int, view: View) -> dict[str, 
     def text(value: float) -> str:
         return prob_text(float(value), view.digits).rjust(PROB_WIDTH)
 
-    entropy = result.entropy[t, row] / unit("entropy", view.bits)
+    entropy = result.entropy[t, row] / measure_unit("entropy", view.bits)
     measures = {
         "entropy": f"{text(entropy)} {'bits' if view.bits else 'nats'}",
         "perplexity": text(result.perplexity[t, row]),
@@ -242,12 +242,12 @@ def _measures(result: Distributions, t: int, row: int, view: View) -> dict[str, 
 def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str]:
     """The probability of the token that a server drew among those that it lists, and its rank."""
     partial = result.block.partial
-    if not (result.chosen and partial):
+    if not (result.chosen_token and partial):
         return {}
-    prob = float(result.chosen.token.probs().listed[t])
+    prob = float(result.chosen_token.token.probs().listed[t])
     texts = {
         "drawn": "?" if np.isnan(prob) else _probability_text(prob, view),
-        "rank": str(partial.rank or f">{partial.above}"),
+        "rank": str(partial.rank or f">{partial.more_probable}"),
     }
     return {name: text.rjust(PROB_WIDTH) for name, text in texts.items()}
 

@@ -15,7 +15,7 @@ def draw_row(results: Sequence[Distributions], view: View, *, chart: bool, expla
     if results[0].chain is not None:
         yield chain_report.sampler_order(results, view) + "\n"
     yield distribution_table.draw(results, 0, view)
-    if results[0].chain is not None and explain:
+    if explain:
         yield from ("\n" + part for part in chain_report.step_tables(results, view))
     if len(results) > 1:
         yield "\n" + chain_report.comparison(results, view)
@@ -44,4 +44,4 @@ def _token(block: Block) -> str:
     if block.partial is None or block.labels is None:
         return ""
     label = block.labels[block.partial.index]
-    return f" {shortened(label)!r}" + f" of choice {block.partial.choice}" * block.partial.several
+    return f" {shortened(label)!r}" + f" of choice {block.partial.choice}" * block.partial.has_choices

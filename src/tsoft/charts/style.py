@@ -63,8 +63,8 @@ def prob_text(prob: float, digits: int | None = None) -> str:
     """A probability in few characters that always show its magnitude, or to `digits` significant digits;
     a dash for NaN.
 
-    >>> prob_text(0.82816), prob_text(3.72e-44), prob_text(0.0)
-    ('0.8282', '3.7e-44', '0')
+    >>> prob_text(0.82816), prob_text(3.72e-44), prob_text(0.0), prob_text(float("nan"))
+    ('0.8282', '3.7e-44', '0', '–')
     """
     if digits is not None or isnan(prob):
         return number_text(prob, digits)
@@ -74,7 +74,11 @@ def prob_text(prob: float, digits: int | None = None) -> str:
 
 
 def number_text(value: float, digits: int | None = None) -> str:
-    """A number to `digits` significant digits, five by default; a dash for NaN."""
+    """A number to `digits` significant digits, five by default; a dash for NaN.
+
+    >>> number_text(2 / 3), number_text(2 / 3, 2), number_text(float("nan"), 2)
+    ('0.66667', '0.67', '–')
+    """
     return "–" if isnan(value) else f"{float(value):.{digits or 5}g}"
 
 
@@ -104,7 +108,7 @@ def trimmed(line: str) -> str:
 def flowed(labels: Iterable[str], width: int) -> list[str]:
     """Labels in lines of at most `width` columns, three blanks between two. They may have colours.
 
-    >>> flowed(["a one", "b two", "c three"], 14)
+    >>> flowed(["a one", "b two", "c three"], 13)
     ['a one   b two', 'c three']
     """
     lines: list[str] = []

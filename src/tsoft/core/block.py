@@ -1,6 +1,7 @@
-"""What flows from a reader through the core to a writer."""
+"""A block of logits, which flows from a reader through the core to a result."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,16 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Rows that share their labels. `logits` is (rows, n); `labels`, where there are any, are n
-    strings that may repeat or be empty; `first_row` counts from 0 over the whole input.
-    `labels_vary` says that another block may have other labels; `quantity` is what the numbers
-    were before they became logits. Where the input is an array, `axes` are those of all its rows, as
-    (2, 3) of an array of shape (2, 3, classes), and `by_columns` says that it is in Fortran order. Rows
-    that differ in length have `widths`, how many classes each has, and what is beyond is masked: only who
-    asks for such a block gets one (see `even`). `targets`, (rows,), are the indices of the rows' true classes,
-    where these were asked for and came with the rows. A block of one row may be what was `given` of a
-    distribution; one of energies has an `ensemble` where their thermodynamics are asked for. For messages
-    there are the `source`, and where it has lines those of the rows."""
+    """Rows of logits that share their labels. `logits` is (rows, n); `labels`, if any, are n strings
+    that may repeat or be empty; `first_row` counts from 0 over the whole input. `labels_vary` says that
+    another block may have other labels; `quantity` is what the numbers were before they became logits.
+    For an array, `axes` are the shape without the classes, as (2, 3) for an array of shape (2, 3,
+    classes), and `fortran_order` is its memory layout. Rows that differ in length have `widths`, their
+    numbers of classes, and are padded with masked classes; only readers of ragged blocks return them
+    (see `split_by_width`). `targets`, (rows,), are the indices of the rows' true classes, if requested.
+    A block of one row may be a `partial` distribution; one of energies has an `ensemble` if its
+    thermodynamics are requested. For messages there are the `source` and, if it has lines, the rows'."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
@@ -33,7 +33,7 @@ class Block:
     labels_vary: bool = False
     quantity: str = "logit"
     axes: tuple[int, ...] | None = None
-    by_columns: bool = False
+    fortran_order: bool = False
     widths: Array | None = None
     targets: Array | None = None
     source: str = ""
@@ -43,13 +43,12 @@ class Block:
 
     @property
     def names(self) -> list[str]:
-        """What the classes are called, each by a name that no other has. Tokens stand in quotes, in which
-        their blanks are seen."""
+        """A unique name for each class. Tokens are quoted, which shows their blanks."""
         return class_names(self.labels, self.logits.shape[1], quoted=self.partial is not None)
 
     @property
-    def place(self) -> str:
-        """Where the first row stands, for messages."""
+    def location(self) -> str:
+        """The location of the first row, for messages."""
         if self.lines is not None:
             return f"{self.source}:{self.lines[0]}"
         return self.source or f"row {self.first_row}"
@@ -73,11 +72,11 @@ class Block:
         if self.widths is None:
             return part
         widths = self.widths[first:stop]
-        most = int(widths.max())
-        return replace(part, logits=part.logits[:, :most], widths=widths if widths.min() < most else None)
+        width = int(widths.max())
+        return replace(part, logits=part.logits[:, :width], widths=widths if widths.min() < width else None)
 
-    def even(self) -> "Iterator[Block]":
-        """The same in blocks whose rows have the same length."""
+    def split_by_width(self) -> "Iterator[Block]":
+        """The same rows in blocks of one width each."""
         if self.widths is None:
             yield self
             return
@@ -86,8 +85,8 @@ class Block:
 
 
 def class_names(labels: tuple[str, ...] | None, count: int, *, quoted: bool = False) -> list[str]:
-    """A name for each class that no other has: its label where that is its own, else with its
-    index, which always names a class. With `quoted`, labels stand in quotes, escaped as in Python.
+    """A unique name for each class: its label if that is unique, else the label with the index, which always
+    names a class. With `quoted`, labels are quoted and escaped as in Python.
 
     >>> class_names(("cat", "?", "?", ""), 4)
     ['cat', '?#1', '?#2', '#3']
@@ -98,13 +97,13 @@ def class_names(labels: tuple[str, ...] | None, count: int, *, quoted: bool = Fa
     """
     if labels is None:
         return [f"#{i}" for i in range(count)]
-    seen: dict[str, int] = {}
-    for label in labels:
-        seen[label] = seen.get(label, 0) + 1
+    label_counts = Counter(labels)
     if quoted:
-        return [repr(label) if seen[label] == 1 else f"{label!r}#{i}" for i, label in enumerate(labels)]
-    own = [seen[label] == 1 and bool(label.strip()) and not _is_index(label) for label in labels]
-    return [label if its_own else f"{label}#{i}" for i, (label, its_own) in enumerate(zip(labels, own, strict=True))]
+        return [repr(label) if label_counts[label] == 1 else f"{label!r}#{i}" for i, label in enumerate(labels)]
+    return [
+        label if label_counts[label] == 1 and label.strip() and not _is_index(label) else f"{label}#{i}"
+        for i, label in enumerate(labels)
+    ]
 
 
 def _is_index(label: str) -> bool:

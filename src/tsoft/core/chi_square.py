@@ -1,4 +1,4 @@
-"""Whether counts are what a distribution gives: Pearson's chi-square test.
+"""Pearson's chi-square test of whether counts come from a distribution.
 
     X = sum_i (O_i - E_i)^2 / E_i        p = P(chi-square with k - 1 degrees of freedom >= X)
 
@@ -12,15 +12,15 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# A class expected less often than this has no cell of its own (Cochran 1954, "Some methods for
+# Classes with a smaller expected count are pooled into one cell (Cochran 1954, "Some methods for
 # strengthening the common chi-square tests", Biometrics 10).
-LEAST = 5.0
+MIN_EXPECTED = 5.0
 
 
 @dataclass(frozen=True)
 class ChiSquareTest:
-    """Pearson's `statistic`, its `degrees` of freedom, and how often true draws are so far off or
-    farther: a `p_value` under 0.001 comes by chance once in a thousand samples."""
+    """Pearson's `statistic`, its `degrees` of freedom, and the probability that true draws differ at least as
+    much: a `p_value` below 0.001 occurs by chance once in a thousand samples."""
 
     statistic: float
     degrees: int
@@ -28,27 +28,27 @@ class ChiSquareTest:
 
 
 def goodness_of_fit(counts: Array, probs: Array) -> ChiSquareTest | None:
-    """How well counts, (n,), agree with probabilities, (n,). Classes that are expected fewer than 5
-    times share a cell; None where there is only one cell, which always agrees.
+    """Test whether counts, (n,), agree with probabilities, (n,). Classes with an expected count below 5 share a
+    cell. None if there is only one cell, which always agrees.
 
     >>> goodness_of_fit(np.array([7, 13]), np.array([0.5, 0.5]))  # doctest: +ELLIPSIS
     ChiSquareTest(statistic=1.8, degrees=1, p_value=0.17971249...)
     >>> goodness_of_fit(np.array([3, 1]), np.array([0.5, 0.5]))
     """
-    observed, expected = _cells(counts, counts.sum() * (probs / probs.sum(dtype=np.float64)))
+    observed, expected = _pooled_cells(counts, counts.sum() * (probs / probs.sum(dtype=np.float64)))
     if len(expected) < 2:
         return None
     statistic = float(((observed - expected) ** 2 / expected).sum())
     return ChiSquareTest(statistic, len(expected) - 1, chi_square_tail(statistic, len(expected) - 1))
 
 
-def _cells(counts: Array, expected: Array) -> tuple[Array, Array]:
-    """The classes' counts and expected counts, those of the rare ones added up. Where they are still
-    too few together the rarest of the others takes them in."""
-    rare = expected < LEAST
+def _pooled_cells(counts: Array, expected: Array) -> tuple[Array, Array]:
+    """The observed and expected counts of cells: rare classes share one, which is merged with the rarest of
+    the others if its expected count is still too small."""
+    rare = expected < MIN_EXPECTED
     pooled = counts[rare].sum(), expected[rare].sum()
     counts, expected = counts[~rare], expected[~rare]
-    if pooled[1] >= LEAST or not len(expected):
+    if pooled[1] >= MIN_EXPECTED or not len(expected):
         return np.append(counts, pooled[0]), np.append(expected, pooled[1])
     rarest = expected.argmin()
     counts[rarest] += pooled[0]
@@ -57,12 +57,12 @@ def _cells(counts: Array, expected: Array) -> tuple[Array, Array]:
 
 
 def chi_square_tail(statistic: float, degrees: int) -> float:
-    """P(chi-square with so many whole degrees of freedom >= statistic).
+    """P(chi-square with an integer number of degrees of freedom >= statistic).
 
-    With y = statistic / 2 it is a finite sum: of exp(-y) y^s / Gamma(s + 1) over s = 0, 1, ... below
-    degrees / 2 where they are even; over s = 1/2, 3/2, ... and with erfc(sqrt(y)) where they are odd.
-    The terms are worked as logarithms, since y^s overflows; the relative error is under 1e-13 times the
-    statistic or the degrees. Source: Abramowitz & Stegun 1964, "Handbook of Mathematical Functions",
+    With y = statistic / 2 it is a finite sum: for even degrees, of exp(-y) y^s / Gamma(s + 1) over s = 0,
+    1, ... below degrees / 2; for odd, over s = 1/2, 3/2, ... plus erfc(sqrt(y)). The terms are computed as
+    logarithms, since y^s overflows; the relative error is below 1e-13 times the statistic or the degrees.
+    Source: Abramowitz & Stegun 1964, "Handbook of Mathematical Functions",
     26.4.4 and 26.4.5.
 
     >>> round(chi_square_tail(3.841458820694124, 1), 12), chi_square_tail(0, 8)
@@ -71,11 +71,11 @@ def chi_square_tail(statistic: float, degrees: int) -> float:
     if statistic <= 0:
         return 1.0
     y, odd = statistic / 2, degrees % 2
-    beside = erfc(sqrt(y)) if odd else 0.0
+    odd_term = erfc(sqrt(y)) if odd else 0.0
     if degrees == 1:
-        return beside
+        return odd_term
     powers = np.arange(degrees // 2) + odd / 2
     first = powers[0] * log(y) - y - lgamma(powers[0] + 1)
     logs = first + np.append(0.0, (log(y) - np.log(powers[1:])).cumsum())
     highest = logs.max()
-    return min(1.0, beside + exp(highest) * float(np.exp(logs - highest).sum()))
+    return min(1.0, odd_term + exp(highest) * float(np.exp(logs - highest).sum()))

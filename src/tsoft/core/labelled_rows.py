@@ -1,7 +1,7 @@
-"""Rows with their true classes, and sums over them at a temperature.
+"""Rows of logits with their true classes, and sums over them at a temperature.
 
-The gaps of a row are g_j = max z - z_j; over the temperature they are t_j = g_j / tau. Expectations are
-under the softmax at tau.
+The gaps of a row are g_j = max z - z_j, and its scaled gaps t_j = g_j / tau. Expectations are under the
+softmax at tau.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,21 +13,21 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# So many numbers are worked at once: with their scratch they stay in a core's cache.
-PIECE = 1 << 16
-# exp is 0 long before.
-FAR = 1e4
-# The square of this does not overflow, nor does a sum of many.
-HUGE = 1e150
-# No sum of so many overflows, whatever the rows.
-LARGEST = 1e290
-# Numbers from 0 to 1 that sum to 1 within this are probabilities, or within what their own rounding to so many
-# decimals may amount to.
-SUM, DECIMALS = 0.02, (1, 2, 3)
+# The size of a piece in numbers, which with its scratch arrays fits in a core's cache.
+PIECE_SIZE = 1 << 16
+# exp(-t) is 0 long before.
+MAX_SCALED_GAP = 1e4
+# The square of this does not overflow, nor does a sum of many such squares.
+MAX_SQUARABLE = 1e150
+# A sum over any number of rows of no more than this does not overflow.
+MAX_SUMMABLE = 1e290
+# Numbers from 0 to 1 that sum to 1 within this tolerance, or within the rounding error of numbers with so many
+# decimals, look like probabilities.
+SUM_TOLERANCE, DECIMALS = 0.02, (1, 2, 3)
 
 
 class TargetError(ValueError):
-    """A row whose target is none. `row` counts from 0."""
+    """A row whose target has no probability. `row` counts from 0."""
 
     def __init__(self, problem: str, row: int):
         super().__init__(f"row {row}: {problem}")
@@ -35,7 +35,7 @@ class TargetError(ValueError):
 
 
 class CalibrationError(ValueError):
-    """Rows that no temperature can be fitted to."""
+    """Rows to which no temperature can be fitted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,18 +46,18 @@ class LabelledRows:
     targets: Array
 
 
-# Each call is a pass: it goes through all rows once more.
-Passes = Callable[[], Iterable[LabelledRows]]
+# Each call is a pass over all rows, in blocks of any size.
+ReadRows = Callable[[], Iterable[LabelledRows]]
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
-    """What one pass over the rows tells. `counts` are the targets by class, (n,). The sums over the rows
-    are in units of `unit`, a power of two of the size of the targets' gaps, since it is these that a temperature
-    is of the size of: `target_gap` is D, `mean_gap` R(inf), and `spread` the root mean square of the rows'
-    standard deviations, both no more than can be summed and squared. `like_probabilities` is how many rows look
-    like a distribution already, and `are_one_hot` says that there are no numbers but 0 and 1, which as logits
-    are some, and as probabilities would be none."""
+class RowSummary:
+    """A summary of the rows from one pass. `counts` are the targets by class, (n,). The sums over the rows are
+    in units of `unit`, a power of two near the targets' gaps, whose size determines that of the temperature:
+    `target_gap` is D, `mean_gap` R(inf), and `spread` the root mean square of the rows' standard deviations,
+    all clipped so that they can be summed and squared. `like_probabilities` counts the rows that look like a
+    distribution, and `are_one_hot` says that all numbers are 0 or 1, which are more likely logits than
+    certain distributions."""
 
     rows: int
     counts: Array
@@ -80,8 +80,8 @@ class Survey:
 
 @dataclass(frozen=True)
 class GapSums:
-    """GapSums over the rows at a temperature: `slope` and its squares, of each row's E[t] - t_y; `mean` of
-    E[t], `variance` of Var[t]."""
+    """Sums over the rows at a temperature: `slope` of E[t] - t_y, `squares` of its square, `mean` of E[t],
+    `variance` of Var[t]."""
 
     slope: float
     squares: float
@@ -89,13 +89,13 @@ class GapSums:
     variance: float
 
 
-def survey(passes: Passes) -> Survey:
-    """What a fit starts from, in one pass. Errors as for `fit`."""
+def summarize(read_rows: ReadRows) -> RowSummary:
+    """Summarize the rows for a fit, in one pass. Errors as for `fit_temperature`."""
     rows = 0
     counts = np.zeros(0, np.int64)
-    sums: list[_Surveyed] = []
+    summaries: list[_PieceSummary] = []
     like_probabilities, are_one_hot = 0, True
-    for examples in passes():
+    for examples in read_rows():
         classes = examples.logits.shape[1]
         counts = counts if len(counts) else np.zeros(classes, np.int64)
         if len(counts) != classes:
@@ -104,26 +104,26 @@ def survey(passes: Passes) -> Survey:
         like_probabilities += _like_probabilities(examples.logits)
         are_one_hot = are_one_hot and bool(((examples.logits == 0) | (examples.logits == 1)).all())
         try:
-            sums += map(_surveyed, _pieces(examples))
+            summaries += map(_summarize_piece, _pieces(examples))
         except TargetError as error:
             raise TargetError(error.problem, rows + error.row) from None
         rows += len(examples.targets)
     if not rows:
         raise CalibrationError("there are no rows to fit to")
-    # Where no target is below the top, any unit does.
-    unit = max((part.unit for part in sums if part.target_gap > 0), default=sums[0].unit)
-    target_gap = fsum(part.times(part.target_gap, unit, LARGEST) for part in sums)
-    mean_gap = fsum(part.times(part.mean_gap, unit, LARGEST) for part in sums)
-    variance = fsum(part.times(part.deviation, unit, HUGE) ** 2 for part in sums)
+    # If every target is at the top of its row, any unit will do.
+    unit = max((summary.unit for summary in summaries if summary.target_gap > 0), default=summaries[0].unit)
+    target_gap = fsum(summary.convert(summary.target_gap, unit, MAX_SUMMABLE) for summary in summaries)
+    mean_gap = fsum(summary.convert(summary.mean_gap, unit, MAX_SUMMABLE) for summary in summaries)
+    variance = fsum(summary.convert(summary.deviation, unit, MAX_SQUARABLE) ** 2 for summary in summaries)
     spread = sqrt(variance / rows)
-    return Survey(rows, counts, unit, target_gap, mean_gap, spread, like_probabilities, are_one_hot)
+    return RowSummary(rows, counts, unit, target_gap, mean_gap, spread, like_probabilities, are_one_hot)
 
 
 def _unit(examples: LabelledRows) -> float:
-    """Of the size of the targets' gaps; where these are all 0, of all gaps."""
-    own = examples.logits[np.arange(len(examples.targets)), examples.targets].astype(np.float64)
+    """A power of two near the largest of the targets' gaps or, if these are all 0, of all gaps."""
+    target_logits = examples.logits[np.arange(len(examples.targets)), examples.targets].astype(np.float64)
     with np.errstate(over="ignore"):
-        largest = float((examples.logits.max(1) - own).max())
+        largest = float((examples.logits.max(1) - target_logits).max())
         if largest == 0:
             gaps = examples.logits.max(1, keepdims=True) - examples.logits.astype(np.float64)
             largest = float(gaps[np.isfinite(gaps)].max())
@@ -135,109 +135,113 @@ def _power_of_two(value: float) -> float:
 
 
 def _like_probabilities(logits: Array) -> int:
-    """How many rows are numbers from 0 to 1 that sum to 1, but for their rounding: half a step each."""
-    likely = logits[((logits >= 0) & (logits <= 1)).all(1)].astype(np.float64)
-    if not len(likely):
+    """The number of rows of numbers from 0 to 1 that sum to 1, up to their rounding: half a unit each."""
+    candidates = logits[((logits >= 0) & (logits <= 1)).all(1)].astype(np.float64)
+    if not len(candidates):
         return 0
-    places = next((k for k in DECIMALS if (abs(likely - likely.round(k)) < 1e-3 * 10.0**-k).all()), None)
-    rounding = 0.0 if places is None else likely.shape[1] * 10.0**-places / 2
-    # A little more, for a sum that is on the edge.
-    return int((abs(likely.sum(1) - 1) < max(SUM, rounding * 1.001)).sum())
+    decimals = next((k for k in DECIMALS if (abs(candidates - candidates.round(k)) < 1e-3 * 10.0**-k).all()), None)
+    rounding = 0.0 if decimals is None else candidates.shape[1] * 10.0**-decimals / 2
+    # A little more, for a sum at the limit.
+    return int((abs(candidates.sum(1) - 1) < max(SUM_TOLERANCE, rounding * 1.001)).sum())
 
 
 @dataclass(frozen=True)
-class _Surveyed:
-    """Of a piece's rows, in `unit`, the sums of the targets' gaps and of the mean gaps, and the root of the sum
-    of the variances."""
+class _PieceSummary:
+    """Sums over a piece's rows, in `unit`: of the targets' gaps and of the mean gaps, and the root of the sum of
+    the variances."""
 
     unit: float
     target_gap: float
     mean_gap: float
     deviation: float
 
-    def times(self, value: float, unit: float, most: float) -> float:
-        """One of them in another unit, but no more than `most`."""
-        return min(value * (self.unit / unit), most) if value > 0 else 0.0
+    def convert(self, value: float, unit: float, limit: float) -> float:
+        """One of the sums in another unit, clipped to `limit`."""
+        return min(value * (self.unit / unit), limit) if value > 0 else 0.0
 
 
-def _surveyed(piece: "_Piece") -> _Surveyed:
+def _summarize_piece(piece: "_Piece") -> _PieceSummary:
     unit = _unit(piece.examples)
-    gaps, own = _gaps(piece.examples, unit)
-    if not np.isfinite(own).all():
-        row = int((~np.isfinite(own)).argmax())
+    gaps, target_gaps = _gaps(piece.examples, unit)
+    if not np.isfinite(target_gaps).all():
+        row = int((~np.isfinite(target_gaps)).argmax())
         target = piece.examples.targets[row]
         problem = f"the target, class #{target}, is masked: its probability is 0, which no temperature changes"
         raise TargetError(problem, piece.first + row)
-    there = np.isfinite(gaps)
-    count = there.sum(1)
-    gaps[~there] = 0
-    mean = np.minimum(gaps, LARGEST, out=gaps).sum(1) / count
-    deviations = np.minimum(gaps, HUGE, out=gaps)
+    unmasked = np.isfinite(gaps)
+    count = unmasked.sum(1)
+    gaps[~unmasked] = 0
+    mean = np.minimum(gaps, MAX_SUMMABLE, out=gaps).sum(1) / count
+    deviations = np.minimum(gaps, MAX_SQUARABLE, out=gaps)
     variance = np.einsum("ij,ij->i", deviations, deviations) / count - (deviations.sum(1) / count) ** 2
-    return _Surveyed(unit, float(own.sum()), float(mean.sum()), sqrt(float(np.maximum(variance, 0).sum())))
+    return _PieceSummary(unit, float(target_gaps.sum()), float(mean.sum()), sqrt(float(np.maximum(variance, 0).sum())))
 
 
-def evaluate(passes: Passes, taus: list[float], unit: float = 1.0) -> list[GapSums]:
-    """The sums at each temperature, in one pass: what Newton's method needs, and the sandwich. The taus are in
-    units of `unit`."""
-    parts = []
-    for examples in passes():
+def evaluate(read_rows: ReadRows, taus: list[float], unit: float = 1.0) -> list[GapSums]:
+    """The sums at each temperature, in units of `unit`, in one pass: for Newton's method and the sandwich
+    estimate."""
+    sums_of_pieces = []
+    for examples in read_rows():
         for piece in _pieces(examples):
-            mean, variance, own = row_moments(piece.examples, taus, unit)
-            slope = mean - own
+            mean, variance, target = row_moments(piece.examples, taus, unit)
+            slope = mean - target
             with np.errstate(over="ignore"):
-                parts.append([terms.sum(1) for terms in (slope, slope**2, mean, variance)])
-    return [GapSums(*map(fsum, zip(*of, strict=True))) for of in np.array(parts).transpose(2, 0, 1).tolist()]
+                sums_of_pieces.append([terms.sum(1) for terms in (slope, slope**2, mean, variance)])
+    return [
+        GapSums(*map(fsum, zip(*sums, strict=True))) for sums in np.array(sums_of_pieces).transpose(2, 0, 1).tolist()
+    ]
 
 
-def row_slopes(passes: Passes, betas: Array, unit: float = 1.0) -> Array:
+def row_slopes(read_rows: ReadRows, betas: Array, unit: float = 1.0) -> Array:
     """Each row's derivative of its NLL by beta = 1 / tau, g_y - E[g], at k betas from 0 to inf in one pass: (k, rows).
     The gaps are in units of `unit`, and so is 1 / beta."""
-    found = []
+    slopes_of_pieces = []
     with np.errstate(over="ignore", under="ignore"):
-        for examples in passes():
+        for examples in read_rows():
             for piece in _pieces(examples):
-                gaps, own = _gaps(piece.examples, unit)
-                there = np.isfinite(gaps)
-                gaps[~there] = 0
-                np.minimum(gaps, LARGEST, out=gaps)
+                gaps, target_gaps = _gaps(piece.examples, unit)
+                unmasked = np.isfinite(gaps)
+                gaps[~unmasked] = 0
+                np.minimum(gaps, MAX_SUMMABLE, out=gaps)
                 slopes = np.empty((len(betas), len(gaps)))
                 for beta, slope in zip(betas, slopes, strict=True):
-                    # At the top t is 0 whatever beta.
+                    # A gap of 0 gives t = 0, also at beta = inf.
                     t = np.multiply(gaps, beta, out=np.zeros_like(gaps), where=gaps > 0)
-                    weights = np.exp(-t) * there
-                    np.subtract(own, np.einsum("ij,ij->i", weights, gaps) / np.einsum("ij->i", weights), out=slope)
-                found.append(slopes)
-    return np.concatenate(found, axis=1)
+                    weights = np.exp(-t) * unmasked
+                    np.subtract(
+                        target_gaps, np.einsum("ij,ij->i", weights, gaps) / np.einsum("ij->i", weights), out=slope
+                    )
+                slopes_of_pieces.append(slopes)
+    return np.concatenate(slopes_of_pieces, axis=1)
 
 
-def widest(passes: Passes, unit: float) -> float:
+def largest_gap(read_rows: ReadRows, unit: float) -> float:
     """The largest of all gaps, in units."""
-    gaps = (_gaps(piece.examples, unit)[0] for examples in passes() for piece in _pieces(examples))
-    return max(float(of[np.isfinite(of)].max()) for of in gaps)
+    gaps = (_gaps(piece.examples, unit)[0] for examples in read_rows() for piece in _pieces(examples))
+    return max(float(piece_gaps[np.isfinite(piece_gaps)].max()) for piece_gaps in gaps)
 
 
 def row_moments(examples: LabelledRows, taus: list[float], unit: float) -> tuple[Array, Array, Array]:
-    """E[t] and Var[t] of each row at k finite temperatures above 0, in units of `unit`, and the target's t:
+    """E[t] and Var[t] of each row and the target's t at k finite temperatures above 0, in units of `unit`:
     (k, rows) each."""
-    gaps, own = _gaps(examples, unit)
-    means, variances = np.empty((2, len(taus), len(own)))
+    gaps, target_gaps = _gaps(examples, unit)
+    means, variances = np.empty((2, len(taus), len(target_gaps)))
     t, weights = np.empty_like(gaps), np.empty_like(gaps)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for k, tau in enumerate(taus):
-            np.minimum(np.divide(gaps, tau, out=t), FAR, out=t)
+            np.minimum(np.divide(gaps, tau, out=t), MAX_SCALED_GAP, out=t)
             np.exp(np.negative(t, out=weights), out=weights)
             total = np.einsum("ij->i", weights)
             np.multiply(weights, t, out=weights)
             means[k] = np.einsum("ij->i", weights) / total
             variances[k] = np.einsum("ij,ij->i", weights, t) / total - means[k] ** 2
-        return means, np.maximum(variances, 0), np.minimum(own / np.array(taus)[:, np.newaxis], HUGE)
+        return means, np.maximum(variances, 0), np.minimum(target_gaps / np.array(taus)[:, np.newaxis], MAX_SQUARABLE)
 
 
 def _gaps(examples: LabelledRows, unit: float) -> tuple[Array, Array]:
-    """max z - z in float64 and in units, (rows, n), inf where a class is masked, or so far down that it is as
-    good as masked; and the targets', (rows,)."""
-    # Large units first, so that no difference overflows, and small ones last, so that only a gap does.
+    """The gaps in float64 and in units, (rows, n), inf for a class that is masked or so low that it might as
+    well be; and those of the targets, (rows,)."""
+    # Divide by a large unit first, so that no difference overflows, but by a small one last.
     z = np.multiply(examples.logits, min(1 / unit, 1.0), dtype=np.float64)
     with np.errstate(over="ignore"):
         gaps = np.subtract(z.max(1, keepdims=True), z, out=z)
@@ -247,14 +251,14 @@ def _gaps(examples: LabelledRows, unit: float) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """Some rows, of which the first has this number in its block."""
+    """Some rows of a block, `first` being the index of the first."""
 
     first: int
     examples: LabelledRows
 
 
 def _pieces(examples: LabelledRows) -> Iterator[_Piece]:
-    step = max(1, PIECE // examples.logits.shape[1])
+    step = max(1, PIECE_SIZE // examples.logits.shape[1])
     for first in range(0, len(examples.targets), step):
         stop = first + step
         yield _Piece(first, LabelledRows(examples.logits[first:stop], examples.targets[first:stop]))

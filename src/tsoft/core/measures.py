@@ -1,14 +1,14 @@
-"""What is read off a distribution at a temperature: entropy, perplexity, top class, margin.
+"""Measures of a distribution at a temperature: entropy, perplexity, top class, margin.
 
-Each takes logits and a temperature, not probabilities, since the probabilities have already lost
-what a measure near its limit is made of. Arguments, shapes and errors are `softmax`'s, without
-the axis of classes.
+Each takes logits and a temperature, not probabilities, since the rounding of probabilities loses
+the digits that a measure near its limit consists of. Arguments, shapes and errors are `softmax`'s,
+without the axis of classes.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array, Scaled, Taus, add_up, as_logits, over_rows, sums
+from tsoft.core.softmax import Array, ScaledRows, Taus, add_up, over_rows, sums, validate_logits
 
 
 def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
@@ -44,7 +44,14 @@ def top(z: ArrayLike) -> Array:
     >>> tsoft.top([[0, 3, 3], [1, 0, 0]])
     array([1, 0])
     """
-    return np.asarray(as_logits(z).argmax(-1))[()]
+    return np.asarray(validate_logits(z).argmax(-1))[()]
+
+
+def most_probable(logits: Array, z: Array) -> Array:
+    """The index of the class with the highest of some logits, (..., n): (...). Among tied classes it is
+    the one that is highest in the original logits z, and so most probable at any other temperature."""
+    tied = logits == logits.max(-1, keepdims=True)
+    return np.asarray(np.where(tied, z, -np.inf).argmax(-1))
 
 
 def top_prob(z: ArrayLike, tau: Taus = 1.0) -> Array:
@@ -59,7 +66,7 @@ def top_prob(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 def margin(z: ArrayLike, tau: Taus = 1.0) -> Array:
     """First minus second probability, as p_1 (1 - exp(-gap / tau)) so that a small difference is
-    not lost; NaN where there is one class. Source: Scheffer, Decomain & Wrobel 2001, "Active
+    not lost; NaN if there is only one class. Source: Scheffer, Decomain & Wrobel 2001, "Active
     Hidden Markov Models for Information Extraction", section 4.
 
     >>> import tsoft
@@ -80,8 +87,8 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
     return np.asarray(abs(np.asarray(p) - np.asarray(q)).sum(-1) / 2)[()]
 
 
-def _entropy(block: Scaled, out: Array) -> None:
-    exp = np.exp(block.x, out=block.spare)
+def _entropy(block: ScaledRows, out: Array) -> None:
+    exp = np.exp(block.x, out=block.scratch)
     # exp(x) is 0 long before the clip; a masked class would be inf * 0.
     surprise = np.multiply(np.maximum(block.x, -1e4, out=block.x), exp, out=block.x)
     parts = sums(block, exp, exp)
@@ -89,31 +96,31 @@ def _entropy(block: Scaled, out: Array) -> None:
     out[...] = total.squeeze(block.axis)
 
 
-def _top_prob(block: Scaled, out: Array) -> None:
-    exp = np.exp(block.x, out=block.spare)
+def _top_prob(block: ScaledRows, out: Array) -> None:
+    exp = np.exp(block.x, out=block.scratch)
     out[...] = 1.0 / sums(block, exp, exp).total.squeeze(block.axis)
 
 
-def _margin(block: Scaled, out: Array) -> None:
+def _margin(block: ScaledRows, out: Array) -> None:
     if block.x.shape[block.axis] == 1:
         out[...] = np.nan
         return
-    second = _second(block)
-    exp = np.exp(block.x, out=block.spare)
+    second = _second_highest(block)
+    exp = np.exp(block.x, out=block.scratch)
     # At tau = inf the difference would be -0.
     out[...] = abs(np.expm1(second)) / sums(block, exp, exp).total.squeeze(block.axis)
 
 
-def _second(block: Scaled) -> Array:
-    """Each row's highest x but for one that is at the maximum."""
-    if block.top is None:
+def _second_highest(block: ScaledRows) -> Array:
+    """Each row's second highest x, which is 0 if classes tie at the maximum."""
+    if block.argmax is None:
         return np.asarray(np.partition(block.x, -2, 0)[-2])
     # A partition of a long row takes far longer, above all where most of it is masked.
-    block.x[block.top] = -np.inf
+    block.x[block.argmax] = -np.inf
     second = block.x.max(1)
-    block.x[block.top] = 0.0
+    block.x[block.argmax] = 0.0
     return np.asarray(second)
 
 
-# The measures by the names that records and headers give them, and those that energies have besides.
+# The measures by their names in records and headers.
 MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")

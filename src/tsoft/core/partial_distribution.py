@@ -1,20 +1,19 @@
-"""What a server gave of a distribution, and what that says of the whole at a temperature.
+"""The distribution of one token as an API gives it, and its consequences at a temperature.
 
-A server gives the k most probable of V classes. With p their probabilities and q those that are
-missing, n = V - k of them, the probability of a given class at temperature tau is
+A server lists the k most probable of V classes. With p their probabilities and q those of the unlisted
+classes, n = V - k of them, the probability of a listed class at temperature tau is
 
     P_i = p_i^(1/tau) / (sum_j p_j^(1/tau) + W)        W = sum_j q_j^(1/tau)
 
-Of q two things are known: its sum, m = 1 - sum p, and that no q_j is more than the least of the
-given list, the cap. x^(1/tau) is convex below tau = 1 and concave above, so that W is
-Schur-convex or Schur-concave in q (Marshall, Olkin & Arnold 2011, "Inequalities: Theory of
-Majorization", proposition 3.C.1): it has its extremes where q is spread evenly over all n classes,
-which every q majorizes, and where q is concentrated in floor(m / cap) classes at the cap and one
-with what is left, which majorizes every q. Below tau = 1 the even spread is the least, above it is
-the most; at tau = 1 both are m. Where V is not known, spread over ever more classes W goes to 0
-below tau = 1 and is open above.
+Two things are known of q: its sum, m = 1 - sum p, and that no q_j exceeds the smallest of the list, the
+cap. x^(1/tau) is convex below tau = 1 and concave above, so W is Schur-convex or Schur-concave in q
+(Marshall, Olkin & Arnold 2011, "Inequalities: Theory of Majorization", proposition 3.C.1): its extremes are
+at the even spread over all n classes, which every q majorizes, and at the concentration of q in
+floor(m / cap) classes at the cap and one with the remainder, which majorizes every q. Below tau = 1 the even
+spread is the minimum, above it is the maximum; at tau = 1 both are m. If V is not known, the even spread over
+ever more classes makes W approach 0 below tau = 1 and grow without bound above.
 
-All of it is in logarithms and relative to the highest of p, so that nothing overflows.
+All numbers are logarithms relative to the highest of p, so that nothing overflows.
 """
 
 from dataclasses import dataclass
@@ -24,79 +23,78 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# What rounding to float32 may add to a sum of k probabilities, for each of them.
+# The error of each probability in a sum that may come from rounding to float32.
 ROUNDING = 2.0**-24
 
 
 @dataclass(frozen=True, eq=False)
 class PartialDistribution:
-    """What a server gave of the distribution of one token.
+    """A server's list of alternatives for one token.
 
-    `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), as the server has
-    them; NaN where it does not say. `cap` is a log-probability that no missing class exceeds, inf where
-    none is known. The alternative at `index` was drawn, in the `choice` of that number, which is one of
-    `several`, and belongs to the `text` of that number in the input. `tempered` says that samplers have
-    changed the probabilities. `classes` is V, None where it is not known; `tau` is the temperature that
-    the server had applied.
+    `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), NaN if the server does not
+    give one. `cap` is a log-probability that no unlisted class exceeds, inf if none is known. The alternative
+    at `index` was drawn, in the choice numbered `choice`, one of several if `has_choices`, of the text
+    numbered `text` in the input. `is_sampled` says that samplers have changed the probabilities. `classes` is
+    V, None if unknown; `tau` is the temperature that the server had applied.
     """
 
     logprobs: Array
     index: int
     cap: float
     choice: int = 0
-    several: bool = False
+    has_choices: bool = False
     text: int = 0
-    tempered: bool = False
+    is_sampled: bool = False
     classes: int | None = None
     tau: float = 1.0
 
     @cached_property
     def unknown(self) -> Array:
-        """Which alternatives have no probability: (k,) booleans."""
+        """Which alternatives have no known probability: (k,) booleans."""
         return np.isnan(self.logprobs)
 
     @cached_property
     def mass(self) -> float:
-        """The probability that the alternatives hold together."""
-        return float(np.exp(self._known).sum())
+        """The total probability of the alternatives."""
+        return float(np.exp(self._known_logprobs).sum())
 
     @property
-    def missing(self) -> int | None:
-        """How many classes have no probability here, None where V is not known."""
-        return None if self.classes is None else self.classes - len(self._known)
+    def unlisted(self) -> int | None:
+        """The number of classes whose probability is not listed, None if V is unknown."""
+        return None if self.classes is None else self.classes - len(self._known_logprobs)
 
     @property
-    def holds(self) -> bool:
-        """Whether as many classes as are missing can hold the mass that is missing, each below the cap."""
+    def is_consistent(self) -> bool:
+        """Whether the unlisted classes can hold the remaining probability, each below the cap."""
         least = max(0.0, 1.0 - self.mass - self._rounding)
-        return self.missing is None or least == 0 or self.missing * np.exp(min(self.cap, 0.0)) >= least
+        return self.unlisted is None or least == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= least
 
     @property
-    def is_cut(self) -> bool:
-        """Whether the probabilities sum to 1 though the least that is listed is not near 0, which a
-        sampler that removes the rest leaves behind, and hardly a softmax."""
-        return abs(1.0 - self.mass) <= self._rounding and -9.0 < self.cap < 0.0 and self.missing != 0
+    def is_truncated(self) -> bool:
+        """Whether the probabilities sum to 1 although the smallest is not near 0, which suggests a sampler that
+        removes classes rather than a softmax."""
+        return abs(1.0 - self.mass) <= self._rounding and -9.0 < self.cap < 0.0 and self.unlisted != 0
 
     @property
-    def above(self) -> int:
-        """How many alternatives are more probable than the drawn one."""
-        own = self.logprobs[self.index]
-        return int((self._known > own).sum()) if own == own else len(self._known)
+    def more_probable(self) -> int:
+        """The number of alternatives that are more probable than the drawn one."""
+        chosen = self.logprobs[self.index]
+        return int((self._known_logprobs > chosen).sum()) if chosen == chosen else len(self._known_logprobs)
 
     @property
     def rank(self) -> int | None:
-        """The drawn token's place, from 1, among all classes by probability, which no temperature changes;
-        None where a missing class may come before it, so that it is only known to be beyond `above`."""
-        own = self.logprobs[self.index]
-        surely = own >= self.cap or np.exp(own) >= 1.0 - self.mass + self._rounding
-        return self.above + 1 if surely else None
+        """The drawn token's rank, from 1, among all classes by probability, which temperature does not change;
+        None if an unlisted class may be more probable, so that the rank only exceeds `more_probable`."""
+        chosen = self.logprobs[self.index]
+        is_certain = chosen >= self.cap or np.exp(chosen) >= 1.0 - self.mass + self._rounding
+        return self.more_probable + 1 if is_certain else None
 
     def log_bounds(self, taus: Array) -> tuple[Array, Array]:
-        """Logarithms of the least and the most that the probability of each alternative can be at t
-        temperatures, of all classes: (t, k) each, NaN where it is not known.
+        """The logarithms of a lower and an upper bound on the probability of each alternative among all
+        classes at t temperatures: (t, k) each, NaN if it is unknown.
 
-        >>> given = PartialDistribution(np.log([0.5, 0.3]), 0, np.log(0.3), classes=4)
-        >>> low, high = np.exp(given.log_bounds(np.array([0.5, 1, 2])))
+        >>> partial = PartialDistribution(np.log([0.5, 0.3]), 0, np.log(0.3), classes=4)
+        >>> low, high = np.exp(partial.log_bounds(np.array([0.5, 1, 2])))
         >>> low.round(3)
         array([[0.658, 0.237],
                [0.5  , 0.3  ],
@@ -107,58 +105,62 @@ class PartialDistribution:
                [0.415, 0.322]])
         """
         tau = np.asarray(taus, np.float64)[:, np.newaxis] / self.tau
-        weights = self._over(self.logprobs - self._known.max(), tau)
+        weights = self._divide_by_tau(self.logprobs - self._known_logprobs.max(), tau)
         total = np.logaddexp.reduce(weights[:, ~self.unknown], axis=1, keepdims=True)
-        own = self.logprobs - np.log(max(1.0, self.mass))
-        ends = [np.where(tau == 1.0, own, weights - np.logaddexp(total, w)) for w in self._missing_weight(tau)]
-        # Where they meet they may be rounded past each other.
-        return np.minimum(*ends), np.maximum(*ends)
+        among_listed = self.logprobs - np.log(max(1.0, self.mass))
+        bounds = [
+            np.where(tau == 1.0, among_listed, weights - np.logaddexp(total, w)) for w in self._log_weight_bounds(tau)
+        ]
+        # Equal bounds may be out of order by rounding.
+        return np.minimum(*bounds), np.maximum(*bounds)
 
     @cached_property
-    def _known(self) -> Array:
+    def _known_logprobs(self) -> Array:
         return self.logprobs[~self.unknown]
 
     @property
     def _rounding(self) -> float:
-        return len(self._known) * ROUNDING
+        return len(self._known_logprobs) * ROUNDING
 
-    def _missing_weight(self, tau: Array) -> tuple[Array, Array]:
-        """The logarithms of the most and the least that W can be, relative to the highest of p."""
+    def _log_weight_bounds(self, tau: Array) -> tuple[Array, Array]:
+        """The logarithms of the largest and the smallest possible W, relative to the highest of p."""
         least = max(0.0, 1.0 - self.mass - self._rounding)
         most = max(0.0, 1.0 - self.mass) + self._rounding
-        cold = tau < 1.0
+        is_cold = tau < 1.0
         return (
-            np.where(cold, self._concentrated(most, tau), self._spread(most, tau)),
-            np.where(cold, self._spread(least, tau), self._concentrated(least, tau)),
+            np.where(is_cold, self._concentrated(most, tau), self._spread(most, tau)),
+            np.where(is_cold, self._spread(least, tau), self._concentrated(least, tau)),
         )
 
     def _spread(self, mass: float, tau: Array) -> Array:
-        """log W where the mass is spread evenly over the missing classes."""
-        if mass == 0.0 or self.missing == 0 or self.cap == -np.inf:
+        """log W if the mass is spread evenly over the unlisted classes."""
+        if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
             return np.full_like(tau, -np.inf)
-        if self.missing is None:
+        if self.unlisted is None:
             return np.where(tau < 1.0, -np.inf, np.inf)
-        each = min(np.log(mass) - np.log(self.missing), self.cap)
-        return np.asarray(np.log(self.missing) + self._over(each - self._known.max(), tau))
+        log_prob = min(np.log(mass) - np.log(self.unlisted), self.cap)
+        return np.asarray(np.log(self.unlisted) + self._divide_by_tau(log_prob - self._known_logprobs.max(), tau))
 
     def _concentrated(self, mass: float, tau: Array) -> Array:
-        """log W where the mass is in as few of the missing classes as the cap allows."""
-        if mass == 0.0 or self.missing == 0 or self.cap == -np.inf:
+        """log W if the mass is in as few of the unlisted classes as the cap allows."""
+        if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
             return np.full_like(tau, -np.inf)
         cap = min(self.cap, float(np.log(mass)))
         with np.errstate(over="ignore", divide="ignore"):
-            # How many times the cap fits into the mass: beyond 2^53 its fraction is lost, and is nothing.
-            times = np.exp(np.log(mass) - cap)
-            full = np.floor(times)
+            # The number of classes at the cap; above 2^53 its fraction is negligible.
+            quotient = np.exp(np.log(mass) - cap)
+            full = np.floor(quotient)
             log_full = np.log(full) if full < 2.0**53 else np.log(mass) - cap
-            left = cap + np.log(times - full) if full < 2.0**53 else -np.inf
-        if self.missing is not None and log_full >= np.log(self.missing):
-            log_full, left = np.log(self.missing), -np.inf
-        top = self._known.max()
-        return np.asarray(np.logaddexp(log_full + self._over(cap - top, tau), self._over(left - top, tau)))
+            remainder = cap + np.log(quotient - full) if full < 2.0**53 else -np.inf
+        if self.unlisted is not None and log_full >= np.log(self.unlisted):
+            log_full, remainder = np.log(self.unlisted), -np.inf
+        top = self._known_logprobs.max()
+        return np.asarray(
+            np.logaddexp(log_full + self._divide_by_tau(cap - top, tau), self._divide_by_tau(remainder - top, tau))
+        )
 
     @staticmethod
-    def _over(gaps: Array | float, tau: Array) -> Array:
+    def _divide_by_tau(gaps: Array | float, tau: Array) -> Array:
         """gaps / tau, with the exact limits. A gap of -inf is a probability of 0, which stays 0."""
         gaps, tau = np.broadcast_arrays(gaps, tau)
         with np.errstate(all="ignore"):

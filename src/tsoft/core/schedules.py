@@ -1,11 +1,11 @@
-"""Schedules: temperatures from one to another over a number of steps, as annealing goes from hot to cold.
+"""Schedules: temperatures from one to another over a number of steps, as in annealing.
 
 Each schedule is a mean of its ends a and b, whose weights go from all on a to all on b:
 
     arithmetic  w_a a + w_b b        geometric  a^w_a b^w_b        harmonic  1 / (w_a / a + w_b / b)
 
-With t = k / (steps - 1), k = 0 ... steps - 1. Both weights are worked out, not one as 1 minus the other, so
-that temperatures near an end that is 0, or far below the other, keep their digits. The ends are exact.
+With t = k / (steps - 1), k = 0 ... steps - 1. Both weights are computed directly, not one as 1 minus the other,
+so that temperatures near an end that is 0, or far below the other, are accurate. The ends are exact.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,20 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# From the first temperature and the last, and how many there are, at least 1: all of them, (steps,).
+# From the first and the last temperature and their number, at least 1, to all temperatures, (steps,).
 ScheduleFunction = Callable[[float, float, int], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class TemperatureSchedule:
-    """The temperatures that a schedule, by its name, goes through: (steps,)."""
+    """A schedule, by its name, and its temperatures, (steps,)."""
 
     schedule: str
     taus: Array
 
 
-class EndError(ValueError):
-    """A temperature that a schedule cannot begin with or end at. `last` says which of them it is."""
+class ScheduleEndError(ValueError):
+    """A temperature that a schedule cannot begin or end with; `last` says that it is the end."""
 
     def __init__(self, tau: float, problem: str, *, last: bool):
         super().__init__(f"{tau:g}: the schedule {problem}")
@@ -37,7 +37,7 @@ class EndError(ValueError):
 
 
 def constant(a: float, b: float, steps: int) -> Array:
-    """a at each of the `steps`, which may be 0 or inf. b only has to be a temperature that is neither.
+    """a at each of the `steps`; it may be 0 or inf. b has no effect but must be positive and finite.
 
     >>> constant(2, 1, 3)
     array([2., 2., 2.])
@@ -56,7 +56,7 @@ def linear(a: float, b: float, steps: int) -> Array:
     array([4., 3., 2., 1., 0.])
     """
     _check_finite(a, b)
-    return _arithmetic(a, b, *_time(steps))
+    return _arithmetic(a, b, *_weights(steps))
 
 
 def cosine(a: float, b: float, steps: int) -> Array:
@@ -68,11 +68,11 @@ def cosine(a: float, b: float, steps: int) -> Array:
     array([4.    , 3.4142, 2.    , 0.5858, 0.    ])
     """
     _check_finite(a, b)
-    return _arithmetic(a, b, *map(_half_wave, _time(steps)))
+    return _arithmetic(a, b, *map(_half_wave, _weights(steps)))
 
 
 def exponential(a: float, b: float, steps: int) -> Array:
-    """a (b / a)^t: the geometric mean, with weight t on b. Each step takes the same share off.
+    """a (b / a)^t: the geometric mean, with weight t on b. Each step reduces tau by the same factor.
 
     Raises EndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
     "Optimization by Simulated Annealing", Science 220.
@@ -80,10 +80,10 @@ def exponential(a: float, b: float, steps: int) -> Array:
     >>> exponential(16, 1, 5)
     array([16.,  8.,  4.,  2.,  1.])
     """
-    _check_inside(a, last=False)
-    _check_inside(b, last=True)
-    before, after = _time(steps)
-    return _between(a, b, a**before * b**after)
+    _check_positive(a, last=False)
+    _check_positive(b, last=True)
+    weight_a, weight_b = _weights(steps)
+    return _with_exact_ends(a, b, a**weight_a * b**weight_b)
 
 
 def inverse_time(a: float, b: float, steps: int) -> Array:
@@ -93,7 +93,7 @@ def inverse_time(a: float, b: float, steps: int) -> Array:
     >>> inverse_time(1, 0.2, 5)
     array([1.        , 0.5       , 0.33333333, 0.25      , 0.2       ])
     """
-    return _harmonic(a, b, *_time(steps))
+    return _harmonic(a, b, *_weights(steps))
 
 
 def logarithmic(a: float, b: float, steps: int) -> Array:
@@ -119,34 +119,34 @@ SCHEDULES: dict[str, ScheduleFunction] = {
 }
 
 
-def _time(steps: int) -> "tuple[Array, Array]":
-    """1 - t and t. One step is the first."""
+def _weights(steps: int) -> "tuple[Array, Array]":
+    """1 - t and t. A single step is at t = 0."""
     last = max(1, steps - 1)
     k = np.arange(steps)
     return (last - k) / last, k / last
 
 
-def _half_wave(share: Array) -> Array:
+def _half_wave(fraction: Array) -> Array:
     """sin^2(pi share / 2), to full precision near 0 and exact at the middle."""
-    return np.where(share < 0.5, np.sin(np.pi / 2 * share) ** 2, 0.5 + 0.5 * np.sin(np.pi * (share - 0.5)))
+    return np.where(fraction < 0.5, np.sin(np.pi / 2 * fraction) ** 2, 0.5 + 0.5 * np.sin(np.pi * (fraction - 0.5)))
 
 
-def _arithmetic(a: float, b: float, before: Array, after: Array) -> Array:
-    return _between(a, b, a * before + b * after)
+def _arithmetic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
+    return _with_exact_ends(a, b, a * weight_a + b * weight_b)
 
 
-def _harmonic(a: float, b: float, before: Array, after: Array) -> Array:
-    """Relative to the lower end, since 1 / a may overflow."""
-    _check_inside(a, last=False)
-    _check_inside(b, last=True)
+def _harmonic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
+    """The harmonic mean, computed relative to the lower end, since 1 / a may overflow."""
+    _check_positive(a, last=False)
+    _check_positive(b, last=True)
     low = min(a, b)
-    # The ends are put in their places after.
+    # Non-finite values at the ends are replaced afterwards.
     with np.errstate(divide="ignore", over="ignore"):
-        return _between(a, b, low / (before * (low / a) + after * (low / b)))
+        return _with_exact_ends(a, b, low / (weight_a * (low / a) + weight_b * (low / b)))
 
 
-def _between(a: float, b: float, taus: Array) -> Array:
-    """The temperatures with exact ends, between which rounding leads none out."""
+def _with_exact_ends(a: float, b: float, taus: Array) -> Array:
+    """The temperatures with exact ends, and clipped to the range between them."""
     taus = np.clip(taus, min(a, b), max(a, b))
     taus[-1] = b
     taus[0] = a
@@ -158,11 +158,11 @@ def _check_finite(a: float, b: float) -> None:
         _check(tau, "needs a finite temperature from 0", 0.0 <= tau < inf, last=last)
 
 
-def _check_inside(tau: float, *, last: bool) -> None:
+def _check_positive(tau: float, *, last: bool) -> None:
     _check(tau, "needs a finite temperature above 0; linear and cosine reach 0", 0.0 < tau < inf, last=last)
 
 
-def _check(tau: float, problem: str, well: bool, *, last: bool) -> None:
-    # NaN is neither.
-    if not well:
-        raise EndError(tau, problem, last=last)
+def _check(tau: float, problem: str, is_valid: bool, *, last: bool) -> None:
+    # NaN fails every comparison.
+    if not is_valid:
+        raise ScheduleEndError(tau, problem, last=last)

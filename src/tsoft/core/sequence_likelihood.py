@@ -1,4 +1,4 @@
-"""How likely a text that a server drew would have been at another temperature."""
+"""The likelihood, at another temperature, of a text that a server drew."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from tsoft.core.softmax import Array
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """Log-probabilities at t temperatures, (t,) each: the `low` and the `high` are of all classes, NaN where
-    these are not known, and `listed` is among the listed alternatives."""
+    """Log-probabilities at t temperatures, (t,) each: the bounds `low` and `high` among all classes, NaN if
+    unknown, and `listed` among the listed alternatives."""
 
     low: Array
     high: Array
@@ -20,16 +20,16 @@ class Likelihood:
         return Likelihood(self.low + other.low, self.high + other.high, self.listed + other.listed)
 
     def probs(self) -> "Likelihood":
-        """The probabilities themselves."""
+        """The probabilities instead of their logarithms."""
         return Likelihood(np.exp(self.low), np.exp(self.high), np.exp(self.listed))
 
     def perplexity(self, tokens: int) -> "Likelihood":
-        """exp of the negative mean over so many tokens, so that low and high change their places. Source:
+        """exp of the negative mean over the tokens, which swaps the bounds. Source:
         Jelinek, Mercer, Bahl & Baker 1977, "Perplexity: a measure of the difficulty of speech recognition
         tasks".
 
-        >>> one = Likelihood(*np.log([[0.25], [0.5], [1.0]]))
-        >>> one.perplexity(2)
+        >>> likelihood = Likelihood(*np.log([[0.25], [0.5], [1.0]]))
+        >>> likelihood.perplexity(2)
         Likelihood(low=array([1.41421356]), high=array([2.]), listed=array([1.]))
         """
         with np.errstate(over="ignore"):
@@ -38,7 +38,7 @@ class Likelihood:
 
 @dataclass(frozen=True, eq=False)
 class ChosenToken:
-    """What becomes of a token that was drawn, and of its text up to it: `tokens` of them."""
+    """The likelihood of a drawn token, and of its text up to it, which has `tokens` tokens."""
 
     token: Likelihood
     text: Likelihood

@@ -3,7 +3,7 @@
     softmax(z / tau)_i = exp(z_i / tau) / sum_j exp(z_j / tau)
 
 The Boltzmann distribution with logits as negative energies (Hinton, Vinyals & Dean 2015,
-"Distilling the Knowledge in a Neural Network", eq. 1). All of it is worked from two quantities a
+"Distilling the Knowledge in a Neural Network", eq. 1). All of it is computed from two quantities per
 row that cannot overflow (Blanchard, Higham & Higham 2021, "Accurately computing the log-sum-exp
 and softmax functions", IMA J. Numer. Anal. 41, algorithm 4.1):
 
@@ -26,17 +26,17 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 Taus = float | Sequence[float] | Array
 
-# A block of this many numbers and its scratch copy stay in a core's cache.
-BLOCK = 1 << 16
+# A block of this many numbers and its scratch copy fit in a core's cache.
+BLOCK_SIZE = 1 << 16
 # Up to this many classes a reduction along the classes costs more than a transposed copy.
-NARROW = 128
-# Below this many numbers a second thread costs more than it brings.
-PARALLEL = 1 << 18
+MAX_NARROW_CLASSES = 128
+# Below this many numbers a second thread costs more than it saves.
+MIN_PARALLEL_SIZE = 1 << 18
 
 
 class LogitsError(ValueError):
     """A row that has no softmax. `row` counts from 0 over all leading axes; `column` is the class
-    at fault, or None where the row as a whole is."""
+    at fault, or None if it is the row as a whole."""
 
     def __init__(self, problem: str, row: int, column: int | None = None):
         where = f"row {row}" if column is None else f"row {row}, class {column}"
@@ -45,20 +45,20 @@ class LogitsError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Scaled:
-    """A block of rows at a temperature: `x` = (z - max z) / tau, and scratch of its shape, both
-    for a kernel to overwrite. `maximum` has length 1 along `axis`, the classes' axis; `top` is the
-    index of the maxima where that axis is the last, None where it is the first."""
+class ScaledRows:
+    """A block of rows at a temperature: `x` = (z - max z) / tau, and `scratch` of its shape, both
+    for a kernel to overwrite. `maximum` has length 1 along `axis`, the axis of classes; `argmax`
+    indexes the maxima if that axis is the last, and is None if it is the first."""
 
     x: Array
-    spare: Array
+    scratch: Array
     maximum: Array
-    top: tuple[Array, Array] | None
+    argmax: tuple[Array, Array] | None
     tau: float
 
     @property
     def axis(self) -> int:
-        return 0 if self.top is None else 1
+        return 0 if self.argmax is None else 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +78,9 @@ class Sums:
         return np.log(self.ones) + np.log1p(self.tail / self.ones)
 
 
-# Writes what is asked of a block into its second argument, which has the block's shape or, where
-# the classes are reduced, one number a row.
-Kernel = Callable[[Scaled, Array], None]
+# Computes a function of a block and writes it to the second argument, which has the block's shape
+# or, if the kernel reduces the classes, one number per row.
+Kernel = Callable[[ScaledRows, Array], None]
 
 
 def softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
@@ -91,8 +91,8 @@ def softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
     shape, or a list of k of them for (k, ..., n). At 0 the classes tied at the top share the
     probability evenly, at inf all that are not masked do.
 
-    Raises LogitsError for a row with NaN or +inf or with every class masked, ValueError for no
-    classes or a temperature that is negative or NaN, TypeError for what is not real numbers.
+    Raises LogitsError for a row with NaN or +inf or with every class masked, ValueError if there
+    are no classes or a temperature is negative or NaN, TypeError if z does not hold real numbers.
 
     Each probability p is within 4 (1 + (max z - z_i)/tau + H) u p of the true one, with H the
     row's entropy in nats and u the unit roundoff. Source: Hinton, Vinyals & Dean 2015, eq. 1.
@@ -111,7 +111,7 @@ def log_softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
     """Logarithms of the probabilities at temperature `tau`, along the last axis.
 
     Arguments, shapes and errors as for `softmax`. A masked class is -inf, and so is a logarithm
-    beyond the range; none is NaN. Source: Blanchard, Higham & Higham 2021, eq. 1.3.
+    out of range; the result has no NaN. Source: Blanchard, Higham & Higham 2021, eq. 1.3.
 
     >>> import tsoft
     >>> tsoft.log_softmax([0, -700, -800])
@@ -136,36 +136,36 @@ def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
     return over_rows(_log_sum_exp, z, tau)
 
 
-def _softmax(block: Scaled, out: Array) -> None:
+def _softmax(block: ScaledRows, out: Array) -> None:
     exp = np.exp(block.x, out=block.x)
-    np.divide(exp, sums(block, exp, block.spare).total, out=out)
+    np.divide(exp, sums(block, exp, block.scratch).total, out=out)
 
 
-def _log_softmax(block: Scaled, out: Array) -> None:
-    exp = np.exp(block.x, out=block.spare)
+def _log_softmax(block: ScaledRows, out: Array) -> None:
+    exp = np.exp(block.x, out=block.scratch)
     np.subtract(block.x, sums(block, exp, exp).log, out=out)
 
 
-def _log_sum_exp(block: Scaled, out: Array) -> None:
-    exp = np.exp(block.x, out=block.spare)
+def _log_sum_exp(block: ScaledRows, out: Array) -> None:
+    exp = np.exp(block.x, out=block.scratch)
     log_total = sums(block, exp, exp).log
-    # 0 / 0 is the limit's case of a maximum of 0, where only the number of ties is left.
+    # 0 / 0 occurs at tau = 0 for a maximum of 0, where only the number of ties counts.
     highest = np.where(block.maximum == 0, 0.0, block.maximum / np.float64(block.tau))
     out[...] = (highest + log_total).squeeze(block.axis)
 
 
-def sums(block: Scaled, exp: Array, scratch: Array) -> Sums:
+def sums(block: ScaledRows, exp: Array, scratch: Array) -> Sums:
     """The two parts of the sum of `exp` = exp(x) over the classes. `scratch` has the shape of
-    `exp`, which is lost where it is its own scratch."""
-    if block.top is None:
-        whole = np.floor(exp)
-        ones = whole.sum(0, keepdims=True)
-        tail = np.subtract(exp, whole, out=whole)
+    `exp`, and may be `exp` itself, which is then overwritten."""
+    if block.argmax is None:
+        at_maximum = np.floor(exp)
+        ones = at_maximum.sum(0, keepdims=True)
+        tail = np.subtract(exp, at_maximum, out=at_maximum)
         return Sums(ones, add_up(tail, 0, tail))
-    exp[block.top] = 0.0
+    exp[block.argmax] = 0.0
     tail = add_up(exp, 1, scratch)
     if scratch is not exp:
-        exp[block.top] = 1.0
+        exp[block.argmax] = 1.0
     return Sums(np.ones_like(tail), tail)
 
 
@@ -173,42 +173,42 @@ def add_up(terms: Array, axis: int, scratch: Array) -> Array:
     """The sum along `axis`, by halves, in `scratch`, which may be `terms` itself. Each term is
     rounded about log2 n times, in an order that is the same whatever the other rows are: numpy's
     own sum adds up to 16 terms in turn, and the order depends on the block."""
-    part, into = (terms, scratch) if axis == 0 else (terms.T, scratch.T)
-    n = len(part)
+    source, target = (terms, scratch) if axis == 0 else (terms.T, scratch.T)
+    n = len(source)
     if n < 8:
         return np.asarray(terms.sum(axis, keepdims=True))
     half = (n + 1) // 2
-    np.add(part[: n - half], part[half:], out=into[: n - half])
-    into[n - half : half] = part[n - half : half]
+    np.add(source[: n - half], source[half:], out=target[: n - half])
+    target[n - half : half] = source[n - half : half]
     while half >= 8:
         n, half = half, (half + 1) // 2
-        into[: n - half] += into[half:n]
+        target[: n - half] += target[half:n]
     return np.asarray(scratch[:half].sum(0, keepdims=True) if axis == 0 else scratch[:, :half].sum(1, keepdims=True))
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
-    """`kernel` over every row of z at every temperature. Arguments and errors as for `softmax`;
-    the result has z's shape where the kernel keeps the classes, else z's without its last axis."""
-    z = as_logits(z)
-    taus = as_taus(tau)
+    """Apply `kernel` to every row of z at every temperature. Arguments and errors as for `softmax`;
+    the result has z's shape if the kernel keeps the classes, else z's without its last axis."""
+    z = validate_logits(z)
+    taus = validate_taus(tau)
     rows = z.reshape(-1, z.shape[-1])
-    out = np.empty((taus.size, *(rows.shape if keep_classes else rows.shape[:1])), z.dtype)
-    tasks = [Task(float(t), result) for t, result in zip(taus.flat, out, strict=True)]
-    for width in {z.dtype, np.dtype(np.float64)}:
-        _share(kernel, rows, [task for task in tasks if working_width(z.dtype, task.tau) == width], width)
-    return out.reshape(taus.shape + (z.shape if keep_classes else z.shape[:-1]))[()]
+    result = np.empty((taus.size, *(rows.shape if keep_classes else rows.shape[:1])), z.dtype)
+    outputs = [TauOutput(float(t), out) for t, out in zip(taus.flat, result, strict=True)]
+    for dtype in {z.dtype, np.dtype(np.float64)}:
+        _run_parallel(kernel, rows, [each for each in outputs if working_dtype(z.dtype, each.tau) == dtype], dtype)
+    return result.reshape(taus.shape + (z.shape if keep_classes else z.shape[:-1]))[()]
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """A temperature, and where its result goes."""
+class TauOutput:
+    """A temperature, and the array that its result is written to."""
 
     tau: float
     out: Array
 
 
-def as_logits(z: ArrayLike) -> Array:
-    """z as an array of the width that the arithmetic is done in."""
+def validate_logits(z: ArrayLike) -> Array:
+    """z as an array of the dtype in which the arithmetic is done. Errors as for `softmax`."""
     z = np.asarray(z)
     if z.dtype.kind not in "biuf":
         raise TypeError(f"logits are real numbers, not {z.dtype}")
@@ -220,35 +220,35 @@ def as_logits(z: ArrayLike) -> Array:
     return z.astype(np.float32 if narrow else np.float64, copy=False)
 
 
-def as_taus(tau: Taus) -> Array:
-    """One temperature as an array of no axis, a list of them as an array of one."""
+def validate_taus(tau: Taus) -> Array:
+    """One temperature as an array without axes, a list of them as an array with one axis."""
     # -0 is 0.
     taus = np.asarray(tau, np.float64) + 0.0
     if taus.ndim > 1:
         raise ValueError(f"temperatures are a number or a list, not of shape {taus.shape}")
-    wrong = taus[~(taus >= 0)]
-    if wrong.size:
-        raise ValueError(f"a temperature is from 0 to inf, not {wrong[0]}")
+    invalid = taus[~(taus >= 0)]
+    if invalid.size:
+        raise ValueError(f"a temperature is from 0 to inf, not {invalid[0]}")
     return taus
 
 
-def _share(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any]) -> None:
-    """Shares the work out among the cores where there is enough of it: by rows, or by temperatures
-    where those are more."""
-    workers = min(_cores(), rows.size * len(tasks) // PARALLEL, max(len(rows), len(tasks)))
+def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:
+    """Distribute the work among the cores if there is enough of it: by rows, or by temperatures if
+    there are more of those."""
+    workers = min(_cores(), rows.size * len(outputs) // MIN_PARALLEL_SIZE, max(len(rows), len(outputs)))
     if workers <= 1:
-        _fill(kernel, rows, tasks, width, range(len(rows)))
+        _run(kernel, rows, outputs, dtype, range(len(rows)))
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    def part(of: int, i: int) -> slice:
-        return slice(of * i // workers, of * (i + 1) // workers)
+    def share(total: int, i: int) -> slice:
+        return slice(total * i // workers, total * (i + 1) // workers)
 
     def work(i: int) -> None:
-        if len(rows) >= len(tasks):
-            _fill(kernel, rows, tasks, width, range(len(rows))[part(len(rows), i)])
+        if len(rows) >= len(outputs):
+            _run(kernel, rows, outputs, dtype, range(len(rows))[share(len(rows), i)])
         else:
-            _fill(kernel, rows, tasks[part(len(tasks), i)], width, range(len(rows)))
+            _run(kernel, rows, outputs[share(len(outputs), i)], dtype, range(len(rows)))
 
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, range(workers)):
@@ -256,82 +256,82 @@ def _share(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any])
 
 
 def _cores() -> int:
-    """The cores that this process may run on, where the system tells."""
+    """The number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _fill(kernel: Kernel, rows: Array, tasks: list[Task], width: np.dtype[Any], span: range) -> None:
-    """A span's rows at each temperature, a block at a time. Narrow rows are worked transposed, so
-    that every operation runs along the many rows and not along the few classes."""
-    if not tasks:
+def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
+    """Apply the kernel to some rows at each temperature, a block at a time. Narrow rows are
+    transposed, so that every operation runs along the many rows and not along the few classes."""
+    if not outputs:
         return
     classes = rows.shape[1]
-    narrow = classes <= NARROW
-    step = max(1, min(BLOCK // classes, len(span)))
-    # x is worked out in the result itself, where that keeps the classes.
-    in_place = not narrow and tasks[0].out.ndim == 2 and tasks[0].out.dtype == width
-    scratch = np.empty((3, classes, step) if narrow else (3, step, classes), width)
-    for first in range(span.start, span.stop, step):
-        stop = min(first + step, span.stop)
+    narrow = classes <= MAX_NARROW_CLASSES
+    step = max(1, min(BLOCK_SIZE // classes, len(row_range)))
+    # A result that keeps the classes holds x as well, until the kernel overwrites it.
+    in_place = not narrow and outputs[0].out.ndim == 2 and outputs[0].out.dtype == dtype
+    buffers = np.empty((3, classes, step) if narrow else (3, step, classes), dtype)
+    for first in range(row_range.start, row_range.stop, step):
+        stop = min(first + step, row_range.stop)
         block = np.ascontiguousarray(rows[first:stop].T) if narrow else rows[first:stop]
-        block = block.astype(width, copy=False)
-        x, spare, gaps = scratch[..., : stop - first] if narrow else scratch[:, : stop - first]
-        top = None if narrow else (np.arange(len(block)), block.argmax(1))
-        maximum = block.max(0, keepdims=True) if top is None else block[top][:, np.newaxis]
+        block = block.astype(dtype, copy=False)
+        x, scratch, gaps = buffers[..., : stop - first] if narrow else buffers[:, : stop - first]
+        argmax = None if narrow else (np.arange(len(block)), block.argmax(1))
+        maximum = block.max(0, keepdims=True) if argmax is None else block[argmax][:, np.newaxis]
         finite = np.isfinite(maximum)
         if not finite.all():
             raise row_error(rows, first + int(finite.argmin()))
         with np.errstate(all="ignore"):
-            if len(tasks) == 1:
-                # The differences are needed once: less scratch stays closer.
-                gaps = x = tasks[0].out[first:stop] if in_place else x
-            part = gaps_below(block, maximum, gaps)
-            for task in tasks:
-                target = task.out[first:stop]
-                work = target if in_place else x
-                scale_gaps(gaps, part, task.tau, work)
-                kernel(Scaled(work, spare, maximum, top, task.tau), target.T if narrow else target)
+            if len(outputs) == 1:
+                # The differences are needed only once, and less memory stays in the cache.
+                gaps = x = outputs[0].out[first:stop] if in_place else x
+            scale = subtract_maximum(block, maximum, gaps)
+            for output in outputs:
+                target = output.out[first:stop]
+                x_out = target if in_place else x
+                divide_by_tau(gaps, scale, output.tau, x_out)
+                kernel(ScaledRows(x_out, scratch, maximum, argmax, output.tau), target.T if narrow else target)
 
 
-def working_width(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
-    """The width to work in: the logits' own, unless it cannot hold the temperature."""
+def working_dtype(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
+    """The dtype to compute in: the logits', unless it cannot represent the temperature."""
     limits = np.finfo(dtype)
-    holds = tau in (0.0, np.inf) or float(limits.tiny) <= tau <= float(limits.max)
-    return dtype if holds else np.dtype(np.float64)
+    is_representable = tau in (0.0, np.inf) or float(limits.tiny) <= tau <= float(limits.max)
+    return dtype if is_representable else np.dtype(np.float64)
 
 
-# The lowest finite number minus one this small rounds to itself, so that it cannot overflow.
-_SMALL = {np.dtype(t): np.finfo(t).max * np.finfo(t).epsneg / 2 for t in (np.float32, np.float64)}
+# Subtracting a number below this from the lowest finite number rounds to that number, and so does not overflow.
+_SAFE_MAXIMUM = {np.dtype(t): np.finfo(t).max * np.finfo(t).epsneg / 2 for t in (np.float32, np.float64)}
 
 
-def gaps_below(z: Array, maximum: Array, gaps: Array) -> Array | None:
-    """gaps = z - maximum, or in the rows where that might overflow half of it; which part it is of
-    the whole, where it is not the whole in every row."""
-    if maximum.max() < _SMALL[z.dtype]:
+def subtract_maximum(z: Array, maximum: Array, gaps: Array) -> Array | None:
+    """Write z - maximum to `gaps`, or half of it in rows where the difference might overflow. Return
+    the factor of each row, 1 or 1/2, or None if it is 1 in every row."""
+    if maximum.max() < _SAFE_MAXIMUM[z.dtype]:
         np.subtract(z, maximum, out=gaps)
         return None
-    # Only the rows that need them take halves, since halving the smallest numbers rounds.
-    part = np.where(maximum < _SMALL[z.dtype], 1.0, 0.5).astype(z.dtype)
-    np.subtract(z * part, maximum * part, out=gaps)
-    return part
+    # Only rows that might overflow are halved, since halving the smallest numbers rounds.
+    scale = np.where(maximum < _SAFE_MAXIMUM[z.dtype], 1.0, 0.5).astype(z.dtype)
+    np.subtract(z * scale, maximum * scale, out=gaps)
+    return scale
 
 
-def scale_gaps(gaps: Array, part: Array | None, tau: float, x: Array) -> None:
-    """x = (z - maximum) / tau, with the exact limits."""
+def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> None:
+    """Write (z - maximum) / tau to `x`, with the exact limits at 0 and inf."""
     if tau == 0:
         x[...] = np.where(gaps == 0, 0.0, -np.inf)
     elif tau == np.inf:
         x[...] = np.where(np.isneginf(gaps), -np.inf, 0.0)
     else:
         np.divide(gaps, tau, out=x)
-        if part is not None:
-            np.divide(x, part, out=x)
+        if scale is not None:
+            np.divide(x, scale, out=x)
 
 
 def row_error(rows: Array, row: int) -> LogitsError:
-    """What is wrong with a row whose maximum is not finite."""
+    """The error for a row whose maximum is not finite."""
     if np.isnan(rows[row]).any():
         return LogitsError("NaN is not a logit", row, int(np.isnan(rows[row]).argmax()))
     if np.isposinf(rows[row]).any():

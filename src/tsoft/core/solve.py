@@ -1,4 +1,4 @@
-"""The temperature at which a row's distribution has what is asked: softmax the other way round.
+"""Find the temperature at which a row's distribution reaches a target: the inverse of softmax.
 
 With beta = 1 / tau the distribution is an exponential family (Wainwright & Jordan 2008, "Graphical
 Models, Exponential Families, and Variational Inference", proposition 3.1), so that
@@ -13,11 +13,11 @@ with <z> and Var(z) the mean and the variance of the logits under p. Hence, as t
   from there on: two solutions at most, one on each side of that peak. There is no peak where z_i is
   not above the plain mean of the logits: the probability rises all the way.
 
-So a curve is a few turning points with a monotone leg between each two, and one search does for
-all: bisection over the bit patterns of the positive floats, which are ordered as the floats are. It
-ends after 63 steps at two neighbouring floats with what is asked between them, so there is no
-tolerance to tune, and the nearer of the two is taken. The measures are worked by the kernels behind
-`tsoft.entropy` and its kin: what those functions say at a solution is what is `reached`.
+So each curve consists of a few turning points with a monotone segment between neighbours, and one
+search does for all: bisection over the bit patterns of the positive floats, which have the order of
+the floats. It ends after at most 63 steps at two neighbouring floats with the target between them, so
+there is no tolerance to tune, and takes the nearer of the two. The measures are computed by the
+kernels behind `tsoft.entropy` and the like: `reached` is what these functions return at a solution.
 """
 
 from collections.abc import Callable
@@ -30,24 +30,34 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.measures import _entropy, _margin, _top_prob, top_prob
-from tsoft.core.softmax import BLOCK, NARROW, Array, Kernel, Scaled, add_up, as_logits, gaps_below, sums
+from tsoft.core.softmax import (
+    BLOCK_SIZE,
+    MAX_NARROW_CLASSES,
+    Array,
+    Kernel,
+    ScaledRows,
+    add_up,
+    subtract_maximum,
+    sums,
+    validate_logits,
+)
 
-# A value within the core's own bound, 4 (1 + H) u relatively, of a limit's is taken to be the limit's:
-# a kernel cannot tell the two apart, and another's ln 4 or 1/3 may be an ulp from ours.
+# A value within softmax's relative error bound, 4 (1 + H) u, of a limit's counts as the limit's: a kernel
+# cannot tell the two apart, and a user's ln 4 or 1/3 may differ from ours by an ulp.
 ROUNDING = 4 * 2.0**-53
-# A solution gives what is asked to this, relatively, and to a few subnormals a class where what is
-# asked is itself nearly one.
+# The relative error of a solution, which is larger by a few subnormals per class if the target is
+# itself nearly subnormal.
 PRECISION = 1e-12
 # The temperatures next to the limits.
-LEAST, LAST = 5e-324, float(np.finfo(np.float64).max)
+MIN_TAU, MAX_TAU = 5e-324, float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What a row's temperatures can do about what is asked. `taus`: every temperature that gives it,
-    from cold to hot, 0 and inf among them; (1.0,) where every temperature does. `reached`: the measure
-    at each, within 1e-12 of what is asked, relatively. `reason`: where there is none, a sentence that
-    says why, with the range that can be reached; else None."""
+    """The solutions for one row. `taus`: every temperature that reaches the target, in ascending order,
+    possibly 0 and inf; (1.0,) if every temperature does. `reached`: the measure at each, within a
+    relative 1e-12 of the target. `reason`: if there is no solution, a sentence that says why and gives
+    the range that can be reached, else None."""
 
     taus: tuple[float, ...]
     reached: tuple[float, ...]
@@ -57,11 +67,11 @@ class Solution:
 def solve_top_prob(z: ArrayLike, value: float) -> list[Solution]:
     """Where the most probable class has probability `value`.
 
-    z: logits, (..., n), as for `tsoft.softmax`; all is worked in float64. The result has a Solution a
-    row, over all leading axes: an empty list where there are no rows.
+    z: logits, (..., n), as for `tsoft.softmax`; the arithmetic is in float64. The result has one
+    Solution per row, over all leading axes.
 
-    A value within rounding of a limit's has the solution 0 or inf. Where no float is near enough to
-    the temperature (it may be over the largest, or among the smallest) there is none.
+    A value within rounding of a limit's has the solution 0 or inf. There is no solution if no float is
+    near enough to the temperature, which may be above the largest float or among the smallest.
 
     Raises what softmax raises for z, and ValueError for a value that is negative or NaN.
 
@@ -76,7 +86,9 @@ def solve_top_prob(z: ArrayLike, value: float) -> list[Solution]:
     are tied at the top; it can be from 0.3333333333 to 0.5"
     """
     return _solve(
-        z, value, _Measure("the top class's probability", _top_prob, _limits_by(lambda count: 1 / count), _share)
+        z,
+        value,
+        _Curve("the top class's probability", _top_prob, _monotone_limits(lambda count: 1 / count), _format_fraction),
     )
 
 
@@ -87,7 +99,7 @@ def solve_entropy(z: ArrayLike, value: float) -> list[Solution]:
     >>> round(solve_entropy([2, 1, 0.5, 0.1], 1.0)[0].taus[0], 6)
     0.809147
     """
-    return _solve(z, value, _Measure("the entropy", _entropy, _limits_by(np.log), _log_of_count))
+    return _solve(z, value, _Curve("the entropy", _entropy, _monotone_limits(np.log), _format_logarithm))
 
 
 def solve_perplexity(z: ArrayLike, value: float) -> list[Solution]:
@@ -97,20 +109,22 @@ def solve_perplexity(z: ArrayLike, value: float) -> list[Solution]:
     >>> solve_perplexity([2, 1, 0.5, 0.1], 4)[0].taus
     (inf,)
     """
-    return _solve(z, value, _Measure("the perplexity", _perplexity, _limits_by(lambda count: 1.0 * count), _plain))
+    return _solve(
+        z, value, _Curve("the perplexity", _perplexity, _monotone_limits(lambda count: 1.0 * count), _format_number)
+    )
 
 
 def solve_margin(z: ArrayLike, value: float) -> list[Solution]:
-    """Where the first probability is `value` more than the second. Arguments, result and errors as for
+    """Where the first probability exceeds the second by `value`. Arguments, result and errors as for
     `solve_top_prob`; a row of one class has no margin, and so no solution.
 
     >>> from tsoft.core.solve import solve_margin
     >>> solve_margin([[3, 3, 1], [2, 1, 0]], 0.2)[0].reason
     '2 classes are tied at the top, so no temperature changes the margin: it is always 0'
     """
-    z = as_logits(z)
-    measure = _Measure("the margin", _margin, _limits_by(lambda count: 1.0 * (count == 1)), _plain)
-    solutions = _solve(z, value, measure)
+    z = validate_logits(z)
+    curve = _Curve("the margin", _margin, _monotone_limits(lambda count: 1.0 * (count == 1)), _format_number)
+    solutions = _solve(z, value, curve)
     if z.shape[-1] > 1:
         return solutions
     return [Solution((), (), "the margin is between two classes, and there is only one")] * len(solutions)
@@ -118,10 +132,10 @@ def solve_margin(z: ArrayLike, value: float) -> list[Solution]:
 
 def solve_prob(z: ArrayLike, index: int, value: float) -> list[Solution]:
     """Where class `index`, from 0, has probability `value`: at up to two temperatures. Otherwise as
-    `solve_top_prob`; IndexError where the rows have no such class.
+    `solve_top_prob`; IndexError if the rows have no such class.
 
-    A value within rounding of the peak has one solution, at the peak. Of two solutions the hot one is
-    left out where it is above the largest float.
+    A value within rounding of the peak has one solution, at the peak. The hotter of two solutions is
+    omitted if it is above the largest float.
 
     >>> from tsoft.core.solve import solve_prob
     >>> [round(tau, 6) for tau in solve_prob([2, 1, 0, -3], 1, 0.27)[0].taus]
@@ -130,148 +144,150 @@ def solve_prob(z: ArrayLike, index: int, value: float) -> list[Solution]:
     "the class's probability is never over 0.2972630986, which temperature 2.516189447 gives; it can be
     from 0 to 0.2972630986"
     """
-    z, index = as_logits(z), as_index(index)
+    z, index = validate_logits(z), as_index(index)
     if not 0 <= index < z.shape[-1]:
         raise IndexError(f"there is no class {index} among {z.shape[-1]}, which are counted from 0")
     name = "the class's probability"
-    return _solve(z, value, _Measure(name, _prob_of(index), _limits_and_peak(index), _share, index))
+    return _solve(z, value, _Curve(name, _prob_of(index), _limits_and_peak(index), _format_fraction, index))
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """A block of m rows, ready for a temperature each. `gaps` is (z - max z) times `part`, which is
-    None or one number a row: 1, or 1/2 where the difference would overflow. It is laid out as kernels
-    like it, (n, m) for narrow rows and (m, n) for wide ones; `x` and `spare` are scratch of its shape.
-    `ties` counts each row's classes at the top, `free` those that are not masked."""
+class _Evaluator:
+    """Evaluates kernels on m rows, each at its own temperature. `gaps` is (z - max z) times `scale`,
+    which is None or one number per row: 1, or 1/2 where the difference would overflow. The layout is
+    that of `ScaledRows`, (n, m) for narrow rows and (m, n) for wide ones; `x` and `scratch` have its
+    shape. `ties` counts each row's classes at the maximum, `unmasked` those that are not masked."""
 
     gaps: Array
-    part: Array | None
+    scale: Array | None
     maximum: Array
-    top: tuple[Array, Array] | None
+    argmax: tuple[Array, Array] | None
     x: Array
-    spare: Array
+    scratch: Array
     ties: Array
-    free: Array
+    unmasked: Array
 
     @property
     def axis(self) -> int:
-        return 0 if self.top is None else 1
+        return 0 if self.argmax is None else 1
 
     @property
     def classes(self) -> int:
         return int(self.gaps.shape[self.axis])
 
-    def at(self, taus: Array, kernel: Kernel) -> Array:
-        """What the kernel says of each row at its own finite temperature: (m,) of both."""
+    def evaluate(self, taus: Array, kernel: Kernel) -> Array:
+        """The kernel's value of each row, (m,), at finite temperatures, (m,)."""
         out = np.empty(len(taus))
         with np.errstate(all="ignore"):
             np.divide(self.gaps, np.expand_dims(taus, self.axis), out=self.x)
-            if self.part is not None:
-                np.divide(self.x, self.part, out=self.x)
-            # There is no one temperature; a kernel that asked for it would have NaN.
-            kernel(Scaled(self.x, self.spare, self.maximum, self.top, nan), out)
+            if self.scale is not None:
+                np.divide(self.x, self.scale, out=self.x)
+            # There is no single temperature; NaN would show a kernel that uses it.
+            kernel(ScaledRows(self.x, self.scratch, self.maximum, self.argmax, nan), out)
         return out
 
 
-def _rows(z: Array) -> _Rows:
-    """(m, n) logits, of which each row has a softmax."""
+def _evaluator(z: Array) -> _Evaluator:
+    """The evaluator of (m, n) logits, each row of which has a softmax."""
     z = z.astype(np.float64, copy=False)
-    top = None
-    if z.shape[1] <= NARROW:
+    argmax = None
+    if z.shape[1] <= MAX_NARROW_CLASSES:
         z = np.ascontiguousarray(z.T)
     else:
-        top = np.arange(len(z)), z.argmax(1)
-    axis = 0 if top is None else 1
+        argmax = np.arange(len(z)), z.argmax(1)
+    axis = 0 if argmax is None else 1
     maximum, gaps = z.max(axis, keepdims=True), np.empty_like(z)
-    part = gaps_below(z, maximum, gaps)
-    ties, free = (gaps == 0).sum(axis), (~np.isneginf(z)).sum(axis)
-    return _Rows(gaps, part, maximum, top, np.empty_like(gaps), np.empty_like(gaps), ties, free)
+    scale = subtract_maximum(z, maximum, gaps)
+    ties, unmasked = (gaps == 0).sum(axis), (~np.isneginf(z)).sum(axis)
+    return _Evaluator(gaps, scale, maximum, argmax, np.empty_like(gaps), np.empty_like(gaps), ties, unmasked)
 
 
 @dataclass(frozen=True, eq=False)
-class _Turn:
-    """A turning point of each row's curve, a limit or a peak: its temperature and its value there, (m,)
-    both. A value that is within `rounding` of it, relatively and (m,) too, is at it."""
+class _TurningPoint:
+    """A turning point of each row's curve, a limit or a peak: its temperatures and its values, (m,)
+    each. A value within the relative error `rounding`, (m,), counts as equal to it."""
 
     taus: Array
     values: Array
     rounding: Array
 
-    def has(self, value: float) -> Array:
+    def is_at(self, value: float) -> Array:
         return np.asarray(abs(self.values - value) <= self.rounding * self.values)
 
 
-def _limit(tau: float, values: Array, count: Array) -> _Turn:
-    """A limit, where `count` classes share the probability evenly and H is its logarithm."""
-    return _Turn(np.full(len(count), tau), values, ROUNDING * (1 + np.log(count)))
+def _limit(tau: float, values: Array, count: Array) -> _TurningPoint:
+    """A limit, where `count` classes share the probability evenly and the entropy is ln `count`."""
+    return _TurningPoint(np.full(len(count), tau), values, ROUNDING * (1 + np.log(count)))
 
 
 @dataclass(frozen=True)
-class _Measure:
-    """What is asked about: `turns` finds the turning points of each row's curve, `write` makes a text of
-    a value that is a limit. `index` is the class that it is of, None where it is of the whole row."""
+class _Curve:
+    """A measure as a function of temperature. `turning_points` finds those of each row, `format` formats
+    a value at a limit. `index` is the class that the measure is of, None if it is of the whole row."""
 
     name: str
     kernel: Kernel
-    turns: Callable[[_Rows], list[_Turn]]
-    write: Callable[[float], str]
+    turning_points: Callable[[_Evaluator], list[_TurningPoint]]
+    format: Callable[[float], str]
     index: int | None = None
 
 
-def _limits_by(of_equal: Callable[[Array], Array]) -> Callable[[_Rows], list[_Turn]]:
-    """The turns of a measure that goes one way: `of_equal` is its value where a count of classes share
-    the probability evenly, as those at the top do at 0 and all that are not masked at inf."""
-    return lambda rows: [_limit(0.0, of_equal(rows.ties), rows.ties), _limit(inf, of_equal(rows.free), rows.free)]
+def _monotone_limits(value_of_equal: Callable[[Array], Array]) -> Callable[[_Evaluator], list[_TurningPoint]]:
+    """The turning points of a monotone measure. `value_of_equal` is its value if so many classes share the
+    probability evenly, as the ties at the top do at 0 and all unmasked classes at inf."""
+    return lambda rows: [
+        _limit(0.0, value_of_equal(rows.ties), rows.ties),
+        _limit(inf, value_of_equal(rows.unmasked), rows.unmasked),
+    ]
 
 
-def _limits_and_peak(index: int) -> Callable[[_Rows], list[_Turn]]:
-    """The turns of a class's probability."""
+def _limits_and_peak(index: int) -> Callable[[_Evaluator], list[_TurningPoint]]:
+    """The turning points of a class's probability."""
 
-    def turns(rows: _Rows) -> list[_Turn]:
-        own = rows.gaps.take(index, rows.axis)
-        cold = _limit(0.0, np.where(own == 0, 1 / rows.ties, 0.0), rows.ties)
-        hot = _limit(inf, np.where(np.isneginf(own), 0.0, 1 / rows.free), rows.free)
+    def turning_points(rows: _Evaluator) -> list[_TurningPoint]:
+        gap = rows.gaps.take(index, rows.axis)
+        cold = _limit(0.0, np.where(gap == 0, 1 / rows.ties, 0.0), rows.ties)
+        hot = _limit(inf, np.where(np.isneginf(gap), 0.0, 1 / rows.unmasked), rows.unmasked)
         return [cold, _peak(rows, index, cold, hot), hot]
 
-    return turns
+    return turning_points
 
 
-def _peak(rows: _Rows, index: int, cold: _Turn, hot: _Turn) -> _Turn:
-    """Where z_i - <z> goes from below 0 to above, or the higher limit where that is the highest value:
-    on a curve that only rises or only falls, or whose peak does not stand out from the limit at inf."""
-    may = cold.values < hot.values
-    _, after = _bisect(rows, _lead_of(index), 0.0, (cold.taus, hot.taus), rising=may, wanted=may)
-    taus = np.where(may, np.minimum(after, LAST), 1.0)
-    values = rows.at(taus, _prob_of(index))
+def _peak(rows: _Evaluator, index: int, cold: _TurningPoint, hot: _TurningPoint) -> _TurningPoint:
+    """Where z_i - <z> changes its sign from minus to plus; the limit at inf for a monotone curve, or if
+    the peak does not stand out from that limit."""
+    has_peak = cold.values < hot.values
+    _, hotter = _bisect(rows, _peak_condition(index), 0.0, (cold.taus, hot.taus), rising=has_peak, active=has_peak)
+    taus = np.where(has_peak, np.minimum(hotter, MAX_TAU), 1.0)
+    values = rows.evaluate(taus, _prob_of(index))
     # The bound on p, 4 (1 + |x_i| + H) u, where neither |x_i| nor H is more than ln n.
-    rounding = ROUNDING * (1 + 2 * np.log(rows.free))
-    stands_out = may & (values > hot.values * (1 + rounding))
-    limit = np.where(may, (hot.taus, hot.values), (cold.taus, cold.values))
-    taus, values = np.where(stands_out, (taus, values), limit)
-    return _Turn(taus, values, rounding)
+    rounding = ROUNDING * (1 + 2 * np.log(rows.unmasked))
+    stands_out = has_peak & (values > hot.values * (1 + rounding))
+    taus, values = np.where(stands_out, (taus, values), (hot.taus, hot.values))
+    return _TurningPoint(taus, values, rounding)
 
 
-def _perplexity(block: Scaled, out: Array) -> None:
+def _perplexity(block: ScaledRows, out: Array) -> None:
     _entropy(block, out)
     np.exp(out, out=out)
 
 
 def _prob_of(index: int) -> Kernel:
-    def kernel(block: Scaled, out: Array) -> None:
-        exp_x = np.exp(block.x, out=block.spare)
-        own = exp_x.take(index, block.axis)
-        out[...] = own / sums(block, exp_x, exp_x).total.squeeze(block.axis)
+    def kernel(block: ScaledRows, out: Array) -> None:
+        exp_x = np.exp(block.x, out=block.scratch)
+        exp_of_class = exp_x.take(index, block.axis)
+        out[...] = exp_of_class / sums(block, exp_x, exp_x).total.squeeze(block.axis)
 
     return kernel
 
 
-def _lead_of(index: int) -> Kernel:
+def _peak_condition(index: int) -> Kernel:
     """The sign of z_i - <z>, as the sum of exp(x_j) (x_i - x_j)."""
 
-    def kernel(block: Scaled, out: Array) -> None:
+    def kernel(block: ScaledRows, out: Array) -> None:
         # exp(x) is 0 long before the clip, which keeps inf - inf and inf * 0 away.
         x = np.maximum(block.x, -1e4, out=block.x)
-        exp_x = np.exp(x, out=block.spare)
+        exp_x = np.exp(x, out=block.scratch)
         np.subtract(np.expand_dims(x.take(index, block.axis), block.axis), x, out=x)
         np.multiply(x, exp_x, out=x)
         out[...] = add_up(x, block.axis, x).squeeze(block.axis)
@@ -279,130 +295,142 @@ def _lead_of(index: int) -> Kernel:
     return kernel
 
 
-def _solve(z: ArrayLike, value: float, measure: _Measure) -> list[Solution]:
+def _solve(z: ArrayLike, value: float, curve: _Curve) -> list[Solution]:
     value = float(value)
     if isnan(value) or value < 0:
-        raise ValueError(f"{measure.name} is a number from 0 up, not {value}")
-    z = as_logits(z)
+        raise ValueError(f"{curve.name} is a number from 0 up, not {value}")
+    z = validate_logits(z)
     classes = z.shape[-1]
     top_prob(z, 0.0)  # raises LogitsError for a row that has no softmax
     rows = z.reshape(-1, classes)
-    step = max(1, BLOCK // classes)
+    step = max(1, BLOCK_SIZE // classes)
     solutions = []
     for first in range(0, len(rows), step):
-        solutions += _solve_block(_rows(rows[first : first + step]), value, measure)
+        solutions += _solve_block(_evaluator(rows[first : first + step]), value, curve)
     return solutions
 
 
-def _solve_block(rows: _Rows, value: float, measure: _Measure) -> list[Solution]:
-    turns = measure.turns(rows)
-    legs = [_leg(rows, value, measure.kernel, *ends) for ends in pairwise(turns)]
-    return [_solution(rows, row, value, measure, turns, legs) for row in range(len(rows.free))]
+def _solve_block(rows: _Evaluator, value: float, curve: _Curve) -> list[Solution]:
+    turning_points = curve.turning_points(rows)
+    segments = [_search(rows, value, curve.kernel, *endpoints) for endpoints in pairwise(turning_points)]
+    return [_solution(rows, row, value, curve, turning_points, segments) for row in range(len(rows.unmasked))]
 
 
 @dataclass(frozen=True, eq=False)
-class _Leg:
-    """What a search between two turning points came to, for each row: the nearest temperature, the
-    value that it gives, and whether that is what is asked. NaN where there was nothing to search."""
+class _Segment:
+    """The result of the search between two turning points, for each row: the nearest temperature, the
+    value reached there, and whether that is the target. NaN where there was nothing to search."""
 
     taus: Array
     reached: Array
-    found: Array
+    is_solution: Array
 
 
-def _leg(rows: _Rows, value: float, kernel: Kernel, start: _Turn, end: _Turn) -> _Leg:
+def _search(rows: _Evaluator, value: float, kernel: Kernel, start: _TurningPoint, end: _TurningPoint) -> _Segment:
     low, high = np.minimum(start.values, end.values), np.maximum(start.values, end.values)
-    at_start, at_end = start.has(value), end.has(value)
-    inside = (low < value) & (value < high)
-    pair = _bisect(rows, kernel, value, (start.taus, end.taus), start.values < end.values, inside)
-    taus, reached = _nearer(rows, kernel, value, pair, inside)
-    found = inside & (abs(reached - value) <= PRECISION * value + 1e3 * rows.classes * LEAST)
-    for turn, at in (start, at_start), (end, at_end):
-        taus, reached = np.where(at, (turn.taus, turn.values), (taus, reached))
-    return _Leg(taus, reached, found | at_start | at_end)
+    at_start, at_end = start.is_at(value), end.is_at(value)
+    between = (low < value) & (value < high)
+    pair = _bisect(rows, kernel, value, (start.taus, end.taus), start.values < end.values, between)
+    taus, reached = _nearer(rows, kernel, value, pair, between)
+    is_solution = between & (abs(reached - value) <= PRECISION * value + 1e3 * rows.classes * MIN_TAU)
+    for point, is_there in (start, at_start), (end, at_end):
+        taus, reached = np.where(is_there, (point.taus, point.values), (taus, reached))
+    return _Segment(taus, reached, is_solution | at_start | at_end)
 
 
 def _bisect(
-    rows: _Rows, kernel: Kernel, value: float, ends: tuple[Array, Array], rising: Array, wanted: Array
+    rows: _Evaluator, kernel: Kernel, value: float, ends: tuple[Array, Array], rising: Array, active: Array
 ) -> tuple[Array, Array]:
-    """For the rows that are wanted, the neighbouring floats between which the kernel, which rises or
-    falls from one end to the other, passes the value. The ends, which may be 0 and inf, are not tried:
-    the kernel is known to be on either side there."""
-    cold, hot = (np.where(wanted, taus, 1.0).view(np.int64) for taus in ends)
-    while (open_ := hot - cold > 1).any():
+    """For each active row the neighbouring floats between which the kernel, monotone from one end to the
+    other, passes the value. The ends, which may be 0 and inf, are not evaluated: the kernel is known to
+    be on either side of the value there."""
+    cold, hot = (np.where(active, taus, 1.0).view(np.int64) for taus in ends)
+    while (unfinished := hot - cold > 1).any():
         middle = cold + (hot - cold) // 2
-        got = rows.at(np.where(open_, middle.view(np.float64), 1.0), kernel)
-        before = (got < value) == rising
-        cold, hot = np.where(open_ & before, middle, cold), np.where(open_ & ~before, middle, hot)
+        values = rows.evaluate(np.where(unfinished, middle.view(np.float64), 1.0), kernel)
+        before = (values < value) == rising
+        cold, hot = np.where(unfinished & before, middle, cold), np.where(unfinished & ~before, middle, hot)
     return cold.view(np.float64), hot.view(np.float64)
 
 
-def _nearer(rows: _Rows, kernel: Kernel, value: float, pair: tuple[Array, Array], wanted: Array) -> tuple[Array, Array]:
-    """Of two temperatures a row the one that comes nearer, the colder if both do, and what it gives."""
-    if not wanted.any():
-        return np.full(len(wanted), nan), np.full(len(wanted), nan)
-    cold, hot = (np.clip(taus, LEAST, LAST) for taus in pair)
-    at_cold, at_hot = rows.at(cold, kernel), rows.at(hot, kernel)
+def _nearer(
+    rows: _Evaluator, kernel: Kernel, value: float, pair: tuple[Array, Array], active: Array
+) -> tuple[Array, Array]:
+    """For each row the temperature of a pair whose value is nearer, the colder if both are, and its value."""
+    if not active.any():
+        return np.full(len(active), nan), np.full(len(active), nan)
+    cold, hot = (np.clip(taus, MIN_TAU, MAX_TAU) for taus in pair)
+    at_cold, at_hot = rows.evaluate(cold, kernel), rows.evaluate(hot, kernel)
     colder = abs(at_cold - value) <= abs(at_hot - value)
     taus, reached = np.where(colder, (cold, at_cold), (hot, at_hot))
-    return np.where(wanted, taus, nan), np.where(wanted, reached, nan)
+    return np.where(active, taus, nan), np.where(active, reached, nan)
 
 
-def _solution(rows: _Rows, row: int, value: float, measure: _Measure, turns: list[_Turn], legs: list[_Leg]) -> Solution:
-    points = [(float(turn.values[row]), float(turn.taus[row])) for turn in turns]
+def _solution(
+    rows: _Evaluator,
+    row: int,
+    value: float,
+    curve: _Curve,
+    turning_points: list[_TurningPoint],
+    segments: list[_Segment],
+) -> Solution:
+    points = [(float(point.values[row]), float(point.taus[row])) for point in turning_points]
     low, high = min(points), max(points)
-    # A turning point belongs to both its legs, and is one solution.
-    found = {float(leg.taus[row]): float(leg.reached[row]) for leg in legs if leg.found[row]}
-    if found and low[0] == high[0]:
+    # A turning point belongs to both its segments, and is one solution.
+    solutions = {
+        float(segment.taus[row]): float(segment.reached[row]) for segment in segments if segment.is_solution[row]
+    }
+    if solutions and low[0] == high[0]:
         return Solution((1.0,), (low[0],))
-    if found:
-        taus, reached = zip(*sorted(found.items()), strict=True)
+    if solutions:
+        taus, reached = zip(*sorted(solutions.items()), strict=True)
         return Solution(taus, reached)
     if low[0] == high[0]:
-        return Solution((), (), _why_constant(rows, row, measure, low[0]))
+        return Solution((), (), _why_constant(rows, row, curve, low[0]))
     if low[0] < value < high[0]:
-        nearest = next(leg for leg in legs if not isnan(leg.taus[row]))
-        tau, gives = _plain(nearest.taus[row]), _plain(nearest.reached[row])
-        return Solution((), (), f"no float is near enough to the temperature: the nearest, {tau}, gives {gives}")
-    return Solution((), (), _why_outside(rows, row, value, measure, low, high))
+        nearest = next(segment for segment in segments if not isnan(segment.taus[row]))
+        tau, value_there = _format_number(nearest.taus[row]), _format_number(nearest.reached[row])
+        return Solution((), (), f"no float is near enough to the temperature: the nearest, {tau}, gives {value_there}")
+    return Solution((), (), _why_outside(rows, row, value, curve, low, high))
 
 
-def _why_constant(rows: _Rows, row: int, measure: _Measure, always: float) -> str:
-    ties, free = rows.ties[row], rows.free[row]
-    masks = free < rows.classes
-    if measure.index is not None and always == 0:
+def _why_constant(rows: _Evaluator, row: int, curve: _Curve, constant: float) -> str:
+    ties, unmasked = rows.ties[row], rows.unmasked[row]
+    has_masks = unmasked < rows.classes
+    if curve.index is not None and constant == 0:
         why = "the class is masked"
-    elif free == 1:
-        why = "only one class is not masked" if masks else "there is only one class"
-    elif ties == free:
-        why = "all classes that are not masked are equal" if masks else "all classes are equal"
+    elif unmasked == 1:
+        why = "only one class is not masked" if has_masks else "there is only one class"
+    elif ties == unmasked:
+        why = "all classes that are not masked are equal" if has_masks else "all classes are equal"
     else:
         why = f"{ties} classes are tied at the top"
-    return f"{why}, so no temperature changes {measure.name}: it is always {measure.write(always)}"
+    return f"{why}, so no temperature changes {curve.name}: it is always {curve.format(constant)}"
 
 
 def _why_outside(
-    rows: _Rows, row: int, value: float, measure: _Measure, low: tuple[float, float], high: tuple[float, float]
+    rows: _Evaluator, row: int, value: float, curve: _Curve, low: tuple[float, float], high: tuple[float, float]
 ) -> str:
     side, (bound, tau) = ("under", low) if value < low[0] else ("over", high)
-    why = ""
+    reason = ""
     if tau == 0 and rows.ties[row] > 1:
-        why = f", since {rows.ties[row]} classes are tied at the top"
-    elif isinf(tau) and rows.free[row] < rows.classes:
-        why = f", since {rows.free[row]} of {rows.classes} classes are not masked"
-    never = f"{measure.name} is never {side} {measure.write(bound)}, which temperature {_plain(tau)} gives{why}"
-    return f"{never}; it can be from {_plain(low[0])} to {_plain(high[0])}"
+        reason = f", since {rows.ties[row]} classes are tied at the top"
+    elif isinf(tau) and rows.unmasked[row] < rows.classes:
+        reason = f", since {rows.unmasked[row]} of {rows.classes} classes are not masked"
+    limit = f"{curve.name} is never {side} {curve.format(bound)}"
+    reachable = f"it can be from {_format_number(low[0])} to {_format_number(high[0])}"
+    return f"{limit}, which temperature {_format_number(tau)} gives{reason}; {reachable}"
 
 
-def _plain(number: float) -> str:
+def _format_number(number: float) -> str:
     return f"{number:.10g}"
 
 
-def _share(number: float) -> str:
+def _format_fraction(number: float) -> str:
     count = round(1 / number) if number else 0
-    return f"1/{count} = {number:.10g}" if count > 1 and number == 1 / count else _plain(number)
+    return f"1/{count} = {number:.10g}" if count > 1 and number == 1 / count else _format_number(number)
 
 
-def _log_of_count(number: float) -> str:
+def _format_logarithm(number: float) -> str:
     count = round(exp(number))
-    return f"ln {count} = {number:.10g}" if count > 1 and number == np.log(count) else _plain(number)
+    return f"ln {count} = {number:.10g}" if count > 1 and number == np.log(count) else _format_number(number)

@@ -1,4 +1,4 @@
-"""Units of energy, each with Boltzmann's constant in it.
+"""Units of energy, with Boltzmann's constant in each.
 
 The constants are exact since 2019: they define the SI (BIPM 2019, "The International System of Units",
 9th edition, section 2.2; the same in CODATA 2018, Tiesinga, Mohr, Newell & Taylor 2021, Rev. Mod. Phys.

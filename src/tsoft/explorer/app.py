@@ -1,10 +1,9 @@
-"""The explorer: turn the temperature, and watch."""
+"""The explorer: change the temperature and the samplers, and watch the distribution."""
 
 import asyncio
 import contextlib
 import io
 import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,378 +24,352 @@ from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array
 from tsoft.errors import UsageError, shortened, visible
 from tsoft.explorer import export
+from tsoft.explorer.class_table import ClassTable, ClassTableContent
 from tsoft.explorer.command_line import command_line
-from tsoft.explorer.curve import Curve, Drawn, drawn
-from tsoft.explorer.distribution import Distribution, Listed
-from tsoft.explorer.draw_counts import Tally
-from tsoft.explorer.draws import Draws
-from tsoft.explorer.keys import KEYS, SHORT, Key, listed
-from tsoft.explorer.measures import Measures
-from tsoft.explorer.parameter_panel import Field, ParameterPanel, Sliders
-from tsoft.explorer.rows import Row, Rows
-from tsoft.explorer.sampler_state import Biases, Board
-from tsoft.explorer.scale import Scale
-from tsoft.explorer.screens import Choosing, Naming, Reading
-from tsoft.explorer.snapshot import CURVES, Course, Seen, course, seen
-from tsoft.explorer.strip import RowStrip
+from tsoft.explorer.curve_chart import CurveChart
+from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
+from tsoft.explorer.draw_counts import DrawCounts
+from tsoft.explorer.draw_panel import DrawPanel
+from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows
+from tsoft.explorer.keys import KEY_HINTS, KEYS, KeyBinding, key_help
+from tsoft.explorer.measure_panel import MeasurePanel
+from tsoft.explorer.parameter_panel import ParameterPanel
+from tsoft.explorer.row_strip import RowStrip
+from tsoft.explorer.sampler_state import LogitBiases, SamplerState
+from tsoft.explorer.slider_scale import SliderScale
+from tsoft.explorer.sliders import Sliders
+from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
 from tsoft.explorer.theme import THEME
+from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.engines import ENGINES
-from tsoft.sampling.errors import NothingLeftError
-from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, SamplerParameter
+from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
+from tsoft.sampling.step import AllRemovedError
 
-# So long, in seconds, what follows waits for the next key.
-PAUSE = 0.06
-# A chart with fewer columns or lines than these has no room for names.
-NAMED = (30, 8)
+# The curves wait this many seconds for the next key, which may change them.
+CURVE_DELAY = 0.06
+# The number of classes, the most probable ones, that have a curve.
+CURVE_COUNT = 5
 
 
 @dataclass(frozen=True)
-class Start:
-    """What the explorer opens with: the rows; the board; what a chain adds to a block's logits; the words that
-    were `typed` for the input, None where a command line has to have the numbers; the generator of the draws;
+class ExplorerInput:
+    """What the explorer opens with: the rows; the samplers' state; the biases of a block's classes; the arguments
+    that were typed for the input, None if a command line has to show the row's numbers; the generator of the draws;
     and whether entropies are in bits."""
 
-    rows: Rows
-    board: Board
-    biases: Callable[[Block], Biases] = lambda _: ()
-    typed: tuple[str, ...] | None = None
+    rows: ExplorerRows
+    state: SamplerState
+    biases: Callable[[Block], LogitBiases] = lambda _: ()
+    arguments: tuple[str, ...] | None = None
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
     bits: bool = False
 
 
 class Explorer(App[None]):
-    """The app. It holds the settings, and tells each widget what is seen with them."""
+    """The app. It holds the state, and has each widget show its part of the snapshot."""
 
     CSS_PATH = "explorer.tcss"
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
-    # They come before the widgets' own, so that keys which are typed fast keep their order.
+    # They have priority over the widgets' bindings, so that keys that are typed fast keep their order.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in KEYS
     ]
 
-    # What is told of the keys: all, those that stand at the bottom, and those that draw.
-    keys: ClassVar[tuple[Key, ...]] = KEYS
-    short: ClassVar[str] = SHORT
-    hint: ClassVar[str] = "s draws one, S a hundred"
+    # The keys of the help, the line at the bottom, and the hint in the panel of the draws.
+    keys: ClassVar[tuple[KeyBinding, ...]] = KEYS
+    key_hints: ClassVar[str] = KEY_HINTS
+    draw_hint: ClassVar[str] = "s draws one, S a hundred"
 
-    class Followed(Message):
-        """A row's course is there."""
+    @dataclass
+    class CurvesComputed(Message):
+        """A row's curves are computed."""
 
-        def __init__(self, row: Row, course: Course):
-            super().__init__()
-            self.row, self.course = row, course
+        row: ExplorerRow
+        curves: TemperatureCurves
 
-    class Charted(Message):
-        """The curves are drawn."""
-
-        def __init__(self, chart: Drawn):
-            super().__init__()
-            self.chart = chart
-
-    def __init__(self, start: Start):
+    def __init__(self, explorer_input: ExplorerInput):
         super().__init__(ansi_color=True)
         self.register_theme(THEME)
         self.theme = THEME.name
-        self._start = start
-        self._board = start.board
-        self._nothing = self._lacks = ""
-        self._row = self._at(0)
-        self._seen: Seen | None = None
-        self._given_order = False
+        self._input = explorer_input
+        self._state = explorer_input.state
+        # Why there is no snapshot, or why the row has no biases.
+        self._problem = self._bias_problem = ""
+        self._row = self._row_at(0)
+        self._snapshot: Snapshot | None = None
+        self._curves: TemperatureCurves | None = None
+        self._input_order = False
         self._filter = ""
-        self._indices: Array = self._row.order
-        self._tally = Tally(start.generator, self._row.classes)
-        self._course: Course | None = None
-        self._drawing = threading.Lock()
+        self._indices = self._row.order
+        self._counts = DrawCounts(explorer_input.generator, self._row.classes)
         self.copied: list[str] = []
         self.failure: Exception | None = None
-        # What went wrong is for the command to say, in a line.
+        # The command reports a failure, in one line.
         self.error_console = Console(file=io.StringIO())
+
+    @property
+    def state(self) -> SamplerState:
+        return self._state
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The row as it is shown; None if a sampler removes every class."""
+        return self._snapshot
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
         yield self._row_strip()
-        yield Measures(bits=self._start.bits)
+        yield MeasurePanel(bits=self._input.bits)
         with Horizontal(id="main"):
             with Vertical(id="left"):
-                yield Distribution()
-                yield Field(id="filter", placeholder="part of a label", compact=True)
+                yield ClassTable()
+                yield ValueField(id="filter", placeholder="part of a label", compact=True)
             with Vertical(id="side"):
                 yield ParameterPanel()
-                yield Curve()
-                yield Draws(self.hint)
-        yield Static(self.short, id="keys", markup=False)
+                yield CurveChart()
+                yield DrawPanel(self.draw_hint)
+        yield Static(self.key_hints, id="keys", markup=False)
 
     def _row_strip(self) -> RowStrip:
-        return RowStrip(self._start.rows)
+        return RowStrip(self._input.rows)
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            # Where signals cannot be waited for they end the program at once.
+            # Where the event loop cannot handle a signal, it ends the program at once.
             with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
                 number = getattr(signal, name)
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
         strip = self.query_one(RowStrip)
         strip.display = strip.is_needed
-        self._list()
-        self._see(follow=True)
+        self._update_list()
+        self._update(curves=True)
         self.screen.set_focus(self._panel.sliders)
 
-    # What is seen.
+    # What the widgets show.
 
-    def _at(self, number: int) -> Row:
-        biases, self._lacks = self._biases(self._start.rows.block(number))
-        return self._start.rows.row(number, biases)
+    def _row_at(self, number: int) -> ExplorerRow:
+        biases, self._bias_problem = self._biases(self._input.rows.block(number))
+        return self._input.rows.row(number, biases)
 
-    def _biases(self, block: Block) -> tuple[Biases, str]:
-        """What the chain adds to a block's logits; and why it does not, where the row lacks such a class."""
-        on_ = any(self._board.does(dial) for dial in self._board.dials if dial.sampler.parameters[0] is BIAS)
+    def _biases(self, block: Block) -> tuple[LogitBiases, str]:
+        """The biases of a block's classes, if that sampler is on; and the problem, if the block lacks a class that
+        has one."""
+        setting = self._state.setting(BIAS)
         try:
-            return self._start.biases(block) if on_ else (), ""
+            return self._input.biases(block) if setting and self._state.has_effect(setting) else (), ""
         except UsageError as error:
             return (), str(error)
 
-    def _see(self, *, follow: bool) -> None:
-        """Shows the row at the present settings; what is over all temperatures follows where the chain or
-        the row is another one."""
-        self._panel.show(self._board)
-        found = seen(self._row, self._board.tau, self._board.chain(self._row.biases))
-        self._nothing = str(found) if isinstance(found, NothingLeftError) else ""
-        self._say_head()
-        self._seen = found if isinstance(found, Seen) else None
-        if self._seen:
-            self._show(self._seen)
+    def _update(self, *, curves: bool) -> None:
+        """Shows the row with the present state; `curves` says that the curves change too."""
+        self._panel.show(self._state)
+        try:
+            self._snapshot = Snapshot(self._row, self._state.tau, self._state.chain(self._row.biases))
+            self._problem = ""
+        except AllRemovedError as error:
+            self._snapshot, self._problem = None, str(error)
+        self._update_head()
+        if self._snapshot:
+            self.query_one(MeasurePanel).show(self._snapshot)
+            self._update_classes()
         else:
-            self.query_one(Measures).clear()
-            self._distribution.clear()
-            self.query_one(Draws).show(self._row, self._tally, self._board.tau)
-        if follow:
-            self._follow()
-        self._strip()
+            self.query_one(MeasurePanel).clear()
+            self._table.clear()
+            self.query_one(DrawPanel).show(self._row, self._counts, self._state.tau)
+        if curves:
+            self._compute_curves()
+        self._update_strip()
 
-    def _show(self, found: Seen) -> None:
-        self.query_one(Measures).show(found)
-        colors = dict(zip(self._curved, class_colors(len(self._curved)), strict=True))
-        tally = self._tally if self._tally.size else None
-        self._distribution.show(Listed(found, self._indices, colors, tally))
-        self.query_one(Curve).show(found.tau)
-        self.query_one(Draws).show(self._row, self._tally, found.tau)
+    def _update_classes(self) -> None:
+        """Shows the classes of the snapshot in the widgets that depend on the draws or the current class."""
+        if self._snapshot:
+            colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
+            counts = self._counts if self._counts.total else None
+            self._table.show(ClassTableContent(self._snapshot, self._indices, colors, counts))
+            self.query_one(CurveChart).show(self._snapshot.tau)
+            self.query_one(DrawPanel).show(self._row, self._counts, self._snapshot.tau)
 
-    def _place(self) -> list[str]:
+    def _position_words(self) -> list[str]:
         """Which row it is, for the head."""
-        rows = self._start.rows
+        rows = self._input.rows
         return [f"row {self._row.number} of 0–{len(rows) - 1}"] if len(rows) > 1 else []
 
-    def _say_head(self) -> None:
+    def _update_head(self) -> None:
         row = self._row
-        words = [*self._place(), f"{row.classes} class{'es' * (row.classes != 1)}"]
+        words = [*self._position_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
         if row.block.partial:
             words.append(f"the listed hold {row.block.partial.mass:.4g} at τ = {row.block.partial.tau:g}")
-        engine = self._board.engine
-        if engine and (cold := engine.when_cold(self._board.tau)):
+        engine = self._state.engine
+        if engine and (cold := engine.low_tau_message(self._state.tau)):
             words.append(f"{engine.name} {cold}")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
-        if self._nothing or self._lacks:
-            text = Text(self._nothing or self._lacks, "bold color(160)")
+        if problem := self._problem or self._bias_problem:
+            text = Text(problem, "bold color(160)")
         self.query_one("#head", Static).update(text, layout=False)
 
-    def _strip(self) -> None:
-        tau, rows = self._board.tau, self._start.rows
+    def _update_strip(self) -> None:
+        rows, state = self._input.rows, self._state
 
-        def likely(number: int) -> float:
-            block = rows.block(number)
+        def likelihood(number: int) -> float:
+            biases, _ = self._biases(rows.block(number))
             try:
-                return rows.likelihood(number, tau, self._board.chain(self._biases(block)[0]))
-            except NothingLeftError:
+                return rows.likelihood(number, state.tau, state.chain(biases))
+            except AllRemovedError:
                 return 0.0
 
-        self.query_one(RowStrip).show(self._row.number, likely)
+        self.query_one(RowStrip).show(self._row.number, likelihood)
 
     @property
-    def _curved(self) -> list[int]:
-        """The classes that have a curve: the first few, and the chosen one."""
-        first = self._row.order[:CURVES].tolist()
-        chosen = self._distribution.chosen
-        return first if chosen is None or chosen in first else [*first, chosen]
+    def _curve_indices(self) -> list[int]:
+        """The classes that have a curve: the most probable ones, and the current one."""
+        first = self._row.order[:CURVE_COUNT].tolist()
+        current = self._table.current
+        return first if current is None or current in first else [*first, current]
 
     @property
-    def _distribution(self) -> Distribution:
-        return self.query_one(Distribution)
+    def _table(self) -> ClassTable:
+        return self.query_one(ClassTable)
 
     @property
     def _panel(self) -> ParameterPanel:
         return self.query_one(ParameterPanel)
 
-    def _list(self) -> None:
-        """Which classes are listed, and in which order."""
-        order = np.arange(self._row.classes) if self._given_order else self._row.order
-        if self._filter:
-            matching = np.zeros(self._row.classes, bool)
-            matching[self._row.matching(self._filter)] = True
-            order = order[matching[order]]
-        self._indices = order
-        of_given = " among the listed alternatives" * (self._row.block.partial is not None)
-        self._distribution.border_title = "distribution" + of_given + ", as given" * self._given_order
-        found = f"{len(order)} with {shortened(repr(self._filter), 20)}" if self._filter else ""
-        # A text, and no markup.
-        self._distribution.border_subtitle = Content(found)
+    def _update_list(self) -> None:
+        """Lists the classes that match the filter, in the chosen order."""
+        self._indices = self._row.listing(self._filter, input_order=self._input_order)
+        partial = " among the listed alternatives" * (self._row.block.partial is not None)
+        self._table.border_title = "distribution" + partial + ", as given" * self._input_order
+        matches = f"{len(self._indices)} with {shortened(repr(self._filter), 20)}" if self._filter else ""
+        # The filter's text must not be read as markup.
+        self._table.border_subtitle = Content(matches)
 
-    # What follows, over all temperatures.
+    # The curves over all temperatures, which a thread computes.
 
-    @work(thread=True, exclusive=True, group="course", exit_on_error=True)
-    def _follow(self) -> None:
+    @work(thread=True, exclusive=True, group="curves")
+    def _compute_curves(self) -> None:
         worker = get_current_worker()
-        row, chain, indices = self._row, self._board.chain(self._row.biases), self._curved
-        # The next key may come soon, and make this one's course another.
-        time.sleep(PAUSE)
-        found = course(row, chain, indices, lambda: worker.is_cancelled)
-        if found is not None:
-            self.post_message(self.Followed(row, found))
+        row, chain, indices = self._row, self._state.chain(self._row.biases), self._curve_indices
+        time.sleep(CURVE_DELAY)
+        curves = temperature_curves(row, chain, indices, lambda: worker.is_cancelled)
+        if curves is not None:
+            self.post_message(self.CurvesComputed(row, curves))
 
-    def on_explorer_followed(self, message: "Explorer.Followed") -> None:
+    def on_explorer_curves_computed(self, message: "Explorer.CurvesComputed") -> None:
         if message.row is self._row:
-            self._course = message.course
-            self.query_one(Measures).follow(message.course)
-            self._draw_curve()
+            self._curves = message.curves
+            self.query_one(MeasurePanel).show_curves(message.curves)
+            self.query_one(CurveChart).show_curves(message.row, message.curves)
 
-    def _draw_curve(self) -> None:
-        if self._course is not None:
-            curve = self.query_one(Curve)
-            width, height = curve.size
-            # The distribution has the names in their colours too.
-            fits = width >= NAMED[0] and height >= NAMED[1]
-            names = [self._row.name(i) * fits for i in self._course.indices]
-            self._chart(self._course, names, width, height)
+    # Messages of the widgets.
 
-    @work(thread=True, exclusive=True, group="chart", exit_on_error=True)
-    def _chart(self, found: Course, names: list[str], width: int, height: int) -> None:
-        worker = get_current_worker()
-        # plotext has one figure.
-        with self._drawing:
-            if worker.is_cancelled:
-                return
-            chart = drawn(found, names, width, height)
-        if not worker.is_cancelled:
-            self.post_message(self.Charted(chart))
+    def on_sliders_value_changed(self, message: Sliders.ValueChanged) -> None:
+        self._set_state(self._state.with_value(message.parameter, message.value))
 
-    def on_explorer_charted(self, message: "Explorer.Charted") -> None:
-        self.query_one(Curve).follow(message.chart)
+    def on_sliders_stepped(self, message: Sliders.Stepped) -> None:
+        self._step(message.parameter, message.by, coarse=message.coarse)
 
-    # What the widgets say.
+    def on_curve_chart_tau_selected(self, message: CurveChart.TauSelected) -> None:
+        self._set_state(self._state.with_value(TAU, message.tau))
 
-    def on_curve_resized(self) -> None:
-        self._draw_curve()
-
-    def on_sliders_turned(self, message: Sliders.Turned) -> None:
-        self._set(self._board.turned(message.parameter, message.value))
-
-    def on_sliders_nudged(self, message: Sliders.Nudged) -> None:
-        self._turn(message.parameter, message.by, coarse=message.coarse)
-
-    def on_curve_picked(self, message: Curve.Picked) -> None:
-        self._set(self._board.turned(TAU, message.tau))
-
-    def on_row_strip_picked(self, message: RowStrip.Picked) -> None:
+    def on_row_strip_row_selected(self, message: RowStrip.RowSelected) -> None:
         self._go(message.number)
 
-    def on_distribution_chosen(self) -> None:
-        if self._course is None or set(self._curved) != set(self._course.indices):
-            self._follow()
-        if self._seen:
-            self._show(self._seen)
+    def on_class_table_class_selected(self) -> None:
+        if self._curves is None or set(self._curve_indices) != set(self._curves.indices):
+            self._compute_curves()
+        self._update_classes()
 
-    def _turn(self, parameter: SamplerParameter, by: int, *, coarse: bool) -> None:
-        """Turns a knob from where it is now, whatever it was when the key or the wheel was moved. One that is off
-        is switched on."""
-        if not any(parameter in dial.sampler.parameters and dial.on for dial in self._board.dials):
-            self._set(self._board.switched(parameter))
+    def _step(self, parameter: SamplerParameter, by: int, *, coarse: bool) -> None:
+        """Moves a parameter by some steps from the value that it has now, which may be newer than the one that the
+        key was pressed at. A parameter that is off is switched on."""
+        setting = self._state.setting(parameter)
+        if setting is None or not setting.on:
+            self._set_state(self._state.toggled(parameter))
             return
-        self._set(
-            self._board.turned(parameter, Scale(parameter).turned(self._board.value(parameter), by, coarse=coarse))
-        )
+        value = SliderScale(parameter).stepped(self._state.value(parameter), by, coarse=coarse)
+        self._set_state(self._state.with_value(parameter, value))
 
-    def _set(self, board: Board) -> None:
-        """Sets the knobs. What is over all temperatures stays while only τ is another. On an API response only τ
-        can be turned: a sampler's cutoff depends on the whole distribution."""
-        if self._row.block.partial is not None and board.chain() is not None:
+    def _set_state(self, state: SamplerState) -> None:
+        """Sets the samplers. The curves stay if only τ changes. On an API response only τ can change: a sampler's
+        cutoff depends on the whole distribution."""
+        if self._row.block.partial is not None and state.chain() is not None:
             self.notify("The response lists only part of the distribution: samplers need every logit.")
             return
-        before, self._board = self._board, board
-        if before.turned(TAU, 1.0) == board.turned(TAU, 1.0):
-            self._see(follow=False)
+        before, self._state = self._state, state
+        if before.with_value(TAU, 1.0) == state.with_value(TAU, 1.0):
+            self._update(curves=False)
             return
-        row = self._at(self._row.number)
+        row = self._row_at(self._row.number)
         if row.biases != self._row.biases:
             self._row = row
-            self._list()
-        self._see(follow=True)
+            self._update_list()
+        self._update(curves=True)
 
     def _go(self, number: int) -> None:
-        """Another row, where there is one."""
-        number = min(max(number, 0), len(self._start.rows) - 1)
+        """Goes to a row, or to the nearest one that exists."""
+        number = min(max(number, 0), len(self._input.rows) - 1)
         if number != self._row.number:
-            self._open(number)
+            self._show_row(number)
 
-    def _open(self, number: int) -> None:
-        """Shows a row. Its draws are its own."""
-        self._row = self._at(number)
-        self._tally = Tally(self._start.generator, self._row.classes)
-        self._course = None
-        self._list()
-        self._see(follow=True)
+    def _show_row(self, number: int) -> None:
+        """Shows a row, without the draws of the one before."""
+        self._row = self._row_at(number)
+        self._counts = DrawCounts(self._input.generator, self._row.classes)
+        self._curves = None
+        self._update_list()
+        self._update(curves=True)
 
-    # What the keys do.
+    # Actions of the keys.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key is the explorer's: not while something is typed or a list is open."""
+        """Whether a key is the explorer's: not while something is typed or a dialog is open."""
         if action in ("interrupt", "suspend_process"):
             return True
         return not isinstance(self.focused, Input) and not self.screen.is_modal
 
     def action_turn(self, by: int, coarse: bool = False) -> None:
         sliders = self._panel.sliders
-        if sliders.is_turnable:
-            self._turn(sliders.current, by, coarse=coarse)
+        if sliders.is_settable:
+            self._step(sliders.current, by, coarse=coarse)
 
     def action_next(self, by: int) -> None:
-        if self._distribution.has_focus:
-            self._panel.sliders.end(by)
+        if self._table.has_focus:
+            self._panel.sliders.move_to_end(0 if by > 0 else -1)
             self.screen.set_focus(self._panel.sliders)
-        elif not self._panel.sliders.step(by):
-            self.screen.set_focus(self._distribution)
+        elif not self._panel.sliders.move(by):
+            self.screen.set_focus(self._table)
 
     def action_up(self, by: int) -> None:
-        if self._distribution.has_focus:
-            self._distribution.choose(by)
+        if self._table.has_focus:
+            self._table.move(by)
         else:
-            self._panel.sliders.step(by)
+            self._panel.sliders.move(by)
 
-    def action_end(self, place: int) -> None:
-        self._distribution.choose_end(place)
+    def action_end(self, position: int) -> None:
+        self._table.move_to_end(position)
 
     def action_type(self) -> None:
-        self._panel.type()
+        self._panel.edit()
 
     def action_switch(self) -> None:
         parameter = self._panel.sliders.current
         if parameter is TAU:
             self.notify("The temperature stays; at τ = 1 it does nothing.")
-        self._set(self._board.switched(parameter))
+        self._set_state(self._state.toggled(parameter))
 
     def action_move(self, by: int) -> None:
-        if not self._board.is_movable and self._board.engine:
-            self.notify(f"{self._board.engine.name} has a fixed order.")
-        self._set(self._board.moved(self._panel.sliders.dial, by))
+        if not self._state.is_reorderable and self._state.engine:
+            self.notify(f"{self._state.engine.name} has a fixed order.")
+        self._set_state(self._state.moved(self._panel.sliders.current, by))
 
     def action_tau(self, tau: float) -> None:
-        self._set(self._board.turned(TAU, float(tau)))
+        self._set_state(self._state.with_value(TAU, float(tau)))
 
     def action_boil(self) -> None:
         self.action_tau(inf)
@@ -405,93 +378,92 @@ class Explorer(App[None]):
         self._go(self._row.number + by)
 
     def action_page(self, by: int) -> None:
-        self._distribution.page(by)
+        self._table.move_page(by)
 
     def action_order(self) -> None:
-        self._given_order = not self._given_order
-        self._list()
-        self._see(follow=False)
+        self._input_order = not self._input_order
+        self._update_list()
+        self._update(curves=False)
 
-    def action_draw(self, size: int) -> None:
-        if self._seen:
-            self._tally.draw(self._seen.probs, size)
-            self._show(self._seen)
+    def action_draw(self, count: int) -> None:
+        if self._snapshot:
+            self._counts.draw(self._snapshot.probs, count)
+            self._update_classes()
 
     def action_clear(self) -> None:
-        self._tally = Tally(self._start.generator, self._row.classes)
-        if self._seen:
-            self._show(self._seen)
+        self._counts = DrawCounts(self._input.generator, self._row.classes)
+        self._update_classes()
+
+    @property
+    def _filter_field(self) -> ValueField:
+        return self.query_one("#filter", ValueField)
 
     def action_find(self) -> None:
-        field_ = self.query_one("#filter", Input)
-        field_.add_class("-open")
-        self.screen.set_focus(field_)
+        self._filter_field.add_class("-open")
+        self.screen.set_focus(self._filter_field)
 
     @on(Input.Changed, "#filter")
-    def _found(self, message: Input.Changed) -> None:
+    def _filter_changed(self, message: Input.Changed) -> None:
         self._filter = message.value
-        self._list()
-        self._see(follow=False)
+        self._update_list()
+        self._update(curves=False)
 
     @on(Input.Submitted, "#filter")
-    def _find_done(self) -> None:
-        if not self.query_one("#filter", Input).value:
-            self.query_one("#filter").remove_class("-open")
-        self.screen.set_focus(self._distribution)
+    def _filter_submitted(self) -> None:
+        if not self._filter_field.value:
+            self._filter_field.remove_class("-open")
+        self.screen.set_focus(self._table)
 
-    @on(Field.Left)
-    def _find_left(self) -> None:
-        self.query_one("#filter", Input).value = ""
-        self._find_done()
+    @on(ValueField.Cancelled)
+    def _filter_cancelled(self) -> None:
+        self.action_show_all()
+        self.screen.set_focus(self._table)
 
     def action_show_all(self) -> None:
-        self.query_one("#filter", Input).value = ""
-        self.query_one("#filter").remove_class("-open")
+        self._filter_field.value = ""
+        self._filter_field.remove_class("-open")
 
     def action_add(self) -> None:
-        parameters = [
-            parameter
-            for sampler in SAMPLERS.values()
-            for first, parameter in zip((None, *sampler.parameters), sampler.parameters, strict=False)
-            if parameter not in (TAU, BIAS) and first in (None, TAU) and self._board.has(parameter)
-        ]
-        on_ = {parameter for dial in self._board.dials if self._board.does(dial) for parameter in dial.shown}
+        effective = {parameter for setting in self._state.effective for parameter in setting.visible_parameters}
+        parameters = {parameter.name: parameter for parameter in self._state.switches}
         options = [
-            (parameter.name, f"{'on ' if parameter in on_ else '   '} {parameter.help}") for parameter in parameters
+            (name, f"{'on ' if parameter in effective else '   '} {parameter.help}")
+            for name, parameter in parameters.items()
         ]
 
-        def take(name: str | None) -> None:
-            for parameter in parameters:
-                if parameter.name == name:
-                    self._set(self._board.switched(parameter))
-                    self.query_one(Sliders).choose(parameter)
+        def switch(name: str | None) -> None:
+            if name is not None:
+                self._set_state(self._state.toggled(parameters[name]))
+                self._panel.sliders.choose(parameters[name])
 
-        self.push_screen(Choosing("switch a sampler on or off", options), take)
+        self.push_screen(ListDialog("switch a sampler on or off", options), switch)
 
     def action_like(self) -> None:
-        own = "tsoft"
-        options = [(own, "its own rules, in any order"), *((e.name, e.source) for e in ENGINES.values())]
+        options = [("tsoft", "its own rules, in any order"), *((e.name, e.source) for e in ENGINES.values())]
 
-        def take(name: str | None) -> None:
+        def follow(name: str | None) -> None:
             if name is not None:
-                self._set(self._board.like(ENGINES.get(name)))
+                self._set_state(self._state.with_engine(ENGINES.get(name)))
 
-        present = self._board.engine.name if self._board.engine else own
-        self.push_screen(Choosing("sample like", options, present), take)
+        current = self._state.engine.name if self._state.engine else "tsoft"
+        self.push_screen(ListDialog("sample like", options, current), follow)
 
     def action_explain(self) -> None:
-        if self._seen:
-            text = export.explanation(self._seen, max(20, min(self.size.width * 9 // 10, 100) - 6), self._start.bits)
-            self.push_screen(Reading("the chain step by step", Text.from_ansi(text.rstrip("\n"))))
+        if self._snapshot:
+            width = max(20, min(self.size.width * 9 // 10, 100) - 6)
+            text = export.explanation(self._snapshot, width, self._input.bits)
+            self.push_screen(TextDialog("the chain step by step", Text.from_ansi(text.rstrip("\n"))))
 
     def action_help(self) -> None:
-        self.push_screen(Reading("keys", Text(listed(self.keys))))
+        self.push_screen(TextDialog("keys", Text(key_help(self.keys))))
 
     @property
     def command_line(self) -> str:
-        """What makes `tsoft compute` show the same: of many rows the present one's numbers, if they are few."""
-        typed = None if self._row.is_short and len(self._start.rows) > 1 else self._start.typed
-        return command_line(self._board, self._row, typed, bits=self._start.bits)
+        """The command with which `tsoft compute` shows the same. If the row is one of many and short, the command
+        has the row's numbers."""
+        shows_numbers = self._row.is_short and len(self._input.rows) > 1
+        arguments = None if shows_numbers else self._input.arguments
+        return command_line(self._state, self._row, arguments, bits=self._input.bits)
 
     def action_copy(self) -> None:
         line = self.command_line
@@ -501,14 +473,14 @@ class Explorer(App[None]):
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:
-            if name is not None and self._seen is not None:
-                error = export.write(self, self._seen, name, self._start.bits)
+            if name is not None and self._snapshot is not None:
+                error = export.write(name, self._snapshot, self.export_screenshot, bits=self._input.bits)
                 self.notify(error or f"{name} is written", severity="error" if error else "information", markup=False)
 
-        self.push_screen(Naming("export what is seen, as .json, .csv or .svg", "tsoft.json"), write)
+        self.push_screen(FileNameDialog("export what is seen, as .json, .csv or .svg", "tsoft.json"), write)
 
     def release(self) -> None:
-        """Gives back what it holds, at the end."""
+        """Releases what the app holds, after it has ended."""
 
     def _handle_exception(self, error: Exception) -> None:
         self.failure = self.failure or error

@@ -1,9 +1,9 @@
-"""What is explored where no logits are given."""
+"""The examples that the explorer opens with if there are no logits."""
 
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.explorer.rows import Rows
+from tsoft.explorer.explorer_rows import ExplorerRows
 
 # The most probable next tokens of SmolLM2-135M-Instruct, as logits below the highest: after "The capital of
 # France is", and after "Once upon a time, there was a".
@@ -22,23 +22,14 @@ FLAT = {
     " little": -2.41, " film": -2.48, " blacksmith": -2.57, " powerful": -2.62, " country": -2.64,
     " high": -2.70, " band": -2.71, " renowned": -2.76, " female": -2.77, " very": -2.81, " big": -2.81,
 }  # fmt: skip
-# Of a small network on an 8 of scikit-learn's digits.
+# The logits of a small network for an 8 of scikit-learn's digits.
 DIGITS = {
-    "0": -5.41,
-    "1": -4.11,
-    "2": -1.87,
-    "3": 2.19,
-    "4": -4.37,
-    "5": -1.82,
-    "6": 0.00,
-    "7": -3.43,
-    "8": 2.02,
-    "9": 0.71,
-}
+    "0": -5.41, "1": -4.11, "2": -1.87, "3": 2.19, "4": -4.37, "5": -1.82, "6": 0.00, "7": -3.43, "8": 2.02, "9": 0.71,
+}  # fmt: skip
 
 
-def examples() -> Rows:
-    """A few distributions that temperature does different things to."""
+def examples() -> ExplorerRows:
+    """A few distributions on which temperature has different effects."""
     named = {
         "four classes": {"A": 2.0, "B": 1.0, "C": 0.5, "D": 0.1},
         "a peaked next token": PEAKED,
@@ -50,4 +41,4 @@ def examples() -> Rows:
         Block(np.array([list(logits.values())]), tuple(logits), number, labels_vary=True)
         for number, logits in enumerate(named.values())
     ]
-    return Rows(blocks, tuple(named))
+    return ExplorerRows(blocks, tuple(named))

@@ -1,12 +1,12 @@
-"""The keys, what they do, and what they are called."""
+"""The keys, their actions, and their descriptions."""
 
 from collections.abc import Sequence
 
-# A key, or several, its action, and what is told of it.
-Key = tuple[str, str, str]
+# A key, or several, the action, and its description.
+KeyBinding = tuple[str, str, str]
 
 # In the order in which they are shown.
-KEYS: tuple[Key, ...] = (
+KEYS: tuple[KeyBinding, ...] = (
     ("left", "turn(-1)", "turn the knob down"),
     ("right", "turn(1)", "turn the knob up"),
     ("shift+left", "turn(-1,True)", "down, coarse"),
@@ -47,11 +47,11 @@ KEYS: tuple[Key, ...] = (
     ("ctrl+c", "interrupt", "quit at once, with exit code 130"),
 )
 
-# What stands at the bottom, the most needed first.
-SHORT = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  c copy  / find"
+# The line at the bottom, the most needed keys first.
+KEY_HINTS = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  c copy  / find"
 
-# Of a text under way: what is another key's, or does something else there.
-_LIVE: tuple[Key, ...] = (
+# The keys of a text that a model continues, if they are others or do something else.
+_LIVE: tuple[KeyBinding, ...] = (
     ("s", "go_on(1)", "draw the next token: the text goes on"),
     ("S,shift+s", "go_on(10)", "ten tokens, until another key"),
     ("backspace", "take_back", "take the last token back"),
@@ -63,23 +63,22 @@ _LIVE: tuple[Key, ...] = (
     ("d", "draw(1)", "draw one, only to count it"),
     ("D,shift+d", "draw(100)", "draw a hundred, only to count them"),
 )
-_OWN = {key for key, *_ in _LIVE}
-# What makes the text is told first.
-LIVE: tuple[Key, ...] = (*_LIVE, *(key for key in KEYS if key[0] not in _OWN))
-LIVE_SHORT = (
+# The keys that continue the text come first.
+LIVE_KEYS: tuple[KeyBinding, ...] = (*_LIVE, *(key for key in KEYS if key[0] not in {name for name, *_ in _LIVE}))
+LIVE_KEY_HINTS = (
     "? keys  q quit  s draw  S ten  ⌫ back  n p walk  Tab Enter choose  ←→ turn  0 1 8 τ  Space on/off  c copy  / find"
 )
 
 
-def listed(keys: Sequence[Key] = KEYS) -> str:
-    """The keys, a line each."""
-    return "\n".join(f"{called(key.split(',')[0]):>11}  {what}" for key, _, what in keys)
+def key_help(keys: Sequence[KeyBinding] = KEYS) -> str:
+    """The keys with their descriptions, one per line."""
+    return "\n".join(f"{key_name(key.split(',')[0]):>11}  {description}" for key, _, description in keys)
 
 
-def called(key: str) -> str:
-    """A key as it is called on a keyboard.
+def key_name(key: str) -> str:
+    """A key's name on a keyboard.
 
-    >>> called("shift+left"), called("q")
+    >>> key_name("shift+left"), key_name("q")
     ('Shift ←', 'q')
     """
     names = {

@@ -1,8 +1,9 @@
-"""The explorer on a language model: draw the next token, or choose it, and watch what comes after."""
+"""The explorer of a language model: draw or choose the next token, and watch the distribution after it."""
 
 import contextlib
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -11,224 +12,235 @@ from textual.message import Message
 
 from tsoft.core.draw import draws
 from tsoft.errors import TsoftError, visible
-from tsoft.explorer.app import Explorer, Start
-from tsoft.explorer.command_line import piped_line
-from tsoft.explorer.keys import LIVE, LIVE_SHORT, Key
-from tsoft.explorer.live import MOST, Live
+from tsoft.explorer.app import Explorer, ExplorerInput
+from tsoft.explorer.command_line import piped_command_line
+from tsoft.explorer.keys import LIVE_KEY_HINTS, LIVE_KEYS, KeyBinding
 from tsoft.explorer.live_strip import LiveStrip
-from tsoft.explorer.sampler_state import Board
-from tsoft.explorer.snapshot import Seen, seen
-from tsoft.explorer.strip import RowStrip
-from tsoft.models.tokens import Next, Tokens
+from tsoft.explorer.live_text import MAX_TOKENS, LiveText
+from tsoft.explorer.row_strip import RowStrip
+from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.snapshot import Snapshot
+from tsoft.models.tokens import NextDistribution, Tokens
+from tsoft.sampling.step import AllRemovedError
 
-# So many draws wait for their turn.
-WAITING = 10
-# So long, in seconds, an answer may take without a word.
-SOON = 0.05
-# So long a model may go on at the end: one on this machine is done by then.
-PATIENCE = 0.25
-# The thread in which a model is asked.
-THREAD = "tsoft model"
+# The most draws that wait for the model.
+MAX_WAITING = 10
+# The head says that the model works if it takes longer than this many seconds.
+NOTICE_DELAY = 0.05
+# At the end the model has this many seconds to finish, which a local one does.
+CLOSE_TIMEOUT = 0.25
+# The name of the threads that wait for the model.
+MODEL_THREAD = "tsoft model"
 
 
 class LiveExplorer(Explorer):
-    """The app. Draws may have to wait until the model has said what they are drawn from. Each is the board at
-    which it was asked for, so that keys which are typed fast keep their order."""
+    """The app. A draw may have to wait until the model has given the distribution that it is from. It keeps the
+    samplers' state at which its key was pressed, so that keys that are typed fast keep their order."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, action, description, priority=True) for key, action, description in LIVE
+        Binding(key, action, description, priority=True) for key, action, description in LIVE_KEYS
     ]
-    keys: ClassVar[tuple[Key, ...]] = LIVE
-    short: ClassVar[str] = LIVE_SHORT
-    hint: ClassVar[str] = "d counts one, D a hundred"
+    keys: ClassVar[tuple[KeyBinding, ...]] = LIVE_KEYS
+    key_hints: ClassVar[str] = LIVE_KEY_HINTS
+    draw_hint: ClassVar[str] = "d counts one, D a hundred"
 
-    class Answered(Message):
-        """The model has said what comes after a text, or why it does not."""
+    @dataclass
+    class ModelAnswered(Message):
+        """The model has given the distribution after some tokens, or raised an error."""
 
-        def __init__(self, text: Tokens, found: Next | Exception):
-            super().__init__()
-            self.text, self.found = text, found
+        tokens: Tokens
+        answer: NextDistribution | Exception
 
-    def __init__(self, start: Start, live: Live):
+    def __init__(self, explorer_input: ExplorerInput, live: LiveText):
         self._live = live
-        self._draws: deque[Board] = deque()
-        self._runs = False
-        # The text that is asked for.
-        self._asked: Tokens | None = None
-        self._asking = threading.Lock()
-        # What is counted does not change what the text becomes.
-        [self._coin] = start.generator.spawn(1)
-        super().__init__(start)
+        self._waiting: deque[SamplerState] = deque()
+        # Whether several draws follow one key.
+        self._draws_several = False
+        # The tokens whose distribution the model has yet to give.
+        self._requested: Tokens | None = None
+        self._model_lock = threading.Lock()
+        # The text does not depend on the draws that are only counted.
+        [self._generator] = explorer_input.generator.spawn(1)
+        super().__init__(explorer_input)
 
-    # What is seen.
+    @property
+    def tokens(self) -> Tokens:
+        """The whole text's tokens."""
+        return self._live.tokens
+
+    # What the widgets show.
 
     def _row_strip(self) -> RowStrip:
         return LiveStrip(self._live)
 
-    def _strip(self) -> None:
-        self.query_one(LiveStrip).follow(self._row.number)
+    def _update_strip(self) -> None:
+        self.query_one(LiveStrip).show_text(self._row.number)
 
-    def _place(self) -> list[str]:
-        number, length = self._row.number, len(self._live.steps)
+    def _position_words(self) -> list[str]:
+        number, length = self._row.number, len(self._live.written)
         words = [f"token {number + 1}" + f" of {length}" * (number < length)]
-        if self._live.waits:
-            words.append("working" + f", {len(self._draws)} more to draw" * bool(self._draws))
-        if self._live.ended:
+        if self._live.is_waiting:
+            words.append("working" + f", {len(self._waiting)} more to draw" * bool(self._waiting))
+        if self._live.has_ended:
             words.append("the text has ended")
         return [*words, self._live.model.name]
 
-    # The text.
+    def _update_text(self) -> None:
+        self._update_head()
+        self._update_strip()
+
+    # Draws and the model's answers.
 
     def action_go_on(self, count: int) -> None:
-        """Draws so many tokens, one after the other; several until another key."""
-        if self._live.ended and self._is_last:
+        """Draws `count` tokens, one after the other. If they are several, another key stops them."""
+        if self._live.has_ended and self._is_last_row:
             self.notify("The text has ended: Backspace takes its end back, p goes to what was before.")
             return
-        self._runs = count > 1
-        if self._runs:
-            self._draws.clear()
-        room = WAITING - len(self._draws)
+        self._draws_several = count > 1
+        if self._draws_several:
+            self._waiting.clear()
+        room = MAX_WAITING - len(self._waiting)
         if not room:
             self.bell()
-        self._draws.extend([self._board] * min(count, room))
-        self._go_on()
+        self._waiting.extend([self._state] * min(count, room))
+        self._draw_waiting()
 
     @property
-    def _is_last(self) -> bool:
+    def _is_last_row(self) -> bool:
         return self._row.number == len(self._live.rows) - 1
 
-    def _go_on(self) -> None:
-        """Draws what is to be drawn next, as soon as that is known."""
-        if not self._draws or (self._live.waits and self._is_last):
-            self._say_head()
+    def _draw_waiting(self) -> None:
+        """Draws the next token that waits, if its distribution is known."""
+        if not self._waiting or (self._live.is_waiting and self._is_last_row):
+            self._update_head()
             return
-        board = self._draws.popleft()
-        found = self._seen if board is self._board else seen(self._row, board.tau, board.chain(self._row.biases))
-        if not isinstance(found, Seen):
-            # The head says why nothing is left.
-            self._draws.clear()
+        state = self._waiting.popleft()
+        snapshot = self._snapshot if state is self._state else self._snapshot_at(state)
+        if snapshot is None:
+            # The head says that a sampler removes every class.
+            self._waiting.clear()
             return
-        [index] = next(draws(found.probs, 1, self._coin))
-        self._choose(int(index), float(found.probs[index]))
+        [index] = next(draws(snapshot.probs, 1, self._generator))
+        self._choose(int(index), float(snapshot.probs[index]))
+
+    def _snapshot_at(self, state: SamplerState) -> Snapshot | None:
+        try:
+            return Snapshot(self._row, state.tau, state.chain(self._row.biases))
+        except AllRemovedError:
+            return None
 
     def _choose(self, index: int, prob: float) -> None:
-        """Goes on from the present row with one of its classes."""
-        if self._row.number >= MOST:
-            self._draws.clear()
-            self.notify(f"The explorer keeps {MOST} tokens of a text; Backspace takes the last one back.")
+        """Continues the text, up to the current row, with one of the row's classes."""
+        if self._row.number >= MAX_TOKENS:
+            self._waiting.clear()
+            self.notify(f"The explorer keeps {MAX_TOKENS} tokens of a text; Backspace takes the last one back.")
             return
         self._live.choose(self._row.number, index, prob)
-        self._asked = None
-        if self._live.ended:
-            self._draws.clear()
-            self._say_text()
+        self._requested = None
+        if self._live.has_ended:
+            self._waiting.clear()
+            self._update_text()
         else:
-            self._ask(self._live.tokens)
-            self.set_timer(SOON, self._say_waiting)
+            self._request(self._live.tokens)
+            self.set_timer(NOTICE_DELAY, self._show_waiting)
 
-    def _say_waiting(self) -> None:
-        """Most answers are there before it could be read that they are waited for."""
-        if self._live.waits:
-            self._say_text()
+    def _show_waiting(self) -> None:
+        """Shows that the model works. It usually answers before a user could read that."""
+        if self._live.is_waiting:
+            self._update_text()
 
-    def _say_text(self) -> None:
-        self._say_head()
-        self._strip()
+    def _request(self, tokens: Tokens) -> None:
+        """Has the model give the distribution after some tokens, in a thread that does not delay the end of the
+        program: a server may take long. The model gets one request at a time, and none that is out of date."""
+        self._requested = tokens
 
-    def _ask(self, text: Tokens) -> None:
-        """Asks the model in a thread that nobody waits for at the end: a server may take long. It is asked for one
-        text at a time, and for none that is no longer wanted."""
-        self._asked = text
-
-        def ask() -> None:
-            with self._asking:
-                if self._asked is not text:
+        def run() -> None:
+            with self._model_lock:
+                if self._requested is not tokens:
                     return
-                found: Next | Exception
+                answer: NextDistribution | Exception
                 try:
-                    [found] = self._live.model.next([text])
+                    [answer] = self._live.model.next([tokens])
                 except Exception as error:
-                    found = error
-            # The app may be gone.
+                    answer = error
+            # The app may have ended.
             with contextlib.suppress(RuntimeError):
-                self.post_message(self.Answered(text, found))
+                self.post_message(self.ModelAnswered(tokens, answer))
 
-        threading.Thread(target=ask, name=THREAD, daemon=True).start()
+        threading.Thread(target=run, name=MODEL_THREAD, daemon=True).start()
 
-    def on_live_explorer_answered(self, message: "LiveExplorer.Answered") -> None:
-        if self._asked is not message.text:
+    def on_live_explorer_model_answered(self, message: "LiveExplorer.ModelAnswered") -> None:
+        if self._requested is not message.tokens:
             return
-        self._asked = None
-        if isinstance(message.found, Next):
-            follows = self._is_last
-            self._live.answer(message.found)
+        self._requested = None
+        if isinstance(message.answer, NextDistribution):
+            follows = self._is_last_row
+            self._live.add_next(message.answer)
             if follows:
-                self._open(len(self._live.steps))
-            self._go_on()
+                self._show_row(len(self._live.written))
+            self._draw_waiting()
             return
-        self._draws.clear()
-        self._live.take_back()
-        self._say_text()
-        if not isinstance(message.found, TsoftError):
-            raise message.found
-        self.notify(visible(str(message.found)), title="no next token", severity="error", markup=False)
+        self._waiting.clear()
+        self._live.remove_last()
+        self._update_text()
+        if not isinstance(message.answer, TsoftError):
+            raise message.answer
+        self.notify(visible(str(message.answer)), title="no next token", severity="error", markup=False)
 
     def action_take_back(self) -> None:
-        """Takes back what was asked for last: a draw that waits, or the last token."""
-        if self._draws:
-            self._draws.pop()
-            self._say_head()
+        """Takes the latest request back: a draw that waits, or the last token."""
+        if self._waiting:
+            self._waiting.pop()
+            self._update_head()
             return
-        if not self._live.steps:
+        if not self._live.written:
             self.notify("There is no token to take back: this is the prompt.")
             return
-        self._asked = None
-        self._live.take_back()
+        self._requested = None
+        self._live.remove_last()
         last = len(self._live.rows) - 1
         if self._row.number != last:
-            self._open(last)
-        self._say_text()
+            self._show_row(last)
+        self._update_text()
 
     def action_type(self) -> None:
-        """Types a value; on a class, goes on with it."""
-        if not self._distribution.has_focus:
+        """Types a value; on a class, continues the text with it."""
+        if not self._table.has_focus:
             super().action_type()
             return
-        index = self._distribution.chosen
-        if index is not None and self._seen:
-            self._draws.clear()
-            self._choose(index, float(self._seen.probs[index]))
+        index = self._table.current
+        if index is not None and self._snapshot:
+            self._waiting.clear()
+            self._choose(index, float(self._snapshot.probs[index]))
 
     def _go(self, number: int) -> None:
-        # What waits is not for another row.
-        self._draws.clear()
+        # The draws that wait are not for another row.
+        self._waiting.clear()
         super()._go(number)
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and self._runs:
-            self._runs = False
-            self._draws.clear()
-            self._say_head()
+        if isinstance(event, events.Key) and self._draws_several:
+            self._draws_several = False
+            self._waiting.clear()
+            self._update_head()
         await super().on_event(event)
 
-    # What is copied.
+    # The command line.
 
     @property
     def command_line(self) -> str:
-        """What makes `tsoft compute` show the same, of what `tsoft next` prints."""
+        """The command with which `tsoft compute` shows the same, with the logits that `tsoft next` prints."""
         text = self._live.text(self._row.number)
-        return piped_line(self._board, self._row, self._start.typed or (), text, bits=self._start.bits)
+        return piped_command_line(self._state, self._row, self._input.arguments or (), text, bits=self._input.bits)
 
     def action_copy(self) -> None:
-        if self._live.answers and self._row.number:
+        if self._live.is_answer and self._row.number:
             self.notify("An answer under way is no prompt that could be typed: x exports what is seen.")
             return
         super().action_copy()
 
-    # The end.
-
     def release(self) -> None:
-        """Closes the model, if it is not at work on what nobody waits for any more."""
-        self._asked = None
-        if self._asking.acquire(timeout=PATIENCE):
+        """Closes the model, unless it still works on a request."""
+        self._requested = None
+        if self._model_lock.acquire(timeout=CLOSE_TIMEOUT):
             self._live.model.close()

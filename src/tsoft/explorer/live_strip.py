@@ -1,4 +1,4 @@
-"""The strip of a text under way: the prompt, each token since, and the place of the next."""
+"""The strip of a text that a model continues: the prompt, each token since, and the place of the next one."""
 
 import re
 
@@ -6,27 +6,28 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tsoft.errors import visible
-from tsoft.explorer.live import Live
-from tsoft.explorer.paint import GREY, likely_style
-from tsoft.explorer.strip import Item, RowStrip
+from tsoft.explorer.live_text import LiveText
+from tsoft.explorer.paint import GREY, prob_style
+from tsoft.explorer.row_strip import RowStrip, StripItem
 
-# What stands between a message and its answer.
+# What separates a message from its answer.
 _ANSWER = " › "
-# What stands where the next token will.
+# The place of the next token.
 _NEXT = " "
 
 
 class LiveStrip(RowStrip):
-    """The text. A token's colour is how probable it was when it was drawn or chosen; pointing at it shows what it
-    was drawn from."""
+    """The text. A token's colour is the probability that it had when it was drawn or chosen; a click on it shows
+    the distribution that it is from."""
 
-    def __init__(self, live: Live):
+    def __init__(self, live: LiveText):
         super().__init__(live.rows)
         self._live = live
-        # A word at a time, so that lines end between them.
+        # Split into words, so that lines break between them.
         self._prompt = [visible(word) for word in re.findall(r"\s*\S+|\s+$", live.prompt)]
-        self._prompt += [_ANSWER] * live.answers
-        self._texts = self._written
+        self._prompt += [_ANSWER] * live.is_answer
+        self._preceding = len(self._prompt)
+        self._texts = self._all_texts
         self._height = 0
 
     @property
@@ -34,13 +35,14 @@ class LiveStrip(RowStrip):
         return True
 
     @property
-    def _written(self) -> list[str]:
-        return [*self._prompt, *(step.text for step in self._live.steps), *[_NEXT] * (not self._live.ended)]
+    def _all_texts(self) -> list[str]:
+        live = self._live
+        return [*self._prompt, *(token.text for token in live.written), *[_NEXT] * (not live.has_ended)]
 
-    def follow(self, number: int) -> None:
-        """Shows the text as it is, and which row is the present one."""
+    def show_text(self, number: int) -> None:
+        """Shows the text as it is now, and which row is the current one."""
         before = self._height
-        self._texts, self._width = self._written, 0
+        self._texts, self._width = self._all_texts, 0
         self.show(number, None)
         if self.get_content_height(self.size, self.size, max(1, self.size.width)) != before:
             self.refresh(layout=True)
@@ -49,18 +51,11 @@ class LiveStrip(RowStrip):
         self._height = super().get_content_height(container, viewport, width)
         return self._height
 
-    def _begins_line(self, number: int) -> bool:
+    def _starts_line(self, number: int) -> bool:
         return False
 
-    @property
-    def _shown_at(self) -> int:
-        return self._present + len(self._prompt)
-
-    def _row(self, item: Item) -> int:
-        return max(0, item.number - len(self._prompt))
-
-    def _segment(self, item: Item) -> Segment:
-        number = item.number - len(self._prompt)
-        likely = 0 <= number < len(self._live.steps)
-        style = likely_style(self._live.steps[number].prob) if likely else GREY
-        return Segment(item.text, style + Style(reverse=True, bold=True) if number == self._present else style)
+    def _segment(self, item: StripItem) -> Segment:
+        number = item.number - self._preceding
+        has_prob = 0 <= number < len(self._live.written)
+        style = prob_style(self._live.written[number].prob) if has_prob else GREY
+        return Segment(item.text, style + Style(reverse=True, bold=True) if number == self._current else style)

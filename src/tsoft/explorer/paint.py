@@ -13,40 +13,39 @@ from tsoft.charts.table import bar
 PLAIN = Style()
 BOLD = Style(bold=True)
 GREY = Style(color="color(244)")
-GONE = Style(dim=True, strike=True)
-GHOST = "░"
+REMOVED = Style(dim=True, strike=True)
 
 
-def color(number: int, *, bold: bool = False) -> Style:
-    return Style(color=f"color({number})", bold=bold or None)
+def color(number: int) -> Style:
+    return Style(color=f"color({number})")
 
 
 def tau_style(tau: float) -> Style:
     """The colour of a temperature, from 0.1 and below to 10 and above."""
-    place = 0.0 if tau <= 0.1 else 1.0 if tau == inf else min((log10(tau) + 1) / 2, 1.0)
-    return color(COLD_TO_HOT[round(place * (len(COLD_TO_HOT) - 1))])
+    position = 0.0 if tau <= 0.1 else 1.0 if tau == inf else min((log10(tau) + 1) / 2, 1.0)
+    return color(COLD_TO_HOT[round(position * (len(COLD_TO_HOT) - 1))])
 
 
-def likely_style(prob: float) -> Style:
+def prob_style(prob: float) -> Style:
     return color(likely_color(prob))
 
 
-def bars(share: float, ghost: float, width: int, style: Style) -> list[Segment]:
-    """A bar of `share` of the width, with another behind it: what that has more is grey, and where it
-    ends under the bar there is a line. It takes the whole width."""
+def bars(share: float, reference: float, width: int, style: Style) -> list[Segment]:
+    """A bar for `share` of the width in front of one for `reference`: where the reference is longer, its end is
+    grey, and where it is shorter, a line marks its end. The segments fill the width."""
     front = bar(min(share, 1.0), width)
-    behind = round(min(ghost, 1.0) * width)
+    behind = round(min(reference, 1.0) * width)
     if len(front) <= behind:
         return [
             Segment(front, style),
-            Segment(GHOST * (behind - len(front)), GREY),
+            Segment("░" * (behind - len(front)), GREY),
             Segment(" " * (width - behind), PLAIN),
         ]
-    line = [Segment("▏", GREY + Style(bgcolor=style.color))] if 0 < behind < len(front) - 1 else []
+    mark = [Segment("▏", GREY + Style(bgcolor=style.color))] if 0 < behind < len(front) - 1 else []
     return [
         Segment(front[:behind], style),
-        *line,
-        Segment(front[behind + len(line) :], style),
+        *mark,
+        Segment(front[behind + len(mark) :], style),
         Segment(" " * (width - len(front)), PLAIN),
     ]
 
@@ -56,10 +55,10 @@ def strip(segments: Iterable[Segment], width: int) -> Strip:
     return Strip(segments).adjust_cell_length(width, PLAIN)
 
 
-def large(value: float) -> str:
+def short_number(value: float) -> str:
     """A number in about five characters.
 
-    >>> large(0.82816), large(3.0678), large(49152.0), large(4.2e-7)
+    >>> short_number(0.82816), short_number(3.0678), short_number(49152.0), short_number(4.2e-7)
     ('0.828', '3.068', '49152', '4E-07')
     """
     if value != value:
@@ -70,5 +69,6 @@ def large(value: float) -> str:
     return f"{value:.0f}" if 1 <= value < 99999.5 else f"{value:.0E}"
 
 
-def small(prob: float) -> str:
+def prob_cell(prob: float) -> str:
+    """A probability in a column of seven characters."""
     return prob_text(prob).rjust(7)

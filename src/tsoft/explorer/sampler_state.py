@@ -1,206 +1,217 @@
-"""The knobs as they are set: which samplers, in which order, by whose rules, with which values."""
+"""The state of the samplers: which are on, in which order, with which values, and by which engine's rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
 
-from tsoft.explorer.slider_ranges import COMMON, slider_range
+from tsoft.explorer.slider_ranges import COMMON_SAMPLERS, slider_range
 from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
-Biases = tuple[tuple[int, float], ...]
+# Pairs of a class's index and the number that is added to its logit.
+LogitBiases = tuple[tuple[int, float], ...]
 
 TEMPERATURE = next(sampler for sampler in SAMPLERS.values() if sampler.parameters[0] is TAU)
 
 
 @dataclass(frozen=True)
-class Dial:
-    """A sampler with its knobs' values. That of the biases has none: what they are is not turned."""
+class SamplerSetting:
+    """A sampler, its parameters' values, and whether it is on. The biases have no value that can be set here."""
 
     sampler: Sampler
     values: tuple[float, ...]
     on: bool = False
 
     @classmethod
-    def of(cls, sampler: Sampler) -> "Dial":
-        """One that is off, at the usual values. The temperature's companions are at those that do nothing."""
-        if sampler.parameters[0] is BIAS:
+    def default(cls, sampler: Sampler) -> "SamplerSetting":
+        """A sampler that is off, with the values at which its sliders start. The temperature is on, and its
+        further parameters have no effect."""
+        first, *further = sampler.parameters
+        if first is BIAS:
             return cls(sampler, ())
-        if sampler.parameters[0] is TAU:
-            return cls(
-                sampler,
-                (slider_range(TAU).usual, *(float(parameter.off or 0) for parameter in sampler.parameters[1:])),
-                on=True,
-            )
-        return cls(sampler, tuple(slider_range(parameter).usual for parameter in sampler.parameters))
+        if first is TAU:
+            return cls(sampler, (slider_range(TAU).initial, *(float(p.off or 0) for p in further)), on=True)
+        return cls(sampler, tuple(slider_range(parameter).initial for parameter in sampler.parameters))
 
     @property
-    def settings(self) -> dict[str, float]:
-        """The values by their knobs' names."""
+    def by_name(self) -> dict[str, float]:
+        """The values by their parameters' names."""
         return dict(zip((parameter.name for parameter in self.sampler.parameters), self.values, strict=False))
 
     @property
-    def shown(self) -> list[SamplerParameter]:
-        """The knobs that can be turned. One that says how another works is there while that is on, and the
-        temperature's own companion while it does something itself."""
-        first = self.sampler.parameters[0]
+    def visible_parameters(self) -> list[SamplerParameter]:
+        """The parameters that have a slider. One that modifies another has one while that one is on; the range
+        of the dynamic temperature always, and its exponent while the range has an effect."""
+        first, *_ = self.sampler.parameters
         pairs = pairwise(self.sampler.parameters) if self.on else ()
-        return [first, *(parameter for other, parameter in pairs if self.does(parameter if other is TAU else other))]
+        visible = (second for before, second in pairs if self.has_effect(second if before is TAU else before))
+        return [first, *visible]
 
-    def does(self, parameter: SamplerParameter) -> bool:
-        """Whether a knob is not where it changes nothing."""
-        return parameter is BIAS or self.settings[parameter.name] != parameter.off
-
-
-class Place(NamedTuple):
-    """A knob on the board: the number of its dial, and itself."""
-
-    dial: int
-    parameter: SamplerParameter
+    def has_effect(self, parameter: SamplerParameter) -> bool:
+        """Whether a parameter has a value that changes anything."""
+        return parameter is BIAS or self.by_name[parameter.name] != parameter.off
 
 
 @dataclass(frozen=True)
-class Board:
-    """The dials in the order of their samplers, and the engine whose rules are taken, None for tsoft's own.
-    Those that the engine lacks stay where they are, without effect."""
+class SamplerState:
+    """The samplers' settings in the order in which they apply, and the engine whose rules they follow, None for
+    tsoft's own. Samplers that the engine lacks keep their place and have no effect."""
 
-    dials: tuple[Dial, ...]
+    settings: tuple[SamplerSetting, ...]
     engine: Engine | None = None
 
     @classmethod
-    def of(cls, chain: Chain | None, tau: float) -> "Board":
-        """The board of a chain, with what is usually wanted besides."""
-        steps = chain.steps if chain else ()
-        set_ = {step.sampler.name: step for step in steps}
-        common = COMMON
-        dials = tuple(Dial.of(SAMPLERS[name]) for name in dict.fromkeys([*set_, *common]))
-        board = cls(dials, chain.engine if chain else None)
-        for name, step in set_.items():
+    def from_chain(cls, chain: Chain | None, tau: float) -> "SamplerState":
+        """The state that has a chain's effect, with the common samplers added, switched off."""
+        steps = {step.sampler.name: step for step in chain.steps} if chain else {}
+        samplers = [SAMPLERS[name] for name in dict.fromkeys([*steps, *COMMON_SAMPLERS])]
+        state = cls(tuple(map(SamplerSetting.default, samplers)), chain.engine if chain else None)
+        for name, step in steps.items():
             values = {parameter.name: float(value) for parameter, value in step.settings if parameter is not BIAS}
-            board = board._with(name, values, on=True)
-        return board._with(TEMPERATURE.name, {TAU.name: tau}, on=True)._ordered(tuple(set_))
+            state = state._updated(name, values, on=True)
+        return state._updated(TEMPERATURE.name, {TAU.name: tau}, on=True)._ordered(tuple(steps))
 
-    def _with(self, name: str, values: Mapping[str, float], *, on: bool) -> "Board":
-        """The same with some of a sampler's values, and it on or off."""
-        dials = tuple(
-            replace(dial, values=tuple((dial.settings | dict(values)).values()), on=on)
-            if dial.sampler.name == name
-            else dial
-            for dial in self.dials
+    def _updated(self, name: str, values: Mapping[str, float], *, on: bool) -> "SamplerState":
+        """The state with some of a sampler's values changed, and the sampler on or off."""
+        settings = tuple(
+            replace(setting, values=tuple((setting.by_name | dict(values)).values()), on=on)
+            if setting.sampler.name == name
+            else setting
+            for setting in self.settings
         )
-        return replace(self, dials=dials)
+        return replace(self, settings=settings)
 
-    def _ordered(self, first: tuple[str, ...] = ()) -> "Board":
-        """The same in the order of the engine, or in tsoft's own; of those in `first` in that one. What the
-        engine lacks comes last."""
-        rules = [sampler.name for sampler in self.engine.samplers] if self.engine else list(SAMPLERS)
-        own = {name: rules.index(name) if name in rules else len(rules) for name in SAMPLERS}
-        ranks = sorted(own[name] for name in first)
-        placed = own | dict(zip(first, ranks, strict=True))
-        return replace(self, dials=tuple(sorted(self.dials, key=lambda dial: placed[dial.sampler.name])))
+    def _ordered(self, chain_order: tuple[str, ...] = ()) -> "SamplerState":
+        """The state in the engine's order, or in tsoft's, except that the samplers in `chain_order` have that
+        order. Samplers that the engine lacks come last."""
+        names = [sampler.name for sampler in self.engine.samplers] if self.engine else list(SAMPLERS)
+        default_ranks = {name: names.index(name) if name in names else len(names) for name in SAMPLERS}
+        chain_ranks = sorted(default_ranks[name] for name in chain_order)
+        ranks = default_ranks | dict(zip(chain_order, chain_ranks, strict=True))
+        return replace(self, settings=tuple(sorted(self.settings, key=lambda setting: ranks[setting.sampler.name])))
 
     @property
     def tau(self) -> float:
         return self.value(TAU)
 
+    def setting(self, parameter: SamplerParameter) -> SamplerSetting | None:
+        """The setting that a parameter belongs to, None if its sampler is not in the state."""
+        return next((setting for setting in self.settings if parameter in setting.sampler.parameters), None)
+
     def value(self, parameter: SamplerParameter) -> float:
-        return next(dial.settings[parameter.name] for dial in self.dials if parameter.name in dial.settings)
+        setting = self.setting(parameter)
+        assert setting
+        return setting.by_name[parameter.name]
 
     @property
-    def places(self) -> list[Place]:
-        """The knobs that are shown, in their order."""
-        return [Place(i, parameter) for i, dial in enumerate(self.dials) for parameter in dial.shown]
+    def visible_parameters(self) -> list[SamplerParameter]:
+        """The parameters that have a slider, in their order."""
+        return [parameter for setting in self.settings for parameter in setting.visible_parameters]
 
-    def has(self, parameter: SamplerParameter) -> bool:
-        """Whether the engine has such a knob."""
+    @property
+    def effective(self) -> list[SamplerSetting]:
+        """The settings that have an effect."""
+        return [setting for setting in self.settings if self.has_effect(setting)]
+
+    @property
+    def switches(self) -> list[SamplerParameter]:
+        """The parameters that switch something on or off, of all samplers that the engine has: each sampler's first
+        one, and the range of the dynamic temperature."""
+        pairs = [pair for sampler in SAMPLERS.values() for pair in pairwise((TAU, *sampler.parameters))]
+        return [
+            parameter
+            for before, parameter in pairs
+            if before is TAU and parameter not in (TAU, BIAS) and self.supports(parameter)
+        ]
+
+    def supports(self, parameter: SamplerParameter) -> bool:
+        """Whether the engine has a parameter."""
         return self.engine is None or self.engine.has(parameter.name)
 
-    def does(self, dial: Dial) -> bool:
-        """Whether a dial has an effect."""
-        first = dial.sampler.parameters[0]
-        return dial.on and self.has(first) and dial.does(first)
+    def has_effect(self, setting: SamplerSetting) -> bool:
+        first = setting.sampler.parameters[0]
+        return setting.on and self.supports(first) and setting.has_effect(first)
 
-    def turned(self, parameter: SamplerParameter, value: float) -> "Board":
-        """The same with a knob at a value, which turns its sampler on."""
-        name = next(dial.sampler.name for dial in self.dials if parameter in dial.sampler.parameters)
-        return self._with(name, {parameter.name: value}, on=True)
+    def with_value(self, parameter: SamplerParameter, value: float) -> "SamplerState":
+        """The state with a parameter at a value, which switches its sampler on."""
+        setting = self.setting(parameter)
+        assert setting
+        return self._updated(setting.sampler.name, {parameter.name: value}, on=True)
 
-    def switched(self, parameter: SamplerParameter) -> "Board":
-        """The same with a knob on, at its usual value, that was off or was not there, or off that was on.
-        The temperature stays."""
+    def toggled(self, parameter: SamplerParameter) -> "SamplerState":
+        """The state with a parameter's sampler switched off, or on at a value that has an effect; it is added if
+        the state lacks it. The temperature stays on."""
         if parameter is TAU:
             return self
-        dial = next((dial for dial in self.dials if parameter in dial.sampler.parameters), None)
-        if dial is None:
-            sampler = next(sampler for sampler in SAMPLERS.values() if parameter in sampler.parameters)
-            board = replace(self, dials=(*self.dials, Dial.of(sampler)))._ordered(self._order)
-            return board._with(sampler.name, {}, on=True)
-        before = dict(pairwise(reversed(dial.sampler.parameters))).get(parameter)
+        setting = self.setting(parameter)
+        if setting is None:
+            return self._added(parameter)
+        before = dict(pairwise(reversed(setting.sampler.parameters))).get(parameter)
+        initial = slider_range(parameter).initial
         if before is TAU:
-            return self.turned(
-                parameter, float(parameter.off or 0) if dial.does(parameter) else slider_range(parameter).usual
-            )
+            return self.with_value(parameter, float(parameter.off or 0) if setting.has_effect(parameter) else initial)
         if before is not None:
-            # It says how another works.
-            return self.switched(before)
-        # One that was turned to where it does nothing is as good as off.
-        on = not (dial.on and dial.does(parameter))
-        return self._with(
-            dial.sampler.name, {} if dial.does(parameter) else {parameter.name: slider_range(parameter).usual}, on=on
-        )
+            # It modifies another parameter, which switches both.
+            return self.toggled(before)
+        # A sampler whose value has no effect counts as off.
+        values = {} if setting.has_effect(parameter) else {parameter.name: initial}
+        return self._updated(setting.sampler.name, values, on=bool(values) or not setting.on)
+
+    def _added(self, parameter: SamplerParameter) -> "SamplerState":
+        """The state with a parameter's sampler as well, switched on."""
+        sampler = next(sampler for sampler in SAMPLERS.values() if parameter in sampler.parameters)
+        order = tuple(setting.sampler.name for setting in self.settings)
+        state = replace(self, settings=(*self.settings, SamplerSetting.default(sampler)))
+        return state._ordered(order)._updated(sampler.name, {}, on=True)
 
     @property
-    def _order(self) -> tuple[str, ...]:
-        return tuple(dial.sampler.name for dial in self.dials)
-
-    @property
-    def is_movable(self) -> bool:
-        """Whether the order is for its user to choose."""
+    def is_reorderable(self) -> bool:
+        """Whether the engine lets its user choose the order."""
         return self.engine is None or self.engine.reorders
 
-    def moved(self, dial: int, by: int) -> "Board":
-        """The same with a dial further on in the chain, or with a negative number further back."""
-        dials = list(self.dials)
-        to = min(max(dial + by, 0), len(dials) - 1)
-        dials.insert(to, dials.pop(dial))
-        return replace(self, dials=tuple(dials)) if self.is_movable else self
+    def moved(self, parameter: SamplerParameter, by: int) -> "SamplerState":
+        """The state with a parameter's sampler later in the chain, or earlier if `by` is negative."""
+        setting = self.setting(parameter)
+        if setting is None or not self.is_reorderable:
+            return self
+        settings = list(self.settings)
+        position = settings.index(setting)
+        settings.insert(max(position + by, 0), settings.pop(position))
+        return replace(self, settings=tuple(settings))
 
-    def like(self, engine: Engine | None) -> "Board":
-        """The same by an engine's rules and in its order."""
+    def with_engine(self, engine: Engine | None) -> "SamplerState":
+        """The state by an engine's rules and in its order."""
         return self if engine is self.engine else replace(self, engine=engine)._ordered()
 
-    def chain(self, biases: Biases = ()) -> Chain | None:
-        """The chain; None where the temperature is all there is."""
-        doing = [dial for dial in self.dials if self.does(dial)]
-        values = {name: value for dial in doing for name, value in dial.settings.items()}
-        if self.engine is None and all(dial.shown == [TAU] for dial in doing):
+    def chain(self, biases: LogitBiases = ()) -> Chain | None:
+        """The chain of samplers, None if there is only the temperature."""
+        values = {name: value for setting in self.effective for name, value in setting.by_name.items()}
+        if self.engine is None and all(setting.visible_parameters == [TAU] for setting in self.effective):
             return None
-        order = tuple(dial.sampler for dial in self.dials if self.has(dial.sampler.parameters[0]))
-        return chain_of(self.engine, order, [dial.sampler for dial in doing], values).biased(biases)
+        order = tuple(setting.sampler for setting in self.settings if self.supports(setting.sampler.parameters[0]))
+        return chain_of(self.engine, order, [setting.sampler for setting in self.effective], values).biased(biases)
 
     @property
     def options(self) -> list[str]:
-        """The options that make `tsoft compute` do the same, but for the biases."""
-        doing = [dial for dial in self.dials if self.does(dial)]
-        words = ["--tau", exact(self.tau)]
-        for dial in doing:
-            for parameter in dial.shown:
-                if parameter not in (TAU, BIAS) and self.has(parameter):
-                    words += [parameter.option, exact(dial.settings[parameter.name])]
+        """The options with which `tsoft compute` has the same effect, except for the biases."""
+        words = ["--tau", exact_text(self.tau)]
+        for setting in self.effective:
+            for parameter in setting.visible_parameters:
+                if parameter not in (TAU, BIAS) and self.supports(parameter):
+                    words += [parameter.option, exact_text(setting.by_name[parameter.name])]
         if self.engine:
             words += ["--like", self.engine.name]
-        order = [dial.sampler.name for dial in doing]
-        if order != [dial.sampler.name for dial in self._ordered().dials if self.does(dial)]:
+        order = [setting.sampler.name for setting in self.effective]
+        if order != [setting.sampler.name for setting in self._ordered().effective]:
             words += ["--samplers", ";".join(order)]
         return words
 
 
-def exact(value: float) -> str:
-    """A number with every digit that it needs, and no more.
+def exact_text(value: float) -> str:
+    """A number with the fewest digits that read back exactly.
 
-    >>> exact(0.1), exact(40.0), exact(float("-inf"))
+    >>> exact_text(0.1), exact_text(40.0), exact_text(float("-inf"))
     ('0.1', '40', '-inf')
     """
     return repr(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)

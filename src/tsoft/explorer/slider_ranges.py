@@ -9,36 +9,37 @@ from tsoft.sampling.sampler_table import SamplerParameter
 @dataclass(frozen=True)
 class SliderRange:
     """A slider from `low` to `high`, on a logarithmic scale where `low` is above 0. A parameter that is
-    switched on starts at `usual`."""
+    switched on starts at `initial`."""
 
     low: float = 0.0
     high: float = 1.0
-    usual: float = 1.0
+    initial: float = 1.0
 
 
-# By the parameter's name; the samplers that are shown before any is added come in `COMMON`.
+# By the parameter's name.
 SLIDER_RANGES = {
     "tau": SliderRange(0.01, 100),
-    "smoothing_factor": SliderRange(0.01, 10, usual=0.2),
-    "dynatemp_range": SliderRange(0.01, 10, usual=0.5),
+    "smoothing_factor": SliderRange(0.01, 10, initial=0.2),
+    "dynatemp_range": SliderRange(0.01, 10, initial=0.5),
     "dynatemp_exponent": SliderRange(0.1, 10),
     "top_n_sigma": SliderRange(0.1, 10),
-    "top_h": SliderRange(usual=0.4),
-    "top_k": SliderRange(1, 1000, usual=40),
-    "top_p": SliderRange(usual=0.9),
-    "min_p": SliderRange(usual=0.05),
-    "typical_p": SliderRange(usual=0.9),
-    "epsilon_cutoff": SliderRange(1e-6, 1, usual=3e-4),
-    "eta_cutoff": SliderRange(1e-6, 1, usual=3e-4),
-    "tfs": SliderRange(usual=0.95),
-    "top_a": SliderRange(usual=0.2),
-    "xtc_probability": SliderRange(usual=0.5),
-    "xtc_threshold": SliderRange(usual=0.1),
+    "top_h": SliderRange(initial=0.4),
+    "top_k": SliderRange(1, 1000, initial=40),
+    "top_p": SliderRange(initial=0.9),
+    "min_p": SliderRange(initial=0.05),
+    "typical_p": SliderRange(initial=0.9),
+    "epsilon_cutoff": SliderRange(1e-6, 1, initial=3e-4),
+    "eta_cutoff": SliderRange(1e-6, 1, initial=3e-4),
+    "tfs": SliderRange(initial=0.95),
+    "top_a": SliderRange(initial=0.2),
+    "xtc_probability": SliderRange(initial=0.5),
+    "xtc_threshold": SliderRange(initial=0.1),
 }
-COMMON = ("temperature", "top_k", "top_p", "min_p")
+# The samplers that are shown before any is added.
+COMMON_SAMPLERS = ("temperature", "top_k", "top_p", "min_p")
 
 
 def slider_range(parameter: SamplerParameter) -> SliderRange:
-    """A parameter that is not in the table has a slider over all its values, or over 0 to 1."""
+    """The range of a parameter's slider: all its values, or 0 to 1, if the parameter is not in the table."""
     fallback = SliderRange(parameter.low, parameter.high) if parameter.high < inf else SliderRange()
     return SLIDER_RANGES.get(parameter.name, fallback)

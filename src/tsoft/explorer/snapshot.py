@@ -1,4 +1,4 @@
-"""What is seen of a row at the present settings, and over all temperatures."""
+"""A row at one temperature with the samplers as they are set, and its curves over all temperatures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,101 +8,102 @@ from math import nan
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.explorer.rows import Row
+from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
-from tsoft.sampling.errors import NothingLeftError
 from tsoft.sampling.explanation import Stage, removed_by
+from tsoft.sampling.step import AllRemovedError
 
-# The measures that are shown, as their numbers are called.
-MEASURES = ("entropy", "perplexity", "top", "margin", "cut")
+# The measures in the order in which they are shown.
+SHOWN_MEASURES = ("entropy", "perplexity", "top", "margin", "cut")
 
-# The temperatures of curves and spark lines.
-TAUS = np.geomspace(0.01, 100, 49)
-# So many classes, the most probable ones, have a curve.
-CURVES = 5
+# The temperatures of the curves.
+CURVE_TAUS = np.geomspace(0.01, 100, 49)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """A row at a temperature, as a chain leaves it."""
+class Snapshot:
+    """A row at a temperature, after a chain of samplers. Raises AllRemovedError if a sampler removes every
+    class."""
 
-    row: Row
+    row: ExplorerRow
     tau: float
     chain: Chain | None
 
+    def __post_init__(self) -> None:
+        _ = self.kept
+
     @cached_property
-    def result(self) -> Distributions:
+    def distributions(self) -> Distributions:
         return Distributions(self.row.block, np.array([self.tau]), self.chain)
+
+    @property
+    def kept(self) -> Array:
+        """Which classes are neither masked nor removed: (n,) booleans."""
+        return np.asarray(self.distributions.kept[0, 0])
 
     @cached_property
     def probs(self) -> Array:
-        """(n,)."""
-        return np.asarray(self.result.probs[0, 0])
+        """The probabilities: (n,)."""
+        return np.asarray(self.distributions.probs[0, 0])
 
     @property
     def stages(self) -> list[Stage]:
-        return self.result.stages(0, 0)
+        return self.distributions.stages(0, 0)
 
     @cached_property
-    def removers(self) -> Array:
-        """The number of the step that removed each class, -1 where none did: (n,)."""
+    def removing_steps(self) -> Array:
+        """The number of the step that removed each class, -1 for classes that are kept or masked: (n,)."""
         return removed_by(self.stages, self.row.classes)
 
     @cached_property
-    def alone(self) -> Array:
+    def tempered_probs(self) -> Array:
         """The probabilities at the temperature without any sampler: (n,)."""
-        return np.asarray(self.result.without_chain.probs[0, 0])
+        return np.asarray(self.distributions.without_chain.probs[0, 0])
 
     @property
     def top(self) -> int:
-        return int(self.result.top[0, 0])
+        """The index of the most probable class."""
+        return int(self.distributions.top[0, 0])
 
     @cached_property
     def measures(self) -> tuple[float, ...]:
-        """In the order of MEASURES: entropy in nats, perplexity, the highest probability, margin, and the
-        mass at the temperature of what is removed."""
-        found = self.result
-        numbers = (found.entropy, found.perplexity, found.top_prob, found.margin)
-        return (*(float(number[0, 0]) for number in numbers), self._cut)
+        """The measures in the order of SHOWN_MEASURES: entropy in nats, perplexity, the highest probability, the
+        margin, and the probability, at the temperature alone, of the classes that are removed."""
+        distributions = self.distributions
+        values = (distributions.entropy, distributions.perplexity, distributions.top_prob, distributions.margin)
+        return (*(float(value[0, 0]) for value in values), self._removed_mass)
 
     @property
-    def _cut(self) -> float:
-        if self.chain is None:
+    def _removed_mass(self) -> float:
+        if self.chain is None or self.kept.all():
             return 0.0
-        gone = ~self.result.kept[0, 0]
-        return float(self.alone[gone].sum()) if gone.any() else 0.0
-
-
-def seen(row: Row, tau: float, chain: Chain | None) -> Seen | NothingLeftError:
-    """What is seen, or why there is nothing: a sampler may remove every class."""
-    found = Seen(row, tau, chain)
-    try:
-        found.result.kept  # noqa: B018
-    except NothingLeftError as error:
-        return error
-    return found
+        return float(self.tempered_probs[~self.kept].sum())
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
-    """How a row goes over TAUS: the measures, (taus, measures), and the probabilities of the classes at
-    `indices`, (taus, classes). NaN is where no class is left."""
+class TemperatureCurves:
+    """A row over CURVE_TAUS: its measures, (taus, measures), and the probabilities of the classes at `indices`,
+    (taus, classes). They are NaN where a sampler removes every class."""
 
     indices: tuple[int, ...]
     measures: Array
     probs: Array
 
 
-def course(row: Row, chain: Chain | None, indices: Sequence[int], gives_up: Callable[[], bool]) -> Course | None:
-    """The course of a row, one temperature after the other; None where it is given up on the way."""
-    measures = np.full((len(TAUS), len(MEASURES)), nan)
-    probs = np.full((len(TAUS), len(indices)), nan)
-    for t, tau in enumerate(TAUS.tolist()):
-        if gives_up():
+def temperature_curves(
+    row: ExplorerRow, chain: Chain | None, indices: Sequence[int], is_cancelled: Callable[[], bool]
+) -> TemperatureCurves | None:
+    """The curves of a row, or None if they are cancelled, which is asked before each temperature."""
+    measures = np.full((len(CURVE_TAUS), len(SHOWN_MEASURES)), nan)
+    probs = np.full((len(CURVE_TAUS), len(indices)), nan)
+    for t, tau in enumerate(CURVE_TAUS.tolist()):
+        if is_cancelled():
             return None
-        found = seen(row, tau, chain)
-        if isinstance(found, Seen):
-            measures[t] = found.measures
-            probs[t] = found.probs[list(indices)]
-    return Course(tuple(indices), measures, probs)
+        try:
+            snapshot = Snapshot(row, tau, chain)
+        except AllRemovedError:
+            continue
+        measures[t] = snapshot.measures
+        probs[t] = snapshot.probs[list(indices)]
+    return TemperatureCurves(tuple(indices), measures, probs)

@@ -1,4 +1,4 @@
-"""The terminal that the explorer draws on, and that its keys come from."""
+"""The terminal on which the explorer draws, and from which it reads keys."""
 
 import contextlib
 import io
@@ -8,27 +8,27 @@ from collections.abc import Iterator
 
 from tsoft.errors import UsageError
 
-INSTEAD = "tsoft compute prints a table, and tsoft sweep one over τ"
+ALTERNATIVES = "tsoft compute prints a table, and tsoft sweep one over τ"
 
 
 def check() -> None:
-    """A usage error where there is no terminal to draw on, which is stderr, or none that gives keys."""
+    """Raises UsageError if stderr is not a terminal to draw on, or if there is no terminal to read keys from."""
     if sys.__stderr__ is None or not sys.__stderr__.isatty():
-        raise UsageError(f"explore draws on a terminal, and stderr is none; {INSTEAD}")
+        raise UsageError(f"explore draws on a terminal, and stderr is none; {ALTERNATIVES}")
     if os.environ.get("TERM") == "dumb":
-        raise UsageError(f"explore needs a terminal that can move its cursor, and TERM is dumb; {INSTEAD}")
-    if not _gives_keys():
+        raise UsageError(f"explore needs a terminal that can move its cursor, and TERM is dumb; {ALTERNATIVES}")
+    if not _stdin_is_terminal():
         try:
-            os.close(_controlling())
+            os.close(_open_controlling_terminal())
         except OSError:
-            raise UsageError(f"explore reads keys from a terminal, and there is none; {INSTEAD}") from None
+            raise UsageError(f"explore reads keys from a terminal, and there is none; {ALTERNATIVES}") from None
 
 
-def take_keys() -> None:
-    """Puts the controlling terminal in the place of stdin, from which logits have been read."""
-    if _gives_keys():
+def read_keys() -> None:
+    """Makes the controlling terminal stdin, if stdin was a file or a pipe of logits."""
+    if _stdin_is_terminal():
         return
-    terminal = _controlling()
+    terminal = _open_controlling_terminal()
     os.dup2(terminal, 0)
     if terminal != 0:
         os.close(terminal)
@@ -37,23 +37,23 @@ def take_keys() -> None:
 
 
 @contextlib.contextmanager
-def in_its_size() -> Iterator[None]:
-    """For what is drawn on stderr, in its size whatever stdout and the environment say of one, and in its
-    letters whatever the locale is."""
+def drawing_on_stderr() -> Iterator[None]:
+    """Has Textual draw on stderr, in that terminal's size whatever stdout and the environment have, and in UTF-8
+    whatever the locale is."""
     before, sys.__stdout__ = sys.__stdout__, sys.__stderr__  # type: ignore[misc]
-    said = {name: os.environ.pop(name) for name in ("COLUMNS", "LINES") if name in os.environ}
+    sizes = {name: os.environ.pop(name) for name in ("COLUMNS", "LINES") if name in os.environ}
     if isinstance(sys.__stderr__, io.TextIOWrapper):
         sys.__stderr__.reconfigure(encoding="utf-8")
     try:
         yield
     finally:
         sys.__stdout__ = before  # type: ignore[misc]
-        os.environ.update(said)
+        os.environ.update(sizes)
 
 
-def _gives_keys() -> bool:
+def _stdin_is_terminal() -> bool:
     return sys.__stdin__ is not None and sys.__stdin__.isatty()
 
 
-def _controlling() -> int:
+def _open_controlling_terminal() -> int:
     return os.open("/dev/tty" if os.name == "posix" else "CONIN$", os.O_RDWR)

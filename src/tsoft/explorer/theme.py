@@ -1,8 +1,8 @@
-"""The colours of what Textual draws by itself."""
+"""The colours of what Textual draws."""
 
 from textual.theme import Theme
 
-# The terminal's own colours, and of ours those that stand out from black and from white.
+# The terminal's colours, and some that have a contrast to black and to white.
 THEME = Theme(
     name="tsoft",
     ansi=True,

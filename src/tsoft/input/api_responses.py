@@ -294,7 +294,7 @@ class ResponseReader:
         if _is_index(classes):
             # Responses that tsoft writes state the size of the vocabulary, which rounded numbers may contradict.
             with_classes = replace(partial, classes=classes)
-            partial = with_classes if len(tokens) <= classes and with_classes.holds else partial
+            partial = with_classes if len(tokens) <= classes and with_classes.is_consistent else partial
         labels = tuple(token.label for token in tokens)
         block = Block(logits[np.newaxis], labels, self.row, True, "logprob", partial=partial)
         self.row += 1

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array, LogitsError, as_logits
+from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.read_options import ReadOptions
@@ -163,13 +163,13 @@ def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining:
     first_row = 0
     for rows in _row_arrays(stream, header, options, remaining):
         try:
-            logits = to_logits(as_logits(rows), QUANTITIES[quantity])
+            logits = to_logits(validate_logits(rows), QUANTITIES[quantity])
         except LogitsError as error:
             where = f"{options.source}: row {first_row + error.row}"
             place = "" if error.column is None else f", class #{error.column}"
             raise InputError(f"{where}{place}: {error.problem}") from None
         by_columns = header.fortran and len(header.shape) == 2
-        yield Block(logits, labels, first_row, quantity=quantity, axes=header.axes, by_columns=by_columns)
+        yield Block(logits, labels, first_row, quantity=quantity, axes=header.axes, fortran_order=by_columns)
         first_row += len(rows)
 
 

@@ -1,34 +1,33 @@
-"""From next-token distributions to texts: drawn token by token, greedy, or searched for by a beam.
+"""Decoding: from next-token distributions to texts, by sampling, greedily or with a beam.
 
-A search asks for what comes after some texts and goes on by the answer. `rounds` puts what several searches ask
-for into one question, so that a model answers for all of them at once.
+A decoder requests the distributions after some texts and advances by them. `run_decoders` combines the requests of
+several decoders, so that a model works on all their texts at once.
 """
 
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.draw import draws
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.model import TEXTS_AT_ONCE
+from tsoft.models.tokens import NextDistribution, Tokens
+from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 
-if TYPE_CHECKING:
-    from tsoft.sampling.chain import Chain
-
-# Why a text ends: its model ends it, it has a text to stop at, or as many tokens as it may have; or before, since
-# its user ends it, or its model fails.
+# Why a text ends: the model ended it, it reached a stop text or the largest number of tokens, the user interrupted
+# it, or the model failed.
 END, STOP, LENGTH, INTERRUPTED, FAILED = "end", "stop", "length", "interrupted", "error"
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """A token of a text: the probability with which it was drawn, its log-probability under the model at τ = 1,
-    and the tokens most probable there, with theirs, as many as are kept."""
+class GeneratedToken:
+    """A token of a text: the probability with which it was chosen, its log-probability under the model at τ = 1, and
+    the most probable tokens there, each with its log-probability."""
 
     token: int
     prob: float
@@ -37,226 +36,244 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Continuation:
-    """A prompt and what goes on it: the tokens of both, the steps, the bytes that they add, the log-probability of
-    the sequence under the model at τ = 1, and why it ends, None while it does not. A sign that ends it is one of
-    the steps."""
+class GeneratedText:
+    """A prompt and its continuation: the tokens of both; of the continuation the generated tokens, with one that
+    ends it, their bytes, its log-probability under the model at τ = 1, and why it ends; None while it does not."""
 
-    whole: Tokens
-    steps: tuple[Step, ...] = ()
+    all_tokens: Tokens
+    generated: tuple[GeneratedToken, ...] = ()
     data: bytes = b""
     logprob: float = 0.0
     finish: str | None = None
 
-    def ended(self, finish: str) -> "Continuation":
-        """The text that goes no further, for this reason where it has none."""
+    def ended(self, finish: str) -> "GeneratedText":
+        """The text as ended for this reason, unless it has ended before."""
         return self if self.finish else replace(self, finish=finish)
 
     @property
     def tokens(self) -> Tokens:
-        """Those of the text itself, without the sign that ends it."""
-        return tuple(step.token for step in (self.steps[:-1] if self.finish == END else self.steps))
+        """The tokens of the continuation, without one that ends it."""
+        return tuple(token.token for token in (self.generated[:-1] if self.finish == END else self.generated))
 
 
 @dataclass(frozen=True)
 class TextLimits:
-    """How a text's tokens are read and where it ends: after `most` tokens, at a token that `ends` it, or where it
-    has one of the `stops`, which is cut off. So many `alternatives` are kept of each step."""
+    """Where a text ends: after `max_tokens`, at a token that `ends` it, or before one of the `stops`. `piece` gives
+    the bytes of a token. Each generated token keeps this many `alternatives`."""
 
     piece: Callable[[int], bytes]
     ends: Callable[[int], bool]
-    most: int
+    max_tokens: int
     stops: tuple[bytes, ...] = ()
     alternatives: int = 0
 
-    def extended(self, text: Continuation, next_: Next, index: int, prob: float) -> Continuation:
-        """The text with a further token, a class of what was said of it."""
-        token = next_.token(index)
-        alternatives = tuple((next_.token(i), logprob) for i, logprob in next_.best(self.alternatives))
-        step = Step(token, prob, next_.logprob(index), alternatives)
+    def extended(self, text: GeneratedText, following: NextDistribution, index: int, prob: float) -> GeneratedText:
+        """The text with one more token: a class of the distribution after it, chosen with probability `prob`."""
+        token, logprob = following.token(index), following.logprob(index)
+        alternatives = tuple((following.token(i), logprob) for i, logprob in following.best(self.alternatives))
+        generated = (*text.generated, GeneratedToken(token, prob, logprob, alternatives))
         piece = self.piece(token)
-        text = Continuation((*text.whole, token), (*text.steps, step), text.data + piece, text.logprob + step.logprob)
+        text = GeneratedText((*text.all_tokens, token), generated, text.data + piece, text.logprob + logprob)
         if self.ends(token):
             return text.ended(END)
-        # A stop that was there before has ended the text before.
+        # An earlier stop would have ended the text before, so search only from where this token can complete one.
         starts = [max(0, len(text.data) - len(piece) - len(stop) + 1) for stop in self.stops]
         places = [text.data.find(stop, start) for stop, start in zip(self.stops, starts, strict=True)]
         if max(places, default=-1) >= 0:
             return self._cut(text, min(place for place in places if place >= 0))
-        return text.ended(LENGTH) if len(text.steps) >= self.most else text
+        return text.ended(LENGTH) if len(generated) >= self.max_tokens else text
 
-    def _cut(self, text: Continuation, place: int) -> Continuation:
-        """The text up to a byte, with the tokens that begin before it."""
-        starts = itertools.accumulate((len(self.piece(step.token)) for step in text.steps), initial=0)
-        kept = tuple(step for step, start in zip(text.steps, starts, strict=False) if start < place)
-        whole = text.whole[: len(text.whole) - len(text.steps) + len(kept)]
-        return Continuation(whole, kept, text.data[:place], sum(step.logprob for step in kept), STOP)
+    def _cut(self, text: GeneratedText, end: int) -> GeneratedText:
+        """The first `end` bytes of the text, with the tokens that begin before."""
+        starts = itertools.accumulate((len(self.piece(token.token)) for token in text.generated), initial=0)
+        kept = tuple(token for token, start in zip(text.generated, starts, strict=False) if start < end)
+        all_tokens = text.all_tokens[: len(text.all_tokens) - len(text.generated) + len(kept)]
+        return GeneratedText(all_tokens, kept, text.data[:end], sum(token.logprob for token in kept), STOP)
 
 
-class Search(Protocol):
-    """A way to texts."""
+class Decoder(Protocol):
+    """Generates one text or several."""
 
     @property
-    def asked(self) -> list[Tokens]:
-        """The texts of which it asks what comes next; none once it is done."""
+    def requested(self) -> list[Tokens]:
+        """The texts after which it needs the distribution; empty once it is done."""
         ...
 
-    def answer(self, found: Sequence[Next]) -> None:
-        """Goes on by what comes next."""
+    def advance(self, distributions: Sequence[NextDistribution]) -> None:
+        """Add a token, by the distributions after the requested texts."""
         ...
 
     def stop(self, finish: str) -> None:
-        """Ends what is not ended, and says why."""
+        """End all unfinished texts for this reason."""
         ...
 
     @property
-    def texts(self) -> list[Continuation]:
-        """What it has so far, the best first."""
+    def texts(self) -> list[GeneratedText]:
+        """The texts so far, the best first."""
         ...
 
 
-def rounds(ask: Callable[[Sequence[Tokens]], list[Next]], searches: Sequence[Search]) -> Iterator[None]:
-    """Brings all searches to their end, a round of one question at a time."""
-    while wanted := [(search, asked) for search in searches if (asked := search.asked)]:
-        found = iter(ask([text for _, asked in wanted for text in asked]))
-        for search, asked in wanted:
-            search.answer(list(itertools.islice(found, len(asked))))
+def run_decoders(
+    next_: Callable[[Sequence[Tokens]], list[NextDistribution]], decoders: Sequence[Decoder]
+) -> Iterator[None]:
+    """Advance all decoders to their ends, the first ones first if they have more than `TEXTS_AT_ONCE` texts. Yields
+    after each round, which calls the model once."""
+    while batch := _batch(decoders):
+        distributions = iter(next_([text for _, requested in batch for text in requested]))
+        for decoder, requested in batch:
+            decoder.advance(list(itertools.islice(distributions, len(requested))))
         yield
 
 
-# Chooses a class of what comes next, and says with which probability.
-Choice = Callable[[Next], tuple[int, float]]
+def _batch(decoders: Sequence[Decoder]) -> list[tuple[Decoder, list[Tokens]]]:
+    """The first unfinished decoders whose texts the model can work on at once, but at least one, each with the texts
+    that it requests."""
+    batch: list[tuple[Decoder, list[Tokens]]] = []
+    count = 0
+    for decoder in decoders:
+        requested = decoder.requested
+        count += len(requested)
+        if batch and count > TEXTS_AT_ONCE:
+            break
+        if requested:
+            batch.append((decoder, requested))
+    return batch
 
 
-def drawing(tau: float, chain_of: "Callable[[Block], Chain | None]", generator: np.random.Generator) -> Choice:
-    """Draws from what a chain leaves at a temperature: a number of the generator's stream for each token.
+# Chooses a class of a distribution; returns its index and the probability with which it was chosen.
+TokenChooser = Callable[[NextDistribution], tuple[int, float]]
 
-    >>> next_ = Next(Block(np.array([[0.0, 9.0, -np.inf]])))
-    >>> drawing(0.0, lambda _: None, np.random.default_rng(1))(next_)
+
+def token_sampler(
+    tau: float, chain_of: Callable[[Block], Chain | None], generator: np.random.Generator
+) -> TokenChooser:
+    """Draws from the distribution at a temperature after a chain of samplers, with one number from the generator per
+    token.
+
+    >>> distribution = NextDistribution(Block(np.array([[0.0, 9.0, -np.inf]])))
+    >>> token_sampler(0.0, lambda _: None, np.random.default_rng(1))(distribution)
     (1, 1.0)
     """
     taus = np.array([tau])
 
-    def choose(next_: Next) -> tuple[int, float]:
-        probs = Distributions(next_.block, taus, chain_of(next_.block)).probs[0, 0]
+    def choose(distribution: NextDistribution) -> tuple[int, float]:
+        probs = Distributions(distribution.block, taus, chain_of(distribution.block)).probs[0, 0]
         [[index]] = draws(probs, 1, generator)
         return int(index), float(probs[index])
 
     return choose
 
 
-def most_probable(next_: Next) -> tuple[int, float]:
-    """The first of the classes that are most probable, with its probability under the model."""
-    index = int(next_.block.logits[0].argmax())
-    return index, float(np.exp(next_.logprob(index)))
+def greedy_token(distribution: NextDistribution) -> tuple[int, float]:
+    """The first of the most probable classes, and its probability under the model."""
+    index = int(distribution.block.logits[0].argmax())
+    return index, float(np.exp(distribution.logprob(index)))
 
 
 @dataclass(eq=False)
-class Walk:
-    """One text, a chosen token after the other."""
+class SequenceDecoder:
+    """Generates one text by choosing one token after another."""
 
-    text: Continuation
-    choose: Choice
+    text: GeneratedText
+    choose: TokenChooser
     limits: TextLimits
 
     @property
-    def asked(self) -> list[Tokens]:
-        return [self.text.whole] if self.text.finish is None else []
+    def requested(self) -> list[Tokens]:
+        return [self.text.all_tokens] if self.text.finish is None else []
 
-    def answer(self, found: Sequence[Next]) -> None:
-        [next_] = found
-        self.text = self.limits.extended(self.text, next_, *self.choose(next_))
+    def advance(self, distributions: Sequence[NextDistribution]) -> None:
+        [distribution] = distributions
+        self.text = self.limits.extended(self.text, distribution, *self.choose(distribution))
 
     def stop(self, finish: str) -> None:
         self.text = self.text.ended(finish)
 
     @property
-    def texts(self) -> list[Continuation]:
+    def texts(self) -> list[GeneratedText]:
         return [self.text]
 
 
 @dataclass(eq=False)
-class Beam:
-    """The `width` texts that are best so far, each with its best tokens, again and again (Lowerre 1976, "The Harpy
-    speech recognition system"). A text's score is its log-probability over its number of tokens to the power of
-    `penalty`: 0 compares log-probabilities, 1 their means a token. The search ends when no text that is not
-    ended can come before those that are."""
+class BeamSearch:
+    """Extends the `width` best texts by their best tokens, again and again (Lowerre 1976, "The Harpy speech
+    recognition system"). The score of a text is its log-probability divided by its number of tokens to the power of
+    `penalty`: 0 compares log-probabilities, 1 their means per token. The search ends when no unfinished text can
+    score higher than the finished ones."""
 
-    start: Continuation
+    start: GeneratedText
     width: int
     penalty: float
     limits: TextLimits
-    alive: list[Continuation] = field(default_factory=list)
-    ended: list[Continuation] = field(default_factory=list)
+    unfinished: list[GeneratedText] = field(default_factory=list)
+    finished: list[GeneratedText] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.alive = [self.start]
+        self.unfinished = [self.start]
 
-    def score(self, text: Continuation) -> float:
-        return text.logprob / math.pow(max(1, len(text.steps)), self.penalty)
+    def score(self, text: GeneratedText) -> float:
+        return text.logprob / math.pow(max(1, len(text.generated)), self.penalty)
 
     @property
-    def asked(self) -> list[Tokens]:
-        return [text.whole for text in self.alive]
+    def requested(self) -> list[Tokens]:
+        return [text.all_tokens for text in self.unfinished]
 
-    def answer(self, found: Sequence[Next]) -> None:
-        further = sorted(
-            (
-                (text.logprob + logprob, t, index)
-                for t, (text, next_) in enumerate(zip(self.alive, found, strict=True))
-                for index, logprob in next_.best(2 * self.width)
-            ),
-            key=lambda one: (-one[0], *one[1:]),
+    def advance(self, distributions: Sequence[NextDistribution]) -> None:
+        candidates = sorted(
+            (-(text.logprob + logprob), t, index)
+            for t, (text, distribution) in enumerate(zip(self.unfinished, distributions, strict=True))
+            for index, logprob in distribution.best(2 * self.width)
         )
-        before, self.alive = self.alive, []
-        # A text that ends takes no other's place: twice as many are looked at.
-        for _, t, index in further[: 2 * self.width]:
-            text = self.limits.extended(before[t], found[t], index, float(np.exp(found[t].logprob(index))))
+        previous, self.unfinished = self.unfinished, []
+        # Twice the width, so that texts that end here do not take the places of others.
+        for _, t, index in candidates[: 2 * self.width]:
+            prob = float(np.exp(distributions[t].logprob(index)))
+            text = self.limits.extended(previous[t], distributions[t], index, prob)
             if text.finish is not None:
-                self.ended.append(text)
-            elif len(self.alive) < self.width:
-                self.alive.append(text)
-        self.ended = sorted(self.ended, key=self.score, reverse=True)[: self.width]
-        if len(self.ended) == self.width:
-            least = self.score(self.ended[-1])
-            self.alive = [text for text in self.alive if self._at_best(text) > least]
+                self.finished.append(text)
+            elif len(self.unfinished) < self.width:
+                self.unfinished.append(text)
+        self.finished = sorted(self.finished, key=self.score, reverse=True)[: self.width]
+        if len(self.finished) == self.width:
+            least = self.score(self.finished[-1])
+            self.unfinished = [text for text in self.unfinished if self._highest_score(text) > least]
 
     def stop(self, finish: str) -> None:
-        self.ended, self.alive = [*self.ended, *(text.ended(finish) for text in self.alive)], []
+        self.finished, self.unfinished = [*self.finished, *(text.ended(finish) for text in self.unfinished)], []
 
-    def _at_best(self, text: Continuation) -> float:
-        """No score of what goes on a text is above this: a log-probability only falls, and most tokens divide it
-        the most."""
-        return text.logprob / math.pow(self.limits.most, self.penalty)
+    def _highest_score(self, text: GeneratedText) -> float:
+        """An upper bound on the score of any continuation: the log-probability can only fall, and the largest number
+        of tokens divides it most."""
+        return text.logprob / math.pow(self.limits.max_tokens, self.penalty)
 
     @property
-    def texts(self) -> list[Continuation]:
-        return sorted([*self.ended, *self.alive], key=self.score, reverse=True)[: self.width]
+    def texts(self) -> list[GeneratedText]:
+        return sorted([*self.finished, *self.unfinished], key=self.score, reverse=True)[: self.width]
 
 
-# The ways to a text.
+# The kinds of strategies.
 SAMPLE, GREEDY, BEAM = "sample", "greedy", "beam"
 
 
 @dataclass(frozen=True, eq=False)
 class Strategy:
-    """A way from a prompt to texts, and the searches that go it. One that samples has a temperature, and a chain
-    where there are samplers; a beam has a width."""
+    """A decoding strategy and its decoders. Sampling has a temperature, and a chain if there are samplers; a beam
+    search has a width."""
 
     kind: str
-    searches: Sequence[Search]
+    decoders: Sequence[Decoder]
     tau: float | None = None
-    chain: "Chain | None" = None
+    chain: Chain | None = None
     width: int | None = None
 
     @property
-    def texts(self) -> list[Continuation]:
-        """What it has so far; a beam's best is the first."""
-        return [text for search in self.searches for text in search.texts]
+    def texts(self) -> list[GeneratedText]:
+        """All texts so far; of a beam search the best is the first."""
+        return [text for decoder in self.decoders for text in decoder.texts]
 
     @property
-    def best(self) -> list[Continuation]:
-        """Those that stand for it: of a beam one alone."""
+    def best(self) -> list[GeneratedText]:
+        """The texts that are shown: all, but of a beam search only the best."""
         return self.texts[:1] if self.kind == BEAM else self.texts
 
     @property

@@ -22,15 +22,13 @@ say so; its count of tokens does.
 Each text is sent whole, and a server makes tokens of it anew, which may be others than those that were drawn: of two
 line breaks, one.
 
-A response is a format: the one reader of them, formats.responses, reads these, and so models know formats here.
+A response is a format: the one reader of them, input.api_responses, reads these, and so models know formats here.
 """
 
 import json
 import os
-import queue
 import re
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -42,13 +40,13 @@ from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
-from tsoft.models.http import AT_ONCE, Answer, Server
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.http import HttpResponse, Server, in_threads
+from tsoft.models.tokens import NextDistribution, Tokens
 
-# What is kept of answers: the explorer goes back, and continuations share their beginnings.
-KEPT = 4096
-# How often a server is asked that drew the end and gives no probabilities with it.
-DRAWS = 4
+# The most responses kept: the explorer goes back, and continuations share their beginnings.
+CACHE_SIZE = 4096
+# The most requests to a server that generates the end of a text and lists no probabilities with it.
+ATTEMPTS = 4
 # Names of signs that end a text, as the models have them that llama.cpp knows (src/llama-vocab.cpp), and its own
 # name for any: none.
 ENDS = {"", "</s>", "<eos>", "[EOS]", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"}
@@ -56,24 +54,24 @@ ENDS |= {"<|eom_id|>", "<end_of_turn>", "<turn|>", "<EOT>", "[EOT]", "<|EOT|>", 
 ENDS |= {"<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>"}
 _BYTES = re.compile("(?:<0x[0-9A-F]{2}>)+")
 # How a server says that it has several models, or none of that name.
-_MODEL_IS_ASKED_FOR = re.compile(
+_NEEDS_MODEL = re.compile(
     "model.{0,80}(require|missing|exist|found|provide|specif|must)|(require|missing|provide|specif|must).{0,80}model"
 )
 # A token beside which there is none worth listing.
 _NEARLY_SURE = -1e-3
 # A drawn text may be split into some more tokens than were drawn, fewer than the signs between two answers.
-_SPLIT = 2
-_DOES_NOT_GO_ON = "this server cannot go on with an answer that has begun; leave out --chat"
+_EXTRA_TOKENS = 2
+_CANNOT_CONTINUE = "this server cannot go on with an answer that has begun; leave out --chat"
 # How much of what servers say is shown.
-_NAMES = 5
-_SHOWN = 60
+_MAX_NAMES = 5
+_MAX_SHOWN = 60
 # How long an error waits for the names of the server's models.
 _HINT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
-class _Token:
-    """A token, what it adds to a text, and whether it ends it."""
+class _ServerToken:
+    """A token of a server: its name, the bytes that it adds to a text, and whether it ends the text."""
 
     label: str
     piece: bytes
@@ -81,24 +79,24 @@ class _Token:
 
 
 @dataclass(frozen=True)
-class _Question:
-    """What is asked, as JSON; and of a chat the prompt, and how many tokens of its answer there are."""
+class _Request:
+    """The body of a request, as JSON; in a chat also the prompt and the number of tokens of the answer so far."""
 
     body: str
     prompt: str = field(default="", compare=False)
-    begun: int = field(default=0, compare=False)
+    answer_tokens: int = field(default=0, compare=False)
 
 
 class Endpoint:
-    """A server's model. The key is OPENAI_API_KEY's. A text that ends within a character, as of a token that is
-    a part of one, cannot be sent as it is: the part is sent as U+FFFD.
+    """A model on a server. The key is read from OPENAI_API_KEY. A text whose last token is a part of a character
+    cannot be sent as it is: the part is sent as U+FFFD.
 
     >>> Endpoint("http://localhost:8080/v1", None, chat=False, alternatives=20, timeout=60).name
     'localhost:8080'
     """
 
-    size: int | None = None
-    longest: int | None = None
+    vocab_size: int | None = None
+    context_length: int | None = None
 
     def __init__(self, url: str, model: str | None, *, chat: bool, alternatives: int, timeout: float):
         key = os.environ.get("OPENAI_API_KEY", "").strip()
@@ -107,100 +105,102 @@ class Endpoint:
         self._model, self._chat, self._alternatives = model, chat, alternatives
         self._path = "/chat/completions" if chat else "/completions"
         self.name = model or self._server.host
-        self._tokens: list[_Token] = []
-        self._numbers: dict[_Token, int] = {}
-        self._answers: dict[_Question, Next] = {}
-        self._lengths: dict[str, int] = {}
+        self._tokens: list[_ServerToken] = []
+        self._token_numbers: dict[_ServerToken, int] = {}
+        self._cache: dict[_Request, NextDistribution] = {}
+        self._prompt_lengths: dict[str, int] = {}
 
     def prompt(self, text: str) -> Tokens:
-        """The text as one token. Raises UsageError where it is empty, or no text."""
+        """The text as one token. Raises UsageError if it is empty or not Unicode."""
         if not text:
             raise UsageError("the prompt is empty: a server goes on from a text")
         try:
-            return (self._number(_Token(text, text.encode(), ends=False)),)
+            return (self._token_number(_ServerToken(text, text.encode(), ends=False)),)
         except UnicodeEncodeError:
             raise UsageError("the prompt is not UTF-8 text") from None
 
     def piece(self, token: int) -> bytes:
-        """What a token adds to a text."""
+        """The bytes that a token adds to a text."""
         return self._tokens[token].piece
 
     def label(self, token: int) -> str:
-        """What the server calls a token."""
+        """The name of a token on the server."""
         return self._tokens[token].label
 
     def ends(self, token: int) -> bool:
-        """Whether a token ends a text: it has the name of a sign that does, or adds nothing."""
+        """Whether a token ends a text: it has the name of a token that does, or no name."""
         return self._tokens[token].ends
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
-        """What the server gives of the token after each of the texts."""
-        questions = [self._question(text) for text in texts]
-        asked = dict.fromkeys(questions)
-        new = [question for question in asked if question not in self._answers]
-        found = dict(zip(new, map(self._numbered, _each(self._asked, new)), strict=True))
-        answers = {question: self._answers.pop(question) for question in asked if question in self._answers} | found
-        # Those of late come last, so that the first are forgotten.
-        self._answers |= answers
-        for question in list(self._answers)[:-KEPT]:
-            del self._answers[question]
-        return [answers[question] for question in questions]
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
+        """The distributions of the server after the texts, of its most probable alternatives."""
+        requests = [self._request(text) for text in texts]
+        different = dict.fromkeys(requests)
+        new = [request for request in different if request not in self._cache]
+        # Those of this call go to the end, so that the oldest are removed.
+        distributions = {request: self._cache.pop(request) for request in different if request in self._cache}
+        distributions |= zip(new, map(self._distribution, in_threads(self._requested, new)), strict=True)
+        self._cache |= distributions
+        for request in list(self._cache)[:-CACHE_SIZE]:
+            del self._cache[request]
+        return [distributions[request] for request in requests]
 
     def close(self) -> None:
-        """Ends the connections to the server."""
+        """Close the connections to the server."""
         self._server.close()
 
-    def _number(self, token: _Token) -> int:
-        if token not in self._numbers:
-            self._numbers[token] = len(self._tokens)
+    def _token_number(self, token: _ServerToken) -> int:
+        if token not in self._token_numbers:
+            self._token_numbers[token] = len(self._tokens)
             self._tokens.append(token)
-        return self._numbers[token]
+        return self._token_numbers[token]
 
-    def _numbered(self, block: Block) -> Next:
-        merged = _merged(block)
-        return Next(merged, np.array([self._number(_token(label)) for label in merged.labels or ()]))
+    def _distribution(self, block: Block) -> NextDistribution:
+        merged = _merge_labels(block)
+        return NextDistribution(
+            merged, np.array([self._token_number(_server_token(label)) for label in merged.labels or ()])
+        )
 
-    def _question(self, text: Tokens) -> _Question:
-        """What is asked of the token after a text."""
+    def _request(self, text: Tokens) -> _Request:
+        """The request for the token after a text."""
         pieces = [self.piece(token) for token in text]
-        asked: dict[str, Any] = {} if self._model is None else {"model": self._model}
-        asked |= {"max_tokens": 1, "temperature": 1, "stream": False}
+        fields: dict[str, Any] = {} if self._model is None else {"model": self._model}
+        fields |= {"max_tokens": 1, "temperature": 1, "stream": False}
         if not self._chat:
             whole = b"".join(pieces).decode(errors="replace")
-            return _Question(json.dumps(asked | {"prompt": whole, "logprobs": self._alternatives}))
-        prompt, answer = pieces[0].decode(), b"".join(pieces[1:]).decode(errors="replace")
+            return _Request(json.dumps(fields | {"prompt": whole, "logprobs": self._alternatives}))
+        prompt, response = pieces[0].decode(), b"".join(pieces[1:]).decode(errors="replace")
         messages = [{"role": "user", "content": prompt}]
-        asked |= {"messages": messages, "logprobs": True, "top_logprobs": self._alternatives}
-        if answer:
-            messages.append({"role": "assistant", "content": answer})
-            asked |= {"continue_final_message": True, "add_generation_prompt": False}
-        return _Question(json.dumps(asked), prompt, len(pieces) - 1)
+        fields |= {"messages": messages, "logprobs": True, "top_logprobs": self._alternatives}
+        if response:
+            messages.append({"role": "assistant", "content": response})
+            fields |= {"continue_final_message": True, "add_generation_prompt": False}
+        return _Request(json.dumps(fields), prompt, len(pieces) - 1)
 
-    def _asked(self, question: _Question) -> Block:
-        """What the server gives of the token that comes next."""
-        for draw in range(DRAWS):
-            body = question.body if draw == 0 else json.dumps(json.loads(question.body) | {"seed": draw})
-            answer = self._server.ask(self._path, body.encode())
-            if not 200 <= answer.status < 300:
-                raise self._refusal(answer)
+    def _requested(self, request: _Request) -> Block:
+        """The block of the next token, from as many requests as it takes."""
+        for attempt in range(ATTEMPTS):
+            body = request.body if attempt == 0 else json.dumps(json.loads(request.body) | {"seed": attempt})
+            response = self._server.request(self._path, body.encode())
+            if not 200 <= response.status < 300:
+                raise self._refusal(response)
             try:
-                block = self._block(answer.where, answer.body)
+                block = self._first_token(response.url, response.body)
             except InputError:
-                # The same of what has no key in it, which this error may repeat.
-                block = self._block(answer.where, self._server.scrubbed(answer.body))
+                # Read it again without the key, which this error may repeat.
+                block = self._first_token(response.url, self._server.redacted(response.body))
             if block is not None:
-                self._check_goes_on(question, answer)
+                self._check_continues(request, response)
                 return block
-        if _choice(json.loads(answer.body)).get("finish_reason") == "stop":
-            return _end()
-        raise InputError(f"{answer.where}: no token and no log-probability in {DRAWS} answers, and no end")
+        if _choice(json.loads(response.body)).get("finish_reason") == "stop":
+            return _certain_end()
+        raise InputError(f"{response.url}: no token and no log-probability in {ATTEMPTS} answers, and no end")
 
-    def _block(self, where: str, body: bytes | str) -> Block | None:
-        """The first token of an answer; None where it has none, as of a text that ends."""
-        value = _value(where, body)
+    def _first_token(self, where: str, body: bytes | str) -> Block | None:
+        """The first token of a response; None if it has none, as at the end of a text."""
+        value = _parsed_json(where, body)
         choice = _choice(value)
         if choice and not _has_tokens(choice):
-            if not _text(choice):
+            if not _generated_text(choice):
                 return None
             chat = "" if self._chat else "; with --chat it may, as Ollama does"
             raise InputError(f"{where}: the server gives no log-probabilities, for which it was asked{chat}")
@@ -209,146 +209,116 @@ class Endpoint:
             raise InputError(f"{where}: the server gives the token that it drew alone, and none of the alternatives")
         return block
 
-    def _check_goes_on(self, question: _Question, answer: Answer) -> None:
-        """Raises InputError where the server closes an answer that has begun and begins another, as its count of
-        tokens tells: signs of its template have come between, besides what was drawn."""
-        length = _length(json.loads(answer.body))
-        if length is None or not question.prompt:
+    def _check_continues(self, request: _Request, response: HttpResponse) -> None:
+        """Raises InputError if the server does not continue an answer but begins another one. Then its count of
+        prompt tokens is larger than the tokens so far, by those of its template."""
+        length = _prompt_length(json.loads(response.body))
+        if length is None or not request.prompt:
             return
-        if question.begun == 0:
-            self._lengths[question.prompt] = length
-        if length - self._lengths.get(question.prompt, length) > question.begun + _SPLIT:
-            raise InputError(f"{answer.where}: {_DOES_NOT_GO_ON}")
+        if request.answer_tokens == 0:
+            self._prompt_lengths[request.prompt] = length
+        if length - self._prompt_lengths.get(request.prompt, length) > request.answer_tokens + _EXTRA_TOKENS:
+            raise InputError(f"{response.url}: {_CANNOT_CONTINUE}")
 
-    def _refusal(self, answer: Answer) -> InputError:
-        """What the server said, and what may help."""
-        body = self._server.scrubbed(answer.body)
-        said = _said(f"{answer.where}: {_status(answer.status)}", body)
-        return InputError("; ".join([said, *self._hints(answer, body.lower())]))
+    def _refusal(self, response: HttpResponse) -> InputError:
+        """The error message of the server, with hints."""
+        body = self._server.redacted(response.body)
+        message = _error_message(f"{response.url}: {_status(response.status)}", body)
+        return InputError("; ".join([message, *self._hints(response, body.lower())]))
 
-    def _hints(self, answer: Answer, said: str) -> Iterator[str]:
-        status = answer.status
+    def _hints(self, response: HttpResponse, message: str) -> Iterator[str]:
+        status = response.status
         if status in (401, 403):
             known = "set, but this server does not take it" if self._has_key else "not set"
             yield f"OPENAI_API_KEY is {known}"
         elif status == 429:
-            asked = "" if answer.wait is None else f", and the server asks to wait {answer.wait:g} s"
-            yield f"too many requests, or a quota that is used up{asked}"
+            wish = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
+            yield f"too many requests, or a quota that is used up{wish}"
         elif status in (400, 404, 405, 422, 500, 501):
-            yield from self._hints_on_what_was_asked(status, said)
+            yield from self._hints_on_request(status, message)
 
-    def _hints_on_what_was_asked(self, status: int, said: str) -> Iterator[str]:
-        if "logprob" in said:
+    def _hints_on_request(self, status: int, message: str) -> Iterator[str]:
+        if "logprob" in message:
             yield f"--top-logprobs asks for {self._alternatives} alternatives"
-        elif not self._chat and ("chat model" in said or "chat/completions" in said):
+        elif not self._chat and ("chat model" in message or "chat/completions" in message):
             yield "--chat asks a model that was made to answer"
-        elif self._chat and ("chat template" in said or "chat model" in said or "support chat" in said):
+        elif self._chat and ("chat template" in message or "chat model" in message or "support chat" in message):
             yield "leave out --chat for a model that was not made to answer"
-        elif self._chat and ("continue_final_message" in said or "prefill" in said):
-            yield _DOES_NOT_GO_ON
-        elif self._model is None and _MODEL_IS_ASKED_FOR.search(said):
+        elif self._chat and ("continue_final_message" in message or "prefill" in message):
+            yield _CANNOT_CONTINUE
+        elif self._model is None and _NEEDS_MODEL.search(message):
             yield f"--remote-model NAME says which{self._models()}"
-        elif status == 404 or "exist" in said or "not found" in said:
+        elif status == 404 or "exist" in message or "not found" in message:
             if not self._server.path.endswith("/v1"):
                 yield "--endpoint is the URL that /completions comes after, which mostly ends in /v1"
             if self._model is not None:
                 yield f"--remote-model {self._model}{self._models()}"
 
     def _models(self) -> str:
-        """The names of the server's models, for a message, as far as it gives them."""
+        """The names of the server's models as the end of a message, if it lists them."""
         try:
-            answer = self._server.ask("/models", retries=0, within=_HINT_SECONDS)
-            listed = _value(answer.where, self._server.scrubbed(answer.body))["data"]
-            names = [str(entry["id"])[:_SHOWN] for entry in listed]
+            response = self._server.request("/models", retries=0, within=_HINT_SECONDS)
+            listed = _parsed_json(response.url, self._server.redacted(response.body))["data"]
+            names = [str(entry["id"])[:_MAX_SHOWN] for entry in listed]
         except (InputError, LookupError, TypeError):
             return ""
-        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-        return f"; the server has {', '.join(names[:_NAMES])}{more}" if names else ""
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        return f"; the server has {', '.join(names[:_MAX_NAMES])}{more}" if names else ""
 
 
-def _each(ask: Callable[[_Question], Block], questions: Sequence[_Question]) -> list[Block]:
-    """The answers to all, some asked at a time. No thread outlives the program, nor is one waited for where another
-    has failed, or the user ends it all."""
-    waiting, answers = queue.SimpleQueue[int](), queue.SimpleQueue[tuple[int, Block | Exception]]()
-    for i in range(len(questions)):
-        waiting.put(i)
+def _server_token(label: str) -> _ServerToken:
+    r"""The token of a name in a server's list.
 
-    def work() -> None:
-        while True:
-            try:
-                i = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                answers.put((i, ask(questions[i])))
-            except Exception as error:
-                answers.put((i, error))
-                return
-
-    for _ in range(min(AT_ONCE, len(questions))):
-        threading.Thread(target=work, daemon=True).start()
-    found: dict[int, Block] = {}
-    while len(found) < len(questions):
-        i, answer = answers.get()
-        if isinstance(answer, Exception):
-            raise answer
-        found[i] = answer
-    return [found[i] for i in range(len(questions))]
-
-
-def _token(label: str) -> _Token:
-    r"""A token of a server's list, by what it is called there.
-
-    >>> _token(" Paris"), _token("<0xE2><0x80>").piece, _token("</s>").piece
-    (_Token(label=' Paris', piece=b' Paris', ends=False), b'\xe2\x80', b'')
+    >>> _server_token(" Paris"), _server_token("<0xE2><0x80>").piece, _server_token("</s>").piece
+    (_ServerToken(label=' Paris', piece=b' Paris', ends=False), b'\xe2\x80', b'')
     """
     if label in ENDS:
-        return _Token(label, b"", ends=True)
+        return _ServerToken(label, b"", ends=True)
     piece = bytes.fromhex(re.sub("[<>]|0x", "", label)) if _BYTES.fullmatch(label) else label.encode()
-    return _Token(label, piece, ends=False)
+    return _ServerToken(label, piece, ends=False)
 
 
-def _merged(block: Block) -> Block:
-    """The same, with the tokens of one label as one, which has the probability of all. A server may list a token
-    several times, and several that have no text of their own."""
-    given, labels = block.partial, block.labels
-    if given is None or labels is None:
+def _merge_labels(block: Block) -> Block:
+    """The block with all tokens of a label merged into one, with the sum of their probabilities. A server may list a
+    token several times, and several that have no text."""
+    partial, labels = block.partial, block.labels
+    if partial is None or labels is None:
         return block
     places = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     indices = np.array([places[label] for label in labels])
-    known = ~given.unknown
+    known = ~partial.unknown
     logits = np.full(len(places), -np.inf)
-    np.logaddexp.at(logits, indices[known], given.logprobs[known])
+    np.logaddexp.at(logits, indices[known], partial.logprobs[known])
     logprobs = np.where(np.isin(np.arange(len(places)), indices[known]), logits, np.nan)
-    # As many as before are missing.
+    # The number of unlisted tokens stays the same.
     fewer = int(known.sum() - (~np.isnan(logprobs)).sum())
-    classes = None if given.classes is None else given.classes - fewer
-    merged = replace(given, logprobs=logprobs, index=int(indices[given.index]), classes=classes)
+    classes = None if partial.classes is None else partial.classes - fewer
+    merged = replace(partial, logprobs=logprobs, index=int(indices[partial.index]), classes=classes)
     return replace(block, logits=logits[np.newaxis], labels=tuple(places), partial=merged)
 
 
-def _end() -> Block:
-    """The end of a text for sure, as far as a server says that draws it again and again."""
+def _certain_end() -> Block:
+    """The certain end of a text, for a server that generates it each time and lists no probabilities."""
     return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=PartialDistribution(np.zeros(1), 0, np.inf))
 
 
-def _value(where: str, body: bytes | str) -> Any:
+def _parsed_json(where: str, body: bytes | str) -> Any:
     if not body.strip():
         raise InputError(f"{where}: the answer is empty")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise InputError(f"{where}: the answer is not JSON: it begins {_beginning(body)}") from None
+        raise InputError(f"{where}: the answer is not JSON: it begins {_quoted_start(body)}") from None
 
 
-def _beginning(body: bytes | str) -> str:
-    begins = body[: 9 * _SHOWN]
+def _quoted_start(body: bytes | str) -> str:
+    begins = body[: 9 * _MAX_SHOWN]
     text = " ".join((begins if isinstance(begins, str) else begins.decode(errors="replace")).split())
-    return repr(shortened(text, _SHOWN))
+    return repr(shortened(text, _MAX_SHOWN))
 
 
 def _choice(value: object) -> dict[str, Any]:
-    """What a response of OpenAI's kind holds of the one text; empty where there is none."""
+    """The first of the `choices` of a response in OpenAI's format; empty if there is none."""
     choices = value.get("choices") if isinstance(value, dict) else None
     first = choices[0] if isinstance(choices, list) and choices else None
     return first if isinstance(first, dict) else {}
@@ -359,29 +329,29 @@ def _has_tokens(choice: dict[str, Any]) -> bool:
     return isinstance(logprobs, dict) and any(logprobs.get(key) for key in ("tokens", "content", "refusal"))
 
 
-def _text(choice: dict[str, Any]) -> str:
-    """The text that was generated, without parts of characters."""
+def _generated_text(choice: dict[str, Any]) -> str:
+    """The generated text, without parts of characters."""
     message = choice.get("message")
     text = message.get("content") if isinstance(message, dict) else choice.get("text")
     return str(text or "").replace("\ufffd", "")
 
 
-def _length(value: object) -> int | None:
-    """How many tokens the server says that the prompt has."""
+def _prompt_length(value: object) -> int | None:
+    """The number of tokens of the prompt, if the server gives it."""
     usage = value.get("usage") if isinstance(value, dict) else None
     length = usage.get("prompt_tokens") if isinstance(usage, dict) else None
     return length if isinstance(length, int) and length > 0 else None
 
 
-def _said(place: str, body: str) -> str:
-    """What a server says is wrong."""
+def _error_message(place: str, body: str) -> str:
+    """The error message in a response."""
     try:
-        value = _value(place, body)
+        value = _parsed_json(place, body)
         if api_responses.is_response(value):
             next(api_responses.blocks(value, ReadOptions(place), place, 0), None)
     except InputError as error:
         return str(error)
-    return f"{place}: the server answered {_beginning(body)}"
+    return f"{place}: the server answered {_quoted_start(body)}"
 
 
 def _status(status: int) -> str:

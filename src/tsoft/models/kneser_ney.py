@@ -2,18 +2,18 @@
 
 After a history h of k - 1 tokens, h' being h without its first, the probability of a token w is
 
-    p_k(w | h) = max(c_k(h w) - D_k(c_k(h w)), 0) / c_k(h •) + left_k(h) p_{k-1}(w | h')
-    left_k(h)  = sum_w D_k(c_k(h w)) / c_k(h •)        p_0(w) = 1 / V
+    p_k(w | h) = max(c_k(h w) - D_k(c_k(h w)), 0) / c_k(h •) + backoff_k(h) p_{k-1}(w | h')
+    backoff_k(h)  = sum_w D_k(c_k(h w)) / c_k(h •)        p_0(w) = 1 / V
 
-so that what the discounts D take off the counts is left to the shorter history, and in the end to all V tokens
-alike: none has the probability 0. A history that the text does not have leaves all to the shorter one. At the
-highest order c is how often the text has the n-gram. Below it, it is after how many different tokens the text
-has it, its beginning being one of them (Kneser & Ney 1995, "Improved backing-off for m-gram language
-modeling"): a token that often follows a few others only is no likely one after an unknown one.
+so that the probability which the discounts D take off the counts goes to the shorter history, and in the end
+equally to all V tokens: none has the probability 0. A history that does not occur in the text passes all to the
+shorter one. At the highest order c counts the n-gram in the text. At lower orders it counts the different tokens
+before it, the text's beginning being one of them (Kneser & Ney 1995, "Improved backing-off for m-gram language
+modeling"): a token that follows only a few others, though often, is unlikely after an unknown one.
 
-There are three discounts an order, for counts of 1, of 2 and of more (Chen & Goodman 1999, "An empirical study
+There are three discounts per order, for counts of 1, of 2 and of more (Chen & Goodman 1999, "An empirical study
 of smoothing techniques for language modeling", Computer Speech & Language 13, section 3, "Modified Kneser–Ney
-smoothing"), from the numbers n_1 to n_4 of its n-grams that are counted so often:
+smoothing"), from the numbers n_1 to n_4 of its n-grams with these counts:
 
     Y = n_1 / (n_1 + 2 n_2)    D(1) = 1 - 2 Y n_2 / n_1    D(2) = 2 - 3 Y n_3 / n_2    D(3+) = 3 - 4 Y n_4 / n_3
 
@@ -35,18 +35,18 @@ from tsoft.core.softmax import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class NgramLevel:
     """One order's n-grams, by their histories. `keys`, (h,), tell the histories apart, in ascending order: the
     number of the history without its first token, times the number of different tokens and one, plus that
     token. After history i come the `tokens`, (n,), from `starts[i]` to `starts[i + 1]`, in ascending order,
-    with their `shares`, (n,): the discounted counts' part of the probability. What the discounts `left`,
-    (h,), goes to the shorter history."""
+    with their `shares`, (n,): the discounted counts' part of the probability. The weight of the shorter history is
+    `backoff`, (h,)."""
 
     keys: Array
     starts: Array
     tokens: Array
     shares: Array
-    left: Array
+    backoff: Array
 
     def find(self, key: int) -> int | None:
         """The number of a history."""
@@ -59,7 +59,7 @@ class Ngrams:
     """A model of `size` tokens, which a history tells apart as numbers below `words`. The `levels` are those of
     the orders from 1."""
 
-    levels: tuple[Level, ...]
+    levels: tuple[NgramLevel, ...]
     size: int
     words: int
 
@@ -71,7 +71,7 @@ class Ngrams:
     def _shortest(self) -> tuple[Array, Array]:
         """The probabilities after no history, and their logarithms."""
         level = self.levels[0]
-        probs = np.full(self.size, level.left[0] / self.size)
+        probs = np.full(self.size, level.backoff[0] / self.size)
         probs[level.tokens] += level.shares
         return probs, np.log(probs)
 
@@ -83,34 +83,34 @@ class Ngrams:
         >>> np.array_equal(model.logprobs([2, 7, 0]), model.logprobs([0]))
         True
         """
-        found = self._found(history)
+        matches = self._matches(history)
         probs, logs = self._shortest
-        if not found:
+        if not matches:
             return logs.copy()
-        # What follows a history follows its end, too: beyond the tokens of the shortest, all is what is left.
-        level, at = found[0]
-        tokens = level.tokens[level.starts[at] : level.starts[at + 1]]
-        seen, left = probs[tokens], 1.0
-        for level, at in found:
-            part = slice(level.starts[at], level.starts[at + 1])
-            seen *= level.left[at]
-            left *= level.left[at]
-            seen[tokens.searchsorted(level.tokens[part])] += level.shares[part]
-        result = logs + np.log(left)
+        # What follows a history follows its end, too: tokens beyond those after the shortest only have backoff.
+        level, number = matches[0]
+        tokens = level.tokens[level.starts[number] : level.starts[number + 1]]
+        seen, backoff = probs[tokens], 1.0
+        for level, number in matches:
+            span = slice(level.starts[number], level.starts[number + 1])
+            seen *= level.backoff[number]
+            backoff *= level.backoff[number]
+            seen[tokens.searchsorted(level.tokens[span])] += level.shares[span]
+        result = logs + np.log(backoff)
         result[tokens] = np.log(seen)
         return np.asarray(result)
 
-    def _found(self, history: Sequence[int]) -> list[tuple[Level, int]]:
-        """The ends of a history that the text has, from one token on, each by its level and number."""
-        found: list[tuple[Level, int]] = []
-        number = 0
+    def _matches(self, history: Sequence[int]) -> list[tuple[NgramLevel, int]]:
+        """The ends of a history that occur in the text, the shortest first, each as its level and number."""
+        matches: list[tuple[NgramLevel, int]] = []
+        previous = 0
         for level, word in zip(self.levels[1:], reversed(history), strict=False):
-            at = level.find(number * (self.words + 1) + word) if word < self.words else None
-            if at is None:
+            number = level.find(previous * (self.words + 1) + word) if word < self.words else None
+            if number is None:
                 break
-            found.append((level, at))
-            number = at
-        return found
+            matches.append((level, number))
+            previous = number
+        return matches
 
 
 def ngrams(tokens: Array, word_of: Array, order: int) -> Ngrams:
@@ -130,13 +130,13 @@ def ngrams(tokens: Array, word_of: Array, order: int) -> Ngrams:
     windows = _windows(tokens, word_of, order, words)
     rows, counts = _distinct(windows, [words + 1] * (order - 1) + [size])
     *history, following = (column[rows] for column in windows)
-    depths, at = _depths(history, len(rows), words)
+    by_length, numbers = _histories_by_length(history, len(rows), words)
     levels = []
-    for depth in reversed(depths):
-        levels.append(_level(depth, at, following, counts))
-        # Below, what counts is how many histories there are with one token more.
-        pairs, counts = np.unique(depth.parents[at] * size + following, return_counts=True)
-        at, following = pairs // size, (pairs % size).astype(tokens.dtype)
+    for histories in reversed(by_length):
+        levels.append(_level(histories, numbers, following, counts))
+        # A lower order counts the histories that have one token more.
+        pairs, counts = np.unique(histories.parents[numbers] * size + following, return_counts=True)
+        numbers, following = pairs // size, (pairs % size).astype(tokens.dtype)
     return Ngrams(tuple(reversed(levels)), size, words)
 
 
@@ -150,7 +150,7 @@ def _windows(tokens: Array, word_of: Array, order: int, beginning: int) -> list[
 def _distinct(columns: list[Array], sizes: list[int]) -> tuple[Array, Array]:
     """Which rows of the columns differ, in ascending order by the columns in turn, and how often there is each.
     A column's numbers are from 0 and below its size."""
-    # A number of 64 bits holds several columns, and so there is less to sort by.
+    # Pack several columns into a number of 64 bits, to sort by fewer keys.
     keys: list[Array] = []
     room = 0
     for column, size in zip(columns, sizes, strict=True):
@@ -166,7 +166,7 @@ def _distinct(columns: list[Array], sizes: list[int]) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Depth:
+class _Histories:
     """The histories of one length, (h,), in the order of the rows: the `parents` are the numbers of those
     without the first token. `inside` are those that begin in the text, which alone have `keys`."""
 
@@ -175,40 +175,40 @@ class _Depth:
     keys: Array
 
 
-def _depths(history: list[Array], rows: int, beginning: int) -> tuple[list[_Depth], Array]:
+def _histories_by_length(history: list[Array], rows: int, beginning: int) -> tuple[list[_Histories], Array]:
     """The histories of each length from 0 of sorted rows, and the number of the longest in each row."""
     zero = np.zeros(1, np.int64)
-    depths = [_Depth(zero, np.ones(1, bool), zero)]
-    at, places = np.zeros(rows, np.int64), zero
+    by_length = [_Histories(zero, np.ones(1, bool), zero)]
+    numbers, places = np.zeros(rows, np.int64), zero
     differs = np.zeros(rows, bool)
     differs[0] = True
     for column in history:
         differs[1:] |= column[1:] != column[:-1]
         first = np.flatnonzero(differs)
-        parents, words = at[first], column[first]
+        parents, words = numbers[first], column[first]
         inside = words != beginning
         keys = places[parents[inside]] * (beginning + 1) + words[inside]
-        depths.append(_Depth(parents, inside, keys))
-        at, places = differs.cumsum() - 1, inside.cumsum() - 1
-    return depths, at
+        by_length.append(_Histories(parents, inside, keys))
+        numbers, places = differs.cumsum() - 1, inside.cumsum() - 1
+    return by_length, numbers
 
 
-def _level(depth: _Depth, at: Array, tokens: Array, counts: Array) -> Level:
-    """The n-grams of an order: what follows the histories with the numbers `at`, (n,), and how often. They are
+def _level(histories: _Histories, numbers: Array, tokens: Array, counts: Array) -> NgramLevel:
+    """The n-grams of an order: what follows the histories with these `numbers`, (n,), and how often. They are
     sorted by history and token."""
-    inside = depth.inside[at]
-    at, tokens, counts = (depth.inside.cumsum() - 1)[at[inside]], tokens[inside], counts[inside]
-    histories = len(depth.keys)
+    inside = histories.inside[numbers]
+    numbers, tokens, counts = (histories.inside.cumsum() - 1)[numbers[inside]], tokens[inside], counts[inside]
+    size = len(histories.keys)
     taken = discounts(counts)[np.minimum(counts, 3)]
-    totals = np.bincount(at, counts, histories)
-    shares = (counts - taken) / totals[at]
-    left = np.bincount(at, taken, histories) / totals
-    return Level(depth.keys, at.searchsorted(np.arange(histories + 1)), tokens, shares, left)
+    totals = np.bincount(numbers, counts, size)
+    shares = (counts - taken) / totals[numbers]
+    backoff = np.bincount(numbers, taken, size) / totals
+    return NgramLevel(histories.keys, numbers.searchsorted(np.arange(size + 1)), tokens, shares, backoff)
 
 
 def discounts(counts: Array) -> Array:
-    """What is taken off a count of 0, of 1, of 2 and of more, (4,): 0 of the first, and of each other more than
-    0 and less than it. `counts`, (n,), are those of all n-grams of an order, integers from 1.
+    """The discounts of the counts 0, 1, 2 and more, (4,): 0 for the first, and for the
+    others between 0 and the count. `counts`, (n,), are those of all n-grams of an order, integers from 1.
 
     Source: Chen & Goodman 1999, section 3; Ney, Essen & Kneser 1994.
 
@@ -217,15 +217,15 @@ def discounts(counts: Array) -> Array:
     >>> discounts(np.array([1, 1, 2, 5])), discounts(np.array([1, 1, 1]))
     (array([0. , 0.5, 0.5, 0.5]), array([0. , 0.5, 0.5, 0.5]))
     """
-    of = np.bincount(np.minimum(counts, 5), minlength=6)[1:5]
-    if not of[:2].all():
+    frequencies = np.bincount(np.minimum(counts, 5), minlength=6)[1:5]
+    if not frequencies[:2].all():
         return np.array([0.0, 0.5, 0.5, 0.5])
-    # Whole numbers up to the division: what is 0 is not taken for more.
-    below = of[0] + 2 * of[1]
-    if of.all():
+    # Integers up to the division, so that a zero is exact.
+    divisor = frequencies[0] + 2 * frequencies[1]
+    if frequencies.all():
         count = np.arange(1, 4)
-        above = count * below * of[:-1] - (count + 1) * of[0] * of[1:]
-        if (above > 0).all():
-            return np.array([0.0, *above / (below * of[:-1])])
-    single = of[0] / below
+        numerators = count * divisor * frequencies[:-1] - (count + 1) * frequencies[0] * frequencies[1:]
+        if (numerators > 0).all():
+            return np.array([0.0, *numerators / (divisor * frequencies[:-1])])
+    single = frequencies[0] / divisor
     return np.array([0.0, single, single, single])

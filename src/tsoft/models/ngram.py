@@ -13,7 +13,7 @@ from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
 from tsoft.input.source import STDIN, open_input
 from tsoft.models.kneser_ney import ngrams
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.tokens import NextDistribution, Tokens
 
 By = Literal["word", "char"]
 
@@ -21,8 +21,8 @@ By = Literal["word", "char"]
 # perplexity in most texts of 50 kB to 10 MB, and write more and more what stands in the text.
 ORDERS: dict[By, int] = {"word": 3, "char": 8}
 
-# Scripts that put no blank between two words: Thai and Lao, Myanmar, Khmer, the signs of Chinese, kana.
-_UNPARTED = (
+# Scripts without blanks between words: Thai and Lao, Myanmar, Khmer, the signs of Chinese, kana.
+_UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
@@ -43,15 +43,15 @@ def pieces(text: str, by: By) -> Sequence[str]:
 
 
 def _words_of(text: str) -> re.Pattern[str]:
-    # To `re` accents and vowel signs are no part of a word: it is told those that there are.
+    # `re` does not count accents and vowel signs as parts of a word, so add those of the text.
     marks = "".join(c for c in set(text) if unicodedata.category(c) in ("Mn", "Mc", "Me"))
     marked = f"[{marks}]*" if marks else ""
-    letters = rf"(?:[^\W{_UNPARTED}]{marked})+"
-    return re.compile(rf"\s*(?:{letters}(?:['’-]{letters})*|[{_UNPARTED}]{marked}|([^\w\s])\1*)|\s+")
+    letters = rf"(?:[^\W{_UNSPACED}]{marked})+"
+    return re.compile(rf"\s*(?:{letters}(?:['’-]{letters})*|[{_UNSPACED}]{marked}|([^\w\s])\1*)|\s+")
 
 
 class Ngram:
-    """A model of a text, by its n-grams: see `core.ngrams`. It is a Model.
+    """A model of a text, by its n-grams: see `models.kneser_ney`. It is a Model.
 
     A token is one of the text's `pieces`, numbered in the order in which they first appear; those that a prompt
     has besides are numbered from `size` on. By word, what has come before is known by the words without the
@@ -61,8 +61,8 @@ class Ngram:
     """
 
     name: str
-    size: int | None
-    longest: int | None = None
+    vocab_size: int | None
+    context_length: int | None = None
 
     def __init__(self, text: str, by: By, order: int | None, name: str):
         """Raises InputError where the text has no token, UsageError for an order below 1."""
@@ -72,15 +72,15 @@ class Ngram:
             raise UsageError(f"--order {order}: an n-gram has at least 1 token")
         if not text.strip():
             raise InputError(f"{name}: no text of which a model could be made: it is {'blank' if text else 'empty'}")
-        found = pieces(text, by)
-        self._pieces = list(dict.fromkeys(found))
+        text_pieces = pieces(text, by)
+        self._pieces = list(dict.fromkeys(text_pieces))
         self._labels = tuple(self._pieces)
-        self.size = len(self._labels)
+        self.vocab_size = len(self._labels)
         self.name = f"{order}-grams of {name} by {by}"
         self._numbers = {piece: number for number, piece in enumerate(self._labels)}
         words = [self._word(piece) for piece in self._labels]
         self._words = {word: number for number, word in enumerate(dict.fromkeys(words))}
-        tokens = np.fromiter(map(self._numbers.__getitem__, found), np.int32, len(found))
+        tokens = np.fromiter(map(self._numbers.__getitem__, text_pieces), np.int32, len(text_pieces))
         self._model = ngrams(tokens, np.array([self._words[word] for word in words], np.int32), order)
 
     @classmethod
@@ -107,7 +107,7 @@ class Ngram:
         return number
 
     def _word(self, piece: str) -> str:
-        """What a history knows a token by: nothing, where that is no part of it."""
+        """The word of a token in a history; empty for blanks, which are not part of it."""
         return piece if self._by == "char" else piece.lstrip()
 
     def piece(self, token: int) -> bytes:
@@ -119,14 +119,14 @@ class Ngram:
     def ends(self, token: int) -> bool:
         return False
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
-        """The log-probabilities of all tokens after each of the texts."""
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
+        """The log-probabilities of all tokens after each text."""
         histories = [self._history(text) for text in texts]
-        found = {history: self._model.logprobs(history)[np.newaxis] for history in set(histories)}
-        return [Next(Block(found[history], self._labels, quantity="logprob")) for history in histories]
+        logprobs = {history: self._model.logprobs(history)[np.newaxis] for history in set(histories)}
+        return [NextDistribution(Block(logprobs[history], self._labels, quantity="logprob")) for history in histories]
 
     def _history(self, text: Tokens) -> Tokens:
-        """The last words of a text, as many as count."""
+        """The last words of a text, as many as the order uses."""
         words: list[int] = []
         for token in reversed(text):
             if len(words) == self._model.order - 1:
@@ -151,7 +151,7 @@ def _decoded(data: bytes, name: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _not_text(data: bytes, name: str, place: int, problem: str) -> InputError:
+def _not_text(data: bytes, name: str, position: int, problem: str) -> InputError:
     hint = "; it looks like UTF-16" if b"\0" in data else ""
-    line = data.count(b"\n", 0, place) + 1
+    line = data.count(b"\n", 0, position) + 1
     return InputError(f"{name}:{line}: not UTF-8 text: {problem}{hint}")

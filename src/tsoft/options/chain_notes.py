@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.sampling.engines import Engine
-from tsoft.sampling.errors import NothingLeftError
 from tsoft.sampling.float32_check import FragileDecision, fragile_decisions
+from tsoft.sampling.step import AllRemovedError
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -39,7 +39,7 @@ class ChainNotes:
             note(f"row {block.first_row}: no class is called {names}, to which a logit_bias is given")
 
     def _note_cold(self, engine: Engine, tau: float) -> None:
-        sentence = engine.when_cold(tau)
+        sentence = engine.low_tau_message(tau)
         if sentence and sentence not in self._noted:
             self._noted.add(sentence)
             note(f"{engine.name} {sentence}")
@@ -48,7 +48,7 @@ class ChainNotes:
         if engine in self._noted:
             return
         # Where nothing is left, the distribution itself is an error.
-        with contextlib.suppress(NothingLeftError):
+        with contextlib.suppress(AllRemovedError):
             if decisions := fragile_decisions(chain, block.logits, tau):
                 self._noted.add(engine)
                 note(_fragile(decisions[0], block, engine, tau))
@@ -57,6 +57,6 @@ class ChainNotes:
 def _fragile(decision: FragileDecision, block: "Block", engine: str, tau: float) -> str:
     name = block.names[decision.index] if block.partial else repr(block.names[decision.index])
     place = f"row {block.rows[decision.row]}, τ = {tau:g}: {decision.step} of {engine}"
-    if decision.ties:
+    if decision.is_tie:
         return f"{place} removes {name}, which ties with a class that stays: which of them does is up to its sort"
     return f"{place} decides {name} otherwise in float32: it is {decision.slack:.2g} from the threshold"

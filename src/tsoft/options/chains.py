@@ -8,7 +8,7 @@ from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
 from tsoft.options.names import listed, nearest, one_of
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter

@@ -73,7 +73,7 @@ def with_ensemble(found: "Iterator[Block]", ensemble: "Ensemble | None") -> "Ite
         return found
     if ensemble.degeneracy is None:
         return (replace(block, ensemble=ensemble) for block in found)
-    return (_levelled(part, ensemble) for block in found for part in block.even())
+    return (_levelled(part, ensemble) for block in found for part in block.split_by_width())
 
 
 def _levelled(block: "Block", ensemble: "Ensemble") -> "Block":
@@ -81,5 +81,5 @@ def _levelled(block: "Block", ensemble: "Ensemble") -> "Block":
     levels, given = block.logits.shape[1], len(ensemble.degeneracy)
     if levels != given:
         energies = "energy" if levels == 1 else "energies"
-        raise UsageError(f"--degeneracy lists {given}, and {block.place} has {levels} {energies}")
+        raise UsageError(f"--degeneracy lists {given}, and {block.location} has {levels} {energies}")
     return replace(block, ensemble=ensemble)

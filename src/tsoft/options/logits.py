@@ -17,7 +17,7 @@ from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input, with_head
 from tsoft.notes import note
-from tsoft.options import responses
+from tsoft.options import response_notes
 from tsoft.options.input import LogitsOptions
 from tsoft.options.temperatures import pieces
 
@@ -56,8 +56,8 @@ def blocks(
                 "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
             )
         found = _read(file, options, quantity, names, targets, say)
-    even = found if ragged else (part for block in found for part in block.even())
-    return _weighed(responses.completed(even, options), say)
+    even = found if ragged else (part for block in found for part in block.split_by_width())
+    return _weighed(response_notes.completed(even, options), say)
 
 
 def labels(text: str | None) -> "Labels | None":

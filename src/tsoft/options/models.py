@@ -1,4 +1,4 @@
-"""Which language model is asked, and what of."""
+"""The options that select a language model, and its prompt."""
 
 import sys
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from tsoft.errors import UsageError
 from tsoft.input.source import STDIN, open_input
 
 if TYPE_CHECKING:
-    from tsoft.models import Model
+    from tsoft.models.model import Model
 
-_MODEL = "Model"
+_PANEL = "Model"
 
 
 @dataclass(frozen=True)
 class PromptArgument:
-    """What a model goes on from."""
+    """The prompt of a model."""
 
     prompt: Annotated[
         list[str] | None,
@@ -31,7 +31,7 @@ class PromptArgument:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelOptions:
-    """The model: a file of weights, a server, or a text of which one is made."""
+    """The model: a file of weights, a server, or the n-grams of a text."""
 
     model: Annotated[
         str | None,
@@ -39,7 +39,7 @@ class ModelOptions:
             "--model",
             metavar="FILE.gguf",
             help="A model's weights; by default those of SmolLM2-135M-Instruct, which the extra llm brings.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=_PANEL,
         ),
     ] = None
     endpoint: Annotated[
@@ -48,12 +48,12 @@ class ModelOptions:
             "--endpoint",
             metavar="URL",
             help="A server with OpenAI's API, as http://localhost:8080/v1; its key is read from OPENAI_API_KEY.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=_PANEL,
         ),
     ] = None
     remote_model: Annotated[
         str | None,
-        typer.Option("--remote-model", metavar="NAME", help="Which of the server's models.", rich_help_panel=_MODEL),
+        typer.Option("--remote-model", metavar="NAME", help="Which of the server's models.", rich_help_panel=_PANEL),
     ] = None
     ngram: Annotated[
         str | None,
@@ -61,12 +61,12 @@ class ModelOptions:
             "--ngram",
             metavar="FILE",
             help="An n-gram model of a text (- is stdin), for which nothing has to be installed.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=_PANEL,
         ),
     ] = None
     by: Annotated[
         Literal["word", "char"],
-        typer.Option("--by", metavar="UNIT", help="--ngram: a token is a word, or a char.", rich_help_panel=_MODEL),
+        typer.Option("--by", metavar="UNIT", help="--ngram: a token is a word, or a char.", rich_help_panel=_PANEL),
     ] = "word"
     order: Annotated[
         int | None,
@@ -76,12 +76,12 @@ class ModelOptions:
             max=20,
             metavar="N",
             help="--ngram: how many tokens an n-gram has, by default 3 words or 8 chars.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=_PANEL,
         ),
     ] = None
     chat: Annotated[
         bool,
-        typer.Option("--chat", help="The prompt is a user's message, which the model answers.", rich_help_panel=_MODEL),
+        typer.Option("--chat", help="The prompt is a user's message, which the model answers.", rich_help_panel=_PANEL),
     ] = False
     top_logprobs: Annotated[
         int,
@@ -90,7 +90,7 @@ class ModelOptions:
             min=1,
             metavar="N",
             help="Alternatives of each token: asked of a server, and written to a text's json.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=_PANEL,
         ),
     ] = 20
     timeout: Annotated[
@@ -100,7 +100,7 @@ class ModelOptions:
             min=0.1,
             metavar="SECONDS",
             help="How long a server may take to answer.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=_PANEL,
         ),
     ] = 60.0
     threads: Annotated[
@@ -111,19 +111,19 @@ class ModelOptions:
             max=1024,
             metavar="N",
             help="--model: threads at work, by default one a core.",
-            rich_help_panel=_MODEL,
+            rich_help_panel=_PANEL,
         ),
     ] = None
 
 
-def opened(options: ModelOptions) -> "Model":
-    """The model that was asked for. Raises UsageError where several were, or what one alone has use for is said
-    of another."""
+def open_model(options: ModelOptions) -> "Model":
+    """The model that the options select. Raises UsageError if they select several, or if an option belongs to another
+    kind of model."""
     kinds = [name for name in ("model", "endpoint", "ngram") if getattr(options, name) is not None]
     if len(kinds) > 1:
         raise UsageError(f"{' and '.join('--' + kind for kind in kinds)}: which model is it?")
     kind = kinds[0] if kinds else "model"
-    _check_companions(options, kind)
+    _check_kind(options, kind)
     if kind == "ngram":
         from tsoft.models.ngram import Ngram
 
@@ -143,22 +143,22 @@ def opened(options: ModelOptions) -> "Model":
     return Llama(options.model, chat=options.chat, threads=options.threads)
 
 
-# Options that mean something to one kind of model alone.
-_OF = {"ngram": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
+# The options of one kind of model only.
+_OPTIONS_BY_KIND = {"ngram": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
 
 
-def _check_companions(options: ModelOptions, kind: str) -> None:
-    for of, names in _OF.items():
+def _check_kind(options: ModelOptions, kind: str) -> None:
+    for owner, names in _OPTIONS_BY_KIND.items():
         for name in names:
-            if of != kind and getattr(options, name) != getattr(ModelOptions(), name):
-                raise UsageError(f"--{name.replace('_', '-')} is for --{of}")
+            if owner != kind and getattr(options, name) != getattr(ModelOptions(), name):
+                raise UsageError(f"--{name.replace('_', '-')} is for --{owner}")
     if kind == "ngram" and options.chat:
         raise UsageError("--chat is for a model that was made to answer, which --ngram is not")
 
 
-def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
-    """The prompt that was typed, or where there is none or `-` what is piped in, without its last line break.
-    stdin is there once, which the temperatures may be read from, too, or the model's text."""
+def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
+    """The prompt argument, or stdin if there is none or it is `-`, without its last line break. Raises UsageError if
+    the temperatures or the text of the model are read from stdin, too."""
     from tsoft.options.temperatures import pieces
 
     readers = ["--tau -"] * ("-" in pieces(taus)) + ["--ngram -"] * (options.ngram == "-")
@@ -169,7 +169,7 @@ def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | 
     if prompt and prompt != ["-"]:
         from tsoft.options.logits import decoded
 
-        return _noted(decoded(prompt[0], "the prompt"), options)
+        return _with_note(decoded(prompt[0], "the prompt"), options)
     if readers:
         raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
     if sys.stdin is None or sys.stdin.isatty():
@@ -179,13 +179,13 @@ def prompted(prompt: list[str] | None, options: ModelOptions, taus: list[str] | 
     with open_input("-") as bytes_:
         data = bytes_.read()
     try:
-        return _noted(data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"), options)
+        return _with_note(data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"), options)
     except UnicodeDecodeError as error:
         raise InputError(f"{STDIN}: byte {error.start}: the prompt is not UTF-8 text") from None
 
 
-def _noted(text: str, options: ModelOptions) -> str:
-    """The prompt, with a note where a model stumbles over its end."""
+def _with_note(text: str, options: ModelOptions) -> str:
+    """The prompt. Notes a blank at its end, after which few tokens are likely."""
     if text.endswith(" ") and text.strip() and options.ngram is None and not options.chat:
         from tsoft.notes import note
 

@@ -17,7 +17,7 @@ from tsoft.options.command import option_name
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
-    from tsoft.output.records import Result
+    from tsoft.options.result import Result
 
 OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
@@ -246,7 +246,7 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
     from tsoft.output import records
     from tsoft.output.file import open_output
     from tsoft.output.number_format import NumberFormat
-    from tsoft.sampling.errors import NothingLeftError
+    from tsoft.sampling.step import AllRemovedError
 
     with open_output(output.output, encoding(format, output)) as out:
         try:
@@ -254,5 +254,5 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
             pieces = result.render(view()) if drawn else records.write(result, format, NumberFormat(output.digits))
             for piece in pieces:
                 out(piece)
-        except NothingLeftError as error:
+        except AllRemovedError as error:
             raise UsageError(str(error)) from None

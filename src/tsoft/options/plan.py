@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 from tsoft.options.biases import Bias, Biases, remembered
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -61,9 +61,9 @@ class Plan:
     def results(self, block: "Block", taus: "Array") -> "list[Distributions]":
         """A block's distributions as each chain leaves them. Where nothing is left, that is an error before anything
         is drawn."""
-        from tsoft.sampling.apply_chains import by_chain
+        from tsoft.sampling.apply_chains import distributions_by_chain
 
-        results = by_chain(block, taus, self.chains_for(block))
+        results = distributions_by_chain(block, taus, self.chains_for(block))
         for result in results:
             replace(result, taus=taus[:1]).kept  # noqa: B018
         return results

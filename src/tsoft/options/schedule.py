@@ -55,9 +55,9 @@ def _names(typed: list[str] | None) -> list[str]:
 
 
 def _course(name: str, options: ScheduleOptions, steps: int) -> "TemperatureSchedule":
-    from tsoft.core.schedules import SCHEDULES, EndError, TemperatureSchedule
+    from tsoft.core.schedules import SCHEDULES, ScheduleEndError, TemperatureSchedule
 
     try:
         return TemperatureSchedule(name, SCHEDULES[name](options.first, options.last, steps))
-    except EndError as error:
+    except ScheduleEndError as error:
         raise UsageError(f"{'--to' if error.last else '--from'} {error.tau:g}: {name} {error.problem}") from None

@@ -39,7 +39,7 @@ class DistributionArray:
         classes = first.block.labels, first.block.logits.shape[1]
         for result in itertools.chain([first], self.results):
             if (result.block.labels, result.block.logits.shape[1]) != classes:
-                problem = f"{result.block.place}: its classes are not those of the first row"
+                problem = f"{result.block.location}: its classes are not those of the first row"
                 raise InputError(f"{problem}; --format jsonl takes rows that differ")
             yield self.content.cells(result).swapaxes(0, 1)
 

@@ -11,7 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
 from tsoft.core.softmax import Array
 from tsoft.output.records import Column, In, Recorded, Records
-from tsoft.sampling.distributions import Distributions, falling, unit
+from tsoft.sampling.distributions import Distributions, descending_order, measure_unit
 
 if TYPE_CHECKING:
     from tsoft.sampling.explanation import Stage
@@ -35,7 +35,7 @@ class Content:
 
     def measure(self, result: Distributions, name: str) -> Array:
         """A measure in the unit that it is written in: (k, rows)."""
-        return np.asarray(getattr(result, name) / unit(name, self.bits))
+        return np.asarray(getattr(result, name) / measure_unit(name, self.bits))
 
 
 def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Distributions]]:
@@ -83,7 +83,7 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
     classes have none."""
     block, values = result.block, content.cells(result)
     places = [(r, t) for r in range(len(block.logits)) for t in range(len(result.taus))]
-    orders = [falling(block.logits[r], result.probs[t, r])[:most] for r, t in places]
+    orders = [descending_order(block.logits[r], result.probs[t, r])[:most] for r, t in places]
     counts = [len(order) for order in orders]
     indices = np.concatenate(orders)
     columns = [
@@ -97,7 +97,7 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
             np.concatenate([values[t, r, order] for (r, t), order in zip(places, orders, strict=True)]),
         ),
     ]
-    return Records(columns, block.place, headed=True)
+    return Records(columns, block.location, headed=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,9 @@ class DistributionRecords(Recorded):
     content: Content
 
     def records(self) -> Iterator[Records]:
-        return (Records([*keys(result), classes(result, self.content)], result.block.place) for result in self.results)
+        return (
+            Records([*keys(result), classes(result, self.content)], result.block.location) for result in self.results
+        )
 
     def objects(self) -> Iterator[Iterator[dict[str, Any]]]:
         return (objects(result, self.content) for result in self.results)
@@ -123,7 +125,7 @@ def objects(result: Distributions, content: Content) -> Iterator[dict[str, Any]]
 
 def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
     block, labels, top = result.block, result.block.labels, int(result.top[t, r])
-    entropy, perplexity, *others = (float(content.measure(result, name)[t, r]) for name in result.measured)
+    entropy, perplexity, *others = (float(content.measure(result, name)[t, r]) for name in result.measure_names)
     fields = {
         "row": block.rows[r],
         "tau": float(result.taus[t]),
@@ -132,7 +134,7 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
         "entropy": entropy,
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
-        **dict(zip(result.measured[2:], others, strict=True)),
+        **dict(zip(result.measure_names[2:], others, strict=True)),
         **_of_energies(block),
     }
     if result.chain:
@@ -169,9 +171,9 @@ def _of_token(result: Distributions, t: int) -> dict[str, Any]:
         "probs_high": high,
         "probs_listed": np.where(partial.unknown, np.nan, result.probs[t, 0]),
     }
-    if result.chosen:
-        chosen = result.chosen
-        fields["rank"] = partial.rank or f">{partial.above}"
+    if result.chosen_token:
+        chosen = result.chosen_token
+        fields["rank"] = partial.rank or f">{partial.more_probable}"
         likelihoods = {
             "chosen": chosen.token.probs(),
             "text_logprob": chosen.text,
@@ -189,10 +191,10 @@ def _of_chain(result: Distributions, content: Content, t: int, r: int) -> dict[s
     fields: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
     fields["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]
     fields["kept"] = int(result.kept[t, r].sum())
-    if result.beside:
+    if result.compared_with:
         fields["total_variation"] = {
             str(other.engine): float(total_variation(result.probs[t, r], other.probs[t, r]))
-            for other in result.beside
+            for other in result.compared_with
             if other.chain is not result.chain
         }
     if content.steps:
@@ -211,7 +213,7 @@ def _of_stage(stage: "Stage", block: Block, content: Content) -> dict[str, Any]:
         "parameters": {parameter.name: _setting(value, parameter.whole) for parameter, value in stage.step.settings},
         "kept": int(stage.kept.sum()),
         "cut": float(stage.cut),
-        "entropy": float(stage.entropy / unit("entropy", content.bits)),
+        "entropy": float(stage.entropy / measure_unit("entropy", content.bits)),
         "top": stage.top if block.labels is None else block.labels[stage.top],
         "threshold": None if stage.threshold is None else float(stage.threshold),
         "keeps": stage.keeps,

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.fields import escape, join_labels, quote
 from tsoft.output.number_format import NumberFormat
-
-if TYPE_CHECKING:
-    from tsoft.charts.view import View
 
 # A line of more numbers than this is written in parts, so that its text is never in memory as a whole.
 LONG_LINE = 1 << 17
@@ -78,14 +75,6 @@ class Recorded(ABC):
             names = [column.name for column in columns]
             rows = zip(*(column.values for column in columns), strict=True)
             yield (dict(zip(names, values, strict=True)) for values in rows)
-
-
-class Result(Recorded):
-    """What a command found, to be written as records or drawn on a terminal."""
-
-    @abstractmethod
-    def render(self, view: "View") -> Iterator[str]:
-        """What a terminal shows, in parts that can be printed as they come."""
 
 
 def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str | bytes]:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.core.measures import MEASURES
+from tsoft.core.measures import MEASURES, most_probable
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import (
     THERMODYNAMICS,
@@ -18,16 +17,13 @@ from tsoft.core.thermodynamics import (
 )
 from tsoft.sampling.distributions import Distributions
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, eq=False)
 class BoltzmannDistributions(Distributions):
-    """The distributions of a block that has an ensemble over temperatures, kT or in kelvin. Probabilities
-    are the levels', and so are the top one and the margin; the entropy is the states'."""
+    """The distributions of a block with an ensemble, at temperatures in kelvin or as kT. Probabilities, the
+    top one and the margin are of levels; the entropy is of states."""
 
-    measured = (*MEASURES, *THERMODYNAMICS)
+    measure_names = (*MEASURES, *THERMODYNAMICS)
 
     @property
     def ensemble(self) -> Ensemble:
@@ -59,8 +55,6 @@ class BoltzmannDistributions(Distributions):
     def top(self) -> Array:
         if self.ensemble.degeneracy is None:
             return super().top
-        from tsoft.sampling.explanation import most_probable
-
         return most_probable(self._tempered[0], self.block.logits)
 
     @cached_property

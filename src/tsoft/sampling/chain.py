@@ -1,179 +1,169 @@
-"""A chain of samplers: what it leaves of logits, and how, step by step."""
+"""A chain of samplers, and its result for rows of logits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.sampling.engines import Engine
-from tsoft.sampling.errors import NothingLeftError
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
-from tsoft.sampling.step import Step
+from tsoft.sampling.step import AllRemovedError, Step
 
-# Rows of more classes than this go through a chain one by one, so that what is removed early costs
-# nothing later.
-WIDE = 4096
+# Rows of more classes than this pass through a chain one by one, so that classes removed early cost nothing
+# later.
+WIDE_ROW = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
-    """Logits as they are with this probability: a sampler that is applied by chance makes two of one.
-    They are (rows, n), or of one row, (n,), those of the `columns` alone, which hold all that is left."""
+class Mixture:
+    """Logits on their way through a chain: the components of a mixture distribution, with their `weights`.
+    There is one component until a sampler is applied by chance, which makes two of each: without the
+    sampler and with it. `logits` are (components, ..., n), or for a single row those of its `columns` alone,
+    which include every class that remains of `classes`."""
 
-    weight: float
     logits: Array
+    weights: tuple[float, ...] = (1.0,)
     columns: Array | None = None
     classes: int = 0
 
     @property
-    def whole(self) -> Array:
-        """The logits of all classes."""
+    def full_logits(self) -> Array:
+        """The logits of all classes: (components, ..., n)."""
         if self.columns is None:
             return self.logits
-        whole = np.full(self.classes, -np.inf, self.logits.dtype)
-        whole[self.columns] = self.logits
-        return whole
+        full = np.full((*self.logits.shape[:-1], self.classes), -np.inf, self.logits.dtype)
+        full[..., self.columns] = self.logits
+        return full
 
     @property
-    def left(self) -> "Branch":
-        """The same without the columns that are removed, where they are most of a wide row."""
-        if self.logits.ndim > 1 or len(self.logits) <= WIDE:
-            return self
-        left = np.flatnonzero(self.logits > -np.inf)
-        if 2 * len(left) > len(self.logits):
-            return self
-        columns = left if self.columns is None else self.columns[left]
-        return replace(self, logits=self.logits[left], columns=columns, classes=self.classes or len(self.logits))
+    def merged_logits(self) -> Array:
+        """Logits whose softmax is the mixture distribution: (..., n)."""
+        if len(self.weights) == 1:
+            return np.asarray(self.full_logits[0])
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(self.weights).reshape(-1, *[1] * (self.logits.ndim - 1))
+        return np.asarray(np.logaddexp.reduce(log_weights + log_softmax(self.full_logits)))
 
+    @property
+    def kept(self) -> Array:
+        """The classes that remain in any component: (..., n) booleans."""
+        return np.asarray((self.full_logits > -np.inf).any(0))
 
-def start(z: Array) -> tuple[Branch, ...]:
-    """Logits, (rows, n) or (n,), before any step."""
-    return (Branch(1.0, z),)
+    def apply(self, step: Step, function: Callable[..., Array] | None = None) -> "Mixture":
+        """The mixture after a step, computed by the sampler's function or by another. Raises
+        AllRemovedError for a row that has no class left."""
+        function = step.sampler.function if function is None else function
+        chance, values = (step.values[0], step.values[1:]) if step.sampler.by_chance else (1.0, step.values)
+        # Biases refer to classes by their indices.
+        is_bias = step.sampler.parameters[:1] == (BIAS,)
+        before = replace(self, logits=self.full_logits, columns=None) if is_bias else self
+        after = function(before.logits, *values)
+        is_empty = np.atleast_1d(np.isneginf(after.max(-1)).any(0))
+        if is_empty.any():
+            raise AllRemovedError(int(is_empty.argmax()), str(step))
+        if chance == 1:
+            return replace(before, logits=after)._compacted()
+        weights = tuple(weight * share for share in (1 - chance, chance) for weight in self.weights)
+        return replace(before, logits=np.concatenate([before.logits, after]), weights=weights)._compacted()
+
+    def _compacted(self) -> "Mixture":
+        """The same without the columns that are removed, if these are most of a wide row."""
+        if self.logits.ndim > 2 or self.logits.shape[-1] <= WIDE_ROW:
+            return self
+        kept = np.flatnonzero((self.logits > -np.inf).any(0))
+        if 2 * len(kept) > self.logits.shape[-1]:
+            return self
+        columns = kept if self.columns is None else self.columns[kept]
+        return replace(
+            self, logits=self.logits[:, kept], columns=columns, classes=self.classes or self.logits.shape[-1]
+        )
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Samplers in their order. `steps` hold the temperature's as (range, exponent), to which each
-    temperature is added. `engine` is the one whose rules these are, None for tsoft's own."""
+    """Samplers in their order. The temperature's step has the values (range, exponent), to which `at` adds
+    the temperature. `engine` is the engine whose rules apply, None for tsoft's."""
 
     steps: tuple[Step, ...]
     engine: Engine | None = None
 
     def at(self, tau: float) -> tuple[Step, ...]:
-        """The steps at a temperature, which an engine may take for greedy decoding."""
+        """The steps at a temperature, at which an engine may decode greedily."""
         if self.engine and self.engine.is_greedy(tau):
             return self.engine.greedy_steps(self.steps)
         if self.engine:
-            tau = max(tau, self.engine.coldest)
+            tau = max(tau, self.engine.min_tau)
         return tuple(
             replace(step, values=(tau, *step.values)) if step.sampler.parameters[0] is TAU else step
             for step in self.steps
         )
 
     def biased(self, biases: tuple[tuple[int, float], ...]) -> "Chain":
-        """The same with what is added to some classes' logits, each an (index, bias)."""
+        """The same chain with biases, each an (index, bias), in its bias step."""
         steps = (replace(step, values=(biases,)) if step.sampler.parameters[0] is BIAS else step for step in self.steps)
         return replace(self, steps=tuple(steps))
 
     @property
     def has_temperature(self) -> bool:
-        return self._shared < len(self.steps)
+        return self._prefix_length < len(self.steps)
 
     @cached_property
-    def _shared(self) -> int:
-        """How many steps come before the temperature, the same at every one."""
+    def _prefix_length(self) -> int:
+        """How many steps come before the temperature, and so are the same at every temperature."""
         return next((i for i, step in enumerate(self.steps) if step.sampler.parameters[0] is TAU), len(self.steps))
 
     def logits(self, z: Array, taus: Array, first_row: int = 0) -> Array:
-        """What is left of z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose
-        softmax at temperature 1 is the distribution that is drawn from.
+        """The result for z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose softmax
+        at temperature 1 is the distribution that is drawn from.
 
-        Raises NothingLeftError where a row, counted from `first_row`, has no class left.
+        Raises AllRemovedError for a row, counted from `first_row`, that has no class left.
         """
         z = np.asarray(z, np.float64)
-        found = np.empty((len(taus), *z.shape))
-        wide = z.shape[1] > WIDE
-        for row in range(len(z)) if wide else [0]:
-            at = row if wide else slice(None)
+        result = np.empty((len(taus), *z.shape))
+        one_by_one = z.shape[1] > WIDE_ROW
+        for row in range(len(z)) if one_by_one else [0]:
+            rows = row if one_by_one else slice(None)
             try:
-                self._fill(start(z[at]), taus.tolist(), [out[at] for out in found])
-            except NothingLeftError as error:
-                what = f"{error.what} of {self.engine.name}" if self.engine else error.what
-                raise NothingLeftError(error.row + row + first_row, what) from None
-        return found
+                for t, mixture in enumerate(self._mixtures(z[rows], taus.tolist())):
+                    result[t, rows] = mixture.merged_logits
+            except AllRemovedError as error:
+                step = f"{error.step} of {self.engine.name}" if self.engine else error.step
+                raise AllRemovedError(error.row + row + first_row, step) from None
+        return result
 
-    def _fill(self, branches: tuple[Branch, ...], taus: list[float], found: list[Array]) -> None:
-        """Each temperature's logits in its place; the steps before the temperature are taken once."""
-        first = self.steps[: self._shared]
-        shared: tuple[Branch, ...] | None = None
-        for tau, out in zip(taus, found, strict=True):
+    def _mixtures(self, z: Array, taus: list[float]) -> Iterator[Mixture]:
+        """What remains of z at each temperature. The steps before the temperature are applied once."""
+        prefix = self.steps[: self._prefix_length]
+        after_prefix: Mixture | None = None
+        for tau in taus:
             steps = self.at(tau)
-            if steps[: len(first)] != first:
-                out[...] = merged(applied(steps, branches))
+            if steps[: len(prefix)] != prefix:
+                yield reduce(Mixture.apply, steps, Mixture(z[np.newaxis]))
                 continue
-            shared = applied(first, branches) if shared is None else shared
-            out[...] = merged(applied(steps[len(first) :], shared))
-
-
-def applied(steps: Sequence[Step], branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
-    """The branches after all steps."""
-    for step in steps:
-        branches = apply(step, step.sampler.function, branches)
-    return branches
-
-
-def apply(step: Step, function: Callable[..., Array], branches: tuple[Branch, ...]) -> tuple[Branch, ...]:
-    """The branches after one step, by that function."""
-    return tuple(after for branch in branches for after in _apply(step, function, branch))
-
-
-def _apply(step: Step, function: Callable[..., Array], branch: Branch) -> tuple[Branch, ...]:
-    chance, values = (step.values[0], step.values[1:]) if step.sampler.by_chance else (1.0, step.values)
-    if step.sampler.parameters[:1] == (BIAS,):
-        # It names classes by their indices.
-        branch = replace(branch, logits=branch.whole, columns=None)
-    z = function(branch.logits, *values)
-    empty = np.atleast_1d(np.isneginf(z.max(-1)))
-    if empty.any():
-        raise NothingLeftError(int(empty.argmax()), str(step))
-    with_it = replace(branch, weight=branch.weight * chance, logits=z).left
-    return (with_it,) if chance == 1 else (replace(branch, weight=branch.weight * (1 - chance)), with_it)
-
-
-def merged(branches: tuple[Branch, ...]) -> Array:
-    """Logits of all classes, whose softmax is the mixture of the branches'."""
-    if len(branches) == 1:
-        return branches[0].whole
-    with np.errstate(divide="ignore"):
-        logs = [np.log(branch.weight) + log_softmax(branch.whole) for branch in branches]
-    return np.asarray(np.logaddexp.reduce(logs))
-
-
-def left(branches: tuple[Branch, ...]) -> Array:
-    """Which classes any branch has left."""
-    return np.asarray(np.logical_or.reduce([branch.whole > -np.inf for branch in branches]))
+            after_prefix = after_prefix or reduce(Mixture.apply, prefix, Mixture(z[np.newaxis]))
+            yield reduce(Mixture.apply, steps[len(prefix) :], after_prefix)
 
 
 def chain_of(
-    engine: Engine | None, order: tuple[Sampler, ...] | None, on: Sequence[Sampler], values: Mapping[str, float]
-) -> "Chain":
-    """The chain of the samplers that are `on`, by an engine's rules or by tsoft's own, where `order` is None
-    in their order too; biases come first where no place is given to them. `values` are the knobs' by name, off
-    where there is none: the biases and the temperature itself come later.
+    engine: Engine | None, order: tuple[Sampler, ...] | None, active: Sequence[Sampler], values: Mapping[str, float]
+) -> Chain:
+    """The chain of the `active` samplers by an engine's rules or tsoft's, in the given order or, if that is
+    None, in that of the rules. Biases come first unless the order includes them. `values` are the parameters'
+    by name, by default off; the biases and the temperature are set later.
 
     >>> str(chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40}).steps[0])
     'top_k 40'
     """
     rules = {sampler.name: sampler for sampler in (engine.samplers if engine else SAMPLERS.values())}
     order = tuple(SAMPLERS[name] for name in rules) if order is None else order
-    biased = [sampler for sampler in on if sampler.parameters[0] is BIAS and sampler not in order]
-    names = {sampler.name for sampler in on}
+    biases = [sampler for sampler in active if sampler.parameters[0] is BIAS and sampler not in order]
+    names = {sampler.name for sampler in active}
 
     def step(sampler: Sampler) -> Step:
         parameters = [parameter for parameter in sampler.parameters if parameter is not TAU and parameter is not BIAS]
         return Step(sampler, tuple(values.get(parameter.name, parameter.off) for parameter in parameters))
 
-    steps = (step(rules[sampler.name]) for sampler in (*biased, *order) if sampler.name in names)
+    steps = (step(rules[sampler.name]) for sampler in (*biases, *order) if sampler.name in names)
     return Chain(tuple(steps), engine)

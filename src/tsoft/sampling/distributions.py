@@ -1,4 +1,4 @@
-"""What a chain of samplers leaves of a block at each temperature."""
+"""The distributions of a block at each temperature, after a chain of samplers if there is one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Distributions:
-    """A block's distributions over a list of k temperatures, as a chain of samplers leaves them where
-    there is one. Probabilities are (k, rows, n), measures (k, rows), each worked out when it is first
-    asked for. `beside` is what several chains leave, this one's too, where they are compared; `chosen` is
-    what becomes of the token that a server drew, where that is asked for."""
+    """A block's distributions at k temperatures, after a chain of samplers if there is one. Probabilities
+    are (k, rows, n), measures (k, rows), each computed on first use. If several chains are compared,
+    `compared_with` are the results of all of them, including this one. `chosen_token` is the likelihood
+    of the token that a server drew, if requested."""
 
     block: Block
     taus: Array
     chain: "Chain | None" = None
-    beside: "tuple[Distributions, ...]" = ()
-    chosen: "ChosenToken | None" = None
+    compared_with: "tuple[Distributions, ...]" = ()
+    chosen_token: "ChosenToken | None" = None
 
     # The names of its measures.
-    measured: ClassVar[tuple[str, ...]] = MEASURES
+    measure_names: ClassVar[tuple[str, ...]] = MEASURES
 
     @property
     def engine(self) -> str | None:
-        """The name of the engine whose rules the chain has, where it is one's."""
+        """The name of the engine whose rules the chain applies, None for tsoft's."""
         return self.chain.engine.name if self.chain and self.chain.engine else None
 
     @cached_property
@@ -47,27 +47,27 @@ class Distributions:
         return self.chain.logits(self.block.logits, self.taus, self.block.first_row), 1.0
 
     def row(self, r: int) -> "Distributions":
-        """One of the rows, with what has been worked out for all of them."""
-        part = replace(self, block=self.block.part(r, r + 1))
+        """One of the rows, with the results of the chain, which is applied to all of them at once."""
+        result = replace(self, block=self.block.part(r, r + 1))
         if self.chain:
-            part.__dict__.update(_tempered=(self._tempered[0][:, r : r + 1], 1.0), probs=self.probs[:, r : r + 1])
-        return part
+            result.__dict__.update(_tempered=(self._tempered[0][:, r : r + 1], 1.0), probs=self.probs[:, r : r + 1])
+        return result
 
-    def compared(self, beside: "tuple[Distributions, ...]") -> "Distributions":
-        """The same with what it is compared with."""
-        result = replace(self, beside=beside)
+    def with_comparison(self, results: "tuple[Distributions, ...]") -> "Distributions":
+        """The same with the results that it is compared with."""
+        result = replace(self, compared_with=results)
         known = ("_tempered", "probs")
         result.__dict__.update({name: self.__dict__[name] for name in known if name in self.__dict__})
         return result
 
     @cached_property
     def probs(self) -> Array:
-        return self._evenly(softmax)
+        return self._by_width(softmax)
 
     @cached_property
     def bounds(self) -> tuple[Array, Array] | None:
-        """The least and the most that each probability can be of all classes, where the block is what was
-        given of them and no chain stands between: (k, 1, n) each. None is more than among the listed."""
+        """Bounds on each listed probability among all classes, (k, 1, n) each, if the block is a partial
+        distribution and there is no chain. They are at most the probability among the listed classes."""
         if self.log_bounds is None:
             return None
         low, high = map(np.exp, self.log_bounds)
@@ -75,7 +75,7 @@ class Distributions:
 
     @cached_property
     def log_bounds(self) -> tuple[Array, Array] | None:
-        """The logarithms of the bounds, also where these are too small for a number."""
+        """The logarithms of the bounds, which do not underflow."""
         if self.block.partial is None or self.chain is not None:
             return None
         low, high = (bound[:, np.newaxis] for bound in self.block.partial.log_bounds(self.taus))
@@ -83,19 +83,19 @@ class Distributions:
 
     @cached_property
     def log_probs(self) -> Array:
-        return self._evenly(log_softmax)
+        return self._by_width(log_softmax)
 
-    def _evenly(self, function: Callable[[Array, Array | float], Array]) -> Array:
-        """A function of each row, of its own classes alone where the rows differ in length: to sum what is
-        masked, too, would round another way."""
+    def _by_width(self, function: Callable[[Array, Array | float], Array]) -> Array:
+        """A function of each row without the padding, if the rows differ in length: to sum the masked
+        padding too would change the rounding."""
         logits, taus = self._tempered
         widths = self.block.widths
         if widths is None:
             return function(logits, taus)
         result = np.zeros((len(self.taus), *logits.shape), logits.dtype)
         for width in np.unique(widths).tolist():
-            alike = widths == width
-            result[:, alike, :width] = function(logits[alike, :width], taus)
+            same_width = widths == width
+            result[:, same_width, :width] = function(logits[same_width, :width], taus)
         return result
 
     @cached_property
@@ -106,22 +106,22 @@ class Distributions:
 
     @cached_property
     def without_chain(self) -> "Distributions":
-        """What the temperatures alone make of the block."""
+        """The distributions at the same temperatures without samplers."""
         return replace(self, chain=None)
 
     def stages(self, t: int, r: int) -> "list[Stage]":
-        """What each step of the chain does to a row at a temperature; none without a chain."""
+        """The effect of each step of the chain on a row at a temperature; empty without a chain."""
         if self.chain is None:
             return []
         if (t, r) not in self._stages:
-            from tsoft.sampling.explanation import explained
+            from tsoft.sampling.explanation import explain
 
-            self._stages[t, r] = explained(self.chain.at(float(self.taus[t])), self.block.logits[r])
+            self._stages[t, r] = explain(self.chain.at(float(self.taus[t])), self.block.logits[r])
         return self._stages[t, r]
 
     @cached_property
     def _stages(self) -> "dict[tuple[int, int], list[Stage]]":
-        """Those that have been worked out: a table, an explanation and a comparison all ask for them."""
+        """A cache: a table, an explanation and a comparison all use the same stages."""
         return {}
 
     @cached_property
@@ -134,14 +134,12 @@ class Distributions:
 
     @cached_property
     def top(self) -> Array:
-        """The index of each row's most probable class: (k, rows). Of classes that tie it is the one
-        with the highest logit, which is most probable at any other temperature."""
+        """The index of each row's most probable class: (k, rows). Among tied classes it is the one with the
+        highest logit, which is the most probable at any other temperature."""
         logits, _ = self._tempered
         if self.chain is None:
             return np.broadcast_to(measures.top(logits), (len(self.taus), len(logits)))
-        from tsoft.sampling.explanation import most_probable
-
-        return most_probable(logits, self.block.logits)
+        return measures.most_probable(logits, self.block.logits)
 
     @cached_property
     def top_prob(self) -> Array:
@@ -153,38 +151,37 @@ class Distributions:
 
     @cached_property
     def log_sum_exp(self) -> Array:
-        """Over every class at the temperature, whatever a chain removes: the partition function's."""
+        """The logarithm of the partition function: over all classes, also those that a chain removes."""
         return log_sum_exp(self.block.logits, self.taus)
 
 
-def falling(logits: Array, probs: Array) -> Array:
-    """The indices of a row's classes, the most probable first; those that are alike by logit, and then
-    as given.
+def descending_order(logits: Array, probs: Array) -> Array:
+    """The indices of a row's classes, the most probable first; ties by logit, then by index.
 
-    >>> falling(np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0]))
+    >>> descending_order(np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0]))
     array([2, 1, 0])
     """
     order = (-logits).argsort(kind="stable")
     return np.asarray(order[(-probs[order]).argsort(kind="stable")])
 
 
-def highest(results: "Sequence[Distributions]", row: int) -> Array:
-    """The highest probability of each class of a row in any result at any temperature: (n,)."""
+def max_probs(results: "Sequence[Distributions]", row: int) -> Array:
+    """The highest probability of each class of a row over all results and temperatures: (n,)."""
     return np.asarray(np.max([result.probs[:, row].max(0) for result in results], axis=0))
 
 
-def ranked(results: "Sequence[Distributions]", row: int) -> tuple[Array, Array]:
-    """A row's classes, the most probable first, by what the results give them or would without a chain;
-    and which of them any result keeps: each (n,)."""
-    alone = [result.without_chain for result in results[:1] if result.chain]
-    order = falling(results[0].block.logits[row], highest([*results, *alone], row))
+def ranked_classes(results: "Sequence[Distributions]", row: int) -> tuple[Array, Array]:
+    """A row's classes, the most probable first, by their highest probability in any result, or without a
+    chain; and which of them any result keeps: each (n,)."""
+    without_chain = [result.without_chain for result in results[:1] if result.chain]
+    order = descending_order(results[0].block.logits[row], max_probs([*results, *without_chain], row))
     return order, np.logical_or.reduce([result.kept[:, row].any(0) for result in results])
 
 
-def unit(measure: str, bits: bool) -> float:
-    """What a measure's numbers are divided by to be written: entropies are in nats, or in bits.
+def measure_unit(measure: str, bits: bool) -> float:
+    """The unit in which a measure is shown, in its internal unit: ln 2 nats for an entropy in bits, else 1.
 
-    >>> round(unit("entropy", bits=True), 4), unit("margin", bits=True)
+    >>> round(measure_unit("entropy", bits=True), 4), measure_unit("margin", bits=True)
     (0.6931, 1.0)
     """
     return float(np.log(2)) if measure == "entropy" and bits else 1.0

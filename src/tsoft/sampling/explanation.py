@@ -3,92 +3,82 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsoft.core.measures import entropy
+from tsoft.core.measures import entropy, most_probable
 from tsoft.core.softmax import Array, log_sum_exp, softmax
-from tsoft.sampling.chain import Branch, applied, left, merged, start
+from tsoft.sampling.chain import Mixture
 from tsoft.sampling.samplers import Cutoff, Truncation
 from tsoft.sampling.step import Step
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A step on a row z, (n,) logits, between the branches `before` and `after` it. What is told of it is
-    worked out when it is asked for. After a sampler that is applied by chance the distribution is the
-    mixture, and a class is gone when it is gone from every branch."""
+    """The effect of a step on a row z, (n,) logits: the mixture `before` and `after` it. After a sampler that
+    is applied by chance, a class counts as removed if every component has lost it."""
 
     step: Step
-    before: tuple[Branch, ...]
-    after: tuple[Branch, ...]
+    before: Mixture
+    after: Mixture
     z: Array
 
     @cached_property
     def kept(self) -> Array:
-        """The classes that are left: (n,) booleans."""
-        return left(self.after)
+        """The classes that remain: (n,) booleans."""
+        return self.after.kept
 
     @cached_property
-    def mixture(self) -> Array:
-        """Logits of all classes whose softmax is the distribution after it: (n,)."""
-        return merged(self.after)
-
-    @property
-    def gone(self) -> Array:
-        """The indices of the classes that it removes, as given."""
-        return np.flatnonzero(left(self.before) & ~self.kept)
+    def merged_logits(self) -> Array:
+        """Logits of all classes whose softmax is the distribution after the step: (n,)."""
+        return self.after.merged_logits
 
     @cached_property
     def removed(self) -> Array:
-        """The same, the most probable first."""
-        gone = self.gone
-        return np.asarray(gone[(-merged(self.before)[gone]).argsort(kind="stable")])
+        """The indices of the classes that the step removes, the most probable first."""
+        indices = np.flatnonzero(self.before.kept & ~self.kept)
+        return np.asarray(indices[(-self.before.merged_logits[indices]).argsort(kind="stable")])
 
     @cached_property
     def cut(self) -> float:
-        """The mass that it takes away."""
-        # Each branch has become the one or two that its place in the list says.
-        grown = len(self.after) // len(self.before)
+        """The probability that the step removes."""
+        # The components after a step applied by chance repeat those before it.
+        before = [softmax(logits) for logits in self.before.full_logits]
         return sum(
-            branch.weight * float(softmax(self.before[i // grown].whole)[np.isneginf(branch.whole)].sum())
-            for i, branch in enumerate(self.after)
+            weight * float(before[i % len(before)][np.isneginf(logits)].sum())
+            for i, (weight, logits) in enumerate(zip(self.after.weights, self.after.full_logits, strict=True))
         )
 
     @cached_property
     def entropy(self) -> float:
-        """The distribution's after it, in nats."""
-        return float(entropy(self.mixture))
+        """The entropy after the step, in nats."""
+        return float(entropy(self.merged_logits))
 
     @cached_property
     def top(self) -> int:
-        """The index of the class that is most probable after it."""
-        return int(most_probable(self.mixture, self.z))
+        """The index of the most probable class after the step."""
+        return int(most_probable(self.merged_logits, self.z))
 
     @property
     def threshold(self) -> float | None:
-        """The number in `keeps`; None where it compares nothing."""
+        """The number in `keeps`; None if the step has no cutoff."""
         return self._compared[0]
 
     @property
     def keeps(self) -> str | None:
-        """What a class must be to stay, in words; None where it compares nothing."""
+        """The condition for a class to stay, in words; None if the step has no cutoff."""
         return self._compared[1]
 
     @cached_property
     def _compared(self) -> tuple[float | None, str | None]:
-        before = self.before[-1].whole
-        limit = cutoff_of(self.step, before)
-        threshold, keeps = _threshold(limit, before)
-        return threshold, keeps and keeps + ", of ties the first" * bool(limit and limit.splits_tie.any())
+        before = self.before.full_logits[-1]
+        cutoff = step_cutoff(self.step, before)
+        threshold, keeps = _condition(cutoff, before)
+        return threshold, keeps and keeps + ", of ties the first" * bool(cutoff and cutoff.splits_tie.any())
 
 
-# What a score is compared as, where it is a person who reads it.
-_KEEPS = {
+# The condition on a score, as a person reads it.
+_CONDITIONS = {
     "logit": "p ≥ threshold",
     "-logit": "p ≤ threshold",
     "probability": "p ≥ threshold",
@@ -96,52 +86,43 @@ _KEEPS = {
 }
 
 
-def explained(steps: Sequence[Step], z: Array) -> list[Stage]:
-    """Each step on a row, (n,) logits.
+def explain(steps: Sequence[Step], z: Array) -> list[Stage]:
+    """The effect of each step on a row, (n,) logits.
 
     >>> from tsoft.sampling.sampler_table import SAMPLERS
-    >>> [stage] = explained([Step(SAMPLERS["top_k"], (1,))], np.log([0.5, 0.25, 0.25]))
+    >>> [stage] = explain([Step(SAMPLERS["top_k"], (1,))], np.log([0.5, 0.25, 0.25]))
     >>> stage.removed, stage.cut, stage.threshold
     (array([1, 2]), 0.5, 0.5)
     """
-    branches = start(np.asarray(z, np.float64))
+    mixture = Mixture(np.asarray(z, np.float64)[np.newaxis])
     stages = []
     for step in steps:
-        after = applied([step], branches)
-        stages.append(Stage(step, branches, after, z))
-        branches = after
+        after = mixture.apply(step)
+        stages.append(Stage(step, mixture, after, z))
+        mixture = after
     return stages
 
 
-def most_probable(logits: Array, z: Array) -> Array:
-    """The index of the class with the highest of the logits that a chain leaves, (..., n): (...). Of those
-    that tie it is the one that is highest in z, most probable at any other temperature."""
-    tied = logits == logits.max(-1, keepdims=True)
-    return np.asarray(np.where(tied, z, -np.inf).argmax(-1))
-
-
-def cutoff_of(step: Step, z: Array) -> Cutoff | None:
-    """What a step compares, where it does."""
+def step_cutoff(step: Step, z: Array) -> Cutoff | None:
+    """The cutoff of a step for logits, None if its sampler removes no classes or by another rule."""
     function = step.sampler.function
-    return function.limit(z, *step.values[step.sampler.by_chance :]) if isinstance(function, Truncation) else None
+    return function.cutoff(z, *step.values[step.sampler.by_chance :]) if isinstance(function, Truncation) else None
 
 
-def _threshold(limit: Cutoff | None, z: Array) -> tuple[float | None, str | None]:
-    """What is compared, as a probability where the score is a logit."""
-    if limit is None or np.isinf(limit.least).any():
+def _condition(cutoff: Cutoff | None, z: Array) -> tuple[float | None, str | None]:
+    """The threshold, as a probability if the score is a logit, and the condition in words."""
+    if cutoff is None or np.isinf(cutoff.threshold).any():
         return None, None
-    least = float(limit.least.item())
-    if limit.of == "probability":
-        return least, _KEEPS[limit.of]
-    value = abs(least)
-    if limit.of.endswith("logit"):
-        value = float(np.exp((-least if limit.of.startswith("-") else least) - log_sum_exp(z)))
-    return value, _KEEPS[limit.of]
+    threshold = float(cutoff.threshold.item())
+    if cutoff.score_name.endswith("logit"):
+        logit = -threshold if cutoff.score_name.startswith("-") else threshold
+        threshold = float(np.exp(logit - log_sum_exp(z)))
+    return abs(threshold), _CONDITIONS[cutoff.score_name]
 
 
 def removed_by(stages: Sequence[Stage], classes: int) -> Array:
-    """The step that removed each of the n classes, counted from 0, and -1 for those that are left: (n,)."""
-    found = np.full(classes, -1)
+    """The index of the step that removed each of the n classes, -1 for those that remain: (n,)."""
+    steps = np.full(classes, -1)
     for i, stage in enumerate(stages):
-        found[stage.gone] = i
-    return found
+        steps[stage.removed] = i
+    return steps

@@ -1,4 +1,4 @@
-"""Where an engine, which works in float32, may keep other classes than exact arithmetic does."""
+"""Where the rounding of an engine's float32 arithmetic, or a tie, decides which classes are kept."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,74 +6,72 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsoft.core.softmax import Array, LogitsError
-from tsoft.sampling.chain import Chain, applied, apply, left, start
-from tsoft.sampling.errors import NothingLeftError
-from tsoft.sampling.explanation import cutoff_of
+from tsoft.sampling.chain import Chain, Mixture
+from tsoft.sampling.explanation import step_cutoff
 from tsoft.sampling.samplers import Truncation
-from tsoft.sampling.step import Step
+from tsoft.sampling.step import AllRemovedError, Step
 
 
 @dataclass(frozen=True)
 class FragileDecision:
-    """A class, by its index, in a row, counted from 0, that a step keeps or removes for no good reason.
-    It is one of several that tie, of which some stay; or in float32 it is decided otherwise, by a margin
-    of `slack` in what the step compares."""
+    """A step's decision about a class, by its index, in a row, counted from 0, that depends on a tie or on
+    rounding: the class is one of several that tie, only some of which stay (`is_tie`), or float32 arithmetic
+    decides otherwise, since exact arithmetic does so by only `slack`, in the units that the step compares."""
 
     row: int
     step: Step
     index: int
-    ties: bool
+    is_tie: bool
     slack: float
 
 
 def fragile_decisions(chain: Chain, z: Array, tau: float) -> list[FragileDecision]:
-    """The first doubt of each of the rows, (rows, n), that has one; where nothing is left of a row in
-    float32 it is the last. The float32 chain is the same functions on float32 numbers: its sums are
-    rounded term by term, which an engine's may be in another order.
+    """The first fragile decision in each of the rows, (rows, n), that has one. A row of which float32
+    arithmetic keeps no class ends the list. The float32 chain applies the same functions to float32 numbers: its
+    sums are rounded term by term, possibly in another order than an engine's.
 
     >>> from tsoft.sampling.step import Step
     >>> from tsoft.sampling.sampler_table import SAMPLERS
     >>> chain = Chain((Step(SAMPLERS["top_k"], (1,)),))
-    >>> [(doubt.index, doubt.ties) for doubt in fragile_decisions(chain, np.array([[1.0, 1.0]]), 1.0)]
+    >>> [(decision.index, decision.is_tie) for decision in fragile_decisions(chain, np.array([[1.0, 1.0]]), 1.0)]
     [(1, True)]
     """
     with np.errstate(all="ignore"):
-        return list(_doubts(chain, z, tau))
+        return list(_fragile_decisions(chain, z, tau))
 
 
-def _doubts(chain: Chain, z: Array, tau: float) -> Iterator[FragileDecision]:
-    # What float32 cannot hold is its largest number.
+def _fragile_decisions(chain: Chain, z: Array, tau: float) -> Iterator[FragileDecision]:
+    # Numbers beyond float32's range become its largest.
     limits = np.finfo(np.float32)
     narrow = np.where(np.isneginf(z), z, np.clip(z, limits.min, limits.max)).astype(np.float32)
-    exact, rounded = start(np.asarray(z, np.float64)), start(narrow)
-    doubted = np.zeros(len(z), bool)
-    after = left(exact)
+    exact, rounded = Mixture(np.asarray(z, np.float64)[np.newaxis]), Mixture(narrow[np.newaxis])
+    is_reported = np.zeros(len(z), bool)
     for step in chain.at(tau):
-        limit = cutoff_of(step, exact[-1].whole)
-        exact = applied([step], exact)
-        before, after = after, left(exact)
+        cutoff = step_cutoff(step, exact.full_logits[-1])
+        exact = exact.apply(step)
+        kept = exact.kept
         try:
-            rounded = apply(step, _in_width(step), rounded)
-        except NothingLeftError as error:
+            rounded = rounded.apply(step, _float32_function(step))
+        except AllRemovedError as error:
             yield FragileDecision(error.row, step, int(z[error.row].argmax()), False, 0.0)
             return
         except LogitsError:
-            # A number that float32 cannot hold: there is nothing to compare with.
+            # float32 overflows: there is nothing to compare with.
             return
-        if limit is None:
+        if cutoff is None:
             continue
-        tied = limit.splits_tie & ~doubted
-        for row in np.flatnonzero(tied):
-            removed = before[row] & ~after[row] & (limit.score[row] == limit.least[row])
+        is_tied = cutoff.splits_tie & ~is_reported
+        for row in np.flatnonzero(is_tied):
+            removed = ~kept[row] & (cutoff.score[row] == cutoff.threshold[row])
             yield FragileDecision(int(row), step, int(removed.argmax()), True, 0.0)
-        other = (after != left(rounded)) & ~(doubted | tied)[:, np.newaxis]
-        for row in np.flatnonzero(other.any(-1) & np.isfinite(limit.slack)):
-            index = int(np.where(other[row], z[row], -np.inf).argmax())
-            yield FragileDecision(int(row), step, index, False, float(limit.slack[row]))
-        doubted |= tied | other.any(-1)
+        differs = (kept != rounded.kept) & ~(is_reported | is_tied)[:, np.newaxis]
+        for row in np.flatnonzero(differs.any(-1) & np.isfinite(cutoff.slack)):
+            index = int(np.where(differs[row], z[row], -np.inf).argmax())
+            yield FragileDecision(int(row), step, index, False, float(cutoff.slack[row]))
+        is_reported |= is_tied | differs.any(-1)
 
 
-def _in_width(step: Step) -> Callable[..., Array]:
-    """The step's function, computed in the width of its logits."""
+def _float32_function(step: Step) -> Callable[..., Array]:
+    """The step's function, computed in float32 if its logits are."""
     function = step.sampler.function
-    return function.in_width if isinstance(function, Truncation) else function
+    return function.in_input_dtype if isinstance(function, Truncation) else function

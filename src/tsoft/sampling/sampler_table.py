@@ -1,8 +1,8 @@
-"""The one table of samplers: their parameters, and the order in which they apply.
+"""The table of samplers: their functions, their parameters, and the order in which they apply.
 
-From here come the command line's options, the order where none is chosen, and what an explanation calls
-a sampler. Every command reads this table for its options, so it imports no numpy: a row names its function,
-which is imported when a chain applies it.
+The command line's options, the default order and the names in an explanation come from this table. Every
+command reads it for its options, so it imports no numpy: a row names its function by its path within
+`tsoft.sampling`, which is imported when a chain applies it.
 """
 
 import importlib
@@ -13,11 +13,11 @@ from math import inf
 from typing import Any
 
 
-# Each method of a dataclass that is not needed costs every command's start.
+# Unneeded methods of a dataclass would slow down the start of every command.
 @dataclass(frozen=True, eq=False, repr=False)
 class SamplerParameter:
-    """A number that sets a sampler, from `low` to `high`, and its option on the command line. At `off` it
-    changes nothing. `exclusive_low` says that `low` itself is not allowed; `whole`, that it is an integer."""
+    """A parameter of a sampler, from `low` to `high`, and its option on the command line. At `off` it has no
+    effect. `exclusive_low` says that `low` itself is not allowed; `whole`, that the value is an integer."""
 
     name: str
     metavar: str
@@ -41,16 +41,16 @@ class SamplerParameter:
         return f"{kind} from {self.low:g}" + (f" to {self.high:g}" if self.high < inf else "")
 
     def allows(self, value: float) -> bool:
-        above = value > self.low if self.exclusive_low else value >= self.low
-        return above and value <= self.high and value < inf and (not self.whole or value == int(value))
+        above_low = value > self.low if self.exclusive_low else value >= self.low
+        return above_low and value <= self.high and value < inf and (not self.whole or value == int(value))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sampler:
-    """A sampler as a chain knows it. The first of its `parameters` turns it on; the others are `off` where
-    they are not set. With `by_chance` the first is the probability that the sampler is applied at all, which
-    its function does not take. The `name` is llama.cpp's where that has one; the sampler goes by its first
-    parameter's name and by its `aliases` too. `path` is where its function is, within `tsoft.sampling`."""
+    """A row of the table. The first of the `parameters` turns the sampler on; the others are `off` unless set.
+    With `by_chance` the first is the probability with which the sampler is applied, and not passed to its
+    function. The `name` is llama.cpp's if that has the sampler; its first parameter's name and its `aliases`
+    are accepted too. `path` names its function within `tsoft.sampling`."""
 
     name: str
     path: str
@@ -60,7 +60,7 @@ class Sampler:
 
     @cached_property
     def function(self) -> Callable[..., Any]:
-        """Logits and the parameters' values in, logits out."""
+        """The function from logits and the parameters' values to logits."""
         module, name = self.path.split(".")
         function: Callable[..., Any] = getattr(importlib.import_module(f"tsoft.sampling.{module}"), name)
         return function
@@ -71,8 +71,7 @@ _P = SamplerParameter
 TAU = _P("tau", "τ", "The temperature.", 0, inf)
 BIAS = _P("logit_bias", "LABEL=B", "Added to a class's logit; #2 names a class by its index, -inf bans.", -inf, inf)
 
-# In the order in which they are applied where none is chosen: transformers' order, and what transformers lacks
-# in the place where other engines have it.
+# In the default order: that of transformers, with the samplers that it lacks where other engines have them.
 SAMPLERS = {
     sampler.name: sampler
     for sampler in (

@@ -1,29 +1,26 @@
-"""A sampler with its settings, as a chain applies it."""
+"""A sampler with its settings, as a chain applies it, and the error if it removes every class."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tsoft.sampling.sampler_table import BIAS, Sampler, SamplerParameter
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
 class Step:
-    """A sampler and what its function is given besides logits."""
+    """A sampler and the values of its parameters."""
 
     sampler: Sampler
     values: tuple[Any, ...]
 
     @property
     def settings(self) -> list[tuple[SamplerParameter, Any]]:
-        """The knobs with what they are set to: not the temperature's, where that is still to come."""
+        """The parameters with their values, without the temperature if that is not set yet."""
         parameters = self.sampler.parameters
         return list(zip(parameters[len(parameters) - len(self.values) :], self.values, strict=True))
 
     def __str__(self) -> str:
-        """As a person writes it: the knobs after the first are said where they are not off.
+        """The sampler and its values as text; parameters after the first are omitted if they are off.
 
         >>> from tsoft.sampling.sampler_table import SAMPLERS
         >>> str(Step(SAMPLERS["top_k"], (40,))), str(Step(SAMPLERS["temperature"], (1.0, 0.5, 1.0)))
@@ -38,3 +35,11 @@ class Step:
             elif value != parameter.off or self.sampler.by_chance:
                 words.append(f"{parameter.name} {value:g}")
         return " ".join(words)
+
+
+class AllRemovedError(ValueError):
+    """A sampler removes every class of a row, counted from 0 over all leading axes."""
+
+    def __init__(self, row: int, step: str):
+        super().__init__(f"row {row}: {step} removes every class")
+        self.row, self.step = row, step

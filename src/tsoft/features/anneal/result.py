@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core.schedules import TemperatureSchedule
-from tsoft.output.records import Column, In, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View

@@ -16,7 +16,7 @@ from tsoft.options.seeds import Seed
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
-    from tsoft.features.bandit.simulation import Exploration, Rewards, Step
+    from tsoft.features.bandit.simulation import BanditStep, Exploration, Rewards
     from tsoft.options.logits import Typed
 
 # Squares of numbers beyond this, and of their sums, might overflow.
@@ -120,13 +120,13 @@ def _explorations(
 
     means = np.array(typed.numbers)
     for schedule in schedules:
-        steps: Iterator[Step] = play(means, schedule.taus, runs, rewards, np.random.default_rng(seed))
+        steps: Iterator[BanditStep] = play(means, schedule.taus, runs, rewards, np.random.default_rng(seed))
         if sys.stderr is not None and sys.stderr.isatty():
             steps = watched_steps(steps, schedule)
         yield Exploration(schedule.schedule, seed, means, typed.labels, history(steps, means))
 
 
-def watched_steps(steps: "Iterator[Step]", schedule: "TemperatureSchedule") -> "Iterator[Step]":
+def watched_steps(steps: "Iterator[BanditStep]", schedule: "TemperatureSchedule") -> "Iterator[BanditStep]":
     """The steps, with a progress bar once they take longer than a moment."""
     from tsoft.output.watching import watched
 

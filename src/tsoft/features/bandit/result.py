@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tsoft.features.bandit.simulation import Exploration
 from tsoft.notes import note
-from tsoft.output.records import Column, In, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View

@@ -1,12 +1,12 @@
 """Boltzmann exploration of a multi-armed bandit, over many independent runs at once.
 
-At step k an arm is drawn from softmax(Q / tau_k), where Q holds what each arm has paid so far on average:
+At step k an arm is drawn from softmax(Q / tau_k), where Q holds the average reward of each arm so far:
 
     Q_1(a) = 0        Q_{N+1}(a) = Q_N(a) + (R_N - Q_N(a)) / N
 
 (Sutton & Barto 2018, "Reinforcement Learning: An Introduction", eq. 2.3 and eq. 2.11, with Q in the place of
-the preferences.) The regret is what the best arm pays on average beyond the arms that were pulled, from their
-true means, so that it has none of the rewards' noise (Lattimore & Szepesvari 2020, "Bandit Algorithms",
+the preferences.) The regret is the difference between the true means of the best arm and of the arms pulled,
+without the noise of the rewards (Lattimore & Szepesvari 2020, "Bandit Algorithms",
 lemma 4.5).
 """
 
@@ -22,19 +22,19 @@ Rewards = Callable[[Array, np.random.Generator], Array]
 
 
 def gaussian(sd: float) -> Rewards:
-    """Rewards around the means with a standard deviation `sd`: a normal number each."""
+    """Normally distributed rewards around the means with standard deviation `sd`: one random number each."""
     return lambda means, generator: means + sd * generator.standard_normal(len(means))
 
 
 def bernoulli(means: Array, generator: np.random.Generator) -> Array:
-    """Rewards of 1 with the means as their probabilities, else 0: a uniform number each."""
+    """Rewards of 1 with the means as probabilities, else 0: one uniform random number each."""
     return (generator.random(len(means)) < means).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """What happened at a step: the temperature, the probabilities of the arms in each run, (runs, n), the
-    arm that each run pulled, (runs,), and each run's regret up to it, (runs,)."""
+class BanditStep:
+    """A step of all runs: the temperature, the probabilities of the arms in each run, (runs, n), the arm that
+    each run pulled, (runs,), and each run's regret so far, (runs,)."""
 
     tau: float
     probs: Array
@@ -42,11 +42,13 @@ class Step:
     regret: Array
 
 
-def play(means: Array, taus: Array, runs: int, rewards: Rewards, generator: np.random.Generator) -> Iterator[Step]:
-    """So many `runs` side by side, a step for each of the temperatures.
+def play(
+    means: Array, taus: Array, runs: int, rewards: Rewards, generator: np.random.Generator
+) -> Iterator[BanditStep]:
+    """Simulate `runs` runs side by side, with one step for each temperature.
 
-    means: what each arm pays on average, (n,), finite. At each step a run takes a uniform number for its arm,
-    which is the first whose cumulative probability is above it, and then what its reward takes.
+    means: the average reward of each arm, (n,), finite. At each step a run takes a uniform number for its arm,
+    the first whose cumulative probability is above it, and then the numbers for its reward.
 
     Source: Sutton & Barto 2018, sections 2.3 and 2.4.
 
@@ -55,33 +57,33 @@ def play(means: Array, taus: Array, runs: int, rewards: Rewards, generator: np.r
     ([[1, 1], [1, 1], [1, 1]], [0.0, 0.0])
     """
     estimates, pulls = np.zeros((2, runs, len(means)))
-    gaps, each = means.max() - means, np.arange(runs)
+    gaps, run_indices = means.max() - means, np.arange(runs)
     for tau in taus.tolist():
         probs = softmax(estimates, tau)
-        arms = drawn(probs, generator.random(runs))
+        arms = draw_arms(probs, generator.random(runs))
         reward = rewards(means[arms], generator)
-        pulls[each, arms] += 1
-        estimates[each, arms] += (reward - estimates[each, arms]) / pulls[each, arms]
-        yield Step(tau, probs, arms, pulls @ gaps)
+        pulls[run_indices, arms] += 1
+        estimates[run_indices, arms] += (reward - estimates[run_indices, arms]) / pulls[run_indices, arms]
+        yield BanditStep(tau, probs, arms, pulls @ gaps)
 
 
-def drawn(probs: Array, uniform: Array) -> Array:
-    """A class of each distribution, (rows, n), by a number from [0, 1), (rows,): the first whose cumulative
-    sum is above it. One of probability 0 is never drawn.
+def draw_arms(probs: Array, uniform: Array) -> Array:
+    """Draw an arm from each distribution, (rows, n), by a number from [0, 1), (rows,): the first whose
+    cumulative sum is above it. An arm of probability 0 is never drawn.
 
-    >>> drawn(np.array([[0.5, 0.0, 0.5], [0.0, 1.0, 0.0]]), np.array([0.5, 0.0]))
+    >>> draw_arms(np.array([[0.5, 0.0, 0.5], [0.0, 1.0, 0.0]]), np.array([0.5, 0.0]))
     array([2, 1])
     """
     sums = probs.cumsum(1)
-    # No uniform number times the last sum is rounded up to it.
+    # A uniform number times the last sum never rounds up to that sum.
     return np.asarray((sums <= uniform[:, np.newaxis] * sums[:, -1:]).sum(1))
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What became of `runs` runs: the temperatures, (steps,), the mean regret up to each step and its standard
-    error, the share of runs that pulled a best arm at it, each (steps,), and the mean probabilities of the
-    arms, (steps, n). One run has no standard error, which is NaN."""
+    """The averages over `runs` runs: the temperatures, (steps,), the mean regret up to each step and its
+    standard error, the share of runs that pulled a best arm, each (steps,), and the mean probabilities of
+    the arms, (steps, n). The standard error of a single run is NaN."""
 
     runs: int
     taus: Array
@@ -91,12 +93,12 @@ class History:
     probs: Array
 
 
-def history(steps: Iterable[Step], means: Array) -> History:
-    """The means of what happens over the runs, step by step.
+def history(steps: Iterable[BanditStep], means: Array) -> History:
+    """The averages over the runs, step by step.
 
-    >>> found = history(play(np.array([0.0, 1.0]), np.full(4, np.inf), 1, bernoulli, np.random.default_rng(1)),
+    >>> outcome = history(play(np.array([0.0, 1.0]), np.full(4, np.inf), 1, bernoulli, np.random.default_rng(1)),
     ...                 np.array([0.0, 1.0]))
-    >>> found.best, found.regret
+    >>> outcome.best, outcome.regret
     (array([1., 0., 0., 1.]), array([0., 1., 2., 2.]))
     """
     is_best = means == means.max()
@@ -105,7 +107,7 @@ def history(steps: Iterable[Step], means: Array) -> History:
         runs = len(step.arms)
         error = step.regret.std(ddof=1) / np.sqrt(runs) if runs > 1 else np.nan
         rows.append((step.tau, step.regret.mean(), error, is_best[step.arms].mean()))
-        # Along a run's probabilities the sum is pairwise, and so without the error of a long one.
+        # Along contiguous numbers numpy sums pairwise, which is more accurate.
         probs.append(np.ascontiguousarray(step.probs.T).mean(1))
     taus, regret, error, best = np.array(rows).T
     return History(runs, taus, regret, error, best, np.array(probs))
@@ -113,8 +115,7 @@ def history(steps: Iterable[Step], means: Array) -> History:
 
 @dataclass(frozen=True, eq=False)
 class Exploration:
-    """What became of arms with these means, (n,), along a schedule, by its name, with the random numbers of
-    a seed."""
+    """The history of arms with these means, (n,), along a schedule, by its name, with a random seed."""
 
     schedule: str
     seed: int
@@ -124,5 +125,5 @@ class Exploration:
 
     @property
     def uniform_regret(self) -> float:
-        """The regret, on average, of as many pulls of arms at random."""
+        """The expected regret of as many pulls of uniformly random arms."""
         return float(len(self.history.taus) * (self.means.max() - self.means).mean())

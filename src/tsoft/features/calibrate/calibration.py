@@ -1,4 +1,4 @@
-"""From rows to their calibration, and what is to be said of it."""
+"""The calibration of rows, with the notes for the user."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,126 +8,126 @@ from sys import float_info
 import numpy as np
 
 from tsoft.core.fit import TemperatureFit, fit_temperature
-from tsoft.core.labelled_rows import CalibrationError, Survey, TargetError, survey
+from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, summarize
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
-from tsoft.features.calibrate.interval import Interval, LongError, bootstrap, sandwich
-from tsoft.features.calibrate.reliability import Scores, report, scores
+from tsoft.features.calibrate.interval import Interval, TooLongError, bootstrap, sandwich
+from tsoft.features.calibrate.reliability import Scores, report, score_rows
 from tsoft.features.calibrate.result import Calibration, MeasuredRows
 from tsoft.features.calibrate.rows import Rows
 from tsoft.notes import note
 
-# A bootstrap draws no more rows than this in all: of more the sandwich interval is as good.
-DRAWN = 1 << 28
-# Fewer rows say little; and so does an interval whose ends are so many times apart.
-FEW, WIDE = 100, 10.0
-# Where such a share of the rows look like probabilities, they may well be.
-MOST = 0.9
-# How far the curve of the NLL goes on either side of the fit, and by how many points.
-AROUND, POINTS = 4.0, 16
+# The most rows that a bootstrap draws in all: for more, the sandwich interval is as good.
+MAX_DRAWN = 1 << 28
+# A note says so if there are fewer rows, or if the ends of the interval differ by more than this factor.
+FEW_ROWS, WIDE_RATIO = 100, 10.0
+# If this share of the rows look like probabilities, a note asks whether they are.
+MOST_ROWS = 0.9
+# The range of the NLL curve, as a factor on either side of the fit, and its number of points.
+CURVE_FACTOR, CURVE_POINTS = 4.0, 16
 
 
 def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: int, *, curve: bool) -> Calibration:
-    """The fit and what is measured of it, in as many passes over the rows as the fit takes and one more. What
-    is said besides goes to the user as notes."""
-    with _blamed(rows):
-        found = _surveyed(rows)
-        fitted = fit_temperature(rows, found)
-    if fitted.reason:
-        note(f"{rows.name}: {fitted.reason} to τ = {fitted.tau:g}, and these rows set no temperature")
+    """The fit and its reports, in one pass over the rows more than the fit takes, with notes to the user."""
+    with _input_errors(rows):
+        summary = _checked_summary(rows)
+        fit = fit_temperature(rows, summary)
+    if fit.reason:
+        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}, and these rows set no temperature")
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    interval = _interval(rows, fitted, resamples, generator)
-    if interval and interval.high > WIDE * interval.low:
+    interval = _interval(rows, fit, resamples, generator)
+    if interval and interval.high > WIDE_RATIO * interval.low:
         ends = f"{interval.low:.6g} to {interval.high:.6g}"
         note(f"{rows.name}: the 95 % interval is {ends}: these rows hardly tell the temperature")
-    taus = _around(fitted, found) if curve else np.empty(0)
-    seen = scores(rows, np.concatenate([[1.0, fitted.tau], taus]), 2)
-    measured = [_measured("fit", seen, bins, resamples, generator)]
+    taus = _curve_taus(fit, summary) if curve else np.empty(0)
+    scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
+    measured = [_reports("fit", scores, bins, resamples, generator)]
     if test:
-        with _blamed(test):
-            _surveyed(test, like=rows)
+        with _input_errors(test):
+            _checked_summary(test, reference=rows)
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        measured.append(_measured("test", scores(test, seen.taus[:2], 2), bins, resamples, generator))
-    for part, of in zip(measured, (rows, test), strict=False):
-        assert of
-        _say_of(part, of.name)
-    return Calibration(fitted, interval, seed, measured, taus, seen.nll[2:])
+        measured.append(_reports("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator))
+    for part, source in zip(measured, (rows, test), strict=False):
+        assert source
+        _note_contradictions(part, source.name)
+    return Calibration(fit, interval, seed, measured, taus, scores.nll[2:])
 
 
 @contextlib.contextmanager
-def _blamed(rows: Rows) -> Iterator[None]:
-    """What the core finds wrong is the source's."""
+def _input_errors(rows: Rows) -> Iterator[None]:
+    """Turn errors of the fit into input errors that name the rows' source."""
     try:
         yield
     except (CalibrationError, TargetError) as error:
         raise InputError(f"{rows.name}: {error}") from None
 
 
-def _surveyed(rows: Rows, like: Rows | None = None) -> Survey:
-    """The survey of rows, whose classes are those of others. Says what it shows."""
-    found = survey(rows)
-    if like and rows.classes != like.classes:
-        raise InputError(f"{rows.name}: {rows.classes} classes, {like.name} has {like.classes}")
-    if like and rows.labels and like.labels and rows.labels != like.labels:
-        raise InputError(f"{rows.name}: its classes are not called as those of {like.name}")
-    if found.classes == 1:
-        both = "a binary classifier's single logit z is the two logits 0 and z"
-        raise InputError(f"{rows.name}: one class, of which any model is sure; {both}")
-    if found.are_probabilities:
+def _checked_summary(rows: Rows, reference: Rows | None = None) -> RowSummary:
+    """The summary of the rows, whose classes must be those of the reference, with notes on what it shows."""
+    summary = summarize(rows)
+    if reference and rows.classes != reference.classes:
+        raise InputError(f"{rows.name}: {rows.classes} classes, {reference.name} has {reference.classes}")
+    if reference and rows.labels and reference.labels and rows.labels != reference.labels:
+        raise InputError(f"{rows.name}: its classes are not called as those of {reference.name}")
+    if summary.classes == 1:
+        advice = "a binary classifier's single logit z is the two logits 0 and z"
+        raise InputError(f"{rows.name}: one class, of which any model is sure; {advice}")
+    if summary.are_probabilities:
         raise InputError(
             f"{rows.name}: the numbers of every row are from 0 to 1 and sum to 1: these are probabilities,"
             " not logits, which --probs takes, and in an .npz the name probs"
         )
-    if found.like_probabilities >= MOST * found.rows:
-        some = f"{found.like_probabilities} of {found.rows} rows"
-        note(f"{rows.name}: the numbers of {some} are from 0 to 1 and sum to 1: are these probabilities?")
-    if (found.counts > 0).sum() == 1:
-        only = rows.class_name(int(found.counts.argmax()))
-        what = "measured on" if like else "learned of"
-        note(f"{rows.name}: every row's target is class {only}: nothing is {what} the others")
-    if found.rows < FEW:
-        few = "1 row is" if found.rows == 1 else f"{found.rows} rows are"
-        note(f"{rows.name}: {few} few to {'measure on' if like else 'fit a temperature to'}")
-    return found
+    if summary.like_probabilities >= MOST_ROWS * summary.rows:
+        share = f"{summary.like_probabilities} of {summary.rows} rows"
+        note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1: are these probabilities?")
+    if (summary.counts > 0).sum() == 1:
+        class_name = rows.class_name(int(summary.counts.argmax()))
+        consequence = "measured on" if reference else "learned of"
+        note(f"{rows.name}: every row's target is class {class_name}: nothing is {consequence} the others")
+    if summary.rows < FEW_ROWS:
+        count = "1 row is" if summary.rows == 1 else f"{summary.rows} rows are"
+        note(f"{rows.name}: {count} few to {'measure on' if reference else 'fit a temperature to'}")
+    return summary
 
 
-def _interval(rows: Rows, fitted: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval | None:
-    """By the bootstrap, where the rows are in memory, and not so many that it would take long."""
-    if fitted.error is None:
+def _interval(rows: Rows, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval | None:
+    """The interval by the bootstrap, if the rows are in memory and it does not take too long, else by the
+    sandwich."""
+    if fit.error is None:
         return None
-    if resamples == 0 or rows.held is None or rows.rows * resamples > DRAWN:
-        return sandwich(fitted)
+    if resamples == 0 or rows.held is None or rows.rows * resamples > MAX_DRAWN:
+        return sandwich(fit)
     try:
-        found = bootstrap(rows, fitted, resamples, generator)
-    except LongError as error:
+        interval = bootstrap(rows, fit, resamples, generator)
+    except TooLongError as error:
         note(f"{rows.name}: {error}: the interval is the sandwich")
-        return sandwich(fitted)
-    if found.limits:
-        note(f"{rows.name}: {found.limits} of {resamples} resamples of the rows set no temperature, but 0 or inf")
-    return found
+        return sandwich(fit)
+    if interval.limits:
+        note(f"{rows.name}: {interval.limits} of {resamples} resamples of the rows set no temperature, but 0 or inf")
+    return interval
 
 
-def _around(fitted: TemperatureFit, found: Survey) -> Array:
-    """The temperatures of the curve."""
-    middle = found.spread * found.unit if fitted.is_limit else fitted.tau
-    grid = np.geomspace(1 / AROUND, AROUND, POINTS)
-    # Both ends of the curve are numbers above 0.
-    middle = min(max(middle, ulp(0.0) * AROUND), float_info.max / AROUND)
-    return np.append(grid, [1.0] * (not fitted.is_limit)) * middle
+def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
+    """The temperatures of the NLL curve."""
+    center = summary.spread * summary.unit if fit.is_limit else fit.tau
+    grid = np.geomspace(1 / CURVE_FACTOR, CURVE_FACTOR, CURVE_POINTS)
+    # Keeps both ends of the curve positive and finite.
+    center = min(max(center, ulp(0.0) * CURVE_FACTOR), float_info.max / CURVE_FACTOR)
+    return np.append(grid, [1.0] * (not fit.is_limit)) * center
 
 
-def _measured(data: str, seen: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
-    return MeasuredRows(data, *(report(seen, t, bins, resamples, generator) for t in range(2)))
+def _reports(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
+    return MeasuredRows(data, *(report(scores, t, bins, resamples, generator) for t in range(2)))
 
 
-def _say_of(measured: MeasuredRows, name: str) -> None:
-    """What the numbers alone might hide."""
+def _note_contradictions(measured: MeasuredRows, name: str) -> None:
+    """Notes on measures that get worse, and on merged bins."""
     before, after = measured.before, measured.after
     worse = [
         f"{kind} {first:.4g} → {second:.4g}"
         for kind, first, second in (
-            ("equal width", before.widths.ece, after.widths.ece),
-            ("equal mass", before.masses.ece, after.masses.ece),
+            ("equal width", before.equal_width.ece, after.equal_width.ece),
+            ("equal mass", before.equal_mass.ece, after.equal_mass.ece),
         )
         if second > first
     ]
@@ -135,7 +135,9 @@ def _say_of(measured: MeasuredRows, name: str) -> None:
         note(f"{name}: at τ = {after.tau:.6g} the NLL is better, but the ECE is worse ({', '.join(worse)})")
     if after.nll > before.nll:
         note(f"{name}: at τ = {after.tau:.6g} the NLL is worse than at 1, {after.nll:.4g} against {before.nll:.4g}")
-    merged = [f"{len(each.masses.counts)} at τ = {each.tau:.6g}" for each in measured.reports if each.masses.is_merged]
+    merged = [
+        f"{len(each.equal_mass.counts)} at τ = {each.tau:.6g}" for each in measured.reports if each.equal_mass.is_merged
+    ]
     if merged:
-        fewer = f"there are {' and '.join(merged)}, not {before.masses.asked}"
+        fewer = f"there are {' and '.join(merged)}, not {before.equal_mass.requested}"
         note(f"{name}: rows of the same confidence share a bin, so that of bins of equal mass {fewer}")

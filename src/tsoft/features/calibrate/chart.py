@@ -11,7 +11,7 @@ from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
-from tsoft.features.calibrate.reliability import Bins, Chance, Report
+from tsoft.features.calibrate.reliability import Bins, Report
 from tsoft.features.calibrate.result import Calibration, MeasuredRows
 
 # The bars of a reliability diagram, in columns, and the mark of a bin's mean confidence.
@@ -58,14 +58,14 @@ def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
 
 
 def _column(data: str, report: Report, view: View) -> list[str]:
-    def ece(bins: Bins, chance: Chance) -> list[float]:
-        return [bins.ece, chance.mean, chance.high]
+    def ece(bins: Bins) -> list[float]:
+        return [bins.ece, bins.chance.mean, bins.chance.high]
 
     values = [
         report.nll,
-        *ece(report.widths, report.widths_chance),
-        *ece(report.masses, report.masses_chance),
-        *(report.widths.mce, report.brier, report.accuracy, report.confidence),
+        *ece(report.equal_width),
+        *ece(report.equal_mass),
+        *(report.equal_width.mce, report.brier, report.accuracy, report.confidence),
     ]
     header = f"{data} {tau_text(report.tau)}"
     return [header, str(report.rows), *(prob_text(value, view.digits) for value in values)]
@@ -75,10 +75,10 @@ def _diagram(measured: MeasuredRows, view: View) -> str:
     """The reliability diagrams before and after, side by side if they fit: for each bin of confidence its number
     of rows, and their accuracy as a bar, with a mark at their mean confidence."""
     reports = measured.reports
-    shown = np.flatnonzero(reports[0].widths.counts + reports[1].widths.counts)
-    ranges = _ranges(reports[0].widths.edges, shown)
+    shown = np.flatnonzero(reports[0].equal_width.counts + reports[1].equal_width.counts)
+    ranges = _ranges(reports[0].equal_width.edges, shown)
     range_width = max(len("confidence"), *map(len, ranges))
-    count_width = max(len("rows"), *(len(str(report.widths.counts.max())) for report in reports))
+    count_width = max(len("rows"), *(len(str(report.equal_width.counts.max())) for report in reports))
     numbers = count_width + 1 + len("accuracy") + 1
     room = view.screen.width - 1 - range_width - GAP
     fits = min(2, max(1, room // (numbers + _SHORTEST_BAR + GAP)))
@@ -87,7 +87,7 @@ def _diagram(measured: MeasuredRows, view: View) -> str:
     columns = [
         [
             Text(f"{'rows'.rjust(count_width)} accuracy {tau_text(report.tau)}"),
-            *(_bin(report.widths, i, count_width, bar_width, color) for i in shown.tolist()),
+            *(_bin(report.equal_width, i, count_width, bar_width, color) for i in shown.tolist()),
         ]
         for report, color in zip(reports, colors, strict=True)
     ]

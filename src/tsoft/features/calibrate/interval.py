@@ -1,4 +1,4 @@
-"""How sure a fitted temperature is: a 95 % interval."""
+"""The 95 % confidence interval of a fitted temperature."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ from math import ceil, exp, inf, log
 import numpy as np
 
 from tsoft.core.fit import TemperatureFit, fit_temperature
-from tsoft.core.labelled_rows import CalibrationError, LabelledRows, Passes, row_slopes, widest
+from tsoft.core.labelled_rows import CalibrationError, LabelledRows, ReadRows, largest_gap, row_slopes
 from tsoft.core.softmax import Array
 
-# The normal distribution has 95 % within so many standard deviations.
-NORMAL = 1.959963984540054
-# So many standard errors of 1 / tau the resamples' temperatures are looked for between nodes.
-AROUND = 6.0
-# How many nodes there may be, and between which multiples of 1 / tau they are where that would take more.
-NODES, NEAR = 128, 8.0
-# A polynomial through nodes that take in this much of the slopes is as good as these.
-DIGITS = 32.0
-# No more numbers than this are worked at the nodes.
-WORKED = 1 << 30
-# Refits beyond the nodes go over no more than this in all, where one counts for as many at least.
-REFITTED, LEAST = 1 << 26, 1 << 14
-# So many numbers are worked at once.
-PIECE = 1 << 21
+# The 97.5 % quantile of the standard normal distribution.
+NORMAL_QUANTILE = 1.959963984540054
+# The nodes extend this many standard errors of 1 / tau on either side of the fit.
+REACH = 6.0
+# The largest number of nodes, and the factor of 1 / tau to which they extend if that would take more.
+MAX_NODES, MAX_FACTOR = 128, 8.0
+# The interpolation error relative to the slopes is exp(-LOG_ACCURACY), less than their rounding.
+LOG_ACCURACY = 32.0
+# The most numbers that are evaluated at the nodes.
+MAX_EVALUATED = 1 << 30
+# The most numbers in all refits outside the nodes, where a refit counts for at least the second.
+MAX_REFITTED, MIN_REFIT_SIZE = 1 << 26, 1 << 14
+# The number of counts in a piece.
+PIECE_SIZE = 1 << 21
 
 
-class LongError(Exception):
-    """A bootstrap that would take long."""
+class TooLongError(Exception):
+    """A bootstrap that would take too long."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """From where to where the temperature is with 95 % confidence: by the `bootstrap` of so many `resamples`,
-    of which `limits` have no minimum between 0 and inf, or by the `sandwich`."""
+    """The 95 % confidence interval of the temperature: by the `bootstrap` of that many `resamples`, of which
+    `limits` have no minimum between 0 and inf, or by the `sandwich`."""
 
     low: float
     high: float
@@ -42,61 +42,62 @@ class Interval:
     limits: int = 0
 
 
-def sandwich(found: TemperatureFit) -> Interval | None:
-    """The interval of the sandwich standard error in log tau, which needs no pass over the rows; None where
-    there is no error.
+def sandwich(fit: TemperatureFit) -> Interval | None:
+    """The interval from the sandwich standard error of log tau, which needs no pass over the rows; None if
+    the fit has no error.
 
     >>> sandwich(TemperatureFit(1.0, 0.1)).low.__round__(4)
     0.822
     """
-    if found.error is None:
+    if fit.error is None:
         return None
-    reach = min(NORMAL * found.error, 700.0)
-    return Interval(found.tau * exp(-reach), found.tau * exp(reach), "sandwich")
+    reach = min(NORMAL_QUANTILE * fit.error, 700.0)
+    return Interval(fit.tau * exp(-reach), fit.tau * exp(reach), "sandwich")
 
 
-def bootstrap(passes: Passes, found: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval:
+def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval:
     """The percentile interval of refits to rows drawn with replacement (Efron & Tibshirani 1993, "An
     introduction to the bootstrap", section 13.3).
 
-    Each resample is refitted in full. Its slope by beta = 1 / tau is a weighted sum of the rows' slopes, which
-    are worked out once, at Chebyshev nodes of beta around the fit; between these a polynomial goes through it,
-    whose zero is the resample's. Where its slope rises above 0 at beta = 0 already, it is no better than chance,
-    and its temperature inf. One that lies beyond the nodes is fitted as the rows themselves were.
+    Each resample is refitted in full. Its slope by beta = 1 / tau is a weighted sum of the rows' slopes,
+    which are evaluated once, at Chebyshev nodes of beta around the fit; the zero of the polynomial through
+    the resample's slopes at the nodes is its beta. If its slope is above 0 at beta = 0, the resample is no
+    better than chance, and its temperature is inf. A resample whose beta lies outside the nodes is fitted as
+    the rows themselves were.
 
-    passes: as for `fit`; two or more rows, gone through a few times or, for resamples beyond the nodes, often.
-    found: their fit, which is no limit. Raises LongError for too many numbers, and for too many resamples beyond
-    the nodes.
+    read_rows: as for `fit_temperature`; two or more rows, read a few times or, for resamples outside the
+    nodes, often. fit: that of the rows, which is not a limit. Raises TooLongError for too many numbers, and
+    for too many resamples outside the nodes.
 
     >>> rows = LabelledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
-    >>> found = bootstrap(lambda: [rows], fit_temperature(lambda: [rows]), 200, np.random.default_rng(1))
-    >>> bool(found.low < 1 / np.log(2) < found.high)
+    >>> interval = bootstrap(lambda: [rows], fit_temperature(lambda: [rows]), 200, np.random.default_rng(1))
+    >>> bool(interval.low < 1 / np.log(2) < interval.high)
     True
     """
-    assert found.error is not None
-    best = found.unit / found.tau
-    nodes = _nodes(best, found.error, widest(passes, found.unit))
-    size = sum(examples.logits.size for examples in passes())
-    if size * len(nodes.places) > WORKED:
-        raise LongError("there are too many numbers to work at each temperature")
-    # The ends are no nodes.
-    slopes = row_slopes(passes, np.array([*nodes.betas, *nodes.ends, inf]), found.unit).T
+    assert fit.error is not None
+    best_beta = fit.unit / fit.tau
+    nodes = _chebyshev_nodes(best_beta, fit.error, largest_gap(read_rows, fit.unit))
+    size = sum(examples.logits.size for examples in read_rows())
+    if size * len(nodes.places) > MAX_EVALUATED:
+        raise TooLongError("there are too many numbers to work at each temperature")
+    # The ends are evaluated too, but are not nodes.
+    slopes = row_slopes(read_rows, np.array([*nodes.betas, *nodes.ends, inf]), fit.unit).T
     rows = len(slopes)
     taus = np.empty(resamples)
-    step = max(1, PIECE // rows)
-    left = REFITTED // max(LEAST, size)
-    for first in range(0, resamples, step):
-        drawn = (generator.integers(0, rows, rows) for _ in taus[first : first + step])
-        counts = np.array([np.bincount(chosen, minlength=rows) for chosen in drawn])
+    resamples_at_once = max(1, PIECE_SIZE // rows)
+    remaining_refits = MAX_REFITTED // max(MIN_REFIT_SIZE, size)
+    for first in range(0, resamples, resamples_at_once):
+        chosen_rows = (generator.integers(0, rows, rows) for _ in taus[first : first + resamples_at_once])
+        counts = np.array([np.bincount(indices, minlength=rows) for indices in chosen_rows])
         betas = nodes.zeros(counts.astype(np.float64) @ slopes)
-        far = np.isnan(betas)
-        left -= int(far.sum())
-        if left < 0:
-            raise LongError("too many resamples lie far from the fit to refit each of them")
+        is_outside = np.isnan(betas)
+        remaining_refits -= int(is_outside.sum())
+        if remaining_refits < 0:
+            raise TooLongError("too many resamples lie far from the fit to refit each of them")
         with np.errstate(divide="ignore", over="ignore"):
-            part = found.unit / betas
-        part[far] = [_refitted(passes, of, found.tau) for of in counts[far]]
-        taus[first : first + step] = part
+            piece_taus = fit.unit / betas
+        piece_taus[is_outside] = [_refit(read_rows, row_counts, fit.tau) for row_counts in counts[is_outside]]
+        taus[first : first + resamples_at_once] = piece_taus
     # An order statistic, since a mean of inf and anything is inf.
     low, high = np.quantile(taus, [0.025, 0.975], method="inverted_cdf").tolist()
     return Interval(low, high, "bootstrap", resamples, int(np.isin(taus, (0.0, inf)).sum()))
@@ -115,61 +116,61 @@ class _Nodes:
         return low + (high - low) * (self.places + 1) / 2
 
     def zeros(self, values: Array) -> Array:
-        """The betas where the slopes of m resamples rise through 0, from those at the nodes, at both ends and at
-        inf, (m, nodes + 3). 0 where they are above it at beta = 0 already, inf where they do not get there, and NaN
-        where it is beyond the ends."""
+        """The betas at which the slopes of m resamples rise through 0, from their values at the nodes, at both
+        ends and at inf, (m, nodes + 3). 0 if they are above 0 at beta = 0 already, inf if they never are, and
+        NaN if the zero is outside the ends."""
         low, high = self.ends
-        at_low, at_high, at_last = values[:, -3:].T
-        found = low + (high - low) * (_zeros(self.places, values[:, :-3]) + 1) / 2
-        found = np.where((at_low < 0) & (at_high > 0), found, np.nan)
-        found = np.where((at_low < 0) & (at_last == 0), inf, found)
-        return np.where((low == 0) & (at_low >= 0) & (at_high > 0), 0.0, found)
+        slope_low, slope_high, slope_inf = values[:, -3:].T
+        betas = low + (high - low) * (_polynomial_zeros(self.places, values[:, :-3]) + 1) / 2
+        betas = np.where((slope_low < 0) & (slope_high > 0), betas, np.nan)
+        betas = np.where((slope_low < 0) & (slope_inf == 0), inf, betas)
+        return np.where((low == 0) & (slope_low >= 0) & (slope_high > 0), 0.0, betas)
 
 
-def _nodes(best: float, error: float, gap: float) -> _Nodes:
-    """As many as it takes that a polynomial is as good as the slopes. With gaps up to `gap` these have poles in
-    the complex plane, at ±i pi / gap and beyond, and each node takes the error down by a factor that grows with
-    the distance of the nearest (Trefethen 2013, "Approximation theory and approximation practice", theorem
-    8.2)."""
-    wide = max(0.0, best * (1 - AROUND * error)), best * (1 + AROUND * error)
-    narrow = max(wide[0], best / NEAR), min(wide[1], best * NEAR)
-    ends = wide if _count(*wide, gap) <= NODES else narrow
-    count = _count(*ends, gap)
+def _chebyshev_nodes(best_beta: float, error: float, largest_gap: float) -> _Nodes:
+    """As many nodes as it takes that the polynomial is as accurate as the slopes. With gaps up to `largest_gap`
+    these have poles in the complex plane, at ±i pi / gap and beyond, and each node reduces the error by a
+    factor that grows with the distance of the nearest (Trefethen 2013, "Approximation theory and
+    approximation practice", theorem 8.2)."""
+    wide = max(0.0, best_beta * (1 - REACH * error)), best_beta * (1 + REACH * error)
+    narrow = max(wide[0], best_beta / MAX_FACTOR), min(wide[1], best_beta * MAX_FACTOR)
+    ends = wide if _node_count(*wide, largest_gap) <= MAX_NODES else narrow
+    count = _node_count(*ends, largest_gap)
     return _Nodes(np.cos(np.pi * (np.arange(count) + 0.5) / count), ends)
 
 
-def _count(low: float, high: float, gap: float) -> int:
-    pole = (2j * np.pi / gap - low - high) / (high - low)
+def _node_count(low: float, high: float, largest_gap: float) -> int:
+    pole = (2j * np.pi / largest_gap - low - high) / (high - low)
     root = (pole * pole - 1) ** 0.5
     factor = max(abs(pole + root), abs(pole - root))
-    return ceil(DIGITS / log(factor)) if factor > 1 else NODES + 1
+    return ceil(LOG_ACCURACY / log(factor)) if factor > 1 else MAX_NODES + 1
 
 
-def _refitted(passes: Passes, counts: Array, otherwise: float) -> float:
-    """The temperature that fits best where each row comes so often; where each of them is all alike, any does."""
-    drawn = list(_drawn(passes, counts))
+def _refit(read_rows: ReadRows, counts: Array, default: float) -> float:
+    """The temperature that fits the rows best, each repeated by its count; the default if none is determined."""
+    rows = list(_repeated_rows(read_rows, counts))
     try:
-        return fit_temperature(lambda: drawn).tau
+        return fit_temperature(lambda: rows).tau
     except CalibrationError:
-        return otherwise
+        return default
 
 
-def _drawn(passes: Passes, counts: Array) -> Iterator[LabelledRows]:
+def _repeated_rows(read_rows: ReadRows, counts: Array) -> Iterator[LabelledRows]:
     first = 0
-    for examples in passes():
-        of = counts[first : first + len(examples.targets)]
-        first += len(of)
-        if of.any():
-            yield LabelledRows(examples.logits.repeat(of, axis=0), examples.targets.repeat(of))
+    for examples in read_rows():
+        row_counts = counts[first : first + len(examples.targets)]
+        first += len(row_counts)
+        if row_counts.any():
+            yield LabelledRows(examples.logits.repeat(row_counts, axis=0), examples.targets.repeat(row_counts))
 
 
-def _zeros(nodes: Array, values: Array) -> Array:
-    """Where the polynomials through `values`, (m, nodes), which are below 0 at -1 and above it at 1, rise
-    through 0: (m,). They are evaluated by the barycentric formula (Berrut & Trefethen 2004, "Barycentric Lagrange
+def _polynomial_zeros(nodes: Array, values: Array) -> Array:
+    """The zeros of the polynomials through `values`, (m, nodes), which are below 0 at -1 and above it at 1:
+    (m,). They are evaluated by the barycentric formula (Berrut & Trefethen 2004, "Barycentric Lagrange
     interpolation", eq. 4.2) with the weights of Chebyshev points of the first kind (eq. 5.3).
 
     >>> nodes = np.cos(np.pi * np.array([1, 3, 5]) / 6)
-    >>> _zeros(nodes, np.array([nodes - 0.25, nodes + 0.9])).round(12)
+    >>> _polynomial_zeros(nodes, np.array([nodes - 0.25, nodes + 0.9])).round(12)
     array([ 0.25, -0.9 ])
     """
     weights = (-1.0) ** np.arange(len(nodes)) * np.sqrt(1 - nodes**2)
@@ -177,9 +178,9 @@ def _zeros(nodes: Array, values: Array) -> Array:
     high: Array = np.full(len(values), 1.0)
     for _ in range(60):
         middle = (low + high) / 2
-        gaps = middle[:, np.newaxis] - nodes
-        # On a node the formula is 0 / 0, next to it it is as good.
-        terms = weights / np.where(gaps == 0, 1e-300, gaps)
+        differences = middle[:, np.newaxis] - nodes
+        # At a node the formula is 0 / 0; very near it, it is accurate.
+        terms = weights / np.where(differences == 0, 1e-300, differences)
         below = (terms * values).sum(1) / terms.sum(1) < 0
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return (low + high) / 2

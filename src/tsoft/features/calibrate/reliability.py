@@ -1,15 +1,15 @@
-"""Whether a classifier is as often right as it is confident.
+"""The calibration of a classifier: whether it is right as often as its confidence says.
 
-A row's confidence is its highest probability, and its prediction the class that has it. Rows are put into
-bins by their confidence; in a calibrated model the accuracy of each bin is its mean confidence:
+A row's confidence is its highest probability, and its prediction the class that has it. Rows are binned by
+their confidence; in a calibrated model the accuracy of each bin is its mean confidence:
 
     ECE = sum_b n_b / N |accuracy_b - confidence_b|        MCE = max_b |accuracy_b - confidence_b|
 
 (Naeini, Cooper & Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning"; Guo,
 Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks", eqs. 3 and 5.) Since the
-absolute value of noise does not average out, a perfectly calibrated model has an ECE above 0 as well: what
-it has on as many rows is simulated, by drawing each row's outcome with the probability that is its
-confidence (Broecker & Smith 2007, "Increasing the reliability of reliability diagrams").
+absolute value of noise does not average out, a perfectly calibrated model has an ECE above 0 as well. Its
+ECE on as many rows is simulated, by drawing each row's outcome with its confidence as the probability
+(Broecker & Smith 2007, "Increasing the reliability of reliability diagrams").
 """
 
 from collections.abc import Iterator
@@ -19,39 +19,48 @@ from math import nan
 
 import numpy as np
 
-from tsoft.core.labelled_rows import LabelledRows, Passes
+from tsoft.core.labelled_rows import LabelledRows, ReadRows
 from tsoft.core.softmax import Array, log_softmax, softmax
 
-# So many probabilities are worked at once, and so many outcomes drawn.
-PIECE = 1 << 20
-# Confidences that differ by no more than this, of themselves, differ by rounding.
+# The number of probabilities, or of simulated outcomes, in a piece.
+PIECE_SIZE = 1 << 20
+# Confidences whose relative difference is no more than this are equal but for rounding.
 ROUNDING = 1e-15
-# A simulation draws the outcomes of rows that are neighbours by confidence together, where there are more
-# rows than so many.
+# With more rows than this, a simulation draws the outcomes of neighbours by confidence together.
 CELLS = 1 << 11
+
+
+@dataclass(frozen=True)
+class ChanceEce:
+    """The ECE of a perfectly calibrated model on as many rows with the same confidences: its `mean`, and the
+    value `high` that 95 % of such models stay below; NaN if none was simulated."""
+
+    mean: float
+    high: float
 
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Bins of confidence, from low to high. `edges` are (b + 1,): a bin holds what is above its lower edge
-    and not above its upper, so that a confidence of exactly 1 has its bin. `counts`, `confidence` and
-    `accuracy` are (b,), the last two means, NaN where a bin is empty. `asked` is how many bins were asked
-    for: those of equal mass are fewer where confidences tie."""
+    """Bins of confidence, from low to high. `edges` are (b + 1,): a bin holds the confidences above its lower
+    edge and not above its upper, so that a confidence of exactly 1 has a bin. `counts`, `confidence` and
+    `accuracy` are (b,), the last two means, NaN for an empty bin. `requested` is the number of bins
+    requested: those of equal mass are fewer if confidences tie. `chance` is the ECE in these bins by chance."""
 
     edges: Array
     counts: Array
     confidence: Array
     accuracy: Array
-    asked: int
+    requested: int
+    chance: ChanceEce = ChanceEce(nan, nan)
 
     @property
     def is_merged(self) -> bool:
-        """Whether there are fewer than asked for."""
-        return len(self.counts) < self.asked
+        """Whether there are fewer than requested."""
+        return len(self.counts) < self.requested
 
     @cached_property
     def gaps(self) -> Array:
-        """|accuracy - confidence| of each bin, 0 where it is empty."""
+        """|accuracy - confidence| of each bin, 0 if it is empty."""
         return np.where(self.counts > 0, abs(self.accuracy - self.confidence), 0.0)
 
     @property
@@ -65,21 +74,11 @@ class Bins:
         return float(self.gaps.max())
 
 
-@dataclass(frozen=True)
-class Chance:
-    """What a perfectly calibrated model's ECE is on as many rows with the same confidences: its `mean`, and
-    the value `high` that 95 % of such models stay below; NaN where none was simulated."""
-
-    mean: float
-    high: float
-
-
 @dataclass(frozen=True, eq=False)
 class Report:
-    """How probabilities at the temperature `tau` fit N rows. `nll` is in nats; `brier` is the sum over all
+    """How well probabilities at the temperature `tau` fit N rows. `nll` is in nats; `brier` is the sum over all
     classes of the squared differences to 0 and 1, from 0 to 2 (Brier 1950, "Verification of forecasts
-    expressed in terms of probability"). `widths` and `masses` are the bins of equal width and of equal mass,
-    each with what the ECE is by `chance`."""
+    expressed in terms of probability"). The bins are of equal width and of equal mass."""
 
     tau: float
     rows: int
@@ -87,16 +86,14 @@ class Report:
     brier: float
     accuracy: float
     confidence: float
-    widths: Bins
-    masses: Bins
-    widths_chance: Chance
-    masses_chance: Chance
+    equal_width: Bins
+    equal_mass: Bins
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a pass gathers: the mean NLL at each of k temperatures, (k,); at the first few the mean Brier score,
-    (few,), and each row's confidence, (few, rows); and which rows' predictions are right, (rows,)."""
+    """Scores from one pass: the mean NLL at each of k temperatures, (k,); at the first `scored` of them the mean
+    Brier score, (scored,), and each row's confidence, (scored, rows); and which predictions are right, (rows,)."""
 
     taus: Array
     nll: Array
@@ -109,29 +106,29 @@ class Scores:
         return len(self.right)
 
 
-def scores(passes: Passes, taus: Array, few: int) -> Scores:
-    """The scores at k temperatures, from 0 to inf, in one pass. What is kept of each row takes 8 bytes for each
-    of the few, and one. The prediction is the class with the highest logit, the first of those
-    that tie, and so the same at every temperature.
+def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
+    """The scores at k temperatures, from 0 to inf, in one pass. It stores 8 bytes per row for each scored
+    temperature, and one more. The prediction is the class with the highest logit, the first of those that
+    tie, and so the same at every temperature.
 
     >>> rows = LabelledRows(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 0]))
-    >>> found = scores(lambda: [rows], np.array([1.0]), 1)
-    >>> found.confidences.round(2), found.right
+    >>> scores = score_rows(lambda: [rows], np.array([1.0]), 1)
+    >>> scores.confidences.round(2), scores.right
     (array([[0.5 , 0.75]]), array([ True,  True]))
     """
     nll: list[Array] = []
     brier: list[Array] = []
     confidences: list[Array] = []
     right: list[Array] = []
-    for examples in passes():
+    for examples in read_rows():
         for piece in _pieces(examples, len(taus)):
             z = piece.logits.astype(np.float64)
             log_probs = log_softmax(z, taus)
             places = np.arange(len(piece.targets)), piece.targets
             with np.errstate(over="ignore"):
                 nll.append(-log_probs[:, *places].sum(1))
-            # The exponential of a logarithm may lie beside a bin's edge that the probability is on.
-            probs = softmax(z, taus[:few])
+            # The exponential of a logarithm may miss the edge of a bin on which the probability lies.
+            probs = softmax(z, taus[:scored])
             brier.append((np.einsum("kij,kij->ki", probs, probs) - 2 * probs[:, *places] + 1).sum(1))
             confidences.append(probs.max(2))
             right.append(piece.logits.argmax(1) == piece.targets)
@@ -142,35 +139,33 @@ def scores(passes: Passes, taus: Array, few: int) -> Scores:
 
 
 def _pieces(examples: LabelledRows, taus: int) -> Iterator[LabelledRows]:
-    step = max(1, PIECE // (examples.logits.shape[1] * taus))
+    step = max(1, PIECE_SIZE // (examples.logits.shape[1] * taus))
     for first in range(0, len(examples.targets), step):
         yield LabelledRows(examples.logits[first : first + step], examples.targets[first : first + step])
 
 
-def report(found: Scores, t: int, bins: int, samples: int, generator: np.random.Generator) -> Report:
-    """The report at the temperature of index t, with so many bins. What the ECE is by chance is worked from
-    so many samples of outcomes, drawn from the generator."""
-    order = found.confidences[t].argsort()
-    confidences, right = found.confidences[t][order], found.right[order]
-    widths = _bins(confidences, right, np.arange(bins + 1) / bins, bins)
-    masses = _bins(confidences, right, equal_masses(confidences, bins), bins)
-    chances = (chance(confidences, kind.counts, samples, generator) for kind in (widths, masses))
+def report(scores: Scores, t: int, bins: int, samples: int, generator: np.random.Generator) -> Report:
+    """The report at the temperature of index t, with that many bins. The ECE by chance comes from `samples`
+    simulations of the outcomes."""
+    order = scores.confidences[t].argsort()
+    confidences, right = scores.confidences[t][order], scores.right[order]
+    edges = np.arange(bins + 1) / bins, equal_masses(confidences, bins)
+    equal_width, equal_mass = (_bins(confidences, right, each, bins, samples, generator) for each in edges)
     return Report(
-        float(found.taus[t]),
-        found.rows,
-        float(found.nll[t]),
-        float(found.brier[t]),
+        float(scores.taus[t]),
+        scores.rows,
+        float(scores.nll[t]),
+        float(scores.brier[t]),
         float(right.mean()),
         float(confidences.mean()),
-        widths,
-        masses,
-        *chances,
+        equal_width,
+        equal_mass,
     )
 
 
 def equal_masses(confidences: Array, bins: int) -> Array:
-    """Edges of bins that hold equally many of the confidences, which are in ascending order, or as nearly as
-    can be: those that tie share a bin, and where that leaves one empty it is merged with its neighbour.
+    """Edges of bins that hold as nearly as possible equally many of the confidences, which are in ascending
+    order: those that tie share a bin, and a bin left empty by this is merged with its neighbour.
 
     >>> equal_masses(np.array([0.3, 0.5, 0.7, 0.9]), 2)
     array([0. , 0.5, 1. ])
@@ -178,51 +173,54 @@ def equal_masses(confidences: Array, bins: int) -> Array:
     array([0., 1.])
     """
     places = np.arange(1, bins) * len(confidences) // bins
-    # Those that are equal but for rounding end together, and beyond the highest nothing is left for a bin.
+    # Confidences that are equal but for rounding end together; above the highest there is no bin.
     ends = np.flatnonzero(np.diff(confidences) > ROUNDING * confidences[:-1])
     beyond = np.searchsorted(ends, places[places > 0] - 1)
     return np.concatenate([[0.0], np.unique(confidences[ends[beyond[beyond < len(ends)]]]), [1.0]])
 
 
-def _bins(confidences: Array, right: Array, edges: Array, asked: int) -> Bins:
-    # Rounding may take a confidence past the edge that it is on, be it 1.
+def _bins(
+    confidences: Array, right: Array, edges: Array, requested: int, samples: int, generator: np.random.Generator
+) -> Bins:
+    # Rounding may move a confidence past the edge that it lies on, even if that is 1.
     places = np.minimum(np.searchsorted(edges * (1 + ROUNDING), confidences, "left") - 1, len(edges) - 2)
     counts = np.bincount(places, minlength=len(edges) - 1)
     with np.errstate(invalid="ignore"):
         confidence, accuracy = (
             np.bincount(places, values, len(edges) - 1) / counts for values in (confidences, right.astype(np.float64))
         )
-    return Bins(edges, counts, confidence, accuracy, asked)
+    chance = simulate_chance(confidences, counts, samples, generator)
+    return Bins(edges, counts, confidence, accuracy, requested, chance)
 
 
-def chance(confidences: Array, counts: Array, samples: int, generator: np.random.Generator) -> Chance:
-    """What the ECE of a perfectly calibrated model is with these confidences, in ascending order, in bins of
-    these counts. Beyond a few thousand rows those next to each other in a bin are drawn together, with their
-    mean confidence, which is as good as the same.
+def simulate_chance(confidences: Array, counts: Array, samples: int, generator: np.random.Generator) -> ChanceEce:
+    """The ECE of a perfectly calibrated model with these confidences, in ascending order, in bins of these
+    counts. With more than a few thousand rows, neighbours in a bin are drawn together with their mean
+    confidence, which makes almost no difference.
 
-    >>> found = chance(np.array([0.5]), np.array([1]), 10, np.random.default_rng(1))
-    >>> found.mean, found.high  # right or wrong, it is off by a half
+    >>> chance = simulate_chance(np.array([0.5]), np.array([1]), 10, np.random.default_rng(1))
+    >>> chance.mean, chance.high  # right or wrong, it is off by a half
     (0.5, 0.5)
     """
     if not samples:
-        return Chance(nan, nan)
+        return ChanceEce(nan, nan)
     counts = counts[counts > 0]
     starts, firsts = _cells(counts)
     sizes = np.diff(np.append(starts, len(confidences)))
     sums = np.add.reduceat(confidences, starts)
     expected = np.add.reduceat(sums, firsts)
     shares = np.clip(sums / sizes, 0.0, 1.0)
-    step = max(1, PIECE // len(sizes))
-    found = np.empty(samples)
+    step = max(1, PIECE_SIZE // len(sizes))
+    eces = np.empty(samples)
     for first in range(0, samples, step):
         stop = min(first + step, samples)
         outcomes = generator.binomial(sizes, shares, (stop - first, len(sizes)))
-        found[first:stop] = abs(np.add.reduceat(outcomes, firsts, axis=1) - expected).sum(1) / len(confidences)
-    return Chance(float(found.mean()), float(np.quantile(found, 0.95)))
+        eces[first:stop] = abs(np.add.reduceat(outcomes, firsts, axis=1) - expected).sum(1) / len(confidences)
+    return ChanceEce(float(eces.mean()), float(np.quantile(eces, 0.95)))
 
 
 def _cells(counts: Array) -> tuple[Array, Array]:
-    """Where the cells of rows that are drawn together start, and which of them is the first of each bin."""
+    """The starts of the cells of rows that are drawn together, and the index of each bin's first cell."""
     rows = int(counts.sum())
     each = -(-rows // CELLS)
     ends = counts.cumsum()

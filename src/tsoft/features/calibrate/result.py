@@ -10,7 +10,8 @@ from tsoft.core.fit import TemperatureFit
 from tsoft.core.softmax import Array
 from tsoft.features.calibrate.interval import Interval
 from tsoft.features.calibrate.reliability import Bins, Report
-from tsoft.output.records import Column, In, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -49,13 +50,13 @@ def _measures(report: Report) -> dict[str, float]:
         "tau": report.tau,
         "rows": report.rows,
         "nll": report.nll,
-        "ece": report.widths.ece,
-        "ece_chance_mean": report.widths_chance.mean,
-        "ece_chance_95": report.widths_chance.high,
-        "ece_mass": report.masses.ece,
-        "ece_mass_chance_mean": report.masses_chance.mean,
-        "ece_mass_chance_95": report.masses_chance.high,
-        "mce": report.widths.mce,
+        "ece": report.equal_width.ece,
+        "ece_chance_mean": report.equal_width.chance.mean,
+        "ece_chance_95": report.equal_width.chance.high,
+        "ece_mass": report.equal_mass.ece,
+        "ece_mass_chance_mean": report.equal_mass.chance.mean,
+        "ece_mass_chance_95": report.equal_mass.chance.high,
+        "mce": report.equal_width.mce,
         "brier": report.brier,
         "accuracy": report.accuracy,
         "mean_confidence": report.confidence,
@@ -107,7 +108,7 @@ class CalibrateResult(Result):
 
 
 def _report(report: Report) -> dict[str, Any]:
-    return {**_measures(report), "bins": _bins(report.widths), "bins_mass": _bins(report.masses)}
+    return {**_measures(report), "bins": _bins(report.equal_width), "bins_mass": _bins(report.equal_mass)}
 
 
 def _bins(bins: Bins) -> list[dict[str, Any]]:

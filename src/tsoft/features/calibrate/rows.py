@@ -138,9 +138,9 @@ class Rows:
     def _check(self, block: Block) -> None:
         if block.logits.shape[1] != self.classes:
             has = f"{block.logits.shape[1]} classes, and the first row has {self.classes}"
-            raise InputError(f"{block.place}: the row has {has}")
+            raise InputError(f"{block.location}: the row has {has}")
         if block.labels != self.labels:
-            raise InputError(f"{block.place}: its classes are not those of the first row")
+            raise InputError(f"{block.location}: its classes are not those of the first row")
 
     def _check_targets(self, block: Block, examples: LabelledRows) -> None:
         """Raises InputError for a target that is masked."""
@@ -148,7 +148,7 @@ class Rows:
         if masked.any():
             row = int(masked.argmax())
             part = block.part(row, row + 1)
-            where = part.place if part.lines is not None else f"{self.name}: row {part.first_row}"
+            where = part.location if part.lines is not None else f"{self.name}: row {part.first_row}"
             target = self.class_name(int(examples.targets[row]))
             problem = f"the target, class {target}, is masked: its probability is 0, which no temperature changes"
             raise InputError(f"{where}: {problem}")

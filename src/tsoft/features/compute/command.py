@@ -15,7 +15,7 @@ from tsoft.options.output import (
     DisplayOptions,
     OutputOptions,
 )
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 
@@ -76,7 +76,7 @@ def compute(
     """
     from tsoft.features.compute.result import ChosenResult, ComputeResult
     from tsoft.options import logits
-    from tsoft.options.distributions import chosen_form, write
+    from tsoft.options.distribution_result import chosen_form, write
     from tsoft.options.energies import ensemble, with_ensemble
     from tsoft.options.output import view
     from tsoft.options.plan import make_plan

@@ -9,11 +9,11 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
 from tsoft.features.compute.texts import Texts
-from tsoft.options.distributions import DistributionsResult, Form
+from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.output.distribution_records import classes, keys
 from tsoft.output.records import Column
-from tsoft.sampling.apply_chains import by_chain
+from tsoft.sampling.apply_chains import distributions_by_chain
 from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ChosenResult(ComputeResult):
         return Texts()
 
     def results(self) -> Iterator[Distributions]:
-        return (replace(result, chosen=self._texts.add(_of_response(result))) for result in super().results())
+        return (replace(result, chosen_token=self._texts.add(_of_response(result))) for result in super().results())
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.features.compute.chosen_chart import draw
@@ -65,12 +65,12 @@ class ChosenResult(ComputeResult):
         yield from ("\n" + part for part in draw(self._texts, view))
 
     def _by_chain(self, block: Block) -> list[Distributions]:
-        return [replace(result, chosen=self._texts.last(result)) for result in super()._by_chain(block)]
+        return [replace(result, chosen_token=self._texts.last(result)) for result in super()._by_chain(block)]
 
     def _followed(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """The blocks, with the texts followed through those rows, too, that are not drawn."""
         for block in blocks:
-            for result in by_chain(block, self.taus, self.plan.chains_for(block)):
+            for result in distributions_by_chain(block, self.taus, self.plan.chains_for(block)):
                 self._texts.add(_of_response(result))
             yield block
 

@@ -47,7 +47,7 @@ def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
 
 
 def _measures(distillation: Distillation, view: View) -> str:
-    label = visible(distillation.block.names[distillation.classes[0]])
+    label = visible(distillation.block.names[distillation.main_classes[0]])
     header = f"{'top' if distillation.targets is None else 'target'} {label}"
     measures = distillation.measures
     columns = [

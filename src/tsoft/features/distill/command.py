@@ -184,6 +184,6 @@ def _check_alike(teacher: "Block", student: "Block") -> None:
     theirs, own = teacher.logits.shape[1], student.logits.shape[1]
     if own != theirs:
         classes = f"{own} class{'es' * (own != 1)}, the teacher's {theirs}"
-        raise InputError(f"{student.place}: the student's row {student.first_row} has {classes}")
+        raise InputError(f"{student.location}: the student's row {student.first_row} has {classes}")
     if teacher.labels and student.labels and teacher.labels != student.labels:
-        raise InputError(f"{student.place}: the student's classes are not called as the teacher's")
+        raise InputError(f"{student.location}: the student's classes are not called as the teacher's")

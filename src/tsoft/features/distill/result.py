@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.core.averages import Averages, averaged
+from tsoft.core.averages import Averages, average_measures
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.features.distill.soft_targets import Distillation
-from tsoft.output.records import Column, Records, Result
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -35,7 +36,7 @@ class DistillResult(Result):
             columns = [
                 Column("row", [row for row in block.rows for _ in range(len(taus))]),
                 Column("tau", np.tile(taus, len(block.rows))),
-                Column("target", np.repeat(distillation.classes, len(taus))),
+                Column("target", np.repeat(distillation.main_classes, len(taus))),
                 Column("measures", numbers.swapaxes(0, 1).reshape(-1, len(measures)), labels=measures),
                 Column(
                     "probs",
@@ -43,7 +44,7 @@ class DistillResult(Result):
                     labels=block.labels or [str(i) for i in range(probs.shape[2])],
                 ),
             ]
-            yield Records(columns, block.place)
+            yield Records(columns, block.location)
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
         return (
@@ -75,7 +76,7 @@ class DistillResult(Result):
 
 
 def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
-    labels, target = distillation.block.labels, int(distillation.classes[r])
+    labels, target = distillation.block.labels, int(distillation.main_classes[r])
     return {
         "row": distillation.block.rows[r],
         "tau": float(distillation.taus[t]),
@@ -102,12 +103,12 @@ class DistillMeanResult(Result):
             np.array([getattr(distillation, name) for name in first.measures])
             for distillation in chain([first], self.distillations)
         )
-        return averaged(values, self.taus, first.measures)
+        return average_measures(values, self.taus, first.measures)
 
     def records(self) -> Iterator[Records]:
         averages = self.averages
         columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
-        for name, average in averages.of.items():
+        for name, average in averages.by_measure.items():
             columns += [Column(name, average.mean), Column(f"{name}_sd", average.deviation)]
         yield Records(columns)
 

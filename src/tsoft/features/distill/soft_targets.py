@@ -1,4 +1,4 @@
-"""Distillation: what a teacher's soft targets say at a temperature, and what a student learns from them.
+"""Distillation: the information in a teacher's soft targets, and a student's loss on them.
 
 With p and q the softmax of the teacher's logits t and the student's logits v at tau, the loss on the soft
 targets and its gradient by the student's logits are (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge
@@ -6,14 +6,15 @@ in a Neural Network", section 2)
 
     KL(p || q) = sum_i p_i log(p_i / q_i)        dKL/dv_i = (q_i - p_i) / tau
 
-which fall with tau^2, so that beside another loss they are multiplied by it. Near uniform p and q are alike
-and both differences cancel. They are worked from the differences of the logits, centred by p,
+which fall with tau^2, by which they are multiplied when added to another loss. For high tau p and q are
+nearly equal and both differences cancel, so they are computed from the differences of the logits, centred
+by p,
 
     d_i = (t_i - v_i) / tau - E_p[(t - v) / tau]        log(p_i / q_i) = d_i + KL
 
 from which follows KL = log E_p[exp(-d)] = log(1 + E_p[exp(-d) - 1 + d]), whose terms are not negative, and
-q_i - p_i = p_i (exp(-d_i - KL) - 1). The limits of what is multiplied by tau^2 are those of the terms: at
-tau = inf, half the variance of t - v, and its deviations from its mean over n.
+q_i - p_i = p_i (exp(-d_i - KL) - 1). Times tau^2, they have limits at tau = inf: half the variance of t - v,
+and its deviations from its mean over n.
 """
 
 from collections.abc import Callable
@@ -25,11 +26,11 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.measures import entropy, top
-from tsoft.core.softmax import BLOCK, Array, log_softmax, softmax
+from tsoft.core.softmax import BLOCK_SIZE, Array, log_softmax, softmax
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
 
-# Beyond this the difference of two numbers may overflow.
-HUGE = 1e307
+# The difference of numbers larger than this may overflow.
+MAX_DIFFERENCE = 1e307
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +47,10 @@ def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
     """KL(teacher || student) at a temperature, and its gradient's norm.
 
     teacher, student: logits, (rows, n), of which -inf masks a class; each number of the result is (rows,).
-    The limits at tau = 0 and inf are exact. Where the student masks a class that the teacher does not, KL is
-    inf at every temperature. At tau = 0 it is inf, too, unless the student's top classes are the teacher's
-    or more, then the logarithm of how many times more; times tau^2 it goes to 0. At inf KL is 0 where the
-    same classes are masked, and times tau^2 half the variance of the logits' differences.
+    The limits at tau = 0 and inf are exact. If the student masks a class that the teacher does not, KL is
+    inf at every temperature. At tau = 0 it is inf too, unless the student's top classes include the
+    teacher's, when it is the logarithm of the ratio of their numbers; times tau^2 it is 0. At inf KL is 0 if
+    the same classes are masked, and times tau^2 it is half the variance of the logits' differences.
 
     Source: Hinton, Vinyals & Dean 2015, section 2 and eq. 2 to 4.
 
@@ -63,20 +64,20 @@ def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
 
 
 def _by_rows(
-    function: "Callable[[_Pair], tuple[Array, ...]]", teacher: Array, student: Array, tau: float
+    function: "Callable[[_DistributionPair], tuple[Array, ...]]", teacher: Array, student: Array, tau: float
 ) -> list[Array]:
-    """The numbers that are worked out of each row, as many rows at once as stay in a core's cache."""
+    """The results of a function for each row, applied to as many rows at once as fit in a core's cache."""
     teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
-    step = max(1, BLOCK // teacher.shape[1])
+    step = max(1, BLOCK_SIZE // teacher.shape[1])
     pieces = (slice(first, first + step) for first in range(0, len(teacher), step))
     with np.errstate(all="ignore"):
-        found = [function(_Pair(teacher[piece], student[piece], tau)) for piece in pieces]
-    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        results = [function(_DistributionPair(teacher[piece], student[piece], tau)) for piece in pieces]
+    return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair:
-    """Two distributions of each row, and what their divergence is made of."""
+class _DistributionPair:
+    """Two distributions of each row, and the terms of their divergence."""
 
     teacher: Array
     student: Array
@@ -92,88 +93,91 @@ class _Pair:
 
     @cached_property
     def masked(self) -> Array:
-        """The classes that the teacher does not have."""
+        """The classes that the teacher masks."""
         return np.isneginf(self.teacher)
 
     @cached_property
-    def apart(self) -> Array:
-        """Whether the student cannot give what the teacher does: (rows,)."""
+    def is_unreachable(self) -> Array:
+        """Whether the student masks a class that the teacher does not: (rows,)."""
         return np.asarray((np.isneginf(self.student) & ~self.masked).any(-1))
 
     @cached_property
-    def lost(self) -> Array:
-        """What the student gives to classes that the teacher does not have: (rows,)."""
+    def stray_prob(self) -> Array:
+        """The student's probability of the classes that the teacher masks: (rows,)."""
         return np.asarray(np.where(self.masked, self.q, 0.0).sum(-1))
 
     @cached_property
-    def part(self) -> float:
-        """What the logits are multiplied by so that no difference of two overflows."""
+    def scale(self) -> float:
+        """A factor for the logits with which no difference of two overflows."""
         finite = (abs(z[np.isfinite(z)]).max() for z in (self.teacher, self.student))
-        return 0.25 if max(finite) > HUGE else 1.0
+        return 0.25 if max(finite) > MAX_DIFFERENCE else 1.0
 
     @cached_property
     def differences(self) -> Array:
-        """The differences of the logits, centred by p, times the part: (rows, n)."""
-        highest = self.teacher.argmax(-1)[:, np.newaxis]
-        (t, t_rest), (v, v_rest) = (
-            _difference(z * self.part, np.take_along_axis(z, highest, -1) * self.part)
+        """The differences of the logits, centred by p, times the scale: (rows, n)."""
+        teacher_top = self.teacher.argmax(-1)[:, np.newaxis]
+        (t, t_error), (v, v_error) = (
+            _exact_difference(z * self.scale, np.take_along_axis(z, teacher_top, -1) * self.scale)
             for z in (self.teacher, self.student)
         )
-        gaps = np.where(self.masked, 0.0, (t - v) + (t_rest - v_rest))
-        middle = (self.p * gaps).sum(-1, keepdims=True)
-        return np.where(self.masked, 0.0, gaps - middle)
+        gaps = np.where(self.masked, 0.0, (t - v) + (t_error - v_error))
+        mean = (self.p * gaps).sum(-1, keepdims=True)
+        return np.where(self.masked, 0.0, gaps - mean)
 
     @property
-    def behind(self) -> Array:
-        """How far below its own top the student has the teacher's, on average: (rows,). As tau goes to 0 that
-        is tau KL."""
-        student = self.student * self.part
+    def top_gap(self) -> Array:
+        """How far the student's logits of the teacher's classes are below its top, averaged by p: (rows,). As
+        tau goes to 0, this is the limit of tau KL."""
+        student = self.student * self.scale
         gaps = np.where(self.p > 0, self.p * (student.max(-1, keepdims=True) - student), 0.0)
-        return np.asarray(gaps.sum(-1) / self.part)
+        return np.asarray(gaps.sum(-1) / self.scale)
 
     @cached_property
     def kl(self) -> tuple[Array, Array]:
-        """KL and tau^2 KL. From 1 on nothing cancels in its plain sum, whose negative terms are at least -1
-        together; below, it only says how large the terms of the other are."""
+        """KL and tau^2 KL. If KL >= 1, the plain sum is accurate, since its negative terms sum to at least -1;
+        otherwise it only gives the size of the terms of the other formula."""
         tau, d = self.tau, self.differences
-        x = d / tau / self.part
+        x = d / tau / self.scale
         plain = np.where(self.p > 0, self.p * (log_softmax(self.teacher, tau) - log_softmax(self.student, tau)), 0.0)
         kl = plain.sum(-1)
-        near = self.masked | (abs(x) < 1)
-        alike = (kl < 1) & near.all(-1)
+        is_near = self.masked | (abs(x) < 1)
+        is_similar = (kl < 1) & is_near.all(-1)
         weights = self.p * _curvature(x)
-        # Where p is nothing x may be infinite.
-        far = self.q * np.exp(kl)[:, np.newaxis] + np.where(self.p > 0, self.p * (x - 1), 0.0)
-        excess = np.where(near, weights * x**2, far).sum(-1)
-        beyond = -np.log1p(-self.lost)
-        kl = np.where((kl < 1) & (tau > 0), np.log1p(excess) + beyond, kl)
-        # Where KL overflows, tau KL does not.
-        by_tau = np.where(np.isinf(kl), self.behind, _times(tau, kl))
+        # If p is 0, x may be infinite.
+        far_terms = self.q * np.exp(kl)[:, np.newaxis] + np.where(self.p > 0, self.p * (x - 1), 0.0)
+        excess = np.where(is_near, weights * x**2, far_terms).sum(-1)
+        stray_term = -np.log1p(-self.stray_prob)
+        kl = np.where((kl < 1) & (tau > 0), np.log1p(excess) + stray_term, kl)
+        # If KL overflows, tau KL does not.
+        by_tau = np.where(np.isinf(kl), self.top_gap, _scaled_by(tau, kl))
         kl_tau2 = np.where(
-            alike,
-            (weights * (d / self.part) ** 2).sum(-1) * _ratio(np.log1p, excess) + _times(tau, _times(tau, beyond)),
-            _times(tau, by_tau),
+            is_similar,
+            (weights * (d / self.scale) ** 2).sum(-1) * _ratio_to_x(np.log1p, excess)
+            + _scaled_by(tau, _scaled_by(tau, stray_term)),
+            _scaled_by(tau, by_tau),
         )
-        return np.where(self.apart, np.inf, kl), np.where(self.apart, np.inf, kl_tau2)
+        return np.where(self.is_unreachable, np.inf, kl), np.where(self.is_unreachable, np.inf, kl_tau2)
 
     @property
     def gradient(self) -> tuple[Array, Array]:
-        """The norm of (q - p) / tau, and the same times tau^2. Where q and p are not alike they are
-        subtracted as they are."""
+        """The norm of (q - p) / tau, and the same times tau^2. Unless q and p are nearly equal they are
+        subtracted directly."""
         tau, d, (kl, _) = self.tau, self.differences, self.kl
-        x = d / tau / self.part
+        x = d / tau / self.scale
         exponent = -x - kl[:, np.newaxis]
-        near = ~self.masked & (abs(x) < 1) & (kl < 1)[:, np.newaxis]
-        change = np.where(near, self.p * np.expm1(exponent), self.q - self.p)
-        by_tau = -d - self.part * _times(tau, kl)[:, np.newaxis]
-        change_tau = np.where(near, self.p * by_tau * _ratio(np.expm1, exponent), self.part * _times(tau, change))
+        is_near = ~self.masked & (abs(x) < 1) & (kl < 1)[:, np.newaxis]
+        change = np.where(is_near, self.p * np.expm1(exponent), self.q - self.p)
+        by_tau = -d - self.scale * _scaled_by(tau, kl)[:, np.newaxis]
+        change_tau = np.where(
+            is_near, self.p * by_tau * _ratio_to_x(np.expm1, exponent), self.scale * _scaled_by(tau, change)
+        )
         norm = _norm(change)
-        return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau) / self.part
+        return np.where(norm == 0, 0.0, norm / tau), _norm(change_tau) / self.scale
 
 
-def _difference(a: Array, b: Array) -> tuple[Array, Array]:
-    """a - b, and what rounding took off it (Knuth 1997, "The Art of Computer Programming" 2, section 4.2.2,
-    theorem B): a student may be so near its teacher that it is all there is."""
+def _exact_difference(a: Array, b: Array) -> tuple[Array, Array]:
+    """a - b and its rounding error (Knuth 1997, "The Art of Computer Programming" 2, section 4.2.2, theorem
+    B), which is all that differs between a student and a very similar teacher."""
     difference = a - b
     back = difference - a
     return difference, (a - (difference - back)) - (b + back)
@@ -188,19 +192,19 @@ def _curvature(x: Array) -> Array:
     return total
 
 
-def _ratio(function: "np.ufunc", x: Array) -> Array:
+def _ratio_to_x(function: "np.ufunc", x: Array) -> Array:
     """function(x) / x, which is 1 at 0."""
     return np.where(x == 0, 1.0, function(x) / x)
 
 
 def _norm(x: Array) -> Array:
-    """The root of each row's sum of squares, without their overflow."""
+    """The root of each row's sum of squares, without overflow."""
     largest = abs(x).max(-1)
     scale = np.where((largest > 0) & (largest < np.inf), largest, 1.0)
     return np.asarray(scale * np.sqrt(((x / scale[:, np.newaxis]) ** 2).sum(-1)))
 
 
-def _times(tau: float, x: Array) -> Array:
+def _scaled_by(tau: float, x: Array) -> Array:
     """tau x, where 0 times inf is 0."""
     with np.errstate(invalid="ignore"):
         return np.where((x == 0) | (tau == 0), 0.0, tau * x)
@@ -208,10 +212,10 @@ def _times(tau: float, x: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Distillation:
-    """A teacher's block over a list of k temperatures: the soft targets, what they say besides the one class,
-    and with a `student`, logits of the block's shape, what it has to learn from them. The one class of each
-    row is its target, (rows,), where there are `targets`, else the teacher's top class. Measures are (k, rows),
-    each worked out when it is first asked for, in nats. `alpha` weighs the targets in the loss."""
+    """A teacher's block at k temperatures: the soft targets, their information about the other classes and,
+    with a `student` (logits of the block's shape), its loss on them. The main class of each row is its target,
+    (rows,), if there are `targets`, else the teacher's top class. Measures are (k, rows), in nats, each
+    computed on first use. `alpha` weighs the targets in the loss."""
 
     block: Block
     taus: Array
@@ -221,19 +225,19 @@ class Distillation:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Those that it has."""
+        """The names of its measures."""
         with_student = STUDENT_MEASURES if self.student is not None else ()
         with_targets = TARGET_MEASURES if self.student is not None and self.targets is not None else ()
         return TEACHER_MEASURES + with_student + with_targets
 
     def part(self, first: int, stop: int) -> "Distillation":
         """Some of the block's rows, counted from its first."""
-        targets, student = (None if of is None else of[first:stop] for of in (self.targets, self.student))
+        targets, student = (None if array is None else array[first:stop] for array in (self.targets, self.student))
         return replace(self, block=self.block.part(first, stop), targets=targets, student=student)
 
     @cached_property
-    def classes(self) -> Array:
-        """The one class of each row: (rows,)."""
+    def main_classes(self) -> Array:
+        """The main class of each row: (rows,)."""
         return top(self.block.logits) if self.targets is None else self.targets
 
     @cached_property
@@ -243,24 +247,26 @@ class Distillation:
 
     @cached_property
     def rest_prob(self) -> Array:
-        """What all classes but the one have together."""
+        """The probability of all other classes together."""
         probs = softmax(self.block.logits.astype(np.float64), self.taus)
         return np.asarray(np.where(self._is_rest, probs, 0.0).sum(-1))
 
     @cached_property
     def rest_entropy(self) -> Array:
-        """The entropy of how that is shared among them; NaN where there are none."""
-        return np.where(self._alone, np.nan, entropy(self._rest, self.taus))
+        """The entropy of the distribution over the other classes; NaN if there are none."""
+        return np.where(self._is_alone, np.nan, entropy(self._rest, self.taus))
 
     @cached_property
     def information(self) -> Array:
-        """What the soft targets say beyond targets that leave the others as much and share it evenly, as label
-        smoothing does: the divergence of one from the other, which is rest_prob (ln(n - 1) - rest_entropy).
-        It is nothing where the others have nothing, as at tau = 0 if the one class is the teacher's top, and
-        where they are alike, as at inf."""
-        even = np.where(np.isneginf(self._rest), -np.inf, 0.0)
-        beyond = np.array([_by_rows(lambda pair: pair.kl, self._rest, even, tau)[0] for tau in self.taus.tolist()])
-        return np.where(self._alone, np.nan, self.rest_prob * beyond)
+        """The divergence of the soft targets from targets that share the same probability of the other classes
+        evenly, as label smoothing does, which is rest_prob (ln(n - 1) - rest_entropy). It is 0 if the other
+        classes have no probability, as at tau = 0 if the main class is the teacher's top, or equal ones, as at
+        inf."""
+        uniform = np.where(np.isneginf(self._rest), -np.inf, 0.0)
+        divergences = np.array(
+            [_by_rows(lambda pair: pair.kl, self._rest, uniform, tau)[0] for tau in self.taus.tolist()]
+        )
+        return np.where(self._is_alone, np.nan, self.rest_prob * divergences)
 
     @property
     def kl(self) -> Array:
@@ -283,29 +289,29 @@ class Distillation:
         """-log q of the target at tau = 1, at every temperature."""
         assert self.student is not None
         log_probs = log_softmax(self.student.astype(np.float64))
-        own = np.take_along_axis(log_probs, self.classes[:, np.newaxis], -1)[:, 0]
-        return np.broadcast_to(-own, (len(self.taus), len(own)))
+        target_log_probs = np.take_along_axis(log_probs, self.main_classes[:, np.newaxis], -1)[:, 0]
+        return np.broadcast_to(-target_log_probs, (len(self.taus), len(target_log_probs)))
 
     @cached_property
     def loss(self) -> Array:
         """alpha CE + (1 - alpha) tau^2 KL (Hinton, Vinyals & Dean 2015, section 2)."""
-        return _times(self.alpha, self.cross_entropy) + _times(1 - self.alpha, self.kl_tau2)
+        return _scaled_by(self.alpha, self.cross_entropy) + _scaled_by(1 - self.alpha, self.kl_tau2)
 
     @cached_property
     def _is_rest(self) -> Array:
-        """Which classes are not the one: (rows, n)."""
-        return np.asarray(np.arange(self.block.logits.shape[1]) != self.classes[:, np.newaxis])
+        """Which classes are not the main class: (rows, n)."""
+        return np.asarray(np.arange(self.block.logits.shape[1]) != self.main_classes[:, np.newaxis])
 
     @cached_property
-    def _alone(self) -> Array:
+    def _is_alone(self) -> Array:
         """The rows in which every other class is masked."""
         return np.asarray(~(self._is_rest & ~np.isneginf(self.block.logits)).any(-1))
 
     @cached_property
     def _rest(self) -> Array:
-        """The logits without the one class; where it is alone anything else that has a softmax."""
+        """The logits without the main class; 0 in rows where it is alone, which need some softmax."""
         masked = np.where(self._is_rest, self.block.logits.astype(np.float64), -np.inf)
-        return np.where(self._alone[:, np.newaxis], 0.0, masked)
+        return np.where(self._is_alone[:, np.newaxis], 0.0, masked)
 
     @cached_property
     def _divergences(self) -> list[Divergence]:
@@ -313,4 +319,4 @@ class Distillation:
         return [divergence(self.block.logits, self.student, tau) for tau in self.taus.tolist()]
 
     def _over_taus(self, name: str) -> Array:
-        return np.array([getattr(found, name) for found in self._divergences])
+        return np.array([getattr(each, name) for each in self._divergences])

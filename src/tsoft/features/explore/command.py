@@ -10,18 +10,18 @@ import typer
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.models import ModelOptions
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.output.file import open_output
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer
-    from tsoft.explorer.rows import Rows
+    from tsoft.explorer.explorer_rows import ExplorerRows
 
 
 @dataclass(frozen=True)
-class Exploring:
-    """What the explorer has besides."""
+class StartOptions:
+    """How the explorer starts."""
 
     tau: Annotated[
         str | None,
@@ -42,7 +42,7 @@ class Exploring:
 
 @bundled
 def explore(
-    input: LogitsOptions, exploring: Exploring, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
+    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
 ) -> None:
     """Turn the temperature and the samplers' knobs, and watch the distribution.
 
@@ -60,9 +60,9 @@ def explore(
     from tsoft.explorer import terminal
 
     terminal.check()
-    app = _explorer(input, exploring, parameters, rules, model)
-    terminal.take_keys()
-    with terminal.in_its_size():
+    app = _explorer(input, start, parameters, rules, model)
+    terminal.read_keys()
+    with terminal.drawing_on_stderr():
         app.run()
     app.release()
     if app.copied:
@@ -75,79 +75,75 @@ def explore(
 
 
 def _explorer(
-    input: LogitsOptions, exploring: Exploring, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
+    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
 ) -> "Explorer":
-    """The app. Everything is read, and a model has said its first word, before it opens."""
+    """The app. All input is read, and a model has given its first distribution, before the app opens."""
     import numpy as np
 
     from tsoft.errors import UsageError
-    from tsoft.explorer.app import Explorer, Start
-    from tsoft.explorer.sampler_state import Board
+    from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.sampler_state import SamplerState
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import temperatures
 
-    plan = make_plan(rules, parameters, None if exploring.tau is None else [exploring.tau])
+    plan = make_plan(rules, parameters, None if start.tau is None else [start.tau])
     taus = temperatures(plan.taus)
     if len(taus) > 1:
         raise UsageError(f"--tau: explore begins at one temperature, and not at {len(taus)}")
     if len(plan.chains) > 1:
         raise UsageError("explore takes the rules of one engine at a time: --like one of them")
-    board = Board.of(plan.chains[0], float(taus[0]))
-    generator = np.random.default_rng(chosen_seed(exploring.seed))
-    _check_model(input, exploring, model)
-    if exploring.prompt is None:
-        rows, typed = _rows(input, plan.taus)
+    state = SamplerState.from_chain(plan.chains[0], float(taus[0]))
+    generator = np.random.default_rng(chosen_seed(start.seed))
+    _check_model(input, start, model)
+    if start.prompt is None:
+        rows, arguments = _rows(input, plan.taus)
         if rows.block(0).partial is not None:
             plan.refuse_partial("explore")
-        return Explorer(Start(rows, board, plan.biases_for, typed, generator, exploring.bits))
-    from tsoft.explorer.live import Live
+        return Explorer(ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits))
     from tsoft.explorer.live_app import LiveExplorer
-    from tsoft.options.models import opened, prompted
+    from tsoft.explorer.live_text import LiveText
+    from tsoft.options.models import open_model, read_prompt
 
-    # What is read from stdin is read before a model is opened.
-    prompt = prompted([exploring.prompt], model)
-    live = Live(opened(model), prompt, answers=model.chat)
+    # A prompt from stdin is read before a model is opened.
+    prompt = read_prompt([start.prompt], model)
+    live = LiveText(open_model(model), prompt, is_answer=model.chat)
     if live.rows.block(0).partial is not None:
         plan.refuse_partial("explore")
-    start = Start(live.rows, board, plan.biases_for, tuple(as_typed(model)), generator, exploring.bits)
-    return LiveExplorer(start, live)
+    arguments = tuple(as_typed(model))
+    return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits), live)
 
 
-def _check_model(input: LogitsOptions, exploring: Exploring, model: ModelOptions) -> None:
-    """A usage error where logits are given besides a prompt, or what a model has use for without one."""
+def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions) -> None:
+    """Raises UsageError for logits together with a prompt, and for a model's options without one."""
     from tsoft.errors import UsageError
 
-    words = as_typed(model if exploring.prompt is None else input)
-    if exploring.prompt is None and words:
+    words = as_typed(model if start.prompt is None else input)
+    if start.prompt is None and words:
         raise UsageError(f"{words[0]} is for a model, which is asked with --prompt TEXT")
-    if input.logits and exploring.prompt is not None:
+    if input.logits and start.prompt is not None:
         raise UsageError("--prompt asks a model and logits are typed; which is it?")
-    if exploring.prompt is not None and words:
+    if start.prompt is not None and words:
         raise UsageError(f"--prompt asks a model and {words[0]} is of logits that are read; which is it?")
 
 
-def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[Rows, tuple[str, ...] | None]":
-    """The rows that are read, and what was typed for them, where it has not to be their numbers."""
+def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, tuple[str, ...] | None]":
+    """The rows, and the arguments that were typed for them, None if a command line has to show the rows' numbers."""
     from tsoft.explorer.examples import examples
-    from tsoft.explorer.rows import Rows
+    from tsoft.explorer.explorer_rows import ExplorerRows
     from tsoft.options import logits
 
-    if not _is_given(input):
+    has_stdin = sys.stdin is not None and not sys.stdin.isatty()
+    if not (input.logits or input.file is not None or has_stdin):
         return examples(), None
-    rows = Rows(list(logits.blocks(input, taus)))
-    piped = not input.logits and input.file in (None, "-")
-    return rows, None if piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
-
-
-def _is_given(input: LogitsOptions) -> bool:
-    """Whether there are logits: typed, in a file, or piped in."""
-    return bool(input.logits) or input.file is not None or (sys.stdin is not None and not sys.stdin.isatty())
+    rows = ExplorerRows(list(logits.blocks(input, taus)))
+    is_piped = not input.logits and input.file in (None, "-")
+    return rows, None if is_piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
 
 
 def as_typed(bundle: Any) -> list[str]:
-    """The words of a command line that give a bundle of options its values."""
-    from tsoft.explorer.command_line import apart
+    """The words of a command line that set a bundle of options to its values."""
+    from tsoft.explorer.command_line import protected
 
     words: list[str] = []
     arguments: list[str] = []
@@ -163,4 +159,4 @@ def as_typed(bundle: Any) -> list[str]:
         names = [name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--")]
         option = names[0] if names else "--" + field.name.replace("_", "-")
         words += [option] if value is True else [word for item in values for word in (option, str(item))]
-    return [*words, *apart(arguments)]
+    return [*words, *protected(arguments)]

@@ -1,4 +1,4 @@
-"""Texts side by side, each token in the colour of its probability, and under them what they cost."""
+"""Texts side by side, each token in the colour of its probability, and a table of statistics below."""
 
 import sys
 import time
@@ -20,45 +20,44 @@ from tsoft.charts.table import GAP, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.errors import shortened, visible
 from tsoft.features.generate.diversity import Summary, summary
-from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, Continuation, Strategy
+from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, GeneratedText, Strategy
 
-# A column of text is not narrower, where there is another way.
-NARROWEST = 16
-# The lines of a table around its texts, with the blank one under it.
-AROUND = 3
-# So long, in seconds, a screen stays before it is drawn again.
+# The least width of a column of text, if there is more than one.
+MIN_WIDTH = 16
+# The lines of a table around its texts, with the blank one below.
+TABLE_LINES = 3
+# The least time between two redraws, in seconds.
 FRAME = 0.05
-# What the colours are shown for.
+# The probabilities in the legend of colours.
 LEGEND = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 Piece = Callable[[int], bytes]
 
 
-def draw(prompt: str, ways: Sequence[Strategy], piece: Piece, view: View, seed: int | None) -> Iterator[str]:
-    """The texts of each way, and a table of what they cost. Columns that do not fit go on in a further
-    table."""
-    heads = headed(ways)
-    yield rendered_text(Text(written(prompt), "dim"), view) + "\n"
-    yield from (table + "\n" for table in _tables(ways, piece, view))
+def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, seed: int | None) -> Iterator[str]:
+    """The texts of each strategy, side by side, and a table of their statistics. Columns that do not fit follow in
+    another table."""
+    yield rendered_text(Text(printable(prompt), "dim"), view) + "\n"
+    yield from (table + "\n" for table in _tables(strategies, piece, view))
     if view.screen.color:
         yield rendered_text(legend(), view) + "\n"
-    yield text_tables(_summaries(ways, [head for head, _ in heads], view, seed), view.screen)
-    if compared := _compared(ways):
-        yield "\n" + wrapped(compared, view.screen.width)
+    yield text_tables(_statistics(strategies, view, seed), view.screen)
+    if comparison := _comparison(strategies):
+        yield "\n" + wrapped(comparison, view.screen.width)
 
 
-def headed(ways: Sequence[Strategy]) -> list[tuple[str, int]]:
-    """What heads each way's texts, and its colour."""
-    taus = [way.tau for way in ways if way.tau is not None]
-    colors = iter(tau_colors(taus))
-    found = []
-    for way in ways:
-        if way.tau is None:
-            found.append((f"beam {way.width}" if way.kind == BEAM else way.kind, 244))
+def headings(strategies: Sequence[Strategy]) -> list[tuple[str, int]]:
+    """The heading of each strategy, and its colour."""
+    colors = iter(tau_colors([strategy.tau for strategy in strategies if strategy.tau is not None]))
+    result = []
+    for strategy in strategies:
+        if strategy.tau is None:
+            result.append((f"beam {strategy.width}" if strategy.kind == BEAM else strategy.kind, 244))
         else:
-            tau = tau_text(way.tau)
-            found.append((f"{way.engine} {tau.replace(' ', '')}" if way.engine else tau, next(colors)))
-    return found
+            tau = tau_text(strategy.tau)
+            heading = f"{strategy.engine} {tau.replace(' ', '')}" if strategy.engine else tau
+            result.append((heading, next(colors)))
+    return result
 
 
 def rendered_text(text: Text, view: View) -> str:
@@ -68,138 +67,142 @@ def rendered_text(text: Text, view: View) -> str:
     return rendered(table, view.screen, 0)
 
 
-def _tables(ways: Sequence[Strategy], piece: Piece, view: View, height: int | None = None) -> list[str]:
-    """The texts, as many ways side by side as there is room for; on a screen of that height their ends."""
-    heads = headed(ways)
-    most = max(len(way.best) for way in ways)
+def _tables(strategies: Sequence[Strategy], piece: Piece, view: View, height: int | None = None) -> list[str]:
+    """Tables of the texts, with a column per strategy as far as there is room; on a screen of `height` lines, the
+    ends of the texts."""
+    columns = headings(strategies)
+    most = max(len(strategy.best) for strategy in strategies)
     numbers = [str(n) for n in range(most)] if most > 1 else []
     room = view.screen.width - 1 - (len(numbers[-1]) + GAP if numbers else 0)
-    fits = min(len(ways), max(1, room // (NARROWEST + GAP)))
-    width, tables = room // fits - GAP, -(-len(ways) // fits)
-    lines = None if height is None else max(1, (height // tables - AROUND) // most)
-    found = []
-    for i in range(0, len(ways), fits):
+    per_table = min(len(strategies), max(1, room // (MIN_WIDTH + GAP)))
+    width, table_count = room // per_table - GAP, -(-len(strategies) // per_table)
+    lines = None if height is None else max(1, (height // table_count - TABLE_LINES) // most)
+    tables = []
+    for i in range(0, len(strategies), per_table):
         table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
         if numbers:
             table.add_column("", justify="right", style="dim")
-        for head, color in heads[i : i + fits]:
-            table.add_column(Text(head, f"color({color})"), width=width, overflow="fold")
-        columns = [[_cell(text, piece, width, lines) for text in way.best] for way in ways[i : i + fits]]
-        for n, cells in enumerate(zip_longest(*columns, fillvalue=Text())):
-            table.add_row(*numbers[n : n + 1], *cells, end_section=lines is None)
-        found.append(rendered(table, view.screen, 0))
-    return found
+        for heading, color in columns[i : i + per_table]:
+            table.add_column(Text(heading, f"color({color})"), width=width, overflow="fold")
+        cells = [
+            [_cell(text, piece, width, lines) for text in strategy.best] for strategy in strategies[i : i + per_table]
+        ]
+        for n, row in enumerate(zip_longest(*cells, fillvalue=Text())):
+            table.add_row(*numbers[n : n + 1], *row, end_section=lines is None)
+        tables.append(rendered(table, view.screen, 0))
+    return tables
 
 
-def _cell(text: Continuation, piece: Piece, width: int, lines: int | None) -> Text:
-    """A text, or so many of its last lines. Of a long one most is not looked at, but as much for some time, so
-    that it does not jump with each token."""
+def _cell(text: GeneratedText, piece: Piece, width: int, lines: int | None) -> Text:
+    """A text, or only its last `lines`."""
     if lines is None:
         return colored(text, piece)
+    # Wrap only the end of a long text. Its start stays the same for some tokens, so that the lines do not jump.
     window = lines * width
-    first = max(0, len(text.steps) // window - 1) * window
-    whole = colored(text, piece, first)
-    return Text("\n").join(whole.wrap(Console(width=width), width, overflow="fold")[-lines:])
+    first = max(0, len(text.generated) // window - 1) * window
+    end = colored(text, piece, first)
+    return Text("\n").join(end.wrap(Console(width=width), width, overflow="fold")[-lines:])
 
 
-def written(text: str) -> str:
-    """A text as a terminal may show it, in its lines."""
+def printable(text: str) -> str:
+    """The text with control characters escaped, except line breaks."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def colored(text: Continuation, piece: Piece, first: int = 0) -> Text:
-    """A text from its `first` token on, each in the colour of the probability that it was chosen with. A
-    character of several tokens belongs to the last."""
+def colored(text: GeneratedText, piece: Piece, first: int = 0) -> Text:
+    """A text from its `first` token on, each token in the colour of the probability with which it was chosen. A
+    character of several tokens has the colour of the last."""
     decoder = getincrementaldecoder("utf-8")("replace")
     result = Text(overflow="fold")
-    start = sum(len(piece(step.token)) for step in text.steps[:first])
-    for step in text.steps[first:]:
-        stop = start + len(piece(step.token))
-        result.append(written(decoder.decode(text.data[start:stop])), f"color({likely_color(step.prob)})")
+    start = sum(len(piece(token.token)) for token in text.generated[:first])
+    for token in text.generated[first:]:
+        stop = start + len(piece(token.token))
+        result.append(printable(decoder.decode(text.data[start:stop])), f"color({likely_color(token.prob)})")
         start = stop
     if text.finish is not None:
-        # What is left of a character; before, the rest of it may come.
+        # A part of a character that nothing completes any more.
         result.append(decoder.decode(b"", True))
     return result
 
 
 def legend() -> Text:
-    """The colours and what they stand for."""
+    """The colours and their probabilities."""
     result = Text.assemble(("the probability of a token:", "dim"))
     for prob in LEGEND:
         result.append(f" ██ {prob:g}", f"color({likely_color(prob)})")
     return result
 
 
-ROWS: dict[str, Callable[[Summary], float]] = {
-    "tokens": lambda found: found.tokens,
-    "log-probability": lambda found: found.logprob,
-    "mean log-probability": lambda found: found.mean_logprob,
-    "sequence perplexity": lambda found: found.sequence_perplexity,
-    "distinct-1": lambda found: found.distinct_1,
-    "distinct-2": lambda found: found.distinct_2,
-    "repeated 4-grams": lambda found: found.repeated_4,
+STATISTICS: dict[str, Callable[[Summary], float]] = {
+    "tokens": lambda summary: summary.tokens,
+    "log-probability": lambda summary: summary.logprob,
+    "mean log-probability": lambda summary: summary.mean_logprob,
+    "sequence perplexity": lambda summary: summary.sequence_perplexity,
+    "distinct-1": lambda summary: summary.distinct_1,
+    "distinct-2": lambda summary: summary.distinct_2,
+    "repeated 4-grams": lambda summary: summary.repeated_4,
 }
 
 
-def _summaries(ways: Sequence[Strategy], heads: Sequence[str], view: View, seed: int | None) -> list[list[str]]:
-    """What the texts cost, a column a way."""
-    found = [summary(way.best) for way in ways]
+def _statistics(strategies: Sequence[Strategy], view: View, seed: int | None) -> list[list[str]]:
+    """The statistics of the texts, with a column per strategy."""
+    summaries = [summary(strategy.best) for strategy in strategies]
 
     def text(value: float) -> str:
         if value != value:
             return "–"
         return number_text(value) if view.digits is None else f"{value:.{view.digits}g}"
 
-    rows = [[name, *(text(of(one)) for one in found)] for name, of in ROWS.items()]
-    several = any(len(way.best) > 1 for way in ways)
+    rows = [[name, *(text(statistic(one)) for one in summaries)] for name, statistic in STATISTICS.items()]
+    several = any(len(strategy.best) > 1 for strategy in strategies)
     if several:
-        rows.insert(0, ["texts", *(str(len(way.best)) for way in ways)])
-    rows.append(["ends by", *(_endings(way.best) for way in ways)])
+        rows.insert(0, ["texts", *(str(len(strategy.best)) for strategy in strategies)])
+    rows.append(["ends by", *(_endings(strategy.best) for strategy in strategies)])
     if seed is not None:
-        rows.append(["seed", *(str(seed) if way.kind == SAMPLE else "" for way in ways)])
-    return [["at τ = 1" + ", a text's mean" * several, *heads], *rows]
+        rows.append(["seed", *(str(seed) if strategy.kind == SAMPLE else "" for strategy in strategies)])
+    return [["at τ = 1" + ", a text's mean" * several, *(heading for heading, _ in headings(strategies))], *rows]
 
 
-def _endings(texts: Sequence[Continuation]) -> str:
-    """Why texts end, and how many of each where they differ."""
+def _endings(texts: Sequence[GeneratedText]) -> str:
+    """Why the texts end, with the number of each reason if there are several."""
     reasons = [text.finish or "" for text in texts]
     kinds = dict.fromkeys(reasons)
     return reasons[0] if len(kinds) == 1 else ", ".join(f"{reasons.count(kind)} {kind}" for kind in kinds)
 
 
-def _compared(ways: Sequence[Strategy]) -> str | None:
-    """By how much the best text of a beam beats the greedy one, where there are both."""
-    of = {way.kind: way.best[0] for way in ways if way.kind in (GREEDY, BEAM)}
-    if len(of) < 2:
+def _comparison(strategies: Sequence[Strategy]) -> str | None:
+    """A sentence that compares the best text of the beam search with the greedy one, if there are both."""
+    texts = {strategy.kind: strategy.best[0] for strategy in strategies if strategy.kind in (GREEDY, BEAM)}
+    if len(texts) < 2:
         return None
-    by = of[BEAM].logprob - of[GREEDY].logprob
-    if of[BEAM].whole == of[GREEDY].whole:
+    beam, greedy = texts[BEAM], texts[GREEDY]
+    if beam.all_tokens == greedy.all_tokens:
         return "The beam finds the greedy text."
-    counts = [len(of[kind].steps) for kind in (BEAM, GREEDY)]
+    gain = beam.logprob - greedy.logprob
+    counts = len(beam.generated), len(greedy.generated)
     lengths = f" ({counts[0]} tokens against {counts[1]})" if counts[0] != counts[1] else ""
-    if by < 0:
-        return f"The greedy text beats the beam's by {number_text(-by)} nats{lengths}."
-    times = f", {exp(by):.3g} times as probable" if by < log(1e9) and not lengths else ""
-    return f"The beam's text beats the greedy one by {number_text(by)} nats{times}{lengths}."
+    if gain < 0:
+        return f"The greedy text beats the beam's by {number_text(-gain)} nats{lengths}."
+    times = f", {exp(gain):.3g} times as probable" if gain < log(1e9) and not lengths else ""
+    return f"The beam's text beats the greedy one by {number_text(gain)} nats{times}{lengths}."
 
 
-def can_watch() -> bool:
-    """Whether stdout is a terminal that can be drawn on again."""
+def can_redraw() -> bool:
+    """Whether stdout is a terminal that can be redrawn."""
     return sys.stdout is not None and sys.stdout.isatty() and Console().is_interactive
 
 
-class Watching:
-    """The texts on a terminal while they grow: as many of their last lines as it has."""
+class LiveTable:
+    """The texts on a terminal while they grow: the last lines of each, as many as fit."""
 
-    def __init__(self, prompt: str, ways: Sequence[Strategy], piece: Piece, view: View):
-        self._ways, self._piece, self._view = ways, piece, view
+    def __init__(self, prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View):
+        self._strategies, self._piece, self._view = strategies, piece, view
         self._prompt = visible(prompt)
         self._console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
-        self._drawn = 0.0
+        self._last_drawn = 0.0
 
-    def __enter__(self) -> "Watching":
+    def __enter__(self) -> "LiveTable":
         self._live.start()
         return self
 
@@ -207,15 +210,15 @@ class Watching:
         self._live.stop()
 
     def show(self) -> None:
-        """The texts as they are now, if the last time was long enough ago."""
+        """Redraw the texts, unless that was less than `FRAME` ago."""
         now = time.monotonic()
-        if now - self._drawn >= FRAME:
-            self._drawn = now
-            # The prompt takes a line, a blank one comes under it, and the cursor stands below all.
+        if now - self._last_drawn >= FRAME:
+            self._last_drawn = now
+            # The prompt takes a line, with a blank one below, and the cursor stands below all.
             height = self._console.height - 3
-            # The screen may have another size than at the beginning.
-            screen = replace(self._view.screen, width=max(NARROWEST, self._console.width))
-            tables = _tables(self._ways, self._piece, replace(self._view, screen=screen), height)
+            # The terminal may have been resized.
+            screen = replace(self._view.screen, width=max(MIN_WIDTH, self._console.width))
+            tables = _tables(self._strategies, self._piece, replace(self._view, screen=screen), height)
             lines = [Text.from_ansi(line, no_wrap=True) for line in "\n".join(tables).split("\n")]
-            head = Text(shortened(self._prompt, screen.width - 1), "dim")
-            self._live.update(Group(head, "", *lines[-max(1, height) :]), refresh=True)
+            prompt = Text(shortened(self._prompt, screen.width - 1), "dim")
+            self._live.update(Group(prompt, "", *lines[-max(1, height) :]), refresh=True)

@@ -9,15 +9,15 @@ import typer
 from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import OutputOptions
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
 
-_WAYS, _TEXTS = "Ways", "Texts"
+_STRATEGIES, _TEXTS = "Ways", "Texts"
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextOptions:
     """How many texts, and where they end."""
 
     n: Annotated[
@@ -47,8 +47,8 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Searching:
-    """What stands beside what is drawn."""
+class SearchOptions:
+    """Searches for the most probable text, beside the sampled ones."""
 
     greedy: Annotated[
         bool,
@@ -56,7 +56,7 @@ class Searching:
             "--greedy",
             help="The most probable token at each step, at τ = 1; texts are drawn beside it where --tau or a sampler is"
             " given.",
-            rich_help_panel=_WAYS,
+            rich_help_panel=_STRATEGIES,
         ),
     ] = False
     beams: Annotated[
@@ -67,7 +67,7 @@ class Searching:
             max=64,
             metavar="K",
             help="The most probable text that a search with the K best so far finds, at τ = 1; csv and json have K.",
-            rich_help_panel=_WAYS,
+            rich_help_panel=_STRATEGIES,
         ),
     ] = None
     length_penalty: Annotated[
@@ -78,7 +78,7 @@ class Searching:
             max=10.0,
             metavar="α",
             help="--beams: best is log-probability / tokens^α; 0 compares texts, 1 their means a token.",
-            rich_help_panel=_WAYS,
+            rich_help_panel=_STRATEGIES,
         ),
     ] = 0.0
 
@@ -87,8 +87,8 @@ class Searching:
 def generate(
     prompt: PromptArgument,
     temperatures: TemperatureOptions,
-    texts: Texts,
-    searching: Searching,
+    texts: TextOptions,
+    searches: SearchOptions,
     model: ModelOptions,
     parameters: ParameterOptions,
     rules: SamplerOptions,
@@ -109,37 +109,38 @@ def generate(
     tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
     """
     from tsoft.errors import UsageError
-    from tsoft.features.generate.strategies import Asked
-    from tsoft.features.generate.writer import Writer
+    from tsoft.features.generate.generation import Generation
+    from tsoft.features.generate.strategies import PromptedModel
     from tsoft.options import models
     from tsoft.options.output import chosen_format
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
 
-    name = chosen_format(output)
+    format = chosen_format(output)
     seed = chosen_seed(texts.seed)
-    if searching.length_penalty and searching.beams is None:
+    if searches.length_penalty and searches.beams is None:
         raise UsageError("--length-penalty says which of --beams is best, which is not given")
     plan = make_plan(rules, parameters, temperatures.tau)
-    if plan.taus is None and not plan.has_chain and (searching.greedy or searching.beams):
-        # Nothing was said of what is to be drawn.
+    if plan.taus is None and not plan.has_chain and (searches.greedy or searches.beams):
+        # Neither temperatures nor samplers: nothing is sampled.
         plan = replace(plan, chains=())
         if texts.n > 1 or texts.seed is not None:
             raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
     stops = tuple(_stop(text) for text in texts.stop or ())
-    prompted = models.prompted(prompt.prompt, model, temperatures.tau)
-    with closing(models.opened(model)) as opened:
-        asked = Asked(opened, prompted, plan)
-        limits = asked.limits(texts.max_tokens, stops, model.top_logprobs if name in ("json", "jsonl") else 0)
-        ways = [
-            *asked.samples(limits, texts.n, seed),
-            *asked.searches(limits, searching.greedy, searching.beams, searching.length_penalty),
+    text = models.read_prompt(prompt.prompt, model, temperatures.tau)
+    with closing(models.open_model(model)) as opened_model:
+        prompted = PromptedModel(opened_model, text, plan)
+        alternatives = model.top_logprobs if format in ("json", "jsonl") else 0
+        limits = prompted.limits(texts.max_tokens, stops, alternatives)
+        strategies = [
+            *prompted.sampling(limits, texts.n, seed),
+            *prompted.searches(limits, searches.greedy, searches.beams, searches.length_penalty),
         ]
-        Writer(asked, ways, seed if plan.chains else None, output).write(name)
+        Generation(prompted, strategies, seed if plan.chains else None, output).write(format)
 
 
 def _stop(text: str) -> bytes:
-    """What ends a text, as it was typed."""
+    """The bytes of a --stop option."""
     from tsoft.errors import UsageError
     from tsoft.input.fields import unescape
     from tsoft.options.logits import decoded

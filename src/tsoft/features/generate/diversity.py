@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from math import exp, inf, isnan, nan
 from statistics import fmean
 
-from tsoft.models.decoding import Continuation
+from tsoft.models.decoding import GeneratedText
 
-# Of so many tokens are the n-grams that count as repeated.
-LONG = 4
+# The length of the n-grams that count as repeated.
+REPEATED_LENGTH = 4
 
 
 def ngrams(tokens: Sequence[int], n: int) -> list[tuple[int, ...]]:
-    """The n-grams of a text, one for each place that has one.
+    """The n-grams of a text, in its order.
 
     >>> ngrams([1, 2, 3], 2)
     [(1, 2), (2, 3)]
@@ -21,18 +21,18 @@ def ngrams(tokens: Sequence[int], n: int) -> list[tuple[int, ...]]:
 
 
 def distinct(tokens: Sequence[int], n: int) -> float:
-    """The share of different ones among a text's n-grams; NaN where it has none. Source: Li, Galley, Brockett, Gao
+    """The share of distinct n-grams among a text's n-grams; NaN if it has none. Source: Li, Galley, Brockett, Gao
     & Dolan 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models", section 5.2.
 
     >>> distinct([1, 2, 1, 3], 1)
     0.75
     """
-    found = ngrams(tokens, n)
-    return len(set(found)) / len(found) if found else nan
+    text_ngrams = ngrams(tokens, n)
+    return len(set(text_ngrams)) / len(text_ngrams) if text_ngrams else nan
 
 
-def repeated(tokens: Sequence[int], n: int = LONG) -> float:
-    """The share of a text's n-grams that were there before; NaN where it has none. Source: Welleck, Kulikov, Roller,
+def repeated(tokens: Sequence[int], n: int = REPEATED_LENGTH) -> float:
+    """The share of a text's n-grams that occurred before in it; NaN if it has none. Source: Welleck, Kulikov, Roller,
     Dinan, Cho & Weston 2020, "Neural Text Generation With Unlikelihood Training", section 6.1, "seq-rep-n".
 
     >>> repeated([1, 1, 1, 2], 1)
@@ -43,9 +43,8 @@ def repeated(tokens: Sequence[int], n: int = LONG) -> float:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of texts that were made in one way, each a mean over the texts: how many tokens they have, signs that end
-    them among them; their log-probability under the model at τ = 1; and how much each repeats itself. The mean
-    log-probability is one a token."""
+    """Means over the texts of a strategy: the number of tokens, with those that end a text; the log-probability under
+    the model at τ = 1, also per token; and how much a text repeats itself."""
 
     tokens: float
     logprob: float
@@ -56,27 +55,27 @@ class Summary:
 
     @property
     def sequence_perplexity(self) -> float:
-        """exp of the negative mean a token, NaN where there is none. Source: Jelinek, Mercer, Bahl & Baker 1977,
+        """exp of the negative mean log-probability; NaN without tokens. Source: Jelinek, Mercer, Bahl & Baker 1977,
         "Perplexity: a measure of the difficulty of speech recognition tasks"."""
         return inf if self.mean_logprob < -700 else exp(-self.mean_logprob)
 
 
-def summary(texts: Sequence[Continuation]) -> Summary:
-    """Of one or more texts."""
-    tokens = fmean(len(text.steps) for text in texts)
+def summary(texts: Sequence[GeneratedText]) -> Summary:
+    """The summary of one or more texts."""
+    tokens = fmean(len(text.generated) for text in texts)
     logprob = fmean(text.logprob for text in texts)
-    own = [text.tokens for text in texts]
+    contents = [text.tokens for text in texts]
     return Summary(
         tokens,
         logprob,
         logprob / tokens if tokens else nan,
-        _mean(distinct(text, 1) for text in own),
-        _mean(distinct(text, 2) for text in own),
-        _mean(map(repeated, own)),
+        _mean(distinct(content, 1) for content in contents),
+        _mean(distinct(content, 2) for content in contents),
+        _mean(map(repeated, contents)),
     )
 
 
 def _mean(values: Iterable[float]) -> float:
-    """Over those that there are."""
-    found = [value for value in values if not isnan(value)]
-    return fmean(found) if found else nan
+    """The mean of the values that are not NaN."""
+    known = [value for value in values if not isnan(value)]
+    return fmean(known) if known else nan

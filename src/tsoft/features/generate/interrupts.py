@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to end, which loses nothing."""
+"""Ctrl-C as a request to end, which keeps the texts so far."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,39 +10,39 @@ T = TypeVar("T")
 
 
 class Interrupts:
-    """While it stands, the first Ctrl-C ends what is worked on, at once where that waits for something, else
-    before the next time. A second one ends the program."""
+    """While installed, the first Ctrl-C ends the work: at once during `call`, else at the next one. A second Ctrl-C
+    ends the program."""
 
     def __init__(self) -> None:
-        self._waiting = self._came = False
+        self._calling = self._interrupted = False
 
     @contextmanager
-    def standing(self) -> Iterator[None]:
+    def installed(self) -> Iterator[None]:
         try:
-            before = signal.signal(signal.SIGINT, self._come)
+            previous = signal.signal(signal.SIGINT, self._handle)
         except ValueError:
-            # Only the main thread is told.
+            # Only the main thread receives signals.
             yield
             return
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, previous)
 
-    def _come(self, number: int, frame: FrameType | None) -> None:
-        if self._waiting or self._came:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._calling or self._interrupted:
             raise KeyboardInterrupt
-        self._came = True
+        self._interrupted = True
 
-    def waiting(self, work: Callable[[], T]) -> T:
-        """The work's result. Raises KeyboardInterrupt where Ctrl-C came before or comes while it lasts."""
-        self._waiting = True
+    def call(self, work: Callable[[], T]) -> T:
+        """The result of the work. Raises KeyboardInterrupt if Ctrl-C came before or comes during it."""
+        self._calling = True
         try:
-            if self._came:
+            if self._interrupted:
                 raise KeyboardInterrupt
             return work()
         except KeyboardInterrupt:
-            self._came = True
+            self._interrupted = True
             raise
         finally:
-            self._waiting = False
+            self._calling = False

@@ -1,12 +1,16 @@
-"""What `tsoft generate` found: texts, and what each costs. A text in JSON is read back as a response, a row a token."""
+"""The result of `tsoft generate`: texts and their statistics.
+
+A text in JSON is read back as an API response, with a row per token.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tsoft.features.generate.diversity import summary
-from tsoft.models.decoding import SAMPLE, Beam, Continuation, Search, Step, Strategy
-from tsoft.output.records import Column, In, Records, Result
+from tsoft.models.decoding import SAMPLE, BeamSearch, Decoder, GeneratedText, GeneratedToken, Strategy
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -18,32 +22,31 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
-    """A text, the way that it came, and which of that way's it is, from 0. A beam's has a score."""
+class NumberedText:
+    """A text, its strategy, and its number among the texts of that, from 0. A text of a beam search has a score."""
 
-    way: Strategy
+    strategy: Strategy
     number: int
-    text: Continuation
+    text: GeneratedText
     seed: int | None = None
     score: float | None = None
 
 
-def written(way: Strategy, search: Search, seed: int | None) -> Iterator[Written]:
-    """The texts of one of a way's searches."""
-    first = list(way.searches).index(search)
-    for number, text in enumerate(search.texts, first):
-        score = search.score(text) if isinstance(search, Beam) else None
-        yield Written(way, number, text, seed if way.kind == SAMPLE else None, score)
+def numbered_texts(strategy: Strategy, decoder: Decoder, seed: int | None) -> Iterator[NumberedText]:
+    """The texts of a decoder of a strategy."""
+    first = list(strategy.decoders).index(decoder)
+    for number, text in enumerate(decoder.texts, first):
+        score = decoder.score(text) if isinstance(decoder, BeamSearch) else None
+        yield NumberedText(strategy, number, text, seed if strategy.kind == SAMPLE else None, score)
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
-    """Where texts come from: their prompt, and their model's name, its number of tokens, the bytes and the label
-    of a token."""
+class TextSource:
+    """The prompt of texts, the name of their model, its vocabulary size, and the bytes and the label of a token."""
 
     prompt: str
     model: str
-    size: int | None
+    vocab_size: int | None
     piece: Callable[[int], bytes]
     label: Callable[[int], str]
 
@@ -52,71 +55,71 @@ class Source:
 class GenerateResult(Result):
     """Texts, each as soon as it and those before it have ended; or what `drawn` draws of them."""
 
-    texts: Iterable[Written]
-    source: Source
+    texts: Iterable[NumberedText]
+    source: TextSource
     drawn: "Callable[[View], Iterator[str]]"
 
     def records(self) -> Iterator[Records]:
         """In tsv the texts alone, of a beam the best; in csv what each costs, too."""
-        for written in self.texts:
-            values = _measured(written) | {"text": written.text.data.decode(errors="replace")}
-            best = In.TSV if written.text in written.way.best else In(0)
+        for numbered in self.texts:
+            values = _statistics(numbered) | {"text": numbered.text.data.decode(errors="replace")}
+            best = In.TSV if numbered.text in numbered.strategy.best else In(0)
             yield Records(
                 [Column(name, [values[name]], In.CSV | best if name == "text" else In.CSV) for name in COLUMNS]
             )
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
-        return ([_object(written, self.source)] for written in self.texts)
+        return ([_object(numbered, self.source)] for numbered in self.texts)
 
     def render(self, view: "View") -> Iterator[str]:
         return self.drawn(view)
 
 
-def _measured(one: Written) -> dict[str, Any]:
-    """What a text is, and what it costs, by the names of the columns."""
-    found = summary([one.text])
-    way = one.way
+def _statistics(numbered: NumberedText) -> dict[str, Any]:
+    """A text's strategy and statistics, by the names of the columns."""
+    text_summary = summary([numbered.text])
+    strategy = numbered.strategy
     return {
-        "way": way.kind if way.width is None else f"{way.kind} {way.width}",
-        "tau": way.tau,
-        "engine": way.engine,
-        "continuation": one.number,
-        "finish": one.text.finish,
-        **asdict(found) | {"tokens": len(one.text.steps)},
-        "sequence_perplexity": found.sequence_perplexity,
-        "score": one.score,
-        "seed": one.seed,
+        "way": strategy.kind if strategy.width is None else f"{strategy.kind} {strategy.width}",
+        "tau": strategy.tau,
+        "engine": strategy.engine,
+        "continuation": numbered.number,
+        "finish": numbered.text.finish,
+        **asdict(text_summary) | {"tokens": len(numbered.text.generated)},
+        "sequence_perplexity": text_summary.sequence_perplexity,
+        "score": numbered.score,
+        "seed": numbered.seed,
     }
 
 
-def _object(written: Written, source: Source) -> dict[str, Any]:
-    """A text with every step and its alternatives."""
-    strategy = written.way
+def _object(numbered: NumberedText, source: TextSource) -> dict[str, Any]:
+    """A text with its tokens and their alternatives."""
+    strategy = numbered.strategy
     chain = strategy.chain
     return {
         "prompt": source.prompt,
         "model": source.model,
-        **({} if source.size is None else {"vocab_size": source.size}),
-        **{name: value for name, value in _measured(written).items() if value is not None},
+        **({} if source.vocab_size is None else {"vocab_size": source.vocab_size}),
+        **{name: value for name, value in _statistics(numbered).items() if value is not None},
         **(
             {}
             if chain is None or strategy.tau is None
             else {"samplers": [str(step) for step in chain.at(strategy.tau)]}
         ),
-        "text": written.text.data.decode(errors="replace"),
-        "logprobs": [_step(step, source) for step in written.text.steps],
+        "text": numbered.text.data.decode(errors="replace"),
+        "logprobs": [_token_object(token, source) for token in numbered.text.generated],
     }
 
 
-def _step(step: Step, source: Source) -> dict[str, Any]:
+def _token_object(token: GeneratedToken, source: TextSource) -> dict[str, Any]:
     return {
-        **_token(step.token, step.logprob, source),
-        "chosen_prob": step.prob,
-        "top_logprobs": [_token(token, logprob, source) for token, logprob in step.alternatives],
+        **_token_fields(token.token, token.logprob, source),
+        "chosen_prob": token.prob,
+        "top_logprobs": [_token_fields(number, logprob, source) for number, logprob in token.alternatives],
     }
 
 
-def _token(token: int, logprob: float, source: Source) -> dict[str, Any]:
+def _token_fields(token: int, logprob: float, source: TextSource) -> dict[str, Any]:
     """A token as servers write one, with its bytes where they are a part of a character."""
     piece, label = source.piece(token), source.label(token)
     fields: dict[str, Any] = {"token": label, "id": token, "logprob": logprob}

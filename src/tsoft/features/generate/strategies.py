@@ -1,8 +1,7 @@
-"""From what was asked for to the ways that a model's texts are made in."""
+"""The decoding strategies that the options select, for a model and a prompt."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,93 +10,96 @@ from tsoft.models.decoding import (
     BEAM,
     GREEDY,
     SAMPLE,
-    Beam,
-    Continuation,
+    BeamSearch,
+    GeneratedText,
+    SequenceDecoder,
     Strategy,
     TextLimits,
-    Walk,
-    drawing,
-    most_probable,
+    greedy_token,
+    token_sampler,
 )
-from tsoft.models.tokens import Next, Tokens
+from tsoft.models.model import Model
+from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
 from tsoft.options.plan import Plan
-from tsoft.options.responses import sentences
+from tsoft.options.response_notes import sentences
 from tsoft.options.temperatures import temperatures
 
-if TYPE_CHECKING:
-    from tsoft.models import Model
-
-# The stream of what is drawn of a text: beside those of a row's draws and counts.
-TEXT = 2
+# The stream of a text's random numbers, beside those of a row's draws and counts.
+STREAM = 2
 
 
-class Asked:
-    """A model, and the prompt that it is asked to go on from. Whether what was asked for can be done is known
-    once it has been asked the first time."""
+class PromptedModel:
+    """A model and a prompt. The model is called once, since only a distribution tells whether the plan fits it."""
 
-    def __init__(self, model: "Model", prompt: str, plan: Plan):
+    def __init__(self, model: Model, prompt: str, plan: Plan):
         self.model, self.prompt = model, prompt
         self._taus = temperatures(plan.taus)
-        self._masses: list[float] = []
-        self._said: set[str] = set()
-        self.start = Continuation(model.prompt(prompt))
-        [self.first] = self.next([self.start.whole])
+        self._listed_masses: list[float] = []
+        self._noted: set[str] = set()
+        self._start = GeneratedText(model.prompt(prompt))
+        [self.first] = self.next([self._start.all_tokens])
         if self.first.block.partial is not None:
-            # A server gives few of its tokens, and others at each step.
+            # A server lists only some of its tokens, and others at each step.
             plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
         self._plan = plan
 
-    def next(self, texts: Sequence[Tokens]) -> list[Next]:
-        """What comes after each text."""
-        found = self.model.next(texts)
-        for given in (next_.block.partial for next_ in found):
-            if given is not None:
-                self._masses.append(min(1.0, given.mass))
-                for kind, sentence in sentences(given):
-                    if kind not in self._said:
-                        self._said.add(kind)
+    def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
+        """The distributions after the texts."""
+        distributions = self.model.next(texts)
+        for partial in (distribution.block.partial for distribution in distributions):
+            if partial is not None:
+                self._listed_masses.append(min(1.0, partial.mass))
+                for kind, sentence in sentences(partial):
+                    if kind not in self._noted:
+                        self._noted.add(kind)
                         note(f"of a token: {sentence}")
-        return found
+        return distributions
 
-    def limits(self, most: int, stops: tuple[bytes, ...], alternatives: int) -> TextLimits:
-        """How long a text may be: as many tokens as are asked for, if the model has room for them."""
+    def limits(self, max_tokens: int, stops: tuple[bytes, ...], alternatives: int) -> TextLimits:
+        """The limits of a text: `max_tokens`, or as many as the context has room for."""
         model = self.model
-        if model.longest is not None:
-            room = model.longest - len(self.start.whole) + 1
-            if room < most:
-                note(f"the model's context of {model.longest} tokens has room for {room} after the prompt")
-            most = min(most, room)
-        return TextLimits(model.piece, model.ends, most, stops, alternatives)
+        if model.context_length is not None:
+            room = model.context_length - len(self._start.all_tokens) + 1
+            if room < max_tokens:
+                note(f"the model's context of {model.context_length} tokens has room for {room} after the prompt")
+            max_tokens = min(max_tokens, room)
+        return TextLimits(model.piece, model.ends, max_tokens, stops, alternatives)
 
-    def samples(self, limits: TextLimits, count: int, seed: int) -> list[Strategy]:
-        """The ways that draw: by each chain at each temperature. Each temperature has the same random
-        numbers, and the first texts of many are those of few."""
+    def sampling(self, limits: TextLimits, count: int, seed: int) -> list[Strategy]:
+        """Sampling with each chain at each temperature. All use the same random numbers, and a larger count only adds
+        texts."""
         if not self._plan.chains:
             return []
         if self._plan.has_chain:
             self._plan.note(self.first.block, self._taus)
         return [
-            Strategy(SAMPLE, [self._walk(limits, tau, i, generator(seed, n, TEXT)) for n in range(count)], tau, chain)
+            Strategy(
+                SAMPLE, [self._sampled(limits, tau, i, generator(seed, n, STREAM)) for n in range(count)], tau, chain
+            )
             for i, chain in enumerate(self._plan.chains_for(self.first.block))
             for tau in self._taus.tolist()
         ]
 
-    def _walk(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> Walk:
-        return Walk(self.start, drawing(tau, lambda block: self._plan.chains_for(block)[i], random), limits)
-
-    def searches(self, limits: TextLimits, greedy: bool, width: int | None, penalty: float) -> list[Strategy]:
-        """The ways that look for the most probable text."""
-        ways = [Strategy(GREEDY, [Walk(self.start, most_probable, limits)])] if greedy else []
-        return (
-            ways if width is None else [*ways, Strategy(BEAM, [Beam(self.start, width, penalty, limits)], width=width)]
+    def _sampled(self, limits: TextLimits, tau: float, i: int, random: np.random.Generator) -> SequenceDecoder:
+        return SequenceDecoder(
+            self._start, token_sampler(tau, lambda block: self._plan.chains_for(block)[i], random), limits
         )
 
-    def say(self) -> None:
-        """Notes how much of the probability a server's alternatives hold, among which all was chosen."""
-        if self._masses:
+    def searches(self, limits: TextLimits, greedy: bool, beams: int | None, length_penalty: float) -> list[Strategy]:
+        """The strategies that look for the most probable text."""
+        strategies = [Strategy(GREEDY, [SequenceDecoder(self._start, greedy_token, limits)])] if greedy else []
+        if beams is not None:
+            beam_search = BeamSearch(self._start, beams, length_penalty, limits)
+            strategies.append(Strategy(BEAM, [beam_search], width=beams))
+        return strategies
+
+    def note_listed_mass(self) -> None:
+        """Note how much of the probability the alternatives hold that a server listed."""
+        if self._listed_masses:
             least, mean = (
-                f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (min(self._masses), np.mean(self._masses))
+                f"{np.floor(mass * 1e4) / 1e2:.4g} %"
+                for mass in (min(self._listed_masses), np.mean(self._listed_masses))
             )
             among = "each token is chosen among the alternatives that the server gives"
             note(f"{among}, which hold at least {least} and on average {mean} of the probability at τ = 1")

@@ -10,7 +10,7 @@ from tsoft.errors import UsageError
 from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import ARRAY_FORMATS, BitsOptions, ChartOptions, Displayed, DisplayOptions, OutputOptions
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 
@@ -61,11 +61,11 @@ def next(
             f"next writes logits in {format}, to which a temperature and samplers are still to come:"
             " pipe them into tsoft compute"
         )
-    text = models.prompted(prompt.prompt, model, temperatures.tau)
-    with closing(models.opened(model)) as opened:
-        [distribution] = opened.next([opened.prompt(text)])
+    text = models.read_prompt(prompt.prompt, model, temperatures.tau)
+    with closing(models.open_model(model)) as opened_model:
+        [distribution] = opened_model.next([opened_model.prompt(text)])
         plan = make_plan(samplers, parameters, temperatures.tau)
-        result = NextResult(text, opened.name, distribution, format, plan, parsed(plan.taus), charts.chart)
+        result = NextResult(text, opened_model.name, distribution, format, plan, parsed(plan.taus), charts.chart)
         if format in ARRAY_FORMATS:
             from tsoft.output.file import open_output
 

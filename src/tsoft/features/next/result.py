@@ -10,10 +10,11 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, softmax
 from tsoft.input.api_responses import UNKNOWN
-from tsoft.models.tokens import Next
+from tsoft.models.tokens import NextDistribution
 from tsoft.options.plan import Plan
-from tsoft.output.records import Column, In, Records, Result
-from tsoft.sampling.distributions import falling
+from tsoft.options.result import Result
+from tsoft.output.records import Column, In, Records
+from tsoft.sampling.distributions import descending_order
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -26,7 +27,7 @@ class NextResult(Result):
 
     prompt: str
     model: str
-    next: Next
+    next: NextDistribution
     format: str
     plan: Plan
     taus: Array
@@ -39,7 +40,7 @@ class NextResult(Result):
         if self.format == "tsv":
             yield Records([Column("logits", block.logits, labels=labels)])
             return
-        order = falling(row, softmax(row))
+        order = descending_order(row, softmax(row))
         names = Column("label", [labels[i] for i in order.tolist()], In.CSV)
         yield Records([Column("index", order, In.CSV), names, Column("logit", row[order], In.CSV)])
 
@@ -63,7 +64,7 @@ class NextResult(Result):
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import draw_row
-        from tsoft.options.responses import noted
+        from tsoft.options.response_notes import noted
 
         chart = len(self.taus) > 1 if self.chart is None else self.chart
         for block in self.plan.noted(noted(iter([self.next.block])), self.taus):

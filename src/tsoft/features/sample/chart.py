@@ -16,7 +16,7 @@ from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
 from tsoft.features.sample.samples import Sample, samples
-from tsoft.sampling.distributions import Distributions, falling
+from tsoft.sampling.distributions import Distributions, descending_order
 
 _SUMMARY = ("draws", "seed", "chi-square", "p-value")
 
@@ -29,7 +29,7 @@ def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> 
             yield separator + sampler_order([result], view)
             separator = "\n"
         for sample, color in zip(samples(result, size, seed), tau_colors(result.taus.tolist()), strict=True):
-            order = falling(result.block.logits[0], sample.probs)
+            order = descending_order(result.block.logits[0], sample.probs)
             yield f"{separator}{tau_text(sample.tau)}\n\n{_table(sample, order, view, color)}"
             separator = "\n"
 

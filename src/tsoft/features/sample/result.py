@@ -11,8 +11,9 @@ from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.options.plan import Plan
-from tsoft.output.records import Column, Fields, In, Records, Result
-from tsoft.sampling.apply_chains import distributions
+from tsoft.options.result import Result
+from tsoft.output.records import Column, Fields, In, Records
+from tsoft.sampling.apply_chains import distribution_pieces
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -44,7 +45,7 @@ class SampleResult(Result):
         return (
             samples(result, self._size, self._seed)
             for block in self._blocks
-            for result in distributions(block, self._taus, self._plan.chains_for(block))
+            for result in distribution_pieces(block, self._taus, self._plan.chains_for(block))
         )
 
     def records(self) -> Iterator[Records]:

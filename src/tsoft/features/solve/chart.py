@@ -12,11 +12,11 @@ from tsoft.charts.view import View
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
-from tsoft.sampling.apply_chains import distributions
-from tsoft.sampling.distributions import Distributions, unit
+from tsoft.sampling.apply_chains import distribution_pieces
+from tsoft.sampling.distributions import Distributions, measure_unit
 
 if TYPE_CHECKING:
-    from tsoft.features.solve.result import SolvedRow
+    from tsoft.features.solve.target import SolvedRow
 
 # The curve reaches temperatures this many times colder and hotter than the solutions.
 _REACH = 30.0
@@ -42,7 +42,7 @@ def draw(block: Block, solved: "SolvedRow", view: View) -> Iterator[str]:
     if not ends[0] < ends[1]:
         return
     grid = np.union1d(np.geomspace(*ends, _POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
-    values = _values(block, grid, column, index) / unit(column, view.bits)
+    values = _values(block, grid, column, index) / measure_unit(column, view.bits)
     names, curves = [name], values[:, np.newaxis]
     if len(inside):
         # A second curve is only at the solutions, where the first has a gap around each.
@@ -60,4 +60,4 @@ def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:
     """The measure, or the probability of the class, at each temperature."""
     if index is None:
         return np.asarray(getattr(Distributions(block, taus), column)[:, 0])
-    return np.concatenate([piece.probs[:, 0, index] for piece in distributions(block, taus)])
+    return np.concatenate([piece.probs[:, 0, index] for piece in distribution_pieces(block, taus)])

@@ -11,7 +11,7 @@ from tsoft.options.input import LogitsOptions
 from tsoft.options.output import BitsOptions, DisplayOptions, OutputOptions
 
 if TYPE_CHECKING:
-    from tsoft.features.solve.result import Target
+    from tsoft.features.solve.target import Target
 
 NO_SOLUTION = 3
 
@@ -66,7 +66,7 @@ def solve(
 
 
 def _target(options: TargetOptions, bits: bool) -> "Target":
-    from tsoft.features.solve.result import Target
+    from tsoft.features.solve.target import Target
     from tsoft.options.class_names import named_number
 
     typed = {name: value for name, value in vars(options).items() if value is not None}

@@ -13,8 +13,8 @@ from tsoft.charts.style import evenly_spaced
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.errors import visible
-from tsoft.sampling.apply_chains import distributions
-from tsoft.sampling.distributions import Distributions, falling, highest, unit
+from tsoft.sampling.apply_chains import distribution_pieces
+from tsoft.sampling.distributions import Distributions, descending_order, max_probs, measure_unit
 
 # A heat map has room for at least this many classes.
 _HEATMAP_CLASSES = 20
@@ -36,7 +36,7 @@ def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]
     logits = result.block.logits[0]
     # A few temperatures suffice: the ranking changes little between them.
     subset = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
-    order = falling(logits, highest([subset], 0))
+    order = descending_order(logits, max_probs([subset], 0))
     shown, rest = order[:count], order[count:]
     labels = result.block.names
 
@@ -44,7 +44,7 @@ def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]
         probs = piece.probs[:, 0]
         return np.column_stack([probs[:, shown], probs[:, rest].sum(1)])
 
-    probs = np.concatenate([summed(piece) for piece in distributions(result.block, result.taus, [result.chain])])
+    probs = np.concatenate([summed(piece) for piece in distribution_pieces(result.block, result.taus, [result.chain])])
     names = [visible(labels[i]) for i in shown]
     return ([*names, f"{len(rest)} more"], probs) if len(rest) else (names, probs[:, :-1])
 
@@ -64,7 +64,7 @@ def _heatmap(result: Distributions, view: View, log: bool) -> str:
 
 
 def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
-    values = getattr(result, measure) / unit(measure, view.bits)
+    values = getattr(result, measure) / measure_unit(measure, view.bits)
     name, title = measure.replace("_", "-"), measure_title(measure, view, result.block.ensemble)
     limits = measure_limits(measure)
     return str(curve_chart([name], result.taus, values, view.screen, height=10, log=log, title=title, limits=limits))

@@ -17,7 +17,7 @@ from tsoft.options.output import (
     OnlyIn,
     OutputOptions,
 )
-from tsoft.options.samplers import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def sweep(
     from tsoft.features.sweep.result import MeanResult, SweepPicture, SweepResult
     from tsoft.options import logits
     from tsoft.options import output as outputs
-    from tsoft.options.distributions import chosen_form, write
+    from tsoft.options.distribution_result import chosen_form, write
     from tsoft.options.energies import ensemble, with_ensemble
     from tsoft.options.plan import make_plan
 

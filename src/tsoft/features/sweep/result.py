@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.core.averages import Averages, averaged
+from tsoft.core.averages import Averages, average_measures
 from tsoft.core.block import Block
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
-from tsoft.options.distributions import DistributionsResult, Form
+from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
+from tsoft.options.result import Result
 from tsoft.output.distribution_records import classes, keys, measures
-from tsoft.output.records import Column, Fields, In, Records, Result
-from tsoft.sampling.apply_chains import distributions_of
-from tsoft.sampling.distributions import Distributions, unit
+from tsoft.output.records import Column, Fields, In, Records
+from tsoft.sampling.apply_chains import compute_distributions
+from tsoft.sampling.distributions import Distributions, measure_unit
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -49,7 +50,11 @@ class SweepResult(DistributionsResult):
         key = keys(result, tau=In.ALL)
         if self.measure is not None:
             return [*key, *measures(result, [self.measure], self.form.content, In.ALL)]
-        return [*key, *measures(result, result.measured, self.form.content, In.CSV), classes(result, self.form.content)]
+        return [
+            *key,
+            *measures(result, result.measure_names, self.form.content, In.CSV),
+            classes(result, self.form.content),
+        ]
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any] | Fields]]:
         return super().objects() if self.measure is None else Result.objects(self)
@@ -89,18 +94,18 @@ class MeanResult(Result):
     @cached_property
     def averages(self) -> Averages:
         results = (
-            distributions_of(block, self.taus, self.plan.chains_for(block)[0])
+            compute_distributions(block, self.taus, self.plan.chains_for(block)[0])
             for block in self.plan.noted(self.blocks, self.taus)
         )
         names = measure_names(self.ensemble)
         values = (np.array([getattr(result, name) for name in names]) for result in results)
-        return averaged(values, self.taus, names)
+        return average_measures(values, self.taus, names)
 
     def records(self) -> Iterator[Records]:
         averages = self.averages
         columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
-        for name in averages.of if self.measure is None else [self.measure]:
-            average, size = averages.of[name], unit(name, self.bits)
+        for name in averages.by_measure if self.measure is None else [self.measure]:
+            average, size = averages.by_measure[name], measure_unit(name, self.bits)
             columns += [Column(name, average.mean / size), Column(f"{name}_sd", average.deviation / size)]
         yield Records(columns)
 

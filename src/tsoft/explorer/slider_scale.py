@@ -1,4 +1,4 @@
-"""Where a knob's values are on its slider, and what a key turns them to."""
+"""Where a sampler parameter's values are on its slider, and the steps that keys take."""
 
 from dataclasses import dataclass
 from math import ceil, floor, inf, log10
@@ -6,14 +6,15 @@ from math import ceil, floor, inf, log10
 from tsoft.explorer.slider_ranges import SliderRange, slider_range
 from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
-# What is this near a step is on it, in parts of a step.
-_CLOSE = 1e-6
+# A value this close to a step, as a fraction of the step, is on it.
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Scale:
-    """A knob's slider. Where its span begins above 0 it is logarithmic, and the knob's own end, if that is
-    beyond, is the slider's first or last place: 0 and ∞ of the temperature."""
+class SliderScale:
+    """The scale of a parameter's slider. If its range starts above 0 the scale is logarithmic, and the lowest
+    value that is allowed, if that is outside of the range, is the slider's first position; for the temperature
+    that is 0, and its last position is ∞."""
 
     parameter: SamplerParameter
 
@@ -34,18 +35,18 @@ class Scale:
 
     @property
     def last(self) -> float:
-        """The value at the right end: no slider but the temperature's has ∞."""
+        """The value at the right end: ∞ for the temperature alone."""
         return inf if self.parameter is TAU else self._range.high
 
     @property
     def _step(self) -> float:
-        """Of a slider that is not logarithmic, the hundredth part."""
+        """The step of a linear scale: a hundredth of its range."""
         return (self._range.high - self._range.low) / 100
 
     def fraction(self, value: float) -> float:
-        """How far to the right a value is, from 0 to 1.
+        """A value's position, from 0 at the left end to 1 at the right.
 
-        >>> [Scale(TAU).fraction(tau) for tau in (0, 0.1, 1, inf)]
+        >>> [SliderScale(TAU).fraction(tau) for tau in (0, 0.1, 1, inf)]
         [0.0, 0.25, 0.5, 1.0]
         """
         low, high = self._range.low, self._range.high
@@ -57,10 +58,10 @@ class Scale:
             return (log10(value) - log10(low)) / (log10(high) - log10(low))
         return (value - low) / (high - low)
 
-    def at(self, fraction: float) -> float:
-        """The value there, in few digits.
+    def value_at(self, fraction: float) -> float:
+        """The value at a position, rounded to two digits or to a step.
 
-        >>> [Scale(TAU).at(at) for at in (0, 0.1, 0.5, 1)]
+        >>> [SliderScale(TAU).value_at(fraction) for fraction in (0, 0.1, 0.5, 1)]
         [0.0, 0.025, 1.0, inf]
         """
         low, high = self._range.low, self._range.high
@@ -71,14 +72,14 @@ class Scale:
         if self.is_log:
             value = 10 ** (log10(low) + fraction * (log10(high) - log10(low)))
             return float(f"{round(value) if self.parameter.whole else value:.2g}")
-        return max(self._rounded(round(fraction * 100) * self._step), self.first)
+        return max(float(f"{round(fraction * 100) * self._step:.12g}"), self.first)
 
-    def turned(self, value: float, by: int, *, coarse: bool = False) -> float:
-        """What so many steps to the right, or with a negative number to the left, make of a value. Of a
-        logarithmic slider the steps are of the second digit, the coarse ones of the first.
+    def stepped(self, value: float, by: int, *, coarse: bool = False) -> float:
+        """The value that is `by` steps to the right, or to the left if that is negative. On a logarithmic scale
+        a step is one unit of the second digit, a coarse one of the first.
 
-        >>> tau = Scale(TAU)
-        >>> tau.turned(1, 1), tau.turned(1, -1), tau.turned(0.7, 1, coarse=True), tau.turned(100, 1)
+        >>> tau = SliderScale(TAU)
+        >>> tau.stepped(1, 1), tau.stepped(1, -1), tau.stepped(0.7, 1, coarse=True), tau.stepped(100, 1)
         (1.1, 0.99, 0.8, inf)
         """
         for _ in range(abs(by)):
@@ -88,7 +89,7 @@ class Scale:
     def _next(self, value: float, *, up: bool, coarse: bool) -> float:
         low, high = self._range.low, self._range.high
         lowest = max(low, self.first)
-        # A typed value may be beyond the slider.
+        # A typed value may be outside of the slider's range.
         if up and (value < low or value >= high):
             return low if value < low else max(value, self.last)
         if not up and (value <= lowest or value > high):
@@ -97,23 +98,19 @@ class Scale:
         if self.parameter.whole:
             step = max(step, 1.0)
         steps = value / step
-        value = self._rounded((floor(steps + _CLOSE) + 1 if up else ceil(steps - _CLOSE) - 1) * step)
-        return min(max(value, lowest), high)
+        value = (floor(steps + _TOLERANCE) + 1 if up else ceil(steps - _TOLERANCE) - 1) * step
+        # Twelve digits are without the rounding error of the multiplication.
+        return min(max(float(f"{value:.12g}"), lowest), high)
 
     def _step_at(self, value: float, *, up: bool) -> float:
         if not self.is_log:
             return self._step
         decade = log10(value)
-        return float(10.0 ** ((floor(decade + _CLOSE) if up else ceil(decade - _CLOSE) - 1) - 1))
-
-    @staticmethod
-    def _rounded(value: float) -> float:
-        """Without what the arithmetic leaves behind the digits."""
-        return float(f"{value:.12g}")
+        return float(10.0 ** ((floor(decade + _TOLERANCE) if up else ceil(decade - _TOLERANCE) - 1) - 1))
 
 
 def value_text(value: float) -> str:
-    """A knob's value as it is shown and typed.
+    """A parameter's value as it is shown.
 
     >>> value_text(inf), value_text(40.0), value_text(0.123456789)
     ('∞', '40', '0.12346')

@@ -21,10 +21,11 @@ from tsoft.options.output import (
 )
 from tsoft.options.output import write as write_result
 from tsoft.options.plan import Plan
+from tsoft.options.result import Result
 from tsoft.output.distribution_records import Content, labels_differ, long, objects
-from tsoft.output.records import Column, Fields, Records, Result
+from tsoft.output.records import Column, Fields, Records
 from tsoft.output.watching import rows, watched
-from tsoft.sampling.apply_chains import distributions
+from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class DistributionsResult(Result):
         self.taus, self.plan, self.form = taus, plan, form
         # Only bare numbers may stand in lines of different lengths.
         if form.format != "tsv" or form.is_long or plan.has_chain:
-            blocks = (part for block in blocks for part in block.even())
+            blocks = (part for block in blocks for part in block.split_by_width())
         self.blocks = plan.noted(blocks, taus)
 
     @abstractmethod
@@ -87,7 +88,9 @@ class DistributionsResult(Result):
                 lambda block, seconds: (rows(block.rows.stop, seconds), block.rows.stop),
                 lambda block: None if block.axes is None else math.prod(block.axes),
             )
-        return (result for block in blocks for result in distributions(block, self.taus, self.plan.chains_for(block)))
+        return (
+            result for block in blocks for result in distribution_pieces(block, self.taus, self.plan.chains_for(block))
+        )
 
     def records(self) -> Iterator[Records]:
         results, is_long = self.results(), self.form.is_long
@@ -97,7 +100,7 @@ class DistributionsResult(Result):
             if is_long:
                 yield long(result, self.form.content, self.form.most)
             else:
-                yield Records(self.columns(result), result.block.place)
+                yield Records(self.columns(result), result.block.location)
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any] | Fields]]:
         return (objects(result, self.form.content) for result in self.results())
@@ -110,7 +113,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         return
     from tsoft.output import arrays
     from tsoft.output.file import open_output
-    from tsoft.sampling.errors import NothingLeftError
+    from tsoft.sampling.step import AllRemovedError
 
     if len(result.plan.chains) > 1:
         raise UsageError(f"{result.form.format} holds one distribution for each row and τ: --like one engine")
@@ -118,5 +121,5 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         try:
             array = arrays.DistributionArray(result.results(), result.taus, result.form.content, note)
             arrays.write(result.form.format, array, out)
-        except NothingLeftError as error:
+        except AllRemovedError as error:
             raise UsageError(str(error)) from None

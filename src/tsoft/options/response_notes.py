@@ -34,9 +34,9 @@ def _with_options(block: Block, tau: float, classes: int | None) -> Block:
     where = f"--vocab-size {classes}: row {block.first_row}"
     if classes is not None and classes < block.logits.shape[1]:
         raise UsageError(f"{where} alone names {block.logits.shape[1]}")
-    if not given.holds:
+    if not given.is_consistent:
         raise UsageError(
-            f"{where} leaves out {1 - given.mass:.3g}, more than {given.missing} classes below its last hold"
+            f"{where} leaves out {1 - given.mass:.3g}, more than {given.unlisted} classes below its last hold"
         )
     if tau == 1.0:
         return replace(block, partial=given)
@@ -68,10 +68,10 @@ def noted(found: Iterator[Block]) -> Iterator[Block]:
 
 def sentences(given: "PartialDistribution") -> Iterator[tuple[str, str]]:
     """What is to be said of what was given of a token, each by its kind, of which one is enough."""
-    if given.tempered:
+    if given.is_sampled:
         already = "tempered and cut already; --applied-tau undoes the temperature"
         yield "tempered", f"top_probs are what the server's samplers left, {already}"
-    if given.is_cut:
+    if given.is_truncated:
         least = f"its {len(given.logprobs)} alternatives sum to 1, the least of them {np.exp(given.cap):.2g}"
         yield "cut", f"{least}: a sampler has removed the other classes"
     if len(given.logprobs) == 1:

@@ -1,4 +1,4 @@
-"""`tsoft explore --prompt`: the explorer on a language model, which is a small one of these tests' own."""
+"""`tsoft explore --prompt`: the explorer of a language model, here a small one of the tests."""
 
 import re
 import shlex
@@ -21,11 +21,11 @@ from explorer.test_terminal import Terminal
 from markov import CHAIN, COMMA, END, FIRST_HALF, LYON, PARIS, THE, Markov, Remote
 from tool import TESTS, TSOFT, run
 from tsoft.errors import InputError, UsageError
-from tsoft.explorer import live
-from tsoft.explorer.distribution import Distribution
+from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.keys import KEYS
-from tsoft.explorer.live_app import WAITING, LiveExplorer
-from tsoft.explorer.paint import GREY, likely_style
+from tsoft.explorer.live_app import MAX_WAITING, LiveExplorer
+from tsoft.explorer.live_text import MAX_TOKENS
+from tsoft.explorer.paint import GREY, prob_style
 from tsoft.options import models
 
 PROMPT = "The capital of France is"
@@ -39,7 +39,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Markov:
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, model: Markov) -> Markov:
-    monkeypatch.setattr(models, "opened", lambda _: model)
+    monkeypatch.setattr(models, "open_model", lambda _: model)
     return model
 
 
@@ -48,34 +48,35 @@ def live_on(drive: Drive, *arguments: str, prompt: str = PROMPT, size: Size = (1
 
 
 def text(page: Page) -> str:
-    """The strip on as many lines as there are."""
+    """The text of the strip, without line breaks."""
     return "".join(page.lines("#rows")).rstrip()
 
 
 def tokens(page: Page) -> list[int]:
     assert isinstance(page.app, LiveExplorer)
-    return list(page.app._live.tokens[1:])
+    return list(page.app.tokens[1:])
 
 
-def likely(page: Page) -> list[tuple[str, Any]]:
-    """The words of the strip and their colours, without what marks the present one."""
+def colored_words(page: Page) -> list[tuple[str, Any]]:
+    """The words of the strip and their colours, without the mark of the current row."""
     strip = page.app.query_one("#rows").render_line(0)
-    found = [(segment.text, segment.style) for segment in strip]
-    return [(word, style.color if style else None) for word, style in found if word.strip()]
+    words = [(segment.text, segment.style) for segment in strip]
+    return [(word, style.color if style else None) for word, style in words if word.strip()]
 
 
 def greedy(length: int, start: int = THE) -> list[int]:
-    found = [start]
-    while len(found) <= length:
-        found.append(CHAIN[found[-1]])
-    return found[1:]
+    tokens = [start]
+    while len(tokens) <= length:
+        tokens.append(CHAIN[tokens[-1]])
+    return tokens[1:]
 
 
-async def choose(page: Page, place: int) -> None:
-    """Goes to the class of a place, and takes it."""
-    while not isinstance(page.app.focused, Distribution):
+async def choose(page: Page, position: int) -> None:
+    """Continues the text with the class at a position of the table."""
+    while not isinstance(page.app.focused, ClassTable):
         await page.press("tab")
-    await page.press("home", *["down"] * place, "enter")
+    await page.rush("home", *["down"] * position)
+    await page.press("enter")
 
 
 # The keys.
@@ -89,9 +90,9 @@ def test_s_draws_the_next_token_and_shows_what_comes_after_it(model: Markov) -> 
             await page.press("s")
             assert tokens(page)[-1] == token
             assert f"token {number + 1} · " in page.text("#head")
-            assert page.app._seen
             await page.press("1")
-            np.testing.assert_allclose(page.app._seen.probs, softmax(model.table[token]))
+            assert page.app.snapshot
+            np.testing.assert_allclose(page.app.snapshot.probs, softmax(model.table[token]))
             first = str(np.array(model.labels)[model.table[token].argmax()])
             assert re.match(rf"│› {re.escape(first)} ", page.lines("#distribution")[2])
             await page.press("0")
@@ -109,46 +110,46 @@ def test_tokens_are_drawn_with_the_probabilities_that_are_seen(model: Markov) ->
     model.table[:, END] = -9
     z = model.table[THE] / 2
     expected = softmax(np.where(np.argsort(np.argsort(-z)) < 4, z, -np.inf)) * 120
-    found = np.zeros(len(z), int)
+    counts = np.zeros(len(z), int)
 
     async def drive(page: Page) -> None:
         await page.press(*["S"] * 12)
-        found[:] = np.bincount(tokens(page), minlength=len(z))
+        counts[:] = np.bincount(tokens(page), minlength=len(z))
 
     assert live_on(drive, "--tau", "2", "--top-k", "4", "--seed", "5", size=(60, 20)) == 0
     kept = expected > 0
-    assert found[~kept].sum() == 0
+    assert counts[~kept].sum() == 0
     # The 99.99 % quantile of chi-square with 3 degrees of freedom.
-    assert ((found - expected)[kept] ** 2 / expected[kept]).sum() < 21.1
+    assert ((counts - expected)[kept] ** 2 / expected[kept]).sum() < 21.1
 
 
 def test_the_seed_makes_the_same_text_whatever_is_counted_on_the_way(model: Markov) -> None:
-    found: list[list[int]] = []
+    texts: list[list[int]] = []
 
     def keys(*names: str) -> Drive:
         async def drive(page: Page) -> None:
             await page.press(*names)
-            found.append(tokens(page))
+            texts.append(tokens(page))
 
         return drive
 
     for seed, names in [("7", "sssss"), ("7", "sDsdrsss"), ("8", "sssss"), ("7", "S")]:
         assert live_on(keys(*names), "--tau", "3", "--seed", seed, "--logit-bias", "<end>=-inf") == 0
-    assert found[0] == found[1] == found[3][:5] != found[2]
-    assert len(found[3]) == 10
+    assert texts[0] == texts[1] == texts[3][:5] != texts[2]
+    assert len(texts[3]) == 10
 
 
 def test_the_tokens_are_coloured_by_what_they_had_when_they_were_drawn(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("8", "s", "0", "s", "1", "s")
         _, second, third = tokens(page)
-        cold, hot = likely_style(1.0).color, likely_style(1 / 13).color
-        own = likely_style(softmax(model.table[second])[third]).color
-        colors = [color for _, color in likely(page)]
-        assert colors == [*[GREY.color] * 5, hot, cold, own]
-        before = likely(page)
+        cold, hot = prob_style(1.0).color, prob_style(1 / 13).color
+        at_one = prob_style(softmax(model.table[second])[third]).color
+        colors = [color for _, color in colored_words(page)]
+        assert colors == [*[GREY.color] * 5, hot, cold, at_one]
+        before = colored_words(page)
         await page.press("8", "p", "p")
-        assert likely(page) == before
+        assert colored_words(page) == before
 
     assert live_on(drive, "--seed", "3") == 0
 
@@ -160,8 +161,8 @@ def test_backspace_takes_the_last_token_back(model: Markov) -> None:
         await page.press("s", "s", "s", "backspace")
         assert text(page) == PROMPT + " Paris,"
         assert "token 3 · " in page.text("#head")
-        assert page.app._seen
-        assert page.app._seen.top == CHAIN[COMMA]
+        assert page.app.snapshot
+        assert page.app.snapshot.top == CHAIN[COMMA]
         # From wherever it is asked for.
         await page.press("p", "p", "backspace")
         assert text(page) == PROMPT + " Paris"
@@ -187,7 +188,7 @@ def test_enter_on_a_class_goes_on_with_it(model: Markov) -> None:
             last_but_one, last = last, int(np.argsort(-model.table[last], kind="stable")[place])
             assert tokens(page)[-1] == last
             prob = softmax(model.table[last_but_one] / 2)[last]
-            assert likely(page)[-1][1] == likely_style(prob).color
+            assert colored_words(page)[-1][1] == prob_style(prob).color
 
     assert live_on(drive) == 0
 
@@ -196,7 +197,7 @@ def test_what_a_sampler_removes_can_be_chosen(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await choose(page, 4)
         assert tokens(page) == [int(np.argsort(-model.table[THE])[4])]
-        assert likely(page)[-1][1] == likely_style(0.0).color
+        assert colored_words(page)[-1][1] == prob_style(0.0).color
 
     assert live_on(drive, "--top-k", "2") == 0
 
@@ -205,13 +206,18 @@ def test_the_text_is_walked_and_goes_on_from_where_one_is(model: Markov) -> None
     async def drive(page: Page) -> None:
         await page.press(*["s"] * 5)
         written = text(page)
-        for name, said in [("p", "token 5 of 5"), ("P", "token 1 of 5"), ("n", "token 2 of 5"), ("N", "token 6 · ")]:
+        for name, position in [
+            ("p", "token 5 of 5"),
+            ("P", "token 1 of 5"),
+            ("n", "token 2 of 5"),
+            ("N", "token 6 · "),
+        ]:
             await page.press(name)
-            assert said in page.text("#head")
+            assert position in page.text("#head")
             assert text(page) == written
         await page.press("P", "n")
-        assert page.app._seen
-        assert page.app._seen.top == COMMA
+        assert page.app.snapshot
+        assert page.app.snapshot.top == COMMA
         await choose(page, 1)
         second = int(np.argsort(-model.table[PARIS])[1])
         assert tokens(page) == [PARIS, second]
@@ -262,8 +268,8 @@ def test_pieces_of_characters_and_escape_sequences_are_seen(model: Markov, size:
         assert "é\\x1b[31mred\\n" in page.text("#rows").replace("\n", "")
         # What is no character after all.
         await page.press("p", "p", "p")
-        place = int(np.nonzero(np.argsort(-model.table[FIRST_HALF]) == COMMA)[0][0])
-        await choose(page, place)
+        position = int(np.nonzero(np.argsort(-model.table[FIRST_HALF]) == COMMA)[0][0])
+        await choose(page, position)
         assert text(page).endswith("·�,")
 
     assert live_on(drive, "--tau", "0", size=size) == 0
@@ -273,7 +279,7 @@ def test_biases_work_at_each_step(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("s", "s")
         assert tokens(page) == [LYON, LYON]
-        # They are a dial of the board.
+        # They are a switch in the panel.
         while "› logit_bias" not in page.text("#sliders"):
             await page.press("up")
         await page.press("space", "s")
@@ -286,20 +292,21 @@ def test_a_long_text_takes_three_lines_and_is_scrolled(model: Markov) -> None:
     async def drive(page: Page) -> None:
         height = len(page.lines("#distribution"))
         assert len(page.lines("#rows")) == 1
-        await page.press(*["S"] * 4)
+        await page.press(*["S"] * 3)
         assert len(page.lines("#rows")) == 3
         assert len(page.lines("#distribution")) == height - 2
         assert PROMPT not in page.text("#rows")
-        await page.press(*["P"] * 4)
+        await page.rush(*["P"] * 3)
         assert page.text("#rows").startswith(PROMPT)
-        await page.press(*["backspace"] * 40)
+        await page.rush(*["backspace"] * 30)
+        await page.settled()
         assert len(page.lines("#rows")) == 1
 
-    assert live_on(drive, "--tau", "9", "--logit-bias", "<end>=-inf", size=(30, 30)) == 0
+    assert live_on(drive, "--tau", "9", "--seed", "1", "--logit-bias", "<end>=-inf", size=(30, 30)) == 0
 
 
 def test_the_text_is_bounded(model: Markov, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsoft.explorer.live_app.MOST", 3)
+    monkeypatch.setattr("tsoft.explorer.live_app.MAX_TOKENS", 3)
 
     async def drive(page: Page) -> None:
         await page.press("S")
@@ -309,7 +316,7 @@ def test_the_text_is_bounded(model: Markov, monkeypatch: pytest.MonkeyPatch) -> 
         assert tokens(page) == greedy(3)
 
     assert live_on(drive, "--tau", "0") == 0
-    assert live.MOST >= 1000
+    assert MAX_TOKENS >= 1000
 
 
 def test_a_remote_model_s_alternatives_are_what_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +341,7 @@ def test_a_servers_partial_distribution_takes_no_sampler(monkeypatch: pytest.Mon
     async def drive(page: Page) -> None:
         await page.press("down", "space")
         assert "lists only part of the distribution" in " ".join(page.text().split())
-        assert page.app._board.chain() is None
+        assert page.app.state.chain() is None
 
     assert live_on(drive, "--tau", "0", size=(160, 50)) == 0
     assert live_on(drive, "--top-k", "2") == 2
@@ -350,8 +357,8 @@ def test_an_error_of_the_model_is_told_and_nothing_is_lost(model: Markov, error:
         model.fails = error
         for name in ("s", "S"):
             await page.press(name)
-            said = " ".join(page.text().split())
-            assert str(error).replace("\x1b", "\\x1b") in said
+            screen = " ".join(page.text().split())
+            assert str(error).replace("\x1b", "\\x1b") in screen
             assert tokens(page) == greedy(1)
             assert "working" not in page.text("#head")
         model.fails = None
@@ -383,21 +390,21 @@ def test_a_defect_of_the_model_ends_it(model: Markov) -> None:
 
 @pytest.fixture
 def slow(model: Markov) -> Iterator[Markov]:
-    """One that waits before each answer but the first, until it is let go on."""
+    """A model that waits before each answer but the first, until its gate opens."""
     model.gate = threading.Semaphore(1)
     yield model
-    # Whoever still waits.
+    # Ends the threads that still wait.
     for _ in range(100):
         model.gate.release()
 
 
-async def asked(page: Page, model: Markov, count: int) -> None:
-    """Waits until the model has been asked so often."""
+async def requests(page: Page, model: Markov, count: int) -> None:
+    """Waits until the model has had `count` requests."""
     await page.until(lambda: len(model.asked) == count)
 
 
-async def said(page: Page, words: str) -> None:
-    """Waits until the head says so: a model that answers soon works without a word."""
+async def head(page: Page, words: str) -> None:
+    """Waits until the head has some words: it says with a delay that the model works."""
     await page.until(lambda: words in page.text("#head"))
 
 
@@ -405,8 +412,8 @@ async def said(page: Page, words: str) -> None:
 def test_it_is_left_while_the_model_works(slow: Markov, key: str, code: int) -> None:
     async def drive(page: Page) -> None:
         await page.rush("s")
-        await asked(page, slow, 2)
-        await said(page, "working")
+        await requests(page, slow, 2)
+        await head(page, "working")
         await page.rush(key)
         await page.until(lambda: not page.app.is_running)
 
@@ -418,8 +425,8 @@ def test_it_is_left_while_the_model_works(slow: Markov, key: str, code: int) -> 
 def test_keys_answer_while_the_model_works(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.rush("s")
-        await asked(page, slow, 2)
-        await said(page, "token 1 of 1 · working · ")
+        await requests(page, slow, 2)
+        await head(page, "token 1 of 1 · working · ")
         assert text(page) == PROMPT + " Paris"
         await page.rush("8", "question_mark")
         assert page.option("--tau") == "inf"
@@ -436,15 +443,15 @@ def test_draws_wait_for_their_turn_with_the_knobs_as_they_were(slow: Markov) -> 
     async def drive(page: Page) -> None:
         # The second and third are typed at τ = 0, the others at ∞.
         await page.rush("s", "s", "s", "8", *["s"] * 30)
-        await said(page, f"working, {WAITING} more to draw")
-        await asked(page, slow, 2)
-        for _ in range(WAITING + 1):
+        await head(page, f"working, {MAX_WAITING} more to draw")
+        await requests(page, slow, 2)
+        for _ in range(MAX_WAITING + 1):
             slow.gate.release()
         await page.settled()
-        found = tokens(page)
-        assert len(found) == WAITING + 1
-        assert found[:3] == greedy(3)
-        assert found[3:] != greedy(WAITING - 2, found[2])
+        text = tokens(page)
+        assert len(text) == MAX_WAITING + 1
+        assert text[:3] == greedy(3)
+        assert text[3:] != greedy(MAX_WAITING - 2, text[2])
 
     assert live_on(drive, "--tau", "0", "--seed", "1", "--logit-bias", "<end>=-inf") == 0
 
@@ -452,7 +459,7 @@ def test_draws_wait_for_their_turn_with_the_knobs_as_they_were(slow: Markov) -> 
 def test_backspace_takes_back_what_waits_and_then_what_is_asked(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.rush("s", "s", "s", "backspace")
-        await said(page, "working, 1 more to draw")
+        await head(page, "working, 1 more to draw")
         await page.rush("backspace", "backspace")
         assert tokens(page) == []
         assert "working" not in page.text("#head")
@@ -470,10 +477,10 @@ def test_backspace_takes_back_what_waits_and_then_what_is_asked(slow: Markov) ->
 
 def test_a_class_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
     async def drive(page: Page) -> None:
-        while not isinstance(page.app.focused, Distribution):
+        while not isinstance(page.app.focused, ClassTable):
             await page.press("tab")
         await page.rush("s", "s")
-        await asked(page, slow, 2)
+        await requests(page, slow, 2)
         await page.rush("down", "enter", "down", "enter")
         third = int(np.argsort(-slow.table[THE])[2])
         assert tokens(page) == [third]
@@ -490,12 +497,12 @@ def test_a_class_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
 
 def test_the_end_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
     async def drive(page: Page) -> None:
-        while not isinstance(page.app.focused, Distribution):
+        while not isinstance(page.app.focused, ClassTable):
             await page.press("tab")
-        place = int(np.nonzero(np.argsort(-slow.table[THE]) == END)[0][0])
+        position = int(np.nonzero(np.argsort(-slow.table[THE]) == END)[0][0])
         await page.rush("s")
-        await asked(page, slow, 2)
-        await page.rush(*["down"] * place, "enter")
+        await requests(page, slow, 2)
+        await page.rush(*["down"] * position, "enter")
         slow.gate.release()
         await page.settled()
         assert tokens(page) == [END]
@@ -510,13 +517,13 @@ def test_the_end_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
 def test_any_key_stops_ten(slow: Markov, key: str) -> None:
     async def drive(page: Page) -> None:
         await page.rush("S")
-        await said(page, "working, 9 more to draw")
+        await head(page, "working, 9 more to draw")
         for count in (2, 3):
-            await asked(page, slow, count)
+            await requests(page, slow, count)
             slow.gate.release()
-        await asked(page, slow, 4)
+        await requests(page, slow, 4)
         await page.rush(key)
-        await said(page, "working · ")
+        await head(page, "working · ")
         slow.gate.release()
         await page.settled()
         assert tokens(page) == greedy(3)
@@ -530,7 +537,7 @@ def test_who_has_walked_away_stays_there(slow: Markov) -> None:
             slow.gate.release()
         await page.press("s", "s")
         await page.rush("s", "s", "p")
-        await said(page, "token 2 of 3 · working · ")
+        await head(page, "token 2 of 3 · working · ")
         slow.gate.release()
         await page.settled()
         assert "token 2 of 3 · a fake" in page.text("#head")
@@ -605,9 +612,9 @@ def test_what_is_typed_wrong_is_said_before_it_opens(
     arguments: list[str], message: str, model: Markov, capsys: Capture
 ) -> None:
     assert explore(never, *arguments) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
     assert not model.asked
 
 
@@ -619,7 +626,7 @@ def test_without_a_terminal_it_says_what_to_use() -> None:
 
 def test_every_key_of_a_text_is_told(model: Markov) -> None:
     """And what it is told of is what it does here."""
-    told = {
+    changed = {
         "s",
         "S,shift+s",
         "backspace",
@@ -636,9 +643,9 @@ def test_every_key_of_a_text_is_told(model: Markov) -> None:
         await page.press("question_mark")
         shown = page.text().replace("│", " ")
         bound = {binding.key: binding for binding in LiveExplorer.BINDINGS if isinstance(binding, Binding)}
-        assert set(bound) == told | {key for key, *_ in KEYS}
+        assert set(bound) == changed | {key for key, *_ in KEYS}
         for key, action, description in KEYS:
-            assert (key in told) or (bound[key].action, bound[key].description) == (action, description)
+            assert (key in changed) or (bound[key].action, bound[key].description) == (action, description)
         assert all(f"  {binding.description} " in shown for binding in bound.values())
         assert "draw one " not in shown.replace("draw one, only to count it", "")
 
@@ -666,8 +673,8 @@ class Stuck(Markov):
             threading.Event().wait()
         return super().next(texts)
 
-models.opened = lambda _: Stuck()
-sys.exit(cli.run(["explore", "--prompt", "a"]))
+models.open_model = lambda _: Stuck()
+sys.exit(cli.run(["explore", "--prompt", "a", "--tau", "0"]))
 """
 
 

@@ -1,0 +1,148 @@
+"""The chart of the curves: the probability of the first few classes over τ, with a cursor at the current τ."""
+
+import threading
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.text import Text
+from textual import events, work
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from tsoft.charts.curves import Chart, curve_chart
+from tsoft.charts.view import Screen
+from tsoft.explorer.explorer_rows import ExplorerRow
+from tsoft.explorer.paint import PLAIN, strip, tau_style
+from tsoft.explorer.snapshot import CURVE_TAUS, TemperatureCurves
+
+# The lines of the axis and its numbers, which can be clicked too.
+_AXIS_LINES = 2
+# A chart with fewer columns or lines than these has no room for names.
+_MIN_NAMED = (30, 8)
+
+
+class DrawnChart(NamedTuple):
+    """A chart, and its lines as strips."""
+
+    chart: Chart
+    strips: list[Strip]
+
+
+def draw_chart(row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> DrawnChart:
+    """The chart of a row's curves. A small one has no names, which the distribution has in the same colours."""
+    has_names = width >= _MIN_NAMED[0] and height >= _MIN_NAMED[1]
+    names = [row.name(i) * has_names for i in curves.indices]
+    screen = Screen(width, True)
+    chart = curve_chart(names, CURVE_TAUS, curves.probs, screen, height=height, log=True, limits=(0.0, 1.0))
+    return DrawnChart(chart, [Strip(_segments(line)) for line in chart.lines])
+
+
+def _segments(line: str) -> list[Segment]:
+    text = Text.from_ansi(line)
+    segments, end = [], 0
+    for span in sorted(text.spans):
+        segments.append(Segment(text.plain[end : span.start], PLAIN))
+        segments.append(Segment(text.plain[span.start : span.end], span.style))  # type: ignore[arg-type]
+        end = span.end
+    return [segment for segment in [*segments, Segment(text.plain[end:], PLAIN)] if segment.text]
+
+
+class CurveChart(Widget):
+    """The chart, which a thread draws, since that takes long."""
+
+    @dataclass
+    class TauSelected(Message):
+        """A temperature was clicked, or the mouse was dragged to it."""
+
+        tau: float
+
+    def __init__(self) -> None:
+        super().__init__(id="curve")
+        self.border_title = "p over τ"
+        self._row: ExplorerRow | None = None
+        self._curves: TemperatureCurves | None = None
+        self._drawn: DrawnChart | None = None
+        # plotext has one figure, which two threads must not draw.
+        self._lock = threading.Lock()
+        self._tau = 1.0
+        self._is_dragging = False
+
+    def show(self, tau: float) -> None:
+        self._tau = tau
+        self.refresh()
+
+    def show_curves(self, row: ExplorerRow, curves: TemperatureCurves) -> None:
+        self._row, self._curves = row, curves
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draws the chart again, in the size that the widget has now."""
+        if self._row is not None and self._curves is not None:
+            self._draw(self._row, self._curves, *self.size)
+
+    # Without a description Textual takes the arguments' representation, which is long.
+    @work(thread=True, exclusive=True, group="chart", description="draw the chart")
+    def _draw(self, row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> None:
+        worker = get_current_worker()
+        with self._lock:
+            drawn = None if worker.is_cancelled else draw_chart(row, curves, width, height)
+        if drawn and not worker.is_cancelled:
+            self.call_later(self._show_drawn, drawn)
+
+    def _show_drawn(self, drawn: DrawnChart) -> None:
+        self._drawn = drawn
+        self.refresh()
+
+    def _cursor(self, chart: Chart) -> int | None:
+        """The column of the current temperature."""
+        if chart.axis is None:
+            return None
+        low, high = chart.axis.ends
+        return chart.axis.column(min(max(self._tau, low), high))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if self._drawn is None or y >= len(self._drawn.strips):
+            return strip([], width)
+        chart, line = self._drawn.chart, self._drawn.strips[y].adjust_cell_length(width, PLAIN)
+        cursor = self._cursor(chart)
+        if cursor is None or not chart.top <= y < chart.bottom:
+            return line
+        column = chart.left + cursor
+        character = line.crop(column, column + 1).text
+        mark = Segment("│" if character in (" ", "┊", "\u2800") else character, tau_style(self._tau))
+        return Strip.join([line.crop(0, column), Strip([mark]), line.crop(column + 1, width)])
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self.capture_mouse()
+        self._select(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._is_dragging:
+            self._select(event)
+
+    def on_mouse_up(self, _: events.MouseUp) -> None:
+        self._is_dragging = False
+        self.release_mouse()
+
+    def _select(self, event: events.MouseEvent) -> None:
+        """Selects the temperature under the mouse. A drag that started on the chart may leave it: beyond the ends
+        of the axis are the limits."""
+        if self._drawn is None or self._drawn.chart.axis is None:
+            return
+        chart, axis = self._drawn.chart, self._drawn.chart.axis
+        column = event.x - self.gutter.left - chart.left
+        line = event.y - self.gutter.top
+        on_axis = 0 <= column < axis.columns
+        self._is_dragging = self._is_dragging or (on_axis and chart.top <= line < chart.bottom + _AXIS_LINES)
+        if not self._is_dragging:
+            return
+        tau = float(f"{axis.value(column):.2g}") if on_axis else 0.0 if column < 0 else inf
+        self.post_message(self.TauSelected(tau))

@@ -1,0 +1,74 @@
+"""The panel of the draws: the latest ones as text, and the counts in front of the expected ones."""
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tsoft.errors import shortened
+from tsoft.explorer.draw_counts import DrawCounts
+from tsoft.explorer.explorer_rows import ExplorerRow
+from tsoft.explorer.paint import GREY, PLAIN, bars, strip, tau_style
+
+# The columns of a name and of a count.
+_NAME, _COUNT = 12, 7
+
+
+class DrawPanel(Widget):
+    """The draws of a row. Before the first one, `hint` says which keys draw."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(id="draws")
+        self._hint = hint
+        self.border_title = "draws"
+        self._row: ExplorerRow | None = None
+        self._counts: DrawCounts | None = None
+        self._tau = 1.0
+        self._indices: list[int] = []
+
+    def show(self, row: ExplorerRow, counts: DrawCounts, tau: float) -> None:
+        self._row, self._counts, self._tau = row, counts, tau
+        self.border_title = f"draws {counts.total}" if counts.total else "draws"
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Shows as many classes as there are lines below the text."""
+        if self._counts:
+            self._indices = self._counts.most_frequent(max(1, self.size.height - 1))
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if self._row is None or self._counts is None:
+            return strip([], width)
+        if not self._counts.total:
+            return strip([Segment(self._hint if y == 0 else "", GREY)], width)
+        if y == 0:
+            return strip([Segment(self._latest(self._row, self._counts, width), PLAIN)], width)
+        if y > len(self._indices):
+            return strip([], width)
+        return strip(self._line(self._row, self._counts, self._indices[y - 1], width), width)
+
+    @staticmethod
+    def _latest(row: ExplorerRow, counts: DrawCounts, width: int) -> str:
+        """The latest draws that fit into the width, the newest at the right end."""
+        words: list[str] = []
+        room = width
+        for index in reversed(counts.recent):
+            word = row.word(index)
+            if cell_len(word) + 1 > room:
+                break
+            words.append(word)
+            room -= cell_len(word) + 1
+        return " ".join(reversed(words)) or shortened(row.word(counts.recent[-1]), width)
+
+    def _line(self, row: ExplorerRow, counts: DrawCounts, index: int, width: int) -> list[Segment]:
+        name_width = min(_NAME, width // 3)
+        bar_width = max(0, width - name_width - _COUNT - 2)
+        count, expected = counts.counts[index], counts.expected[index]
+        scale = max(float(counts.counts.max()), float(counts.expected.max()), 1.0)
+        return [
+            Segment(set_cell_size(shortened(row.name(index), name_width), name_width), PLAIN),
+            Segment(f" {count:>{_COUNT}} ", PLAIN),
+            *bars(count / scale, expected / scale, bar_width, tau_style(self._tau)),
+        ]

@@ -1,0 +1,97 @@
+"""The panel of the measures: large numbers, each with a small curve over τ."""
+
+from math import nan
+
+import numpy as np
+from rich.console import Group
+from rich.style import Style
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.renderables.digits import Digits
+from textual.widget import Widget
+
+from tsoft.core.softmax import Array
+from tsoft.errors import shortened
+from tsoft.explorer.paint import GREY, short_number, tau_style
+from tsoft.explorer.slider_scale import SliderScale
+from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves
+from tsoft.sampling.distributions import measure_unit
+from tsoft.sampling.sampler_table import TAU
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+# The lines of a large number with its title and its curve.
+_LARGE = 5
+
+
+class MeasureDisplay(Widget):
+    """A measure: its title, its value and its curve."""
+
+    def __init__(self, name: str):
+        super().__init__(id=name)
+        self._title = name
+        self._value = 0.0
+        self._tau = 1.0
+        self._curve: Array | None = None
+
+    def show(self, title: str, value: float, tau: float) -> None:
+        self._title, self._value, self._tau = title, value, tau
+        self.refresh()
+
+    def show_curve(self, curve: Array) -> None:
+        """Shows the values over CURVE_TAUS."""
+        self._curve = curve
+        self.refresh()
+
+    def render(self) -> Group:
+        width, height = self.size
+        number = short_number(self._value)
+        title = Text(shortened(self._title, width - 1), GREY)
+        style = tau_style(self._tau) + Style(bold=True)
+        value = Digits(number, style) if height >= _LARGE else Text(shortened(number, width), style)
+        return Group(title, value, spark_line(self._curve, self._tau, max(1, width - 1)))
+
+
+def spark_line(curve: Array | None, tau: float, width: int) -> Text:
+    """Values over τ in `width` columns, from 0 to the highest value, with the column of `tau` marked."""
+    if curve is None or not np.isfinite(curve).any():
+        return Text(" " * width)
+    positions = np.linspace(0, len(curve) - 1, width)
+    values = np.interp(positions, np.arange(len(curve)), np.nan_to_num(curve))
+    highest = values.max() or 1.0
+    text = Text("".join(_LEVELS[min(7, int(value / highest * 8))] for value in values), GREY)
+    column = round(SliderScale(TAU).fraction(tau) * (width - 1))
+    text.stylize(tau_style(tau) + Style(bold=True), column, column + 1)
+    return text
+
+
+class MeasurePanel(Horizontal):
+    """The measures, side by side. Entropies are in nats or in bits."""
+
+    def __init__(self, *, bits: bool):
+        super().__init__(id="measures")
+        self._bits = bits
+
+    def compose(self) -> ComposeResult:
+        for name in SHOWN_MEASURES:
+            yield MeasureDisplay(name)
+
+    def _display(self, name: str) -> MeasureDisplay:
+        return self.query_one(f"#{name}", MeasureDisplay)
+
+    def show(self, snapshot: Snapshot) -> None:
+        titles = {
+            "entropy": f"entropy {'bits' if self._bits else 'nats'}",
+            "top": f"top {snapshot.row.name(snapshot.top)}",
+        }
+        for name, value in zip(SHOWN_MEASURES, snapshot.measures, strict=True):
+            self._display(name).show(titles.get(name, name), value / measure_unit(name, self._bits), snapshot.tau)
+
+    def clear(self) -> None:
+        """Shows that there is no distribution to measure."""
+        for name in SHOWN_MEASURES:
+            self._display(name).show(name, nan, 1.0)
+
+    def show_curves(self, curves: TemperatureCurves) -> None:
+        for name, curve in zip(SHOWN_MEASURES, curves.measures.T, strict=True):
+            self._display(name).show_curve(curve)

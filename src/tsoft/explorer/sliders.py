@@ -1,0 +1,194 @@
+"""The sliders of the samplers' parameters."""
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tsoft.errors import shortened
+from tsoft.explorer.paint import BOLD, GREY, PLAIN, color, strip, tau_style
+from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.slider_scale import SliderScale, value_text
+from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
+
+# The columns of a value, and the fewest of a slider.
+_VALUE, _MIN_SLIDER = 7, 8
+
+
+class Sliders(ScrollView, can_focus=True):
+    """The parameters, one per line. Keys change the current one."""
+
+    @dataclass
+    class ValueChanged(Message):
+        """A parameter was set to a value."""
+
+        parameter: SamplerParameter
+        value: float
+
+    @dataclass
+    class Stepped(Message):
+        """A parameter was moved by a number of steps."""
+
+        parameter: SamplerParameter
+        by: int
+        coarse: bool
+
+    def __init__(self) -> None:
+        super().__init__(id="sliders")
+        self._state: SamplerState | None = None
+        self.current: SamplerParameter = TAU
+        self._dragged: SamplerParameter | None = None
+
+    def show(self, state: SamplerState) -> None:
+        self._state = state
+        if self.current not in self._parameters:
+            self.current = TAU
+        if self.virtual_size.height != len(self._parameters):
+            self.virtual_size = Size(self.size.width, len(self._parameters))
+            self.styles.height = len(self._parameters)
+        self._scroll_to_current()
+        self.refresh()
+
+    @property
+    def _parameters(self) -> list[SamplerParameter]:
+        return self._state.visible_parameters if self._state else []
+
+    @property
+    def _position(self) -> int:
+        return self._parameters.index(self.current)
+
+    def _scroll_to_current(self) -> None:
+        self.scroll_to_region(Region(0, self._position, 1, 1), animate=False, force=True)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        position = self.scroll_offset.y + y
+        if self._state is None or position >= len(self._parameters):
+            return strip([], width)
+        return strip(self._line(self._state, self._parameters[position], width), width)
+
+    def _columns(self, state: SamplerState, width: int) -> tuple[int, int]:
+        """The width of a title and of a slider."""
+        room = width - 2 - 1 - _VALUE - 2
+        longest = max(cell_len(_title(state, parameter)) for parameter in self._parameters)
+        title_width = max(3, min(longest, room - _MIN_SLIDER))
+        return title_width, max(1, room - title_width)
+
+    def _line(self, state: SamplerState, parameter: SamplerParameter, width: int) -> list[Segment]:
+        setting = state.setting(parameter)
+        assert setting
+        is_on = setting.on and state.supports(parameter)
+        title_width, slider_width = self._columns(state, width)
+        is_current = parameter is self.current
+        current_style = Style(reverse=True) if self.has_focus else BOLD
+        title = shortened(_title(state, parameter), title_width)
+        segments = [
+            Segment("› " if is_current else "  ", PLAIN),
+            Segment(title, current_style if is_current else PLAIN if is_on else GREY),
+            Segment(" " * (title_width - len(title) + 1), PLAIN),
+        ]
+        if state.engine and not state.supports(parameter):
+            return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GREY)]
+        if parameter is BIAS:
+            return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GREY)]
+        value = setting.by_name[parameter.name]
+        text = value_text(value) if is_on else "off"
+        segments.append(Segment(text.rjust(_VALUE) + "  ", PLAIN if is_on else GREY))
+        return [*segments, *_slider(parameter, value, slider_width, is_on)]
+
+    @property
+    def is_settable(self) -> bool:
+        """Whether the current parameter has a value that can be set."""
+        return self.current is not BIAS and self._state is not None and self._state.supports(self.current)
+
+    def move(self, by: int) -> bool:
+        """Makes the parameter `by` lines further down the current one; False if there is none."""
+        exists = 0 <= self._position + by < len(self._parameters)
+        if exists:
+            self._select(self._position + by)
+        return exists
+
+    def move_to_end(self, position: int) -> None:
+        """Makes the first parameter, 0, or the last one, -1, the current one."""
+        self._select(position % len(self._parameters))
+
+    def _select(self, position: int) -> None:
+        self.current = self._parameters[position]
+        self._scroll_to_current()
+        self.refresh()
+
+    def choose(self, parameter: SamplerParameter) -> None:
+        """Makes a parameter the current one, if it has a slider."""
+        if parameter in self._parameters:
+            self._select(self._parameters.index(parameter))
+
+    def _select_under(self, event: events.MouseEvent) -> bool:
+        """Makes the parameter under the mouse the current one; False if there is none."""
+        position = self.scroll_offset.y + event.y
+        exists = 0 <= position < len(self._parameters)
+        if exists:
+            self._select(position)
+        return exists
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if self._select_under(event) and self.is_settable and self._drag(event.x):
+            self._dragged = self.current
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragged is self.current:
+            self._drag(event.x, inside=False)
+
+    def on_mouse_up(self, _: events.MouseUp) -> None:
+        if self._dragged:
+            self._dragged = None
+            self.release_mouse()
+
+    def _drag(self, x: int, *, inside: bool = True) -> bool:
+        """Sets the current parameter to the value at a column; with `inside`, only if that is on the slider."""
+        width = self.scrollable_content_region.width
+        assert self._state
+        _, slider_width = self._columns(self._state, width)
+        column = x - (width - slider_width)
+        if inside and not 0 <= column < slider_width:
+            return False
+        value = SliderScale(self.current).value_at(column / max(1, slider_width - 1))
+        self.post_message(self.ValueChanged(self.current, value))
+        return True
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseEvent, by: int) -> None:
+        event.stop()
+        event.prevent_default()
+        if self._select_under(event) and self.is_settable:
+            self.post_message(self.Stepped(self.current, by, event.shift or event.ctrl))
+
+
+def _title(state: SamplerState, parameter: SamplerParameter) -> str:
+    """A parameter's name, indented if it modifies another one."""
+    if parameter is TAU:
+        return "τ"
+    setting = state.setting(parameter)
+    assert setting
+    return "  " * (parameter is not setting.sampler.parameters[0]) + parameter.name
+
+
+def _slider(parameter: SamplerParameter, value: float, width: int, is_on: bool) -> list[Segment]:
+    thumb = round(SliderScale(parameter).fraction(value) * (width - 1))
+    style = (tau_style(value) if parameter is TAU else color(33)) if is_on else GREY
+    return [
+        Segment("━" * thumb, style),
+        Segment("●" if is_on else "○", style),
+        Segment("─" * (width - 1 - thumb), GREY),
+    ]

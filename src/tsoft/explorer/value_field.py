@@ -1,0 +1,19 @@
+"""A line in which something is typed."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+
+class ValueField(Input):
+    """An input that Escape cancels."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
+
+    class Cancelled(Message):
+        """Escape was pressed."""
+
+    def action_cancel(self) -> None:
+        self.post_message(self.Cancelled())

@@ -1,0 +1,103 @@
+"""Generating the texts: shown while they grow, and written when they end."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from tsoft.errors import TsoftError, UsageError
+from tsoft.features.generate.interrupts import Interrupts
+from tsoft.features.generate.result import GenerateResult, NumberedText, TextSource, numbered_texts
+from tsoft.features.generate.strategies import PromptedModel
+from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
+from tsoft.notes import note
+from tsoft.options import output as outputs
+from tsoft.options.output import OutputOptions
+from tsoft.output.file import ended_by_signals
+from tsoft.output.watching import watched
+from tsoft.sampling.step import AllRemovedError
+
+if TYPE_CHECKING:
+    from tsoft.charts.view import View
+
+
+class Generation:
+    """Runs the strategies and writes their texts. Ctrl-C, or a server that fails, ends the texts early, and keeps what
+    there is."""
+
+    def __init__(
+        self, prompted: PromptedModel, strategies: Sequence[Strategy], seed: int | None, output: OutputOptions
+    ):
+        self._prompted, self._strategies, self._seed, self._output = prompted, strategies, seed, output
+        self._decoders = [decoder for strategy in strategies for decoder in strategy.decoders]
+        self._error: BaseException | None = None
+        self._interrupts = Interrupts()
+
+    def write(self, format: str) -> None:
+        """Write the texts, then raise the error that ended them early."""
+        model = self._prompted.model
+        source = TextSource(self._prompted.prompt, model.name, model.vocab_size, model.piece, model.label)
+        result = GenerateResult(self._ended(), source, self._drawn)
+        with self._interrupts.installed():
+            outputs.write(result, format, self._output, lambda: outputs.view(self._output))
+        self._prompted.note_listed_mass()
+        if self._error is not None:
+            if self._output.output is not None:
+                note(f"{self._output.output} has the texts as far as they came")
+            raise self._error
+
+    def _rounds(self) -> Iterator[None]:
+        """Generate the texts, a token of each per round. An error ends them, and is raised only if there are none."""
+        try:
+            # The distribution after the prompt is known already.
+            for decoder in self._decoders:
+                decoder.advance([self._prompted.first])
+            yield
+            yield from run_decoders(
+                lambda texts: self._interrupts.call(lambda: self._prompted.next(texts)), self._decoders
+            )
+        except (TsoftError, KeyboardInterrupt) as error:
+            self._error = error
+        except AllRemovedError as error:
+            self._error = UsageError(str(error))
+        for decoder in self._decoders:
+            decoder.stop(INTERRUPTED if isinstance(self._error, KeyboardInterrupt) else FAILED)
+        if self._error is not None and not any(self._lengths()):
+            raise self._error
+
+    def _lengths(self) -> list[int]:
+        """The number of tokens of each text."""
+        return [len(text.generated) for decoder in self._decoders for text in decoder.texts]
+
+    def _drawn(self, view: "View") -> Iterator[str]:
+        """The texts side by side, on a terminal also while they grow."""
+        from tsoft.features.generate import chart
+
+        prompt, piece = self._prompted.prompt, self._prompted.model.piece
+        if self._output.output is None and chart.can_redraw():
+            live_table = chart.LiveTable(prompt, self._strategies, piece, view)
+            with ended_by_signals(), live_table:
+                for _ in self._rounds():
+                    live_table.show()
+        else:
+            for _ in self._rounds_with_progress():
+                pass
+        yield from chart.draw(prompt, self._strategies, piece, view, self._seed)
+
+    def _ended(self) -> Iterator[NumberedText]:
+        """Each text as soon as it and those before it have ended."""
+        waiting = [(strategy, decoder) for strategy in self._strategies for decoder in strategy.decoders]
+        for _ in itertools.chain(self._rounds_with_progress(), [None]):
+            while waiting and not waiting[0][1].requested:
+                strategy, decoder = waiting.pop(0)
+                yield from numbered_texts(strategy, decoder, self._seed)
+
+    def _rounds_with_progress(self) -> Iterator[None]:
+        """The rounds, with a progress bar if a user sees it and they take longer than a moment."""
+        if not outputs.is_watched(self._output):
+            return self._rounds()
+        return watched(self._rounds(), self._progress)
+
+    def _progress(self, _: None, __: float) -> tuple[str, int]:
+        length = int(fmean(self._lengths()))
+        return f"{length} tokens a text", length

@@ -1,0 +1,40 @@
+"""Which classes of a row are shown, and how wide the screen is."""
+
+import numpy as np
+import pytest
+
+from tsoft.charts.view import MAX_WIDTH, Screen, View
+
+SCREEN = Screen(80, False)
+RANKING = np.array([3, 1, 4, 0, 2, 5])
+
+
+def split(view: View, kept: list[int] | None = None) -> tuple[list[int], list[int]]:
+    mask = None if kept is None else np.isin(np.arange(len(RANKING)), kept)
+    shown, rest = view.shown_and_rest(RANKING, mask)
+    return shown.tolist(), rest.tolist()
+
+
+def test_all_classes_are_in_the_order_of_the_input_or_sorted() -> None:
+    assert split(View(SCREEN, show=6)) == ([0, 1, 2, 3, 4, 5], [])
+    assert split(View(SCREEN, show=6, sort=True)) == (RANKING.tolist(), [])
+
+
+def test_the_most_probable_classes_are_shown() -> None:
+    assert split(View(SCREEN, show=2)) == ([3, 1], [4, 0, 2, 5])
+
+
+def test_kept_classes_are_shown_with_the_removed_ones_between_them() -> None:
+    assert split(View(SCREEN, show=2), kept=[3, 4]) == ([3, 1, 4], [0, 2, 5])
+    # With fewer kept classes than are shown, removed ones follow.
+    assert split(View(SCREEN, show=2), kept=[3]) == ([3, 1], [4, 0, 2, 5])
+
+
+def test_at_most_twice_as_many_classes_are_shown() -> None:
+    assert split(View(SCREEN, show=2), kept=[3, 5]) == ([3, 1, 4, 0], [2, 5])
+
+
+@pytest.mark.parametrize(("columns", "width"), [("5", 20), ("100", 100), ("99999", MAX_WIDTH)])
+def test_the_width_is_limited(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert Screen.of_stdout().width == width

@@ -1,0 +1,89 @@
+"""A row at one temperature, and its curves over all temperatures."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+
+from explorer.states import ROW, Z, some, states
+from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.snapshot import CURVE_TAUS, SHOWN_MEASURES, Snapshot, temperature_curves
+from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.explanation import explain
+from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.step import AllRemovedError
+
+
+def snapshot_of(state: SamplerState) -> Snapshot:
+    try:
+        return Snapshot(ROW, state.tau, state.chain())
+    except AllRemovedError:
+        assume(False)
+        raise
+
+
+@some
+@given(states())
+def test_a_class_is_removed_by_the_first_step_that_masks_it(state: SamplerState) -> None:
+    chain, snapshot = state.chain(), snapshot_of(state)
+    stages = explain(chain.at(state.tau), Z) if chain else []
+    before, expected = np.isfinite(Z), np.full(len(Z), -1)
+    for i, stage in enumerate(stages):
+        expected[before & ~stage.kept] = i
+        before = stage.kept
+    assert snapshot.removing_steps.tolist() == expected.tolist()
+    assert (snapshot.probs[expected >= 0] == 0).all()
+    assert snapshot.kept.tolist() == (np.isfinite(Z) & (expected < 0)).tolist()
+
+
+@some
+@given(states())
+def test_the_measures_are_those_of_the_kept_classes(state: SamplerState) -> None:
+    snapshot = snapshot_of(state)
+    measures = dict(zip(SHOWN_MEASURES, snapshot.measures, strict=True))
+    positive = snapshot.probs[snapshot.probs > 0]
+    highest = [*sorted(snapshot.probs.tolist(), reverse=True), 0.0]
+    assert measures["entropy"] == pytest.approx(-(positive * np.log(positive)).sum(), abs=1e-12)
+    assert measures["perplexity"] == pytest.approx(np.exp(measures["entropy"]), rel=1e-12)
+    assert measures["top"] == pytest.approx(highest[0], rel=1e-14)
+    assert measures["margin"] == pytest.approx(highest[0] - highest[1], abs=1e-14)
+    assert snapshot.probs[snapshot.top] == pytest.approx(highest[0], rel=1e-14)
+    tempered = Distributions(ROW.block, np.array([state.tau])).probs[0, 0]
+    assert snapshot.tempered_probs.tolist() == tempered.tolist()
+    assert measures["cut"] == pytest.approx(tempered[snapshot.removing_steps >= 0].sum(), abs=1e-15)
+
+
+@settings(some, max_examples=25)
+@given(states())
+def test_the_curves_are_the_snapshots_at_each_temperature(state: SamplerState) -> None:
+    chain = state.chain()
+    curves = temperature_curves(ROW, chain, (0, 3), lambda: False)
+    assert curves
+    assert curves.probs.shape == (len(CURVE_TAUS), 2)
+    for t, tau in enumerate(CURVE_TAUS.tolist()):
+        try:
+            snapshot = Snapshot(ROW, tau, chain)
+        except AllRemovedError:
+            assert np.isnan(curves.measures[t]).all()
+            assert np.isnan(curves.probs[t]).all()
+        else:
+            assert curves.measures[t].tolist() == list(snapshot.measures)
+            probs = Distributions(ROW.block, CURVE_TAUS[[t]], chain).probs[0, 0, [0, 3]]
+            assert curves.probs[t].tolist() == probs.tolist()
+
+
+def test_the_curves_can_be_cancelled() -> None:
+    answers = iter([False, False, False, True])
+    assert temperature_curves(ROW, None, (0,), lambda: next(answers)) is None
+    assert next(answers, None) is None
+
+
+def test_a_chain_may_remove_every_class() -> None:
+    """mlx-lm's top-p keeps the classes beyond 1 - p of the sum, and for a small p there are none."""
+    state = SamplerState.from_chain(None, 1.0).with_value(SAMPLERS["top_p"].parameters[0], 1e-17)
+    chain = state.with_engine(ENGINES["mlx-lm"]).chain()
+    with pytest.raises(AllRemovedError, match=r"^row 0: top_p 1e-17 of mlx-lm removes every class$"):
+        Snapshot(ROW, 1.0, chain)
+    curves = temperature_curves(ROW, chain, (0,), lambda: False)
+    assert curves
+    assert np.isnan(curves.probs).all()

@@ -1,0 +1,134 @@
+"""The confidence interval of a fitted temperature, against independent computations."""
+
+from collections.abc import Callable, Iterable
+from math import ceil, inf, log, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from labelled import digits, made, once, resampled
+from tsoft.core.fit import TemperatureFit, fit_temperature
+from tsoft.core.labelled_rows import LabelledRows
+from tsoft.features.calibrate import interval as interval_of
+from tsoft.features.calibrate.interval import TooLongError, bootstrap, sandwich
+
+
+def test_the_sandwich_in_closed_form() -> None:
+    """With the same gap in every row, and a share p of them right, the score is E[t] - t_y with t = gap / tau
+    or 0: its variance is t^2 p (1 - p), and so is the curvature."""
+    rows = LabelledRows(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
+    found = fit_temperature(once(rows))
+    assert found.error == pytest.approx(1 / (log(4) * sqrt(100 * 0.8 * 0.2)), rel=1e-9)
+    interval = sandwich(found)
+    assert interval
+    reach = 1.9599639845 * float(found.error or 0)
+    assert (log(interval.low), log(interval.high)) == pytest.approx(
+        (log(found.tau) - reach, log(found.tau) + reach), abs=1e-9
+    )
+    assert sandwich(TemperatureFit(0.0)) is None
+
+
+def test_the_sandwich_of_a_model_that_is_wrong() -> None:
+    """Slopes and curvature as differences of scipy's NLL; here the inverse curvature alone is 5 % lower."""
+    rows, step = digits("val"), 1e-4
+    found = fit_temperature(once(rows))
+
+    def nll(side: float) -> Any:
+        scaled = rows.logits.astype(float) / (found.tau * np.exp(side))
+        return -special.log_softmax(scaled, axis=1)[np.arange(674), rows.targets]
+
+    slopes = (nll(step) - nll(-step)) / (2 * step)
+    curvature = (nll(step) + nll(-step) - 2 * nll(0)).sum() / step**2
+    assert found.error == pytest.approx(sqrt((slopes**2).sum()) / curvature, rel=1e-5)
+    assert sqrt(1 / curvature) < 0.97 * float(found.error or 0)
+
+
+@pytest.mark.parametrize(("count", "reach"), [(674, 6.0), (674, 0.5), (40, 6.0), (12, 6.0), (3, 6.0)])
+def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same resamples, each fitted for itself. Of few rows many have no minimum, or one far away; with a short
+    reach many lie outside the nodes."""
+    monkeypatch.setattr(interval_of, "REACH", reach)
+    rows = digits("val") if count == 674 else made(9, count, 3, tau=1.5)
+    found = fit_temperature(once(rows))
+    assert not found.is_limit
+    parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
+    interval = bootstrap(once(*parts), found, 200, np.random.default_rng(3))
+    random = np.random.default_rng(3)
+    taus = []
+    for _ in range(200):
+        drawn = np.sort(random.integers(0, count, count))
+        taus.append(fit_temperature(once(resampled(rows, drawn))).tau)
+    low, high = sorted(taus)[ceil(200 * 0.025) - 1], sorted(taus)[ceil(200 * 0.975) - 1]
+    assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-6)
+    assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
+
+
+def counting(rows: LabelledRows) -> tuple[Callable[[], Iterable[LabelledRows]], list[int]]:
+    """The rows, and how many passes were made."""
+    passes = [0]
+
+    def counted() -> Iterable[LabelledRows]:
+        passes[0] += 1
+        return [rows]
+
+    return counted, passes
+
+
+def weak(seed: int, count: int) -> LabelledRows:
+    """Logits that hardly tell the targets."""
+    random = np.random.default_rng(seed)
+    z = random.normal(size=(count, 5)) * 3
+    return LabelledRows(z, (z / 60 + random.gumbel(size=z.shape)).argmax(1))
+
+
+def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
+    """A third of them have no minimum, and the others theirs far from the fit."""
+    rows = weak(3, 1500)
+    found = fit_temperature(once(rows))
+    assert float(found.error or 0) > 0.3
+    passes, count = counting(rows)
+    interval = bootstrap(passes, found, 150, np.random.default_rng(3))
+    assert count[0] <= 4
+    random = np.random.default_rng(3)
+    taus = sorted(
+        fit_temperature(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150)
+    )
+    assert 0 < interval.limits == sum(tau == inf for tau in taus)
+    assert (interval.low, interval.high) == pytest.approx((taus[3], taus[146]), rel=1e-6)
+
+
+def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = digits("val")
+    found = fit_temperature(once(rows))
+    monkeypatch.setattr(interval_of, "MAX_EVALUATED", 674 * 10 * 3)
+    with pytest.raises(TooLongError, match="too many numbers"):
+        bootstrap(once(rows), found, 10, np.random.default_rng(1))
+    few = made(9, 12, 3, tau=1.5)
+    monkeypatch.setattr(interval_of, "MAX_REFITTED", 0)
+    monkeypatch.setattr(interval_of, "REACH", 1e-9)
+    with pytest.raises(TooLongError, match="too many resamples"):
+        bootstrap(once(few), fit_temperature(once(few)), 200, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("power", [-1040, -1000, 1000, 1019])
+def test_the_interval_scales_with_the_logits(power: int) -> None:
+    """No warning either, each of which would be an error here."""
+    val = digits("val")
+    whole = bootstrap(once(val), fit_temperature(once(val)), 100, np.random.default_rng(1))
+    rows = LabelledRows(np.ldexp(val.logits.astype(float), power), val.targets)
+    found = bootstrap(once(rows), fit_temperature(once(rows)), 100, np.random.default_rng(1))
+    assert np.ldexp([found.low, found.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    """Of 100 classifiers with a known temperature: 95 are expected, and 85 are four deviations below."""
+    inside = {"bootstrap": 0, "sandwich": 0}
+    for seed in range(100):
+        rows = made(100 + seed, 150, 4, tau=1.6)
+        found = fit_temperature(once(rows))
+        for interval in (bootstrap(once(rows), found, 200, np.random.default_rng(seed)), sandwich(found)):
+            assert interval
+            inside[interval.method] += interval.low <= 1.6 <= interval.high
+    assert min(inside.values()) > 85

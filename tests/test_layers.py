@@ -1,0 +1,119 @@
+"""The layers of the package: which may import which, and that no import goes in a circle."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import tsoft
+
+ROOT = Path(tsoft.__file__).parent
+# From the bottom up. Those on one line do not import each other.
+LAYERS = (
+    ("errors",),
+    ("notes",),
+    ("core",),
+    ("sampling",),
+    ("input",),
+    ("charts", "output", "models"),
+    ("options",),
+    ("explorer",),
+    ("features",),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+# What no layer up to this one may import, so that it knows no file, no terminal and no option.
+BARE = {"core": {"typer", "rich", "plotext", "textual", "orjson"}, "sampling": {"typer", "rich", "plotext", "textual"}}
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of tsoft that a file imports anywhere, also for types alone, by their names within tsoft."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tsoft":
+            base = node.module.removeprefix("tsoft").removeprefix(".")
+            for alias in node.names:
+                name = f"{base}.{alias.name}".removeprefix(".")
+                found.add(name if name in MODULES else base)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("tsoft.") for alias in node.names if alias.name.startswith("tsoft.")}
+    return found - {""}
+
+
+def others(path: Path) -> set[str]:
+    """The top-level packages that a file imports."""
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    names: set[str] = set()
+    for node in tree:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name])
+def test_imports_point_down(name: str) -> None:
+    layer = name.split(".")[0]
+    for imported in imports(MODULES[name]):
+        target = imported.split(".")[0]
+        if target != layer:
+            assert LEVEL[target] < LEVEL[layer], f"{name} imports {imported}"
+        elif layer == "features":
+            own, other = (part.split(".")[1:2] for part in (name, imported))
+            assert own == other, f"{name} imports {imported}, of another feature"
+    assert not others(MODULES[name]) & BARE.get(layer, set())
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graph = {name: imports(path) & MODULES.keys() - {name} for name, path in MODULES.items() if name}
+    order: list[str] = []
+    state: dict[str, int] = defaultdict(int)
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert state[name] != 1, " → ".join((*path[path.index(name) :], name))
+        if state[name] == 0:
+            state[name] = 1
+            for imported in sorted(graph.get(name, ())):
+                visit(imported, (*path, name))
+            state[name] = 2
+            order.append(name)
+
+    for name in graph:
+        visit(name, ())
+    assert len(order) >= len(graph)
+
+
+def test_every_layer_is_known() -> None:
+    assert {name.split(".")[0] for name in MODULES if name} == LEVEL.keys()
+
+
+def test_no_two_modules_or_classes_share_a_name() -> None:
+    """Of features' modules only those that every feature has are called alike."""
+    modules: dict[str, list[str]] = defaultdict(list)
+    classes: dict[str, list[str]] = defaultdict(list)
+    for name, path in MODULES.items():
+        stem = name.split(".")[-1]
+        if name and not (name.startswith("features.") and stem in ("command", "result", "chart")):
+            modules[stem].append(name)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                classes[node.name].append(name)
+    shared = {stem: names for stem, names in modules.items() if len(names) > 1 and not is_package(names)}
+    assert shared == {}
+    assert {name: found for name, found in classes.items() if len(found) > 1} == {}
+
+
+def is_package(names: list[str]) -> bool:
+    """Whether one is a feature's folder and the other the module of its subject, as `solve`."""
+    return len(names) == 2 and any(MODULES[name].name == "__init__.py" for name in names)
