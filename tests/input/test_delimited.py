@@ -79,7 +79,7 @@ class SlowStream(io.BytesIO):
 
 
 def test_lines_are_counted_over_all_batches() -> None:
-    with pytest.raises(InputError, match="^f:4: field 2"):
+    with pytest.raises(InputError, match=r"^f:4: field 2"):
         list(delimited.read(SlowStream(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
 
 
