@@ -64,3 +64,28 @@ def test_targets_are_found_by_label_or_index() -> None:
     blocks = read("cat,target,dog\n1,dog,2\n3,0,4\n", targets=True)
     assert [target for block in blocks if block.targets is not None for target in block.targets.tolist()] == [1, 0]
     assert message("cat,target,dog\n1,cow,2\n", targets=True) == "f:2: field 2: no class is called 'cow'"
+
+
+def test_a_label_of_a_vector_may_have_several_words() -> None:
+    [block] = read("New York 2\nParis 1\n")
+    assert block.labels == ("New York", "Paris")
+
+
+class SlowStream(io.BytesIO):
+    """A stream from which each read returns one line."""
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self.readline()
+
+
+def test_lines_are_counted_over_all_batches() -> None:
+    with pytest.raises(InputError, match=r"^f:4: field 2"):
+        list(delimited.read(SlowStream(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
+
+
+@pytest.mark.parametrize("measures", delimited.WRITTEN_MEASURES)
+def test_the_measures_that_tsoft_writes_are_no_classes(measures: tuple[str, ...]) -> None:
+    names = ["row", "tau", *measures, "cat", "dog"]
+    line = [*"01", *["a" if name in ("top", "target") else "2" for name in measures], "0.25", "0.75"]
+    [block] = read("\t".join(names) + "\n" + "\t".join(line) + "\n")
+    assert block.labels == ("cat", "dog")

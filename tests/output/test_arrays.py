@@ -337,6 +337,20 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
     assert (tmp_path / "pipe.npy").read_bytes() == saved(expected(array, taus))
 
 
+def test_fortran_order_is_read_from_a_stream_that_cannot_be_mapped() -> None:
+    array = numbers((7, 4), "f4", "F")
+    blocks = list(FORMATS["npy"].reader()(io.BytesIO(saved(array)), ReadOptions("f")))
+    assert np.array_equal(rows(blocks), array)
+
+
+def test_targets_are_read_only_when_requested() -> None:
+    data = io.BytesIO()
+    np.savez(data, logits=np.zeros((2, 3)), targets=np.array([0, 7]))
+    [block] = read(data.getvalue(), "npz")
+    assert block.targets is None
+    assert "targets: row 1: target 7 is out of range" in complaint(data.getvalue(), "npz", targets=True)
+
+
 def test_rows_of_a_mapped_file_do_not_change_with_it(tmp_path: Path) -> None:
     array = numbers((7, 4), "f4", "F")
     (tmp_path / "z.npy").write_bytes(saved(array))

@@ -395,15 +395,12 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
             values.append(numbers.values)
             lines += range(batch.number, batch.number + len(numbers.values))
             continue
-        class_lines = [line for line in batch.lines() if line.text]
-        classes = [_labelled_number(line, has_labels, options) for line in class_lines]
-        labels += [label for label, _ in classes]
-        values.append(np.array([value for _, value in classes]))
-        lines += [line.number for line in class_lines]
-    vector = np.concatenate(values)[np.newaxis]
-    yield from _blocks(
-        [RowGroup(vector, lines[:1], tuple(labels) if has_labels else None, class_lines=[lines])], options
-    )
+        classes = [(_labelled_number(line, has_labels, options), line.number) for line in batch.lines() if line.text]
+        labels += [label for (label, _), _ in classes]
+        values.append(np.array([value for (_, value), _ in classes]))
+        lines += [number for _, number in classes]
+    names = tuple(labels) if has_labels else None
+    yield from _blocks([RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines])], options)
 
 
 def _labelled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
