@@ -32,8 +32,8 @@ SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(name="tsoft", context_settings=SETTINGS)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"tsoft {version('tsoft')}")

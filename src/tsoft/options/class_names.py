@@ -1,4 +1,4 @@
-"""Which class is meant by a name that was typed."""
+"""The class that a typed name means."""
 
 from typing import TYPE_CHECKING
 
@@ -8,37 +8,36 @@ if TYPE_CHECKING:
     from tsoft.core.block import Block
 
 
-def index_of(block: "Block", name: str, option: str) -> int | None:
-    """The index of the class that # and the index itself, a label, or a label with its index names.
-    The first row has to have it; in a later one it may be missing. `option` is who asks."""
+def class_index(block: "Block", name: str, option: str) -> int | None:
+    """The index of the class that `#` and an index, a label, or a label with its index names. Raises UsageError, which
+    names the `option`, where several classes or none have the name; in a row after the first, None for none."""
     from tsoft.core.block import class_names
 
     classes = block.logits.shape[1]
     index = name.removeprefix("#")
     if name.startswith("#") and index.isdecimal() and len(index) < 10:
-        found = [int(index)] if int(index) < classes else []
+        indices = [int(index)] if int(index) < classes else []
     else:
-        names = class_names(block.labels, classes)
-        found = [i for i, label in enumerate(block.labels or ()) if label == name]
-        found = found or [i for i, label in enumerate(names) if label == name]
-        found = found or [i for i, label in enumerate(block.names) if label == name]
-    if len(found) == 1:
-        return found[0]
+        namings = (block.labels or (), class_names(block.labels, classes), block.names)
+        named = ([i for i, label in enumerate(labels) if label == name] for labels in namings)
+        indices = next(filter(None, named), [])
+    if len(indices) == 1:
+        return indices[0]
     shown = shortened(name)
-    if found:
-        named = ", ".join(f"#{i}" for i in found[:10])
-        raise UsageError(f"{option}: {shown!r} is the label of {len(found)} classes: name one by its index, {named}")
+    if indices:
+        names = ", ".join(f"#{i}" for i in indices[:10])
+        raise UsageError(f"{option}: {shown!r} is the label of {len(indices)} classes: name one by its index, {names}")
     if block.first_row > 0:
         return None
     raise UsageError(f"{option}: no class is called {shown!r}; #0 to #{classes - 1} name them by their index")
 
 
 def named_number(text: str, option: str, metavar: str) -> tuple[str, float]:
-    """LABEL=NUMBER, parted at the last =."""
+    """The name and the number of LABEL=NUMBER, split at the last =."""
     from tsoft.input import fields
-    from tsoft.options.logits import decoded
+    from tsoft.input.arguments import decode
 
     name, equals, number = text.rpartition("=")
     if not equals or not fields.is_number(number):
         raise UsageError(f"{option}: {text!r} is not {metavar}")
-    return decoded(name), fields.number(number)
+    return decode(name), fields.number(number)

@@ -1,4 +1,4 @@
-"""What the options say of energies: their unit, and how many states each has."""
+"""The options for energies: their unit, and how many states each has."""
 
 import re
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from tsoft.core.units import Unit
     from tsoft.options.plan import Plan
 
-# A float holds each whole number up to here, and beyond it the sum of some.
-MOST = 10**15
+# A float holds each whole number up to here, and beyond it the sum of several.
+MAX_STATES = 10**15
 
 
 def ensemble(
     input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, has_taus: bool, how: str = "--tau 300"
 ) -> "Ensemble | None":
-    """What is known of energies besides their numbers; None where there are none, or where samplers
-    leave another distribution than Boltzmann's. With units, temperatures have to be typed (`has_taus`), as in `how`."""
-    asked = [f"--{name}" for name, value in vars(options).items() if value is not None]
-    if asked and not input.energies:
-        raise UsageError(f"{asked[0]} is about energies, which --energies says that the numbers are")
-    if asked and plan.has_chain:
-        raise UsageError(f"{asked[0]} is about Boltzmann's distribution, which samplers and --explain go beyond")
+    """The ensemble of energies; None for logits, and where samplers leave another distribution than Boltzmann's. With
+    units, temperatures must be typed (`has_taus`), as in the example `how`."""
+    typed = [f"--{name}" for name, value in vars(options).items() if value is not None]
+    if typed and not input.energies:
+        raise UsageError(f"{typed[0]} is about energies, which --energies says that the numbers are")
+    if typed and plan.has_chain:
+        raise UsageError(f"{typed[0]} is about Boltzmann's distribution, which samplers and --explain go beyond")
     if not input.energies or plan.has_chain:
         return None
     if options.units and not has_taus:
@@ -62,24 +62,24 @@ def _states(text: str) -> int:
         number = fields.number(text)
     except ValueError:
         number = 0.0
-    if not (1 <= number <= MOST and number == int(number)):
+    if not (1 <= number <= MAX_STATES and number == int(number)):
         raise UsageError(f"--degeneracy: {shortened(text)!r} is not a number of states, a whole one from 1 to 1e15")
     return int(number)
 
 
-def with_ensemble(found: "Iterator[Block]", ensemble: "Ensemble | None") -> "Iterator[Block]":
-    """The blocks, with the ensemble that their energies are of."""
+def with_ensemble(blocks: "Iterator[Block]", ensemble: "Ensemble | None") -> "Iterator[Block]":
+    """The blocks with the ensemble of their energies."""
     if ensemble is None:
-        return found
+        return blocks
     if ensemble.degeneracy is None:
-        return (replace(block, ensemble=ensemble) for block in found)
-    return (_levelled(part, ensemble) for block in found for part in block.split_by_width())
+        return (replace(block, ensemble=ensemble) for block in blocks)
+    return (_with_levels(part, ensemble) for block in blocks for part in block.split_by_width())
 
 
-def _levelled(block: "Block", ensemble: "Ensemble") -> "Block":
+def _with_levels(block: "Block", ensemble: "Ensemble") -> "Block":
     assert ensemble.degeneracy is not None
-    levels, given = block.logits.shape[1], len(ensemble.degeneracy)
-    if levels != given:
+    levels, listed = block.logits.shape[1], len(ensemble.degeneracy)
+    if levels != listed:
         energies = "energy" if levels == 1 else "energies"
-        raise UsageError(f"--degeneracy lists {given}, and {block.location} has {levels} {energies}")
+        raise UsageError(f"--degeneracy lists {listed}, and {block.location} has {levels} {energies}")
     return replace(block, ensemble=ensemble)

@@ -1,28 +1,23 @@
-"""From what was typed to blocks of logits and a list of temperatures."""
+"""The blocks of logits that options ask for."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import LogitsError, log_sum_exp
+from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import UsageError
-from tsoft.input import fields
-from tsoft.input.formats import FORMATS, by_content, by_name
-from tsoft.input.quantity import QUANTITIES, to_logits
-from tsoft.input.read_options import ReadOptions
-from tsoft.input.source import STDIN, open_input, with_head
 from tsoft.notes import note
-from tsoft.options import response_notes
 from tsoft.options.input import LogitsOptions
+from tsoft.options.response_notes import apply_options
 from tsoft.options.temperatures import pieces
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
+
+_KEY = "--key names an array of an .npz file, and this input is none"
 
 
 def blocks(
@@ -31,37 +26,30 @@ def blocks(
     *,
     ragged: bool = False,
     targets: bool = False,
-    names: "Labels | None" = None,
-    say: Callable[[str], None] = note,
+    labels: "Labels | None" = None,
+    note: Callable[[str], None] = note,
 ) -> Iterator[Block]:
-    """The blocks of what was typed, of a file or of stdin. `ragged` ones may have rows that differ in
-    length. `targets` asks for those that come with the rows; `names` are what --labels gives, where it has been
-    read, since a pipe is read once; `say` is told what is no error."""
+    """The blocks of typed logits, of a file or of stdin. Rows of `ragged` blocks may differ in length. With `targets`
+    they have the true classes that come with the rows. `labels` are those of --labels, where they have been read
+    already: a pipe can be read only once. `note` is called with what the user should know."""
     quantity = _quantity(options)
-    names = names or labels(options.labels)
+    labels = labels or parsed_labels(options.labels)
     if options.logits:
+        from tsoft.input.arguments import typed_block
+
         if options.file is not None:
             raise UsageError("logits are typed and --input names a file; which is it?")
         if options.key is not None:
             raise UsageError(_KEY)
-        found: Iterator[Block] = iter([_typed(options.logits, quantity or "logit", names)])
+        read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
-        if options.file == "":
-            raise UsageError("--input needs a file's name")
-        file = options.file or "-"
-        if file == "-" and "-" in pieces(taus):
-            raise UsageError("--tau - reads stdin, so logits come as arguments or from a file: -i FILE")
-        if options.file is None and (sys.stdin is None or sys.stdin.isatty()):
-            raise UsageError(
-                "no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE"
-            )
-        found = _read(file, options, quantity, names, targets, say)
-    even = found if ragged else (part for block in found for part in block.split_by_width())
-    return _weighed(response_notes.completed(even, options), say)
+        read = _read(_file(options, taus), options, quantity, labels, targets, note)
+    even = read if ragged else (part for block in read for part in block.split_by_width())
+    return _check_sums(apply_options(even, options), note)
 
 
-def labels(text: str | None) -> "Labels | None":
-    """What --labels names."""
+def parsed_labels(text: str | None) -> "Labels | None":
+    """The labels that --labels names."""
     if text is None:
         return None
     from tsoft.input.labels import parse
@@ -70,120 +58,58 @@ def labels(text: str | None) -> "Labels | None":
 
 
 def _quantity(options: LogitsOptions) -> str | None:
-    asked = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
-    chosen = [name for name, on in asked.items() if on]
-    if len(chosen) > 1:
+    chosen = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
+    names = [name for name, is_chosen in chosen.items() if is_chosen]
+    if len(names) > 1:
         raise UsageError("the numbers are one of --energies, --probs and --logprobs")
-    return chosen[0] if chosen else None
+    return names[0] if names else None
 
 
-@dataclass(frozen=True)
-class Typed:
-    """Numbers that were typed, the labels that they have, and which argument each is, from 1."""
-
-    numbers: list[float]
-    labels: tuple[str, ...] | None
-    places: list[int]
-
-
-def typed(arguments: list[str]) -> Typed:
-    """Numbers, or label=number."""
-    texts: list[str] = []
-    places: list[int] = []
-    for place, argument in enumerate(arguments, 1):
-        parts = _parts(argument) if len(arguments) == 1 else [argument]
-        if not "".join(parts).strip():
-            raise UsageError(f"argument {place} is empty; a masked class is -inf")
-        texts += parts
-        places += [place] * len(parts)
-    try:
-        found = fields.split_pairs(texts)
-        own, values = found if found else (None, fields.numbers(texts))
-        return Typed(values, tuple(map(decoded, own)) if own else None, places)
-    except fields.FieldError as error:
-        at = (error.field or 1) - 1
-        raise UsageError(f"argument {places[at]}: {error.problem}{_hint(texts, texts[at])}") from None
-
-
-def _typed(arguments: list[str], quantity: str, names: "Labels | None") -> Block:
-    """One row of numbers or of label=number."""
-    row = typed(arguments)
-    if row.labels and names:
-        raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
-    try:
-        logits = to_logits(np.array([row.numbers]), QUANTITIES[quantity])
-        return Block(logits, names.matching(len(row.numbers)) if names else row.labels, quantity=quantity)
-    except LogitsError as error:
-        where = "" if error.column is None else f"argument {row.places[error.column]}: "
-        raise UsageError(f"{where}{error.problem}") from None
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def _hint(texts: list[str], wrong: str) -> str:
-    """What may have been meant by arguments of which one is not a number."""
-    if 0 < sum("=" in text for text in texts) < len(texts):
-        return " (give every class a label, or none)"
-    return f"; it is a file: -i {wrong}" if os.path.exists(wrong) else ""
-
-
-def decoded(argument: str, what: str = "a label") -> str:
-    """An argument as UTF-8, whatever the locale took its bytes for; `what` it is, for the message where it is none."""
-    try:
-        return os.fsencode(argument).decode()
-    except UnicodeError:
-        raise UsageError(f"{what} is not UTF-8 text") from None
-
-
-def _parts(argument: str) -> list[str]:
-    """What the only argument holds: a shell may pass several as one. A label may hold blanks, so
-    that labelled ones are parted only where each is whole."""
-    try:
-        parts = fields.split(argument)
-    except fields.FieldError as error:
-        where = "" if error.field is None else f"field {error.field}: "
-        raise UsageError(f"argument 1: {where}{error.problem}") from None
-    return [argument] if "=" in argument and not all(map(fields.is_pair, parts)) else parts
-
-
-_KEY = "--key names an array of an .npz file, and this input is none"
+def _file(options: LogitsOptions, taus: list[str] | None) -> str:
+    """The file to read, - for stdin."""
+    if options.file == "":
+        raise UsageError("--input needs a file's name")
+    file = options.file or "-"
+    if file == "-" and "-" in pieces(taus):
+        raise UsageError("--tau - reads stdin, so logits come as arguments or from a file: -i FILE")
+    if options.file is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE")
+    return file
 
 
 def _read(
     file: str,
     options: LogitsOptions,
     quantity: str | None,
-    names: "Labels | None",
+    labels: "Labels | None",
     targets: bool,
-    say: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> Iterator[Block]:
-    source = STDIN if file == "-" else file
-    with open_input(file) as bytes_:
-        asked = options.input_format
-        chosen = FORMATS[asked] if asked else by_name(file)
-        if not chosen or (not asked and chosen.name == "text"):
-            head, bytes_ = with_head(bytes_)
-            chosen = by_content(head) or FORMATS["text"]
-        if options.key is not None and not chosen.keys:
+    from tsoft.input.formats import FORMATS, by_content, by_name
+    from tsoft.input.read_options import ReadOptions
+    from tsoft.input.source import STDIN, open_input, with_head
+
+    with open_input(file) as stream:
+        format = FORMATS[options.input_format] if options.input_format else by_name(file)
+        if format is None or (not options.input_format and format.name == "text"):
+            head, stream = with_head(stream)
+            format = by_content(head) or FORMATS["text"]
+        if options.key is not None and not format.keys:
             raise UsageError(_KEY)
-        reading = ReadOptions(source, quantity, names, chosen.delimiter, options.key, targets, say)
-        yield from chosen.reader()(bytes_, reading)
+        source = STDIN if file == "-" else file
+        reading = ReadOptions(source, quantity, labels, format.delimiter, options.key, targets, note)
+        yield from format.reader()(stream, reading)
 
 
-def _weighed(found: Iterator[Block], say: Callable[[str], None]) -> Iterator[Block]:
-    """The blocks, with a word at the first row whose probabilities do not sum to 1."""
-    said = False
-    for block in found:
-        if said or block.partial or block.quantity not in ("prob", "logprob"):
-            yield block
-            continue
-        mass = np.exp(log_sum_exp(block.logits))
-        off = abs(mass - 1) > 1e-3
-        if off.any():
-            row = int(off.argmax())
-            say(
-                f"row {block.rows[row]}: the probabilities sum to {mass[row]:.4g}, not to 1;"
-                " the result is shared out among the listed classes alone"
-            )
-            said = True
+def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
+    """The blocks, with a note at the first row whose probabilities do not sum to 1."""
+    is_noted = False
+    for block in blocks:
+        if block.quantity in ("prob", "logprob") and not is_noted and not block.partial:
+            sums = np.exp(log_sum_exp(block.logits))
+            wrong = abs(sums - 1) > 1e-3
+            if wrong.any():
+                is_noted, row = True, int(wrong.argmax())
+                problem = f"row {block.rows[row]}: the probabilities sum to {sums[row]:.4g}, not to 1"
+                note(f"{problem}; the result is shared out among the listed classes alone")
         yield block

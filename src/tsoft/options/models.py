@@ -144,9 +144,9 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
     if prompt and len(prompt) > 1:
         raise UsageError(f'the prompt is one argument, in quotes: "{" ".join(prompt)[:60]}"')
     if prompt and prompt != ["-"]:
-        from tsoft.options.logits import decoded
+        from tsoft.input.arguments import decode
 
-        return _with_note(decoded(prompt[0], "the prompt"), options)
+        return _with_note(decode(prompt[0], "the prompt"), options)
     if readers:
         raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
     if sys.stdin is None or sys.stdin.isatty():

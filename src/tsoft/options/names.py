@@ -1,27 +1,27 @@
-"""Names that an option lists: parting them, and what is said of one that does not exist."""
+"""Lists of names that an option takes, and hints for a name that does not exist."""
 
 import difflib
 import re
 from collections.abc import Iterable
 
 
-def listed(texts: list[str] | None) -> list[str]:
-    """The names that an option was given, which may be given again.
+def split_names(texts: list[str] | None) -> list[str]:
+    """The names in the values of an option that may be repeated.
 
-    >>> listed(["cosine,linear", "constant"])
+    >>> split_names(["cosine,linear", "constant"])
     ['cosine', 'linear', 'constant']
     """
     return [name for text in texts or () for name in re.split(r"[\s,;]+", text.strip())]
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Which of the names may have been meant, if one is close.
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The name that may have been meant, if one is close.
 
-    >>> nearest("cosin", ["linear", "cosine"])
+    >>> did_you_mean("cosin", ["linear", "cosine"])
     ' (did you mean cosine?)'
     """
-    found = difflib.get_close_matches(name, list(names), 1)
-    return f" (did you mean {found[0]}?)" if found else ""
+    matches = difflib.get_close_matches(name, list(names), 1)
+    return f" (did you mean {matches[0]}?)" if matches else ""
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ _Knobs: Any = make_dataclass("_Knobs", _KNOBS, frozen=True, repr=False)
 
 
 class ParameterOptions(_Knobs):  # type: ignore[misc]
-    """What the samplers are set to, by the knobs' names; None where they are not."""
+    """What the samplers are set to, by the parameters' names; None where they are not."""
 
 
 def _engines(incomplete: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.errors import UsageError
-from tsoft.options.names import listed, nearest, one_of
+from tsoft.options.names import did_you_mean, one_of, split_names
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
@@ -46,10 +46,10 @@ def chosen_schedules(options: ScheduleOptions, steps: int) -> "list[TemperatureS
 
 
 def _names(typed: list[str] | None) -> list[str]:
-    names = [name.lower().replace("_", "-") for name in listed(typed or ["cosine"])]
+    names = [name.lower().replace("_", "-") for name in split_names(typed or ["cosine"])]
     for name in names:
         if name not in SCHEDULE_NAMES and name != "all":
-            hint = f"{nearest(name, SCHEDULE_NAMES)}; {one_of(SCHEDULE_NAMES)}, or all"
+            hint = f"{did_you_mean(name, SCHEDULE_NAMES)}; {one_of(SCHEDULE_NAMES)}, or all"
             raise UsageError(f"--schedule: no schedule is called {name!r}{hint}")
     return list(SCHEDULE_NAMES) if "all" in names else list(dict.fromkeys(names))
 

@@ -17,7 +17,7 @@ from tsoft.options.seeds import Seed
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
     from tsoft.features.bandit.simulation import BanditStep, Exploration, Rewards
-    from tsoft.options.logits import Typed
+    from tsoft.input.arguments import TypedNumbers
 
 # Squares of numbers beyond this, and of their sums, might overflow.
 LARGEST = 1e100
@@ -75,7 +75,7 @@ def bandit(
     tsoft bandit 1 0.5 --schedule constant --from 0.2 --seed 1 | tail -1
     """
     from tsoft.features.bandit.result import BanditResult
-    from tsoft.options import logits
+    from tsoft.input.arguments import parse_arguments
     from tsoft.options.output import chosen_format, view, write
     from tsoft.options.schedule import chosen_schedules
     from tsoft.options.seeds import chosen_seed
@@ -83,7 +83,7 @@ def bandit(
     format = chosen_format(output, charts)
     if not arms.means:
         raise UsageError("no arms: type what each pays on average (tsoft bandit 1 0.9 0.5)")
-    typed = logits.typed(arms.means)
+    typed = parse_arguments(arms.means)
     rewards = _rewards(arms, typed)
     schedules = chosen_schedules(annealing, runs.steps)
     seed = chosen_seed(runs.seed)
@@ -92,7 +92,7 @@ def bandit(
     write(result, format, output, lambda: view(output))
 
 
-def _rewards(arms: ArmOptions, typed: "Typed") -> "Rewards":
+def _rewards(arms: ArmOptions, typed: "TypedNumbers") -> "Rewards":
     """The rewards that were asked for, which the means can be those of."""
     from tsoft.features.bandit.simulation import bernoulli, gaussian
 
@@ -111,7 +111,7 @@ def _rewards(arms: ArmOptions, typed: "Typed") -> "Rewards":
 
 
 def _explorations(
-    typed: "Typed", schedules: "list[TemperatureSchedule]", rewards: "Rewards", runs: int, seed: int
+    typed: "TypedNumbers", schedules: "list[TemperatureSchedule]", rewards: "Rewards", runs: int, seed: int
 ) -> "Iterator[Exploration]":
     """How each schedule explores, all with the same uniform numbers."""
     import numpy as np

@@ -115,7 +115,7 @@ def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[Rows, Rows | N
         raise UsageError("stdin is there once, for one of the rows, their targets and the test")
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets are the true classes of --test, which is not given")
-    names = logits.labels(source.labels)
+    names = logits.parsed_labels(source.labels)
     rows = Rows(source, truth.targets, "--targets", names)
     test = replace(source, file=truth.test)
     return rows, None if truth.test is None else Rows(test, truth.test_targets, "--test-targets", names)

@@ -35,7 +35,7 @@ class Rows:
         self.labels: tuple[str, ...] | None = None
         self.rows = self.classes = 0
         self._source, self._option = source, option
-        self._names = names or logits.labels(source.labels)
+        self._names = names or logits.parsed_labels(source.labels)
         self._state: tuple[int, ...] | None = None
         self._targets = None if targets_file is None else read_targets(targets_file)
         self._indices: Array | None = None
@@ -109,7 +109,9 @@ class Rows:
     def _reading(self, say: Callable[[str], None]) -> Iterator[LabelledRows]:
         first: Block | None = None
         rows = 0
-        for block in logits.blocks(LogitsOptions(**vars(self._source)), None, targets=True, names=self._names, say=say):
+        for block in logits.blocks(
+            LogitsOptions(**vars(self._source)), None, targets=True, labels=self._names, note=say
+        ):
             if first is None:
                 first = block
                 self._begin(block)

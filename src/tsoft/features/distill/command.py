@@ -75,8 +75,8 @@ def distill(
     alpha = _alpha(lesson)
     _check_stdin(input, lesson, temperatures)
     typed = temperatures.tau or DEFAULT
-    names = logits.labels(input.labels)
-    teacher = logits.blocks(input, typed, targets=True, names=names)
+    names = logits.parsed_labels(input.labels)
+    teacher = logits.blocks(input, typed, targets=True, labels=names)
     taus = parsed(typed)
     distillations = _distillations(teacher, input, names, lesson, taus, alpha)
     chart = charts.chart is not False
@@ -141,7 +141,7 @@ def _distillations(
     else:
         # With one name in the options for both, they are read in the same way.
         student_input = replace(input, logits=None, file=lesson.student)
-        pairs = _paired(teacher, logits.blocks(student_input, None, names=names), lesson.student)
+        pairs = _paired(teacher, logits.blocks(student_input, None, labels=names), lesson.student)
     rows = 0
     for block, student in pairs:
         if targets and block.targets is not None:

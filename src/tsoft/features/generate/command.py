@@ -126,9 +126,9 @@ def generate(
 def _stop(text: str) -> bytes:
     """The bytes of a --stop option."""
     from tsoft.errors import UsageError
+    from tsoft.input.arguments import decode
     from tsoft.input.fields import unescape
-    from tsoft.options.logits import decoded
 
     if not text:
         raise UsageError("--stop needs a text")
-    return unescape(decoded(text, "--stop")).encode()
+    return unescape(decode(text, "--stop")).encode()

@@ -22,7 +22,7 @@ from tsoft.models.model import Model
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
 from tsoft.options.plan import Plan
-from tsoft.options.response_notes import sentences
+from tsoft.options.response_notes import response_notes
 from tsoft.options.temperatures import temperatures
 
 # The stream of a text's random numbers, beside those of a row's draws and counts.
@@ -50,7 +50,7 @@ class PromptedModel:
         for partial in (distribution.block.partial for distribution in distributions):
             if partial is not None:
                 self._listed_masses.append(min(1.0, partial.mass))
-                for kind, sentence in sentences(partial):
+                for kind, sentence in response_notes(partial):
                     if kind not in self._noted:
                         self._noted.add(kind)
                         note(f"of a token: {sentence}")

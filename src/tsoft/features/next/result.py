@@ -64,10 +64,10 @@ class NextResult(Result):
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import draw_row
-        from tsoft.options.response_notes import noted
+        from tsoft.options.response_notes import with_notes
 
         chart = len(self.taus) > 1 if self.chart is None else self.chart
-        for block in self.plan.noted(noted(iter([self.next.block])), self.taus):
+        for block in self.plan.noted(with_notes(iter([self.next.block])), self.taus):
             yield from draw_row(self.plan.results(block, self.taus), view, chart=chart, explain=False)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tsoft.core.block import Block
 from tsoft.core.solve import Solution
-from tsoft.options.class_names import index_of
+from tsoft.options.class_names import class_index
 from tsoft.sampling.distributions import measure_unit
 
 
@@ -29,7 +29,7 @@ class Target:
 
     def index(self, block: Block) -> int | None:
         """The class in a block; None for another measure, and where a later row lacks it."""
-        return index_of(block, self.label, "--prob") if self.measure == "prob" else None
+        return class_index(block, self.label, "--prob") if self.measure == "prob" else None
 
     def solutions(self, block: Block) -> list[Solution]:
         """The solutions of a block's rows."""
