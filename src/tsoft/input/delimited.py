@@ -5,8 +5,8 @@ with a header, one vector with a class per line, or the long form. Lines are rea
 arrive, so that memory does not grow with the input. A batch of plain numbers is parsed at once; any other line by
 line, which finds the line and field of an error.
 
-Python's csv module is not used: it has neither blanks as separators nor comments nor escapes, and takes three
-times as long for a line of numbers as the parser for whole batches.
+Python's csv module is not used: it knows neither runs of blanks as separators nor comments nor escapes, and is several
+times slower than parsing a batch of numbers at once.
 """
 
 import itertools
