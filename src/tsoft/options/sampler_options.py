@@ -8,8 +8,8 @@ from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
 _option = in_panel("Samplers")
 
-# The samplers' knobs, an option each: but for the temperature, which may be a list.
-_KNOBS = [
+# An option for each parameter of the samplers but the temperature, which may be a list.
+_FIELDS = [
     (
         parameter.name,
         Annotated[
@@ -22,10 +22,10 @@ _KNOBS = [
     for parameter in sampler.parameters
     if parameter is not TAU
 ]
-_Knobs: Any = make_dataclass("_Knobs", _KNOBS, frozen=True, repr=False)
+_Parameters: Any = make_dataclass("_Parameters", _FIELDS, frozen=True, repr=False)
 
 
-class ParameterOptions(_Knobs):  # type: ignore[misc]
+class ParameterOptions(_Parameters):  # type: ignore[misc]
     """What the samplers are set to, by the parameters' names; None where they are not."""
 
 
