@@ -34,5 +34,5 @@ def anneal(annealing: ScheduleOptions, length: StepsOptions, output: OutputOptio
     from tsoft.options.schedule import chosen_schedules
 
     format = chosen_format(output, charts)
-    result = AnnealResult(chosen_schedules(annealing, length.steps), charts.chart)
+    result = AnnealResult(chosen_schedules(annealing, length.steps), charts.chart is not False)
     write(result, format, output, lambda: view(output))

@@ -88,7 +88,7 @@ def bandit(
     schedules = chosen_schedules(annealing, runs.steps)
     seed = chosen_seed(runs.seed)
     explorations = _explorations(typed, schedules, rewards, runs.runs, seed)
-    result = BanditResult(explorations, seed if runs.seed is None else None, charts.chart)
+    result = BanditResult(explorations, seed if runs.seed is None else None, charts.chart is not False)
     write(result, format, output, lambda: view(output))
 
 

@@ -90,11 +90,11 @@ def calibrate(
 
     format, seed = chosen_format(output, charts, measuring), chosen_seed(measuring.seed)
     rows, test = _rows(source, truth)
-    curve = format == "table" and charts.chart
+    curve = format == "table" and charts.chart is not False
     # The temperature alone waits for no simulation.
     resamples = 0 if format == "tsv" else measuring.resamples
     calibrated = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
-    write(CalibrateResult(calibrated, format, charts.chart), format, output, lambda: view(output))
+    write(CalibrateResult(calibrated, format, charts.chart is not False), format, output, lambda: view(output))
     if calibrated.fit.is_limit:
         raise typer.Exit(AT_LIMIT)
 

@@ -1,0 +1,136 @@
+"""Which options have an effect on which format: the same rule for every command."""
+
+import dataclasses
+import importlib
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tool import TESTS, here, here_on_terminal
+from tsoft.cli import COMMANDS, group
+from tsoft.errors import UsageError
+from tsoft.options.command import option_name
+from tsoft.options.output import (
+    ARRAY_FORMATS,
+    TEXT_FORMATS,
+    ContentOptions,
+    DiagramOptions,
+    Displayed,
+    DisplayOptions,
+    OnlyIn,
+    OutputOptions,
+    chosen_format,
+)
+
+FORMATS = ("table", *TEXT_FORMATS, *ARRAY_FORMATS)
+
+
+@pytest.fixture(autouse=True)
+def _pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result goes to a pipe."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("display", "format"),
+    [
+        (DisplayOptions(), "tsv"),
+        (DisplayOptions(rows=2), "table"),
+        (DisplayOptions(sort=True), "table"),
+        (DisplayOptions(show=1), "table"),
+    ],
+)
+def test_a_display_option_implies_the_table_in_a_pipe(display: DisplayOptions, format: str) -> None:
+    assert chosen_format(OutputOptions(), display) == format
+    assert chosen_format(OutputOptions(output="x"), display) == format
+
+
+@pytest.mark.parametrize("format", [*TEXT_FORMATS, "npy"])
+def test_a_display_option_beside_another_format_is_an_error(format: Any, tmp_path: Path) -> None:
+    for output in (OutputOptions(format=format), OutputOptions(output=str(tmp_path / f"x.{format}"))):
+        with pytest.raises(UsageError, match=f"--rows has no effect on {format}; it is for table"):
+            chosen_format(output, DisplayOptions(rows=2), arrays=True)
+        assert chosen_format(output, DisplayOptions(), arrays=True) == format
+
+
+def test_no_chart_counts_as_the_option_that_it_is() -> None:
+    with pytest.raises(UsageError, match=r"^--chart has no effect on csv"):
+        chosen_format(OutputOptions(format="csv"), DiagramOptions(chart=False))
+
+
+def test_further_forms_of_a_format() -> None:
+    long = ContentOptions(long=True)
+    with pytest.raises(UsageError, match="--show has no effect on csv; it is for table and --long"):
+        chosen_format(OutputOptions(format="csv"), DisplayOptions(show=3))
+    chosen = chosen_format(OutputOptions(format="csv"), long, DisplayOptions(show=3), forms=lambda _: ["long"])
+    assert chosen == "csv"
+    with pytest.raises(UsageError, match="--long has no effect on json; it is for tsv and csv"):
+        chosen_format(OutputOptions(format="json"), long)
+
+
+def test_other_options_do_not_imply_the_table() -> None:
+    with pytest.raises(UsageError, match="--with-logits has no effect on tsv; it is for json and jsonl"):
+        chosen_format(OutputOptions(), ContentOptions(with_logits=True))
+    with pytest.raises(UsageError, match="--digits has no effect on npy"):
+        chosen_format(OutputOptions(format="npy", digits=3), arrays=True)
+
+
+def limited_options() -> list[tuple[str, str, OnlyIn]]:
+    """Each command's options that have an effect on some formats only."""
+    options = []
+    for command in COMMANDS:
+        module = importlib.import_module(f"tsoft.features.{command}.command")
+        bundles = [
+            value for value in vars(module).values() if isinstance(value, type) and dataclasses.is_dataclass(value)
+        ]
+        known = {name for parameter in group().commands.get(command).params for name in parameter.opts}  # type: ignore[union-attr]
+        for bundle in bundles:
+            for field in dataclasses.fields(bundle):
+                for marker in getattr(field.type, "__metadata__", ()):
+                    if isinstance(marker, OnlyIn) and option_name(field) in known:
+                        options.append((command, option_name(field), marker))
+    return options
+
+
+def test_every_mark_names_known_forms() -> None:
+    assert len(limited_options()) > 30
+    for _, _, marker in limited_options():
+        assert marker.forms <= {*FORMATS, "long", "measures"}
+        assert "table" in marker.forms or not isinstance(marker, Displayed)
+
+
+VALUES = {"--digits": "3", "--show": "2", "--rows": "2", "--measure": "entropy", "--resamples": "5"}
+INPUT = {
+    "calibrate": ["-i", str(TESTS / "data/digits-val.npz")],
+    "anneal": [],
+    "bandit": ["1", "0.5", "--steps", "2", "--runs", "2"],
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "marker"),
+    [
+        pytest.param(*case, id=f"{case[0]} {case[1]}")
+        for case in limited_options()
+        if case[0] not in ("next", "generate")
+    ],
+)
+def test_an_option_without_effect_is_an_error_in_every_command(command: str, option: str, marker: OnlyIn) -> None:
+    """In each format that the mark lacks; sweep and solve have measures in every format."""
+    if "measures" in marker.forms and command in ("sweep", "solve"):
+        return
+    typed = [command, *INPUT.get(command, ["2", "1", "0"]), *["--top-prob", "0.7"] * (command == "solve")]
+    for format in TEXT_FORMATS:
+        if format not in marker.forms:
+            done = here(*typed, option, *([VALUES[option]] if option in VALUES else []), "-f", format)
+            assert (done.returncode, done.stdout) == (2, ""), format
+            assert f"{option} has no effect on {format}; it is for " in done.stderr
+
+
+def test_a_terminal_and_a_pipe_have_their_own_defaults() -> None:
+    assert "entropy" in here_on_terminal("compute", "2", "1")
+    assert here("compute", "2", "1").stdout.count("\n") == 1
+    assert "entropy" in here("compute", "2", "1", "--sort").stdout
