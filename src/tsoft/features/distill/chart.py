@@ -9,11 +9,9 @@ import numpy as np
 
 from tsoft.charts import distribution_table
 from tsoft.charts.curves import curve_chart
-from tsoft.charts.mean_chart import draw_mean
 from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
-from tsoft.core.averages import Averages
 from tsoft.errors import visible
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.sampling.distributions import Distributions
@@ -95,9 +93,3 @@ def _most_informative_tau(over_taus: Distillation) -> float | None:
         over_taus = replace(over_taus, taus=np.geomspace(low, high, _REFINED_POINTS))
         best = int(over_taus.information[:, 0].argmax())
     return float(over_taus.taus[best])
-
-
-def draw_means(averages: Averages, view: View, chart: bool) -> Iterator[str]:
-    """The mean information with a standard deviation on either side, and a table of all means."""
-    parts = draw_mean(averages, view, "information", True)
-    yield from parts if chart else list(parts)[1:]

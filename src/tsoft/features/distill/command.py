@@ -66,8 +66,9 @@ def distill(
     tsoft distill -i teacher.npy --student student.npy --targets labels.npy --mean
     tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
     """
-    from tsoft.features.distill.result import DistillMeanResult, DistillResult
+    from tsoft.features.distill.result import DistillResult, average_distillations
     from tsoft.options import logits
+    from tsoft.options.mean_result import MeanResult
     from tsoft.options.output import chosen_format, view, write
     from tsoft.options.temperatures import temperatures as parsed
 
@@ -81,7 +82,8 @@ def distill(
     distillations = _distillations(teacher, input, names, lesson, taus, alpha)
     chart = charts.chart is not False
     if lesson.mean:
-        write(DistillMeanResult(distillations, taus, chart), format, output, lambda: view(output))
+        means = MeanResult(lambda: average_distillations(distillations, taus), "information", chart=chart)
+        write(means, format, output, lambda: view(output))
     else:
         write(DistillResult(distillations, display.rows, chart), format, output, lambda: view(output, display))
 

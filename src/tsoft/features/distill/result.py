@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -88,31 +87,11 @@ def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class DistillMeanResult(Result):
-    """The means of the distillations' measures over all rows, and their standard deviations."""
-
-    distillations: Iterator[Distillation]
-    taus: Array
-    chart: bool = True
-
-    @cached_property
-    def averages(self) -> Averages:
-        first = next(self.distillations)
-        values = (
-            np.array([getattr(distillation, name) for name in first.measures])
-            for distillation in chain([first], self.distillations)
-        )
-        return average_measures(values, self.taus, first.measures)
-
-    def records(self) -> Iterator[Records]:
-        averages = self.averages
-        columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
-        for name, average in averages.by_measure.items():
-            columns += [Column(name, average.mean), Column(f"{name}_sd", average.deviation)]
-        yield Records(columns)
-
-    def render(self, view: "View") -> Iterator[str]:
-        from tsoft.features.distill.chart import draw_means
-
-        return draw_means(self.averages, view, self.chart)
+def average_distillations(distillations: Iterator[Distillation], taus: Array) -> Averages:
+    """The measures averaged over the rows of all distillations, which have the same measures."""
+    first = next(distillations)
+    values = (
+        np.array([getattr(distillation, name) for name in first.measures])
+        for distillation in chain([first], distillations)
+    )
+    return average_measures(values, taus, first.measures)

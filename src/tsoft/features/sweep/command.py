@@ -107,11 +107,12 @@ def sweep(
     tsoft sweep --energies 0 1 --measure heat-capacity
     some-program | tsoft sweep --mean
     """
-    from tsoft.features.sweep.result import MeanResult, SweepPicture, SweepResult
+    from tsoft.features.sweep.result import SweepPicture, SweepResult, average_rows, measure_names
     from tsoft.options import logits
     from tsoft.options import output as outputs
     from tsoft.options.distribution_result import chosen_form, write
     from tsoft.options.energies import ensemble, with_ensemble
+    from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
 
     # A grid overrules a file's temperature as --tau does.
@@ -130,7 +131,15 @@ def sweep(
     if sweeping.mean:
         _check_mean(sweeping, content, len(plan.chains))
         format = outputs.chosen_format(output, bits, display, charts, forms=lambda _: ["measures"])
-        means = MeanResult(blocks, taus, plan, measure, bits.bits, _is_log(grid), energy)
+        recorded = None if measure is None else [measure]
+        means = MeanResult(
+            lambda: average_rows(blocks, taus, plan, measure_names(energy)),
+            measure or "entropy",
+            recorded,
+            bits.bits,
+            _is_log(grid),
+            energy,
+        )
         outputs.write(means, format, output, view)
         return
     form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
@@ -150,7 +159,7 @@ def _check_mean(sweeping: SweepOptions, content: ContentOptions, engines: int) -
 
 
 def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
-    """The measure that was asked for, as records name it."""
+    """The requested measure, by the name that records give it."""
     from tsoft.features.sweep.result import measure_names
 
     name = sweeping.measure and sweeping.measure.replace("-", "_")

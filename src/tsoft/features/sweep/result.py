@@ -1,8 +1,7 @@
 """What `tsoft sweep` found: distributions over a grid of temperatures, or the means of their measures."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.options.result import Result
 from tsoft.output.distribution_records import classes, keys, measures
-from tsoft.output.records import Column, Fields, In, Records
+from tsoft.output.records import Column, Fields, In
 from tsoft.sampling.apply_chains import compute_distributions
-from tsoft.sampling.distributions import Distributions, measure_unit
+from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -38,7 +37,7 @@ class SweepPicture:
 
 
 class SweepResult(DistributionsResult):
-    """The distributions. With a `measure` that was asked for, records hold it alone."""
+    """The distributions. With a requested `measure`, records hold it alone."""
 
     def __init__(
         self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form, picture: SweepPicture, measure: str | None
@@ -78,41 +77,10 @@ class SweepResult(DistributionsResult):
         return each_row(self.blocks, picture.rows, lambda block: drawn(self.plan.results(block, self.taus)))
 
 
-@dataclass(frozen=True, eq=False)
-class MeanResult(Result):
-    """The means of the measures over all rows, and their standard deviations. With a `measure` that was asked for,
-    records hold it alone. Energies have an `ensemble`."""
-
-    blocks: Iterable[Block]
-    taus: Array
-    plan: Plan
-    measure: str | None
-    bits: bool = False
-    is_log: bool = True
-    ensemble: "Ensemble | None" = None
-
-    @cached_property
-    def averages(self) -> Averages:
-        results = (
-            compute_distributions(block, self.taus, self.plan.chains_for(block)[0])
-            for block in self.plan.noted(self.blocks, self.taus)
-        )
-        names = measure_names(self.ensemble)
-        values = (np.array([getattr(result, name) for name in names]) for result in results)
-        return average_measures(values, self.taus, names)
-
-    def records(self) -> Iterator[Records]:
-        averages = self.averages
-        columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
-        for name in averages.by_measure if self.measure is None else [self.measure]:
-            average, size = averages.by_measure[name], measure_unit(name, self.bits)
-            columns += [Column(name, average.mean / size), Column(f"{name}_sd", average.deviation / size)]
-        yield Records(columns)
-
-    def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.mean_chart import draw_mean
-
-        return draw_mean(self.averages, view, self.measure or "entropy", self.is_log, self.ensemble)
+def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:
+    """These measures of the distributions, averaged over the rows of all blocks."""
+    results = (compute_distributions(block, taus, plan.chains_for(block)[0]) for block in plan.noted(blocks, taus))
+    return average_measures((np.array([getattr(result, name) for name in names]) for result in results), taus, names)
 
 
 def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:
