@@ -34,17 +34,15 @@ class ComputeResult(DistributionsResult):
         return [*keys(result), classes(result, self.form.content)]
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import each_row
+        from tsoft.charts.row_report import draw_row, each_row
 
-        return each_row(self.blocks, self._rows, lambda block: self._draw_row(self._by_chain(block), view))
+        def draw(row: Block, _: int) -> Iterator[str]:
+            return draw_row(self._by_chain(row), view, chart=self._chart, explain=self.form.content.steps)
+
+        return each_row(((block, draw) for block in self.blocks), self._rows)
 
     def _by_chain(self, block: Block) -> list[Distributions]:
         return self.plan.results(block, self.taus)
-
-    def _draw_row(self, results: list[Distributions], view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import draw_row
-
-        return draw_row(results, view, chart=self._chart, explain=self.form.content.steps)
 
 
 class ChosenResult(ComputeResult):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core.averages import Averages, average_measures
-from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.options.result import Result
@@ -56,22 +55,13 @@ class DistillResult(Result):
         )
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import each_row
+        from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.distill.chart import draw
 
-        drawn: list[Distillation] = []
+        def drawn(distillation: Distillation) -> DrawRow:
+            return lambda _, index: draw(distillation.part(index, index + 1), view, self.chart)
 
-        def blocks() -> Iterator[Block]:
-            for distillation in self.distillations:
-                drawn[:] = [distillation]
-                yield distillation.block
-
-        def draw_row(block: Block) -> Iterator[str]:
-            [distillation] = drawn
-            row = block.first_row - distillation.block.first_row
-            return draw(distillation.part(row, row + 1), view, self.chart)
-
-        return each_row(blocks(), self.rows, draw_row)
+        return each_row(((each.block, drawn(each)) for each in self.distillations), self.rows)
 
 
 def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:

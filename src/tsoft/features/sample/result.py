@@ -95,10 +95,10 @@ class SampleResult(Result):
         from tsoft.charts.row_report import each_row
         from tsoft.features.sample.chart import draw
 
-        def drawn(block: Block) -> Iterator[str]:
-            return draw(self._plan.results(block, self._taus), self._size, self._seed, view)
+        def draw_row(row: Block, _: int) -> Iterator[str]:
+            return draw(self._plan.results(row, self._taus), self._size, self._seed, view)
 
-        return each_row(self._blocks, self._rows, drawn)
+        return each_row(((block, draw_row) for block in self._blocks), self._rows)
 
 
 def _classes(sample: Sample, has_engine: bool, *, by_index: bool) -> list[Column]:

@@ -25,10 +25,8 @@ class SolveResult(Result):
     def _solved(self) -> Iterator[tuple[Block, list[SolvedRow]]]:
         """The blocks with the solutions of their rows, each row without one noted."""
         for block in self._blocks:
-            solutions = self._target.solutions(block)
-            rows = [
-                SolvedRow(*pair) for pair in zip(block.rows, [self._target] * len(solutions), solutions, strict=True)
-            ]
+            solutions = zip(block.rows, self._target.solutions(block), strict=True)
+            rows = [SolvedRow(row, self._target, solution) for row, solution in solutions]
             for row in rows:
                 if row.reason:
                     self.has_unsolved = True
@@ -56,18 +54,13 @@ class SolveResult(Result):
             )
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import each_row
+        from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.solve.chart import draw
 
-        solved: dict[int, SolvedRow] = {}
+        def drawn(solved: list[SolvedRow]) -> DrawRow:
+            return lambda block, index: draw(block, solved[index], view)
 
-        def blocks() -> Iterator[Block]:
-            for block, rows in self._solved():
-                solved.clear()
-                solved.update({row.row: row for row in rows})
-                yield block
-
-        return each_row(blocks(), self._rows, lambda block: draw(block, solved[block.first_row], view))
+        return each_row(((block, drawn(solved)) for block, solved in self._solved()), self._rows)
 
 
 def _by_row(rows: list[SolvedRow]) -> list[Column]:

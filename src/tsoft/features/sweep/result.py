@@ -59,6 +59,7 @@ class SweepResult(DistributionsResult):
         return super().objects() if self.measure is None else Result.objects(self)
 
     def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.chain_report import sampler_order
         from tsoft.charts.curves import MAX_CURVES
         from tsoft.charts.row_report import each_row
         from tsoft.features.sweep.chart import draw
@@ -66,15 +67,13 @@ class SweepResult(DistributionsResult):
         picture, measure = self.picture, self.measure or "entropy"
         view = replace(view, show=picture.classes or MAX_CURVES)
 
-        def drawn(results: list[Distributions]) -> Iterator[str]:
-            for i, result in enumerate(results):
+        def draw_row(row: Block, _: int) -> Iterator[str]:
+            for i, result in enumerate(self.plan.results(row, self.taus)):
                 if result.chain:
-                    from tsoft.charts.chain_report import sampler_order
-
                     yield "\n" * (i > 0) + sampler_order([result], view) + "\n"
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
-        return each_row(self.blocks, picture.rows, lambda block: drawn(self.plan.results(block, self.taus)))
+        return each_row(((block, draw_row) for block in self.blocks), picture.rows)
 
 
 def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:
