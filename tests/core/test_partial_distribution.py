@@ -14,7 +14,7 @@ from tool import TESTS
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.features.compute.texts import Texts
+from tsoft.features.compute.text_likelihoods import TextLikelihoods
 from tsoft.sampling.distributions import Distributions
 
 TAUS = np.array([0.0, 1e-300, 0.01, 0.3, 0.7, 0.999, 1.0, 1.001, 1.5, 3.0, 100.0, 1e300, np.inf])
@@ -186,7 +186,7 @@ def test_what_is_given_is_never_less_than_the_upper_bound() -> None:
 
 def test_a_text_is_as_likely_as_its_tokens() -> None:
     logs = np.log([[0.5, 0.3], [0.2, 0.1]])
-    texts = Texts()
+    texts = TextLikelihoods()
     for row in logs:
         chosen = texts.add(
             Distributions(Block(row[np.newaxis], ("a", "b"), partial=PartialDistribution(row, 1, row[1])), TAUS)
