@@ -13,8 +13,8 @@ from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, 
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.interval import Interval, TooLongError, bootstrap, sandwich
+from tsoft.features.calibrate.labelled_input import LabelledInput
 from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
-from tsoft.features.calibrate.rows import Rows
 from tsoft.notes import note
 
 # The most rows that a bootstrap draws in all: for more, the sandwich interval is as good.
@@ -54,7 +54,9 @@ class Calibration:
     curve_nll: Array
 
 
-def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: int, *, curve: bool) -> Calibration:
+def calibration(
+    rows: LabelledInput, test: LabelledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
+) -> Calibration:
     """The fit and its reports, in one pass over the rows more than the fit takes, with notes to the user."""
     with _input_errors(rows):
         summary = _checked_summary(rows)
@@ -81,7 +83,7 @@ def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: 
 
 
 @contextlib.contextmanager
-def _input_errors(rows: Rows) -> Iterator[None]:
+def _input_errors(rows: LabelledInput) -> Iterator[None]:
     """Turn errors of the fit into input errors that name the rows' source."""
     try:
         yield
@@ -89,7 +91,7 @@ def _input_errors(rows: Rows) -> Iterator[None]:
         raise InputError(f"{rows.name}: {error}") from None
 
 
-def _checked_summary(rows: Rows, reference: Rows | None = None) -> RowSummary:
+def _checked_summary(rows: LabelledInput, reference: LabelledInput | None = None) -> RowSummary:
     """The summary of the rows, whose classes must be those of the reference, with notes on what it shows."""
     summary = summarize(rows)
     if reference and rows.classes != reference.classes:
@@ -117,7 +119,9 @@ def _checked_summary(rows: Rows, reference: Rows | None = None) -> RowSummary:
     return summary
 
 
-def _interval(rows: Rows, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval | None:
+def _interval(
+    rows: LabelledInput, fit: TemperatureFit, resamples: int, generator: np.random.Generator
+) -> Interval | None:
     """The interval by the bootstrap, if the rows are in memory and it does not take too long, else by the
     sandwich."""
     if fit.error is None:
