@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsoft.errors import InputError, UsageError
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.output import ChartOptions, DisplayOptions, OutputOptions
@@ -89,8 +90,6 @@ def distill(
 
 
 def _alpha(distillation: DistillationOptions) -> float:
-    from tsoft.errors import UsageError
-
     if distillation.alpha is None:
         return 0.5
     if not 0 <= distillation.alpha <= 1:
@@ -103,7 +102,6 @@ def _alpha(distillation: DistillationOptions) -> float:
 
 def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temperatures: TemperatureOptions) -> None:
     """Raises UsageError if several options read stdin."""
-    from tsoft.errors import UsageError
     from tsoft.options.temperatures import pieces
 
     files = {
@@ -128,7 +126,6 @@ def _distillations(
     alpha: float,
 ) -> "Iterator[Distillation]":
     """The teacher's blocks with the targets and the student's logits of their rows."""
-    from tsoft.errors import UsageError
     from tsoft.features.distill.soft_targets import Distillation
     from tsoft.options import logits
 
@@ -159,8 +156,6 @@ def with_student(
 ) -> "Iterator[tuple[Block, Array]]":
     """The teacher's rows in blocks, each with the student's logits of the same rows. Raises InputError if the two
     differ in their number of rows or in their classes."""
-    from tsoft.errors import InputError
-
     pending: Block | None = None
     for block in teacher:
         first = 0
@@ -182,8 +177,6 @@ def with_student(
 
 def _check_classes(teacher: "Block", student: "Block") -> None:
     """Raises InputError for a student whose classes are not the teacher's."""
-    from tsoft.errors import InputError
-
     count, expected = student.logits.shape[1], teacher.logits.shape[1]
     if count != expected:
         classes = f"{count} class{'es' * (count != 1)}, the teacher's {expected}"

@@ -1,4 +1,4 @@
-"""What `tsoft distill` found: the soft targets and their measures, or the measures' means."""
+"""The result of `tsoft distill`: the soft targets and their measures, or the measures' averages."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class DistillResult(Result):
-    """Distillations, each worked out when its turn comes. A table has `rows` rows, with a `chart` or without."""
+    """Distillations, each computed when it is written. A table shows `rows` rows, with a `chart` or without."""
 
     distillations: Iterable[Distillation]
     rows: int = 3

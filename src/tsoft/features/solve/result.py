@@ -1,4 +1,4 @@
-"""What `tsoft solve` found: the temperatures at which each row reaches the target."""
+"""The result of `tsoft solve`: the temperatures at which each row reaches the target."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SolveResult(Result):
-    """The solutions of the blocks' rows. A table has `rows` of them; `format` is what they are written in."""
+    """The solutions of the blocks' rows. A table shows `rows` of them; `format` is the one that is written."""
 
     def __init__(self, blocks: Iterable[Block], target: Target, format: str, rows: int):
         self._blocks, self._target, self._format, self._rows = blocks, target, format, rows

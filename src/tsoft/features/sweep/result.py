@@ -1,4 +1,4 @@
-"""What `tsoft sweep` found: distributions over a grid of temperatures, or the means of their measures."""
+"""The result of `tsoft sweep`: distributions over a grid of temperatures, or the averages of their measures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
