@@ -97,7 +97,7 @@ class Sliders(ScrollView, can_focus=True):
             return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GREY)]
         if parameter is BIAS:
             return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GREY)]
-        value = setting.by_name[parameter.name]
+        value = setting.values[parameter.name]
         text = value_text(value) if is_on else "off"
         segments.append(Segment(text.rjust(_VALUE) + "  ", PLAIN if is_on else GREY))
         return [*segments, *_slider(parameter, value, slider_width, is_on)]
