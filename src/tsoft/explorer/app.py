@@ -108,6 +108,13 @@ class Explorer(App[None]):
         self._filter = ""
         self._indices = self._row.order
         self._counts = DrawCounts(explorer_input.generator, self._row.classes)
+        self._strip = self._row_strip()
+        self._measures = MeasurePanel(bits=explorer_input.bits)
+        self._table = ClassTable()
+        self._panel = ParameterPanel()
+        self._curve_chart = CurveChart()
+        self._draw_panel = DrawPanel(self.draw_hint)
+        self._filter_field = ValueField(id="filter", placeholder="part of a label", compact=True)
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # The command reports a failure, in one line.
@@ -115,16 +122,16 @@ class Explorer(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
-        yield self._row_strip()
-        yield MeasurePanel(bits=self._input.bits)
+        yield self._strip
+        yield self._measures
         with Horizontal(id="main"):
             with Vertical(id="left"):
-                yield ClassTable()
-                yield ValueField(id="filter", placeholder="part of a label", compact=True)
+                yield self._table
+                yield self._filter_field
             with Vertical(id="side"):
-                yield ParameterPanel()
-                yield CurveChart()
-                yield DrawPanel(self.draw_hint)
+                yield self._panel
+                yield self._curve_chart
+                yield self._draw_panel
         yield Static(self.key_hints, id="keys", markup=False)
 
     def _row_strip(self) -> RowStrip:
@@ -137,8 +144,7 @@ class Explorer(App[None]):
             with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
                 number = getattr(signal, name)
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
-        strip = self.query_one(RowStrip)
-        strip.display = strip.is_needed
+        self._strip.display = self._strip.is_needed
         self._update_list()
         self._update(curves=True)
         self.screen.set_focus(self._panel.sliders)
@@ -168,12 +174,12 @@ class Explorer(App[None]):
             self.snapshot, self._problem = None, str(error)
         self._update_head()
         if self.snapshot:
-            self.query_one(MeasurePanel).show(self.snapshot)
+            self._measures.show(self.snapshot)
             self._update_classes()
         else:
-            self.query_one(MeasurePanel).clear()
+            self._measures.clear()
             self._table.clear()
-            self.query_one(DrawPanel).show(self._row, self._counts, self.state.tau)
+            self._draw_panel.show(self._row, self._counts, self.state.tau)
         if curves:
             self._compute_curves()
         self._update_strip()
@@ -184,8 +190,8 @@ class Explorer(App[None]):
             colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
             counts = self._counts if self._counts.total else None
             self._table.show(self.snapshot, self._indices, colors, counts)
-            self.query_one(CurveChart).show(self.snapshot.tau)
-            self.query_one(DrawPanel).show(self._row, self._counts, self.snapshot.tau)
+            self._curve_chart.show(self.snapshot.tau)
+            self._draw_panel.show(self._row, self._counts, self.snapshot.tau)
 
     def _position_words(self) -> list[str]:
         """Which row it is, for the head."""
@@ -215,7 +221,7 @@ class Explorer(App[None]):
             except AllRemovedError:
                 return 0.0
 
-        self.query_one(RowStrip).show(self._row.number, likelihood)
+        self._strip.show(self._row.number, likelihood)
 
     @property
     def _curve_indices(self) -> list[int]:
@@ -223,14 +229,6 @@ class Explorer(App[None]):
         first = self._row.order[:CURVE_COUNT].tolist()
         current = self._table.current
         return first if current is None or current in first else [*first, current]
-
-    @property
-    def _table(self) -> ClassTable:
-        return self.query_one(ClassTable)
-
-    @property
-    def _panel(self) -> ParameterPanel:
-        return self.query_one(ParameterPanel)
 
     def _update_list(self) -> None:
         """Lists the classes that match the filter, in the chosen order."""
@@ -255,8 +253,8 @@ class Explorer(App[None]):
     def on_explorer_curves_computed(self, message: "Explorer.CurvesComputed") -> None:
         if message.row is self._row:
             self._curves = message.curves
-            self.query_one(MeasurePanel).show_curves(message.curves)
-            self.query_one(CurveChart).show_curves(message.row, message.curves)
+            self._measures.show_curves(message.curves)
+            self._curve_chart.show_curves(message.row, message.curves)
 
     # Messages of the widgets.
 
@@ -385,10 +383,6 @@ class Explorer(App[None]):
     def action_clear(self) -> None:
         self._counts = DrawCounts(self._input.generator, self._row.classes)
         self._update_classes()
-
-    @property
-    def _filter_field(self) -> ValueField:
-        return self.query_one("#filter", ValueField)
 
     def action_find(self) -> None:
         self._filter_field.add_class("-open")
