@@ -12,9 +12,8 @@ from rich.text import Text
 
 from tsoft.charts.style import number_text, prob_text, tau_colors, tau_text
 from tsoft.charts.table import GAP, bar, new_table, rendered
-from tsoft.charts.view import View
-from tsoft.core.softmax import Array
-from tsoft.errors import shortened, visible
+from tsoft.charts.view import ClassSelection, View
+from tsoft.errors import shortened
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
@@ -32,23 +31,11 @@ class ColumnStyle(NamedTuple):
     color: int
 
 
-class _Selection(NamedTuple):
-    """A row of a block, the indices of the classes that are shown, and of the rest."""
-
-    row: int
-    shown: Array
-    rest: Array
-
-    def take(self, values: Array) -> list[float]:
-        """Each shown class's value, and the sum of the rest's if there is a rest: from (n,)."""
-        return [*values[self.shown].tolist(), *[float(values[self.rest].sum())] * bool(len(self.rest))]
-
-
-def draw(results: Sequence[Distributions], row: int, view: View) -> str:
-    """The table of a block's row, after one chain or after several side by side. Columns that do not fit
+def draw(results: Sequence[Distributions], view: View) -> str:
+    """The table of a block of one row, after one chain or after several side by side. Columns that do not fit
     continue in another table. No number is shortened: where the screen is too narrow, the bars are left out,
     then the labels are shortened, then the lines get wider than the screen."""
-    selection = _Selection(row, *view.shown_and_rest(*ranked_classes(results, row)))
+    selection = view.select(*ranked_classes(results, 0))
     labels, logits = _labels(results[0], selection), _logits(results[0], selection)
     columns = [
         column
@@ -85,27 +72,25 @@ def column_styles(results: Sequence[Distributions]) -> list[list[ColumnStyle]]:
     ]
 
 
-def _labels(result: Distributions, selection: _Selection) -> list[str]:
+def _labels(result: Distributions, selection: ClassSelection) -> list[str]:
     """The classes' names, and a line for the rest. If the response has a drawn token, it has a mark."""
     names, ensemble, partial = result.block.names, result.block.ensemble, result.block.partial
-    labels = [visible(names[i]) for i in selection.shown]
+    labels = selection.labels(names)
     if ensemble and ensemble.degeneracy is not None:
-        counts = ensemble.degeneracy[selection.shown].astype(int).tolist()
-        labels = [f"{label} ×{count}" if count > 1 else label for label, count in zip(labels, counts, strict=True)]
-    labels += [f"… {len(selection.rest)} more"] * bool(len(selection.rest))
+        for i, count in enumerate(ensemble.degeneracy[selection.shown].astype(int).tolist()):
+            labels[i] += f" ×{count}" if count > 1 else ""
     if partial and result.chosen_token:
-        chosen = [i == partial.index for i in selection.shown] + [False] * bool(len(selection.rest))
-        blank = " " * len(CHOSEN_MARK)
-        labels = [(CHOSEN_MARK if mark else blank) + label for mark, label in zip(chosen, labels, strict=True)]
+        chosen = selection.shown.tolist().index(partial.index) if partial.index in selection.shown else None
+        labels = [(CHOSEN_MARK if i == chosen else " " * len(CHOSEN_MARK)) + label for i, label in enumerate(labels)]
     return labels
 
 
-def _logits(result: Distributions, selection: _Selection) -> list[str]:
+def _logits(result: Distributions, selection: ClassSelection) -> list[str]:
     """A header, and under it the logits or the energies, with a ? for each that a response does not have."""
     block, shown = result.block, selection.shown
     sign, header = (-1, "energy") if block.quantity == "energy" else (1, "logit")
     unknown = block.partial.unknown[shown] if block.partial else np.zeros(len(shown), bool)
-    values = zip(block.logits[selection.row, shown], unknown, strict=True)
+    values = zip(block.logits[0, shown], unknown, strict=True)
     texts = ["?" if is_unknown else number_text(sign * value) for value, is_unknown in values]
     return [header, *texts, *[""] * bool(len(selection.rest))]
 
@@ -140,7 +125,7 @@ class _TableColumn:
 
 
 def _columns(
-    result: Distributions, t: int, selection: _Selection, view: View, style: ColumnStyle
+    result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> list[_TableColumn]:
     """A temperature's column, and a second for the bounds if the distribution is partial."""
     column = _probability_column(result, t, selection, view, style)
@@ -151,12 +136,12 @@ def _columns(
 
 
 def _bounds_column(
-    result: Distributions, t: int, selection: _Selection, view: View, style: ColumnStyle
+    result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> _TableColumn:
     """The bounds of each probability over all classes. The normalizer is common to all, so that the bounds of
     the rest are sums too."""
     assert result.bounds
-    low, high = (selection.take(bound[t, 0]) for bound in result.bounds)
+    low, high = (selection.values(bound[t, 0]).tolist() for bound in result.bounds)
     numbers = [_range_text(*bounds, view) for bounds in zip(low, high, strict=True)]
     measures = {}
     if result.chosen_token:
@@ -188,54 +173,54 @@ def _probability_text(prob: float, view: View) -> str:
 
 
 def _probability_column(
-    result: Distributions, t: int, selection: _Selection, view: View, style: ColumnStyle
+    result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> _TableColumn:
-    shares = selection.take(result.probs[t, selection.row])
+    shares = selection.values(result.probs[t, 0]).tolist()
     removers = _removers(result, t, selection)
     numbers = [_probability_text(share, view) for share in shares]
     if any(removers):
-        unfiltered = selection.take(result.without_chain.probs[t, selection.row])
+        unfiltered = selection.values(result.without_chain.probs[t, 0]).tolist()
         removed_numbers = [f"({_probability_text(share, view)})" for share in unfiltered]
         numbers = [removed_numbers[i] if remover else numbers[i] for i, remover in enumerate(removers)]
-    measures = _measures(result, t, selection.row, view)
+    measures = _measures(result, t, view)
     if result.block.partial is not None:
         for i in np.flatnonzero(result.block.partial.unknown[selection.shown]):
             numbers[i] = "?"
         measures |= _chosen_measures(result, t, view)
     numbers = [number.rjust(PROB_WIDTH) for number in numbers]
-    measures_below = _thermodynamics(result, t, selection.row, view)
-    return _TableColumn(style.header, style.color, numbers, shares, removers, measures, measures_below)
+    thermodynamics = _thermodynamics(result, t, view)
+    return _TableColumn(style.header, style.color, numbers, shares, removers, measures, thermodynamics)
 
 
-def _removers(result: Distributions, t: int, selection: _Selection) -> list[str | None]:
+def _removers(result: Distributions, t: int, selection: ClassSelection) -> list[str | None]:
     """The sampler that removed each shown class; None for the classes that are kept or masked, and for the
     rest."""
-    row, shown = selection.row, selection.shown
+    shown = selection.shown
     none: list[str | None] = [None] * bool(len(selection.rest))
-    if result.chain is None or result.kept[t, row][shown].all():
+    if result.chain is None or result.kept[t, 0][shown].all():
         return [None] * len(shown) + none
-    stages = result.stages(t, row)
-    steps = removed_by(stages, len(result.block.logits[row]))[shown].tolist()
+    stages = result.stages(t, 0)
+    steps = removed_by(stages, len(result.block.logits[0]))[shown].tolist()
     return [None if step < 0 else stages[step].step.sampler.name for step in steps] + none
 
 
-def _measures(result: Distributions, t: int, row: int, view: View) -> dict[str, str]:
+def _measures(result: Distributions, t: int, view: View) -> dict[str, str]:
     """The measures under a column; with a chain also how many classes it keeps, and the probability of the
     others at the temperature."""
 
     def text(value: float) -> str:
         return prob_text(float(value), view.digits).rjust(PROB_WIDTH)
 
-    entropy = result.entropy[t, row] / measure_unit("entropy", view.bits)
+    entropy = result.entropy[t, 0] / measure_unit("entropy", view.bits)
     measures = {
         "entropy": f"{text(entropy)} {'bits' if view.bits else 'nats'}",
-        "perplexity": text(result.perplexity[t, row]),
-        "margin": text(result.margin[t, row]),
+        "perplexity": text(result.perplexity[t, 0]),
+        "margin": text(result.margin[t, 0]),
     }
     if result.chain is None:
         return measures
-    kept = result.kept[t, row]
-    removed = result.without_chain.probs[t, row][~kept].sum()
+    kept = result.kept[t, 0]
+    removed = result.without_chain.probs[t, 0][~kept].sum()
     return {"kept": f"{kept.sum():{PROB_WIDTH}}", "removed": text(removed), **measures}
 
 
@@ -252,7 +237,7 @@ def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str
     return {name: text.rjust(PROB_WIDTH) for name, text in texts.items()}
 
 
-def _thermodynamics(result: Distributions, t: int, row: int, view: View) -> dict[str, str]:
+def _thermodynamics(result: Distributions, t: int, view: View) -> dict[str, str]:
     """The thermodynamics under the measures, with their units, of a distribution of energies."""
     if not isinstance(result, BoltzmannDistributions):
         return {}
@@ -264,7 +249,7 @@ def _thermodynamics(result: Distributions, t: int, row: int, view: View) -> dict
         "S/k": result.entropy,
         "C/k": result.heat_capacity,
     }
-    texts = {name: number_text(values[t, row], view.digits) for name, values in quantities.items()}
+    texts = {name: number_text(values[t, 0], view.digits) for name, values in quantities.items()}
     width = max(PROB_WIDTH, *map(len, texts.values()))
     units = {"F": energy_unit, "U": energy_unit}
     return {name: f"{text.rjust(width)} {units.get(name, '')}".rstrip() for name, text in texts.items()}

@@ -17,13 +17,13 @@ def draw_row(results: Sequence[Distributions], view: View, *, chart: bool, expla
     and the steps of the chains."""
     if results[0].chain is not None:
         yield chain_report.sampler_order(results, view) + "\n"
-    yield distribution_table.draw(results, 0, view)
+    yield distribution_table.draw(results, view)
     if explain:
         yield from ("\n" + part for part in chain_report.step_tables(results, view))
     if len(results) > 1:
         yield "\n" + chain_report.comparison(results, view)
     if chart:
-        yield "\n" + bars.draw(results, 0, view)
+        yield "\n" + bars.draw(results, view)
 
 
 def each_row(blocks: Iterable[tuple[Block, DrawRow]], most: int) -> Iterator[str]:

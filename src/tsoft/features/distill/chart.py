@@ -38,7 +38,7 @@ _REFINEMENTS, _REFINED_POINTS = 3, 15
 
 def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
     """The parts of one row."""
-    yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], 0, view)
+    yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], view)
     yield "\n" + _measures(distillation, view)
     if chart and distillation.rest_prob.any():
         yield from ("\n" + part for part in _charts(distillation, view))

@@ -14,7 +14,6 @@ from tsoft.charts.view import View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.sampling.distributions import Distributions, descending_order
 
@@ -60,12 +59,9 @@ def _table(sample: Sample, order: Array, view: View, color: int) -> str:
     """The table, and the test under it. Where the screen is too narrow, the bars are left out, then the labels
     are shortened, then the lines get wider than the screen: no number is shortened."""
     names = class_names(sample.labels, len(order), quoted=sample.tokens)
-    shown, rest = view.shown_and_rest(order)
-    labels = [visible(names[i]) for i in shown] + [f"… {len(rest)} more"] * bool(len(rest))
-    expected, counts = (
-        [*values[shown].tolist(), *[values[rest].sum().item()] * bool(len(rest))]
-        for values in (sample.expected, sample.counts)
-    )
+    selection = view.select(order)
+    labels = selection.labels(names)
+    expected, counts = (selection.values(values).tolist() for values in (sample.expected, sample.counts))
     texts = {"expected": [_expected_text(value, view.digits) for value in expected], "drawn": list(map(str, counts))}
     columns = [
         _CountColumn(header, numbers, [value / sample.size for value in values])

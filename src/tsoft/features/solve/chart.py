@@ -29,7 +29,7 @@ def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
     answer = f" {target.value:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
     yield shortened(name, max(4, view.screen.width - len(answer))) + answer + "\n"
     if len(taus):
-        yield "\n" + distribution_table.draw([Distributions(block, taus)], 0, view)
+        yield "\n" + distribution_table.draw([Distributions(block, taus)], view)
     else:
         yield f"{solved.reason}\n"
     inside = taus[(taus > 0) & (taus < np.inf)]
