@@ -72,13 +72,9 @@ class Snapshot:
         margin, and the probability, at the temperature alone, of the classes that are removed."""
         distributions = self.distributions
         values = (distributions.entropy, distributions.perplexity, distributions.top_prob, distributions.margin)
-        return (*(float(value[0, 0]) for value in values), self._removed_mass)
-
-    @property
-    def _removed_mass(self) -> float:
-        if self.chain is None or self.kept.all():
-            return 0.0
-        return float(self.tempered_probs[~self.kept].sum())
+        removes = self.chain is not None and not self.kept.all()
+        removed = float(self.tempered_probs[~self.kept].sum()) if removes else 0.0
+        return (*(float(value[0, 0]) for value in values), removed)
 
 
 @dataclass(frozen=True, eq=False)
