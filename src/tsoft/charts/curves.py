@@ -290,3 +290,16 @@ def measure_limits(measure: str) -> tuple[float, float] | None:
     """The limits of the chart of a measure: from 0 to 1 for probabilities, which the mean and the standard
     deviation may exceed; None for other measures."""
     return (0.0, 1.0) if measure in ("top_prob", "margin") else None
+
+
+def surrounding_taus(taus: Array, factor: float, count: int) -> Array:
+    """A logarithmic grid of `count` temperatures from `factor` times below the temperatures between 0 and inf to as
+    far above them, or around 1 if there is none.
+
+    >>> surrounding_taus(np.array([0.0, 1.0, 4.0]), 2.0, 3)
+    array([0.5, 2. , 8. ])
+    """
+    inside = taus[(taus > 0) & (taus < np.inf)]
+    low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
+    # Beyond these the steps of the grid and of the axis would overflow.
+    return np.geomspace(max(low, 1e-290) / factor, min(high, 1e290) * factor, count)

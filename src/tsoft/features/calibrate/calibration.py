@@ -70,12 +70,12 @@ def calibration(
         note(f"{rows.name}: the 95 % interval is {ends}: these rows hardly tell the temperature")
     taus = _curve_taus(fit, summary) if curve else np.empty(0)
     scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
-    measured = [_reports("fit", scores, bins, resamples, generator)]
+    measured = [_measured("fit", scores, bins, resamples, generator)]
     if test:
         with _input_errors(test):
             _checked_summary(test, reference=rows)
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        measured.append(_reports("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator))
+        measured.append(_measured("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator))
     for part, source in zip(measured, (rows, test), strict=False):
         assert source
         _note_contradictions(part, source.name)
@@ -124,9 +124,7 @@ def _interval(
 ) -> Interval | None:
     """The interval by the bootstrap, if the rows are in memory and it does not take too long, else by the
     sandwich."""
-    if fit.error is None:
-        return None
-    if resamples == 0 or rows.held is None or rows.rows * resamples > MAX_DRAWN:
+    if fit.error is None or resamples == 0 or rows.held is None or rows.rows * resamples > MAX_DRAWN:
         return sandwich(fit)
     try:
         interval = bootstrap(rows, fit, resamples, generator)
@@ -147,21 +145,18 @@ def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
     return np.append(grid, [1.0] * (not fit.is_limit)) * center
 
 
-def _reports(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
+def _measured(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
     return MeasuredRows(data, *(report(scores, t, bins, resamples, generator) for t in range(2)))
 
 
 def _note_contradictions(measured: MeasuredRows, name: str) -> None:
     """Notes on measures that get worse, and on merged bins."""
     before, after = measured.before, measured.after
-    worse = [
-        f"{kind} {first:.4g} → {second:.4g}"
-        for kind, first, second in (
-            ("equal width", before.equal_width.ece, after.equal_width.ece),
-            ("equal mass", before.equal_mass.ece, after.equal_mass.ece),
-        )
-        if second > first
-    ]
+    eces = {
+        "equal width": (before.equal_width.ece, after.equal_width.ece),
+        "equal mass": (before.equal_mass.ece, after.equal_mass.ece),
+    }
+    worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, (first, second) in eces.items() if second > first]
     if after.nll < before.nll and worse:
         note(f"{name}: at τ = {after.tau:.6g} the NLL is better, but the ECE is worse ({', '.join(worse)})")
     if after.nll > before.nll:

@@ -15,25 +15,6 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
 
 
-def _measures(report: Report) -> dict[str, float]:
-    """A report's numbers by the names that headers and records give them."""
-    return {
-        "tau": report.tau,
-        "rows": report.rows,
-        "nll": report.nll,
-        "ece": report.equal_width.ece,
-        "ece_chance_mean": report.equal_width.chance.mean,
-        "ece_chance_95": report.equal_width.chance.high,
-        "ece_mass": report.equal_mass.ece,
-        "ece_mass_chance_mean": report.equal_mass.chance.mean,
-        "ece_mass_chance_95": report.equal_mass.chance.high,
-        "mce": report.equal_width.mce,
-        "brier": report.brier,
-        "accuracy": report.accuracy,
-        "mean_confidence": report.confidence,
-    }
-
-
 @dataclass(frozen=True, eq=False)
 class CalibrateResult(Result):
     """A calibration, to be written in a `format`. A picture has a `chart`, or is the table alone."""
@@ -47,7 +28,7 @@ class CalibrateResult(Result):
         if self.format == "tsv":
             yield Records([Column("tau", np.array([self.calibration.fit.tau]))])
             return
-        records = [{"data": rows.data, **_measures(report)} for rows, report in self._reports]
+        records = [_fields(rows, report) for rows, report in self._reports]
         yield Records([Column(name, [record[name] for record in records], In.CSV) for name in records[0]])
 
     @property
@@ -70,8 +51,7 @@ class CalibrateResult(Result):
                 "reason": calibration.fit.reason,
                 "reports": [
                     {
-                        "data": rows.data,
-                        **_measures(report),
+                        **_fields(rows, report),
                         "bins": _bins(report.equal_width),
                         "bins_mass": _bins(report.equal_mass),
                     }
@@ -84,6 +64,11 @@ class CalibrateResult(Result):
         from tsoft.features.calibrate.chart import draw
 
         return draw(self.calibration, view, self.chart)
+
+
+def _fields(rows: MeasuredRows, report: Report) -> dict[str, Any]:
+    """What a report says, but for its bins, by the names that headers and records give it."""
+    return {"data": rows.data, "tau": report.tau, "rows": report.rows, **report.measures}
 
 
 def _bins(bins: Bins) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import curve_chart
+from tsoft.charts.curves import curve_chart, surrounding_taus
 from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
@@ -64,10 +64,7 @@ def _text(distillation: Distillation, name: str, t: int, view: View) -> str:
 def _charts(distillation: Distillation, view: View) -> Iterator[str]:
     """The information over τ, and the probability and the evenness of the other classes. With only one other
     class there is no evenness."""
-    inside = distillation.taus[(distillation.taus > 0) & (distillation.taus < np.inf)]
-    low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
-    # Beyond these the steps of the grid and of the axis would overflow.
-    taus = np.geomspace(max(low, 1e-290) / _REACH, min(high, 1e290) * _REACH, _POINTS)
+    taus = surrounding_taus(distillation.taus, _REACH, _POINTS)
     over_taus = replace(distillation, taus=taus, student=None)
     draw_curves = partial(curve_chart, screen=view.screen, height=12, log=True)
     best = _most_informative_tau(over_taus)

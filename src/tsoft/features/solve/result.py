@@ -72,15 +72,10 @@ def _by_row(rows: list[SolvedRow]) -> list[Column]:
 
 
 def _by_solution(rows: list[SolvedRow]) -> list[Column]:
-    pairs = [
-        (row, tau, reached)
+    records = [
+        (row.row, row.target.name, row.target.value, tau, reached)
         for row in rows
         for tau, reached in zip(row.solution.taus or [np.nan], row.reached or [np.nan], strict=True)
     ]
-    return [
-        Column("row", [row.row for row, _, _ in pairs]),
-        Column("measure", [row.target.name for row, _, _ in pairs]),
-        Column("target", [row.target.value for row, _, _ in pairs]),
-        Column("tau", np.array([tau for _, tau, _ in pairs])),
-        Column("reached", np.array([reached for _, _, reached in pairs])),
-    ]
+    names = ("row", "measure", "target", "tau", "reached")
+    return [Column(name, values) for name, values in zip(names, zip(*records, strict=True), strict=True)]

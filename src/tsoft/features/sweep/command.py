@@ -59,6 +59,10 @@ class GridOptions:
         typer.Option("--scale", metavar="SCALE", help="log or linear: how they are spaced, by default log."),
     ] = None
 
+    @property
+    def is_log(self) -> bool:
+        return self.scale != "linear"
+
 
 @dataclass(frozen=True)
 class SweepOptions:
@@ -137,7 +141,7 @@ def sweep(
             measure or "entropy",
             recorded,
             bits.bits,
-            _is_log(grid),
+            grid.is_log,
             energy,
         )
         outputs.write(means, format, output, view)
@@ -145,7 +149,7 @@ def sweep(
     form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
     if measure and (content.long or content.log or content.with_logits or form.format in outputs.ARRAY_FORMATS):
         raise UsageError(f"--measure {sweeping.measure} is of each distribution, and not of its classes")
-    picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, _is_log(grid))
+    picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
 
 
@@ -169,10 +173,6 @@ def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
     return name
 
 
-def _is_log(grid: GridOptions) -> bool:
-    return grid.scale != "linear"
-
-
 def _temperatures(temperatures: TemperatureOptions, grid: GridOptions) -> "Array":
     """The temperatures that --tau lists, or those of a grid, both ends among them."""
     import numpy as np
@@ -187,6 +187,6 @@ def _temperatures(temperatures: TemperatureOptions, grid: GridOptions) -> "Array
     hottest = 10.0 if grid.hottest is None else grid.hottest
     if not 0 <= coldest < hottest < np.inf:
         raise UsageError(f"--from {coldest:g} --to {hottest:g}: a grid rises from 0 or more to a finite temperature")
-    if _is_log(grid) and coldest == 0:
+    if grid.is_log and coldest == 0:
         raise UsageError("--from 0: a logarithmic grid does not reach 0; --scale linear does, and --tau 0,… lists it")
-    return (np.geomspace if _is_log(grid) else np.linspace)(coldest, hottest, grid.steps or 25)
+    return (np.geomspace if grid.is_log else np.linspace)(coldest, hottest, grid.steps or 25)
