@@ -11,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tsoft.charts.style import number_text, prob_text, tau_colors, tau_text
-from tsoft.charts.table import GAP, bar, new_table, rendered
+from tsoft.charts.table import GAP, BarCell, new_table, rendered
 from tsoft.charts.view import ClassSelection, View
-from tsoft.errors import shortened
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
@@ -49,7 +48,7 @@ def draw(results: Sequence[Distributions], view: View) -> str:
     room = view.screen.width - left - widest - GAP
     label_width = max(len("perplexity"), min(longest, view.screen.width // 3, room))
     room = view.screen.width - left - label_width
-    numbers = max(len(number) for column in columns for number in column.numbers)
+    numbers = max(column.number_width for column in columns)
     fits = min(len(columns), max(1, room // (max(widest, numbers + 1 + SHORTEST_BAR) + GAP)))
     width = max(widest, min(numbers + 1 + LONGEST_BAR, room // fits - GAP))
     tables = [_table(labels, logits, label_width, columns[i : i + fits], width) for i in range(0, len(columns), fits)]
@@ -97,31 +96,22 @@ def _logits(result: Distributions, selection: ClassSelection) -> list[str]:
 
 @dataclass(frozen=True)
 class _TableColumn:
-    """A temperature's column: for each class and the rest its number and its bar's share, the measures, and
-    the thermodynamics of energies."""
+    """A temperature's column: a cell for each class and the rest, the measures, and the thermodynamics of energies."""
 
     header: str
     color: int
-    numbers: list[str]
-    shares: list[float]
-    # The sampler that removed a class; its number is then its probability without the chain.
-    removers: list[str | None]
+    cells: list[BarCell]
     measures: dict[str, str]
     thermodynamics: dict[str, str] = field(default_factory=dict)
 
     @property
+    def number_width(self) -> int:
+        return max(len(cell.number) for cell in self.cells)
+
+    @property
     def width(self) -> int:
-        return max(map(len, [" " + self.header, *self.numbers, *self.measures.values(), *self.thermodynamics.values()]))
-
-    def cells(self, width: int) -> list[Text]:
-        return [self._cell(i, width - len(number) - 1) for i, number in enumerate(self.numbers)]
-
-    def _cell(self, i: int, room: int) -> Text:
-        """A number and its bar; for a removed class, dimmed, the number and the sampler that removed it."""
-        remover = self.removers[i]
-        if remover is not None:
-            return Text(f"{self.numbers[i]} {shortened(remover, room)}", "dim")
-        return Text.assemble(self.numbers[i], " ", (bar(self.shares[i], room), f"color({self.color})"))
+        texts = [" " + self.header, *self.measures.values(), *self.thermodynamics.values()]
+        return max(self.number_width, *map(len, texts))
 
 
 def _columns(
@@ -142,14 +132,12 @@ def _bounds_column(
     the rest are sums too."""
     assert result.bounds
     low, high = (selection.values(bound[t, 0]).tolist() for bound in result.bounds)
-    numbers = [_range_text(*bounds, view) for bounds in zip(low, high, strict=True)]
+    cells = [BarCell(_range_text(*bounds, view)) for bounds in zip(low, high, strict=True)]
     measures = {}
     if result.chosen_token:
         token = result.chosen_token.token.probs()
         measures["drawn"] = _range_text(token.low[t], token.high[t], view)
-    return _TableColumn(
-        f"{style.header} low–high", style.color, numbers, [0.0] * len(numbers), [None] * len(numbers), measures
-    )
+    return _TableColumn(f"{style.header} low–high", style.color, cells, measures)
 
 
 def _range_text(low: float, high: float, view: View) -> str:
@@ -187,9 +175,11 @@ def _probability_column(
         for i in np.flatnonzero(result.block.partial.unknown[selection.shown]):
             numbers[i] = "?"
         measures |= _chosen_measures(result, t, view)
-    numbers = [number.rjust(PROB_WIDTH) for number in numbers]
-    thermodynamics = _thermodynamics(result, t, view)
-    return _TableColumn(style.header, style.color, numbers, shares, removers, measures, thermodynamics)
+    cells = [
+        BarCell(number.rjust(PROB_WIDTH), share, remover)
+        for number, share, remover in zip(numbers, shares, removers, strict=True)
+    ]
+    return _TableColumn(style.header, style.color, cells, measures, _thermodynamics(result, t, view))
 
 
 def _removers(result: Distributions, t: int, selection: ClassSelection) -> list[str | None]:
@@ -263,13 +253,14 @@ def _table(
     table.add_column(logits[0], width=max(map(len, logits)), justify="right", no_wrap=True)
     for column in columns:
         table.add_column(" " + column.header, width=width, no_wrap=True)
-    for label, logit, *cells in zip(labels, logits[1:], *(c.cells(width) for c in columns), strict=True):
-        table.add_row(Text(label), Text(logit, "dim"), *cells)
+    for label, logit, *cells in zip(labels, logits[1:], *(column.cells for column in columns), strict=True):
+        texts = (cell.text(width, column.color) for cell, column in zip(cells, columns, strict=True))
+        table.add_row(Text(label), Text(logit, "dim"), *texts)
     # Columns of bounds have few measures or none.
     names = max((column.measures for column in columns), key=len)
     for section in names, columns[0].thermodynamics:
         table.add_section()
         for name in section:
-            texts = ({**column.measures, **column.thermodynamics}.get(name, "") for column in columns)
-            table.add_row(Text(name, "dim"), "", *map(Text, texts))
+            values = ({**column.measures, **column.thermodynamics}.get(name, "") for column in columns)
+            table.add_row(Text(name, "dim"), "", *map(Text, values))
     return table
