@@ -255,27 +255,27 @@ def _labelled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout,
     if not layout.legend and any(style.name for style in styles):
         ends = [column[np.isfinite(column)][-1:].sum() for column in heights.T]
         descending = sorted(range(len(ends)), key=lambda i: (-ends[i], i))
-        wanted = [layout.rows - 1 - cell_index(ends[i], layout.rows) for i in descending]
-        for i, line in zip(descending, _spread(wanted, layout.rows), strict=True):
+        ideal = [layout.rows - 1 - cell_index(ends[i], layout.rows) for i in descending]
+        for i, line in zip(descending, _spread(ideal, layout.rows), strict=True):
             lines[line] += " " + styles[i].label(layout.right - 1)
     return [trimmed(line) for line in lines]
 
 
-def _spread(wanted: Sequence[int], lines: int) -> list[int]:
-    """A different line for each of the wanted ones, which are in ascending order, as near as possible: equal
+def _spread(ideal: Sequence[int], lines: int) -> list[int]:
+    """A different line for each of the ideal lines, which are in ascending order, as near as possible: equal
     ones are spread around their line.
 
     >>> _spread([0, 5, 5, 5, 9], 10), _spread([0, 5, 7, 7, 7, 9], 10)
     ([0, 4, 5, 6, 9], [0, 5, 6, 7, 8, 9])
     """
     groups: list[list[float]] = []
-    for i, line in enumerate(wanted):
+    for i, line in enumerate(ideal):
         groups.append([line - i])
         while len(groups) > 1 and fmean(groups[-2]) >= fmean(groups[-1]):
             last = groups.pop()
             groups[-1] += last
     shifts = [round(fmean(group)) for group in groups for _ in group]
-    return [i + min(max(shift, 0), lines - len(wanted)) for i, shift in enumerate(shifts)]
+    return [i + min(max(shift, 0), lines - len(ideal)) for i, shift in enumerate(shifts)]
 
 
 def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) -> str:

@@ -90,7 +90,7 @@ class TemperatureCurves:
 def temperature_curves(
     row: ExplorerRow, chain: Chain | None, indices: Sequence[int], is_cancelled: Callable[[], bool]
 ) -> TemperatureCurves | None:
-    """The curves of a row, or None if they are cancelled, which is asked before each temperature."""
+    """The curves of a row, or None if they are cancelled, which is checked before each temperature."""
     measures = np.full((len(CURVE_TAUS), len(SHOWN_MEASURES)), nan)
     probs = np.full((len(CURVE_TAUS), len(indices)), nan)
     for t, tau in enumerate(CURVE_TAUS.tolist()):

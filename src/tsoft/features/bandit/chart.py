@@ -18,7 +18,7 @@ from tsoft.features.bandit.simulation import Exploration, History
 
 # Charts are side by side if each has at least this many columns, with a gap between two.
 _NARROWEST, _GAP = 36, 3
-# The share of runs at the best arm is smoothed over one part of the steps in so many.
+# The share of runs at the best arm is smoothed over a window of the steps: one of this many parts.
 _SMOOTHING_PARTS = 100
 
 _step_chart = partial(curve_chart, height=14, axis_type=StepAxis)

@@ -1,4 +1,4 @@
-"""Soft targets as a table, with their measures under it, and where over τ their information is highest."""
+"""Soft targets as a table, with their measures under it, and the curve of their information over τ."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The temperatures of a target: what they are, the distributions there, and the curve that they are on."""
+"""The temperatures at which a target is reached, the distributions there, and the curve of the measure."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ _POINTS = 121
 
 
 def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
-    """The parts of a row's answer."""
+    """The parts of a row's solution."""
     target = solved.target
     column, index = target.measure, target.index(block)
     taus = np.array(solved.solution.taus)

@@ -66,7 +66,7 @@ class GridOptions:
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """What is drawn of a sweep."""
+    """The measure of a sweep, and its charts."""
 
     measure: Annotated[
         Measure | None,

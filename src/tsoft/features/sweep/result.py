@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepPicture:
-    """What is drawn of a sweep: how many `rows`, `classes` at the most, charts at all (`chart`), a `heatmap` in the
-    place of the curves, temperatures on a logarithmic axis (`is_log`)."""
+    """How a sweep is drawn: `rows` rows, at most `classes` classes, with charts or without, a `heatmap` in place of the
+    curves, temperatures on a logarithmic axis (`is_log`)."""
 
     rows: int = 3
     classes: int | None = None
