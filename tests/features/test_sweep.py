@@ -186,3 +186,27 @@ def test_a_terminal_gets_curves_a_measure_and_a_table() -> None:
     assert "6 more" in in_terminal("seq 14 | paste -sd' ' - | tsoft sweep", NO_COLOR="1")
     assert "probability" not in in_terminal("tsoft sweep 2 1 --no-chart", NO_COLOR="1")
     assert "mean + sd" in in_terminal("printf '2 1\\n0 5\\n' | tsoft sweep --mean", NO_COLOR="1")
+
+
+@pytest.mark.parametrize("measure", ["entropy", "perplexity", "top-prob", "margin", "log-sum-exp"])
+def test_a_measure_alone_in_every_format(measure: str) -> None:
+    name, taus = measure.replace("-", "_"), [0.5, 1, 2]
+    wanted = [float(getattr(tsoft, name)(LOGITS, tau)) for tau in taus]
+    typed = ("sweep", *map(str, LOGITS), "--tau", "0.5,1,2", "--measure", measure)
+    assert rows(out(*typed)) == [[tau, value] for tau, value in zip(taus, wanted, strict=True)]
+    header, *lines = csv.reader(io.StringIO(out(*typed, "-f", "csv")))
+    assert header == ["row", "tau", name]
+    assert [float(line[2]) for line in lines] == wanted
+    records = json.loads(out(*typed, "-f", "json"))
+    assert records == [{"row": 0, "tau": tau, name: value} for tau, value in zip(taus, wanted, strict=True)]
+    [header, first, *_] = csv.reader(io.StringIO(out(*typed, "--mean", "-f", "csv")))
+    assert header == ["tau", "rows", name, f"{name}_sd"]
+    assert [float(cell) for cell in first] == [0.5, 1, pytest.approx(wanted[0], rel=1e-15), 0]
+
+
+def test_a_measure_is_not_of_classes() -> None:
+    for option in ("--long", "--log"):
+        done = here("sweep", "2", "1", "--measure", "entropy", option, "-f", "tsv")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--measure entropy is of each distribution" in done.stderr
+    assert float(out("sweep", "2", "1", "--measure", "entropy", "--bits", "--tau", "inf").split()[1]) == 1
