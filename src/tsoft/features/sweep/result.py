@@ -83,5 +83,5 @@ def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequen
 
 
 def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:
-    """The measures that there are: of energies more."""
+    """The names of the measures; energies have those of thermodynamics too."""
     return MEASURES if ensemble is None else (*MEASURES, *THERMODYNAMICS)
