@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
 
 COLUMNS = (
-    "way", "tau", "engine", "continuation", "finish", "tokens", "logprob", "mean_logprob", "sequence_perplexity",
+    "strategy", "tau", "engine", "continuation", "finish", "tokens", "logprob", "mean_logprob", "sequence_perplexity",
     "distinct_1", "distinct_2", "repeated_4", "score", "seed", "text",
 )  # fmt: skip
 
@@ -80,7 +80,7 @@ def _statistics(numbered: NumberedText) -> dict[str, Any]:
     text_summary = summary([numbered.text])
     strategy = numbered.strategy
     return {
-        "way": strategy.kind if strategy.width is None else f"{strategy.kind} {strategy.width}",
+        "strategy": strategy.kind if strategy.width is None else f"{strategy.kind} {strategy.width}",
         "tau": strategy.tau,
         "engine": strategy.engine,
         "continuation": numbered.number,
