@@ -1,5 +1,6 @@
 """An LLM engine's sampling settings: the JSON file beside a model, or a request to a server or its response."""
 
+import contextlib
 import dataclasses
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -39,27 +40,14 @@ class Settings:
         return dict(self.fields).get(parameter, "temperature" if parameter == "tau" else parameter)
 
 
+# The parameters whose field has another name.
+_RENAMED = {"temperature": "tau", "typ_p": "typical_p", "tfs_z": "tfs"}
+_FIELDS = (
+    "temperature dynatemp_range dynatemp_exponent smoothing_factor top_n_sigma top_h top_k top_p min_p typical_p typ_p "
+    "epsilon_cutoff eta_cutoff tfs_z tfs top_a xtc_probability xtc_threshold"
+)
 # The fields of a file, and the parameters that they set.
-_PARAMETERS = {
-    "temperature": "tau",
-    "dynatemp_range": "dynatemp_range",
-    "dynatemp_exponent": "dynatemp_exponent",
-    "smoothing_factor": "smoothing_factor",
-    "top_n_sigma": "top_n_sigma",
-    "top_h": "top_h",
-    "top_k": "top_k",
-    "top_p": "top_p",
-    "min_p": "min_p",
-    "typical_p": "typical_p",
-    "typ_p": "typical_p",
-    "epsilon_cutoff": "epsilon_cutoff",
-    "eta_cutoff": "eta_cutoff",
-    "tfs_z": "tfs",
-    "tfs": "tfs",
-    "top_a": "top_a",
-    "xtc_probability": "xtc_probability",
-    "xtc_threshold": "xtc_threshold",
-}
+_PARAMETERS = {field: _RENAMED.get(field, field) for field in _FIELDS.split()}
 # Parameters that are off at 0 or below, and the parameter that has no effect without each.
 _OFF_AT_ZERO: dict[str, str | None] = {
     "top_k": None,
@@ -176,52 +164,44 @@ _CONSTRAINS_TEXT = "bans what does not fit the text so far, which is not known h
 _BANS_END = "bans the tokens that end a text, which are not known here"
 _SEARCHES = "searches for the most probable texts, which is more than one distribution"
 _NOT_AVAILABLE = "is nothing that tsoft has"
-# Fields, the number at which each has no effect, and why it cannot be applied.
-_UNUSED_NUMBERS: tuple[tuple[str, float, str], ...] = (
-    ("repeat_penalty", 1, _DEPENDS_ON_TEXT),
-    ("repetition_penalty", 1, _DEPENDS_ON_TEXT),
-    ("encoder_repetition_penalty", 1, _DEPENDS_ON_TEXT),
-    ("presence_penalty", 0, _DEPENDS_ON_TEXT),
-    ("frequency_penalty", 0, _DEPENDS_ON_TEXT),
-    ("dry_multiplier", 0, _DEPENDS_ON_TEXT),
-    ("no_repeat_ngram_size", 0, _DEPENDS_ON_TEXT),
-    ("encoder_no_repeat_ngram_size", 0, _DEPENDS_ON_TEXT),
-    ("mirostat", 0, _DEPENDS_ON_TEXT),
-    ("mirostat_mode", 0, _DEPENDS_ON_TEXT),
-    ("penalty_alpha", 0, _DEPENDS_ON_TEXT),
-    ("min_length", 0, _DEPENDS_ON_POSITION),
-    ("min_new_tokens", 0, _DEPENDS_ON_POSITION),
-    ("min_tokens", 0, _DEPENDS_ON_POSITION),
-    ("num_beams", 1, _SEARCHES),
-    ("guidance_scale", 1, "mixes in the logits of a second prompt, which are not known here"),
-    ("smoothing_curve", 1, _NOT_AVAILABLE),
+# Fields, the number at which they have no effect, and why they cannot be applied.
+_UNUSED_NUMBERS = tuple(
+    (field, neutral, reason)
+    for fields, neutral, reason in (
+        ("repeat_penalty repetition_penalty encoder_repetition_penalty", 1, _DEPENDS_ON_TEXT),
+        (
+            "presence_penalty frequency_penalty dry_multiplier no_repeat_ngram_size encoder_no_repeat_ngram_size "
+            "mirostat mirostat_mode penalty_alpha",
+            0,
+            _DEPENDS_ON_TEXT,
+        ),
+        ("min_length min_new_tokens min_tokens", 0, _DEPENDS_ON_POSITION),
+        ("num_beams", 1, _SEARCHES),
+        ("guidance_scale", 1, "mixes in the logits of a second prompt, which are not known here"),
+        ("smoothing_curve", 1, _NOT_AVAILABLE),
+    )
+    for field in fields.split()
 )
-# Fields, why each cannot be applied, and the values, besides false and empty ones, at which it has no effect.
-_UNUSED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
-    ("grammar", _CONSTRAINS_TEXT, ()),
-    ("json_schema", _CONSTRAINS_TEXT, ()),
-    ("response_format", _CONSTRAINS_TEXT, ({"type": "text"},)),
-    ("tool_choice", _CONSTRAINS_TEXT, ("none", "auto")),
-    ("structured_outputs", _CONSTRAINS_TEXT, ()),
-    ("guided_json", _CONSTRAINS_TEXT, ()),
-    ("guided_regex", _CONSTRAINS_TEXT, ()),
-    ("guided_choice", _CONSTRAINS_TEXT, ()),
-    ("guided_grammar", _CONSTRAINS_TEXT, ()),
-    ("constraints", _CONSTRAINS_TEXT, ()),
-    ("force_words_ids", _CONSTRAINS_TEXT, ()),
-    ("bad_words", _DEPENDS_ON_TEXT, ()),
-    ("bad_words_ids", _DEPENDS_ON_TEXT, ()),
-    ("sequence_bias", _DEPENDS_ON_TEXT, ()),
-    ("allowed_token_ids", "bans all other tokens; their logits can be given as -inf", ()),
-    ("begin_suppress_tokens", _DEPENDS_ON_POSITION, ()),
-    ("forced_bos_token_id", _DEPENDS_ON_POSITION, ()),
-    ("forced_eos_token_id", _DEPENDS_ON_POSITION, ()),
-    ("exponential_decay_length_penalty", _DEPENDS_ON_POSITION, ()),
-    ("ignore_eos", _BANS_END, ()),
-    ("use_beam_search", _SEARCHES, ()),
-    ("watermarking_config", _DEPENDS_ON_TEXT, ()),
-    ("dola_layers", "mixes in the logits of other layers, which are not known here", ()),
-    ("temperature_last", "is an order; here the engine's holds", ()),
+# Fields, why they cannot be applied, and the values, besides false and empty ones, at which they have no effect.
+_UNUSED = tuple(
+    (field, reason, neutrals)
+    for fields, reason, neutrals in (
+        ("grammar json_schema", _CONSTRAINS_TEXT, ()),
+        ("response_format", _CONSTRAINS_TEXT, ({"type": "text"},)),
+        ("tool_choice", _CONSTRAINS_TEXT, ("none", "auto")),
+        ("structured_outputs guided_json guided_regex guided_choice guided_grammar", _CONSTRAINS_TEXT, ()),
+        ("constraints force_words_ids", _CONSTRAINS_TEXT, ()),
+        ("bad_words bad_words_ids sequence_bias", _DEPENDS_ON_TEXT, ()),
+        ("allowed_token_ids", "bans all other tokens; their logits can be given as -inf", ()),
+        ("begin_suppress_tokens forced_bos_token_id forced_eos_token_id", _DEPENDS_ON_POSITION, ()),
+        ("exponential_decay_length_penalty", _DEPENDS_ON_POSITION, ()),
+        ("ignore_eos", _BANS_END, ()),
+        ("use_beam_search", _SEARCHES, ()),
+        ("watermarking_config", _DEPENDS_ON_TEXT, ()),
+        ("dola_layers", "mixes in the logits of other layers, which are not known here", ()),
+        ("temperature_last", "is an order; here the engine's holds", ()),
+    )
+    for field in fields.split()
 )
 _KNOWN_FIELDS = {*_PARAMETERS, "logit_bias", "suppress_tokens", "samplers", "min_keep"}
 _KNOWN_FIELDS.update(field for field, *_ in (*_UNUSED_NUMBERS, *_UNUSED))
@@ -293,19 +273,11 @@ def _load(name: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if error.lineno > 1 and _is_one_json(text.split("\n", 1)[0]):
-            raise InputError(f"{name}:{error.lineno}: more than one JSON value; settings are one object") from None
+        with contextlib.suppress(orjson.JSONDecodeError):
+            if error.lineno > 1:
+                orjson.loads(text.split("\n", 1)[0])
+                raise InputError(f"{name}:{error.lineno}: more than one JSON value; settings are one object") from None
         raise InputError(f"{name}:{error.lineno}: {error.msg}") from None
-
-
-def _is_one_json(text: str) -> bool:
-    import orjson
-
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _file(name: str, fields: Mapping[str, Any]) -> _SettingsFile:
@@ -583,10 +555,8 @@ def _type_of(value: object) -> str:
     >>> _type_of("0.9"), _type_of([0.9])
     ('"0.9" is a string', 'an array')
     """
-    if value is None:
-        return "null"
-    if isinstance(value, list | dict):
-        return "an array" if isinstance(value, list) else "an object"
+    if value is None or isinstance(value, list | dict):
+        return "null" if value is None else "an array" if isinstance(value, list) else "an object"
     name = "string" if isinstance(value, str) else "boolean" if isinstance(value, bool) else "number"
     return f"{_shown(value)} is a {name}"
 
