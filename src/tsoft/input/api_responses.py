@@ -14,7 +14,7 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, TypeGuard
 
@@ -246,8 +246,9 @@ class ResponseReader:
     def finish(self, location: Location) -> None:
         """Raises InputError where there was no token."""
         if self.row == self.first_row:
-            empty = location.error("no response: the input is empty")
-            raise self._without_logprobs(location) if self.request else empty
+            raise (
+                self._without_logprobs(location) if self.request else location.error("no response: the input is empty")
+            )
 
     def _response(self, location: Location, response: object, streamed: bool) -> Iterator[Block]:
         if not isinstance(response, dict):
@@ -327,7 +328,7 @@ def _is_chunk(response: Object) -> bool:
 def _generated_texts(response: Object, location: Location) -> Iterator[_GeneratedText]:
     """The texts of a response of any kind."""
     if isinstance(response.get("choices"), list):
-        yield from _choice_texts(response["choices"], location)
+        yield from _numbered_texts(response["choices"], location, _choice_tokens)
     elif isinstance(response.get("output"), list):
         yield from _output_text(response["output"], location)
     elif response.get("type") == "response.output_text.delta":
@@ -335,7 +336,7 @@ def _generated_texts(response: Object, location: Location) -> Iterator[_Generate
     elif str(response.get("type")).startswith("response."):
         return
     elif isinstance(response.get("candidates"), list):
-        yield from _candidate_texts(response["candidates"], location)
+        yield from _numbered_texts(response["candidates"], location, _candidate_tokens)
     elif "completion_probabilities" in response:
         number = response["index"] if _is_index(response.get("index")) else 0
         tokens = _token_list(response, "completion_probabilities", location.at(f"choice {number}"))
@@ -344,21 +345,27 @@ def _generated_texts(response: Object, location: Location) -> Iterator[_Generate
         yield _GeneratedText(0, False, _token_list(response, "logprobs", location))
 
 
-def _choice_texts(choices: list[Any], location: Location) -> Iterator[_GeneratedText]:
-    """The texts of chat and legacy completions, which differ in their logprobs."""
+def _numbered_texts(
+    choices: list[Any],
+    location: Location,
+    tokens: Callable[[Object, Location], Iterable[_GeneratedToken] | None],
+) -> Iterator[_GeneratedText]:
+    """The texts of a list of choices, each of which has these tokens."""
     for i, choice in enumerate(choices):
         number = choice["index"] if isinstance(choice, dict) and _is_index(choice.get("index")) else i
         inner = location.at(f"choice {number}")
-        logprobs = _as_object(choice, inner).get("logprobs")
-        tokens: Iterable[_GeneratedToken] | None = None
-        if logprobs is not None:
-            _as_object(logprobs, inner.at("logprobs"))
-            if logprobs.get("tokens") is not None:
-                tokens = _legacy_tokens(logprobs, inner)
-            else:
-                lists = [_token_list(logprobs, key, inner) for key in ("content", "refusal")]
-                tokens = None if lists == [None, None] else itertools.chain(*(tokens or () for tokens in lists))
-        yield _GeneratedText(number, len(choices) > 1 or number > 0, tokens)
+        yield _GeneratedText(number, len(choices) > 1 or number > 0, tokens(_as_object(choice, inner), inner))
+
+
+def _choice_tokens(choice: Object, location: Location) -> Iterable[_GeneratedToken] | None:
+    """The tokens of a chat or legacy completion, which differ in their logprobs."""
+    if choice.get("logprobs") is None:
+        return None
+    logprobs = _as_object(choice["logprobs"], location.at("logprobs"))
+    if logprobs.get("tokens") is not None:
+        return _legacy_tokens(logprobs, location)
+    lists = [_token_list(logprobs, key, location) for key in ("content", "refusal")]
+    return None if lists == [None, None] else itertools.chain(*(tokens or () for tokens in lists))
 
 
 def _output_text(output: list[Any], location: Location) -> Iterator[_GeneratedText]:
@@ -374,14 +381,10 @@ def _output_text(output: list[Any], location: Location) -> Iterator[_GeneratedTe
     yield _GeneratedText(0, False, itertools.chain(*token_lists) if token_lists else None)
 
 
-def _candidate_texts(candidates: list[Any], location: Location) -> Iterator[_GeneratedText]:
-    """The texts of Gemini, in the spelling of its API or of its Python library."""
-    for i, candidate in enumerate(candidates):
-        number = candidate["index"] if isinstance(candidate, dict) and _is_index(candidate.get("index")) else i
-        inner = location.at(f"choice {number}")
-        result = _first_value(_as_object(candidate, inner), "logprobsResult", "logprobs_result")
-        tokens = None if result is None else _gemini_tokens(_as_object(result, inner.at("logprobsResult")), inner)
-        yield _GeneratedText(number, len(candidates) > 1 or number > 0, tokens)
+def _candidate_tokens(candidate: Object, location: Location) -> Iterator[_GeneratedToken] | None:
+    """The tokens of Gemini, in the spelling of its API or of its Python library."""
+    result = _first_value(candidate, "logprobsResult", "logprobs_result")
+    return None if result is None else _gemini_tokens(_as_object(result, location.at("logprobsResult")), location)
 
 
 def _gemini_tokens(result: Object, location: Location) -> Iterator[_GeneratedToken]:
@@ -391,10 +394,7 @@ def _gemini_tokens(result: Object, location: Location) -> Iterator[_GeneratedTok
     for i, token in enumerate(chosen):
         inner = location.at(f"token {i}")
         top = _as_object(tops[i], inner.at("topCandidates")).get("candidates") if i < len(tops) else None
-        alternatives = [
-            _api_token(entry, inner.at(f"topCandidates[{j}]"), "logProbability")
-            for j, entry in enumerate(_as_list(top or [], inner.at("topCandidates")))
-        ]
+        alternatives = _alternatives(top or [], inner, "topCandidates", "logProbability")
         yield _GeneratedToken(inner, _api_token(token, inner, "logProbability"), alternatives)
 
 
@@ -435,21 +435,21 @@ def _generated_token(value: object, location: Location) -> _GeneratedToken:
         return _old_llama_cpp_token(entry, location)
     tempered = "top_probs" in entry or "prob" in entry
     name, number = ("top_probs", "prob") if tempered else ("top_logprobs", "logprob")
-    alternatives = [
-        _api_token(alternative, location.at(f"{name}[{i}]"), number)
-        for i, alternative in enumerate(_as_list(entry.get(name) or [], location.at(name)))
-    ]
+    alternatives = _alternatives(entry.get(name) or [], location, name, number)
     return _GeneratedToken(location, _api_token(entry, location, number), alternatives, tempered)
 
 
 def _old_llama_cpp_token(entry: Object, location: Location) -> _GeneratedToken:
     """A token in the format of llama.cpp's server before 2025, in which the generated token has no number."""
-    alternatives = [
-        _api_token(alternative, location.at(f"probs[{i}]"), "prob", "tok_str")
-        for i, alternative in enumerate(_as_list(entry["probs"], location.at("probs")))
-    ]
+    alternatives = _alternatives(entry["probs"], location, "probs", "prob", "tok_str")
     label = _label(entry.get("content"), None, location.at("content"))
     return _GeneratedToken(location, _ApiToken(label, None, None), alternatives, tempered=True)
+
+
+def _alternatives(values: object, location: Location, name: str, number: str, label: str = "token") -> list[_ApiToken]:
+    """The tokens in a list called `name`, whose objects have a `number` and a `label`."""
+    entries = _as_list(values, location.at(name))
+    return [_api_token(entry, location.at(f"{name}[{i}]"), number, label) for i, entry in enumerate(entries)]
 
 
 def _api_token(value: object, location: Location, number: str, name: str = "token") -> _ApiToken:

@@ -130,17 +130,9 @@ class RowGroup:
         """The rows as a block. Raises LogitsError for a number that is no logit."""
         quantity = options.quantity or "logit"
         logits = to_logits(self.values, QUANTITIES[quantity])
-        labels = self.labels
-        if options.labels:
-            if labels:
-                raise options.error(self.lines[0], "the classes are named here; leave out --labels")
-            try:
-                labels = options.labels.matching(logits.shape[1])
-            except ValueError as error:
-                raise options.error(self.lines[0], str(error)) from None
         return Block(
             logits,
-            labels,
+            options.class_labels(self.labels, logits.shape[1], f"{options.source}:{self.lines[0]}"),
             first_row,
             self.labels_vary,
             quantity,

@@ -5,6 +5,7 @@ name that says what its numbers are, and maybe `labels`. A value is one of these
 objects, or the response of an LLM server.
 """
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, to_logits
 from tsoft.input.read_options import ReadOptions
 
 # Numbers that JSON does not have, as strings.
-INFINITIES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity"}
+INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
 NumberedLine = tuple[int, bytes]
 
 
@@ -277,14 +278,7 @@ def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
         logits = to_logits(_numbers(rows), QUANTITIES[first.quantity])
     except LogitsError as error:
         raise rows[error.row].error(error.problem, error.column) from None
-    labels = first.labels
-    if options.labels:
-        if labels:
-            raise InputError(f"{first.where}: the classes are named here; leave out --labels")
-        try:
-            labels = options.labels.matching(logits.shape[1])
-        except ValueError as error:
-            raise InputError(f"{first.where}: {error}") from None
+    labels = options.class_labels(first.labels, logits.shape[1], first.where)
     return Block(logits, labels, first_row, first.labels is not None, first.quantity, source=first.where)
 
 
@@ -293,28 +287,16 @@ def _numbers(rows: list[JsonRow]) -> Array:
     values = [row.values for row in rows]
     types = set(map(type, itertools.chain.from_iterable(values)))
     if str in types:
-        values = [_with_infinities(row) if str in set(map(type, row.values)) else row.values for row in rows]
-        types.discard(str)
-    try:
-        if types <= {int, float}:
+        values = [[INFINITIES.get(v, v) if type(v) is str else v for v in row] for row in values]
+        types = set(map(type, itertools.chain.from_iterable(values)))
+    if types <= {int, float}:
+        with contextlib.suppress(OverflowError):
             return np.array(values, np.float64)
-    except OverflowError:
-        pass
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value)) is not None:
                 raise row.error(problem, column)
     raise AssertionError
-
-
-def _with_infinities(row: JsonRow) -> list[Any]:
-    """A row's numbers, some of which are infinities in quotes."""
-    texts = {value for value in row.values if isinstance(value, str)}
-    if not texts <= INFINITIES:
-        column = next(i for i, v in enumerate(row.values) if isinstance(v, str) and v not in INFINITIES)
-        raise row.error(f"{_shown(row.values[column])} is not a number", column)
-    numbers = {text: float(text) for text in texts}
-    return [numbers[value] if isinstance(value, str) else value for value in row.values]
 
 
 def _problem(value: Any) -> str | None:

@@ -155,10 +155,7 @@ def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining:
     are `remaining`, a size that does not match is an error before the first block."""
     if remaining is not None:
         header.check(remaining, options.source)
-    try:
-        labels = options.labels.matching(header.classes) if options.labels else None
-    except ValueError as error:
-        raise InputError(f"{options.source}: {error}") from None
+    labels = options.class_labels(None, header.classes, options.source)
     quantity = options.quantity or "logit"
     first_row = 0
     for rows in _row_arrays(stream, header, options, remaining):

@@ -22,6 +22,18 @@ class ReadOptions:
     targets: bool = False
     note: Callable[[str], None] = lambda _: None
 
+    def class_labels(self, labels: tuple[str, ...] | None, classes: int, where: str) -> tuple[str, ...] | None:
+        """The names of that many classes: the `labels` in the source, or those of the options. Raises InputError, which
+        says `where`, if there are both, or the options name another number of classes."""
+        if self.labels is None:
+            return labels
+        if labels:
+            raise InputError(f"{where}: the classes are named here; leave out --labels")
+        try:
+            return self.labels.matching(classes)
+        except ValueError as error:
+            raise InputError(f"{where}: {error}") from None
+
     def error(self, line: int, problem: str, field: int | None = None) -> InputError:
         """An error in a line of the source, and in one of its fields; both count from 1."""
         where = f"{self.source}:{line}"
