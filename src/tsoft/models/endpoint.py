@@ -25,12 +25,12 @@ line breaks, one.
 A response is a format: the one reader of them, input.api_responses, reads these, and so models know formats here.
 """
 
+import http.client
 import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -192,7 +192,9 @@ class Endpoint:
                 self._check_continues(request, response)
                 return block
         if _choice(json.loads(response.body)).get("finish_reason") == "stop":
-            return _certain_end()
+            # The server generates the end each time, and lists no probabilities with it.
+            certain = PartialDistribution(np.zeros(1), 0, np.inf)
+            return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=certain)
         raise InputError(f"{response.url}: no token and no log-probability in {ATTEMPTS} answers, and no end")
 
     def _first_token(self, where: str, body: bytes | str) -> Block | None:
@@ -223,7 +225,8 @@ class Endpoint:
     def _refusal(self, response: HttpResponse) -> InputError:
         """The error message of the server, with hints."""
         body = self._server.redacted(response.body)
-        message = _error_message(f"{response.url}: {_status(response.status)}", body)
+        status = f"HTTP {response.status} {http.client.responses.get(response.status, '')}".rstrip()
+        message = _error_message(f"{response.url}: {status}", body)
         return InputError("; ".join([message, *self._hints(response, body.lower())]))
 
     def _hints(self, response: HttpResponse, message: str) -> Iterator[str]:
@@ -297,11 +300,6 @@ def _merge_labels(block: Block) -> Block:
     return replace(block, logits=logits[np.newaxis], labels=tuple(places), partial=merged)
 
 
-def _certain_end() -> Block:
-    """The certain end of a text, for a server that generates it each time and lists no probabilities."""
-    return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=PartialDistribution(np.zeros(1), 0, np.inf))
-
-
 def _parsed_json(where: str, body: bytes | str) -> Any:
     if not body.strip():
         raise InputError(f"{where}: the answer is empty")
@@ -352,12 +350,3 @@ def _error_message(place: str, body: str) -> str:
     except InputError as error:
         return str(error)
     return f"{place}: the server answered {_quoted_start(body)}"
-
-
-def _status(status: int) -> str:
-    """A status of HTTP.
-
-    >>> _status(404), _status(599)
-    ('HTTP 404 Not Found', 'HTTP 599')
-    """
-    return f"HTTP {status} {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else f"HTTP {status}"
