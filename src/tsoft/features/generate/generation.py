@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError, UsageError
 from tsoft.features.generate.interrupts import Interrupts
-from tsoft.features.generate.result import GenerateResult, NumberedText, TextSource, numbered_texts
+from tsoft.features.generate.result import GenerateResult, NumberedText, numbered_texts
 from tsoft.features.generate.strategies import PromptedModel
 from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
 from tsoft.notes import note
@@ -35,9 +35,7 @@ class Generation:
 
     def write(self, format: str) -> None:
         """Write the texts, then raise the error that ended them early."""
-        model = self._prompted.model
-        source = TextSource(self._prompted.prompt, model.name, model.vocab_size, model.piece, model.label)
-        result = GenerateResult(self._ended(), source, self._drawn)
+        result = GenerateResult(self._ended(), self._prompted.prompt, self._prompted.model, self._drawn)
         with self._interrupts.installed():
             outputs.write(result, format, self._output, lambda: outputs.view(self._output))
         self._prompted.note_listed_mass()
