@@ -120,10 +120,9 @@ class RowGroup:
             return list(_runs(self.values[_within(self.widths, self.values.shape[1])], self.widths, self.lines))
         if self.class_lines is None or len(self.lines) == 1:
             return []
-        rows = zip(self.values, self.lines, self.class_lines, strict=True)
         return [
-            RowGroup(row[np.newaxis], [line], self.labels, None, [class_lines], self.labels_vary)
-            for row, line, class_lines in rows
+            replace(self, values=row[np.newaxis], lines=[line], class_lines=[class_lines])
+            for row, line, class_lines in zip(self.values, self.lines, self.class_lines, strict=True)
         ]
 
     def block(self, first_row: int, options: ReadOptions) -> Block:

@@ -1,6 +1,5 @@
 """The true classes of rows, from a file of their own: an array, or a text with one per line."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +47,10 @@ class Targets:
                 return lookup.indices(self.values)
             return self._indices_of_texts(lookup)
         except TargetIndexError as error:
-            where = (
-                f": row {self.first_row + error.position}"
-                if self.first_line is None
-                else f":{self.first_line + error.position}"
-            )
-            raise InputError(f"{self.source}{where}: {error.problem}") from None
+            place = f" row {self.first_row + error.position}"
+            if self.first_line is not None:
+                place = f"{self.first_line + error.position}"
+            raise InputError(f"{self.source}:{place}: {error.problem}") from None
 
     def block_indices(self, block: Block) -> Array:
         """The indices of the classes of a block's rows: (rows,). Raises InputError where there are fewer targets."""
@@ -94,9 +91,7 @@ def check_dtype(dtype: np.dtype[Any]) -> str | None:
 
 def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
     """The targets in an array, one per row. Raises InputError for a one-hot array."""
-    size = math.prod(header.shape) * header.dtype.itemsize
-    if len(data) != size:
-        header.check(len(data), source)
+    header.check(len(data), source)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf" and _is_one_hot(array):
         shape = " × ".join(map(str, array.shape))

@@ -267,6 +267,11 @@ class Strategy:
     width: int | None = None
 
     @property
+    def name(self) -> str:
+        """The kind, with the width of a beam search."""
+        return self.kind if self.width is None else f"{self.kind} {self.width}"
+
+    @property
     def texts(self) -> list[GeneratedText]:
         """All texts so far; of a beam search the best is the first."""
         return [text for decoder in self.decoders for text in decoder.texts]

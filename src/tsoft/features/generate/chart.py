@@ -3,20 +3,20 @@
 import sys
 import time
 from codecs import getincrementaldecoder
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from math import exp, log
 from types import TracebackType
 
-from rich.box import SIMPLE
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from tsoft.charts.style import likely_color, number_text, tau_colors, tau_text, wrapped
-from tsoft.charts.table import GAP, rendered, text_tables
+from tsoft.charts.table import GAP, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.errors import shortened, visible
 from tsoft.features.generate.diversity import Summary, summary
@@ -49,15 +49,14 @@ def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, 
 def headings(strategies: Sequence[Strategy]) -> list[tuple[str, int]]:
     """The heading of each strategy, and its colour."""
     colors = iter(tau_colors([strategy.tau for strategy in strategies if strategy.tau is not None]))
-    result = []
-    for strategy in strategies:
-        if strategy.tau is None:
-            result.append((f"beam {strategy.width}" if strategy.kind == BEAM else strategy.kind, 244))
-        else:
-            tau = tau_text(strategy.tau)
-            heading = f"{strategy.engine} {tau.replace(' ', '')}" if strategy.engine else tau
-            result.append((heading, next(colors)))
-    return result
+    return [(_heading(strategy), 244 if strategy.tau is None else next(colors)) for strategy in strategies]
+
+
+def _heading(strategy: Strategy) -> str:
+    if strategy.tau is None:
+        return strategy.name
+    tau = tau_text(strategy.tau)
+    return f"{strategy.engine} {tau.replace(' ', '')}" if strategy.engine else tau
 
 
 def rendered_text(text: Text, view: View) -> str:
@@ -79,7 +78,7 @@ def _tables(strategies: Sequence[Strategy], piece: Piece, view: View, height: in
     lines = None if height is None else max(1, (height // table_count - TABLE_LINES) // most)
     tables = []
     for i in range(0, len(strategies), per_table):
-        table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+        table = new_table()
         if numbers:
             table.add_column("", justify="right", style="dim")
         for heading, color in columns[i : i + per_table]:
@@ -165,9 +164,8 @@ def _statistics(strategies: Sequence[Strategy], view: View, seed: int | None) ->
 
 def _endings(texts: Sequence[GeneratedText]) -> str:
     """Why the texts end, with the number of each reason if there are several."""
-    reasons = [text.finish or "" for text in texts]
-    kinds = dict.fromkeys(reasons)
-    return reasons[0] if len(kinds) == 1 else ", ".join(f"{reasons.count(kind)} {kind}" for kind in kinds)
+    counts = Counter(text.finish or "" for text in texts)
+    return next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
 def _comparison(strategies: Sequence[Strategy]) -> str | None:

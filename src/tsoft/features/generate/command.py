@@ -20,14 +20,12 @@ class TextOptions:
 
     n: Annotated[int, _texts("-n", min=1, max=1000, metavar="N", help="Texts at each temperature.")] = 1
     max_tokens: Annotated[
-        int, _texts("--max-tokens", min=1, max=1_000_000_000, metavar="N", help="How many tokens a text has at most.")
+        int, _texts(min=1, max=1_000_000_000, metavar="N", help="How many tokens a text has at most.")
     ] = 50
     stop: Annotated[
         list[str] | None,
         _texts(
-            "--stop",
-            metavar="TEXT",
-            help="A text ends before this; may be given again. \\n and \\t are a line break and a tab.",
+            metavar="TEXT", help="A text ends before this; may be given again. \\n and \\t are a line break and a tab."
         ),
     ] = None
     seed: Seed = None
@@ -48,7 +46,6 @@ class SearchOptions:
     beams: Annotated[
         int | None,
         _strategies(
-            "--beams",
             min=1,
             max=64,
             metavar="K",
@@ -58,7 +55,6 @@ class SearchOptions:
     length_penalty: Annotated[
         float,
         _strategies(
-            "--length-penalty",
             min=0.0,
             max=10.0,
             metavar="α",

@@ -72,7 +72,7 @@ def _statistics(numbered: NumberedText) -> dict[str, Any]:
     text_summary = summary([numbered.text])
     strategy = numbered.strategy
     return {
-        "strategy": strategy.kind if strategy.width is None else f"{strategy.kind} {strategy.width}",
+        "strategy": strategy.name,
         "tau": strategy.tau,
         "engine": strategy.engine,
         "continuation": numbered.number,
