@@ -109,18 +109,13 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
                 yield number, data, True
         elif text and streamed:
             raise options.error(number, "not a line of a stream, which begins with data:")
-        elif text and _is_one_value(text):
+        elif text and (text[:1], text[-1:]) in ((b"{", b"}"), (b"[", b"]")):
+            # It ends with the bracket that closes its first, so that it does not span lines.
             yield number, text, False
         elif text:
             rest = stream.read()
             yield number, text + b"\n" + rest if rest else text, False
             return
-
-
-def _is_one_value(line: bytes) -> bool:
-    """Whether a line is a JSON value, and not the beginning of one that spans lines: it ends with the bracket that
-    closes its first."""
-    return (line[:1], line[-1:]) in ((b"{", b"}"), (b"[", b"]"))
 
 
 def _parsed_json(data: bytes, options: ReadOptions, line: int) -> object:

@@ -121,6 +121,13 @@ def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> Binar
     return archive.open(info)  # type: ignore[return-value]
 
 
+def _header_and_data(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, check: npy.DtypeCheck
+) -> tuple[npy.NpyHeader, bytes]:
+    with _open(archive, info, source) as member:
+        return npy.read_header(member, source, check), member.read()
+
+
 def _blocks(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, options: ReadOptions, labels: tuple[str, ...] | None
 ) -> Iterator[Block]:
@@ -138,10 +145,9 @@ def _blocks(
 def _labels(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> tuple[str, ...]:
     """The labels in an array of texts."""
     source = f"{source}: {LABELS}"
-    with _open(archive, info, source) as member:
-        header = npy.read_header(member, source, npy.check_text)
-        header.check(info.file_size - member.tell(), source)
-        texts = np.frombuffer(member.read(), header.dtype).tolist()
+    header, data = _header_and_data(archive, info, source, npy.check_text)
+    header.check(len(data), source)
+    texts = np.frombuffer(data, header.dtype).tolist()
     try:
         return tuple(text.decode() if isinstance(text, bytes) else text for text in texts)
     except UnicodeDecodeError:
@@ -159,9 +165,7 @@ def _targets_key(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], 
 
 
 def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> Targets:
-    with _open(archive, info, source) as member:
-        header = npy.read_header(member, source, check_dtype)
-        return parse_array(header, member.read(), source)
+    return parse_array(*_header_and_data(archive, info, source, check_dtype), source)
 
 
 def _with_targets(

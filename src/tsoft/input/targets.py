@@ -93,7 +93,8 @@ def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
     """The targets in an array, one per row. Raises InputError for a one-hot array."""
     header.check(len(data), source)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
-    if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf" and _is_one_hot(array):
+    is_table = array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf"
+    if is_table and ((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all():
         shape = " × ".join(map(str, array.shape))
         raise InputError(f"{source}: an array of {shape}, which looks one-hot; one index a row is its argmax(1)")
     values: Array | list[str] = array.reshape(-1)
@@ -105,10 +106,6 @@ def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
         return Targets(values, source, shape=header.shape)
     except UnicodeDecodeError:
         raise InputError(f"{source}: the targets are not UTF-8 text") from None
-
-
-def _is_one_hot(array: Array) -> bool:
-    return bool(((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all())
 
 
 def parse_text(data: bytes, source: str) -> Targets:

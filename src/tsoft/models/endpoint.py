@@ -25,6 +25,7 @@ line breaks, one.
 A response is a format: the one reader of them, input.api_responses, reads these, and so models know formats here.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -191,7 +192,7 @@ class Endpoint:
             if block is not None:
                 self._check_continues(request, response)
                 return block
-        if _choice(json.loads(response.body)).get("finish_reason") == "stop":
+        if _value_at(json.loads(response.body), "choices", 0, "finish_reason") == "stop":
             # The server generates the end each time, and lists no probabilities with it.
             certain = PartialDistribution(np.zeros(1), 0, np.inf)
             return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=certain)
@@ -200,9 +201,12 @@ class Endpoint:
     def _first_token(self, where: str, body: bytes | str) -> Block | None:
         """The first token of a response; None if it has none, as at the end of a text."""
         value = _parsed_json(where, body)
-        choice = _choice(value)
-        if choice and not _has_tokens(choice):
-            if not _generated_text(choice):
+        choice = _value_at(value, "choices", 0)
+        has_tokens = any(_value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal"))
+        if isinstance(choice, dict) and choice and not has_tokens:
+            text = _value_at(choice, "message", "content") or _value_at(choice, "text") or ""
+            # A part of a character is no text.
+            if not str(text).replace("\ufffd", ""):
                 return None
             chat = "" if self._chat else "; with --chat it may, as Ollama does"
             raise InputError(f"{where}: the server gives no log-probabilities, for which it was asked{chat}")
@@ -214,8 +218,8 @@ class Endpoint:
     def _check_continues(self, request: _Request, response: HttpResponse) -> None:
         """Raises InputError if the server does not continue an answer but begins another one. Then its count of
         prompt tokens is larger than the tokens so far, by those of its template."""
-        length = _prompt_length(json.loads(response.body))
-        if length is None or not request.prompt:
+        length = _value_at(json.loads(response.body), "usage", "prompt_tokens")
+        if not request.prompt or not isinstance(length, int) or length <= 0:
             return
         if request.answer_tokens == 0:
             self._prompt_lengths[request.prompt] = length
@@ -315,30 +319,13 @@ def _quoted_start(body: bytes | str) -> str:
     return repr(shortened(text, _MAX_SHOWN))
 
 
-def _choice(value: object) -> dict[str, Any]:
-    """The first of the `choices` of a response in OpenAI's format; empty if there is none."""
-    choices = value.get("choices") if isinstance(value, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return first if isinstance(first, dict) else {}
-
-
-def _has_tokens(choice: dict[str, Any]) -> bool:
-    logprobs = choice.get("logprobs")
-    return isinstance(logprobs, dict) and any(logprobs.get(key) for key in ("tokens", "content", "refusal"))
-
-
-def _generated_text(choice: dict[str, Any]) -> str:
-    """The generated text, without parts of characters."""
-    message = choice.get("message")
-    text = message.get("content") if isinstance(message, dict) else choice.get("text")
-    return str(text or "").replace("\ufffd", "")
-
-
-def _prompt_length(value: object) -> int | None:
-    """The number of tokens of the prompt, if the server gives it."""
-    usage = value.get("usage") if isinstance(value, dict) else None
-    length = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return length if isinstance(length, int) and length > 0 else None
+def _value_at(value: Any, *path: str | int) -> Any:
+    """The value at a path of names and indices in a JSON value; None if there is none."""
+    with contextlib.suppress(LookupError, TypeError):
+        for key in path:
+            value = value[key]
+        return value
+    return None
 
 
 def _error_message(place: str, body: str) -> str:

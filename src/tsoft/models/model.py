@@ -15,40 +15,31 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """The name for headings and records."""
-        ...
 
     @property
     def vocab_size(self) -> int | None:
         """The number of tokens in the vocabulary; None if unknown."""
-        ...
 
     @property
     def context_length(self) -> int | None:
         """The largest number of tokens in a text; None if only memory limits it."""
-        ...
 
     def prompt(self, text: str) -> Tokens:
         """The tokens of a prompt. Raises UsageError if the model cannot continue it: it is empty, not Unicode, or
         longer than `context_length`."""
-        ...
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token adds to a text; empty for a control token."""
-        ...
 
     def label(self, token: int) -> str:
         """The name of a token."""
-        ...
 
     def ends(self, token: int) -> bool:
         """Whether a token ends a text."""
-        ...
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """The distribution of the token after each text. Texts may repeat or be prefixes of one another. A model may
         cache its work on a text, so that a longer text costs only its additional tokens."""
-        ...
 
     def close(self) -> None:
         """Release the model's resources."""
-        ...

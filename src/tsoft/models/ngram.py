@@ -11,6 +11,8 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
+from tsoft.input.lines import decoded
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input
 from tsoft.models.kneser_ney import ngrams
 from tsoft.models.tokens import NextDistribution, Tokens
@@ -85,12 +87,12 @@ class Ngram:
 
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
-        """The model of a file of UTF-8 text, or of stdin for `-`. Raises InputError where it is none."""
-
+        """The model of a file of UTF-8 text, or of stdin for `-`. Raises InputError for anything but such a text."""
         with open_input(file) as bytes_:
             data = bytes_.read()
         name = STDIN if file == "-" else file
-        return cls(_decoded(data, name), by, order, name)
+        text = decoded(data.removeprefix(codecs.BOM_UTF8), ReadOptions(name)).replace("\r\n", "\n")
+        return cls(text, by, order, name)
 
     def prompt(self, text: str) -> Tokens:
         """The tokens of a text, which may be none. Raises UsageError where it is not one in Unicode."""
@@ -137,21 +139,3 @@ class Ngram:
 
     def close(self) -> None:
         pass
-
-
-def _decoded(data: bytes, name: str) -> str:
-    """The text of a file, without a byte-order mark and with newlines alone."""
-    data = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise _not_text(data, name, error.start, f"byte 0x{data[error.start]:02x}") from None
-    if "\0" in text:
-        raise _not_text(data, name, data.index(0), "a NUL byte")
-    return text.replace("\r\n", "\n")
-
-
-def _not_text(data: bytes, name: str, position: int, problem: str) -> InputError:
-    hint = "; it looks like UTF-16" if b"\0" in data else ""
-    line = data.count(b"\n", 0, position) + 1
-    return InputError(f"{name}:{line}: not UTF-8 text: {problem}{hint}")

@@ -5,10 +5,10 @@ import time
 from codecs import getincrementaldecoder
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import zip_longest
 from math import exp, log
-from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -190,33 +190,27 @@ def can_redraw() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and Console().is_interactive
 
 
-class LiveTable:
-    """The texts on a terminal while they grow: the last lines of each, as many as fit."""
+@contextmanager
+def live_table(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View) -> Iterator[Callable[[], None]]:
+    """The texts on a terminal while they grow: the last lines of each, as many as fit. Yields a function that redraws
+    them, unless that was less than `FRAME` ago."""
+    console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
+    last_drawn = 0.0
 
-    def __init__(self, prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View):
-        self._strategies, self._piece, self._view = strategies, piece, view
-        self._prompt = visible(prompt)
-        self._console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
-        self._last_drawn = 0.0
-
-    def __enter__(self) -> "LiveTable":
-        self._live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._live.stop()
-
-    def show(self) -> None:
-        """Redraw the texts, unless that was less than `FRAME` ago."""
+    def redraw() -> None:
+        nonlocal last_drawn
         now = time.monotonic()
-        if now - self._last_drawn >= FRAME:
-            self._last_drawn = now
-            # The prompt takes a line, with a blank one below, and the cursor stands below all.
-            height = self._console.height - 3
-            # The terminal may have been resized.
-            screen = replace(self._view.screen, width=max(MIN_WIDTH, self._console.width))
-            tables = _tables(self._strategies, self._piece, replace(self._view, screen=screen), height)
-            lines = [Text.from_ansi(line, no_wrap=True) for line in "\n".join(tables).split("\n")]
-            prompt = Text(shortened(self._prompt, screen.width - 1), "dim")
-            self._live.update(Group(prompt, "", *lines[-max(1, height) :]), refresh=True)
+        if now - last_drawn < FRAME:
+            return
+        last_drawn = now
+        # The prompt takes a line, with a blank one below, and the cursor stands below all.
+        height = console.height - 3
+        # The terminal may have been resized.
+        screen = replace(view.screen, width=max(MIN_WIDTH, console.width))
+        tables = _tables(strategies, piece, replace(view, screen=screen), height)
+        lines = [Text.from_ansi(line, no_wrap=True) for line in "\n".join(tables).split("\n")]
+        heading = Text(shortened(visible(prompt), screen.width - 1), "dim")
+        live.update(Group(heading, "", *lines[-max(1, height) :]), refresh=True)
+
+    with Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
+        yield redraw

@@ -73,10 +73,9 @@ class Generation:
 
         prompt, piece = self._prompted.prompt, self._prompted.model.piece
         if self._output.output is None and chart.can_redraw():
-            live_table = chart.LiveTable(prompt, self._strategies, piece, view)
-            with ended_by_signals(), live_table:
+            with ended_by_signals(), chart.live_table(prompt, self._strategies, piece, view) as redraw:
                 for _ in self._rounds():
-                    live_table.show()
+                    redraw()
         else:
             for _ in self._rounds_with_progress():
                 pass
