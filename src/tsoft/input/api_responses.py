@@ -66,7 +66,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     reader = ResponseReader(options, 0)
     for number, data, streamed in _json_texts(stream, options):
         location = Location(options.source if number == 1 else f"{options.source}:{number}")
-        yield from reader.blocks(location, _parsed_json(data, options, number), streamed=streamed)
+        yield from reader.blocks(location, parsed_json(data, options, number), streamed=streamed)
     reader.finish(Location(options.source))
 
 
@@ -118,20 +118,27 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
             return
 
 
-def _parsed_json(data: bytes, options: ReadOptions, line: int) -> object:
-    """The JSON value of a text that begins on that line. NaN and Infinity are accepted here; whether a number may be
-    one depends on its field."""
+def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
+    """The JSON value of a text that begins on that line. Raises InputError for anything else, except NaN and the
+    infinities that Python and JavaScript write."""
     import orjson
 
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if b"NaN" in data or b"Infinity" in data:
-            try:
-                return json.loads(data)
-            except (ValueError, RecursionError):
-                pass
-        raise options.error(line + error.lineno - 1, f"not JSON: {error.msg}") from None
+        problem, error_line = error.msg, error.lineno
+    is_deep = "depth" in problem or "recursion" in problem.lower()
+    if not is_deep and (b"Infinity" in data or b"NaN" in data):
+        try:
+            return json.loads(data)
+        except json.JSONDecodeError as error:
+            problem, error_line = error.msg, error.lineno
+        except RecursionError:
+            is_deep = True
+        except ValueError:
+            problem = "a number that is too long"
+    problem = "it is nested too deep" if is_deep else f"not JSON: {problem}"
+    raise options.error(line + error_line - 1, problem)
 
 
 # From JSON values to tokens

@@ -17,7 +17,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
-from tsoft.input.api_responses import Location, ResponseReader, is_response
+from tsoft.input.api_responses import Location, ResponseReader, is_response, parsed_json
 from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, to_logits
 from tsoft.input.read_options import ReadOptions
@@ -106,29 +106,14 @@ def _values(lines: Iterable[NumberedLine], options: ReadOptions) -> Iterator[Jso
 
 
 def _parsed(data: bytes, options: ReadOptions, line: int) -> Any:
-    """The value of a text that begins on that line. Raises InputError for what is not JSON, except for the NaN and
-    the infinities that Python and JavaScript write."""
-    import orjson
-
+    """The value of a text that begins on that line, with names that repeat. Raises InputError for what is not JSON."""
+    value = parsed_json(data, options, line)
+    if b":" not in data or data.count(b":") <= _name_count(value):
+        return value
     try:
-        value = orjson.loads(data)
-        return _with_repeated_names(data) if b":" in data and data.count(b":") > _name_count(value) else value
-    except orjson.JSONDecodeError as error:
-        problem, error_line = error.msg, error.lineno
-        is_deep = "depth" in problem or "recursion" in problem.lower()
+        return _with_repeated_names(data)
     except RecursionError:
         raise options.error(line, "it is nested too deep") from None
-    if not is_deep and (b"Infinity" in data or b"NaN" in data):
-        try:
-            return json.loads(data)
-        except json.JSONDecodeError as error:
-            problem, error_line = error.msg, error.lineno
-        except RecursionError:
-            is_deep = True
-        except ValueError:
-            problem = "a number that is too long"
-    problem = "it is nested too deep" if is_deep else f"not JSON: {problem}"
-    raise options.error(line + error_line - 1, problem)
 
 
 def _name_count(value: Any) -> float:
