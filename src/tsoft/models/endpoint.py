@@ -1,28 +1,27 @@
-"""A server with OpenAI's API as a model: it is asked for one token after each text, with the log-probabilities
-of its most probable alternatives, and what it answers is what is known.
+"""A server with OpenAI's API as a model. It is asked for one token after each text, with the log-probabilities of its
+most probable alternatives; what it lists is what is known.
 
-Of platform.openai.com/docs/api-reference these are asked: `POST /completions` goes on with a text, and
-`POST /chat/completions` answers a message. Only fields that OpenAI knows are sent, since it refuses others, but
-for two that say that an answer has begun, which it cannot go on with: vLLM, SGLang and llama.cpp (its pull request
-23012) want to be told, and Ollama goes on without, where the model's template lets it. A template may also take away
-the blanks at the end of what has begun.
+Two requests of platform.openai.com/docs/api-reference are used: `POST /completions` continues a text, and `POST
+/chat/completions` answers a message. Only fields of OpenAI's are sent, since it refuses others, except two that mark a
+partial answer, which it cannot continue: vLLM, SGLang and llama.cpp (its pull request 23012) need them, and Ollama
+continues without them if the model's template allows it. A template may also strip the blanks at the end of a partial
+answer.
 
-How servers say that a text ends here:
+Servers report the end of a text in different ways:
 
-- llama.cpp and vLLM give the sign's probability among the others. vLLM writes its name, llama.cpp nothing, as of
-  any sign for the model alone;
-- llama-cpp-python and Ollama give no token and no probability where it is drawn, as OpenAI may. Asked with
-  another seed they may draw another token, and then give the probabilities of all. The same is done where llama.cpp
-  draws a part of a character, for which it gives none.
+- llama.cpp and vLLM list the probability of the end token among the others. vLLM writes its name; llama.cpp writes an
+  empty text, as for every control token.
+- llama-cpp-python and Ollama return no token and no probability if the end token is drawn, and OpenAI may, too. With
+  another seed they may draw another token and then list all probabilities, so they are asked again. The same is done if
+  llama.cpp draws a part of a character, for which it lists no probability.
 
-llama-cpp-python writes nothing for a part of a character, too, so that this looks like the end there; and it
-closes an answer that has begun and begins another, so that its chat is good for the first token alone. It does not
-say so; its count of tokens does.
+llama-cpp-python returns an empty text for a part of a character, too, which looks like the end. It also closes a
+partial answer and begins another one, so its chat is right for the first token only. Only its token count shows that.
 
-Each text is sent whole, and a server makes tokens of it anew, which may be others than those that were drawn: of two
-line breaks, one.
+Each text is sent whole, and the server splits it into tokens again, perhaps into others than those that were drawn: two
+line breaks may become one token.
 
-A response is a format: the one reader of them, input.api_responses, reads these, and so models know formats here.
+Responses are an input format: `input.api_responses` reads them.
 """
 
 import contextlib
@@ -42,28 +41,29 @@ from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
 from tsoft.models.http import HttpResponse, Server, in_threads
+from tsoft.models.model import encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# The most responses kept: the explorer goes back, and continuations share their beginnings.
+# The most responses in the cache, which serves the explorer's way back and texts that share their beginnings.
 CACHE_SIZE = 4096
 # The most requests to a server that generates the end of a text and lists no probabilities with it.
 ATTEMPTS = 4
-# Names of signs that end a text, as the models have them that llama.cpp knows (src/llama-vocab.cpp), and its own
-# name for any: none.
+# The names of tokens that end a text in the models that llama.cpp knows (src/llama-vocab.cpp). llama.cpp itself writes
+# an empty text.
 ENDS = {"", "</s>", "<eos>", "[EOS]", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"}
 ENDS |= {"<|eom_id|>", "<end_of_turn>", "<turn|>", "<EOT>", "[EOT]", "<|EOT|>", "<|eot|>", "<|return|>", "<|call|>"}
 ENDS |= {"<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>"}
 _BYTES = re.compile("(?:<0x[0-9A-F]{2}>)+")
-# How a server says that it has several models, or none of that name.
+# Error messages of a server that has several models, or no model of that name.
 _NEEDS_MODEL = re.compile(
     "model.{0,80}(require|missing|exist|found|provide|specif|must)|(require|missing|provide|specif|must).{0,80}model"
 )
-# A token beside which there is none worth listing.
+# The log-probability of a token without alternatives that are worth listing.
 _NEARLY_SURE = -1e-3
-# A drawn text may be split into some more tokens than were drawn, fewer than the signs between two answers.
+# A text may be split into a few more tokens than were drawn, but fewer than a template puts between two answers.
 _EXTRA_TOKENS = 2
 _CANNOT_CONTINUE = "this server cannot go on with an answer that has begun; leave out --chat"
-# How much of what servers say is shown.
+# How much of a server's message is shown.
 _MAX_NAMES = 5
 _MAX_SHOWN = 60
 # How long an error waits for the names of the server's models.
@@ -115,10 +115,7 @@ class Endpoint:
         """The text as one token. Raises UsageError if it is empty or not Unicode."""
         if not text:
             raise UsageError("the prompt is empty: a server goes on from a text")
-        try:
-            return (self._token_number(_ServerToken(text, text.encode(), ends=False)),)
-        except UnicodeEncodeError:
-            raise UsageError("the prompt is not UTF-8 text") from None
+        return (self._token_number(_ServerToken(text, encoded_prompt(text), ends=False)),)
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token adds to a text."""
@@ -137,7 +134,7 @@ class Endpoint:
         requests = [self._request(text) for text in texts]
         different = dict.fromkeys(requests)
         new = [request for request in different if request not in self._cache]
-        # Those of this call go to the end, so that the oldest are removed.
+        # The responses of this call go to the end of the cache, so that the oldest are removed.
         distributions = {request: self._cache.pop(request) for request in different if request in self._cache}
         distributions |= zip(new, map(self._distribution, in_threads(self._requested, new)), strict=True)
         self._cache |= distributions
@@ -239,8 +236,8 @@ class Endpoint:
             known = "set, but this server does not take it" if self._has_key else "not set"
             yield f"OPENAI_API_KEY is {known}"
         elif status == 429:
-            wish = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
-            yield f"too many requests, or a quota that is used up{wish}"
+            retry = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
+            yield f"too many requests, or a quota that is used up{retry}"
         elif status in (400, 404, 405, 422, 500, 501):
             yield from self._hints_on_request(status, message)
 

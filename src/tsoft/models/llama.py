@@ -33,7 +33,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, visible
 from tsoft.input.labels import token_label
-from tsoft.models.model import TEXTS_AT_ONCE
+from tsoft.models.model import TEXTS_AT_ONCE, encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
 
 # The package that carries the default model's file.
@@ -74,10 +74,7 @@ class Llama:
         """The tokens of a prompt. A control token that is written out, such as <|im_start|>, is one token, but not in a
         chat. Raises UsageError for an empty prompt, unless the model begins every text with a token, and for one that
         is longer than the model's context."""
-        try:
-            message = text.encode()
-        except UnicodeEncodeError:
-            raise UsageError("the prompt is not UTF-8 text") from None
+        message = encoded_prompt(text)
         tokens = self._template.tokens(message) if self._template else self._weights.tokens(message, begins=True)
         if not tokens:
             raise UsageError(f"the prompt is empty, and {visible(self.name)} needs a text that it can go on")

@@ -3,10 +3,19 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from tsoft.errors import UsageError
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# The number of texts that a model keeps its work on, if it keeps any. llama.cpp takes so many tokens in a batch.
+# The number of texts whose work a model keeps, if it keeps any: the largest batch of tokens for llama.cpp.
 TEXTS_AT_ONCE = 63
+
+
+def encoded_prompt(text: str) -> bytes:
+    """A prompt in UTF-8. Raises UsageError if it is not Unicode."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("the prompt is not UTF-8 text") from None
 
 
 class Model(Protocol):
