@@ -146,7 +146,7 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
 
 @dataclass(frozen=True)
 class _ApiToken:
-    """A token in a response: its label, its id where it has one, and its log-probability, None where that is not
+    """A token in a response: its label, its id where it has one, and its log-probability, None if that is not
     known."""
 
     label: str
@@ -170,7 +170,7 @@ class _GeneratedToken:
 
 @dataclass(frozen=True)
 class _GeneratedText:
-    """One of the texts of a response: its number, whether it is one of `several`, and its tokens, None where they
+    """One of the texts of a response: its number, whether it is one of `several`, and its tokens, None if they
     have no log-probabilities."""
 
     number: int
@@ -246,7 +246,7 @@ class ResponseReader:
             yield from self._response(location, response, streamed)
 
     def finish(self, location: Location) -> None:
-        """Raises InputError where there was no token."""
+        """Raises InputError if there was no token."""
         if self.row == self.first_row:
             raise (
                 self._without_logprobs(location) if self.request else location.error("no response: the input is empty")
@@ -422,7 +422,7 @@ def _legacy_tokens(logprobs: Object, location: Location) -> Iterator[_GeneratedT
 
 
 def _token_list(entry: Object, key: str, location: Location) -> Iterator[_GeneratedToken] | None:
-    """The tokens of a list of objects, as most servers have them; None where there is no list."""
+    """The tokens of a list of objects, as most servers have them; None if there is no list."""
     if entry.get(key) is None:
         return None
     entries = _as_list(entry[key], location.at(key))
@@ -465,7 +465,7 @@ def _api_token(value: object, location: Location, number: str, name: str = "toke
 
 
 def _logprob(value: object, location: Location) -> float | None:
-    """A log-probability; None where the server states that it is not known."""
+    """A log-probability; None if the server states that it is not known."""
     number = _number(value, location)
     if number == UNKNOWN:
         return None
@@ -541,5 +541,5 @@ def _is_index(value: object) -> TypeGuard[int]:
 
 
 def _first_value(entry: Object, *names: str) -> Any:
-    """The value of the first of these names that an object has; None where it has none of them."""
+    """The value of the first of these names that an object has; None if it has none of them."""
     return next((entry[name] for name in names if entry.get(name) is not None), None)

@@ -35,7 +35,7 @@ class NumberLines(NamedTuple):
 
 
 def parse(data: bytes) -> NumberLines | None:
-    """The numbers of lines; None where there is anything else, a blank line, or a number written in an unusual way.
+    """The numbers of lines; None if there is anything else, a blank line, or a number written in an unusual way.
 
     >>> parse(b"1 2\\n3 -inf 5")
     NumberLines(values=array([  1.,   2.,   3., -inf,   5.]), widths=array([2, 3]))
@@ -74,7 +74,7 @@ def _single_blanks(data: bytes) -> bytes:
 
 
 def _json(text: bytes) -> Array | None:
-    """Numbers with commas between them; None where JSON does not allow them. Nor is -0 parsed, which is the
+    """Numbers with commas between them; None if JSON does not allow them. Nor is -0 parsed, which is the
     integer 0 in JSON."""
     import orjson
 

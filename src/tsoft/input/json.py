@@ -236,7 +236,9 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
                 blocks = iter([_block(rows, first_row, options)])
             else:
                 reader = reader or ResponseReader(options, first_row)
-                blocks = _response_blocks([item for item in alike if isinstance(item, JsonValue)], reader, first_row)
+                reader.row = first_row
+                responses = (item for item in alike if isinstance(item, JsonValue))
+                blocks = (block for item in responses for block in reader.blocks(Location(item.where), item.value))
             for block in blocks:
                 yield block
                 first_row += len(block.logits)
@@ -249,12 +251,6 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
 def _block_key(item: JsonRow | JsonValue) -> tuple[Any, ...] | None:
     """What the rows of one block share; None for a response."""
     return (len(item.values), item.quantity, item.labels) if isinstance(item, JsonRow) else None
-
-
-def _response_blocks(responses: list[JsonValue], reader: ResponseReader, first_row: int) -> Iterator[Block]:
-    reader.row = first_row
-    for response in responses:
-        yield from reader.blocks(Location(response.where), response.value)
 
 
 def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
@@ -285,7 +281,7 @@ def _numbers(rows: list[JsonRow]) -> Array:
 
 
 def _problem(value: Any) -> str | None:
-    """Why a value is not a number; None where it is one."""
+    """Why a value is not a number; None if it is one."""
     if type(value) is int:
         return f"{str(value)[:8]}… is beyond the largest number, 1.8e308" if abs(value) >> 1024 else None
     if type(value) is float or (isinstance(value, str) and value in INFINITIES):

@@ -52,12 +52,12 @@ class LineBatch:
         return next((line for line in self.lines() if line.text), None)
 
     def since(self, number: int) -> "LineBatch | None":
-        """The lines from the one with this number on; None where the batch ends before it."""
+        """The lines from the one with this number on; None if the batch ends before it."""
         *before, rest = self.data.split(b"\n", number - self.number)
         return LineBatch(rest, number, self.options) if len(before) == number - self.number else None
 
     def plain_text(self) -> str | None:
-        """The text, with newlines as the only line ends; None where it is not text, or too short to matter."""
+        """The text, with newlines as the only line ends; None if it is not text, or too short to matter."""
         data = self.data.replace(b"\r\n", b"\n").removesuffix(b"\r")
         if len(data) < fast_numbers.FEW_BYTES or b"\r" in data or b"\0" in data:
             return None
@@ -67,7 +67,7 @@ class LineBatch:
             return None
 
     def numbers(self) -> fast_numbers.NumberLines | None:
-        """The numbers of the lines; None where these hold anything else, or few numbers."""
+        """The numbers of the lines; None if these hold anything else, or few numbers."""
         return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.FEW_BYTES else None
 
 

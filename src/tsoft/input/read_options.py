@@ -9,7 +9,7 @@ from tsoft.input.labels import Labels
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read a source. `source` is its name in messages. `quantity` is what its numbers are, None where the
+    """How to read a source. `source` is its name in messages. `quantity` is what its numbers are, None if the
     source itself says so. A `delimiter` makes it strict CSV or TSV. `key` names one of several arrays. `targets`
     says whether to read the rows' true classes where the source has them. `note` gets messages for the user that
     are no errors."""

@@ -12,23 +12,22 @@ from tsoft.errors import InputError, shortened
 
 @dataclass(frozen=True)
 class Settings:
-    """What a file sets. A parameter that is off is left out; ranges are not checked."""
+    """The settings in a file, without parameters that are off. Ranges are not checked."""
 
     source: str
     # The file's kind, in words for a note.
     kind: str
-    # None where the file does not say.
+    # None if the file does not say.
     engine: str | None
     # Parameters and their numbers, in the file's order; then the engine's defaults.
     values: tuple[tuple[str, float], ...]
     # A token's id or text, and what is added to its logit; -inf where it is banned.
     biases: tuple[tuple[int | str, float], ...]
-    # llama.cpp's samplers in its order, by its names, those alone that need no more than the logits.
+    # The names of llama.cpp's samplers in its order, without those that need more than the logits.
     samplers: tuple[str, ...] | None
-    # Sentences: what changes the engine's distribution and cannot be applied here, or what the file sets and the
-    # engine would not apply.
+    # Sentences on settings that cannot be applied here, or that the engine would not apply.
     unused: tuple[str, ...]
-    # Sentences: what the engine would apply although the file does not set it.
+    # Sentences on defaults that the engine would apply.
     hidden: tuple[str, ...]
     # The parameters that `hidden` is about.
     defaults: tuple[str, ...] = dataclasses.field(default=(), compare=False)
@@ -285,7 +284,7 @@ def _file(name: str, fields: Mapping[str, Any]) -> _SettingsFile:
 
 
 def _nested(file: _SettingsFile, field: str) -> _SettingsFile:
-    """The object in a field, as a file of its own."""
+    """The object in a field, as a settings file."""
     value = file.fields[field]
     if not isinstance(value, dict):
         raise InputError(f"{file.name}: {field}: {_type_of(value)}, not an object")
@@ -404,7 +403,7 @@ def _samplers(file: _SettingsFile) -> tuple[tuple[str, ...] | None, list[str]]:
 
 
 def _unused_samplers(file: _SettingsFile, samplers: tuple[str, ...] | None) -> Iterator[str]:
-    """Sentences on samplers that need more than the logits, and have no number of their own."""
+    """Sentences on samplers that need more than the logits, and have no parameter."""
     if "infill" in (samplers or ()):
         yield f"the sampler infill {_BANS_END}"
     target = file.number("adaptive_target")
@@ -527,7 +526,7 @@ def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
             bias = False if bias is None else bias
         case _:
             raise InputError(f"{where}: {_type_of(entry)}, not [token, bias]")
-    if isinstance(token, str) or _is_id(token):
+    if isinstance(token, str) or (type(token) is int and token >= 0):
         return token, bias
     raise InputError(f"{where}: {_type_of(token)}, not a token's id or text")
 
@@ -535,13 +534,9 @@ def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
 def _suppressed_tokens(file: _SettingsFile) -> list[int]:
     """The tokens that transformers bans at every step. It ignores ids below 0."""
     ids = file.fields.get("suppress_tokens", [])
-    if not isinstance(ids, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
+    if not isinstance(ids, list) or not all(type(i) is int for i in ids):
         raise InputError(f"{file.name}: suppress_tokens: not an array of token ids")
     return [i for i in ids if i >= 0]
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _number(value: object, where: str) -> float:

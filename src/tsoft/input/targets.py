@@ -1,4 +1,4 @@
-"""The true classes of rows, from a file of their own: an array, or a text with one per line."""
+"""The true classes of rows, from a separate file: an array, or a text with one per line."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ class Targets:
         return len(self.values)
 
     def check_count(self, rows: int) -> None:
-        """Raises InputError where there is not one target for each of the rows."""
+        """Raises InputError if the number of targets is not that of the rows."""
         if len(self) != rows:
             raise InputError(f"{self.source}: {len(self)} targets, but the logits have {rows} row{'s' * (rows != 1)}")
 
@@ -53,7 +53,7 @@ class Targets:
             raise InputError(f"{self.source}:{place}: {error.problem}") from None
 
     def block_indices(self, block: Block) -> Array:
-        """The indices of the classes of a block's rows: (rows,). Raises InputError where there are fewer targets."""
+        """The indices of the classes of a block's rows: (rows,). Raises InputError if there are fewer targets."""
         first, stop = block.rows.start, block.rows.stop
         if first == 0:
             self.check_shape(block.axes)

@@ -46,11 +46,6 @@ class NgramLevel:
     shares: Array
     backoff: Array
 
-    def find(self, key: int) -> int | None:
-        """The number of a history."""
-        place = int(self.keys.searchsorted(key))
-        return place if place < len(self.keys) and self.keys[place] == key else None
-
 
 @dataclass(frozen=True, eq=False)
 class Ngrams:
@@ -102,8 +97,9 @@ class Ngrams:
         matches: list[tuple[NgramLevel, int]] = []
         previous = 0
         for level, word in zip(self.levels[1:], reversed(history), strict=False):
-            number = level.find(previous * (self.words + 1) + word) if word < self.words else None
-            if number is None:
+            key = previous * (self.words + 1) + word
+            number = int(level.keys.searchsorted(key))
+            if word >= self.words or number == len(level.keys) or level.keys[number] != key:
                 break
             matches.append((level, number))
             previous = number
