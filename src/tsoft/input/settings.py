@@ -74,7 +74,7 @@ class _FileKind:
     title: str
     engine: str | None = None
     parameters: frozenset[str] = frozenset(_PARAMETERS.values())
-    defaults: tuple[tuple[str, float], ...] = ()
+    defaults: Mapping[str, float] = dataclasses.field(default_factory=dict)
     unless: str = ""
 
 
@@ -105,20 +105,13 @@ _GENERATION_CONFIG = _FileKind(
     "transformers' generation_config.json",
     "transformers",
     _names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff"),
-    (("top_k", 50.0),),
+    {"top_k": 50.0},
 )
 _LLAMA_CPP_REQUEST = _FileKind(
     "a llama.cpp request",
     "llama.cpp",
     _LLAMA_CPP_PARAMETERS,
-    (
-        ("tau", 0.8),
-        ("top_k", 40.0),
-        ("top_p", 0.95),
-        ("min_p", 0.05),
-        ("dynatemp_exponent", 1.0),
-        ("xtc_threshold", 0.1),
-    ),
+    {"tau": 0.8, "top_k": 40.0, "top_p": 0.95, "min_p": 0.05, "dynatemp_exponent": 1.0, "xtc_threshold": 0.1},
     ", unless the server was started with others: its /props tells",
 )
 _LLAMA_CPP_RESPONSE = _FileKind("a llama.cpp response", "llama.cpp", _LLAMA_CPP_PARAMETERS)
@@ -434,7 +427,7 @@ def _settings(
     says why the others are not. The fields in `idle` have no effect."""
     parameters = file.parameters()
     applied = kind.parameters if applied is None else applied
-    defaults = {name: value for name, value in kind.defaults if name in applied and name not in parameters}
+    defaults = {name: value for name, value in kind.defaults.items() if name in applied and name not in parameters}
     values = _without_off({**_only(parameters, applied), **defaults})
     # A default has no effect without the parameter that it belongs to.
     for parameter, partner in _OFF_AT_ZERO.items():

@@ -62,8 +62,6 @@ class Ngram:
     empty prompt is that after unknown words, and no text ends.
     """
 
-    name: str
-    vocab_size: int | None
     context_length: int | None = None
 
     def __init__(self, text: str, by: By, order: int | None, name: str):

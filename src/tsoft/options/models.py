@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import InputError, UsageError
 from tsoft.input.source import STDIN, open_input
 from tsoft.options.command import in_panel
 
@@ -133,8 +133,6 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
         raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError('no prompt: type it in quotes ("The capital of France is"), or pipe it in')
-    from tsoft.errors import InputError
-
     with open_input("-") as bytes_:
         data = bytes_.read()
     try:

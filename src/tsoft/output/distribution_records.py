@@ -135,8 +135,11 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
         **dict(zip(result.measure_names[2:], others, strict=True)),
-        **_of_energies(block),
     }
+    if block.ensemble and block.ensemble.unit is not None:
+        fields["units"] = block.ensemble.unit.name
+    if block.ensemble and block.ensemble.degeneracy is not None:
+        fields["degeneracy"] = block.ensemble.degeneracy
     if result.chain:
         fields |= _of_chain(result, content, t, r)
     if content.log:
@@ -145,14 +148,6 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
         unknown = False if block.partial is None else block.partial.unknown
         fields["logits"] = np.where(unknown, np.nan, block.logits[r]) if np.any(unknown) else block.logits[r]
     return fields
-
-
-def _of_energies(block: Block) -> dict[str, Any]:
-    """The units and the degeneracy of energies, if they are not the default."""
-    if block.ensemble is None:
-        return {}
-    unit, degeneracy = block.ensemble.unit, block.ensemble.degeneracy
-    return ({} if unit is None else {"units": unit.name}) | ({} if degeneracy is None else {"degeneracy": degeneracy})
 
 
 def _of_token(result: Distributions, t: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import OutputOptions
@@ -88,7 +89,6 @@ def generate(
     tsoft generate "the cat" --ngram book.txt -n 3 --max-tokens 20
     tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
     """
-    from tsoft.errors import UsageError
     from tsoft.features.generate.generation import Generation
     from tsoft.features.generate.strategies import PromptedModel
     from tsoft.options import models
@@ -121,7 +121,6 @@ def generate(
 
 def _stop(text: str) -> bytes:
     """The bytes of a --stop option."""
-    from tsoft.errors import UsageError
     from tsoft.input.arguments import decode
     from tsoft.input.fields import unescape
 
