@@ -145,7 +145,7 @@ def test_a_seed_is_a_text() -> None:
     """Whatever stands beside it, and however many there are."""
     alone = records("--tau", "1", "--seed", "5")[0]
     many = records("--tau", "0.5,1", "--seed", "5", "-n", "2", "--greedy", "--beams", "2", "--max-tokens", "50")
-    again = next(record for record in many if record["way"] == "sample" and record["tau"] == 1)
+    again = next(record for record in many if record["strategy"] == "sample" and record["tau"] == 1)
     assert alone == again
     assert records("--tau", "1", "--seed", "6")[0]["text"] != alone["text"]
 
@@ -201,7 +201,7 @@ def test_csv_has_what_a_text_costs() -> None:
     arguments = ("--tau", "0.5", "--greedy", "--beams", "3", "--length-penalty", "1", "--seed", "1")
     rows = list(csv.DictReader(io.StringIO(out("generate", PROMPT, *MODEL, "-f", "csv", *arguments))))
     found = records(*arguments)
-    assert [row["way"] for row in rows] == ["sample", "greedy", "beam 3", "beam 3", "beam 3"]
+    assert [row["strategy"] for row in rows] == ["sample", "greedy", "beam 3", "beam 3", "beam 3"]
     for row, record in zip(rows, found, strict=True):
         assert unescape(row["text"]) == record["text"]
         assert float(row["logprob"]) == record["logprob"]
@@ -211,9 +211,9 @@ def test_csv_has_what_a_text_costs() -> None:
 
 
 def test_only_what_is_asked_for_is_made() -> None:
-    assert [record["way"] for record in records("--greedy")] == ["greedy"]
-    assert [record["way"] for record in records("--beams", "2")] == ["beam 2"] * 2
-    assert [record["way"] for record in records("--greedy", "--top-k", "2")] == ["sample", "greedy"]
+    assert [record["strategy"] for record in records("--greedy")] == ["greedy"]
+    assert [record["strategy"] for record in records("--beams", "2")] == ["beam 2"] * 2
+    assert [record["strategy"] for record in records("--greedy", "--top-k", "2")] == ["sample", "greedy"]
     engines = records("--like", "llama.cpp,vllm", "--top-k", "5", "--tau", "0.5,1", "--max-tokens", "2")
     assert [(record["engine"], record["tau"]) for record in engines] == [
         ("llama.cpp", 0.5), ("llama.cpp", 1.0), ("vllm", 0.5), ("vllm", 1.0)
@@ -295,9 +295,9 @@ def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=50)
     assert process.returncode == 130
-    assert (first["way"], first["finish"]) == ("sample", "stop")
+    assert (first["strategy"], first["finish"]) == ("sample", "stop")
     [greedy] = map(json.loads, output.splitlines())
-    assert (greedy["way"], greedy["finish"]) == ("greedy", "interrupted")
+    assert (greedy["strategy"], greedy["finish"]) == ("greedy", "interrupted")
     assert greedy["tokens"] == len(greedy["logprobs"]) > 0
     assert errors == b""
 
@@ -375,7 +375,7 @@ def test_a_table_in_a_file_has_the_texts(tmp_path: Path) -> None:
 def test_a_beam_beats_greedy_and_the_table_says_by_how_much() -> None:
     arguments = ("generate", "The cat", *MODEL, "--greedy", "--beams", "4", "--max-tokens", "12")
     found = [json.loads(line) for line in out(*arguments, "-f", "jsonl").splitlines()]
-    assert [record["way"] for record in found[:2]] == ["greedy", "beam 4"]
+    assert [record["strategy"] for record in found[:2]] == ["greedy", "beam 4"]
     by = found[1]["logprob"] - found[0]["logprob"]
     assert by > 1
     said = f"The beam's text beats the greedy one by {by:.5g} nats, {math.exp(by):.3g} times as probable."

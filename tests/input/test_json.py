@@ -50,6 +50,7 @@ SHAPES = {
     "rows of different lengths": ("[[2], [0, 1], [3, 4]]", [[2], [0, 1], [3, 4]], None),
     "labels": ('{"cat": 2, "dog": 1}', [[2, 1]], ("cat", "dog")),
     "labels that repeat": ('{"cat": 2, "cat": 1, "a:b": 0}', [[2, 1, 0]], ("cat", "cat", "a:b")),
+    "labels that repeat, beside an infinity": ('{"cat": -Infinity, "cat": 1}', [[-np.inf, 1]], ("cat", "cat")),
     "a label with colons": ('{"a:b": 2, "::": 1}', [[2, 1]], ("a:b", "::")),
     "a record": ('{"logits": [2, 1], "labels": ["a", "a"], "tau": 3}', [[2, 1]], ("a", "a")),
     "a record of rows": ('{"logits": [[2, 1], [0, 5]], "labels": ["a", "b"]}', [[2, 1], [0, 5]], ("a", "b")),

@@ -40,7 +40,7 @@ def test_what_it_writes_adds_up() -> None:
     found = records("--tau", "0.5,1.2", "--seed", "3", "--greedy", "--beams", "3")
     [alone] = records("--tau", "1.2", "--seed", "3")
     assert found[1]["text"] == alone["text"]
-    assert found[2]["way"] == "greedy"
+    assert found[2]["strategy"] == "greedy"
     assert found[2]["text"].startswith(" Paris")
     assert found[3]["logprob"] >= found[2]["logprob"] - 1e-3
     text = PROMPT

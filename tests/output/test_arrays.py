@@ -561,7 +561,7 @@ def test_what_cannot_be_written_over(tmp_path: Path) -> None:
     with (tmp_path / "x").open("wb") as file:
         write = OutputStream(file, "x", is_file=True)
     with pytest.raises((OutputError, ValueError)):
-        write.over([(0, b"x")])
+        write.overwrite_start(b"x")
 
 
 @posix

@@ -14,7 +14,7 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, TypeGuard
 
@@ -66,7 +66,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     reader = ResponseReader(options, 0)
     for number, data, streamed in _json_texts(stream, options):
         location = Location(options.source if number == 1 else f"{options.source}:{number}")
-        yield from reader.blocks(location, _parsed_json(data, options, number), streamed=streamed)
+        yield from reader.blocks(location, parsed_json(data, options, number), streamed=streamed)
     reader.finish(Location(options.source))
 
 
@@ -109,7 +109,8 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
                 yield number, data, True
         elif text and streamed:
             raise options.error(number, "not a line of a stream, which begins with data:")
-        elif text and _is_one_value(text):
+        elif text and (text[:1], text[-1:]) in ((b"{", b"}"), (b"[", b"]")):
+            # It ends with the bracket that closes its first, so that it does not span lines.
             yield number, text, False
         elif text:
             rest = stream.read()
@@ -117,26 +118,27 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
             return
 
 
-def _is_one_value(line: bytes) -> bool:
-    """Whether a line is a JSON value, and not the beginning of one that spans lines: it ends with the bracket that
-    closes its first."""
-    return (line[:1], line[-1:]) in ((b"{", b"}"), (b"[", b"]"))
-
-
-def _parsed_json(data: bytes, options: ReadOptions, line: int) -> object:
-    """The JSON value of a text that begins on that line. NaN and Infinity are accepted here; whether a number may be
-    one depends on its field."""
+def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
+    """The JSON value of a text that begins on that line. Raises InputError for anything else, except NaN and the
+    infinities that Python and JavaScript write."""
     import orjson
 
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if b"NaN" in data or b"Infinity" in data:
-            try:
-                return json.loads(data)
-            except (ValueError, RecursionError):
-                pass
-        raise options.error(line + error.lineno - 1, f"not JSON: {error.msg}") from None
+        problem, error_line = error.msg, error.lineno
+    is_deep = "depth" in problem or "recursion" in problem.lower()
+    if not is_deep and (b"Infinity" in data or b"NaN" in data):
+        try:
+            return json.loads(data)
+        except json.JSONDecodeError as error:
+            problem, error_line = error.msg, error.lineno
+        except RecursionError:
+            is_deep = True
+        except ValueError:
+            problem = "a number that is too long"
+    problem = "it is nested too deep" if is_deep else f"not JSON: {problem}"
+    raise options.error(line + error_line - 1, problem)
 
 
 # From JSON values to tokens
@@ -144,7 +146,7 @@ def _parsed_json(data: bytes, options: ReadOptions, line: int) -> object:
 
 @dataclass(frozen=True)
 class _ApiToken:
-    """A token in a response: its label, its id where it has one, and its log-probability, None where that is not
+    """A token in a response: its label, its id where it has one, and its log-probability, None if that is not
     known."""
 
     label: str
@@ -168,7 +170,7 @@ class _GeneratedToken:
 
 @dataclass(frozen=True)
 class _GeneratedText:
-    """One of the texts of a response: its number, whether it is one of `several`, and its tokens, None where they
+    """One of the texts of a response: its number, whether it is one of `several`, and its tokens, None if they
     have no log-probabilities."""
 
     number: int
@@ -244,10 +246,11 @@ class ResponseReader:
             yield from self._response(location, response, streamed)
 
     def finish(self, location: Location) -> None:
-        """Raises InputError where there was no token."""
+        """Raises InputError if there was no token."""
         if self.row == self.first_row:
-            empty = location.error("no response: the input is empty")
-            raise self._without_logprobs(location) if self.request else empty
+            raise (
+                self._without_logprobs(location) if self.request else location.error("no response: the input is empty")
+            )
 
     def _response(self, location: Location, response: object, streamed: bool) -> Iterator[Block]:
         if not isinstance(response, dict):
@@ -327,7 +330,7 @@ def _is_chunk(response: Object) -> bool:
 def _generated_texts(response: Object, location: Location) -> Iterator[_GeneratedText]:
     """The texts of a response of any kind."""
     if isinstance(response.get("choices"), list):
-        yield from _choice_texts(response["choices"], location)
+        yield from _numbered_texts(response["choices"], location, _choice_tokens)
     elif isinstance(response.get("output"), list):
         yield from _output_text(response["output"], location)
     elif response.get("type") == "response.output_text.delta":
@@ -335,7 +338,7 @@ def _generated_texts(response: Object, location: Location) -> Iterator[_Generate
     elif str(response.get("type")).startswith("response."):
         return
     elif isinstance(response.get("candidates"), list):
-        yield from _candidate_texts(response["candidates"], location)
+        yield from _numbered_texts(response["candidates"], location, _candidate_tokens)
     elif "completion_probabilities" in response:
         number = response["index"] if _is_index(response.get("index")) else 0
         tokens = _token_list(response, "completion_probabilities", location.at(f"choice {number}"))
@@ -344,21 +347,27 @@ def _generated_texts(response: Object, location: Location) -> Iterator[_Generate
         yield _GeneratedText(0, False, _token_list(response, "logprobs", location))
 
 
-def _choice_texts(choices: list[Any], location: Location) -> Iterator[_GeneratedText]:
-    """The texts of chat and legacy completions, which differ in their logprobs."""
+def _numbered_texts(
+    choices: list[Any],
+    location: Location,
+    tokens: Callable[[Object, Location], Iterable[_GeneratedToken] | None],
+) -> Iterator[_GeneratedText]:
+    """The texts of a list of choices, each of which has these tokens."""
     for i, choice in enumerate(choices):
         number = choice["index"] if isinstance(choice, dict) and _is_index(choice.get("index")) else i
         inner = location.at(f"choice {number}")
-        logprobs = _as_object(choice, inner).get("logprobs")
-        tokens: Iterable[_GeneratedToken] | None = None
-        if logprobs is not None:
-            _as_object(logprobs, inner.at("logprobs"))
-            if logprobs.get("tokens") is not None:
-                tokens = _legacy_tokens(logprobs, inner)
-            else:
-                lists = [_token_list(logprobs, key, inner) for key in ("content", "refusal")]
-                tokens = None if lists == [None, None] else itertools.chain(*(tokens or () for tokens in lists))
-        yield _GeneratedText(number, len(choices) > 1 or number > 0, tokens)
+        yield _GeneratedText(number, len(choices) > 1 or number > 0, tokens(_as_object(choice, inner), inner))
+
+
+def _choice_tokens(choice: Object, location: Location) -> Iterable[_GeneratedToken] | None:
+    """The tokens of a chat or legacy completion, which differ in their logprobs."""
+    if choice.get("logprobs") is None:
+        return None
+    logprobs = _as_object(choice["logprobs"], location.at("logprobs"))
+    if logprobs.get("tokens") is not None:
+        return _legacy_tokens(logprobs, location)
+    lists = [_token_list(logprobs, key, location) for key in ("content", "refusal")]
+    return None if lists == [None, None] else itertools.chain(*(tokens or () for tokens in lists))
 
 
 def _output_text(output: list[Any], location: Location) -> Iterator[_GeneratedText]:
@@ -374,14 +383,10 @@ def _output_text(output: list[Any], location: Location) -> Iterator[_GeneratedTe
     yield _GeneratedText(0, False, itertools.chain(*token_lists) if token_lists else None)
 
 
-def _candidate_texts(candidates: list[Any], location: Location) -> Iterator[_GeneratedText]:
-    """The texts of Gemini, in the spelling of its API or of its Python library."""
-    for i, candidate in enumerate(candidates):
-        number = candidate["index"] if isinstance(candidate, dict) and _is_index(candidate.get("index")) else i
-        inner = location.at(f"choice {number}")
-        result = _first_value(_as_object(candidate, inner), "logprobsResult", "logprobs_result")
-        tokens = None if result is None else _gemini_tokens(_as_object(result, inner.at("logprobsResult")), inner)
-        yield _GeneratedText(number, len(candidates) > 1 or number > 0, tokens)
+def _candidate_tokens(candidate: Object, location: Location) -> Iterator[_GeneratedToken] | None:
+    """The tokens of Gemini, in the spelling of its API or of its Python library."""
+    result = _first_value(candidate, "logprobsResult", "logprobs_result")
+    return None if result is None else _gemini_tokens(_as_object(result, location.at("logprobsResult")), location)
 
 
 def _gemini_tokens(result: Object, location: Location) -> Iterator[_GeneratedToken]:
@@ -391,10 +396,7 @@ def _gemini_tokens(result: Object, location: Location) -> Iterator[_GeneratedTok
     for i, token in enumerate(chosen):
         inner = location.at(f"token {i}")
         top = _as_object(tops[i], inner.at("topCandidates")).get("candidates") if i < len(tops) else None
-        alternatives = [
-            _api_token(entry, inner.at(f"topCandidates[{j}]"), "logProbability")
-            for j, entry in enumerate(_as_list(top or [], inner.at("topCandidates")))
-        ]
+        alternatives = _alternatives(top or [], inner, "topCandidates", "logProbability")
         yield _GeneratedToken(inner, _api_token(token, inner, "logProbability"), alternatives)
 
 
@@ -420,7 +422,7 @@ def _legacy_tokens(logprobs: Object, location: Location) -> Iterator[_GeneratedT
 
 
 def _token_list(entry: Object, key: str, location: Location) -> Iterator[_GeneratedToken] | None:
-    """The tokens of a list of objects, as most servers have them; None where there is no list."""
+    """The tokens of a list of objects, as most servers have them; None if there is no list."""
     if entry.get(key) is None:
         return None
     entries = _as_list(entry[key], location.at(key))
@@ -435,21 +437,21 @@ def _generated_token(value: object, location: Location) -> _GeneratedToken:
         return _old_llama_cpp_token(entry, location)
     tempered = "top_probs" in entry or "prob" in entry
     name, number = ("top_probs", "prob") if tempered else ("top_logprobs", "logprob")
-    alternatives = [
-        _api_token(alternative, location.at(f"{name}[{i}]"), number)
-        for i, alternative in enumerate(_as_list(entry.get(name) or [], location.at(name)))
-    ]
+    alternatives = _alternatives(entry.get(name) or [], location, name, number)
     return _GeneratedToken(location, _api_token(entry, location, number), alternatives, tempered)
 
 
 def _old_llama_cpp_token(entry: Object, location: Location) -> _GeneratedToken:
     """A token in the format of llama.cpp's server before 2025, in which the generated token has no number."""
-    alternatives = [
-        _api_token(alternative, location.at(f"probs[{i}]"), "prob", "tok_str")
-        for i, alternative in enumerate(_as_list(entry["probs"], location.at("probs")))
-    ]
+    alternatives = _alternatives(entry["probs"], location, "probs", "prob", "tok_str")
     label = _label(entry.get("content"), None, location.at("content"))
     return _GeneratedToken(location, _ApiToken(label, None, None), alternatives, tempered=True)
+
+
+def _alternatives(values: object, location: Location, name: str, number: str, label: str = "token") -> list[_ApiToken]:
+    """The tokens in a list called `name`, whose objects have a `number` and a `label`."""
+    entries = _as_list(values, location.at(name))
+    return [_api_token(entry, location.at(f"{name}[{i}]"), number, label) for i, entry in enumerate(entries)]
 
 
 def _api_token(value: object, location: Location, number: str, name: str = "token") -> _ApiToken:
@@ -463,7 +465,7 @@ def _api_token(value: object, location: Location, number: str, name: str = "toke
 
 
 def _logprob(value: object, location: Location) -> float | None:
-    """A log-probability; None where the server states that it is not known."""
+    """A log-probability; None if the server states that it is not known."""
     number = _number(value, location)
     if number == UNKNOWN:
         return None
@@ -539,5 +541,5 @@ def _is_index(value: object) -> TypeGuard[int]:
 
 
 def _first_value(entry: Object, *names: str) -> Any:
-    """The value of the first of these names that an object has; None where it has none of them."""
+    """The value of the first of these names that an object has; None if it has none of them."""
     return next((entry[name] for name in names if entry.get(name) is not None), None)

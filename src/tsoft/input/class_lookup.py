@@ -12,7 +12,7 @@ from tsoft.input.fields import is_number, number
 
 
 class ClassLookup:
-    """Finds the class that a target names, by the classes' labels, where there are any, and their number."""
+    """Finds the class that a target names, by the labels of the classes, if they have any, and their number."""
 
     def __init__(self, labels: tuple[str, ...] | None, classes: int):
         self.classes = classes
@@ -22,7 +22,7 @@ class ClassLookup:
         self.by_index = not any(map(is_number, self._indices))
 
     def index(self, text: str) -> int:
-        """The index of the class that a text names. Raises ValueError where it names none, or several.
+        """The index of the class that a text names. Raises ValueError if it names no class, or several.
 
         >>> lookup = ClassLookup(("cat", "dog"), 2)
         >>> lookup.index("dog"), lookup.index("0"), lookup.index("#1")

@@ -89,8 +89,8 @@ def _is_long_row(first: str, options: ReadOptions) -> bool:
 
 @dataclass(frozen=True)
 class ParsedRow:
-    """One row: the line that it began on, its numbers, their labels where it has some, and the index of its true
-    class where that is in a column."""
+    """One row: the line that it began on, its numbers, their labels if it has some, and the index of its true class if
+    that is in a column."""
 
     line: int
     values: list[float]
@@ -101,9 +101,9 @@ class ParsedRow:
 @dataclass(frozen=True, eq=False)
 class RowGroup:
     """Rows that were read together and share their labels: (rows, n) `values`. For messages: the line that each
-    row began on, and of each class the field or, where it has a line of its own, the line. `labels_vary` says that
-    the next rows may have other labels. Rows that differ in length have `widths`, (rows,), and are masked beyond
-    them. `targets`, (rows,), are the indices of the true classes, where these are in a column."""
+    row began on, and the field of each class or, if every class has a line, the line. `labels_vary` says that the
+    next rows may have other labels. Rows that differ in length have `widths`, (rows,), and are masked beyond them.
+    `targets`, (rows,), are the indices of the true classes, if these are in a column."""
 
     values: Array
     lines: Sequence[int]
@@ -115,32 +115,23 @@ class RowGroup:
     targets: Array | None = None
 
     def parts(self) -> "list[RowGroup]":
-        """The smaller groups that come out one by one where a row of this one is wrong; none where it is whole."""
+        """The smaller groups that are returned one by one if a row of this group is wrong; empty if it has only one."""
         if self.widths is not None:
             return list(_runs(self.values[_within(self.widths, self.values.shape[1])], self.widths, self.lines))
         if self.class_lines is None or len(self.lines) == 1:
             return []
-        rows = zip(self.values, self.lines, self.class_lines, strict=True)
         return [
-            RowGroup(row[np.newaxis], [line], self.labels, None, [class_lines], self.labels_vary)
-            for row, line, class_lines in rows
+            replace(self, values=row[np.newaxis], lines=[line], class_lines=[class_lines])
+            for row, line, class_lines in zip(self.values, self.lines, self.class_lines, strict=True)
         ]
 
     def block(self, first_row: int, options: ReadOptions) -> Block:
         """The rows as a block. Raises LogitsError for a number that is no logit."""
         quantity = options.quantity or "logit"
         logits = to_logits(self.values, QUANTITIES[quantity])
-        labels = self.labels
-        if options.labels:
-            if labels:
-                raise options.error(self.lines[0], "the classes are named here; leave out --labels")
-            try:
-                labels = options.labels.matching(logits.shape[1])
-            except ValueError as error:
-                raise options.error(self.lines[0], str(error)) from None
         return Block(
             logits,
-            labels,
+            options.class_labels(self.labels, logits.shape[1], f"{options.source}:{self.lines[0]}"),
             first_row,
             self.labels_vary,
             quantity,
@@ -162,7 +153,7 @@ def _runs(values: Array, widths: Array, lines: Sequence[int]) -> Iterator[RowGro
 
 
 def _padded(values: Array, widths: Array, lines: Sequence[int], mask: float) -> RowGroup | None:
-    """The same rows in one group; None where it would take much more memory, or replaces few groups."""
+    """The same rows in one group; None if it would take much more memory, or replace few groups."""
     widest = int(widths.max())
     if np.count_nonzero(np.diff(widths)) < MANY_RUNS or widest * len(widths) > 4 * len(values):
         return None
@@ -182,7 +173,7 @@ def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0
         try:
             block = group.block(first_row, options)
         except LogitsError as error:
-            # The rows before the wrong one come out.
+            # The rows before the wrong one are returned.
             yield from _blocks(group.parts(), options, first_row)
             row, column = error.row, error.column
             line, field = group.lines[row], None
@@ -195,7 +186,7 @@ def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0
 
 
 def _not_empty(blocks: Iterator[Block], error: InputError) -> Iterator[Block]:
-    """The blocks. Raises the error where there are none."""
+    """The blocks. Raises the error if there are none."""
     first = next(blocks, None)
     if first is None:
         raise error
@@ -234,14 +225,14 @@ class PlainRows:
 
 
 class Table:
-    """Each line is a row under a header. `classes` are the indices of the columns that are classes, and `target` is
-    that of the column with the true classes, which a `lookup` finds where they are read."""
+    """Each line is a row under a header. `classes` are the indices of the columns that are classes, and `target` is the
+    index of the column with the true classes. If they are read, a `lookup` finds them."""
 
     def __init__(self, names: list[str], classes: list[int], target: int | None, options: ReadOptions):
         self.names, self.classes, self.target, self.delimiter = names, classes, target, options.delimiter
         self.class_fields = [i + 1 for i in classes]
         labels = tuple(names[i] for i in classes)
-        # Where there are no labels, tsoft writes the indices.
+        # tsoft writes the indices if there are no labels.
         self.labels = None if labels == tuple(map(str, range(len(classes)))) else labels
         self.lookup = None
         if target is not None and options.targets:
@@ -334,7 +325,7 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
         keys = _key_columns(names, fields.split_labels(second.text, options.delimiter) if second else None)
     except fields.FieldError as error:
         raise options.error(second.number if second else 0, error.problem, error.field) from None
-    # Where there are keys, tsoft wrote the table, and a column of that name is a class.
+    # If there are keys, tsoft wrote the table, and a column of that name is a class.
     target = names.index(TARGET) if TARGET in names and (options.targets or not keys) else None
     if target is not None and not options.targets:
         options.note(f"{options.source}: the column {TARGET} holds the rows' true classes, and is no class itself")
@@ -404,7 +395,7 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
 
 
 def _labelled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
-    """The label and the number of a line; the label is empty where the vector has none."""
+    """The label and the number of a line; the label is empty if the vector has no labels."""
     try:
         is_pair = has_label and fields.is_pair(line.text)
         *label, value = line.text.rsplit("=", 1) if is_pair else fields.split_labels(line.text, options.delimiter)
@@ -425,7 +416,7 @@ def _labelled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple
 @dataclass(frozen=True, eq=False)
 class ClassLines:
     """Lines of one vector, a class each. `key` is what distinguishes the vector from others; `columns` are the
-    texts by the columns' names. `values` are the numbers, None where these are still to be parsed."""
+    texts by the columns' names. `values` are the numbers, None if these are still to be parsed."""
 
     key: tuple[str, ...]
     lines: Sequence[int]
@@ -460,8 +451,8 @@ class LongForm:
     options: ReadOptions
 
     def groups(self, batches: Iterable[LineBatch]) -> Iterator[RowGroup]:
-        """The vectors that are complete after each batch. A vector is complete when the next one begins, or at
-        the end. Where something is wrong in one, those before it come out first."""
+        """The vectors that are complete after each batch: a vector is complete when the next one begins, or at the end.
+        If something is wrong in one, those before it are returned first."""
         unfinished: list[ClassLines] = []
         for batch in batches:
             vectors: list[RowGroup] = []
@@ -505,7 +496,7 @@ class LongForm:
             start = stop
 
     def _texts(self, line: Line) -> list[str]:
-        """The fields of a line. Raises InputError where there are not as many as in the header."""
+        """The fields of a line. Raises InputError if their number is not the header's."""
         try:
             texts = fields.split_labels(line.text, self.delimiter)
         except fields.FieldError as error:
@@ -515,7 +506,7 @@ class LongForm:
         return texts
 
     def _plain_columns(self, batch: LineBatch) -> tuple[list[list[str]], Array] | None:
-        """The texts of a batch column by column, and its numbers; None where it has quotes, escapes or comments,
+        """The texts of a batch column by column, and its numbers; None if it has quotes, escapes or comments,
         or a line that has other fields than the header."""
         text, delimiter, width = batch.plain_text(), self.delimiter, len(self.names)
         if text is None or delimiter is None or any(special in text for special in '"\\#'):

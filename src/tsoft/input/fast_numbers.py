@@ -1,8 +1,8 @@
 """Many numbers at once, from text and to text, without a loop over them in Python.
 
-orjson does it: what parts the numbers is exchanged for JSON's commas, or the other way round. It reads
-to the nearest float and writes the shortest text that reads back. What is not plain numbers is left to
-the slow way, line by line, which also says what is wrong with it.
+orjson does the work: separators become JSON's commas, or the reverse. It reads to the nearest float and writes the
+shortest text that reads back. Anything but plain numbers is left to the slower code that goes line by line and finds
+errors.
 """
 
 import re
@@ -12,7 +12,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# Text shorter than this is not worth the import of orjson; nor are fewer numbers than this.
+# Shorter text, and fewer numbers, are not worth the import of orjson.
 FEW_BYTES, FEW = 1 << 11, 1 << 8
 # From here on one version of orjson writes 1e16 and another 1e+16.
 LARGE = 1e16
@@ -35,7 +35,7 @@ class NumberLines(NamedTuple):
 
 
 def parse(data: bytes) -> NumberLines | None:
-    """The numbers of lines; None where there is anything else, a blank line, or a number written in an unusual way.
+    """The numbers of lines; None if there is anything else, a blank line, or a number written in an unusual way.
 
     >>> parse(b"1 2\\n3 -inf 5")
     NumberLines(values=array([  1.,   2.,   3., -inf,   5.]), widths=array([2, 3]))
@@ -74,7 +74,7 @@ def _single_blanks(data: bytes) -> bytes:
 
 
 def _json(text: bytes) -> Array | None:
-    """Numbers with commas between them; None where JSON does not allow them. Nor is -0 parsed, which is the
+    """Numbers with commas between them; None if JSON does not allow them. Nor is -0 parsed, which is the
     integer 0 in JSON."""
     import orjson
 
@@ -104,9 +104,8 @@ def _floats(text: bytes) -> Array | None:
 
 
 def lines(values: Array, widths: Array | None = None, digits: int | None = None) -> bytes | None:
-    """A line for each row, tabs between its numbers; None where the numbers are few, or hold what is
-    written in another way. `widths` tells how many numbers of each row there are; `digits`, that so many
-    are enough.
+    """A line per row, with tabs between its numbers; None for few numbers, and for those that orjson writes in another
+    way. `widths`, (rows,), is how many numbers each row has; `digits` rounds to that many significant digits.
 
     >>> lines(np.full((2, 128), 0.5))[:8]
     b'0.5\\t0.5\\t'
@@ -121,13 +120,13 @@ def lines(values: Array, widths: Array | None = None, digits: int | None = None)
     if widths is not None:
         text[np.flatnonzero(text == ord(","))[np.cumsum(widths)[:-1] - 1]] = ord("]")
         return text.tobytes().translate(_ROWS, b"[")
-    # What parts two rows is `],[`: of these the first becomes a newline, the others go.
+    # `],[` separates two rows: its first character becomes a newline, the others are deleted.
     text[np.flatnonzero(text[:-2] == ord("]")) + 1] = ord("[")
     return text[:-1].tobytes().translate(_ROWS, b"[")
 
 
 def _rounded(values: Array, lengths: list[int], digits: int) -> bytes:
-    """One format for all the lines, which Python fills in at once."""
+    """All lines as one format, which Python fills in at once."""
     forms = {length: "\t".join([f"%.{digits}g"] * length) + "\n" for length in set(lengths)}
     return ("".join([forms[length] for length in lengths]) % tuple(values.tolist())).encode()
 
@@ -148,20 +147,16 @@ def _dump(values: Array) -> bytes:
     import orjson
 
     text: bytes = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
-    # JSON holds no infinity; of those only this one comes here.
+    # JSON has no infinities, and of the two only -inf gets here.
     return text.replace(b"null", b"-inf") if b"null" in text else text
 
 
 def narrow_texts(values: Array) -> list[str]:
-    """The text of each float32 of a row: what is short for it is long for a float64."""
-    import orjson
-
-    found: list[str] = (
-        orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(",")
-    )
+    """The text of each float32 of a row, which is shorter than that of the same float64."""
+    result = _dump(values)[1:-1].decode().split(",")
     for i in np.flatnonzero(~np.isfinite(values)).tolist():
-        found[i] = str(values[i])
-    return found
+        result[i] = str(values[i])
+    return result
 
 
 def text(value: float) -> str:

@@ -133,8 +133,8 @@ def is_pair(text: str) -> bool:
 
 
 def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
-    """The labels and numbers of fields that are all `label=number`, split at the last `=`; None where some field
-    has no `=`. Raises FieldError where no number follows it.
+    """The labels and numbers of fields that are all `label=number`, split at the last `=`; None if some field
+    has no `=`. Raises FieldError if no number follows it.
 
     >>> split_pairs(["cat=2", "a=b=1"])
     (('cat', 'a=b'), [2.0, 1.0])

@@ -55,6 +55,6 @@ def by_name(path: str) -> Format | None:
 
 
 def by_content(head: bytes) -> Format | None:
-    """The format of a content, by its first bytes; None where these do not identify it."""
+    """The format of a content, by its first bytes; None if these do not identify it."""
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((f for f in FORMATS.values() if any(re.match(start, head) for start in f.starts)), None)

@@ -5,6 +5,7 @@ name that says what its numbers are, and maybe `labels`. A value is one of these
 objects, or the response of an LLM server.
 """
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator
@@ -16,13 +17,13 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
-from tsoft.input.api_responses import Location, ResponseReader, is_response
+from tsoft.input.api_responses import Location, ResponseReader, is_response, parsed_json
 from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, to_logits
 from tsoft.input.read_options import ReadOptions
 
 # Numbers that JSON does not have, as strings.
-INFINITIES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity"}
+INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
 NumberedLine = tuple[int, bytes]
 
 
@@ -105,29 +106,14 @@ def _values(lines: Iterable[NumberedLine], options: ReadOptions) -> Iterator[Jso
 
 
 def _parsed(data: bytes, options: ReadOptions, line: int) -> Any:
-    """The value of a text that begins on that line. Raises InputError for what is not JSON, except for the NaN and
-    the infinities that Python and JavaScript write."""
-    import orjson
-
+    """The value of a text that begins on that line, with names that repeat. Raises InputError for what is not JSON."""
+    value = parsed_json(data, options, line)
+    if b":" not in data or data.count(b":") <= _name_count(value):
+        return value
     try:
-        value = orjson.loads(data)
-        return _with_repeated_names(data) if b":" in data and data.count(b":") > _name_count(value) else value
-    except orjson.JSONDecodeError as error:
-        problem, error_line = error.msg, error.lineno
-        is_deep = "depth" in problem or "recursion" in problem.lower()
+        return _with_repeated_names(data)
     except RecursionError:
         raise options.error(line, "it is nested too deep") from None
-    if not is_deep and (b"Infinity" in data or b"NaN" in data):
-        try:
-            return json.loads(data)
-        except json.JSONDecodeError as error:
-            problem, error_line = error.msg, error.lineno
-        except RecursionError:
-            is_deep = True
-        except ValueError:
-            problem = "a number that is too long"
-    problem = "it is nested too deep" if is_deep else f"not JSON: {problem}"
-    raise options.error(line + error_line - 1, problem)
 
 
 def _name_count(value: Any) -> float:
@@ -250,7 +236,9 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
                 blocks = iter([_block(rows, first_row, options)])
             else:
                 reader = reader or ResponseReader(options, first_row)
-                blocks = _response_blocks([item for item in alike if isinstance(item, JsonValue)], reader, first_row)
+                reader.row = first_row
+                responses = (item for item in alike if isinstance(item, JsonValue))
+                blocks = (block for item in responses for block in reader.blocks(Location(item.where), item.value))
             for block in blocks:
                 yield block
                 first_row += len(block.logits)
@@ -265,26 +253,13 @@ def _block_key(item: JsonRow | JsonValue) -> tuple[Any, ...] | None:
     return (len(item.values), item.quantity, item.labels) if isinstance(item, JsonRow) else None
 
 
-def _response_blocks(responses: list[JsonValue], reader: ResponseReader, first_row: int) -> Iterator[Block]:
-    reader.row = first_row
-    for response in responses:
-        yield from reader.blocks(Location(response.where), response.value)
-
-
 def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
     first = rows[0]
     try:
         logits = to_logits(_numbers(rows), QUANTITIES[first.quantity])
     except LogitsError as error:
         raise rows[error.row].error(error.problem, error.column) from None
-    labels = first.labels
-    if options.labels:
-        if labels:
-            raise InputError(f"{first.where}: the classes are named here; leave out --labels")
-        try:
-            labels = options.labels.matching(logits.shape[1])
-        except ValueError as error:
-            raise InputError(f"{first.where}: {error}") from None
+    labels = options.class_labels(first.labels, logits.shape[1], first.where)
     return Block(logits, labels, first_row, first.labels is not None, first.quantity, source=first.where)
 
 
@@ -293,13 +268,11 @@ def _numbers(rows: list[JsonRow]) -> Array:
     values = [row.values for row in rows]
     types = set(map(type, itertools.chain.from_iterable(values)))
     if str in types:
-        values = [_with_infinities(row) if str in set(map(type, row.values)) else row.values for row in rows]
-        types.discard(str)
-    try:
-        if types <= {int, float}:
+        values = [[INFINITIES.get(v, v) if type(v) is str else v for v in row] for row in values]
+        types = set(map(type, itertools.chain.from_iterable(values)))
+    if types <= {int, float}:
+        with contextlib.suppress(OverflowError):
             return np.array(values, np.float64)
-    except OverflowError:
-        pass
     for row in rows:
         for column, value in enumerate(row.values):
             if (problem := _problem(value)) is not None:
@@ -307,18 +280,8 @@ def _numbers(rows: list[JsonRow]) -> Array:
     raise AssertionError
 
 
-def _with_infinities(row: JsonRow) -> list[Any]:
-    """A row's numbers, some of which are infinities in quotes."""
-    texts = {value for value in row.values if isinstance(value, str)}
-    if not texts <= INFINITIES:
-        column = next(i for i, v in enumerate(row.values) if isinstance(v, str) and v not in INFINITIES)
-        raise row.error(f"{_shown(row.values[column])} is not a number", column)
-    numbers = {text: float(text) for text in texts}
-    return [numbers[value] if isinstance(value, str) else value for value in row.values]
-
-
 def _problem(value: Any) -> str | None:
-    """Why a value is not a number; None where it is one."""
+    """Why a value is not a number; None if it is one."""
     if type(value) is int:
         return f"{str(value)[:8]}… is beyond the largest number, 1.8e308" if abs(value) >> 1024 else None
     if type(value) is float or (isinstance(value, str) and value in INFINITIES):

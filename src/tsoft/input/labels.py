@@ -14,7 +14,7 @@ class Labels:
     is_vocabulary: bool = False
 
     def matching(self, classes: int) -> tuple[str, ...]:
-        """The names of that many classes. Raises ValueError where there are others."""
+        """The names of that many classes. Raises ValueError if there are fewer or more names."""
         missing = classes - len(self.names)
         if missing == 0 or (self.is_vocabulary and missing > 0):
             return self.names + ("",) * missing

@@ -38,7 +38,7 @@ class LineBatch:
         """The lines, blank ones among them, but without those that hold only a comment. Raises InputError at the
         first line that is not UTF-8 text."""
         for number, data in enumerate(self.data.split(b"\n"), self.number):
-            line = self._decode(number, data)
+            line = decoded(data, self.options, number)
             text = fields.without_comment(line).strip()
             if "\r" in text:
                 raise self.options.error(
@@ -47,28 +47,17 @@ class LineBatch:
             if text or not line.strip():
                 yield Line(number, text)
 
-    def _decode(self, number: int, data: bytes) -> str:
-        try:
-            text = data.decode()
-            if "\0" not in text:
-                return text
-            problem = "a NUL byte"
-        except UnicodeDecodeError as error:
-            problem = f"byte 0x{data[error.start]:02x}"
-        hint = "; it looks like UTF-16" if b"\0" in self.data else ""
-        raise self.options.error(number, f"not UTF-8 text: {problem}{hint}")
-
     def first(self) -> Line | None:
         """The first line that is not blank."""
         return next((line for line in self.lines() if line.text), None)
 
     def since(self, number: int) -> "LineBatch | None":
-        """The lines from the one with this number on; None where the batch ends before it."""
+        """The lines from the one with this number on; None if the batch ends before it."""
         *before, rest = self.data.split(b"\n", number - self.number)
         return LineBatch(rest, number, self.options) if len(before) == number - self.number else None
 
     def plain_text(self) -> str | None:
-        """The text, with newlines as the only line ends; None where it is not text, or too short to matter."""
+        """The text, with newlines as the only line ends; None if it is not text, or too short to matter."""
         data = self.data.replace(b"\r\n", b"\n").removesuffix(b"\r")
         if len(data) < fast_numbers.FEW_BYTES or b"\r" in data or b"\0" in data:
             return None
@@ -78,8 +67,22 @@ class LineBatch:
             return None
 
     def numbers(self) -> fast_numbers.NumberLines | None:
-        """The numbers of the lines; None where these hold anything else, or few numbers."""
+        """The numbers of the lines; None if these hold anything else, or few numbers."""
         return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.FEW_BYTES else None
+
+
+def decoded(data: bytes, options: ReadOptions, number: int = 1) -> str:
+    """The text of lines, of which the first has that number. Raises InputError at the first byte that is not UTF-8
+    text."""
+    try:
+        text = data.decode()
+        if "\0" not in text:
+            return text
+        position, problem = data.index(0), "a NUL byte"
+    except UnicodeDecodeError as error:
+        position, problem = error.start, f"byte 0x{data[error.start]:02x}"
+    hint = "; it looks like UTF-16" if b"\0" in data else ""
+    raise options.error(number + data.count(b"\n", 0, position), f"not UTF-8 text: {problem}{hint}")
 
 
 def line_batches(stream: BinaryIO, options: ReadOptions) -> Iterator[LineBatch]:

@@ -1,7 +1,7 @@
 """NumPy's .npy: one array, whose last axis is the classes (see numpy.lib.format).
 
 An array in C order is read a block at a time, so that memory does not grow with it. An array in Fortran order is
-stored column by column: a file is mapped into memory, and what comes from a pipe is held.
+stored column by column: a file is mapped into memory, and input from a pipe is held in memory.
 """
 
 import io
@@ -19,13 +19,13 @@ from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.read_options import ReadOptions
 
-# Returns the problem with a data type; None where there is none.
+# Returns the problem with a data type; None if it has no problem.
 DtypeCheck = Callable[[np.dtype[Any]], str | None]
 
 MAGIC = b"\x93NUMPY"
 # numpy's own limit: a longer header may crash Python's parser.
 LONGEST_HEADER = 10_000
-# The bytes of a block, about.
+# The approximate bytes of a block.
 BLOCK = 1 << 22
 # Holding more bytes than this in memory is worth a note.
 MUCH = 1 << 24
@@ -62,7 +62,7 @@ class NpyHeader:
         return self.rows * self.row_bytes
 
     def check(self, size: int, source: str) -> None:
-        """Raises InputError where `size` bytes after the header are not the whole array."""
+        """Raises InputError if the `size` of the bytes after the header is not that of the array."""
         if size > self.size:
             more = "more follows the array that the header promises; several arrays go in an .npz"
             raise InputError(f"{source}: {more}")
@@ -94,7 +94,10 @@ def read_header(stream: BinaryIO, source: str, check: DtypeCheck | None = None) 
         raise InputError(f"{source}: the header is {size} bytes long, more than {LONGEST_HEADER}")
     if len(text) < max(size, 1):
         raise InputError(f"{source}: it is cut off in its header")
-    header = _parsed_header(text.decode("utf-8" if start[-2] == 3 else "latin-1", "replace"), source)
+    with warnings.catch_warnings():
+        # A header that is no literal, or no data type, may also cause a warning.
+        warnings.simplefilter("ignore")
+        header = _parsed_header(text.decode("utf-8" if start[-2] == 3 else "latin-1", "replace"), source)
     if problem := (check or check_real)(header.dtype):
         raise InputError(f"{source}: {problem}")
     return header
@@ -105,9 +108,7 @@ def _parsed_header(text: str, source: str) -> NpyHeader:
     import ast
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            entries = ast.literal_eval(text.strip())
+        entries = ast.literal_eval(text.strip())
         shape, fortran, descr = entries["shape"], entries["fortran_order"], entries["descr"]
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         raise InputError(f"{source}: the header is not an array's: {text.strip()[:60]!r}") from None
@@ -124,9 +125,7 @@ def _parsed_header(text: str, source: str) -> NpyHeader:
 
 def _dtype(descr: Any, source: str) -> np.dtype[Any]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return np.dtype(descr if isinstance(descr, str) else [tuple(field) for field in descr])
+        return np.dtype(descr if isinstance(descr, str) else [tuple(field) for field in descr])
     except (TypeError, ValueError, SyntaxError, OverflowError, MemoryError, RecursionError):
         raise InputError(f"{source}: the header names no type of numbers: {str(descr)[:40]!r}") from None
 
@@ -151,14 +150,11 @@ def check_text(dtype: np.dtype[Any]) -> str | None:
 
 
 def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining: int | None) -> Iterator[Block]:
-    """The blocks of the array that follows its header, at the end of the stream. Where it is known how many bytes
-    are `remaining`, a size that does not match is an error before the first block."""
+    """The blocks of the array that follows its header, at the end of the stream. If the number of `remaining` bytes is
+    known, a size that does not match is an error before the first block."""
     if remaining is not None:
         header.check(remaining, options.source)
-    try:
-        labels = options.labels.matching(header.classes) if options.labels else None
-    except ValueError as error:
-        raise InputError(f"{options.source}: {error}") from None
+    labels = options.class_labels(None, header.classes, options.source)
     quantity = options.quantity or "logit"
     first_row = 0
     for rows in _row_arrays(stream, header, options, remaining):
@@ -220,7 +216,7 @@ def _empty(shape: tuple[int, ...], header: NpyHeader, source: str) -> Array:
 
 
 def _read_into(stream: BinaryIO, array: Array) -> int:
-    """Fills a C-ordered array from the stream. Returns the number of bytes that were there for it."""
+    """Fills a C-ordered array from the stream. Returns the number of bytes that were read."""
     view = array.reshape(-1).view(np.uint8).data
     filled = 0
     while filled < len(view) and (more := stream.readinto(view[filled:])):  # type: ignore[attr-defined]
@@ -229,7 +225,7 @@ def _read_into(stream: BinaryIO, array: Array) -> int:
 
 
 def _remaining_bytes(stream: BinaryIO) -> int | None:
-    """How many bytes follow in the stream; None where it is not a file."""
+    """How many bytes follow in the stream; None if it is not a file."""
     if not stream.seekable():
         return None
     position = stream.tell()

@@ -52,7 +52,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 
 def read_targets(stream: BinaryIO, source: str) -> Targets:
-    """The true classes in a file. Raises InputError where it has none."""
+    """The true classes in a file. Raises InputError if it has none."""
     with _opened(stream, ReadOptions(source)) as archive:
         members = _members(archive)
         key = _targets_key(archive, members, source)
@@ -63,7 +63,7 @@ def read_targets(stream: BinaryIO, source: str) -> Targets:
 
 @contextlib.contextmanager
 def _opened(stream: BinaryIO, options: ReadOptions) -> Iterator[zipfile.ZipFile]:
-    """The archive in a stream. Raises InputError, also later, where it is not whole."""
+    """The archive in a stream. Raises InputError, also later, if it is not whole."""
     try:
         with zipfile.ZipFile(stream if stream.seekable() else _held(stream, options)) as archive:
             yield archive
@@ -85,8 +85,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def _array_key(names: list[str], options: ReadOptions) -> str:
-    """The array to read: the one that --key names, else the first whose name is one of a quantity, else the only
-    one."""
+    """The array to read: the one that --key names, or the first with the name of a quantity, or the only one."""
     listed = ", ".join(names) or "none"
     if options.key is not None:
         if options.key not in names:
@@ -102,7 +101,7 @@ def _array_key(names: list[str], options: ReadOptions) -> str:
 
 
 def _quantity(key: str, options: ReadOptions) -> str | None:
-    """What the array's numbers are, by its name. Raises InputError where the options say otherwise."""
+    """What the array's numbers are, by its name. Raises InputError if the options say otherwise."""
     quantity = ARRAY_QUANTITIES.get(key)
     if quantity and options.quantity not in (None, quantity):
         name = next(key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
@@ -112,13 +111,20 @@ def _quantity(key: str, options: ReadOptions) -> str | None:
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> BinaryIO:
-    """The bytes of a member. Raises InputError where these are far more than the file has."""
+    """The bytes of a member. Raises InputError if they are far more than the file's."""
     if info.file_size > max(SMALL_ARRAY, LARGEST_RATIO * info.compress_size):
         size = f"{info.compress_size} bytes that unpack to {info.file_size / 1e9:.1f} GB"
         raise InputError(f"{source}: {size}, as a zip bomb does; if it is none, unzip it and take the .npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise InputError(f"{source}: it is packed in a way that numpy does not use")
     return archive.open(info)  # type: ignore[return-value]
+
+
+def _header_and_data(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, check: npy.DtypeCheck
+) -> tuple[npy.NpyHeader, bytes]:
+    with _open(archive, info, source) as member:
+        return npy.read_header(member, source, check), member.read()
 
 
 def _blocks(
@@ -138,10 +144,9 @@ def _blocks(
 def _labels(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> tuple[str, ...]:
     """The labels in an array of texts."""
     source = f"{source}: {LABELS}"
-    with _open(archive, info, source) as member:
-        header = npy.read_header(member, source, npy.check_text)
-        header.check(info.file_size - member.tell(), source)
-        texts = np.frombuffer(member.read(), header.dtype).tolist()
+    header, data = _header_and_data(archive, info, source, npy.check_text)
+    header.check(len(data), source)
+    texts = np.frombuffer(data, header.dtype).tolist()
     try:
         return tuple(text.decode() if isinstance(text, bytes) else text for text in texts)
     except UnicodeDecodeError:
@@ -149,8 +154,8 @@ def _labels(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> tup
 
 
 def _targets_key(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: str) -> str | None:
-    """The array of the true classes: `targets`, else `labels` where these are numbers and so no names of classes;
-    None where there is neither."""
+    """The array of the true classes: `targets`, or `labels` if these are numbers and not names; None if there is
+    neither."""
     if TARGETS in members or LABELS not in members:
         return TARGETS if TARGETS in members else None
     with _open(archive, members[LABELS], f"{source}: {LABELS}") as member:
@@ -159,9 +164,7 @@ def _targets_key(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], 
 
 
 def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> Targets:
-    with _open(archive, info, source) as member:
-        header = npy.read_header(member, source, check_dtype)
-        return parse_array(header, member.read(), source)
+    return parse_array(*_header_and_data(archive, info, source, check_dtype), source)
 
 
 def _with_targets(

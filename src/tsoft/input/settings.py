@@ -1,5 +1,6 @@
 """An LLM engine's sampling settings: the JSON file beside a model, or a request to a server or its response."""
 
+import contextlib
 import dataclasses
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,23 +12,22 @@ from tsoft.errors import InputError, shortened
 
 @dataclass(frozen=True)
 class Settings:
-    """What a file sets. A parameter that is off is left out; ranges are not checked."""
+    """The settings in a file, without parameters that are off. Ranges are not checked."""
 
     source: str
     # The file's kind, in words for a note.
     kind: str
-    # None where the file does not say.
+    # None if the file does not say.
     engine: str | None
     # Parameters and their numbers, in the file's order; then the engine's defaults.
     values: tuple[tuple[str, float], ...]
     # A token's id or text, and what is added to its logit; -inf where it is banned.
     biases: tuple[tuple[int | str, float], ...]
-    # llama.cpp's samplers in its order, by its names, those alone that need no more than the logits.
+    # The names of llama.cpp's samplers in its order, without those that need more than the logits.
     samplers: tuple[str, ...] | None
-    # Sentences: what changes the engine's distribution and cannot be applied here, or what the file sets and the
-    # engine would not apply.
+    # Sentences on settings that cannot be applied here, or that the engine would not apply.
     unused: tuple[str, ...]
-    # Sentences: what the engine would apply although the file does not set it.
+    # Sentences on defaults that the engine would apply.
     hidden: tuple[str, ...]
     # The parameters that `hidden` is about.
     defaults: tuple[str, ...] = dataclasses.field(default=(), compare=False)
@@ -39,27 +39,14 @@ class Settings:
         return dict(self.fields).get(parameter, "temperature" if parameter == "tau" else parameter)
 
 
+# The parameters whose field has another name.
+_RENAMED = {"temperature": "tau", "typ_p": "typical_p", "tfs_z": "tfs"}
+_FIELDS = (
+    "temperature dynatemp_range dynatemp_exponent smoothing_factor top_n_sigma top_h top_k top_p min_p typical_p typ_p "
+    "epsilon_cutoff eta_cutoff tfs_z tfs top_a xtc_probability xtc_threshold"
+)
 # The fields of a file, and the parameters that they set.
-_PARAMETERS = {
-    "temperature": "tau",
-    "dynatemp_range": "dynatemp_range",
-    "dynatemp_exponent": "dynatemp_exponent",
-    "smoothing_factor": "smoothing_factor",
-    "top_n_sigma": "top_n_sigma",
-    "top_h": "top_h",
-    "top_k": "top_k",
-    "top_p": "top_p",
-    "min_p": "min_p",
-    "typical_p": "typical_p",
-    "typ_p": "typical_p",
-    "epsilon_cutoff": "epsilon_cutoff",
-    "eta_cutoff": "eta_cutoff",
-    "tfs_z": "tfs",
-    "tfs": "tfs",
-    "top_a": "top_a",
-    "xtc_probability": "xtc_probability",
-    "xtc_threshold": "xtc_threshold",
-}
+_PARAMETERS = {field: _RENAMED.get(field, field) for field in _FIELDS.split()}
 # Parameters that are off at 0 or below, and the parameter that has no effect without each.
 _OFF_AT_ZERO: dict[str, str | None] = {
     "top_k": None,
@@ -87,7 +74,7 @@ class _FileKind:
     title: str
     engine: str | None = None
     parameters: frozenset[str] = frozenset(_PARAMETERS.values())
-    defaults: tuple[tuple[str, float], ...] = ()
+    defaults: Mapping[str, float] = dataclasses.field(default_factory=dict)
     unless: str = ""
 
 
@@ -118,20 +105,13 @@ _GENERATION_CONFIG = _FileKind(
     "transformers' generation_config.json",
     "transformers",
     _names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff"),
-    (("top_k", 50.0),),
+    {"top_k": 50.0},
 )
 _LLAMA_CPP_REQUEST = _FileKind(
     "a llama.cpp request",
     "llama.cpp",
     _LLAMA_CPP_PARAMETERS,
-    (
-        ("tau", 0.8),
-        ("top_k", 40.0),
-        ("top_p", 0.95),
-        ("min_p", 0.05),
-        ("dynatemp_exponent", 1.0),
-        ("xtc_threshold", 0.1),
-    ),
+    {"tau": 0.8, "top_k": 40.0, "top_p": 0.95, "min_p": 0.05, "dynatemp_exponent": 1.0, "xtc_threshold": 0.1},
     ", unless the server was started with others: its /props tells",
 )
 _LLAMA_CPP_RESPONSE = _FileKind("a llama.cpp response", "llama.cpp", _LLAMA_CPP_PARAMETERS)
@@ -176,52 +156,44 @@ _CONSTRAINS_TEXT = "bans what does not fit the text so far, which is not known h
 _BANS_END = "bans the tokens that end a text, which are not known here"
 _SEARCHES = "searches for the most probable texts, which is more than one distribution"
 _NOT_AVAILABLE = "is nothing that tsoft has"
-# Fields, the number at which each has no effect, and why it cannot be applied.
-_UNUSED_NUMBERS: tuple[tuple[str, float, str], ...] = (
-    ("repeat_penalty", 1, _DEPENDS_ON_TEXT),
-    ("repetition_penalty", 1, _DEPENDS_ON_TEXT),
-    ("encoder_repetition_penalty", 1, _DEPENDS_ON_TEXT),
-    ("presence_penalty", 0, _DEPENDS_ON_TEXT),
-    ("frequency_penalty", 0, _DEPENDS_ON_TEXT),
-    ("dry_multiplier", 0, _DEPENDS_ON_TEXT),
-    ("no_repeat_ngram_size", 0, _DEPENDS_ON_TEXT),
-    ("encoder_no_repeat_ngram_size", 0, _DEPENDS_ON_TEXT),
-    ("mirostat", 0, _DEPENDS_ON_TEXT),
-    ("mirostat_mode", 0, _DEPENDS_ON_TEXT),
-    ("penalty_alpha", 0, _DEPENDS_ON_TEXT),
-    ("min_length", 0, _DEPENDS_ON_POSITION),
-    ("min_new_tokens", 0, _DEPENDS_ON_POSITION),
-    ("min_tokens", 0, _DEPENDS_ON_POSITION),
-    ("num_beams", 1, _SEARCHES),
-    ("guidance_scale", 1, "mixes in the logits of a second prompt, which are not known here"),
-    ("smoothing_curve", 1, _NOT_AVAILABLE),
+# Fields, the number at which they have no effect, and why they cannot be applied.
+_UNUSED_NUMBERS = tuple(
+    (field, neutral, reason)
+    for fields, neutral, reason in (
+        ("repeat_penalty repetition_penalty encoder_repetition_penalty", 1, _DEPENDS_ON_TEXT),
+        (
+            "presence_penalty frequency_penalty dry_multiplier no_repeat_ngram_size encoder_no_repeat_ngram_size "
+            "mirostat mirostat_mode penalty_alpha",
+            0,
+            _DEPENDS_ON_TEXT,
+        ),
+        ("min_length min_new_tokens min_tokens", 0, _DEPENDS_ON_POSITION),
+        ("num_beams", 1, _SEARCHES),
+        ("guidance_scale", 1, "mixes in the logits of a second prompt, which are not known here"),
+        ("smoothing_curve", 1, _NOT_AVAILABLE),
+    )
+    for field in fields.split()
 )
-# Fields, why each cannot be applied, and the values, besides false and empty ones, at which it has no effect.
-_UNUSED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
-    ("grammar", _CONSTRAINS_TEXT, ()),
-    ("json_schema", _CONSTRAINS_TEXT, ()),
-    ("response_format", _CONSTRAINS_TEXT, ({"type": "text"},)),
-    ("tool_choice", _CONSTRAINS_TEXT, ("none", "auto")),
-    ("structured_outputs", _CONSTRAINS_TEXT, ()),
-    ("guided_json", _CONSTRAINS_TEXT, ()),
-    ("guided_regex", _CONSTRAINS_TEXT, ()),
-    ("guided_choice", _CONSTRAINS_TEXT, ()),
-    ("guided_grammar", _CONSTRAINS_TEXT, ()),
-    ("constraints", _CONSTRAINS_TEXT, ()),
-    ("force_words_ids", _CONSTRAINS_TEXT, ()),
-    ("bad_words", _DEPENDS_ON_TEXT, ()),
-    ("bad_words_ids", _DEPENDS_ON_TEXT, ()),
-    ("sequence_bias", _DEPENDS_ON_TEXT, ()),
-    ("allowed_token_ids", "bans all other tokens; their logits can be given as -inf", ()),
-    ("begin_suppress_tokens", _DEPENDS_ON_POSITION, ()),
-    ("forced_bos_token_id", _DEPENDS_ON_POSITION, ()),
-    ("forced_eos_token_id", _DEPENDS_ON_POSITION, ()),
-    ("exponential_decay_length_penalty", _DEPENDS_ON_POSITION, ()),
-    ("ignore_eos", _BANS_END, ()),
-    ("use_beam_search", _SEARCHES, ()),
-    ("watermarking_config", _DEPENDS_ON_TEXT, ()),
-    ("dola_layers", "mixes in the logits of other layers, which are not known here", ()),
-    ("temperature_last", "is an order; here the engine's holds", ()),
+# Fields, why they cannot be applied, and the values, besides false and empty ones, at which they have no effect.
+_UNUSED = tuple(
+    (field, reason, neutrals)
+    for fields, reason, neutrals in (
+        ("grammar json_schema", _CONSTRAINS_TEXT, ()),
+        ("response_format", _CONSTRAINS_TEXT, ({"type": "text"},)),
+        ("tool_choice", _CONSTRAINS_TEXT, ("none", "auto")),
+        ("structured_outputs guided_json guided_regex guided_choice guided_grammar", _CONSTRAINS_TEXT, ()),
+        ("constraints force_words_ids", _CONSTRAINS_TEXT, ()),
+        ("bad_words bad_words_ids sequence_bias", _DEPENDS_ON_TEXT, ()),
+        ("allowed_token_ids", "bans all other tokens; their logits can be given as -inf", ()),
+        ("begin_suppress_tokens forced_bos_token_id forced_eos_token_id", _DEPENDS_ON_POSITION, ()),
+        ("exponential_decay_length_penalty", _DEPENDS_ON_POSITION, ()),
+        ("ignore_eos", _BANS_END, ()),
+        ("use_beam_search", _SEARCHES, ()),
+        ("watermarking_config", _DEPENDS_ON_TEXT, ()),
+        ("dola_layers", "mixes in the logits of other layers, which are not known here", ()),
+        ("temperature_last", "is an order; here the engine's holds", ()),
+    )
+    for field in fields.split()
 )
 _KNOWN_FIELDS = {*_PARAMETERS, "logit_bias", "suppress_tokens", "samplers", "min_keep"}
 _KNOWN_FIELDS.update(field for field, *_ in (*_UNUSED_NUMBERS, *_UNUSED))
@@ -293,19 +265,11 @@ def _load(name: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if error.lineno > 1 and _is_one_json(text.split("\n", 1)[0]):
-            raise InputError(f"{name}:{error.lineno}: more than one JSON value; settings are one object") from None
+        with contextlib.suppress(orjson.JSONDecodeError):
+            if error.lineno > 1:
+                orjson.loads(text.split("\n", 1)[0])
+                raise InputError(f"{name}:{error.lineno}: more than one JSON value; settings are one object") from None
         raise InputError(f"{name}:{error.lineno}: {error.msg}") from None
-
-
-def _is_one_json(text: str) -> bool:
-    import orjson
-
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _file(name: str, fields: Mapping[str, Any]) -> _SettingsFile:
@@ -313,7 +277,7 @@ def _file(name: str, fields: Mapping[str, Any]) -> _SettingsFile:
 
 
 def _nested(file: _SettingsFile, field: str) -> _SettingsFile:
-    """The object in a field, as a file of its own."""
+    """The object in a field, as a settings file."""
     value = file.fields[field]
     if not isinstance(value, dict):
         raise InputError(f"{file.name}: {field}: {_type_of(value)}, not an object")
@@ -432,7 +396,7 @@ def _samplers(file: _SettingsFile) -> tuple[tuple[str, ...] | None, list[str]]:
 
 
 def _unused_samplers(file: _SettingsFile, samplers: tuple[str, ...] | None) -> Iterator[str]:
-    """Sentences on samplers that need more than the logits, and have no number of their own."""
+    """Sentences on samplers that need more than the logits, and have no parameter."""
     if "infill" in (samplers or ()):
         yield f"the sampler infill {_BANS_END}"
     target = file.number("adaptive_target")
@@ -463,7 +427,7 @@ def _settings(
     says why the others are not. The fields in `idle` have no effect."""
     parameters = file.parameters()
     applied = kind.parameters if applied is None else applied
-    defaults = {name: value for name, value in kind.defaults if name in applied and name not in parameters}
+    defaults = {name: value for name, value in kind.defaults.items() if name in applied and name not in parameters}
     values = _without_off({**_only(parameters, applied), **defaults})
     # A default has no effect without the parameter that it belongs to.
     for parameter, partner in _OFF_AT_ZERO.items():
@@ -555,7 +519,7 @@ def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
             bias = False if bias is None else bias
         case _:
             raise InputError(f"{where}: {_type_of(entry)}, not [token, bias]")
-    if isinstance(token, str) or _is_id(token):
+    if isinstance(token, str) or (type(token) is int and token >= 0):
         return token, bias
     raise InputError(f"{where}: {_type_of(token)}, not a token's id or text")
 
@@ -563,13 +527,9 @@ def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
 def _suppressed_tokens(file: _SettingsFile) -> list[int]:
     """The tokens that transformers bans at every step. It ignores ids below 0."""
     ids = file.fields.get("suppress_tokens", [])
-    if not isinstance(ids, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
+    if not isinstance(ids, list) or not all(type(i) is int for i in ids):
         raise InputError(f"{file.name}: suppress_tokens: not an array of token ids")
     return [i for i in ids if i >= 0]
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _number(value: object, where: str) -> float:
@@ -583,10 +543,8 @@ def _type_of(value: object) -> str:
     >>> _type_of("0.9"), _type_of([0.9])
     ('"0.9" is a string', 'an array')
     """
-    if value is None:
-        return "null"
-    if isinstance(value, list | dict):
-        return "an array" if isinstance(value, list) else "an object"
+    if value is None or isinstance(value, list | dict):
+        return "null" if value is None else "an array" if isinstance(value, list) else "an object"
     name = "string" if isinstance(value, str) else "boolean" if isinstance(value, bool) else "number"
     return f"{_shown(value)} is a {name}"
 

@@ -1,6 +1,5 @@
-"""The true classes of rows, from a file of their own: an array, or a text with one per line."""
+"""The true classes of rows, from a separate file: an array, or a text with one per line."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +28,7 @@ class Targets:
         return len(self.values)
 
     def check_count(self, rows: int) -> None:
-        """Raises InputError where there is not one target for each of the rows."""
+        """Raises InputError if the number of targets is not that of the rows."""
         if len(self) != rows:
             raise InputError(f"{self.source}: {len(self)} targets, but the logits have {rows} row{'s' * (rows != 1)}")
 
@@ -48,15 +47,13 @@ class Targets:
                 return lookup.indices(self.values)
             return self._indices_of_texts(lookup)
         except TargetIndexError as error:
-            where = (
-                f": row {self.first_row + error.position}"
-                if self.first_line is None
-                else f":{self.first_line + error.position}"
-            )
-            raise InputError(f"{self.source}{where}: {error.problem}") from None
+            place = f" row {self.first_row + error.position}"
+            if self.first_line is not None:
+                place = f"{self.first_line + error.position}"
+            raise InputError(f"{self.source}:{place}: {error.problem}") from None
 
     def block_indices(self, block: Block) -> Array:
-        """The indices of the classes of a block's rows: (rows,). Raises InputError where there are fewer targets."""
+        """The indices of the classes of a block's rows: (rows,). Raises InputError if there are fewer targets."""
         first, stop = block.rows.start, block.rows.stop
         if first == 0:
             self.check_shape(block.axes)
@@ -94,11 +91,10 @@ def check_dtype(dtype: np.dtype[Any]) -> str | None:
 
 def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
     """The targets in an array, one per row. Raises InputError for a one-hot array."""
-    size = math.prod(header.shape) * header.dtype.itemsize
-    if len(data) != size:
-        header.check(len(data), source)
+    header.check(len(data), source)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
-    if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf" and _is_one_hot(array):
+    is_table = array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf"
+    if is_table and ((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all():
         shape = " × ".join(map(str, array.shape))
         raise InputError(f"{source}: an array of {shape}, which looks one-hot; one index a row is its argmax(1)")
     values: Array | list[str] = array.reshape(-1)
@@ -110,10 +106,6 @@ def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
         return Targets(values, source, shape=header.shape)
     except UnicodeDecodeError:
         raise InputError(f"{source}: the targets are not UTF-8 text") from None
-
-
-def _is_one_hot(array: Array) -> bool:
-    return bool(((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all())
 
 
 def parse_text(data: bytes, source: str) -> Targets:

@@ -97,20 +97,16 @@ class Decoder(Protocol):
     @property
     def requested(self) -> list[Tokens]:
         """The texts after which it needs the distribution; empty once it is done."""
-        ...
 
     def advance(self, distributions: Sequence[NextDistribution]) -> None:
         """Add a token, by the distributions after the requested texts."""
-        ...
 
     def stop(self, finish: str) -> None:
         """End all unfinished texts for this reason."""
-        ...
 
     @property
     def texts(self) -> list[GeneratedText]:
         """The texts so far, the best first."""
-        ...
 
 
 def run_decoders(
@@ -265,6 +261,11 @@ class Strategy:
     tau: float | None = None
     chain: Chain | None = None
     width: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The kind, with the width of a beam search."""
+        return self.kind if self.width is None else f"{self.kind} {self.width}"
 
     @property
     def texts(self) -> list[GeneratedText]:

@@ -1,36 +1,36 @@
-"""A server with OpenAI's API as a model: it is asked for one token after each text, with the log-probabilities
-of its most probable alternatives, and what it answers is what is known.
+"""A server with OpenAI's API as a model. It is asked for one token after each text, with the log-probabilities of its
+most probable alternatives; what it lists is what is known.
 
-Of platform.openai.com/docs/api-reference these are asked: `POST /completions` goes on with a text, and
-`POST /chat/completions` answers a message. Only fields that OpenAI knows are sent, since it refuses others, but
-for two that say that an answer has begun, which it cannot go on with: vLLM, SGLang and llama.cpp (its pull request
-23012) want to be told, and Ollama goes on without, where the model's template lets it. A template may also take away
-the blanks at the end of what has begun.
+Two requests of platform.openai.com/docs/api-reference are used: `POST /completions` continues a text, and `POST
+/chat/completions` answers a message. Only fields of OpenAI's are sent, since it refuses others, except two that mark a
+partial answer, which it cannot continue: vLLM, SGLang and llama.cpp (its pull request 23012) need them, and Ollama
+continues without them if the model's template allows it. A template may also strip the blanks at the end of a partial
+answer.
 
-How servers say that a text ends here:
+Servers report the end of a text in different ways:
 
-- llama.cpp and vLLM give the sign's probability among the others. vLLM writes its name, llama.cpp nothing, as of
-  any sign for the model alone;
-- llama-cpp-python and Ollama give no token and no probability where it is drawn, as OpenAI may. Asked with
-  another seed they may draw another token, and then give the probabilities of all. The same is done where llama.cpp
-  draws a part of a character, for which it gives none.
+- llama.cpp and vLLM list the probability of the end token among the others. vLLM writes its name; llama.cpp writes an
+  empty text, as for every control token.
+- llama-cpp-python and Ollama return no token and no probability if the end token is drawn, and OpenAI may, too. With
+  another seed they may draw another token and then list all probabilities, so they are asked again. The same is done if
+  llama.cpp draws a part of a character, for which it lists no probability.
 
-llama-cpp-python writes nothing for a part of a character, too, so that this looks like the end there; and it
-closes an answer that has begun and begins another, so that its chat is good for the first token alone. It does not
-say so; its count of tokens does.
+llama-cpp-python returns an empty text for a part of a character, too, which looks like the end. It also closes a
+partial answer and begins another one, so its chat is right for the first token only. Only its token count shows that.
 
-Each text is sent whole, and a server makes tokens of it anew, which may be others than those that were drawn: of two
-line breaks, one.
+Each text is sent whole, and the server splits it into tokens again, perhaps into others than those that were drawn: two
+line breaks may become one token.
 
-A response is a format: the one reader of them, input.api_responses, reads these, and so models know formats here.
+Responses are an input format: `input.api_responses` reads them.
 """
 
+import contextlib
+import http.client
 import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -41,28 +41,29 @@ from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
 from tsoft.models.http import HttpResponse, Server, in_threads
+from tsoft.models.model import encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# The most responses kept: the explorer goes back, and continuations share their beginnings.
+# The most responses in the cache, which serves the explorer's way back and texts that share their beginnings.
 CACHE_SIZE = 4096
 # The most requests to a server that generates the end of a text and lists no probabilities with it.
 ATTEMPTS = 4
-# Names of signs that end a text, as the models have them that llama.cpp knows (src/llama-vocab.cpp), and its own
-# name for any: none.
+# The names of tokens that end a text in the models that llama.cpp knows (src/llama-vocab.cpp). llama.cpp itself writes
+# an empty text.
 ENDS = {"", "</s>", "<eos>", "[EOS]", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"}
 ENDS |= {"<|eom_id|>", "<end_of_turn>", "<turn|>", "<EOT>", "[EOT]", "<|EOT|>", "<|eot|>", "<|return|>", "<|call|>"}
 ENDS |= {"<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>"}
 _BYTES = re.compile("(?:<0x[0-9A-F]{2}>)+")
-# How a server says that it has several models, or none of that name.
+# Error messages of a server that has several models, or no model of that name.
 _NEEDS_MODEL = re.compile(
     "model.{0,80}(require|missing|exist|found|provide|specif|must)|(require|missing|provide|specif|must).{0,80}model"
 )
-# A token beside which there is none worth listing.
+# The log-probability of a token without alternatives that are worth listing.
 _NEARLY_SURE = -1e-3
-# A drawn text may be split into some more tokens than were drawn, fewer than the signs between two answers.
+# A text may be split into a few more tokens than were drawn, but fewer than a template puts between two answers.
 _EXTRA_TOKENS = 2
 _CANNOT_CONTINUE = "this server cannot go on with an answer that has begun; leave out --chat"
-# How much of what servers say is shown.
+# How much of a server's message is shown.
 _MAX_NAMES = 5
 _MAX_SHOWN = 60
 # How long an error waits for the names of the server's models.
@@ -114,10 +115,7 @@ class Endpoint:
         """The text as one token. Raises UsageError if it is empty or not Unicode."""
         if not text:
             raise UsageError("the prompt is empty: a server goes on from a text")
-        try:
-            return (self._token_number(_ServerToken(text, text.encode(), ends=False)),)
-        except UnicodeEncodeError:
-            raise UsageError("the prompt is not UTF-8 text") from None
+        return (self._token_number(_ServerToken(text, encoded_prompt(text), ends=False)),)
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token adds to a text."""
@@ -136,7 +134,7 @@ class Endpoint:
         requests = [self._request(text) for text in texts]
         different = dict.fromkeys(requests)
         new = [request for request in different if request not in self._cache]
-        # Those of this call go to the end, so that the oldest are removed.
+        # The responses of this call go to the end of the cache, so that the oldest are removed.
         distributions = {request: self._cache.pop(request) for request in different if request in self._cache}
         distributions |= zip(new, map(self._distribution, in_threads(self._requested, new)), strict=True)
         self._cache |= distributions
@@ -191,16 +189,21 @@ class Endpoint:
             if block is not None:
                 self._check_continues(request, response)
                 return block
-        if _choice(json.loads(response.body)).get("finish_reason") == "stop":
-            return _certain_end()
+        if _value_at(json.loads(response.body), "choices", 0, "finish_reason") == "stop":
+            # The server generates the end each time, and lists no probabilities with it.
+            certain = PartialDistribution(np.zeros(1), 0, np.inf)
+            return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=certain)
         raise InputError(f"{response.url}: no token and no log-probability in {ATTEMPTS} answers, and no end")
 
     def _first_token(self, where: str, body: bytes | str) -> Block | None:
         """The first token of a response; None if it has none, as at the end of a text."""
         value = _parsed_json(where, body)
-        choice = _choice(value)
-        if choice and not _has_tokens(choice):
-            if not _generated_text(choice):
+        choice = _value_at(value, "choices", 0)
+        has_tokens = any(_value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal"))
+        if isinstance(choice, dict) and choice and not has_tokens:
+            text = _value_at(choice, "message", "content") or _value_at(choice, "text") or ""
+            # A part of a character is no text.
+            if not str(text).replace("\ufffd", ""):
                 return None
             chat = "" if self._chat else "; with --chat it may, as Ollama does"
             raise InputError(f"{where}: the server gives no log-probabilities, for which it was asked{chat}")
@@ -212,8 +215,8 @@ class Endpoint:
     def _check_continues(self, request: _Request, response: HttpResponse) -> None:
         """Raises InputError if the server does not continue an answer but begins another one. Then its count of
         prompt tokens is larger than the tokens so far, by those of its template."""
-        length = _prompt_length(json.loads(response.body))
-        if length is None or not request.prompt:
+        length = _value_at(json.loads(response.body), "usage", "prompt_tokens")
+        if not request.prompt or not isinstance(length, int) or length <= 0:
             return
         if request.answer_tokens == 0:
             self._prompt_lengths[request.prompt] = length
@@ -223,7 +226,8 @@ class Endpoint:
     def _refusal(self, response: HttpResponse) -> InputError:
         """The error message of the server, with hints."""
         body = self._server.redacted(response.body)
-        message = _error_message(f"{response.url}: {_status(response.status)}", body)
+        status = f"HTTP {response.status} {http.client.responses.get(response.status, '')}".rstrip()
+        message = _error_message(f"{response.url}: {status}", body)
         return InputError("; ".join([message, *self._hints(response, body.lower())]))
 
     def _hints(self, response: HttpResponse, message: str) -> Iterator[str]:
@@ -232,8 +236,8 @@ class Endpoint:
             known = "set, but this server does not take it" if self._has_key else "not set"
             yield f"OPENAI_API_KEY is {known}"
         elif status == 429:
-            wish = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
-            yield f"too many requests, or a quota that is used up{wish}"
+            retry = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
+            yield f"too many requests, or a quota that is used up{retry}"
         elif status in (400, 404, 405, 422, 500, 501):
             yield from self._hints_on_request(status, message)
 
@@ -297,11 +301,6 @@ def _merge_labels(block: Block) -> Block:
     return replace(block, logits=logits[np.newaxis], labels=tuple(places), partial=merged)
 
 
-def _certain_end() -> Block:
-    """The certain end of a text, for a server that generates it each time and lists no probabilities."""
-    return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=PartialDistribution(np.zeros(1), 0, np.inf))
-
-
 def _parsed_json(where: str, body: bytes | str) -> Any:
     if not body.strip():
         raise InputError(f"{where}: the answer is empty")
@@ -317,30 +316,13 @@ def _quoted_start(body: bytes | str) -> str:
     return repr(shortened(text, _MAX_SHOWN))
 
 
-def _choice(value: object) -> dict[str, Any]:
-    """The first of the `choices` of a response in OpenAI's format; empty if there is none."""
-    choices = value.get("choices") if isinstance(value, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return first if isinstance(first, dict) else {}
-
-
-def _has_tokens(choice: dict[str, Any]) -> bool:
-    logprobs = choice.get("logprobs")
-    return isinstance(logprobs, dict) and any(logprobs.get(key) for key in ("tokens", "content", "refusal"))
-
-
-def _generated_text(choice: dict[str, Any]) -> str:
-    """The generated text, without parts of characters."""
-    message = choice.get("message")
-    text = message.get("content") if isinstance(message, dict) else choice.get("text")
-    return str(text or "").replace("\ufffd", "")
-
-
-def _prompt_length(value: object) -> int | None:
-    """The number of tokens of the prompt, if the server gives it."""
-    usage = value.get("usage") if isinstance(value, dict) else None
-    length = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return length if isinstance(length, int) and length > 0 else None
+def _value_at(value: Any, *path: str | int) -> Any:
+    """The value at a path of names and indices in a JSON value; None if there is none."""
+    with contextlib.suppress(LookupError, TypeError):
+        for key in path:
+            value = value[key]
+        return value
+    return None
 
 
 def _error_message(place: str, body: str) -> str:
@@ -352,12 +334,3 @@ def _error_message(place: str, body: str) -> str:
     except InputError as error:
         return str(error)
     return f"{place}: the server answered {_quoted_start(body)}"
-
-
-def _status(status: int) -> str:
-    """A status of HTTP.
-
-    >>> _status(404), _status(599)
-    ('HTTP 404 Not Found', 'HTTP 599')
-    """
-    return f"HTTP {status} {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else f"HTTP {status}"

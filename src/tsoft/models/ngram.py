@@ -1,4 +1,4 @@
-"""A text as a language model: what followed the last few words, or characters, where the text had them."""
+"""An n-gram model of a text, by words or by characters."""
 
 import codecs
 import re
@@ -11,17 +11,20 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
+from tsoft.input.lines import decoded
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input
 from tsoft.models.kneser_ney import ngrams
+from tsoft.models.model import encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
 
 By = Literal["word", "char"]
 
-# How many tokens an n-gram has by default. Longer ones tell the next token little better, by a tenth of the held-out
-# perplexity in most texts of 50 kB to 10 MB, and write more and more what stands in the text.
+# How many tokens an n-gram has by default. Longer ones predict the next token little better, by a tenth of the held-out
+# perplexity in most texts of 50 kB to 10 MB, and more and more repeat the text.
 ORDERS: dict[By, int] = {"word": 3, "char": 8}
 
-# Scripts without blanks between words: Thai and Lao, Myanmar, Khmer, the signs of Chinese, kana.
+# Scripts without blanks between words: Thai and Lao, Myanmar, Khmer, Chinese characters, kana.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -29,10 +32,10 @@ _UNSPACED = (
 
 
 def pieces(text: str, by: By) -> Sequence[str]:
-    r"""The tokens of a text, which joined are the text. By char they are its characters. By word one is a word,
-    or a sign that is none as often as it is repeated, each with the blanks before it; blanks alone are the last,
-    where the text ends in some. An apostrophe or a hyphen between letters is a part of their word, an accent
-    of its letter. In a script that does not part its words, each letter is a word.
+    r"""The tokens of a text, which joined are the text. By char a token is a character. By word it is a word, or a run
+    of the same symbol, with the blanks before it; blanks at the end of the text are a token. An apostrophe or a hyphen
+    between letters belongs to their word, an accent to its letter. In a script without blanks between words, each
+    letter is a word.
 
     >>> pieces("It's  well-known...\n", "word")
     ["It's", '  well-known', '...', '\n']
@@ -53,19 +56,16 @@ def _words_of(text: str) -> re.Pattern[str]:
 class Ngram:
     """A model of a text, by its n-grams: see `models.kneser_ney`. It is a Model.
 
-    A token is one of the text's `pieces`, numbered in the order in which they first appear; those that a prompt
-    has besides are numbered from `size` on. By word, what has come before is known by the words without the
-    blanks before them, so that it makes no difference where a line was broken, or how a prompt begins and ends.
-    Neither the text's beginning nor its end is a token: after an empty prompt comes what comes after words that
-    the text does not have, and no text ends.
+    A token is one of the text's `pieces`, numbered in the order in which they first appear; new ones in a prompt are
+    numbered from `vocab_size` on. By word, histories ignore the blanks before words, so that line breaks and the ends
+    of a prompt make no difference. Neither the beginning nor the end of the text is a token: the distribution after an
+    empty prompt is that after unknown words, and no text ends.
     """
 
-    name: str
-    vocab_size: int | None
     context_length: int | None = None
 
     def __init__(self, text: str, by: By, order: int | None, name: str):
-        """Raises InputError where the text has no token, UsageError for an order below 1."""
+        """Raises InputError if the text has no token, UsageError for an order below 1."""
         self._by = by
         order = ORDERS[by] if order is None else order
         if order < 1:
@@ -85,19 +85,16 @@ class Ngram:
 
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
-        """The model of a file of UTF-8 text, or of stdin for `-`. Raises InputError where it is none."""
-
+        """The model of a file of UTF-8 text, or of stdin for `-`. Raises InputError for anything but such a text."""
         with open_input(file) as bytes_:
             data = bytes_.read()
         name = STDIN if file == "-" else file
-        return cls(_decoded(data, name), by, order, name)
+        text = decoded(data.removeprefix(codecs.BOM_UTF8), ReadOptions(name)).replace("\r\n", "\n")
+        return cls(text, by, order, name)
 
     def prompt(self, text: str) -> Tokens:
-        """The tokens of a text, which may be none. Raises UsageError where it is not one in Unicode."""
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise UsageError("the prompt is not UTF-8 text") from None
+        """The tokens of a text, which may be empty. Raises UsageError if it is not Unicode."""
+        encoded_prompt(text)
         return tuple(map(self._number, pieces(text, self._by)))
 
     def _number(self, piece: str) -> int:
@@ -137,21 +134,3 @@ class Ngram:
 
     def close(self) -> None:
         pass
-
-
-def _decoded(data: bytes, name: str) -> str:
-    """The text of a file, without a byte-order mark and with newlines alone."""
-    data = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise _not_text(data, name, error.start, f"byte 0x{data[error.start]:02x}") from None
-    if "\0" in text:
-        raise _not_text(data, name, data.index(0), "a NUL byte")
-    return text.replace("\r\n", "\n")
-
-
-def _not_text(data: bytes, name: str, position: int, problem: str) -> InputError:
-    hint = "; it looks like UTF-16" if b"\0" in data else ""
-    line = data.count(b"\n", 0, position) + 1
-    return InputError(f"{name}:{line}: not UTF-8 text: {problem}{hint}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import InputError, UsageError
 from tsoft.input.source import STDIN, open_input
 from tsoft.options.command import in_panel
 
@@ -37,7 +37,6 @@ class ModelOptions:
     model: Annotated[
         str | None,
         _option(
-            "--model",
             metavar="FILE.gguf",
             help="A model's weights; by default those of SmolLM2-135M-Instruct, which the extra llm brings.",
         ),
@@ -45,51 +44,34 @@ class ModelOptions:
     endpoint: Annotated[
         str | None,
         _option(
-            "--endpoint",
             metavar="URL",
             help="A server with OpenAI's API, as http://localhost:8080/v1; its key is read from OPENAI_API_KEY.",
         ),
     ] = None
-    remote_model: Annotated[
-        str | None, _option("--remote-model", metavar="NAME", help="Which of the server's models.")
-    ] = None
+    remote_model: Annotated[str | None, _option(metavar="NAME", help="Which of the server's models.")] = None
     ngram: Annotated[
         str | None,
-        _option(
-            "--ngram",
-            metavar="FILE",
-            help="An n-gram model of a text (- is stdin), for which nothing has to be installed.",
-        ),
+        _option(metavar="FILE", help="An n-gram model of a text (- is stdin), for which nothing has to be installed."),
     ] = None
-    by: Annotated[
-        Literal["word", "char"], _option("--by", metavar="UNIT", help="--ngram: a token is a word, or a char.")
-    ] = "word"
+    by: Annotated[Literal["word", "char"], _option(metavar="UNIT", help="--ngram: a token is a word, or a char.")] = (
+        "word"
+    )
     order: Annotated[
         int | None,
         _option(
-            "--order",
-            min=1,
-            max=20,
-            metavar="N",
-            help="--ngram: how many tokens an n-gram has, by default 3 words or 8 chars.",
+            min=1, max=20, metavar="N", help="--ngram: how many tokens an n-gram has, by default 3 words or 8 chars."
         ),
     ] = None
     chat: Annotated[bool, _option("--chat", help="The prompt is a user's message, which the model answers.")] = False
     top_logprobs: Annotated[
         int,
         _option(
-            "--top-logprobs",
-            min=1,
-            metavar="N",
-            help="Alternatives of each token: asked of a server, and written to a text's json.",
+            min=1, metavar="N", help="Alternatives of each token: asked of a server, and written to a text's json."
         ),
     ] = 20
-    timeout: Annotated[
-        float, _option("--timeout", min=0.1, metavar="SECONDS", help="How long a server may take to answer.")
-    ] = 60.0
+    timeout: Annotated[float, _option(min=0.1, metavar="SECONDS", help="How long a server may take to answer.")] = 60.0
     threads: Annotated[
-        int | None,
-        _option("--threads", min=1, max=1024, metavar="N", help="--model: threads at work, by default one a core."),
+        int | None, _option(min=1, max=1024, metavar="N", help="--model: threads at work, by default one a core.")
     ] = None
 
 
@@ -151,8 +133,6 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
         raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError('no prompt: type it in quotes ("The capital of France is"), or pipe it in')
-    from tsoft.errors import InputError
-
     with open_input("-") as bytes_:
         data = bytes_.read()
     try:

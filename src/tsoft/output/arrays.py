@@ -14,15 +14,15 @@ from tsoft.output.distribution_records import Content
 from tsoft.output.file import OutputStream
 from tsoft.sampling.distributions import Distributions
 
-# To hold more bytes than this in memory is worth a note.
+# Holding more bytes than this in memory is worth a note.
 MUCH = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
 class DistributionArray:
-    """Distributions as one array, of the rows' axes, of the temperatures where there are several, and of the
-    classes: the probabilities, or their logarithms, as the `content` says. They come in pieces, which together
-    have the temperatures `taus`. `note` is called with what the user should know."""
+    """Distributions as one array, with the axes of the rows, one of the temperatures `taus` if there are several, and
+    one of the classes. It holds probabilities or their logarithms, according to the `content`. `note` is called with
+    messages to the user."""
 
     results: Iterator[Distributions]
     taus: Array
@@ -56,7 +56,7 @@ class DistributionArray:
         return buffer.getvalue()
 
     def rows(self, first: Distributions, numbers: int) -> int:
-        """How many rows so many numbers are."""
+        """The number of rows that have this many numbers."""
         return int(numbers // (len(self.taus) * first.block.logits.shape[1]))
 
 
@@ -74,8 +74,8 @@ def write(format: str, array: DistributionArray, out: OutputStream) -> None:
 
 
 def _npy(first: Distributions, array: DistributionArray, file: OutputStream | None) -> Iterator[bytes | memoryview]:
-    """An .npy in C order. Its header comes first and needs the number of rows: where the input does not tell, it is
-    filled in at the end, or where the output is no file, the rows are held until then."""
+    """An .npy in C order. Its header comes first and needs the number of rows. If the input does not give it, a file's
+    header is overwritten at the end, and for any other output the rows are held in memory until then."""
     axes, pieces = first.block.axes, array.pieces(first)
     if axes is not None:
         yield array.header(first, axes)
@@ -86,7 +86,7 @@ def _npy(first: Distributions, array: DistributionArray, file: OutputStream | No
         for piece in pieces:
             yield _bytes(piece)
             numbers += piece.size
-        file.over([(0, array.header(first, (array.rows(first, numbers),)))])
+        file.overwrite_start(array.header(first, (array.rows(first, numbers),)))
     else:
         held = list(_held(pieces, array.note))
         yield array.header(first, (array.rows(first, sum(piece.size for piece in held)),))

@@ -28,7 +28,7 @@ class Content:
     steps: bool = False
 
     def cells(self, result: Distributions) -> Array:
-        """The probabilities or their logarithms, (k, rows, n); NaN for one that a server says it does not know."""
+        """The probabilities or their logarithms, (k, rows, n); NaN for one that a server does not know."""
         values = result.log_probs if self.log else result.probs
         partial = result.block.partial
         return values if partial is None or not partial.unknown.any() else np.where(partial.unknown, np.nan, values)
@@ -50,8 +50,8 @@ def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Dist
 
 
 def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
-    """The columns that tell one distribution from the next: its row, its temperature, which stands in the formats
-    `tau`, and its engine where the chain has one's rules."""
+    """The columns that identify a distribution: its row, its temperature, which is in the formats `tau`, and its engine
+    if the chain has the rules of one."""
     rows, taus = result.block.rows, result.taus
     columns = [
         Column("row", [row for row in rows for _ in range(len(taus))], In.CSV | In.JSON),
@@ -79,8 +79,8 @@ def classes(result: Distributions, content: Content) -> Column:
 
 
 def long(result: Distributions, content: Content, most: int | None) -> Records:
-    """A record for each class, the most probable first, `most` of each distribution. The label is empty where the
-    classes have none."""
+    """A record for each class, the most probable first, up to `most` per distribution. The label is empty if the
+    classes have no labels."""
     block, values = result.block, content.cells(result)
     places = [(r, t) for r in range(len(block.logits)) for t in range(len(result.taus))]
     orders = [descending_order(block.logits[r], result.probs[t, r])[:most] for r, t in places]
@@ -135,8 +135,11 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
         **dict(zip(result.measure_names[2:], others, strict=True)),
-        **_of_energies(block),
     }
+    if block.ensemble and block.ensemble.unit is not None:
+        fields["units"] = block.ensemble.unit.name
+    if block.ensemble and block.ensemble.degeneracy is not None:
+        fields["degeneracy"] = block.ensemble.degeneracy
     if result.chain:
         fields |= _of_chain(result, content, t, r)
     if content.log:
@@ -147,17 +150,9 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     return fields
 
 
-def _of_energies(block: Block) -> dict[str, Any]:
-    """The units and the degeneracy of energies, where they are not the default."""
-    if block.ensemble is None:
-        return {}
-    unit, degeneracy = block.ensemble.unit, block.ensemble.degeneracy
-    return ({} if unit is None else {"units": unit.name}) | ({} if degeneracy is None else {"degeneracy": degeneracy})
-
-
 def _of_token(result: Distributions, t: int) -> dict[str, Any]:
-    """The fields of a server's token: itself, its choice, and in place of the probabilities those among the listed
-    alternatives and the bounds of those among all classes. Null is what is not known."""
+    """The fields of a server's token: the token, its choice, the probabilities among the listed alternatives and the
+    bounds of the probabilities among all classes. Unknown values are null."""
     block, partial = result.block, result.block.partial
     if partial is None:
         return {}
@@ -185,8 +180,8 @@ def _of_token(result: Distributions, t: int) -> dict[str, Any]:
 
 
 def _of_chain(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
-    """What a chain adds: whose rules it has, how many classes it keeps, the total variation from the others'
-    distributions, and its steps."""
+    """The fields of a chain: its engine, the number of classes that it keeps, the total variation from the
+    distributions of the other chains, and its steps."""
     assert result.chain
     fields: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
     fields["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]

@@ -1,4 +1,4 @@
-"""Results on their way to stdout or a file."""
+"""Output streams to stdout or a file."""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ import re
 import signal
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import BinaryIO
@@ -39,29 +39,27 @@ class OutputStream:
             self.stream.write(text.encode(self.encoding, "replace") if isinstance(text, str) else text)
             self.stream.flush()
 
-    def over(self, pieces: Iterable[tuple[int, bytes | memoryview]]) -> None:
-        """Writes each piece at its place, counted from the beginning, over what is there. Only a file can."""
+    def overwrite_start(self, data: bytes) -> None:
+        """Writes over the beginning of a file."""
         with _as_output_error(self.name):
-            for place, data in pieces:
-                self.stream.seek(place)
-                self.stream.write(data)
+            self.stream.seek(0)
+            self.stream.write(data)
             self.stream.flush()
 
 
 @contextlib.contextmanager
 def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStream]:
-    """What writes to a file, or to stdout where there is no name.
+    """A stream to a file, or to stdout if there is no name.
 
-    A regular file appears whole, when all went well, or not at all. Anything else is written
-    straight. What goes wrong is an OutputError, a reader that went away ReaderGoneError.
+    A regular file appears whole at the end, or not at all after an error. Anything else is written directly. Raises
+    OutputError, or ReaderGoneError if the reader closed the pipe.
     """
     descriptor = _descriptor(name)
     if descriptor == 1 and sys.stdout is None:
         raise OutputError("stdout: it is closed")
     with _as_output_error(name or "stdout"):
         if descriptor is not None or not _is_regular(str(name)):
-            # A stream of our own, also for stdout: sys.stdout's may be unbuffered, which writes a
-            # part and says so to nobody.
+            # A new stream, also for stdout: if sys.stdout is unbuffered, its writes may be partial without an error.
             to = str(name) if descriptor is None else descriptor
             with open(to, "wb", closefd=descriptor is None) as stream, _abandoned(stream):
                 yield OutputStream(stream, name or "stdout", encoding)
@@ -71,8 +69,7 @@ def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStr
 
 
 def _descriptor(name: str | None) -> int | None:
-    """The descriptor that a name like /dev/stdout is another name for: to open that would begin
-    the file behind it anew."""
+    """The descriptor that a name like /dev/stdout stands for: opening that name would truncate the file behind it."""
     if name in (None, "-"):
         return 1
     match = re.fullmatch(r"/(?:dev|proc/self)/(?:fd/(\d{1,9})|(stdout|stderr))", str(name))
@@ -89,7 +86,7 @@ def _is_regular(name: str) -> bool:
 
 @contextlib.contextmanager
 def _replacement(path: str) -> Iterator[BinaryIO]:
-    """A hidden file beside `path` that takes its place, and its mode, at the end, or goes."""
+    """A hidden file beside `path` that replaces it at the end, with its mode; after an error it is removed."""
     import tempfile
 
     folder, base = os.path.split(path)
@@ -100,7 +97,9 @@ def _replacement(path: str) -> Iterator[BinaryIO]:
         try:
             mode = stat.S_IMODE(os.stat(path).st_mode)
         except FileNotFoundError:
-            mode = _new_file_mode()
+            mask = os.umask(0)
+            os.umask(mask)
+            mode = 0o666 & ~mask
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
@@ -111,19 +110,13 @@ def _replacement(path: str) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _abandoned(stream: BinaryIO) -> Iterator[None]:
-    """After a failure, what is left in the stream's buffer is not tried again."""
+    """After an error, the rest of the stream's buffer is discarded, and not written when the stream is closed."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise
-
-
-def _new_file_mode() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 @contextlib.contextmanager

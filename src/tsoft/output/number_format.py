@@ -11,8 +11,8 @@ from tsoft.input import fast_numbers
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How numbers are written: to so many significant `digits`, or, where that is None, in the shortest way that
-    reads back exactly."""
+    """How numbers are written: to that many significant `digits` or, if None, as the shortest text that reads back
+    exactly."""
 
     digits: int | None = None
 
@@ -28,8 +28,8 @@ class NumberFormat:
         return fast_numbers.texts(values) or [fast_numbers.text(value) for value in values.tolist()]
 
     def lines(self, values: Array, widths: Array | None = None) -> bytes:
-        """A line for each row of numbers, (rows, n), with tabs between them. `widths`, (rows,), says how many
-        numbers each row has, where the rows differ."""
+        """One line per row of numbers, (rows, n), with tabs between them. `widths`, (rows,), is how many numbers each
+        row has, if the rows differ."""
         lines = fast_numbers.lines(values, widths, self.digits)
         if lines is None:
             rows = values if widths is None else (row[:width] for row, width in zip(values, widths, strict=True))
@@ -37,8 +37,8 @@ class NumberFormat:
         return lines
 
     def json(self, value: Any) -> Any:
-        """A value as orjson takes it: infinities are strings, which JSON has no numbers for, and NaN is null.
-        Other values than numbers, and arrays, lists and dictionaries of numbers, stay as they are."""
+        """A value for orjson: infinities become strings, since JSON has no numbers for them, and NaN becomes null, also
+        in arrays, lists and dictionaries. Other values stay as they are."""
         if isinstance(value, dict):
             return {name: self.json(element) for name, element in value.items()}
         if isinstance(value, list | tuple) and value and not isinstance(value[0], str):

@@ -47,8 +47,8 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """Some of a result's records, in columns. `place` says where the first came from, for messages. `headed` gives
-    tsv a header too. With `picks`, arrays of indices, the records are those at these indices, in that order."""
+    """Some of a result's records, in columns. `place` is the source of the first one, for messages. `headed` gives tsv
+    a header, too. With `picks`, arrays of indices, the records are those at these indices, in that order."""
 
     columns: Sequence[Column]
     place: str = ""
@@ -62,7 +62,7 @@ Fields = Iterable[tuple[str, Any]]
 
 
 class Recorded(ABC):
-    """What can be written as records."""
+    """A result that can be written as records."""
 
     @abstractmethod
     def records(self) -> Iterator[Records]:
@@ -96,8 +96,7 @@ def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str 
 def _objects(
     batches: Iterable[Iterable[Mapping[str, Any] | Fields]], numbers: NumberFormat, *, is_array: bool
 ) -> Iterator[str]:
-    """An object a line. In an array they stand between brackets, which stay open where the objects end in an error,
-    so that no reader takes the array for whole."""
+    """One object per line. The brackets of an array stay open after an error, so that no reader takes it for whole."""
     start, between, end = ("[\n", ",\n", "") if is_array else ("", "", "\n")
     starts = itertools.chain([start], itertools.repeat(between))
     for batch in batches:
@@ -190,7 +189,7 @@ def _matrix(column: Column, numbers: NumberFormat) -> Iterator[bytes]:
 def _picked(
     columns: Sequence[Column], picks: Iterable[Array], delimiter: str, numbers: NumberFormat, text: Any
 ) -> Iterator[str]:
-    """The lines at each of the indices. Each line is made once, unless there are more than are picked."""
+    """The lines at each of the indices. Each line is made once, unless there are more lines than indices."""
     lines: Array | None = None
     for indices in picks:
         if lines is None and len(indices) < len(columns[0].values):

@@ -3,20 +3,20 @@
 import sys
 import time
 from codecs import getincrementaldecoder
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import zip_longest
 from math import exp, log
-from types import TracebackType
 
-from rich.box import SIMPLE
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from tsoft.charts.style import likely_color, number_text, tau_colors, tau_text, wrapped
-from tsoft.charts.table import GAP, rendered, text_tables
+from tsoft.charts.table import GAP, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.errors import shortened, visible
 from tsoft.features.generate.diversity import Summary, summary
@@ -49,15 +49,14 @@ def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, 
 def headings(strategies: Sequence[Strategy]) -> list[tuple[str, int]]:
     """The heading of each strategy, and its colour."""
     colors = iter(tau_colors([strategy.tau for strategy in strategies if strategy.tau is not None]))
-    result = []
-    for strategy in strategies:
-        if strategy.tau is None:
-            result.append((f"beam {strategy.width}" if strategy.kind == BEAM else strategy.kind, 244))
-        else:
-            tau = tau_text(strategy.tau)
-            heading = f"{strategy.engine} {tau.replace(' ', '')}" if strategy.engine else tau
-            result.append((heading, next(colors)))
-    return result
+    return [(_heading(strategy), 244 if strategy.tau is None else next(colors)) for strategy in strategies]
+
+
+def _heading(strategy: Strategy) -> str:
+    if strategy.tau is None:
+        return strategy.name
+    tau = tau_text(strategy.tau)
+    return f"{strategy.engine} {tau.replace(' ', '')}" if strategy.engine else tau
 
 
 def rendered_text(text: Text, view: View) -> str:
@@ -79,7 +78,7 @@ def _tables(strategies: Sequence[Strategy], piece: Piece, view: View, height: in
     lines = None if height is None else max(1, (height // table_count - TABLE_LINES) // most)
     tables = []
     for i in range(0, len(strategies), per_table):
-        table = Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+        table = new_table()
         if numbers:
             table.add_column("", justify="right", style="dim")
         for heading, color in columns[i : i + per_table]:
@@ -165,9 +164,8 @@ def _statistics(strategies: Sequence[Strategy], view: View, seed: int | None) ->
 
 def _endings(texts: Sequence[GeneratedText]) -> str:
     """Why the texts end, with the number of each reason if there are several."""
-    reasons = [text.finish or "" for text in texts]
-    kinds = dict.fromkeys(reasons)
-    return reasons[0] if len(kinds) == 1 else ", ".join(f"{reasons.count(kind)} {kind}" for kind in kinds)
+    counts = Counter(text.finish or "" for text in texts)
+    return next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
 def _comparison(strategies: Sequence[Strategy]) -> str | None:
@@ -192,33 +190,27 @@ def can_redraw() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and Console().is_interactive
 
 
-class LiveTable:
-    """The texts on a terminal while they grow: the last lines of each, as many as fit."""
+@contextmanager
+def live_table(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View) -> Iterator[Callable[[], None]]:
+    """The texts on a terminal while they grow: the last lines of each, as many as fit. Yields a function that redraws
+    them, unless that was less than `FRAME` ago."""
+    console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
+    last_drawn = 0.0
 
-    def __init__(self, prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View):
-        self._strategies, self._piece, self._view = strategies, piece, view
-        self._prompt = visible(prompt)
-        self._console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
-        self._last_drawn = 0.0
-
-    def __enter__(self) -> "LiveTable":
-        self._live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._live.stop()
-
-    def show(self) -> None:
-        """Redraw the texts, unless that was less than `FRAME` ago."""
+    def redraw() -> None:
+        nonlocal last_drawn
         now = time.monotonic()
-        if now - self._last_drawn >= FRAME:
-            self._last_drawn = now
-            # The prompt takes a line, with a blank one below, and the cursor stands below all.
-            height = self._console.height - 3
-            # The terminal may have been resized.
-            screen = replace(self._view.screen, width=max(MIN_WIDTH, self._console.width))
-            tables = _tables(self._strategies, self._piece, replace(self._view, screen=screen), height)
-            lines = [Text.from_ansi(line, no_wrap=True) for line in "\n".join(tables).split("\n")]
-            prompt = Text(shortened(self._prompt, screen.width - 1), "dim")
-            self._live.update(Group(prompt, "", *lines[-max(1, height) :]), refresh=True)
+        if now - last_drawn < FRAME:
+            return
+        last_drawn = now
+        # The prompt takes a line, with a blank one below, and the cursor stands below all.
+        height = console.height - 3
+        # The terminal may have been resized.
+        screen = replace(view.screen, width=max(MIN_WIDTH, console.width))
+        tables = _tables(strategies, piece, replace(view, screen=screen), height)
+        lines = [Text.from_ansi(line, no_wrap=True) for line in "\n".join(tables).split("\n")]
+        heading = Text(shortened(visible(prompt), screen.width - 1), "dim")
+        live.update(Group(heading, "", *lines[-max(1, height) :]), refresh=True)
+
+    with Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
+        yield redraw

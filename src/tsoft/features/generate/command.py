@@ -4,6 +4,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.models import ModelOptions, PromptArgument
 from tsoft.options.output import OutputOptions
@@ -20,14 +21,12 @@ class TextOptions:
 
     n: Annotated[int, _texts("-n", min=1, max=1000, metavar="N", help="Texts at each temperature.")] = 1
     max_tokens: Annotated[
-        int, _texts("--max-tokens", min=1, max=1_000_000_000, metavar="N", help="How many tokens a text has at most.")
+        int, _texts(min=1, max=1_000_000_000, metavar="N", help="How many tokens a text has at most.")
     ] = 50
     stop: Annotated[
         list[str] | None,
         _texts(
-            "--stop",
-            metavar="TEXT",
-            help="A text ends before this; may be given again. \\n and \\t are a line break and a tab.",
+            metavar="TEXT", help="A text ends before this; may be given again. \\n and \\t are a line break and a tab."
         ),
     ] = None
     seed: Seed = None
@@ -48,7 +47,6 @@ class SearchOptions:
     beams: Annotated[
         int | None,
         _strategies(
-            "--beams",
             min=1,
             max=64,
             metavar="K",
@@ -58,7 +56,6 @@ class SearchOptions:
     length_penalty: Annotated[
         float,
         _strategies(
-            "--length-penalty",
             min=0.0,
             max=10.0,
             metavar="α",
@@ -92,7 +89,6 @@ def generate(
     tsoft generate "the cat" --ngram book.txt -n 3 --max-tokens 20
     tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
     """
-    from tsoft.errors import UsageError
     from tsoft.features.generate.generation import Generation
     from tsoft.features.generate.strategies import PromptedModel
     from tsoft.options import models
@@ -125,7 +121,6 @@ def generate(
 
 def _stop(text: str) -> bytes:
     """The bytes of a --stop option."""
-    from tsoft.errors import UsageError
     from tsoft.input.arguments import decode
     from tsoft.input.fields import unescape
 

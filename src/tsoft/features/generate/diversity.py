@@ -7,9 +7,6 @@ from statistics import fmean
 
 from tsoft.models.decoding import GeneratedText
 
-# The length of the n-grams that count as repeated.
-REPEATED_LENGTH = 4
-
 
 def ngrams(tokens: Sequence[int], n: int) -> list[tuple[int, ...]]:
     """The n-grams of a text, in its order.
@@ -31,7 +28,7 @@ def distinct(tokens: Sequence[int], n: int) -> float:
     return len(set(text_ngrams)) / len(text_ngrams) if text_ngrams else nan
 
 
-def repeated(tokens: Sequence[int], n: int = REPEATED_LENGTH) -> float:
+def repeated(tokens: Sequence[int], n: int = 4) -> float:
     """The share of a text's n-grams that occurred before in it; NaN if it has none. Source: Welleck, Kulikov, Roller,
     Dinan, Cho & Weston 2020, "Neural Text Generation With Unlikelihood Training", section 6.1, "seq-rep-n".
 

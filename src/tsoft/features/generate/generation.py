@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import TsoftError, UsageError
 from tsoft.features.generate.interrupts import Interrupts
-from tsoft.features.generate.result import GenerateResult, NumberedText, TextSource, numbered_texts
+from tsoft.features.generate.result import GenerateResult, NumberedText, numbered_texts
 from tsoft.features.generate.strategies import PromptedModel
 from tsoft.models.decoding import FAILED, INTERRUPTED, Strategy, run_decoders
 from tsoft.notes import note
@@ -35,9 +35,7 @@ class Generation:
 
     def write(self, format: str) -> None:
         """Write the texts, then raise the error that ended them early."""
-        model = self._prompted.model
-        source = TextSource(self._prompted.prompt, model.name, model.vocab_size, model.piece, model.label)
-        result = GenerateResult(self._ended(), source, self._drawn)
+        result = GenerateResult(self._ended(), self._prompted.prompt, self._prompted.model, self._drawn)
         with self._interrupts.installed():
             outputs.write(result, format, self._output, lambda: outputs.view(self._output))
         self._prompted.note_listed_mass()
@@ -75,10 +73,9 @@ class Generation:
 
         prompt, piece = self._prompted.prompt, self._prompted.model.piece
         if self._output.output is None and chart.can_redraw():
-            live_table = chart.LiveTable(prompt, self._strategies, piece, view)
-            with ended_by_signals(), live_table:
+            with ended_by_signals(), chart.live_table(prompt, self._strategies, piece, view) as redraw:
                 for _ in self._rounds():
-                    live_table.show()
+                    redraw()
         else:
             for _ in self._rounds_with_progress():
                 pass

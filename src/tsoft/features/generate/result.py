@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsoft.features.generate.diversity import summary
 from tsoft.models.decoding import SAMPLE, BeamSearch, Decoder, GeneratedText, GeneratedToken, Strategy
+from tsoft.models.model import Model
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
 
 COLUMNS = (
-    "way", "tau", "engine", "continuation", "finish", "tokens", "logprob", "mean_logprob", "sequence_perplexity",
+    "strategy", "tau", "engine", "continuation", "finish", "tokens", "logprob", "mean_logprob", "sequence_perplexity",
     "distinct_1", "distinct_2", "repeated_4", "score", "seed", "text",
 )  # fmt: skip
 
@@ -41,22 +42,13 @@ def numbered_texts(strategy: Strategy, decoder: Decoder, seed: int | None) -> It
 
 
 @dataclass(frozen=True, eq=False)
-class TextSource:
-    """The prompt of texts, the name of their model, its vocabulary size, and the bytes and the label of a token."""
-
-    prompt: str
-    model: str
-    vocab_size: int | None
-    piece: Callable[[int], bytes]
-    label: Callable[[int], str]
-
-
-@dataclass(frozen=True, eq=False)
 class GenerateResult(Result):
-    """Texts, each as soon as it and those before it have ended; or what `drawn` draws of them."""
+    """The texts of a model after a prompt, each as soon as it and those before it have ended; or what `drawn` draws of
+    them."""
 
     texts: Iterable[NumberedText]
-    source: TextSource
+    prompt: str
+    model: Model
     drawn: "Callable[[View], Iterator[str]]"
 
     def records(self) -> Iterator[Records]:
@@ -69,7 +61,7 @@ class GenerateResult(Result):
             )
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
-        return ([_object(numbered, self.source)] for numbered in self.texts)
+        return ([_object(numbered, self.prompt, self.model)] for numbered in self.texts)
 
     def render(self, view: "View") -> Iterator[str]:
         return self.drawn(view)
@@ -80,7 +72,7 @@ def _statistics(numbered: NumberedText) -> dict[str, Any]:
     text_summary = summary([numbered.text])
     strategy = numbered.strategy
     return {
-        "way": strategy.kind if strategy.width is None else f"{strategy.kind} {strategy.width}",
+        "strategy": strategy.name,
         "tau": strategy.tau,
         "engine": strategy.engine,
         "continuation": numbered.number,
@@ -92,35 +84,31 @@ def _statistics(numbered: NumberedText) -> dict[str, Any]:
     }
 
 
-def _object(numbered: NumberedText, source: TextSource) -> dict[str, Any]:
-    """A text with its tokens and their alternatives."""
-    strategy = numbered.strategy
-    chain = strategy.chain
-    return {
-        "prompt": source.prompt,
-        "model": source.model,
-        **({} if source.vocab_size is None else {"vocab_size": source.vocab_size}),
-        **{name: value for name, value in _statistics(numbered).items() if value is not None},
-        **(
-            {}
-            if chain is None or strategy.tau is None
-            else {"samplers": [str(step) for step in chain.at(strategy.tau)]}
-        ),
+def _object(numbered: NumberedText, prompt: str, model: Model) -> dict[str, Any]:
+    """A text with its tokens and their alternatives. What it does not have is left out."""
+    strategy, chain = numbered.strategy, numbered.strategy.chain
+    fields = {
+        "prompt": prompt,
+        "model": model.name,
+        "vocab_size": model.vocab_size,
+        **_statistics(numbered),
+        "samplers": [str(step) for step in chain.at(strategy.tau)] if chain and strategy.tau is not None else None,
         "text": numbered.text.data.decode(errors="replace"),
-        "logprobs": [_token_object(token, source) for token in numbered.text.generated],
+        "logprobs": [_token_object(token, model) for token in numbered.text.generated],
     }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _token_object(token: GeneratedToken, source: TextSource) -> dict[str, Any]:
+def _token_object(token: GeneratedToken, model: Model) -> dict[str, Any]:
     return {
-        **_token_fields(token.token, token.logprob, source),
+        **_token_fields(token.token, token.logprob, model),
         "chosen_prob": token.prob,
-        "top_logprobs": [_token_fields(number, logprob, source) for number, logprob in token.alternatives],
+        "top_logprobs": [_token_fields(number, logprob, model) for number, logprob in token.alternatives],
     }
 
 
-def _token_fields(token: int, logprob: float, source: TextSource) -> dict[str, Any]:
-    """A token as servers write one, with its bytes where they are a part of a character."""
-    piece, label = source.piece(token), source.label(token)
+def _token_fields(token: int, logprob: float, model: Model) -> dict[str, Any]:
+    """A token as servers write one, with its bytes if they are a part of a character."""
+    piece, label = model.piece(token), model.label(token)
     fields: dict[str, Any] = {"token": label, "id": token, "logprob": logprob}
     return fields if not piece or label.encode() == piece else fields | {"bytes": list(piece)}

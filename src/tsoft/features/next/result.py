@@ -1,4 +1,4 @@
-"""What `tsoft next` found: a model's logits for the token after a prompt."""
+"""The result of `tsoft next`: a model's logits for the token after a prompt."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class NextResult(Result):
-    """The logits after a prompt, by the model of that name, to be written in a `format`. A table has the distribution
-    at the temperatures, as a plan's chains leave it, with a `chart` or without."""
+    """The logits after a prompt, by the model of that name, to be written in a `format`. A table shows the distribution
+    at the temperatures after the chains of the plan, with or without a `chart`."""
 
     prompt: str
     model: str
