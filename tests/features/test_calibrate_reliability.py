@@ -180,7 +180,7 @@ def test_scikit_learn_agrees() -> None:
     class Logits(base.ClassifierMixin, base.BaseEstimator):  # type: ignore[misc, name-defined]
         """A classifier whose features are its logits."""
 
-        def fit_temperature(self, z: Any, y: Any) -> Any:
+        def fit(self, z: Any, y: Any) -> Any:
             self.classes_ = np.arange(z.shape[1])
             return self
 
