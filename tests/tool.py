@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -196,7 +198,11 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def in_terminal(command: str, width: int = 80, cwd: str | None = None, **changes: str) -> str:
-    """What a shell command prints on a terminal of that width, when all is well."""
+    """What a shell command prints on a terminal of that width, when all is well: in this process, which is much
+    quicker, if it is one run of tsoft that the shell does nothing to."""
+    if command.startswith("tsoft ") and not re.search(r"[|&;<>$*?~#`\\]", command) and changes.keys() <= {*LOOK}:
+        with contextlib.chdir(cwd or "."):
+            return here_on_terminal(*shlex.split(command)[1:], width=width, **changes)
     return on_terminal(command, width, forked(**changes), cwd)
 
 

@@ -16,7 +16,7 @@ import pytest
 from scipy import stats
 
 import tsoft
-from tool import TSOFT, environment, in_terminal, out, peak, run, started
+from tool import TSOFT, environment, here, in_terminal, out, peak, started
 from tsoft.core.draw import COUNTS, DRAWS, PIECE_SIZE, counts, draws, generator
 from tsoft.features.sample.command import watched_draws
 from tsoft.features.sample.samples import Sample
@@ -212,21 +212,21 @@ RANGE = "is not a whole number from 1 to 1e18"
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run("sample", "2", "1", *typed)
+    done = here("sample", "2", "1", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "jsonl", "table"])
 def test_what_was_read(form: str) -> None:
-    done = run("sample", "-f", form, stdin="1 x\n")
+    done = here("sample", "-f", form, stdin="1 x\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "tsoft: error: stdin:1: field 2: 'x' is not a number\n"
 
 
 def test_whole_samples_come_out_before_an_error() -> None:
     text = "2 1\n" + "# filler to end the first read\n" * 20_000 + "1 x\n"
-    done = run("sample", "--tau", "0", "-n", "2", "-f", "jsonl", "--draws", stdin=text)
+    done = here("sample", "--tau", "0", "-n", "2", "-f", "jsonl", "--draws", stdin=text)
     assert done.returncode == 1
     [record] = map(json.loads, done.stdout.splitlines())
     assert record["draws"] == [0, 0]

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import TSOFT, environment, peak, run
+from tool import TSOFT, environment, here, peak
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, validate_logits
 from tsoft.errors import InputError, OutputError
@@ -379,11 +379,11 @@ def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("form", ["npy", "npz"])
 def test_rows_that_differ_are_no_array(form: str, tmp_path: Path) -> None:
     for text in ("1 2\n1 2 3\n", "a=1 b=2\na=1 c=2\n"):
-        done = run("compute", "-f", form, stdin=text)
+        done = here("compute", "-f", form, stdin=text)
         assert (done.returncode, done.stdout) == (1, "")
         said = "stdin:2: its classes are not those of the first row; --format jsonl takes rows that differ"
         assert done.stderr == f"tsoft: error: {said}\n"
-        assert run("compute", "-o", str(tmp_path / f"out.{form}"), stdin=text).returncode == 1
+        assert here("compute", "-o", str(tmp_path / f"out.{form}"), stdin=text).returncode == 1
         assert os.listdir(tmp_path) == []
 
 
@@ -526,21 +526,21 @@ def test_an_array_is_of_one_engine_and_whole(tmp_path: Path) -> None:
         ("--with-logits",): "--with-logits has no effect on npy; it is for json and jsonl",
         ("--key", "x"): "--key names an array of an .npz file, and this input is none",
     }.items():
-        done = run(*typed, *options)
+        done = here(*typed, *options)
         assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"tsoft: error: {message}")
     for command in (["sample", "1"], ["solve", "1", "2", "--top-prob", "0.6"], ["sweep", "1", "--mean"]):
-        done = run(*command, "-f", "npz")
+        done = here(*command, "-f", "npz")
         assert done.stderr.startswith("tsoft: error: npz holds distributions, as compute and sweep give them")
     assert os.listdir(tmp_path) == []
-    done = run("compute", "--key", "x", stdin="1 2")
+    done = here("compute", "--key", "x", stdin="1 2")
     assert done.returncode == 2
 
 
 def test_a_chain_and_a_sweep(tmp_path: Path) -> None:
     out = str(tmp_path / "x.npy")
-    assert run("compute", "3", "2", "1", "--top-k", "1", "-o", out).returncode == 0
+    assert here("compute", "3", "2", "1", "--top-k", "1", "-o", out).returncode == 0
     assert np.load(out).tolist() == [[1, 0, 0]]
-    assert run("sweep", "3", "2", "--steps", "5", "-o", out).returncode == 0
+    assert here("sweep", "3", "2", "--steps", "5", "-o", out).returncode == 0
     assert np.load(out).shape == (1, 5, 2)
 
 
@@ -551,7 +551,7 @@ def test_an_error_leaves_the_output_as_it_was(tmp_path: Path, order: str) -> Non
     array[-1, 0] = np.nan
     (tmp_path / "in.npy").write_bytes(saved(array))
     (tmp_path / "out.npy").write_text("before")
-    done = run("compute", "-i", str(tmp_path / "in.npy"), "-o", str(tmp_path / "out.npy"))
+    done = here("compute", "-i", str(tmp_path / "in.npy"), "-o", str(tmp_path / "out.npy"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("in.npy: row 99999, class #0: NaN is not a logit\n")
     assert (sorted(os.listdir(tmp_path)), (tmp_path / "out.npy").read_text()) == (["in.npy", "out.npy"], "before")
