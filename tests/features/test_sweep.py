@@ -140,10 +140,10 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @posix
 def test_memory_does_not_hold_all_temperatures_at_once(tmp_path: Path) -> None:
-    """All the probabilities of the longer sweep would be 80 MB."""
+    """All the probabilities of the longer sweep would be 48 MB."""
     path = tmp_path / "logits.txt"
     path.write_text(" ".join(map(str, range(5000))))
-    few, many = (peak("sweep", "-i", str(path), "--digits", "1", "--steps", steps) for steps in ("800", "2000"))
+    few, many = (peak("sweep", "-i", str(path), "--digits", "1", "--steps", steps) for steps in ("400", "1200"))
     assert many < 1.2 * few
 
 

@@ -283,7 +283,7 @@ WHOLE = {
 
 @pytest.mark.parametrize("format", WHOLE)
 @given(changes=CHANGES, cut=st.integers(0, 900), noise=st.binary(max_size=40), piped=st.booleans())
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_bytes_are_read_or_refused(
     format: str, changes: list[tuple[int, int]], cut: int, noise: bytes, piped: bool
 ) -> None:
