@@ -18,3 +18,10 @@ def pytest_collection_finish() -> None:
     """Exempts the tests themselves, which last as long as the process, from later searches for cycles."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of arrays so small that a few rows are several."""
+    monkeypatch.setattr("tsoft.input.npy.BLOCK", 100)
+    monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", 16)

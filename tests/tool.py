@@ -202,7 +202,7 @@ def in_terminal(command: str, width: int = 80, cwd: str | None = None, **changes
     quicker, if it is one run of tsoft that the shell does nothing to."""
     if command.startswith("tsoft ") and not re.search(r"[|&;<>$*?~#`\\]", command) and changes.keys() <= {*LOOK}:
         with contextlib.chdir(cwd or "."):
-            return here_on_terminal(*shlex.split(command)[1:], width=width, **changes)
+            return here_on_terminal(*shlex.split(command)[1:], width=width, notes=True, **changes)
     return on_terminal(command, width, forked(**changes), cwd)
 
 
