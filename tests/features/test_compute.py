@@ -108,10 +108,10 @@ SHAPES = {
 
 @pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
 def test_shapes(text: str, logits: list[list[float]], labels: list[str] | None) -> None:
-    found = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
-    assert [[float(z) for z in record["logits"]] for record in found] == logits  # type: ignore[attr-defined]
+    rows = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
+    assert [[float(z) for z in record["logits"]] for record in rows] == logits  # type: ignore[attr-defined]
     if labels is not None:
-        assert found[0]["labels"] == labels
+        assert rows[0]["labels"] == labels
 
 
 def test_a_file_is_read_as_stdin_is(tmp_path: Path) -> None:
@@ -206,9 +206,9 @@ def test_rows_and_temperatures_in_order() -> None:
 
 
 def test_json_records() -> None:
-    found = json.loads(out("compute", "cat=3", "dog=1", "-t", "0,1,inf", "-f", "json", "--log", "--with-logits"))
-    assert [record["tau"] for record in found] == [0, 1, "inf"]
-    frozen, warm, boiling = found
+    rows = json.loads(out("compute", "cat=3", "dog=1", "-t", "0,1,inf", "-f", "json", "--log", "--with-logits"))
+    assert [record["tau"] for record in rows] == [0, 1, "inf"]
+    frozen, warm, boiling = rows
     assert frozen["log_probs"] == [0, "-inf"]
     assert frozen["log_sum_exp"] == "inf"
     probs = tsoft.softmax([3, 1])

@@ -297,12 +297,12 @@ def test_several_responses(data: bytes) -> None:
 
 def test_several_choices() -> None:
     response = {"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in (1, 0)]}
-    found = [
+    choices = [
         (block.partial.choice, block.partial.has_choices, block.partial.text)
         for block in read(response)
         if block.partial
     ]
-    assert found == [(1, True, 0), (1, True, 0), (0, True, 1), (0, True, 1)]
+    assert choices == [(1, True, 0), (1, True, 0), (0, True, 1), (0, True, 1)]
     pieces = read(stream(chunk(ENTRIES[0]), chunk(ENTRIES[0], index=1), chunk(ENTRIES[1]), chunk(ENTRIES[1], index=1)))
     assert [block.partial.text for block in pieces if block.partial] == [0, 1, 0, 1]
 
@@ -337,8 +337,8 @@ def test_content_tells_it() -> None:
         "json": (b'{"id"', b'{\n "choices"', b'[{"choices"'),
     }.items():
         for head in heads:
-            assert (found := by_content(head))
-            assert found.name == name
+            assert (format := by_content(head))
+            assert format.name == name
     assert by_content(b"[PAD] 2") is None
 
 
@@ -395,9 +395,9 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("response", "said"), ERRORS.values(), ids=ERRORS.keys())
-def test_an_error_says_what_the_server_said(response: Any, said: str) -> None:
-    with pytest.raises(InputError, match=f"^FILE: the server answered with an error: {said}$"):
+@pytest.mark.parametrize(("response", "message"), ERRORS.values(), ids=ERRORS.keys())
+def test_an_error_says_what_the_server_said(response: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^FILE: the server answered with an error: {message}$"):
         read(response)
 
 
@@ -421,11 +421,11 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize(("response", "asked"), SILENT.values(), ids=SILENT.keys())
-def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, asked: str) -> None:
-    with pytest.raises(InputError, match=f"^FILE.*no log-probabilities.*{re.escape(asked)}"):
+@pytest.mark.parametrize(("response", "advice"), SILENT.values(), ids=SILENT.keys())
+def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, advice: str) -> None:
+    with pytest.raises(InputError, match=f"^FILE.*no log-probabilities.*{re.escape(advice)}"):
         read(response)
-    with pytest.raises(InputError, match=re.escape(asked)):
+    with pytest.raises(InputError, match=re.escape(advice)):
         read(stream(response))
 
 
@@ -566,15 +566,15 @@ def records(*arguments: str, name: str = "openai-chat") -> list[dict[str, Any]]:
 
 
 def test_records() -> None:
-    found = records("--tau", "0.5,1,2", "--vocab-size", VOCABULARY)
-    assert len(found) == 24
-    for record in found:
+    rows = records("--tau", "0.5,1,2", "--vocab-size", VOCABULARY)
+    assert len(rows) == 24
+    for record in rows:
         assert "probs" not in record
         low, high, among = (np.array(record[f"probs_{end}"]) for end in ("low", "high", "listed"))
         assert (low <= high).all()
         assert (high <= among).all()
         assert low.min() > 0
-    first = found[1]
+    first = rows[1]
     assert (first["row"], first["token"], first["choice"], first["labels"][:2]) == (0, "The", 0, ["The", "Paris"])
     assert first["probs_low"] == first["probs_high"]
     assert first["probs_low"][0] == pytest.approx(math.exp(-1.6850967407226562), rel=1e-15)

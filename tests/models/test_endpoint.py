@@ -835,7 +835,7 @@ def test_ctrl_c_ends_a_request() -> None:
             [sys.executable, "-c", ASKS, served.url], env=environment(), stderr=subprocess.PIPE
         ) as asks:
             try:
-                assert served.asked.wait(30)
+                assert served.requested.wait(30)
                 asks.send_signal(signal.SIGINT)
                 _, stderr = asks.communicate(timeout=30)
             finally:
