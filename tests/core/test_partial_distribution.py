@@ -34,7 +34,7 @@ def hidden(logs: Array, k: int, draw: int, *, classes: bool, tau: float = 1.0) -
 LOGITS = st.lists(st.floats(-30, 30), min_size=2, max_size=30).map(np.array)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @drawn(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans(), st.sampled_from([1.0, 0.5, 2.0]))
 def test_the_truth_lies_between_the_bounds(logits: Array, k: int, draw: int, classes: bool, applied: float) -> None:
     """At any temperature, also where the server has applied one, and where a drawn token follows its list."""

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out, run
+from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out
 from tsoft.core.block import Block
 from tsoft.core.fit import fit_temperature
 from tsoft.core.labelled_rows import LabelledRows
@@ -921,15 +921,15 @@ def test_the_diagram_counts_every_row() -> None:
 def test_targets_are_no_class_elsewhere(tmp_path: Path) -> None:
     """What calibrate reads compute reads, too."""
     np.savez(tmp_path / "a.npz", logits=np.array([[2.0, 0.0], [0.0, 3.0]]), labels=np.array([0, 1]))
-    done = run("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
+    done = here("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
     assert [record["labels"] for record in json.loads(done.stdout)] == [None, None]
     assert "labels are numbers: the rows' true classes" in done.stderr
     for table in ("a,b,target\n2,0,0\n0,3,1\n", "a,b,target\n2,0,a b\n0,3,b\n", "target,a,b\na,2,0\nb,0,3\n"):
-        again = run("compute", stdin=table)
-        assert again.stdout == run("compute", "2", "0").stdout + run("compute", "0", "3").stdout
+        again = here("compute", stdin=table)
+        assert again.stdout == here("compute", "2", "0").stdout + here("compute", "0", "3").stdout
         assert "the column target holds the rows' true classes" in again.stderr
 
 
 def test_a_class_called_target_is_read_back() -> None:
-    written = run("compute", "a=1", "target=2", "-f", "csv").stdout
-    assert run("compute", "--probs", "-f", "csv", stdin=written).stdout == written
+    written = here("compute", "a=1", "target=2", "-f", "csv").stdout
+    assert here("compute", "--probs", "-f", "csv", stdin=written).stdout == written

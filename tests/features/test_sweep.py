@@ -58,8 +58,8 @@ def test_csv_and_json_carry_the_measures() -> None:
             f(z, tau) for f in (tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.log_sum_exp)
         ]
         assert list(map(float, line)) == [0, tau, *measures, *tsoft.softmax(z, tau)]
-    found = json.loads(out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "json"))
-    assert [record["entropy"] for record in found] == tsoft.entropy([2, 1], [0.5, 2]).tolist()
+    records = json.loads(out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "json"))
+    assert [record["entropy"] for record in records] == tsoft.entropy([2, 1], [0.5, 2]).tolist()
 
 
 def test_its_csv_is_read_again() -> None:
@@ -77,13 +77,13 @@ def test_a_thousand_temperatures_in_one_process() -> None:
 
 def test_means_over_rows() -> None:
     text = "2 1\n0 5\n1 1 1\n"
-    found = [
+    records = [
         json.loads(line) for line in out("sweep", "--mean", "--tau", "0.5,1", "-f", "jsonl", stdin=text).splitlines()
     ]
     entropies = np.array([tsoft.entropy(z, [0.5, 1]) for z in ([2, 1], [0, 5], [1, 1, 1])])
-    assert [record["rows"] for record in found] == [3, 3]
-    assert [record["entropy"] for record in found] == pytest.approx(entropies.mean(0), rel=1e-15)
-    assert [record["entropy_sd"] for record in found] == pytest.approx(entropies.std(0), rel=1e-14)
+    assert [record["rows"] for record in records] == [3, 3]
+    assert [record["entropy"] for record in records] == pytest.approx(entropies.mean(0), rel=1e-15)
+    assert [record["entropy_sd"] for record in records] == pytest.approx(entropies.std(0), rel=1e-14)
     header, line = out("sweep", "--mean", "--tau", "1", "-f", "csv", "--bits", stdin=text).splitlines()
     assert header.startswith("tau,rows,entropy,entropy_sd,perplexity,")
     assert float(line.split(",")[2]) == pytest.approx(entropies[:, 1].mean() / np.log(2), rel=1e-14)
@@ -109,8 +109,8 @@ def test_averages_do_not_depend_on_the_blocks() -> None:
 def test_averages_of_what_is_infinite_huge_or_missing() -> None:
     taus = np.array([0.0, 1.0])
     for rows in ([[1, 2], [3, 4]], [[1, 2], [3, 4], [5, 6, 7]]):
-        found = row_averages([Block(np.array([row], float)) for row in rows], taus).by_measure["log_sum_exp"]
-        assert found.mean[0] == np.inf
+        averages = row_averages([Block(np.array([row], float)) for row in rows], taus).by_measure["log_sum_exp"]
+        assert averages.mean[0] == np.inf
     huge = row_averages([Block(np.array([[1e200, 2]])), Block(np.array([[3.0, 4]]))], taus[1:]).by_measure[
         "log_sum_exp"
     ]
@@ -140,10 +140,10 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @posix
 def test_memory_does_not_hold_all_temperatures_at_once(tmp_path: Path) -> None:
-    """All the probabilities of the longer sweep would be 80 MB."""
+    """All the probabilities of the longer sweep would be 48 MB."""
     path = tmp_path / "logits.txt"
     path.write_text(" ".join(map(str, range(5000))))
-    few, many = (peak("sweep", "-i", str(path), "--digits", "1", "--steps", steps) for steps in ("800", "2000"))
+    few, many = (peak("sweep", "-i", str(path), "--digits", "1", "--steps", steps) for steps in ("400", "1200"))
     assert many < 1.2 * few
 
 
