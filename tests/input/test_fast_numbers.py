@@ -110,7 +110,7 @@ def read(data: bytes, reading: ReadOptions, step: int) -> tuple[list[Row], str]:
     try:
         for block in even(delimited.read(Slowly(data, step), reading)):
             for row, values in zip(block.rows, block.logits.tolist(), strict=True):
-                rows.append((row, block.labels, block.quantity, [*map(float.hex, values)]))
+                rows.append((row, block.labels, block.origin.quantity, [*map(float.hex, values)]))
     except InputError as error:
         return rows, str(error)
     return rows, ""

@@ -105,7 +105,7 @@ def test_lines_need_no_name() -> None:
 def test_quantities() -> None:
     assert rows(read("[1, 0]", quantity="energy")) == [[-1, 0]]
     assert rows(read('{"logits": [2, 1], "probs": [1, 0]}', quantity="prob")) == [[0, -INF]]
-    assert read('{"log_probs": [-1, -2], "x": [1]}')[0].quantity == "logprob"
+    assert read('{"log_probs": [-1, -2], "x": [1]}')[0].origin.quantity == "logprob"
 
 
 def test_labels() -> None:

@@ -34,13 +34,13 @@ def test_what_numpy_saves_is_read(dtype: str, order: str, piped: bool) -> None:
             read_rows = rows(blocks)
             assert read_rows.dtype == logits.dtype
             assert np.array_equal(read_rows, logits)
-            assert {block.axes for block in blocks} == {shape[:-1]}
+            assert {block.origin.axes for block in blocks} == {shape[:-1]}
 
 
 def test_quantities_and_labels() -> None:
     probs = tsoft.softmax(numbers((3, 2), "f4"))
     [block] = read(saved(probs), quantity="prob", labels=Labels(("a", "b")))
-    assert (block.quantity, block.labels, block.logits.dtype.name) == ("prob", ("a", "b"), "float32")
+    assert (block.origin.quantity, block.labels, block.logits.dtype.name) == ("prob", ("a", "b"), "float32")
     assert np.array_equal(block.logits, np.log(probs))
 
 

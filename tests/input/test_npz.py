@@ -21,7 +21,7 @@ def test_what_numpy_zips_is_read(pack: bool, piped: bool, labels: list[Any]) -> 
     logits = numbers((5, 2), "f4")
     [block] = read(zipped(pack, logits=logits, labels=np.array(labels)), "npz", piped=piped)
     assert np.array_equal(block.logits, logits)
-    assert (block.labels, block.quantity, block.logits.dtype.name) == (("a", "é"), "logit", "float32")
+    assert (block.labels, block.origin.quantity, block.logits.dtype.name) == (("a", "é"), "logit", "float32")
 
 
 def test_which_array() -> None:
@@ -31,7 +31,7 @@ def test_which_array() -> None:
     both = zipped(logits=a, probs=probs)
     for [block] in (read(both, "npz", key="probs"), read(both, "npz", quantity="prob")):
         assert np.array_equal(block.logits, np.log(probs))
-        assert block.quantity == "prob"
+        assert block.origin.quantity == "prob"
     [block] = read(zipped(x=a, labels=np.array(["b", "c"])), "npz")
     assert block.labels == ("b", "c")
     [block] = read(zipped(logits=probs, x=a.T.reshape(1, 4), labels=np.array(["b", "c"])), "npz", key="x")

@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 
 from serving import Reply, Request, Served, serving
 from tool import TESTS, environment
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, TsoftError, UsageError, visible
 from tsoft.input.labels import token_label
@@ -330,7 +330,11 @@ def test_a_token_that_is_listed_several_times() -> None:
 def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
     known = PartialDistribution(np.array([np.nan, -1.0, -2.0, np.nan, np.nan]), 3, -2.0, classes=9)
     block = Block(
-        np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]), tuple("abcab"), 0, True, "logprob", partial=known
+        np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]),
+        tuple("abcab"),
+        0,
+        Origin("logprob", labels_vary=True),
+        partial=known,
     )
     merged = endpoint._merge_labels(block)
     assert merged.labels == ("a", "b", "c")

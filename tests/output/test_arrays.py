@@ -16,7 +16,7 @@ import pytest
 import tsoft
 from array_files import SHAPES, numbers, read, rows, saved
 from tool import TSOFT, environment, here, peak
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
 from tsoft.errors import OutputError
 from tsoft.input import npy
@@ -232,7 +232,7 @@ def test_long_work_is_watched(
     monkeypatch.setattr(sys, "stderr", screen)
     # The bar has a clock of its own.
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
-    blocks = [Block(np.zeros((3, 2)), first_row=first, axes=axes) for first in (0, 3, 6)]
+    blocks = [Block(np.zeros((3, 2)), first_row=first, origin=Origin(axes=axes)) for first in (0, 3, 6)]
     total = None if axes is None else 9
     shown = watching.watched(
         blocks, lambda block, took: (watching.rows(block.rows.stop, took), block.rows.stop), lambda _: total

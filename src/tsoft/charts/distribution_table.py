@@ -87,7 +87,7 @@ def _labels(result: Distributions, selection: ClassSelection) -> list[str]:
 def _logits(result: Distributions, selection: ClassSelection) -> list[str]:
     """A header, and under it the logits or the energies, with a ? for each that a response does not have."""
     block, shown = result.block, selection.shown
-    sign, header = (-1, "energy") if block.quantity == "energy" else (1, "logit")
+    sign, header = (-1, "energy") if block.origin.quantity == "energy" else (1, "logit")
     unknown = block.partial.unknown[shown] if block.partial else np.zeros(len(shown), bool)
     values = zip(block.logits[0, shown], unknown, strict=True)
     texts = ["?" if is_unknown else number_text(sign * value) for value, is_unknown in values]

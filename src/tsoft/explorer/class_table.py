@@ -171,4 +171,4 @@ class ClassTable(ScrollView, can_focus=True):
 
 
 def _is_energy(snapshot: Snapshot) -> bool:
-    return snapshot.row.block.quantity == "energy"
+    return snapshot.row.block.origin.quantity == "energy"

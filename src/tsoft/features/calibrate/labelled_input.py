@@ -130,7 +130,7 @@ class LabelledInput:
         if self._targets:
             if block.targets is not None:
                 raise UsageError(f"{self._option}: {self.name} has targets of its own")
-            self._targets.check_shape(block.axes)
+            self._targets.check_shape(block.origin.axes)
             indices = self._targets.indices(ClassLookup(block.labels, self.classes))
             # All targets stay in memory, whatever the logits take.
             self._indices = indices.astype(np.min_scalar_type(self.classes - 1))
@@ -149,7 +149,7 @@ class LabelledInput:
         if masked.any():
             row = int(masked.argmax())
             part = block.part(row, row + 1)
-            where = part.location if part.lines is not None else f"{self.name}: row {part.first_row}"
+            where = part.location if part.origin.lines is not None else f"{self.name}: row {part.first_row}"
             target = self.class_name(int(examples.targets[row]))
             problem = f"the target, class {target}, is masked: its probability is 0, which no temperature changes"
             raise InputError(f"{where}: {problem}")

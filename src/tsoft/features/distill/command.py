@@ -144,7 +144,7 @@ def _distillations(
     rows = 0
     for block, student in pairs:
         if targets and block.targets is not None:
-            raise UsageError(f"--targets: {block.source or 'the input'} has targets of its own")
+            raise UsageError(f"--targets: {block.origin.source or 'the input'} has targets of its own")
         yield Distillation(block, taus, targets.block_indices(block) if targets else block.targets, student, alpha)
         rows = block.rows.stop
     if targets:
