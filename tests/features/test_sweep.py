@@ -87,6 +87,7 @@ def test_means_over_rows() -> None:
     header, line = out("sweep", "--mean", "--tau", "1", "-f", "csv", "--bits", stdin=text).splitlines()
     assert header.startswith("tau,rows,entropy,entropy_sd,perplexity,")
     assert float(line.split(",")[2]) == pytest.approx(entropies[:, 1].mean() / np.log(2), rel=1e-14)
+    assert float(line.split(",")[3]) == pytest.approx(entropies[:, 1].std() / np.log(2), rel=1e-14)
 
 
 def row_averages(blocks: list[Block], taus: Any) -> Averages:

@@ -253,3 +253,10 @@ def test_energies_of_any_size() -> None:
     assert record["probs"] == pytest.approx(tsoft.softmax([1, 0]).tolist(), rel=1e-15)
     assert record["heat_capacity"] == pytest.approx(exp(1) / (1 + exp(1)) ** 2, rel=1e-14)
     assert float(record["log_z"]) < inf
+
+
+@posix
+def test_a_label_has_its_degeneracy_from_two() -> None:
+    shown = in_terminal("tsoft compute a=0 b=1 --energies --degeneracy 2,1", NO_COLOR="1")
+    assert re.search(r"^ a ×2 +0 ", shown, re.MULTILINE)
+    assert re.search(r"^ b +1 ", shown, re.MULTILINE)
