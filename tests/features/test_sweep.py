@@ -165,8 +165,9 @@ def test_a_shell_sweeps_both_ways() -> None:
         (["--to", "nan"], "--from 0.1 --to nan: a grid rises"),
         (["--steps", "1"], "Invalid value for '--steps': 1 is not in the range 2<=x<=10000000."),
         (["--steps", "1" + "0" * 21], "Invalid value for '--steps'"),
-        (["--mean", "--heatmap"], "--heatmap means nothing to sweep --mean"),
-        (["--mean", "--long"], "--long means nothing to sweep --mean"),
+        (["--mean", "--heatmap"], "sweep --mean is of one engine, and has no --heatmap"),
+        (["--mean", "--long"], "--long has no effect on sweep --mean"),
+        (["--mean", "--rows", "2"], "--rows has no effect on sweep --mean"),
         (["--scale", "cubic"], "Invalid value for '--scale': 'cubic' is not one of"),
         (["--measure", "heat"], "Invalid value for '--measure': 'heat' is not one of"),
         (["--tau", "1", "--steps", "3"], "--tau lists the temperatures"),
@@ -211,3 +212,10 @@ def test_a_measure_is_not_of_classes() -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert "--measure entropy is of each distribution" in done.stderr
     assert float(out("sweep", "2", "1", "--measure", "entropy", "--bits", "--tau", "inf").split()[1]) == 1
+
+
+def test_means_have_a_chart_or_none() -> None:
+    typed = ("sweep", "2", "1", "--mean", "-f", "table")
+    assert "mean + sd" in out(*typed)
+    assert "mean + sd" not in out(*typed, "--no-chart")
+    assert "perplexity" in out(*typed, "--no-chart")

@@ -7,7 +7,7 @@ option implies the format table unless a format is chosen, and any other option 
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tsoft.errors import UsageError
@@ -136,9 +136,7 @@ def chosen_format(
     """
     limited = [
         (option_name(field), marker)
-        for bundle in (output, *bundles)
-        for field in fields(bundle)
-        if getattr(bundle, field.name) != field.default
+        for field in typed_fields(output, *bundles)
         for marker in getattr(field.type, "__metadata__", ())
         if isinstance(marker, OnlyIn)
     ]
@@ -153,6 +151,17 @@ def chosen_format(
     if format in ARRAY_FORMATS:
         _check_array(format, output, arrays)
     return format
+
+
+def typed_fields(*bundles: Any) -> "list[Field[Any]]":
+    """The options of the bundles that are not at their defaults."""
+    return [field for bundle in bundles for field in fields(bundle) if getattr(bundle, field.name) != field.default]
+
+
+def refuse(command: str, *bundles: Any) -> None:
+    """Raises UsageError for an option of the bundles, which the command has no use for."""
+    for field in typed_fields(*bundles):
+        raise UsageError(f"{option_name(field)} has no effect on {command}")
 
 
 def _named_format(output: OutputOptions) -> str | None:

@@ -70,9 +70,11 @@ def distill(
     from tsoft.features.distill.result import DistillResult, average_distillations
     from tsoft.options import logits
     from tsoft.options.mean_result import MeanResult
-    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.output import chosen_format, refuse, view, write
     from tsoft.options.temperatures import temperatures as parsed
 
+    if distillation.mean:
+        refuse("distill --mean", display)
     format = chosen_format(output, display, charts)
     alpha = _alpha(distillation)
     _check_stdin(input, distillation, temperatures)

@@ -133,8 +133,10 @@ def sweep(
         return outputs.view(output, display, bits=bits.bits, log=content.log)
 
     if sweeping.mean:
-        _check_mean(sweeping, content, len(plan.chains))
-        format = outputs.chosen_format(output, bits, display, charts, forms=lambda _: ["measures"])
+        outputs.refuse("sweep --mean", content, display)
+        if sweeping.heatmap or len(plan.chains) > 1:
+            raise UsageError("sweep --mean is of one engine, and has no --heatmap")
+        format = outputs.chosen_format(output, bits, charts, forms=lambda _: ["measures"])
         recorded = None if measure is None else [measure]
         means = MeanResult(
             lambda: average_rows(blocks, taus, plan, measure_names(energy)),
@@ -143,6 +145,7 @@ def sweep(
             bits.bits,
             grid.is_log,
             energy,
+            charts.chart is not False,
         )
         outputs.write(means, format, output, view)
         return
@@ -151,15 +154,6 @@ def sweep(
         raise UsageError(f"--measure {sweeping.measure} is of each distribution, and not of its classes")
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
-
-
-def _check_mean(sweeping: SweepOptions, content: ContentOptions, engines: int) -> None:
-    """Raises UsageError for what means over rows do not have."""
-    for name, value in {"heatmap": sweeping.heatmap, **vars(content)}.items():
-        if value:
-            raise UsageError(f"--{name.replace('_', '-')} means nothing to sweep --mean")
-    if engines > 1:
-        raise UsageError("sweep --mean is of one engine: --like one of them")
 
 
 def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
