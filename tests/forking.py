@@ -35,8 +35,8 @@ def start(environment: dict[str, str]) -> str:
     atexit.register(server.wait)
     # The end of its stdin is what ends it.
     atexit.register(server.stdin.close)
-    with server.stdout as said:
-        folder = said.readline().decode().rstrip("\n")
+    with server.stdout as output:
+        folder = output.readline().decode().rstrip("\n")
     assert folder, "the server did not start"
     return folder
 

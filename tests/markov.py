@@ -31,7 +31,7 @@ class Markov:
         self.table = np.random.default_rng(8).normal(size=(len(PIECES),) * 2)
         for token, following in CHAIN.items():
             self.table[token, following] = self.table[token].max() + 1
-        self.asked: list[Tokens] = []
+        self.requested: list[Tokens] = []
         self.closed = 0
         # What goes wrong, and where it is waited.
         self.fails: Exception | None = None
@@ -50,7 +50,7 @@ class Markov:
         return token == END
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
-        self.asked += texts
+        self.requested += texts
         assert self.gate.acquire(timeout=30)
         if self.fails:
             raise self.fails
@@ -69,6 +69,8 @@ class Remote(Markov):
     def after(self, token: int) -> NextDistribution:
         logprobs = log_softmax(self.table[token])
         tokens = np.argsort(-logprobs)[:5]
-        found = logprobs[tokens]
-        given = PartialDistribution(found, 0, float(found[-1]))
-        return NextDistribution(Block(found[np.newaxis], tuple(self.labels[i] for i in tokens), partial=given), tokens)
+        listed = logprobs[tokens]
+        partial = PartialDistribution(listed, 0, float(listed[-1]))
+        return NextDistribution(
+            Block(listed[np.newaxis], tuple(self.labels[i] for i in tokens), partial=partial), tokens
+        )

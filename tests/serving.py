@@ -39,11 +39,11 @@ class Reply:
 
 @dataclass
 class Served:
-    """A running server, and what it was asked. `asked` is set by the first request, `over` as it stops."""
+    """A running server, and what it was asked. `requested` is set by the first request, `over` as it stops."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
-    asked: threading.Event = field(default_factory=threading.Event)
+    requested: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
     # The other ends of the connections.
     callers: set[tuple[str, int]] = field(default_factory=set)
@@ -57,7 +57,7 @@ class Served:
 @contextlib.contextmanager
 def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -> Iterator[Served]:
     """A server that gives these replies one after the other, and the last again and again."""
-    left, lock = list(replies), threading.Lock()
+    remaining, lock = list(replies), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -66,18 +66,18 @@ def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            found = Request(
+            request = Request(
                 self.command,
                 self.path,
                 {name.title(): value for name, value in self.headers.items()},
                 json.loads(body) if body else None,
             )
             with lock:
-                served.requests.append(found)
+                served.requests.append(request)
                 served.callers.add(self.client_address)
-                reply = left.pop(0) if len(left) > 1 else left[0]
-            served.asked.set()
-            self.send(reply if isinstance(reply, Reply) else reply(found))
+                reply = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+            served.requested.set()
+            self.send(reply if isinstance(reply, Reply) else reply(request))
 
         def send(self, reply: Reply) -> None:
             if reply.is_silent:

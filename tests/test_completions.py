@@ -195,8 +195,8 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
     ],
 )
 def test_every_completion(terminal: Terminal, line: str, completions: set[str]) -> None:
-    found = terminal.completions(line)
-    assert {word.removeprefix("--format=") for word in found} == completions
+    words = terminal.completions(line)
+    assert {word.removeprefix("--format=") for word in words} == completions
 
 
 @pytest.mark.skipif(shutil.which("pwsh") is None, reason="pwsh is not installed")
@@ -218,7 +218,7 @@ def test_powershell(line: str, completions: set[str], tmp_path: Path) -> None:
 
 def imported(shell: str) -> set[str]:
     """The modules that are imported when a shell asks for the options of `tsoft compute`."""
-    asked = {
+    variables = {
         "_TSOFT_COMPLETE": f"complete_{shell}",
         "COMP_WORDS": "tsoft compute --",
         "COMP_CWORD": "2",
@@ -234,7 +234,7 @@ from tsoft.__main__ import main
 main()
 """
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=os.environ | asked, capture_output=True, encoding="utf-8", check=True)
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, encoding="utf-8", check=True)
     assert "--tau" in done.stdout
     modules = set(done.stderr.split())
     assert "tsoft.features.compute.command" in modules

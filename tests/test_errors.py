@@ -122,8 +122,8 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
 def test_hostile_names_are_shown_not_acted_on(tmp_path: Path) -> None:
     name = str(tmp_path / "\x1b[31mx")
     assert complaint("compute", "-i", name, code=1).endswith("\\x1b[31mx: No such file or directory")
-    said = complaint("compute", "1", "\N{RIGHT-TO-LEFT OVERRIDE}2", code=2)
-    assert said.splitlines()[0] == "argument 2: '\\u202e2' is not a number"
+    message = complaint("compute", "1", "\N{RIGHT-TO-LEFT OVERRIDE}2", code=2)
+    assert message.splitlines()[0] == "argument 2: '\\u202e2' is not a number"
 
 
 def test_whole_records_come_out_before_an_error() -> None:

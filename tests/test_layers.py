@@ -38,16 +38,16 @@ MODULES = {module(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 def imports(path: Path) -> set[str]:
     """The modules of tsoft that a file imports anywhere, also for types alone, by their names within tsoft."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tsoft":
             base = node.module.removeprefix("tsoft").removeprefix(".")
             for alias in node.names:
                 name = f"{base}.{alias.name}".removeprefix(".")
-                found.add(name if name in MODULES else base)
+                names.add(name if name in MODULES else base)
         elif isinstance(node, ast.Import):
-            found |= {alias.name.removeprefix("tsoft.") for alias in node.names if alias.name.startswith("tsoft.")}
-    return found - {""}
+            names |= {alias.name.removeprefix("tsoft.") for alias in node.names if alias.name.startswith("tsoft.")}
+    return names - {""}
 
 
 def others(path: Path) -> set[str]:
@@ -70,8 +70,8 @@ def test_imports_point_down(name: str) -> None:
         if target != layer:
             assert LEVEL[target] < LEVEL[layer], f"{name} imports {imported}"
         elif layer == "features":
-            own, other = (part.split(".")[1:2] for part in (name, imported))
-            assert own == other, f"{name} imports {imported}, of another feature"
+            feature, other = (part.split(".")[1:2] for part in (name, imported))
+            assert feature == other, f"{name} imports {imported}, of another feature"
     assert not others(MODULES[name]) & BARE.get(layer, set())
 
 
@@ -111,7 +111,7 @@ def test_no_two_modules_or_classes_share_a_name() -> None:
                 classes[node.name].append(name)
     shared = {stem: names for stem, names in modules.items() if len(names) > 1 and not is_package(names)}
     assert shared == {}
-    assert {name: found for name, found in classes.items() if len(found) > 1} == {}
+    assert {name: where for name, where in classes.items() if len(where) > 1} == {}
 
 
 def is_package(names: list[str]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tool import here, here_on_terminal, in_terminal
+from tool import here, in_terminal
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -27,12 +27,9 @@ def printed(block: str) -> str:
 def output(command: str) -> str:
     """What a line for a shell prints; in this process, which is quicker, if it is one run of tsoft."""
     single = command.removesuffix(" | cat")
-    if single.startswith("tsoft ") and not re.search(r"[|&<>$*`\\]", single):
-        words = shlex.split(single)[1:]
+    if single != command and single.startswith("tsoft ") and not re.search(r"[|&<>$*`\\]", single):
         with contextlib.chdir(ROOT):
-            if single == command:
-                return here_on_terminal(*words, NO_COLOR="1", TERM="dumb")
-            done = here(*words)
+            done = here(*shlex.split(single)[1:])
         # Which notes come before which results is the terminal's matter.
         if not done.stderr:
             return done.stdout

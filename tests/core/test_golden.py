@@ -34,7 +34,7 @@ from tool import TESTS
 
 GOLDEN = json.loads((TESTS / "data" / "golden.json").read_text(encoding="utf-8"))
 WIDE = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
-EXACTLY = settings(derandomize=True, deadline=None, database=None, max_examples=300)
+EXACTLY = settings(derandomize=True, deadline=None, database=None, max_examples=200)
 # Far beyond any float's range, and near enough for a decimal's exp to be quick.
 BEYOND = -2000
 
@@ -258,7 +258,7 @@ def test_bounds_float32(case: tuple[Any, float]) -> None:
     check(*case)
 
 
-@settings(EXACTLY, max_examples=120)
+@settings(EXACTLY, max_examples=60)
 @given(rows_and_tau(np.float64, rows=6))
 def test_bounds_of_rows_of_different_magnitudes(case: tuple[Any, float]) -> None:
     check(*case)

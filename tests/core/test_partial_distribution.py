@@ -14,7 +14,7 @@ from tool import TESTS
 from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.features.compute.texts import Texts
+from tsoft.features.compute.text_likelihoods import TextLikelihoods
 from tsoft.sampling.distributions import Distributions
 
 TAUS = np.array([0.0, 1e-300, 0.01, 0.3, 0.7, 0.999, 1.0, 1.001, 1.5, 3.0, 100.0, 1e300, np.inf])
@@ -34,7 +34,7 @@ def hidden(logs: Array, k: int, draw: int, *, classes: bool, tau: float = 1.0) -
 LOGITS = st.lists(st.floats(-30, 30), min_size=2, max_size=30).map(np.array)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @drawn(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans(), st.sampled_from([1.0, 0.5, 2.0]))
 def test_the_truth_lies_between_the_bounds(logits: Array, k: int, draw: int, classes: bool, applied: float) -> None:
     """At any temperature, also where the server has applied one, and where a drawn token follows its list."""
@@ -186,7 +186,7 @@ def test_what_is_given_is_never_less_than_the_upper_bound() -> None:
 
 def test_a_text_is_as_likely_as_its_tokens() -> None:
     logs = np.log([[0.5, 0.3], [0.2, 0.1]])
-    texts = Texts()
+    texts = TextLikelihoods()
     for row in logs:
         chosen = texts.add(
             Distributions(Block(row[np.newaxis], ("a", "b"), partial=PartialDistribution(row, 1, row[1])), TAUS)

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from textual.binding import Binding
 
 from driven import Drive, Page, Size, explore
-from tool import TESTS, run
+from tool import TESTS, here
 from tsoft import cli
 from tsoft.explorer import curve_chart
 from tsoft.explorer.app import Explorer
@@ -842,7 +842,7 @@ def test_a_response_is_walked_as_text_in_the_colours_of_its_tokens(name: str) ->
 def test_several_texts_begin_on_lines_of_their_own(tmp_path: Path) -> None:
     file = str(tmp_path / "texts.json")
     arguments = ("--ngram", str(DATA / "barn.txt"), "-n", "2", "--seed", "1", "--max-tokens", "3", "-o", file)
-    assert run("generate", "In the evening the", *arguments).returncode == 0
+    assert here("generate", "In the evening the", *arguments).returncode == 0
     texts = [record["text"].rstrip() for record in json.loads(Path(file).read_text("utf-8"))]
 
     async def drive(page: Page) -> None:

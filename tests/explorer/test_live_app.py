@@ -101,7 +101,7 @@ def test_s_draws_the_next_token_and_shows_what_comes_after_it(model: Markov) -> 
     assert live_on(drive, "--tau", "0") == 0
     assert model.closed == 1
     # Each text was asked for once.
-    assert model.asked == [(THE, *greedy(length)) for length in range(5)]
+    assert model.requested == [(THE, *greedy(length)) for length in range(5)]
 
 
 def test_tokens_are_drawn_with_the_probabilities_that_are_seen(model: Markov) -> None:
@@ -239,11 +239,11 @@ def test_a_text_ends(model: Markov) -> None:
         assert tokens(page) == greedy(12)
         assert text(page).endswith(" of Lyon.<end>")
         assert "the text has ended" in page.text("#head")
-        asked = len(model.asked)
+        requests = len(model.requested)
         await page.press("s")
         assert "The text has ended: Backspace" in " ".join(page.text().split())
         await page.press("S")
-        assert (tokens(page), len(model.asked)) == (greedy(12), asked)
+        assert (tokens(page), len(model.requested)) == (greedy(12), requests)
         await page.press("backspace")
         assert tokens(page) == greedy(11)
         assert "ended" not in page.text("#head")
@@ -330,7 +330,7 @@ def test_a_remote_model_s_alternatives_are_what_is_drawn_from(monkeypatch: pytes
         assert tokens(page) == greedy(2)
         await choose(page, 4)
         assert tokens(page)[-1] == int(np.argsort(-remote.table[COMMA])[4])
-        assert remote.asked[-1] == (THE, *tokens(page))
+        assert remote.requested[-1] == (THE, *tokens(page))
 
     assert live_on(drive, "--tau", "0") == 0
 
@@ -400,7 +400,7 @@ def slow(model: Markov) -> Iterator[Markov]:
 
 async def requests(page: Page, model: Markov, count: int) -> None:
     """Waits until the model has had `count` requests."""
-    await page.until(lambda: len(model.asked) == count)
+    await page.until(lambda: len(model.requested) == count)
 
 
 async def head(page: Page, words: str) -> None:
@@ -490,7 +490,7 @@ def test_a_class_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
         assert tokens(page) == [third]
         assert "token 2 · " in page.text("#head")
         # One text at a time, and none that is no longer wanted.
-        assert slow.asked == [(THE,), (THE, PARIS), (THE, third)]
+        assert slow.requested == [(THE,), (THE, PARIS), (THE, third)]
 
     assert live_on(drive, "--tau", "0") == 0
 
@@ -615,7 +615,7 @@ def test_what_is_typed_wrong_is_said_before_it_opens(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-    assert not model.asked
+    assert not model.requested
 
 
 def test_without_a_terminal_it_says_what_to_use() -> None:

@@ -61,14 +61,14 @@ def test_all_six_are_named_and_offered() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @given(a=ends, b=ends, steps=st.integers(2, 40))
 def test_every_step_is_the_formula_s(name: str, a: float, b: float, steps: int) -> None:
-    found = SCHEDULES[name](a, b, steps)
-    assert found.shape == (steps,)
+    taus = SCHEDULES[name](a, b, steps)
+    assert taus.shape == (steps,)
     # A power loses as many units as the exponent has.
     units = 16 + (4 * (abs(np.log(a)) + abs(np.log(b))) if name == "exponential" else 0)
     with localcontext() as context:
         # Where 1e20 is taken off again, the digits of 1e-20 are to be left.
         context.prec = 120
-        for k, tau in enumerate(found.tolist()):
+        for k, tau in enumerate(taus.tolist()):
             exact = formula(name, Decimal(a), Decimal(b), k, steps)
             assert abs(Decimal(tau) - exact) <= Decimal(units * 2.0**-53) * exact
 
@@ -76,21 +76,21 @@ def test_every_step_is_the_formula_s(name: str, a: float, b: float, steps: int) 
 @pytest.mark.parametrize("name", MOVING)
 @given(a=st.floats(5e-324, 1.7e308), b=st.floats(5e-324, 1.7e308), steps=st.integers(1, 300))
 def test_ends_are_exact_and_nothing_is_beyond_them(name: str, a: float, b: float, steps: int) -> None:
-    found = SCHEDULES[name](a, b, steps)
-    assert found[0] == a
-    assert found[-1] == (b if steps > 1 else a)
-    assert found.min() == min(found[0], found[-1])
-    assert found.max() == max(found[0], found[-1])
+    taus = SCHEDULES[name](a, b, steps)
+    assert taus[0] == a
+    assert taus[-1] == (b if steps > 1 else a)
+    assert taus.min() == min(taus[0], taus[-1])
+    assert taus.max() == max(taus[0], taus[-1])
 
 
 @pytest.mark.parametrize("name", MOVING)
 @given(a=st.floats(1e-3, 1e3), b=st.floats(1e-3, 1e3), steps=st.integers(2, 300))
 def test_heating_is_cooling_backwards_or_as_steady(name: str, a: float, b: float, steps: int) -> None:
-    found = SCHEDULES[name](a, b, steps)
-    rises = np.diff(found) * np.sign(b - a)
+    taus = SCHEDULES[name](a, b, steps)
+    rises = np.diff(taus) * np.sign(b - a)
     assert (rises >= -1e-13 * max(a, b)).all()
     if name != "logarithmic":
-        assert found == pytest.approx(SCHEDULES[name](b, a, steps)[::-1], rel=1e-13)
+        assert taus == pytest.approx(SCHEDULES[name](b, a, steps)[::-1], rel=1e-13)
 
 
 def test_linear_to_zero_is_exact() -> None:
@@ -101,22 +101,22 @@ def test_linear_to_zero_is_exact() -> None:
 def test_cosine_keeps_its_digits_near_zero() -> None:
     """b + (a - b) (1 + cos(pi t)) / 2 as it stands would be rounded to a multiple of 1e-16."""
     steps = 10**6
-    found = cosine(1.0, 0.0, steps)
+    taus = cosine(1.0, 0.0, steps)
     small = PI / (steps - 1)
     with localcontext() as context:
         context.prec = 130
         exact = (1 - cosine_of(small)) / 2
-    assert float(found[-2]) == pytest.approx(float(exact), rel=1e-14)
+    assert float(taus[-2]) == pytest.approx(float(exact), rel=1e-14)
     assert cosine(5, 0.1, 3)[1] == 2.55
 
 
 def test_logarithmic_keeps_its_digits_near_a_hot_end() -> None:
     steps = 10**6
-    found = SCHEDULES["logarithmic"](1e-300, 1e300, steps)
+    taus = SCHEDULES["logarithmic"](1e-300, 1e300, steps)
     with localcontext() as context:
         context.prec = 60
         exact = 1 / ((1 - Decimal(steps - 1).ln() / Decimal(steps).ln()) / Decimal("1e-300"))
-    assert float(found[-2]) == pytest.approx(float(exact), rel=1e-13)
+    assert float(taus[-2]) == pytest.approx(float(exact), rel=1e-13)
 
 
 def test_constant_stays_where_no_other_begins() -> None:
@@ -175,8 +175,8 @@ def test_several_are_columns_in_the_order_asked() -> None:
 
 
 def test_records() -> None:
-    found = json.loads(out("anneal", "--steps", "2", "--schedule", "cosine,linear", "-f", "json"))
-    assert found == [
+    records = json.loads(out("anneal", "--steps", "2", "--schedule", "cosine,linear", "-f", "json"))
+    assert records == [
         {"schedule": name, "step": k, "tau": tau} for name in ("cosine", "linear") for k, tau in enumerate([5, 0.1])
     ]
     lines = out("anneal", "--steps", "1", "--schedule", "constant", "--from", "inf", "-f", "jsonl")

@@ -59,7 +59,7 @@ def one_run(means: list[float], taus: list[float], uniform: list[float], reward:
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "bernoulli"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     means=st.lists(st.floats(0, 1), min_size=1, max_size=6),
     taus=st.lists(st.sampled_from([0.02, 0.1, 0.5, 1, 3, INF]), min_size=1, max_size=40),
@@ -90,16 +90,16 @@ def test_greedy_is_a_plain_loop_s() -> None:
 def test_at_infinity_the_regret_is_that_of_chance() -> None:
     """The pulls are independent and uniform, so the regret has a known mean and a known variance."""
     means, steps, runs = [1.0, 0.9, 0.5, -2.0], 200, 4000
-    _, found = explored(means, [INF] * steps, runs, gaussian(1.0))
+    _, observed = explored(means, [INF] * steps, runs, gaussian(1.0))
     gaps = [1.0 - mean for mean in means]
     mean, variance = np.mean(gaps), np.var(gaps)
     k = np.arange(1, steps + 1)
     errors = np.sqrt(k * variance / runs)
-    assert abs(found.regret[-1] - steps * mean) < Z * errors[-1]
+    assert abs(observed.regret[-1] - steps * mean) < Z * errors[-1]
     # What is reported is that error, as well as a deviation of so many runs tells it.
-    assert found.error == pytest.approx(errors, rel=Z / math.sqrt(runs) * 1.5)
-    assert found.probs == pytest.approx(np.full((steps, 4), 0.25))
-    share = found.best.mean()
+    assert observed.error == pytest.approx(errors, rel=Z / math.sqrt(runs) * 1.5)
+    assert observed.probs == pytest.approx(np.full((steps, 4), 0.25))
+    share = observed.best.mean()
     assert abs(share - 0.25) < Z * math.sqrt(0.25 * 0.75 / (steps * runs))
 
 
@@ -132,12 +132,12 @@ def exact_fixed(means: list[float], taus: list[float]) -> tuple[Array, Array]:
 )
 def test_rewards_that_do_not_vary_have_exact_expectations(means: list[float], taus: list[float]) -> None:
     runs = 20_000
-    _, found = explored(means, taus, runs, gaussian(0.0))
+    _, observed = explored(means, taus, runs, gaussian(0.0))
     regret, probs = exact_fixed(means, taus)
     spread = max(means) - min(means)
-    assert (abs(found.regret - regret) <= Z * np.maximum(found.error, 1e-12)).all()
-    assert abs(found.probs - probs).max() <= Z * 0.5 / math.sqrt(runs)
-    assert found.regret[-1] <= len(taus) * spread
+    assert (abs(observed.regret - regret) <= Z * np.maximum(observed.error, 1e-12)).all()
+    assert abs(observed.probs - probs).max() <= Z * 0.5 / math.sqrt(runs)
+    assert observed.regret[-1] <= len(taus) * spread
 
 
 def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float]:
@@ -165,20 +165,20 @@ def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float
 @pytest.mark.parametrize("tau", [0.0, 0.1, 1.0])
 def test_bernoulli_rewards_have_exact_expectations(tau: float) -> None:
     runs, taus = 20_000, [tau] * 25
-    _, found = explored([0.8, 0.3], taus, runs)
+    _, observed = explored([0.8, 0.3], taus, runs)
     exact = exact_bernoulli((0.8, 0.3), taus)
-    assert abs(found.probs[:, 0] - exact).max() <= Z * 0.5 / math.sqrt(runs)
-    assert abs(found.best - exact).max() <= (Z + 1) * 0.5 / math.sqrt(runs)
+    assert abs(observed.probs[:, 0] - exact).max() <= Z * 0.5 / math.sqrt(runs)
+    assert abs(observed.best - exact).max() <= (Z + 1) * 0.5 / math.sqrt(runs)
     expected = 0.5 * (1 - np.array(exact)).cumsum()
-    assert (abs(found.regret - expected) <= Z * found.error).all()
+    assert (abs(observed.regret - expected) <= Z * observed.error).all()
 
 
 def test_gaussian_rewards_are_as_wide_as_asked() -> None:
     """With two arms of mean 0 the second step's probability is a function of the first reward alone."""
     runs, sd, tau = 50_000, 3.0, 1.5
     steps, _ = explored([0.0, 0.0], [tau, tau], runs, gaussian(sd))
-    own = steps[1].probs[np.arange(runs), steps[0].arms]
-    first = np.log(own / (1 - own)) * tau
+    drawn_probs = steps[1].probs[np.arange(runs), steps[0].arms]
+    first = np.log(drawn_probs / (1 - drawn_probs)) * tau
     assert abs(first.mean()) < Z * sd / math.sqrt(runs)
     assert first.std() == pytest.approx(sd, rel=Z / math.sqrt(2 * runs))
 
@@ -195,20 +195,20 @@ def test_no_arm_of_probability_zero_is_drawn(weights: list[float], u: float) -> 
 
 def test_a_history_is_the_means_over_the_runs() -> None:
     means = [0.5, 0.9, 0.9]
-    steps, found = explored(means, [1.0, 0.5, 0.1, 0.0], 7, gaussian(1.0))
-    assert found.runs == 7
-    assert found.taus.tolist() == [1.0, 0.5, 0.1, 0.0]
+    steps, summary = explored(means, [1.0, 0.5, 0.1, 0.0], 7, gaussian(1.0))
+    assert summary.runs == 7
+    assert summary.taus.tolist() == [1.0, 0.5, 0.1, 0.0]
     # Both of the best count.
-    assert found.best.tolist() == [sum(arm > 0 for arm in step.arms.tolist()) / 7 for step in steps]
+    assert summary.best.tolist() == [sum(arm > 0 for arm in step.arms.tolist()) / 7 for step in steps]
     missed = [sum(0.9 - means[step.arms[r]] for step in steps) for r in range(7)]
-    assert found.regret[-1] == pytest.approx(np.mean(missed))
-    assert found.error[-1] == pytest.approx(np.std(missed) / math.sqrt(6))
-    assert found.probs == pytest.approx(np.array([step.probs.mean(0) for step in steps]))
+    assert summary.regret[-1] == pytest.approx(np.mean(missed))
+    assert summary.error[-1] == pytest.approx(np.std(missed) / math.sqrt(6))
+    assert summary.probs == pytest.approx(np.array([step.probs.mean(0) for step in steps]))
 
 
 def test_a_single_run_has_no_standard_error() -> None:
-    _, found = explored([1.0, 0.0], [1.0] * 3, 1)
-    assert np.isnan(found.error).all()
+    _, summary = explored([1.0, 0.0], [1.0] * 3, 1)
+    assert np.isnan(summary.error).all()
 
 
 def test_every_schedule_has_the_same_luck() -> None:
@@ -228,8 +228,8 @@ def test_a_line_for_each_schedule_and_step() -> None:
         [name, str(k), tau] for name in ("linear", "cosine") for k, tau in enumerate(["5.0", "2.55", "0.1"])
     ]
     steps = list(play(np.array([1, -0.5]), np.array([5, 2.55, 0.1]), 4, gaussian(1.0), np.random.default_rng(2)))
-    found = history(steps, np.array([1, -0.5]))
-    columns = [found.regret, found.error, found.best, *found.probs.T]
+    summary = history(steps, np.array([1, -0.5]))
+    columns = [summary.regret, summary.error, summary.best, *summary.probs.T]
     assert [[float(field) for field in line[3:]] for line in lines[:3]] == np.array(columns).T.tolist()
     header, *rows = csv.reader(io.StringIO(out(*typed, "-f", "csv")))
     assert header == ["schedule", "step", "tau", "regret", "regret_se", "best_share", "a,b", "c"]

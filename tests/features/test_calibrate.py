@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out, run
+from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out
 from tsoft.core.block import Block
 from tsoft.core.fit import fit_temperature
 from tsoft.core.labelled_rows import LabelledRows
 from tsoft.errors import InputError
-from tsoft.features.calibrate import rows as rows_of
-from tsoft.features.calibrate.rows import Rows
+from tsoft.features.calibrate import labelled_input
+from tsoft.features.calibrate.labelled_input import LabelledInput
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input import delimited, npy
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
@@ -234,8 +234,8 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     blocks = npy.blocks
     monkeypatch.setattr(npy, "blocks", counted)
     monkeypatch.setattr(npy, "BLOCK", 4000)
-    monkeypatch.setattr(rows_of, "HELD", held)
-    rows = Rows(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
+    monkeypatch.setattr(labelled_input, "MAX_HELD", held)
+    rows = LabelledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=True)
     assert found.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert found.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
@@ -260,7 +260,7 @@ def test_at_the_ends_of_the_range(scale: float, tmp_path: Path) -> None:
 
 def test_each_block_has_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy, "BLOCK", 4000)
-    rows = Rows(SourceOptions(file=VAL), None, "--targets")
+    rows = LabelledInput(SourceOptions(file=VAL), None, "--targets")
     assert len(list(rows())) == 7
     assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
@@ -279,7 +279,7 @@ def test_what_comes_once_and_is_large_goes_through_a_file(
     """A named pipe is no file that can be read again."""
     import threading
 
-    monkeypatch.setattr(rows_of, "HELD", 1000)
+    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     pipe = tmp_path / "z.npy"
     os.mkfifo(pipe)
@@ -291,7 +291,7 @@ def test_what_comes_once_and_is_large_goes_through_a_file(
         pipe.write_bytes(held.getvalue())
 
     threading.Thread(target=feed, daemon=True).start()
-    rows = Rows(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
+    rows = LabelledInput(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
     assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert rows.held is None
     assert capsys.readouterr().err == (
@@ -316,9 +316,9 @@ def test_a_spool_gives_back_what_it_was_given() -> None:
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_of, "HELD", 1000)
+    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = Rows(SourceOptions(file=path), None, "--targets")
+    rows = LabelledInput(SourceOptions(file=path), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
     saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
     with pytest.raises(InputError, match="it changed while it was read"):
@@ -339,10 +339,10 @@ def test_a_file_that_changes_within_a_pass(
     changed: dict[str, Any], replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By another one of the same name, and in place."""
-    monkeypatch.setattr(rows_of, "HELD", 1000)
+    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = Rows(SourceOptions(file=path), None, "--targets")
+    rows = LabelledInput(SourceOptions(file=path), None, "--targets")
     list(rows())
     list(rows())
     again = iter(rows())
@@ -363,8 +363,8 @@ def test_a_file_that_changes_within_a_pass(
 def test_notes_are_said_once_however_often_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(rows_of, "HELD", 1000)
-    rows = Rows(
+    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
+    rows = LabelledInput(
         SourceOptions(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets"
     )
     assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
@@ -373,8 +373,8 @@ def test_notes_are_said_once_however_often_it_is_read(
 
 HOLDING = """
 import sys
-from tsoft.features.calibrate import rows
-rows.HELD = int(sys.argv.pop(1))
+from tsoft.features.calibrate import labelled_input
+labelled_input.MAX_HELD = int(sys.argv.pop(1))
 from tsoft.__main__ import main
 main()
 """
@@ -510,11 +510,11 @@ def test_a_temperature_near_chance_is_not_silent(
     """Targets that hardly depend on the logits have a minimum all the same, far off."""
     from tsoft.features.calibrate.calibration import calibration
 
-    monkeypatch.setattr(rows_of, "HELD", held)
+    monkeypatch.setattr(labelled_input, "MAX_HELD", held)
     random = np.random.default_rng(6)
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
-    rows = Rows(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
+    rows = LabelledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=False)
     assert 10 < found.fit.tau < np.inf
     assert "these rows hardly tell the temperature" in capsys.readouterr().err
@@ -921,15 +921,15 @@ def test_the_diagram_counts_every_row() -> None:
 def test_targets_are_no_class_elsewhere(tmp_path: Path) -> None:
     """What calibrate reads compute reads, too."""
     np.savez(tmp_path / "a.npz", logits=np.array([[2.0, 0.0], [0.0, 3.0]]), labels=np.array([0, 1]))
-    done = run("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
+    done = here("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
     assert [record["labels"] for record in json.loads(done.stdout)] == [None, None]
     assert "labels are numbers: the rows' true classes" in done.stderr
     for table in ("a,b,target\n2,0,0\n0,3,1\n", "a,b,target\n2,0,a b\n0,3,b\n", "target,a,b\na,2,0\nb,0,3\n"):
-        again = run("compute", stdin=table)
-        assert again.stdout == run("compute", "2", "0").stdout + run("compute", "0", "3").stdout
+        again = here("compute", stdin=table)
+        assert again.stdout == here("compute", "2", "0").stdout + here("compute", "0", "3").stdout
         assert "the column target holds the rows' true classes" in again.stderr
 
 
 def test_a_class_called_target_is_read_back() -> None:
-    written = run("compute", "a=1", "target=2", "-f", "csv").stdout
-    assert run("compute", "--probs", "-f", "csv", stdin=written).stdout == written
+    written = here("compute", "a=1", "target=2", "-f", "csv").stdout
+    assert here("compute", "--probs", "-f", "csv", stdin=written).stdout == written

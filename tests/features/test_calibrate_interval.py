@@ -19,13 +19,13 @@ def test_the_sandwich_in_closed_form() -> None:
     """With the same gap in every row, and a share p of them right, the score is E[t] - t_y with t = gap / tau
     or 0: its variance is t^2 p (1 - p), and so is the curvature."""
     rows = LabelledRows(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
-    found = fit_temperature(once(rows))
-    assert found.error == pytest.approx(1 / (log(4) * sqrt(100 * 0.8 * 0.2)), rel=1e-9)
-    interval = sandwich(found)
+    fit = fit_temperature(once(rows))
+    assert fit.error == pytest.approx(1 / (log(4) * sqrt(100 * 0.8 * 0.2)), rel=1e-9)
+    interval = sandwich(fit)
     assert interval
-    reach = 1.9599639845 * float(found.error or 0)
+    reach = 1.9599639845 * float(fit.error or 0)
     assert (log(interval.low), log(interval.high)) == pytest.approx(
-        (log(found.tau) - reach, log(found.tau) + reach), abs=1e-9
+        (log(fit.tau) - reach, log(fit.tau) + reach), abs=1e-9
     )
     assert sandwich(TemperatureFit(0.0)) is None
 
@@ -33,16 +33,16 @@ def test_the_sandwich_in_closed_form() -> None:
 def test_the_sandwich_of_a_model_that_is_wrong() -> None:
     """Slopes and curvature as differences of scipy's NLL; here the inverse curvature alone is 5 % lower."""
     rows, step = digits("val"), 1e-4
-    found = fit_temperature(once(rows))
+    fit = fit_temperature(once(rows))
 
     def nll(side: float) -> Any:
-        scaled = rows.logits.astype(float) / (found.tau * np.exp(side))
+        scaled = rows.logits.astype(float) / (fit.tau * np.exp(side))
         return -special.log_softmax(scaled, axis=1)[np.arange(674), rows.targets]
 
     slopes = (nll(step) - nll(-step)) / (2 * step)
     curvature = (nll(step) + nll(-step) - 2 * nll(0)).sum() / step**2
-    assert found.error == pytest.approx(sqrt((slopes**2).sum()) / curvature, rel=1e-5)
-    assert sqrt(1 / curvature) < 0.97 * float(found.error or 0)
+    assert fit.error == pytest.approx(sqrt((slopes**2).sum()) / curvature, rel=1e-5)
+    assert sqrt(1 / curvature) < 0.97 * float(fit.error or 0)
 
 
 @pytest.mark.parametrize(("count", "reach"), [(674, 6.0), (674, 0.5), (40, 6.0), (12, 6.0), (3, 6.0)])
@@ -51,10 +51,10 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     reach many lie outside the nodes."""
     monkeypatch.setattr(interval_of, "REACH", reach)
     rows = digits("val") if count == 674 else made(9, count, 3, tau=1.5)
-    found = fit_temperature(once(rows))
-    assert not found.is_limit
+    fit = fit_temperature(once(rows))
+    assert not fit.is_limit
     parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
-    interval = bootstrap(once(*parts), found, 200, np.random.default_rng(3))
+    interval = bootstrap(once(*parts), fit, 200, np.random.default_rng(3))
     random = np.random.default_rng(3)
     taus = []
     for _ in range(200):
@@ -86,10 +86,10 @@ def weak(seed: int, count: int) -> LabelledRows:
 def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
     """A third of them have no minimum, and the others theirs far from the fit."""
     rows = weak(3, 1500)
-    found = fit_temperature(once(rows))
-    assert float(found.error or 0) > 0.3
+    fit = fit_temperature(once(rows))
+    assert float(fit.error or 0) > 0.3
     passes, count = counting(rows)
-    interval = bootstrap(passes, found, 150, np.random.default_rng(3))
+    interval = bootstrap(passes, fit, 150, np.random.default_rng(3))
     assert count[0] <= 4
     random = np.random.default_rng(3)
     taus = sorted(
@@ -101,10 +101,10 @@ def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
 
 def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = digits("val")
-    found = fit_temperature(once(rows))
+    fit = fit_temperature(once(rows))
     monkeypatch.setattr(interval_of, "MAX_EVALUATED", 674 * 10 * 3)
     with pytest.raises(TooLongError, match="too many numbers"):
-        bootstrap(once(rows), found, 10, np.random.default_rng(1))
+        bootstrap(once(rows), fit, 10, np.random.default_rng(1))
     few = made(9, 12, 3, tau=1.5)
     monkeypatch.setattr(interval_of, "MAX_REFITTED", 0)
     monkeypatch.setattr(interval_of, "REACH", 1e-9)
@@ -118,8 +118,8 @@ def test_the_interval_scales_with_the_logits(power: int) -> None:
     val = digits("val")
     whole = bootstrap(once(val), fit_temperature(once(val)), 100, np.random.default_rng(1))
     rows = LabelledRows(np.ldexp(val.logits.astype(float), power), val.targets)
-    found = bootstrap(once(rows), fit_temperature(once(rows)), 100, np.random.default_rng(1))
-    assert np.ldexp([found.low, found.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
+    scaled = bootstrap(once(rows), fit_temperature(once(rows)), 100, np.random.default_rng(1))
+    assert np.ldexp([scaled.low, scaled.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
@@ -127,8 +127,8 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     inside = {"bootstrap": 0, "sandwich": 0}
     for seed in range(100):
         rows = made(100 + seed, 150, 4, tau=1.6)
-        found = fit_temperature(once(rows))
-        for interval in (bootstrap(once(rows), found, 200, np.random.default_rng(seed)), sandwich(found)):
+        fit = fit_temperature(once(rows))
+        for interval in (bootstrap(once(rows), fit, 200, np.random.default_rng(seed)), sandwich(fit)):
             assert interval
             inside[interval.method] += interval.low <= 1.6 <= interval.high
     assert min(inside.values()) > 85

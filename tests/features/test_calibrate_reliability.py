@@ -20,16 +20,16 @@ FEW = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 def measured(rows: LabelledRows, tau: float, bins: int = 15, samples: int = 1, seed: int = 1) -> Report:
-    found = score_rows(once(rows), np.array([tau]), 1)
-    return report(found, 0, bins, samples, np.random.default_rng(seed))
+    scores = score_rows(once(rows), np.array([tau]), 1)
+    return report(scores, 0, bins, samples, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("name", ["val", "test"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_reference_s_measures(name: str, when: str) -> None:
-    found = measured(digits(name), 1.0 if when == "before" else REFERENCE["tau"])
-    assert found.nll == pytest.approx(REFERENCE[f"nll_{name}_{when}"], rel=0, abs=1e-13)
-    assert found.equal_width.ece == pytest.approx(REFERENCE[f"ece15_{name}_{when}"], rel=0, abs=1e-13)
+    calibration = measured(digits(name), 1.0 if when == "before" else REFERENCE["tau"])
+    assert calibration.nll == pytest.approx(REFERENCE[f"nll_{name}_{when}"], rel=0, abs=1e-13)
+    assert calibration.equal_width.ece == pytest.approx(REFERENCE[f"ece15_{name}_{when}"], rel=0, abs=1e-13)
 
 
 def naive_ece(confidences: list[float], right: list[bool], edges: list[float]) -> tuple[float, float]:
@@ -47,28 +47,28 @@ def naive_ece(confidences: list[float], right: list[bool], edges: list[float]) -
 @given(st.integers(0, 10**6), st.integers(1, 200), st.integers(2, 6), st.integers(1, 20), st.sampled_from([0.3, 1, 4]))
 def test_measures_row_by_row(seed: int, count: int, classes: int, bins: int, tau: float) -> None:
     rows = made(seed, count, classes)
-    found = measured(rows, tau, bins)
+    calibration = measured(rows, tau, bins)
     log_probs = special.log_softmax(rows.logits / tau, axis=1)
     probs = np.exp(log_probs)
     one_hot = np.eye(classes)[rows.targets]
-    assert found.nll == pytest.approx(-(log_probs * one_hot).sum(1).mean(), abs=1e-12)
-    assert found.brier == pytest.approx(((probs - one_hot) ** 2).sum(1).mean(), abs=1e-12)
+    assert calibration.nll == pytest.approx(-(log_probs * one_hot).sum(1).mean(), abs=1e-12)
+    assert calibration.brier == pytest.approx(((probs - one_hot) ** 2).sum(1).mean(), abs=1e-12)
     right = probs.argmax(1) == rows.targets
-    assert found.accuracy == right.mean()
-    assert found.confidence == pytest.approx(probs.max(1).mean(), abs=1e-12)
+    assert calibration.accuracy == right.mean()
+    assert calibration.confidence == pytest.approx(probs.max(1).mean(), abs=1e-12)
     edges = [b / bins for b in range(bins + 1)]
     ece, mce = naive_ece(probs.max(1).tolist(), right.tolist(), edges)
-    assert (found.equal_width.ece, found.equal_width.mce) == pytest.approx((ece, mce), abs=1e-12)
-    assert found.equal_mass.counts.sum() == found.equal_width.counts.sum() == count
+    assert (calibration.equal_width.ece, calibration.equal_width.mce) == pytest.approx((ece, mce), abs=1e-12)
+    assert calibration.equal_mass.counts.sum() == calibration.equal_width.counts.sum() == count
     # As nearly as can be the same number in each bin.
-    assert np.ptp(found.equal_mass.counts) <= 1
-    assert len(found.equal_mass.counts) == min(bins, count)
+    assert np.ptp(calibration.equal_mass.counts) <= 1
+    assert len(calibration.equal_mass.counts) == min(bins, count)
     order, first, total = probs.max(1).argsort(), 0, 0.0
-    for inside in found.equal_mass.counts.tolist():
+    for inside in calibration.equal_mass.counts.tolist():
         part = order[first : first + inside]
         total += abs(right[part].sum() - probs[part].max(1).sum())
         first += inside
-    assert found.equal_mass.ece == pytest.approx(total / count, abs=1e-12)
+    assert calibration.equal_mass.ece == pytest.approx(total / count, abs=1e-12)
 
 
 def of_confidences(confidences: list[float], bins: int) -> Report:
@@ -80,26 +80,26 @@ def of_confidences(confidences: list[float], bins: int) -> Report:
 
 
 def test_a_confidence_of_1_has_its_bin() -> None:
-    found = of_confidences([1.0, 1.0, 0.5], 10)
-    assert found.equal_width.counts.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 2]
-    assert found.equal_width.ece == pytest.approx(0.5 / 3)
-    assert np.isnan(found.equal_width.accuracy[0])
+    calibration = of_confidences([1.0, 1.0, 0.5], 10)
+    assert calibration.equal_width.counts.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 2]
+    assert calibration.equal_width.ece == pytest.approx(0.5 / 3)
+    assert np.isnan(calibration.equal_width.accuracy[0])
 
 
 @pytest.mark.parametrize("tau", [0.0, inf])
 def test_the_limits_are_measured(tau: float) -> None:
     rows = LabelledRows(np.array([[3.0, 0.0, 0.0], [1.0, 2.0, -inf]]), np.array([0, 1]))
-    found = measured(rows, tau)
-    assert found.nll == pytest.approx(0.0 if tau == 0 else (log(3) + log(2)) / 2)
-    assert found.accuracy == 1
-    assert found.confidence == pytest.approx(1.0 if tau == 0 else (1 / 3 + 1 / 2) / 2)
+    calibration = measured(rows, tau)
+    assert calibration.nll == pytest.approx(0.0 if tau == 0 else (log(3) + log(2)) / 2)
+    assert calibration.accuracy == 1
+    assert calibration.confidence == pytest.approx(1.0 if tau == 0 else (1 / 3 + 1 / 2) / 2)
 
 
 def test_confidences_that_tie_share_a_bin_of_equal_mass() -> None:
-    found = of_confidences([0.6] * 5 + [0.7] + [0.9] * 6, 4).equal_mass
-    assert found.counts.tolist() == [5, 1, 6]
-    assert found.is_merged
-    assert found.requested == 4
+    binned = of_confidences([0.6] * 5 + [0.7] + [0.9] * 6, 4).equal_mass
+    assert binned.counts.tolist() == [5, 1, 6]
+    assert binned.is_merged
+    assert binned.requested == 4
     assert of_confidences([0.8] * 9, 4).equal_mass.counts.tolist() == [9]
     assert equal_masses(np.array([0.5, 0.6]), 5).tolist() == [0, 0.5, 1]
 
@@ -111,27 +111,27 @@ def test_a_confidence_on_an_edge_is_in_the_bin_below(classes: int) -> None:
     random = np.random.default_rng(classes)
     offsets = np.tile(random.normal(size=(30, 1)) * 10, (1, classes))
     offsets[20:, 0] += 0.05
-    found = measured(LabelledRows(offsets, np.zeros(30, int)), 1.3, classes)
-    assert found.equal_width.counts[:2].tolist() == [20, 10]
-    assert found.equal_mass.counts.tolist() == [20, 10] if classes < 4 else found.equal_mass.is_merged
+    calibration = measured(LabelledRows(offsets, np.zeros(30, int)), 1.3, classes)
+    assert calibration.equal_width.counts[:2].tolist() == [20, 10]
+    assert calibration.equal_mass.counts.tolist() == [20, 10] if classes < 4 else calibration.equal_mass.is_merged
 
 
 def test_confidences_that_are_equal_but_for_rounding_share_a_bin_of_equal_mass() -> None:
     random = np.random.default_rng(1)
     # The same probabilities of five classes in another order, whose sum is rounded otherwise.
     z = np.array([random.permutation([2.0, 0.3, 0.1, -0.7, 1.1]) + shift for shift in random.normal(size=60)])
-    found = measured(LabelledRows(z, z.argmax(1)), 1.7, 6).equal_mass
-    assert found.counts.tolist() == [60]
+    binned = measured(LabelledRows(z, z.argmax(1)), 1.7, 6).equal_mass
+    assert binned.counts.tolist() == [60]
 
 
 @FEW
 @given(st.lists(st.sampled_from([0.5, 0.55, 0.6, 0.75, 0.9, 1.0]), min_size=1, max_size=60), st.integers(1, 12))
 def test_no_bin_of_equal_mass_is_empty(confidences: list[float], bins: int) -> None:
-    found = of_confidences(confidences, bins).equal_mass
-    assert found.counts.min() > 0
-    assert len(found.counts) <= min(bins, len(set(confidences)))
-    assert (np.diff(found.edges) > 0).all()
-    assert found.accuracy.tolist() == [1] * len(found.counts)
+    binned = of_confidences(confidences, bins).equal_mass
+    assert binned.counts.min() > 0
+    assert len(binned.counts) <= min(bins, len(set(confidences)))
+    assert (np.diff(binned.edges) > 0).all()
+    assert binned.accuracy.tolist() == [1] * len(binned.counts)
 
 
 def enumerated(confidences: list[float], counts: list[int]) -> float:
@@ -147,27 +147,27 @@ def enumerated(confidences: list[float], counts: list[int]) -> float:
 def test_chance_is_the_mean_over_every_outcome() -> None:
     confidences, counts = [0.3, 0.5, 0.55, 0.6, 0.8, 0.9, 0.95, 0.99], [3, 0, 5]
     samples = 20_000
-    found = simulate_chance(np.array(confidences), np.array(counts), samples, np.random.default_rng(1))
+    chance = simulate_chance(np.array(confidences), np.array(counts), samples, np.random.default_rng(1))
     # A deviation of a sample is below 0.15.
-    assert found.mean == pytest.approx(enumerated(confidences, [3, 5]), abs=5 * 0.15 / sqrt(samples))
-    assert found.high > found.mean
+    assert chance.mean == pytest.approx(enumerated(confidences, [3, 5]), abs=5 * 0.15 / sqrt(samples))
+    assert chance.high > chance.mean
 
 
 def test_many_rows_are_drawn_together() -> None:
     """Of a single bin the ECE is |a normal number| over the root of the rows, whose mean and 95 % are known."""
     confidences = np.sort(np.random.default_rng(2).uniform(0.4, 1, 30_000))
     deviation = sqrt((confidences * (1 - confidences)).sum()) / len(confidences)
-    found = simulate_chance(confidences, np.array([len(confidences)]), 4000, np.random.default_rng(3))
-    assert found.mean == pytest.approx(deviation * sqrt(2 / np.pi), rel=0.05)
-    assert found.high == pytest.approx(deviation * 1.96, rel=0.05)
+    chance = simulate_chance(confidences, np.array([len(confidences)]), 4000, np.random.default_rng(3))
+    assert chance.mean == pytest.approx(deviation * sqrt(2 / np.pi), rel=0.05)
+    assert chance.high == pytest.approx(deviation * 1.96, rel=0.05)
 
 
 def test_a_calibrated_model_is_within_chance() -> None:
     """Targets drawn from the probabilities themselves: 5 % of the models are beyond the 95 % value."""
     beyond = 0
     for seed in range(200):
-        found = measured(made(1000 + seed, 200, 3), 1.0, 10, 200, seed)
-        beyond += found.equal_width.ece > found.equal_width.chance.high
+        calibration = measured(made(1000 + seed, 200, 3), 1.0, 10, 200, seed)
+        beyond += calibration.equal_width.ece > calibration.equal_width.chance.high
     assert 1 <= beyond <= 25
 
 
@@ -180,7 +180,7 @@ def test_scikit_learn_agrees() -> None:
     class Logits(base.ClassifierMixin, base.BaseEstimator):  # type: ignore[misc, name-defined]
         """A classifier whose features are its logits."""
 
-        def fit_temperature(self, z: Any, y: Any) -> Any:
+        def fit(self, z: Any, y: Any) -> Any:
             self.classes_ = np.arange(z.shape[1])
             return self
 

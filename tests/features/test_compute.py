@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import TSOFT, environment, out, peak, run, started
+from tool import TSOFT, environment, here, out, peak, started
 from tsoft.input.formats import FORMATS
 from tsoft.input.read_options import ReadOptions
 
@@ -108,10 +108,10 @@ SHAPES = {
 
 @pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
 def test_shapes(text: str, logits: list[list[float]], labels: list[str] | None) -> None:
-    found = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
-    assert [[float(z) for z in record["logits"]] for record in found] == logits  # type: ignore[attr-defined]
+    rows = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
+    assert [[float(z) for z in record["logits"]] for record in rows] == logits  # type: ignore[attr-defined]
     if labels is not None:
-        assert found[0]["labels"] == labels
+        assert rows[0]["labels"] == labels
 
 
 def test_a_file_is_read_as_stdin_is(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_file_is_read_as_stdin_is(tmp_path: Path) -> None:
 def test_an_input_format_is_taken_at_its_word() -> None:
     """As text, a first line with two numbers in it is a row, and so an error; as csv, a header."""
     text = "cat,1984,2\n2,1,0\n"
-    assert run("compute", stdin=text).returncode == 1
+    assert here("compute", stdin=text).returncode == 1
     [record] = records(out("compute", "--input-format", "csv", "-f", "jsonl", stdin=text))
     assert record["labels"] == ["cat", "1984", "2"]
 
@@ -138,18 +138,18 @@ def test_an_input_format_is_taken_at_its_word() -> None:
     ],
 )
 def test_quantities(flag: str, typed: list[str], logits: list[float]) -> None:
-    done = run("compute", *typed, flag, "--tau", "0.7")
+    done = here("compute", *typed, flag, "--tau", "0.7")
     assert (done.returncode, rows(done.stdout)) == (0, [tsoft.softmax(logits, 0.7).tolist()])
 
 
 def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
-    done = run("compute", "0.5", "0.25", "--probs")
+    done = here("compute", "0.5", "0.25", "--probs")
     assert done.stderr == (
         "tsoft: note: row 0: the probabilities sum to 0.75, not to 1;"
         " the result is shared out among the listed classes alone\n"
     )
     assert done.stdout == "0.6666666666666666\t0.3333333333333333\n"
-    assert run("compute", "0.75", "0.25", "--probs").stderr == ""
+    assert here("compute", "0.75", "0.25", "--probs").stderr == ""
 
 
 def test_labels(tmp_path: Path) -> None:
@@ -206,9 +206,9 @@ def test_rows_and_temperatures_in_order() -> None:
 
 
 def test_json_records() -> None:
-    found = json.loads(out("compute", "cat=3", "dog=1", "-t", "0,1,inf", "-f", "json", "--log", "--with-logits"))
-    assert [record["tau"] for record in found] == [0, 1, "inf"]
-    frozen, warm, boiling = found
+    rows = json.loads(out("compute", "cat=3", "dog=1", "-t", "0,1,inf", "-f", "json", "--log", "--with-logits"))
+    assert [record["tau"] for record in rows] == [0, 1, "inf"]
+    frozen, warm, boiling = rows
     assert frozen["log_probs"] == [0, "-inf"]
     assert frozen["log_sum_exp"] == "inf"
     probs = tsoft.softmax([3, 1])

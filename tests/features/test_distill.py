@@ -19,7 +19,7 @@ from tsoft.core.averages import average_measures
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
-from tsoft.features.distill.command import _paired
+from tsoft.features.distill.command import with_student
 from tsoft.features.distill.soft_targets import Distillation, divergence
 from tsoft.input import targets_file
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
@@ -248,7 +248,7 @@ def blocks(values: Array, *sizes: int, labels: tuple[str, ...] | None = None) ->
 def test_blocks_of_another_length_are_paired() -> None:
     teacher, student = np.arange(24.0).reshape(2, 12, 1)
     for ours, theirs in (((12,), (12,)), ((5, 7), (12,)), ((12,), (3, 1, 8)), ((1, 6, 5), (4, 4, 4))):
-        found = list(_paired(iter(blocks(teacher, *ours)), iter(blocks(student, *theirs)), "s"))
+        found = list(with_student(iter(blocks(teacher, *ours)), iter(blocks(student, *theirs)), "s"))
         assert np.concatenate([block.logits for block, _ in found]).tolist() == teacher.tolist()
         assert np.concatenate([own for _, own in found if own is not None]).tolist() == student.tolist()
         assert [row for block, _ in found for row in block.rows] == list(range(12))
@@ -267,7 +267,7 @@ def test_blocks_of_another_length_are_paired() -> None:
 def test_rows_that_are_no_pairs(theirs: Array, labels: tuple[str, ...] | None, message: str) -> None:
     teacher = blocks(np.zeros((12, 3)), 5, 7, labels=("a", "b", "c"))
     with pytest.raises(InputError) as caught:
-        list(_paired(iter(teacher), iter(blocks(theirs, len(theirs), labels=labels)), "s"))
+        list(with_student(iter(teacher), iter(blocks(theirs, len(theirs), labels=labels)), "s"))
     assert str(caught.value) == message
 
 

@@ -16,7 +16,7 @@ import pytest
 from scipy import stats
 
 import tsoft
-from tool import TSOFT, environment, in_terminal, out, peak, run, started
+from tool import TSOFT, environment, here, in_terminal, out, peak, started
 from tsoft.core.draw import COUNTS, DRAWS, PIECE_SIZE, counts, draws, generator
 from tsoft.features.sample.command import watched_draws
 from tsoft.features.sample.samples import Sample
@@ -47,32 +47,32 @@ def test_a_pipe_gets_one_draw() -> None:
 def test_every_form_tells_the_same_draws() -> None:
     size = PIECE_SIZE + 200
     expected = drawn(size, 3)
-    asked = ["sample", *LABELLED, "-n", str(size), "--seed", "3"]
-    assert out(*asked).split() == [NAMES[index] for index in expected]
-    assert out(*asked, "--index").split() == [str(index) for index in expected]
-    header, *rows = csv.reader(io.StringIO(out(*asked, "-f", "csv")))
+    typed = ["sample", *LABELLED, "-n", str(size), "--seed", "3"]
+    assert out(*typed).split() == [NAMES[index] for index in expected]
+    assert out(*typed, "--index").split() == [str(index) for index in expected]
+    header, *rows = csv.reader(io.StringIO(out(*typed, "-f", "csv")))
     assert header == ["row", "tau", "index", "label"]
     assert rows == [["0", "1.0", str(index), NAMES[index]] for index in expected]
-    [record] = json.loads(out(*asked, "-f", "json", "--draws"))
-    assert json.loads(out(*asked, "-f", "jsonl", "--draws")) == record
+    [record] = json.loads(out(*typed, "-f", "json", "--draws"))
+    assert json.loads(out(*typed, "-f", "jsonl", "--draws")) == record
     assert record["draws"] == expected
     assert record["counts"] == [expected.count(index) for index in range(4)]
 
 
 def test_every_form_tells_the_same_counts() -> None:
     expected = counted(10**9, 3)
-    asked = ["sample", *LABELLED, "-n", "1e9", "--seed", "3"]
+    typed = ["sample", *LABELLED, "-n", "1e9", "--seed", "3"]
     lines = [f"{name}\t{count}" for name, count in zip(NAMES, expected, strict=True)]
-    assert out(*asked, "--counts").splitlines() == lines
+    assert out(*typed, "--counts").splitlines() == lines
     lines = [f"{index}\t{count}" for index, count in enumerate(expected)]
-    assert out(*asked, "--counts", "--index").splitlines() == lines
-    header, *rows = csv.reader(io.StringIO(out(*asked, "--counts", "-f", "csv")))
+    assert out(*typed, "--counts", "--index").splitlines() == lines
+    header, *rows = csv.reader(io.StringIO(out(*typed, "--counts", "-f", "csv")))
     assert header == ["row", "tau", "index", "label", "count", "expected"]
     probs = tsoft.softmax(LOGITS)
     for index, row in enumerate(rows):
         assert row[:5] == ["0", "1.0", str(index), NAMES[index], str(expected[index])]
         assert float(row[5]) == pytest.approx(1e9 * probs[index], rel=1e-14)
-    [record] = json.loads(out(*asked, "-f", "json"))
+    [record] = json.loads(out(*typed, "-f", "json"))
     theirs = stats.chisquare(expected, 1e9 * probs)
     assert record == {
         "row": 0, "tau": 1.0, "n": 10**9, "seed": 3, "labels": NAMES, "probs": probs.tolist(),
@@ -98,26 +98,26 @@ def test_numbers_of_draws() -> None:
 
 def test_rows_and_temperatures_follow_each_other() -> None:
     text = "2 1 0.5 0.1\n0.1 0.5 1 2\n"
-    asked = ["sample", "-n", "20", "--seed", "8", "--tau", "2,0,0.5"]
+    typed = ["sample", "-n", "20", "--seed", "8", "--tau", "2,0,0.5"]
     expected = [
         (row, tau, index)
         for row, logits in enumerate((LOGITS, LOGITS[::-1]))
         for tau in (2.0, 0.0, 0.5)
         for index in drawn(20, 8, row, tau, logits)
     ]
-    assert out(*asked, stdin=text).split() == [str(index) for _, _, index in expected]
-    rows = list(csv.reader(io.StringIO(out(*asked, "-f", "csv", stdin=text))))[1:]
+    assert out(*typed, stdin=text).split() == [str(index) for _, _, index in expected]
+    rows = list(csv.reader(io.StringIO(out(*typed, "-f", "csv", stdin=text))))[1:]
     assert rows == [[str(row), str(tau), str(index), ""] for row, tau, index in expected]
-    records = [json.loads(line) for line in out(*asked, "-f", "jsonl", "--draws", stdin=text).splitlines()]
+    records = [json.loads(line) for line in out(*typed, "-f", "jsonl", "--draws", stdin=text).splitlines()]
     assert [(r["row"], r["tau"], i) for r in records for i in r["draws"]] == expected
-    assert json.loads(out(*asked, "-f", "json", "--draws", stdin=text)) == records
+    assert json.loads(out(*typed, "-f", "json", "--draws", stdin=text)) == records
 
 
 def test_a_seed_is_new_each_time_and_can_be_given_again() -> None:
-    asked = ["sample", *TYPED, "--tau", "inf", "-n", "64", "-f", "jsonl", "--draws"]
-    one, other = (json.loads(out(*asked)) for _ in range(2))
+    typed = ["sample", *TYPED, "--tau", "inf", "-n", "64", "-f", "jsonl", "--draws"]
+    one, other = (json.loads(out(*typed)) for _ in range(2))
     assert one["draws"] != other["draws"]
-    assert json.loads(out(*asked, "--seed", str(one["seed"]))) == one
+    assert json.loads(out(*typed, "--seed", str(one["seed"]))) == one
 
 
 def test_labels_stay_on_their_line_and_in_their_column() -> None:
@@ -127,8 +127,8 @@ def test_labels_stay_on_their_line_and_in_their_column() -> None:
         pytest.skip("no name for stdin")
     counts_of = out("sample", "1", "1", "1", "1", *path, "--counts", "-n", "4e9", "--seed", "1", stdin=labels)
     assert [line.split("\t")[0] for line in counts_of.splitlines()] == ["a\\tb", "c\\\\", "", 'x,"y"']
-    found = out("sample", "1", "1", "1", "1", *path, "-n", "100", "--seed", "1", stdin=labels).split("\n")
-    assert set(found) == {"a\\tb", "c\\\\", "", 'x,"y"'}
+    lines = out("sample", "1", "1", "1", "1", *path, "-n", "100", "--seed", "1", stdin=labels).split("\n")
+    assert set(lines) == {"a\\tb", "c\\\\", "", 'x,"y"'}
     rows = csv.reader(io.StringIO(out("sample", "0", "0", "0", "9e9", *path, "-f", "csv", stdin=labels)))
     assert list(rows)[1] == ["0", "1.0", "3", 'x,"y"']
 
@@ -212,21 +212,21 @@ RANGE = "is not a whole number from 1 to 1e18"
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:
-    done = run("sample", "2", "1", *typed)
+    done = here("sample", "2", "1", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "jsonl", "table"])
 def test_what_was_read(form: str) -> None:
-    done = run("sample", "-f", form, stdin="1 x\n")
+    done = here("sample", "-f", form, stdin="1 x\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "tsoft: error: stdin:1: field 2: 'x' is not a number\n"
 
 
 def test_whole_samples_come_out_before_an_error() -> None:
     text = "2 1\n" + "# filler to end the first read\n" * 20_000 + "1 x\n"
-    done = run("sample", "--tau", "0", "-n", "2", "-f", "jsonl", "--draws", stdin=text)
+    done = here("sample", "--tau", "0", "-n", "2", "-f", "jsonl", "--draws", stdin=text)
     assert done.returncode == 1
     [record] = map(json.loads, done.stdout.splitlines())
     assert record["draws"] == [0, 0]
@@ -266,9 +266,9 @@ def test_a_terminal_says_which_seed_gives_the_same_again() -> None:
 @posix
 def test_the_rest_of_a_vocabulary_is_one_line() -> None:
     shown = in_terminal("seq 1 500 | paste -sd' ' - | tsoft sample --tau 20 --show 3 --seed 2", NO_COLOR="1")
-    found = counts(tsoft.softmax(range(1, 501), 20), 1000, generator(2, 0, COUNTS))
-    assert [numbers(shown, f"#{i}")[1] for i in (499, 498, 497)] == [str(found[i]) for i in (499, 498, 497)]
-    assert numbers(shown, "… 497 more")[1] == str(found[:497].sum())
+    drawn = counts(tsoft.softmax(range(1, 501), 20), 1000, generator(2, 0, COUNTS))
+    assert [numbers(shown, f"#{i}")[1] for i in (499, 498, 497)] == [str(drawn[i]) for i in (499, 498, 497)]
+    assert numbers(shown, "… 497 more")[1] == str(drawn[:497].sum())
     assert numbers(shown, "draws") == ["1000"]
 
 

@@ -64,7 +64,7 @@ def test_a_row_without_a_solution_is_nan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logits", "asked", "told"),
+    ("logits", "target", "message"),
     [
         (["2", "1", "0", "0"], ["--top-prob", "0.2"], "0.25"),
         (["2", "2", "0"], ["--top-prob", "0.9"], "0.5"),
@@ -72,11 +72,11 @@ def test_a_row_without_a_solution_is_nan() -> None:
         (["1"], ["--top-prob", "0.5"], "one class"),
     ],
 )
-def test_what_cannot_be_is_said_with_its_range(logits: list[str], asked: list[str], told: str) -> None:
-    done = here("solve", *logits, *asked)
+def test_what_cannot_be_is_said_with_its_range(logits: list[str], target: list[str], message: str) -> None:
+    done = here("solve", *logits, *target)
     assert (done.returncode, done.stdout) == (3, "nan\n")
     assert done.stderr.startswith("tsoft: note: row 0: ")
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 def test_limits() -> None:
@@ -88,8 +88,8 @@ def test_forms() -> None:
     tau = float(out("solve", *TYPED, "--margin", "0.2"))
     header, line = out("solve", *TYPED, "--margin", "0.2", "-f", "csv").splitlines()
     assert header == "row,measure,target,tau,reached"
-    row, measure, asked, found, reached = line.split(",")
-    assert (row, measure, asked, float(found)) == ("0", "margin", "0.2", tau)
+    row, measure, target, solution, reached = line.split(",")
+    assert (row, measure, target, float(solution)) == ("0", "margin", "0.2", tau)
     assert float(reached) == pytest.approx(0.2, rel=1e-12)
     [record] = json.loads(out("solve", *TYPED, "--margin", "0.2", "-f", "json"))
     assert record == {

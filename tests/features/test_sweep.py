@@ -58,8 +58,8 @@ def test_csv_and_json_carry_the_measures() -> None:
             f(z, tau) for f in (tsoft.entropy, tsoft.perplexity, tsoft.top_prob, tsoft.margin, tsoft.log_sum_exp)
         ]
         assert list(map(float, line)) == [0, tau, *measures, *tsoft.softmax(z, tau)]
-    found = json.loads(out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "json"))
-    assert [record["entropy"] for record in found] == tsoft.entropy([2, 1], [0.5, 2]).tolist()
+    records = json.loads(out("sweep", "cat=2", "dog=1", "--tau", "0.5,2", "-f", "json"))
+    assert [record["entropy"] for record in records] == tsoft.entropy([2, 1], [0.5, 2]).tolist()
 
 
 def test_its_csv_is_read_again() -> None:
@@ -77,16 +77,17 @@ def test_a_thousand_temperatures_in_one_process() -> None:
 
 def test_means_over_rows() -> None:
     text = "2 1\n0 5\n1 1 1\n"
-    found = [
+    records = [
         json.loads(line) for line in out("sweep", "--mean", "--tau", "0.5,1", "-f", "jsonl", stdin=text).splitlines()
     ]
     entropies = np.array([tsoft.entropy(z, [0.5, 1]) for z in ([2, 1], [0, 5], [1, 1, 1])])
-    assert [record["rows"] for record in found] == [3, 3]
-    assert [record["entropy"] for record in found] == pytest.approx(entropies.mean(0), rel=1e-15)
-    assert [record["entropy_sd"] for record in found] == pytest.approx(entropies.std(0), rel=1e-14)
+    assert [record["rows"] for record in records] == [3, 3]
+    assert [record["entropy"] for record in records] == pytest.approx(entropies.mean(0), rel=1e-15)
+    assert [record["entropy_sd"] for record in records] == pytest.approx(entropies.std(0), rel=1e-14)
     header, line = out("sweep", "--mean", "--tau", "1", "-f", "csv", "--bits", stdin=text).splitlines()
     assert header.startswith("tau,rows,entropy,entropy_sd,perplexity,")
     assert float(line.split(",")[2]) == pytest.approx(entropies[:, 1].mean() / np.log(2), rel=1e-14)
+    assert float(line.split(",")[3]) == pytest.approx(entropies[:, 1].std() / np.log(2), rel=1e-14)
 
 
 def row_averages(blocks: list[Block], taus: Any) -> Averages:
@@ -109,8 +110,8 @@ def test_averages_do_not_depend_on_the_blocks() -> None:
 def test_averages_of_what_is_infinite_huge_or_missing() -> None:
     taus = np.array([0.0, 1.0])
     for rows in ([[1, 2], [3, 4]], [[1, 2], [3, 4], [5, 6, 7]]):
-        found = row_averages([Block(np.array([row], float)) for row in rows], taus).by_measure["log_sum_exp"]
-        assert found.mean[0] == np.inf
+        averages = row_averages([Block(np.array([row], float)) for row in rows], taus).by_measure["log_sum_exp"]
+        assert averages.mean[0] == np.inf
     huge = row_averages([Block(np.array([[1e200, 2]])), Block(np.array([[3.0, 4]]))], taus[1:]).by_measure[
         "log_sum_exp"
     ]
@@ -140,10 +141,10 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @posix
 def test_memory_does_not_hold_all_temperatures_at_once(tmp_path: Path) -> None:
-    """All the probabilities of the longer sweep would be 80 MB."""
+    """All the probabilities of the longer sweep would be 48 MB."""
     path = tmp_path / "logits.txt"
     path.write_text(" ".join(map(str, range(5000))))
-    few, many = (peak("sweep", "-i", str(path), "--digits", "1", "--steps", steps) for steps in ("800", "2000"))
+    few, many = (peak("sweep", "-i", str(path), "--digits", "1", "--steps", steps) for steps in ("400", "1200"))
     assert many < 1.2 * few
 
 
@@ -186,3 +187,27 @@ def test_a_terminal_gets_curves_a_measure_and_a_table() -> None:
     assert "6 more" in in_terminal("seq 14 | paste -sd' ' - | tsoft sweep", NO_COLOR="1")
     assert "probability" not in in_terminal("tsoft sweep 2 1 --no-chart", NO_COLOR="1")
     assert "mean + sd" in in_terminal("printf '2 1\\n0 5\\n' | tsoft sweep --mean", NO_COLOR="1")
+
+
+@pytest.mark.parametrize("measure", ["entropy", "perplexity", "top-prob", "margin", "log-sum-exp"])
+def test_a_measure_alone_in_every_format(measure: str) -> None:
+    name, taus = measure.replace("-", "_"), [0.5, 1, 2]
+    wanted = [float(getattr(tsoft, name)(LOGITS, tau)) for tau in taus]
+    typed = ("sweep", *map(str, LOGITS), "--tau", "0.5,1,2", "--measure", measure)
+    assert rows(out(*typed)) == [[tau, value] for tau, value in zip(taus, wanted, strict=True)]
+    header, *lines = csv.reader(io.StringIO(out(*typed, "-f", "csv")))
+    assert header == ["row", "tau", name]
+    assert [float(line[2]) for line in lines] == wanted
+    records = json.loads(out(*typed, "-f", "json"))
+    assert records == [{"row": 0, "tau": tau, name: value} for tau, value in zip(taus, wanted, strict=True)]
+    [header, first, *_] = csv.reader(io.StringIO(out(*typed, "--mean", "-f", "csv")))
+    assert header == ["tau", "rows", name, f"{name}_sd"]
+    assert [float(cell) for cell in first] == [0.5, 1, pytest.approx(wanted[0], rel=1e-15), 0]
+
+
+def test_a_measure_is_not_of_classes() -> None:
+    for option in ("--long", "--log"):
+        done = here("sweep", "2", "1", "--measure", "entropy", option, "-f", "tsv")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--measure entropy is of each distribution" in done.stderr
+    assert float(out("sweep", "2", "1", "--measure", "entropy", "--bits", "--tau", "inf").split()[1]) == 1

@@ -105,7 +105,7 @@ def test_lines_need_no_name() -> None:
 def test_quantities() -> None:
     assert rows(read("[1, 0]", quantity="energy")) == [[-1, 0]]
     assert rows(read('{"logits": [2, 1], "probs": [1, 0]}', quantity="prob")) == [[0, -INF]]
-    assert read('{"log_probs": [-1, -2], "x": [1]}')[0].quantity == "logprob"
+    assert read('{"log_probs": [-1, -2], "x": [1]}')[0].origin.quantity == "logprob"
 
 
 def test_labels() -> None:
@@ -163,8 +163,8 @@ WRONG = {
 
 @pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
 def test_what_is_wrong(text: str | bytes, message: str) -> None:
-    said = complaint(text)
-    assert said.startswith(message) if message.endswith(": ") else said == message
+    problem = complaint(text)
+    assert problem.startswith(message) if message.endswith(": ") else problem == message
 
 
 def test_what_options_contradict() -> None:
@@ -251,10 +251,10 @@ def refused_or_read(data: bytes, quantity: str | None) -> None:
         try:
             blocks = read(data, format, quantity=quantity)
         except InputError as error:
-            blocks, said = [], str(error)
+            blocks, message = [], str(error)
         else:
-            said = "f:"
-        assert said.startswith("f:")
+            message = "f:"
+        assert message.startswith("f:")
         for block in blocks:
             assert block.labels is None or len(block.labels) == block.logits.shape[1]
             assert np.isfinite(block.logits.max(1)).all()

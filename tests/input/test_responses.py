@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import TESTS, out, run, started
+from tool import TESTS, here, out, run, started
 from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
 from tsoft.input import api_responses
@@ -205,7 +205,7 @@ def test_real_files(name: str) -> None:
 )
 def test_real_responses(name: str, text: list[str]) -> None:
     assert chosen(read((DATA / f"{name}.json").read_bytes())) == text
-    done = run("compute", "--tau", "0.7", stdin=(DATA / f"{name}.json").read_bytes())
+    done = here("compute", "--tau", "0.7", stdin=(DATA / f"{name}.json").read_bytes())
     assert done.returncode == 0
     rows = [[float(number) for number in line.split("\t")] for line in done.stdout.splitlines()]
     assert len(rows) == len(text)
@@ -305,12 +305,12 @@ def test_a_later_choice_alone_is_one_of_several() -> None:
 
 def test_several_choices() -> None:
     response = {"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in (1, 0)]}
-    found = [
+    choices = [
         (block.partial.choice, block.partial.has_choices, block.partial.text)
         for block in read(response)
         if block.partial
     ]
-    assert found == [(1, True, 0), (1, True, 0), (0, True, 1), (0, True, 1)]
+    assert choices == [(1, True, 0), (1, True, 0), (0, True, 1), (0, True, 1)]
     pieces = read(stream(chunk(ENTRIES[0]), chunk(ENTRIES[0], index=1), chunk(ENTRIES[1]), chunk(ENTRIES[1], index=1)))
     assert [block.partial.text for block in pieces if block.partial] == [0, 1, 0, 1]
 
@@ -345,8 +345,8 @@ def test_content_tells_it() -> None:
         "json": (b'{"id"', b'{\n "choices"', b'[{"choices"'),
     }.items():
         for head in heads:
-            assert (found := by_content(head))
-            assert found.name == name
+            assert (format := by_content(head))
+            assert format.name == name
     assert by_content(b"[PAD] 2") is None
 
 
@@ -383,12 +383,12 @@ def test_unknown_is_not_0() -> None:
     assert block.labels == (" a", " b", "x")
     assert block.partial.unknown.tolist() == [False, True, True]
     assert (block.partial.cap, block.partial.rank, block.partial.more_probable) == (-0.5, None, 1)
-    [record] = map(json.loads, run("compute", "--tau", "2", "-f", "jsonl", "--chosen", stdin=data).stdout.splitlines())
+    [record] = map(json.loads, here("compute", "--tau", "2", "-f", "jsonl", "--chosen", stdin=data).stdout.splitlines())
     for key in ("probs_low", "probs_high", "probs_listed"):
         assert record[key][1:] == [None, None]
     assert (record["rank"], record["chosen_listed"], record["text_logprob_high"]) == (">1", None, None)
-    assert run("compute", stdin=data).stdout == "1.0\tnan\tnan\n"
-    table = run("compute", "-f", "table", "--chosen", stdin=data).stdout
+    assert here("compute", stdin=data).stdout == "1.0\tnan\tnan\n"
+    table = here("compute", "-f", "table", "--chosen", stdin=data).stdout
     # The logit, the probability among the listed ones and the bounds.
     assert [line.split()[-3:] for line in table.splitlines() if " b'" in line or "› 'x'" in line] == [["?"] * 3] * 2
 
@@ -403,9 +403,9 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("response", "said"), ERRORS.values(), ids=ERRORS.keys())
-def test_an_error_says_what_the_server_said(response: Any, said: str) -> None:
-    with pytest.raises(InputError, match=f"^FILE: the server answered with an error: {said}$"):
+@pytest.mark.parametrize(("response", "message"), ERRORS.values(), ids=ERRORS.keys())
+def test_an_error_says_what_the_server_said(response: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^FILE: the server answered with an error: {message}$"):
         read(response)
 
 
@@ -429,11 +429,11 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize(("response", "asked"), SILENT.values(), ids=SILENT.keys())
-def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, asked: str) -> None:
-    with pytest.raises(InputError, match=f"^FILE.*no log-probabilities.*{re.escape(asked)}"):
+@pytest.mark.parametrize(("response", "advice"), SILENT.values(), ids=SILENT.keys())
+def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, advice: str) -> None:
+    with pytest.raises(InputError, match=f"^FILE.*no log-probabilities.*{re.escape(advice)}"):
         read(response)
-    with pytest.raises(InputError, match=re.escape(asked)):
+    with pytest.raises(InputError, match=re.escape(advice)):
         read(stream(response))
 
 
@@ -493,7 +493,7 @@ def test_options_that_mean_nothing_to_it() -> None:
         read(KINDS["chat"], labels=Labels(("a", "b")))
     with pytest.raises(UsageError):
         read(KINDS["chat"], quantity="energy")
-    assert run("compute", "--labels", "a,b", stdin=json.dumps(KINDS["chat"])).returncode == 2
+    assert here("compute", "--labels", "a,b", stdin=json.dumps(KINDS["chat"])).returncode == 2
 
 
 SMALL = [json.dumps(KINDS["chat"]).encode(), json.dumps(KINDS["completions"], indent=1).encode(), STREAMS["responses"]]
@@ -568,21 +568,21 @@ def test_any_bytes_are_read_or_refused(pieces: list[bytes]) -> None:
 
 
 def records(*arguments: str, name: str = "openai-chat") -> list[dict[str, Any]]:
-    done = run("compute", "-f", "jsonl", "-i", str(DATA / f"{name}.json"), *arguments)
+    done = here("compute", "-f", "jsonl", "-i", str(DATA / f"{name}.json"), *arguments)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_records() -> None:
-    found = records("--tau", "0.5,1,2", "--vocab-size", VOCABULARY)
-    assert len(found) == 24
-    for record in found:
+    rows = records("--tau", "0.5,1,2", "--vocab-size", VOCABULARY)
+    assert len(rows) == 24
+    for record in rows:
         assert "probs" not in record
         low, high, among = (np.array(record[f"probs_{end}"]) for end in ("low", "high", "listed"))
         assert (low <= high).all()
         assert (high <= among).all()
         assert low.min() > 0
-    first = found[1]
+    first = rows[1]
     assert (first["row"], first["token"], first["choice"], first["labels"][:2]) == (0, "The", 0, ["The", "Paris"])
     assert first["probs_low"] == first["probs_high"]
     assert first["probs_low"][0] == pytest.approx(math.exp(-1.6850967407226562), rel=1e-15)
@@ -603,15 +603,15 @@ def test_a_temperature_is_undone() -> None:
     raw = np.array([0.0, -1.0, -2.5])
     tempered = tsoft.log_softmax(raw, 0.7)
     response = json.dumps(chat(entry("a", tempered[0], *zip("abc", tempered.tolist(), strict=True))))
-    [line] = run("compute", "--applied-tau", "0.7", stdin=response).stdout.splitlines()
+    [line] = here("compute", "--applied-tau", "0.7", stdin=response).stdout.splitlines()
     np.testing.assert_allclose([float(p) for p in line.split("\t")], tsoft.softmax(raw), rtol=1e-12)
-    at = json.loads(run("compute", "--applied-tau", "0.7", "--tau", "0.7", "-f", "jsonl", stdin=response).stdout)
+    at = json.loads(here("compute", "--applied-tau", "0.7", "--tau", "0.7", "-f", "jsonl", stdin=response).stdout)
     assert at["probs_low"] == at["probs_high"]
     assert at["probs_low"] == pytest.approx(np.exp(tempered))
 
 
 def test_notes() -> None:
-    done = run("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
+    done = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
     notes = done.stderr.splitlines()
     assert len(notes) == 3
     assert "tempered" in notes[0]
@@ -630,20 +630,20 @@ def test_notes() -> None:
     ],
 )
 def test_wrong_options(arguments: tuple[str, ...], message: str) -> None:
-    done = run("compute", "-i", str(DATA / "openai-chat.json"), *arguments)
+    done = here("compute", "-i", str(DATA / "openai-chat.json"), *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
 
 
 @pytest.mark.parametrize("option", [("--vocab-size", "9"), ("--applied-tau", "2"), ("--chosen", "-f", "jsonl")])
 def test_options_of_a_response_alone(option: tuple[str, ...]) -> None:
-    done = run("compute", "1", "2", *option)
+    done = here("compute", "1", "2", *option)
     assert (done.returncode, done.stdout) == (2, "")
     assert option[0] in done.stderr
 
 
 def test_the_table() -> None:
-    table = run("compute", "-i", str(DATA / "openai-chat.json"), "--chosen", "-f", "table", "--show", "3").stdout
+    table = here("compute", "-i", str(DATA / "openai-chat.json"), "--chosen", "-f", "table", "--show", "3").stdout
     assert table.startswith("row 0 'The'\n")
     assert "\nrow 1 ' capital'\n" in table
     for words in ("listed", "low–high", "› 'The'", "  'Paris'", "… 17 more", "drawn", "rank", "text, 8 tokens"):
@@ -652,17 +652,17 @@ def test_the_table() -> None:
     wide = run("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.5,2", "-f", "table", COLUMNS="110").stdout
     assert wide.split("row 1")[0].count("nats") == wide.split("row 1")[0].count("low–high") == 2
     several = json.dumps({"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in range(2)]})
-    table = run("compute", "-f", "table", "--rows", "4", "--chosen", stdin=several).stdout
+    table = here("compute", "-f", "table", "--rows", "4", "--chosen", stdin=several).stdout
     assert "row 3 '\\n' of choice 1\n" in table
     assert "text 1, 2 tokens" in table
 
 
 def test_other_formats_and_commands() -> None:
     path = str(DATA / "llama-server.json")
-    long = run("compute", "-i", path, "-f", "csv", "--digits", "3").stdout
+    long = here("compute", "-i", path, "-f", "csv", "--digits", "3").stdout
     assert long.startswith('row,tau,index,label,prob\n0,1,0," fib",0.234\n')
     for command in ("sweep --steps 3 -f csv", "solve --entropy 1 -f table", "sample --seed 1 -f table", "sweep --mean"):
-        done = run(*command.split(), "-i", path)
+        done = here(*command.split(), "-i", path)
         assert done.returncode == 0, (command, done.stderr)
 
 
@@ -674,13 +674,13 @@ def test_other_formats_and_commands() -> None:
 def test_samplers_on_a_partial_distribution_are_refused(command: str, options: tuple[str, ...], name: str) -> None:
     """A cutoff depends on the whole distribution: on the listed part alone it keeps other classes."""
     for form in ("tsv", "json", "table"):
-        done = run(command, "-i", str(DATA / f"{name}.json"), *options, "-f", form)
+        done = here(command, "-i", str(DATA / f"{name}.json"), *options, "-f", form)
         assert (done.returncode, done.stdout) == (2, "")
         assert "lists only part of the distribution" in done.stderr
 
 
 def test_an_explanation_of_a_partial_distribution_is_refused() -> None:
-    done = run("compute", "-i", str(DATA / "openai-chat.json"), "--explain", "-f", "json")
+    done = here("compute", "-i", str(DATA / "openai-chat.json"), "--explain", "-f", "json")
     assert (done.returncode, done.stdout) == (2, "")
     assert "lists only part of the distribution" in done.stderr
 
@@ -692,8 +692,8 @@ def test_nothing_is_said_of_what_is_no_response() -> None:
 def test_records_read_back() -> None:
     """What the listed alternatives have among them is again a row of probabilities."""
     typed = ("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.7", "-f")
-    again = out("compute", stdin=run(*typed, "jsonl").stdout)
-    direct = run(*typed, "tsv").stdout
+    again = out("compute", stdin=here(*typed, "jsonl").stdout)
+    direct = here(*typed, "tsv").stdout
     for line, expected in zip(again.splitlines(), direct.splitlines(), strict=True):
         assert [float(p) for p in line.split("\t")] == pytest.approx(
             [float(p) for p in expected.split("\t")], rel=1e-12

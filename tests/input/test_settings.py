@@ -296,8 +296,8 @@ def test_what_samplers_leaves_out_is_not_applied(read_json: Any) -> None:
     body = {"prompt": "", "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "typical_p": 1.0}
     got = read_json({**body, "samplers": ["top_p"]})
     assert (got.values, got.hidden) == ((("top_p", 0.9),), ())
-    left = "temperature 0.7, top_k 40 and min_p 0.05"
-    assert got.unused == (f"samplers does not name them, so llama.cpp does not apply {left}",)
+    omitted = "temperature 0.7, top_k 40 and min_p 0.05"
+    assert got.unused == (f"samplers does not name them, so llama.cpp does not apply {omitted}",)
     got = read_json({**body, "samplers": ["top_p", "soft-max", "x", "x"]})
     assert got.unused[0] == 'llama.cpp has no sampler "soft-max" or "x", and skips it'
 

@@ -41,10 +41,10 @@ class Markov:
     ends."""
 
     logits: Array
-    asked: list[list[Tokens]] = field(default_factory=list)
+    requested: list[list[Tokens]] = field(default_factory=list)
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
-        self.asked.append(list(texts))
+        self.requested.append(list(texts))
         return [NextDistribution(Block(self.logits[np.newaxis, text[-1] if text else -1])) for text in texts]
 
     def logprob(self, tokens: Sequence[int]) -> float:
@@ -138,8 +138,8 @@ def test_a_round_has_a_limit_of_texts_but_takes_at_least_one_decoder() -> None:
     beams = [BeamSearch(GeneratedText((i,)), width, 0.0, limits(4)) for i, width in enumerate(widths)]
     for _ in run_decoders(model.next, beams):
         pass
-    assert max(map(len, model.asked)) == 64
-    mixed = [texts for texts in model.asked if len({text[0] for text in texts}) > 1]
+    assert max(map(len, model.requested)) == 64
+    mixed = [texts for texts in model.requested if len({text[0] for text in texts}) > 1]
     assert len(mixed) > 1
     assert max(map(len, mixed)) <= 63
     for i, beam in enumerate(beams):
@@ -171,8 +171,8 @@ def test_a_round_is_one_question() -> None:
         for n in range(3)
     ]
     count = sum(1 for _ in run_decoders(model.next, decoders))
-    assert len(model.asked) == count <= 4
-    assert model.asked[0] == [(0,)] * 3
+    assert len(model.requested) == count <= 4
+    assert model.requested[0] == [(0,)] * 3
     assert all(decoder.text.finish in (END, LENGTH) for decoder in decoders)
 
 

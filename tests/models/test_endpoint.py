@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 
 from serving import Reply, Request, Served, serving
 from tool import TESTS, environment
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, TsoftError, UsageError, visible
 from tsoft.input.labels import token_label
@@ -330,7 +330,11 @@ def test_a_token_that_is_listed_several_times() -> None:
 def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
     known = PartialDistribution(np.array([np.nan, -1.0, -2.0, np.nan, np.nan]), 3, -2.0, classes=9)
     block = Block(
-        np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]), tuple("abcab"), 0, True, "logprob", partial=known
+        np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]),
+        tuple("abcab"),
+        0,
+        Origin("logprob", labels_vary=True),
+        partial=known,
     )
     merged = endpoint._merge_labels(block)
     assert merged.labels == ("a", "b", "c")
@@ -704,17 +708,19 @@ ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
 )
 def test_the_key_is_not_shown_however_it_is_spelt(spelt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", ODD_KEY)
-    said = f"({spelt})"
-    for status in (200, 500):
-        for encoding in ("utf-8", "utf-16", "utf-32-le"):
-            for body in (f"{said:>60}", json.dumps(error(f"no {said}")), json.dumps(error(f"{said:>520}"))):
-                with serving(Reply(body.encode(encoding), status)) as served:
+    quoted = f"({spelt})"
+    replies: list[Reply] = []
+    with serving(lambda _: replies[-1]) as served:
+        for status in (200, 500):
+            for encoding in ("utf-8", "utf-16", "utf-32-le"):
+                for body in (f"{quoted:>60}", json.dumps(error(f"no {quoted}")), json.dumps(error(f"{quoted:>520}"))):
+                    replies.append(Reply(body.encode(encoding), status))
                     message = failure(at(served))
-                assert "***" in message
-                # What stands between the quotes, where there are any.
-                assert message.split("***")[1].strip("\\\"')(") in ("", "*")
-                assert "sk" not in message.split("***")[0].removeprefix(served.url)
-    models = json.dumps({"data": [{"id": said}]})
+                    assert "***" in message
+                    # What stands between the quotes, where there are any.
+                    assert message.split("***")[1].strip("\\\"')(") in ("", "*")
+                    assert "sk" not in message.split("***")[0].removeprefix(served.url)
+    models = json.dumps({"data": [{"id": quoted}]})
     with serving(Reply(error("model x does not exist"), 404), Reply(models.encode("utf-16"))) as served:
         assert "***" in (message := failure(at(served, "x")))
         assert "sk" not in message.removeprefix(served.url)
@@ -834,7 +840,7 @@ def test_ctrl_c_ends_a_request() -> None:
             [sys.executable, "-c", ASKS, served.url], env=environment(), stderr=subprocess.PIPE
         ) as asks:
             try:
-                assert served.asked.wait(30)
+                assert served.requested.wait(30)
                 asks.send_signal(signal.SIGINT)
                 _, stderr = asks.communicate(timeout=30)
             finally:

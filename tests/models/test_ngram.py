@@ -266,7 +266,7 @@ def test_equal_texts_are_worked_once_and_labels_are_the_same_object() -> None:
     first, second, third = model.next([the, model.prompt("cat"), other])
     assert first.block.labels is second.block.labels is third.block.labels is model.next([()])[0].block.labels
     assert first.block.logits is third.block.logits
-    assert (first.block.logits.shape, first.block.quantity) == ((1, 6), "logprob")
+    assert (first.block.logits.shape, first.block.origin.quantity) == ((1, 6), "logprob")
     assert first.logprob(1) == pytest.approx(first.block.logits[0, 1])
     assert model.next([]) == []
 

@@ -112,12 +112,12 @@ def test_sweep_csv_has_the_thermodynamics_and_is_read_again() -> None:
     header, *lines = csv.reader(io.StringIO(printed))
     measures = ["entropy", "perplexity", "top_prob", "margin", "log_sum_exp", *THERMODYNAMICS]
     assert header == ["row", "tau", *measures, "a", "b"]
-    found = records("sweep", *typed)
-    for line, record in zip(lines, found, strict=True):
+    written = records("sweep", *typed)
+    for line, record in zip(lines, written, strict=True):
         assert list(map(float, line)) == [0, *(record[name] for name in ("tau", *measures)), *record["probs"]]
     again = records("compute", "--probs", stdin=printed)
     assert [record["labels"] for record in again] == [["a", "b"]] * 2
-    for record, first in zip(again, found, strict=True):
+    for record, first in zip(again, written, strict=True):
         assert record["probs"] == pytest.approx(first["probs"], rel=1e-14)
 
 
@@ -139,10 +139,10 @@ def test_a_class_named_like_a_quantity_stays_one() -> None:
 
 def test_means_have_the_thermodynamics() -> None:
     text = "0 1\n0 2\n"
-    [found] = records("sweep", "--energies", "--mean", "--tau", "0.5", stdin=text)
+    [record] = records("sweep", "--energies", "--mean", "--tau", "0.5", stdin=text)
     means = [1 / (exp(2) + 1), 2 / (exp(4) + 1)]
-    assert found["mean_energy"] == pytest.approx(np.mean(means), rel=1e-14)
-    assert found["mean_energy_sd"] == pytest.approx(np.std(means), rel=1e-13)
+    assert record["mean_energy"] == pytest.approx(np.mean(means), rel=1e-14)
+    assert record["mean_energy_sd"] == pytest.approx(np.std(means), rel=1e-13)
     [logits] = records("sweep", "--mean", "--tau", "0.5", stdin=text)
     assert "mean_energy" not in logits
 
@@ -155,8 +155,8 @@ def test_the_schottky_peak_of_a_sweep() -> None:
         low, high = (middle, high) if middle * tanh(middle / 2) < 2 else (low, middle)
     peak = 1 / (low * 8.617333262e-5)
     typed = ["--units", "eV", "--from", "4000", "--to", "6000", "--steps", "2001", "--scale", "linear"]
-    found = records("sweep", "--energies", "0", "1", *typed)
-    highest = max(found, key=lambda record: float(record["heat_capacity"]))
+    sweep = records("sweep", "--energies", "0", "1", *typed)
+    highest = max(sweep, key=lambda record: float(record["heat_capacity"]))
     assert highest["tau"] == pytest.approx(peak, abs=1)
     assert highest["heat_capacity"] == pytest.approx(low**2 * exp(low) / (1 + exp(low)) ** 2, rel=1e-6)
 
@@ -247,9 +247,16 @@ def test_a_terminal_draws_what_is_asked_of_energies() -> None:
 
 
 def test_energies_of_any_size() -> None:
-    [found] = records("compute", "--energies", "-1.7e308", "1.7e308", "--tau", "inf")
-    assert (found["probs"], found["mean_energy"], found["free_energy"]) == ([0.5, 0.5], 0, "-inf")
-    [found] = records("compute", "--energies", "0", "5e-324", "--tau", "5e-324")
-    assert found["probs"] == pytest.approx(tsoft.softmax([1, 0]).tolist(), rel=1e-15)
-    assert found["heat_capacity"] == pytest.approx(exp(1) / (1 + exp(1)) ** 2, rel=1e-14)
-    assert float(found["log_z"]) < inf
+    [record] = records("compute", "--energies", "-1.7e308", "1.7e308", "--tau", "inf")
+    assert (record["probs"], record["mean_energy"], record["free_energy"]) == ([0.5, 0.5], 0, "-inf")
+    [record] = records("compute", "--energies", "0", "5e-324", "--tau", "5e-324")
+    assert record["probs"] == pytest.approx(tsoft.softmax([1, 0]).tolist(), rel=1e-15)
+    assert record["heat_capacity"] == pytest.approx(exp(1) / (1 + exp(1)) ** 2, rel=1e-14)
+    assert float(record["log_z"]) < inf
+
+
+@posix
+def test_a_label_has_its_degeneracy_from_two() -> None:
+    shown = in_terminal("tsoft compute a=0 b=1 --energies --degeneracy 2,1", NO_COLOR="1")
+    assert re.search(r"^ a ×2 +0 ", shown, re.MULTILINE)
+    assert re.search(r"^ b +1 ", shown, re.MULTILINE)

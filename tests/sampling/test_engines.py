@@ -319,6 +319,7 @@ def random_rows() -> list[Any]:
     return [rng.normal(0, 2, (40, n)) for n in (2, 5, 40)] + [rng.integers(-2, 3, (40, 12)).astype(float)]
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("tau", [0.6, 1.0, 1.7])
 def test_sglang_s_own_code(tau: float) -> None:
     for z in random_rows():
@@ -331,6 +332,7 @@ def test_sglang_s_own_code(tau: float) -> None:
             np.testing.assert_allclose(-np.sort(-found), expected, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("tau", [0.6, 1.0, 1.7])
 def test_vllm_s_own_code(tau: float) -> None:
     for z in random_rows():

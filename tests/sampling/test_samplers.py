@@ -635,6 +635,7 @@ def agree(ours: Any, theirs: Any, alike: Any, told: object) -> None:
     assert ((found > 0) == (expected > 0))[alike].all(), told
 
 
+@pytest.mark.oracle
 def test_transformers_warpers_say_the_same() -> None:
     """Each with the engine's rule, and with the table's where that keeps no tie of which the rule drops some."""
     rules = {sampler.name: sampler.function for sampler in ENGINES["transformers"].samplers}
@@ -654,6 +655,7 @@ def test_transformers_warpers_say_the_same() -> None:
                 agree(cut(name)(z, value)[alike], theirs[alike], np.ones(alike.sum(), bool), told)
 
 
+@pytest.mark.oracle
 def test_transformers_ties_at_the_threshold() -> None:
     """Four quarters: how many of them stay."""
     four = np.zeros((1, 4))
@@ -664,6 +666,7 @@ def test_transformers_ties_at_the_threshold() -> None:
         assert len(kept(rules[name](four, value)[0])) == number, name
 
 
+@pytest.mark.oracle
 def test_transformers_chains_say_the_same() -> None:
     """Several at once, in the order of its `_get_logits_processor`."""
     engine = ENGINES["transformers"]

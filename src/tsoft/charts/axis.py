@@ -83,7 +83,8 @@ class Axis:
             marks[self.reference_column] = "┼"
         numbers = ""
         for column, text in sorted(labels.items()):
-            numbers = numbers.ljust(_start(left + 1 + column, text, width)) + text
+            start, _ = _span(left + 1 + column, text, width)
+            numbers = numbers.ljust(start) + text
         return [" " * left + "└" + "".join(marks) + f" {self.name}", numbers]
 
     def _tick_labels(self, left: int, width: int) -> dict[int, str]:
@@ -145,13 +146,9 @@ def _in_decades(digits: Sequence[int], decades: Sequence[int]) -> list[Tick]:
     return [(value, tick_text(value)) for value in values if 0 < value < float("inf")]
 
 
-def _start(column: int, text: str, width: int) -> int:
-    """The first column of a text that is centred under a column, as far as the width allows."""
-    return max(0, min(column - len(text) // 2, width - len(text)))
-
-
 def _span(column: int, text: str, width: int) -> tuple[int, int]:
-    start = _start(column, text, width)
+    """The first column of a text that is centred under a column, as far as the width allows, and that after it."""
+    start = max(0, min(column - len(text) // 2, width - len(text)))
     return start, start + len(text)
 
 

@@ -70,16 +70,16 @@ class _BarLayout:
         return group * self.slot + (gap + 1) // 2 + series * self.bar
 
 
-def draw(results: Sequence[Distributions], row: int, view: View) -> str:
-    """The chart of a block's row: the classes that its table shows, with a bar for each column of the table."""
+def draw(results: Sequence[Distributions], view: View) -> str:
+    """The chart of a block of one row: the classes that its table shows, with a bar for each column of the table."""
     block = results[0].block
-    shown, _ = view.shown_and_rest(*ranked_classes(results, row))
+    shown = view.select(*ranked_classes(results, 0)).shown
     names = block.names
     styles = [style for styles in column_styles(results) for style in styles]
     return grouped_bars(
         [visible(names[i]) for i in shown],
         [style.header for style in styles],
-        np.concatenate([result.probs[:, row, shown] for result in results]),
+        np.concatenate([result.probs[:, 0, shown] for result in results]),
         width=view.screen.width,
         colors=[style.color for style in styles] if view.screen.color else None,
     )

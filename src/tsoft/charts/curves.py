@@ -255,27 +255,27 @@ def _labelled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout,
     if not layout.legend and any(style.name for style in styles):
         ends = [column[np.isfinite(column)][-1:].sum() for column in heights.T]
         descending = sorted(range(len(ends)), key=lambda i: (-ends[i], i))
-        wanted = [layout.rows - 1 - cell_index(ends[i], layout.rows) for i in descending]
-        for i, line in zip(descending, _spread(wanted, layout.rows), strict=True):
+        ideal = [layout.rows - 1 - cell_index(ends[i], layout.rows) for i in descending]
+        for i, line in zip(descending, _spread(ideal, layout.rows), strict=True):
             lines[line] += " " + styles[i].label(layout.right - 1)
     return [trimmed(line) for line in lines]
 
 
-def _spread(wanted: Sequence[int], lines: int) -> list[int]:
-    """A different line for each of the wanted ones, which are in ascending order, as near as possible: equal
+def _spread(ideal: Sequence[int], lines: int) -> list[int]:
+    """A different line for each of the ideal lines, which are in ascending order, as near as possible: equal
     ones are spread around their line.
 
     >>> _spread([0, 5, 5, 5, 9], 10), _spread([0, 5, 7, 7, 7, 9], 10)
     ([0, 4, 5, 6, 9], [0, 5, 6, 7, 8, 9])
     """
     groups: list[list[float]] = []
-    for i, line in enumerate(wanted):
+    for i, line in enumerate(ideal):
         groups.append([line - i])
         while len(groups) > 1 and fmean(groups[-2]) >= fmean(groups[-1]):
             last = groups.pop()
             groups[-1] += last
     shifts = [round(fmean(group)) for group in groups for _ in group]
-    return [i + min(max(shift, 0), lines - len(wanted)) for i, shift in enumerate(shifts)]
+    return [i + min(max(shift, 0), lines - len(ideal)) for i, shift in enumerate(shifts)]
 
 
 def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) -> str:
@@ -290,3 +290,16 @@ def measure_limits(measure: str) -> tuple[float, float] | None:
     """The limits of the chart of a measure: from 0 to 1 for probabilities, which the mean and the standard
     deviation may exceed; None for other measures."""
     return (0.0, 1.0) if measure in ("top_prob", "margin") else None
+
+
+def surrounding_taus(taus: Array, factor: float, count: int) -> Array:
+    """A logarithmic grid of `count` temperatures from `factor` times below the temperatures between 0 and inf to as
+    far above them, or around 1 if there is none.
+
+    >>> surrounding_taus(np.array([0.0, 1.0, 4.0]), 2.0, 3)
+    array([0.5, 2. , 8. ])
+    """
+    inside = taus[(taus > 0) & (taus < np.inf)]
+    low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
+    # Beyond these the steps of the grid and of the axis would overflow.
+    return np.geomspace(max(low, 1e-290) / factor, min(high, 1e290) * factor, count)

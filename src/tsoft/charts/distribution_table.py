@@ -11,10 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tsoft.charts.style import number_text, prob_text, tau_colors, tau_text
-from tsoft.charts.table import GAP, bar, new_table, rendered
-from tsoft.charts.view import View
-from tsoft.core.softmax import Array
-from tsoft.errors import shortened, visible
+from tsoft.charts.table import GAP, BarCell, new_table, rendered
+from tsoft.charts.view import ClassSelection, View
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
@@ -32,23 +30,11 @@ class ColumnStyle(NamedTuple):
     color: int
 
 
-class _Selection(NamedTuple):
-    """A row of a block, the indices of the classes that are shown, and of the rest."""
-
-    row: int
-    shown: Array
-    rest: Array
-
-    def take(self, values: Array) -> list[float]:
-        """Each shown class's value, and the sum of the rest's if there is a rest: from (n,)."""
-        return [*values[self.shown].tolist(), *[float(values[self.rest].sum())] * bool(len(self.rest))]
-
-
-def draw(results: Sequence[Distributions], row: int, view: View) -> str:
-    """The table of a block's row, after one chain or after several side by side. Columns that do not fit
+def draw(results: Sequence[Distributions], view: View) -> str:
+    """The table of a block of one row, after one chain or after several side by side. Columns that do not fit
     continue in another table. No number is shortened: where the screen is too narrow, the bars are left out,
     then the labels are shortened, then the lines get wider than the screen."""
-    selection = _Selection(row, *view.shown_and_rest(*ranked_classes(results, row)))
+    selection = view.select(*ranked_classes(results, 0))
     labels, logits = _labels(results[0], selection), _logits(results[0], selection)
     columns = [
         column
@@ -62,7 +48,7 @@ def draw(results: Sequence[Distributions], row: int, view: View) -> str:
     room = view.screen.width - left - widest - GAP
     label_width = max(len("perplexity"), min(longest, view.screen.width // 3, room))
     room = view.screen.width - left - label_width
-    numbers = max(len(number) for column in columns for number in column.numbers)
+    numbers = max(column.number_width for column in columns)
     fits = min(len(columns), max(1, room // (max(widest, numbers + 1 + SHORTEST_BAR) + GAP)))
     width = max(widest, min(numbers + 1 + LONGEST_BAR, room // fits - GAP))
     tables = [_table(labels, logits, label_width, columns[i : i + fits], width) for i in range(0, len(columns), fits)]
@@ -85,62 +71,51 @@ def column_styles(results: Sequence[Distributions]) -> list[list[ColumnStyle]]:
     ]
 
 
-def _labels(result: Distributions, selection: _Selection) -> list[str]:
+def _labels(result: Distributions, selection: ClassSelection) -> list[str]:
     """The classes' names, and a line for the rest. If the response has a drawn token, it has a mark."""
     names, ensemble, partial = result.block.names, result.block.ensemble, result.block.partial
-    labels = [visible(names[i]) for i in selection.shown]
+    labels = selection.labels(names)
     if ensemble and ensemble.degeneracy is not None:
-        counts = ensemble.degeneracy[selection.shown].astype(int).tolist()
-        labels = [f"{label} ×{count}" if count > 1 else label for label, count in zip(labels, counts, strict=True)]
-    labels += [f"… {len(selection.rest)} more"] * bool(len(selection.rest))
+        for i, count in enumerate(ensemble.degeneracy[selection.shown].astype(int).tolist()):
+            labels[i] += f" ×{count}" if count > 1 else ""
     if partial and result.chosen_token:
-        chosen = [i == partial.index for i in selection.shown] + [False] * bool(len(selection.rest))
-        blank = " " * len(CHOSEN_MARK)
-        labels = [(CHOSEN_MARK if mark else blank) + label for mark, label in zip(chosen, labels, strict=True)]
+        chosen = selection.shown.tolist().index(partial.index) if partial.index in selection.shown else None
+        labels = [(CHOSEN_MARK if i == chosen else " " * len(CHOSEN_MARK)) + label for i, label in enumerate(labels)]
     return labels
 
 
-def _logits(result: Distributions, selection: _Selection) -> list[str]:
+def _logits(result: Distributions, selection: ClassSelection) -> list[str]:
     """A header, and under it the logits or the energies, with a ? for each that a response does not have."""
     block, shown = result.block, selection.shown
-    sign, header = (-1, "energy") if block.quantity == "energy" else (1, "logit")
+    sign, header = (-1, "energy") if block.origin.quantity == "energy" else (1, "logit")
     unknown = block.partial.unknown[shown] if block.partial else np.zeros(len(shown), bool)
-    values = zip(block.logits[selection.row, shown], unknown, strict=True)
+    values = zip(block.logits[0, shown], unknown, strict=True)
     texts = ["?" if is_unknown else number_text(sign * value) for value, is_unknown in values]
     return [header, *texts, *[""] * bool(len(selection.rest))]
 
 
 @dataclass(frozen=True)
 class _TableColumn:
-    """A temperature's column: for each class and the rest its number and its bar's share, the measures, and
-    the thermodynamics of energies."""
+    """A temperature's column: a cell for each class and the rest, the measures, and the thermodynamics of energies."""
 
     header: str
     color: int
-    numbers: list[str]
-    shares: list[float]
-    # The sampler that removed a class; its number is then its probability without the chain.
-    removers: list[str | None]
+    cells: list[BarCell]
     measures: dict[str, str]
     thermodynamics: dict[str, str] = field(default_factory=dict)
 
     @property
+    def number_width(self) -> int:
+        return max(len(cell.number) for cell in self.cells)
+
+    @property
     def width(self) -> int:
-        return max(map(len, [" " + self.header, *self.numbers, *self.measures.values(), *self.thermodynamics.values()]))
-
-    def cells(self, width: int) -> list[Text]:
-        return [self._cell(i, width - len(number) - 1) for i, number in enumerate(self.numbers)]
-
-    def _cell(self, i: int, room: int) -> Text:
-        """A number and its bar; for a removed class, dimmed, the number and the sampler that removed it."""
-        remover = self.removers[i]
-        if remover is not None:
-            return Text(f"{self.numbers[i]} {shortened(remover, room)}", "dim")
-        return Text.assemble(self.numbers[i], " ", (bar(self.shares[i], room), f"color({self.color})"))
+        texts = [" " + self.header, *self.measures.values(), *self.thermodynamics.values()]
+        return max(self.number_width, *map(len, texts))
 
 
 def _columns(
-    result: Distributions, t: int, selection: _Selection, view: View, style: ColumnStyle
+    result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> list[_TableColumn]:
     """A temperature's column, and a second for the bounds if the distribution is partial."""
     column = _probability_column(result, t, selection, view, style)
@@ -151,20 +126,18 @@ def _columns(
 
 
 def _bounds_column(
-    result: Distributions, t: int, selection: _Selection, view: View, style: ColumnStyle
+    result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> _TableColumn:
     """The bounds of each probability over all classes. The normalizer is common to all, so that the bounds of
     the rest are sums too."""
     assert result.bounds
-    low, high = (selection.take(bound[t, 0]) for bound in result.bounds)
-    numbers = [_range_text(*bounds, view) for bounds in zip(low, high, strict=True)]
+    low, high = (selection.values(bound[t, 0]).tolist() for bound in result.bounds)
+    cells = [BarCell(_range_text(*bounds, view)) for bounds in zip(low, high, strict=True)]
     measures = {}
     if result.chosen_token:
         token = result.chosen_token.token.probs()
         measures["drawn"] = _range_text(token.low[t], token.high[t], view)
-    return _TableColumn(
-        f"{style.header} low–high", style.color, numbers, [0.0] * len(numbers), [None] * len(numbers), measures
-    )
+    return _TableColumn(f"{style.header} low–high", style.color, cells, measures)
 
 
 def _range_text(low: float, high: float, view: View) -> str:
@@ -188,54 +161,56 @@ def _probability_text(prob: float, view: View) -> str:
 
 
 def _probability_column(
-    result: Distributions, t: int, selection: _Selection, view: View, style: ColumnStyle
+    result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> _TableColumn:
-    shares = selection.take(result.probs[t, selection.row])
+    shares = selection.values(result.probs[t, 0]).tolist()
     removers = _removers(result, t, selection)
     numbers = [_probability_text(share, view) for share in shares]
     if any(removers):
-        unfiltered = selection.take(result.without_chain.probs[t, selection.row])
+        unfiltered = selection.values(result.without_chain.probs[t, 0]).tolist()
         removed_numbers = [f"({_probability_text(share, view)})" for share in unfiltered]
         numbers = [removed_numbers[i] if remover else numbers[i] for i, remover in enumerate(removers)]
-    measures = _measures(result, t, selection.row, view)
+    measures = _measures(result, t, view)
     if result.block.partial is not None:
         for i in np.flatnonzero(result.block.partial.unknown[selection.shown]):
             numbers[i] = "?"
         measures |= _chosen_measures(result, t, view)
-    numbers = [number.rjust(PROB_WIDTH) for number in numbers]
-    measures_below = _thermodynamics(result, t, selection.row, view)
-    return _TableColumn(style.header, style.color, numbers, shares, removers, measures, measures_below)
+    cells = [
+        BarCell(number.rjust(PROB_WIDTH), share, remover)
+        for number, share, remover in zip(numbers, shares, removers, strict=True)
+    ]
+    return _TableColumn(style.header, style.color, cells, measures, _thermodynamics(result, t, view))
 
 
-def _removers(result: Distributions, t: int, selection: _Selection) -> list[str | None]:
+def _removers(result: Distributions, t: int, selection: ClassSelection) -> list[str | None]:
     """The sampler that removed each shown class; None for the classes that are kept or masked, and for the
     rest."""
-    row, shown = selection.row, selection.shown
+    shown = selection.shown
     none: list[str | None] = [None] * bool(len(selection.rest))
-    if result.chain is None or result.kept[t, row][shown].all():
+    if result.chain is None or result.kept[t, 0][shown].all():
         return [None] * len(shown) + none
-    stages = result.stages(t, row)
-    steps = removed_by(stages, len(result.block.logits[row]))[shown].tolist()
+    stages = result.stages(t, 0)
+    steps = removed_by(stages, len(result.block.logits[0]))[shown].tolist()
     return [None if step < 0 else stages[step].step.sampler.name for step in steps] + none
 
 
-def _measures(result: Distributions, t: int, row: int, view: View) -> dict[str, str]:
+def _measures(result: Distributions, t: int, view: View) -> dict[str, str]:
     """The measures under a column; with a chain also how many classes it keeps, and the probability of the
     others at the temperature."""
 
     def text(value: float) -> str:
         return prob_text(float(value), view.digits).rjust(PROB_WIDTH)
 
-    entropy = result.entropy[t, row] / measure_unit("entropy", view.bits)
+    entropy = result.entropy[t, 0] / measure_unit("entropy", view.bits)
     measures = {
         "entropy": f"{text(entropy)} {'bits' if view.bits else 'nats'}",
-        "perplexity": text(result.perplexity[t, row]),
-        "margin": text(result.margin[t, row]),
+        "perplexity": text(result.perplexity[t, 0]),
+        "margin": text(result.margin[t, 0]),
     }
     if result.chain is None:
         return measures
-    kept = result.kept[t, row]
-    removed = result.without_chain.probs[t, row][~kept].sum()
+    kept = result.kept[t, 0]
+    removed = result.without_chain.probs[t, 0][~kept].sum()
     return {"kept": f"{kept.sum():{PROB_WIDTH}}", "removed": text(removed), **measures}
 
 
@@ -252,7 +227,7 @@ def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str
     return {name: text.rjust(PROB_WIDTH) for name, text in texts.items()}
 
 
-def _thermodynamics(result: Distributions, t: int, row: int, view: View) -> dict[str, str]:
+def _thermodynamics(result: Distributions, t: int, view: View) -> dict[str, str]:
     """The thermodynamics under the measures, with their units, of a distribution of energies."""
     if not isinstance(result, BoltzmannDistributions):
         return {}
@@ -264,7 +239,7 @@ def _thermodynamics(result: Distributions, t: int, row: int, view: View) -> dict
         "S/k": result.entropy,
         "C/k": result.heat_capacity,
     }
-    texts = {name: number_text(values[t, row], view.digits) for name, values in quantities.items()}
+    texts = {name: number_text(values[t, 0], view.digits) for name, values in quantities.items()}
     width = max(PROB_WIDTH, *map(len, texts.values()))
     units = {"F": energy_unit, "U": energy_unit}
     return {name: f"{text.rjust(width)} {units.get(name, '')}".rstrip() for name, text in texts.items()}
@@ -278,13 +253,14 @@ def _table(
     table.add_column(logits[0], width=max(map(len, logits)), justify="right", no_wrap=True)
     for column in columns:
         table.add_column(" " + column.header, width=width, no_wrap=True)
-    for label, logit, *cells in zip(labels, logits[1:], *(c.cells(width) for c in columns), strict=True):
-        table.add_row(Text(label), Text(logit, "dim"), *cells)
+    for label, logit, *cells in zip(labels, logits[1:], *(column.cells for column in columns), strict=True):
+        texts = (cell.text(width, column.color) for cell, column in zip(cells, columns, strict=True))
+        table.add_row(Text(label), Text(logit, "dim"), *texts)
     # Columns of bounds have few measures or none.
     names = max((column.measures for column in columns), key=len)
     for section in names, columns[0].thermodynamics:
         table.add_section()
         for name in section:
-            texts = ({**column.measures, **column.thermodynamics}.get(name, "") for column in columns)
-            table.add_row(Text(name, "dim"), "", *map(Text, texts))
+            values = ({**column.measures, **column.thermodynamics}.get(name, "") for column in columns)
+            table.add_row(Text(name, "dim"), "", *map(Text, values))
     return table

@@ -1,7 +1,5 @@
 """A measure's mean over rows, as a curve, and the means of all measures, as a table."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from tsoft.charts.curves import curve_chart, measure_limits, measure_title
@@ -13,11 +11,8 @@ from tsoft.core.thermodynamics import Ensemble
 from tsoft.sampling.distributions import measure_unit
 
 
-def draw_mean(
-    averages: Averages, view: View, measure: str, log: bool, ensemble: Ensemble | None = None
-) -> Iterator[str]:
-    """The mean of a measure over the rows with a standard deviation on either side, and a table of the means
-    of all measures at a few temperatures."""
+def draw_curve(averages: Averages, measure: str, view: View, *, log: bool, ensemble: Ensemble | None = None) -> str:
+    """The mean of a measure over the rows, with a standard deviation on either side."""
     order = np.argsort(averages.taus)
     average = averages.by_measure[measure]
     band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
@@ -26,12 +21,11 @@ def draw_mean(
     chart = curve_chart(
         names, averages.taus[order], values, view.screen, height=16, title=title, log=log, limits=limits
     )
-    yield f"{chart}\n"
-    yield _means(averages, view, ensemble)
+    return f"{chart}\n"
 
 
-def _means(averages: Averages, view: View, ensemble: Ensemble | None) -> str:
-    """The table of means."""
+def draw_table(averages: Averages, view: View, ensemble: Ensemble | None = None) -> str:
+    """The means of all measures at a few temperatures."""
     titles = [measure_title(measure, view, ensemble) for measure in averages.by_measure]
     names = [f"{averages.rows} row{'s' * (averages.rows != 1)}", *titles]
     columns = [_mean_column(averages, t, view, ensemble) for t in evenly_spaced(len(averages.taus))]

@@ -8,32 +8,35 @@ from tsoft.core.block import Block
 from tsoft.errors import shortened
 from tsoft.sampling.distributions import Distributions
 
+# Draws a row, which is given as a block of one row and by its index in the block that it is from.
+DrawRow = Callable[[Block, int], Iterable[str]]
+
 
 def draw_row(results: Sequence[Distributions], view: View, *, chart: bool, explain: bool) -> Iterator[str]:
     """The parts of a row's report, after each chain if there are several; `chart` and `explain` add the bars
     and the steps of the chains."""
     if results[0].chain is not None:
         yield chain_report.sampler_order(results, view) + "\n"
-    yield distribution_table.draw(results, 0, view)
+    yield distribution_table.draw(results, view)
     if explain:
         yield from ("\n" + part for part in chain_report.step_tables(results, view))
     if len(results) > 1:
         yield "\n" + chain_report.comparison(results, view)
     if chart:
-        yield "\n" + bars.draw(results, 0, view)
+        yield "\n" + bars.draw(results, view)
 
 
-def each_row(blocks: Iterable[Block], most: int, draw: Callable[[Block], Iterable[str]]) -> Iterator[str]:
-    """Draws the first `most` rows, each as a block of one row under its heading, each part as soon as it is drawn;
-    then the number of the other rows."""
+def each_row(blocks: Iterable[tuple[Block, DrawRow]], most: int) -> Iterator[str]:
+    """Draws the first `most` rows under their headings, each part as soon as it is drawn; then the number of the
+    other rows. Each block comes with the function that draws one of its rows."""
     shown = total = 0
-    for block in blocks:
+    for block, draw in blocks:
         total += len(block.logits)
         for row in range(min(len(block.logits), most - shown)):
             if len(block.logits) > 1 or shown > 0 or block.partial:
                 yield ("\n" if shown else "") + f"row {block.rows[row]}{_token(block)}\n"
             shown += 1
-            yield from draw(block.part(row, row + 1))
+            yield from draw(block.part(row, row + 1), row)
     if total > shown:
         rows = "row" if total - shown == 1 else "rows"
         yield f"\n… {total - shown} more {rows} (--rows N shows more)\n"

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.box import SIMPLE
 from rich.cells import cell_len
@@ -25,6 +26,22 @@ def bar(share: float, width: int) -> str:
     """
     eighths = round(share * max(0, width) * 8)
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+class BarCell(NamedTuple):
+    """A number and a bar, which takes a share of the room beside it. A `remover`, the sampler that removed a class, is
+    shown in place of the bar, and both are dimmed."""
+
+    number: str
+    share: float = 0.0
+    remover: str | None = None
+
+    def text(self, width: int, color: int) -> Text:
+        room = width - len(self.number) - 1
+        if self.remover is not None:
+            return Text(f"{self.number} {shortened(self.remover, room)}", "dim")
+        cell = Text(self.number)
+        return cell.append(" ").append(bar(self.share, room), f"color({color})") if room > 0 else cell
 
 
 def new_table(*, show_header: bool = True) -> Table:

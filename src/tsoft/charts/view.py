@@ -3,11 +3,13 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tsoft.core.softmax import Array
+from tsoft.errors import visible
 
 # No screen is wider, whatever COLUMNS says.
 MAX_WIDTH = 1000
@@ -29,6 +31,24 @@ class Screen:
         return cls(min(max(20, shutil.get_terminal_size().columns), MAX_WIDTH), color and not environ.get("NO_COLOR"))
 
 
+@dataclass(frozen=True, eq=False)
+class ClassSelection:
+    """The indices of the classes that are shown, in their order, and of the rest, which are shown together."""
+
+    shown: Array
+    rest: Array
+
+    def labels(self, names: Sequence[str], rest: str = "… {} more") -> list[str]:
+        """The names of the shown classes, with control characters escaped, and a label for the rest if there is one."""
+        return [visible(names[i]) for i in self.shown] + [rest.format(len(self.rest))] * bool(len(self.rest))
+
+    def values(self, values: Array) -> Array:
+        """The values, (..., n), of the shown classes, and the sum of the rest's if there is a rest."""
+        shown = values[..., self.shown]
+        rest = values[..., self.rest].sum(-1, keepdims=True)
+        return np.concatenate([shown, rest], -1) if len(self.rest) else shown
+
+
 @dataclass(frozen=True)
 class View:
     """How a row is shown: all its classes in the order of the input, or sorted by probability; if there
@@ -42,8 +62,8 @@ class View:
     digits: int | None = None
     log: bool = False
 
-    def shown_and_rest(self, ranking: Array, kept: Array | None = None) -> tuple[Array, Array]:
-        """The indices of the classes that are shown, in their order, and of the rest.
+    def select(self, ranking: Array, kept: Array | None = None) -> ClassSelection:
+        """The classes that are shown, in their order, and the rest.
 
         ranking: the indices of all classes, the most probable first. kept: which classes a chain keeps,
         a mask; `show` of these are shown, with those between them that the chain removed.
@@ -52,5 +72,5 @@ class View:
         last = int(places[self.show - 1]) + 1 if len(places) >= self.show else self.show
         count = min(last, 2 * self.show)
         if len(ranking) > count:
-            return ranking[:count], ranking[count:]
-        return ranking if self.sort else np.arange(len(ranking)), ranking[:0]
+            return ClassSelection(ranking[:count], ranking[count:])
+        return ClassSelection(ranking if self.sort else np.arange(len(ranking)), ranking[:0])

@@ -16,28 +16,39 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class Origin:
+    """Where a block's numbers come from: the `quantity` that they were before they became logits; for an array, its
+    `axes` without the classes, as (2, 3) for the shape (2, 3, classes); whether another block may have other labels;
+    and for messages the `source` and, if it has lines, the line of each row."""
+
+    quantity: str = "logit"
+    axes: tuple[int, ...] | None = None
+    labels_vary: bool = False
+    source: str = ""
+    lines: Sequence[int] | None = None
+
+    def part(self, first: int, stop: int) -> "Origin":
+        """The origin of some of the rows. Without lines, only the first row is where the source says."""
+        if self.lines is not None:
+            return replace(self, lines=self.lines[first:stop])
+        return self if first == 0 or not self.source else replace(self, source="")
+
+
+@dataclass(frozen=True, eq=False)
 class Block:
     """Rows of logits that share their labels. `logits` is (rows, n); `labels`, if any, are n strings
-    that may repeat or be empty; `first_row` counts from 0 over the whole input. `labels_vary` says that
-    another block may have other labels; `quantity` is what the numbers were before they became logits.
-    For an array, `axes` are the shape without the classes, as (2, 3) for an array of shape (2, 3,
-    classes), and `fortran_order` is its memory layout. Rows that differ in length have `widths`, their
-    numbers of classes, and are padded with masked classes; only readers of ragged blocks return them
-    (see `split_by_width`). `targets`, (rows,), are the indices of the rows' true classes, if requested.
-    A block of one row may be a `partial` distribution; one of energies has an `ensemble` if its
-    thermodynamics are requested. For messages there are the `source` and, if it has lines, the rows'."""
+    that may repeat or be empty; `first_row` counts from 0 over the whole input. Rows that differ in length
+    have `widths`, their numbers of classes, and are padded with masked classes; only readers of ragged blocks
+    return them (see `split_by_width`). `targets`, (rows,), are the indices of the rows' true classes, if
+    requested. A block of one row may be a `partial` distribution; one of energies has an `ensemble` if its
+    thermodynamics are requested."""
 
     logits: Array
     labels: tuple[str, ...] | None = None
     first_row: int = 0
-    labels_vary: bool = False
-    quantity: str = "logit"
-    axes: tuple[int, ...] | None = None
-    fortran_order: bool = False
+    origin: Origin = Origin()
     widths: Array | None = None
     targets: Array | None = None
-    source: str = ""
-    lines: Sequence[int] | None = None
     partial: "PartialDistribution | None" = None
     ensemble: "Ensemble | None" = None
 
@@ -49,9 +60,9 @@ class Block:
     @property
     def location(self) -> str:
         """The location of the first row, for messages."""
-        if self.lines is not None:
-            return f"{self.source}:{self.lines[0]}"
-        return self.source or f"row {self.first_row}"
+        if self.origin.lines is not None:
+            return f"{self.origin.source}:{self.origin.lines[0]}"
+        return self.origin.source or f"row {self.first_row}"
 
     @property
     def rows(self) -> range:
@@ -59,15 +70,12 @@ class Block:
 
     def part(self, first: int, stop: int) -> "Block":
         """Some of the block's rows, counted from its first."""
-        lines = None if self.lines is None else self.lines[first:stop]
-        source = self.source if lines is not None or first == 0 else ""
         part = replace(
             self,
             logits=self.logits[first:stop],
             first_row=self.first_row + first,
+            origin=self.origin.part(first, stop),
             targets=None if self.targets is None else self.targets[first:stop],
-            lines=lines,
-            source=source,
         )
         if self.widths is None:
             return part

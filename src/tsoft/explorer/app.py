@@ -26,7 +26,7 @@ from tsoft.charts.curves import class_colors
 from tsoft.core.block import Block
 from tsoft.errors import UsageError, shortened, visible
 from tsoft.explorer import export
-from tsoft.explorer.class_table import ClassTable, ClassTableContent
+from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
@@ -97,42 +97,41 @@ class Explorer(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._input = explorer_input
-        self._state = explorer_input.state
+        self.state = explorer_input.state
         # Why there is no snapshot, or why the row has no biases.
         self._problem = self._bias_problem = ""
         self._row = self._row_at(0)
-        self._snapshot: Snapshot | None = None
+        # The row as it is shown; None if a sampler removes every class.
+        self.snapshot: Snapshot | None = None
         self._curves: TemperatureCurves | None = None
         self._input_order = False
         self._filter = ""
         self._indices = self._row.order
         self._counts = DrawCounts(explorer_input.generator, self._row.classes)
+        self._strip = self._row_strip()
+        self._measures = MeasurePanel(bits=explorer_input.bits)
+        self._table = ClassTable()
+        self._panel = ParameterPanel()
+        self._curve_chart = CurveChart()
+        self._draw_panel = DrawPanel(self.draw_hint)
+        self._filter_field = ValueField(id="filter", placeholder="part of a label", compact=True)
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # The command reports a failure, in one line.
         self.error_console = Console(file=io.StringIO())
 
-    @property
-    def state(self) -> SamplerState:
-        return self._state
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """The row as it is shown; None if a sampler removes every class."""
-        return self._snapshot
-
     def compose(self) -> ComposeResult:
         yield Static(id="head")
-        yield self._row_strip()
-        yield MeasurePanel(bits=self._input.bits)
+        yield self._strip
+        yield self._measures
         with Horizontal(id="main"):
             with Vertical(id="left"):
-                yield ClassTable()
-                yield ValueField(id="filter", placeholder="part of a label", compact=True)
+                yield self._table
+                yield self._filter_field
             with Vertical(id="side"):
-                yield ParameterPanel()
-                yield CurveChart()
-                yield DrawPanel(self.draw_hint)
+                yield self._panel
+                yield self._curve_chart
+                yield self._draw_panel
         yield Static(self.key_hints, id="keys", markup=False)
 
     def _row_strip(self) -> RowStrip:
@@ -145,8 +144,7 @@ class Explorer(App[None]):
             with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
                 number = getattr(signal, name)
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
-        strip = self.query_one(RowStrip)
-        strip.display = strip.is_needed
+        self._strip.display = self._strip.is_needed
         self._update_list()
         self._update(curves=True)
         self.screen.set_focus(self._panel.sliders)
@@ -160,40 +158,40 @@ class Explorer(App[None]):
     def _biases(self, block: Block) -> tuple[LogitBiases, str]:
         """The biases of a block's classes, if that sampler is on; and the problem, if the block lacks a class that
         has one."""
-        setting = self._state.setting(BIAS)
+        setting = self.state.setting(BIAS)
         try:
-            return self._input.biases(block) if setting and self._state.has_effect(setting) else (), ""
+            return self._input.biases(block) if setting and self.state.has_effect(setting) else (), ""
         except UsageError as error:
             return (), str(error)
 
     def _update(self, *, curves: bool) -> None:
         """Shows the row with the present state; `curves` says that the curves change too."""
-        self._panel.show(self._state)
+        self._panel.show(self.state)
         try:
-            self._snapshot = Snapshot(self._row, self._state.tau, self._state.chain(self._row.biases))
+            self.snapshot = Snapshot(self._row, self.state.tau, self.state.chain(self._row.biases))
             self._problem = ""
         except AllRemovedError as error:
-            self._snapshot, self._problem = None, str(error)
+            self.snapshot, self._problem = None, str(error)
         self._update_head()
-        if self._snapshot:
-            self.query_one(MeasurePanel).show(self._snapshot)
+        if self.snapshot:
+            self._measures.show(self.snapshot)
             self._update_classes()
         else:
-            self.query_one(MeasurePanel).clear()
+            self._measures.clear()
             self._table.clear()
-            self.query_one(DrawPanel).show(self._row, self._counts, self._state.tau)
+            self._draw_panel.show(self._row, self._counts, self.state.tau)
         if curves:
             self._compute_curves()
         self._update_strip()
 
     def _update_classes(self) -> None:
         """Shows the classes of the snapshot in the widgets that depend on the draws or the current class."""
-        if self._snapshot:
+        if self.snapshot:
             colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
             counts = self._counts if self._counts.total else None
-            self._table.show(ClassTableContent(self._snapshot, self._indices, colors, counts))
-            self.query_one(CurveChart).show(self._snapshot.tau)
-            self.query_one(DrawPanel).show(self._row, self._counts, self._snapshot.tau)
+            self._table.show(self.snapshot, self._indices, colors, counts)
+            self._curve_chart.show(self.snapshot.tau)
+            self._draw_panel.show(self._row, self._counts, self.snapshot.tau)
 
     def _position_words(self) -> list[str]:
         """Which row it is, for the head."""
@@ -205,8 +203,8 @@ class Explorer(App[None]):
         words = [*self._position_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
         if row.block.partial:
             words.append(f"the listed hold {row.block.partial.mass:.4g} at τ = {row.block.partial.tau:g}")
-        engine = self._state.engine
-        if engine and (cold := engine.low_tau_message(self._state.tau)):
+        engine = self.state.engine
+        if engine and (cold := engine.low_tau_message(self.state.tau)):
             words.append(f"{engine.name} {cold}")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
@@ -214,7 +212,7 @@ class Explorer(App[None]):
         self.query_one("#head", Static).update(text, layout=False)
 
     def _update_strip(self) -> None:
-        rows, state = self._input.rows, self._state
+        rows, state = self._input.rows, self.state
 
         def likelihood(number: int) -> float:
             biases, _ = self._biases(rows.block(number))
@@ -223,7 +221,7 @@ class Explorer(App[None]):
             except AllRemovedError:
                 return 0.0
 
-        self.query_one(RowStrip).show(self._row.number, likelihood)
+        self._strip.show(self._row.number, likelihood)
 
     @property
     def _curve_indices(self) -> list[int]:
@@ -231,14 +229,6 @@ class Explorer(App[None]):
         first = self._row.order[:CURVE_COUNT].tolist()
         current = self._table.current
         return first if current is None or current in first else [*first, current]
-
-    @property
-    def _table(self) -> ClassTable:
-        return self.query_one(ClassTable)
-
-    @property
-    def _panel(self) -> ParameterPanel:
-        return self.query_one(ParameterPanel)
 
     def _update_list(self) -> None:
         """Lists the classes that match the filter, in the chosen order."""
@@ -254,7 +244,7 @@ class Explorer(App[None]):
     @work(thread=True, exclusive=True, group="curves")
     def _compute_curves(self) -> None:
         worker = get_current_worker()
-        row, chain, indices = self._row, self._state.chain(self._row.biases), self._curve_indices
+        row, chain, indices = self._row, self.state.chain(self._row.biases), self._curve_indices
         time.sleep(CURVE_DELAY)
         curves = temperature_curves(row, chain, indices, lambda: worker.is_cancelled)
         if curves is not None:
@@ -263,19 +253,19 @@ class Explorer(App[None]):
     def on_explorer_curves_computed(self, message: "Explorer.CurvesComputed") -> None:
         if message.row is self._row:
             self._curves = message.curves
-            self.query_one(MeasurePanel).show_curves(message.curves)
-            self.query_one(CurveChart).show_curves(message.row, message.curves)
+            self._measures.show_curves(message.curves)
+            self._curve_chart.show_curves(message.row, message.curves)
 
     # Messages of the widgets.
 
     def on_sliders_value_changed(self, message: Sliders.ValueChanged) -> None:
-        self._set_state(self._state.with_value(message.parameter, message.value))
+        self._set_state(self.state.with_value(message.parameter, message.value))
 
     def on_sliders_stepped(self, message: Sliders.Stepped) -> None:
         self._step(message.parameter, message.by, coarse=message.coarse)
 
     def on_curve_chart_tau_selected(self, message: CurveChart.TauSelected) -> None:
-        self._set_state(self._state.with_value(TAU, message.tau))
+        self._set_state(self.state.with_value(TAU, message.tau))
 
     def on_row_strip_row_selected(self, message: RowStrip.RowSelected) -> None:
         self._go(message.number)
@@ -288,12 +278,12 @@ class Explorer(App[None]):
     def _step(self, parameter: SamplerParameter, by: int, *, coarse: bool) -> None:
         """Moves a parameter by some steps from the value that it has now, which may be newer than the one that the
         key was pressed at. A parameter that is off is switched on."""
-        setting = self._state.setting(parameter)
+        setting = self.state.setting(parameter)
         if setting is None or not setting.on:
-            self._set_state(self._state.toggled(parameter))
+            self._set_state(self.state.toggled(parameter))
             return
-        value = SliderScale(parameter).stepped(self._state.value(parameter), by, coarse=coarse)
-        self._set_state(self._state.with_value(parameter, value))
+        value = SliderScale(parameter).stepped(self.state.value(parameter), by, coarse=coarse)
+        self._set_state(self.state.with_value(parameter, value))
 
     def _set_state(self, state: SamplerState) -> None:
         """Sets the samplers. The curves stay if only τ changes. On an API response only τ can change: a sampler's
@@ -301,7 +291,7 @@ class Explorer(App[None]):
         if self._row.block.partial is not None and state.chain() is not None:
             self.notify("The response lists only part of the distribution: samplers need every logit.")
             return
-        before, self._state = self._state, state
+        before, self.state = self.state, state
         if before.with_value(TAU, 1.0) == state.with_value(TAU, 1.0):
             self._update(curves=False)
             return
@@ -361,15 +351,15 @@ class Explorer(App[None]):
         parameter = self._panel.sliders.current
         if parameter is TAU:
             self.notify("The temperature stays; at τ = 1 it does nothing.")
-        self._set_state(self._state.toggled(parameter))
+        self._set_state(self.state.toggled(parameter))
 
     def action_move(self, by: int) -> None:
-        if not self._state.is_reorderable and self._state.engine:
-            self.notify(f"{self._state.engine.name} has a fixed order.")
-        self._set_state(self._state.moved(self._panel.sliders.current, by))
+        if not self.state.is_reorderable and self.state.engine:
+            self.notify(f"{self.state.engine.name} has a fixed order.")
+        self._set_state(self.state.moved(self._panel.sliders.current, by))
 
     def action_tau(self, tau: float) -> None:
-        self._set_state(self._state.with_value(TAU, float(tau)))
+        self._set_state(self.state.with_value(TAU, float(tau)))
 
     def action_boil(self) -> None:
         self.action_tau(inf)
@@ -386,17 +376,13 @@ class Explorer(App[None]):
         self._update(curves=False)
 
     def action_draw(self, count: int) -> None:
-        if self._snapshot:
-            self._counts.draw(self._snapshot.probs, count)
+        if self.snapshot:
+            self._counts.draw(self.snapshot.probs, count)
             self._update_classes()
 
     def action_clear(self) -> None:
         self._counts = DrawCounts(self._input.generator, self._row.classes)
         self._update_classes()
-
-    @property
-    def _filter_field(self) -> ValueField:
-        return self.query_one("#filter", ValueField)
 
     def action_find(self) -> None:
         self._filter_field.add_class("-open")
@@ -424,8 +410,8 @@ class Explorer(App[None]):
         self._filter_field.remove_class("-open")
 
     def action_add(self) -> None:
-        effective = {parameter for setting in self._state.effective for parameter in setting.visible_parameters}
-        parameters = {parameter.name: parameter for parameter in self._state.switches}
+        effective = {parameter for setting in self.state.effective for parameter in setting.visible_parameters}
+        parameters = {parameter.name: parameter for parameter in self.state.switches}
         options = [
             (name, f"{'on ' if parameter in effective else '   '} {parameter.help}")
             for name, parameter in parameters.items()
@@ -433,7 +419,7 @@ class Explorer(App[None]):
 
         def switch(name: str | None) -> None:
             if name is not None:
-                self._set_state(self._state.toggled(parameters[name]))
+                self._set_state(self.state.toggled(parameters[name]))
                 self._panel.sliders.choose(parameters[name])
 
         self.push_screen(ListDialog("switch a sampler on or off", options), switch)
@@ -443,15 +429,15 @@ class Explorer(App[None]):
 
         def follow(name: str | None) -> None:
             if name is not None:
-                self._set_state(self._state.with_engine(ENGINES.get(name)))
+                self._set_state(self.state.with_engine(ENGINES.get(name)))
 
-        current = self._state.engine.name if self._state.engine else "tsoft"
+        current = self.state.engine.name if self.state.engine else "tsoft"
         self.push_screen(ListDialog("sample like", options, current), follow)
 
     def action_explain(self) -> None:
-        if self._snapshot:
+        if self.snapshot:
             width = max(20, min(self.size.width * 9 // 10, 100) - 6)
-            text = export.explanation(self._snapshot, width, self._input.bits)
+            text = export.explanation(self.snapshot, width, self._input.bits)
             self.push_screen(TextDialog("the chain step by step", Text.from_ansi(text.rstrip("\n"))))
 
     def action_help(self) -> None:
@@ -463,7 +449,7 @@ class Explorer(App[None]):
         has the row's numbers."""
         shows_numbers = self._row.is_short and len(self._input.rows) > 1
         arguments = None if shows_numbers else self._input.arguments
-        return command_line(self._state, self._row, arguments, bits=self._input.bits)
+        return command_line(self.state, self._row, arguments, bits=self._input.bits)
 
     def action_copy(self) -> None:
         line = self.command_line
@@ -473,8 +459,8 @@ class Explorer(App[None]):
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:
-            if name is not None and self._snapshot is not None:
-                error = export.write(name, self._snapshot, self.export_screenshot, bits=self._input.bits)
+            if name is not None and self.snapshot is not None:
+                error = export.write(name, self.snapshot, self.export_screenshot, bits=self._input.bits)
                 self.notify(error or f"{name} is written", severity="error" if error else "information", markup=False)
 
         self.push_screen(FileNameDialog("export what is seen, as .json, .csv or .svg", "tsoft.json"), write)

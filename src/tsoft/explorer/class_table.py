@@ -1,7 +1,5 @@
 """The table of the classes: a bar for each class, in front of its bar at τ = 1."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -16,6 +14,7 @@ from tsoft.charts.style import number_text, scale_top
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import DrawCounts
+from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import BOLD, GREY, PLAIN, REMOVED, bars, color, prob_cell, strip, tau_style
 from tsoft.explorer.snapshot import Snapshot
 
@@ -28,17 +27,6 @@ _RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
 _MEASURED_NAMES = 200
 
 
-@dataclass(frozen=True)
-class ClassTableContent:
-    """The classes at `indices`, in their order, of a snapshot; the colours of the classes that have a curve; and
-    the draws, if there are any."""
-
-    snapshot: Snapshot
-    indices: Array
-    colors: dict[int, int] = field(default_factory=dict)
-    counts: DrawCounts | None = None
-
-
 class ClassTable(ScrollView, can_focus=True):
     """The classes with their probabilities, one per line. One of them is the current one."""
 
@@ -48,95 +36,97 @@ class ClassTable(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="distribution")
         self.border_title = "distribution"
-        self._content: ClassTableContent | None = None
+        self._snapshot: Snapshot | None = None
+        self._indices: Array = np.empty(0, np.int64)
+        self._colors: dict[int, int] = {}
+        self._counts: DrawCounts | None = None
         # The current class's line, counted from 0.
         self._position = 0
         self._scale = 1.0
         self._longest_name = 5
 
-    def show(self, content: ClassTableContent) -> None:
-        """Shows the classes. The current one keeps its line while the list stays the same."""
-        before, self._content = self._content, content
-        row, row_before = content.snapshot.row, before.snapshot.row if before else None
-        if before is None or row is not row_before or not np.array_equal(before.indices, content.indices):
-            self._show_list(content, from_top=row_before is None or row.number != row_before.number)
-        top_prob = float(content.snapshot.distributions.top_prob[0, 0])
+    def show(self, snapshot: Snapshot, indices: Array, colors: dict[int, int], counts: DrawCounts | None) -> None:
+        """Shows the classes at `indices`, in their order, with the colours of those that have a curve and the draws,
+        if there are any. The current one keeps its line while the list stays the same."""
+        row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
+        is_same_list = row is row_before and np.array_equal(self._indices, indices)
+        self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
+        if not is_same_list:
+            self._show_list(row, from_top=row_before is None or row.number != row_before.number)
+        top_prob = float(snapshot.distributions.top_prob[0, 0])
         self._scale = scale_top(max(top_prob, float(row.probs_at_one.max())))
         self.refresh()
 
     def clear(self) -> None:
         """Shows no class."""
-        self._content = None
+        self._snapshot, self._indices = None, np.empty(0, np.int64)
         self.refresh()
 
-    def _show_list(self, content: ClassTableContent, *, from_top: bool) -> None:
-        self.virtual_size = Size(self.size.width, len(content.indices) + _HEAD)
-        names = (content.snapshot.row.name(i) for i in content.indices[:_MEASURED_NAMES].tolist())
+    def _show_list(self, row: ExplorerRow, *, from_top: bool) -> None:
+        self.on_resize()
+        names = map(row.name, self._indices[:_MEASURED_NAMES].tolist())
         self._longest_name = max([5, *map(cell_len, names)])
-        self._position = 0 if from_top else min(self._position, max(0, len(content.indices) - 1))
+        self._position = 0 if from_top else min(self._position, max(0, len(self._indices) - 1))
         self.scroll_to(y=0 if from_top else None, animate=False)
 
     def on_resize(self) -> None:
-        if self._content:
-            self.virtual_size = Size(self.size.width, len(self._content.indices) + _HEAD)
+        if self._snapshot:
+            self.virtual_size = Size(self.size.width, len(self._indices) + _HEAD)
 
     @property
     def current(self) -> int | None:
         """The current class's index."""
-        if self._content is None or not len(self._content.indices):
-            return None
-        return int(self._content.indices[self._position])
+        return int(self._indices[self._position]) if len(self._indices) else None
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        if self._content is None:
+        if self._snapshot is None:
             return strip([], width)
         if y < _HEAD:
-            return strip(self._head(self._content, width), width)
+            return strip(self._head(self._snapshot, width), width)
         position = self.scroll_offset.y + y - _HEAD
-        if position >= len(self._content.indices):
+        if position >= len(self._indices):
             return strip([], width)
-        return strip(self._line(self._content, position, width), width)
+        return strip(self._line(self._snapshot, position, width), width)
 
-    def _columns(self, content: ClassTableContent, width: int) -> tuple[int, int]:
+    def _columns(self, width: int) -> tuple[int, int]:
         """The width of the name's column and of the bar's."""
-        other = 2 + 1 + _PROB + 1 + (_RANK + _LOGIT) * (width >= _WIDE) + _COUNT * (content.counts is not None)
+        other = 2 + 1 + _PROB + 1 + (_RANK + _LOGIT) * (width >= _WIDE) + _COUNT * (self._counts is not None)
         name_width = max(4, min(self._longest_name, (width - other) // 2))
         return name_width, max(0, width - other - name_width)
 
-    def _head(self, content: ClassTableContent, width: int) -> list[Segment]:
-        name_width, bar_width = self._columns(content, width)
+    def _head(self, snapshot: Snapshot, width: int) -> list[Segment]:
+        name_width, bar_width = self._columns(width)
         text = "  " + shortened("class", name_width).ljust(name_width)
         if width >= _WIDE:
-            text += "rank".rjust(_RANK) + ("energy" if _is_energy(content) else "logit").rjust(_LOGIT)
+            text += "rank".rjust(_RANK) + ("energy" if _is_energy(snapshot) else "logit").rjust(_LOGIT)
         text += " " + "p".rjust(_PROB) + " "
         if bar_width > 4:
             text += "0" + f"{self._scale:g}".rjust(bar_width - 1)
-        text += "drawn".rjust(_COUNT) if content.counts else ""
+        text += "drawn".rjust(_COUNT) if self._counts else ""
         return [Segment(text, GREY)]
 
-    def _line(self, content: ClassTableContent, position: int, width: int) -> list[Segment]:
-        snapshot, index = content.snapshot, int(content.indices[position])
-        row, is_current = snapshot.row, position == self._position
-        name_width, bar_width = self._columns(content, width)
+    def _line(self, snapshot: Snapshot, position: int, width: int) -> list[Segment]:
+        row, index, is_current = snapshot.row, int(self._indices[position]), position == self._position
+        name_width, bar_width = self._columns(width)
         is_removed = bool(snapshot.chain) and not snapshot.kept[index] and row.block.logits[0, index] > -np.inf
-        mark = "›" if is_current else "●" if index in content.colors else " "
+        mark = "›" if is_current else "●" if index in self._colors else " "
         current_style = Style(reverse=True) if self.has_focus else BOLD
         name = shortened(row.name(index), name_width)
         segments = [
-            Segment(mark + " ", color(content.colors[index]) if index in content.colors else PLAIN),
+            Segment(mark + " ", color(self._colors[index]) if index in self._colors else PLAIN),
             Segment(name, REMOVED if is_removed else current_style if is_current else PLAIN),
             Segment(" " * (name_width - cell_len(name)), PLAIN),
         ]
         if width >= _WIDE:
-            sign = -1 if _is_energy(content) else 1
+            sign = -1 if _is_energy(snapshot) else 1
             logit = "?" if row.is_unknown(index) else number_text(sign * row.logits[index])
             segments.append(
                 Segment(f"{row.ranks[index]:>{_RANK}}{logit:>{_LOGIT}}", GREY + Style(dim=is_removed or None))
             )
         segments += (self._removed if is_removed else self._prob)(snapshot, index, bar_width)
-        if content.counts:
-            segments.append(Segment(f"{content.counts.counts[index]:>{_COUNT}}", PLAIN))
+        if self._counts:
+            segments.append(Segment(f"{self._counts.counts[index]:>{_COUNT}}", PLAIN))
         return segments
 
     def _prob(self, snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
@@ -160,16 +150,15 @@ class ClassTable(ScrollView, can_focus=True):
 
     def move_to_end(self, position: int) -> None:
         """Makes the first class, 0, or the last one, -1, the current one."""
-        if self._content:
-            self._select(position % max(1, len(self._content.indices)))
+        self._select(position % max(1, len(self._indices)))
 
     def move_page(self, by: int) -> None:
         self._select(self._position + by * max(1, self.scrollable_content_region.height - _HEAD - 1))
 
     def _select(self, position: int) -> None:
-        if self._content is None or not len(self._content.indices):
+        if not len(self._indices):
             return
-        self._position = min(max(position, 0), len(self._content.indices) - 1)
+        self._position = min(max(position, 0), len(self._indices) - 1)
         # The line of heads covers the first line of what is scrolled to.
         self.scroll_to_region(Region(0, self._position, 1, 1 + _HEAD), animate=False, force=True)
         self.refresh()
@@ -177,9 +166,9 @@ class ClassTable(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         position = self.scroll_offset.y + event.y - _HEAD - self.gutter.top
-        if self._content and event.y >= _HEAD + self.gutter.top and 0 <= position < len(self._content.indices):
+        if event.y >= _HEAD + self.gutter.top and 0 <= position < len(self._indices):
             self._select(position)
 
 
-def _is_energy(content: ClassTableContent) -> bool:
-    return content.snapshot.row.block.quantity == "energy"
+def _is_energy(snapshot: Snapshot) -> bool:
+    return snapshot.row.block.origin.quantity == "energy"

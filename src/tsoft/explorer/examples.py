@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.explorer.explorer_rows import ExplorerRows
 
 # The most probable next tokens of SmolLM2-135M-Instruct, as logits below the highest: after "The capital of
@@ -38,7 +38,7 @@ def examples() -> ExplorerRows:
         "two levels": {"ground": 0.0, "excited": -1.0},
     }
     blocks = [
-        Block(np.array([list(logits.values())]), tuple(logits), number, labels_vary=True)
+        Block(np.array([list(logits.values())]), tuple(logits), number, Origin(labels_vary=True))
         for number, logits in enumerate(named.values())
     ]
     return ExplorerRows(blocks, tuple(named))

@@ -76,8 +76,8 @@ class ExplorerRow:
 
     def matching(self, text: str) -> Array:
         """The indices of the classes whose names contain a text, in upper or lower case."""
-        wanted = text.casefold()
-        return np.array([i for i, name in enumerate(self.names) if wanted in name.casefold()], np.int64)
+        folded = text.casefold()
+        return np.array([i for i, name in enumerate(self.names) if folded in name.casefold()], np.int64)
 
     def listing(self, text: str, *, input_order: bool) -> Array:
         """The indices of the classes whose names contain a text, as the input has them or the most probable

@@ -102,7 +102,7 @@ class LiveExplorer(Explorer):
         room = MAX_WAITING - len(self._waiting)
         if not room:
             self.bell()
-        self._waiting.extend([self._state] * min(count, room))
+        self._waiting.extend([self.state] * min(count, room))
         self._draw_waiting()
 
     @property
@@ -115,7 +115,7 @@ class LiveExplorer(Explorer):
             self._update_head()
             return
         state = self._waiting.popleft()
-        snapshot = self._snapshot if state is self._state else self._snapshot_at(state)
+        snapshot = self.snapshot if state is self.state else self._snapshot_at(state)
         if snapshot is None:
             # The head says that a sampler removes every class.
             self._waiting.clear()
@@ -209,9 +209,9 @@ class LiveExplorer(Explorer):
             super().action_type()
             return
         index = self._table.current
-        if index is not None and self._snapshot:
+        if index is not None and self.snapshot:
             self._waiting.clear()
-            self._choose(index, float(self._snapshot.probs[index]))
+            self._choose(index, float(self.snapshot.probs[index]))
 
     def _go(self, number: int) -> None:
         # The draws that wait are not for another row.
@@ -231,7 +231,7 @@ class LiveExplorer(Explorer):
     def command_line(self) -> str:
         """The command with which `tsoft compute` shows the same, with the logits that `tsoft next` prints."""
         text = self._live.text(self._row.number)
-        return piped_command_line(self._state, self._row, self._input.arguments or (), text, bits=self._input.bits)
+        return piped_command_line(self.state, self._row, self._input.arguments or (), text, bits=self._input.bits)
 
     def action_copy(self) -> None:
         if self._live.is_answer and self._row.number:

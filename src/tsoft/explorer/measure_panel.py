@@ -71,27 +71,24 @@ class MeasurePanel(Horizontal):
     def __init__(self, *, bits: bool):
         super().__init__(id="measures")
         self._bits = bits
+        self._displays = [MeasureDisplay(name) for name in SHOWN_MEASURES]
 
     def compose(self) -> ComposeResult:
-        for name in SHOWN_MEASURES:
-            yield MeasureDisplay(name)
-
-    def _display(self, name: str) -> MeasureDisplay:
-        return self.query_one(f"#{name}", MeasureDisplay)
+        yield from self._displays
 
     def show(self, snapshot: Snapshot) -> None:
         titles = {
             "entropy": f"entropy {'bits' if self._bits else 'nats'}",
             "top": f"top {snapshot.row.name(snapshot.top)}",
         }
-        for name, value in zip(SHOWN_MEASURES, snapshot.measures, strict=True):
-            self._display(name).show(titles.get(name, name), value / measure_unit(name, self._bits), snapshot.tau)
+        for name, display, value in zip(SHOWN_MEASURES, self._displays, snapshot.measures, strict=True):
+            display.show(titles.get(name, name), value / measure_unit(name, self._bits), snapshot.tau)
 
     def clear(self) -> None:
         """Shows that there is no distribution to measure."""
-        for name in SHOWN_MEASURES:
-            self._display(name).show(name, nan, 1.0)
+        for name, display in zip(SHOWN_MEASURES, self._displays, strict=True):
+            display.show(name, nan, 1.0)
 
     def show_curves(self, curves: TemperatureCurves) -> None:
-        for name, curve in zip(SHOWN_MEASURES, curves.measures.T, strict=True):
-            self._display(name).show_curve(curve)
+        for display, curve in zip(self._displays, curves.measures.T, strict=True):
+            display.show_curve(curve)

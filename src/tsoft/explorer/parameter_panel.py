@@ -19,19 +19,12 @@ class ParameterPanel(Vertical):
         super().__init__(id="knobs")
         self.border_title = "knobs"
         self._edited: SamplerParameter | None = None
+        self.sliders = Sliders()
+        self._field = ValueField(id="field", compact=True)
+        self._problem = Static(id="problem", markup=False)
 
     def compose(self) -> ComposeResult:
-        yield Sliders()
-        yield ValueField(id="field", compact=True)
-        yield Static(id="problem", markup=False)
-
-    @property
-    def sliders(self) -> Sliders:
-        return self.query_one(Sliders)
-
-    @property
-    def _field(self) -> ValueField:
-        return self.query_one(ValueField)
+        yield from (self.sliders, self._field, self._problem)
 
     def show(self, state: SamplerState) -> None:
         self.sliders.show(state)
@@ -42,11 +35,10 @@ class ParameterPanel(Vertical):
         if not self.sliders.is_settable:
             return
         self._edited = self.sliders.current
-        field = self._field
-        field.value = ""
-        field.placeholder = f"{self._edited.name}: {_range(self._edited)}"
-        field.add_class("-open")
-        self.screen.set_focus(field)
+        self._field.value = ""
+        self._field.placeholder = f"{self._edited.name}: {_range(self._edited)}"
+        self._field.add_class("-open")
+        self.screen.set_focus(self._field)
 
     def on_input_changed(self) -> None:
         self.remove_class("-wrong")
@@ -59,7 +51,7 @@ class ParameterPanel(Vertical):
         if value is None:
             self.add_class("-wrong")
             text = shortened(visible(message.value.strip()), 12) or "nothing"
-            self.query_one("#problem", Static).update(f"{text} is not {_range(self._edited)}")
+            self._problem.update(f"{text} is not {_range(self._edited)}")
             return
         self.post_message(Sliders.ValueChanged(self._edited, value))
         self._focus_sliders()

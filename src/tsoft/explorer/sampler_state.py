@@ -17,27 +17,25 @@ TEMPERATURE = next(sampler for sampler in SAMPLERS.values() if sampler.parameter
 
 @dataclass(frozen=True)
 class SamplerSetting:
-    """A sampler, its parameters' values, and whether it is on. The biases have no value that can be set here."""
+    """A sampler, its parameters' values by name, and whether it is on. The biases have no value that can be set."""
 
     sampler: Sampler
-    values: tuple[float, ...]
+    values: Mapping[str, float]
     on: bool = False
 
     @classmethod
     def default(cls, sampler: Sampler) -> "SamplerSetting":
         """A sampler that is off, with the values at which its sliders start. The temperature is on, and its
         further parameters have no effect."""
-        first, *further = sampler.parameters
-        if first is BIAS:
-            return cls(sampler, ())
-        if first is TAU:
-            return cls(sampler, (slider_range(TAU).initial, *(float(p.off or 0) for p in further)), on=True)
-        return cls(sampler, tuple(slider_range(parameter).initial for parameter in sampler.parameters))
-
-    @property
-    def by_name(self) -> dict[str, float]:
-        """The values by their parameters' names."""
-        return dict(zip((parameter.name for parameter in self.sampler.parameters), self.values, strict=False))
+        is_temperature = sampler.parameters[0] is TAU
+        values = {
+            parameter.name: float(parameter.off or 0)
+            if is_temperature and parameter is not TAU
+            else slider_range(parameter).initial
+            for parameter in sampler.parameters
+            if parameter is not BIAS
+        }
+        return cls(sampler, values, on=is_temperature)
 
     @property
     def visible_parameters(self) -> list[SamplerParameter]:
@@ -50,7 +48,7 @@ class SamplerSetting:
 
     def has_effect(self, parameter: SamplerParameter) -> bool:
         """Whether a parameter has a value that changes anything."""
-        return parameter is BIAS or self.by_name[parameter.name] != parameter.off
+        return parameter is BIAS or self.values[parameter.name] != parameter.off
 
 
 @dataclass(frozen=True)
@@ -75,9 +73,7 @@ class SamplerState:
     def _updated(self, name: str, values: Mapping[str, float], *, on: bool) -> "SamplerState":
         """The state with some of a sampler's values changed, and the sampler on or off."""
         settings = tuple(
-            replace(setting, values=tuple((setting.by_name | dict(values)).values()), on=on)
-            if setting.sampler.name == name
-            else setting
+            replace(setting, values={**setting.values, **values}, on=on) if setting.sampler.name == name else setting
             for setting in self.settings
         )
         return replace(self, settings=settings)
@@ -102,7 +98,7 @@ class SamplerState:
     def value(self, parameter: SamplerParameter) -> float:
         setting = self.setting(parameter)
         assert setting
-        return setting.by_name[parameter.name]
+        return setting.values[parameter.name]
 
     @property
     def visible_parameters(self) -> list[SamplerParameter]:
@@ -186,7 +182,7 @@ class SamplerState:
 
     def chain(self, biases: LogitBiases = ()) -> Chain | None:
         """The chain of samplers, None if there is only the temperature."""
-        values = {name: value for setting in self.effective for name, value in setting.by_name.items()}
+        values = {name: value for setting in self.effective for name, value in setting.values.items()}
         if self.engine is None and all(setting.visible_parameters == [TAU] for setting in self.effective):
             return None
         order = tuple(setting.sampler for setting in self.settings if self.supports(setting.sampler.parameters[0]))
@@ -199,7 +195,7 @@ class SamplerState:
         for setting in self.effective:
             for parameter in setting.visible_parameters:
                 if parameter not in (TAU, BIAS) and self.supports(parameter):
-                    words += [parameter.option, exact_text(setting.by_name[parameter.name])]
+                    words += [parameter.option, exact_text(setting.values[parameter.name])]
         if self.engine:
             words += ["--like", self.engine.name]
         order = [setting.sampler.name for setting in self.effective]

@@ -97,7 +97,7 @@ class Sliders(ScrollView, can_focus=True):
             return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GREY)]
         if parameter is BIAS:
             return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GREY)]
-        value = setting.by_name[parameter.name]
+        value = setting.values[parameter.name]
         text = value_text(value) if is_on else "off"
         segments.append(Segment(text.rjust(_VALUE) + "  ", PLAIN if is_on else GREY))
         return [*segments, *_slider(parameter, value, slider_width, is_on)]
@@ -109,19 +109,19 @@ class Sliders(ScrollView, can_focus=True):
 
     def move(self, by: int) -> bool:
         """Makes the parameter `by` lines further down the current one; False if there is none."""
-        exists = 0 <= self._position + by < len(self._parameters)
-        if exists:
-            self._select(self._position + by)
-        return exists
+        return self._select(self._position + by)
 
     def move_to_end(self, position: int) -> None:
         """Makes the first parameter, 0, or the last one, -1, the current one."""
         self._select(position % len(self._parameters))
 
-    def _select(self, position: int) -> None:
+    def _select(self, position: int) -> bool:
+        if not 0 <= position < len(self._parameters):
+            return False
         self.current = self._parameters[position]
         self._scroll_to_current()
         self.refresh()
+        return True
 
     def choose(self, parameter: SamplerParameter) -> None:
         """Makes a parameter the current one, if it has a slider."""
@@ -130,11 +130,7 @@ class Sliders(ScrollView, can_focus=True):
 
     def _select_under(self, event: events.MouseEvent) -> bool:
         """Makes the parameter under the mouse the current one; False if there is none."""
-        position = self.scroll_offset.y + event.y
-        exists = 0 <= position < len(self._parameters)
-        if exists:
-            self._select(position)
-        return exists
+        return self._select(self.scroll_offset.y + event.y)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if self._select_under(event) and self.is_settable and self._drag(event.x):

@@ -72,13 +72,9 @@ class Snapshot:
         margin, and the probability, at the temperature alone, of the classes that are removed."""
         distributions = self.distributions
         values = (distributions.entropy, distributions.perplexity, distributions.top_prob, distributions.margin)
-        return (*(float(value[0, 0]) for value in values), self._removed_mass)
-
-    @property
-    def _removed_mass(self) -> float:
-        if self.chain is None or self.kept.all():
-            return 0.0
-        return float(self.tempered_probs[~self.kept].sum())
+        removes = self.chain is not None and not self.kept.all()
+        removed = float(self.tempered_probs[~self.kept].sum()) if removes else 0.0
+        return (*(float(value[0, 0]) for value in values), removed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +90,7 @@ class TemperatureCurves:
 def temperature_curves(
     row: ExplorerRow, chain: Chain | None, indices: Sequence[int], is_cancelled: Callable[[], bool]
 ) -> TemperatureCurves | None:
-    """The curves of a row, or None if they are cancelled, which is asked before each temperature."""
+    """The curves of a row, or None if they are cancelled, which is checked before each temperature."""
     measures = np.full((len(CURVE_TAUS), len(SHOWN_MEASURES)), nan)
     probs = np.full((len(CURVE_TAUS), len(indices)), nan)
     for t, tau in enumerate(CURVE_TAUS.tolist()):

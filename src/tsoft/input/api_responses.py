@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
@@ -299,7 +299,7 @@ class ResponseReader:
             with_classes = replace(partial, classes=classes)
             partial = with_classes if len(tokens) <= classes and with_classes.is_consistent else partial
         labels = tuple(token.label for token in tokens)
-        block = Block(logits[np.newaxis], labels, self.row, True, "logprob", partial=partial)
+        block = Block(logits[np.newaxis], labels, self.row, Origin("logprob", labels_vary=True), partial=partial)
         self.row += 1
         return block
 

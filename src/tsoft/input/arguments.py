@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import LogitsError
 from tsoft.errors import UsageError
 from tsoft.input import fields
@@ -47,7 +47,7 @@ def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> B
         raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
     try:
         logits = to_logits(np.array([row.numbers]), QUANTITIES[quantity])
-        return Block(logits, labels.matching(len(row.numbers)) if labels else row.labels, quantity=quantity)
+        return Block(logits, labels.matching(len(row.numbers)) if labels else row.labels, origin=Origin(quantity))
     except LogitsError as error:
         where = "" if error.column is None else f"argument {row.places[error.column]}: "
         raise UsageError(f"{where}{error.problem}") from None

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.core.thermodynamics import THERMODYNAMICS
@@ -133,12 +133,9 @@ class RowGroup:
             logits,
             options.class_labels(self.labels, logits.shape[1], f"{options.source}:{self.lines[0]}"),
             first_row,
-            self.labels_vary,
-            quantity,
-            widths=self.widths,
-            targets=self.targets,
-            source=options.source,
-            lines=self.lines,
+            Origin(quantity, None, self.labels_vary, options.source, self.lines),
+            self.widths,
+            self.targets,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, shortened
 from tsoft.input.api_responses import Location, ResponseReader, is_response, parsed_json
@@ -260,7 +260,8 @@ def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
     except LogitsError as error:
         raise rows[error.row].error(error.problem, error.column) from None
     labels = options.class_labels(first.labels, logits.shape[1], first.where)
-    return Block(logits, labels, first_row, first.labels is not None, first.quantity, source=first.where)
+    origin = Origin(first.quantity, labels_vary=first.labels is not None, source=first.where)
+    return Block(logits, labels, first_row, origin)
 
 
 def _numbers(rows: list[JsonRow]) -> Array:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
@@ -164,8 +164,7 @@ def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining:
             where = f"{options.source}: row {first_row + error.row}"
             place = "" if error.column is None else f", class #{error.column}"
             raise InputError(f"{where}{place}: {error.problem}") from None
-        by_columns = header.fortran and len(header.shape) == 2
-        yield Block(logits, labels, first_row, quantity=quantity, axes=header.axes, fortran_order=by_columns)
+        yield Block(logits, labels, first_row, Origin(quantity, header.axes))
         first_row += len(rows)
 
 

@@ -175,7 +175,7 @@ def _with_targets(
     for block in blocks:
         if indices is None:
             targets = _targets(archive, info, source)
-            targets.check_shape(block.axes)
+            targets.check_shape(block.origin.axes)
             indices = targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
-            targets.check_count(math.prod(block.axes or ()))
+            targets.check_count(math.prod(block.origin.axes or ()))
         yield replace(block, targets=indices[block.rows.start : block.rows.stop])

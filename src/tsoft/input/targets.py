@@ -56,7 +56,7 @@ class Targets:
         """The indices of the classes of a block's rows: (rows,). Raises InputError if there are fewer targets."""
         first, stop = block.rows.start, block.rows.stop
         if first == 0:
-            self.check_shape(block.axes)
+            self.check_shape(block.origin.axes)
         if stop > len(self):
             raise InputError(f"{self.source}: {len(self)} targets, but there are more rows")
         line = None if self.first_line is None else self.first_line + first

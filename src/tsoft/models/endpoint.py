@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import api_responses
@@ -192,7 +192,7 @@ class Endpoint:
         if _value_at(json.loads(response.body), "choices", 0, "finish_reason") == "stop":
             # The server generates the end each time, and lists no probabilities with it.
             certain = PartialDistribution(np.zeros(1), 0, np.inf)
-            return Block(np.zeros((1, 1)), ("",), 0, True, "logprob", partial=certain)
+            return Block(np.zeros((1, 1)), ("",), 0, Origin("logprob", labels_vary=True), partial=certain)
         raise InputError(f"{response.url}: no token and no log-probability in {ATTEMPTS} answers, and no end")
 
     def _first_token(self, where: str, body: bytes | str) -> Block | None:

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, visible
 from tsoft.input.labels import token_label
@@ -103,7 +103,9 @@ class Llama:
             for start in range(0, len(different), count):
                 batch = different[start : start + count]
                 for text, logits in zip(batch, self._logits(batch), strict=True):
-                    distributions[text] = NextDistribution(Block(logits, self._weights.labels, source=self.name))
+                    distributions[text] = NextDistribution(
+                        Block(logits, self._weights.labels, origin=Origin(source=self.name))
+                    )
         return [distributions[text] for text in texts]
 
     def close(self) -> None:

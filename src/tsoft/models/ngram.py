@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, Origin
 from tsoft.errors import InputError, UsageError
 from tsoft.input.lines import decoded
 from tsoft.input.read_options import ReadOptions
@@ -120,7 +120,8 @@ class Ngram:
         """The log-probabilities of all tokens after each text."""
         histories = [self._history(text) for text in texts]
         logprobs = {history: self._model.logprobs(history)[np.newaxis] for history in set(histories)}
-        return [NextDistribution(Block(logprobs[history], self._labels, quantity="logprob")) for history in histories]
+        origin = Origin("logprob")
+        return [NextDistribution(Block(logprobs[history], self._labels, origin=origin)) for history in histories]
 
     def _history(self, text: Tokens) -> Tokens:
         """The last words of a text, as many as the order uses."""

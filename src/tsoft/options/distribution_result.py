@@ -86,7 +86,7 @@ class DistributionsResult(Result):
             blocks = watched(
                 blocks,
                 lambda block, seconds: (rows(block.rows.stop, seconds), block.rows.stop),
-                lambda block: None if block.axes is None else math.prod(block.axes),
+                lambda block: None if block.origin.axes is None else math.prod(block.origin.axes),
             )
         return (
             result for block in blocks for result in distribution_pieces(block, self.taus, self.plan.chains_for(block))

@@ -105,7 +105,7 @@ def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterato
     """The blocks, with a note at the first row whose probabilities do not sum to 1."""
     is_noted = False
     for block in blocks:
-        if block.quantity in ("prob", "logprob") and not is_noted and not block.partial:
+        if block.origin.quantity in ("prob", "logprob") and not is_noted and not block.partial:
             sums = np.exp(log_sum_exp(block.logits))
             wrong = abs(sums - 1) > 1e-3
             if wrong.any():

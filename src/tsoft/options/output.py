@@ -117,7 +117,9 @@ class ChartOptions:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DiagramOptions:
-    chart: Annotated[bool, _display("--chart/--no-chart", help="The charts above the table."), Displayed()] = None
+    chart: Annotated[bool | None, _display("--chart/--no-chart", help="The charts above the table."), Displayed()] = (
+        None
+    )
 
 
 def chosen_format(

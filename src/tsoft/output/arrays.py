@@ -76,7 +76,7 @@ def write(format: str, array: DistributionArray, out: OutputStream) -> None:
 def _npy(first: Distributions, array: DistributionArray, file: OutputStream | None) -> Iterator[bytes | memoryview]:
     """An .npy in C order. Its header comes first and needs the number of rows. If the input does not give it, a file's
     header is overwritten at the end, and for any other output the rows are held in memory until then."""
-    axes, pieces = first.block.axes, array.pieces(first)
+    axes, pieces = first.block.origin.axes, array.pieces(first)
     if axes is not None:
         yield array.header(first, axes)
         yield from map(_bytes, pieces)

@@ -41,7 +41,7 @@ class Content:
 def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Distributions]]:
     """Whether the blocks of the first row's engines and temperatures differ in their labels, and all results."""
     head = list(itertools.islice(results, 1))
-    while head and head[0].block.labels_vary and head[-1].block.first_row == head[0].block.first_row:
+    while head and head[0].block.origin.labels_vary and head[-1].block.first_row == head[0].block.first_row:
         following = next(results, None)
         if following is None:
             break

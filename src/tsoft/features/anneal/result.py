@@ -1,4 +1,4 @@
-"""What `tsoft anneal` found: the temperatures of schedules."""
+"""The result of `tsoft anneal`: the temperatures of schedules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tsoft.output.records import Column, In, Records
 if TYPE_CHECKING:
     from tsoft.charts.view import View
 
-# This many steps are written at once.
+# The number of steps that are written at once.
 PIECE = 1 << 16
 
 

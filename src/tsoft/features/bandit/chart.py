@@ -10,15 +10,15 @@ from tsoft.charts.axis import StepAxis
 from tsoft.charts.curves import MAX_CURVES, MAX_STEPS, curve_chart
 from tsoft.charts.style import evenly_spaced, number_text, prob_text, side_by_side, tau_text
 from tsoft.charts.table import text_tables
-from tsoft.charts.view import Screen, View
+from tsoft.charts.view import ClassSelection, Screen, View
 from tsoft.core.block import class_names
 from tsoft.core.softmax import Array
-from tsoft.errors import shortened, visible
+from tsoft.errors import shortened
 from tsoft.features.bandit.simulation import Exploration, History
 
 # Charts are side by side if each has at least this many columns, with a gap between two.
 _NARROWEST, _GAP = 36, 3
-# The share of runs at the best arm is smoothed over one part of the steps in so many.
+# The share of runs at the best arm is smoothed over a window of the steps: one of this many parts.
 _SMOOTHING_PARTS = 100
 
 _step_chart = partial(curve_chart, height=14, axis_type=StepAxis)
@@ -65,12 +65,10 @@ def _distribution(exploration: Exploration, steps: Array, screen: Screen) -> str
     labels = class_names(exploration.labels, len(exploration.means))
     order = (-exploration.means).argsort(kind="stable")
     count = len(order) if len(order) <= MAX_CURVES else MAX_CURVES - 1
-    shown, rest = order[:count], order[count:]
-    names = [visible(labels[i]) for i in shown] + [f"{len(rest)} more"] * bool(len(rest))
-    probs = exploration.history.probs[steps]
-    values = np.column_stack([probs[:, shown], probs[:, rest].sum(1)])[:, : len(names)]
-    title = f"probability, {exploration.schedule}"
-    return str(_step_chart(names, steps, values, screen, title=title, limits=(0.0, 1.0), rest=bool(len(rest))))
+    selection = ClassSelection(order[:count], order[count:])
+    names, values = selection.labels(labels, "{} more"), selection.values(exploration.history.probs[steps])
+    title, has_rest = f"probability, {exploration.schedule}", len(names) > count
+    return str(_step_chart(names, steps, values, screen, title=title, limits=(0.0, 1.0), rest=has_rest))
 
 
 def _table(explorations: Sequence[Exploration], view: View) -> str:

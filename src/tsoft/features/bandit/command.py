@@ -25,7 +25,7 @@ LARGEST = 1e100
 
 @dataclass(frozen=True)
 class ArmOptions:
-    """What the arms pay."""
+    """The arms' rewards."""
 
     means: Annotated[
         list[str] | None,
@@ -49,7 +49,7 @@ class ArmOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How long and how often."""
+    """The number of steps and of runs."""
 
     steps: Annotated[int, typer.Option("--steps", min=1, max=1_000_000, metavar="N", help="Pulls in each run.")] = 1000
     runs: Annotated[
@@ -93,7 +93,7 @@ def bandit(
 
 
 def _rewards(arms: ArmOptions, typed: "TypedNumbers") -> "Rewards":
-    """The rewards that were asked for, which the means can be those of."""
+    """The requested kind of rewards. Raises UsageError for means and a deviation that it cannot have."""
     from tsoft.features.bandit.simulation import bernoulli, gaussian
 
     if arms.rewards == "bernoulli" and arms.sd is not None:
@@ -113,7 +113,7 @@ def _rewards(arms: ArmOptions, typed: "TypedNumbers") -> "Rewards":
 def _explorations(
     typed: "TypedNumbers", schedules: "list[TemperatureSchedule]", rewards: "Rewards", runs: int, seed: int
 ) -> "Iterator[Exploration]":
-    """How each schedule explores, all with the same uniform numbers."""
+    """The exploration along each schedule, all with the same random numbers."""
     import numpy as np
 
     from tsoft.features.bandit.simulation import Exploration, history, play

@@ -1,4 +1,4 @@
-"""What `tsoft bandit` found: how each schedule explored the arms."""
+"""The result of `tsoft bandit`: how each schedule explored the arms."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class BanditResult(Result):
-    """The explorations, each worked out when its turn comes. A `new_seed` was not typed, so records are written with a
-    note of it; a picture shows it."""
+    """The explorations, each computed when it is written. A `new_seed` was not typed, so a note with the records gives
+    it; the table shows it too."""
 
     explorations: Iterable[Exploration]
     new_seed: int | None = None
@@ -24,10 +24,11 @@ class BanditResult(Result):
 
     def records(self) -> Iterator[Records]:
         """A record for each schedule and step."""
-        self._note_seed()
+        if self.new_seed is not None:
+            note(f"--seed {self.new_seed} gives this again")
         for exploration in self.explorations:
             history, labels = exploration.history, exploration.labels
-            steps = len(history.taus)
+            steps, arms = len(history.taus), labels or [str(i) for i in range(len(exploration.means))]
             yield Records(
                 [
                     Column("schedule", [exploration.schedule] * steps),
@@ -40,18 +41,9 @@ class BanditResult(Result):
                     Column("best_share", history.best),
                     Column("runs", [history.runs] * steps, In.JSON),
                     Column("seed", [exploration.seed] * steps, In.JSON),
-                    Column(
-                        "arms",
-                        history.probs,
-                        In.TSV | In.CSV,
-                        labels or [str(i) for i in range(len(exploration.means))],
-                    ),
+                    Column("arms", history.probs, In.TSV | In.CSV, arms),
                 ]
             )
-
-    def _note_seed(self) -> None:
-        if self.new_seed is not None:
-            note(f"--seed {self.new_seed} gives this again")
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.features.bandit.chart import draw

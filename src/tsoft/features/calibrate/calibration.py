@@ -13,8 +13,8 @@ from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, 
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.features.calibrate.interval import Interval, TooLongError, bootstrap, sandwich
+from tsoft.features.calibrate.labelled_input import LabelledInput
 from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
-from tsoft.features.calibrate.rows import Rows
 from tsoft.notes import note
 
 # The most rows that a bootstrap draws in all: for more, the sandwich interval is as good.
@@ -54,7 +54,9 @@ class Calibration:
     curve_nll: Array
 
 
-def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: int, *, curve: bool) -> Calibration:
+def calibration(
+    rows: LabelledInput, test: LabelledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
+) -> Calibration:
     """The fit and its reports, in one pass over the rows more than the fit takes, with notes to the user."""
     with _input_errors(rows):
         summary = _checked_summary(rows)
@@ -68,12 +70,12 @@ def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: 
         note(f"{rows.name}: the 95 % interval is {ends}: these rows hardly tell the temperature")
     taus = _curve_taus(fit, summary) if curve else np.empty(0)
     scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
-    measured = [_reports("fit", scores, bins, resamples, generator)]
+    measured = [_measured("fit", scores, bins, resamples, generator)]
     if test:
         with _input_errors(test):
             _checked_summary(test, reference=rows)
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        measured.append(_reports("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator))
+        measured.append(_measured("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator))
     for part, source in zip(measured, (rows, test), strict=False):
         assert source
         _note_contradictions(part, source.name)
@@ -81,7 +83,7 @@ def calibration(rows: Rows, test: Rows | None, bins: int, resamples: int, seed: 
 
 
 @contextlib.contextmanager
-def _input_errors(rows: Rows) -> Iterator[None]:
+def _input_errors(rows: LabelledInput) -> Iterator[None]:
     """Turn errors of the fit into input errors that name the rows' source."""
     try:
         yield
@@ -89,7 +91,7 @@ def _input_errors(rows: Rows) -> Iterator[None]:
         raise InputError(f"{rows.name}: {error}") from None
 
 
-def _checked_summary(rows: Rows, reference: Rows | None = None) -> RowSummary:
+def _checked_summary(rows: LabelledInput, reference: LabelledInput | None = None) -> RowSummary:
     """The summary of the rows, whose classes must be those of the reference, with notes on what it shows."""
     summary = summarize(rows)
     if reference and rows.classes != reference.classes:
@@ -117,12 +119,12 @@ def _checked_summary(rows: Rows, reference: Rows | None = None) -> RowSummary:
     return summary
 
 
-def _interval(rows: Rows, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval | None:
+def _interval(
+    rows: LabelledInput, fit: TemperatureFit, resamples: int, generator: np.random.Generator
+) -> Interval | None:
     """The interval by the bootstrap, if the rows are in memory and it does not take too long, else by the
     sandwich."""
-    if fit.error is None:
-        return None
-    if resamples == 0 or rows.held is None or rows.rows * resamples > MAX_DRAWN:
+    if fit.error is None or resamples == 0 or rows.held is None or rows.rows * resamples > MAX_DRAWN:
         return sandwich(fit)
     try:
         interval = bootstrap(rows, fit, resamples, generator)
@@ -143,21 +145,18 @@ def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
     return np.append(grid, [1.0] * (not fit.is_limit)) * center
 
 
-def _reports(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
+def _measured(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
     return MeasuredRows(data, *(report(scores, t, bins, resamples, generator) for t in range(2)))
 
 
 def _note_contradictions(measured: MeasuredRows, name: str) -> None:
     """Notes on measures that get worse, and on merged bins."""
     before, after = measured.before, measured.after
-    worse = [
-        f"{kind} {first:.4g} → {second:.4g}"
-        for kind, first, second in (
-            ("equal width", before.equal_width.ece, after.equal_width.ece),
-            ("equal mass", before.equal_mass.ece, after.equal_mass.ece),
-        )
-        if second > first
-    ]
+    eces = {
+        "equal width": (before.equal_width.ece, after.equal_width.ece),
+        "equal mass": (before.equal_mass.ece, after.equal_mass.ece),
+    }
+    worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, (first, second) in eces.items() if second > first]
     if after.nll < before.nll and worse:
         note(f"{name}: at τ = {after.tau:.6g} the NLL is better, but the ECE is worse ({', '.join(worse)})")
     if after.nll > before.nll:

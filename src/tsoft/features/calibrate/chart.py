@@ -12,7 +12,7 @@ from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.core.softmax import Array
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
-from tsoft.features.calibrate.reliability import Bins, Report
+from tsoft.features.calibrate.reliability import Bins
 
 # The bars of a reliability diagram, in columns, and the mark of a bin's mean confidence.
 _SHORTEST_BAR, _LONGEST_BAR = 8, 40
@@ -49,26 +49,20 @@ def _headline(calibration: Calibration) -> str:
 
 def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
     """The table of what the temperature changes. Under each ECE is that of a perfectly calibrated model."""
-    columns = [_column(part.data, report, view) for part in measured for report in part.reports]
+    columns = [
+        [
+            f"{part.data} {tau_text(report.tau)}",
+            str(report.rows),
+            *(prob_text(value, view.digits) for value in report.measures.values()),
+        ]
+        for part in measured
+        for report in part.reports
+    ]
     names = ["", "rows", "NLL"]
     for kind in ("ECE", "ECE, equal mass"):
         names += [kind, "  by chance", "  95 % below"]
     names += ["MCE", "Brier", "accuracy", "mean confidence"]
     return text_tables(list(zip(names, *columns, strict=True)), view.screen, right=[column[0] for column in columns])
-
-
-def _column(data: str, report: Report, view: View) -> list[str]:
-    def ece(bins: Bins) -> list[float]:
-        return [bins.ece, bins.chance.mean, bins.chance.high]
-
-    values = [
-        report.nll,
-        *ece(report.equal_width),
-        *ece(report.equal_mass),
-        *(report.equal_width.mce, report.brier, report.accuracy, report.confidence),
-    ]
-    header = f"{data} {tau_text(report.tau)}"
-    return [header, str(report.rows), *(prob_text(value, view.digits) for value in values)]
 
 
 def _diagram(measured: MeasuredRows, view: View) -> str:

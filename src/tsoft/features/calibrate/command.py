@@ -11,7 +11,7 @@ from tsoft.options.input import SourceOptions
 from tsoft.options.output import DiagramOptions, OnlyIn, OutputOptions
 
 if TYPE_CHECKING:
-    from tsoft.features.calibrate.rows import Rows
+    from tsoft.features.calibrate.labelled_input import LabelledInput
 
 _input = in_panel("Input")
 
@@ -37,7 +37,7 @@ class TargetsOptions:
         _input(
             "--test",
             metavar="FILE",
-            help="Rows like the input's that the temperature is not fitted to, to measure it on.",
+            help="LabelledInput like the input's that the temperature is not fitted to, to measure it on.",
         ),
     ] = None
     test_targets: Annotated[str | None, _input("--test-targets", metavar="FILE", help="Their true classes.")] = None
@@ -99,11 +99,11 @@ def calibrate(
         raise typer.Exit(AT_LIMIT)
 
 
-def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[Rows, Rows | None]":
+def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabelledInput, LabelledInput | None]":
     """The rows to fit to, and those to measure on."""
     import sys
 
-    from tsoft.features.calibrate.rows import Rows
+    from tsoft.features.calibrate.labelled_input import LabelledInput
     from tsoft.options import logits
 
     if source.file is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -116,6 +116,6 @@ def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[Rows, Rows | N
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets are the true classes of --test, which is not given")
     names = logits.parsed_labels(source.labels)
-    rows = Rows(source, truth.targets, "--targets", names)
+    rows = LabelledInput(source, truth.targets, "--targets", names)
     test = replace(source, file=truth.test)
-    return rows, None if truth.test is None else Rows(test, truth.test_targets, "--test-targets", names)
+    return rows, None if truth.test is None else LabelledInput(test, truth.test_targets, "--test-targets", names)

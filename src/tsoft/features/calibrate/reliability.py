@@ -89,6 +89,23 @@ class Report:
     equal_width: Bins
     equal_mass: Bins
 
+    @property
+    def measures(self) -> dict[str, float]:
+        """The measures by name, in the order in which they are shown."""
+        return {
+            "nll": self.nll,
+            "ece": self.equal_width.ece,
+            "ece_chance_mean": self.equal_width.chance.mean,
+            "ece_chance_95": self.equal_width.chance.high,
+            "ece_mass": self.equal_mass.ece,
+            "ece_mass_chance_mean": self.equal_mass.chance.mean,
+            "ece_mass_chance_95": self.equal_mass.chance.high,
+            "mce": self.equal_width.mce,
+            "brier": self.brier,
+            "accuracy": self.accuracy,
+            "mean_confidence": self.confidence,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Scores:

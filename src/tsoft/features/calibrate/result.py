@@ -1,4 +1,4 @@
-"""What `tsoft calibrate` found: the fitted temperature, and how well calibrated it leaves the classifier."""
+"""The result of `tsoft calibrate`: the fitted temperature, and how well calibrated the classifier is with it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,32 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsoft.features.calibrate.calibration import Calibration
+from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.reliability import Bins, Report
 from tsoft.options.result import Result
 from tsoft.output.records import Column, In, Records
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
-
-
-def _measures(report: Report) -> dict[str, float]:
-    """A report's numbers by the names that headers and records give them."""
-    return {
-        "tau": report.tau,
-        "rows": report.rows,
-        "nll": report.nll,
-        "ece": report.equal_width.ece,
-        "ece_chance_mean": report.equal_width.chance.mean,
-        "ece_chance_95": report.equal_width.chance.high,
-        "ece_mass": report.equal_mass.ece,
-        "ece_mass_chance_mean": report.equal_mass.chance.mean,
-        "ece_mass_chance_95": report.equal_mass.chance.high,
-        "mce": report.equal_width.mce,
-        "brier": report.brier,
-        "accuracy": report.accuracy,
-        "mean_confidence": report.confidence,
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +28,13 @@ class CalibrateResult(Result):
         if self.format == "tsv":
             yield Records([Column("tau", np.array([self.calibration.fit.tau]))])
             return
-        reports = [(rows.data, report) for rows in self.calibration.measured for report in rows.reports]
-        columns = [Column("data", [data for data, _ in reports], In.CSV)]
-        for name in _measures(reports[0][1]):
-            columns.append(Column(name, [_measures(report)[name] for _, report in reports], In.CSV))
-        yield Records(columns)
+        records = [_fields(rows, report) for rows, report in self._reports]
+        yield Records([Column(name, [record[name] for record in records], In.CSV) for name in records[0]])
+
+    @property
+    def _reports(self) -> list[tuple[MeasuredRows, Report]]:
+        """Each report, with the rows that it is on."""
+        return [(rows, report) for rows in self.calibration.measured for report in rows.reports]
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
         calibration, interval = self.calibration, self.calibration.interval
@@ -67,7 +50,12 @@ class CalibrateResult(Result):
                 "seed": calibration.seed,
                 "reason": calibration.fit.reason,
                 "reports": [
-                    {"data": rows.data, **_report(report)} for rows in calibration.measured for report in rows.reports
+                    {
+                        **_fields(rows, report),
+                        "bins": _bins(report.equal_width),
+                        "bins_mass": _bins(report.equal_mass),
+                    }
+                    for rows, report in self._reports
                 ],
             }
         ]
@@ -78,20 +66,14 @@ class CalibrateResult(Result):
         return draw(self.calibration, view, self.chart)
 
 
-def _report(report: Report) -> dict[str, Any]:
-    return {**_measures(report), "bins": _bins(report.equal_width), "bins_mass": _bins(report.equal_mass)}
+def _fields(rows: MeasuredRows, report: Report) -> dict[str, Any]:
+    """What a report says, but for its bins, by the names that headers and records give it."""
+    return {"data": rows.data, "tau": report.tau, "rows": report.rows, **report.measures}
 
 
 def _bins(bins: Bins) -> list[dict[str, Any]]:
     """The bins from low to high; an empty one has no confidence and no accuracy."""
-    columns = bins.edges, bins.edges[1:], bins.counts, bins.confidence, bins.accuracy
-    return [
-        {
-            "low": float(low),
-            "high": float(high),
-            "rows": int(count),
-            "confidence": float(confidence),
-            "accuracy": float(accuracy),
-        }
-        for low, high, count, confidence, accuracy in zip(*columns, strict=False)
-    ]
+    names = ("low", "high", "rows", "confidence", "accuracy")
+    columns = bins.edges[:-1], bins.edges[1:], bins.counts, bins.confidence, bins.accuracy
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in rows]

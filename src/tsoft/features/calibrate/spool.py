@@ -1,4 +1,4 @@
-"""Rows kept in a temporary file, for what comes only once and does not fit in memory."""
+"""Rows kept in a temporary file: those of a pipe that do not fit in memory."""
 
 import weakref
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from tsoft.errors import OutputError
 
 
 class Spool:
-    """Blocks of rows, to be gone through again and again. The file has no name and goes with the program."""
+    """Blocks of rows that can be read several times. The file has no name, and disappears with the program."""
 
     def __init__(self) -> None:
         import tempfile
 
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (it is open as long as this is there)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (it is open as long as the spool exists)
         self._arrays: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         weakref.finalize(self, self._file.close)
 
     def add(self, examples: LabelledRows) -> None:
-        """Keeps a block. Raises OutputError where there is no room."""
+        """Keeps a block. Raises OutputError if the disk is full."""
         try:
             for array in (examples.logits, examples.targets):
                 self._file.write(np.ascontiguousarray(array).data)

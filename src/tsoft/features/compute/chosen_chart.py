@@ -6,7 +6,7 @@ from tsoft.charts.style import number_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.core.sequence_likelihood import ChosenToken, Likelihood
-from tsoft.features.compute.texts import Key, Texts
+from tsoft.features.compute.text_likelihoods import TextKey, TextLikelihoods
 
 _MEASURES: dict[str, Callable[[ChosenToken], Likelihood]] = {
     "log-probability": lambda chosen: chosen.text,
@@ -14,23 +14,23 @@ _MEASURES: dict[str, Callable[[ChosenToken], Likelihood]] = {
 }
 
 
-def draw(texts: Texts, view: View) -> Iterator[str]:
+def draw(texts: TextLikelihoods, view: View) -> Iterator[str]:
     """A table for each text, of its log-probability and its sequence perplexity: bounds over all classes if there
     are any, and the exact values among the listed ones."""
-    numbers = dict.fromkeys(key.text for key in texts.found)
+    numbers = dict.fromkeys(key.text for key in texts.last_tokens)
     for number in numbers:
-        likelihoods = [(key, chosen) for key, chosen in texts.found.items() if key.text == number]
-        tokens = likelihoods[0][1].tokens
+        last_tokens = [(key, chosen) for key, chosen in texts.last_tokens.items() if key.text == number]
+        tokens = last_tokens[0][1].tokens
         header = f"text{f' {number}' * (len(numbers) > 1)}, {tokens} token{'s' * (tokens != 1)}"
         columns = [
-            [_header(key, t), *_cells(chosen, t, view)] for key, chosen in likelihoods for t in range(len(key.taus))
+            [_header(key, t), *_cells(chosen, t, view)] for key, chosen in last_tokens for t in range(len(key.taus))
         ]
         names = [header, *(name + suffix for name in _MEASURES for suffix in ("", ", listed"))]
         rows = [row for row in zip(names, *columns, strict=True) if any(row[1:])]
         yield text_tables(rows, view.screen)
 
 
-def _header(key: Key, t: int) -> str:
+def _header(key: TextKey, t: int) -> str:
     tau = tau_text(key.taus[t])
     return f"{key.engine} {tau.replace(' ', '')}" if key.engine else tau
 

@@ -1,4 +1,4 @@
-"""What `tsoft compute` found: the distributions, and what becomes of the texts that a server drew."""
+"""The result of `tsoft compute`: the distributions, and the likelihoods of the texts that a server drew."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import UsageError
-from tsoft.features.compute.texts import Texts
+from tsoft.features.compute.text_likelihoods import TextLikelihoods
 from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.output.distribution_records import classes, keys
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 class ComputeResult(DistributionsResult):
-    """The distributions. A table of `rows` rows has a `chart` where that is asked for, or by default where there are
-    several temperatures."""
+    """The distributions. A table shows `rows` rows, with a `chart`: by default where there are several
+    temperatures."""
 
     def __init__(
         self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form, *, rows: int = 3, chart: bool | None = None
@@ -34,25 +34,23 @@ class ComputeResult(DistributionsResult):
         return [*keys(result), classes(result, self.form.content)]
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import each_row
+        from tsoft.charts.row_report import draw_row, each_row
 
-        return each_row(self.blocks, self._rows, lambda block: self._draw_row(self._by_chain(block), view))
+        def draw(row: Block, _: int) -> Iterator[str]:
+            return draw_row(self._by_chain(row), view, chart=self._chart, explain=self.form.content.steps)
+
+        return each_row(((block, draw) for block in self.blocks), self._rows)
 
     def _by_chain(self, block: Block) -> list[Distributions]:
         return self.plan.results(block, self.taus)
-
-    def _draw_row(self, results: list[Distributions], view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import draw_row
-
-        return draw_row(results, view, chart=self._chart, explain=self.form.content.steps)
 
 
 class ChosenResult(ComputeResult):
     """The distributions of a server's response, with the tokens that were drawn and their texts."""
 
     @cached_property
-    def _texts(self) -> Texts:
-        return Texts()
+    def _texts(self) -> TextLikelihoods:
+        return TextLikelihoods()
 
     def results(self) -> Iterator[Distributions]:
         return (replace(result, chosen_token=self._texts.add(_of_response(result))) for result in super().results())
@@ -60,15 +58,15 @@ class ChosenResult(ComputeResult):
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.features.compute.chosen_chart import draw
 
-        self.blocks = self._followed(self.blocks)
+        self.blocks = self._with_likelihoods(self.blocks)
         yield from super().render(view)
         yield from ("\n" + part for part in draw(self._texts, view))
 
     def _by_chain(self, block: Block) -> list[Distributions]:
         return [replace(result, chosen_token=self._texts.last(result)) for result in super()._by_chain(block)]
 
-    def _followed(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """The blocks, with the texts followed through those rows, too, that are not drawn."""
+    def _with_likelihoods(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """The blocks, after their tokens have been added to the texts, also those of rows that are not drawn."""
         for block in blocks:
             for result in distributions_by_chain(block, self.taus, self.plan.chains_for(block)):
                 self._texts.add(_of_response(result))

@@ -1,4 +1,4 @@
-"""Soft targets as a table, with their measures under it, and where over τ their information is highest."""
+"""Soft targets as a table, with their measures under it, and the curve of their information over τ."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,12 +8,10 @@ from math import log
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import curve_chart
-from tsoft.charts.mean_chart import draw_mean
+from tsoft.charts.curves import curve_chart, surrounding_taus
 from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
-from tsoft.core.averages import Averages
 from tsoft.errors import visible
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.sampling.distributions import Distributions
@@ -40,7 +38,7 @@ _REFINEMENTS, _REFINED_POINTS = 3, 15
 
 def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
     """The parts of one row."""
-    yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], 0, view)
+    yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], view)
     yield "\n" + _measures(distillation, view)
     if chart and distillation.rest_prob.any():
         yield from ("\n" + part for part in _charts(distillation, view))
@@ -66,10 +64,7 @@ def _text(distillation: Distillation, name: str, t: int, view: View) -> str:
 def _charts(distillation: Distillation, view: View) -> Iterator[str]:
     """The information over τ, and the probability and the evenness of the other classes. With only one other
     class there is no evenness."""
-    inside = distillation.taus[(distillation.taus > 0) & (distillation.taus < np.inf)]
-    low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
-    # Beyond these the steps of the grid and of the axis would overflow.
-    taus = np.geomspace(max(low, 1e-290) / _REACH, min(high, 1e290) * _REACH, _POINTS)
+    taus = surrounding_taus(distillation.taus, _REACH, _POINTS)
     over_taus = replace(distillation, taus=taus, student=None)
     draw_curves = partial(curve_chart, screen=view.screen, height=12, log=True)
     best = _most_informative_tau(over_taus)
@@ -95,9 +90,3 @@ def _most_informative_tau(over_taus: Distillation) -> float | None:
         over_taus = replace(over_taus, taus=np.geomspace(low, high, _REFINED_POINTS))
         best = int(over_taus.information[:, 0].argmax())
     return float(over_taus.taus[best])
-
-
-def draw_means(averages: Averages, view: View, chart: bool) -> Iterator[str]:
-    """The mean information with a standard deviation on either side, and a table of all means."""
-    parts = draw_mean(averages, view, "information", True)
-    yield from parts if chart else list(parts)[1:]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsoft.errors import InputError, UsageError
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.output import ChartOptions, DisplayOptions, OutputOptions
@@ -22,8 +23,8 @@ DEFAULT = ["1,2,4,8,16"]
 
 
 @dataclass(frozen=True)
-class StudentOptions:
-    """Who learns, and what is true."""
+class DistillationOptions:
+    """The student, the true classes, and the weight of its losses."""
 
     student: Annotated[
         str | None,
@@ -49,7 +50,7 @@ class StudentOptions:
 @bundled
 def distill(
     input: LogitsOptions,
-    lesson: StudentOptions,
+    distillation: DistillationOptions,
     temperatures: TemperatureOptions,
     output: OutputOptions,
     display: DisplayOptions,
@@ -66,124 +67,119 @@ def distill(
     tsoft distill -i teacher.npy --student student.npy --targets labels.npy --mean
     tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
     """
-    from tsoft.features.distill.result import DistillMeanResult, DistillResult
+    from tsoft.features.distill.result import DistillResult, average_distillations
     from tsoft.options import logits
+    from tsoft.options.mean_result import MeanResult
     from tsoft.options.output import chosen_format, view, write
     from tsoft.options.temperatures import temperatures as parsed
 
     format = chosen_format(output, display, charts)
-    alpha = _alpha(lesson)
-    _check_stdin(input, lesson, temperatures)
+    alpha = _alpha(distillation)
+    _check_stdin(input, distillation, temperatures)
     typed = temperatures.tau or DEFAULT
-    names = logits.parsed_labels(input.labels)
-    teacher = logits.blocks(input, typed, targets=True, labels=names)
+    labels = logits.parsed_labels(input.labels)
+    teacher = logits.blocks(input, typed, targets=True, labels=labels)
     taus = parsed(typed)
-    distillations = _distillations(teacher, input, names, lesson, taus, alpha)
+    distillations = _distillations(teacher, input, labels, distillation, taus, alpha)
     chart = charts.chart is not False
-    if lesson.mean:
-        write(DistillMeanResult(distillations, taus, chart), format, output, lambda: view(output))
+    if distillation.mean:
+        means = MeanResult(lambda: average_distillations(distillations, taus), "information", chart=chart)
+        write(means, format, output, lambda: view(output))
     else:
         write(DistillResult(distillations, display.rows, chart), format, output, lambda: view(output, display))
 
 
-def _alpha(lesson: StudentOptions) -> float:
-    from tsoft.errors import UsageError
-
-    if lesson.alpha is None:
+def _alpha(distillation: DistillationOptions) -> float:
+    if distillation.alpha is None:
         return 0.5
-    if not 0 <= lesson.alpha <= 1:
-        raise UsageError(f"--alpha: {lesson.alpha:g} is not a share, from 0 to 1")
-    missing = [f"--{name}" for name in ("student", "targets") if getattr(lesson, name) is None]
+    if not 0 <= distillation.alpha <= 1:
+        raise UsageError(f"--alpha: {distillation.alpha:g} is not a share, from 0 to 1")
+    missing = [f"--{name}" for name in ("student", "targets") if getattr(distillation, name) is None]
     if missing:
         raise UsageError(f"--alpha weighs a student's losses, which need {' and '.join(missing)}")
-    return lesson.alpha
+    return distillation.alpha
 
 
-def _check_stdin(input: LogitsOptions, lesson: StudentOptions, temperatures: TemperatureOptions) -> None:
-    """stdin is there once."""
-    from tsoft.errors import UsageError
+def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temperatures: TemperatureOptions) -> None:
+    """Raises UsageError if several options read stdin."""
     from tsoft.options.temperatures import pieces
 
-    named = {
+    files = {
         "the teacher's logits": "-" if input.file is None and not input.logits else input.file,
-        "--student": lesson.student,
-        "--targets": lesson.targets,
+        "--student": distillation.student,
+        "--targets": distillation.targets,
         "--tau": "-" if "-" in pieces(temperatures.tau) else None,
     }
-    readers = [name for name, file in named.items() if file == "-"]
+    readers = [name for name, file in files.items() if file == "-"]
     if len(readers) > 1:
         raise UsageError(f"stdin is there once, and {' and '.join(readers)} read it")
-    if "" in (lesson.student, lesson.targets):
-        raise UsageError(f"{'--student' if lesson.student == '' else '--targets'} needs a file's name")
+    if "" in (distillation.student, distillation.targets):
+        raise UsageError(f"{'--student' if distillation.student == '' else '--targets'} needs a file's name")
 
 
 def _distillations(
     teacher: "Iterator[Block]",
     input: LogitsOptions,
-    names: "Labels | None",
-    lesson: StudentOptions,
+    labels: "Labels | None",
+    distillation: DistillationOptions,
     taus: "Array",
     alpha: float,
 ) -> "Iterator[Distillation]":
-    """The teacher's blocks with what belongs to their rows."""
-    from tsoft.errors import UsageError
+    """The teacher's blocks with the targets and the student's logits of their rows."""
     from tsoft.features.distill.soft_targets import Distillation
     from tsoft.options import logits
 
     targets: Targets | None = None
-    if lesson.targets is not None:
+    if distillation.targets is not None:
         from tsoft.input.targets_file import read
 
-        targets = read(lesson.targets)
+        targets = read(distillation.targets)
     pairs: Iterable[tuple[Block, Array | None]]
-    if lesson.student is None:
+    if distillation.student is None:
         pairs = ((block, None) for block in teacher)
     else:
-        # With one name in the options for both, they are read in the same way.
-        student_input = replace(input, logits=None, file=lesson.student)
-        pairs = _paired(teacher, logits.blocks(student_input, None, labels=names), lesson.student)
+        # The options for input hold for both, so that they are read in the same way.
+        student_input = replace(input, logits=None, file=distillation.student)
+        pairs = with_student(teacher, logits.blocks(student_input, None, labels=labels), distillation.student)
     rows = 0
     for block, student in pairs:
         if targets and block.targets is not None:
-            raise UsageError(f"--targets: {block.source or 'the input'} has targets of its own")
+            raise UsageError(f"--targets: {block.origin.source or 'the input'} has targets of its own")
         yield Distillation(block, taus, targets.block_indices(block) if targets else block.targets, student, alpha)
         rows = block.rows.stop
     if targets:
         targets.check_count(rows)
 
 
-def _paired(
-    teacher: "Iterator[Block]", student: "Iterator[Block]", name: str
-) -> "Iterator[tuple[Block, Array | None]]":
-    """The teacher's blocks, each with the student's logits of its rows. Raises InputError where there are not
-    as many of one as of the other, in rows or in classes."""
-    from tsoft.errors import InputError
-
-    rest: Block | None = None
+def with_student(
+    teacher: "Iterator[Block]", student: "Iterator[Block]", source: str
+) -> "Iterator[tuple[Block, Array]]":
+    """The teacher's rows in blocks, each with the student's logits of the same rows. Raises InputError if the two
+    differ in their number of rows or in their classes."""
+    pending: Block | None = None
     for block in teacher:
         first = 0
         while first < len(block.logits):
-            rest = rest or next(student, None)
-            if rest is None:
+            pending = pending or next(student, None)
+            if pending is None:
                 rows = f"{block.rows[first]} row{'s' * (block.rows[first] != 1)}"
-                raise InputError(f"{name}: the student has {rows}, the teacher more")
-            count = min(len(block.logits) - first, len(rest.logits))
-            part, own = block.part(first, first + count), rest.part(0, count)
-            _check_alike(part, own)
-            yield part, own.logits
-            rest = rest.part(count, len(rest.logits)) if count < len(rest.logits) else None
+                raise InputError(f"{source}: the student has {rows}, the teacher more")
+            count = min(len(block.logits) - first, len(pending.logits))
+            teacher_part, student_part = block.part(first, first + count), pending.part(0, count)
+            _check_classes(teacher_part, student_part)
+            yield teacher_part, student_part.logits
+            pending = pending.part(count, len(pending.logits)) if count < len(pending.logits) else None
             first += count
-    rest = rest or next(student, None)
-    if rest is not None:
-        raise InputError(f"{name}: the student has more rows than the teacher, which has {rest.first_row}")
+    pending = pending or next(student, None)
+    if pending is not None:
+        raise InputError(f"{source}: the student has more rows than the teacher, which has {pending.first_row}")
 
 
-def _check_alike(teacher: "Block", student: "Block") -> None:
-    from tsoft.errors import InputError
-
-    theirs, own = teacher.logits.shape[1], student.logits.shape[1]
-    if own != theirs:
-        classes = f"{own} class{'es' * (own != 1)}, the teacher's {theirs}"
+def _check_classes(teacher: "Block", student: "Block") -> None:
+    """Raises InputError for a student whose classes are not the teacher's."""
+    count, expected = student.logits.shape[1], teacher.logits.shape[1]
+    if count != expected:
+        classes = f"{count} class{'es' * (count != 1)}, the teacher's {expected}"
         raise InputError(f"{student.location}: the student's row {student.first_row} has {classes}")
     if teacher.labels and student.labels and teacher.labels != student.labels:
         raise InputError(f"{student.location}: the student's classes are not called as the teacher's")

@@ -1,15 +1,13 @@
-"""What `tsoft distill` found: the soft targets and their measures, or the measures' means."""
+"""The result of `tsoft distill`: the soft targets and their measures, or the measures' averages."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tsoft.core.averages import Averages, average_measures
-from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.options.result import Result
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class DistillResult(Result):
-    """Distillations, each worked out when its turn comes. A table has `rows` rows, with a `chart` or without."""
+    """Distillations, each computed when it is written. A table shows `rows` rows, with a `chart` or without."""
 
     distillations: Iterable[Distillation]
     rows: int = 3
@@ -57,22 +55,13 @@ class DistillResult(Result):
         )
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import each_row
+        from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.distill.chart import draw
 
-        drawn: list[Distillation] = []
+        def drawn(distillation: Distillation) -> DrawRow:
+            return lambda _, index: draw(distillation.part(index, index + 1), view, self.chart)
 
-        def blocks() -> Iterator[Block]:
-            for distillation in self.distillations:
-                drawn[:] = [distillation]
-                yield distillation.block
-
-        def draw_row(block: Block) -> Iterator[str]:
-            [distillation] = drawn
-            row = block.first_row - distillation.block.first_row
-            return draw(distillation.part(row, row + 1), view, self.chart)
-
-        return each_row(blocks(), self.rows, draw_row)
+        return each_row(((each.block, drawn(each)) for each in self.distillations), self.rows)
 
 
 def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
@@ -88,31 +77,11 @@ def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class DistillMeanResult(Result):
-    """The means of the distillations' measures over all rows, and their standard deviations."""
-
-    distillations: Iterator[Distillation]
-    taus: Array
-    chart: bool = True
-
-    @cached_property
-    def averages(self) -> Averages:
-        first = next(self.distillations)
-        values = (
-            np.array([getattr(distillation, name) for name in first.measures])
-            for distillation in chain([first], self.distillations)
-        )
-        return average_measures(values, self.taus, first.measures)
-
-    def records(self) -> Iterator[Records]:
-        averages = self.averages
-        columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
-        for name, average in averages.by_measure.items():
-            columns += [Column(name, average.mean), Column(f"{name}_sd", average.deviation)]
-        yield Records(columns)
-
-    def render(self, view: "View") -> Iterator[str]:
-        from tsoft.features.distill.chart import draw_means
-
-        return draw_means(self.averages, view, self.chart)
+def average_distillations(distillations: Iterator[Distillation], taus: Array) -> Averages:
+    """The measures averaged over the rows of all distillations, which have the same measures."""
+    first = next(distillations)
+    values = (
+        np.array([getattr(distillation, name) for name in first.measures])
+        for distillation in chain([first], distillations)
+    )
+    return average_measures(values, taus, first.measures)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsoft.options.command import bundled
+from tsoft.errors import UsageError
+from tsoft.options.command import bundled, option_name
 from tsoft.options.input import LogitsOptions
 from tsoft.options.models import ModelOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
@@ -80,7 +81,6 @@ def _explorer(
     """The app. All input is read, and a model has given its first distribution, before the app opens."""
     import numpy as np
 
-    from tsoft.errors import UsageError
     from tsoft.explorer.app import Explorer, ExplorerInput
     from tsoft.explorer.sampler_state import SamplerState
     from tsoft.options.plan import make_plan
@@ -116,8 +116,6 @@ def _explorer(
 
 def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions) -> None:
     """Raises UsageError for logits together with a prompt, and for a model's options without one."""
-    from tsoft.errors import UsageError
-
     words = as_typed(model if start.prompt is None else input)
     if start.prompt is None and words:
         raise UsageError(f"{words[0]} is for a model, which is asked with --prompt TEXT")
@@ -142,21 +140,20 @@ def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, 
 
 
 def as_typed(bundle: Any) -> list[str]:
-    """The words of a command line that set a bundle of options to its values."""
+    """The words of a command line with which a bundle of options has these values."""
     from tsoft.explorer.command_line import protected
 
     words: list[str] = []
     arguments: list[str] = []
     for field in dataclasses.fields(bundle):
-        value, info = getattr(bundle, field.name), field.type.__metadata__[0]  # type: ignore[union-attr]
+        value = getattr(bundle, field.name)
         if value is None or value == field.default:
             continue
         values = value if isinstance(value, list) else [value]
-        if isinstance(info, typer.models.ArgumentInfo):
+        if isinstance(field.type.__metadata__[0], typer.models.ArgumentInfo):  # type: ignore[union-attr]
             arguments += values
-            continue
-        # In Annotated, the first of an option's names is in the place of its default.
-        names = [name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--")]
-        option = names[0] if names else "--" + field.name.replace("_", "-")
-        words += [option] if value is True else [word for item in values for word in (option, str(item))]
+        elif value is True:
+            words.append(option_name(field))
+        else:
+            words += [word for item in values for word in (option_name(field), str(item))]
     return [*words, *protected(arguments)]

@@ -1,7 +1,6 @@
 """A sample as a table: the expected and the drawn counts of each class, with bars for both."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -9,12 +8,11 @@ from rich.text import Text
 from tsoft.charts.chain_report import sampler_order
 from tsoft.charts.distribution_table import LONGEST_BAR, SHORTEST_BAR
 from tsoft.charts.style import number_text, prob_text, tau_colors, tau_text
-from tsoft.charts.table import GAP, bar, new_table, rendered
+from tsoft.charts.table import GAP, BarCell, new_table, rendered
 from tsoft.charts.view import View
 from tsoft.core.block import class_names
 from tsoft.core.chi_square import goodness_of_fit
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.sampling.distributions import Distributions, descending_order
 
@@ -34,44 +32,21 @@ def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> 
             separator = "\n"
 
 
-@dataclass(frozen=True)
-class _CountColumn:
-    """For each class and the rest a number, and its share of the draws."""
-
-    header: str
-    numbers: list[str]
-    shares: list[float]
-
-    @property
-    def width(self) -> int:
-        """The columns of the widest number."""
-        return max(map(len, [self.header, *self.numbers]))
-
-    def cells(self, room: int, color: int) -> list[Text]:
-        """Each number, and a bar if there is room for one."""
-        numbers = (number.rjust(self.width) for number in self.numbers)
-        if room < SHORTEST_BAR:
-            return [Text(number) for number in numbers]
-        bars = ((bar(share, room), f"color({color})") for share in self.shares)
-        return [Text.assemble(number, " ", styled_bar) for number, styled_bar in zip(numbers, bars, strict=True)]
-
-
 def _table(sample: Sample, order: Array, view: View, color: int) -> str:
     """The table, and the test under it. Where the screen is too narrow, the bars are left out, then the labels
     are shortened, then the lines get wider than the screen: no number is shortened."""
     names = class_names(sample.labels, len(order), quoted=sample.tokens)
-    shown, rest = view.shown_and_rest(order)
-    labels = [visible(names[i]) for i in shown] + [f"… {len(rest)} more"] * bool(len(rest))
-    expected, counts = (
-        [*values[shown].tolist(), *[values[rest].sum().item()] * bool(len(rest))]
-        for values in (sample.expected, sample.counts)
-    )
-    texts = {"expected": [_expected_text(value, view.digits) for value in expected], "drawn": list(map(str, counts))}
-    columns = [
-        _CountColumn(header, numbers, [value / sample.size for value in values])
-        for (header, numbers), values in zip(texts.items(), (expected, counts), strict=True)
-    ]
-    room = view.screen.width - 1 - GAP - sum(column.width + GAP for column in columns)
+    selection = view.select(order)
+    labels = selection.labels(names)
+    expected, counts = (selection.values(values).tolist() for values in (sample.expected, sample.counts))
+    expected_texts = [_expected_text(value, view.digits) for value in expected]
+    columns = {
+        "expected": _cells("expected", expected_texts, expected, sample.size),
+        "drawn": _cells("drawn", list(map(str, counts)), counts, sample.size),
+    }
+    # The numbers of a column and its header have one width.
+    numbers_width = sum(len(cells[0].number) + GAP for cells in columns.values())
+    room = view.screen.width - 1 - GAP - numbers_width
     longest = max(map(cell_len, [*_SUMMARY, *labels]))
     label_width = max(len("class"), min(longest, view.screen.width // 3, room))
     # Both bars have the same scale.
@@ -79,12 +54,19 @@ def _table(sample: Sample, order: Array, view: View, color: int) -> str:
     added = bars + 1 if bars >= SHORTEST_BAR else 0
     table = new_table()
     table.add_column("class", width=label_width, no_wrap=True, overflow="ellipsis")
-    for column in columns:
-        table.add_column(column.header.rjust(column.width), width=column.width + added, no_wrap=True)
-    for label, *cells in zip(labels, *(column.cells(bars, color) for column in columns), strict=True):
-        table.add_row(Text(label), *cells)
-    width = 1 + label_width + GAP + sum(column.width + added + GAP for column in columns)
+    for header, cells in columns.items():
+        width = len(cells[0].number)
+        table.add_column(header.rjust(width), width=width + added, no_wrap=True)
+    for label, *row in zip(labels, *columns.values(), strict=True):
+        table.add_row(Text(label), *(cell.text(len(cell.number) + added, color) for cell in row))
+    width = 1 + label_width + GAP + numbers_width + added * len(columns)
     return rendered(table, view.screen, width) + "\n" + _summary(sample, view, label_width)
+
+
+def _cells(header: str, numbers: list[str], values: list[float], size: int) -> list[BarCell]:
+    """A column of numbers, with bars for the values' shares of the draws."""
+    width = max(map(len, [header, *numbers]))
+    return [BarCell(number.rjust(width), value / size) for number, value in zip(numbers, values, strict=True)]
 
 
 def _expected_text(value: float, digits: int | None) -> str:

@@ -24,7 +24,7 @@ MOST = 10**18
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """How many draws, of which stream, and what is told of them."""
+    """The number of draws, their seed, and what is written."""
 
     n: Annotated[
         str | None,
@@ -69,6 +69,7 @@ def sample(
     some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
     """
     from tsoft.features.sample.result import SampleForm, SampleResult
+    from tsoft.features.sample.samples import Sample
     from tsoft.options import logits
     from tsoft.options.output import chosen_format, is_watched, view, write
     from tsoft.options.plan import make_plan
@@ -85,15 +86,10 @@ def sample(
     size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
-    draws = watched_draws if is_watched(output) else _plain
-    form = SampleForm(each_draw, drawing.index, draws)
+    form = SampleForm(each_draw, drawing.index, watched_draws if is_watched(output) else Sample.draws)
     blocks, taus = logits.blocks(input, plan.taus), parsed(plan.taus)
     result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
     write(result, format, output, lambda: view(output, display))
-
-
-def _plain(sample: "Sample") -> "Iterator[Array]":
-    return sample.draws()
 
 
 def watched_draws(sample: "Sample") -> "Iterator[Array]":
@@ -112,7 +108,7 @@ def watched_draws(sample: "Sample") -> "Iterator[Array]":
 
 
 def _size(text: str | None, form: str) -> int:
-    """How many draws were asked for."""
+    """The number of draws."""
     from tsoft.input import fields
 
     if text is None:

@@ -1,4 +1,4 @@
-"""What `tsoft sample` found: draws or counts of each row at each temperature."""
+"""The result of `tsoft sample`: draws or counts of each row at each temperature."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class SampleForm:
 
 
 class SampleResult(Result):
-    """Samples of `size` draws from the rows of blocks at the temperatures, as a plan's chains leave them. A table has
-    `rows` rows."""
+    """Samples of `size` draws from the rows of blocks at each temperature, after a plan's chains. A table shows `rows`
+    rows."""
 
     def __init__(
         self, blocks: Iterable[Block], taus: Array, plan: Plan, form: SampleForm, *, size: int, seed: int, rows: int
@@ -39,9 +39,10 @@ class SampleResult(Result):
         self._taus, self._plan, self._form = taus, plan, form
         self._size, self._seed, self._rows = size, seed, rows
         self._blocks = plan.noted(blocks, taus)
+        self._has_engine = any(chain and chain.engine for chain in plan.chains)
 
     def _batches(self) -> Iterator[Iterator[Sample]]:
-        """The samples of the rows that come together."""
+        """The samples, in one batch for each piece of a block."""
         return (
             samples(result, self._size, self._seed)
             for block in self._blocks
@@ -57,10 +58,6 @@ class SampleResult(Result):
                 else:
                     counts = [Column("count", sample.counts), Column("expected", sample.expected, In.CSV)]
                     yield Records([*columns, *counts])
-
-    @property
-    def _has_engine(self) -> bool:
-        return any(chain and chain.engine for chain in self._plan.chains)
 
     def objects(self) -> Iterator[Iterable[Fields]]:
         return (map(self._fields, batch) for batch in self._batches())
@@ -95,10 +92,10 @@ class SampleResult(Result):
         from tsoft.charts.row_report import each_row
         from tsoft.features.sample.chart import draw
 
-        def drawn(block: Block) -> Iterator[str]:
-            return draw(self._plan.results(block, self._taus), self._size, self._seed, view)
+        def draw_row(row: Block, _: int) -> Iterator[str]:
+            return draw(self._plan.results(row, self._taus), self._size, self._seed, view)
 
-        return each_row(self._blocks, self._rows, drawn)
+        return each_row(((block, draw_row) for block in self._blocks), self._rows)
 
 
 def _classes(sample: Sample, has_engine: bool, *, by_index: bool) -> list[Column]:

@@ -13,8 +13,8 @@ from tsoft.sampling.distributions import Distributions
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """`size` draws from a row's distribution at a temperature, each kind made when it is asked for.
-    `probs` is (n,); the labels may be `tokens`."""
+    """`size` draws from a row's distribution at a temperature, one by one or as counts. `probs` is (n,); the labels
+    may be `tokens`."""
 
     row: int
     tau: float

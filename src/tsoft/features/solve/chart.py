@@ -1,11 +1,11 @@
-"""The temperatures of a target: what they are, the distributions there, and the curve that they are on."""
+"""The temperatures at which a target is reached, the distributions there, and the curve of the measure."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import curve_chart, measure_limits, measure_title
+from tsoft.charts.curves import curve_chart, measure_limits, measure_title, surrounding_taus
 from tsoft.charts.style import tau_text
 from tsoft.charts.view import View
 from tsoft.core.block import Block
@@ -21,7 +21,7 @@ _POINTS = 121
 
 
 def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
-    """The parts of a row's answer."""
+    """The parts of a row's solution."""
     target = solved.target
     column, index = target.measure, target.index(block)
     taus = np.array(solved.solution.taus)
@@ -29,16 +29,14 @@ def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
     answer = f" {target.value:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
     yield shortened(name, max(4, view.screen.width - len(answer))) + answer + "\n"
     if len(taus):
-        yield "\n" + distribution_table.draw([Distributions(block, taus)], 0, view)
+        yield "\n" + distribution_table.draw([Distributions(block, taus)], view)
     else:
         yield f"{solved.reason}\n"
-    inside = taus[(taus > 0) & (taus < np.inf)]
-    low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
-    # Beyond these the steps of the grid and of the axis would overflow.
-    ends = max(low, 1e-290) / _REACH, min(high, 1e290) * _REACH
-    if not ends[0] < ends[1]:
+    grid = surrounding_taus(taus, _REACH, _POINTS)
+    if not grid[0] < grid[-1]:
         return
-    grid = np.union1d(np.geomspace(*ends, _POINTS), inside[(inside > ends[0]) & (inside < ends[1])])
+    inside = taus[(taus > 0) & (taus < np.inf)]
+    grid = np.union1d(grid, inside[(inside > grid[0]) & (inside < grid[-1])])
     values = _values(block, grid, column, index) / measure_unit(column, view.bits)
     names, curves = [name], values[:, np.newaxis]
     if len(inside):

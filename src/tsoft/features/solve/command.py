@@ -27,7 +27,7 @@ class TargetOptions:
         float | None, typer.Option("--entropy", metavar="H", help="The entropy, in nats or with --bits in bits.")
     ] = None
     perplexity: Annotated[
-        float | None, typer.Option("--perplexity", metavar="N", help="The effective number of class_names.")
+        float | None, typer.Option("--perplexity", metavar="N", help="The effective number of classes.")
     ] = None
     margin: Annotated[
         float | None, typer.Option("--margin", metavar="P", help="The first probability minus the second.")

@@ -1,4 +1,4 @@
-"""What `tsoft solve` found: the temperatures at which each row reaches the target."""
+"""The result of `tsoft solve`: the temperatures at which each row reaches the target."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SolveResult(Result):
-    """The solutions of the blocks' rows. A table has `rows` of them; `format` is what they are written in."""
+    """The solutions of the blocks' rows. A table shows `rows` of them; `format` is the one that is written."""
 
     def __init__(self, blocks: Iterable[Block], target: Target, format: str, rows: int):
         self._blocks, self._target, self._format, self._rows = blocks, target, format, rows
@@ -25,10 +25,8 @@ class SolveResult(Result):
     def _solved(self) -> Iterator[tuple[Block, list[SolvedRow]]]:
         """The blocks with the solutions of their rows, each row without one noted."""
         for block in self._blocks:
-            solutions = self._target.solutions(block)
-            rows = [
-                SolvedRow(*pair) for pair in zip(block.rows, [self._target] * len(solutions), solutions, strict=True)
-            ]
+            solutions = zip(block.rows, self._target.solutions(block), strict=True)
+            rows = [SolvedRow(row, self._target, solution) for row, solution in solutions]
             for row in rows:
                 if row.reason:
                     self.has_unsolved = True
@@ -56,18 +54,13 @@ class SolveResult(Result):
             )
 
     def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.row_report import each_row
+        from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.solve.chart import draw
 
-        solved: dict[int, SolvedRow] = {}
+        def drawn(solved: list[SolvedRow]) -> DrawRow:
+            return lambda block, index: draw(block, solved[index], view)
 
-        def blocks() -> Iterator[Block]:
-            for block, rows in self._solved():
-                solved.clear()
-                solved.update({row.row: row for row in rows})
-                yield block
-
-        return each_row(blocks(), self._rows, lambda block: draw(block, solved[block.first_row], view))
+        return each_row(((block, drawn(solved)) for block, solved in self._solved()), self._rows)
 
 
 def _by_row(rows: list[SolvedRow]) -> list[Column]:
@@ -79,15 +72,10 @@ def _by_row(rows: list[SolvedRow]) -> list[Column]:
 
 
 def _by_solution(rows: list[SolvedRow]) -> list[Column]:
-    pairs = [
-        (row, tau, reached)
+    records = [
+        (row.row, row.target.name, row.target.value, tau, reached)
         for row in rows
         for tau, reached in zip(row.solution.taus or [np.nan], row.reached or [np.nan], strict=True)
     ]
-    return [
-        Column("row", [row.row for row, _, _ in pairs]),
-        Column("measure", [row.target.name for row, _, _ in pairs]),
-        Column("target", [row.target.value for row, _, _ in pairs]),
-        Column("tau", np.array([tau for _, tau, _ in pairs])),
-        Column("reached", np.array([reached for _, _, reached in pairs])),
-    ]
+    names = ("row", "measure", "target", "tau", "reached")
+    return [Column(name, values) for name, values in zip(names, zip(*records, strict=True), strict=True)]

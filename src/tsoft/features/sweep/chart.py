@@ -10,9 +10,8 @@ from tsoft.charts import distribution_table
 from tsoft.charts.curves import MAX_CURVES, curve_chart, measure_limits, measure_title
 from tsoft.charts.heatmap import heatmap
 from tsoft.charts.style import evenly_spaced
-from tsoft.charts.view import View
+from tsoft.charts.view import ClassSelection, View
 from tsoft.core.softmax import Array
-from tsoft.errors import visible
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions, descending_order, max_probs, measure_unit
 
@@ -27,7 +26,7 @@ def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log:
     if chart:
         yield (_heatmap if as_heatmap else _curves)(result, view, log) + "\n"
         yield _measure(result, view, measure, log) + "\n"
-    yield distribution_table.draw([replace(result, taus=taus[evenly_spaced(len(taus))])], 0, view)
+    yield distribution_table.draw([replace(result, taus=taus[evenly_spaced(len(taus))])], view)
 
 
 def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]:
@@ -37,16 +36,10 @@ def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]
     # A few temperatures suffice: the ranking changes little between them.
     subset = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
     order = descending_order(logits, max_probs([subset], 0))
-    shown, rest = order[:count], order[count:]
-    labels = result.block.names
-
-    def summed(piece: Distributions) -> Array:
-        probs = piece.probs[:, 0]
-        return np.column_stack([probs[:, shown], probs[:, rest].sum(1)])
-
-    probs = np.concatenate([summed(piece) for piece in distribution_pieces(result.block, result.taus, [result.chain])])
-    names = [visible(labels[i]) for i in shown]
-    return ([*names, f"{len(rest)} more"], probs) if len(rest) else (names, probs[:, :-1])
+    selection = ClassSelection(order[:count], order[count:])
+    pieces = distribution_pieces(result.block, result.taus, [result.chain])
+    probs = np.concatenate([selection.values(piece.probs[:, 0]) for piece in pieces])
+    return selection.labels(result.block.names, "{} more"), probs
 
 
 def _curves(result: Distributions, view: View, log: bool) -> str:

@@ -59,10 +59,14 @@ class GridOptions:
         typer.Option("--scale", metavar="SCALE", help="log or linear: how they are spaced, by default log."),
     ] = None
 
+    @property
+    def is_log(self) -> bool:
+        return self.scale != "linear"
+
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """What is drawn of a sweep."""
+    """The measure of a sweep, and its charts."""
 
     measure: Annotated[
         Measure | None,
@@ -107,11 +111,12 @@ def sweep(
     tsoft sweep --energies 0 1 --measure heat-capacity
     some-program | tsoft sweep --mean
     """
-    from tsoft.features.sweep.result import MeanResult, SweepPicture, SweepResult
+    from tsoft.features.sweep.result import SweepPicture, SweepResult, average_rows, measure_names
     from tsoft.options import logits
     from tsoft.options import output as outputs
     from tsoft.options.distribution_result import chosen_form, write
     from tsoft.options.energies import ensemble, with_ensemble
+    from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
 
     # A grid overrules a file's temperature as --tau does.
@@ -130,13 +135,21 @@ def sweep(
     if sweeping.mean:
         _check_mean(sweeping, content, len(plan.chains))
         format = outputs.chosen_format(output, bits, display, charts, forms=lambda _: ["measures"])
-        means = MeanResult(blocks, taus, plan, measure, bits.bits, _is_log(grid), energy)
+        recorded = None if measure is None else [measure]
+        means = MeanResult(
+            lambda: average_rows(blocks, taus, plan, measure_names(energy)),
+            measure or "entropy",
+            recorded,
+            bits.bits,
+            grid.is_log,
+            energy,
+        )
         outputs.write(means, format, output, view)
         return
     form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
     if measure and (content.long or content.log or content.with_logits or form.format in outputs.ARRAY_FORMATS):
         raise UsageError(f"--measure {sweeping.measure} is of each distribution, and not of its classes")
-    picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, _is_log(grid))
+    picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
 
 
@@ -150,7 +163,7 @@ def _check_mean(sweeping: SweepOptions, content: ContentOptions, engines: int) -
 
 
 def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
-    """The measure that was asked for, as records name it."""
+    """The requested measure, by the name that records give it."""
     from tsoft.features.sweep.result import measure_names
 
     name = sweeping.measure and sweeping.measure.replace("-", "_")
@@ -158,10 +171,6 @@ def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
         when = "with --energies and without samplers"
         raise UsageError(f"--measure {sweeping.measure} is of Boltzmann's distribution: it comes {when}")
     return name
-
-
-def _is_log(grid: GridOptions) -> bool:
-    return grid.scale != "linear"
 
 
 def _temperatures(temperatures: TemperatureOptions, grid: GridOptions) -> "Array":
@@ -178,6 +187,6 @@ def _temperatures(temperatures: TemperatureOptions, grid: GridOptions) -> "Array
     hottest = 10.0 if grid.hottest is None else grid.hottest
     if not 0 <= coldest < hottest < np.inf:
         raise UsageError(f"--from {coldest:g} --to {hottest:g}: a grid rises from 0 or more to a finite temperature")
-    if _is_log(grid) and coldest == 0:
+    if grid.is_log and coldest == 0:
         raise UsageError("--from 0: a logarithmic grid does not reach 0; --scale linear does, and --tau 0,… lists it")
-    return (np.geomspace if _is_log(grid) else np.linspace)(coldest, hottest, grid.steps or 25)
+    return (np.geomspace if grid.is_log else np.linspace)(coldest, hottest, grid.steps or 25)

@@ -1,8 +1,7 @@
-"""What `tsoft sweep` found: distributions over a grid of temperatures, or the means of their measures."""
+"""The result of `tsoft sweep`: distributions over a grid of temperatures, or the averages of their measures."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
 from tsoft.options.result import Result
 from tsoft.output.distribution_records import classes, keys, measures
-from tsoft.output.records import Column, Fields, In, Records
+from tsoft.output.records import Column, Fields, In
 from tsoft.sampling.apply_chains import compute_distributions
-from tsoft.sampling.distributions import Distributions, measure_unit
+from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepPicture:
-    """What is drawn of a sweep: how many `rows`, `classes` at the most, charts at all (`chart`), a `heatmap` in the
-    place of the curves, temperatures on a logarithmic axis (`is_log`)."""
+    """How a sweep is drawn: `rows` rows, at most `classes` classes, with charts or without, a `heatmap` in place of the
+    curves, temperatures on a logarithmic axis (`is_log`)."""
 
     rows: int = 3
     classes: int | None = None
@@ -38,7 +37,7 @@ class SweepPicture:
 
 
 class SweepResult(DistributionsResult):
-    """The distributions. With a `measure` that was asked for, records hold it alone."""
+    """The distributions. With a requested `measure`, records hold it alone."""
 
     def __init__(
         self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form, picture: SweepPicture, measure: str | None
@@ -60,6 +59,7 @@ class SweepResult(DistributionsResult):
         return super().objects() if self.measure is None else Result.objects(self)
 
     def render(self, view: "View") -> Iterator[str]:
+        from tsoft.charts.chain_report import sampler_order
         from tsoft.charts.curves import MAX_CURVES
         from tsoft.charts.row_report import each_row
         from tsoft.features.sweep.chart import draw
@@ -67,54 +67,21 @@ class SweepResult(DistributionsResult):
         picture, measure = self.picture, self.measure or "entropy"
         view = replace(view, show=picture.classes or MAX_CURVES)
 
-        def drawn(results: list[Distributions]) -> Iterator[str]:
-            for i, result in enumerate(results):
+        def draw_row(row: Block, _: int) -> Iterator[str]:
+            for i, result in enumerate(self.plan.results(row, self.taus)):
                 if result.chain:
-                    from tsoft.charts.chain_report import sampler_order
-
                     yield "\n" * (i > 0) + sampler_order([result], view) + "\n"
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
-        return each_row(self.blocks, picture.rows, lambda block: drawn(self.plan.results(block, self.taus)))
+        return each_row(((block, draw_row) for block in self.blocks), picture.rows)
 
 
-@dataclass(frozen=True, eq=False)
-class MeanResult(Result):
-    """The means of the measures over all rows, and their standard deviations. With a `measure` that was asked for,
-    records hold it alone. Energies have an `ensemble`."""
-
-    blocks: Iterable[Block]
-    taus: Array
-    plan: Plan
-    measure: str | None
-    bits: bool = False
-    is_log: bool = True
-    ensemble: "Ensemble | None" = None
-
-    @cached_property
-    def averages(self) -> Averages:
-        results = (
-            compute_distributions(block, self.taus, self.plan.chains_for(block)[0])
-            for block in self.plan.noted(self.blocks, self.taus)
-        )
-        names = measure_names(self.ensemble)
-        values = (np.array([getattr(result, name) for name in names]) for result in results)
-        return average_measures(values, self.taus, names)
-
-    def records(self) -> Iterator[Records]:
-        averages = self.averages
-        columns = [Column("tau", self.taus), Column("rows", [averages.rows] * len(self.taus))]
-        for name in averages.by_measure if self.measure is None else [self.measure]:
-            average, size = averages.by_measure[name], measure_unit(name, self.bits)
-            columns += [Column(name, average.mean / size), Column(f"{name}_sd", average.deviation / size)]
-        yield Records(columns)
-
-    def render(self, view: "View") -> Iterator[str]:
-        from tsoft.charts.mean_chart import draw_mean
-
-        return draw_mean(self.averages, view, self.measure or "entropy", self.is_log, self.ensemble)
+def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:
+    """These measures of the distributions, averaged over the rows of all blocks."""
+    results = (compute_distributions(block, taus, plan.chains_for(block)[0]) for block in plan.noted(blocks, taus))
+    return average_measures((np.array([getattr(result, name) for name in names]) for result in results), taus, names)
 
 
 def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:
-    """The measures that there are: of energies more."""
+    """The names of the measures; energies have those of thermodynamics too."""
     return MEASURES if ensemble is None else (*MEASURES, *THERMODYNAMICS)

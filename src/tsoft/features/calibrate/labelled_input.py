@@ -1,0 +1,167 @@
+"""Rows with their true classes, which a fit goes over several times."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError, UsageError
+from tsoft.features.calibrate.spool import Spool
+from tsoft.input.class_lookup import ClassLookup
+from tsoft.input.source import STDIN
+from tsoft.input.targets_file import read as read_targets
+from tsoft.notes import note
+from tsoft.options import logits
+from tsoft.options.input import LogitsOptions, SourceOptions
+
+if TYPE_CHECKING:
+    from tsoft.input.labels import Labels
+
+# The most bytes of logits that are held in memory.
+MAX_HELD = 1 << 28
+
+
+class LabelledInput:
+    """An input's rows with their true classes. Each call is a pass over all rows, the first of which reads the
+    source.
+
+    Up to 256 MB are then held in memory. A larger file is read again in each pass; a larger pipe goes through a
+    temporary file. After the first pass `held` are all rows, None if they are not in memory."""
+
+    def __init__(self, source: SourceOptions, targets_file: str | None, option: str, labels: "Labels | None" = None):
+        self.name = STDIN if source.file in (None, "-") else str(source.file)
+        self.labels: tuple[str, ...] | None = None
+        self.rows = self.classes = 0
+        self.held: list[LabelledRows] | None = []
+        self._source, self._option = source, option
+        self._parsed_labels = labels or logits.parsed_labels(source.labels)
+        self._targets = None if targets_file is None else read_targets(targets_file)
+        # The targets in the file as indices, once the classes are known.
+        self._indices: Array | None = None
+        self._file_state: tuple[int, ...] | None = None
+        self._spool: Spool | None = None
+        self._held_size = 0
+        self._is_read = False
+
+    def class_name(self, index: int) -> str:
+        """What a class is called in a message."""
+        return f"#{index}" if self.labels is None else repr(self.labels[index])
+
+    def __call__(self) -> Iterator[LabelledRows]:
+        if not self._is_read:
+            return self._first_pass()
+        if self.held is not None:
+            return iter(self.held)
+        return iter(self._spool) if self._spool else self._further_pass()
+
+    def _first_pass(self) -> Iterator[LabelledRows]:
+        self._file_state = self._current_file_state()
+        for examples in self._read(note):
+            self.rows += len(examples.targets)
+            self._keep(examples)
+            yield examples
+        self._is_read = True
+
+    def _further_pass(self) -> Iterator[LabelledRows]:
+        self._check_file_state()
+        rows = 0
+        for examples in self._read(lambda _: None):
+            rows += len(examples.targets)
+            yield examples
+        if rows != self.rows:
+            raise InputError(f"{self.name}: it had {self.rows} rows, and now has {rows}")
+        self._check_file_state()
+
+    def _current_file_state(self) -> tuple[int, ...] | None:
+        """What changes when the file is replaced or written to; None if the source is not a file."""
+        name = self._source.file or "-"
+        if not os.path.isfile(name):
+            return None
+        status = os.stat(name)
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _check_file_state(self) -> None:
+        """Raises InputError if the file has changed since the first pass."""
+        if self._current_file_state() != self._file_state:
+            raise InputError(f"{self.name}: it changed while it was read")
+
+    def _keep(self, examples: LabelledRows) -> None:
+        """Keeps rows for further passes, in memory or in a temporary file."""
+        if self._spool:
+            self._spool.add(examples)
+        if self.held is None:
+            return
+        self.held.append(examples)
+        self._held_size += examples.logits.nbytes
+        if self._held_size <= MAX_HELD:
+            return
+        if self._file_state is None:
+            note(f"{self.name}: a fit goes over its rows several times, so they are kept in a temporary file")
+            self._spool = Spool()
+            for held in self.held:
+                self._spool.add(held)
+        self.held = None
+
+    def _read(self, note: Callable[[str], None]) -> Iterator[LabelledRows]:
+        """Reads the source, calling `note` with what the user should know."""
+        options = LogitsOptions(**vars(self._source))
+        rows = 0
+        for block in logits.blocks(options, None, targets=True, labels=self._parsed_labels, note=note):
+            if rows == 0:
+                self._take_classes(block)
+            self._check_classes(block)
+            rows += len(block.logits)
+            examples = LabelledRows(block.logits, self._targets_of(block))
+            self._check_targets(block, examples)
+            yield examples
+        if self._targets:
+            self._targets.check_count(rows)
+
+    def _take_classes(self, block: Block) -> None:
+        """Takes the classes of the first block for those of all, and looks up the targets among them."""
+        classes = block.logits.shape[1]
+        if self._is_read and (block.labels, classes) != (self.labels, self.classes):
+            raise InputError(f"{self.name}: its classes changed while it was read")
+        self.labels, self.classes = block.labels, classes
+        if self._targets:
+            if block.targets is not None:
+                raise UsageError(f"{self._option}: {self.name} has targets of its own")
+            self._targets.check_shape(block.origin.axes)
+            indices = self._targets.indices(ClassLookup(block.labels, self.classes))
+            # All targets stay in memory, whatever the logits take.
+            self._indices = indices.astype(np.min_scalar_type(self.classes - 1))
+
+    def _check_classes(self, block: Block) -> None:
+        """Raises InputError for other classes than those of the first block."""
+        if block.logits.shape[1] != self.classes:
+            classes = f"{block.logits.shape[1]} classes, and the first row has {self.classes}"
+            raise InputError(f"{block.location}: the row has {classes}")
+        if block.labels != self.labels:
+            raise InputError(f"{block.location}: its classes are not those of the first row")
+
+    def _check_targets(self, block: Block, examples: LabelledRows) -> None:
+        """Raises InputError for a target that is masked."""
+        masked = np.isneginf(examples.logits[np.arange(len(examples.targets)), examples.targets])
+        if masked.any():
+            row = int(masked.argmax())
+            part = block.part(row, row + 1)
+            where = part.location if part.origin.lines is not None else f"{self.name}: row {part.first_row}"
+            target = self.class_name(int(examples.targets[row]))
+            problem = f"the target, class {target}, is masked: its probability is 0, which no temperature changes"
+            raise InputError(f"{where}: {problem}")
+
+    def _targets_of(self, block: Block) -> Array:
+        """The indices of the rows' true classes, from the file of targets or from the block: (rows,)."""
+        if self._indices is None:
+            if block.targets is None:
+                where = "a column called target, an array called targets or labels"
+                raise InputError(f"{self.name}: it has no targets: it takes {where}, or {self._option} FILE")
+            return block.targets
+        assert self._targets
+        if block.rows.stop > len(self._indices):
+            raise InputError(f"{self._targets.source}: {len(self._indices)} targets, but {self.name} has more rows")
+        return self._indices[block.rows.start : block.rows.stop]

@@ -1,0 +1,55 @@
+"""How likely the texts that a server drew are, token by token."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tsoft.core.sequence_likelihood import ChosenToken, Likelihood
+from tsoft.sampling.distributions import Distributions
+
+
+class TextKey(NamedTuple):
+    """A text, by its number, under an engine's rules and at some temperatures."""
+
+    text: int
+    engine: str | None
+    taus: tuple[float, ...]
+
+
+class TextLikelihoods:
+    """The likelihoods of an input's texts so far. The tokens of several choices, engines and temperatures may come
+    mixed."""
+
+    def __init__(self) -> None:
+        # The last token of each text, with the likelihood of the text up to it.
+        self.last_tokens: dict[TextKey, ChosenToken] = {}
+
+    def add(self, result: Distributions) -> ChosenToken:
+        """Adds the token that was drawn in a row of a server's response to its text."""
+        key, likelihood = _key(result), token_likelihood(result)
+        text, tokens = likelihood, 1
+        if before := self.last_tokens.get(key):
+            text, tokens = before.text + likelihood, before.tokens + 1
+        self.last_tokens[key] = ChosenToken(likelihood, text, tokens)
+        return self.last_tokens[key]
+
+    def last(self, result: Distributions) -> ChosenToken:
+        """The token that was last added to the result's text."""
+        return self.last_tokens[_key(result)]
+
+
+def _key(result: Distributions) -> TextKey:
+    assert result.block.partial
+    return TextKey(result.block.partial.text, result.engine, tuple(result.taus.tolist()))
+
+
+def token_likelihood(result: Distributions) -> Likelihood:
+    """The likelihood of the token that was drawn in a row of a server's response."""
+    assert result.block.partial
+    index = result.block.partial.index
+    listed = result.log_probs[:, 0, index]
+    if result.block.partial.unknown[index]:
+        listed = np.full_like(listed, np.nan)
+    bounds = result.log_bounds
+    low, high = (np.full_like(listed, np.nan),) * 2 if bounds is None else (bound[:, 0, index] for bound in bounds)
+    return Likelihood(low, high, listed)

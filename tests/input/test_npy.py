@@ -1,0 +1,205 @@
+"""Arrays in .npy files, with numpy as the other side: what is read, and what is refused."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tsoft
+from array_files import SHAPES, Pipe, complaint, numbers, read, rows, saved, zipped
+from tsoft.core.softmax import validate_logits
+from tsoft.errors import InputError
+from tsoft.input.formats import FORMATS
+from tsoft.input.labels import Labels
+from tsoft.input.read_options import ReadOptions
+
+DTYPES = ("<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "i1", "u1", "<i2", ">i2", "<u4", "<i8", ">i8", "?")
+
+
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.usefixtures("small_blocks")
+def test_what_numpy_saves_is_read(dtype: str, order: str, piped: bool) -> None:
+    for shape in SHAPES:
+        array = numbers(shape, dtype, order)
+        logits = validate_logits(array).reshape(-1, shape[-1])
+        for version in ((1, 0), (2, 0), (3, 0)):
+            blocks = read(saved(array, version), piped=piped)
+            read_rows = rows(blocks)
+            assert read_rows.dtype == logits.dtype
+            assert np.array_equal(read_rows, logits)
+            assert {block.origin.axes for block in blocks} == {shape[:-1]}
+
+
+def test_quantities_and_labels() -> None:
+    probs = tsoft.softmax(numbers((3, 2), "f4"))
+    [block] = read(saved(probs), quantity="prob", labels=Labels(("a", "b")))
+    assert (block.origin.quantity, block.labels, block.logits.dtype.name) == ("prob", ("a", "b"), "float32")
+    assert np.array_equal(block.logits, np.log(probs))
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**32), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_a_cut_is_missed(count: int, classes: int, seed: int, fortran: bool, piped: bool) -> None:
+    """Wherever it is, and with what is there and what should be."""
+    array = numbers((count, classes), "f4", "F" if fortran else "C", seed)
+    whole = saved(array)
+    cut = seed % len(whole)
+    message = complaint(whole[:cut], piped=piped)
+    if cut >= len(whole) - array.nbytes:
+        assert "it is cut off: " in message
+        assert message.endswith(f"the header promises {count} rows of {classes} classes")
+        if array.flags.c_contiguous:
+            whole_rows = (cut - (len(whole) - array.nbytes)) // (4 * classes)
+            assert f": {whole_rows} whole rows are there" in message
+
+
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_cut_is_missed(order: str, piped: bool) -> None:
+    whole = saved(numbers((3, 2), "f2", order))
+    for cut in range(len(whole)):
+        assert "cut off" in complaint(whole[:cut], piped=piped) or cut == 0
+    assert "more follows" in complaint(whole + b"\0", piped=piped)
+    assert rows(read(whole, piped=piped)).shape == (3, 2)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_cut_in_a_pipe_comes_after_whole_rows() -> None:
+    array = numbers((30, 4), "f8")
+    blocks = FORMATS["npy"].reader()(io.BufferedReader(Pipe(saved(array)[:-1])), ReadOptions("f"))
+    assert np.array_equal(np.concatenate([next(blocks).logits for _ in range(9)]), array[:27])
+    with pytest.raises(InputError, match="29 whole rows are there, the header promises 30 rows of 4 classes"):
+        next(blocks)
+
+
+def header(text: str, version: int = 1) -> bytes:
+    return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text.encode()
+
+
+OBJECTS = "an array of pickled objects, which are never read: they could run anything"
+
+RECORDS = np.zeros(2, [("a", "f4"), ("b", "f4")])
+
+WRONG = {
+    "empty": (b"", "not an .npy file: it does not begin as one"),
+    "text": (b"1 2 3\n", "not an .npy file: it does not begin as one"),
+    "a version": (b"\x93NUMPY\x09\0", "an .npy file of version 9.0; 1 to 3 are known"),
+    "objects": (saved(np.array([1, None])), OBJECTS),
+    "records": (saved(RECORDS), "an array of records (a, b), not of numbers"),
+    "complex": (saved(np.array([1j])), "an array of complex128, not of real numbers of up to 64 bits"),
+    "texts": (saved(np.array(["a"])), "an array of <U1, not of real numbers of up to 64 bits"),
+    "dates": (saved(np.array(["2020"], "M8[D]")), "an array of datetime64[D], not of real numbers of up to 64 bits"),
+    "bfloat16": (
+        header("{'descr': '|V2', 'fortran_order': False, 'shape': (2,)}"),
+        "an array of |V2, not of real numbers of up to 64 bits; bfloat16 is saved so: save it as float32",
+    ),
+    "a number": (saved(np.array(1.0)), "a single number; logits need an axis of classes"),
+    "no row": (saved(np.zeros((0, 3))), "an array of shape (0, 3) has no rows"),
+    "no class": (saved(np.zeros((3, 0))), "an array of shape (3, 0) has no classes"),
+    "NaN": (saved(np.array([[1, 2], [3, np.nan]])), "row 1, class #1: NaN is not a logit"),
+    "all masked": (saved(np.full((2, 2), -np.inf, "f4")), "row 0: every class is masked (-inf)"),
+    "no header": (header("hello"), "the header is not an array's: 'hello'"),
+    "a part of one": (header("{'shape': (2,)}"), "the header is not an array's: \"{'shape': (2,)}\""),
+    "a shape": (
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}"),
+        "the header gives no shape and order: \"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}\"",
+    ),
+    "a type": (
+        header("{'descr': 'what', 'fortran_order': False, 'shape': (1,)}"),
+        "the header names no type of numbers: 'what'",
+    ),
+    "a nest": (header("(" * 9000), "the header is not an array's: '" + "(" * 60 + "'"),
+    "a long header": (header(" " * 20_000), "the header is 20000 bytes long, more than 10000"),
+    "more than there can be": (
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 10000000000000000)}"),
+        "it is cut off: 0 whole rows are there, the header promises 2 rows of 10000000000000000 classes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "message"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong(data: bytes, message: str) -> None:
+    assert complaint(data) == message
+
+
+def test_what_is_said_too_large_in_a_pipe() -> None:
+    shape = f"(2, {10**18})"
+    message = complaint(header(f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}"), piped=True)
+    assert message == f"an array of shape {shape} does not fit in memory"
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (open, (str(self.path), "w"))
+
+
+def test_no_pickle_is_run(tmp_path: Path) -> None:
+    path = tmp_path / "made"
+    objects = np.array([Trap(path), 1], object)
+    pickle.loads(pickle.dumps(objects))[0].close()
+    path.unlink()  # so it works
+    for data in (saved(objects), pickle.dumps(objects)):
+        complaint(data)
+        complaint(data, "npz")
+    complaint(zipped(logits=objects), "npz")
+    complaint(zipped(logits=np.zeros(2), labels=objects), "npz")
+    assert not path.exists()
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=3)
+
+WHOLE = {
+    "npy": saved(numbers((3, 2), "f4")),
+    "npz": zipped(logits=numbers((2, 2)), labels=np.array(["a", "b"])),
+}
+
+
+@pytest.mark.parametrize("format", WHOLE)
+@given(changes=CHANGES, cut=st.integers(0, 900), noise=st.binary(max_size=40), piped=st.booleans())
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_any_bytes_are_read_or_refused(
+    format: str, changes: list[tuple[int, int]], cut: int, noise: bytes, piped: bool
+) -> None:
+    """Whatever is changed, rows that have a softmax come out, or one message."""
+    data = bytearray(WHOLE[format])
+    for place, byte in changes:
+        data[place % len(data)] = byte
+    if cut < len(data):
+        data[cut:] = noise
+    try:
+        blocks = read(bytes(data), format, piped=piped)
+    except InputError as error:
+        blocks, message = [], str(error)
+    else:
+        message = "f: "
+    assert message.startswith("f: ")
+    assert all(np.isfinite(block.logits.max(1)).all() for block in blocks)
+
+
+def test_fortran_order_is_read_from_a_stream_that_cannot_be_mapped() -> None:
+    array = numbers((7, 4), "f4", "F")
+    blocks = list(FORMATS["npy"].reader()(io.BytesIO(saved(array)), ReadOptions("f")))
+    assert np.array_equal(rows(blocks), array)
+
+
+def test_rows_of_a_mapped_file_do_not_change_with_it(tmp_path: Path) -> None:
+    array = numbers((7, 4), "f4", "F")
+    (tmp_path / "z.npy").write_bytes(saved(array))
+    with (tmp_path / "z.npy").open("r+b") as file:
+        [block] = FORMATS["npy"].reader()(file, ReadOptions("f"))
+        file.seek(-array.nbytes, io.SEEK_END)
+        file.write(bytes(array.nbytes))
+        file.flush()
+        assert np.array_equal(block.logits, array)

@@ -1,0 +1,108 @@
+"""Several arrays in an .npz file, with numpy as the other side: which is read, and what is refused."""
+
+import io
+import struct
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tsoft
+from array_files import complaint, numbers, read, rows, saved, zipped
+from tsoft.input import npz
+from tsoft.input.labels import Labels
+
+
+@pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+@pytest.mark.parametrize("labels", [["a", "é"], [b"a", "é".encode()]], ids=["texts", "bytes"])
+def test_what_numpy_zips_is_read(pack: bool, piped: bool, labels: list[Any]) -> None:
+    logits = numbers((5, 2), "f4")
+    [block] = read(zipped(pack, logits=logits, labels=np.array(labels)), "npz", piped=piped)
+    assert np.array_equal(block.logits, logits)
+    assert (block.labels, block.origin.quantity, block.logits.dtype.name) == (("a", "é"), "logit", "float32")
+
+
+def test_which_array() -> None:
+    a, probs = numbers((2, 2)), tsoft.softmax(numbers((3, 2)))
+    [block] = read(zipped(logits=a, probs=probs), "npz")
+    assert np.array_equal(block.logits, a)
+    both = zipped(logits=a, probs=probs)
+    for [block] in (read(both, "npz", key="probs"), read(both, "npz", quantity="prob")):
+        assert np.array_equal(block.logits, np.log(probs))
+        assert block.origin.quantity == "prob"
+    [block] = read(zipped(x=a, labels=np.array(["b", "c"])), "npz")
+    assert block.labels == ("b", "c")
+    [block] = read(zipped(logits=probs, x=a.T.reshape(1, 4), labels=np.array(["b", "c"])), "npz", key="x")
+    assert (block.labels, block.logits.shape) == (None, (1, 4))
+
+
+LABELLED = zipped(logits=np.zeros((2, 3)), labels=np.array(["a", "b"]))
+
+BROKEN = {
+    "no zip": (b"PK\3\4 and no more", {}, "not a whole .npz file: File is not a zip file"),
+    "none": (zipped(), {}, "no array is called logits or probs; --key takes one of none"),
+    "several": (
+        zipped(a=np.zeros(2), b=np.zeros(2)), {}, "no array is called logits or probs; --key takes one of a, b"
+    ),
+    "no such": (zipped(a=np.zeros(2)), {"key": "b"}, "no array is called 'b'; there are a"),
+    "another kind": (
+        zipped(probs=np.ones(1)),
+        {"quantity": "logprob"},
+        "'probs' holds 'prob', not 'logprob'; to be read as such, the array is saved under the name log_probs",
+    ),
+    "too few labels": (LABELLED, {}, "logits: 3 classes, but 2 labels"),
+    "labels twice": (LABELLED, {"labels": Labels(("x",))}, "the classes are named here; leave out --labels"),
+    "labels of complex numbers": (
+        zipped(logits=np.zeros(2), labels=np.zeros(2, complex)),
+        {},
+        "labels: an array of complex128, not of real numbers of up to 64 bits",
+    ),
+    "labels of bytes": (zipped(logits=np.zeros(1), labels=np.array([b"\xff"])), {}, "labels: they are not UTF-8 text"),
+    "NaN": (zipped(logits=np.array([[0, np.nan]])), {}, "logits: row 0, class #1: NaN is not a logit"),
+    "all masked": (zipped(probs=np.zeros((1, 2))), {}, "probs: row 0: every class is masked (0)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "reading", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_what_is_wrong_with_an_npz(data: bytes, reading: dict[str, Any], message: str) -> None:
+    assert complaint(data, "npz", **reading) == message
+
+
+@pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
+def test_every_cut_of_an_npz_is_missed(pack: bool) -> None:
+    whole = zipped(pack, logits=numbers((2, 2)))
+    for cut in range(len(whole)):
+        assert complaint(whole[:cut], "npz").startswith("not a whole .npz file: ")
+    assert rows(read(whole, "npz")).shape == (2, 2)
+
+
+def test_a_bomb_is_refused_by_the_size_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = zipped(True, logits=np.zeros((1000, 1000)))
+    monkeypatch.setattr(npz, "SMALL_ARRAY", 1_000_000)
+    # It is not unpacked, neither as numbers nor as labels.
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    message = complaint(bomb, "npz")
+    assert message.startswith("logits: ")
+    assert message.endswith(
+        "bytes that unpack to 0.0 GB, as a zip bomb does; if it is none, unzip it and take the .npy"
+    )
+
+
+def test_a_size_that_is_a_lie_is_an_error() -> None:
+    """Whether the zip or the header says too much."""
+    whole = zipped(logits=np.zeros((4, 4)))
+    size = struct.pack("<I", len(saved(np.zeros((4, 4)))))
+    assert whole.count(size) >= 2
+    for lie in (1 << 27, 100):
+        message = complaint(whole.replace(size, struct.pack("<I", lie)), "npz")
+        assert "cut off" in message or "more follows" in message or "not a whole" in message
+
+
+def test_targets_are_read_only_when_requested() -> None:
+    data = io.BytesIO()
+    np.savez(data, logits=np.zeros((2, 3)), targets=np.array([0, 7]))
+    [block] = read(data.getvalue(), "npz")
+    assert block.targets is None
+    assert "targets: row 1: target 7 is out of range" in complaint(data.getvalue(), "npz", targets=True)
