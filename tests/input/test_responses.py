@@ -295,6 +295,14 @@ def test_several_responses(data: bytes) -> None:
     ]
 
 
+def test_a_later_choice_alone_is_one_of_several() -> None:
+    response = chat(entry(" a", -0.5, (" a", -0.5)))
+    response["choices"][0]["index"] = 1
+    [block] = read(response)
+    assert block.partial is not None
+    assert (block.partial.choice, block.partial.has_choices) == (1, True)
+
+
 def test_several_choices() -> None:
     response = {"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in (1, 0)]}
     choices = [

@@ -465,6 +465,7 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, {"choices": [7]}, ["not an object"]),
         (200, error("overloaded"), ["the server answered with an error: overloaded"]),
         (200, chat(None, text=" the"), ["gives no log-probabilities, for which it was asked", "--chat it may"]),
+        (200, legacy() | {"choices": [{"text": " the"}]}, ["gives no log-probabilities, for which it was asked"]),
         (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["drew alone, and none of the alternatives"]),
         (200, chat([entry(" the", -2.0)]), ["drew alone"]),
         (200, chat([entry(" the", math.nan, (" the", 3.0))]), ["3 is not a log-probability"]),
