@@ -165,7 +165,7 @@ def test_a_shell_sweeps_both_ways() -> None:
         (["--to", "nan"], "--from 0.1 --to nan: a grid rises"),
         (["--steps", "1"], "Invalid value for '--steps': 1 is not in the range 2<=x<=10000000."),
         (["--steps", "1" + "0" * 21], "Invalid value for '--steps'"),
-        (["--mean", "--heatmap"], "sweep --mean is of one engine, and has no --heatmap"),
+        (["--mean", "--heatmap"], "--heatmap has no effect on sweep --mean"),
         (["--mean", "--long"], "--long has no effect on sweep --mean"),
         (["--mean", "--rows", "2"], "--rows has no effect on sweep --mean"),
         (["--scale", "cubic"], "Invalid value for '--scale': 'cubic' is not one of"),

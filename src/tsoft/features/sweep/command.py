@@ -134,8 +134,10 @@ def sweep(
 
     if sweeping.mean:
         outputs.refuse("sweep --mean", content, display)
-        if sweeping.heatmap or len(plan.chains) > 1:
-            raise UsageError("sweep --mean is of one engine, and has no --heatmap")
+        if sweeping.heatmap:
+            raise UsageError("--heatmap has no effect on sweep --mean")
+        if len(plan.chains) > 1:
+            raise UsageError("sweep --mean is of one engine: --like one of them")
         format = outputs.chosen_format(output, bits, charts, forms=lambda _: ["measures"])
         recorded = None if measure is None else [measure]
         means = MeanResult(
