@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -219,3 +220,13 @@ def test_means_have_a_chart_or_none() -> None:
     assert "mean + sd" in out(*typed)
     assert "mean + sd" not in out(*typed, "--no-chart")
     assert "perplexity" in out(*typed, "--no-chart")
+
+
+def test_the_measures_of_several_rows_stand_beside_their_temperatures() -> None:
+    vectors, taus = [[2, 1, 0], [0, 5, 1], [1, 1, 1]], [0.5, 2.0]
+    text = "".join(" ".join(map(str, vector)) + "\n" for vector in vectors)
+    _, *lines = csv.reader(io.StringIO(out("sweep", "--tau", "0.5,2", "-f", "csv", stdin=text)))
+    for line, (vector, tau) in zip(lines, itertools.product(vectors, taus), strict=True):
+        assert float(line[1]) == tau
+        assert float(line[2]) == pytest.approx(tsoft.entropy(vector, tau), rel=1e-15)
+        assert float(line[5]) == pytest.approx(tsoft.margin(vector, tau), rel=1e-15)
