@@ -247,7 +247,7 @@ class Seen:
             return real(workers)
 
         monkeypatch.setattr(futures, "ThreadPoolExecutor", opened)
-        monkeypatch.setattr(softmax, "_cores", lambda: cores)
+        monkeypatch.setattr(softmax, "available_cores", lambda: cores)
 
 
 @pytest.mark.parametrize("shape", [(5, 700_001), (9, 360_000), (40_000, 80), (800_000, 4)])

@@ -235,7 +235,7 @@ def validate_taus(tau: Taus) -> Array:
 def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:
     """Distribute the work among the cores if there is enough of it: by rows, or by temperatures if
     there are more of those."""
-    workers = min(_cores(), rows.size * len(outputs) // MIN_PARALLEL_SIZE, max(len(rows), len(outputs)))
+    workers = min(available_cores(), rows.size * len(outputs) // MIN_PARALLEL_SIZE, max(len(rows), len(outputs)))
     if workers <= 1:
         _run(kernel, rows, outputs, dtype, range(len(rows)))
         return
@@ -255,7 +255,7 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
             pass
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """The number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

