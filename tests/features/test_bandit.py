@@ -6,20 +6,18 @@ import itertools
 import json
 import math
 import os
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from progress import progress_screen
 from tool import here, in_terminal, out
 from tsoft.core.schedules import TemperatureSchedule
 from tsoft.core.softmax import Array
 from tsoft.features.bandit import command
 from tsoft.features.bandit.simulation import BanditStep, History, Rewards, bernoulli, draw_arms, gaussian, history, play
-from tsoft.output import watching
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 INF = float("inf")
@@ -345,17 +343,9 @@ def test_many_schedules_and_arms_fit_any_width(width: int) -> None:
     assert "3 more" in shown
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize("seconds", [2, 0])
 def test_long_work_is_watched(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    screen = Terminal()
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
+    screen = progress_screen(monkeypatch, seconds)
     course = TemperatureSchedule("cosine", np.ones(5))
     steps = list(play(np.ones(2), course.taus, 1, bernoulli, np.random.default_rng(1)))
     assert list(command.watched_steps(iter(steps), course)) == steps

@@ -2,25 +2,22 @@
 
 import csv
 import io
-import itertools
 import json
 import os
 import re
 import signal
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import tsoft
+from progress import progress_screen
 from tool import TSOFT, environment, here, in_terminal, out, peak, started
 from tsoft.core.draw import COUNTS, DRAWS, PIECE_SIZE, counts, draws, generator
 from tsoft.features.sample.command import watched_draws
 from tsoft.features.sample.samples import Sample
-from tsoft.output import watching
 
 LOGITS = [2, 1, 0.5, 0.1]
 TYPED = [str(z) for z in LOGITS]
@@ -280,18 +277,9 @@ def test_both_bars_are_of_one_scale_and_in_colour() -> None:
     assert len({len(bar) for bar in bars}) == 1
 
 
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize("seconds", [2, 0])
 def test_progress_is_shown_of_draws_that_take_long(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    screen = Screen()
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", screen)
-    # The bar has a clock of its own.
-    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
+    screen = progress_screen(monkeypatch, seconds)
     sample = Sample(3, 1.0, None, None, np.array([0.5, 0.5]), 200_000, 1)
     assert np.array_equal(np.concatenate(list(watched_draws(sample))), np.concatenate(list(sample.draws())))
     assert ("drawing row 3, τ = 1" in screen.getvalue()) == ("100%" in screen.getvalue()) == (seconds > 0)

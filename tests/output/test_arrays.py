@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 
 import tsoft
 from array_files import SHAPES, numbers, read, rows, saved
+from progress import Screen, progress_screen
 from tool import TSOFT, environment, here, peak
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
@@ -217,21 +217,12 @@ def test_memory_does_not_grow_with_the_array(tmp_path: Path) -> None:
     assert peak_of(1_600) < 1.2 * peak_of(100)
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(("axes", "seconds", "remaining"), [((9,), 2, True), (None, 2, False), ((9,), 0, None)])
 def test_long_work_is_watched(
     monkeypatch: pytest.MonkeyPatch, axes: tuple[int, ...] | None, seconds: int, remaining: bool | None
 ) -> None:
     """Rows and their rate, and where their number is known the time that remains; nothing of short work."""
-    screen = Terminal()
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", screen)
-    # The bar has a clock of its own.
-    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
+    screen = progress_screen(monkeypatch, seconds)
     blocks = [Block(np.zeros((3, 2)), first_row=first, origin=Origin(axes=axes)) for first in (0, 3, 6)]
     total = None if axes is None else 9
     shown = watching.watched(
@@ -245,11 +236,11 @@ def test_long_work_is_watched(
 
 
 def test_progress_is_watched_where_stderr_is_a_terminal_and_the_result_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stderr", Screen())
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert is_watched(OutputOptions())
     assert is_watched(OutputOptions(output="x"))
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(sys, "stdout", Screen())
     assert is_watched(OutputOptions(output="x"))
     assert not is_watched(OutputOptions())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
