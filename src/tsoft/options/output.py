@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import Field, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import typer
+
 from tsoft.errors import UsageError
 from tsoft.options.command import in_panel, option_name
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz")
+
+Mean = Annotated[bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")]
 
 _output, _display = in_panel("Output"), in_panel("Table and chart")
 

@@ -9,7 +9,7 @@ import typer
 from tsoft.errors import InputError, UsageError
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
-from tsoft.options.output import ChartOptions, DisplayOptions, OutputOptions
+from tsoft.options.output import ChartOptions, DisplayOptions, Mean, OutputOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ class DistillationOptions:
         float | None,
         typer.Option("--alpha", metavar="α", help="The loss is α·CE + (1 - α)·τ²·KL, by default with α = 0.5."),
     ] = None
-    mean: Annotated[
-        bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")
-    ] = False
+    mean: Mean = False
 
 
 @bundled

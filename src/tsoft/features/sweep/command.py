@@ -14,6 +14,7 @@ from tsoft.options.output import (
     ContentOptions,
     Displayed,
     DisplayOptions,
+    Mean,
     OnlyIn,
     OutputOptions,
 )
@@ -79,9 +80,7 @@ class SweepOptions:
         OnlyIn("table", "tsv", "csv", "json", "jsonl"),
     ] = None
     heatmap: Annotated[bool, _display("--heatmap", help="Classes and temperatures as a heat map."), Displayed()] = False
-    mean: Annotated[
-        bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")
-    ] = False
+    mean: Mean = False
 
 
 @bundled
@@ -103,7 +102,7 @@ def sweep(
 
     A terminal gets the curve of each class over τ, the curve of a measure and
     a table at a handful of temperatures; a pipe gets a line for each row and
-    τ, which comes first. csv and json carry the measures too.
+    τ, which comes first. csv and json include the measures too.
 
     tsoft sweep 2 1 0.5 0.1
     tsoft sweep 2 1 0.5 0.1 --measure entropy | cat
