@@ -293,8 +293,8 @@ def measure_limits(measure: str) -> tuple[float, float] | None:
 
 
 def surrounding_taus(taus: Array, factor: float, count: int) -> Array:
-    """A logarithmic grid of `count` temperatures from `factor` times below the temperatures between 0 and inf to as
-    far above them, or around 1 if there is none.
+    """A logarithmic grid of `count` temperatures. It starts a factor of `factor` below the lowest of `taus` and ends
+    as far above the highest. 0 and inf do not count; if nothing else is in `taus`, the grid surrounds 1.
 
     >>> surrounding_taus(np.array([0.0, 1.0, 4.0]), 2.0, 3)
     array([0.5, 2. , 8. ])

@@ -21,8 +21,8 @@ MAX_SCALED_GAP = 1e4
 MAX_SQUARABLE = 1e150
 # A sum over any number of rows of no more than this does not overflow.
 MAX_SUMMABLE = 1e290
-# Numbers from 0 to 1 that sum to 1 within this tolerance, or within the rounding error of numbers with so many
-# decimals, look like probabilities.
+# Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE. Numbers with so few DECIMALS may
+# miss 1 by more: by the sum of their rounding errors.
 SUM_TOLERANCE, DECIMALS = 0.02, (1, 2, 3)
 
 
