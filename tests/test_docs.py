@@ -1,0 +1,72 @@
+"""The examples in the README and the manual are what the program prints. Run as a script, this updates them.
+
+    python tests/test_docs.py [PAGE.md ...]
+"""
+
+import contextlib
+import doctest
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from tool import here, in_terminal
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "src/tsoft/docs").glob("*.md"))]
+BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the examples need a POSIX shell")
+
+
+def read(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def printed(block: str) -> str:
+    """The commands of a block, each followed by what it prints on a terminal of 80 columns."""
+    commands = [line for line in block.splitlines() if line.startswith("$ ")]
+    return "".join(f"{command}\n{output(command.removeprefix('$ '))}" for command in commands)
+
+
+def output(command: str) -> str:
+    """What a shell command prints. A single run of tsoft is run in this process, which is faster."""
+    single = command.removesuffix(" | cat")
+    if single != command and single.startswith("tsoft ") and not re.search(r"[|&<>$*`\\]", single):
+        with contextlib.chdir(ROOT):
+            done = here(*shlex.split(single)[1:])
+        # The terminal decides in which order notes and results appear.
+        if not done.stderr:
+            return done.stdout
+    return in_terminal(command, NO_COLOR="1", TERM="dumb", cwd=str(ROOT))
+
+
+def rounded(text: str) -> str:
+    """The text with its long numbers shortened: their last digits depend on the machine's exp."""
+    return re.sub(r"\d\.\d{11,}(e-?\d+)?", lambda match: f"{float(match[0]):.12g}", text)
+
+
+BLOCKS = [pytest.param(block, id=page.name) for page in PAGES for block in BLOCK.findall(read(page))]
+
+
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) > 5
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_commands(block: str) -> None:
+    assert rounded(printed(block)) == rounded(block)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if ">>> " in read(page)], ids=lambda page: page.name)
+def test_python(page: Path) -> None:
+    ran = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert ran.attempted > 0
+    assert ran.failed == 0
+
+
+if __name__ == "__main__":
+    for page in [Path(name).resolve() for name in sys.argv[1:]] or PAGES:
+        page.write_text(BLOCK.sub(lambda match: printed(match[0]), read(page)), "utf-8")
