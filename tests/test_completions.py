@@ -176,6 +176,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
                 "distill",
                 "anneal",
                 "bandit",
+                "help",
             },
         ),
         ("s", {"sweep", "solve", "sample"}),

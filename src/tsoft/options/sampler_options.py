@@ -44,7 +44,8 @@ class SamplerOptions:
         _option(
             "--samplers",
             metavar="NAME;…",
-            help='Their order, as in "top_k;top_p;temperature"; by default transformers\'.',
+            show_default="the order of transformers",
+            help='Order of the samplers, such as "top_k;top_p;temperature".',
         ),
     ] = None
     like: Annotated[
@@ -52,7 +53,8 @@ class SamplerOptions:
         _option(
             "--like",
             metavar="ENGINE,…",
-            help="The order and the rules of an engine, or of several side by side, or of all.",
+            help="Use the order and rules of an engine: transformers, llama.cpp, vllm, sglang, mlx-lm or exllamav2."
+            " Several, or all, are compared side by side.",
             autocompletion=_engines,
         ),
     ] = None
@@ -61,6 +63,7 @@ class SamplerOptions:
         _option(
             "--settings",
             metavar="FILE",
-            help="Knobs from a generation_config.json, a llama.cpp, vLLM or OpenAI request, or a llama.cpp response.",
+            help="Read sampler settings from a generation_config.json, a request to llama.cpp, vLLM or OpenAI,"
+            " or a llama.cpp response.",
         ),
     ] = None

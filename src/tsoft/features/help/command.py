@@ -1,0 +1,46 @@
+"""`tsoft help`: the manual."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from tsoft.options.command import bundled
+
+
+def _topics(incomplete: str) -> list[tuple[str, str]]:
+    from tsoft.features.help.pages import pages
+
+    return [(page.name, page.summary) for page in pages() if page.name.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class TopicArgument:
+    topic: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TOPIC]",
+            show_default=False,
+            autocompletion=_topics,
+            help="A command or a topic. Without it, lists all of them.",
+        ),
+    ] = None
+
+
+@bundled
+def help(topic: TopicArgument) -> None:
+    """Read the manual: a page for each command and topic.
+
+    On a terminal, formats the page. In a pipe, prints its Markdown.
+
+    Examples:
+      tsoft help
+      tsoft help samplers
+      tsoft help compute | less
+    """
+    from tsoft.features.help.pages import contents, page_text, rendered
+    from tsoft.output.file import open_output
+
+    text = page_text("-".join(topic.topic)) if topic.topic else contents()
+    with open_output(None) as out:
+        out(rendered(text))

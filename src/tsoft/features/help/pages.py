@@ -1,0 +1,78 @@
+"""The pages of the manual, which are the Markdown files in `tsoft/docs`."""
+
+import io
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+
+from tsoft.errors import UsageError
+from tsoft.options.names import did_you_mean
+
+# Longer lines are tiring to read.
+_MAX_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its first line is a heading, and its second paragraph, one line, is the summary."""
+
+    name: str
+    text: str
+
+    @property
+    def summary(self) -> str:
+        return self.text.split("\n", 3)[2]
+
+    @property
+    def is_command(self) -> bool:
+        return self.text.startswith("# tsoft ")
+
+
+def pages() -> list[Page]:
+    """All pages, in alphabetical order."""
+    paths = (path for path in files("tsoft").joinpath("docs").iterdir() if path.name.endswith(".md"))
+    return sorted((Page(path.name[:-3], path.read_text("utf-8")) for path in paths), key=lambda page: page.name)
+
+
+def contents() -> str:
+    """The list of pages, as Markdown."""
+    width = max(len(page.name) for page in pages())
+    lists = (
+        [f"    tsoft help {page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
+        for is_command in (True, False)
+    )
+    commands, topics = ("\n".join(lines) for lines in lists)
+    return f"# The manual of tsoft\n\n## Commands\n\n{commands}\n\n## Topics\n\n{topics}\n"
+
+
+def page_text(name: str) -> str:
+    """The page of a topic. Raise UsageError if no page has this name."""
+    texts = {page.name: page.text for page in pages()}
+    topic = name.lower().removesuffix(".md").removeprefix("tsoft-")
+    if topic in texts:
+        return texts[topic]
+    hint = did_you_mean(topic, texts)
+    mentions = [page for page, text in texts.items() if topic in text.lower()]
+    if not hint and mentions:
+        hint = f"; these pages mention it: {', '.join(mentions)}"
+    raise UsageError(f"no page of the manual is called {name!r}{hint}; tsoft help lists all pages")
+
+
+def rendered(text: str) -> str:
+    """Markdown formatted for a terminal; the text itself if stdout is not one."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return text
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    screen = Console()
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=min(screen.width, _MAX_WIDTH),
+        force_terminal=True,
+        color_system=screen.color_system,
+        no_color=screen.no_color,
+    )
+    console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
+    return file.getvalue()
