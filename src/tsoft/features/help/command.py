@@ -1,5 +1,6 @@
 """`tsoft help`: the manual."""
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -38,9 +39,14 @@ def help(topic: TopicArgument) -> None:
       tsoft help samplers
       tsoft help compute | less
     """
-    from tsoft.features.help.pages import contents, page_text, rendered
+    from tsoft.features.help.pages import contents, page_text
     from tsoft.output.file import open_output
 
     text = page_text("-".join(topic.topic)) if topic.topic else contents()
-    with open_output(None) as out:
-        out(rendered(text))
+    encoding = "utf-8"
+    if sys.stdout is not None and sys.stdout.isatty():
+        from tsoft.features.help.terminal_markdown import rendered
+
+        text, encoding = rendered(text), sys.stdout.encoding
+    with open_output(None, encoding) as out:
+        out(text)

@@ -1,15 +1,10 @@
 """The pages of the manual, which are the Markdown files in `tsoft/docs`."""
 
-import io
-import sys
 from dataclasses import dataclass
 from importlib.resources import files
 
 from tsoft.errors import UsageError
 from tsoft.options.names import did_you_mean
-
-# Longer lines are tiring to read.
-_MAX_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -38,11 +33,14 @@ def contents() -> str:
     """The list of pages, as Markdown."""
     width = max(len(page.name) for page in pages())
     lists = (
-        [f"    tsoft help {page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
+        [f"    {page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
         for is_command in (True, False)
     )
     commands, topics = ("\n".join(lines) for lines in lists)
-    return f"# The manual of tsoft\n\n## Commands\n\n{commands}\n\n## Topics\n\n{topics}\n"
+    return (
+        f"# The manual of tsoft\n\n`tsoft help NAME` prints a page.\n\n"
+        f"## Commands\n\n{commands}\n\n## Topics\n\n{topics}\n"
+    )
 
 
 def page_text(name: str) -> str:
@@ -56,23 +54,3 @@ def page_text(name: str) -> str:
     if not hint and mentions:
         hint = f"; these pages mention it: {', '.join(mentions)}"
     raise UsageError(f"no page of the manual is called {name!r}{hint}; tsoft help lists all pages")
-
-
-def rendered(text: str) -> str:
-    """Markdown formatted for a terminal; the text itself if stdout is not one."""
-    if sys.stdout is None or not sys.stdout.isatty():
-        return text
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    screen = Console()
-    file = io.StringIO()
-    console = Console(
-        file=file,
-        width=min(screen.width, _MAX_WIDTH),
-        force_terminal=True,
-        color_system=screen.color_system,
-        no_color=screen.no_color,
-    )
-    console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
-    return file.getvalue()
