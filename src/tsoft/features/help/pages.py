@@ -6,6 +6,8 @@ from importlib.resources import files
 from tsoft.errors import UsageError
 from tsoft.options.names import did_you_mean
 
+_MOST_MENTIONS = 4
+
 
 @dataclass(frozen=True)
 class Page:
@@ -50,7 +52,8 @@ def page_text(name: str) -> str:
     if topic in texts:
         return texts[topic]
     hint = did_you_mean(topic, texts)
-    mentions = [page for page, text in texts.items() if topic in text.lower()]
-    if not hint and mentions:
-        hint = f"; these pages mention it: {', '.join(mentions)}"
+    counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
+    if not hint and counts:
+        most = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
+        hint = f"; look for it in: {', '.join(most)}"
     raise UsageError(f"no page of the manual is called {name!r}{hint}; tsoft help lists all pages")
