@@ -9,9 +9,9 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, option_name
-from tsoft.options.input import LogitsOptions
+from tsoft.options.input import LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
-from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option
 from tsoft.options.seeds import Seed
 from tsoft.output.file import open_output
 
@@ -41,9 +41,21 @@ class StartOptions:
     bits: Annotated[bool, typer.Option("--bits", help="Show the entropy in bits instead of nats.")] = False
 
 
+@dataclass(frozen=True)
+class ExploredLogits(LogitsOptions):
+    logits: Annotated[
+        list[str] | None, logits_argument("Without any, tsoft reads a piped stdin, or else opens examples.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class EngineOptions(SamplerOptions):
+    like: Annotated[list[str] | None, like_option("ENGINE")] = None
+
+
 @bundled
 def explore(
-    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
+    input: ExploredLogits, start: StartOptions, parameters: ParameterOptions, rules: EngineOptions, model: ModelOptions
 ) -> None:
     """Turn the temperature and the samplers, and watch the distribution.
 

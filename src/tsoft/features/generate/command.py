@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.models import ModelOptions, PromptArgument
+from tsoft.options.models import ModelOptions, PromptArgument, top_logprobs_option
 from tsoft.options.output import RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
@@ -61,13 +61,21 @@ class SearchOptions:
     ] = 0.0
 
 
+@dataclass(frozen=True)
+class TextModelOptions(ModelOptions):
+    top_logprobs: Annotated[
+        int,
+        top_logprobs_option("Number of alternatives per token: in json, and to request with --endpoint."),
+    ] = 20
+
+
 @bundled
 def generate(
     prompt: PromptArgument,
     temperatures: TemperatureOptions,
     texts: TextOptions,
     searches: SearchOptions,
-    model: ModelOptions,
+    model: TextModelOptions,
     parameters: ParameterOptions,
     rules: SamplerOptions,
     output: RecordOutputOptions,
