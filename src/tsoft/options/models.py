@@ -51,7 +51,7 @@ class ModelOptions:
         str | None,
         _option(
             metavar="URL",
-            help="Use a server with OpenAI's API, such as http://localhost:8080/v1. Its key is read from OPENAI_API_KEY.",
+            help="Use a server with OpenAI's API, such as http://localhost:8080/v1. The key is that in OPENAI_API_KEY.",
         ),
     ] = None
     remote_model: Annotated[
