@@ -28,14 +28,8 @@ def _line(cells: tuple[str, ...]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _sampler_row(sampler: Sampler, parameter: SamplerParameter) -> tuple[str, ...]:
-    return (
-        f"`{parameter.option} {parameter.metavar}`",
-        parameter.help,
-        _values(parameter),
-        _default(sampler, parameter),
-        f"`{sampler.name}`",
-    )
+def _option(parameter: SamplerParameter) -> str:
+    return f"`{parameter.option} {parameter.metavar}`"
 
 
 def _values(parameter: SamplerParameter) -> str:
@@ -58,15 +52,6 @@ def _default(sampler: Sampler, parameter: SamplerParameter) -> str:
     return f"{parameter.off:g}" + " (off)" * (parameter is sampler.parameters[0] or parameter.off == parameter.low)
 
 
-def _engine_row(engine: Engine) -> tuple[str, ...]:
-    return (
-        f"`{engine.name}`",
-        " → ".join(f"`{sampler.name}`" for sampler in engine.samplers),
-        _near_zero(engine),
-        engine.source,
-    )
-
-
 def _near_zero(engine: Engine) -> str:
     """Return how an engine treats temperatures at and near 0."""
     if engine.greedy_below is None:
@@ -75,15 +60,40 @@ def _near_zero(engine: Engine) -> str:
     return "; ".join(dict.fromkeys(filter(None, messages)))
 
 
+def _name(engine: Engine) -> str:
+    return f"`{engine.name}`"
+
+
+_PARAMETERS = [(sampler, parameter) for sampler in SAMPLERS.values() for parameter in sampler.parameters]
+
+# Narrow tables, since a terminal of 80 columns shows them, too.
 TABLES = dict(
     (
         _table(
-            ("option", "what it does", "values", "default", "name in `--samplers`"),
-            [_sampler_row(sampler, parameter) for sampler in SAMPLERS.values() for parameter in sampler.parameters],
+            ("option", "what it does"),
+            [(_option(parameter), parameter.help) for _, parameter in _PARAMETERS],
         ),
         _table(
-            ("engine", "samplers, in order", "at temperatures near 0", "source"),
-            [_engine_row(engine) for engine in ENGINES.values()],
+            ("option", "values", "default", "name in `--samplers`"),
+            [
+                (_option(parameter), _values(parameter), _default(sampler, parameter), f"`{sampler.name}`")
+                for sampler, parameter in _PARAMETERS
+            ],
+        ),
+        _table(
+            ("engine", "samplers, in order"),
+            [
+                (_name(engine), " → ".join(f"`{sampler.name}`" for sampler in engine.samplers))
+                for engine in ENGINES.values()
+            ],
+        ),
+        _table(
+            ("engine", "at temperatures near 0"),
+            [(_name(engine), _near_zero(engine)) for engine in ENGINES.values()],
+        ),
+        _table(
+            ("engine", "source and version"),
+            [(_name(engine), engine.source) for engine in ENGINES.values()],
         ),
     )
 )
