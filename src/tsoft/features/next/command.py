@@ -18,6 +18,7 @@ from tsoft.options.output import (
     OutputFormat,
     OutputOptions,
     format_option,
+    typed_fields,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
@@ -74,7 +75,7 @@ def next(
 
     # Of numbers alone nobody knows the tokens, so a pipe gets an object.
     format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
-    has_chain = parameters != ParameterOptions() or samplers != SamplerOptions()
+    has_chain = bool(typed_fields(parameters, samplers))
     if format != "table" and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(
             f"next writes logits in {format}, to which a temperature and samplers are still to come:"
