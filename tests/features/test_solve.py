@@ -1,4 +1,4 @@
-"""`tsoft solve`: the temperature that gives what is asked, in a pipe and on a terminal."""
+"""`tsoft solve`: the temperature that reaches a target, in a pipe and on a terminal."""
 
 import csv
 import io
@@ -101,10 +101,10 @@ def test_forms() -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([], "ask for one of --top-prob, --entropy, --perplexity, --margin and --prob"),
-        (["--margin", "0.1", "--entropy", "1"], "ask for one of"),
-        (["--entropy", "-1"], "--entropy: -1 is not a number from 0"),
-        (["--entropy", "nan"], "--entropy: nan is not a number from 0"),
+        ([], "pass exactly one of --top-prob, --entropy, --perplexity, --margin and --prob"),
+        (["--margin", "0.1", "--entropy", "1"], "pass exactly one of"),
+        (["--entropy", "-1"], "--entropy: -1 is not a finite number of at least 0"),
+        (["--entropy", "nan"], "--entropy: nan is not a finite number of at least 0"),
         (["--top-prob", "x"], "Invalid value for '--top-prob': 'x' is not a valid float"),
         (["--prob", "a"], "--prob: 'a' is not LABEL=P"),
         (["--prob", "-1"], "--prob: '-1' is not LABEL=P"),
@@ -140,7 +140,7 @@ def test_a_row_without_the_class_has_no_solution() -> None:
     done = here("solve", "--prob", "#2=0.1", stdin="3 2 1\n1 2\n4 4 1\n")
     assert done.returncode == 3
     assert [line.split("\t")[0] == "nan" for line in done.stdout.splitlines()] == [False, True, False]
-    assert done.stderr == "tsoft: note: row 1: no class of this row is called '#2'\n"
+    assert done.stderr == "tsoft: note: row 1: this row has no class '#2'\n"
 
 
 def test_labels_are_quoted_in_csv() -> None:
@@ -151,7 +151,7 @@ def test_labels_are_quoted_in_csv() -> None:
 
 def test_a_reason_in_bits_says_so() -> None:
     done = here("solve", "2", "1", "--entropy", "1.05", "--bits")
-    assert "(in nats; a bit is 0.6931 of them)" in done.stderr
+    assert "(in nats; 1 bit is 0.6931 nats)" in done.stderr
 
 
 @posix

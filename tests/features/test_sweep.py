@@ -159,11 +159,11 @@ def test_a_shell_sweeps_both_ways() -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["--from", "0"], "--from 0: a logarithmic grid does not reach 0"),
-        (["--from", "2", "--to", "1"], "--from 2 --to 1: a grid rises"),
-        (["--from", "-1", "--scale", "linear"], "--from -1 --to 10: a grid rises"),
-        (["--to", "inf"], "--from 0.1 --to inf: a grid rises"),
-        (["--to", "nan"], "--from 0.1 --to nan: a grid rises"),
+        (["--from", "0"], "--from 0: a logarithmic grid cannot include 0"),
+        (["--from", "2", "--to", "1"], "--from 2 --to 1: expected 0 ≤ --from < --to < inf"),
+        (["--from", "-1", "--scale", "linear"], "--from -1 --to 10: expected 0 ≤ --from < --to < inf"),
+        (["--to", "inf"], "--from 0.1 --to inf: expected 0 ≤ --from < --to < inf"),
+        (["--to", "nan"], "--from 0.1 --to nan: expected 0 ≤ --from < --to < inf"),
         (["--steps", "1"], "Invalid value for '--steps': 1 is not in the range 2<=x<=10000000."),
         (["--steps", "1" + "0" * 21], "Invalid value for '--steps'"),
         (["--mean", "--heatmap"], "--heatmap has no effect on sweep --mean"),
@@ -187,7 +187,7 @@ def test_a_terminal_gets_curves_a_measure_and_a_table() -> None:
     assert shown.index("probability") < shown.index("entropy (nats)") < shown.index("class")
     assert "perplexity" in in_terminal("tsoft sweep 2 1 --measure perplexity", NO_COLOR="1").split(" class ")[0]
     assert "6 more" in in_terminal("seq 14 | paste -sd' ' - | tsoft sweep", NO_COLOR="1")
-    assert "probability" not in in_terminal("tsoft sweep 2 1 --no-chart", NO_COLOR="1")
+    assert not in_terminal("tsoft sweep 2 1 --no-chart", NO_COLOR="1").startswith("probability")
     assert "mean + sd" in in_terminal("printf '2 1\\n0 5\\n' | tsoft sweep --mean", NO_COLOR="1")
 
 
@@ -211,7 +211,7 @@ def test_a_measure_is_not_of_classes() -> None:
     for option in ("--long", "--log"):
         done = here("sweep", "2", "1", "--measure", "entropy", option, "-f", "tsv")
         assert (done.returncode, done.stdout) == (2, "")
-        assert "--measure entropy is of each distribution" in done.stderr
+        assert "--measure entropy writes one number per distribution" in done.stderr
     assert float(out("sweep", "2", "1", "--measure", "entropy", "--bits", "--tau", "inf").split()[1]) == 1
 
 
