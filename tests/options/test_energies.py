@@ -200,7 +200,7 @@ STATES = "is not a number of states, a whole one from 1 to 1e15"
         (["compute", "--energies", "--degeneracy", "1,,3"], f"--degeneracy: '' {STATES}"),
         (["compute", "--energies", "--degeneracy", ""], f"--degeneracy: '' {STATES}"),
         (["sweep", "--measure", "heat-capacity"], "--measure heat-capacity needs --energies, and no samplers"),
-        (["sweep", "--energies", "--top-p", "0.9", "--measure", "log-z"], "--measure log-z needs --energies, and no samplers"),
+        (["sweep", "--energies", "--top-p", "0.9", "--measure", "log-z"], "--measure log-z needs --energies"),
         (["solve", "--energies", "--units", "K", "--margin", "0.1"], "No such option: --units"),
         (["sample", "--energies", "--degeneracy", "1,2"], "No such option: --degeneracy"),
     ],

@@ -147,8 +147,8 @@ def _bars(probs: Array, series: Sequence[_Series], layout: _BarLayout) -> list[s
         _draw_series(figure, layout, series[i], [layout.left(group, i) for group in range(layout.groups)], heights)
     labels = _tick_labels(layout.top)
     scale = {layout.rows * quarter / 4 - 0.5: labels[quarter] for quarter in range(1, 5)}
-    across = layout.canvas / layout.slot
-    lines = figure_lines(figure, across, layout.rows, scale, color=series[0].color is not None)
+    x_end = layout.canvas / layout.slot
+    lines = figure_lines(figure, x_end, layout.rows, scale, color=series[0].color is not None)
     return [trimmed(line) for line in lines]
 
 

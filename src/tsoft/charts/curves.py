@@ -146,7 +146,7 @@ def curve_chart(
     if layout.axis.columns < _NARROWEST:
         return Chart([*head, shortened("… no room for a chart", width)])
     heights = layout.heights(values)
-    canvas = _labelled(_canvas(styles, layout, heights), styles, layout, heights)
+    canvas = _labeled(_canvas(styles, layout, heights), styles, layout, heights)
     above = head + layout.legend
     lines = above + canvas + layout.axis.lines(layout.left, layout.right)
     return Chart(lines, layout.left + 1, layout.axis, len(above), len(above) + len(canvas))
@@ -215,12 +215,12 @@ def _points(styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> 
     """Return the dots of all curves. In plotext, the last dot in a cell determines the marker and the color of the
     whole cell. So all dots in a cell belong to one curve, and those in the next columns to the next curve."""
     is_braille = styles[0].mark == _LINE
-    across, up, period = (2, 4, 2) if is_braille else (1, 1, 1)
+    x_dots, y_dots, period = (2, 4, 2) if is_braille else (1, 1, 1)
     x = layout.axis.fractions(layout.axis.numbers[layout.axis.valid])
     cells = defaultdict(list)
     for i, curve in enumerate(heights.T):
-        for column, row in _dots(x, curve, layout.axis.columns * across, layout.rows * up):
-            cells[column // across, row // up].append((i, (column + 0.5) / across, (row + 0.5) / up))
+        for column, row in _dots(x, curve, layout.axis.columns * x_dots, layout.rows * y_dots):
+            cells[column // x_dots, row // y_dots].append((i, (column + 0.5) / x_dots, (row + 0.5) / y_dots))
     points: list[Point] = []
     for (column, _), dots in cells.items():
         meeting = sorted({i for i, *_ in dots})
@@ -250,7 +250,7 @@ def _dots(x: Array, y: Array, columns: int, rows: int) -> list[tuple[int, int]]:
     return dots
 
 
-def _labelled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[str]:
+def _labeled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[str]:
     """Return the lines with the curves' names at their right ends."""
     if not layout.legend and any(style.name for style in styles):
         ends = [column[np.isfinite(column)][-1:].sum() for column in heights.T]
@@ -308,5 +308,5 @@ def surrounding_taus(taus: Array, factor: float, count: int) -> Array:
     """
     inside = taus[(taus > 0) & (taus < np.inf)]
     low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
-    # Beyond these the steps of the grid and of the axis would overflow.
+    # Beyond these limits the steps of the grid and of the axis would overflow.
     return np.geomspace(max(low, 1e-290) / factor, min(high, 1e290) * factor, count)

@@ -19,7 +19,7 @@ from tsoft.sampling.explanation import removed_by
 
 # The widths of a probability and of its bar.
 PROB_WIDTH, SHORTEST_BAR, LONGEST_BAR = 7, 7, 34
-# The mark of the class that a server drew.
+# The mark of the token that a server drew.
 CHOSEN_MARK = "› "
 
 
@@ -286,7 +286,7 @@ def _table(
     for label, logit, *cells in zip(labels, logits[1:], *(column.cells for column in columns), strict=True):
         texts = (cell.text(width, column.color) for cell, column in zip(cells, columns, strict=True))
         table.add_row(Text(label), Text(logit, "dim"), *texts)
-    # Columns of bounds have few measures or none.
+    # A column of bounds has at most one measure.
     names = max((column.measures for column in columns), key=len)
     for section in names, columns[0].thermodynamics:
         table.add_section()

@@ -25,10 +25,10 @@ def new_figure(width: int, height: int) -> Any:
     return figure
 
 
-def figure_lines(figure: Any, across: float, up: int, scale: Mapping[float, str], *, color: bool) -> list[str]:
-    """Return the figure's lines. Its axes run from 0 to `across` and from 0 to `up`; `scale` maps heights to the
+def figure_lines(figure: Any, x_end: float, y_end: int, scale: Mapping[float, str], *, color: bool) -> list[str]:
+    """Return the figure's lines. Its axes run from 0 to `x_end` and from 0 to `y_end`; `scale` maps heights to the
     texts on the left."""
-    for axis, end in ("x", across), ("y", up):
+    for axis, end in ("x", x_end), ("y", y_end):
         figure.ruler(axis).lim(0, end)
         figure.ruler(axis).alignment(lim="edge")
     # plotext sets a tick under each bar.

@@ -1,4 +1,4 @@
-"""Tables of texts and of bars."""
+"""Tables of texts, and bars in their cells."""
 
 import io
 from collections.abc import Sequence

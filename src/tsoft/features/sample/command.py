@@ -97,12 +97,12 @@ def watched_draws(sample: "Sample") -> "Iterator[Array]":
     from tsoft.charts.style import tau_text
     from tsoft.output.watching import watched
 
-    text, drawn = f"drawing row {sample.row}, {tau_text(sample.tau)}", 0
+    title, count = f"drawing row {sample.row}, {tau_text(sample.tau)}", 0
 
     def describe(piece: "Array", _: float) -> tuple[str, int]:
-        nonlocal drawn
-        drawn += len(piece)
-        return text, drawn
+        nonlocal count
+        count += len(piece)
+        return title, count
 
     return watched(sample.draws(), describe, lambda _: sample.size)
 

@@ -57,10 +57,10 @@ class SolveResult(Result):
         from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.solve.chart import draw
 
-        def drawn(solved: list[SolvedRow]) -> DrawRow:
+        def row_drawer(solved: list[SolvedRow]) -> DrawRow:
             return lambda block, index: draw(block, solved[index], view)
 
-        yield from each_row(((block, drawn(solved)) for block, solved in self._solved()), self._rows)
+        yield from each_row(((block, row_drawer(solved)) for block, solved in self._solved()), self._rows)
         yield view.draw_legend()
 
 
