@@ -174,9 +174,9 @@ def test_a_defect_is_one_line(what: str) -> None:
     assert terminal.is_restored()
     lines = re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).replace("\x07", "").strip().splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("tsoft: error: a defect of tsoft: ")
+    assert lines[0].startswith("tsoft: error: internal error: ")
     assert "it is broken" in lines[0]
-    assert lines[1] == "TSOFT_TRACEBACK=1 shows where."
+    assert lines[1] == "Please report it, with the traceback that TSOFT_TRACEBACK=1 shows."
     assert b"Traceback" not in terminal.output
 
 

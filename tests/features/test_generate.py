@@ -94,7 +94,7 @@ def test_a_table_has_temperatures_and_samplers() -> None:
         (("generate", "x", *MODEL, "--beams", "2", "--seed", "2"), "-n and --seed are for what is drawn"),
         (("generate", "x", *MODEL, "--beams", "0"), "Invalid value for '--beams'"),
         (("generate", "x", *MODEL, "-n", "0"), "Invalid value for '-n'"),
-        (("generate", "x", *MODEL, "-f", "npy"), "npy holds distributions"),
+        (("generate", "x", *MODEL, "-f", "npy"), "'npy' is not one of 'table'"),
         (("generate", "x", *MODEL, "--model", "y.gguf"), "--model and --ngram: which model is it?"),
         (("generate", "x", *MODEL, "--remote-model", "y"), "--remote-model is for --endpoint"),
         (("generate", "x", *MODEL, "--threads", "2"), "--threads is for --model"),

@@ -34,7 +34,7 @@ def called(capfd: Capture, *arguments: str) -> tuple[int, str, str]:
     """The exit code, stdout and stderr of a run in this process."""
     status = cli.run(list(arguments))
     found = capfd.readouterr()
-    assert "a defect of tsoft" not in found.err
+    assert "internal error" not in found.err
     return status, found.out, found.err
 
 

@@ -9,9 +9,9 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, option_name
-from tsoft.options.input import LogitsOptions
+from tsoft.options.input import LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
-from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option
 from tsoft.options.seeds import Seed
 from tsoft.output.file import open_output
 
@@ -26,37 +26,51 @@ class StartOptions:
 
     tau: Annotated[
         str | None,
-        typer.Option("--tau", "-t", "--temperature", metavar="τ", help="The temperature to begin with, by default 1."),
+        typer.Option("--tau", "-t", "--temperature", metavar="τ", show_default="1", help="Temperature to start with."),
     ] = None
     prompt: Annotated[
         str | None,
         typer.Option(
             "--prompt",
             metavar="TEXT",
-            help="Explore what a language model says comes next, and go on from there; - reads stdin.",
+            help="Explore a language model's next token after TEXT, and continue the text; - reads stdin.",
             rich_help_panel="Model",
         ),
     ] = None
     seed: Seed = None
-    bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.")] = False
+    bits: Annotated[bool, typer.Option("--bits", help="Show the entropy in bits instead of nats.")] = False
+
+
+@dataclass(frozen=True)
+class ExploredLogits(LogitsOptions):
+    logits: Annotated[
+        list[str] | None, logits_argument("Without any, tsoft reads a piped stdin, or else opens examples.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class EngineOptions(SamplerOptions):
+    like: Annotated[list[str] | None, like_option("ENGINE")] = None
 
 
 @bundled
 def explore(
-    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
+    input: ExploredLogits, start: StartOptions, parameters: ParameterOptions, rules: EngineOptions, model: ModelOptions
 ) -> None:
-    """Turn the temperature and the samplers' knobs, and watch the distribution.
+    """Turn the temperature and the samplers, and watch the distribution.
 
-    Without logits it opens on a few examples. Logits may be piped in: keys
-    are read from the terminal all the same. ? shows every key; c copies the
-    command line that shows the same, which is printed at the end. With
-    --prompt a language model writes: s draws the next token, Backspace takes
-    it back, Enter on a class goes on with that one.
+    An interactive app. Without logits, it opens with examples. Logits can be
+    piped in; keys still come from the terminal. Press ? for all keys, x to
+    export numbers or a picture, and c to copy the tsoft compute command that
+    shows the same. With --prompt, a language model writes: s draws the next
+    token, Backspace removes it, and Enter on a class continues with it.
 
-    tsoft explore 2 1 0.5 0.1
-    tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
-    curl … | tsoft explore
-    tsoft explore --prompt "The capital of France is"
+    Examples:
+      tsoft explore
+      tsoft explore 2 1 0.5 0.1
+      tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
+      curl … | tsoft explore
+      tsoft explore --prompt "The capital of France is"
     """
     from tsoft.explorer import terminal
 

@@ -9,7 +9,7 @@ import typer
 from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
-from tsoft.options.output import DisplayOptions, OnlyIn, OutputOptions
+from tsoft.options.output import DisplayOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
@@ -29,21 +29,24 @@ class DrawOptions:
     n: Annotated[
         str | None,
         typer.Option(
-            "-n", metavar="N", help="How many for each row and τ, as 50 or 1e9; by default 1000 in a table, else 1."
+            "-n",
+            metavar="N",
+            show_default="1000 in a table, else 1",
+            help="Number of draws per row and temperature, such as 50 or 1e9.",
         ),
     ] = None
     seed: Seed = None
     counts: Annotated[
         bool,
-        typer.Option("--counts", help="How often each class was drawn; json has it without asking."),
+        typer.Option("--counts", help="Print how often each class was drawn. json always has the counts."),
     ] = False
     draws: Annotated[
         bool,
-        typer.Option("--draws", help="Each draw, which tsv and csv have without asking; json has the counts too."),
+        typer.Option("--draws", help="Print each draw: the default in tsv and csv; in json, beside the counts."),
         OnlyIn("tsv", "csv", "json", "jsonl"),
     ] = False
     index: Annotated[
-        bool, typer.Option("--index", help="tsv: a class's index, from 0, not its label."), OnlyIn("tsv")
+        bool, typer.Option("--index", help="tsv: print class indices, from 0, instead of labels."), OnlyIn("tsv")
     ] = False
 
 
@@ -54,19 +57,21 @@ def sample(
     drawing: DrawOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
-    output: OutputOptions,
+    output: RecordOutputOptions,
     display: DisplayOptions,
 ) -> None:
-    """Draw classes at random, with the probabilities at each temperature.
+    """Draw classes at random from the distribution at each temperature.
 
-    A terminal gets the counts beside those expected, and a test of whether
-    they agree; a pipe gets a draw a line, streamed, or with --counts a class
-    and its count a line, which takes no longer for a billion draws.
+    On a terminal, shows the expected and the drawn counts, and tests whether
+    they agree. In a pipe, prints one draw per line, or with --counts one class
+    and its count per line. Counts of a billion draws take no longer than of
+    ten.
 
-    tsoft sample 2 1 0.5 0.1 --tau 0.5 -n 10000
-    tsoft sample cat=2 dog=1 --seed 1 | cat
-    some-program | tsoft sample --tau 0.7 --counts -n 1e9
-    some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
+    Examples:
+      tsoft sample 2 1 0.5 0.1 --tau 0.5 -n 10000
+      tsoft sample cat=2 dog=1 --seed 1 | cat
+      some-program | tsoft sample --tau 0.7 -n 1e9 --counts
+      some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
     """
     from tsoft.features.sample.result import SampleForm, SampleResult
     from tsoft.features.sample.samples import Sample
@@ -77,8 +82,6 @@ def sample(
     from tsoft.options.temperatures import temperatures as parsed
 
     format = chosen_format(output, drawing, display)
-    if input.vocab_size is not None:
-        raise UsageError("--vocab-size has no effect on sample")
     if format == "tsv" and output.digits is not None:
         raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels")
     if drawing.counts and drawing.draws:
