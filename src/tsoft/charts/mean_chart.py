@@ -34,7 +34,7 @@ def draw_table(averages: Averages, view: View, ensemble: Ensemble | None = None)
     view.legend.add("deviation", *(measure.replace("_", "-") for measure in averages.by_measure))
     if any(np.isnan(average.mean).any() for average in averages.by_measure.values()):
         view.legend.add("single class")
-    return text_tables(list(rows), view.screen) + view.draw_legend()
+    return text_tables(list(rows), view.screen)
 
 
 def _mean_column(averages: Averages, t: int, view: View, ensemble: Ensemble | None) -> list[str]:

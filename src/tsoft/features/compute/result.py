@@ -33,10 +33,6 @@ class ComputeResult(DistributionsResult):
         return [*keys(result), classes(result, self.form.content)]
 
     def render(self, view: "View") -> Iterator[str]:
-        yield from self._row_reports(view)
-        yield view.draw_legend()
-
-    def _row_reports(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import draw_row, each_row
 
         def draw(row: Block, _: int) -> Iterator[str]:
@@ -62,9 +58,8 @@ class ChosenResult(ComputeResult):
         from tsoft.features.compute.chosen_chart import draw
 
         self.blocks = self._with_likelihoods(self.blocks)
-        yield from self._row_reports(view)
+        yield from super().render(view)
         yield from ("\n" + part for part in draw(self._texts, view))
-        yield view.draw_legend()
 
     def _by_chain(self, block: Block) -> list[Distributions]:
         return [replace(result, chosen_token=self._texts.last(result)) for result in super()._by_chain(block)]

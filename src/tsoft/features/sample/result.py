@@ -96,7 +96,6 @@ class SampleResult(Result):
             return draw(self._plan.results(row, self._taus), self._size, self._seed, view)
 
         yield from each_row(((block, draw_row) for block in self._blocks), self._rows)
-        yield view.draw_legend()
 
 
 def _classes(sample: Sample, has_engine: bool, *, by_index: bool) -> list[Column]:

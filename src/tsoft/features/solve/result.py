@@ -61,7 +61,6 @@ class SolveResult(Result):
             return lambda block, index: draw(block, solved[index], view)
 
         yield from each_row(((block, row_drawer(solved)) for block, solved in self._solved()), self._rows)
-        yield view.draw_legend()
 
 
 def _by_row(rows: list[SolvedRow]) -> list[Column]:

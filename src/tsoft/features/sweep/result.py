@@ -74,7 +74,6 @@ class SweepResult(DistributionsResult):
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
         yield from each_row(((block, draw_row) for block in self.blocks), picture.rows)
-        yield view.draw_legend()
 
 
 def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:
