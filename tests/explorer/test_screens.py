@@ -32,6 +32,7 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
     "hostile": (HOSTILE, ["tab", "tab", "tab", "tab", "down", "down"]),
     "live": (["--prompt", "The capital of France is", "--tau", "0.8", "--seed", "4"], ["S", "p", "p", "p"]),
     "explained": (["2", "1", "0.5", "0.1", "--top-k", "3", "--min-p", "0.2"], ["e"]),
+    "help": (["cat=2", "dog=1"], ["question_mark"]),
 }
 
 

@@ -211,7 +211,7 @@ def on_stderr(**changes: str) -> tuple[int, str]:
 def test_without_a_terminal_to_read_keys_from_it_says_what_to_use() -> None:
     status, message = on_stderr()
     assert status == 2
-    assert "reads keys from a terminal" in message
+    assert "needs a terminal to read keys from" in message
     assert "tsoft compute" in message
     assert message.count("\n") == 1
 
