@@ -12,7 +12,7 @@ from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
 
-_strategies, _texts = in_panel("Ways"), in_panel("Texts")
+_strategies, _texts = in_panel("Strategies"), in_panel("Texts")
 
 
 @dataclass(frozen=True)
