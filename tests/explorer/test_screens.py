@@ -1,7 +1,7 @@
-"""The explorer's whole screen as text. Run as a script, this writes the screens anew.
+"""The explorer's whole screen as text. Run as a script, this file rewrites the snapshots.
 
 The layout changes at 90 columns and at 28 lines. A screen of 160 × 50 has the layout of one of 100 × 30, with more
-room, so that one of them is enough.
+room, so one snapshot of it is enough.
 """
 
 import sys

@@ -173,7 +173,7 @@ def test_distributions_agree_with_a_server(model: Llama) -> None:
     for prompt, theirs in zip(prompts, np.load(LLM / "next-token-logits.npy"), strict=True):
         ours = log_softmax(after(model, model.prompt(prompt))[0][np.newaxis].astype(float), 1.0)[0]
         p = np.exp(theirs.astype(float))
-        # The server's logits are from the same file on another processor, which rounds activations to 8 bits differently.
+        # The server ran the same file on another processor, which rounds activations to 8 bits differently.
         assert 0 <= (p * (theirs - ours)).sum() < 0.01
         assert ours.argmax() == theirs.argmax()
 
@@ -369,8 +369,8 @@ def test_common_prefix_is_decoded_once(sizes: list[int]) -> None:
     after(model, *((*base, token, 5) for token in range(4)))
     after(model, base, (*base, 0))
     after(model, (*base, 0, 5, 6))
-    # The prefix of 100 tokens in two batches, and 4 other tokens; a continuation of each text; two known texts, of which
-    # only the last tokens are decoded; and one continuation.
+    # The prefix of 100 tokens in two batches, and 4 other tokens; a continuation of each text; the last tokens of two
+    # known texts; and one continuation.
     assert sizes == [63, 37, 4, 4, 2, 1]
     model.close()
 
@@ -468,7 +468,7 @@ def altered(folder: Path, *replaced: tuple[bytes, bytes], added: bytes = b"") ->
         assert data.count(old) >= 1
         data = data.replace(old, new, 1)
     if added:
-        # Two entries, of which the second makes them as long as the data are aligned.
+        # The second entry pads both to the alignment of the data.
         filler = string(b"general.filler") + struct.pack("<I", 8)
         size = -(len(added) + len(filler) + 8) % 32
         magic, version, tensors, entries = struct.unpack("<4sIQQ", data[:24])
@@ -589,7 +589,7 @@ def test_memory_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     assert after(model, FRANCE)[0].argmax() == 7042
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_init_from_model", lambda *_: None)
-        # More than the context has cells for, so that it is given up first.
+        # More tokens than the context has cells, so that the context is closed first.
         for _ in range(2):
             with pytest.raises(InputError, match=r"llama\.cpp cannot allocate memory for 4501 tokens"):
                 model.next([(5,) * 3000])

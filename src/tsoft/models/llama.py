@@ -89,7 +89,7 @@ class Llama:
         return tokens
 
     def piece(self, token: int) -> bytes:
-        return self._weights.piece(token, signs=False)
+        return self._weights.piece(token, control_tokens=False)
 
     def label(self, token: int) -> str:
         return self._weights.labels[token]
@@ -144,10 +144,10 @@ class Llama:
             self._context.close()
             self._context = None
 
-    def _check_length(self, length: int, what: str) -> None:
+    def _check_length(self, length: int, subject: str) -> None:
         context_length = self._weights.context_length
         if length > context_length:
-            raise UsageError(f"{what} {length} tokens, but {visible(self.name)} accepts at most {context_length}")
+            raise UsageError(f"{subject} {length} tokens, but {visible(self.name)} accepts at most {context_length}")
 
 
 class _Weights:
@@ -211,32 +211,32 @@ class _Weights:
         _llama_cpp().llama_model_meta_val_str(self.model, key.encode(), buffer, len(buffer))
         return buffer.value.decode(errors="replace")
 
-    def tokens(self, text: bytes, *, begins: bool, signs: bool = True) -> Tokens:
+    def tokens(self, text: bytes, *, begins: bool, control_tokens: bool = True) -> Tokens:
         """Return the tokens of a text, including those that begin every text if it `begins` one.
 
-        With `signs`, a written control token is one token.
+        With `control_tokens`, a written control token is one token.
         """
         c = _llama_cpp()
         # A token has at least one byte, except for the few that llama.cpp adds.
         tokens = (c.llama_token * (len(text) + 8))()
-        count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, signs)
+        count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, control_tokens)
         if count < 0:
             tokens = (c.llama_token * -count)()
-            count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, signs)
+            count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, control_tokens)
         return tuple(tokens[:count])
 
-    def piece(self, token: int, *, signs: bool) -> bytes:
+    def piece(self, token: int, *, control_tokens: bool) -> bytes:
         c = _llama_cpp()
         buffer = ctypes.create_string_buffer(64)
-        size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, signs)
+        size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, control_tokens)
         if size < 0:
             buffer = ctypes.create_string_buffer(-size)
-            size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, signs)
+            size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, control_tokens)
         return buffer.raw[:size]
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
-        return tuple(token_label(self.piece(token, signs=True)) for token in range(self.vocab_size))
+        return tuple(token_label(self.piece(token, control_tokens=True)) for token in range(self.vocab_size))
 
 
 class _Template:
@@ -265,11 +265,11 @@ class _Template:
         A control token that is written in the message, such as the one that ends it, is plain text.
         """
         tokens = functools.partial(self._weights.tokens, begins=False)
-        if tokens(message) == tokens(message, signs=False):
+        if tokens(message) == tokens(message, control_tokens=False):
             # Tokenize the text as a whole, because tokens may span the borders of the message.
             return self._weights.tokens(self._before + message + self._after, begins=True)
         before = self._weights.tokens(self._before, begins=True)
-        return before + tokens(message, signs=False) + tokens(self._after)
+        return before + tokens(message, control_tokens=False) + tokens(self._after)
 
 
 def _common_prefix(texts: Sequence[Tokens]) -> Tokens:

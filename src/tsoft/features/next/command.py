@@ -16,6 +16,8 @@ from tsoft.options.temperatures import TemperatureOptions
 
 @dataclass(frozen=True)
 class LogOptions:
+    """The option for logarithms."""
+
     log: Annotated[
         bool,
         typer.Option("--log", help="Natural logarithms of the probabilities.", rich_help_panel="Output"),
