@@ -254,9 +254,14 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
 
     with open_output(output.output, encoding(format, output)) as out:
         try:
-            drawn = format == "table"
-            pieces = result.render(view()) if drawn else records.write(result, format, NumberFormat(output.digits))
-            for piece in pieces:
+            if format != "table":
+                for piece in records.write(result, format, NumberFormat(output.digits)):
+                    out(piece)
+                return
+            shown = view()
+            for piece in result.render(shown):
                 out(piece)
+            # What is explained is known only when everything is drawn.
+            out(shown.draw_legend())
         except AllRemovedError as error:
             raise UsageError(str(error)) from None

@@ -230,7 +230,7 @@ SAMPLERS = {
                 _P(
                     "xtc_probability",
                     "P",
-                    "XTC: with probability P, remove all top choices but the least probable. tsoft averages both cases.",
+                    "XTC: with probability P, remove all top choices but the least probable. tsoft averages both.",
                     0,
                     1,
                     0,

@@ -1,4 +1,4 @@
-"""`tsoft generate`: texts that a language model writes at each temperature."""
+"""`tsoft generate`: texts that a language model continues at each temperature."""
 
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class TextOptions:
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Searches for the most probable text, beside the sampled ones."""
+    """Searches for the most probable text, in addition to the sampled texts."""
 
     greedy: Annotated[
         bool,
@@ -104,13 +104,13 @@ def generate(
     format = chosen_format(output)
     seed = chosen_seed(texts.seed)
     if searches.length_penalty and searches.beams is None:
-        raise UsageError("--length-penalty says which of --beams is best, which is not given")
+        raise UsageError("--length-penalty has no effect without --beams; pass --beams K")
     plan = make_plan(rules, parameters, temperatures.tau)
     if plan.taus is None and not plan.has_chain and (searches.greedy or searches.beams):
-        # Neither temperatures nor samplers: nothing is sampled.
+        # Without temperatures and samplers, no text is sampled.
         plan = replace(plan, chains=())
         if texts.n > 1 or texts.seed is not None:
-            raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
+            raise UsageError("-n and --seed have no effect on --greedy and --beams; pass --tau to sample texts, too")
     stops = tuple(_stop(text) for text in texts.stop or ())
     text = models.read_prompt(prompt.prompt, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
@@ -125,10 +125,10 @@ def generate(
 
 
 def _stop(text: str) -> bytes:
-    """The bytes of a --stop option."""
+    """Return the bytes of a --stop option."""
     from tsoft.input.arguments import decode
     from tsoft.input.fields import unescape
 
     if not text:
-        raise UsageError("--stop needs a text")
+        raise UsageError("--stop: the text is empty; pass the text to stop at")
     return unescape(decode(text, "--stop")).encode()
