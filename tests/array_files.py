@@ -1,4 +1,4 @@
-"""Arrays as .npy and .npz files, and what tsoft reads of them from a file or from a pipe."""
+"""Functions that make .npy and .npz files, and read them with tsoft from a file or from a pipe."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ SHAPES = ((4,), (7, 4), (1, 4), (7, 1), (2, 3, 4), (2, 1, 3, 2))
 
 
 class Pipe(io.RawIOBase):
-    """Bytes that cannot be sought, and that come a few at a time."""
+    """A stream without seek that returns a few bytes per read, as a pipe does."""
 
     def __init__(self, data: bytes) -> None:
         self.data = io.BytesIO(data)
@@ -34,6 +34,7 @@ class Pipe(io.RawIOBase):
 
 @contextlib.contextmanager
 def opened(data: bytes, piped: bool) -> Iterator[BinaryIO]:
+    """Open the data as a pipe or as a file."""
     if piped:
         yield io.BufferedReader(Pipe(data))
         return
@@ -44,36 +45,40 @@ def opened(data: bytes, piped: bool) -> Iterator[BinaryIO]:
 
 
 def read(data: bytes, format: str = "npy", *, piped: bool = False, **reading: Any) -> list[Block]:
+    """Read the data as tsoft does, and return the blocks."""
     with opened(data, piped) as stream:
         return list(FORMATS[format].reader()(stream, ReadOptions("f", **reading)))
 
 
 def rows(blocks: list[Block]) -> Array:
-    """All rows of blocks that follow each other."""
+    """Return the rows of all blocks. Check that each block starts at the row where the previous one ends."""
     firsts = [0, *itertools.accumulate(len(block.logits) for block in blocks)]
     assert [block.first_row for block in blocks] == firsts[:-1]
     return np.concatenate([block.logits for block in blocks])
 
 
 def complaint(data: bytes, format: str = "npy", *, piped: bool = False, **reading: Any) -> str:
-    """What is wrong with an input, of which nothing has come out."""
+    """Return the error message about the data. Check that the reader raises it before it yields a block."""
     with pytest.raises(InputError) as caught, opened(data, piped) as stream:
         next(FORMATS[format].reader()(stream, ReadOptions("f", **reading)))
     return str(caught.value).removeprefix("f: ")
 
 
 def saved(array: Array, version: tuple[int, int] | None = None) -> bytes:
+    """Return the bytes of an .npy file."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, version, allow_pickle=True)
     return buffer.getvalue()
 
 
 def zipped(pack: bool = False, **arrays: Array) -> bytes:
+    """Return the bytes of an .npz file; with `pack`, a compressed one."""
     buffer = io.BytesIO()
     (np.savez_compressed if pack else np.savez)(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
 def numbers(shape: tuple[int, ...], dtype: str = "f8", order: Any = "C", seed: int = 0) -> Array:
+    """Return random numbers of this shape and dtype; for an unsigned dtype, their absolute values."""
     normal = np.random.default_rng(seed).standard_normal(shape) * 5
     return np.asarray(abs(normal) if np.dtype(dtype).kind == "u" else normal).astype(dtype, order=order)

@@ -1,4 +1,4 @@
-"""Drives the explorer that `tsoft explore …` opens by keys and mouse, without a terminal."""
+"""Drive the explorer with keys and the mouse, without a terminal."""
 
 import asyncio
 import itertools
@@ -22,7 +22,9 @@ Position = tuple[int, int]
 
 
 class Page:
-    """The explorer as its user has it. After each key it waits for everything that follows from it."""
+    """The explorer as its user sees it. Each method waits until the explorer has handled the input, unless it says
+    otherwise.
+    """
 
     def __init__(self, pilot: Pilot[None]):
         assert isinstance(pilot.app, Explorer)
@@ -30,57 +32,60 @@ class Page:
 
     @property
     def _is_busy(self) -> bool:
-        """Whether a message has yet to be handled."""
+        """Whether a message is waiting to be handled."""
         screens = (screen.walk_children(with_self=True) for screen in self.app.screen_stack)
         return any(pump.message_queue_size for pump in [self.app, *itertools.chain(*screens)])
 
     async def _handled(self) -> None:
-        """Waits for every message and every answer of a model. A message may lead to others a few rounds later."""
-        quiet = 0
-        while quiet < 10:
+        """Wait until every message is handled and every model has answered."""
+        # A message may lead to others a few rounds of the event loop later.
+        idle_rounds = 0
+        while idle_rounds < 10:
             await asyncio.sleep(0)
-            waiting = [thread for thread in threading.enumerate() if thread.name == live_app.MODEL_THREAD]
-            for thread in waiting:
+            models = [thread for thread in threading.enumerate() if thread.name == live_app.MODEL_THREAD]
+            for thread in models:
                 await asyncio.to_thread(thread.join)
-            quiet = 0 if waiting or self._is_busy else quiet + 1
+            idle_rounds = 0 if models or self._is_busy else idle_rounds + 1
 
     async def settled(self) -> None:
-        """Waits for every message, every curve and every answer of a model, and for the repainted screen."""
+        """Wait for all messages, all curves, all answers of a model, and the repainted screen."""
         running = True
         while running or self._is_busy:
             await self._handled()
             workers = [worker for worker in self.app.workers if not worker.is_finished]
             running = bool(workers)
-            # A worker that a newer one replaces raises an error.
+            # A worker raises an error when a newer one replaces it.
             await asyncio.gather(*(worker.wait() for worker in workers), return_exceptions=True)
             if not running:
                 await self.pilot.pause(0)
                 running = any(not worker.is_finished for worker in self.app.workers)
 
     async def press(self, *keys: str) -> None:
-        """Presses keys, each when the messages of the one before are handled. The pilot's method waits after each
-        key until the whole machine is idle."""
+        """Press keys, each when the messages of the previous key are handled.
+
+        Textual's `Pilot.press` waits after each key until the CPU is idle, which takes longer.
+        """
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
             await self._handled()
         await self.settled()
 
     async def rush(self, *keys: str) -> None:
-        """Presses keys as fast as they can be typed, and waits until the app has taken them all."""
+        """Press keys without a pause, and wait only until the app has received them all."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
-        taken = asyncio.Event()
-        self.app.call_later(taken.set)
-        while not taken.is_set() and self.app.failure is None and self.app.is_running:
+        received = asyncio.Event()
+        self.app.call_later(received.set)
+        while not received.is_set() and self.app.failure is None and self.app.is_running:
             await asyncio.sleep(0.001)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Waits for a condition that a thread fulfils."""
+        """Wait until a condition is true, which a thread makes true."""
         while not condition():
             await asyncio.sleep(0.001)
 
     async def paste(self, text: str) -> None:
-        """Pastes a text, which is faster than to type it."""
+        """Paste a text, which is faster than typing it."""
         self.app.post_message(events.Paste(text))
         await self.settled()
 
@@ -88,7 +93,7 @@ class Page:
         await self.drag((x, y))
 
     async def drag(self, start: Position, *path: Position) -> None:
-        """Presses the mouse button, moves the mouse along a path, and releases the button."""
+        """Press the mouse button, move the mouse along a path, and release the button."""
         await self._point(events.MouseDown, start)
         for position in path:
             await self._point(events.MouseMove, position)
@@ -107,7 +112,7 @@ class Page:
         await self.settled()
 
     def lines(self, widget: str | None = None) -> list[str]:
-        """The lines of the screen, or of a widget."""
+        """Return the lines of the screen or of a widget."""
         region = self.app.screen.query_one(widget, Widget).region if widget else self.app.screen.region
         strips = self.app.screen._compositor.render_strips()
         return [strip.crop(region.x, region.right).text for strip in strips[region.y : region.bottom]]
@@ -116,7 +121,7 @@ class Page:
         return "\n".join(line.rstrip() for line in self.lines(widget))
 
     def find(self, text: str, widget: str | None = None) -> Position:
-        """The column and line where a text first stands on the screen."""
+        """Return the column and line of the first occurrence of a text on the screen."""
         region = self.app.screen.query_one(widget, Widget).region if widget else self.app.screen.region
         for y, line in enumerate(self.lines(widget)):
             if text in line:
@@ -124,7 +129,7 @@ class Page:
         raise AssertionError(f"{text!r} is not in\n{self.text(widget)}")
 
     def option(self, name: str) -> str | None:
-        """The value of an option in the command line that shows the same."""
+        """Return the value of an option in the command line that the explorer shows."""
         import shlex
 
         words = shlex.split(self.app.command_line)
@@ -139,31 +144,31 @@ Drive = Callable[[Page], Awaitable[None]]
 
 
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
-    """Runs the command in this process with a screen of this size, and returns its exit code."""
+    """Run `tsoft explore` in this process on a screen of this size, let `drive` use it, and return the exit code."""
 
     def run(explorer: Explorer, *_: Any, **__: Any) -> None:
-        async def driven() -> None:
+        async def run_and_drive() -> None:
             async with explorer.run_test(size=size, notifications=True) as pilot:
                 page = Page(pilot)
                 await page.settled()
                 await drive(page)
 
-        asyncio.run(asyncio.wait_for(driven(), 60))
+        asyncio.run(asyncio.wait_for(run_and_drive(), 60))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "check", lambda: None)
         patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
-        # The tests wait for the curves after each key.
+        # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", None)
-        # An assertion that fails is not reported as an error of the command.
+        # A failed assertion raises, and is not reported as an internal error.
         patch.setenv("TSOFT_TRACEBACK", "1")
         return cli.run(["explore", *arguments])
 
 
 def screen(arguments: list[str], keys: list[str], size: Size) -> str:
-    """The screen after some keys, as text."""
+    """Return the text of the screen after some keys."""
     screens: list[str] = []
 
     async def drive(page: Page) -> None:

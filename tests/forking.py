@@ -1,39 +1,39 @@
-"""A `tsoft` that starts for a quarter of the work, for tests that are not about the start.
+"""A `tsoft` that starts in a quarter of the time, for tests that do not test the start.
 
-Most of a short run is imports. A server, which a process of the tests starts at its first such run, has done
-them and forks for each: first a keeper, which waits for the end and tells the status, then the run itself. What
-stands for `tsoft` on the PATH is `ask`, in a Python without its site: it hands its standard streams, folder,
-environment and arguments over a socket, waits, and ends as the run has ended. So all but the start is real: a
-process of its own on the streams and the terminal of its caller, through `main` to the interpreter's own end. It
-finds nothing that another run has left behind, since the server itself does nothing but import.
+Imports take most of a short run. Each process of the tests starts one server at its first run. The server imports
+tsoft once, and forks twice for each run: a keeper, which waits for the run and reports its exit status, and the run
+itself. The `tsoft` on the PATH is a client, `send_run`, in a Python without `site`. It sends its standard streams,
+folder, environment and arguments to the server over a socket, waits, and exits with the status of the run. Everything
+except the start is real: the run is a separate process with the streams and the terminal of its caller, it calls
+`main`, and the interpreter shuts down as usual. Runs do not affect each other, because the server only imports.
 
-Not handed over are signals, the session, limits and the umask, and streams that are closed; and what the interpreter
-reads when it starts, as the warnings and the encoding, is the server's. Tests of these start `tsoft` itself.
+The client does not send signals, the session, limits, the umask, or closed streams. The settings that Python reads at
+its start, such as warnings and encoding, are those of the server. Tests of these start the real `tsoft`.
 """
 
-import _socket  # socket itself takes longer to import than all the rest of `ask`
+import _socket  # The import of socket takes longer than the rest of `send_run`.
 import marshal
 import os
 import sys
 
 STREAMS = (0, 1, 2)
 SOCKET = "socket"
-# A run that outlives its test, and the test its limit of a minute, ends by this many seconds.
+# A run ends after at most this many seconds, even if its test was killed at the limit of a minute.
 LONGEST = 120
 
 
 def start(environment: dict[str, str]) -> str:
-    """Starts a server, and gives the folder of its `tsoft`. It ends when this process ends, however that is."""
+    """Start a server and return the folder of its `tsoft`. The server ends with this process, even if it is killed."""
     import atexit
     import subprocess
 
     command = [sys.executable, __file__]
-    # In a group of its own, Ctrl-C is not for it.
+    # In its own process group, the server does not receive Ctrl-C.
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0)
     assert server.stdin
     assert server.stdout
     atexit.register(server.wait)
-    # The end of its stdin is what ends it.
+    # The server ends when its stdin is closed.
     atexit.register(server.stdin.close)
     with server.stdout as output:
         folder = output.readline().decode().rstrip("\n")
@@ -41,10 +41,10 @@ def start(environment: dict[str, str]) -> str:
     return folder
 
 
-def ask(folder: str) -> None:
-    """Has the server in this folder run `tsoft` in this process's place."""
+def send_run(folder: str) -> None:
+    """Let the server in this folder run `tsoft` in place of this process."""
     request = marshal.dumps((os.getcwdb(), dict(os.environb), [os.fsencode(word) for word in sys.argv[1:]]))
-    # A socket's path can be no longer than some hundred characters.
+    # The path of a socket is limited to about a hundred characters, so it is relative.
     os.chdir(folder)
     server = _socket.socket(_socket.AF_UNIX)
     server.connect(SOCKET)
@@ -52,7 +52,7 @@ def ask(folder: str) -> None:
     server.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptors)])
     server.sendall(request)
     server.shutdown(_socket.SHUT_WR)
-    # The run alone holds them, and closes them when it ends.
+    # Only the run has the streams open now, and closes them when it ends.
     for stream in STREAMS:
         os.close(stream)
     status = int(server.recv(16))
@@ -65,7 +65,7 @@ def ask(folder: str) -> None:
 
 
 def serve() -> None:
-    """Serves until stdin ends. Returns in each run, which is then what its caller asked for."""
+    """Serve until stdin ends. Returns only in the process of a run, which has then taken over its client."""
     import select
     import shutil
     import signal
@@ -78,37 +78,37 @@ def serve() -> None:
     listener.bind(SOCKET)
     listener.listen(64)
     with open("tsoft", "w", encoding="utf-8") as script:
-        here = os.path.dirname(os.path.abspath(__file__))
-        script.write(f"#!{sys.executable} -IS\nimport sys\nsys.path.insert(0, {here!r})\n")
-        script.write(f"import forking\nforking.ask({folder!r})\n")
+        tests = os.path.dirname(os.path.abspath(__file__))
+        script.write(f"#!{sys.executable} -IS\nimport sys\nsys.path.insert(0, {tests!r})\n")
+        script.write(f"import forking\nforking.send_run({folder!r})\n")
     os.chmod("tsoft", 0o700)
     print(folder, flush=True)
-    # The keepers are waited for by nobody.
+    # The server does not wait for the keepers.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while 0 not in select.select([0, listener.fileno()], [], [])[0]:
-        asker, _ = listener.accept()
+        client, _ = listener.accept()
         if not os.fork():
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if run := os.fork():
                 status = os.waitstatus_to_exitcode(os.waitpid(run, 0)[1])
-                asker.send(b"%d" % status)
+                client.send(b"%d" % status)
                 os._exit(0)
             signal.alarm(LONGEST)
-            _become(asker)
+            _take_over(client)
             return
-        asker.close()
+        client.close()
     shutil.rmtree(folder)
     os._exit(0)
 
 
-def _become(asker: _socket.socket) -> None:
-    """Takes over the streams, folder, environment and arguments of who asks."""
-    _, [(_, _, sent)], *_ = asker.recvmsg(1, _socket.CMSG_SPACE(4 * len(STREAMS)))
+def _take_over(client: _socket.socket) -> None:
+    """Take over the streams, folder, environment and arguments of a client."""
+    _, [(_, _, sent)], *_ = client.recvmsg(1, _socket.CMSG_SPACE(4 * len(STREAMS)))
     request = b""
-    while part := asker.recv(1 << 16):
+    while part := client.recv(1 << 16):
         request += part
-    asker.close()
+    client.close()
     folder, environ, arguments = marshal.loads(request)
     for stream in STREAMS:
         descriptor = int.from_bytes(sent[4 * stream : 4 * stream + 4], sys.byteorder)
@@ -119,24 +119,24 @@ def _become(asker: _socket.socket) -> None:
     os.environb.update(environ)
     sys.argv[1:] = map(os.fsdecode, arguments)
     for stream, name in enumerate(("stdin", "stdout", "stderr")):
-        started = getattr(sys, name)
-        # As the interpreter opens them: stderr by lines, the others by what they are.
+        original = getattr(sys, name)
+        # As Python opens them: stderr is line-buffered, the others depend on whether they are a terminal.
         mode, buffering = "w" if stream else "r", 1 if name == "stderr" else -1
-        opened = os.fdopen(stream, mode, buffering, started.encoding, started.errors, closefd=False)
-        setattr(sys, name, opened)
-        setattr(sys, f"__{name}__", opened)
+        replacement = os.fdopen(stream, mode, buffering, original.encoding, original.errors, closefd=False)
+        setattr(sys, name, replacement)
+        setattr(sys, f"__{name}__", replacement)
 
 
 def _imports() -> None:
-    """Imports what runs import, but what takes long and is tested where it really starts."""
+    """Import what runs import, except packages that are slow to import and that few runs need."""
     import importlib
     import pkgutil
 
     import tsoft
 
-    unlike = ("tsoft.explorer", "tsoft.models")
+    excluded = ("tsoft.explorer", "tsoft.models")
     for module in pkgutil.walk_packages(tsoft.__path__, "tsoft."):
-        if not module.name.startswith(unlike):
+        if not module.name.startswith(excluded):
             importlib.import_module(module.name)
     for name in ("numpy.random", "orjson", "plotext", "rich.progress"):
         importlib.import_module(name)

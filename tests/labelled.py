@@ -1,4 +1,4 @@
-"""Rows of logits with their true classes, for the tests of a fit and of what is measured at it."""
+"""Rows of logits with their targets, for the tests of fits and of calibration measures."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -13,26 +13,28 @@ DATA = TESTS / "data"
 
 
 def reference() -> Any:
-    """The fit and the measures of the digits, computed in extended precision."""
+    """Return the fit and the measures of the digits, computed in extended precision."""
     return json.loads((DATA / "digits-reference.json").read_text())["digits"]
 
 
 def digits(name: str) -> LabelledRows:
-    """The logits of a classifier of handwritten digits, and the digits."""
-    with np.load(DATA / f"digits-{name}.npz") as held:
-        return LabelledRows(held["logits"], held["labels"])
+    """Return the logits of a classifier of handwritten digits, with the digits as targets."""
+    with np.load(DATA / f"digits-{name}.npz") as arrays:
+        return LabelledRows(arrays["logits"], arrays["labels"])
 
 
 def once(*blocks: LabelledRows) -> Callable[[], Iterable[LabelledRows]]:
+    """Return a function that returns the blocks, as a fit expects."""
     return lambda: blocks
 
 
 def made(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabelledRows:
-    """Logits whose targets are drawn from their softmax at a temperature."""
+    """Return random logits, with targets drawn from their softmax at a temperature."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(rows, classes)) * 3
     return LabelledRows(z, (z / tau + random.gumbel(size=z.shape)).argmax(1))
 
 
 def resampled(rows: LabelledRows, chosen: Any) -> LabelledRows:
+    """Return the rows at the chosen indices, which may repeat."""
     return LabelledRows(rows.logits[chosen], rows.targets[chosen])

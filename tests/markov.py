@@ -1,4 +1,4 @@
-"""A language model of a few tokens, for what is done with any: a table, from which each answer is looked up."""
+"""Fake language models with a few tokens, for tests of code that works with any model."""
 
 import threading
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from tsoft.models.tokens import NextDistribution, Tokens
 END, PARIS, LYON, COMMA, THE, CITY, OF, LIGHT, FIRST_HALF, SECOND_HALF, RED, BREAK, STOP = range(13)
 PIECES = [b"", b" Paris", b" Lyon", b",", b" the", b" city", b" of", b" light", b"\xc3", b"\xa9"]
 PIECES += [b"\x1b[31mred", b"\n", b"."]
-# What is most probable after each, by far.
+# The most probable next token, by far.
 CHAIN = {THE: PARIS, PARIS: COMMA, COMMA: LIGHT, LIGHT: FIRST_HALF, FIRST_HALF: SECOND_HALF, SECOND_HALF: RED}
 CHAIN |= {RED: BREAK, BREAK: CITY, CITY: OF, OF: LYON, LYON: STOP, STOP: END, END: END}
 
 
 class Markov:
-    """A model for which the next token depends on the last alone."""
+    """A model whose next token depends only on the last token. It looks up the logits in a table."""
 
     name: str = "a fake"
     vocab_size: int | None = len(PIECES)
@@ -33,7 +33,7 @@ class Markov:
             self.table[token, following] = self.table[token].max() + 1
         self.requested: list[Tokens] = []
         self.closed = 0
-        # What goes wrong, and where it is waited.
+        # A test sets an exception to raise, or a semaphore that `next` waits for.
         self.fails: Exception | None = None
         self.gate = threading.Semaphore(10**6)
 
@@ -64,7 +64,7 @@ class Markov:
 
 
 class Remote(Markov):
-    """One that gives the five most probable tokens."""
+    """A model that lists only the five most probable tokens, as an API does."""
 
     def after(self, token: int) -> NextDistribution:
         logprobs = log_softmax(self.table[token])

@@ -1,4 +1,4 @@
-"""Charts of an example, and those that are kept as text."""
+"""Charts of an example distribution, and the charts that are stored as snapshots."""
 
 import re
 from collections.abc import Callable
@@ -23,12 +23,12 @@ UNUSUAL_NAMES = ["日本語のとても長い名前", "", "x" * 60, "[red]\\x1b[
 
 
 def plain(text: str) -> list[str]:
-    """The lines without colours."""
+    """Return the lines of a text without colors."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
 
 
 def on_screen(text: str, width: int) -> pyte.Screen:
-    """The text on a terminal of exactly this width, where a longer line continues in the next."""
+    """Return a terminal of this width with the text on it. A line that is too long wraps to the next."""
     screen = pyte.Screen(width, text.count("\n") + 1)
     pyte.Stream(screen).feed(text.replace("\n", "\r\n"))
     return screen
@@ -48,7 +48,7 @@ def curve_text(
     color: bool = False,
     **options: Any,
 ) -> str:
-    """The curves of values, under short names, on a log axis by default."""
+    """Return the chart of the values' curves, by default with short names and a log axis."""
     values = np.asarray(values, float)
     taus = np.geomspace(0.1, 10, len(values)) if taus is None else np.asarray(taus, float)
     names = names or [f"n{i}" for i in range(values.shape[1])]
@@ -83,7 +83,7 @@ def _fine(width: int) -> str:
     return "".join(line + "\n" for line in plain(curve_example(width, color=True)))
 
 
-# Those at two widths have another layout at each.
+# Snapshots at two widths show two layouts.
 PICTURES: dict[str, Callable[[], str]] = {
     "chart-40": lambda: bar_example(40),
     "chart-80": lambda: bar_example(80),

@@ -1,4 +1,4 @@
-"""What progress needs to be shown: a terminal for stderr, and a clock that does not wait."""
+"""A terminal and a clock for the tests of progress bars."""
 
 import io
 import itertools
@@ -16,10 +16,10 @@ class Screen(io.StringIO):
 
 
 def progress_screen(monkeypatch: pytest.MonkeyPatch, seconds: int) -> Screen:
-    """A terminal in place of stderr. The clock moves on by `seconds` each time that it is read."""
+    """Replace stderr by a terminal, and the clock by one that advances by `seconds` each time it is read."""
     screen = Screen()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", screen)
-    # The bar has a clock of its own.
+    # Only the clock that decides when to show progress; rich has its own.
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=itertools.count(0, seconds).__next__))
     return screen

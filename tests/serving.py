@@ -1,4 +1,4 @@
-"""Servers of this machine that answer as a test tells them to."""
+"""HTTP servers on this machine that send the replies of a test."""
 
 import contextlib
 import json
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# So many pieces come of an answer without end, so that a test of it has one.
+# An endless reply ends after this many pieces, so that its test ends.
 ENDLESS = 10_000
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a server was asked."""
+    """A request that a server received."""
 
     method: str
     path: str
@@ -24,8 +24,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What it answers: bytes as they are, all else as JSON. It may announce more than it sends and break off, end
-    the connection at once, say nothing, or go on and on, piece after piece, of the body or `before` all of it."""
+    """A server's reply: a body of bytes is sent as it is, any other as JSON.
+
+    The server may also misbehave. If the reply `breaks_off`, it sends half of the body. If the reply `ends_at_once`,
+    it closes the connection without a reply. A silent reply keeps the connection open and sends nothing. An endless
+    reply repeats the body again and again; `before` is repeated in the same way, in place of the status line.
+    """
 
     body: Any = b""
     status: int = 200
@@ -39,29 +43,29 @@ class Reply:
 
 @dataclass
 class Served:
-    """A running server, and what it was asked. `requested` is set by the first request, `over` as it stops."""
+    """A running server and its requests. The first request sets `requested`; the end of the server sets `over`."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
     requested: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
-    # The other ends of the connections.
+    # The addresses of the clients, one per connection.
     callers: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def posts(self) -> list[Request]:
-        """The questions, without those of the models' names."""
+        """The POST requests. The client asks for the models' names with GET."""
         return [request for request in self.requests if request.method == "POST"]
 
 
 @contextlib.contextmanager
 def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -> Iterator[Served]:
-    """A server that gives these replies one after the other, and the last again and again."""
+    """Run a server that sends these replies in turn, and then repeats the last one."""
     remaining, lock = list(replies), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Head and body are two writes; the second would wait for an answer to the first.
+        # Header and body are two writes; with Nagle's algorithm the second would wait for the ACK of the first.
         disable_nagle_algorithm = True
 
         def answer(self) -> None:

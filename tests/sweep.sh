@@ -1,6 +1,5 @@
 #!/bin/sh
-# A sweep both ways: a process a temperature, and one process for all of them. They agree to the
-# last digit.
+# Check that a loop with one process per temperature prints the same digits as one sweep.
 set -eu
 temperatures="0 0.1 0.25 0.5 1 2 4 inf"
 folder=$(mktemp -d)
@@ -12,4 +11,4 @@ done >"$folder/loop"
 tsoft sweep 2 1 0.5 0.1 -inf --tau "$(echo "$temperatures" | tr ' ' ,)" >"$folder/once"
 cmp "$folder/loop" "$folder/once"
 [ "$(wc -l <"$folder/once")" -eq 8 ]
-echo "both ways agree"
+echo "the loop and the sweep agree"

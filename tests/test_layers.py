@@ -1,4 +1,4 @@
-"""The layers of the package: which may import which, and that no import goes in a circle."""
+"""The layers of the package: imports point down only, and never in a circle."""
 
 import ast
 from collections import defaultdict
@@ -9,7 +9,7 @@ import pytest
 import tsoft
 
 ROOT = Path(tsoft.__file__).parent
-# From the bottom up. Those on one line do not import each other.
+# From the bottom up. Layers on the same line do not import each other.
 LAYERS = (
     ("errors",),
     ("notes",),
@@ -24,11 +24,15 @@ LAYERS = (
     ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-# What no layer up to this one may import, so that it knows no file, no terminal and no option.
-BARE = {"core": {"typer", "rich", "plotext", "textual", "orjson"}, "sampling": {"typer", "rich", "plotext", "textual"}}
+# Packages that these layers must not import, because the layers know no file, no terminal and no option.
+FORBIDDEN = {
+    "core": {"typer", "rich", "plotext", "textual", "orjson"},
+    "sampling": {"typer", "rich", "plotext", "textual"},
+}
 
 
 def module(path: Path) -> str:
+    """Return the name of a file's module within tsoft; empty for tsoft itself."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 
@@ -37,7 +41,7 @@ MODULES = {module(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of tsoft that a file imports anywhere, also for types alone, by their names within tsoft."""
+    """Return the names, within tsoft, of the modules that a file imports anywhere, including for type checking."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tsoft":
@@ -50,8 +54,8 @@ def imports(path: Path) -> set[str]:
     return names - {""}
 
 
-def others(path: Path) -> set[str]:
-    """The top-level packages that a file imports."""
+def packages(path: Path) -> set[str]:
+    """Return the names of the top-level packages that a file imports."""
     tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     names: set[str] = set()
     for node in tree:
@@ -71,11 +75,11 @@ def test_imports_point_down(name: str) -> None:
             assert LEVEL[target] < LEVEL[layer], f"{name} imports {imported}"
         elif layer == "features":
             feature, other = (part.split(".")[1:2] for part in (name, imported))
-            assert feature == other, f"{name} imports {imported}, of another feature"
-    assert not others(MODULES[name]) & BARE.get(layer, set())
+            assert feature == other, f"{name} imports {imported} from another feature"
+    assert not packages(MODULES[name]) & FORBIDDEN.get(layer, set())
 
 
-def test_no_import_goes_in_a_circle() -> None:
+def test_imports_have_no_cycle() -> None:
     graph = {name: imports(path) & MODULES.keys() - {name} for name, path in MODULES.items() if name}
     order: list[str] = []
     state: dict[str, int] = defaultdict(int)
@@ -94,12 +98,12 @@ def test_no_import_goes_in_a_circle() -> None:
     assert len(order) >= len(graph)
 
 
-def test_every_layer_is_known() -> None:
+def test_every_module_belongs_to_a_layer() -> None:
     assert {name.split(".")[0] for name in MODULES if name} == LEVEL.keys()
 
 
-def test_no_two_modules_or_classes_share_a_name() -> None:
-    """Of features' modules only those that every feature has are called alike."""
+def test_modules_and_classes_have_unique_names() -> None:
+    """Only the modules that most features have, such as command.py, share a name."""
     modules: dict[str, list[str]] = defaultdict(list)
     classes: dict[str, list[str]] = defaultdict(list)
     for name, path in MODULES.items():
@@ -111,9 +115,9 @@ def test_no_two_modules_or_classes_share_a_name() -> None:
                 classes[node.name].append(name)
     shared = {stem: names for stem, names in modules.items() if len(names) > 1 and not is_package(names)}
     assert shared == {}
-    assert {name: where for name, where in classes.items() if len(where) > 1} == {}
+    assert {name: modules for name, modules in classes.items() if len(modules) > 1} == {}
 
 
 def is_package(names: list[str]) -> bool:
-    """Whether one is a feature's folder and the other the module of its subject, as `solve`."""
+    """Return whether one is a feature's folder and the other a module of its subject, such as core/solve.py."""
     return len(names) == 2 and any(MODULES[name].name == "__init__.py" for name in names)

@@ -1,4 +1,4 @@
-"""Runs the real `tsoft`, in a process of its own or in a pseudo-terminal."""
+"""Run `tsoft` in this process, in a separate process, or on a pseudo-terminal."""
 
 import contextlib
 import functools
@@ -19,13 +19,17 @@ import forking
 TESTS = Path(__file__).parent
 SCRIPTS = sysconfig.get_path("scripts")
 TSOFT = str(Path(SCRIPTS) / "tsoft")
-# What tsoft reads of its environment when it draws.
+# The environment variables that change how the output looks.
 LOOK = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "TERM")
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This environment without what changes the look, with this Python's `tsoft` first, and with
-    every warning an error. A thousand processes take half as long where the first may compile for all."""
+    """Return the environment for a run of tsoft, with these changes.
+
+    The `tsoft` of this Python comes first on the PATH, no variable changes the look of the output, and every warning
+    is an error. Python may write bytecode, so that only the first process compiles the modules: a thousand processes
+    then take half as long.
+    """
     plain = {name: value for name, value in os.environ.items() if name not in (*LOOK, "PYTHONDONTWRITEBYTECODE")}
     path = os.pathsep.join([SCRIPTS, os.environ.get("PATH", "")])
     return plain | {"PATH": path, "PYTHONWARNINGS": "error", "TERM": "xterm-256color"} | changes
@@ -37,8 +41,11 @@ def _server() -> str:
 
 
 def forked(**changes: str) -> dict[str, str]:
-    """The same environment, with a `tsoft` first that is quick to start (`forking`) where only the look
-    changes. Whatever else does may be read at the start, which is then the real one."""
+    """Return the same environment with the `tsoft` of `forking` first on the PATH, which starts faster.
+
+    Other changes than those of the look may matter when Python starts. With such changes, and on a system without
+    fork, the PATH keeps the real `tsoft`.
+    """
     changed = environment(**changes)
     if hasattr(os, "fork") and changes.keys() <= {*LOOK, "TSOFT_TRACEBACK"}:
         changed["PATH"] = os.pathsep.join([_server(), changed["PATH"]])
@@ -46,7 +53,7 @@ def forked(**changes: str) -> dict[str, str]:
 
 
 def run(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
-    """`tsoft` in a pipe. Without `stdin` it has none to read."""
+    """Run `tsoft` in a pipe. Without `stdin`, its stdin is empty."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
     environ = forked(**changes)
     command = [shutil.which("tsoft", path=environ["PATH"]) or TSOFT, *arguments]
@@ -55,29 +62,29 @@ def run(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> su
 
 
 def here(*arguments: str, stdin: str | bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """The same in this process, which is much quicker: for what many inputs are answered with."""
+    """Run `tsoft` as `run` does, but in this process, which is much faster."""
     from tsoft import cli
 
     data = stdin.encode() if isinstance(stdin, str) else stdin or b""
     with contextlib.ExitStack() as stack:
-        written = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(2)]
-        stack.enter_context(_standing_in(1, written[0].fileno()))
-        stack.enter_context(_standing_in(2, written[1].fileno()))
-        stack.enter_context(_standing_in(0, stack.enter_context(_pipe(data))))
+        stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        stack.enter_context(_redirected(1, stdout.fileno()))
+        stack.enter_context(_redirected(2, stderr.fileno()))
+        stack.enter_context(_redirected(0, stack.enter_context(_pipe(data))))
         status = cli.run(list(arguments))
         sys.stdout.flush()
         sys.stderr.flush()
-        for file in written:
+        for file in (stdout, stderr):
             file.seek(0)
-        outputs = [file.read().decode() for file in written]
+        outputs = [file.read().decode() for file in (stdout, stderr)]
     return subprocess.CompletedProcess(["tsoft", *arguments], status, *outputs)
 
 
 @contextlib.contextmanager
-def _standing_in(number: int, descriptor: int) -> Iterator[None]:
-    """Another file in the place of a standard stream."""
+def _redirected(number: int, descriptor: int) -> Iterator[None]:
+    """Redirect standard stream `number` to the file of `descriptor`."""
     name = ("stdin", "stdout", "stderr")[number]
-    before, stream = os.dup(number), getattr(sys, name)
+    original, stream = os.dup(number), getattr(sys, name)
     os.dup2(descriptor, number)
     try:
         with open(number, "w" if number else "r", encoding="utf-8", closefd=False) as replacement:
@@ -85,33 +92,35 @@ def _standing_in(number: int, descriptor: int) -> Iterator[None]:
             yield
     finally:
         setattr(sys, name, stream)
-        os.dup2(before, number)
-        os.close(before)
+        os.dup2(original, number)
+        os.close(original)
 
 
 @contextlib.contextmanager
 def _pipe(data: bytes) -> Iterator[int]:
-    """The end of a pipe that the data comes out of, as far as they are read."""
-    end, start = os.pipe()
+    """Yield the read end of a pipe that provides the data. The reader may close it early."""
+    read_end, write_end = os.pipe()
 
     def write() -> None:
-        with contextlib.suppress(BrokenPipeError), open(start, "wb") as stream:
+        with contextlib.suppress(BrokenPipeError), open(write_end, "wb") as stream:
             stream.write(data)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        yield end
+        yield read_end
     finally:
-        os.close(end)
+        os.close(read_end)
         writer.join()
 
 
 def here_on_terminal(
     *arguments: str, stdin: str | bytes | None = None, width: int = 80, notes: bool = True, **changes: str
 ) -> str:
-    """What a run in this process prints on a pseudo-terminal of that width, when all is well: as `in_terminal`, but
-    much quicker. Without `stdin` that is the terminal too. Without `notes` stderr is discarded."""
+    """Run `tsoft` in this process on a pseudo-terminal of `width` columns, check its exit code and return its output.
+
+    Without `stdin`, stdin is the terminal, too. With `notes=False`, stderr is discarded.
+    """
     import fcntl
     import pty
     import struct
@@ -124,29 +133,29 @@ def here_on_terminal(
     printed: list[bytes] = []
 
     def read() -> None:
-        # The terminal's other end being closed is an error on Linux, and no more bytes elsewhere.
+        # When the terminal is closed, os.read raises OSError on Linux; on other systems it returns no bytes.
         with contextlib.suppress(OSError):
             while data := os.read(reader, 1 << 16):
                 printed.append(data)
 
     thread = threading.Thread(target=read)
     thread.start()
-    before = dict(os.environ)
+    original = dict(os.environ)
     try:
         with contextlib.ExitStack() as stack:
             os.environ.clear()
             os.environ.update(environment(**changes))
             data = stdin.encode() if isinstance(stdin, str) else stdin
-            stack.enter_context(_standing_in(1, terminal))
+            stack.enter_context(_redirected(1, terminal))
             stderr = terminal if notes else stack.enter_context(open(os.devnull, "wb")).fileno()
-            stack.enter_context(_standing_in(2, stderr))
-            stack.enter_context(_standing_in(0, terminal if data is None else stack.enter_context(_pipe(data))))
+            stack.enter_context(_redirected(2, stderr))
+            stack.enter_context(_redirected(0, terminal if data is None else stack.enter_context(_pipe(data))))
             status = cli.run(list(arguments))
             sys.stdout.flush()
             sys.stderr.flush()
     finally:
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(original)
         os.close(terminal)
         thread.join()
         os.close(reader)
@@ -156,7 +165,7 @@ def here_on_terminal(
 
 
 def out(*arguments: str, stdin: str | bytes | None = None, **changes: str) -> str:
-    """What `tsoft` prints when all is well: nothing on stderr, exit code 0."""
+    """Run `tsoft`, check that its exit code is 0 and its stderr empty, and return its stdout."""
     done = run(*arguments, stdin=stdin, **changes) if changes else here(*arguments, stdin=stdin)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -170,17 +179,17 @@ print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def peak(*arguments: str) -> int:
-    """The most memory that a run of tsoft has resident, in the system's unit."""
+    """Return the peak resident memory of a run of tsoft, in the unit of `ru_maxrss`."""
     command = [sys.executable, "-c", PEAK, TSOFT, *arguments]
     done = subprocess.run(command, capture_output=True, env=environment(), timeout=100, check=True)
-    status, most = map(int, done.stdout.split())
+    status, memory = map(int, done.stdout.split())
     assert status == 0
-    return most
+    return memory
 
 
 @contextlib.contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A `tsoft` to talk to, which does not outlive a minute, so that a test waits for no more."""
+    """Start `tsoft` with pipes as its streams. It is killed after a minute, so that no test hangs."""
     process = subprocess.Popen(
         [TSOFT, *arguments],
         stdin=subprocess.PIPE,
@@ -198,8 +207,10 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def in_terminal(command: str, width: int = 80, cwd: str | None = None, **changes: str) -> str:
-    """What a shell command prints on a terminal of that width, when all is well: in this process, which is much
-    quicker, if it is one run of tsoft that the shell does nothing to."""
+    """Run a shell command on a terminal of `width` columns, check its exit code and return its output.
+
+    A single run of tsoft without shell syntax runs in this process, which is much faster.
+    """
     if command.startswith("tsoft ") and not re.search(r"[|&;<>$*?~#`\\]", command) and changes.keys() <= {*LOOK}:
         with contextlib.chdir(cwd or "."):
             return here_on_terminal(*shlex.split(command)[1:], width=width, notes=True, **changes)
@@ -207,14 +218,14 @@ def in_terminal(command: str, width: int = 80, cwd: str | None = None, **changes
 
 
 def on_terminal(command: str, width: int, environ: dict[str, str], cwd: str | None = None) -> str:
-    """The same in an environment."""
+    """Run a shell command on a terminal as `in_terminal` does, always in a shell, in this environment."""
     import pexpect
 
     child = pexpect.spawn(
         "/bin/sh", ["-c", command], env=environ, cwd=cwd, dimensions=(50, width), encoding="utf-8", timeout=60
     )
     output = str(child.read()).replace("\r\n", "\n")
-    # Else pexpect would close the terminal, sleep, and then look whether it has ended.
+    # Without this, pexpect would close the terminal and sleep before it checks whether the process has ended.
     child.wait()
     child.ptyproc.delayafterclose = 0
     child.close()

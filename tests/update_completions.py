@@ -1,4 +1,4 @@
-"""Writes the shell completions that Typer generates, mended, to completions/.
+"""Write the shell completions to completions/: Typer's scripts, with corrections.
 
 python tests/update_completions.py
 """
@@ -10,13 +10,13 @@ from pathlib import Path
 
 COMPLETIONS = Path(__file__).parent.parent / "completions"
 
-# The file of each shell that Typer knows. The names are those that zsh and fish look for.
+# The file for each shell that Typer supports. zsh and fish search for files with these names.
 FILES = {"bash": "tsoft.bash", "zsh": "_tsoft", "fish": "tsoft.fish", "powershell": "tsoft.ps1"}
 
-# What Typer's scripts do wrong, and what is right instead.
-MENDED = {
+# Pairs of a wrong part of Typer's scripts and its correction.
+CORRECTIONS = {
     "bash": [
-        # Bash makes three words of --format=json, and Typer wants two; and what follows the cursor is not completed.
+        # Bash splits --format=json into three words, but Typer expects two. Words after the cursor are ignored.
         (
             "    COMPREPLY=(",
             '    local words=("${COMP_WORDS[@]:0:COMP_CWORD}")\n'
@@ -28,9 +28,9 @@ MENDED = {
         ("COMP_CWORD=$COMP_CWORD", "COMP_CWORD=$((${#words[@]} - 1))"),
     ],
     "zsh": [
-        # Only what comes after the = is completed. Typer doubles apostrophes, which zsh undoes with rc_quotes.
+        # Complete only the part after the =. Typer doubles apostrophes; with rc_quotes, zsh makes them single again.
         ("  eval", "  setopt local_options rc_quotes\n  compset -P '--*='\n  eval"),
-        # At the first TAB zsh loads the file and takes it for the function.
+        # At the first TAB, zsh loads the file and runs it as the completion function.
         (
             "compdef _tsoft_completion tsoft",
             "compdef _tsoft_completion tsoft\n\n"
@@ -38,16 +38,16 @@ MENDED = {
         ),
     ],
     "fish": [
-        # Fish completes the whole of --format=json.
+        # Fish replaces the whole word --format=json, so each proposal needs the part up to the =.
         (
             ' tsoft)" --condition',
             " tsoft | string replace -r -- '^' (commandline -ct | string match -r '^(?:--[^=]+=)?'))\" --condition",
         ),
     ],
     "powershell": [
-        # TAB is the user's to bind.
+        # The script must not change what TAB does in the user's shell.
         ("Import-Module PSReadLine\nSet-PSReadLineKeyHandler -Chord Tab -Function MenuComplete\n", ""),
-        # PowerShell replaces the whole of --format=json.
+        # PowerShell replaces the whole word --format=json, too.
         (
             "    tsoft |",
             "    $joined = if ($wordToComplete -match '^--[^=]+=') { $Matches[0] } else { '' }\n    tsoft |",
@@ -58,15 +58,17 @@ MENDED = {
 
 
 def generated(shell: str) -> str:
-    """The completion script of a shell."""
+    """Return the completion script for a shell."""
     environment = {**os.environ, "_TSOFT_COMPLETE": f"source_{shell}"}
     command = [sys.executable, "-m", "tsoft"]
     script = subprocess.run(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
-    for wrong, right in MENDED[shell]:
+    for wrong, right in CORRECTIONS[shell]:
         if script.count(wrong) != 1:
-            raise ValueError(f"Typer's script for {shell} is not as it was: {wrong!r} is there {script.count(wrong)}×")
+            raise ValueError(
+                f"Typer's {shell} script has changed: expected {wrong!r} once, got {script.count(wrong)} times"
+            )
         script = script.replace(wrong, right)
-    # Zsh wants #compdef in the first line, where Typer has none.
+    # zsh needs #compdef in the first line, but Typer's script begins with an empty line.
     return script.strip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Writes the README's pictures to .github: explore.svg, and where tsoft[llm] is installed generate.svg.
+"""Write the pictures in .github: explore.svg and, if tsoft[llm] is installed, generate.svg.
 
 python tests/update_picture.py
 """
@@ -19,14 +19,14 @@ from tsoft.explorer.examples import examples
 from tsoft.explorer.sampler_state import SamplerState
 
 PICTURES = Path(__file__).parent.parent / ".github"
-# The keys before the screenshot: a peaked next token, hotter, without the tail that top-p removes; 300 draws.
+# The keys before the screenshot: the second example, a higher temperature, top-p on, and 300 draws.
 KEYS = ["n", "shift+right", "tab", "tab", "space", "S", "S", "S"]
 GENERATE = ["generate", "Once upon a time", "--tau", "0.2,0.7,1,1.5", "--seed", "2", "--max-tokens", "45"]
 WIDTH = 110
 
 
 async def explore_picture() -> str:
-    """A screenshot, as the explorer exports it."""
+    """Return a screenshot of the explorer as SVG."""
     app = Explorer(ExplorerInput(examples(), SamplerState.from_chain(None, 1.0), generator=np.random.default_rng(1)))
     async with app.run_test(size=(100, 32)) as pilot:
         await pilot.press(*KEYS)
@@ -38,7 +38,7 @@ async def explore_picture() -> str:
 
 
 def generate_picture() -> str:
-    """The terminal at the end."""
+    """Return what `tsoft generate` prints on a terminal as SVG."""
     environ = environment(COLUMNS=str(WIDTH), FORCE_COLOR="1")
     command = [TSOFT, *GENERATE, "--format", "table"]
     output = subprocess.run(command, capture_output=True, env=environ, check=True).stdout.decode()

@@ -153,7 +153,7 @@ def test_memory_does_not_grow_with_the_temperatures(tmp_path: Path) -> None:
 def test_a_sweep_equals_a_shell_loop() -> None:
     script = TESTS / "sweep.sh"
     done = subprocess.run(["/bin/sh", str(script)], capture_output=True, env=environment(), timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"both ways agree\n", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"the loop and the sweep agree\n", b"")
 
 
 @pytest.mark.parametrize(
