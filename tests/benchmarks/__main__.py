@@ -1,4 +1,4 @@
-"""python tests/benchmarks: how fast tsoft is, each number a ratio to what one would use without it."""
+"""Measure how fast tsoft is, as ratios to what users would run without it."""
 
 import argparse
 import sys
@@ -28,10 +28,10 @@ PAIRS = tuple(pair for module in MODULES for pair in module.PAIRS)
 
 def main() -> int:
     options = _options()
-    pairs = [pair for pair in PAIRS if options.only in f"{pair.what} against {pair.against}"]
-    widths = [max(len(pair.what) for pair in PAIRS), max(len(pair.against) for pair in PAIRS)]
+    pairs = [pair for pair in PAIRS if options.only in f"{pair.task} against {pair.against}"]
+    widths = [max(len(pair.task) for pair in PAIRS), max(len(pair.against) for pair in PAIRS)]
     print(machine() + "\n")
-    print(_line(["what", "ours", "against", "theirs", "ratio", "budget", ""], widths))
+    print(_line(["task", "tsoft", "compared with", "time", "ratio", "budget", ""], widths))
     over = 0
     for pair in pairs:
         result = measured(pair, options.repeat)
@@ -42,24 +42,24 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
-    parser.add_argument("--only", metavar="NAME", default="", help="the rows whose text has NAME in it")
+    parser.add_argument("--only", metavar="NAME", default="", help="measure only the rows that contain NAME")
     parser.add_argument("--repeat", metavar="N", type=int, help="measure each row N times")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a budget is exceeded")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a ratio is over its budget")
     return parser.parse_args()
 
 
 def _cells(pair: Pair, result: Result | None) -> list[str]:
     budget = "–" if pair.budget is None else f"{pair.budget:g}"
     if result is None:
-        return [pair.what, "", pair.against, "", "", budget, "not installed"]
+        return [pair.task, "", pair.against, "", "", budget, "not installed"]
     ours, theirs = (f"{value:.1f} {pair.unit}" for value in (result.ours, result.theirs))
     verdict = "" if result.budget is None else "OVER" if result.over else "ok"
-    return [pair.what, ours, pair.against, theirs, f"{result.ratio:.2f}", budget, verdict]
+    return [pair.task, ours, pair.against, theirs, f"{result.ratio:.2f}", budget, verdict]
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
-    what, ours, against, theirs, ratio, budget, verdict = cells
-    line = f"{what:<{widths[0]}} {ours:>11}  {against:<{widths[1]}} {theirs:>11} {ratio:>6} {budget:>6}  {verdict}"
+    task, ours, against, theirs, ratio, budget, verdict = cells
+    line = f"{task:<{widths[0]}} {ours:>11}  {against:<{widths[1]}} {theirs:>11} {ratio:>6} {budget:>6}  {verdict}"
     return line.rstrip()
 
 

@@ -1,4 +1,4 @@
-"""A large .npy in, an .npy out: a whole process, its time and its memory."""
+"""Time and memory of a process that reads and writes a large .npy file."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from pairs import PYTHON, TSOFT, Measure, Pair, process
 from text import PEAK
 
 CLASSES = 131_072
-# What the design's budget is for, and what the time is measured of.
+# Rows of the arrays for the peak memory (2 GB) and for the time.
 LARGE, SMALL = 4096, 512
-# In MB.
-MOST = 300.0
+# The budget for the peak memory, in MB.
+MEMORY_BUDGET = 300.0
 SCRIPT = """
 import sys, numpy
 from scipy.special import softmax
@@ -23,12 +23,12 @@ numpy.save(sys.argv[2], softmax(logits / numpy.float32(0.7), axis=-1))
 
 
 def write_rows(path: Path, rows: int) -> Path:
-    """An array of so many rows of float32 logits, not held in memory either."""
+    """Write an array of float32 logits without holding it in memory."""
     array = np.lib.format.open_memmap(path, "w+", np.float32, (rows, CLASSES))
     random = np.random.default_rng(1)
     for first in range(0, rows, 64):
-        part = array[first : first + 64]
-        random.standard_normal(part.shape, np.float32, part)
+        chunk = array[first : first + 64]
+        random.standard_normal(chunk.shape, np.float32, chunk)
     return path
 
 
@@ -37,24 +37,36 @@ def command(folder: Path, rows: int) -> list[str]:
     return [TSOFT, "compute", "-i", str(source), "--tau", "0.7", "-o", str(folder / "ours.npy")]
 
 
-def through(folder: Path) -> tuple[Measure, Measure]:
+def npy_to_npy(folder: Path) -> tuple[Measure, Measure]:
     ours = command(folder, SMALL)
     return process(ours), process([PYTHON, "-c", SCRIPT, str(folder / "in.npy"), str(folder / "theirs.npy")])
 
 
 def peak(folder: Path) -> tuple[Measure, Measure]:
-    """The peak of the resident memory in MB, against what it may be."""
+    """Compare the peak of the resident memory, in MB, with its budget."""
     ours, unit = command(folder, LARGE), 1 if sys.platform == "darwin" else 1024
 
     def measure() -> float:
         return int(subprocess.check_output([PYTHON, "-c", PEAK, *ours])) * unit / 1e6
 
-    return measure, lambda: MOST
+    return measure, lambda: MEMORY_BUDGET
 
 
 PAIRS: Sequence[Pair] = (
     Pair(
-        f"{SMALL} × {CLASSES} float32, .npy to .npy", "numpy.load, scipy, numpy.save", through, needs="scipy", repeat=5
+        f"{SMALL} × {CLASSES} float32, .npy to .npy",
+        "numpy.load, scipy, numpy.save",
+        npy_to_npy,
+        needs="scipy",
+        repeat=5,
     ),
-    Pair("peak memory, 2 GB .npy to .npy", "300 MB", peak, budget=1.0, needs="resource", repeat=1, unit="MB"),
+    Pair(
+        "peak memory, 2 GB .npy to .npy",
+        f"{MEMORY_BUDGET:g} MB",
+        peak,
+        budget=1.0,
+        needs="resource",
+        repeat=1,
+        unit="MB",
+    ),
 )

@@ -1,4 +1,4 @@
-"""Boltzmann exploration: a thousand runs side by side."""
+"""Boltzmann exploration of a bandit: a thousand runs at once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,19 +16,19 @@ MEANS, TAUS = np.linspace(0, 1, ARMS), cosine(5, 0.1, STEPS)
 
 
 def plain(generator: np.random.Generator) -> Array:
-    """The mean regret up to each step, with a line of numpy for each thing that a step does."""
+    """Return the mean cumulative regret at each step, in a direct numpy implementation."""
     estimates, pulls = np.zeros((RUNS, ARMS)), np.zeros((RUNS, ARMS))
-    regret, each, found = np.zeros(RUNS), np.arange(RUNS), []
+    regret, runs, steps = np.zeros(RUNS), np.arange(RUNS), []
     for tau in TAUS:
         weights = np.exp((estimates - estimates.max(1, keepdims=True)) / tau)
         probs = weights / weights.sum(1, keepdims=True)
         arms = np.minimum((probs.cumsum(1) <= generator.random((RUNS, 1))).sum(1), ARMS - 1)
         reward = generator.normal(MEANS[arms], 1.0)
-        pulls[each, arms] += 1
-        estimates[each, arms] += (reward - estimates[each, arms]) / pulls[each, arms]
+        pulls[runs, arms] += 1
+        estimates[runs, arms] += (reward - estimates[runs, arms]) / pulls[runs, arms]
         regret += MEANS.max() - MEANS[arms]
-        found.append((regret.mean(), regret.std(), probs.mean(0)))
-    return np.array([mean for mean, *_ in found])
+        steps.append((regret.mean(), regret.std(), probs.mean(0)))
+    return np.array([mean for mean, *_ in steps])
 
 
 def explore(_: Path) -> tuple[Measure, Measure]:
@@ -39,7 +39,7 @@ def explore(_: Path) -> tuple[Measure, Measure]:
 
 
 PAIRS: Sequence[Pair] = (
-    Pair(f"{RUNS} runs × {STEPS} steps, {ARMS} arms", "the same in plain numpy", explore, 1.5, "numpy", 5, min),
-    start(f"bandit {' '.join(map(str, range(ARMS)))} --seed 1", NUMPY, what=f"tsoft bandit, {ARMS} arms, piped"),
+    Pair(f"bandit: {RUNS} runs × {STEPS} steps, {ARMS} arms", "plain numpy", explore, 1.5, "numpy", 5, min),
+    start(f"bandit {' '.join(map(str, range(ARMS)))} --seed 1", NUMPY, task=f"tsoft bandit, {ARMS} arms, in a pipe"),
     start("anneal --schedule all", NUMPY),
 )

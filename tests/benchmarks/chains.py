@@ -1,4 +1,4 @@
-"""A chain of samplers on one row of a large vocabulary."""
+"""A chain of samplers on one row with a large vocabulary."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,8 +17,10 @@ PARAMETERS = {"top_k": 40, "top_p": 0.9, "min_p": 0.05}
 
 
 def warpers(_: Path) -> tuple[Measure, Measure]:
-    """tsoft's chain by transformers' rules, in float64, against transformers' warpers in float32, their
-    own width."""
+    """Compare tsoft's chain with transformers' warpers, by transformers' rules.
+
+    tsoft computes in float64; transformers computes in float32, as it always does.
+    """
     torch = import_module("torch")
     torch.set_num_threads(cores())
     process = import_module("transformers.generation.logits_process")

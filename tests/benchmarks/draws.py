@@ -1,4 +1,4 @@
-"""Draws from a large vocabulary, one by one and only counted."""
+"""Random draws from a large vocabulary: each draw, or only the counts."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,8 +20,11 @@ def distribution(spread: float) -> Array:
     return tsoft.softmax(logits)
 
 
-def each(spread: float) -> Pair:
-    """Logits of a standard deviation `spread`: the flatter, the more classes share a cell."""
+def separate_draws(spread: float) -> Pair:
+    """Draw from logits with standard deviation `spread`.
+
+    tsoft looks up each draw in a table; the flatter the distribution, the more classes share one cell of it.
+    """
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
         torch = import_module("torch")
@@ -33,8 +36,8 @@ def each(spread: float) -> Pair:
 
         return call(ours), call(lambda: torch.multinomial(theirs, SIZE, replacement=True))
 
-    what = f"{SIZE} draws, {CLASSES} classes, sd {spread:g}"
-    return Pair(what, "torch.multinomial(p, n, True)", prepare, 0.5, "torch", 5, min)
+    task = f"{SIZE} draws from {CLASSES} classes, logits with sd {spread:g}"
+    return Pair(task, "torch.multinomial(p, n, True)", prepare, 0.5, "torch", 5, min)
 
 
 def counted(_: Path) -> tuple[Measure, Measure]:
@@ -44,7 +47,7 @@ def counted(_: Path) -> tuple[Measure, Measure]:
 
 
 def whole(folder: Path) -> tuple[Measure, Measure]:
-    """The whole process: both read the logits and write what they have of each class."""
+    """Compare two whole processes that read the same logits and print one line per class."""
     source = folder / "logits.txt"
     logits = np.random.default_rng(1).standard_normal(CLASSES) * 4
     source.write_text("".join(f"{z:.6g}\n" for z in logits.tolist()))
@@ -53,9 +56,17 @@ def whole(folder: Path) -> tuple[Measure, Measure]:
 
 
 PAIRS: Sequence[Pair] = (
-    each(4),
-    each(0.01),
-    Pair(f"{MANY} draws counted, {CLASSES} classes", "numpy's multinomial", counted, None, "numpy", 15, min),
+    separate_draws(4),
+    separate_draws(0.01),
+    Pair(
+        f"counts of {MANY} draws from {CLASSES} classes",
+        "numpy's Generator.multinomial",
+        counted,
+        None,
+        "numpy",
+        15,
+        min,
+    ),
     Pair(f"tsoft sample --counts, {CLASSES} classes", "tsoft compute", whole, None, "numpy", 5),
     start("sample 2 1 0.5 0.1 -n 1e9 --counts", NUMPY),
 )

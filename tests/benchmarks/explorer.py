@@ -1,8 +1,8 @@
-"""How long the explorer takes from a key to the repainted screen.
+"""The time from a key to the repainted screen of the explorer.
 
-The app draws for a terminal that only notes when it was written to. After each key it is left alone for a
-while: what was written last ends the key's repaint. Textual draws at most sixty times a second, and waits
-for its turn: that is in the time, as it is in its user's.
+The app draws on a fake terminal that records the times of all writes. After each key, the benchmark waits until the
+repaint must be complete; the last write is its end. Textual repaints at most 60 times per second. The measured time
+includes the wait for the next repaint, because the user waits for it, too.
 """
 
 import asyncio
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from tsoft.explorer.sampler_state import SamplerState
 
 CLASSES, VOCABULARY, FEW = 131072, 49152, 4
-TURNED, KEYS = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
-# No key's repaint takes as long, in seconds.
-ALONE = 0.25
-# What a key may take, in ms: one that turns a knob, and one that draws a token.
-BUDGET, DRAWING_BUDGET = 50.0, 60.0
+TAU_KEYS, COUNT = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
+# Each repaint takes less than this, in seconds.
+WAIT = 0.25
+# The budgets in ms: for a key that moves a slider, and for a key that draws a token.
+SLIDER_BUDGET, DRAW_BUDGET = 50.0, 60.0
 SAMPLERS = (("top_k", 40.0), ("top_p", 0.9), ("min_p", 0.05))
 
 SamplerParameters = tuple[tuple[str, float], ...]
 
 
-# The times of keys in ms, of so many classes.
+# From the number of classes and the samplers to the times of the keys, in ms.
 Times = Callable[[int, SamplerParameters], list[float]]
 
 
 @cache
-def turning(classes: int, parameters: SamplerParameters) -> list[float]:
-    """The times in ms of keys that turn τ, with these samplers on."""
-    return asyncio.run(_turning(classes, parameters))
+def tau_times(classes: int, parameters: SamplerParameters) -> list[float]:
+    """Return the times in ms of keys that change τ, with these samplers on."""
+    return asyncio.run(_tau_times(classes, parameters))
 
 
-async def _turning(classes: int, parameters: SamplerParameters) -> list[float]:
+async def _tau_times(classes: int, parameters: SamplerParameters) -> list[float]:
     from tsoft.explorer.app import Explorer, ExplorerInput
     from tsoft.explorer.explorer_rows import ExplorerRows
 
     logits = np.random.default_rng(1).standard_normal((1, classes)) * 4
     app = Explorer(ExplorerInput(ExplorerRows([Block(logits)]), _state(parameters)))
-    return await _pressed(app, TURNED)
+    return await _key_times(app, TAU_KEYS)
 
 
 def _state(parameters: SamplerParameters) -> "SamplerState":
@@ -63,25 +63,25 @@ def _state(parameters: SamplerParameters) -> "SamplerState":
 
 
 @cache
-def drawing(classes: int, parameters: SamplerParameters) -> list[float]:
-    """The times in ms of keys that draw a token of so many and move on, with a model that takes no time."""
-    return asyncio.run(_drawing(classes, parameters))
+def draw_times(classes: int, parameters: SamplerParameters) -> list[float]:
+    """Return the times in ms of keys that draw a token and append it, with a model that takes no time."""
+    return asyncio.run(_draw_times(classes, parameters))
 
 
-async def _drawing(classes: int, parameters: SamplerParameters) -> list[float]:
+async def _draw_times(classes: int, parameters: SamplerParameters) -> list[float]:
     from tsoft.explorer import app
     from tsoft.explorer.app import ExplorerInput
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
 
-    # What is worked out over all temperatures would be drawn later, where the next key did not come before.
-    app.CURVE_DELAY = 2 * ALONE
+    # The next key comes before the curves over τ are drawn, so that they do not count.
+    app.CURVE_DELAY = 2 * WAIT
     live = LiveText(Table(classes), "a prompt")
-    return await _pressed(LiveExplorer(ExplorerInput(live.rows, _state(parameters)), live), ("s",))
+    return await _key_times(LiveExplorer(ExplorerInput(live.rows, _state(parameters)), live), ("s",))
 
 
 class Table:
-    """A model that looks its answers up."""
+    """A model that looks up its logits in a table."""
 
     name: str = "a table"
     context_length: int | None = None
@@ -110,67 +110,67 @@ class Table:
         pass
 
 
-async def _pressed(app: "Explorer", keys: Sequence[str]) -> list[float]:
-    """The times in ms of these keys, one after the other and over again."""
+async def _key_times(app: "Explorer", keys: Sequence[str]) -> list[float]:
+    """Press these keys in turn, COUNT keys in all, and return their times in ms."""
     from textual import events
     from textual.drivers.headless_driver import HeadlessDriver
 
-    written: list[float] = []
+    write_times: list[float] = []
 
-    class Noting(HeadlessDriver):
-        # For one that is headless the app would not draw.
+    class RecordingDriver(HeadlessDriver):
+        # The app does not draw if its driver is headless.
         is_headless = False
 
         def write(self, data: str) -> None:
-            written.append(time.perf_counter())
+            write_times.append(time.perf_counter())
 
-    app.driver_class = Noting
-    found = []
+    app.driver_class = RecordingDriver
+    key_times = []
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
-        # What is worked out over all temperatures is there before the first key.
-        await pilot.pause(ALONE)
+        # Before the first key, wait for the curves over τ.
+        await pilot.pause(WAIT)
         while any(not worker.is_finished for worker in app.workers):
-            await pilot.pause(ALONE)
-        for i in range(KEYS):
+            await pilot.pause(WAIT)
+        for i in range(COUNT):
             start = time.perf_counter()
             app.post_message(events.Key(keys[i % len(keys)], None))
-            await asyncio.sleep(ALONE)
-            assert written[-1] > start
-            found.append((written[-1] - start) * 1000)
-    return found
+            await asyncio.sleep(WAIT)
+            assert write_times[-1] > start
+            key_times.append((write_times[-1] - start) * 1000)
+    return key_times
 
 
-def key(times: Times, classes: int, parameters: SamplerParameters, share: float) -> Measure:
-    """The time that this share of the keys stays under."""
-    return lambda: float(np.quantile(times(classes, parameters), share))
+def quantile(times: Times, classes: int, parameters: SamplerParameters, q: float) -> Measure:
+    """Return a measure of the q-quantile of the times."""
+    return lambda: float(np.quantile(times(classes, parameters), q))
 
 
-def beside(what: str, times: Times, classes: int, parameters: SamplerParameters, share: float) -> Pair:
-    """Many classes beside few."""
-    measures = key(times, classes, parameters, share), key(times, FEW, parameters, share)
-    return Pair(what, f"the same of {FEW} classes", lambda _: measures, None, "textual", 1)
+def against_few(task: str, times: Times, classes: int, parameters: SamplerParameters, q: float) -> Pair:
+    """Compare the times for many classes with those for few."""
+    measures = quantile(times, classes, parameters, q), quantile(times, FEW, parameters, q)
+    return Pair(task, f"the same with {FEW} classes", lambda _: measures, None, "textual", 1)
 
 
-def limited(what: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> Pair:
-    """The middle of many keys beside what it may be."""
+def against_budget(task: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> Pair:
+    """Compare the median time with its budget."""
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
-        return key(times, classes, parameters, 0.5), lambda: budget
+        return quantile(times, classes, parameters, 0.5), lambda: budget
 
-    return Pair(what, f"{budget:g} ms", prepare, 1.0, "textual", 1)
+    return Pair(task, f"{budget:g} ms", prepare, 1.0, "textual", 1)
 
 
-def pairs(what: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> list[Pair]:
+def pairs(task: str, times: Times, classes: int, parameters: SamplerParameters, budget: float) -> list[Pair]:
     return [
-        limited(f"{what}, median", times, classes, parameters, budget),
-        beside(f"{what}, median", times, classes, parameters, 0.5),
-        beside(f"{what}, 95 %", times, classes, parameters, 0.95),
+        against_budget(f"{task}, median", times, classes, parameters, budget),
+        against_few(f"{task}, median", times, classes, parameters, 0.5),
+        against_few(f"{task}, 95th percentile", times, classes, parameters, 0.95),
     ]
 
 
 PAIRS: Sequence[Pair] = (
-    *pairs(f"explore: a key turns τ of {CLASSES}", turning, CLASSES, (), BUDGET),
-    *pairs("the same with top-k, top-p and min-p", turning, CLASSES, SAMPLERS, BUDGET),
-    *pairs(f"explore: a key draws one of {VOCABULARY} tokens", drawing, VOCABULARY, (), DRAWING_BUDGET),
-    *pairs("the same with top-k, top-p and min-p", drawing, VOCABULARY, SAMPLERS, DRAWING_BUDGET),
+    *pairs(f"explorer: change τ, {CLASSES} classes", tau_times, CLASSES, (), SLIDER_BUDGET),
+    *pairs("the same with top-k, top-p and min-p", tau_times, CLASSES, SAMPLERS, SLIDER_BUDGET),
+    *pairs(f"explorer: draw a token, {VOCABULARY} classes", draw_times, VOCABULARY, (), DRAW_BUDGET),
+    *pairs("the same with top-k, top-p and min-p", draw_times, VOCABULARY, SAMPLERS, DRAW_BUDGET),
 )

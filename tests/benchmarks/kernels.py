@@ -1,4 +1,4 @@
-"""The mathematics, on arrays in memory."""
+"""The mathematical functions of the library, on arrays in memory."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -12,7 +12,7 @@ from pairs import Measure, Pair, call
 
 import tsoft
 
-# A Python float, as a user would write it: `x / TAU` keeps float32.
+# As a Python float, so that `x / TAU` keeps float32.
 TAU = 0.7
 
 Function = Callable[[Any], Any]
@@ -48,7 +48,7 @@ def kernel(
     *,
     budget: float | None = None,
 ) -> Pair:
-    """A function of tsoft's against one that `theirs` imports, at one temperature."""
+    """Compare a function of tsoft at one temperature with the function that `theirs` returns."""
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
         our_function, their_function = getattr(tsoft, name), theirs()
@@ -60,24 +60,24 @@ def kernel(
         def their_call() -> Any:
             return their_function(logits)
 
-        # This warms up, too.
-        ours_first, theirs_first = our_call(), their_call()
-        if str(ours_first.dtype) not in str(theirs_first.dtype):
-            raise TypeError(f"{name}: {ours_first.dtype} against {theirs_first.dtype} is no comparison")
-        np.testing.assert_allclose(ours_first[:4], theirs_first[:4], rtol=1e-4)
+        # These calls also warm up both sides.
+        our_result, their_result = our_call(), their_call()
+        if str(our_result.dtype) not in str(their_result.dtype):
+            raise TypeError(f"{name}: cannot compare {our_result.dtype} with {their_result.dtype}")
+        np.testing.assert_allclose(our_result[:4], their_result[:4], rtol=1e-4)
         return call(our_call), call(their_call)
 
-    what = f"{name}, {shape[0]} × {shape[1]} {np.dtype(dtype)}"
+    task = f"{name}, {shape[0]} × {shape[1]} {np.dtype(dtype)}"
     repeat = 7 if np.prod(shape) > 1e7 else 30
-    return Pair(what, against, prepare, budget, against.split(".")[0], repeat, min)
+    return Pair(task, against, prepare, budget, against.split(".")[0], repeat, min)
 
 
-WIDE, MAX_NARROW_CLASSES = (512, 131072), (100_000, 10)
+WIDE, NARROW = (512, 131072), (100_000, 10)
 SOFTMAX = "scipy.special.softmax(x / tau)"
 PAIRS: Sequence[Pair] = (
     kernel("softmax", WIDE, np.float32, SOFTMAX, scipy_softmax, budget=0.5),
     kernel("softmax", WIDE, np.float32, "torch.softmax(x / tau), all cores", torch_softmax, budget=0.6),
-    kernel("softmax", MAX_NARROW_CLASSES, np.float64, SOFTMAX, scipy_softmax, budget=0.5),
+    kernel("softmax", NARROW, np.float64, SOFTMAX, scipy_softmax, budget=0.5),
     kernel("log_softmax", WIDE, np.float32, "scipy.special.log_softmax(x / tau)", scipy_log_softmax),
-    kernel("entropy", MAX_NARROW_CLASSES, np.float64, "scipy.special.entr(softmax(x / tau)).sum(-1)", scipy_entropy),
+    kernel("entropy", NARROW, np.float64, "scipy.special.entr(softmax(x / tau)).sum(-1)", scipy_entropy),
 )

@@ -7,19 +7,22 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """Its processor, cores, versions and load, in a line. Where another program keeps a core busy,
-    what runs on all cores looks slower against what runs on one than it is."""
-    versions = (f"{name} {found}" for name in ("numpy", "scipy", "torch") if (found := _version(name)))
+    """Return the processor, cores, versions and load in one line.
+
+    The load matters: if another program keeps a core busy, a task that runs on all cores looks slower than it is.
+    """
+    installed = ((name, _version(name)) for name in ("numpy", "scipy", "torch"))
+    versions = (f"{name} {version}" for name, version in installed if version)
     return ", ".join([_processor(), f"{cores()} cores", f"Python {platform.python_version()}", *versions, *_load()])
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:
-    # platform knows no more than "x86_64" on Linux.
+    # On Linux, platform returns only "x86_64".
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -1,4 +1,4 @@
-"""A language model's tokens: what tsoft takes for them beside llama.cpp itself, on the same threads."""
+"""Generation of text, compared with llama.cpp itself on the same threads."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -13,13 +13,13 @@ from tsoft.models.decoding import GeneratedText, SequenceDecoder, TextLimits, ru
 
 TAU, STEPS, TEXTS, LONG = 0.7, 64, 4, 500
 PROMPT = "Once upon a time, there was a"
-FIRST = """
+FIRST_TOKEN = """
 from tsoft.models.llama import Llama
 model = Llama(None, chat=False, threads=None)
 model.next([model.prompt("The capital of France is")])
 """
-# What the first token of the default model may take, in ms.
-BUDGET = 2000.0
+# The budget for the first token of the default model, in ms.
+FIRST_TOKEN_BUDGET = 2000.0
 
 
 @cache
@@ -29,11 +29,11 @@ def model() -> Any:
     return Llama(None, chat=False, threads=None)
 
 
-def written(count: int) -> Callable[[], object]:
-    """Draws so many texts as `tsoft generate` does, a token of all of them at once."""
+def generation(count: int) -> Callable[[], object]:
+    """Return a function that generates `count` texts in parallel, as `tsoft generate` does."""
 
-    def write() -> list[SequenceDecoder]:
-        # Begun unlike, so that they are not one.
+    def generate() -> list[SequenceDecoder]:
+        # The starts differ in their last token, so that they are different texts.
         starts = [GeneratedText((*model().prompt(PROMPT), 260 + i)) for i in range(count)]
         limits = TextLimits(model().piece, lambda _: False, STEPS)
         decoders = [
@@ -44,11 +44,11 @@ def written(count: int) -> Callable[[], object]:
             pass
         return decoders
 
-    return write
+    return generate
 
 
-class Own:
-    """The same by llama.cpp's own decode and its own chain of samplers."""
+class LlamaCpp:
+    """The generation of the first of these texts with llama.cpp's `llama_decode` and sampler chain."""
 
     def __init__(self) -> None:
         from tsoft.models.llama import _llama_cpp
@@ -67,55 +67,63 @@ class Own:
         c.llama_memory_clear(c.llama_get_memory(self.context), False)
         prompt = (*model().prompt(PROMPT), 260)
         tokens = (c.llama_token * len(prompt))(*prompt)
-        one = (c.llama_token * 1)()
+        drawn = (c.llama_token * 1)()
         assert c.llama_decode(self.context, c.llama_batch_get_one(tokens, len(prompt))) == 0
         for i in range(STEPS):
-            one[0] = c.llama_sampler_sample(self.chain, self.context, -1)
+            drawn[0] = c.llama_sampler_sample(self.chain, self.context, -1)
             if i + 1 < STEPS:
-                assert c.llama_decode(self.context, c.llama_batch_get_one(one, 1)) == 0
+                assert c.llama_decode(self.context, c.llama_batch_get_one(drawn, 1)) == 0
 
 
-def own(_: Path) -> tuple[Measure, Measure]:
-    # What is made before the first call is made once, and the processor's caches are warm.
-    theirs = Own()
-    written(1)()
+def single(_: Path) -> tuple[Measure, Measure]:
+    theirs = LlamaCpp()
+    # Both warm up: they load what they need only once, and fill the processor's caches.
+    generation(1)()
     theirs()
-    return call(written(1)), call(theirs)
+    return call(generation(1)), call(theirs)
 
 
-def together(_: Path) -> tuple[Measure, Measure]:
+def parallel(_: Path) -> tuple[Measure, Measure]:
     def one_by_one() -> None:
         for _ in range(TEXTS):
-            written(1)()
+            generation(1)()
 
-    written(TEXTS)()
-    return call(written(TEXTS)), call(one_by_one)
+    generation(TEXTS)()
+    return call(generation(TEXTS)), call(one_by_one)
 
 
-def shared(_: Path) -> tuple[Measure, Measure]:
-    """Each time another beginning, which is not there yet."""
+def shared_start(_: Path) -> tuple[Measure, Measure]:
+    """Compare texts that share their first tokens with one text. Each call has new tokens, which are not cached."""
     rng = np.random.default_rng(1)
 
-    def asked(count: int) -> Callable[[], object]:
-        def ask() -> object:
-            begun = tuple(rng.integers(300, 40000, LONG).tolist())
-            return model().next([(*begun, 260 + i) for i in range(count)])
+    def next_tokens(count: int) -> Callable[[], object]:
+        def request() -> object:
+            start = tuple(rng.integers(300, 40000, LONG).tolist())
+            return model().next([(*start, 260 + i) for i in range(count)])
 
-        return ask
+        return request
 
-    return call(asked(TEXTS)), call(asked(1))
+    return call(next_tokens(TEXTS)), call(next_tokens(1))
 
 
-def first(_: Path) -> tuple[Measure, Measure]:
-    ours = process([PYTHON, "-c", FIRST])
+def first_token(_: Path) -> tuple[Measure, Measure]:
+    ours = process([PYTHON, "-c", FIRST_TOKEN])
     ours()
-    return ours, lambda: BUDGET
+    return ours, lambda: FIRST_TOKEN_BUDGET
 
 
 PAIRS: Sequence[Pair] = (
-    # As many tokens a second, but for 10 %.
-    Pair(f"{STEPS} tokens drawn of a model", "llama.cpp's decode and samplers", own, 1.1, "llama_cpp", 9),
-    Pair(f"{TEXTS} texts of {STEPS} at once", "one after the other", together, 1.0, "llama_cpp", 3),
-    Pair(f"{TEXTS} texts after {LONG} tokens", "one text", shared, 1.2, "llama_cpp", 5),
-    Pair("the default model's first token", f"{BUDGET:g} ms", first, 1.0, "llama_cpp", 7),
+    Pair(
+        f"{STEPS} tokens drawn from the default model", "llama.cpp's decode and samplers", single, 1.1, "llama_cpp", 9
+    ),
+    Pair(f"{TEXTS} texts of {STEPS} tokens at once", "one after the other", parallel, 1.0, "llama_cpp", 3),
+    Pair(
+        f"next token of {TEXTS} texts that share {LONG} tokens",
+        "next token of one text",
+        shared_start,
+        1.2,
+        "llama_cpp",
+        5,
+    ),
+    Pair("first token, including loading", f"{FIRST_TOKEN_BUDGET:g} ms", first_token, 1.0, "llama_cpp", 7),
 )

@@ -1,4 +1,4 @@
-"""A text as a language model: how soon there is one, and what a token costs."""
+"""N-gram models: the time to build one from a text, and to predict the next token."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SIZE, WORDS = 1_000_000, 50_000
 
 
 def text(size: int) -> str:
-    """So many characters of words that are as frequent as a language's are (Zipf's law, with exponent 1)."""
+    """Return random text of `size` characters. The words follow Zipf's law with exponent 1, as in real language."""
     random = np.random.default_rng(1)
     letters = random.integers(ord("a"), ord("z") + 1, (WORDS, 12))
     names = [bytes(row[:length].tolist()).decode() for row, length in zip(letters, 2 + letters[:, 0] % 9, strict=True)]
@@ -23,7 +23,7 @@ def text(size: int) -> str:
 
 
 def build(by: By, order: int) -> tuple[Measure, Measure]:
-    """Theirs counts as much and makes no model of it."""
+    """Compare with a program that only counts the same n-grams."""
     whole = text(SIZE)
 
     def theirs() -> object:
@@ -34,7 +34,7 @@ def build(by: By, order: int) -> tuple[Measure, Measure]:
 
 
 def query(_: Path) -> tuple[Measure, Measure]:
-    """Theirs is the softmax of as many logits, which any other model's next token is drawn by."""
+    """Compare with a log-softmax of the same number of logits, which other models need for each token."""
     from scipy.special import log_softmax
 
     model = Ngram(text(8 * SIZE), "word", 3, "text")
@@ -49,7 +49,21 @@ def query(_: Path) -> tuple[Measure, Measure]:
 
 
 PAIRS: Sequence[Pair] = (
-    Pair("3-grams of 1 MB by word", "Counter, counted alone", lambda _: build("word", 3), 1, repeat=7, typical=min),
-    Pair("8-grams of 1 MB by char", "Counter, counted alone", lambda _: build("char", 8), 0.3, repeat=5, typical=min),
-    Pair("100 next words of ~50000", "scipy's log_softmax", query, 3, "scipy", 7, min),
+    Pair(
+        "3-gram model of 1 MB of words",
+        "collections.Counter alone",
+        lambda _: build("word", 3),
+        1,
+        repeat=7,
+        typical=min,
+    ),
+    Pair(
+        "8-gram model of 1 MB of characters",
+        "collections.Counter alone",
+        lambda _: build("char", 8),
+        0.3,
+        repeat=5,
+        typical=min,
+    ),
+    Pair("next word of 100 texts, ~50000 words", "100 × scipy's log_softmax", query, 3, "scipy", 7, min),
 )

@@ -1,4 +1,4 @@
-"""A pair of things to measure, ours and theirs, and how it is measured."""
+"""A pair of measurements, one of tsoft and one of another program."""
 
 import contextlib
 import gc
@@ -15,27 +15,27 @@ from pathlib import Path
 from shutil import which
 from statistics import median
 
-# Runs once and gives what it took.
+# Runs the task once and returns the time or the memory that it took.
 Measure = Callable[[], float]
 
 PYTHON = sys.executable
-# The script that a user runs, of the environment that this Python is of.
+# The `tsoft` script that belongs to this Python.
 TSOFT = str(Path(sysconfig.get_path("scripts"), "tsoft"))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is measured, and against what. `prepare` is given an empty folder and makes the two
-    measures, ours first; they and their data are gone before the next pair. `budget` is the
-    highest ratio that is well, None where the row only informs. It needs a module or a `program`, or
-    neither. `typical` makes one of many.
+    """A task of tsoft and what it is compared with.
 
-    The typical time is the median for a process, whose time varies by itself: its user meets the
-    middle. A kernel does the same work at each call, and what comes on top is other programs':
-    there it is the minimum.
+    `prepare` gets an empty folder and returns the two measures, tsoft's first. The folder is removed before the next
+    pair. `budget` is the highest acceptable ratio; None for a row that only informs. The pair is skipped if the module
+    `needs` or the `program` is not installed. `typical` reduces the times of all repetitions to one.
+
+    A process has a varying time, and its user experiences the median. A function does the same work in each call, and
+    other programs can only add to its time, so that the minimum is right.
     """
 
-    what: str
+    task: str
     against: str
     prepare: Callable[[Path], tuple[Measure, Measure]]
     budget: float | None = None
@@ -62,8 +62,10 @@ class Result:
 
 
 def measured(pair: Pair, repeat: int | None = None) -> Result | None:
-    """Ours and theirs in turn, so that a busy machine hits both alike; None where what is
-    compared with is not installed."""
+    """Run both measures in turn, so that a busy machine slows down both.
+
+    Returns None if the other program is not installed.
+    """
     if (pair.needs and find_spec(pair.needs) is None) or (pair.program and which(pair.program) is None):
         return None
     with tempfile.TemporaryDirectory() as folder:
@@ -74,18 +76,18 @@ def measured(pair: Pair, repeat: int | None = None) -> Result | None:
 
 
 def call(function: Callable[[], object]) -> Measure:
-    """How long a call takes, in ms."""
+    """Return a measure of the time of a call, in ms."""
 
     def measure() -> float:
-        # The other's idle threads may spin for a while: torch's wait so for more work.
+        # The idle threads of the other side, such as torch's, may spin for a while.
         time.sleep(0.02)
         gc.collect()
         start = time.perf_counter()
         result = function()
-        took = time.perf_counter() - start
-        # Not before: to free the result is the caller's affair.
+        seconds = time.perf_counter() - start
+        # The time to free the result does not count.
         del result
-        return took * 1000
+        return seconds * 1000
 
     return measure
 
@@ -96,8 +98,7 @@ def process(
     stdin: Path = Path(os.devnull),
     stdout: Path | None = None,
 ) -> Measure:
-    """How long a process takes from its start to its end, in ms. Its output goes to a file or
-    else through a pipe."""
+    """Return a measure of the time of a whole process, in ms. It writes to `stdout`, or to a pipe."""
 
     def measure() -> float:
         with stdin.open("rb") as source, contextlib.ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""How long a whole process takes that does nearly nothing: what is imported.
+"""The time of a whole process that computes almost nothing: its imports.
 
-Only a quiet machine tells: a bare `import numpy` starts OpenBLAS's threads, which takes half as
-long again where another program keeps a core busy; tsoft starts none.
+The ratios are right only on an idle machine. `import numpy` starts the threads of OpenBLAS, which takes 50 % longer if
+another program keeps a core busy; tsoft starts no threads.
 """
 
 import os
@@ -17,27 +17,27 @@ TAB = {"_TSOFT_COMPLETE": "complete_bash", "COMP_WORDS": "tsoft compute --f", "C
 
 
 def start(
-    arguments: str, against: str, *, what: str = "", budget: float | None = None, env: dict[str, str] | None = None
+    arguments: str, against: str, *, task: str = "", budget: float | None = None, env: dict[str, str] | None = None
 ) -> Pair:
-    """A call of tsoft against a line of Python."""
+    """Compare a run of tsoft with a line of Python."""
 
     def prepare(_: Path) -> tuple[Measure, Measure]:
         ours = process([TSOFT, *arguments.split()], {**os.environ, **(env or {})})
         theirs = process([PYTHON, "-c", against])
-        # The first run reads from the disk and may compile; it does not count.
+        # The first run does not count: it reads from the disk, and may compile.
         ours(), theirs()
         return ours, theirs
 
     needs = against.split()[1].split(".")[0]
-    return Pair(what or f"tsoft {arguments}", against, prepare, budget, needs)
+    return Pair(task or f"tsoft {arguments}", against, prepare, budget, needs)
 
 
 PAIRS: Sequence[Pair] = (
-    # The aim is 1.3.
+    # The target is 1.4.
     start(COMPUTE, NUMPY, budget=1.5),
     start(COMPUTE, SCIPY, budget=0.6),
     start("--help", NUMPY),
     start("compute --help", NUMPY),
     start(f"{COMPUTE} -f table", NUMPY),
-    start("", NUMPY, what="tsoft compute --f<TAB>", env=TAB),
+    start("", NUMPY, task="tsoft compute --f<TAB>", env=TAB),
 )

@@ -1,4 +1,4 @@
-"""One row at many temperatures, and the temperature that gives what is asked."""
+"""One row at many temperatures, and the solution for a temperature."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ CLASSES, TAUS = 131072, np.geomspace(0.1, 10, 100)
 
 
 def sweep(_: Path) -> tuple[Measure, Measure]:
-    """The sweep as the command works it, piece by piece, against a softmax in place a temperature."""
+    """Compare the sweep, in pieces as the command computes it, with one in-place softmax per temperature."""
     logits = np.random.default_rng(1).standard_normal((1, CLASSES)) * 4
     row, work = logits[0], np.empty(CLASSES)
 
     def ours() -> None:
         for piece in distribution_pieces(Block(logits), TAUS):
-            piece.probs  # noqa: B018  (worked out when it is asked for)
+            piece.probs  # noqa: B018  (The property computes them.)
 
     def theirs() -> None:
         for tau in TAUS:
@@ -33,7 +33,7 @@ def sweep(_: Path) -> tuple[Measure, Measure]:
 
 
 def solve(_: Path) -> tuple[Measure, Measure]:
-    """A solution takes some sixty evaluations: against as many softmaxes of the row."""
+    """Compare a solution, which takes about 60 evaluations, with 60 softmaxes of the row."""
     logits = np.random.default_rng(1).standard_normal((1, CLASSES)) * 4
 
     def theirs() -> None:
@@ -46,6 +46,14 @@ def solve(_: Path) -> tuple[Measure, Measure]:
 
 
 PAIRS: Sequence[Pair] = (
-    Pair(f"sweep of {len(TAUS)} τ, {CLASSES} float64", "as many numpy softmaxes in place", sweep, 1.2, "numpy", 7, min),
-    Pair(f"solve for a perplexity, {CLASSES} float64", "60 numpy softmaxes", solve, None, "numpy", 7, min),
+    Pair(
+        f"{len(TAUS)} temperatures of {CLASSES} classes",
+        f"{len(TAUS)} numpy softmaxes in place",
+        sweep,
+        1.2,
+        "numpy",
+        7,
+        min,
+    ),
+    Pair(f"solve for a perplexity, {CLASSES} classes", "60 numpy softmaxes", solve, None, "numpy", 7, min),
 )

@@ -1,4 +1,4 @@
-"""Text in, text out: a whole process that reads and writes many lines, its time and its memory."""
+"""Time and memory of a process that reads and writes many lines of text."""
 
 import subprocess
 import sys
@@ -9,15 +9,15 @@ import numpy as np
 from pairs import PYTHON, TSOFT, Measure, Pair, process
 
 LINES, CLASSES = 200_000, 1_000_000
-ROWS = f"{LINES} lines × 10, text to text"
-# What a user would write without tsoft. Given names and not streams, loadtxt is at its quickest.
+ROWS = f"{LINES} lines × 10 numbers, text to text"
+# What a user would write without tsoft. loadtxt is fastest with file names.
 SCRIPT = """
 import sys, numpy
 from scipy.special import softmax
 logits = numpy.loadtxt(sys.argv[1])
 numpy.savetxt(sys.argv[2], softmax(logits / 0.7, axis=-1))
 """
-# To a process's peak Linux adds its parent's at the fork, so that the parent must be a small one.
+# On Linux, the peak of a process includes the memory of its parent at the fork, so a small process starts tsoft.
 PEAK = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def write_rows(path: Path, times: int = 1) -> Path:
-    """A file of LINES rows, so many times over."""
+    """Write a file with the same LINES rows, repeated `times` times."""
     rows = np.random.default_rng(1).standard_normal((LINES, 10)) * 4
     text = "".join(" ".join(f"{z:.6g}" for z in row) + "\n" for row in rows.tolist())
     with path.open("w") as file:
@@ -35,7 +35,7 @@ def write_rows(path: Path, times: int = 1) -> Path:
     return path
 
 
-# The same by hand: mawk or whatever awk is there, which prints six digits.
+# Any awk, such as mawk. It prints six digits.
 AWK = """{
     top = $1; sum = 0
     for (i = 2; i <= NF; i++) if ($i > top) top = $i
@@ -74,7 +74,7 @@ pandas.DataFrame(probs).to_csv(sys.argv[2], sep="\\t", header=False, index=False
 
 
 def write_lengths(path: Path) -> Path:
-    """A file of LINES rows, of nine numbers and of eleven in turn."""
+    """Write a file of LINES rows with 9 and 11 numbers in turn."""
     logits = iter((np.random.default_rng(1).standard_normal(LINES * 10) * 4).tolist())
     with path.open("w") as file:
         for i in range(LINES):
@@ -83,38 +83,38 @@ def write_lengths(path: Path) -> Path:
 
 
 def write_vector(path: Path) -> Path:
-    """A file of one vector, a class a line."""
+    """Write a file with one vector, one class per line."""
     logits = np.random.default_rng(1).standard_normal(CLASSES) * 4
     path.write_text("".join(f"{z:.6g}\n" for z in logits.tolist()))
     return path
 
 
 def write_long(path: Path) -> Path:
-    """A file of as many classes in the long form, ten a row."""
+    """Write a file in the long form, with ten classes per row."""
     logits = np.random.default_rng(1).standard_normal(CLASSES) * 4
     lines = (f"{i // 10},{i % 10},c{i % 10},{z:.6g}\n" for i, z in enumerate(logits.tolist()))
     path.write_text("row,index,label,logit\n" + "".join(lines))
     return path
 
 
-def through(
+def text_to_text(
     write: Callable[[Path], Path], *command: str, separator: str = " "
 ) -> Callable[[Path], tuple[Measure, Measure]]:
-    """A file through tsoft, and through another command or, where it is one word, that script."""
+    """Compare tsoft with another command, or with a Python script if there is only one word."""
 
     def prepare(folder: Path) -> tuple[Measure, Measure]:
         source = write(folder / "in.txt")
         ours = process([TSOFT, "compute", "--tau", "0.7"], stdin=source, stdout=folder / "ours.txt")
         if len(command) > 1:
             return ours, process(command, stdin=source, stdout=folder / "theirs.txt")
-        names = [str(source), str(folder / "theirs.txt"), separator]
-        return ours, process([PYTHON, "-c", *command, *names])
+        arguments = [str(source), str(folder / "theirs.txt"), separator]
+        return ours, process([PYTHON, "-c", *command, *arguments])
 
     return prepare
 
 
 def peak(source: Path) -> Measure:
-    """The peak of the resident memory while a file goes through, in MB."""
+    """Return a measure of the peak resident memory of a run on a file, in MB."""
     unit = 1 if sys.platform == "darwin" else 1024
 
     def measure() -> float:
@@ -130,28 +130,33 @@ def peaks(folder: Path) -> tuple[Measure, Measure]:
 
 
 PAIRS: Sequence[Pair] = (
-    Pair(ROWS, "numpy.loadtxt, scipy, numpy.savetxt", through(write_rows, SCRIPT), 0.4, "scipy", 5),
-    Pair(ROWS, "polars.read_csv, numpy, write_csv", through(write_rows, POLARS), None, "polars", 5),
-    Pair(ROWS, "pandas.read_csv, numpy, to_csv", through(write_rows, PANDAS), None, "pandas", 3),
-    Pair(ROWS, "awk, six digits", through(write_rows, "awk", AWK), None, program="awk", repeat=3),
+    Pair(ROWS, "numpy.loadtxt, scipy, numpy.savetxt", text_to_text(write_rows, SCRIPT), 0.4, "scipy", 5),
+    Pair(ROWS, "polars.read_csv, numpy, write_csv", text_to_text(write_rows, POLARS), None, "polars", 5),
+    Pair(ROWS, "pandas.read_csv, numpy, to_csv", text_to_text(write_rows, PANDAS), None, "pandas", 3),
+    Pair(ROWS, "awk, with six digits", text_to_text(write_rows, "awk", AWK), None, program="awk", repeat=3),
     Pair(
-        f"{LINES} lines × 9 and 11 in turn",
-        "awk, six digits",
-        through(write_lengths, "awk", AWK),
+        f"{LINES} lines × 9 or 11 numbers in turn",
+        "awk, with six digits",
+        text_to_text(write_lengths, "awk", AWK),
         None,
         program="awk",
         repeat=3,
     ),
     Pair(
-        f"{CLASSES} lines × 1, a vector", "numpy.loadtxt, numpy, numpy.savetxt", through(write_vector, VECTOR), repeat=3
+        f"a vector of {CLASSES} lines, text to text",
+        "numpy.loadtxt, numpy, numpy.savetxt",
+        text_to_text(write_vector, VECTOR),
+        repeat=3,
     ),
     Pair(
-        f"{CLASSES} classes in the long form",
+        f"{CLASSES} lines in the long form, text to text",
         "pandas.read_csv, pivot, to_csv",
-        through(write_long, LONG),
+        text_to_text(write_long, LONG),
         None,
         "pandas",
         3,
     ),
-    Pair(f"peak memory, {LINES * 10} lines", f"the same, {LINES} lines", peaks, needs="resource", repeat=1, unit="MB"),
+    Pair(
+        f"peak memory, {LINES * 10} lines", f"peak memory, {LINES} lines", peaks, needs="resource", repeat=1, unit="MB"
+    ),
 )
