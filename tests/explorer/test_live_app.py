@@ -603,8 +603,8 @@ def test_an_answer_under_way_cannot_be_typed(model: Markov, capfd: Capture) -> N
         (["--ngram", "book.txt"], "--ngram is for a model, which is asked with --prompt TEXT"),
         (["2", "1", "--chat"], "--chat is for a model, which is asked with --prompt TEXT"),
         (["--timeout", "3"], "--timeout is for a model"),
-        (["--prompt", "-"], "no prompt: type it in quotes"),
-        (["--prompt", "-", "--ngram", "-"], "--ngram - reads stdin, so the prompt is typed"),
+        (["--prompt", "-"], "no prompt; pass it in quotes"),
+        (["--prompt", "-", "--ngram", "-"], "--ngram - reads stdin; pass the prompt as an argument"),
         (["--prompt", "a", "--tau", "1,2"], "--tau: explore begins at one temperature"),
     ],
 )

@@ -207,10 +207,10 @@ def test_digits_and_files(tmp_path: Path) -> None:
         (["--steps", "0"], "Invalid value for '--steps'"),
         (
             ["--schedule", "cosin"],
-            "--schedule: no schedule is called 'cosin' (did you mean cosine?); it is one of const",
+            "--schedule: unknown schedule 'cosin'; did you mean 'cosine'? choose from const",
         ),
-        (["--schedule", ""], "--schedule: no schedule is called ''"),
-        (["--schedule", "\x1b[31m"], "--schedule: no schedule is called '\\x1b[31m'"),
+        (["--schedule", ""], "--schedule: unknown schedule ''"),
+        (["--schedule", "\x1b[31m"], "--schedule: unknown schedule '\\x1b[31m'"),
         (["-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
         (["2"], "Got unexpected extra argument"),
         (["--shedule", "cosine"], "No such option: --shedule"),

@@ -811,7 +811,10 @@ def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
         (["-i", VAL, "--bins", "0"], "Invalid value for '--bins': 0 is not in the range 1<=x<=1000."),
         (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
         (["-i", VAL, "--resamples", "-5"], "Invalid value for '--resamples': -5 is not in the range"),
-        (["-i", VAL, "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
+        (
+            ["-i", VAL, "--probs", "--energies"],
+            "--energies, --probs and --logprobs exclude each other; pass one of them",
+        ),
         (["2", "1"], "Got unexpected extra argument(s) (2 1)"),
     ],
 )

@@ -169,10 +169,10 @@ def test_without_energies_or_with_samplers_there_is_no_ensemble() -> None:
     assert cut["probs"] == [1, 0]
 
 
-KELVIN = "--units eV: temperatures are in kelvin then, so say which: "
-OTHER = "is about energies, which --energies says that the numbers are"
-BEYOND = "is about Boltzmann's distribution, which samplers and --explain go beyond"
-STATES = "is not a number of states, a whole one from 1 to 1e15"
+KELVIN = "--units eV needs temperatures in kelvin; pass "
+OTHER = "needs energies; add --energies if the numbers are energies"
+BEYOND = "works only without samplers and --explain; remove them"
+STATES = "is not a whole number of states from 1 to 1e15"
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,8 @@ STATES = "is not a number of states, a whole one from 1 to 1e15"
         (["compute", "--energies", "--units", "K", "--tau", "1", "--top-k", "1"], f"--units {BEYOND}"),
         (["compute", "--energies", "--degeneracy", "1,2", "--explain"], f"--degeneracy {BEYOND}"),
         (["sweep", "--energies", "--degeneracy", "1,2", "--like", "vllm"], f"--degeneracy {BEYOND}"),
-        (["compute", "--energies", "--degeneracy", "1"], "--degeneracy lists 1, and row 0 has 2 energies"),
-        (["compute", "--energies", "--degeneracy", "1,2,3"], "--degeneracy lists 3, and row 0 has 2 energies"),
+        (["compute", "--energies", "--degeneracy", "1"], "--degeneracy has 1 number, but row 0 has 2 energies"),
+        (["compute", "--energies", "--degeneracy", "1,2,3"], "--degeneracy has 3 numbers, but row 0 has 2 energies"),
         (["compute", "--energies", "--degeneracy", "1,0"], f"--degeneracy: '0' {STATES}"),
         (["compute", "--energies", "--degeneracy", "-1,2"], f"--degeneracy: '-1' {STATES}"),
         (["compute", "--energies", "--degeneracy", "1,2.5"], f"--degeneracy: '2.5' {STATES}"),
@@ -215,11 +215,17 @@ def test_a_row_with_other_levels_names_its_line() -> None:
     done = here("compute", "--energies", "--degeneracy", "1,2", "--tau", "1", stdin="0 1\n# more\n0 1 2\n")
     assert done.returncode == 2
     assert done.stdout == f"{1 / (1 + 2 * exp(-1))!r}\t{2 * exp(-1) / (1 + 2 * exp(-1))!r}\n"
-    assert done.stderr == "tsoft: error: --degeneracy lists 2, and stdin:3 has 3 energies\n"
+    assert (
+        done.stderr
+        == "tsoft: error: --degeneracy has 2 numbers, but stdin:3 has 3 energies; pass one number per energy\n"
+    )
     # Many of them come together, the shorter ones masked at their ends.
     done = here("compute", "--energies", "--degeneracy", "1,2", stdin="0.25 1.25\n0.5\n" * 5000)
     assert (done.returncode, done.stdout.count("\n")) == (2, 1)
-    assert done.stderr == "tsoft: error: --degeneracy lists 2, and stdin:2 has 1 energy\n"
+    assert (
+        done.stderr
+        == "tsoft: error: --degeneracy has 2 numbers, but stdin:2 has 1 energy; pass one number per energy\n"
+    )
 
 
 @posix
