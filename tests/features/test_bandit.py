@@ -95,9 +95,9 @@ def test_at_infinity_the_regret_is_that_of_chance() -> None:
     errors = np.sqrt(k * variance / runs)
     assert abs(observed.regret[-1] - steps * mean) < Z * errors[-1]
     # What is reported is that error, as well as a deviation of so many runs tells it.
-    assert observed.error == pytest.approx(errors, rel=Z / math.sqrt(runs) * 1.5)
+    assert observed.regret_se == pytest.approx(errors, rel=Z / math.sqrt(runs) * 1.5)
     assert observed.probs == pytest.approx(np.full((steps, 4), 0.25))
-    share = observed.best.mean()
+    share = observed.best_share.mean()
     assert abs(share - 0.25) < Z * math.sqrt(0.25 * 0.75 / (steps * runs))
 
 
@@ -133,7 +133,7 @@ def test_rewards_that_do_not_vary_have_exact_expectations(means: list[float], ta
     _, observed = explored(means, taus, runs, gaussian(0.0))
     regret, probs = exact_fixed(means, taus)
     spread = max(means) - min(means)
-    assert (abs(observed.regret - regret) <= Z * np.maximum(observed.error, 1e-12)).all()
+    assert (abs(observed.regret - regret) <= Z * np.maximum(observed.regret_se, 1e-12)).all()
     assert abs(observed.probs - probs).max() <= Z * 0.5 / math.sqrt(runs)
     assert observed.regret[-1] <= len(taus) * spread
 
@@ -166,9 +166,9 @@ def test_bernoulli_rewards_have_exact_expectations(tau: float) -> None:
     _, observed = explored([0.8, 0.3], taus, runs)
     exact = exact_bernoulli((0.8, 0.3), taus)
     assert abs(observed.probs[:, 0] - exact).max() <= Z * 0.5 / math.sqrt(runs)
-    assert abs(observed.best - exact).max() <= (Z + 1) * 0.5 / math.sqrt(runs)
+    assert abs(observed.best_share - exact).max() <= (Z + 1) * 0.5 / math.sqrt(runs)
     expected = 0.5 * (1 - np.array(exact)).cumsum()
-    assert (abs(observed.regret - expected) <= Z * observed.error).all()
+    assert (abs(observed.regret - expected) <= Z * observed.regret_se).all()
 
 
 def test_gaussian_rewards_are_as_wide_as_asked() -> None:
@@ -197,16 +197,16 @@ def test_a_history_is_the_means_over_the_runs() -> None:
     assert summary.runs == 7
     assert summary.taus.tolist() == [1.0, 0.5, 0.1, 0.0]
     # Both of the best count.
-    assert summary.best.tolist() == [sum(arm > 0 for arm in step.arms.tolist()) / 7 for step in steps]
+    assert summary.best_share.tolist() == [sum(arm > 0 for arm in step.arms.tolist()) / 7 for step in steps]
     missed = [sum(0.9 - means[step.arms[r]] for step in steps) for r in range(7)]
     assert summary.regret[-1] == pytest.approx(np.mean(missed))
-    assert summary.error[-1] == pytest.approx(np.std(missed) / math.sqrt(6))
+    assert summary.regret_se[-1] == pytest.approx(np.std(missed) / math.sqrt(6))
     assert summary.probs == pytest.approx(np.array([step.probs.mean(0) for step in steps]))
 
 
 def test_a_single_run_has_no_standard_error() -> None:
     _, summary = explored([1.0, 0.0], [1.0] * 3, 1)
-    assert np.isnan(summary.error).all()
+    assert np.isnan(summary.regret_se).all()
 
 
 def test_every_schedule_has_the_same_luck() -> None:
@@ -227,7 +227,7 @@ def test_a_line_for_each_schedule_and_step() -> None:
     ]
     steps = list(play(np.array([1, -0.5]), np.array([5, 2.55, 0.1]), 4, gaussian(1.0), np.random.default_rng(2)))
     summary = history(steps, np.array([1, -0.5]))
-    columns = [summary.regret, summary.error, summary.best, *summary.probs.T]
+    columns = [summary.regret, summary.regret_se, summary.best_share, *summary.probs.T]
     assert [[float(field) for field in line[3:]] for line in lines[:3]] == np.array(columns).T.tolist()
     header, *rows = csv.reader(io.StringIO(out(*typed, "-f", "csv")))
     assert header == ["schedule", "step", "tau", "regret", "regret_se", "best_share", "a,b", "c"]
@@ -280,17 +280,23 @@ def test_the_seed_is_told_and_gives_the_same_again() -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([], "no arms: type what each pays on average"),
+        ([], "no arms; pass the mean reward of each arm"),
         (["1", "x"], "argument 2: 'x' is not a number"),
         (["a=1", "2"], "argument 1: 'a=1' is not a number (give every class a label, or none)"),
-        (["1", "inf"], "argument 2: inf is not a mean of gaussian rewards, from -1e+100 to 1e+100"),
+        (["1", "inf"], "argument 2: inf is not a mean of gaussian rewards; pass a number from -1e+100 to 1e+100"),
         (["-inf", "1"], "argument 1: -inf is not a mean of gaussian rewards"),
         (["nan"], "argument 1: nan is not a mean of gaussian rewards"),
-        (["0.5", "1.5", "--rewards", "bernoulli"], "argument 2: 1.5 is not a mean of bernoulli rewards, from 0 to 1"),
-        (["-0.1", "--rewards", "bernoulli"], "argument 1: -0.1 is not a mean of bernoulli rewards, from 0 to 1"),
-        (["0.5", "--rewards", "bernoulli", "--sd", "1"], "--sd is for gaussian rewards"),
+        (
+            ["0.5", "1.5", "--rewards", "bernoulli"],
+            "argument 2: 1.5 is not a mean of bernoulli rewards; pass a number from 0 to 1",
+        ),
+        (
+            ["-0.1", "--rewards", "bernoulli"],
+            "argument 1: -0.1 is not a mean of bernoulli rewards; pass a number from 0 to 1",
+        ),
+        (["0.5", "--rewards", "bernoulli", "--sd", "1"], "--sd has no effect on bernoulli rewards; remove --sd or"),
         (["0.5", "--rewards", "poisson"], "Invalid value for '--rewards'"),
-        (["0.5", "--sd", "-1"], "--sd: -1 is not a standard deviation, from 0 to 1e+100"),
+        (["0.5", "--sd", "-1"], "--sd: -1 is not a standard deviation; pass a number from 0 to 1e+100"),
         (["0.5", "--sd", "nan"], "--sd: nan is not a standard deviation"),
         (["0.5", "--steps", "0"], "Invalid value for '--steps'"),
         (["0.5", "--runs", "0"], "Invalid value for '--runs'"),
@@ -322,10 +328,13 @@ def test_a_terminal_gets_the_charts_and_the_table() -> None:
     shown = in_terminal(typed, NO_COLOR="1")
     assert "\x1b" not in shown
     lines = shown.splitlines()
-    assert any(line.split() == ["probability,", "linear", "probability,", "constant"] for line in lines)
-    assert lines[-1] == "20 runs of 50 steps, seed 1"
+    assert any(
+        line.split() == ["arm", "probabilities,", "linear", "arm", "probabilities,", "constant"] for line in lines
+    )
+    assert "20 runs of 50 steps, seed 1" in lines
+    assert lines[-1] == "best arm, last step: the share of runs that pull the best arm in the last step"
     piped = [line.split("\t") for line in out("bandit", "1", "0.5", *options.split()).splitlines()]
-    [row] = [line.split() for line in lines if line.startswith(" regret")]
+    [row] = [line.split() for line in lines if line.startswith(" regret  ")]
     assert [float(field) for field in row[1:]] == pytest.approx([float(line[3]) for line in piped[49::50]], rel=1e-4)
     assert "└" not in in_terminal(typed + " --no-chart", NO_COLOR="1")
 
