@@ -257,11 +257,15 @@ def test_blocks_of_another_length_are_paired() -> None:
 @pytest.mark.parametrize(
     ("theirs", "labels", "message"),
     [
-        (np.zeros((11, 3)), None, "s: the student has 11 rows, the teacher more"),
-        (np.zeros((13, 3)), None, "s: the student has more rows than the teacher, which has 12"),
-        (np.zeros((12, 1)), None, "row 0: the student's row 0 has 1 class, the teacher's 3"),
-        (np.zeros((12, 2)), None, "row 0: the student's row 0 has 2 classes, the teacher's 3"),
-        (np.zeros((12, 3)), ("a", "c", "b"), "row 0: the student's classes are not called as the teacher's"),
+        (np.zeros((11, 3)), None, "s: the student has 11 rows, but the teacher has more"),
+        (np.zeros((13, 3)), None, "s: the teacher has 12 rows, but the student has more"),
+        (np.zeros((12, 1)), None, "row 0: the student's row 0 has 1 class, but the teacher's row has 3"),
+        (np.zeros((12, 2)), None, "row 0: the student's row 0 has 2 classes, but the teacher's row has 3"),
+        (
+            np.zeros((12, 3)),
+            ("a", "c", "b"),
+            "row 0: class 1 of the student is 'c', of the teacher 'b'; both need the same classes in the same order",
+        ),
     ],
 )
 def test_rows_that_are_no_pairs(theirs: Array, labels: tuple[str, ...] | None, message: str) -> None:
@@ -445,7 +449,7 @@ def test_a_server_s_response() -> None:
     path = str(TESTS / "data" / "llama-server.json")
     ours, plain = (here(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute"))
     # Only compute shows bounds, which --vocab-size tightens.
-    assert (ours.returncode, ours.stderr.strip()) == (0, plain.stderr.partition("; --vocab-size")[0])
+    assert (ours.returncode, ours.stderr.strip()) == (0, plain.stderr.partition("; pass --vocab-size")[0])
     for own, line in zip(ours.stdout.splitlines(), plain.stdout.splitlines(), strict=True):
         record, given = json.loads(own), json.loads(line)
         assert (record["row"], record["tau"], record["labels"]) == (given["row"], given["tau"], given["labels"])
@@ -467,14 +471,13 @@ def test_rows_that_differ() -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["2", "1", "--alpha", "0.5"], "--alpha weighs a student's losses, which need --student and --targets"),
-        (["2", "1", "--alpha", "0.5", "--student", "x"], "--alpha weighs a student's losses, which need --targets"),
-        (["2", "1", "--alpha", "1.5"], "--alpha: 1.5 is not a share, from 0 to 1"),
-        (["2", "1", "--alpha", "nan"], "--alpha: nan is not a share"),
-        (["2", "1", "--student", "-", "--targets", "-"], "stdin is there once, and --student and --targets read it"),
-        (["--student", "-"], "stdin is there once, and the teacher's logits and --student read it"),
-        (["2", "1", "--targets", "-", "--tau", "1,-"], "stdin is there once, and --targets and --tau read it"),
-        (["2", "1", "--student", ""], "--student needs a file's name"),
+        (["2", "1", "--alpha", "0.5"], "--alpha has no effect without --student; add --student FILE"),
+        (["2", "1", "--alpha", "1.5"], "--alpha: 1.5 is not a weight; pass a number from 0 to 1"),
+        (["2", "1", "--alpha", "nan"], "--alpha: nan is not a weight"),
+        (["2", "1", "--student", "-", "--targets", "-"], "only one of --student and --targets can read stdin"),
+        (["--student", "-"], "only one of the teacher's logits and --student can read stdin"),
+        (["2", "1", "--targets", "-", "--tau", "1,-"], "only one of --targets and --tau can read stdin"),
+        (["2", "1", "--student", ""], "--student needs a file name"),
         (["2", "1", "--tau", "-1"], "--tau: '-1' is not a temperature"),
         (["2", "1", "-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
         (["2", "x"], "argument 2: 'x' is not a number"),
@@ -486,6 +489,17 @@ def test_what_was_typed(typed: list[str], message: str) -> None:
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
+def test_alpha_needs_targets_from_the_input_or_a_file(tmp_path: Path) -> None:
+    student = tmp_path / "s.csv"
+    student.write_text("a,b\n1,2\n")
+    typed = ("distill", "--student", str(student), "--alpha", "0.3", "--tau", "2", "-f", "jsonl")
+    record = json.loads(out(*typed, stdin="a,b,target\n2,1,b\n"))
+    assert record["loss"] == pytest.approx(0.3 * record["cross_entropy"] + 0.7 * record["kl_tau2"])
+    done = here(*typed, stdin="a,b\n2,1\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "tsoft: error: --alpha has no effect without targets; add --targets FILE\n"
+
+
 def test_what_was_read(tmp_path: Path) -> None:
     student = tmp_path / "s.txt"
     student.write_text("1 x\n")
@@ -494,7 +508,7 @@ def test_what_was_read(tmp_path: Path) -> None:
     assert done.stderr == f"tsoft: error: {student}:1: field 2: 'x' is not a number\n"
     student.write_text("1 2\n3 4\n")
     done = here("distill", "2", "1", "--student", str(student))
-    assert done.stderr == f"tsoft: error: {student}: the student has more rows than the teacher, which has 1\n"
+    assert done.stderr == f"tsoft: error: {student}: the teacher has 1 row, but the student has more\n"
     done = here("distill", "2", "1", "--student", str(tmp_path / "none"))
     assert done.stderr == f"tsoft: error: {tmp_path / 'none'}: No such file or directory\n"
 
@@ -503,7 +517,7 @@ def test_what_was_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("logits", [(6, 4, 0, -1), (5, 3, 1, 0), (7, 2, 1, -3)])
 def test_a_terminal_says_to_three_digits_where_the_information_is_most(logits: tuple[int, ...]) -> None:
     shown = here_on_terminal("distill", *map(str, logits), NO_COLOR="1")
-    [title] = [line for line in shown.splitlines() if line.startswith("information (nats), most at τ = ")]
+    [title] = [line for line in shown.splitlines() if line.startswith("information (nats), highest at τ = ")]
     grid = np.linspace(0.5, 10, 100_001)
     others = softmax(np.array(logits) / grid[:, None], axis=1)[:, 1:]
     information = others.sum(1) * (np.log(3) - entropy(others, axis=1))
@@ -513,15 +527,15 @@ def test_a_terminal_says_to_three_digits_where_the_information_is_most(logits: t
 @posix
 def test_charts_of_soft_targets() -> None:
     shown = in_terminal("tsoft distill cat=6 dog=4 car=0 truck=-1", NO_COLOR="1")
-    assert "most at" in shown
+    assert "highest at" in shown
     assert "evenness" in shown
     assert "top cat" in shown
-    assert "most at" not in in_terminal("tsoft distill cat=6 dog=4 car=0 --no-chart", NO_COLOR="1")
+    assert "highest at" not in in_terminal("tsoft distill cat=6 dog=4 car=0 --no-chart", NO_COLOR="1")
     # Where it only falls, or only rises, or is nothing, it has no such place.
     cold = in_terminal("echo 1 | tsoft distill 6 1 0 --targets -", NO_COLOR="1")
     assert "target #1" in cold
-    assert "most at" not in cold
-    assert "most at" not in in_terminal("tsoft distill 6 4", NO_COLOR="1")
+    assert "highest at" not in cold
+    assert "highest at" not in in_terminal("tsoft distill 6 4", NO_COLOR="1")
 
 
 @posix
@@ -557,7 +571,10 @@ def test_the_input_s_own_targets(tmp_path: Path) -> None:
     assert own.stdout == given.stdout != ""
     assert [line.split(",")[2] for line in own.stdout.splitlines()] == ["target", "1", "1"]
     twice = here("distill", "--tau", "1", "--targets", str(path), stdin=table)
-    assert (twice.returncode, twice.stderr) == (2, "tsoft: error: --targets: stdin has targets of its own\n")
+    assert (twice.returncode, twice.stderr) == (
+        2,
+        "tsoft: error: --targets has no effect, because stdin contains targets; remove --targets\n",
+    )
 
 
 def test_logits_at_the_end_of_what_is_a_number() -> None:

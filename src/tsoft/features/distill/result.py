@@ -1,4 +1,4 @@
-"""The result of `tsoft distill`: the soft targets and their measures, or the measures' averages."""
+"""The result of `tsoft distill`: the soft targets and their measures, or the averages of the measures."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core.averages import Averages, average_measures
+from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.options.result import Result
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class DistillResult(Result):
-    """Distillations, each computed when it is written. A table shows `rows` rows, with a `chart` or without."""
+    """Distillations, each computed when it is written. A display contains `rows` rows, with charts if `chart` is
+    true."""
 
     distillations: Iterable[Distillation]
     rows: int = 3
     chart: bool = True
 
     def records(self) -> Iterator[Records]:
-        """A record for each row and temperature: temperatures within rows."""
+        """Yield one record per row and temperature, row by row."""
         for distillation in self.distillations:
             block, taus, measures = distillation.block, distillation.taus, distillation.measures
             numbers = np.stack([getattr(distillation, name) for name in measures], -1)
@@ -56,12 +58,20 @@ class DistillResult(Result):
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import DrawRow, each_row
-        from tsoft.features.distill.chart import draw
+        from tsoft.features.distill.chart import draw, draw_legend
 
-        def drawn(distillation: Distillation) -> DrawRow:
-            return lambda _, index: draw(distillation.part(index, index + 1), view, self.chart)
+        shown: list[Distillation] = []
 
-        return each_row(((each.block, drawn(each)) for each in self.distillations), self.rows)
+        def row_drawer(distillation: Distillation) -> DrawRow:
+            def draw_row(_: Block, index: int) -> Iterator[str]:
+                shown.append(distillation.part(index, index + 1))
+                return draw(shown[-1], view, self.chart)
+
+            return draw_row
+
+        yield from each_row(((each.block, row_drawer(each)) for each in self.distillations), self.rows)
+        if shown:
+            yield from draw_legend(shown, view, self.chart)
 
 
 def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
@@ -78,7 +88,7 @@ def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
 
 
 def average_distillations(distillations: Iterator[Distillation], taus: Array) -> Averages:
-    """The measures averaged over the rows of all distillations, which have the same measures."""
+    """Return the averages of the measures over the rows of all distillations, which have the same measures."""
     first = next(distillations)
     values = (
         np.array([getattr(distillation, name) for name in first.measures])
