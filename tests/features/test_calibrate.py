@@ -295,7 +295,7 @@ def test_what_comes_once_and_is_large_goes_through_a_file(
     assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert rows.held is None
     assert capsys.readouterr().err == (
-        f"tsoft: note: {pipe}: a fit goes over its rows several times, so they are kept in a temporary file\n"
+        f"tsoft: note: {pipe}: the fit needs the rows several times, so tsoft stores them in a temporary file\n"
     )
 
 
@@ -321,7 +321,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     rows = LabelledInput(SourceOptions(file=path), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
     saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
-    with pytest.raises(InputError, match="it changed while it was read"):
+    with pytest.raises(InputError, match="the file changed while tsoft read it"):
         list(rows())
 
 
@@ -354,9 +354,9 @@ def test_a_file_that_changes_within_a_pass(
         Path(path).write_bytes(Path(other).read_bytes())
         os.utime(path, ns=(0, 0))
     # What is read of a file that was overwritten may be broken, too.
-    with pytest.raises(InputError, match="it changed while it was read" if replaced else "a.npz: "):
+    with pytest.raises(InputError, match="the file changed while tsoft read it" if replaced else "a.npz: "):
         list(again)
-    with pytest.raises(InputError, match="it changed while it was read"):
+    with pytest.raises(InputError, match="the file changed while tsoft read it"):
         next(iter(rows()))
 
 
@@ -429,32 +429,36 @@ FLAT = np.zeros((200, 3))
 SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "perfect separation": (
         {"logits": LOGITS[RIGHT], "targets": DIGITS[RIGHT]}, 3, "0.0\n",
-        "every target is the most probable class of its row, so that the NLL falls all the way to τ = 0, and these"
-        " rows set no temperature",
+        "every target is the most probable class of its row, so that the NLL falls all the way to τ = 0; these"
+        " rows do not determine a temperature",
     ),
     "worse than chance": (
         {"logits": -LOGITS, "targets": DIGITS}, 3, "inf\n",
         "the targets' logits are on average no higher than the others', which is no better than chance, so that the"
-        " NLL falls all the way to τ = inf, and these rows set no temperature",
+        " NLL falls all the way to τ = inf; these rows do not determine a temperature",
     ),
     "one class": (
         {"logits": LOGITS[DIGITS == 3], "targets": DIGITS[DIGITS == 3]}, 0, "",
-        "every row's target is class #3: nothing is learned of the others",
+        "the target of every row is class #3, so the fit says nothing about the others",
     ),
     "one class, named": (
         {"logits": LOGITS[DIGITS == 3], "targets": DIGITS[DIGITS == 3], "labels": NAMES}, 0, "",
-        "every row's target is class 'three': nothing is learned of the others",
+        "the target of every row is class 'three', so the fit says nothing about the others",
     ),
     "a handful": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
-        "30 rows are few to fit a temperature to",
+        "with only 30 rows, the fit is imprecise",
+    ),
+    "fewer rows than bins": (
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n",
+        "each bin needs a row, so there are fewer than 15 equal-mass bins: 1 at τ = 1 and 1 at τ = inf",
     ),
     "one row": (
-        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n", "1 row is few to fit a temperature to",
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n", "with only 1 row, the fit is imprecise",
     ),
     "resamples without a minimum": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
-        "resamples of the rows set no temperature, but 0 or inf",
+        "bootstrap resamples, the best temperature is a limit, 0 or inf",
     ),
     "the NLL better, the ECE worse": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
@@ -462,8 +466,8 @@ SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
     ),
     "ties": (
         {"logits": np.round(LOGITS / 8), "targets": DIGITS}, 0, "",
-        "rows of the same confidence share a bin, so that of bins of equal mass there are 9 at τ = 1 and 10 at"
-        " τ = 0.220765, not 15",
+        "rows of equal confidence share a bin, so there are fewer than 15 equal-mass bins: 9 at τ = 1 and 10 at"
+        " τ = 0.220765",
     ),
 }  # fmt: skip
 
@@ -481,8 +485,8 @@ def test_said_plainly(arrays: dict[str, Any], code: int, printed: str, note: str
 def test_what_is_said_of_rows_to_measure_on(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=[[2.0, 1.0, *[0.0] * 8]], targets=[1])
     said = told("-i", VAL, "--test", path)[1]
-    assert f"{path}: 1 row is few to measure on\n" in said
-    assert f"{path}: every row's target is class #1: nothing is measured on the others\n" in said
+    assert f"{path}: with only 1 row, the measures are imprecise\n" in said
+    assert f"{path}: the target of every row is class #1, so the measures say nothing about the others\n" in said
     assert "interval" not in said
 
 
@@ -498,9 +502,9 @@ def test_a_well_calibrated_model_is_said_to_be(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     z = random.normal(size=(400, 4)) * 2
     path = saved(tmp_path / "a.npz", logits=z, targets=(z + random.gumbel(size=z.shape)).argmax(1))
-    assert "1 lies within" in told("-i", path, "-f", "table", "--no-chart")[0].replace("\n  ", " ")
+    assert "it contains 1" in told("-i", path, "-f", "table", "--no-chart")[0].replace("\n  ", " ")
     path = saved(tmp_path / "a.npz", logits=z / 3, targets=(z + random.gumbel(size=z.shape)).argmax(1))
-    assert "under-confident" in told("-i", path, "-f", "table", "--no-chart")[0]
+    assert "underconfident" in told("-i", path, "-f", "table", "--no-chart")[0]
 
 
 @pytest.mark.parametrize("held", [1 << 28, 1000])
@@ -517,13 +521,13 @@ def test_a_temperature_near_chance_is_not_silent(
     rows = LabelledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=False)
     assert 10 < found.fit.tau < np.inf
-    assert "these rows hardly tell the temperature" in capsys.readouterr().err
+    assert "these rows determine τ only roughly" in capsys.readouterr().err
 
 
 def test_a_fit_that_does_not_carry_over_is_told(tmp_path: Path) -> None:
     path = saved(tmp_path / "right.npz", logits=LOGITS[RIGHT], targets=DIGITS[RIGHT])
     assert (
-        f"{path}: at τ = 1.33966 the NLL is worse than at 1, 0.09405 against 0.05717"
+        f"{path}: at τ = 1.33966, compared with τ = 1, the NLL is worse (0.05717 → 0.09405)"
         in told("-i", VAL, "--test", path)[1]
     )
 
@@ -534,8 +538,8 @@ MASKED[5, DIGITS[5]] = -np.inf
 READ: dict[str, tuple[dict[str, Any], str]] = {
     "probabilities": (
         {"logits": PROBS, "targets": DIGITS},
-        "the numbers of every row are from 0 to 1 and sum to 1: these are probabilities, not logits, which --probs"
-        " takes, and in an .npz the name probs",
+        "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities; save the array under"
+        " the name probs",
     ),
     "all alike": (
         {"logits": LOGITS * 0, "targets": DIGITS},
@@ -543,7 +547,8 @@ READ: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "one column": (
         {"logits": LOGITS[:, :1], "targets": DIGITS * 0},
-        "one class, of which any model is sure; a binary classifier's single logit z is the two logits 0 and z",
+        "calibration needs at least two classes; for a binary classifier with a single logit z, pass the two logits 0"
+        " and z",
     ),
     "out of range": (
         {"logits": LOGITS, "targets": DIGITS + 1},
@@ -569,7 +574,8 @@ READ: dict[str, tuple[dict[str, Any], str]] = {
     "too many": ({"logits": LOGITS[:-4], "targets": DIGITS}, "targets: 674 targets, but the logits have 670 rows"),
     "none": (
         {"logits": LOGITS},
-        "it has no targets: it takes a column called target, an array called targets or labels, or --targets FILE",
+        "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass --targets"
+        " FILE",
     ),
     "words without labels": (
         {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},
@@ -581,7 +587,7 @@ READ: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a masked target": (
         {"logits": MASKED, "targets": DIGITS},
-        f"row 5: the target, class #{DIGITS[5]}, is masked: its probability is 0, which no temperature changes",
+        f"row 5: the target, class #{DIGITS[5]}, is masked, so its probability is 0 at every temperature",
     ),
     "not a number": ({"logits": LOGITS * np.nan, "targets": DIGITS}, "logits: row 0, class #0: NaN is not a logit"),
     "pickles": (
@@ -607,12 +613,15 @@ def test_what_was_read_to_test(name: str, tmp_path: Path) -> None:
 
 def test_the_test_has_the_classes_of_the_fit(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=LOGITS[:, :4], targets=DIGITS % 4)
-    assert told("-i", VAL, "--test", path, code=1)[1] == f"tsoft: error: {path}: 4 classes, {VAL} has 10\n"
+    assert (
+        told("-i", VAL, "--test", path, code=1)[1]
+        == f"tsoft: error: {path}: 4 classes, but {VAL} has 10; both need the same classes\n"
+    )
     named = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS, labels=NAMES)
     path = saved(tmp_path / "b.npz", logits=LOGITS, targets=DIGITS, labels=NAMES[::-1])
-    assert (
-        told("-i", named, "--test", path, code=1)[1]
-        == f"tsoft: error: {path}: its classes are not called as those of {named}\n"
+    assert told("-i", named, "--test", path, code=1)[1] == (
+        f"tsoft: error: {path}: class 0 is 'nine', but 'zero' in {named};"
+        " both need the same classes in the same order\n"
     )
     # Those that have no names have no other ones.
     assert tau_of("-i", named, "--test", VAL) == tau_of("-i", VAL, "--test", named) == tau_of("-i", VAL)
@@ -691,17 +700,16 @@ def test_no_rows_are_no_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("decimals", [1, 2, 3])
 def test_rounded_probabilities_are_no_logits(decimals: int, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=PROBS.round(decimals), targets=DIGITS)
-    assert "these are probabilities, not logits" in told("-i", path, code=1)[1]
-    # What it advises works.
-    said = told("-i", path, "--probs", code=1)[1]
-    assert "saved under the name probs" in said
+    assert "look like probabilities; save the array under the name probs" in told("-i", path, code=1)[1]
+    named = saved(tmp_path / "b.npz", probs=PROBS.round(decimals), targets=DIGITS)
+    assert "look like" not in here("calibrate", "-i", named).stderr
 
 
 def test_nearly_all_rows_of_probabilities_are_told(tmp_path: Path) -> None:
     z = PROBS.astype(float)
     z[:5] *= 1.5
     said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=DIGITS))[1]
-    assert "the numbers of 669 of 674 rows are from 0 to 1 and sum to 1: are these probabilities?" in said
+    assert "the numbers of 669 of 674 rows are from 0 to 1 and sum to 1; pass --probs for probabilities" in said
 
 
 def test_one_hot_logits_are_logits(tmp_path: Path) -> None:
@@ -710,7 +718,7 @@ def test_one_hot_logits_are_logits(tmp_path: Path) -> None:
     z = np.eye(2)[np.where(np.arange(100) < 80, y, 1 - y)]
     printed, said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=y))
     assert float(printed) == pytest.approx(1 / np.log(4), rel=1e-12)
-    assert "are these probabilities?" in said
+    assert "pass --probs for probabilities" in said
 
 
 @pytest.mark.parametrize("seed", [2**32, 2**64 - 1])
@@ -722,7 +730,7 @@ def test_a_long_seed(seed: int) -> None:
 TEXTS = {
     "a masked target": (
         "cat,dog,target\n2,0,cat\n1,-inf,dog\n",
-        "stdin:3: the target, class 'dog', is masked: its probability is 0, which no temperature changes",
+        "stdin:3: the target, class 'dog', is masked, so its probability is 0 at every temperature",
     ),
     "a word": ("a,b,target\n1,2,a\n2,1,c\n", "stdin:3: field 3: no class is called 'c'"),
     "an escape": ("a,b,target\n1,2,\x1b[31m\n", "stdin:2: field 3: no class is called '\\x1b[31m'"),
@@ -732,8 +740,8 @@ TEXTS = {
     "a number that is a word": ("a,b,target\n1,x,0\n", "stdin:2: field 2: 'x' is not a number"),
     "a short row": ("a,b,target\n1,2\n", "stdin:2: the header has 3 fields, this line 2"),
     "nothing else": ("target\n1\n", "stdin:1: this header names no class"),
-    "no target": ("a,b\n1,2\n", "stdin: it has no targets: it takes a column called target"),
-    "rows that differ": ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "stdin: it has no targets"),
+    "no target": ("a,b\n1,2\n", "stdin: the rows have no targets; add a column target"),
+    "rows that differ": ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "stdin: the rows have no targets"),
     "empty": ("", "stdin: no logits: the input is empty"),
 }  # fmt: skip
 
@@ -792,8 +800,8 @@ def test_what_was_read_of_targets(content: str | bytes, message: str, tmp_path: 
 def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
     (tmp_path / "y.txt").write_text("0\n1\n")
     for piped, message in (
-        ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "its classes are not those of the first row"),
-        ("[1, 2]\n[1, 2, 3]\n", "the row has 3 classes, and the first row has 2"),
+        ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "the classes of this row are not those of the first row"),
+        ("[1, 2]\n[1, 2, 3]\n", "the row has 3 classes, but the first row has 2"),
     ):
         assert message in told("--targets", str(tmp_path / "y.txt"), code=1, stdin=piped)[1]
 
@@ -801,10 +809,10 @@ def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["-i", VAL, "--targets", VAL], f"--targets: {VAL} has targets of its own"),
-        (["-i", VAL, "--test-targets", "y.npy"], "--test-targets are the true classes of --test, which is not given"),
-        (["--targets", "-"], "stdin is there once, for one of the rows, their targets and the test"),
-        (["-i", VAL, "--test", ""], "--input, --targets, --test and --test-targets each need a file's name"),
+        (["-i", VAL, "--targets", VAL], f"--targets has no effect, because {VAL} contains targets; remove --targets"),
+        (["-i", VAL, "--test-targets", "y.npy"], "--test-targets has no effect without --test; add --test FILE"),
+        (["--targets", "-"], "only one of --input and --targets can read stdin; pass files for the others"),
+        (["-i", VAL, "--test", ""], "--test needs a file name"),
         (["-i", VAL, "--log"], "No such option: --log"),
         (["-i", VAL, "--bits"], "No such option: --bits"),
         (["-i", VAL, "-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
@@ -830,7 +838,7 @@ def test_no_input_on_a_terminal_says_what_to_type() -> None:
 
     output, status = pexpect.run(f"{TSOFT} calibrate", withexitstatus=True, env=environment(), timeout=30)
     assert status == 2
-    assert b"no rows: name a file with -i FILE, or pipe one in" in output
+    assert b"no rows; pass a file with -i FILE, or pipe one in" in output
 
 
 def test_an_npz_without_targets_beside_the_logits(tmp_path: Path) -> None:
@@ -905,11 +913,11 @@ def test_every_text_with_targets_is_read_or_refused(tokens: list[str]) -> None:
 @posix
 def test_a_terminal_gets_it_all() -> None:
     shown = in_terminal(f"tsoft calibrate -i {VAL} --test {TEST}", 100, NO_COLOR="1")
-    for part in ("τ = 1.33966", "over-confident", "mean confidence", "reliability, test", "NLL over τ", "b minimum"):
+    for part in ("τ = 1.33966", "overconfident", "mean confidence", "reliability, test", "NLL over τ", "b minimum"):
         assert part in shown
     assert "--test FILE" not in shown
     shown = in_terminal(f"tsoft calibrate -i {VAL} --no-chart", 100, NO_COLOR="1")
-    assert "--test FILE measures on others" in shown
+    assert "--test FILE measures on other rows" in " ".join(shown.split())
     assert "reliability" not in shown
 
 
