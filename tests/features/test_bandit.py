@@ -33,7 +33,7 @@ def explored(
 
 
 def policy(estimates: list[float], tau: float) -> list[float]:
-    """The softmax of a few numbers, one by one."""
+    """Return the softmax of a few numbers, computed one by one."""
     highest = max(estimates)
     if tau == 0:
         weights = [float(q == highest) for q in estimates]
@@ -45,7 +45,7 @@ def policy(estimates: list[float], tau: float) -> list[float]:
 
 
 def one_run(means: list[float], taus: list[float], uniform: list[float], reward: list[float], kind: str) -> list[int]:
-    """The arms that a single run pulls, by a loop, from the random numbers that are its own."""
+    """Return the arms that a single run pulls, computed in a loop from its random numbers."""
     totals, pulls, arms = [0.0] * len(means), [0] * len(means), []
     for tau, u, r in zip(taus, uniform, reward, strict=True):
         estimates = [total / count if count else 0.0 for total, count in zip(totals, pulls, strict=True)]
@@ -64,7 +64,9 @@ def one_run(means: list[float], taus: list[float], uniform: list[float], reward:
     runs=st.integers(1, 8),
     seed=st.integers(0, 2**64 - 1),
 )
-def test_each_run_is_a_plain_loop_s(kind: str, means: list[float], taus: list[float], runs: int, seed: int) -> None:
+def test_each_run_agrees_with_a_plain_loop(
+    kind: str, means: list[float], taus: list[float], runs: int, seed: int
+) -> None:
     generator = np.random.default_rng(seed)
     rewards = generator.standard_normal if kind == "gaussian" else generator.random
     numbers = np.array([[generator.random(runs), rewards(runs)] for _ in taus])
@@ -74,8 +76,8 @@ def test_each_run_is_a_plain_loop_s(kind: str, means: list[float], taus: list[fl
         assert [step.arms[r] for step in steps] == one_run(means, taus, uniform, reward, kind)
 
 
-def test_greedy_is_a_plain_loop_s() -> None:
-    """With rewards that sums and means of do not round, so that both ways see the same ties."""
+def test_greedy_runs_agree_with_a_plain_loop() -> None:
+    """Sums and means of these rewards are exact, so both computations have the same ties."""
     means, taus = [0.0, 1.0, 1.0, 0.0], [0.0] * 30
     generator = np.random.default_rng(3)
     numbers = np.array([[generator.random(50), generator.random(50)] for _ in taus])
@@ -85,7 +87,7 @@ def test_greedy_is_a_plain_loop_s() -> None:
         assert [step.arms[r] for step in steps] == one_run(means, taus, uniform, reward, "bernoulli")
 
 
-def test_at_infinity_the_regret_is_that_of_chance() -> None:
+def test_the_regret_at_infinity_is_that_of_random_pulls() -> None:
     """The pulls are independent and uniform, so the regret has a known mean and a known variance."""
     means, steps, runs = [1.0, 0.9, 0.5, -2.0], 200, 4000
     _, observed = explored(means, [INF] * steps, runs, gaussian(1.0))
@@ -94,7 +96,7 @@ def test_at_infinity_the_regret_is_that_of_chance() -> None:
     k = np.arange(1, steps + 1)
     errors = np.sqrt(k * variance / runs)
     assert abs(observed.regret[-1] - steps * mean) < Z * errors[-1]
-    # What is reported is that error, as well as a deviation of so many runs tells it.
+    # The reported standard error is an estimate from the runs.
     assert observed.regret_se == pytest.approx(errors, rel=Z / math.sqrt(runs) * 1.5)
     assert observed.probs == pytest.approx(np.full((steps, 4), 0.25))
     share = observed.best_share.mean()
@@ -102,8 +104,10 @@ def test_at_infinity_the_regret_is_that_of_chance() -> None:
 
 
 def exact_fixed(means: list[float], taus: list[float]) -> tuple[Array, Array]:
-    """Of rewards that do not vary: the expected regret up to each step, and the probabilities of the arms
-    at each. Then only which arms were tried says how it goes on."""
+    """Return the expected regret up to each step, and the probabilities of the arms at each step, for constant rewards.
+
+    The state of a run is then the set of arms that it has tried.
+    """
     states = {frozenset[int](): 1.0}
     probs, regret = [], [0.0]
     for tau in taus:
@@ -128,7 +132,7 @@ def exact_fixed(means: list[float], taus: list[float]) -> tuple[Array, Array]:
         ([0.2, 0.2], [1.0] * 5),
     ],
 )
-def test_rewards_that_do_not_vary_have_exact_expectations(means: list[float], taus: list[float]) -> None:
+def test_constant_rewards_agree_with_exact_expectations(means: list[float], taus: list[float]) -> None:
     runs = 20_000
     _, observed = explored(means, taus, runs, gaussian(0.0))
     regret, probs = exact_fixed(means, taus)
@@ -139,7 +143,7 @@ def test_rewards_that_do_not_vary_have_exact_expectations(means: list[float], ta
 
 
 def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float]:
-    """The probability of the first of two arms at each step, over all ways that it may have gone."""
+    """Return the probability of the first of two arms at each step, over all histories."""
     states = {(0, 0, 0, 0): 1.0}
     first = []
     for tau in taus:
@@ -161,7 +165,7 @@ def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.1, 1.0])
-def test_bernoulli_rewards_have_exact_expectations(tau: float) -> None:
+def test_bernoulli_rewards_agree_with_exact_expectations(tau: float) -> None:
     runs, taus = 20_000, [tau] * 25
     _, observed = explored([0.8, 0.3], taus, runs)
     exact = exact_bernoulli((0.8, 0.3), taus)
@@ -171,8 +175,8 @@ def test_bernoulli_rewards_have_exact_expectations(tau: float) -> None:
     assert (abs(observed.regret - expected) <= Z * observed.regret_se).all()
 
 
-def test_gaussian_rewards_are_as_wide_as_asked() -> None:
-    """With two arms of mean 0 the second step's probability is a function of the first reward alone."""
+def test_gaussian_rewards_have_the_standard_deviation() -> None:
+    """With two arms of mean 0, the probability at the second step is a function of the first reward."""
     runs, sd, tau = 50_000, 3.0, 1.5
     steps, _ = explored([0.0, 0.0], [tau, tau], runs, gaussian(sd))
     drawn_probs = steps[1].probs[np.arange(runs), steps[0].arms]
@@ -191,12 +195,12 @@ def test_no_arm_of_probability_zero_is_drawn(weights: list[float], u: float) -> 
     assert probs[0, arm] > 0
 
 
-def test_a_history_is_the_means_over_the_runs() -> None:
+def test_a_history_contains_the_means_over_the_runs() -> None:
     means = [0.5, 0.9, 0.9]
     steps, summary = explored(means, [1.0, 0.5, 0.1, 0.0], 7, gaussian(1.0))
     assert summary.runs == 7
     assert summary.taus.tolist() == [1.0, 0.5, 0.1, 0.0]
-    # Both of the best count.
+    # Both of the best arms count.
     assert summary.best_share.tolist() == [sum(arm > 0 for arm in step.arms.tolist()) / 7 for step in steps]
     missed = [sum(0.9 - means[step.arms[r]] for step in steps) for r in range(7)]
     assert summary.regret[-1] == pytest.approx(np.mean(missed))
@@ -209,7 +213,7 @@ def test_a_single_run_has_no_standard_error() -> None:
     assert np.isnan(summary.regret_se).all()
 
 
-def test_every_schedule_has_the_same_luck() -> None:
+def test_every_schedule_uses_the_same_random_numbers() -> None:
     typed = ("bandit", "1", "0.9", "0.5", "--seed", "5", "--runs", "20", "--steps", "30")
     both = out(*typed, "--schedule", "linear,constant").splitlines()
     alone = out(*typed, "--schedule", "constant").splitlines()
@@ -219,7 +223,7 @@ def test_every_schedule_has_the_same_luck() -> None:
     assert [line.split("\t")[3:] for line in out(*typed, *again).splitlines()] == hot
 
 
-def test_a_line_for_each_schedule_and_step() -> None:
+def test_one_line_per_schedule_and_step() -> None:
     typed = ("bandit", "a,b=1.0", "c=-0.5", "--steps", "3", "--runs", "4", "--seed", "2", "--schedule", "linear,cosine")
     lines = [line.split("\t") for line in out(*typed).splitlines()]
     assert [line[:3] for line in lines] == [
@@ -241,7 +245,7 @@ def test_a_line_for_each_schedule_and_step() -> None:
     }  # fmt: skip
 
 
-def test_what_is_not_a_number_and_what_is_infinite() -> None:
+def test_infinite_temperatures_and_undefined_errors() -> None:
     typed = (
         "bandit",
         "1",
@@ -263,12 +267,12 @@ def test_what_is_not_a_number_and_what_is_infinite() -> None:
     greedy = out(
         "bandit", "1", "0.5", "--sd", "0", "--from", "0", "--schedule", "constant", "--steps", "9", "--seed", "1"
     )
-    # Of what never varies the first to pay is pulled for ever.
+    # With constant rewards, a greedy run always pulls the first arm that it tried.
     assert [float(p) for p in greedy.splitlines()[-1].split("\t")[6:]] == pytest.approx([0.5, 0.5], abs=0.1)
     assert float(greedy.splitlines()[-1].split("\t")[5]) == float(greedy.splitlines()[0].split("\t")[5])
 
 
-def test_the_seed_is_told_and_gives_the_same_again() -> None:
+def test_a_note_has_the_seed_that_repeats_the_result() -> None:
     typed = ("bandit", "0.9", "0.5", "--rewards", "bernoulli", "--runs", "10", "--steps", "20")
     first, second = here(*typed), here(*typed)
     assert first.stdout != second.stdout
@@ -306,13 +310,13 @@ def test_the_seed_is_told_and_gives_the_same_again() -> None:
         (["0.5", "-f", "npz"], "Invalid value for '--format' / '-f': 'npz' is not one of 'table'"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_errors_in_the_options(typed: list[str], message: str) -> None:
     done = here("bandit", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
-def test_arms_at_the_ends_of_what_is_taken() -> None:
+def test_arms_at_the_ends_of_the_range() -> None:
     printed = out("bandit", "1e100", "-1e100", "--sd", "1e100", "--steps", "50", "--runs", "5", "--seed", "1")
     assert all(math.isfinite(float(field)) for line in printed.splitlines() for field in line.split("\t")[1:])
     assert out("bandit", "1", "--steps", "2", "--runs", "2", "--seed", "1").splitlines() == [
@@ -322,7 +326,7 @@ def test_arms_at_the_ends_of_what_is_taken() -> None:
 
 
 @posix
-def test_a_terminal_gets_the_charts_and_the_table() -> None:
+def test_a_terminal_shows_the_charts_and_the_table() -> None:
     options = "--schedule linear,constant --steps 50 --runs 20 --seed 1"
     typed = f"tsoft bandit '\x1b[31m=1' b=0.5 {options}"
     shown = in_terminal(typed, NO_COLOR="1")
@@ -353,11 +357,11 @@ def test_many_schedules_and_arms_fit_any_width(width: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [2, 0])
-def test_long_work_is_watched(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+def test_progress_is_shown_for_long_runs(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     screen = progress_screen(monkeypatch, seconds)
-    course = TemperatureSchedule("cosine", np.ones(5))
-    steps = list(play(np.ones(2), course.taus, 1, bernoulli, np.random.default_rng(1)))
-    assert list(command.watched_steps(iter(steps), course)) == steps
+    schedule = TemperatureSchedule("cosine", np.ones(5))
+    steps = list(play(np.ones(2), schedule.taus, 1, bernoulli, np.random.default_rng(1)))
+    assert list(command.watched_steps(iter(steps), schedule)) == steps
     assert ("cosine" in screen.getvalue()) == ("100%" in screen.getvalue()) == (seconds > 0)
     assert (screen.getvalue() == "") == (seconds == 0)
     assert seconds == 0 or screen.getvalue().endswith("\x1b[2K")

@@ -1,4 +1,4 @@
-"""Which options have an effect on which format: the same rule for every command."""
+"""The rule for options that have an effect on some formats only, which is the same for every command."""
 
 import dataclasses
 import importlib
@@ -51,7 +51,7 @@ def test_a_display_option_implies_the_table_in_a_pipe(display: DisplayOptions, f
 
 
 @pytest.mark.parametrize("format", [*TEXT_FORMATS, "npy"])
-def test_a_display_option_beside_another_format_is_an_error(format: Any, tmp_path: Path) -> None:
+def test_a_display_option_with_another_format_is_an_error(format: Any, tmp_path: Path) -> None:
     for output in (OutputOptions(format=format), OutputOptions(output=str(tmp_path / f"x.{format}"))):
         with pytest.raises(UsageError, match=f"--rows has no effect on {format}; use --format table"):
             chosen_format(output, DisplayOptions(rows=2), arrays=True)
@@ -85,7 +85,7 @@ def test_other_options_do_not_imply_the_table() -> None:
 
 
 def limited_options() -> list[tuple[str, str, OnlyIn]]:
-    """Each command's options that have an effect on some formats only."""
+    """Return the options of each command that have an effect on some formats only."""
     options = []
     for command in COMMANDS:
         module = importlib.import_module(f"tsoft.features.{command}.command")
@@ -125,7 +125,7 @@ INPUT = {
     ],
 )
 def test_an_option_without_effect_is_an_error_in_every_command(command: str, option: str, marker: OnlyIn) -> None:
-    """In each format that the mark lacks; sweep and solve have measures in every format."""
+    """Test the formats that are not in the mark. sweep and solve have measures in every format."""
     if "measures" in marker.forms and command in ("sweep", "solve"):
         return
     typed = [command, *INPUT.get(command, ["2", "1", "0"]), *["--top-prob", "0.7"] * (command == "solve")]
@@ -136,7 +136,7 @@ def test_an_option_without_effect_is_an_error_in_every_command(command: str, opt
             assert f"{option} has no effect on {format}; use --format " in done.stderr
 
 
-def test_a_terminal_and_a_pipe_have_their_own_defaults() -> None:
+def test_a_terminal_and_a_pipe_have_different_defaults() -> None:
     assert "entropy" in here_on_terminal("compute", "2", "1")
     assert here("compute", "2", "1").stdout.count("\n") == 1
     assert "entropy" in here("compute", "2", "1", "--sort").stdout
