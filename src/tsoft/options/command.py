@@ -90,8 +90,8 @@ def option_name(field: "dataclasses.Field[Any]", value: Any = None) -> str:
     names = [name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--")]
     if not names:
         return "--" + field.name.replace("_", "-")
-    on, *off = names[0].split("/")
-    return off[0] if off and value is False else on
+    on, _, off = str(names[0]).partition("/")
+    return off if off and value is False else on
 
 
 def in_panel(name: str) -> Callable[..., Any]:

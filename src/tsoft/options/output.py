@@ -269,10 +269,8 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
 
     with open_output(output.output, encoding(format, output)) as out:
         try:
-            if format == "table":
-                pieces = result.render(view())
-            else:
-                pieces = records.write(result, format, NumberFormat(output.digits))
+            is_drawn = format == "table"
+            pieces = result.render(view()) if is_drawn else records.write(result, format, NumberFormat(output.digits))
             for piece in pieces:
                 out(piece)
         except AllRemovedError as error:
