@@ -78,7 +78,7 @@ def _welcome() -> str:
     commands, width = Commands(), max(map(len, COMMANDS))
     parts = [inspect.cleandoc(str(tsoft.__doc__))]
     for group, names in GROUPS.items():
-        summaries = ((name, commands.get(name).get_short_help_str(100)) for name in names)
+        summaries = ((name, commands.get(name).get_short_help_str()) for name in names)
         parts.append("\n".join([f"{group}:", *(f"  {name:{width}}  {summary}" for name, summary in summaries)]))
     return "\n\n".join([*parts, "Options of a command: tsoft COMMAND --help"])
 
@@ -93,8 +93,12 @@ class Commands(dict[str, Any]):
         if name not in self:
             return default
         function = getattr(importlib.import_module(f"tsoft.features.{name}.command"), name)
+        # Without a short help, Typer cuts the summary at 45 characters.
+        summary = inspect.cleandoc(function.__doc__).split("\n")[0]
         single = typer.Typer(add_completion=False)
-        single.command(name, cls=LogitsCommand, context_settings=SETTINGS, rich_help_panel=COMMANDS[name])(function)
+        single.command(
+            name, cls=LogitsCommand, context_settings=SETTINGS, short_help=summary, rich_help_panel=COMMANDS[name]
+        )(function)
         return typer.main.get_command(single)
 
 

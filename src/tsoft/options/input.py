@@ -1,7 +1,7 @@
 """The options for the input: its source, its format, and the kind of its numbers."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -46,18 +46,20 @@ class SourceOptions:
     logprobs: Annotated[bool, _option("--logprobs", help="The numbers are log-probabilities.")] = False
 
 
+def logits_argument(without: str) -> Any:
+    """The logits on the command line. `without` is a sentence about a command line without logits."""
+    return typer.Argument(
+        metavar="[LOGITS]...",
+        show_default=False,
+        help=f"Numbers, such as 2 -1 0.5, or LABEL=NUMBER; -inf masks a class. {without}",
+    )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LogitsOptions(SourceOptions):
     """Logits from a file or from the arguments, and the temperature of an API response."""
 
-    logits: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LOGITS]...",
-            show_default=False,
-            help="Numbers, such as 2 -1 0.5, or LABEL=NUMBER; -inf masks a class. Without any, tsoft reads stdin.",
-        ),
-    ] = None
+    logits: Annotated[list[str] | None, logits_argument("Without any, tsoft reads stdin.")] = None
     applied_tau: Annotated[
         float | None,
         _option(

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -30,6 +30,11 @@ class PromptArgument:
     ] = None
 
 
+def top_logprobs_option(help: str) -> Any:
+    """The option --top-logprobs of a command, with this help."""
+    return _option("--top-logprobs", min=1, metavar="N", help=help)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelOptions:
     """The model: a file of weights, a server, or an n-gram model of a text."""
@@ -46,11 +51,12 @@ class ModelOptions:
         str | None,
         _option(
             metavar="URL",
-            help="Use a server with OpenAI's API, such as http://localhost:8080/v1. OPENAI_API_KEY holds its key.",
+            help="Use a server with OpenAI's API, such as http://localhost:8080/v1. The key is that in OPENAI_API_KEY.",
         ),
     ] = None
     remote_model: Annotated[
-        str | None, _option(metavar="NAME", show_default="the server's", help="With --endpoint: name of the model.")
+        str | None,
+        _option(metavar="NAME", show_default="chosen by the server", help="With --endpoint: name of the model."),
     ] = None
     ngram: Annotated[
         str | None,
@@ -73,9 +79,7 @@ class ModelOptions:
     chat: Annotated[bool, _option("--chat", help="Send the prompt as a user's message, which the model answers.")] = (
         False
     )
-    top_logprobs: Annotated[
-        int, _option(min=1, metavar="N", help="With --endpoint: number of alternatives to request for each token.")
-    ] = 20
+    top_logprobs: Annotated[int, top_logprobs_option("With --endpoint: number of alternatives to request.")] = 20
     timeout: Annotated[
         float, _option(min=0.1, metavar="SECONDS", help="With --endpoint: how long to wait for an answer.")
     ] = 60.0

@@ -6,8 +6,8 @@ implies the format table unless a format is chosen, and any other option without
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import Field, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -188,13 +188,18 @@ def chosen_format(
     return format
 
 
-def _typed_options(*bundles: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield the options of the bundles that are not at their defaults: as typed, and the metadata of their types."""
-    for bundle in bundles:
-        for field in fields(bundle):
-            value = getattr(bundle, field.name)
-            if value != field.default:
-                yield option_name(field, value), getattr(field.type, "__metadata__", ())
+def typed_fields(*bundles: Any) -> "list[Field[Any]]":
+    """Return the fields of the bundles that are not at their defaults."""
+    return [field for bundle in bundles for field in fields(bundle) if getattr(bundle, field.name) != field.default]
+
+
+def _typed_options(*bundles: Any) -> list[tuple[str, tuple[Any, ...]]]:
+    """Return the options that are not at their defaults: each as it was typed, with the metadata of its type."""
+    return [
+        (option_name(field, getattr(bundle, field.name)), getattr(field.type, "__metadata__", ()))
+        for bundle in bundles
+        for field in typed_fields(bundle)
+    ]
 
 
 def refuse(command: str, *bundles: Any) -> None:
@@ -269,9 +274,14 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
 
     with open_output(output.output, encoding(format, output)) as out:
         try:
-            is_drawn = format == "table"
-            pieces = result.render(view()) if is_drawn else records.write(result, format, NumberFormat(output.digits))
-            for piece in pieces:
+            if format != "table":
+                for piece in records.write(result, format, NumberFormat(output.digits)):
+                    out(piece)
+                return
+            shown = view()
+            for piece in result.render(shown):
                 out(piece)
+            # The legend explains what was drawn, so it comes last.
+            out(shown.draw_legend())
         except AllRemovedError as error:
             raise UsageError(str(error)) from None

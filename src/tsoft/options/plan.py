@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 from tsoft.options.biases import Bias, Biases, remembered
+from tsoft.options.output import typed_fields
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def make_plan(
     Without a sampler, it has no chain, and the modules of chains are not imported. With `explain`, it always has one,
     which may contain the temperature alone.
     """
-    if samplers == SamplerOptions() and parameters == ParameterOptions() and not explain:
+    if not explain and not typed_fields(samplers, parameters):
         return Plan(taus)
     from tsoft.options.chains import planned
 

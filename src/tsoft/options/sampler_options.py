@@ -35,6 +35,16 @@ def _engines(incomplete: str) -> list[str]:
     return [name for name in (*ENGINES, "all") if name.startswith(incomplete)]
 
 
+def like_option(metavar: str, more: str = "") -> Any:
+    """The option --like of a command, with more help."""
+    return _option(
+        "--like",
+        metavar=metavar,
+        help=f"Use the order and rules of an engine: transformers, llama.cpp, vllm, sglang, mlx-lm or exllamav2.{more}",
+        autocompletion=_engines,
+    )
+
+
 @dataclass(frozen=True)
 class SamplerOptions:
     """The order of the samplers, the engine whose rules they follow, and a settings file."""
@@ -48,16 +58,7 @@ class SamplerOptions:
             help='Order of the samplers, such as "top_k;top_p;temperature".',
         ),
     ] = None
-    like: Annotated[
-        list[str] | None,
-        _option(
-            "--like",
-            metavar="ENGINE,…",
-            help="Use the order and rules of an engine: transformers, llama.cpp, vllm, sglang, mlx-lm or exllamav2."
-            " Several, or all, are compared side by side.",
-            autocompletion=_engines,
-        ),
-    ] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " Several, or all, are compared side by side.")] = None
     settings: Annotated[
         str | None,
         _option(

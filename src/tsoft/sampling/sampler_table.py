@@ -201,7 +201,7 @@ SAMPLERS = {
                 _P(
                     "tfs",
                     "Z",
-                    "Tail-free: sort the probabilities, and cut the tail after the share Z of the curve's bend.",
+                    "Tail-free: keep the most probable classes, up to the share Z of the sorted curve's curvature.",
                     0,
                     1,
                     1,
@@ -230,7 +230,7 @@ SAMPLERS = {
                 _P(
                     "xtc_probability",
                     "P",
-                    "XTC: with probability P, remove all top choices but the least probable. tsoft shows the average.",
+                    "XTC: with probability P, remove all top choices but the least probable. tsoft averages both.",
                     0,
                     1,
                     0,

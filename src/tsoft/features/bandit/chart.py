@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.charts.axis import StepAxis
 from tsoft.charts.curves import MAX_CURVES, MAX_STEPS, curve_chart
-from tsoft.charts.style import evenly_spaced, number_text, prob_text, side_by_side, tau_text, wrapped
+from tsoft.charts.style import evenly_spaced, number_text, prob_text, side_by_side, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import ClassSelection, Screen, View
 from tsoft.core.block import class_names
@@ -34,7 +34,7 @@ _step_chart = partial(curve_chart, height=14, axis_type=StepAxis)
 
 
 def draw(explorations: Sequence[Exploration], view: View, chart: bool) -> Iterator[str]:
-    """Yield the charts, if `chart` is true, the table, and the legend."""
+    """Yield the charts, if `chart` is true, and the table."""
     names = [exploration.schedule for exploration in explorations]
     histories = [exploration.history for exploration in explorations]
     if chart:
@@ -50,9 +50,8 @@ def draw(explorations: Sequence[Exploration], view: View, chart: bool) -> Iterat
     history = histories[0]
     counts = ((history.runs, "run"), (len(history.taus), "step"))
     size = " of ".join(f"{count} {noun}{'s' * (count != 1)}" for count, noun in counts)
-    yield "\n" + shortened(f"{size}, seed {explorations[0].seed}", view.screen.width) + "\n\n"
-    for line in (*_LEGEND, *[_UNDEFINED] * ("–" in table)):
-        yield wrapped(line, view.screen.width)
+    yield "\n" + shortened(f"{size}, seed {explorations[0].seed}", view.screen.width) + "\n"
+    view.legend.add_lines(*_LEGEND, *[_UNDEFINED] * ("–" in table))
 
 
 def _smoothed(values: Array, steps: Array) -> Array:

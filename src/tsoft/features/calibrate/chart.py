@@ -6,7 +6,7 @@ import numpy as np
 from rich.text import Text
 
 from tsoft.charts.axis import cell_index
-from tsoft.charts.curves import curve_chart
+from tsoft.charts.curves import chart_text, curve_chart
 from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
@@ -36,10 +36,10 @@ _FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
 def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
     """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
-    yield wrapped(_headline(calibration), width) + "\n" + _measures(measured, view) + "\n"
+    yield wrapped(_headline(calibration), width) + "\n" + _measures(measured, view)
     is_simulated = measured[0].before.equal_width.chance.is_simulated
-    lines = [*_LEGEND, *[_NOT_SIMULATED] * (not is_simulated), _FIT if len(measured) == 1 else _FIT_AND_TEST]
-    yield from (wrapped(line, width) for line in lines)
+    rows = _FIT if len(measured) == 1 else _FIT_AND_TEST
+    view.legend.add_lines(*_LEGEND, *[_NOT_SIMULATED] * (not is_simulated), rows)
     if chart:
         yield "\n" + _diagram(measured[-1], view)
         yield "\n" + _curve(calibration, view)
@@ -106,8 +106,8 @@ def _diagram(measured: MeasuredRows, view: View) -> str:
         for i in range(0, len(columns), fits)
     ]
     title = f"reliability, {measured.data}"
-    legend = f"█: accuracy   {_MARK}: mean confidence; the bars of a calibrated model end there"
-    return wrapped(title, view.screen.width) + "\n".join(texts) + "\n" + wrapped(legend, view.screen.width)
+    view.legend.add_lines(f"{_MARK}: mean confidence; in a calibrated model, the bar of the accuracy ends there")
+    return wrapped(title, view.screen.width) + "\n".join(texts)
 
 
 def _ranges(edges: Array, shown: Array) -> list[str]:
@@ -148,4 +148,4 @@ def _curve(calibration: Calibration, view: View) -> str:
         is_minimum = taus == calibration.fit.tau
         names = ["NLL", "minimum"]
         curves = np.column_stack([np.where(is_minimum, np.nan, values), np.where(is_minimum, values, np.nan)])
-    return str(curve_chart(names, taus, curves, view.screen, height=14, log=True, title="NLL over τ"))
+    return chart_text(curve_chart(names, taus, curves, view.screen, height=14, log=True, title="NLL over τ"), view)

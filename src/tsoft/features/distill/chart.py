@@ -1,6 +1,6 @@
 """Soft targets as a table, their measures below it, and curves of their information over τ."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from math import log
@@ -8,8 +8,8 @@ from math import log
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import curve_chart, surrounding_taus
-from tsoft.charts.style import number_text, prob_text, tau_text, wrapped
+from tsoft.charts.curves import chart_text, curve_chart, surrounding_taus
+from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.errors import visible
@@ -41,7 +41,7 @@ _LEGEND = {
     "loss": "α·cross-entropy + (1 − α)·τ²·KL, with α = {alpha:g}",
 }
 _EVENNESS = "evenness: their entropy divided by its maximum; 1 if the other classes are equally likely"
-_UNDEFINED = "–: undefined, because the row has no other unmasked class"
+_UNDEFINED = "–: undefined, because all other classes are masked"
 # The charts extend to temperatures colder and hotter than the table's by this factor.
 _REACH = 4.0
 _POINTS = 61
@@ -54,22 +54,17 @@ def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
     """Yield the parts of one row: its table, its measures and, if `chart` is true, its curves."""
     yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], view)
     yield "\n" + _measures(distillation, view)
+    _add_to_legend(distillation, view)
     if chart and distillation.rest_prob.any():
         yield from ("\n" + part for part in _charts(distillation, view))
 
 
-def draw_legend(rows: Sequence[Distillation], view: View, chart: bool) -> Iterator[str]:
-    """Yield the explanations of the measures of these rows, which were drawn before."""
-    first = rows[0]
-    main = "top class" if first.targets is None else "target"
-    yield "\n"
-    for name in first.measures:
-        explanation = _LEGEND[name].format(main=main, alpha=first.alpha)
-        yield wrapped(f"{_NAMES[name]}: {explanation}", view.screen.width)
-    if chart and any(_has_evenness(row) for row in rows):
-        yield wrapped(_EVENNESS, view.screen.width)
-    if any(np.isnan(row.rest_entropy).any() for row in rows):
-        yield wrapped(_UNDEFINED, view.screen.width)
+def _add_to_legend(distillation: Distillation, view: View) -> None:
+    main = "top class" if distillation.targets is None else "target"
+    for name in distillation.measures:
+        view.legend.add_lines(f"{_NAMES[name]}: {_LEGEND[name].format(main=main, alpha=distillation.alpha)}")
+    if distillation.block.logits.shape[1] > 1 and np.isnan(distillation.rest_entropy).any():
+        view.legend.add_lines(_UNDEFINED)
 
 
 def _measures(distillation: Distillation, view: View) -> str:
@@ -106,13 +101,14 @@ def _charts(distillation: Distillation, view: View) -> Iterator[str]:
     draw_curves = partial(curve_chart, screen=view.screen, height=12, log=True)
     best = _most_informative_tau(over_taus)
     title = "information (nats)" + (f", highest at {tau_text(float(f'{best:.3g}'))}" if best else "")
-    yield str(draw_curves(["information"], taus, over_taus.information, title=title))
+    yield chart_text(draw_curves(["information"], taus, over_taus.information, title=title), view)
     names, values, title = ["other classes"], [over_taus.rest_prob[:, 0]], "probability of the other classes"
     if _has_evenness(distillation):
         names.append("evenness")
         values.append(over_taus.rest_entropy[:, 0] / log(_other_classes(distillation)))
         title += ", and its evenness"
-    yield str(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)))
+        view.legend.add_lines(_EVENNESS)
+    yield chart_text(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)), view)
 
 
 def _most_informative_tau(over_taus: Distillation) -> float | None:

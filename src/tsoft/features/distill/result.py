@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core.averages import Averages, average_measures
-from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.options.result import Result
@@ -58,20 +57,12 @@ class DistillResult(Result):
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import DrawRow, each_row
-        from tsoft.features.distill.chart import draw, draw_legend
-
-        shown: list[Distillation] = []
+        from tsoft.features.distill.chart import draw
 
         def row_drawer(distillation: Distillation) -> DrawRow:
-            def draw_row(_: Block, index: int) -> Iterator[str]:
-                shown.append(distillation.part(index, index + 1))
-                return draw(shown[-1], view, self.chart)
+            return lambda _, index: draw(distillation.part(index, index + 1), view, self.chart)
 
-            return draw_row
-
-        yield from each_row(((each.block, row_drawer(each)) for each in self.distillations), self.rows)
-        if shown:
-            yield from draw_legend(shown, view, self.chart)
+        return each_row(((each.block, row_drawer(each)) for each in self.distillations), self.rows)
 
 
 def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:

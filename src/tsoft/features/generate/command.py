@@ -1,4 +1,4 @@
-"""`tsoft generate`: texts that a language model writes at each temperature."""
+"""`tsoft generate`: texts that a language model continues at each temperature."""
 
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.models import ModelOptions, PromptArgument
+from tsoft.options.models import ModelOptions, PromptArgument, top_logprobs_option
 from tsoft.options.output import RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
@@ -32,7 +32,7 @@ class TextOptions:
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Searches for the most probable text, beside the sampled ones."""
+    """Searches for the most probable text, in addition to the sampled texts."""
 
     greedy: Annotated[
         bool,
@@ -61,13 +61,21 @@ class SearchOptions:
     ] = 0.0
 
 
+@dataclass(frozen=True)
+class TextModelOptions(ModelOptions):
+    top_logprobs: Annotated[
+        int,
+        top_logprobs_option("Number of alternatives per token: in json, and to request with --endpoint."),
+    ] = 20
+
+
 @bundled
 def generate(
     prompt: PromptArgument,
     temperatures: TemperatureOptions,
     texts: TextOptions,
     searches: SearchOptions,
-    model: ModelOptions,
+    model: TextModelOptions,
     parameters: ParameterOptions,
     rules: SamplerOptions,
     output: RecordOutputOptions,
@@ -96,13 +104,13 @@ def generate(
     format = chosen_format(output)
     seed = chosen_seed(texts.seed)
     if searches.length_penalty and searches.beams is None:
-        raise UsageError("--length-penalty says which of --beams is best, which is not given")
+        raise UsageError("--length-penalty has no effect without --beams; pass --beams K")
     plan = make_plan(rules, parameters, temperatures.tau)
     if plan.taus is None and not plan.has_chain and (searches.greedy or searches.beams):
-        # Neither temperatures nor samplers: nothing is sampled.
+        # Without temperatures and samplers, no text is sampled.
         plan = replace(plan, chains=())
         if texts.n > 1 or texts.seed is not None:
-            raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
+            raise UsageError("-n and --seed have no effect on --greedy and --beams; pass --tau to sample texts, too")
     stops = tuple(_stop(text) for text in texts.stop or ())
     text = models.read_prompt(prompt.prompt, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
@@ -117,10 +125,10 @@ def generate(
 
 
 def _stop(text: str) -> bytes:
-    """The bytes of a --stop option."""
+    """Return the bytes of a --stop option."""
     from tsoft.input.arguments import decode
     from tsoft.input.fields import unescape
 
     if not text:
-        raise UsageError("--stop needs a text")
+        raise UsageError("--stop: the text is empty; pass the text to stop at")
     return unescape(decode(text, "--stop")).encode()

@@ -13,7 +13,7 @@ from rich.theme import Theme
 _MAX_WIDTH = 100
 _STYLES = {"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold", "markdown.h3": "bold"}
 # A fenced or an indented block of code, which begins after an empty line.
-_CODE = re.compile(r"^```[a-z]*\n(.*?)^```\n|(?<=\n\n)((?:(?:    .*)?\n)*    .*\n)", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"^```[a-z]*\n(.*?)^```\n|(?<=\n\n)((?:(?:    [^\n]*)?\n)*    [^\n]*\n)", re.MULTILINE | re.DOTALL)
 _IMAGE = re.compile(r"^!\[.*\]\(.*\)\n+", re.MULTILINE)
 _LINK_TO_PAGE = re.compile(r"\[([^]]+)\]\([\w-]+\.md(?:#[\w-]+)?\)")
 

@@ -1,4 +1,4 @@
-"""`tsoft next`: what a language model says of the token after a prompt."""
+"""`tsoft next`: the distribution of the token after a prompt, by a language model."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from tsoft.options.output import (
     OutputFormat,
     OutputOptions,
     format_option,
+    typed_fields,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
@@ -25,6 +26,8 @@ from tsoft.options.temperatures import TemperatureOptions
 
 @dataclass(frozen=True)
 class LogOptions:
+    """The option for logarithms."""
+
     log: Annotated[
         bool,
         typer.Option("--log", help="Show natural logarithms of the probabilities.", rich_help_panel="Output"),
@@ -72,13 +75,13 @@ def next(
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import temperatures as parsed
 
-    # Of numbers alone nobody knows the tokens, so a pipe gets an object.
+    # A pipe gets an object, because numbers alone do not name the tokens.
     format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
-    has_chain = parameters != ParameterOptions() or samplers != SamplerOptions()
+    has_chain = bool(typed_fields(parameters, samplers))
     if format != "table" and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(
-            f"next writes logits in {format}, to which a temperature and samplers are still to come:"
-            " pipe them into tsoft compute"
+            f"next writes plain logits in {format}, without --tau, --bits, and samplers;"
+            " pass these to tsoft compute, or use --format table"
         )
     text = models.read_prompt(prompt.prompt, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:

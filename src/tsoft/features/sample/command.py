@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
     from tsoft.features.sample.samples import Sample
 
-# A float holds it, and no count of it overflows.
+# A float represents it exactly, and no count overflows an int64.
 MOST = 10**18
 
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """The number of draws, their seed, and what is written."""
+    """The number of draws, their seed, and the form in which they are written."""
 
     n: Annotated[
         str | None,
@@ -83,9 +83,9 @@ def sample(
 
     format = chosen_format(output, drawing, display)
     if format == "tsv" and output.digits is not None:
-        raise UsageError("--digits has no effect on tsv, which has whole numbers and labels")
+        raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels")
     if drawing.counts and drawing.draws:
-        raise UsageError("--counts and --draws are two kinds of sample; which is it?")
+        raise UsageError("--counts and --draws exclude each other; pass one of them")
     size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
@@ -96,28 +96,28 @@ def sample(
 
 
 def watched_draws(sample: "Sample") -> "Iterator[Array]":
-    """A sample's draws, with a progress bar once they take longer than a moment."""
+    """Yield a sample's draws, with a progress bar if they take longer than a moment."""
     from tsoft.charts.style import tau_text
     from tsoft.output.watching import watched
 
-    text, drawn = f"drawing row {sample.row}, {tau_text(sample.tau)}", 0
+    title, count = f"drawing row {sample.row}, {tau_text(sample.tau)}", 0
 
     def describe(piece: "Array", _: float) -> tuple[str, int]:
-        nonlocal drawn
-        drawn += len(piece)
-        return text, drawn
+        nonlocal count
+        count += len(piece)
+        return title, count
 
     return watched(sample.draws(), describe, lambda _: sample.size)
 
 
 def _size(text: str | None, form: str) -> int:
-    """The number of draws."""
+    """Return the number of draws."""
     from tsoft.input import fields
 
     if text is None:
         return 1000 if form == "table" else 1
     try:
-        # A float would round an integer of many digits.
+        # A float would round an integer with many digits.
         number = int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else fields.number(text)
     except ValueError:
         number = 0

@@ -18,7 +18,7 @@ NO_SOLUTION = 3
 
 @dataclass(frozen=True)
 class TargetOptions:
-    """The target, which is one of these."""
+    """The target: exactly one of these."""
 
     top_prob: Annotated[
         float | None, typer.Option("--top-prob", metavar="P", help="Reach this probability of the most probable class.")
@@ -85,11 +85,11 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
 
     typed = {name: value for name, value in vars(options).items() if value is not None}
     if len(typed) != 1:
-        raise UsageError("ask for one of --top-prob, --entropy, --perplexity, --margin and --prob")
+        raise UsageError("pass exactly one of --top-prob, --entropy, --perplexity, --margin and --prob")
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
         label, value = named_number(str(value), "--prob", "LABEL=P")
     if not 0 <= value < float("inf"):
-        raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a number from 0")
+        raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a finite number of at least 0")
     return Target(measure, value, label, bits)

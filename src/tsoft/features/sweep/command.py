@@ -137,14 +137,14 @@ def sweep(
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
 
-    # A grid overrules a file's temperature as --tau does.
+    # A grid overrides a file's temperature, as --tau does.
     plan = make_plan(samplers, parameters, temperatures.tau or [])
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
     energy = ensemble(input, energies, plan, has_taus=has_taus, how="--tau 100,300, or --from 10 --to 1000")
     blocks = with_ensemble(logits.blocks(input, temperatures.tau, bounds=bounds), energy)
     taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
-        raise UsageError("--samplers lists no temperature, so there is nothing to sweep")
+        raise UsageError("--samplers lists no temperature, which a sweep varies; add temperature to the list")
     measure = _measure(sweeping, energy)
 
     def view() -> "View":
@@ -155,7 +155,7 @@ def sweep(
         if sweeping.heatmap:
             raise UsageError("--heatmap has no effect on sweep --mean")
         if len(plan.chains) > 1:
-            raise UsageError("sweep --mean is of one engine: --like one of them")
+            raise UsageError("sweep --mean averages over one engine; pass only one to --like")
         format = outputs.chosen_format(output, bits, charts, forms=lambda _: ["measures"])
         recorded = None if measure is None else [measure]
         means = MeanResult(
@@ -171,36 +171,38 @@ def sweep(
         return
     form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
     if measure and (content.long or content.log or content.with_logits or form.format in outputs.ARRAY_FORMATS):
-        raise UsageError(f"--measure {sweeping.measure} is of each distribution, and not of its classes")
+        raise UsageError(
+            f"--measure {sweeping.measure} writes one number per distribution; remove --long, --log, --with-logits,"
+            " npy or npz"
+        )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
 
 
 def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
-    """The requested measure, by the name that records give it."""
+    """Return the requested measure, by its name in records."""
     from tsoft.features.sweep.result import measure_names
 
     name = sweeping.measure and sweeping.measure.replace("-", "_")
     if name is not None and name not in measure_names(energy):
-        when = "with --energies and without samplers"
-        raise UsageError(f"--measure {sweeping.measure} is of Boltzmann's distribution: it comes {when}")
+        raise UsageError(f"--measure {sweeping.measure} needs --energies, and no samplers")
     return name
 
 
 def _temperatures(temperatures: SweepTemperatures, grid: GridOptions) -> "Array":
-    """The temperatures that --tau lists, or those of a grid, both ends among them."""
+    """Return the temperatures that --tau lists, or those of a grid, which includes both ends."""
     import numpy as np
 
     from tsoft.options.temperatures import temperatures as parsed
 
     if temperatures.tau:
         if grid != GridOptions():
-            raise UsageError("--tau lists the temperatures, so --from, --to, --steps and --scale have nothing to say")
+            raise UsageError("--tau lists the temperatures; use either --tau or --from, --to, --steps and --scale")
         return parsed(temperatures.tau)
     coldest = 0.1 if grid.coldest is None else grid.coldest
     hottest = 10.0 if grid.hottest is None else grid.hottest
     if not 0 <= coldest < hottest < np.inf:
-        raise UsageError(f"--from {coldest:g} --to {hottest:g}: a grid rises from 0 or more to a finite temperature")
+        raise UsageError(f"--from {coldest:g} --to {hottest:g}: expected 0 ≤ --from < --to < inf")
     if grid.is_log and coldest == 0:
-        raise UsageError("--from 0: a logarithmic grid does not reach 0; --scale linear does, and --tau 0,… lists it")
+        raise UsageError("--from 0: a logarithmic grid cannot include 0; pass --scale linear, or list 0 in --tau")
     return (np.geomspace if grid.is_log else np.linspace)(coldest, hottest, grid.steps or 25)
