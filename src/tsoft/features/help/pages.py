@@ -35,7 +35,7 @@ def contents() -> str:
     """The list of pages, as Markdown."""
     width = max(len(page.name) for page in pages())
     lists = (
-        [f"    {page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
+        [f"    {page.name:{width}} {page.summary}" for page in pages() if page.is_command == is_command]
         for is_command in (True, False)
     )
     commands, topics = ("\n".join(lines) for lines in lists)
