@@ -615,8 +615,11 @@ def test_notes() -> None:
     notes = done.stderr.splitlines()
     assert len(notes) == 3
     assert "the probabilities after the server's temperature and samplers" in notes[0]
+    assert notes[0].endswith("pass --applied-tau to undo the temperature")
     assert "row 1: the 7 alternatives sum to 1" in notes[1]
     assert "at least 87.14 % (row 0), on average 96.16 %" in notes[2]
+    undone = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"), "--applied-tau", "0.8")
+    assert "pass --applied-tau" not in undone.stderr
 
 
 @pytest.mark.parametrize(

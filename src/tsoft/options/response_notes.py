@@ -78,8 +78,8 @@ def with_notes(blocks: Iterator[Block], *, shows_bounds: bool = False) -> Iterat
 def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
     """Yield the kind and the text of each note on a token's alternatives. One note of each kind is enough."""
     if partial.is_sampled:
-        problem = "top_probs are the probabilities after the server's temperature and samplers"
-        yield "sampled", f"{problem}; pass --applied-tau to undo the temperature"
+        hint = "; pass --applied-tau to undo the temperature" if partial.tau == 1.0 else ""
+        yield "sampled", f"top_probs are the probabilities after the server's temperature and samplers{hint}"
     if partial.is_truncated:
         problem = (
             f"the {len(partial.logprobs)} alternatives sum to 1, and the least likely has {np.exp(partial.cap):.2g}"
