@@ -86,7 +86,7 @@ def test_common_words_lead_to_a_page(word: str) -> None:
 def test_a_mistyped_topic_names_the_nearest() -> None:
     done = here("help", "samplrs")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "did you mean samplers?" in done.stderr
+    assert "did you mean 'samplers'?" in done.stderr
 
 
 def test_a_word_that_is_no_topic_names_the_pages_about_it() -> None:

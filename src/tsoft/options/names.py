@@ -14,16 +14,6 @@ def split_names(texts: list[str] | None) -> list[str]:
     return [name for text in texts or () for name in re.split(r"[\s,;]+", text.strip())]
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return a hint at the most similar name; empty if no name is similar.
-
-    >>> did_you_mean("cosin", ["linear", "cosine"])
-    ' (did you mean cosine?)'
-    """
-    similar = nearest(name, names)
-    return f" (did you mean {similar}?)" if similar else ""
-
-
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the most similar of the names; None if no name is similar."""
     return next(iter(difflib.get_close_matches(name, list(names), 1)), None)
