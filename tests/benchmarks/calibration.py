@@ -1,4 +1,4 @@
-"""A temperature fitted to many rows: its time, and how often it goes through them."""
+"""The fit of a temperature to many rows: its time, and how many passes over the rows it needs."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ from tsoft.features.calibrate.interval import bootstrap
 from tsoft.features.calibrate.reliability import score_rows
 
 ROWS, CLASSES, BLOCK = 50_000, 1000, 1000
-# What a fit may take, with what is measured at it.
-MOST = 12.0
+# The budget for the passes of a fit and its measures.
+PASS_BUDGET = 12.0
 
 
 def examples() -> list[LabelledRows]:
-    """Blocks of logits that are over-confident by 1.7."""
+    """Return blocks of overconfident logits, whose true temperature is 1.7."""
     random = np.random.default_rng(1)
     blocks = []
     for _ in range(0, ROWS, BLOCK):
@@ -28,14 +28,17 @@ def examples() -> list[LabelledRows]:
 
 
 def fitted(_: Path) -> tuple[Measure, Measure]:
-    """To full precision, against a generic minimiser with its own default tolerance, over our softmax."""
+    """Compare the fit with scipy's scalar minimizer on tsoft's log-softmax.
+
+    tsoft fits to full precision; scipy fits to its default tolerance.
+    """
     from scipy.optimize import minimize_scalar
 
     blocks = examples()
 
     def nll(log_tau: float) -> float:
-        parts = (-log_softmax(of.logits, np.exp(log_tau))[np.arange(BLOCK), of.targets].sum() for of in blocks)
-        return float(sum(parts))
+        log_probs = ((log_softmax(rows.logits, np.exp(log_tau)), rows.targets) for rows in blocks)
+        return float(sum(-block[np.arange(BLOCK), targets].sum() for block, targets in log_probs))
 
     return call(lambda: fit_temperature(lambda: blocks)), call(
         lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded")
@@ -43,7 +46,7 @@ def fitted(_: Path) -> tuple[Measure, Measure]:
 
 
 def resampled(_: Path) -> tuple[Measure, Measure]:
-    """A thousand refits, against ten fits one after the other."""
+    """Compare 1000 bootstrap refits with 10 single fits."""
     blocks = examples()
     found = fit_temperature(lambda: blocks)
 
@@ -58,7 +61,7 @@ def resampled(_: Path) -> tuple[Measure, Measure]:
 
 
 def passes(_: Path) -> tuple[Measure, Measure]:
-    """How often the rows are gone through, from the survey to the measures."""
+    """Count the passes over the rows, from the first look at the data to the measures."""
     blocks = examples()
 
     def measure() -> float:
@@ -73,13 +76,15 @@ def passes(_: Path) -> tuple[Measure, Measure]:
         score_rows(counted, np.array([1.0, tau]), 2)
         return float(count)
 
-    return measure, lambda: MOST
+    return measure, lambda: PASS_BUDGET
 
 
-WHAT = f"{ROWS} × {CLASSES} float32"
+DATA = f"{ROWS} × {CLASSES} float32"
 
 PAIRS: Sequence[Pair] = (
-    Pair(f"calibration of {WHAT}", "scipy.optimize.minimize_scalar", fitted, None, "scipy", 3, min),
-    Pair(f"1000 refits of {WHAT}", "10 fits", resampled, None, repeat=3, typical=min),
-    Pair(f"passes of a calibration, {WHAT}", "12 passes", passes, budget=1.0, repeat=1, unit="passes"),
+    Pair(f"fit of τ to {DATA}", "scipy.optimize.minimize_scalar", fitted, None, "scipy", 3, min),
+    Pair(f"1000 bootstrap refits of τ to {DATA}", "10 fits", resampled, None, repeat=3, typical=min),
+    Pair(
+        f"passes to fit τ and measure, {DATA}", f"{PASS_BUDGET:g} passes", passes, budget=1.0, repeat=1, unit="passes"
+    ),
 )
