@@ -6,8 +6,8 @@ import sys
 
 
 def main() -> None:
-    # Most of a short run is imports, which make no garbage: a first collection can wait until there
-    # is work, and a last one need not be. Hardly any BLAS is used, so its threads are not worth their start.
+    # Imports take most of a short run and create no garbage, so the first collection can wait, and the last one, at
+    # exit, is unnecessary. tsoft uses hardly any BLAS, so BLAS threads are not worth the time to start them.
     gc.set_threshold(100_000)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:

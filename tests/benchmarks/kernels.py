@@ -67,7 +67,7 @@ def kernel(
         np.testing.assert_allclose(our_result[:4], their_result[:4], rtol=1e-4)
         return call(our_call), call(their_call)
 
-    task = f"{name}, {shape[0]} × {shape[1]} {np.dtype(dtype)}"
+    task = f"{name} of {shape[0]} × {shape[1]} {np.dtype(dtype)}"
     repeat = 7 if np.prod(shape) > 1e7 else 30
     return Pair(task, against, prepare, budget, against.split(".")[0], repeat, min)
 
