@@ -53,9 +53,7 @@ def page_text(name: str) -> str:
         return texts[topic]
     counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
     most = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
-    suggestion = nearest(topic, texts)
-    if suggestion:
+    hint = f"it occurs in {', '.join(most)}; " if most else ""
+    if suggestion := nearest(topic, texts):
         hint = f"did you mean {suggestion!r}? "
-    else:
-        hint = f"it occurs in {', '.join(most)}; " if most else ""
     raise UsageError(f"unknown page {name!r}; {hint}tsoft help lists all pages")
