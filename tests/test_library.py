@@ -201,7 +201,8 @@ def test_solve_inverts_a_measure(measure: str, row: list[float], tau: float) -> 
     target = float(function(row, tau))
     cold, hot = sorted(float(function(row, end)) for end in (0, inf))
     assume(cold * (1 + 1e-9) < target < hot * (1 - 1e-9))
-    solution = tsoft.solve(row, **{measure: target})
+    arguments: dict[str, Any] = {measure: target}
+    solution = tsoft.solve(row, **arguments)
     assert solution.reason is None
     assert solution.taus.shape == solution.reached.shape == (1,)
     assert function(row, solution.tau) == pytest.approx(target, rel=1e-11)

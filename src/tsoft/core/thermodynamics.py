@@ -189,8 +189,8 @@ class _Levels:
 
     def __init__(self, z: Array, degeneracy: ArrayLike):
         self.z, self.degeneracy = z, np.asarray(degeneracy, np.float64)
-        is_whole = (self.degeneracy >= 1) & np.isfinite(self.degeneracy) & (np.floor(self.degeneracy) == self.degeneracy)
-        if self.degeneracy.shape != z.shape[-1:] or not is_whole.all():
+        g = self.degeneracy
+        if g.shape != z.shape[-1:] or not ((g >= 1) & np.isfinite(g) & (np.floor(g) == g)).all():
             raise ValueError(f"degeneracy must be {z.shape[-1]} whole numbers from 1, one per level")
         self.maximum = z.max(-1, keepdims=True)
         finite = np.isfinite(self.maximum)

@@ -1,4 +1,4 @@
-"""The table of samplers: their functions, their parameters, and the order in which they apply.
+"""The table of samplers: their functions, their parameters, and their default order.
 
 The options on the command line, the default order, the names in an explanation and the range checks of the
 Python functions come from this table. Every command reads it for its options, so it does not import numpy: a

@@ -184,7 +184,7 @@ def soft_targets(
 
     loss = None if v is None else StudentLoss(*map(shaped, distillation.measures[len(TEACHER_MEASURES) :]))
     probs = distillation.probs.reshape(taus.shape + t.shape)
-    return SoftTargets(probs, *map(shaped, TEACHER_MEASURES), student=loss)
+    return SoftTargets(probs, shaped("rest_prob"), shaped("rest_entropy"), shaped("information"), loss)
 
 
 @dataclass(frozen=True, eq=False)
