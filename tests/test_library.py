@@ -83,12 +83,8 @@ def test_the_examples_of_a_docstring_run(name: str) -> None:
     module = sys.modules[getattr(tsoft, name).__module__]
     [test] = finder.find(getattr(tsoft, name), name, module=module)
     assert test.examples
-    # A user has only what the example imports.
+    # A user has only the names that the example imports.
     test.globs = {}
-    if name not in ("entropy", "thermodynamics"):
-        assert "import tsoft" in test.examples[0].source or "import numpy" in test.examples[0].source
-    else:
-        test.globs = {"np": np}
     assert runner.run(test).failed == 0
 
 
@@ -102,7 +98,10 @@ def test_help_shows_signatures_and_summaries() -> None:
     assert "top_p(z" in text
     assert "Keep the most probable classes that together have at least the probability p." in text
     assert set(dir(tsoft)) == {*tsoft.__all__, "__version__"}
-    assert all(inspect.isfunction(getattr(tsoft, name)) for name in FUNCTIONS)
+    for name in FUNCTIONS:
+        assert inspect.isfunction(getattr(tsoft, name))
+        # numpy's types are unreadable when they are written out.
+        assert "numpy._typing" not in str(inspect.signature(getattr(tsoft, name)))
 
 
 def test_a_name_imports_only_numpy() -> None:
@@ -448,7 +447,7 @@ def test_what_a_fit_refuses() -> None:
     with pytest.raises(ValueError, match="all logits of each row are equal"):
         tsoft.fit_temperature([[1, 1], [2, 2]], [0, 1])
     with pytest.raises(ValueError, match="row 0: the target, class #1, is masked"):
-        tsoft.fit_temperature([[1, -inf, 0], [2, 2, 0]], [1, 1])
+        tsoft.fit_temperature([[1.0, -inf, 0.0], [2.0, 2.0, 0.0]], [1, 1])
     for function in (tsoft.fit_temperature, tsoft.reliability):
         with pytest.raises(ValueError, match="resamples must be at least 0, got -1"):
             function(z, targets, resamples=-1)
@@ -521,22 +520,22 @@ def test_soft_targets_by_their_definition(seed: int, tau: float, alpha: float) -
     np.testing.assert_allclose(result.probs, p, rtol=1e-12)
     rest = np.where(np.arange(5) == targets[..., np.newaxis], 0, p)
     np.testing.assert_allclose(result.rest_prob, rest.sum(-1), rtol=1e-12)
-    np.testing.assert_allclose(result.rest_entropy, stats.entropy(rest, axis=-1), rtol=1e-9)
+    np.testing.assert_allclose(result.rest_entropy, stats.entropy(rest, axis=-1), rtol=1e-9, atol=1e-14)
     information = rest.sum(-1) * (log(4) - stats.entropy(rest, axis=-1))
     np.testing.assert_allclose(result.information, information, rtol=1e-7, atol=1e-12)
     loss = result.student
     assert loss
     kl = special.rel_entr(p, q).sum(-1)
-    np.testing.assert_allclose(loss.kl, kl, rtol=1e-7)
-    np.testing.assert_allclose(loss.kl_tau2, tau**2 * kl, rtol=1e-7)
-    np.testing.assert_allclose(loss.gradient, np.linalg.norm(q - p, axis=-1) / tau, rtol=1e-7)
-    np.testing.assert_allclose(loss.gradient_tau2, np.linalg.norm(q - p, axis=-1) * tau, rtol=1e-7)
+    np.testing.assert_allclose(loss.kl, kl, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(loss.kl_tau2, tau**2 * kl, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(loss.gradient, np.linalg.norm(q - p, axis=-1) / tau, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(loss.gradient_tau2, np.linalg.norm(q - p, axis=-1) * tau, rtol=1e-7, atol=1e-12)
     assert loss.cross_entropy is not None
     assert loss.loss is not None
     log_q = special.log_softmax(student, axis=-1)
     cross_entropy = -np.take_along_axis(log_q, targets[..., np.newaxis], -1)[..., 0]
     np.testing.assert_allclose(loss.cross_entropy, cross_entropy, rtol=1e-12)
-    np.testing.assert_allclose(loss.loss, alpha * cross_entropy + (1 - alpha) * tau**2 * kl, rtol=1e-7)
+    np.testing.assert_allclose(loss.loss, alpha * cross_entropy + (1 - alpha) * tau**2 * kl, rtol=1e-7, atol=1e-12)
 
 
 def test_soft_targets_agree_with_the_command() -> None:

@@ -15,6 +15,9 @@ each half. numpy's multinomial proceeds class by class and subtracts from the re
 the end, only rounding errors remain: of 2^60 draws it assigns some to a last class of probability 0.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from math import prod
 

@@ -15,6 +15,9 @@ tau = 0, x is 0 at the maximum and -inf elsewhere; at tau = inf, x is 0 for each
 masked. Everything else follows without a special case.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

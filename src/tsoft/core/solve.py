@@ -20,6 +20,9 @@ so there is no tolerance to tune, and takes the nearer of the two. The measures 
 kernels of `tsoft.entropy` and the other functions: `reached` is what these return at a solution.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise

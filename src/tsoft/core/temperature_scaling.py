@@ -1,5 +1,8 @@
 """Temperature scaling for Python users: the fit and its interval on arrays."""
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import nan
 

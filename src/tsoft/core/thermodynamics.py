@@ -11,6 +11,9 @@ Part 1", sections 28 and 31). With x_i = (E_min - E_i) / kT and the limits of x 
 so the number of terms is that of the levels, not of the states.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +41,7 @@ class Ensemble:
     """The attributes of energies. With a `unit`, temperatures are in kelvin; with None, they are kT. `degeneracy`
     is that of each level, (n,) whole numbers from 1, or None if each level is one state."""
 
-    unit: "Unit | None" = None
+    unit: Unit | None = None
     degeneracy: Array | None = None
 
     @property

@@ -1,8 +1,8 @@
 """Units of energy, with Boltzmann's constant in each.
 
-The constants have been exact since 2019, when they became the definition of the SI (BIPM 2019, "The International System of Units",
-9th edition, section 2.2; the same in CODATA 2018, Tiesinga, Mohr, Newell & Taylor 2021, Rev. Mod. Phys.
-93, 025010). The calorie is the thermochemical one, 4.184 J (ISO 80000-5).
+The constants have been exact since 2019, when they became the definition of the SI (BIPM 2019, "The
+International System of Units", 9th edition, section 2.2; the same in CODATA 2018, Tiesinga, Mohr, Newell &
+Taylor 2021, Rev. Mod. Phys. 93, 025010). The calorie is the thermochemical one, 4.184 J (ISO 80000-5).
 """
 
 from dataclasses import dataclass

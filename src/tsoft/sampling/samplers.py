@@ -4,6 +4,9 @@ A sampler that removes classes is a rule of `cutoffs`. Its row in `sampler_table
 values, so that the function here and the option on the command line agree.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable, Mapping
 from math import inf

@@ -12,6 +12,9 @@ ECE on as many rows is simulated, by drawing each row's outcome with its confide
 (Broecker & Smith 2007, "Increasing the reliability of reliability diagrams").
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -17,6 +17,9 @@ q_i - p_i = p_i (exp(-d_i - KL) - 1). Times tau^2, they have limits at tau = inf
 and its deviations from its mean over n.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -218,7 +221,7 @@ def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
 
 
 def _by_rows(
-    function: "Callable[[_DistributionPair], tuple[Array, ...]]", teacher: Array, student: Array, tau: float
+    function: Callable[[_DistributionPair], tuple[Array, ...]], teacher: Array, student: Array, tau: float
 ) -> list[Array]:
     """The results of a function for each row, applied to as many rows at once as fit in a core's cache."""
     teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
@@ -346,7 +349,7 @@ def _curvature(x: Array) -> Array:
     return total
 
 
-def _ratio_to_x(function: "np.ufunc", x: Array) -> Array:
+def _ratio_to_x(function: np.ufunc, x: Array) -> Array:
     """function(x) / x, which is 1 at 0."""
     return np.where(x == 0, 1.0, function(x) / x)
 
@@ -384,7 +387,7 @@ class Distillation:
         with_targets = TARGET_MEASURES if self.student is not None and self.targets is not None else ()
         return TEACHER_MEASURES + with_student + with_targets
 
-    def part(self, first: int, stop: int) -> "Distillation":
+    def part(self, first: int, stop: int) -> Distillation:
         """Some of the block's rows, counted from its first."""
         targets, student = (None if array is None else array[first:stop] for array in (self.targets, self.student))
         return replace(self, block=self.block.part(first, stop), targets=targets, student=student)
