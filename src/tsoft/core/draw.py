@@ -53,8 +53,8 @@ def sample(z: ArrayLike, tau: Taus = 1.0, size: int | tuple[int, ...] | None = N
     size : int or tuple of int, optional
         The number of draws from each row, or their shape. By default one draw without an axis.
     rng : int or numpy.random.Generator, optional
-        A seed, or a generator, which this advances by one number. By default the seed comes from the
-        operating system.
+        A seed, or a generator, from which the function takes one number. By default the seed comes from
+        the operating system.
 
     Returns
     -------
@@ -118,8 +118,8 @@ def sample_counts(z: ArrayLike, tau: Taus = 1.0, size: int = 1000, *, rng: Rng =
     size : int, default 1000
         The number of draws from each row, up to 2**62.
     rng : int or numpy.random.Generator, optional
-        A seed, or a generator, which this advances by one number. By default the seed comes from the
-        operating system.
+        A seed, or a generator, from which the function takes one number. By default the seed comes from
+        the operating system.
 
     Returns
     -------

@@ -129,9 +129,9 @@ def solve(
     Returns
     -------
     Solutions
-        ``tau`` has the temperature of each row, NaN if there is none. ``taus`` has all of them, since two
-        temperatures may give a class the same probability. ``reached`` has the measure at each, and
-        ``reason`` the cause if a row has no solution.
+        ``tau`` has the temperature of each row, NaN if there is no solution. ``taus`` has all solutions:
+        a class may have the same probability at two temperatures. ``reached`` has the measure at each
+        temperature, and ``reason`` the cause if a row has no solution.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def solve(
     targets = {"top_prob": top_prob, "entropy": entropy, "perplexity": perplexity, "margin": margin, "prob": prob}
     passed = {name: value for name, value in targets.items() if value is not None}
     if len(passed) != 1:
-        raise ValueError(f"pass exactly one of {', '.join(targets)}; got {' and '.join(passed) or 'none of them'}")
+        raise ValueError(f"pass exactly one of {', '.join(targets)}; got {' and '.join(passed) or 'none'}")
     if (prob is None) != (index is None):
         raise ValueError("prob and index belong together: the probability of the class with that index")
     z = validate_logits(z)

@@ -156,7 +156,7 @@ def min_p(z: Array, p: float) -> Cutoff:
 
 
 def typical(z: Array, p: float) -> Cutoff:
-    """Keep the classes whose surprise -ln p is nearest the entropy until they hold a probability p.
+    """Keep the classes whose surprise -ln p is nearest the entropy, until they have the probability p.
 
     >>> typical(np.log([0.5, 0.2, 0.15, 0.15]), 0.2).kept
     array([False,  True, False, False])

@@ -68,7 +68,7 @@ def typical_and_ties(z: Array, p: float) -> Cutoff:
     return replace(typical(z, p), count=None)
 
 
-def typical_over(z: Array, p: float) -> Cutoff:
+def typical_exceeding(z: Array, p: float) -> Cutoff:
     """Keep classes until their sum exceeds p, as llama.cpp does: at equality one more stays."""
     return entropy_distance_cutoff(z, p, lambda sums: (sums <= p).sum(-1, keepdims=True) + 1)
 
@@ -98,7 +98,7 @@ def typical_exllamav2(z: Array, p: float) -> Cutoff:
     return nearest_entropy_cutoff(p, score, probs, lambda sums: (sums < p).sum(-1, keepdims=True))
 
 
-def xtc_over(z: Array, threshold: float) -> Cutoff:
+def xtc_above(z: Array, threshold: float) -> Cutoff:
     """Count only classes above the threshold as top choices, and keep all that tie with the least of them, as
     mlx-lm does."""
     probs = softmax(z)

@@ -10,7 +10,7 @@ from tsoft.sampling.engine_cutoffs import greedy
 from tsoft.sampling.samplers import temperature
 
 
-def top_p_what_fits(z: Array, p: float) -> Array:
+def top_p_fitting(z: Array, p: float) -> Array:
     """Keep classes whose probabilities sum to at most p, as exllamav2 does.
 
     exllamav2 adds the classes in their order and removes the least probable ones whenever the sum exceeds p. So

@@ -81,7 +81,7 @@ ENGINES = {
             "llama.cpp e19fb5f, src/llama-sampling.cpp; its server's order",
             _samplers(
                 *("top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"),
-                typ_p="engine_cutoffs.typical_over",
+                typ_p="engine_cutoffs.typical_exceeding",
                 top_p="engine_cutoffs.top_p_from_above",
                 min_p="engine_cutoffs.min_p_of_logits",
                 temperature="engine_samplers.temperature_or_top",
@@ -113,7 +113,7 @@ ENGINES = {
                 *("top_p", "min_p", "xtc", "top_k", "temperature"),
                 top_p="engine_cutoffs.top_p_unguarded",
                 min_p="engine_cutoffs.min_p_of_logits",
-                xtc="engine_cutoffs.xtc_over",
+                xtc="engine_cutoffs.xtc_above",
             ),
             0.0,
             "decodes greedily at temperature 0, without samplers",
@@ -123,7 +123,7 @@ ENGINES = {
             "exllamav2 da07fac, exllamav2_ext/ext_sampling.cpp",
             _samplers(
                 *("smoothing", "temperature", "top_k", "top_p", "top_a", "min_p", "tfs", "typ_p", "xtc"),
-                top_p="engine_samplers.top_p_what_fits",
+                top_p="engine_samplers.top_p_fitting",
                 tfs="engine_cutoffs.tail_free_exllamav2",
                 typ_p="engine_cutoffs.typical_exllamav2",
             ),

@@ -74,7 +74,9 @@ class Stage:
         before = self.before.full_logits[-1]
         cutoff = step_cutoff(self.step, before)
         threshold, keeps = _condition(cutoff, before)
-        return threshold, keeps and keeps + ", of ties the first" * bool(cutoff and cutoff.splits_tie.any())
+        return threshold, keeps and keeps + "; at a tie the lower index stays" * bool(
+            cutoff and cutoff.splits_tie.any()
+        )
 
 
 # The condition for a class to stay, by the name of the score.
