@@ -176,6 +176,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
                 "distill",
                 "anneal",
                 "bandit",
+                "help",
             },
         ),
         ("s", {"sweep", "solve", "sample"}),
@@ -216,16 +217,34 @@ def test_powershell(line: str, completions: set[str], tmp_path: Path) -> None:
     assert set(output.splitlines()) == completions
 
 
-def imported(shell: str) -> set[str]:
-    """The modules that are imported when a shell asks for the options of `tsoft compute`."""
-    variables = {
+def variables(shell: str, line: str) -> dict[str, str]:
+    """What a shell's script sets to ask for the completions of a line."""
+    return {
         "_TSOFT_COMPLETE": f"complete_{shell}",
-        "COMP_WORDS": "tsoft compute --",
-        "COMP_CWORD": "2",
-        "_TYPER_COMPLETE_ARGS": "tsoft compute --",
-        "_TYPER_COMPLETE_WORD_TO_COMPLETE": "--",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_WORD_TO_COMPLETE": line.split(" ")[-1],
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
+
+
+# How each shell that shows descriptions is given them.
+DESCRIBED = {"fish": r"(.+)\t(.+)", "powershell": r"(.+?):::(.+)", "zsh": r'(?:.*\()?"(.+?)":"(.+)"\)*\'?'}
+
+
+@pytest.mark.parametrize("shell", DESCRIBED)
+@pytest.mark.parametrize("line", ["tsoft ", "tsoft compute --", "tsoft calibrate --", "tsoft help "])
+def test_each_completion_has_a_description(shell: str, line: str) -> None:
+    environ = os.environ | variables(shell, line)
+    printed = subprocess.check_output([sys.executable, "-m", "tsoft"], env=environ, encoding="utf-8")
+    described = [re.fullmatch(DESCRIBED[shell], row) for row in printed.splitlines()]
+    assert len(described) > 5
+    assert all(match and match[2].endswith(".") and "..." not in match[2] for match in described), printed
+
+
+def imported(shell: str) -> set[str]:
+    """The modules that are imported when a shell asks for the options of `tsoft compute`."""
     # -X importtime would leave out what importlib.import_module imports.
     code = """
 import atexit, sys
@@ -234,7 +253,13 @@ from tsoft.__main__ import main
 main()
 """
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=os.environ | variables, capture_output=True, encoding="utf-8", check=True)
+    done = subprocess.run(
+        command,
+        env=os.environ | variables(shell, "tsoft compute --"),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
     assert "--tau" in done.stdout
     modules = set(done.stderr.split())
     assert "tsoft.features.compute.command" in modules

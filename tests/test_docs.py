@@ -1,6 +1,6 @@
 """The examples in the README and the manual are what the program prints. Run as a script, this updates them.
 
-    python tests/test_docs.py [PAGE.md ...]
+python tests/test_docs.py [PAGE.md ...]
 """
 
 import contextlib

@@ -28,8 +28,8 @@ MENDED = {
         ("COMP_CWORD=$COMP_CWORD", "COMP_CWORD=$((${#words[@]} - 1))"),
     ],
     "zsh": [
-        # Only what comes after the = is completed.
-        ("  eval", "  compset -P '--*='\n  eval"),
+        # Only what comes after the = is completed. Typer doubles apostrophes, which zsh undoes with rc_quotes.
+        ("  eval", "  setopt local_options rc_quotes\n  compset -P '--*='\n  eval"),
         # At the first TAB zsh loads the file and takes it for the function.
         (
             "compdef _tsoft_completion tsoft",

@@ -1,35 +1,47 @@
-"""The Typer app: the list of commands, and what becomes of an error."""
+"""The Typer app: the list of commands, and how errors are reported."""
 
 import importlib
+import inspect
 import io
 import os
+import re
+import shlex
 import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from tsoft.errors import OutputError, ReaderGoneError, TsoftError, visible
+from tsoft.errors import OutputError, ReaderGoneError, TsoftError, UsageError, visible
 from tsoft.options.command import LogitsCommand
 
-# Each is the function of that name in the module of that name, in the order of `tsoft --help`.
-COMMANDS = (
-    "compute",
-    "sweep",
-    "solve",
-    "sample",
-    "explore",
-    "next",
-    "generate",
-    "calibrate",
-    "distill",
-    "anneal",
-    "bandit",
-)
+# In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
+GROUPS = {
+    "One distribution": ("compute", "sweep", "solve", "sample", "explore"),
+    "Language models": ("next", "generate"),
+    "Calibration and distillation": ("calibrate", "distill"),
+    "Exploration and physics": ("anneal", "bandit"),
+    "Manual": ("help",),
+}
+COMMANDS = {name: group for group, names in GROUPS.items() for name in names}
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
-app = typer.Typer(name="tsoft", context_settings=SETTINGS)
+# A number, perhaps with a label.
+_LOGIT = re.compile(r"\s*(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b)", re.IGNORECASE)
+
+
+class CommandGroup(TyperGroup):
+    """The group of all commands. It recognizes logits that were typed without a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        is_command_missing = args and (args[0].startswith("-") or _LOGIT.match(args[0]))
+        if is_command_missing and any(map(_LOGIT.match, args)) and COMMANDS.keys().isdisjoint(args):
+            raise UsageError(f"no command; to compute probabilities, type: tsoft compute {shlex.join(args)}")
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=SETTINGS)
 
 
 def _version(requested: bool) -> None:
@@ -49,14 +61,30 @@ def tsoft(
 ) -> None:
     """See what softmax temperature does to a distribution.
 
-    softmax(z / τ): τ → 0 is argmax, τ = 1 is what the model learned, τ → ∞ is uniform.
+    softmax(z / τ): τ → 0 is argmax, τ = 1 is the distribution that the model
+    learned, τ → ∞ is uniform.
+
+    Try:
+      tsoft compute 2 1 0.5 0.1 --tau 0.5,1,2   three temperatures side by side
+      tsoft explore                             turn the temperature yourself
+      tsoft help                                read the manual
     """
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        typer.echo(_welcome())
+
+
+def _welcome() -> str:
+    """What a bare `tsoft` prints: its purpose, three commands to try, and all commands in groups."""
+    commands, width = Commands(), max(map(len, COMMANDS))
+    parts = [inspect.cleandoc(str(tsoft.__doc__))]
+    for group, names in GROUPS.items():
+        summaries = ((name, commands.get(name).get_short_help_str()) for name in names)
+        parts.append("\n".join([f"{group}:", *(f"  {name:{width}}  {summary}" for name, summary in summaries)]))
+    return "\n\n".join([*parts, "Options of a command: tsoft COMMAND --help"])
 
 
 class Commands(dict[str, Any]):
-    """The commands by name. Each is imported when it is asked for, so that none costs the others."""
+    """The commands by name. Each is imported when it is looked up, so that no command slows down another."""
 
     def __init__(self) -> None:
         super().__init__(dict.fromkeys(COMMANDS))
@@ -65,8 +93,12 @@ class Commands(dict[str, Any]):
         if name not in self:
             return default
         function = getattr(importlib.import_module(f"tsoft.features.{name}.command"), name)
+        # Without a short help, Typer cuts the summary at 45 characters.
+        summary = inspect.cleandoc(function.__doc__).split("\n")[0]
         single = typer.Typer(add_completion=False)
-        single.command(name, cls=LogitsCommand, context_settings=SETTINGS)(function)
+        single.command(
+            name, cls=LogitsCommand, context_settings=SETTINGS, short_help=summary, rich_help_panel=COMMANDS[name]
+        )(function)
         return typer.main.get_command(single)
 
 
@@ -79,50 +111,53 @@ def group() -> TyperGroup:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Runs the program and gives its exit code. Every error is one line on stderr."""
+    """Run the program and return its exit code. Each error is reported in one line on stderr."""
     if os.environ.get("_TSOFT_COMPLETE"):
-        # For a TAB, Typer would have rich lay out the help of each option, which takes longer than
-        # all the rest.
+        # For completions, Typer would have rich lay out the help of each option, which takes longer than
+        # everything else.
         sys.modules["rich"] = None  # type: ignore[assignment]
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Help has a τ, which not every encoding has.
+        # Help contains a τ, which some encodings lack.
         sys.stdout.reconfigure(errors="replace")
     if os.environ.get("COLUMNS", "").isdecimal():
-        # rich would make room for as many.
+        # rich allocates that many columns.
         os.environ["COLUMNS"] = os.environ["COLUMNS"][:4]
     try:
         return group().main(arguments, prog_name="tsoft", standalone_mode=False) or 0
     except TsoftError as error:
         if not isinstance(error, ReaderGoneError):
-            _complain(str(error))
+            _report(str(error))
         return error.exit_code
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
-        _complain(error.format_message(), f"Try '{context.command_path if context else 'tsoft'} --help'.")
+        _report(error.format_message(), f"Try '{context.command_path if context else 'tsoft'} --help'.")
         return error.exit_code
     except typer.Abort:
         return 130
     except MemoryError:
-        _complain("not enough memory")
+        _report("not enough memory")
         return 1
     except SystemExit as error:
-        # Typer's answer to a reader that went away while it printed help.
+        # Typer exits if the reader closed the pipe while it printed help.
         if isinstance(error.__context__, BrokenPipeError):
             return ReaderGoneError.exit_code
         raise
     except OSError as error:
-        # What typer.echo could not write; Python would try again at the end.
+        # typer.echo failed. Without this, Python would try to flush stdout again at exit.
         sys.stdout = None
-        _complain(f"stdout: {error.strerror}")
+        _report(f"stdout: {error.strerror}")
         return OutputError.exit_code
     except Exception as error:
         if os.environ.get("TSOFT_TRACEBACK"):
             raise
-        _complain(f"a defect of tsoft: {type(error).__name__}: {error}", "TSOFT_TRACEBACK=1 shows where.")
+        _report(
+            f"internal error: {type(error).__name__}: {error}",
+            "Please report it, with the traceback that TSOFT_TRACEBACK=1 shows.",
+        )
         return TsoftError.exit_code
 
 
-def _complain(message: str, hint: str = "") -> None:
+def _report(message: str, hint: str = "") -> None:
     if sys.stderr is None:
         return
     try:

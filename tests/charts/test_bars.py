@@ -23,7 +23,7 @@ def colors(series: int, asked: bool) -> list[int] | None:
 
 
 def chart(probs: object, *, classes: list[str] | None = None, width: int = 80, color: bool = False) -> str:
-    """The chart of some probabilities, (series, classes), under names of no matter."""
+    """Return the chart of probabilities, (series, classes), with arbitrary names."""
     array = np.array(probs, float)
     series, count = array.shape
     names = classes or [f"c{i}" for i in range(count)]
@@ -31,7 +31,7 @@ def chart(probs: object, *, classes: list[str] | None = None, width: int = 80, c
 
 
 def heights(text: str) -> list[int]:
-    """The height in eighths of each column of bars in a chart without colour, the gaps left out."""
+    """Return the height, in eighths of a line, of each column of bars in a chart without color, without the gaps."""
     rows = [line[line.index(axis) + 1 :] for line in plain(text) for axis in "┤│" if axis in line]
     width = max(map(len, rows))
     columns = zip(*(row.ljust(width) for row in rows), strict=True)
@@ -41,17 +41,17 @@ def heights(text: str) -> list[int]:
 
 
 def eighths(probs: Array, top: float = 1.0) -> list[int]:
-    """The heights to expect of bars of one column, class by class."""
+    """Return the expected heights of bars that are one column wide, class by class."""
     return [max(1, round(float(p) / top * ROWS * 8)) for p in probs.T.ravel() if p > 0]
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])
-def test_colour_changes_nothing_but_the_fills(width: int) -> None:
+def test_color_changes_nothing_but_the_fills(width: int) -> None:
     expected = re.sub("[▒░]", "█", bar_example(width))
     assert plain(bar_example(width, color=True)) == expected.splitlines()
 
 
-def test_each_bar_has_the_colour_of_its_legend_and_no_background() -> None:
+def test_each_bar_has_the_color_of_its_legend_and_no_background() -> None:
     screen = on_screen(bar_example(80, color=True), 80)
     blue, second, red = (FG_BG_256[code] for code in tau_colors([0.5, 1, 2]))
     legend = [screen.buffer[0][column].fg for column in (6, 19, 30)]
@@ -62,13 +62,13 @@ def test_each_bar_has_the_colour_of_its_legend_and_no_background() -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 9))
-def test_colours_are_the_tools_own_and_nothing_else(count: int) -> None:
+def test_escape_codes_are_only_colors_of_temperatures(count: int) -> None:
     codes = re.findall(r"\x1b([^m]*)m", chart(np.full((count, 3), 1 / 3), color=True))
     assert set(codes) == {"[0", *(f"[38;5;{code}" for code in colors(count, True) or [])}
 
 
 @pytest.mark.parametrize("count", range(1, 9))
-def test_without_colour_fills_tell_the_series_apart(count: int) -> None:
+def test_without_color_the_series_have_different_fills(count: int) -> None:
     text = chart(np.full((count, 2), 0.5), width=60)
     fills = [fill for fill, _ in re.findall(r"((\S)\2) s\d", text)]
     lowest = plain(text)[-3].split("│")[1].split()
@@ -80,7 +80,7 @@ def test_without_colour_fills_tell_the_series_apart(count: int) -> None:
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("width", [1, 5, 12, 20, 33, 40, 41, 80, 160, 237])
-def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> None:
+def test_no_line_is_wider_than_the_width(width: int, count: int, color: bool) -> None:
     probs = tsoft.softmax(np.linspace(3, 0, len(HOSTILE)), np.linspace(0.2, 3, count))
     text = grouped_bars(HOSTILE, ["τ = 0.123456789"] * count, probs, width=width, colors=colors(count, color))
     assert text.endswith("\n")
@@ -88,7 +88,7 @@ def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> Non
 
 
 @pytest.mark.parametrize("width", [40, 80])
-def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
+def test_a_terminal_of_this_width_wraps_no_line(width: int) -> None:
     classes = ["日本語の名前", "ab", "ﾊﾝｶｸ", "한국어한국어한국어"]
     text = grouped_bars(classes, SERIES, tsoft.softmax(LOGITS, [0.5, 1, 2]), width=width, colors=colors(3, True))
     screen = on_screen(text, width)
@@ -96,20 +96,20 @@ def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
     assert "ab" in screen.display[ROWS + 2]
 
 
-def test_wide_names_shift_no_other() -> None:
+def test_wide_names_do_not_shift_other_names() -> None:
     narrow = plain(chart([[0.5, 0.5]], classes=["xxxx", "here"]))[-1]
     for name in ("日本", "", "日本語" * 20, "x" * 60):
         wide = plain(chart([[0.5, 0.5]], classes=[name, "here"]))[-1]
         assert cell_len(wide[: wide.index("here")]) == narrow.index("here")
 
 
-def test_wide_names_are_centred_and_cut_by_their_columns() -> None:
+def test_wide_names_are_centered_and_cut_by_their_columns() -> None:
     as_wide = plain(chart([[0.5, 0.5]], classes=["x" * 20, ""]))[-1]
     assert plain(chart([[0.5, 0.5]], classes=["日" * 10, ""]))[-1] == as_wide.replace("xx", "日")
     assert plain(chart([[0.5, 0.5]], classes=["日" * 20, ""]))[-1].strip() == "日" * 17 + "…"
 
 
-def test_a_name_stands_under_the_middle_of_its_group() -> None:
+def test_a_name_is_under_the_middle_of_its_group() -> None:
     text = plain(chart(np.full((3, 4), 0.25), classes=["aaa", "bbb", "ccc", "ddd"], width=81))
     groups = [match.span() for match in re.finditer(r"\S+", text[-3].replace("│", " "))]
     names = [match.span() for match in re.finditer(r"\S+", text[-1])]
@@ -134,7 +134,7 @@ def test_widths_of_the_bars_are_equal() -> None:
         assert lowest.count("█") % 2 == 0 < lowest.count("█")
 
 
-def test_zero_draws_nothing_and_next_to_nothing_the_least() -> None:
+def test_zero_has_no_bar_and_tiny_probabilities_the_lowest() -> None:
     assert heights(chart([[1, 0, 1e-300]], width=17)) == [96, 96, 96, 1, 1, 1]
     assert heights(chart([[0, 0]])) == []
 
@@ -194,7 +194,7 @@ def test_classes_that_do_not_fit_are_counted(count: int, width: int, last: str |
     assert text[under + 2 :] == ([last] if last else [])
 
 
-def test_a_long_legend_goes_on_in_further_lines() -> None:
+def test_a_long_legend_has_several_lines() -> None:
     text = grouped_bars(["a", "b"], SERIES * 2, np.full((6, 2), 0.5), width=40)
     assert plain(text)[:2] == [
         "      ██ τ = 0.5   ▒▒ τ = 1   ░░ τ = 2",
@@ -209,7 +209,7 @@ def test_height_is_the_number_of_lines(height: int) -> None:
     assert len(plain(text)) == max(7, height)
 
 
-def test_a_chart_leaves_nothing_behind_for_the_next() -> None:
+def test_a_chart_does_not_change_the_next() -> None:
     before = bar_example(80, color=True)
     chart(np.full((8, 30), 0.1), width=120)
     assert bar_example(80, color=True) == before

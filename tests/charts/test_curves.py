@@ -37,7 +37,7 @@ WIDTHS = [1, 2, 5, 9, 12, 15, 20, 33, 40, 41, 80, 160, 237]
 
 
 def canvas(text: str) -> list[str]:
-    """The lines of the canvas from above, all as wide as the axis is."""
+    """Return the lines of the canvas from the top, all as wide as the axis."""
     lines = plain(text)
     axis = next(line for line in lines if "└" in line)
     start, stop = axis.index("└") + 1, axis.index(" τ")
@@ -45,7 +45,7 @@ def canvas(text: str) -> list[str]:
 
 
 def dots(text: str) -> set[tuple[int, int]]:
-    """The braille dots of a canvas: column and row, counted from the left and from below."""
+    """Return the braille dots of a canvas: column and row, counted from the left and from the bottom."""
     bits = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]
     lines = canvas(text)
     return {
@@ -58,7 +58,7 @@ def dots(text: str) -> set[tuple[int, int]]:
 
 
 def scale(text: str) -> list[str]:
-    """The numbers of the scale of values, from below."""
+    """Return the numbers of the scale of values, from the bottom."""
     return [number for line in plain(text)[::-1] for number in re.findall(r"^ *([\d.e-]+)┤", line)]
 
 
@@ -67,22 +67,22 @@ def labels(text: str, mark: str) -> list[str]:
 
 
 def numbers(text: str) -> list[tuple[int, str]]:
-    """The numbers of the axis of temperatures, each with the column of the mark it stands under."""
+    """Return the numbers of the axis of temperatures, each with the column of its mark."""
     lines = plain(text)
     at = next(i for i, line in enumerate(lines) if "└" in line)
     marks = [match.start() for match in re.finditer("[┬┼]", lines[at])]
     texts = list(re.finditer(r"\S+", lines[at + 1]))
     assert len(marks) == len(texts)
     for mark, number in zip(marks, texts, strict=True):
-        centred = number.start() == mark - len(number.group()) // 2
-        assert centred or number.start() == 0 or number.end() >= len(lines[at])
+        centered = number.start() == mark - len(number.group()) // 2
+        assert centered or number.start() == 0 or number.end() >= len(lines[at])
     return [(mark - lines[at].index("└") - 1, number.group()) for mark, number in zip(marks, texts, strict=True)]
 
 
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("count", [1, 4, 9])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> None:
+def test_no_line_is_wider_than_the_width(width: int, count: int, color: bool) -> None:
     values = tsoft.softmax(np.linspace(3, 0, count), TAUS[::4])
     for height, title in (14, ""), (5, "題" * 200):
         text = curve_text(values, names=UNUSUAL_NAMES[:count], width=width, height=height, color=color, title=title)
@@ -94,7 +94,7 @@ def test_no_line_is_wider_than_asked(width: int, count: int, color: bool) -> Non
 
 
 @pytest.mark.parametrize("width", [40, 80])
-def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
+def test_a_terminal_of_this_width_wraps_no_line(width: int) -> None:
     names = ["日本語の名前", "ab", "ﾊﾝｶｸ", "한국어한국어한국어한국어"]
     for text in (
         curve_text(PROBS, names=names, width=width, color=True),
@@ -105,7 +105,7 @@ def test_a_terminal_of_that_width_wraps_no_line(width: int) -> None:
         assert {cell.bg for row in screen.buffer.values() for cell in row.values()} == {"default"}
 
 
-def test_without_colour_there_is_no_escape_and_with_it_no_other_than_asked() -> None:
+def test_escape_codes_are_only_the_colors_of_classes() -> None:
     for text in (curve_example(80), heatmap_example(80), curve_text(PROBS[:, :1])):
         assert "\x1b" not in text
     codes = set(re.findall(r"\x1b([^m]*)m", curve_example(80, True)))
@@ -142,7 +142,7 @@ def test_dots_are_where_the_values_are() -> None:
         assert max(levels) - min(levels) <= 3
 
 
-def test_a_curve_has_no_gap_however_steep() -> None:
+def test_a_steep_curve_has_no_gap() -> None:
     for color in (False, True):
         text = curve_text([[0, 0], [0, 1], [1, 0], [0, 1]], width=30, height=30, limits=(0, 1), color=color)
         drawn = [bool(re.sub("[ ┊]", "", line)) for line in canvas(text)]
@@ -165,7 +165,7 @@ def test_a_number_of_the_scale_is_level_with_its_value() -> None:
 
 
 @pytest.mark.parametrize("color", [False, True])
-def test_curves_that_meet_take_turns(color: bool) -> None:
+def test_curves_that_meet_alternate(color: bool) -> None:
     text = curve_text(np.full((5, 4), 0.3), limits=(0, 1), color=color)
     row = next(i for i, line in enumerate(plain(text)) if re.search(r"[a-d⠁-⣿]{9}", line))
     screen = on_screen(text, 80)
@@ -176,7 +176,7 @@ def test_curves_that_meet_take_turns(color: bool) -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 10))
-def test_every_curve_has_a_mark_of_its_own(count: int) -> None:
+def test_every_curve_has_a_different_mark(count: int) -> None:
     values = np.tile(np.linspace(0.9, 0.1, count), (4, 1))
     text = curve_text(values, height=24)
     if count > 1:
@@ -191,7 +191,7 @@ def test_every_curve_has_a_mark_of_its_own(count: int) -> None:
         assert colors == {FG_BG_256[CLASS_COLORS[i]]}
 
 
-def test_names_stand_at_the_ends_in_their_order_and_never_on_one_another() -> None:
+def test_names_are_at_the_ends_in_order_and_do_not_overlap() -> None:
     apart = curve_text([[0, 0, 0], [0.1, 0.9, 0.5]], limits=(0, 1), height=12)
     assert labels(apart, "[a-z]") == ["b n1", "c n2", "a n0"]
     for line, end in (0, "b n1"), (4, "c n2"), (8, "a n0"):
@@ -227,7 +227,7 @@ def test_long_names_are_cut_to_a_third() -> None:
 
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize("width", [20, 40, 80, 160])
-def test_one_is_marked_at_its_place(width: int, log: bool) -> None:
+def test_a_temperature_of_1_is_marked(width: int, log: bool) -> None:
     for taus in (TAUS, np.array([0.3, 1.1]), np.array([0.98, 30]), np.array([0.5, 1, 2])):
         for text in (
             curve_text(np.full((len(taus), 1), 0.0), taus, width=width, log=log),
@@ -244,7 +244,7 @@ def test_one_is_marked_at_its_place(width: int, log: bool) -> None:
                 assert sum("┊" in line for line in canvas(text)) == len(canvas(text)) - 1
 
 
-def test_one_is_not_marked_where_it_is_not() -> None:
+def test_a_temperature_of_1_outside_the_axis_is_not_marked() -> None:
     for taus in ([0.1, 0.9], [1.1, 3], [0.7]):
         text = curve_text(np.full((len(taus), 1), 0.5), taus)
         assert "┊" not in text
@@ -290,7 +290,7 @@ def test_the_scale_has_few_round_numbers(values: list[float], expected: str) -> 
     assert " ".join(scale(curve_text([[value] for value in values], height=12))) == expected
 
 
-def test_what_has_no_place_is_left_out() -> None:
+def test_temperatures_without_a_place_are_omitted() -> None:
     taus, values = np.array([0, 0.5, 1, 2, np.inf]), np.array([[9, 1, 3, 2, 9]]).T
     assert curve_text(values, taus, log=True) == curve_text(values[1:4], taus[1:4], log=True)
     assert curve_text(values, taus, log=False) == curve_text(values[:4], taus[:4], log=False)
@@ -305,7 +305,7 @@ def test_what_has_no_place_is_left_out() -> None:
     assert 50 < len({column for column, _ in beyond}) < 90
 
 
-def test_nothing_to_draw_is_said() -> None:
+def test_a_chart_without_data_says_so() -> None:
     for taus in ([0.0], [np.inf], [0, np.inf]):
         values = np.ones((len(taus), 1))
         assert curve_text(values, taus, title="t") == "t\n… no temperature to chart\n"
@@ -321,7 +321,7 @@ def test_one_temperature_is_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize("extreme", [5e-324, 1e-310, 1e300, 1.7e308])
-def test_extremes_do_no_harm(extreme: float) -> None:
+def test_extreme_values_are_drawn_without_errors(extreme: float) -> None:
     for log, taus in itertools.product(
         [False, True], [[extreme], [extreme, 2.0], [5e-324, extreme], [extreme, 1.79e308]]
     ):
@@ -338,7 +338,7 @@ def test_height_is_the_number_of_lines(height: int) -> None:
 
 
 def linear(code: int) -> Array:
-    """The light of each primary of a colour of the cube."""
+    """Return the linear light of each primary of a color of the 256-color cube."""
     steps = np.array([0, 95, 135, 175, 215, 255]) / 255
     part = steps[[(code - 16) // 36, (code - 16) // 6 % 6, (code - 16) % 6]]
     return np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
@@ -371,12 +371,12 @@ PROTANOPIA = np.array(
 
 
 def contrasts(code: int) -> tuple[float, float]:
-    """To black and to white, as WCAG 2 has it."""
+    """Return the contrasts to black and to white, as WCAG 2 defines them."""
     light = float(linear(code) @ [0.2126, 0.7152, 0.0722])
     return (light + 0.05) / 0.05, 1.05 / (light + 0.05)
 
 
-def test_colours_of_classes_are_seen_and_told_apart() -> None:
+def test_colors_of_classes_are_visible_and_distinct() -> None:
     assert len(set(CLASS_COLORS)) == 9
     assert not set(CLASS_COLORS) & {*range(16), *range(232, 256), 16, 59, 102, 145, 188, 231, *COLD_TO_HOT}
     assert min(min(contrasts(code)) for code in CLASS_COLORS) >= 2.8
@@ -385,20 +385,20 @@ def test_colours_of_classes_are_seen_and_told_apart() -> None:
         assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)) >= least
 
 
-def test_the_last_colour_is_the_rests() -> None:
+def test_the_last_color_is_for_the_rest() -> None:
     assert class_colors(9) == class_colors(9, rest=True) == list(CLASS_COLORS)
     assert class_colors(5, rest=True) == [*CLASS_COLORS[:4], CLASS_COLORS[8]]
     assert class_colors(11)[9:] == list(CLASS_COLORS[:2])
     assert class_colors(0, rest=True) == []
 
 
-def test_the_rests_curve_has_its_colour() -> None:
+def test_the_curve_of_the_rest_has_its_color() -> None:
     text = curve_text(PROBS, TAUS, names=CLASSES, color=True, rest=True)
     codes = [int(code) for code in re.findall(r"\x1b\[38;5;(\d+)m━", text)]
     assert sorted(codes) == sorted(class_colors(4, rest=True))
 
 
-def test_the_ramp_rises_and_is_seen() -> None:
+def test_the_ramp_gets_lighter_and_is_visible() -> None:
     seen = [oklab(linear(code)) for code in RAMP]
     assert (np.diff([lightness for lightness, *_ in seen]) > 0.03).all()
     assert min(min(contrasts(code)) for code in RAMP) >= 1.35
@@ -431,7 +431,7 @@ def test_a_cell_has_the_nearest_temperature() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])
-def test_colour_changes_nothing_but_the_cells(width: int) -> None:
+def test_color_changes_nothing_but_the_cells(width: int) -> None:
     plainly, colored = heatmap_example(width), heatmap_example(width, color=True)
     assert plain(colored)[:-1] == [
         line[: line.index("│") + 1] + "█" * len(line[line.index("│") + 1 :]) if "│" in line else line
@@ -443,14 +443,14 @@ def test_colour_changes_nothing_but_the_cells(width: int) -> None:
             assert screen.buffer[y][x].fg == FG_BG_256[RAMP[SHADES.index(shade)]]
 
 
-def test_a_chart_leaves_nothing_behind_for_the_next() -> None:
+def test_a_chart_does_not_change_the_next() -> None:
     before = curve_example(80, color=True)
     curve_text(np.full((8, 9), 0.1), width=120, color=True)
     assert curve_example(80, color=True) == before
 
 
-def test_neither_the_terminals_size_nor_the_first_import_has_an_effect() -> None:
-    """plotext, which takes long, is imported when the first bars or curves are drawn."""
+def test_the_terminal_size_and_the_first_import_have_no_effect() -> None:
+    """plotext, which is slow to import, is imported with the first bars or curves."""
     code = """
 import os, sys
 from pictures import bar_example, curve_example, heatmap_example
@@ -470,7 +470,7 @@ assert "plotext" in sys.modules
     assert shown.stdout == heatmap_example(80) + 3 * (bar_example(80, True) + curve_example(80, True))
 
 
-def test_round_ticks_are_within_and_few() -> None:
+def test_round_ticks_are_within_the_limits_and_few() -> None:
     for low, high in (0, 1), (-3.7, 12), (1e-9, 3e-9), (999.5, 1000.5):
         for most in (1, 3, 10):
             ticks = round_ticks(low, high, most)

@@ -1,4 +1,4 @@
-"""Whole screens and charts, kept as text. Run as a script with PYTHONPATH=tests, this writes them anew."""
+"""Whole screens and charts, stored as text. Run as a script with PYTHONPATH=tests, this module rewrites them."""
 
 import re
 import shlex
@@ -30,23 +30,23 @@ class Case:
     term: str = "xterm-256color"
 
     def screen(self, width: int, **changes: str) -> str:
-        """What it prints on a terminal, in this process."""
+        """Return the output on a terminal, run in this process."""
         words = shlex.split(self.arguments)
         changes = {"TERM": self.term, **changes}
         return here_on_terminal(*words, stdin=self.stdin, width=width, notes=self.notes, **changes)
 
     def command(self) -> str:
-        """The same as a line for a shell."""
+        """Return the command as a line for a shell."""
         pipe = "" if self.stdin is None else f"printf %s {shlex.quote(self.stdin)} | "
         return f"{pipe}tsoft {self.arguments}{'' if self.notes else ' 2>/dev/null'}"
 
 
 HOSTILE = f'日本 2\n"" 1.5\n{0:060} 1\n\033[31m[red] 0.5\n[/INST] 0.25\n\u202ex\\ny 0\n'
-LABELLED = "compute the=4.2 a=3.9 Paris=3.5 one=2.2 '[UNK]'=1.0 of=0.1"
+LABELED = "compute the=4.2 a=3.9 Paris=3.5 one=2.2 '[UNK]'=1.0 of=0.1"
 
 
 def numbers(count: int, columns: int) -> str:
-    """The whole numbers from 1 to `count`, as many in a row."""
+    """Return the whole numbers from 1 to `count`, in rows of `columns`."""
     return "".join(" ".join(map(str, range(i, i + columns))) + "\n" for i in range(1, count + 1, columns))
 
 
@@ -57,11 +57,9 @@ CASES = {
     "rows": Case("compute --rows 2 --bits --sort --no-chart", (80,), numbers(40, 4)),
     "vocabulary": Case("compute --tau 20,50 --show 4 --log", (80,), numbers(500, 500)),
     "response": Case(f"compute -i {DATA}/llama-server-post-sampling.json --rows 4 --tau 0.5,2 --chosen", notes=False),
-    "chain-explain": Case(f"{LABELLED} --tau 1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain", (80,)),
-    "chain-explain-taus": Case(
-        f"{LABELLED} --tau 1,1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain --no-chart", (160,)
-    ),
-    "chain-like": Case(f"{LABELLED} --tau 1.5 --top-p 0.9 --min-p 0.12 --like transformers,llama.cpp,vllm", (80,)),
+    "chain-explain": Case(f"{LABELED} --tau 1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain", (80,)),
+    "chain-explain-taus": Case(f"{LABELED} --tau 1,1.5 --top-k 5 --top-p 0.8 --min-p 0.2 --explain --no-chart", (160,)),
+    "chain-like": Case(f"{LABELED} --tau 1.5 --top-p 0.9 --min-p 0.12 --like transformers,llama.cpp,vllm", (80,)),
     "sweep": Case("sweep cat=2 dog=1 bird=0.5 fish=-inf"),
     "sweep-many": Case("sweep --scale linear --from 0 --measure log-sum-exp --bits", stdin=HOSTILE),
     "heatmap": Case("sweep --heatmap --tau 0,0.5,1,2,4,8,inf --measure perplexity", stdin=numbers(30, 30)),
@@ -83,14 +81,14 @@ CASES = {
     "calibrate": Case(f"calibrate -i {DATA}/digits-val.npz --test {DATA}/digits-test.npz --bins 8", (40, 80)),
     "calibrate-few": Case("calibrate --digits 3", (40, 80), "a,b,c,target\n5,1,0,b\n2,1,0,a\n3,2,0,a\n", notes=False),
     "next": Case(f"next 'In the evening the' --ngram {DATA}/barn.txt --tau 0.5,2 --show 5", (40, 80)),
-    # A terminal that cannot draw again shows at the end what others show too.
+    # A terminal that cannot redraw shows only the final screen.
     "generate": Case(
         f"generate 'The cat\\n\033[31m' --ngram {DATA}/barn.txt --tau 0.2,1,5 --greedy --beams 3"
         " -n 2 --max-tokens 15 --seed 1",
         term="dumb",
     ),
 }
-# One of each command.
+# One case per command.
 STARTED = ("one", "sweep", "solve", "sample", "anneal", "bandit", "distill", "calibrate", "next", "generate")
 SCREENS = [(name, width) for name, case in CASES.items() for width in case.widths]
 
@@ -107,8 +105,8 @@ def test_screens(name: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("name", STARTED)
-def test_commands_in_processes_of_their_own(name: str) -> None:
-    """A break of the start, or of what is imported at it, is seen only here."""
+def test_commands_in_new_processes(name: str) -> None:
+    """Only a new process shows errors at the start or in its imports."""
     environ = environment(NO_COLOR="1", TERM=CASES[name].term)
     assert on_terminal(CASES[name].command(), 80, environ) == kept(f"{name}-80")
 
@@ -123,7 +121,7 @@ def test_every_snapshot_belongs_to_a_test() -> None:
     assert {path.stem for path in SNAPSHOTS.iterdir() if not path.stem.startswith("explore-")} == names
 
 
-def test_colours_are_of_the_foreground_and_neither_black_nor_white() -> None:
+def test_colors_are_foreground_colors_except_black_and_white() -> None:
     shown = CASES["hostile"].screen(80)
     codes = set(re.findall(r"\x1b\[([\d;]*)m", shown))
     assert codes
@@ -134,32 +132,32 @@ def test_colours_are_of_the_foreground_and_neither_black_nor_white() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colours_are_none(changes: Any) -> None:
+def test_output_without_colors_has_no_escape_codes(changes: Any) -> None:
     assert "\x1b" not in CASES["hostile"].screen(80, **changes)
-    coloured = CASES["one"].screen(80)
-    assert "\x1b" in coloured
-    stripped = re.sub(r" *(\x1b\[[\d;]*m *)+$", "", coloured, flags=re.MULTILINE)
+    colored = CASES["one"].screen(80)
+    assert "\x1b" in colored
+    stripped = re.sub(r" *(\x1b\[[\d;]*m *)+$", "", colored, flags=re.MULTILINE)
     assert re.sub(r"\x1b\[[\d;]*m", "", stripped) == CASES["one"].screen(80, **changes)
 
 
 def test_a_table_in_a_pipe() -> None:
-    """Without a terminal it has 80 columns and no colours, unless the environment says so."""
+    """Without a terminal the table has 80 columns and no colors, unless the environment changes that."""
     assert out(*shlex.split(CASES["one"].arguments), "--format", "table") == kept("one-80")
     assert out(*shlex.split(CASES["limits"].arguments), "--format", "table", COLUMNS="40") == kept("limits-40")
     assert "\x1b[38;5;" in out("compute", "2", "1", "--format", "table", FORCE_COLOR="1")
 
 
-def test_what_a_terminal_cannot_write_is_replaced() -> None:
+def test_characters_that_a_terminal_cannot_encode_are_replaced() -> None:
     assert "τ" not in in_terminal("tsoft compute 2 1", PYTHONIOENCODING="ascii", NO_COLOR="1")
 
 
-def test_charts_are_chosen() -> None:
+def test_chart_and_no_chart() -> None:
     assert "┴" not in here_on_terminal("compute", "2", "1", "--tau", "1,2", "--no-chart", NO_COLOR="1")
     assert "┴" in here_on_terminal("compute", "2", "1", "--chart", NO_COLOR="1")
 
 
-def test_the_table_is_on_the_screen_before_the_chart_is_begun(tmp_path: Path) -> None:
-    """A plotext that cannot be imported leaves the table standing."""
+def test_the_table_is_printed_before_the_chart(tmp_path: Path) -> None:
+    """If plotext cannot be imported, the table is still printed."""
     import pexpect
 
     (tmp_path / "plotext.py").write_text("raise KeyboardInterrupt")

@@ -1,4 +1,4 @@
-"""Which classes of a row are shown, and how wide the screen is."""
+"""The classes of a row that are shown, and the width of the screen."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_the_most_probable_classes_are_shown() -> None:
 
 def test_kept_classes_are_shown_with_the_removed_ones_between_them() -> None:
     assert split(View(SCREEN, show=2), kept=[3, 4]) == ([3, 1, 4], [0, 2, 5])
-    # With fewer kept classes than are shown, removed ones follow.
+    # If fewer classes are kept than shown, removed classes follow.
     assert split(View(SCREEN, show=2), kept=[3]) == ([3, 1], [4, 0, 2, 5])
 
 

@@ -17,7 +17,7 @@ PARAMETERS = [parameter for sampler in SAMPLERS.values() for parameter in sample
 Z = np.array([3.0, 2.6, 1.5, 1.5, 0.2, -1.0, -np.inf])
 ROW = ExplorerRows([Block(Z[np.newaxis])]).row(0)
 
-# Every run has the same examples.
+# Derandomized: every run has the same examples.
 few = settings(deadline=None, derandomize=True, max_examples=15)
 some = settings(deadline=None, derandomize=True, max_examples=40)
 many = settings(deadline=None, derandomize=True, max_examples=80)
@@ -29,7 +29,7 @@ def allowed(parameter: SamplerParameter, value: float) -> bool:
 
 @st.composite
 def values(draw: st.DrawFn, parameter: SamplerParameter) -> float:
-    """Allowed values, far outside of the slider's range too."""
+    """Return allowed values, including some far outside of the slider's range."""
     if parameter.whole:
         return float(draw(st.integers(int(parameter.low), 10**9)))
     high = 1e300 if parameter.high == inf else parameter.high
@@ -41,7 +41,7 @@ def values(draw: st.DrawFn, parameter: SamplerParameter) -> float:
 
 @st.composite
 def states(draw: st.DrawFn) -> SamplerState:
-    """States that a user may reach."""
+    """Return states that a user can reach."""
     state = SamplerState.from_chain(None, draw(st.sampled_from([0.0, 0.3, 1.0, 2.5, inf, 1e-320, 1e300])))
     for _ in range(draw(st.integers(0, 8))):
         parameter = draw(st.sampled_from(PARAMETERS))
@@ -59,5 +59,5 @@ def states(draw: st.DrawFn) -> SamplerState:
 
 
 def first_parameter(parameter: SamplerParameter) -> SamplerParameter:
-    """The first parameter of a parameter's sampler."""
+    """Return the first parameter of a parameter's sampler."""
     return next(sampler.parameters[0] for sampler in SAMPLERS.values() if parameter in sampler.parameters)

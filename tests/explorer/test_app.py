@@ -1,4 +1,4 @@
-"""`tsoft explore` by its keys and by the mouse: the real command, on a screen without a terminal."""
+"""`tsoft explore` driven by keys and by the mouse: the real command, on a screen without a terminal."""
 
 import json
 import re
@@ -34,7 +34,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def computed(page: Page, tmp_path: Path) -> list[dict[str, Any]]:
-    """The records that the command line prints."""
+    """Return the records that the command line prints."""
     file = tmp_path / "computed.json"
     words = shlex.split(page.app.command_line)
     assert words[:2] == ["tsoft", "compute"]
@@ -50,15 +50,15 @@ def probs(page: Page) -> list[float]:
 
 
 def listed(page: Page) -> dict[str, str]:
-    """The classes on a broad screen, each with the text of its probability; a removed one's is in brackets."""
+    """Return the classes on a broad screen with their probabilities as text; removed ones have brackets."""
     lines = [line for line in page.lines("#distribution") if line.startswith("│")]
-    # The first line has the heads. A class has a mark before it and its rank and logit after it.
+    # The first line is the header. A mark precedes each class; its rank and logit follow.
     rows = [line.strip("│")[2:].split() for line in lines[1:]]
     return {words[0]: words[3] for words in rows if len(words) > 3}
 
 
 def kept(page: Page) -> dict[str, float]:
-    """The same for the classes that are kept, as numbers."""
+    """Return the probabilities of the kept classes as numbers."""
     return {name: float(text) for name, text in listed(page).items() if text[0] != "("}
 
 
@@ -68,7 +68,7 @@ CHECKS: list[tuple[tuple[str, ...], tuple[str, ...], Drive]] = []
 
 
 def key(*names: str, arguments: tuple[str, ...] = FOUR) -> Callable[[Drive], Drive]:
-    """Adds a check of some keys."""
+    """Add a check of some keys."""
 
     def add(check: Drive) -> Drive:
         CHECKS.append((names, arguments, check))
@@ -115,7 +115,7 @@ async def typing(page: Page) -> None:
 async def switching(page: Page) -> None:
     await page.press("space")
     assert page.option("--tau") == "1"
-    assert "The temperature stays" in page.text()
+    assert "The temperature is always on" in page.text()
     await page.press("down", "space")
     assert page.option("--top-k") == "40"
     await page.press("space")
@@ -127,7 +127,7 @@ async def moving(page: Page) -> None:
     await page.press("down", "right_square_bracket")
     assert page.option("--samplers") == "temperature;top_p;top_k"
     assert page.text("#sliders").index("top_p") < page.text("#sliders").index("top_k")
-    # The key goes with the knob that it moved.
+    # The moved slider stays the current one.
     await page.press("left_square_bracket", "left_square_bracket")
     assert page.option("--samplers") == "top_k;temperature;top_p"
     await page.press("left_square_bracket", "right_square_bracket")
@@ -151,7 +151,7 @@ async def adding(page: Page) -> None:
 async def liking(page: Page) -> None:
     await page.press("l", "down", "enter")
     assert page.option("--like") == "transformers"
-    assert "transformers" in page.text("#knobs")
+    assert "transformers" in page.text("#parameters")
     await page.press("l", "q")
     assert page.option("--like") == "transformers"
     await page.press("l", "home", "enter")
@@ -169,13 +169,13 @@ async def explaining(page: Page) -> None:
 
 @key("s", "S", "shift+s", "r", arguments=(*FOUR, "--seed", "1"))
 async def drawing(page: Page) -> None:
-    assert "s draws one, S a hundred" in page.text("#draws")
+    assert "s draws one, S draws 100" in page.text("#draws")
     for name, size in [("s", 1), ("s", 2), ("S", 102), ("shift+s", 202)]:
         await page.press(name)
-        assert f"draws {size} " in page.text("#draws")
+        assert f"{size} draws " in page.text("#draws")
         assert sum(counts(page).values()) == size
     await page.press("r")
-    assert "s draws one, S a hundred" in page.text("#draws")
+    assert "s draws one, S draws 100" in page.text("#draws")
     assert "drawn" not in page.text("#distribution")
 
 
@@ -203,7 +203,7 @@ async def ordering(page: Page) -> None:
     assert list(listed(page)) == ["B", "C", "A"]
     await page.press("o")
     assert list(listed(page)) == ["A", "B", "C"]
-    assert "as given" in page.text("#distribution")
+    assert "in input order" in page.text("#distribution")
     await page.press("o")
     assert list(listed(page)) == ["B", "C", "A"]
 
@@ -213,14 +213,14 @@ async def walking(page: Page) -> None:
     steps = [("n", 1), ("full_stop", 2), ("p", 1), ("comma", 0), ("p", 0), *[("n", i) for i in (1, 2, 3, 4, 4)]]
     for name, row in steps:
         await page.press(name)
-        assert f"row {row} of 0–4" in page.text("#head")
+        assert f"row {row} (0 to 4)" in page.text("#head")
 
 
 @key("N", "shift+n", "P", "shift+p", arguments=RESPONSE)
 async def walking_far(page: Page) -> None:
     for name, row in [("N", 4), ("P", 0), ("shift+n", 4), ("shift+p", 0)]:
         await page.press(name)
-        assert f"row {row} of 0–4" in page.text("#head")
+        assert f"row {row} (0 to 4)" in page.text("#head")
 
 
 @key("pageup", "pagedown", arguments=tuple(f"c{i}={-i}" for i in range(100)))
@@ -254,7 +254,7 @@ async def choosing(page: Page) -> None:
         await page.press(name)
         assert chosen(page) == place
         assert f"c{place} " in page.text("#distribution")
-    # The knob that was the current one still is.
+    # The current slider has not changed.
     await page.press("right")
     assert page.option("--min-p") == "0.05"
 
@@ -283,17 +283,17 @@ async def copying(page: Page) -> None:
 @key("x")
 async def exporting(page: Page) -> None:
     await page.press("x")
-    assert "export what is seen" in page.text()
+    assert "export to .json" in page.text()
     await page.press("escape")
-    assert "export what is seen" not in page.text()
+    assert "export to .json" not in page.text()
 
 
 @key("question_mark")
 async def helping(page: Page) -> None:
     await page.press("question_mark")
-    assert "turn the knob down" in page.text()
+    assert "lower the current slider" in page.text()
     await page.press("question_mark")
-    assert "turn the knob down" not in page.text()
+    assert "lower the current slider" not in page.text()
 
 
 @key("q")
@@ -303,23 +303,23 @@ async def quitting(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("names", "arguments", "check"), CHECKS, ids=lambda value: getattr(value, "__name__", ""))
-def test_keys_do_what_they_say(names: tuple[str, ...], arguments: tuple[str, ...], check: Drive) -> None:
+def test_key_has_its_effect(names: tuple[str, ...], arguments: tuple[str, ...], check: Drive) -> None:
     assert explore(check, *arguments) == 0
 
 
-def test_ctrl_c_leaves_as_it_does_everywhere() -> None:
+def test_ctrl_c_exits_with_130() -> None:
     async def drive(page: Page) -> None:
         await page.pilot.press("ctrl+c")
 
     assert explore(drive, *FOUR) == 130
 
 
-def test_no_key_is_without_a_check() -> None:
+def test_every_key_has_a_check() -> None:
     bound = {key for binding in Explorer.BINDINGS if isinstance(binding, Binding) for key in binding.key.split(",")}
     assert bound - {"ctrl+c", "ctrl+z"} == {name for names, *_ in CHECKS for name in names}
 
 
-def test_every_key_is_shown() -> None:
+def test_help_shows_every_key() -> None:
     async def drive(page: Page) -> None:
         await page.press("question_mark")
         for binding in Explorer.BINDINGS:
@@ -330,14 +330,14 @@ def test_every_key_is_shown() -> None:
     assert explore(drive, *FOUR, size=(100, 60)) == 0
 
 
-# What is typed.
+# Typed values.
 
 BAD = [
     ("top_p", "[red]", "[red] is not a number from 0 to 1"),
     ("top_p", "1.01", "1.01 is not a number from 0 to 1"),
     ("top_k", "inf", "inf is not a whole number from 0"),
     ("top_k", "2.5", "2.5 is not a whole number from 0"),
-    ("tau", "", "nothing is not a number from 0 to inf"),
+    ("tau", "", "type a number from 0 to inf"),
     ("tau", "warm", "warm is not a number from 0 to inf"),
     ("tau", "-1", "-1 is not a number from 0 to inf"),
     ("tau", "nan", "nan is not a number from 0 to inf"),
@@ -345,7 +345,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("size", SIZES[:2])
-def test_a_bad_value_is_said_and_changes_nothing(size: Size) -> None:
+def test_bad_value_shows_an_error_and_changes_nothing(size: Size) -> None:
     async def drive(page: Page) -> None:
         await page.press("down", "down", "down")
         before = page.app.command_line
@@ -355,21 +355,21 @@ def test_a_bad_value_is_said_and_changes_nothing(size: Size) -> None:
             await page.press("enter")
             await page.paste(text)
             await page.press("enter")
-            # A narrow screen cuts the sentence.
-            assert words[:20] in page.text("#knobs")
-            # The field stays, to be mended or left.
+            # A narrow screen cuts the message.
+            assert words[:20] in page.text("#parameters")
+            # The field stays open, to correct or to leave.
             await page.press("0")
-            assert "is not" not in page.text("#knobs")
+            assert "is not" not in page.text("#parameters")
             await page.press("escape")
             assert page.app.command_line == before
-            assert "vllm" in page.text("#knobs") or size == SIZES[0]
+            assert "vllm" in page.text("#parameters") or size == SIZES[0]
         await page.press("right")
         assert page.tau == 1.1
 
     assert explore(drive, *FOUR, "--top-p", "0.5", "--top-k", "3", "--like", "vllm", size=size) == 0
 
 
-def test_in_a_field_keys_are_what_is_typed() -> None:
+def test_keys_in_a_field_type_text() -> None:
     async def drive(page: Page) -> None:
         await page.press("enter", "1", "8", "0", "enter")
         assert page.tau == 180
@@ -384,8 +384,8 @@ def test_in_a_field_keys_are_what_is_typed() -> None:
     assert explore(drive, *FOUR) == 0
 
 
-def test_any_temperature_is_typed() -> None:
-    """A screen has no NaN at any, and its keys go on from there."""
+def test_any_temperature_can_be_typed() -> None:
+    """No screen contains NaN, and keys continue from the typed temperature."""
 
     async def drive(page: Page) -> None:
         for typed, up, down in [
@@ -407,7 +407,7 @@ def test_any_temperature_is_typed() -> None:
     assert explore(drive, *FOUR, "--top-p", "0.99") == 0
 
 
-def test_what_is_typed_of_a_filter_that_matches_nothing_can_be_taken_back() -> None:
+def test_filter_without_matches_can_be_corrected() -> None:
     async def drive(page: Page) -> None:
         await page.press("slash", "z", "z", "enter")
         assert listed(page) == {}
@@ -423,7 +423,7 @@ def test_what_is_typed_of_a_filter_that_matches_nothing_can_be_taken_back() -> N
 
 
 def slider(page: Page, name: str) -> tuple[int, int, int]:
-    """The first and last column of a knob's slider, and its line."""
+    """Return the first and last column of a slider, and its line."""
     _, y = page.find(f"{name} ", "#sliders")
     match = re.search(r"[━●○─]{5,}", page.lines("#sliders")[y - page.app.query_one("#sliders").region.y])
     assert match
@@ -432,7 +432,7 @@ def slider(page: Page, name: str) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("size", SIZES[::2])
-def test_a_slider_is_clicked_dragged_and_wheeled(size: Size) -> None:
+def test_slider_with_click_drag_and_wheel(size: Size) -> None:
     async def drive(page: Page) -> None:
         first, last, y = slider(page, "τ")
         for x, tau in [(first, "0"), (last, "inf"), ((first + last) // 2, None)]:
@@ -450,12 +450,12 @@ def test_a_slider_is_clicked_dragged_and_wheeled(size: Size) -> None:
         await page.wheel(first, y, up=False)
         await page.wheel(first, y, up=False, shift=True)
         assert page.tau == 0.9
-        # One that is off is switched on.
+        # A slider that is off is switched on.
         first, last, y = slider(page, "min_p")
         await page.click((first + last) // 2, y)
         assert 0.4 < float(page.option("--min-p") or 0) < 0.6
         assert "› min_p" in page.text("#sliders")
-        # A name is not a value.
+        # A click on the name sets no value.
         await page.click(*page.find("top_p"))
         assert page.option("--top-p") is None
         assert "› top_p" in page.text("#sliders")
@@ -464,18 +464,18 @@ def test_a_slider_is_clicked_dragged_and_wheeled(size: Size) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES[::2])
-def test_a_click_on_the_curve_moves_the_temperature(size: Size) -> None:
+def test_click_on_the_chart_sets_the_temperature(size: Size) -> None:
     async def drive(page: Page) -> None:
         axis = next(line for line in page.lines("#curve") if "└" in line)
         left, top = page.app.query_one("#curve").region.offset
         ticks = [left + i for i, char in enumerate(axis) if char in "┬┼"]
-        # The ends are a hundredth and a hundred.
+        # The ends are 0.01 and 100.
         decades = 4 / (ticks[-1] - ticks[0])
         for tick in ticks:
             await page.click(tick, top + 3)
             expected = 10 ** (-2 + decades * (tick - ticks[0]))
             assert abs(np.log10(page.tau) - np.log10(expected)) < decades
-        # What is beside the chart is none of it, but a drag goes on to the limits.
+        # A click beside the chart has no effect, but a drag reaches the limits.
         before = page.tau
         await page.click(left + axis.index("└"), top + 3)
         await page.click(ticks[1], top)
@@ -490,22 +490,22 @@ def test_a_click_on_the_curve_moves_the_temperature(size: Size) -> None:
     assert explore(drive, *FOUR, size=size) == 0
 
 
-def test_a_row_is_clicked() -> None:
+def test_click_selects_a_row() -> None:
     async def drive(page: Page) -> None:
         await page.click(*page.find("two levels"))
-        assert "row 4 of 0–4" in page.text("#head")
+        assert "row 4 (0 to 4)" in page.text("#head")
         assert list(listed(page)) == ["ground", "excited"]
         await page.click(*page.find("four classes", "#rows"))
-        assert "row 0 of 0–4" in page.text("#head")
+        assert "row 0 (0 to 4)" in page.text("#head")
 
     assert explore(drive, size=(160, 50)) == 0
 
 
-def test_a_class_is_clicked() -> None:
+def test_click_selects_a_class() -> None:
     async def drive(page: Page) -> None:
         await page.click(*page.find("c7 ", "#distribution"))
         assert chosen(page) == 7
-        # It has a curve from then on.
+        # The class now has a curve.
         assert "c7" in page.text("#curve")
         x, y = page.find("class ", "#distribution")
         await page.click(x, y)
@@ -517,7 +517,7 @@ def test_a_class_is_clicked() -> None:
 # The size of the screen.
 
 
-def test_the_screen_follows_its_size() -> None:
+def test_layout_after_a_resize() -> None:
     async def drive(page: Page) -> None:
         await page.press("S")
         before = page.text()
@@ -536,8 +536,8 @@ def test_the_screen_follows_its_size() -> None:
     assert explore(drive, *FOUR, "--seed", "1") == 0
 
 
-def test_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that a newer one replaces goes on, and plotext does not allow two threads."""
+def test_only_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced worker keeps running, but plotext supports only one thread."""
     lock = Lock()
     charts = 0
 
@@ -563,7 +563,7 @@ def test_one_chart_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert explore(drive, *FOUR) == 0
 
 
-def test_the_current_line_stays_in_another_order_of_the_row() -> None:
+def test_current_line_stays_when_the_order_changes() -> None:
     async def drive(page: Page) -> None:
         await page.press(*["tab"] * 4, "end")
         assert "› A" in page.text("#distribution")
@@ -573,7 +573,7 @@ def test_the_current_line_stays_in_another_order_of_the_row() -> None:
     assert explore(drive, "A=0.1", "B=2", "C=1") == 0
 
 
-def test_the_first_line_is_the_current_one_of_another_row() -> None:
+def test_first_line_is_current_in_another_row() -> None:
     async def drive(page: Page) -> None:
         await page.press("end", "n", "p")
         assert "› A" in page.text("#distribution")
@@ -581,10 +581,10 @@ def test_the_first_line_is_the_current_one_of_another_row() -> None:
     assert explore(drive) == 0
 
 
-def test_the_curves_change_with_a_sampler_and_not_with_the_temperature() -> None:
+def test_curves_change_with_a_sampler_but_not_with_the_temperature() -> None:
     async def drive(page: Page) -> None:
         async def curves() -> str:
-            """The chart without its cursor."""
+            """Return the chart without its cursor."""
             await page.press("0")
             return page.text("#curve")
 
@@ -598,10 +598,10 @@ def test_the_curves_change_with_a_sampler_and_not_with_the_temperature() -> None
     assert explore(drive, *FOUR) == 0
 
 
-# What opens over the explorer.
+# Dialogs.
 
 
-def test_a_key_goes_no_further_than_what_is_open() -> None:
+def test_open_dialog_receives_all_keys() -> None:
     async def drive(page: Page) -> None:
         before = page.app.command_line
         for name in ("question_mark", "e", "a", "l", "x"):
@@ -616,7 +616,7 @@ def test_a_key_goes_no_further_than_what_is_open() -> None:
     assert explore(drive, *FOUR) == 0
 
 
-def test_the_explanation_is_that_of_compute(capfd: Capture) -> None:
+def test_explanation_equals_that_of_compute(capfd: Capture) -> None:
     arguments = [*FOUR, "--tau", "0.7", "--top-k", "3", "--min-p", "0.2", "--bits"]
     assert cli.run(["compute", *arguments, "--explain", "--format", "table"]) == 0
     table = [line.split() for line in capfd.readouterr().out.splitlines()]
@@ -639,7 +639,7 @@ def test_the_explanation_is_that_of_compute(capfd: Capture) -> None:
     ]
 
 
-def test_without_a_sampler_there_is_little_to_explain() -> None:
+def test_explanation_without_samplers() -> None:
     async def drive(page: Page) -> None:
         await page.press("e")
         assert "No sampler is on" in page.text()
@@ -647,10 +647,10 @@ def test_without_a_sampler_there_is_little_to_explain() -> None:
     assert explore(drive, *FOUR) == 0
 
 
-# What is copied and exported.
+# Copies and exports.
 
 
-def test_the_line_of_an_example_gives_the_same_numbers(tmp_path: Path, capfd: Capture) -> None:
+def test_command_line_of_an_example_reproduces_the_numbers(tmp_path: Path, capfd: Capture) -> None:
     async def drive(page: Page) -> None:
         await page.press("down", "space", "down", "space", "l", "down", "down", "enter")
         for _ in range(5):
@@ -666,8 +666,8 @@ def test_the_line_of_an_example_gives_the_same_numbers(tmp_path: Path, capfd: Ca
     assert all(line.startswith("tsoft compute ") for line in printed)
 
 
-def test_what_was_typed_is_in_the_line(tmp_path: Path) -> None:
-    """Files, options of the input and biases too."""
+def test_command_line_repeats_the_input_options(tmp_path: Path) -> None:
+    """These are files, options of the input, and biases."""
     file = tmp_path / "its logits.txt"
     file.write_text("3 1 2\n1 1 0\n")
     arguments = ["-i", str(file), "--labels", "a b,$c,'d", "--energies", "--logit-bias", "a b=-1.5", "--tau", "0.5"]
@@ -682,7 +682,7 @@ def test_what_was_typed_is_in_the_line(tmp_path: Path) -> None:
     assert explore(drive, *arguments) == 0
 
 
-def test_masked_and_banned_classes_are_in_the_line(tmp_path: Path) -> None:
+def test_command_line_has_masked_and_banned_classes(tmp_path: Path) -> None:
     file = tmp_path / "z.txt"
     file.write_text("3 -inf 1\n1 2 -inf\n")
 
@@ -697,16 +697,14 @@ def test_masked_and_banned_classes_are_in_the_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["json", "csv"])
-def test_what_is_seen_is_exported_as_compute_writes_it(
-    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_export_equals_the_output_of_compute(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def drive(page: Page) -> None:
         await page.press("right", "down", "space", "x", "ctrl+u")
         await page.paste(f"seen.{ending}")
         await page.press("enter")
-        assert f"seen.{ending} is written" in page.text()
+        assert f"wrote seen.{ending}" in page.text()
         words = shlex.split(page.app.command_line)[1:]
         assert cli.run([*words, "-o", f"computed.{ending}"]) == 0
 
@@ -715,7 +713,7 @@ def test_what_is_seen_is_exported_as_compute_writes_it(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"computed.{ending}", f"seen.{ending}"])
 
 
-def test_a_picture_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_of_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def drive(page: Page) -> None:
@@ -729,24 +727,24 @@ def test_a_picture_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     picture = ElementTree.parse("seen.SVG")
     words = "".join(picture.getroot().itertext()).replace("\xa0", " ")
     assert all(text in words for text in ("cat", "[red]", "<&>", "perplexity", "top_k"))
-    assert "export what is seen" not in words
+    assert "export to .json" not in words
 
 
-def test_why_nothing_is_exported_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_export_shows_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.json").mkdir()
-    ending = "its ending is none of .json, .csv and .svg"
-    problems = {"nowhere/seen.json": "No such file", "folder.json": "it is no file"}
+    ending = "cannot tell the format; use a name that ends in"
+    problems = {"nowhere/seen.json": "No such file", "folder.json": "not a regular file"}
 
     async def drive(page: Page) -> None:
         for name, problem in (problems | dict.fromkeys(["seen.txt", "seen.npy", "seen", "[red].svgz"], ending)).items():
             await page.press("x", "ctrl+u")
             await page.paste(name)
             await page.press("enter")
-            said = " ".join(page.text().split())
-            assert "is written" not in said
-            assert f"{name}: " in said
-            assert problem in said
+            shown = " ".join(page.text().split())
+            assert "wrote" not in shown
+            assert f"{name}: " in shown
+            assert problem in shown
         await page.press("right")
         assert page.tau == 1.1
 
@@ -757,8 +755,8 @@ def test_why_nothing_is_exported_is_said(tmp_path: Path, monkeypatch: pytest.Mon
 # Samplers and engines.
 
 
-def test_an_engine_is_chosen(tmp_path: Path) -> None:
-    """One whose order is fixed, and one whose order is its user's choice."""
+def test_selecting_an_engine(tmp_path: Path) -> None:
+    """One engine has a fixed order; for the other one, the user chooses the order."""
 
     async def drive(page: Page) -> None:
         for name in ("vllm", "llama.cpp"):
@@ -770,7 +768,7 @@ def test_an_engine_is_chosen(tmp_path: Path) -> None:
             assert (f"not in {engine.name}" in page.text("#sliders")) is not engine.has("epsilon_cutoff")
             order = page.option("--samplers")
             await page.press(*["right_square_bracket"] * 5)
-            fixed = f"{engine.name} has a fixed order." in " ".join(page.text().split())
+            fixed = f"{engine.name} applies its samplers in a fixed order." in " ".join(page.text().split())
             assert fixed is not engine.reorders
             assert (page.option("--samplers") == order) is fixed
 
@@ -778,7 +776,7 @@ def test_an_engine_is_chosen(tmp_path: Path) -> None:
     assert explore(drive, *FOUR, *options, size=(160, 50)) == 0
 
 
-def test_every_sampler_has_a_knob(tmp_path: Path) -> None:
+def test_every_sampler_has_a_slider(tmp_path: Path) -> None:
     parameters = [
         sampler.parameters[0] for sampler in SAMPLERS.values() if sampler.name not in ("logit_bias", "temperature")
     ]
@@ -798,7 +796,7 @@ def test_every_sampler_has_a_knob(tmp_path: Path) -> None:
     assert explore(drive, *FOUR, *options, size=(160, 70)) == 0
 
 
-def test_a_chain_that_leaves_nothing_says_so_until_it_leaves_something() -> None:
+def test_head_reports_a_chain_that_removes_every_class() -> None:
     async def drive(page: Page) -> None:
         assert "row 0: top_p 1e-17 of mlx-lm removes every class" in page.text("#head")
         for name in ("s", "S", "r", "e", "escape", "x", "escape", "c", "o", "pagedown", "slash", "enter"):
@@ -816,11 +814,11 @@ def test_a_chain_that_leaves_nothing_says_so_until_it_leaves_something() -> None
     assert explore(drive, "A=3", "B=2.6", "C=1.5", "--top-p", "1e-17", "--like", "mlx-lm") == 0
 
 
-# What is read.
+# Input.
 
 
 @pytest.mark.parametrize("name", ["llama-server", "openai-chat"])
-def test_a_response_is_walked_as_text_in_the_colours_of_its_tokens(name: str) -> None:
+def test_response_is_shown_as_colored_text(name: str) -> None:
     async def drive(page: Page) -> None:
         styles = []
         for tau in ("1", "8", "0"):
@@ -828,18 +826,18 @@ def test_a_response_is_walked_as_text_in_the_colours_of_its_tokens(name: str) ->
             strip = page.app.query_one("#rows").render_line(0)
             styles.append([str(segment.style) for segment in strip if segment.text.strip()])
         assert styles[0] != styles[1]
-        assert "the listed hold" in page.text("#head")
+        assert "of the probability" in page.text("#head")
         text = page.text("#rows")
-        rows = int(page.text("#head").split("–")[1].split()[0]) + 1
+        rows = int(page.text("#head").split(" to ")[1].split(")")[0]) + 1
         for row in range(rows):
-            assert f"row {row} of" in page.text("#head")
+            assert f"row {row} (" in page.text("#head")
             await page.press("n")
         assert page.text("#rows") == text
 
     assert explore(drive, "-i", str(DATA / f"{name}.json")) == 0
 
 
-def test_several_texts_begin_on_lines_of_their_own(tmp_path: Path) -> None:
+def test_each_of_several_texts_starts_a_line(tmp_path: Path) -> None:
     file = str(tmp_path / "texts.json")
     arguments = ("--ngram", str(DATA / "barn.txt"), "-n", "2", "--seed", "1", "--max-tokens", "3", "-o", file)
     assert here("generate", "In the evening the", *arguments).returncode == 0
@@ -851,27 +849,27 @@ def test_several_texts_begin_on_lines_of_their_own(tmp_path: Path) -> None:
     assert explore(drive, "-i", file) == 0
 
 
-def test_many_rows_are_a_strip_of_cells(tmp_path: Path) -> None:
+def test_many_rows_are_shown_as_a_strip_of_cells(tmp_path: Path) -> None:
     file = tmp_path / "rows.npy"
     np.save(file, np.random.default_rng(1).normal(size=(250, 7)) * 3)
 
     async def drive(page: Page) -> None:
         await page.press("N", "N", "n")
-        assert "row 21 of 0–249" in page.text("#head")
+        assert "row 21 (0 to 249)" in page.text("#head")
         x, y = page.app.query_one("#rows").region.offset
         await page.click(x + 50, y)
-        assert "row 50 of 0–249" in page.text("#head")
+        assert "row 50 (0 to 249)" in page.text("#head")
         await page.press(*["N"] * 6)
-        assert "row 110 of 0–249" in page.text("#head")
+        assert "row 110 (0 to 249)" in page.text("#head")
         await page.click(x + 3, y)
-        assert "row 103 of 0–249" in page.text("#head")
+        assert "row 103 (0 to 249)" in page.text("#head")
         await page.press("p", "p", "p", "p", "P")
-        assert "row 89 of 0–249" in page.text("#head")
+        assert "row 89 (0 to 249)" in page.text("#head")
 
     assert explore(drive, "-i", str(file)) == 0
 
 
-def test_a_vocabulary_is_explored(tmp_path: Path) -> None:
+def test_explorer_with_a_vocabulary(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     logits = rng.standard_normal((1, 131072)).astype(np.float32) * 4
     np.save(tmp_path / "z.npy", logits)
@@ -889,7 +887,7 @@ def test_a_vocabulary_is_explored(tmp_path: Path) -> None:
         assert set(listed(page)) == {"t13107", "t131070", "t131071"}
         await page.press("enter", "1", "0", "S")
         assert page.tau == 0
-        assert "draws 100" in page.text("#draws")
+        assert "100 draws" in page.text("#draws")
 
     assert (
         explore(
@@ -913,7 +911,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("size", SIZES[:2])
-def test_labels_are_shown_as_they_are(size: Size) -> None:
+def test_hostile_labels_are_shown_as_text(size: Size) -> None:
     async def drive(page: Page) -> None:
         for keys in ([], ["S"], ["e"], ["escape", "c"], ["x", "escape", "tab", "tab", "tab", "tab"], ["down"] * 5):
             await page.press(*keys)
@@ -937,7 +935,7 @@ def test_labels_are_shown_as_they_are(size: Size) -> None:
     [["1"], ["0", "0", "-inf"], ["1e308", "-1e308", "0"], ["-1e308", "-1e-320"]],
     ids=" ".join,
 )
-def test_no_screen_has_a_nan(logits: list[str]) -> None:
+def test_no_screen_contains_nan(logits: list[str]) -> None:
     async def drive(page: Page) -> None:
         for name in ("0", "8", "1", "S", "down", "space", "e", "escape", "end", "o"):
             await page.press(name)
@@ -947,16 +945,16 @@ def test_no_screen_has_a_nan(logits: list[str]) -> None:
     assert explore(drive, *logits, "--seed", "1") == 0
 
 
-# What it opens with.
+# Arguments.
 
 
-def test_the_knobs_are_as_the_options_say() -> None:
+def test_sliders_start_at_the_options() -> None:
     async def drive(page: Page) -> None:
         for name, value in [("τ", "0.7"), ("top_k", "3"), ("min_p", "0.1")]:
             assert re.search(rf"{name} +{value} ", page.text("#sliders"))
         assert re.search("top_p +off ", page.text("#sliders"))
         assert page.option("--samplers") == "min_p;top_k;temperature"
-        assert "entropy bits" in page.text("#measures")
+        assert "entropy (bits)" in page.text("#measures")
 
     arguments = ["--tau", "0.7", "--top-k", "3", "--min-p", "0.1", "--samplers", "min_p;top_k;temperature", "--bits"]
     assert explore(drive, *FOUR, *arguments) == 0
@@ -965,13 +963,13 @@ def test_the_knobs_are_as_the_options_say() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--tau", "0.5,1"], "--tau: explore begins at one temperature, and not at 2"),
-        (["--like", "vllm,sglang"], "explore takes the rules of one engine at a time: --like one of them"),
+        (["--tau", "0.5,1"], "--tau: explore starts at one temperature, got 2"),
+        (["--like", "vllm,sglang"], "--like: explore follows one engine at a time"),
         (["--tau", "-1"], "--tau"),
         (["--top-p", "2"], "--top-p: 2 is not a number from 0 to 1"),
     ],
 )
-def test_what_is_typed_wrong_is_said_before_it_opens(arguments: list[str], message: str, capsys: Capture) -> None:
+def test_wrong_arguments_are_reported_before_the_app_opens(arguments: list[str], message: str, capsys: Capture) -> None:
     async def drive(_: Page) -> None:
         raise AssertionError("it opened")
 

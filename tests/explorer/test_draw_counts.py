@@ -31,8 +31,8 @@ def test_every_draw_is_counted(sizes: list[int], seed: int) -> None:
     assert counts.most_frequent(2) == indices[:2]
 
 
-def test_draws_are_from_the_distribution_of_their_moment() -> None:
-    """Half of them are at one temperature and half at another: neither alone explains the counts."""
+def test_draws_at_two_temperatures() -> None:
+    """Half of the draws are at one temperature and half at another. Neither alone explains the counts."""
     counts = DrawCounts(np.random.default_rng(1), len(Z))
     cold, hot = Snapshot(ROW, 0.3, None).probs, Snapshot(ROW, 3.0, None).probs
     for probs in (cold, hot):

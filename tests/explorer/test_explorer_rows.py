@@ -1,4 +1,4 @@
-"""The rows that are explored."""
+"""The rows of the explorer."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`tsoft explore --prompt`: the explorer of a language model, here a small one of the tests."""
+"""`tsoft explore --prompt`: the explorer of a language model, here of a small fake one."""
 
 import re
 import shlex
@@ -48,7 +48,7 @@ def live_on(drive: Drive, *arguments: str, prompt: str = PROMPT, size: Size = (1
 
 
 def text(page: Page) -> str:
-    """The text of the strip, without line breaks."""
+    """Return the text of the strip, without line breaks."""
     return "".join(page.lines("#rows")).rstrip()
 
 
@@ -58,7 +58,7 @@ def tokens(page: Page) -> list[int]:
 
 
 def colored_words(page: Page) -> list[tuple[str, Any]]:
-    """The words of the strip and their colours, without the mark of the current row."""
+    """Return the words of the strip and their colors, without the mark of the current row."""
     strip = page.app.query_one("#rows").render_line(0)
     words = [(segment.text, segment.style) for segment in strip]
     return [(word, style.color if style else None) for word, style in words if word.strip()]
@@ -72,7 +72,7 @@ def greedy(length: int, start: int = THE) -> list[int]:
 
 
 async def choose(page: Page, position: int) -> None:
-    """Continues the text with the class at a position of the table."""
+    """Continue the text with the class at a position of the table."""
     while not isinstance(page.app.focused, ClassTable):
         await page.press("tab")
     await page.rush("home", *["down"] * position)
@@ -82,7 +82,7 @@ async def choose(page: Page, position: int) -> None:
 # The keys.
 
 
-def test_s_draws_the_next_token_and_shows_what_comes_after_it(model: Markov) -> None:
+def test_s_draws_a_token_and_shows_the_next_distribution(model: Markov) -> None:
     async def drive(page: Page) -> None:
         assert text(page) == PROMPT
         assert "token 1 · a fake · 13 classes" in page.text("#head")
@@ -100,12 +100,12 @@ def test_s_draws_the_next_token_and_shows_what_comes_after_it(model: Markov) -> 
 
     assert live_on(drive, "--tau", "0") == 0
     assert model.closed == 1
-    # Each text was asked for once.
+    # Each text was requested once.
     assert model.requested == [(THE, *greedy(length)) for length in range(5)]
 
 
-def test_tokens_are_drawn_with_the_probabilities_that_are_seen(model: Markov) -> None:
-    """At a temperature and with a sampler, from a model that always says the same, against scipy's."""
+def test_tokens_are_drawn_with_the_shown_probabilities(model: Markov) -> None:
+    """The model always returns the same logits. The expected counts, with a temperature and a sampler, are scipy's."""
     model.table[:] = model.table[THE]
     model.table[:, END] = -9
     z = model.table[THE] / 2
@@ -123,7 +123,7 @@ def test_tokens_are_drawn_with_the_probabilities_that_are_seen(model: Markov) ->
     assert ((counts - expected)[kept] ** 2 / expected[kept]).sum() < 21.1
 
 
-def test_the_seed_makes_the_same_text_whatever_is_counted_on_the_way(model: Markov) -> None:
+def test_seed_determines_the_text_despite_other_draws(model: Markov) -> None:
     texts: list[list[int]] = []
 
     def keys(*names: str) -> Drive:
@@ -139,7 +139,7 @@ def test_the_seed_makes_the_same_text_whatever_is_counted_on_the_way(model: Mark
     assert len(texts[3]) == 10
 
 
-def test_the_tokens_are_coloured_by_what_they_had_when_they_were_drawn(model: Markov) -> None:
+def test_token_color_is_its_probability_when_drawn(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("8", "s", "0", "s", "1", "s")
         _, second, third = tokens(page)
@@ -154,16 +154,16 @@ def test_the_tokens_are_coloured_by_what_they_had_when_they_were_drawn(model: Ma
     assert live_on(drive, "--seed", "3") == 0
 
 
-def test_backspace_takes_the_last_token_back(model: Markov) -> None:
+def test_backspace_removes_the_last_token(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("backspace")
-        assert "There is no token to take back" in " ".join(page.text().split())
+        assert "No token to remove" in " ".join(page.text().split())
         await page.press("s", "s", "s", "backspace")
         assert text(page) == PROMPT + " Paris,"
         assert "token 3 · " in page.text("#head")
         assert page.app.snapshot
         assert page.app.snapshot.top == CHAIN[COMMA]
-        # From wherever it is asked for.
+        # It works from any row.
         await page.press("p", "p", "backspace")
         assert text(page) == PROMPT + " Paris"
         assert "token 2 · " in page.text("#head")
@@ -177,9 +177,9 @@ def test_backspace_takes_the_last_token_back(model: Markov) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_enter_on_a_class_goes_on_with_it(model: Markov) -> None:
+def test_enter_on_a_class_adds_it(model: Markov) -> None:
     async def drive(page: Page) -> None:
-        # On a knob it still types.
+        # On a slider, Enter still types a value.
         await page.press("enter", "2", "enter")
         assert page.tau == 2
         last = THE
@@ -193,7 +193,7 @@ def test_enter_on_a_class_goes_on_with_it(model: Markov) -> None:
     assert live_on(drive) == 0
 
 
-def test_what_a_sampler_removes_can_be_chosen(model: Markov) -> None:
+def test_removed_class_can_be_chosen(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await choose(page, 4)
         assert tokens(page) == [int(np.argsort(-model.table[THE])[4])]
@@ -202,7 +202,7 @@ def test_what_a_sampler_removes_can_be_chosen(model: Markov) -> None:
     assert live_on(drive, "--top-k", "2") == 0
 
 
-def test_the_text_is_walked_and_goes_on_from_where_one_is(model: Markov) -> None:
+def test_text_continues_from_the_current_token(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press(*["s"] * 5)
         written = text(page)
@@ -223,7 +223,7 @@ def test_the_text_is_walked_and_goes_on_from_where_one_is(model: Markov) -> None
         assert tokens(page) == [PARIS, second]
         await page.press("p", "p", "s")
         assert tokens(page) == [PARIS]
-        # A token is clicked.
+        # A click selects a token.
         await page.press("s", "s")
         await page.click(*page.find("light", "#rows"))
         assert "token 3 of 3" in page.text("#head")
@@ -233,7 +233,7 @@ def test_the_text_is_walked_and_goes_on_from_where_one_is(model: Markov) -> None
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_a_text_ends(model: Markov) -> None:
+def test_end_of_the_text(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("S", "S")
         assert tokens(page) == greedy(12)
@@ -241,7 +241,7 @@ def test_a_text_ends(model: Markov) -> None:
         assert "the text has ended" in page.text("#head")
         requests = len(model.requested)
         await page.press("s")
-        assert "The text has ended: Backspace" in " ".join(page.text().split())
+        assert "The text has ended. Backspace" in " ".join(page.text().split())
         await page.press("S")
         assert (tokens(page), len(model.requested)) == (greedy(12), requests)
         await page.press("backspace")
@@ -254,7 +254,7 @@ def test_a_text_ends(model: Markov) -> None:
 
 
 @pytest.mark.parametrize("size", [(60, 20), (100, 30)])
-def test_pieces_of_characters_and_escape_sequences_are_seen(model: Markov, size: Size) -> None:
+def test_incomplete_characters_and_escape_sequences_are_shown(model: Markov, size: Size) -> None:
     async def drive(page: Page) -> None:
         await page.press(*["s"] * 4)
         assert text(page).endswith("light·")
@@ -266,7 +266,7 @@ def test_pieces_of_characters_and_escape_sequences_are_seen(model: Markov, size:
             await page.press("p")
         await page.press("n", "N")
         assert "é\\x1b[31mred\\n" in page.text("#rows").replace("\n", "")
-        # What is no character after all.
+        # The bytes do not form a character.
         await page.press("p", "p", "p")
         position = int(np.nonzero(np.argsort(-model.table[FIRST_HALF]) == COMMA)[0][0])
         await choose(page, position)
@@ -275,11 +275,11 @@ def test_pieces_of_characters_and_escape_sequences_are_seen(model: Markov, size:
     assert live_on(drive, "--tau", "0", size=size) == 0
 
 
-def test_biases_work_at_each_step(model: Markov) -> None:
+def test_biases_apply_at_each_step(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("s", "s")
         assert tokens(page) == [LYON, LYON]
-        # They are a switch in the panel.
+        # The panel has a switch for them.
         while "› logit_bias" not in page.text("#sliders"):
             await page.press("up")
         await page.press("space", "s")
@@ -288,7 +288,7 @@ def test_biases_work_at_each_step(model: Markov) -> None:
     assert live_on(drive, "--tau", "0", "--logit-bias", " Lyon=50", size=(160, 50)) == 0
 
 
-def test_a_long_text_takes_three_lines_and_is_scrolled(model: Markov) -> None:
+def test_long_text_scrolls_in_three_lines(model: Markov) -> None:
     async def drive(page: Page) -> None:
         height = len(page.lines("#distribution"))
         assert len(page.lines("#rows")) == 1
@@ -305,13 +305,13 @@ def test_a_long_text_takes_three_lines_and_is_scrolled(model: Markov) -> None:
     assert live_on(drive, "--tau", "9", "--seed", "1", "--logit-bias", "<end>=-inf", size=(30, 30)) == 0
 
 
-def test_the_text_is_bounded(model: Markov, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_has_a_maximum_length(model: Markov, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tsoft.explorer.live_app.MAX_TOKENS", 3)
 
     async def drive(page: Page) -> None:
         await page.press("S")
         assert tokens(page) == greedy(3)
-        assert "The explorer keeps 3 tokens" in " ".join(page.text().split())
+        assert "The explorer adds at most 3 tokens" in " ".join(page.text().split())
         await page.press("backspace", "s", "s")
         assert tokens(page) == greedy(3)
 
@@ -319,12 +319,12 @@ def test_the_text_is_bounded(model: Markov, monkeypatch: pytest.MonkeyPatch) -> 
     assert MAX_TOKENS >= 1000
 
 
-def test_a_remote_model_s_alternatives_are_what_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draws_from_the_alternatives_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     remote = opened(monkeypatch, Remote())
 
     async def drive(page: Page) -> None:
-        assert "distribution among the listed alternatives" in page.text()
-        assert "the listed hold" in page.text("#head")
+        assert "listed alternatives" in page.text()
+        assert "of the probability" in page.text("#head")
         assert "5 classes" in page.text("#head")
         await page.press("s", "s")
         assert tokens(page) == greedy(2)
@@ -335,7 +335,7 @@ def test_a_remote_model_s_alternatives_are_what_is_drawn_from(monkeypatch: pytes
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_a_servers_partial_distribution_takes_no_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partial_distribution_allows_no_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
     opened(monkeypatch, Remote())
 
     async def drive(page: Page) -> None:
@@ -347,11 +347,11 @@ def test_a_servers_partial_distribution_takes_no_sampler(monkeypatch: pytest.Mon
     assert live_on(drive, "--top-k", "2") == 2
 
 
-# A model that is slow, or fails.
+# A model that is slow or fails.
 
 
 @pytest.mark.parametrize("error", [InputError("http://x/v1: 500: \x1b[31mno"), UsageError("the text is too long")])
-def test_an_error_of_the_model_is_told_and_nothing_is_lost(model: Markov, error: Exception) -> None:
+def test_model_error_is_shown_and_keeps_the_text(model: Markov, error: Exception) -> None:
     async def drive(page: Page) -> None:
         await page.press("s")
         model.fails = error
@@ -368,7 +368,7 @@ def test_an_error_of_the_model_is_told_and_nothing_is_lost(model: Markov, error:
     assert live_on(drive, "--tau", "0", size=(160, 50)) == 0
 
 
-def test_an_error_before_it_opens_is_the_command_s(model: Markov, capsys: Capture) -> None:
+def test_model_error_before_the_app_opens_ends_the_command(model: Markov, capsys: Capture) -> None:
     model.fails = InputError("it is no model")
     assert live_on(never) == 1
     assert capsys.readouterr().err == "tsoft: error: it is no model\n"
@@ -378,7 +378,7 @@ async def never(_: Page) -> None:
     raise AssertionError("it opened")
 
 
-def test_a_defect_of_the_model_ends_it(model: Markov) -> None:
+def test_defect_of_the_model_ends_the_app(model: Markov) -> None:
     async def drive(page: Page) -> None:
         model.fails = ZeroDivisionError("it is broken")
         await page.rush("s")
@@ -390,26 +390,26 @@ def test_a_defect_of_the_model_ends_it(model: Markov) -> None:
 
 @pytest.fixture
 def slow(model: Markov) -> Iterator[Markov]:
-    """A model that waits before each answer but the first, until its gate opens."""
+    """A model that waits before each answer except the first, until its gate opens."""
     model.gate = threading.Semaphore(1)
     yield model
-    # Ends the threads that still wait.
+    # End the threads that are still waiting.
     for _ in range(100):
         model.gate.release()
 
 
 async def requests(page: Page, model: Markov, count: int) -> None:
-    """Waits until the model has had `count` requests."""
+    """Wait until the model has received `count` requests."""
     await page.until(lambda: len(model.requested) == count)
 
 
 async def head(page: Page, words: str) -> None:
-    """Waits until the head has some words: it says with a delay that the model works."""
+    """Wait until the head contains some words. It shows with a delay that the model is working."""
     await page.until(lambda: words in page.text("#head"))
 
 
 @pytest.mark.parametrize(("key", "code"), [("q", 0), ("ctrl+c", 130)])
-def test_it_is_left_while_the_model_works(slow: Markov, key: str, code: int) -> None:
+def test_quitting_while_the_model_works(slow: Markov, key: str, code: int) -> None:
     async def drive(page: Page) -> None:
         await page.rush("s")
         await requests(page, slow, 2)
@@ -418,15 +418,15 @@ def test_it_is_left_while_the_model_works(slow: Markov, key: str, code: int) -> 
         await page.until(lambda: not page.app.is_running)
 
     assert live_on(drive, "--tau", "0") == code
-    # What is at work is not closed.
+    # A working model is not closed.
     assert slow.closed == 0
 
 
-def test_keys_answer_while_the_model_works(slow: Markov) -> None:
+def test_keys_work_while_the_model_works(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.rush("s")
         await requests(page, slow, 2)
-        await head(page, "token 1 of 1 · working · ")
+        await head(page, "token 1 of 1 · model working · ")
         assert text(page) == PROMPT + " Paris"
         await page.rush("8", "question_mark")
         assert page.option("--tau") == "inf"
@@ -439,11 +439,11 @@ def test_keys_answer_while_the_model_works(slow: Markov) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_draws_wait_for_their_turn_with_the_knobs_as_they_were(slow: Markov) -> None:
+def test_waiting_draws_keep_their_samplers(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         # The second and third are typed at τ = 0, the others at ∞.
         await page.rush("s", "s", "s", "8", *["s"] * 30)
-        await head(page, f"working, {MAX_WAITING} more to draw")
+        await head(page, f"working, {MAX_WAITING} draws waiting")
         await requests(page, slow, 2)
         for _ in range(MAX_WAITING + 1):
             slow.gate.release()
@@ -456,14 +456,14 @@ def test_draws_wait_for_their_turn_with_the_knobs_as_they_were(slow: Markov) -> 
     assert live_on(drive, "--tau", "0", "--seed", "1", "--logit-bias", "<end>=-inf") == 0
 
 
-def test_backspace_takes_back_what_waits_and_then_what_is_asked(slow: Markov) -> None:
+def test_backspace_cancels_waiting_draws_before_requests(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.rush("s", "s", "s", "backspace")
-        await head(page, "working, 1 more to draw")
+        await head(page, "model working, 1 draw waiting")
         await page.rush("backspace", "backspace")
         assert tokens(page) == []
         assert "working" not in page.text("#head")
-        # The answer to what is no longer asked changes nothing.
+        # The answer to a canceled request changes nothing.
         slow.gate.release()
         await page.settled()
         assert (text(page), tokens(page)) == (PROMPT, [])
@@ -475,7 +475,7 @@ def test_backspace_takes_back_what_waits_and_then_what_is_asked(slow: Markov) ->
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_a_class_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
+def test_chosen_class_replaces_a_pending_request(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         while not isinstance(page.app.focused, ClassTable):
             await page.press("tab")
@@ -489,13 +489,13 @@ def test_a_class_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
         await page.settled()
         assert tokens(page) == [third]
         assert "token 2 · " in page.text("#head")
-        # One text at a time, and none that is no longer wanted.
+        # The model gets one text at a time, and no canceled ones.
         assert slow.requested == [(THE,), (THE, PARIS), (THE, third)]
 
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_the_end_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
+def test_chosen_end_replaces_a_pending_request(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         while not isinstance(page.app.focused, ClassTable):
             await page.press("tab")
@@ -514,10 +514,10 @@ def test_the_end_is_chosen_instead_of_what_is_asked(slow: Markov) -> None:
 
 
 @pytest.mark.parametrize("key", ["p", "right", "escape"])
-def test_any_key_stops_ten(slow: Markov, key: str) -> None:
+def test_any_key_stops_several_draws(slow: Markov, key: str) -> None:
     async def drive(page: Page) -> None:
         await page.rush("S")
-        await head(page, "working, 9 more to draw")
+        await head(page, "working, 9 draws waiting")
         for count in (2, 3):
             await requests(page, slow, count)
             slow.gate.release()
@@ -531,13 +531,13 @@ def test_any_key_stops_ten(slow: Markov, key: str) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_who_has_walked_away_stays_there(slow: Markov) -> None:
+def test_answer_does_not_move_the_user_back(slow: Markov) -> None:
     async def drive(page: Page) -> None:
         for _ in range(2):
             slow.gate.release()
         await page.press("s", "s")
         await page.rush("s", "s", "p")
-        await head(page, "token 2 of 3 · working · ")
+        await head(page, "token 2 of 3 · model working · ")
         slow.gate.release()
         await page.settled()
         assert "token 2 of 3 · a fake" in page.text("#head")
@@ -546,7 +546,7 @@ def test_who_has_walked_away_stays_there(slow: Markov) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
-# What is copied.
+# Copied command lines.
 
 
 def copied(*keys: str, prompt: str = PROMPT, options: Sequence[str] = (), capfd: Capture) -> list[str]:
@@ -557,7 +557,7 @@ def copied(*keys: str, prompt: str = PROMPT, options: Sequence[str] = (), capfd:
     return capfd.readouterr().out.splitlines()
 
 
-def test_the_line_asks_for_what_comes_after_the_text(model: Markov, capfd: Capture) -> None:
+def test_command_line_pipes_next_into_compute(model: Markov, capfd: Capture) -> None:
     options = ("--tau", "0", "--top-p", "0.9", "--ngram", "a book.txt", "--order", "4")
     [line] = copied("s", "s", "s", "p", options=options, capfd=capfd)
     first, second = line.split(" | ")
@@ -566,49 +566,49 @@ def test_the_line_asks_for_what_comes_after_the_text(model: Markov, capfd: Captu
 
 
 @pytest.mark.parametrize("prompt", ['it\'s $HOME "so"', "-x", "a\x1b[31m\nb", "", "日本"])
-def test_any_prompt_is_a_shell_s_word(model: Markov, prompt: str, capfd: Capture) -> None:
+def test_any_prompt_is_quoted_for_a_shell(model: Markov, prompt: str, capfd: Capture) -> None:
     [line] = copied("s", "s", "s", "s", "s", prompt=prompt, options=["--tau", "0"], capfd=capfd)
     assert line.isprintable()
     shown = line.split(" | ")[0].replace("tsoft next", "printf '%s\\0'", 1)
     words = subprocess.run(["bash", "-c", shown], capture_output=True, check=True).stdout.split(b"\0")
     assert (prompt + " Paris, lighté").encode() in words
-    # What begins as an option does is told from one.
+    # A prompt that looks like an option follows a --.
     assert (b"--" in words) is prompt.startswith("-")
 
 
-def test_half_a_character_is_in_the_line_too(model: Markov, capfd: Capture) -> None:
+def test_command_line_with_half_a_character(model: Markov, capfd: Capture) -> None:
     [line] = copied("s", "s", "s", "s", options=["--tau", "0"], capfd=capfd)
     assert " Paris, light\\xc3'" in line
 
 
-def test_an_answer_under_way_cannot_be_typed(model: Markov, capfd: Capture) -> None:
+def test_partial_answer_has_no_command_line(model: Markov, capfd: Capture) -> None:
     async def drive(page: Page) -> None:
         await page.press("c", "s", "c")
-        assert "An answer under way is no prompt" in " ".join(page.text().split())
+        assert "No command can continue a chat answer" in " ".join(page.text().split())
 
     assert live_on(drive, "--chat", "--tau", "0") == 0
     assert capfd.readouterr().out == "tsoft next --chat 'The capital of France is' | tsoft compute --tau 0\n"
 
 
-# What it opens with.
+# Arguments.
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--prompt", "a", "2", "1"], "--prompt asks a model and logits are typed; which is it?"),
-        (["--prompt", "a", "-i", "x.npy"], "--prompt asks a model and --input is of logits that are read"),
-        (["--prompt", "a", "--labels", "a,b"], "--prompt asks a model and --labels is of logits that are read"),
-        (["--prompt", "a", "--probs"], "--prompt asks a model and --probs is of logits that are read"),
-        (["--ngram", "book.txt"], "--ngram is for a model, which is asked with --prompt TEXT"),
-        (["2", "1", "--chat"], "--chat is for a model, which is asked with --prompt TEXT"),
-        (["--timeout", "3"], "--timeout is for a model"),
+        (["--prompt", "a", "2", "1"], "explore takes either --prompt or logits, not both"),
+        (["--prompt", "a", "-i", "x.npy"], "--prompt and --input exclude each other"),
+        (["--prompt", "a", "--labels", "a,b"], "--prompt and --labels exclude each other"),
+        (["--prompt", "a", "--probs"], "--prompt and --probs exclude each other"),
+        (["--ngram", "book.txt"], "--ngram has no effect without a language model; pass --prompt TEXT"),
+        (["2", "1", "--chat"], "--chat has no effect without a language model; pass --prompt TEXT"),
+        (["--timeout", "3"], "--timeout has no effect without a language model"),
         (["--prompt", "-"], "no prompt: type it in quotes"),
         (["--prompt", "-", "--ngram", "-"], "--ngram - reads stdin, so the prompt is typed"),
-        (["--prompt", "a", "--tau", "1,2"], "--tau: explore begins at one temperature"),
+        (["--prompt", "a", "--tau", "1,2"], "--tau: explore starts at one temperature"),
     ],
 )
-def test_what_is_typed_wrong_is_said_before_it_opens(
+def test_wrong_arguments_are_reported_before_the_app_opens(
     arguments: list[str], message: str, model: Markov, capsys: Capture
 ) -> None:
     assert explore(never, *arguments) == 2
@@ -618,14 +618,14 @@ def test_what_is_typed_wrong_is_said_before_it_opens(
     assert not model.requested
 
 
-def test_without_a_terminal_it_says_what_to_use() -> None:
+def test_error_without_a_terminal() -> None:
     done = run("explore", "--prompt", "a")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "explore draws on a terminal" in done.stderr
+    assert "explore needs a terminal on stderr" in done.stderr
 
 
-def test_every_key_of_a_text_is_told(model: Markov) -> None:
-    """And what it is told of is what it does here."""
+def test_help_shows_every_key(model: Markov) -> None:
+    """The help describes the effect that each key has here."""
     changed = {
         "s",
         "S,shift+s",
@@ -647,7 +647,7 @@ def test_every_key_of_a_text_is_told(model: Markov) -> None:
         for key, action, description in KEYS:
             assert (key in changed) or (bound[key].action, bound[key].description) == (action, description)
         assert all(f"  {binding.description} " in shown for binding in bound.values())
-        assert "draw one " not in shown.replace("draw one, only to count it", "")
+        assert "draw one class" not in shown
 
     assert live_on(drive, size=(100, 60)) == 0
 
@@ -680,18 +680,18 @@ sys.exit(cli.run(["explore", "--prompt", "a", "--tau", "0"]))
 
 @posix
 @pytest.mark.parametrize(("key", "code"), [("q", 0), ("\x03", 130)])
-def test_the_program_ends_though_the_model_never_answers(key: str, code: int) -> None:
+def test_program_ends_while_the_model_never_answers(key: str, code: int) -> None:
     terminal = Terminal(sys.executable, ["-c", STUCK])
     terminal.until("token 1 · ")
     terminal.child.send("ss")
-    terminal.until("working, 1 more")
+    terminal.until("working, 1 draw")
     terminal.child.send(key)
     assert terminal.end() == code
     assert terminal.is_restored()
 
 
 @posix
-def test_a_text_s_own_model_goes_on_with_a_prompt_from_a_pipe(tmp_path: Path) -> None:
+def test_ngram_model_continues_a_piped_prompt(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("one two three four five. " * 50)
     command = f"printf 'one two' | {TSOFT} explore --prompt - --ngram book.txt --tau 0 > out"
     terminal = Terminal("/bin/sh", ["-c", command], tmp_path)
@@ -714,7 +714,7 @@ def test_a_text_s_own_model_goes_on_with_a_prompt_from_a_pipe(tmp_path: Path) ->
 @posix
 @pytest.mark.model
 @needs_llama
-def test_smollm_knows_the_capital_of_france() -> None:
+def test_smollm2_knows_the_capital_of_france() -> None:
     terminal = Terminal(TSOFT, ["explore", "--prompt", PROMPT, "--tau", "0"])
     terminal.until("49152 classes")
     terminal.child.send("s")

@@ -40,7 +40,7 @@ def effect(state: SamplerState) -> Any:
 
 
 def computed(options: Sequence[str], logits: Sequence[float] = Z.tolist()) -> tuple[int, list[float] | None]:
-    """The exit code of `tsoft compute`, and the probabilities that it writes."""
+    """Return the exit code of `tsoft compute`, and the probabilities that it writes."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "out.json"
         status = cli.run(["compute", *map(str, logits), *options, "-o", str(file)])
@@ -48,7 +48,7 @@ def computed(options: Sequence[str], logits: Sequence[float] = Z.tolist()) -> tu
 
 
 def shown(state: SamplerState) -> tuple[int, list[float] | None]:
-    """The same of a snapshot."""
+    """Return the same for a snapshot."""
     try:
         return 0, Snapshot(ROW, state.tau, state.chain()).probs.tolist()
     except AllRemovedError:
@@ -62,7 +62,7 @@ def test_tsoft_compute_with_the_options_has_the_same_probabilities(state: Sample
 
 
 def every_sampler(*, first_only: bool = True) -> SamplerState:
-    """All samplers, switched on at the values at which their sliders start."""
+    """Return all samplers, switched on at their initial values."""
     state = SamplerState.from_chain(None, 0.7)
     for sampler in SAMPLERS.values():
         for parameter in sampler.parameters[: 1 if first_only else None]:

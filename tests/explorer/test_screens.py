@@ -1,7 +1,7 @@
-"""The explorer's whole screen as text. Run as a script, this writes the screens anew.
+"""The explorer's whole screen as text. Run as a script, this file rewrites the snapshots.
 
 The layout changes at 90 columns and at 28 lines. A screen of 160 × 50 has the layout of one of 100 × 30, with more
-room, so that one of them is enough.
+room, so one snapshot of it is enough.
 """
 
 import sys
@@ -32,6 +32,7 @@ SCREENS: dict[str, tuple[list[str], list[str]]] = {
     "hostile": (HOSTILE, ["tab", "tab", "tab", "tab", "down", "down"]),
     "live": (["--prompt", "The capital of France is", "--tau", "0.8", "--seed", "4"], ["S", "p", "p", "p"]),
     "explained": (["2", "1", "0.5", "0.1", "--top-k", "3", "--min-p", "0.2"], ["e"]),
+    "help": (["cat=2", "dog=1"], ["question_mark"]),
 }
 
 

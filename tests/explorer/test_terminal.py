@@ -1,5 +1,7 @@
-"""`tsoft explore` in a real pseudo-terminal: keys from the terminal while logits are piped in, and the
-terminal left as it was found."""
+"""`tsoft explore` in a real pseudo-terminal.
+
+Keys are read from the terminal while logits are piped in, and the terminal is restored at the end.
+"""
 
 import os
 import re
@@ -18,12 +20,12 @@ from tool import TSOFT, environment, run
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 
 WIDTH, HEIGHT = 100, 30
-# What is switched on for a full-screen program: the alternate screen, the mouse, what is pasted, the focus.
+# Modes that a full-screen program switches on: the alternate screen, the mouse, bracketed paste, the focus.
 MODES = ("1049", "1000", "1003", "1006", "2004", "1004")
 
 
 class Terminal:
-    """A program in a terminal, of which the screen is kept."""
+    """A program in a terminal, with its screen."""
 
     def __init__(self, command: str, arguments: Sequence[str], cwd: Path | None = None):
         import pexpect
@@ -35,7 +37,7 @@ class Terminal:
         self.child: Any = pexpect.spawn(
             command, list(arguments), env=environment(), cwd=cwd, dimensions=(HEIGHT, WIDTH), timeout=30
         )
-        # What it is set to, before and after.
+        # The settings of the terminal before and after the program.
         self.before, self.after = self.attributes, list[Any]()
 
     @property
@@ -49,7 +51,7 @@ class Terminal:
         return "\n".join(self.screen.display)
 
     def _read(self, timeout: float) -> bool:
-        """Takes what comes; False at the end."""
+        """Read the available output. Return False at the end."""
         import pexpect
 
         try:
@@ -63,14 +65,14 @@ class Terminal:
         return True
 
     def until(self, pattern: str) -> None:
-        """Waits for a text on the screen."""
+        """Wait for a text on the screen."""
         deadline = time.monotonic() + 30
         while not re.search(pattern, self.text):
             assert self._read(1), f"it ended:\n{self.text}"
             assert time.monotonic() < deadline, f"{pattern!r} is not in\n{self.text}"
 
     def end(self) -> int:
-        """Waits for the end: the exit code, or the negative number of a signal."""
+        """Wait for the end. Return the exit code, or the negative number of a signal."""
         deadline = time.monotonic() + 30
         while self._read(1):
             assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
@@ -80,11 +82,11 @@ class Terminal:
 
     @property
     def last(self) -> str:
-        """What is printed after the screen was left."""
+        """The output after the program left the screen."""
         return self.output.rsplit(b"\x1b[?1049l", 1)[-1].decode()
 
     def is_restored(self) -> bool:
-        """Whether it is set as it was, every mode that was switched on is off again, and the cursor is seen."""
+        """Return whether the terminal has its initial settings, all modes are off again, and the cursor is visible."""
         text = self.output.decode(errors="replace")
         modes = {number: text.rfind(f"\x1b[?{number}l") > text.rfind(f"\x1b[?{number}h") >= 0 for number in MODES}
         kitty = text.count("\x1b[>") == text.count("\x1b[<u")
@@ -96,7 +98,7 @@ class Terminal:
         )
 
 
-def test_logits_are_piped_in_and_keys_are_read_from_the_terminal(tmp_path: Path) -> None:
+def test_piped_logits_and_keys_from_the_terminal(tmp_path: Path) -> None:
     terminal = Terminal("/bin/sh", ["-c", f"echo 2 1 0.5 0.1 | {TSOFT} explore --seed 1 > out"], tmp_path)
     terminal.until("0.5745")
     assert "4 classes" in terminal.text
@@ -115,12 +117,12 @@ def test_logits_are_piped_in_and_keys_are_read_from_the_terminal(tmp_path: Path)
     terminal.child.send(f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m")
     terminal.until("› #1")
     terminal.child.send("S")
-    terminal.until("draws 100")
+    terminal.until("100 draws")
     terminal.child.send("c")
     terminal.until("copied")
     terminal.child.send("q")
     assert terminal.end() == 0
-    # It is for the same pipe.
+    # The output goes to the pipe.
     assert (tmp_path / "out").read_text() == "tsoft compute --tau 0.5 2 1 0.5 0.1\n"
     assert terminal.last.count("\n") == 0
     assert terminal.is_restored()
@@ -130,7 +132,7 @@ def position(terminal: Terminal, text: str) -> tuple[int, int]:
     return next((line.index(text), y) for y, line in enumerate(terminal.screen.display) if text in line)
 
 
-def test_ctrl_c_ends_it() -> None:
+def test_ctrl_c_ends_the_program() -> None:
     terminal = Terminal(TSOFT, ["explore"])
     terminal.until("four classes")
     terminal.child.send("\x03")
@@ -139,7 +141,7 @@ def test_ctrl_c_ends_it() -> None:
     assert not re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).strip()
 
 
-def test_sigterm_leaves_the_terminal_as_it_was() -> None:
+def test_sigterm_restores_the_terminal() -> None:
     terminal = Terminal(TSOFT, ["explore", "2", "1"])
     terminal.until("2 classes")
     assert terminal.attributes != terminal.before
@@ -164,8 +166,8 @@ sys.exit(cli.run(["explore", "2", "1"]))
 
 
 @pytest.mark.parametrize("what", ["ClassTable._line", "Explorer.action_draw", "Explorer.on_explorer_curves_computed"])
-def test_a_defect_is_one_line(what: str) -> None:
-    """Wherever it is: when the screen is first drawn, at a key, in what follows."""
+def test_defect_is_reported_in_one_line(what: str) -> None:
+    """The defect is in the first drawing of the screen, in a key's action, or in a later message."""
     terminal = Terminal(sys.executable, ["-c", CRASH.format(what=what)])
     if what == "Explorer.action_draw":
         terminal.until("2 classes")
@@ -174,14 +176,14 @@ def test_a_defect_is_one_line(what: str) -> None:
     assert terminal.is_restored()
     lines = re.sub(r"\x1b\[[<>?\d;]*[a-zA-Z]", "", terminal.last).replace("\x07", "").strip().splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("tsoft: error: a defect of tsoft: ")
+    assert lines[0].startswith("tsoft: error: internal error: ")
     assert "it is broken" in lines[0]
-    assert lines[1] == "TSOFT_TRACEBACK=1 shows where."
+    assert lines[1] == "Please report it, with the traceback that TSOFT_TRACEBACK=1 shows."
     assert b"Traceback" not in terminal.output
 
 
 @pytest.mark.parametrize("stdin", ["2 1\n", ""])
-def test_without_a_terminal_it_says_what_to_use(stdin: str) -> None:
+def test_error_without_a_terminal(stdin: str) -> None:
     done = run("explore", "2", "1", stdin=stdin)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
@@ -190,7 +192,7 @@ def test_without_a_terminal_it_says_what_to_use(stdin: str) -> None:
 
 
 def on_stderr(**changes: str) -> tuple[int, str]:
-    """The exit code and the message where stderr is a terminal, but not the session's."""
+    """Return the exit code and the message if stderr is a terminal, but not the controlling one."""
     ours, theirs = os.openpty()
     done = subprocess.run(
         [TSOFT, "explore"],
@@ -208,15 +210,15 @@ def on_stderr(**changes: str) -> tuple[int, str]:
     return done.returncode, message
 
 
-def test_without_a_terminal_to_read_keys_from_it_says_what_to_use() -> None:
+def test_error_without_a_terminal_for_keys() -> None:
     status, message = on_stderr()
     assert status == 2
-    assert "reads keys from a terminal" in message
+    assert "needs a terminal to read keys from" in message
     assert "tsoft compute" in message
     assert message.count("\n") == 1
 
 
-def test_on_a_dumb_terminal_it_says_what_to_use() -> None:
+def test_error_on_a_dumb_terminal() -> None:
     status, message = on_stderr(TERM="dumb")
     assert status == 2
     assert "TERM is dumb" in message

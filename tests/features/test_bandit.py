@@ -297,7 +297,7 @@ def test_the_seed_is_told_and_gives_the_same_again() -> None:
         (["0.5", "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
         (["0.5", "--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0"),
         (["0.5", "--schedule", "hot"], "--schedule: no schedule is called 'hot'"),
-        (["0.5", "-f", "npz"], "npz holds distributions"),
+        (["0.5", "-f", "npz"], "Invalid value for '--format' / '-f': 'npz' is not one of 'table'"),
     ],
 )
 def test_what_was_typed(typed: list[str], message: str) -> None:

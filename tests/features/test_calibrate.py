@@ -807,7 +807,7 @@ def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
         (["-i", VAL, "--test", ""], "--input, --targets, --test and --test-targets each need a file's name"),
         (["-i", VAL, "--log"], "No such option: --log"),
         (["-i", VAL, "--bits"], "No such option: --bits"),
-        (["-i", VAL, "-f", "npy"], "npy holds distributions, as compute and sweep give them, and not this result"),
+        (["-i", VAL, "-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
         (["-i", VAL, "--bins", "0"], "Invalid value for '--bins': 0 is not in the range 1<=x<=1000."),
         (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
         (["-i", VAL, "--resamples", "-5"], "Invalid value for '--resamples': -5 is not in the range"),

@@ -1,4 +1,4 @@
-"""`tsoft compute` in a pipe: what goes in, and what comes out."""
+"""`tsoft compute` in a pipe: input, output and streaming."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def records(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-# What goes in
+# Input
 
 
 def test_every_digit_reads_back() -> None:
@@ -58,19 +58,19 @@ def test_negative_numbers_are_numbers(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("a=2 b=1",), ("a=2,b=1",), ("a=2", "b=1")])
-def test_labels_may_come_in_one_argument(arguments: tuple[str, ...]) -> None:
+def test_labels_may_be_in_one_argument(arguments: tuple[str, ...]) -> None:
     assert out("compute", *arguments, "-f", "csv").startswith("row,tau,a,b\n")
     assert out("compute", "New York=2", "-f", "csv").startswith("row,tau,New York\n")
 
 
-def test_masks_are_no_option() -> None:
-    """-inf is not `-i nf`, and no Infinity is."""
+def test_masks_are_not_options() -> None:
+    """-inf is not `-i nf`, and -Infinity is not an option either."""
     assert rows(out("compute", "-1e3", "-inf", "-Infinity", "-1001")) == [
         tsoft.softmax([-1e3, -np.inf, -np.inf, -1001]).tolist()
     ]
 
 
-def test_what_looks_like_a_number_may_be_a_file(tmp_path: Path) -> None:
+def test_a_file_may_have_a_name_like_a_number(tmp_path: Path) -> None:
     (tmp_path / "-5.txt").write_text("1 2")
     done = subprocess.run(
         [TSOFT, "compute", "-i", "-5.txt"], cwd=tmp_path, env=environment(), capture_output=True, timeout=60
@@ -87,9 +87,9 @@ SHAPES = {
     "mark and CRLF": ("\ufeff2 1\r\n0 1\r\n", [[2, 1], [0, 1]], None),
     "no last newline": ("2 1\n0 1", [[2, 1], [0, 1]], None),
     "column": ("2\n1\n-inf\n", [[2, 1, -np.inf]], None),
-    "labelled column": ("cat 2\nNew York,1\n", [[2, 1]], ["cat", "New York"]),
-    "labelled column of pairs": ("cat=2\nNew York=1\n", [[2, 1]], ["cat", "New York"]),
-    "labelled row": ("cat=2 a=b=1\n", [[2, 1]], ["cat", "a=b"]),
+    "labeled column": ("cat 2\nNew York,1\n", [[2, 1]], ["cat", "New York"]),
+    "labeled column of pairs": ("cat=2\nNew York=1\n", [[2, 1]], ["cat", "New York"]),
+    "labeled row": ("cat=2 a=b=1\n", [[2, 1]], ["cat", "a=b"]),
     "header": ("cat,dog\n2,1\n", [[2, 1]], ["cat", "dog"]),
     "quoted header": ('"a,b", "say ""x""", New York\n2,1,0\n', [[2, 1, 0]], ["a,b", 'say "x"', "New York"]),
     "keys": ("row,tau,1984,2\n0,inf,2,1\n", [[2, 1]], ["1984", "2"]),
@@ -114,15 +114,15 @@ def test_shapes(text: str, logits: list[list[float]], labels: list[str] | None) 
         assert rows[0]["labels"] == labels
 
 
-def test_a_file_is_read_as_stdin_is(tmp_path: Path) -> None:
+def test_a_file_is_read_like_stdin(tmp_path: Path) -> None:
     path = tmp_path / "logits.csv"
     path.write_text("cat,dog\n2,1\n")
     read = out("compute", "-i", str(path), "-f", "csv")
     assert read == out("compute", "-i", "-", "-f", "csv", stdin="cat,dog\n2,1\n")
 
 
-def test_an_input_format_is_taken_at_its_word() -> None:
-    """As text, a first line with two numbers in it is a row, and so an error; as csv, a header."""
+def test_input_format_overrides_detection() -> None:
+    """As text, a first line with two numbers is a row, which is an error here; as csv, it is a header."""
     text = "cat,1984,2\n2,1,0\n"
     assert here("compute", stdin=text).returncode == 1
     [record] = records(out("compute", "--input-format", "csv", "-f", "jsonl", stdin=text))
@@ -161,7 +161,7 @@ def test_labels(tmp_path: Path) -> None:
     assert labels("a\nb b\n\n") == ["a", "b b", ""]
     assert labels("[PAD]\n[CLS]\nc\n") == ["[PAD]", "[CLS]", "c"]
     assert labels('["a", "b", "a"]') == ["a", "b", "a"]
-    # A vocabulary may leave out ids, and name fewer classes than a padded model has.
+    # A vocabulary may omit ids, and a padded model may have more classes than it names.
     assert labels('{"b": 1}', "vocab.json") == ["", "b", ""]
     assert records(out("compute", "2", "1", "--labels", "x,y", "-f", "jsonl"))[0]["labels"] == ["x", "y"]
 
@@ -191,12 +191,12 @@ def test_temperatures_from_stdin() -> None:
     )
 
 
-def test_a_loop_of_processes_is_one_process() -> None:
+def test_a_list_of_temperatures_equals_a_loop_of_processes() -> None:
     each = [out("compute", "2", "1", "0.5", "0.1", "--tau", tau) for tau in ("0.5", "1", "2")]
     assert "".join(each) == out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5,1,2")
 
 
-# What comes out
+# Output
 
 
 def test_rows_and_temperatures_in_order() -> None:
@@ -275,8 +275,8 @@ LABELS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LABELS, min_size=2, max_size=4), st.sampled_from(["csv", "csv --long", "tsv --long"]))
 def test_what_is_written_is_read(labels: list[str], form: str) -> None:
-    """Labels of all kinds come back from every form. (A wide header that names nothing but what the
-    long form's columns are called reads as one.)"""
+    """Labels of all kinds are read back from every form, except that a wide header with only the column names of the
+    long form is read as the long form."""
     if form == "csv" and "label" in labels and set(labels) <= {"row", "label"}:
         return
     logits = np.linspace(1, 0, len(labels))
@@ -285,25 +285,25 @@ def test_what_is_written_is_read(labels: list[str], form: str) -> None:
     written = out("compute", "-f", *form.split(), "--", *typed)
     stream = io.BufferedReader(io.BytesIO(written.encode()))
     [block] = FORMATS["text"].reader()(stream, ReadOptions("written", "prob"))
-    # Labels that say nothing are none: all empty, or in a header the indices.
+    # Labels that are all empty, or the indices in a header, are read as no labels.
     nothing = not any(labels) if long else labels == [str(i) for i in range(len(labels))]
     assert block.labels == (None if nothing else tuple(labels))
     assert np.exp(block.logits[0]) == pytest.approx(tsoft.softmax(logits), rel=1e-15)
 
 
-def test_csv_reads_back_in_other_hands() -> None:
+def test_csv_is_read_by_pythons_csv_module() -> None:
     printed = out("compute", 'say "x", y=2', " the=1", "--format", "csv")
     header, row = csv.reader(io.StringIO(printed))
     assert header == ["row", "tau", 'say "x", y', " the"]
     assert [float(p) for p in row[2:]] == tsoft.softmax([2, 1]).tolist()
 
 
-# How it comes
+# Streaming
 
 
 @pytest.mark.skipif(os.name == "nt", reason="resource limits are POSIX's")
-def test_every_byte_is_written_or_missed(tmp_path: Path) -> None:
-    """An unbuffered stdout writes a part and tells nobody: a limit on its size must be an error."""
+def test_a_partial_write_is_an_error(tmp_path: Path) -> None:
+    """An unbuffered stdout may write only a part without an error: reaching a size limit must be an error."""
     code = (
         "import resource, signal, sys; from tsoft.__main__ import main;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14));"
@@ -319,7 +319,7 @@ def test_every_byte_is_written_or_missed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("form", "lines"), [("tsv", 1), ("csv", 2), ("jsonl", 1)])
-def test_the_first_row_is_out_before_the_last_is_in(form: str, lines: int) -> None:
+def test_the_first_row_is_written_before_the_last_is_read(form: str, lines: int) -> None:
     with started("compute", "-f", form) as process:
         assert process.stdin
         assert process.stdout
@@ -333,7 +333,7 @@ def test_the_first_row_is_out_before_the_last_is_in(form: str, lines: int) -> No
     assert process.returncode == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="it is POSIX that tells the peak")
+@pytest.mark.skipif(os.name == "nt", reason="the peak memory is measured on POSIX only")
 def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     def peak_of(rows: int) -> int:
         path = tmp_path / f"{rows}.txt"

@@ -21,13 +21,13 @@ from tsoft.features.sample.samples import Sample
 
 LOGITS = [2, 1, 0.5, 0.1]
 TYPED = [str(z) for z in LOGITS]
-LABELLED = ["cat=2", "dog=1", "bird=0.5", "fish=0.1"]
+LABELED = ["cat=2", "dog=1", "bird=0.5", "fish=0.1"]
 NAMES = ["cat", "dog", "bird", "fish"]
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 
 def drawn(size: int, seed: int, row: int = 0, tau: float = 1, logits: list[float] = LOGITS) -> list[int]:
-    """The draws that the core makes."""
+    """Return the draws of the core."""
     pieces = draws(tsoft.softmax(logits, tau), size, generator(seed, row, DRAWS))
     return [int(index) for piece in pieces for index in piece]
 
@@ -36,15 +36,15 @@ def counted(size: int, seed: int, row: int = 0, tau: float = 1) -> list[int]:
     return [int(count) for count in counts(tsoft.softmax(LOGITS, tau), size, generator(seed, row, COUNTS))]
 
 
-def test_a_pipe_gets_one_draw() -> None:
-    assert out("sample", *LABELLED, "--seed", "5") == NAMES[drawn(1, 5)[0]] + "\n"
+def test_a_pipe_has_one_draw_by_default() -> None:
+    assert out("sample", *LABELED, "--seed", "5") == NAMES[drawn(1, 5)[0]] + "\n"
     assert out("sample", *TYPED, "--seed", "5") == f"{drawn(1, 5)[0]}\n"
 
 
-def test_every_form_tells_the_same_draws() -> None:
+def test_every_form_has_the_same_draws() -> None:
     size = PIECE_SIZE + 200
     expected = drawn(size, 3)
-    typed = ["sample", *LABELLED, "-n", str(size), "--seed", "3"]
+    typed = ["sample", *LABELED, "-n", str(size), "--seed", "3"]
     assert out(*typed).split() == [NAMES[index] for index in expected]
     assert out(*typed, "--index").split() == [str(index) for index in expected]
     header, *rows = csv.reader(io.StringIO(out(*typed, "-f", "csv")))
@@ -56,9 +56,9 @@ def test_every_form_tells_the_same_draws() -> None:
     assert record["counts"] == [expected.count(index) for index in range(4)]
 
 
-def test_every_form_tells_the_same_counts() -> None:
+def test_every_form_has_the_same_counts() -> None:
     expected = counted(10**9, 3)
-    typed = ["sample", *LABELLED, "-n", "1e9", "--seed", "3"]
+    typed = ["sample", *LABELED, "-n", "1e9", "--seed", "3"]
     lines = [f"{name}\t{count}" for name, count in zip(NAMES, expected, strict=True)]
     assert out(*typed, "--counts").splitlines() == lines
     lines = [f"{index}\t{count}" for index, count in enumerate(expected)]
@@ -79,7 +79,7 @@ def test_every_form_tells_the_same_counts() -> None:
     }  # fmt: skip
 
 
-def test_what_is_too_few_to_test_has_no_p_value() -> None:
+def test_a_sample_that_is_too_small_has_no_p_value() -> None:
     [record] = json.loads(out("sample", *TYPED, "-n", "2", "-f", "json", "--tau", "0"))
     assert record["counts"] == [2, 0, 0, 0]
     assert [record[key] for key in ("labels", "statistic", "degrees", "p_value")] == [None] * 4
@@ -110,7 +110,7 @@ def test_rows_and_temperatures_follow_each_other() -> None:
     assert json.loads(out(*typed, "-f", "json", "--draws", stdin=text)) == records
 
 
-def test_a_seed_is_new_each_time_and_can_be_given_again() -> None:
+def test_a_seed_is_new_each_time_and_can_be_repeated() -> None:
     typed = ["sample", *TYPED, "--tau", "inf", "-n", "64", "-f", "jsonl", "--draws"]
     one, other = (json.loads(out(*typed)) for _ in range(2))
     assert one["draws"] != other["draws"]
@@ -130,7 +130,7 @@ def test_labels_stay_on_their_line_and_in_their_column() -> None:
     assert list(rows)[1] == ["0", "1.0", "3", 'x,"y"']
 
 
-def test_digits_are_of_what_is_no_whole_number() -> None:
+def test_digits_do_not_apply_to_whole_numbers() -> None:
     lines = out("sample", "0", "0", "0", "--tau", "0.123456", "-f", "csv", "--counts", "--digits", "2").splitlines()
     assert [(line.split(",")[1], line.split(",")[5]) for line in lines[1:]] == [("0.12", "0.33")] * 3
 
@@ -138,7 +138,7 @@ def test_digits_are_of_what_is_no_whole_number() -> None:
 @posix
 @pytest.mark.parametrize("form", [("-f", "tsv"), ("-f", "csv"), ("-f", "json", "--draws")])
 def test_memory_does_not_hold_the_draws(form: tuple[str, ...]) -> None:
-    """As integers alone the longer stream would be 24 MB."""
+    """The draws of the longer stream would take 24 MB as integers."""
     few, many = (peak("sample", "2", "1", "-n", n, *form) for n in ("3e5", "3e6"))
     assert many < 1.1 * few
 
@@ -156,7 +156,7 @@ def test_a_reader_that_goes_away() -> None:
 
 
 @posix
-def test_it_is_interrupted_in_the_middle_of_a_row() -> None:
+def test_an_interrupt_in_the_middle_of_a_row() -> None:
     with started("sample", *TYPED, "-n", "1e18", "-f", "json", "--draws") as process:
         assert process.stdout
         assert process.stderr
@@ -167,7 +167,7 @@ def test_it_is_interrupted_in_the_middle_of_a_row() -> None:
     assert process.returncode == 130
 
 
-def test_rows_are_drawn_as_they_come() -> None:
+def test_rows_are_drawn_as_they_arrive() -> None:
     with started("sample", "--tau", "0") as process:
         assert process.stdin
         assert process.stdout
@@ -196,10 +196,10 @@ RANGE = "is not a whole number from 1 to 1e18"
         (["--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
         (["--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
         (["--seed", "1.5"], "Invalid value for '--seed': '1.5' is not a valid int"),
-        (["--counts", "--draws"], "--counts and --draws are two kinds of sample; which is it?"),
+        (["--counts", "--draws"], "--counts and --draws exclude each other; pass one of them"),
         (["--draws", "-f", "table"], "--draws has no effect on table; it is for tsv, csv, json and jsonl"),
         (["--index", "-f", "csv"], "--index has no effect on csv; it is for tsv"),
-        (["--digits", "3"], "--digits has no effect on tsv, which has whole numbers and labels"),
+        (["--digits", "3"], "--digits has no effect on tsv, which contains whole numbers and labels"),
         (["--log"], "No such option: --log"),
         (["--long"], "No such option: --long"),
         (["--with-logits", "-f", "json"], "No such option: --with-logits"),
@@ -208,20 +208,20 @@ RANGE = "is not a whole number from 1 to 1e18"
         (["--tau", "-1"], "--tau: '-1' is not a temperature"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_usage_errors(typed: list[str], message: str) -> None:
     done = here("sample", "2", "1", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "jsonl", "table"])
-def test_what_was_read(form: str) -> None:
+def test_input_errors(form: str) -> None:
     done = here("sample", "-f", form, stdin="1 x\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "tsoft: error: stdin:1: field 2: 'x' is not a number\n"
 
 
-def test_whole_samples_come_out_before_an_error() -> None:
+def test_complete_samples_are_written_before_an_error() -> None:
     text = "2 1\n" + "# filler to end the first read\n" * 20_000 + "1 x\n"
     done = here("sample", "--tau", "0", "-n", "2", "-f", "jsonl", "--draws", stdin=text)
     assert done.returncode == 1
@@ -234,13 +234,13 @@ def test_whole_samples_come_out_before_an_error() -> None:
 
 
 def numbers(shown: str, name: str) -> list[str]:
-    """What a table has of a class."""
+    """Return the numbers of a class in a table."""
     [line] = re.findall(rf"^ {re.escape(name)} +(.*)$", shown, re.MULTILINE)
     return re.findall(r"[\d.e+-]+", line)
 
 
 @posix
-def test_a_terminal_gets_a_thousand_draws_beside_what_was_expected() -> None:
+def test_a_terminal_shows_a_thousand_draws_beside_the_expected_counts() -> None:
     shown = in_terminal("tsoft sample cat=2 dog=1 bird=0.5 fish=0.1 --tau 0.5 --seed 6", NO_COLOR="1")
     expected = counted(1000, 6, tau=0.5)
     probs = tsoft.softmax(LOGITS, 0.5)
@@ -254,7 +254,7 @@ def test_a_terminal_gets_a_thousand_draws_beside_what_was_expected() -> None:
 
 
 @posix
-def test_a_terminal_says_which_seed_gives_the_same_again() -> None:
+def test_a_terminal_shows_the_seed_that_repeats_the_sample() -> None:
     first = in_terminal("tsoft sample 2 1 0.5 -n 1e9", NO_COLOR="1")
     [seed] = numbers(first, "seed")
     assert in_terminal(f"tsoft sample 2 1 0.5 -n 1e9 --seed {seed}", NO_COLOR="1") == first
@@ -270,7 +270,7 @@ def test_the_rest_of_a_vocabulary_is_one_line() -> None:
 
 
 @posix
-def test_both_bars_are_of_one_scale_and_in_colour() -> None:
+def test_both_bars_have_one_scale_and_colors() -> None:
     shown = in_terminal("tsoft sample 1 1 --tau 0 -n 1e15")
     bars = re.findall(r"\x1b\[38;5;\d+m(█+)", shown)
     assert len(bars) == 4
@@ -278,12 +278,12 @@ def test_both_bars_are_of_one_scale_and_in_colour() -> None:
 
 
 @pytest.mark.parametrize("seconds", [2, 0])
-def test_progress_is_shown_of_draws_that_take_long(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+def test_slow_draws_show_progress(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     screen = progress_screen(monkeypatch, seconds)
     sample = Sample(3, 1.0, None, None, np.array([0.5, 0.5]), 200_000, 1)
     assert np.array_equal(np.concatenate(list(watched_draws(sample))), np.concatenate(list(sample.draws())))
     assert ("drawing row 3, τ = 1" in screen.getvalue()) == ("100%" in screen.getvalue()) == (seconds > 0)
-    # At its end it is gone: the last thing is to clear its line.
+    # At its end the progress bar clears its line.
     assert (screen.getvalue() == "") == (seconds == 0)
     assert seconds == 0 or screen.getvalue().endswith("\x1b[2K")
 
@@ -295,7 +295,7 @@ def test_no_progress_is_shown_otherwise(tmp_path: Path) -> None:
     assert in_terminal(f"tsoft sample 2 1 -n 1e9 --counts > {target}") == ""
     assert in_terminal(f"tsoft sample 2 1 -n 1e6 2> {target} | cat > /dev/null") == ""
     assert target.read_text() == ""
-    # Before the first draw it would have begun.
+    # A progress bar would start before the first draw.
     import pexpect
 
     child = pexpect.spawn(TSOFT, ["sample", "2", "1", "-n", "1e18", "-f", "tsv"], env=environment(), timeout=60)

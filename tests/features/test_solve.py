@@ -1,4 +1,4 @@
-"""`tsoft solve`: the temperature that gives what is asked, in a pipe and on a terminal."""
+"""`tsoft solve`: the temperature that reaches a target, in a pipe and on a terminal."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ def test_solve_then_compute(option: str, value: float, measure: object) -> None:
 
 
 @posix
-def test_it_stands_in_another_command_line() -> None:
+def test_its_output_is_an_argument_of_another_command() -> None:
     command = "tsoft compute 2 1 0.5 0.1 --tau $(tsoft solve 2 1 0.5 0.1 --top-prob 0.73) | cut -f 1"
     assert float(in_terminal(command)) == pytest.approx(0.73, rel=1e-12)
 
@@ -44,7 +44,7 @@ def test_entropy_in_bits() -> None:
     assert (record["target"], record["reached"]) == (1, pytest.approx([1], rel=1e-12))
 
 
-def test_a_class_may_have_its_probability_twice() -> None:
+def test_a_class_may_reach_its_probability_twice() -> None:
     cold, hot = map(float, out("solve", "a=2", "b=1", "c=0", "d=0", "--prob", "b=0.25").split("\t"))
     assert cold < hot
     for tau in (cold, hot):
@@ -72,7 +72,7 @@ def test_a_row_without_a_solution_is_nan() -> None:
         (["1"], ["--top-prob", "0.5"], "one class"),
     ],
 )
-def test_what_cannot_be_is_said_with_its_range(logits: list[str], target: list[str], message: str) -> None:
+def test_a_note_gives_the_range_that_can_be_reached(logits: list[str], target: list[str], message: str) -> None:
     done = here("solve", *logits, *target)
     assert (done.returncode, done.stdout) == (3, "nan\n")
     assert done.stderr.startswith("tsoft: note: row 0: ")
@@ -101,10 +101,10 @@ def test_forms() -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([], "ask for one of --top-prob, --entropy, --perplexity, --margin and --prob"),
-        (["--margin", "0.1", "--entropy", "1"], "ask for one of"),
-        (["--entropy", "-1"], "--entropy: -1 is not a number from 0"),
-        (["--entropy", "nan"], "--entropy: nan is not a number from 0"),
+        ([], "pass exactly one of --top-prob, --entropy, --perplexity, --margin and --prob"),
+        (["--margin", "0.1", "--entropy", "1"], "pass exactly one of"),
+        (["--entropy", "-1"], "--entropy: -1 is not a finite number of at least 0"),
+        (["--entropy", "nan"], "--entropy: nan is not a finite number of at least 0"),
         (["--top-prob", "x"], "Invalid value for '--top-prob': 'x' is not a valid float"),
         (["--prob", "a"], "--prob: 'a' is not LABEL=P"),
         (["--prob", "-1"], "--prob: '-1' is not LABEL=P"),
@@ -117,19 +117,19 @@ def test_forms() -> None:
         (["--prob", "b=0.5"], "--prob: 'b' is the label of 2 classes: name one by its index, #1, #2"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_usage_errors(typed: list[str], message: str) -> None:
     done = here("solve", "a=2", "b=1", "b=0", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
-def test_a_number_sign_names_the_index_whatever_the_labels() -> None:
+def test_a_number_sign_always_names_the_index() -> None:
     typed = ["#1=2", "a=1", "a=0"]
     assert out("solve", *typed, "--prob", "#1=0.2") == out("solve", "2", "1", "0", "--prob", "#1=0.2")
     assert out("solve", *typed, "--prob", "a#2=0.2") == out("solve", "2", "1", "0", "--prob", "#2=0.2")
 
 
-def test_every_row_is_solved_and_told_in_every_form() -> None:
+def test_every_row_is_solved_in_every_form() -> None:
     text = "2 1 0\n3 1 0\n3 2 1\n1 1 1\n"
     for form in ("tsv", "csv", "json", "jsonl", "table"):
         done = here("solve", "--top-prob", "0.7", "-f", form, stdin=text)
@@ -140,7 +140,7 @@ def test_a_row_without_the_class_has_no_solution() -> None:
     done = here("solve", "--prob", "#2=0.1", stdin="3 2 1\n1 2\n4 4 1\n")
     assert done.returncode == 3
     assert [line.split("\t")[0] == "nan" for line in done.stdout.splitlines()] == [False, True, False]
-    assert done.stderr == "tsoft: note: row 1: no class of this row is called '#2'\n"
+    assert done.stderr == "tsoft: note: row 1: this row has no class '#2'\n"
 
 
 def test_labels_are_quoted_in_csv() -> None:
@@ -151,7 +151,7 @@ def test_labels_are_quoted_in_csv() -> None:
 
 def test_a_reason_in_bits_says_so() -> None:
     done = here("solve", "2", "1", "--entropy", "1.05", "--bits")
-    assert "(in nats; a bit is 0.6931 of them)" in done.stderr
+    assert "(in nats; 1 bit is 0.6931 nats)" in done.stderr
 
 
 @posix
@@ -164,14 +164,14 @@ def test_a_terminal_at_the_ends_of_the_range() -> None:
     assert max(map(cell_len, shown.splitlines())) <= 40
 
 
-def test_what_was_read() -> None:
+def test_input_errors() -> None:
     done = here("solve", "--entropy", "0.1", stdin="1 2\n1 x\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "tsoft: error: stdin:2: field 2: 'x' is not a number\n"
 
 
 @posix
-def test_a_terminal_gets_the_temperature_the_distribution_and_the_curve() -> None:
+def test_a_terminal_shows_the_temperature_the_distribution_and_the_curve() -> None:
     shown = in_terminal("tsoft solve 2 1 0.5 0.1 --top-prob 0.73", NO_COLOR="1")
     tau = float(out("solve", *TYPED, "--top-prob", "0.73"))
     assert shown.startswith(f"top-prob 0.73: τ = {tau:.6g}\n")

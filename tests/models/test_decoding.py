@@ -1,4 +1,4 @@
-"""Texts from next-token distributions, on models that are small enough to write down."""
+"""Decoding, with models that are small enough to write down."""
 
 import itertools
 import math
@@ -37,8 +37,10 @@ LAST = len(WORDS) - 1
 
 @dataclass
 class Markov:
-    """The next token by the last one alone: a row of logits for each, and one for none. The last token
-    ends."""
+    """A model whose next token depends on the last token only.
+
+    `logits` has a row per token, and one for an empty text. The last token ends a text.
+    """
 
     logits: Array
     requested: list[list[Tokens]] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Markov:
         return [NextDistribution(Block(self.logits[np.newaxis, text[-1] if text else -1])) for text in texts]
 
     def logprob(self, tokens: Sequence[int]) -> float:
-        """Of a sequence, in plain Python."""
+        """Return the log-probability of a sequence, in plain Python."""
         total = 0.0
         for before, token in itertools.pairwise([-1, *tokens]):
             row = self.logits[before].tolist()
@@ -65,7 +67,7 @@ def markov(seed: int, spread: float = 1.0) -> Markov:
 
 
 def ended(most: int) -> list[Tokens]:
-    """Every sequence that a search may end with: with the last token at its end, or as long as it may be."""
+    """Return every sequence with which a search may end: with the end token, or of the maximum length."""
     others = range(LAST)
     found = [(*body, LAST) for length in range(most) for body in itertools.product(others, repeat=length)]
     return found + list(itertools.product(others, repeat=most))
@@ -76,7 +78,7 @@ def text_of(search: SequenceDecoder | BeamSearch) -> Tokens:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_wide_beam_finds_the_best_sequence_of_all(seed: int) -> None:
+def test_wide_beam_finds_the_best_of_all_sequences(seed: int) -> None:
     model, most = markov(seed, 2.0), 4
     best = max(ended(most), key=model.logprob)
     beam = BeamSearch(GeneratedText(()), 5**most, 0.0, limits(most))
@@ -87,7 +89,7 @@ def test_a_wide_beam_finds_the_best_sequence_of_all(seed: int) -> None:
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0, 2.0])
-def test_a_wide_beam_orders_all_sequences_by_their_score(penalty: float) -> None:
+def test_wide_beam_orders_all_sequences_by_score(penalty: float) -> None:
     model, most = markov(3, 1.5), 3
     found = sorted(ended(most), key=lambda tokens: -model.logprob(tokens) / len(tokens) ** penalty * -1, reverse=True)
     beam = BeamSearch(GeneratedText(()), 200, penalty, limits(most))
@@ -98,8 +100,8 @@ def test_a_wide_beam_orders_all_sequences_by_their_score(penalty: float) -> None
     assert [beam.score(text) for text in beam.texts] == pytest.approx(scores, abs=1e-12)
 
 
-def test_greedy_is_no_search() -> None:
-    """Of 0.6 and 0.4 greedy takes the first, after which everything is unlikely."""
+def test_beam_of_two_beats_greedy() -> None:
+    """Greedy takes the token with 0.6 rather than 0.4, but all tokens after it are unlikely."""
     rows = np.log([[0.3, 0.3, 0.2, 0.2], [0.01, 0.97, 0.01, 0.01], [0.25] * 4, [0.25] * 4, [0.6, 0.4, 1e-9, 1e-9]])
     model = Markov(np.column_stack([rows, np.full(5, -40.0)])[[0, 1, 2, 3, 3, 4]])
     greedy, beam = (
@@ -116,7 +118,7 @@ def test_greedy_is_no_search() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(1, 6), st.floats(0, 2))
-def test_a_beam_of_one_is_greedy_and_a_beam_keeps_what_it_may(seed: int, width: int, penalty: float) -> None:
+def test_beam_keeps_its_width_and_order(seed: int, width: int, penalty: float) -> None:
     model, most = markov(seed, 1.5), 5
     greedy = SequenceDecoder(GeneratedText((0,)), greedy_token, limits(most))
     beam = BeamSearch(GeneratedText((0,)), width, penalty, limits(most))
@@ -126,13 +128,13 @@ def test_a_beam_of_one_is_greedy_and_a_beam_keeps_what_it_may(seed: int, width: 
     assert all(text.finish in (END, LENGTH) for text in beam.texts)
     scores = [beam.score(text) for text in beam.texts]
     assert scores == sorted(scores, reverse=True)
-    # A text that ends on the way does not take the others' place, so that one more may be better.
+    # Ended texts do not displace unfinished ones, so the beam may find a better text than greedy.
     if width == 1 and penalty == 0:
         assert beam.texts[0].logprob >= greedy.text.logprob - 1e-12
 
 
-def test_a_round_has_a_limit_of_texts_but_takes_at_least_one_decoder() -> None:
-    """And each decoder is advanced by its distributions, as if it were alone."""
+def test_round_limits_texts_but_has_at_least_one_decoder() -> None:
+    """Each decoder gets the same texts as if it ran alone."""
     model = markov(2)
     widths = (1, 60, 3, 64)
     beams = [BeamSearch(GeneratedText((i,)), width, 0.0, limits(4)) for i, width in enumerate(widths)]
@@ -150,8 +152,8 @@ def test_a_round_has_a_limit_of_texts_but_takes_at_least_one_decoder() -> None:
 
 
 @pytest.mark.parametrize(("penalty", "best"), [(0.0, (LAST,)), (1.0, (0, 0, 0))])
-def test_a_text_that_ends_takes_no_other_s_place(penalty: float, best: Tokens) -> None:
-    """The end is most probable at once, and all else is nearly sure to go on: a mean a token is highest there."""
+def test_ended_text_does_not_displace_an_unfinished_one(penalty: float, best: Tokens) -> None:
+    """The end is most probable at first. Other texts almost certainly continue, so their mean per token is higher."""
     rows = np.full((len(WORDS) + 1, len(WORDS)), -30.0)
     rows[-1, [LAST, 0]] = np.log([0.6, 0.4])
     rows[0, 0] = 0.0
@@ -164,7 +166,7 @@ def test_a_text_that_ends_takes_no_other_s_place(penalty: float, best: Tokens) -
     assert max(scores, key=scores.__getitem__) == best
 
 
-def test_a_round_is_one_question() -> None:
+def test_round_calls_the_model_once() -> None:
     model = markov(1)
     decoders = [
         SequenceDecoder(GeneratedText((0,)), token_sampler(1.0, lambda _: None, generator(1, n, 2)), limits(4))
@@ -177,7 +179,7 @@ def test_a_round_is_one_question() -> None:
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.0, 0.3, 1.0, 2.0, math.inf]))
-def test_a_text_says_what_it_was_drawn_with(seed: int, tau: float) -> None:
+def test_generated_token_has_its_probability_and_alternatives(seed: int, tau: float) -> None:
     model = markov(seed)
     decoder = SequenceDecoder(
         GeneratedText(()), token_sampler(tau, lambda _: None, generator(seed, 0, 2)), limits(6, alternatives=2)
@@ -197,8 +199,8 @@ def test_a_text_says_what_it_was_drawn_with(seed: int, tau: float) -> None:
     assert decoder.text.logprob == pytest.approx(model.logprob(decoder.text.all_tokens), abs=1e-12)
 
 
-def test_frequencies_are_those_of_the_model() -> None:
-    """10000 first tokens, by a chi-square test that fails once in a million."""
+def test_sampled_frequencies_match_the_model() -> None:
+    """The chi-square test of 10000 first tokens fails once in a million runs."""
     from scipy.stats import chisquare
 
     model, most = markov(5), limits(1)
@@ -213,7 +215,7 @@ def test_frequencies_are_those_of_the_model() -> None:
 
 
 def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = ()) -> GeneratedText:
-    """A text of these tokens, as far as it goes."""
+    """Return a text of these tokens, up to its end."""
     rules, text = limits(most, stops), GeneratedText((0,))
     for token in tokens:
         if text.finish is not None:
@@ -232,13 +234,13 @@ def scripted(tokens: Sequence[int], most: int = 99, stops: tuple[bytes, ...] = (
         ((0, 1, 0, 1), 9, (b"a",), b"", 0, STOP),
         ((0, 1, 0, 1), 2, (b"b",), b"a", 1, STOP),
         ((1, 0, 1), 9, (b"zz", b"ab", b"b"), b"", 0, STOP),
-        # A token of which a part is left is a token of the text.
+        # A token that remains in part is a token of the text.
         ((0, 2, 3, 1), 9, (b"\x82\xac",), b"a\xe2", 2, STOP),
         ((2, 3, 0), 9, ("€".encode(),), b"", 0, STOP),
         ((0, 1), 9, (b"c",), b"ab", 2, None),
     ],
 )
-def test_where_a_text_ends(
+def test_text_ends_at_its_limits(
     tokens: Tokens, most: int, stops: tuple[bytes, ...], data: bytes, steps: int, finish: str | None
 ) -> None:
     text = scripted(tokens, most, stops)
@@ -246,7 +248,7 @@ def test_where_a_text_ends(
     assert text.tokens == tuple(token for token in tokens[:steps] if token != LAST)
 
 
-def test_what_is_stopped_keeps_what_there_is() -> None:
+def test_stopped_decoder_keeps_its_texts() -> None:
     model = markov(2)
     decoder = SequenceDecoder(GeneratedText(()), greedy_token, limits(50))
     beam = BeamSearch(GeneratedText(()), 3, 0.0, limits(50))
@@ -262,8 +264,8 @@ def test_what_is_stopped_keeps_what_there_is() -> None:
     assert beam.texts[0].all_tokens == best
 
 
-def test_alternatives_that_a_server_gave() -> None:
-    """Numbers of tokens of their own; what has no probability is chosen by nobody."""
+def test_partial_distribution_with_token_numbers() -> None:
+    """A class without a known probability is never chosen."""
     logprobs = np.log([0.5, 0.3, 0.1])
     given_ = PartialDistribution(np.array([*logprobs, np.nan]), 0, logprobs[2])
     block = Block(np.array([[*logprobs, -np.inf]]), ("x", "y", "z", "?"), partial=given_)
@@ -275,7 +277,7 @@ def test_alternatives_that_a_server_gave() -> None:
     assert prob == pytest.approx(0.5)
 
 
-def test_the_best_of_many_are_those_of_a_sort() -> None:
+def test_best_classes_equal_those_of_a_sort() -> None:
     row = np.random.default_rng(1).integers(0, 50, 1000).astype(np.float32)
     row[::7] = -np.inf
     best = NextDistribution(Block(row[np.newaxis])).best(30)
@@ -283,7 +285,7 @@ def test_the_best_of_many_are_those_of_a_sort() -> None:
 
 
 @given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 4))
-def test_diversity_is_what_its_papers_say(tokens: list[int], n: int) -> None:
+def test_diversity_equals_its_definition(tokens: list[int], n: int) -> None:
     grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
     if not grams:
         assert math.isnan(distinct(tokens, n))
@@ -293,7 +295,7 @@ def test_diversity_is_what_its_papers_say(tokens: list[int], n: int) -> None:
     assert repeated(tokens, n) == pytest.approx(sum(gram in grams[:i] for i, gram in enumerate(grams)) / len(grams))
 
 
-def test_a_summary_is_a_mean_over_texts() -> None:
+def test_summary_is_a_mean_over_texts() -> None:
     one, two = scripted((0, 1, LAST)), scripted((0, 0, 0, 0, 0, 1), 6)
     found = summary([one, two])
     each = math.log(1 / len(WORDS))
@@ -301,8 +303,8 @@ def test_a_summary_is_a_mean_over_texts() -> None:
     assert found.logprob == pytest.approx(9 * each / 2)
     assert found.mean_logprob == pytest.approx(each)
     assert found.sequence_perplexity == pytest.approx(len(WORDS))
-    # "ab" has two tokens and a pair, all different; of "aaaaab" there are two of six, aa and ab of five pairs, and
-    # aaaa comes twice among three.
+    # "ab" has two distinct tokens of two, and one pair. "aaaaab" has two distinct tokens of six, and two distinct
+    # pairs of five; aaaa occurs twice among three 4-grams.
     assert (found.distinct_1, found.distinct_2) == pytest.approx(((1 + 2 / 6) / 2, (1 + 2 / 5) / 2))
     assert found.repeated_4 == pytest.approx(1 / 3)
     empty = summary([GeneratedText(())])
@@ -310,12 +312,12 @@ def test_a_summary_is_a_mean_over_texts() -> None:
     assert math.isnan(empty.mean_logprob)
 
 
-# A text of four characters, whose sequences can all be looked at.
+# A text with four different characters, so that all sequences can be tried.
 SMALL = "bacaddddbadaddadcbacaaaadbdabddbcbbdcadabcacdbccdd"
 
 
-def test_on_a_text_a_wide_beam_finds_what_greedy_does_not() -> None:
-    """All 4^6 sequences after a prompt, by the model's own numbers, one token after the other."""
+def test_wide_beam_on_an_ngram_model() -> None:
+    """The reference tries all 4^6 sequences after a prompt."""
     model, most = Ngram(SMALL, "char", 3, "small"), 6
     prompt = model.prompt("a")
     rules = TextLimits(model.piece, model.ends, most)

@@ -1,4 +1,4 @@
-"""A server as a model: what it is asked, what its answers become, and what is said when it does not answer."""
+"""A server as a model: the requests, the distributions from its responses, and the errors."""
 
 import contextlib
 import gc
@@ -47,7 +47,7 @@ PROMPT = "The capital of France is"
 
 @pytest.fixture(autouse=True)
 def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, no proxy, and no waiting between tries."""
+    """Remove the key and the proxies from the environment, and do not wait between retries."""
     for name in ("openai_api_key", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -60,7 +60,7 @@ def at(served: Served | str, model: str | None = None, **options: Any) -> Endpoi
 
 
 def entry(token: str, logprob: float, *top: tuple[str, float], **more: Any) -> dict[str, Any]:
-    """A token as chat completions have it: openai-python, types/chat/chat_completion_token_logprob.py."""
+    """Return a token as in chat completions: openai-python, types/chat/chat_completion_token_logprob.py."""
     tops = [{"token": name, "logprob": p, "bytes": list(name.encode())} for name, p in top]
     return {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": tops} | more
 
@@ -70,7 +70,7 @@ ENTRY = entry(" the", -2.75, *TOP)
 
 
 def legacy(text: str = " the", top: tuple[tuple[str, float], ...] = TOP, finish: str = "length") -> dict[str, Any]:
-    """As legacy completions are, of OpenAI, vLLM and llama-cpp-python: openai-python, types/completion_choice.py."""
+    """Return a completion as from OpenAI, vLLM and llama-cpp-python: openai-python, types/completion_choice.py."""
     names = [text] if top else []
     numbers = [dict(top).get(text, -9.0)] if top else []
     logprobs = {"text_offset": [0] * len(names), "tokens": names, "token_logprobs": numbers}
@@ -80,7 +80,7 @@ def legacy(text: str = " the", top: tuple[tuple[str, float], ...] = TOP, finish:
 
 
 def chat(entries: list[Any] | None, text: str = " the", finish: str = "length", **more: Any) -> dict[str, Any]:
-    """As chat completions are. `more` goes into the logprobs."""
+    """Return a chat completion. `more` are additional fields of the logprobs."""
     logprobs = None if entries is None else {"content": entries} | more
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
@@ -88,13 +88,13 @@ def chat(entries: list[Any] | None, text: str = " the", finish: str = "length", 
 
 
 def llama_cpp(*entries: Any, text: str = " the", finish: str = "length") -> dict[str, Any]:
-    """llama.cpp's completions hold chat's list, with the tokens' ids: tests/data/openai-completions.json."""
+    """Return a completion of llama.cpp, with chat's list and token ids: tests/data/openai-completions.json."""
     choice = {"text": text, "index": 0, "logprobs": {"content": list(entries)}, "finish_reason": finish}
     return {"object": "text_completion", "choices": [choice], "timings": {}}
 
 
 def failure(model: Endpoint) -> str:
-    """What is said of a server that does not answer as it should: one line, with the place."""
+    """Return the error message of a request: one line that starts with the URL."""
     with pytest.raises(InputError) as caught:
         model.next([model.prompt(PROMPT)])
     message = visible(str(caught.value))
@@ -103,10 +103,10 @@ def failure(model: Endpoint) -> str:
     return message
 
 
-# What is asked
+# Requests
 
 
-def test_a_text_is_asked_for_one_token() -> None:
+def test_completion_request_asks_for_one_token() -> None:
     with serving(Reply(legacy())) as served:
         model = at(served, "m")
         (found,) = model.next([model.prompt(PROMPT)])
@@ -120,8 +120,8 @@ def test_a_text_is_asked_for_one_token() -> None:
     assert [found.logprob(i) for i in range(3)] == [-0.25, -2.75, -4.5]
 
 
-def test_a_message_is_answered_and_the_answer_goes_on() -> None:
-    """What OpenAI does not know is sent only where an answer has begun, which it could not go on with."""
+def test_chat_request_for_an_answer_and_its_continuation() -> None:
+    """Fields that OpenAI does not know are sent only with a partial answer, which it could not continue anyway."""
     with serving(Reply(chat([ENTRY]))) as served:
         model = at(served, chat=True)
         text = model.prompt("Hi")
@@ -136,8 +136,8 @@ def test_a_message_is_answered_and_the_answer_goes_on() -> None:
     assert second == shared | begun | {"messages": [user, {"role": "assistant", "content": " Paris the"}]}
 
 
-def test_a_text_is_asked_for_once() -> None:
-    """And each gets its own answer, though the first comes last."""
+def test_each_text_is_requested_once() -> None:
+    """Each text gets its own response, even if the first response arrives last."""
     last_is_there = threading.Event()
 
     def reply(request: Request) -> Reply:
@@ -161,7 +161,7 @@ def test_a_text_is_asked_for_once() -> None:
 
 
 @pytest.mark.parametrize("is_chat", [False, True])
-def test_the_same_text_by_other_tokens_is_the_same(is_chat: bool) -> None:
+def test_same_text_from_different_tokens_is_requested_once(is_chat: bool) -> None:
     top = (("ab", -1.0), ("a", -2.0), ("b", -3.0))
     with serving(Reply(chat([entry("ab", -1.0, *top)]) if is_chat else legacy(top=top))) as served:
         model = at(served, chat=is_chat)
@@ -173,19 +173,19 @@ def test_the_same_text_by_other_tokens_is_the_same(is_chat: bool) -> None:
         assert len(served.requests) == 2
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_has_a_maximum_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "CACHE_SIZE", 2)
     with serving(Reply(legacy())) as served:
         model = at(served)
         a, b, c = (model.prompt(letter) for letter in "abc")
         for texts in ([a], [b], [a], [c], [a], [b], [a, b, c], [c, b]):
             model.next(texts)
-        # b was asked of the longest ago when c came; c when b came again; and a when all three came.
+        # c evicts b, which was used least recently; b evicts c; and the last call of all three evicts a.
         assert "".join(request.body["prompt"] for request in served.requests[:4]) == "abcb"
         assert sorted(request.body["prompt"] for request in served.requests[4:]) == ["c"]
 
 
-def test_connections_are_used_again() -> None:
+def test_connections_are_reused() -> None:
     with serving(Reply(legacy())) as served:
         model = at(served)
         for letter in "abcdef":
@@ -195,15 +195,15 @@ def test_connections_are_used_again() -> None:
         model.close()
 
 
-def test_an_answer_that_is_compressed() -> None:
-    """Though nobody has asked for it."""
+def test_compressed_response() -> None:
+    """A server may compress its response without a request for it."""
     answer = gzip.compress(json.dumps(legacy(text=" the" + " " * 300_000)).encode())
     with serving(Reply(answer, headers={"Content-Encoding": "gzip"})) as served:
         model = at(served)
         (found,) = model.next([model.prompt("x")])
         assert model.label(found.token(0)) == " Paris"
     with serving(Reply(answer[:-9] + b"x", headers={"Content-Encoding": "deflate"})) as served:
-        assert failure(at(served)).endswith("the answer is not compressed as it says")
+        assert failure(at(served)).endswith("the response is not compressed as its headers state")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_an_answer_that_is_compressed() -> None:
         ("/a%20b/v1?version=2", "/a%20b/v1/completions?version=2"),
     ],
 )
-def test_the_url_is_the_base(url: str, path: str) -> None:
+def test_path_is_appended_to_the_url(url: str, path: str) -> None:
     with serving(Reply(legacy())) as served:
         model = at(served.url.removesuffix("/v1") + url)
         model.next([model.prompt("x")])
@@ -242,13 +242,13 @@ def test_the_url_is_the_base(url: str, path: str) -> None:
         "ftp://user:hunter2@host/v1",
     ],
 )
-def test_what_is_no_url_is_a_usage_error(url: str) -> None:
+def test_invalid_url_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError, match="--endpoint: ") as caught:
         at(url)
     assert "hunter2" not in str(caught.value)
 
 
-def test_what_is_typed_is_looked_at() -> None:
+def test_invalid_prompt_and_timeout() -> None:
     model = at("http://127.0.0.1:9/v1")
     for prompt in ("", "\udcff"):
         with pytest.raises(UsageError, match="prompt"):
@@ -258,7 +258,7 @@ def test_what_is_typed_is_looked_at() -> None:
             at("http://127.0.0.1:9/v1", timeout=seconds)
 
 
-def test_it_is_a_model() -> None:
+def test_endpoint_is_a_model() -> None:
     model: Model = open_model(ModelOptions(endpoint="http://user:pw@Host:8080/v1", remote_model=None))
     assert (model.name, model.vocab_size, model.context_length) == ("host:8080", None, None)
     model.close()
@@ -269,8 +269,8 @@ def test_it_is_a_model() -> None:
 
 
 @pytest.mark.parametrize("name", ["openai-chat", "openai-completions"])
-def test_a_real_answer_of_llama_cpp(name: str) -> None:
-    """Its first token is what comes next, though it has more; the numbers are the file's own."""
+def test_real_response_of_llama_cpp(name: str) -> None:
+    """The response has several tokens, and the first is the next one. Its numbers are those of the file."""
     answer = json.loads((DATA / f"{name}.json").read_text())
     first = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
     with serving(Reply(answer)) as served:
@@ -284,8 +284,8 @@ def test_a_real_answer_of_llama_cpp(name: str) -> None:
     assert block.partial.mass == pytest.approx(sum(math.exp(one["logprob"]) for one in first))
 
 
-def test_the_pieces_of_a_character_join() -> None:
-    """llama.cpp gives bytes, OpenAI's completions an escape, Llama 2's names are of one byte."""
+def test_parts_of_a_character_join() -> None:
+    """llama.cpp returns bytes, OpenAI's completions an escape, and Llama 2 names of single bytes."""
     parts = [entry("x", -1.0, ("x", -1.0)), entry("", -1.0)]
     parts[0]["top_logprobs"] += [
         {"token": "\ufffd", "bytes": [0xE2, 0x80], "logprob": -2.0},
@@ -304,9 +304,11 @@ def test_the_pieces_of_a_character_join() -> None:
         assert sorted(request.body["prompt"] for request in served.requests[1:]) == ["q\u201c", "q\ufffd"]
 
 
-def test_a_token_that_is_listed_several_times() -> None:
-    """Whoever goes on with a text cannot tell tokens of the same text apart: they are one, with the probability of
-    all. A lone surrogate is no text, and so they are all the same."""
+def test_token_that_is_listed_several_times() -> None:
+    """Tokens of the same text are merged into one, with the sum of their probabilities.
+
+    A continuation could not distinguish them. Lone surrogates are not text, so they are all the same.
+    """
     lone = [{"token": token, "logprob": math.log(0.1)} for token in ("\udc80", "\udc81")]
     listed = entry("a", math.log(0.25), ("b", math.log(0.125)), ("a", math.log(0.25)), ("a", math.log(0.25)))
     listed["top_logprobs"] += lone
@@ -327,7 +329,7 @@ def test_a_token_that_is_listed_several_times() -> None:
     assert found.block.partial.mass == pytest.approx(0.825)
 
 
-def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
+def test_merged_token_with_unknown_probabilities() -> None:
     known = PartialDistribution(np.array([np.nan, -1.0, -2.0, np.nan, np.nan]), 3, -2.0, classes=9)
     block = Block(
         np.array([[-np.inf, -1.0, -2.0, -np.inf, -np.inf]]),
@@ -345,15 +347,15 @@ def test_what_is_not_known_of_a_token_that_is_listed_several_times() -> None:
 
 
 @given(st.binary(min_size=1, max_size=8))
-def test_a_label_gives_its_bytes_back(piece: bytes) -> None:
+def test_label_gives_its_bytes_back(piece: bytes) -> None:
     found = endpoint._server_token(token_label(piece))
     assert found.label == token_label(piece)
     assert found.piece == (b"" if found.ends else piece)
     assert found.ends == (found.label in endpoint.ENDS)
 
 
-def test_a_prompt_is_no_sign() -> None:
-    """What is typed is text, whatever it looks like."""
+def test_prompt_is_never_a_control_token() -> None:
+    """A prompt is text, whatever it looks like."""
     model = at("http://127.0.0.1:9/v1")
     for text in ("</s>", "<0xE2>", "<|im_end|>", " "):
         (number,) = model.prompt(text)
@@ -366,15 +368,15 @@ def test_a_prompt_is_no_sign() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        # vLLM: the sign has its name. llama.cpp: a sign is shown as nothing, with its id.
+        # vLLM writes the name of the end token. llama.cpp writes an empty text, with the id.
         legacy(text="<|im_end|>", top=(("<|im_end|>", -0.25), (" the", -2.75))),
         llama_cpp(entry("", -0.25, ("", -0.25), (" the", -2.75), id=2), text="", finish="stop"),
         chat([entry("<|eot_id|>", -0.25, ("<|eot_id|>", -0.25), (" the", -2.75))], text="", finish="stop"),
-        # llama-cpp-python, where another token was drawn.
+        # llama-cpp-python, if it sampled another token.
         legacy(text=" the", top=(("", -0.25), (" the", -2.75))),
     ],
 )
-def test_the_end_among_the_others(answer: dict[str, Any]) -> None:
+def test_end_among_the_alternatives(answer: dict[str, Any]) -> None:
     with serving(Reply(answer)) as served:
         model = at(served, chat=answer["object"] == "chat.completion")
         (found,) = model.next([model.prompt("x")])
@@ -388,14 +390,14 @@ def test_the_end_among_the_others(answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        # llama-cpp-python, Ollama's chat, and what OpenAI's may be.
+        # llama-cpp-python, Ollama's chat, and possibly OpenAI's.
         legacy(text="", top=(), finish="stop"),
         chat(None, text="", finish="stop"),
         chat([], text="", finish="stop", refusal=None),
     ],
 )
-def test_an_end_without_a_token(answer: dict[str, Any]) -> None:
-    """Another draw may tell the probabilities. Where none does, the end is sure as far as one can see."""
+def test_end_without_a_token(answer: dict[str, Any]) -> None:
+    """Another seed may return the probabilities. If no seed does, the end is taken as certain."""
     is_chat = answer["object"] == "chat.completion"
     with serving(Reply(answer), Reply(answer), Reply(chat([ENTRY]) if is_chat else legacy())) as served:
         model = at(served, chat=is_chat)
@@ -412,51 +414,55 @@ def test_an_end_without_a_token(answer: dict[str, Any]) -> None:
     assert found.block.partial.mass == 1.0
 
 
-def test_a_part_of_a_character_drawn_without_probabilities() -> None:
-    """llama.cpp's server, which sends what it has drawn once the character is whole: no token, and no end."""
+def test_part_of_a_character_without_probabilities() -> None:
+    """llama.cpp's server waits until the character is complete: it returns no token, and no end."""
     silent = {"object": "text_completion", "choices": [{"text": "\ufffd", "logprobs": None, "finish_reason": "length"}]}
     with serving(Reply(silent), Reply(llama_cpp(ENTRY))) as served:
         model = at(served)
         (found,) = model.next([model.prompt("x")])
         assert model.label(found.token(0)) == " Paris"
     with serving(Reply(silent)) as served:
-        assert "no token and no log-probability in 4 answers" in failure(at(served))
+        assert "4 responses had no token, no log-probability, and no end" in failure(at(served))
 
 
-# What goes wrong
+# Errors
 
 
 def error(message: str, **more: Any) -> dict[str, Any]:
-    """As OpenAI, llama.cpp and Ollama say it."""
+    """Return an error as from OpenAI, llama.cpp and Ollama."""
     return {"error": {"message": message, "type": "t", "param": None, "code": None} | more}
 
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, error("max_logprobs is 5: logprobs too large"), ["too large", "--top-logprobs asks for 3"]),
+        (
+            400,
+            error("max_logprobs is 5: logprobs too large"),
+            ["too large", "tsoft requests 3 alternatives; pass --top-logprobs N"],
+        ),
         (400, error("this is a chat model"), ["--chat"]),
         (404, error("This is a chat model and not supported in the v1/completions endpoint"), ["--chat"]),
         (400, error("you must provide a model parameter"), ["--remote-model NAME", "the server has m1, m2"]),
-        (404, error("model '' not found"), ["model '' not found", "--remote-model NAME says which", "m1, m2"]),
+        (404, error("model '' not found"), ["model '' not found", "--remote-model NAME to select a model", "m1, m2"]),
         (422, {"detail": [{"loc": ["body", "model"], "msg": "Field required"}]}, ["Field required", "--remote-model"]),
         (400, error("This model's maximum context length is 9 tokens"), ["HTTP 400 Bad Request", "is 9 tokens"]),
         (401, error("Incorrect API key provided"), ["HTTP 401 Unauthorized", "OPENAI_API_KEY is not set"]),
         (403, {"detail": "no"}, ["HTTP 403 Forbidden", "no", "OPENAI_API_KEY is not set"]),
         (404, {"detail": "Not Found"}, ["HTTP 404 Not Found"]),
         (500, error("boom"), ["HTTP 500 Internal Server Error", "boom"]),
-        (500, b"", ["HTTP 500 Internal Server Error", "the answer is empty"]),
-        (500, {"oops": 1}, ["HTTP 500", "the server answered '{\"oops\": 1}'"]),
-        (500, legacy(), ["HTTP 500", "the server answered"]),
-        (418, b"<html>\n\x1b[31m tea</html>", ["HTTP 418", "not JSON: it begins '<html> \\x1b[31m tea</html>'"]),
+        (500, b"", ["HTTP 500 Internal Server Error", "the response is empty"]),
+        (500, {"oops": 1}, ["HTTP 500", "the server responded '{\"oops\": 1}'"]),
+        (500, legacy(), ["HTTP 500", "the server responded"]),
+        (418, b"<html>\n\x1b[31m tea</html>", ["HTTP 418", "not JSON; it starts with '<html> \\x1b[31m tea</html>'"]),
         (304, b"", ["HTTP 304"]),
         (599, error("odd"), ["HTTP 599", "odd"]),
-        (200, b"", ["the answer is empty"]),
-        (200, b"  \n", ["the answer is empty"]),
-        (200, b"<!DOCTYPE html><html>" + b"x" * 999, ["not JSON: it begins '<!DOCTYPE html><html>xxx", "…'"]),
+        (200, b"", ["the response is empty"]),
+        (200, b"  \n", ["the response is empty"]),
+        (200, b"<!DOCTYPE html><html>" + b"x" * 999, ["not JSON; it starts with '<!DOCTYPE html><html>xxx", "…'"]),
         (200, b"[" * 100_000, ["not JSON"]),
         (200, b"\xff\xfe\xfd", ["not JSON"]),
-        (200, b"data: {}\n\n", ["not JSON: it begins 'data: {}'"]),
+        (200, b"data: {}\n\n", ["not JSON; it starts with 'data: {}'"]),
         (200, {"hello": 1}, ["not a response of a known server"]),
         (200, [1], ["not a server's response"]),
         (200, 7, ["not a server's response"]),
@@ -464,15 +470,15 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, {"choices": []}, ["no log-probabilities"]),
         (200, {"choices": [7]}, ["not an object"]),
         (200, error("overloaded"), ["the server answered with an error: overloaded"]),
-        (200, chat(None, text=" the"), ["gives no log-probabilities, for which it was asked", "--chat it may"]),
-        (200, legacy() | {"choices": [{"text": " the"}]}, ["gives no log-probabilities, for which it was asked"]),
-        (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["drew alone, and none of the alternatives"]),
-        (200, chat([entry(" the", -2.0)]), ["drew alone"]),
+        (200, chat(None, text=" the"), ["did not return the requested log-probabilities", "with --chat, some servers"]),
+        (200, legacy() | {"choices": [{"text": " the"}]}, ["did not return the requested log-probabilities"]),
+        (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["only the sampled token, without alternatives"]),
+        (200, chat([entry(" the", -2.0)]), ["only the sampled token"]),
         (200, chat([entry(" the", math.nan, (" the", 3.0))]), ["3 is not a log-probability"]),
         (200, chat([{"token": 7}]), ["token"]),
     ],
 )
-def test_what_a_server_may_answer(status: int, body: Any, expected: list[str]) -> None:
+def test_error_messages_of_responses(status: int, body: Any, expected: list[str]) -> None:
     def reply(request: Request) -> Reply:
         if request.method == "GET":
             assert request.path == "/v1/models"
@@ -489,8 +495,8 @@ def test_what_a_server_may_answer(status: int, body: Any, expected: list[str]) -
         assert "--remote-model" not in message
 
 
-def test_the_names_of_the_models() -> None:
-    """They are said where they are known, and as many as are read."""
+def test_error_lists_the_models() -> None:
+    """The error lists the first few names, if the server returns them."""
     for answer, expected in [
         (Reply({"data": [{"id": f"m{i}"} for i in range(9)]}), "the server has m0, m1, m2, m3, m4 and 4 more"),
         (Reply(error("no"), 401), "--remote-model x"),
@@ -502,30 +508,35 @@ def test_the_names_of_the_models() -> None:
             assert failure(at(served, "x")).endswith(expected)
 
 
-def test_a_path_without_v1_is_hinted_at() -> None:
+def test_path_without_v1_gets_a_hint() -> None:
     with serving(Reply({"detail": "Not Found"}, 404)) as served:
-        assert "mostly ends in /v1" in failure(at(served.url.removesuffix("/v1")))
-        assert "mostly ends in /v1" in failure(at(served.url + "/completions"))
-        assert "mostly ends in /v1" not in failure(at(served))
+        assert "usually ends in /v1" in failure(at(served.url.removesuffix("/v1")))
+        assert "usually ends in /v1" in failure(at(served.url + "/completions"))
+        assert "usually ends in /v1" not in failure(at(served))
 
 
-def test_an_answer_that_is_begun_anew() -> None:
-    """llama-cpp-python closes the answer and begins another: <|im_end|>, a line break, <|im_start|>, assistant and
-    a line break come between. Other servers' counts grow by what was drawn, or by one or two more."""
-    for length, goes_on in [(31, True), (33, True), (36, False), (0, True), ("x", True)]:
+def test_server_that_begins_another_answer() -> None:
+    """llama-cpp-python closes the answer and begins another one.
+
+    The tokens in between are <|im_end|>, a line break, <|im_start|>, assistant, and a line break. Other servers' counts
+    grow by the sampled tokens, or by one or two more.
+    """
+    for length, continues in [(31, True), (33, True), (36, False), (0, True), ("x", True)]:
         first, then = (chat([ENTRY]) | {"usage": {"prompt_tokens": n}} for n in (30, length))
         with serving(Reply(first), Reply(then)) as served:
             model = at(served, chat=True)
             text = model.prompt("x")
             (found,) = model.next([text])
             with (
-                contextlib.nullcontext() if goes_on else pytest.raises(InputError, match="cannot go on with an answer")
+                contextlib.nullcontext()
+                if continues
+                else pytest.raises(InputError, match="cannot continue a partial answer")
             ):
                 model.next([(*text, found.token(0))])
 
 
-def test_chat_hints() -> None:
-    def said(message: str, begun: bool) -> str:
+def test_hints_for_chat_errors() -> None:
+    def message_of(message: str, begun: bool) -> str:
         with serving(Reply(chat([ENTRY])), Reply(error(message), 400)) as served:
             model = at(served, chat=True)
             text = model.prompt("x")
@@ -534,15 +545,17 @@ def test_chat_hints() -> None:
                 model.next([(*text, found.token(0))] if begun else [model.prompt("y")])
             return str(caught.value)
 
-    assert "leave out --chat" in said("default chat template is no longer allowed", False)
-    assert "cannot go on with an answer" in said("Unrecognized request argument supplied: continue_final_message", True)
-    assert "cannot go on with an answer" in said(
+    assert "remove --chat" in message_of("default chat template is no longer allowed", False)
+    assert "cannot continue a partial answer" in message_of(
+        "Unrecognized request argument supplied: continue_final_message", True
+    )
+    assert "cannot continue a partial answer" in message_of(
         "Assistant response prefill is incompatible with enable_thinking", True
     )
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_what_passes_is_tried_again(status: int) -> None:
+def test_temporary_failure_is_retried(status: int) -> None:
     busy = Reply(error("busy"), status, {"Retry-After": "0"})
     with serving(busy, busy, busy, Reply(legacy())) as served:
         model = at(served)
@@ -553,8 +566,8 @@ def test_what_passes_is_tried_again(status: int) -> None:
         assert len(served.requests) == 4
 
 
-def test_how_long_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as the server asks for, or longer each time; not at all where it asks for more than there is."""
+def test_time_between_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server determines the time; by default it doubles. There is no retry if the time-out would be exceeded."""
     monkeypatch.setattr(http, "BACKOFF", 0.5)
     for headers, expected in [
         ({"Retry-After": "3"}, [3.0, 3.0, 3.0]),
@@ -572,29 +585,29 @@ def test_how_long_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = http.Server(served.url, "", 20, pause=waits.append).request("/completions", b"{}")
         assert (answer.status, answer.retry_after, waits, len(served.requests)) == (429, 99.0, [], 1)
         message = failure(at(served))
-        assert "too many requests, or a quota that is used up, and the server asks to wait 99 s" in message
+        assert "too many requests, or the quota is used up, and the server asks to wait 99 s" in message
 
 
 @pytest.mark.parametrize("reply", [Reply(ends_at_once=True), Reply(legacy(), breaks_off=True)])
-def test_a_connection_that_breaks_off_is_tried_again(reply: Reply) -> None:
+def test_lost_connection_is_retried(reply: Reply) -> None:
     with serving(reply, reply, Reply(legacy())) as served:
         model = at(served)
         assert len(model.next([model.prompt("x")])) == 1
         assert len(served.requests) == 3
     with serving(reply) as served:
-        assert failure(at(served)).endswith("the connection broke off before the answer was there")
+        assert failure(at(served)).endswith("the connection was lost before the response was complete")
         assert len(served.requests) == 4
 
 
-def test_nobody_is_there() -> None:
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unheard.getsockname()[1]}/v1"
-        assert failure(at(url)) == f"{url}/completions: the server is not there (connection refused)"
-    assert "no address is known of the server" in failure(at("http://nowhere.invalid/v1"))
+def test_no_server() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+        assert failure(at(url)) == f"{url}/completions: cannot connect to the server: connection refused"
+    assert "cannot find the address of the server" in failure(at("http://nowhere.invalid/v1"))
 
 
-def test_what_does_not_speak_http() -> None:
+def test_server_without_http() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
 
@@ -605,27 +618,27 @@ def test_what_does_not_speak_http() -> None:
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert failure(at(url)).endswith("what answers there does not speak HTTP")
+        assert failure(at(url)).endswith("the server does not speak HTTP")
         thread.join()
-    assert "no URL that can be asked" in failure(at("http://a..b/v1"))
+    assert "or one that it redirects to, is invalid" in failure(at("http://a..b/v1"))
 
 
-def test_a_silent_server_is_given_up() -> None:
+def test_silent_server_times_out() -> None:
     heads = (Reply(before=piece) for piece in (b"H", b"HTTP/1.1 100 Continue\r\n\r\n"))
     for reply in (Reply(is_silent=True), Reply(b"x", is_endless=True), *heads):
         with serving(reply) as served:
             message = failure(at(served, timeout=0.2))
-            assert message.endswith("no answer within 0.2 s; --timeout SECONDS waits longer")
+            assert message.endswith("no response within 0.2 s; pass --timeout SECONDS to wait longer")
             assert len(served.requests) == 1
 
 
-def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_response_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BYTES", 1 << 20)
     with serving(Reply(b"x" * (1 << 16), is_endless=True)) as served:
-        assert failure(at(served)).endswith("the answer is longer than 1 MB")
+        assert failure(at(served)).endswith("the response is larger than 1 MB")
 
 
-def test_a_server_that_is_not_secure(tmp_path: Path) -> None:
+def test_insecure_server(tmp_path: Path) -> None:
     with serving(Reply(legacy())) as served:
         message = failure(at(served.url.replace("http:", "https:")))
         assert "no secure connection to the server: " in message
@@ -642,8 +655,8 @@ def test_a_server_that_is_not_secure(tmp_path: Path) -> None:
         assert not served.requests
 
 
-def test_the_first_failure_ends_all() -> None:
-    """Though another request would go on for long."""
+def test_first_failure_ends_all_requests() -> None:
+    """Another request would take long."""
 
     def reply(request: Request) -> Reply:
         return Reply(error("no"), 400) if request.body["prompt"] == "bad" else Reply(is_silent=True)
@@ -657,7 +670,7 @@ def test_the_first_failure_ends_all() -> None:
 # The key
 
 
-def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
     with serving(Reply(legacy())) as served:
         model = at(served)
@@ -679,14 +692,14 @@ def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> Non
             assert KEY[:7] not in message
             if status == 401:
                 assert "key provided: ***." in message
-                assert message.endswith("OPENAI_API_KEY is set, but this server does not take it")
+                assert message.endswith("OPENAI_API_KEY is set, but this server rejects it")
 
 
 ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
 
 
 @pytest.mark.parametrize(
-    "spelt",
+    "spelling",
     [
         ODD_KEY,
         repr(ODD_KEY),
@@ -694,7 +707,7 @@ ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
         json.dumps(json.dumps(ODD_KEY)),
         json.dumps(ODD_KEY).replace("/", r"\/"),
         json.dumps(json.dumps(ODD_KEY).replace("/", r"\/")),
-        # As Go and PHP do.
+        # The spelling of Go and PHP.
         json.dumps(ODD_KEY).replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003E"),
         html.escape(ODD_KEY).replace("&", r"\u0026"),
         "".join(f"\\u{ord(c):04x}" for c in ODD_KEY),
@@ -706,9 +719,9 @@ ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
         quote(ODD_KEY, safe="").lower(),
     ],
 )
-def test_the_key_is_not_shown_however_it_is_spelt(spelt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_redacted_in_every_spelling(spelling: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", ODD_KEY)
-    quoted = f"({spelt})"
+    quoted = f"({spelling})"
     replies: list[Reply] = []
     with serving(lambda _: replies[-1]) as served:
         for status in (200, 500):
@@ -717,7 +730,7 @@ def test_the_key_is_not_shown_however_it_is_spelt(spelt: str, monkeypatch: pytes
                     replies.append(Reply(body.encode(encoding), status))
                     message = failure(at(served))
                     assert "***" in message
-                    # What stands between the quotes, where there are any.
+                    # Only quotes and brackets may follow the redacted key.
                     assert message.split("***")[1].strip("\\\"')(") in ("", "*")
                     assert "sk" not in message.split("***")[0].removeprefix(served.url)
     models = json.dumps({"data": [{"id": quoted}]})
@@ -727,8 +740,8 @@ def test_the_key_is_not_shown_however_it_is_spelt(spelt: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("filler", ["\\", "&#0", "&#x0", "\\u", "%", "sk-", "0"])
-def test_the_key_is_redacted_in_linear_time(filler: str) -> None:
-    """Of a megabyte that begins like a spelling of the key at every character."""
+def test_key_is_redacted_in_linear_time(filler: str) -> None:
+    """In a megabyte of text, every character may begin a spelling of the key."""
     server = http.Server("http://localhost/v1", "sk-\\&abc", 20)
     text = filler * (1_000_000 // len(filler))
     start = time.process_time()
@@ -736,8 +749,8 @@ def test_the_key_is_redacted_in_linear_time(filler: str) -> None:
     assert time.process_time() - start < 10
 
 
-def test_a_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As curl sends it. It is meant for this server, and so comes before the key."""
+def test_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is sent as curl sends it. It belongs to this server, so it takes precedence over the key."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(Reply(error("not hunter2, aWNoOmh1bnRlcjI="), 401)) as served:
         message = failure(at(served.url.replace("://", "://ich:hunter2@")))
@@ -748,7 +761,7 @@ def test_a_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.Monke
         assert "hunter2" not in message
 
 
-def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("a\nb", "schlüssel"):
         monkeypatch.setenv("OPENAI_API_KEY", key)
         with pytest.raises(UsageError, match="OPENAI_API_KEY") as caught:
@@ -756,7 +769,7 @@ def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         assert key not in str(caught.value)
 
 
-def test_the_key_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_not_sent_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(Reply(legacy())) as other:
         with serving(Reply(b"", 307, {"Location": f"{other.url}/elsewhere"})) as served:
@@ -771,25 +784,25 @@ def test_the_key_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_redirects_are_limited() -> None:
     with serving(Reply(b"", 307, {"Location": "/v1/completions"})) as served:
-        assert failure(at(served)).endswith("more than 5 redirects, one to the next")
+        assert failure(at(served)).endswith("more than 5 redirects in a row")
         assert len(served.requests) == 6
     with serving(Reply(b"", 307, {"Location": "ftp://host/x"})) as served:
-        assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+        assert failure(at(served)).endswith("this URL, or one that it redirects to, is invalid")
 
 
-def test_a_redirect_to_what_is_no_url() -> None:
+def test_redirect_to_an_invalid_url() -> None:
     with serving(Reply(b"", 307, {"Location": "http://[::bad/x"})) as served:
-        assert failure(at(served)).endswith("this, or what it redirects to, is no URL that can be asked")
+        assert failure(at(served)).endswith("this URL, or one that it redirects to, is invalid")
     with warnings.catch_warnings():
-        # urllib3 fails amid it, and leaves the connection to be collected.
+        # urllib3 fails without closing the connection, so collect it here.
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
 
 
-# The way there
+# Proxies
 
 
-def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(Reply(legacy())) as proxy, serving(Reply(legacy())) as served:
         port = proxy.url.removesuffix("/v1").removeprefix("http://")
@@ -804,17 +817,17 @@ def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         model.next([model.prompt("x")])
         assert (len(proxy.requests), len(served.requests)) == (2, 1)
         monkeypatch.setenv("no_proxy", "api.invalid")
-        assert "no address is known of the server" in failure(at("http://api.invalid/v1"))
+        assert "cannot find the address of the server" in failure(at("http://api.invalid/v1"))
         assert len(proxy.requests) == 2
 
 
-def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://me:hunter2@127.0.0.1:9")
     message = failure(at("http://api.invalid/v1"))
-    assert message.endswith("the proxy that the environment names is not there (connection refused)")
+    assert message.endswith("cannot connect to the proxy from the environment: connection refused")
     with serving(Reply(b"")) as served:
         monkeypatch.setenv("https_proxy", served.url.removesuffix("/v1"))
-        assert "does not pass this on: Tunnel connection failed: 501" in failure(at("https://api.invalid/v1"))
+        assert "did not forward the request: Tunnel connection failed: 501" in failure(at("https://api.invalid/v1"))
     for proxy in ("socks5://me:hunter2@127.0.0.1:9", "http://me:hunter2@a:b:c"):
         monkeypatch.setenv("http_proxy", proxy)
         with pytest.raises(TsoftError, match="http_proxy") as caught:
@@ -838,24 +851,24 @@ def test_ctrl_c_ends_a_request() -> None:
     with serving(Reply(is_silent=True)) as served:
         with subprocess.Popen(
             [sys.executable, "-c", ASKS, served.url], env=environment(), stderr=subprocess.PIPE
-        ) as asks:
+        ) as process:
             try:
                 assert served.requested.wait(30)
-                asks.send_signal(signal.SIGINT)
-                _, stderr = asks.communicate(timeout=30)
+                process.send_signal(signal.SIGINT)
+                _, stderr = process.communicate(timeout=30)
             finally:
-                asks.kill()
-        assert (asks.returncode, stderr) == (130, b"")
+                process.kill()
+        assert (process.returncode, stderr) == (130, b"")
 
 
-# A real one
+# A real server
 
-# As many as there are processors would wait for each other where the rest of the tests run, too.
+# With one thread per processor, the threads would wait for each other while other tests run.
 ONE_THREAD = ("--n_threads", "1", "--n_threads_batch", "1")
 
 
 def weights() -> Path | None:
-    """The model that tsoft[llm] brings, where llama-cpp-python and its server are installed too."""
+    """Return the model from tsoft[llm] if llama-cpp-python and its server are installed, too."""
     if not all(map(importlib.util.find_spec, ("llama_cpp", "uvicorn", "fastapi", "sse_starlette"))):
         return None
     try:
@@ -882,7 +895,7 @@ def llama_cpp_server(model: Path) -> Iterator[str]:
         "--port",
         str(port),
     ]
-    # Its output would fill a pipe that nobody reads.
+    # Nothing reads its output, so a pipe would fill up.
     command = [sys.executable, "-m", "llama_cpp.server", *typed]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -898,7 +911,7 @@ def llama_cpp_server(model: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def oracle() -> Callable[[bytes], dict[bytes, float]]:
-    """The model without a server: the log-probability of each token after a text."""
+    """Return the model without a server: the log-probability of each token after a text."""
     path = weights()
     if path is None:
         pytest.skip("needs tsoft[llm] and llama-cpp-python[server]")
@@ -911,8 +924,8 @@ def oracle() -> Callable[[bytes], dict[bytes, float]]:
 
     def after(text: bytes) -> dict[bytes, float]:
         tokens = llama.tokenize(text, special=True)
-        # What is worked out with others at once differs by some percent from what is worked out alone, and the
-        # server works out what it has not seen.
+        # Logits from a batch differ by some percent from those of a single token, and the server decodes only the
+        # tokens that it has not cached.
         same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(known, tokens[:-1], strict=False))
         llama.n_tokens = len(list(same))
         llama.eval(tokens[llama.n_tokens :])
@@ -925,7 +938,7 @@ def oracle() -> Callable[[bytes], dict[bytes, float]]:
     return after
 
 
-# The template of the model, as its file has it.
+# The chat template from the model's file.
 CHAT = """<|im_start|>system
 You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>
 <|im_start|>user
@@ -935,7 +948,7 @@ You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>
 
 
 @pytest.mark.model
-def test_a_real_server_says_what_its_model_does(oracle: Callable[[bytes], dict[bytes, float]]) -> None:
+def test_real_server_agrees_with_its_model(oracle: Callable[[bytes], dict[bytes, float]]) -> None:
     path = weights()
     assert path is not None
     with llama_cpp_server(path) as url:
@@ -954,12 +967,12 @@ def test_a_real_server_says_what_its_model_does(oracle: Callable[[bytes], dict[b
             model.next([model.prompt("one two three " * 200)])
         elsewhere = failure(at(url.removesuffix("/v1")))
         assert "HTTP 404 Not Found: the server answered with an error: Not Found" in elsewhere
-        assert "mostly ends in /v1" in elsewhere
+        assert "usually ends in /v1" in elsewhere
         answering = at(url, chat=True, alternatives=5, timeout=120)
         text = answering.prompt("Say hi")
         (found,) = answering.next([text])
         expected = oracle(CHAT.format("Say hi").encode())
         order = (-found.block.logits[0]).argsort()[:5]
         assert [found.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
-        with pytest.raises(InputError, match="cannot go on with an answer that has begun"):
+        with pytest.raises(InputError, match="cannot continue a partial answer"):
             answering.next([(*text, found.token(int(order[0])))])

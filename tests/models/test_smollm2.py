@@ -1,4 +1,4 @@
-"""`tsoft next` and `tsoft generate` with the model that `tsoft[llm]` brings: run where that is installed."""
+"""`tsoft next` and `tsoft generate` with the model from `tsoft[llm]`, if that is installed."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ def records(*arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in shown.splitlines()]
 
 
-def test_the_next_token_is_paris_through_a_pipe_too() -> None:
+def test_next_token_is_paris() -> None:
     record = json.loads(out("next", PROMPT))
     assert len(record["labels"]) == len(record["logits"]) == 49152
     shown = out(
@@ -34,9 +34,11 @@ def test_the_next_token_is_paris_through_a_pipe_too() -> None:
     assert float(best["prob"]) > 0.9
 
 
-def test_what_it_writes_adds_up() -> None:
-    """Each step's log-probability is that of `tsoft next` after the text so far, and the texts are the same
-    whatever stands beside them."""
+def test_generate_agrees_with_next() -> None:
+    """Each step has the log-probability from `tsoft next` after the text so far.
+
+    A text does not depend on the other texts.
+    """
     found = records("--tau", "0.5,1.2", "--seed", "3", "--greedy", "--beams", "3")
     [alone] = records("--tau", "1.2", "--seed", "3")
     assert found[1]["text"] == alone["text"]
@@ -48,13 +50,13 @@ def test_what_it_writes_adds_up() -> None:
         said = json.loads(out("next", text))
         highest = max(said["logits"])
         total = highest + math.log(sum(math.exp(logit - highest) for logit in said["logits"]))
-        # The prompt is worked in one go here, and a token at a time there.
+        # `next` decodes the prompt in one batch, but `generate` decodes one token at a time.
         own = said["logits"][step["id"]] - total
         assert step["logprob"] == pytest.approx(own, abs=0.02)
         text += step["token"]
 
 
-def test_cold_is_surer_than_hot() -> None:
+def test_low_temperature_has_higher_log_probability() -> None:
     cold, hot = records("--tau", "0.2,3", "--seed", "1")
     assert cold["mean_logprob"] > -2
     assert hot["mean_logprob"] < -8

@@ -20,6 +20,7 @@ from tsoft.options.output import (
     DiagramOptions,
     Displayed,
     DisplayOptions,
+    LongDisplayOptions,
     OnlyIn,
     OutputOptions,
     chosen_format,
@@ -64,8 +65,8 @@ def test_no_chart_counts_as_the_option_that_it_is() -> None:
 def test_further_forms_of_a_format() -> None:
     long = ContentOptions(long=True)
     with pytest.raises(UsageError, match="--show has no effect on csv; it is for table and --long"):
-        chosen_format(OutputOptions(format="csv"), DisplayOptions(show=3))
-    chosen = chosen_format(OutputOptions(format="csv"), long, DisplayOptions(show=3), forms=lambda _: ["long"])
+        chosen_format(OutputOptions(format="csv"), LongDisplayOptions(show=3))
+    chosen = chosen_format(OutputOptions(format="csv"), long, LongDisplayOptions(show=3), forms=lambda _: ["long"])
     assert chosen == "csv"
     with pytest.raises(UsageError, match="--long has no effect on json; it is for tsv and csv"):
         chosen_format(OutputOptions(format="json"), long)

@@ -170,7 +170,7 @@ def test_an_array_is_of_one_engine_and_whole(tmp_path: Path) -> None:
         done = here(*typed, *options)
         assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"tsoft: error: {message}")
     for command in (["sample", "1"], ["solve", "1", "2", "--top-prob", "0.6"], ["sweep", "1", "--mean"]):
-        done = here(*command, "-f", "npz")
+        done = here(*command, "-o", "new.npz")
         assert done.stderr.startswith("tsoft: error: npz holds distributions, as compute and sweep give them")
     assert os.listdir(tmp_path) == []
     done = here("compute", "--key", "x", stdin="1 2")

@@ -34,7 +34,7 @@ def called(capfd: Capture, *arguments: str) -> tuple[int, str, str]:
     """The exit code, stdout and stderr of a run in this process."""
     status = cli.run(list(arguments))
     found = capfd.readouterr()
-    assert "a defect of tsoft" not in found.err
+    assert "internal error" not in found.err
     return status, found.out, found.err
 
 
@@ -791,7 +791,7 @@ def test_a_sweep_has_a_temperature(capfd: Capture) -> None:
         assert (status, text) == (2, "")
         assert said.startswith("tsoft: error: --samplers lists no temperature")
     status, _, said = called(capfd, "sweep", "2", "1", "--mean", "--like", "all", "--tau", "1")
-    assert (status, said) == (2, "tsoft: error: sweep --mean is of one engine: --like one of them\n")
+    assert (status, said) == (2, "tsoft: error: sweep --mean averages over one engine; pass only one to --like\n")
 
 
 # Step by step
@@ -934,7 +934,7 @@ def test_where_engines_part(capfd: Capture) -> None:
         "exllamav2 differs first at '[b]\\x1b': exllamav2 removes it by top_p 0.6 (step 2 of 2), transformers keeps it."
     )
     assert words.count(sentence) == 2
-    assert words.count("vllm leaves the same as transformers.") == 2
+    assert words.count("vllm gives the same distribution as transformers.") == 2
     distances = [0.3 / 0.8, tempered[1] / tempered[:2].sum()]
     for tau, distance in zip(("1", "2"), distances, strict=True):
         part = words.split(f"total variation at τ = {tau} ")[1]

@@ -1,1 +1,1 @@
-"""What a terminal shows: tables, bars, curves and heat maps, as text."""
+"""The text that a terminal shows: tables, bars, curves, heat maps and legends."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# Larger numbers are not drawn: their differences could overflow.
+# Larger numbers are not drawn, since their differences could overflow.
 HUGE = 1e300
-# Positions that differ by less are equal, so that a number at a cell's edge falls on the same side in every chart.
+# Positions that differ by less count as equal, so that a number at a cell's edge falls on the same side in each chart.
 CLOSE = 1e-9
 
 Tick = tuple[float, str]
@@ -21,9 +21,9 @@ Tick = tuple[float, str]
 
 @dataclass(frozen=True)
 class Axis:
-    """Numbers from 0 up along `columns`, from the lowest to the highest that can be drawn, on a linear or
-    logarithmic scale. A log axis has no place for 0, and no axis has one for inf. A single number is in the
-    middle. The `name` is at the right end; the `reference` number has a mark."""
+    """A linear or logarithmic axis of nonnegative numbers, `columns` wide, from the lowest to the highest number
+    that it can show. A log axis cannot show 0, and no axis can show inf. A single number is in the middle. The
+    `name` is at the right end; the `reference` number has a mark."""
 
     numbers: Array
     columns: int
@@ -33,7 +33,7 @@ class Axis:
 
     @property
     def margin(self) -> int:
-        """The columns of the name and the blank before it."""
+        """The width of the name and the blank before it."""
         return 1 + len(self.name)
 
     @property
@@ -42,38 +42,38 @@ class Axis:
 
     @cached_property
     def valid(self) -> Array:
-        """Which numbers have a place: a mask."""
+        """A mask of the numbers that the axis can show."""
         finite = self.numbers <= HUGE
         return np.asarray(finite & (self.numbers > 0) if self.log else finite)
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest number that have a place."""
+        """The lowest and the highest number that the axis can show."""
         numbers = self.numbers[self.valid]
         return float(numbers.min()), float(numbers.max())
 
     def fractions(self, numbers: Array) -> Array:
-        """The positions of numbers: 0 at the left end, 1 at the right."""
+        """Return the positions of numbers: 0 at the left end, 1 at the right."""
         low, high = np.log10(self.ends) if self.log else self.ends
         places = np.log10(numbers) if self.log else numbers
         return np.asarray((places - low) / (high - low) if low < high else np.full(np.shape(numbers), 0.5))
 
     def column(self, value: float) -> int | None:
-        """The column of a number, or None if it is not on the axis."""
+        """Return the column of a number, or None if it is not on the axis."""
         low, high = self.ends
         if not low <= value <= high:
             return None
         return cell_index(float(self.fractions(np.array([value]))[0]), self.columns)
 
     def value(self, column: int) -> float:
-        """The number in the middle of a column."""
+        """Return the number in the middle of a column."""
         low, high = np.log10(self.ends) if self.log else self.ends
         place = low + (high - low) * (column + 0.5) / self.columns
         return float(10**place if self.log else place)
 
     def lines(self, left: int, right: int) -> list[str]:
-        """The line of the axis and the line of its numbers, after `left` columns and before `right`, which is
-        at least the margin."""
+        """Return the line of the axis and the line of its numbers, with `left` columns before them and `right`
+        columns, at least the margin, after them."""
         width = left + 1 + self.columns + right
         labels = self._tick_labels(left, width)
         marks = ["─"] * self.columns
@@ -88,8 +88,8 @@ class Axis:
         return [" " * left + "└" + "".join(marks) + f" {self.name}", numbers]
 
     def _tick_labels(self, left: int, width: int) -> dict[int, str]:
-        """The numbers under the axis by column: the reference, and the most round numbers that leave gaps
-        between each other, without those that would touch the reference."""
+        """Return the numbers under the axis by column: the reference, and as many round numbers as fit with gaps
+        between them, without those that would touch the reference."""
         for ticks in self._tick_sets():
             spans = [_span(left + 1 + column, text, width) for column, text in self._by_column(ticks)]
             if all(a[1] + 3 <= b[0] for a, b in pairwise(spans)):
@@ -104,12 +104,12 @@ class Axis:
         return labels
 
     def _by_column(self, ticks: Sequence[Tick]) -> list[tuple[int, str]]:
-        """The column and the text of each tick that is on the axis."""
+        """Return the column and the text of each tick that is on the axis."""
         columns = [(self.column(value), text) for value, text in ticks]
         return [(column, text) for column, text in columns if column is not None]
 
     def _tick_sets(self) -> list[list[Tick]]:
-        """Sets of round numbers on the axis, from the largest to the smallest, which may not fit either."""
+        """Return sets of round numbers on the axis, from the largest set to the smallest, which may not fit either."""
         low, high = self.ends
         if low == high:
             return [[(low, tick_text(low))]]
@@ -124,7 +124,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class TauAxis(Axis):
-    """Temperatures, with a mark at the model's own distribution, τ = 1."""
+    """An axis of temperatures, with a mark at τ = 1."""
 
     name: str = "τ"
     reference: float | None = 1.0
@@ -132,7 +132,7 @@ class TauAxis(Axis):
 
 @dataclass(frozen=True)
 class StepAxis(Axis):
-    """The steps of a schedule, which are whole numbers."""
+    """An axis of the steps of a schedule, with ticks at whole numbers only."""
 
     name: str = "step"
 
@@ -141,24 +141,25 @@ class StepAxis(Axis):
 
 
 def _in_decades(digits: Sequence[int], decades: Sequence[int]) -> list[Tick]:
-    """Digits times powers of ten, without those that no float holds."""
+    """Return digits times powers of ten, without those that overflow or underflow."""
     values = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
     return [(value, tick_text(value)) for value in values if 0 < value < float("inf")]
 
 
 def _span(column: int, text: str, width: int) -> tuple[int, int]:
-    """The first column of a text that is centred under a column, as far as the width allows, and that after it."""
+    """Return the first column of a text that is centered under a column, as far as the width allows, and the
+    column after the text."""
     start = max(0, min(column - len(text) // 2, width - len(text)))
     return start, start + len(text)
 
 
 def cell_index(fraction: float, count: int) -> int:
-    """The index of the cell that a fraction falls into, where [0, 1] has `count` cells of equal width."""
+    """Return the index of the cell that contains a fraction, if [0, 1] is divided into `count` equal cells."""
     return min(count - 1, max(0, floor(fraction * count + CLOSE)))
 
 
 def round_ticks(low: float, high: float, most: int) -> list[Tick]:
-    """The multiples of a round number from `low` to `high`, at most `most` steps apart.
+    """Return the multiples of a round number from `low` to `high`, at most `most` steps.
 
     >>> round_ticks(0, 1, 4)
     [(0.0, '0'), (0.25, '0.25'), (0.5, '0.5'), (0.75, '0.75'), (1.0, '1')]
@@ -170,14 +171,14 @@ def round_ticks(low: float, high: float, most: int) -> list[Tick]:
 
 
 def round_step(least: float) -> float:
-    """The lowest of 1, 2, 2.5 and 5 times a power of ten that is not below `least`."""
+    """Return the lowest of 1, 2, 2.5 and 5 times a power of ten that is at least `least`."""
     least = max(least, 1 / HUGE) * (1 - CLOSE)
     power = floor(log10(least))
     return next(step for part in (1, 2, 2.5, 5, 10) if (step := float(f"{part}e{power}")) >= least)
 
 
 def tick_text(value: float, digits: int = 6) -> str:
-    """A number with a short exponent.
+    """Return a number as text, with a short exponent.
 
     >>> tick_text(2e7), tick_text(1e-8)
     ('2e7', '1e-8')

@@ -1,6 +1,6 @@
-"""Probabilities as a chart of grouped bars: a group for each class, in it a bar for each series.
+"""Probabilities as a chart of grouped bars: one group per class, with one bar per series.
 
-The legend, the line under the bars and the classes' names are composed here: plotext's legend would lie over
+This module draws the legend, the line under the bars and the classes' names, since plotext's legend would cover
 the bars.
 """
 
@@ -20,13 +20,13 @@ from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions, ranked_classes
 
-# The fills of bars where there are no colours, which differ in density.
+# The fills of bars on a screen without colors, which differ in density.
 FILLS = "█▒░#x+=-"
-# The tops of bars, by the eighths of a line that they fill.
+# The tops of bars, by the number of eighths of a line that they fill.
 _CAPS = " ▁▂▃▄▅▆▇"
-# Wider bars show nothing more.
+# Wider bars would show nothing more.
 _WIDEST = 12
-# A group takes at least this many columns, so that there is room for three characters of its name.
+# A group has at least this many columns, to have room for three characters of its name.
 _NARROWEST = 4
 # The lines of the legend, the axis and the names.
 _OTHER_LINES = 3
@@ -40,8 +40,8 @@ class _Series(NamedTuple):
 
 @dataclass(frozen=True)
 class _BarLayout:
-    """The positions of everything, in columns and lines. The scale is `gutter` columns wide without its
-    axis; `top` is the probability of a bar of all `rows` lines."""
+    """The layout, in columns and lines. The scale, without its axis, is `gutter` columns wide; a bar of all `rows`
+    lines has the probability `top`."""
 
     width: int
     rows: int
@@ -56,22 +56,22 @@ class _BarLayout:
 
     @property
     def slot(self) -> int:
-        """The columns of a group and the gap beside it."""
+        """The width of a group and the gap beside it."""
         return self.canvas // self.groups
 
     @property
     def bar(self) -> int:
-        """The columns of a bar: its share of the slot, after a gap of at least a sixth."""
+        """The width of a bar: its share of the slot, without a gap of at least a sixth."""
         return max(1, min(_WIDEST, (self.slot - max(1, self.slot // 6)) // self.series))
 
     def left(self, group: int, series: int) -> int:
-        """The column of the canvas where a bar starts, with half of the gap before its group."""
+        """Return the column at which a bar starts. Half of the gap is before its group."""
         gap = self.slot - self.series * self.bar
         return group * self.slot + (gap + 1) // 2 + series * self.bar
 
 
 def draw(results: Sequence[Distributions], view: View) -> str:
-    """The chart of a block of one row: the classes that its table shows, with a bar for each column of the table."""
+    """Return the chart of a block of one row: the classes of its table, with one bar per column of the table."""
     block = results[0].block
     shown = view.select(*ranked_classes(results, 0)).shown
     names = block.names
@@ -94,11 +94,11 @@ def grouped_bars(
     colors: Sequence[int] | None = None,
     height: int = 15,
 ) -> str:
-    """A chart of `probs`, (series, classes), as lines of at most `width` columns.
+    """Return a chart of `probs`, (series, classes), in lines of at most `width` columns.
 
-    Names are shown as they are, so escape what is not printable before. Classes that do not fit are left out,
-    and a last line counts them; `height` is without that line, and with a legend of one line. Without
-    `colors`, one for each series, there are no escape codes, and the series differ in their fills.
+    Names are printed unchanged: the caller escapes unprintable characters. A last line counts the classes that
+    do not fit. `height` includes one line of the legend, but not that last line. `colors` has one color per
+    series; without it the text has no escape codes, and the series differ in their fills.
     """
     layout = _layout(probs, width, max(4, height - _OTHER_LINES))
     lines = []
@@ -128,7 +128,7 @@ def _tick_labels(top: float) -> list[str]:
 
 
 def _legend(series: Sequence[_Series], layout: _BarLayout) -> list[str]:
-    """The fill or colour of each series, in as many lines as needed."""
+    """Return the fill or color of each series, in as many lines as needed."""
     indent = layout.gutter + 2
     room = layout.width - indent
     labels = (colored(fill * 2, color) + shortened(" " + name, room - 2) for name, fill, color in series)
@@ -136,28 +136,28 @@ def _legend(series: Sequence[_Series], layout: _BarLayout) -> list[str]:
 
 
 def _bars(probs: Array, series: Sequence[_Series], layout: _BarLayout) -> list[str]:
-    """The lines of bars, with the scale on their left. A tick is in the line whose upper edge is its
+    """Return the lines of bars, with the scale on their left. A tick is in the line whose upper edge is its
     probability."""
     figure = new_figure(layout.width, layout.rows)
     full = layout.rows * 8
-    # Whatever is not 0 is visible, however small.
+    # Each probability above 0 is visible, however small.
     shown = probs[:, : layout.groups]
     eighths = np.clip(np.rint(shown / layout.top * full), shown > 0, full).astype(int)
     for i, heights in enumerate(eighths.tolist()):
         _draw_series(figure, layout, series[i], [layout.left(group, i) for group in range(layout.groups)], heights)
     labels = _tick_labels(layout.top)
     scale = {layout.rows * quarter / 4 - 0.5: labels[quarter] for quarter in range(1, 5)}
-    across = layout.canvas / layout.slot
-    lines = figure_lines(figure, across, layout.rows, scale, color=series[0].color is not None)
+    x_end = layout.canvas / layout.slot
+    lines = figure_lines(figure, x_end, layout.rows, scale, color=series[0].color is not None)
     return [trimmed(line) for line in lines]
 
 
 def _draw_series(figure: Any, layout: _BarLayout, series: _Series, starts: list[int], eighths: list[int]) -> None:
-    """Draws the bars of a series up to their last full line, and on top of each its part of a line."""
+    """Draw the full lines of each bar of a series, and on top of each bar the eighths of a line."""
     import plotext
 
     marker = partial(plotext.marker, pixel=series.color)
-    # Edges a quarter of a cell in, where no rounding can move them to the next cell.
+    # The edges are a quarter of a cell inside, so that rounding cannot move them to the next cell.
     middles = [(start + layout.bar / 2) / layout.slot for start in starts]
     lines = [max(0, height // 8 - 0.5) for height in eighths]
     width = (layout.bar - 0.5) / layout.slot
@@ -174,12 +174,12 @@ def _draw_series(figure: Any, layout: _BarLayout, series: _Series, starts: list[
 
 
 def _axis(classes: Sequence[str], layout: _BarLayout) -> list[str]:
-    """The line under the bars, where the probability is 0, and the names below it."""
+    """Return the line under the bars, where the probability is 0, and the names below it."""
     axis = "0".rjust(layout.gutter) + "┴" + "─" * layout.canvas
-    names = "".join(" " + _centred(name, layout.slot - 1) for name in classes[: layout.groups])
+    names = "".join(" " + _centered(name, layout.slot - 1) for name in classes[: layout.groups])
     return [axis, (" " * (layout.gutter + 1) + names).rstrip()]
 
 
-def _centred(text: str, width: int) -> str:
+def _centered(text: str, width: int) -> str:
     text = shortened(text, width)
     return set_cell_size(" " * ((width - cell_len(text)) // 2) + text, width)

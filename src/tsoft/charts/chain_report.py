@@ -1,4 +1,4 @@
-"""A chain of samplers in words and tables: its order, its steps, and where several chains differ."""
+"""A chain of samplers in words and tables: its order, its steps, and the differences between several chains."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,12 +17,12 @@ _STEP_COLUMNS = ("step", "kept", "cut", "entropy", "top", "keeps")
 
 
 def sampler_order(results: Sequence[Distributions], view: View) -> str:
-    """Each chain's samplers in their order, in lines that fit."""
+    """Return each chain's samplers in order, in lines that fit."""
     texts = ""
     for result in results:
         assert result.chain
         taus = result.taus.tolist()
-        # A single temperature is shown as a number.
+        # With a single temperature, the temperature step shows its value.
         steps = result.chain.at(taus[0]) if len(taus) == 1 else result.chain.steps
         samplers = " → ".join(map(str, steps)) or "none"
         texts += wrapped(f"{result.engine or 'samplers'}: {samplers}", view.screen.width)
@@ -30,17 +30,21 @@ def sampler_order(results: Sequence[Distributions], view: View) -> str:
 
 
 def step_tables(results: Sequence[Distributions], view: View) -> Iterator[str]:
-    """A table of the steps of each chain at each temperature."""
+    """Yield a table of the steps of each chain at each temperature."""
+    view.legend.add(*_STEP_COLUMNS[1:])
     for result in results:
         for t, tau in enumerate(result.taus.tolist()):
             header = " ".join([result.engine or "", tau_text(tau) if len(result.taus) > 1 else ""]).strip()
-            rows = [_step_row(stage, result.block.names, view) for stage in result.stages(t, 0)]
+            stages = result.stages(t, 0)
+            if any("H" in (stage.keeps or "") for stage in stages):
+                view.legend.add("H")
+            rows = [_step_row(stage, result.block.names, view) for stage in stages]
             table = text_tables([_STEP_COLUMNS, *rows], view.screen, right=_STEP_COLUMNS[1:4])
             yield (header + "\n" if header else "") + table
 
 
 def _step_row(stage: Stage, names: Sequence[str], view: View) -> tuple[str, ...]:
-    """What a step keeps and removes."""
+    """Return the cells of a step."""
     threshold = "" if stage.threshold is None else number_text(stage.threshold)
     return (
         str(stage.step),
@@ -53,7 +57,8 @@ def _step_row(stage: Stage, names: Sequence[str], view: View) -> tuple[str, ...]
 
 
 def comparison(results: Sequence[Distributions], view: View) -> str:
-    """The total variation between each two chains, and in words where each differs from the first."""
+    """Return the total variation between each two chains, and a sentence on where each differs from the first."""
+    view.legend.add("total variation")
     parts = []
     for t, tau in enumerate(results[0].taus.tolist()):
         header = f" at {tau_text(tau)}" if len(results[0].taus) > 1 else ""
@@ -63,7 +68,7 @@ def comparison(results: Sequence[Distributions], view: View) -> str:
 
 
 def _distances(results: Sequence[Distributions], t: int, view: View) -> str:
-    """The lower triangle of the matrix of total variations."""
+    """Return the lower triangle of the matrix of total variations."""
     names = [str(result.engine) for result in results]
     rows = [["", *names[:-1]]]
     for i, result in enumerate(results[1:], 1):
@@ -74,19 +79,19 @@ def _distances(results: Sequence[Distributions], t: int, view: View) -> str:
 
 
 def _difference(first: Distributions, other: Distributions, t: int, view: View) -> str:
-    """Where another engine's chain differs from the first, in a sentence."""
+    """Return a sentence on where another engine's chain differs from the first."""
     stages = first.stages(t, 0), other.stages(t, 0)
     difference = first_difference(*stages, first.block.logits[0])
     if difference is None:
         same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
-        verb = "leaves the same as" if same else "keeps the same classes as"
+        verb = "gives the same distribution as" if same else "keeps the same classes as"
         words = f"{verb} {first.engine}{'' if same else ', with other probabilities'}"
     else:
         remover, keeper = (first, other) if difference.by_first else (other, first)
         steps = stages[0 if difference.by_first else 1]
         step = f"{steps[difference.step].step} (step {difference.step + 1} of {len(steps)})"
         label = shortened(visible(first.block.names[difference.index]), 24)
-        # A response's labels have quotes already.
+        # The labels of a response already have quotes.
         label = label if first.block.partial else f"'{label}'"
         words = f"differs first at {label}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
     return wrapped(f"{other.engine} {words}.", view.screen.width)

@@ -1,7 +1,7 @@
 """Values over temperature or over steps as a chart of curves.
 
-The dots of the curves are computed here: where curves meet they alternate, so that none hides another, while
-plotext would leave only the last. The names at the curves' ends are added to plotext's lines.
+This module computes the dots of the curves: where curves meet, their dots alternate, while plotext would show
+only the last curve. It adds the names at the curves' ends to plotext's lines.
 """
 
 from collections import defaultdict
@@ -22,33 +22,33 @@ from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import Ensemble
 from tsoft.errors import shortened
 
-# The colours of classes, of the 256-colour table: none of them is a temperature's, each has a contrast of at
-# least 2.8 to black and to white, and any two differ with red-green colour blindness too. The first ones differ
-# the most; the ninth, the palest, is for the rest.
+# The colors of classes, from the 256-color table. No temperature has one of these. Each has a contrast of at least
+# 2.8 to black and to white, and any two differ even with red-green color blindness. The first ones differ the most;
+# the ninth, the palest, is for the rest.
 CLASS_COLORS = (69, 200, 64, 24, 124, 57, 126, 196, 138)
-# More curves cannot be distinguished.
+# More curves would be hard to distinguish.
 MAX_CURVES = 8
 # No screen shows more steps.
 MAX_STEPS = 2000
-# The line at the reference is no curve: grey.
-_GREY = 244
-# The marks of curves where there are no colours.
+# Gray, for the line at the reference, which is not a curve.
+_GRAY = 244
+# The marks of curves on a screen without colors.
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # The mark before the name of a curve of braille dots.
 _LINE = "━"
-# The lines of the axis and its numbers.
+# The number of lines for the axis and its numbers.
 _AXIS_LINES = 2
-# A smaller canvas, or a narrower column of names, shows nothing.
+# A smaller canvas, or a narrower column of names, would show nothing useful.
 _LOWEST = 4
 _NARROWEST = 4
 _NARROWEST_NAMES = 6
 
-# A column, a line, the marker and its colour.
+# A column, a line, the marker and its color.
 Point = tuple[float, float, str, int | None]
 
 
 def class_colors(count: int, *, rest: bool = False) -> list[int]:
-    """The colours of `count` curves, repeated after the ninth; with `rest` the last is for the rest.
+    """Return the colors of `count` curves, repeated after the ninth. With `rest` the last is the color of the rest.
 
     >>> class_colors(3)
     [69, 200, 64]
@@ -61,7 +61,7 @@ def class_colors(count: int, *, rest: bool = False) -> list[int]:
 
 @dataclass(frozen=True)
 class _CurveStyle:
-    """A curve's name, its mark and its colour. Where the mark is a letter, it also draws the curve."""
+    """A curve's name, its mark and its color. A mark that is a letter also draws the curve."""
 
     name: str
     mark: str
@@ -77,8 +77,8 @@ class _CurveStyle:
 
 @dataclass(frozen=True)
 class _CurveLayout:
-    """The positions of everything, in columns and lines: the scale's numbers in `left` columns, the canvas,
-    and the names in the `right` columns or, if there is a `legend`, above."""
+    """The layout, in columns and lines: the scale's numbers in `left` columns, the canvas, and the names in the
+    `right` columns or, if `legend` is not empty, in lines above."""
 
     legend: list[str]
     scale: list[Tick]
@@ -89,7 +89,7 @@ class _CurveLayout:
     right: int
 
     def heights(self, values: Array) -> Array:
-        """The heights of values: 0 at the scale's lower end, 1 at the upper."""
+        """Return the heights of values: 0 at the scale's lower end, 1 at its upper end."""
         low, high = self.limits
         return np.asarray((values - low) / (high - low))
 
@@ -97,7 +97,7 @@ class _CurveLayout:
 @dataclass(frozen=True)
 class Chart:
     """A chart's lines, and the position of its canvas: after `left` columns, above the `axis`, from line `top`
-    to before `bottom`. Without room for a canvas there is no axis."""
+    up to, but without, line `bottom`. A chart without room for a canvas has no axis."""
 
     lines: list[str]
     left: int = 0
@@ -122,13 +122,13 @@ def curve_chart(
     axis_type: type[TauAxis | StepAxis] = TauAxis,
     rest: bool = False,
 ) -> Chart:
-    """`values`, (numbers, names), over ascending numbers, in lines that fit the screen.
+    """Return the chart of `values`, (numbers, names), over ascending numbers, in lines that fit the screen.
 
-    Numbers without a place on the axis are left out, and values that are not finite or not within `limits`,
-    by default round numbers around all values. `height` is the number of lines, but at least 4 are for the
-    curves. With `rest` the last curve is the sum of several classes. Names and title are shown as they are,
-    so escape what is not printable before. On a screen without colours there are no escape codes; if there
-    are several curves, letters draw them.
+    The chart omits numbers that the axis cannot show, and values that are not finite or not within `limits`, by
+    default round numbers around all values. `height` is the number of lines, but at least 4 are for the curves.
+    With `rest` the last curve is the sum of several classes. Names and title are printed unchanged: the caller
+    escapes unprintable characters. On a screen without colors the text has no escape codes, and letters draw
+    the curves if there are several.
     """
     width, count = screen.width, len(names)
     if screen.color:
@@ -146,7 +146,7 @@ def curve_chart(
     if layout.axis.columns < _NARROWEST:
         return Chart([*head, shortened("… no room for a chart", width)])
     heights = layout.heights(values)
-    canvas = _labelled(_canvas(styles, layout, heights), styles, layout, heights)
+    canvas = _labeled(_canvas(styles, layout, heights), styles, layout, heights)
     above = head + layout.legend
     lines = above + canvas + layout.axis.lines(layout.left, layout.right)
     return Chart(lines, layout.left + 1, layout.axis, len(above), len(above) + len(canvas))
@@ -155,7 +155,7 @@ def curve_chart(
 def _layout(
     styles: list[_CurveStyle], axis: Axis, values: Array, limits: tuple[float, float] | None, width: int, rows: int
 ) -> _CurveLayout:
-    """Divides the columns and lines among the scale, the canvas and the names."""
+    """Divide the columns and lines among the scale, the canvas and the names."""
     widest = 1 + max(cell_len(style.text) for style in styles)
     right = max(axis.margin, min(widest, width // 3))
     named = any(style.name for style in styles)
@@ -171,8 +171,8 @@ def _layout(
 
 
 def _limits(values: Array, rows: int) -> tuple[float, float]:
-    """The ends of the scale: round numbers, the lower one 0 unless there are negative values. If all values
-    are negative and nearly equal, the upper end is 0."""
+    """Return the ends of the scale: round numbers. The lower end is 0 unless a value is negative; the upper end is
+    0 if all values are negative and nearly equal."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if low >= 0 or high - low <= CLOSE * abs(low):
@@ -184,26 +184,26 @@ def _limits(values: Array, rows: int) -> tuple[float, float]:
 
 
 def _max_steps(rows: int) -> int:
-    """The number of steps that a scale of `rows` lines has room for."""
+    """Return the number of steps for which a scale of `rows` lines has room."""
     return max(3, rows // 3)
 
 
 def _canvas(styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[str]:
-    """The lines of the curves, with the scale on their left."""
+    """Return the lines of the curves, with the scale on their left."""
     columns, rows = layout.axis.columns, layout.rows
     figure = new_figure(layout.left + 1 + columns, rows)
-    # Two numbers in one line would overwrite each other: the upper one stays.
+    # If two numbers share a line, only the upper one is shown.
     ticks = zip(layout.heights(np.array([value for value, _ in layout.scale])), layout.scale, strict=True)
     scale = {cell_index(height, rows) + 0.5: text for height, (_, text) in ticks}
     reference = layout.axis.reference_column
     if reference is not None:
-        _draw(figure, [(reference + 0.5, row + 0.5, "┊", _GREY) for row in range(rows)])
+        _draw(figure, [(reference + 0.5, row + 0.5, "┊", _GRAY) for row in range(rows)])
     _draw(figure, _points(styles, layout, heights))
     return figure_lines(figure, columns, rows, scale, color=styles[0].color is not None)
 
 
 def _draw(figure: Any, points: list[Point]) -> None:
-    import plotext  # here, since it takes long
+    import plotext  # slow to import
 
     if points:
         markers = {look: plotext.marker(look[0], pixel=look[1]) for look in {point[2:] for point in points}}
@@ -212,15 +212,15 @@ def _draw(figure: Any, points: list[Point]) -> None:
 
 
 def _points(styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[Point]:
-    """The dots of all curves. plotext gives a whole cell the marker and the colour of its last dot, so that all
-    dots in a cell get those of one curve, and those of the next curve in the next columns."""
+    """Return the dots of all curves. In plotext, the last dot in a cell determines the marker and the color of the
+    whole cell. So all dots in a cell belong to one curve, and those in the next columns to the next curve."""
     is_braille = styles[0].mark == _LINE
-    across, up, period = (2, 4, 2) if is_braille else (1, 1, 1)
+    x_dots, y_dots, period = (2, 4, 2) if is_braille else (1, 1, 1)
     x = layout.axis.fractions(layout.axis.numbers[layout.axis.valid])
     cells = defaultdict(list)
     for i, curve in enumerate(heights.T):
-        for column, row in _dots(x, curve, layout.axis.columns * across, layout.rows * up):
-            cells[column // across, row // up].append((i, (column + 0.5) / across, (row + 0.5) / up))
+        for column, row in _dots(x, curve, layout.axis.columns * x_dots, layout.rows * y_dots):
+            cells[column // x_dots, row // y_dots].append((i, (column + 0.5) / x_dots, (row + 0.5) / y_dots))
     points: list[Point] = []
     for (column, _), dots in cells.items():
         meeting = sorted({i for i, *_ in dots})
@@ -230,8 +230,8 @@ def _points(styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> 
 
 
 def _dots(x: Array, y: Array, columns: int, rows: int) -> list[tuple[int, int]]:
-    """The columns and rows of a curve's dots, without gaps, on a grid between 0 and 1. A point between two gaps,
-    which may be in the middle of no column, gets a dot too."""
+    """Return the columns and rows of a curve's dots, without gaps, on a grid from 0 to 1. A point between two gaps
+    in the data also has a dot, even if the interpolation at the middles of columns misses it."""
     middles = (np.arange(columns) + 0.5) / columns
     path = {
         column: cell_index(height, rows)
@@ -243,15 +243,15 @@ def _dots(x: Array, y: Array, columns: int, rows: int) -> list[tuple[int, int]]:
             path.setdefault(cell_index(place, columns), cell_index(height, rows))
     dots = []
     for column, row in path.items():
-        # Half of the way to each neighbour, up or down.
+        # Extend the dots of a column halfway to each neighbor, up or down.
         before, after = ((path.get(column + side, row) + row) / 2 for side in (-1, 1))
         lowest, highest = min(row, floor(before) + 1, floor(after) + 1), max(row, floor(before), floor(after))
         dots += [(column, between) for between in range(lowest, highest + 1)]
     return dots
 
 
-def _labelled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[str]:
-    """The lines with the curves' names at their right ends."""
+def _labeled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout, heights: Array) -> list[str]:
+    """Return the lines with the curves' names at their right ends."""
     if not layout.legend and any(style.name for style in styles):
         ends = [column[np.isfinite(column)][-1:].sum() for column in heights.T]
         descending = sorted(range(len(ends)), key=lambda i: (-ends[i], i))
@@ -262,8 +262,8 @@ def _labelled(lines: list[str], styles: list[_CurveStyle], layout: _CurveLayout,
 
 
 def _spread(ideal: Sequence[int], lines: int) -> list[int]:
-    """A different line for each of the ideal lines, which are in ascending order, as near as possible: equal
-    ones are spread around their line.
+    """Return a different line for each of the ideal lines, which ascend, as near to it as possible. Equal ideal
+    lines are spread around their value.
 
     >>> _spread([0, 5, 5, 5, 9], 10), _spread([0, 5, 7, 7, 7, 9], 10)
     ([0, 4, 5, 6, 9], [0, 5, 6, 7, 8, 9])
@@ -278,8 +278,15 @@ def _spread(ideal: Sequence[int], lines: int) -> list[int]:
     return [i + min(max(shift, 0), lines - len(ideal)) for i, shift in enumerate(shifts)]
 
 
+def chart_text(chart: Chart, view: View) -> str:
+    """Return the chart as text, and add its line at τ = 1, if it has one, to the view's legend."""
+    if isinstance(chart.axis, TauAxis) and chart.axis.reference_column is not None:
+        view.legend.add("line at 1")
+    return str(chart)
+
+
 def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) -> str:
-    """A measure's name, with its unit if it has one."""
+    """Return a measure's name, with its unit if it has one."""
     energy = ensemble.units[0] if ensemble else ""
     units = {"entropy": "bits" if view.bits else "nats", "free_energy": energy, "mean_energy": energy}
     unit = units.get(measure, "")
@@ -287,19 +294,19 @@ def measure_title(measure: str, view: View, ensemble: Ensemble | None = None) ->
 
 
 def measure_limits(measure: str) -> tuple[float, float] | None:
-    """The limits of the chart of a measure: from 0 to 1 for probabilities, which the mean and the standard
-    deviation may exceed; None for other measures."""
+    """Return the limits of the chart of a measure: 0 and 1 for probabilities, even if mean ± standard deviation
+    exceeds them; None for other measures."""
     return (0.0, 1.0) if measure in ("top_prob", "margin") else None
 
 
 def surrounding_taus(taus: Array, factor: float, count: int) -> Array:
-    """A logarithmic grid of `count` temperatures. It starts a factor of `factor` below the lowest of `taus` and ends
-    as far above the highest. 0 and inf do not count; if nothing else is in `taus`, the grid surrounds 1.
+    """Return a logarithmic grid of `count` temperatures, from the lowest of `taus` divided by `factor` to the highest
+    times `factor`. It ignores 0 and inf; if `taus` contains nothing else, the grid surrounds 1.
 
     >>> surrounding_taus(np.array([0.0, 1.0, 4.0]), 2.0, 3)
     array([0.5, 2. , 8. ])
     """
     inside = taus[(taus > 0) & (taus < np.inf)]
     low, high = (inside.min(), inside.max()) if len(inside) else (1.0, 1.0)
-    # Beyond these the steps of the grid and of the axis would overflow.
+    # Beyond these limits the steps of the grid and of the axis would overflow.
     return np.geomspace(max(low, 1e-290) / factor, min(high, 1e290) * factor, count)

@@ -1,4 +1,4 @@
-"""A row's distributions as a table with bars, and their measures under them."""
+"""A row's distributions as a table with bars, with the measures below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,23 +17,23 @@ from tsoft.sampling.boltzmann import BoltzmannDistributions
 from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
 
-# The columns of a probability and of its bar.
+# The widths of a probability and of its bar.
 PROB_WIDTH, SHORTEST_BAR, LONGEST_BAR = 7, 7, 34
-# The mark of the class that a server drew.
+# The mark of the token that a server drew.
 CHOSEN_MARK = "› "
 
 
 class ColumnStyle(NamedTuple):
-    """The header and the colour of a column."""
+    """The header and the color of a column."""
 
     header: str
     color: int
 
 
 def draw(results: Sequence[Distributions], view: View) -> str:
-    """The table of a block of one row, after one chain or after several side by side. Columns that do not fit
-    continue in another table. No number is shortened: where the screen is too narrow, the bars are left out,
-    then the labels are shortened, then the lines get wider than the screen."""
+    """Return the table of a block of one row, with the results of several chains side by side. Columns that do not
+    fit continue in another table. On a narrow screen the bars are omitted first, then the labels are shortened,
+    then the lines become wider than the screen; numbers are never shortened."""
     selection = view.select(*ranked_classes(results, 0))
     labels, logits = _labels(results[0], selection), _logits(results[0], selection)
     columns = [
@@ -42,6 +42,7 @@ def draw(results: Sequence[Distributions], view: View) -> str:
         for t, style in enumerate(styles)
         for column in _columns(result, t, selection, view, style)
     ]
+    view.legend.add(*_legend_keys(results[0], selection, columns))
     widest = max(column.width for column in columns)
     left = 1 + GAP + max(map(len, logits)) + GAP
     longest = max(len("perplexity"), *(cell_len(label) for label in labels))
@@ -56,7 +57,7 @@ def draw(results: Sequence[Distributions], view: View) -> str:
 
 
 def column_styles(results: Sequence[Distributions]) -> list[list[ColumnStyle]]:
-    """The style of each temperature's column, for each result; the headers of several results name their
+    """Return the style of each temperature's column, for each result. With several results the headers name the
     engines."""
     if len(results) == 1:
         taus = results[0].taus.tolist()
@@ -72,7 +73,7 @@ def column_styles(results: Sequence[Distributions]) -> list[list[ColumnStyle]]:
 
 
 def _labels(result: Distributions, selection: ClassSelection) -> list[str]:
-    """The classes' names, and a line for the rest. If the response has a drawn token, it has a mark."""
+    """Return the classes' names, and a label for the rest. A mark shows the drawn token, if there is one."""
     names, ensemble, partial = result.block.names, result.block.ensemble, result.block.partial
     labels = selection.labels(names)
     if ensemble and ensemble.degeneracy is not None:
@@ -85,7 +86,7 @@ def _labels(result: Distributions, selection: ClassSelection) -> list[str]:
 
 
 def _logits(result: Distributions, selection: ClassSelection) -> list[str]:
-    """A header, and under it the logits or the energies, with a ? for each that a response does not have."""
+    """Return a header and the logits or energies, with ? for those that a response does not contain."""
     block, shown = result.block, selection.shown
     sign, header = (-1, "energy") if block.origin.quantity == "energy" else (1, "logit")
     unknown = block.partial.unknown[shown] if block.partial else np.zeros(len(shown), bool)
@@ -96,7 +97,7 @@ def _logits(result: Distributions, selection: ClassSelection) -> list[str]:
 
 @dataclass(frozen=True)
 class _TableColumn:
-    """A temperature's column: a cell for each class and the rest, the measures, and the thermodynamics of energies."""
+    """A temperature's column: cells for each class and the rest, the measures, and the thermodynamics of energies."""
 
     header: str
     color: int
@@ -117,7 +118,7 @@ class _TableColumn:
 def _columns(
     result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> list[_TableColumn]:
-    """A temperature's column, and a second for the bounds if the distribution is partial."""
+    """Return a temperature's column, and a second column for the bounds of a partial distribution."""
     column = _probability_column(result, t, selection, view, style)
     if result.block.partial is None:
         return [column]
@@ -128,8 +129,8 @@ def _columns(
 def _bounds_column(
     result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> _TableColumn:
-    """The bounds of each probability over all classes. The normalizer is common to all, so that the bounds of
-    the rest are sums too."""
+    """Return the column of the bounds on each probability among all classes. All classes share the normalizer, so
+    the bounds of the rest are sums, too."""
     assert result.bounds
     low, high = (selection.values(bound[t, 0]).tolist() for bound in result.bounds)
     cells = [BarCell(_range_text(*bounds, view)) for bounds in zip(low, high, strict=True)]
@@ -141,7 +142,7 @@ def _bounds_column(
 
 
 def _range_text(low: float, high: float, view: View) -> str:
-    """The range of a probability; ? if nothing is known about it.
+    """Return the range of a probability; ? if it is unknown.
 
     >>> from tsoft.charts.view import Screen
     >>> _range_text(0.25, 0.5, View(Screen(80, False))), _range_text(0.25, 0.25, View(Screen(80, False)))
@@ -154,7 +155,7 @@ def _range_text(low: float, high: float, view: View) -> str:
 
 
 def _probability_text(prob: float, view: View) -> str:
-    """A probability, or its logarithm."""
+    """Return a probability, or its logarithm, as text."""
     if not view.log:
         return prob_text(prob, view.digits)
     return f"{log(prob) if prob else -inf:.{view.digits or 4}g}"
@@ -163,6 +164,7 @@ def _probability_text(prob: float, view: View) -> str:
 def _probability_column(
     result: Distributions, t: int, selection: ClassSelection, view: View, style: ColumnStyle
 ) -> _TableColumn:
+    """Return the column of the probabilities; a removed class has its probability without samplers in parentheses."""
     shares = selection.values(result.probs[t, 0]).tolist()
     removers = _removers(result, t, selection)
     numbers = [_probability_text(share, view) for share in shares]
@@ -183,20 +185,19 @@ def _probability_column(
 
 
 def _removers(result: Distributions, t: int, selection: ClassSelection) -> list[str | None]:
-    """The sampler that removed each shown class; None for the classes that are kept or masked, and for the
-    rest."""
+    """Return the sampler that removed each shown class; None for kept classes, masked classes and the rest."""
     shown = selection.shown
-    none: list[str | None] = [None] * bool(len(selection.rest))
+    of_rest: list[str | None] = [None] * bool(len(selection.rest))
     if result.chain is None or result.kept[t, 0][shown].all():
-        return [None] * len(shown) + none
+        return [None] * len(shown) + of_rest
     stages = result.stages(t, 0)
     steps = removed_by(stages, len(result.block.logits[0]))[shown].tolist()
-    return [None if step < 0 else stages[step].step.sampler.name for step in steps] + none
+    return [None if step < 0 else stages[step].step.sampler.name for step in steps] + of_rest
 
 
 def _measures(result: Distributions, t: int, view: View) -> dict[str, str]:
-    """The measures under a column; with a chain also how many classes it keeps, and the probability of the
-    others at the temperature."""
+    """Return the measures below a column. With a chain they include the number of classes that it keeps, and the
+    probability of the others at this temperature without the chain."""
 
     def text(value: float) -> str:
         return prob_text(float(value), view.digits).rjust(PROB_WIDTH)
@@ -215,7 +216,7 @@ def _measures(result: Distributions, t: int, view: View) -> dict[str, str]:
 
 
 def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str]:
-    """The probability of the token that a server drew among those that it lists, and its rank."""
+    """Return the rank of the token that a server drew, and its probability among the listed tokens."""
     partial = result.block.partial
     if not (result.chosen_token and partial):
         return {}
@@ -228,7 +229,7 @@ def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str
 
 
 def _thermodynamics(result: Distributions, t: int, view: View) -> dict[str, str]:
-    """The thermodynamics under the measures, with their units, of a distribution of energies."""
+    """Return the thermodynamics of a distribution of energies, with their units."""
     if not isinstance(result, BoltzmannDistributions):
         return {}
     energy_unit, _ = result.ensemble.units
@@ -245,9 +246,38 @@ def _thermodynamics(result: Distributions, t: int, view: View) -> dict[str, str]
     return {name: f"{text.rjust(width)} {units.get(name, '')}".rstrip() for name, text in texts.items()}
 
 
+def _legend_keys(result: Distributions, selection: ClassSelection, columns: Sequence[_TableColumn]) -> set[str]:
+    """Return the keys of the legend lines for what the table shows."""
+    block = result.block
+    partial, ensemble, shown = block.partial, block.ensemble, selection.shown
+    keys = {name for column in columns for name in (*column.measures, *column.thermodynamics)}
+    if ensemble and ensemble.degeneracy is not None:
+        keys = {"perplexity of states" if key == "perplexity" else key for key in keys}
+        if (ensemble.degeneracy[shown] > 1).any():
+            keys.add("degeneracy")
+    if partial:
+        keys.add("listed")
+        if result.bounds is not None:
+            keys.add("bounds")
+        if partial.unknown[shown].any():
+            keys.add("unknown")
+        if result.chosen_token and partial.index in shown:
+            keys.add("drawn token")
+        if result.chosen_token and partial.rank is None:
+            keys.add("rank above")
+    if len(selection.rest):
+        keys.add("more")
+    if any(cell.remover for column in columns for cell in column.cells):
+        keys.add("removed class")
+    if any("–" in column.measures.get("margin", "") for column in columns):
+        keys.add("single class")
+    return keys
+
+
 def _table(
     labels: list[str], logits: list[str], label_width: int, columns: Sequence[_TableColumn], width: int
 ) -> Table:
+    """Return the table: the classes, a section of measures, and a section of thermodynamics."""
     table = new_table()
     table.add_column("class", width=label_width, no_wrap=True, overflow="ellipsis")
     table.add_column(logits[0], width=max(map(len, logits)), justify="right", no_wrap=True)
@@ -256,7 +286,7 @@ def _table(
     for label, logit, *cells in zip(labels, logits[1:], *(column.cells for column in columns), strict=True):
         texts = (cell.text(width, column.color) for cell, column in zip(cells, columns, strict=True))
         table.add_row(Text(label), Text(logit, "dim"), *texts)
-    # Columns of bounds have few measures or none.
+    # A column of bounds has at most one measure.
     names = max((column.measures for column in columns), key=len)
     for section in names, columns[0].thermodynamics:
         table.add_section()

@@ -1,7 +1,7 @@
-"""plotext's figure, for bars and curves: what is drawn on it, line by line as text.
+"""plotext's figure, for bars and curves, and its lines as text.
 
-plotext places what is drawn in its cells and draws the vertical scale. It counts a wide character as one
-column, so that names are added to its lines afterwards.
+plotext places the marks in cells and draws the vertical scale. It counts a wide character as one column, so
+names are added to its lines afterwards.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from tsoft.charts.style import COLD_TO_HOT
 
 
 def new_figure(width: int, height: int) -> Any:
-    """plotext's only figure, emptied, of exactly this size whatever the terminal's is, in the terminal's
-    default colours and without axes but the left one."""
-    import plotext  # here, since it takes long
+    """Return plotext's only figure, emptied, of this size whatever the size of the terminal. It has the terminal's
+    default colors, and only the left axis."""
+    import plotext  # slow to import
 
     plotext.add_theme("tsoft", sequence=COLD_TO_HOT)
     plotext.terminal.limit(width=False, height=False)
@@ -25,13 +25,13 @@ def new_figure(width: int, height: int) -> Any:
     return figure
 
 
-def figure_lines(figure: Any, across: float, up: int, scale: Mapping[float, str], *, color: bool) -> list[str]:
-    """The figure's lines. Its corner is at 0, its ends are at `across` and `up`; `scale` has the texts on the
-    left by their height."""
-    for axis, end in ("x", across), ("y", up):
+def figure_lines(figure: Any, x_end: float, y_end: int, scale: Mapping[float, str], *, color: bool) -> list[str]:
+    """Return the figure's lines. Its axes run from 0 to `x_end` and from 0 to `y_end`; `scale` maps heights to the
+    texts on the left."""
+    for axis, end in ("x", x_end), ("y", y_end):
         figure.ruler(axis).lim(0, end)
         figure.ruler(axis).alignment(lim="edge")
-    # Bars set ticks under themselves.
+    # plotext sets a tick under each bar.
     figure.ruler("x").ticks([])
     figure.ruler("y").ticks(list(scale), labels=list(scale.values()))
     text: str = figure.build().string(colorless=not color)

@@ -1,5 +1,5 @@
-"""Probabilities as a heat map: a line for each class, a column for each temperature, in equal steps of τ or
-log τ, above the same axis as the chart of curves."""
+"""Probabilities as a heat map: one line per class, columns in equal steps of τ or log τ, above the same axis as
+the chart of curves."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -12,23 +12,23 @@ from tsoft.charts.style import colored, scale_top
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
 
-# From the lowest to the highest probability, in equal parts of the scale. Each colour is lighter than the
-# one before, and each is visible on black and on white. Where the probability is 0 the cell is blank.
+# Colors for equal parts of the scale, from the lowest to the highest probability. Each is lighter than the one
+# before, and visible on black and on white. A cell of probability 0 is blank.
 RAMP = (53, 55, 91, 126, 161, 167, 203, 209, 214, 220)
-# The same where there are no colours, from light to dense.
+# The shades on a screen without colors, from light to dense.
 SHADES = ".:-=+*x#%@"
-# The columns right of the cells, for the name of the axis.
+# The columns to the right of the cells, for the name of the axis.
 _RIGHT = 2
-# Fewer columns of cells show nothing.
+# With fewer columns of cells a heat map shows nothing useful.
 _NARROWEST = 4
 
 
 def heatmap(names: Sequence[str], taus: Array, probs: Array, *, width: int, color: bool, log: bool) -> str:
-    """`probs`, (temperatures, classes), over ascending temperatures, in lines of at most `width` columns. Each
-    cell shows the probability at the nearest temperature.
+    """Return `probs`, (temperatures, classes), over ascending temperatures, in lines of at most `width` columns.
+    Each cell shows the probability at the nearest temperature.
 
-    Temperatures without a place on the axis are left out. Names are shown as they are, so escape what is not
-    printable before. Without `color` there are no escape codes.
+    Temperatures that the axis cannot show are left out. Names are printed unchanged: the caller escapes
+    unprintable characters. Without `color` the text has no escape codes.
     """
     left = max(1, min(max(map(cell_len, names), default=0), width // 3))
     axis = TauAxis(np.asarray(taus, np.float64), width - left - 1 - _RIGHT, log)
@@ -48,21 +48,21 @@ def heatmap(names: Sequence[str], taus: Array, probs: Array, *, width: int, colo
 
 
 def _levels(probs: Array, top: float) -> Array:
-    """The shade of each probability, from 1; 0 is the blank of probability 0."""
+    """Return the shade of each probability, numbered from 1; 0 is the blank of probability 0."""
     # A probability that equals a shade's upper end, except for rounding, has that shade.
     levels = np.ceil(probs / top * len(SHADES) - 1e-9)
     return np.clip(levels, probs > 0, len(SHADES)).astype(int)
 
 
 def _nearest(axis: TauAxis) -> Array:
-    """For each column the index of the valid temperature that is nearest to its middle."""
+    """Return, for each column, the index of the valid temperature that is nearest to its middle."""
     places = axis.fractions(axis.numbers[axis.valid])
     middles = (np.arange(axis.columns) + 0.5) / axis.columns
     return np.asarray(np.abs(middles[:, np.newaxis] - places).argmin(1))
 
 
 def _cells(levels: Sequence[int], color: bool) -> str:
-    """A line of cells, with one escape code for each run of equal cells."""
+    """Return a line of cells, with one escape code for each run of equal cells."""
     if not color:
         return "".join((" " + SHADES)[level] for level in levels)
     runs = [(level, len(list(run))) for level, run in groupby(levels)]
@@ -70,8 +70,8 @@ def _cells(levels: Sequence[int], color: bool) -> str:
 
 
 def _key(top: float, width: int, color: bool, blank: bool) -> str:
-    """The probabilities of the shades: five up to half of the scale, five up to its end. What does not fit is
-    left out, the least important first."""
+    """Return the scale: five shades up to half of the highest probability, five up to the highest. On a narrow
+    screen the less important parts are left out."""
     half, note = f" {top / 2:g} ", "   blank is 0" if blank else ""
     forms = (
         ("probability ", 2, half, note),

@@ -1,8 +1,8 @@
-"""A measure's mean over rows, as a curve, and the means of all measures, as a table."""
+"""Means over rows: a curve of one measure, and a table of all measures."""
 
 import numpy as np
 
-from tsoft.charts.curves import curve_chart, measure_limits, measure_title
+from tsoft.charts.curves import chart_text, curve_chart, measure_limits, measure_title
 from tsoft.charts.style import evenly_spaced, number_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
@@ -12,7 +12,7 @@ from tsoft.sampling.distributions import measure_unit
 
 
 def draw_curve(averages: Averages, measure: str, view: View, *, log: bool, ensemble: Ensemble | None = None) -> str:
-    """The mean of a measure over the rows, with a standard deviation on either side."""
+    """Return the curve of a measure's mean over the rows, with one standard deviation on either side."""
     order = np.argsort(averages.taus)
     average = averages.by_measure[measure]
     band = np.stack([average.mean + average.deviation, average.mean, average.mean - average.deviation], axis=1)
@@ -21,21 +21,24 @@ def draw_curve(averages: Averages, measure: str, view: View, *, log: bool, ensem
     chart = curve_chart(
         names, averages.taus[order], values, view.screen, height=16, title=title, log=log, limits=limits
     )
-    return f"{chart}\n"
+    return chart_text(chart, view) + "\n"
 
 
 def draw_table(averages: Averages, view: View, ensemble: Ensemble | None = None) -> str:
-    """The means of all measures at a few temperatures."""
+    """Return the table of the means of all measures at a few temperatures, and the legend of the output."""
     titles = [measure_title(measure, view, ensemble) for measure in averages.by_measure]
     names = [f"{averages.rows} row{'s' * (averages.rows != 1)}", *titles]
     columns = [_mean_column(averages, t, view, ensemble) for t in evenly_spaced(len(averages.taus))]
     widest = max(len(text) for column in columns for text in column)
     rows = zip(names, *([text.ljust(widest) for text in column] for column in columns), strict=True)
+    view.legend.add("deviation", *(measure.replace("_", "-") for measure in averages.by_measure))
+    if any(np.isnan(average.mean).any() for average in averages.by_measure.values()):
+        view.legend.add("single class")
     return text_tables(list(rows), view.screen)
 
 
 def _mean_column(averages: Averages, t: int, view: View, ensemble: Ensemble | None) -> list[str]:
-    """A temperature, and each measure's mean and standard deviation there."""
+    """Return a temperature, and each measure's mean and standard deviation there."""
     cells = [tau_text(float(averages.taus[t]), ensemble.units[1] if ensemble else "")]
     for measure, average in averages.by_measure.items():
         mean, deviation = (values[t] / measure_unit(measure, view.bits) for values in (average.mean, average.deviation))

@@ -1,4 +1,4 @@
-"""The first rows of an input, and the parts of a row's report: its chains, its table and its chart."""
+"""The reports of the first rows of an input: chains, tables and charts."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -8,13 +8,13 @@ from tsoft.core.block import Block
 from tsoft.errors import shortened
 from tsoft.sampling.distributions import Distributions
 
-# Draws a row, which is given as a block of one row and by its index in the block that it is from.
+# Draws a row from a block that contains only this row, and from its index in the original block.
 DrawRow = Callable[[Block, int], Iterable[str]]
 
 
 def draw_row(results: Sequence[Distributions], view: View, *, chart: bool, explain: bool) -> Iterator[str]:
-    """The parts of a row's report, after each chain if there are several; `chart` and `explain` add the bars
-    and the steps of the chains."""
+    """Yield the parts of a row's report on one distribution, or on several if chains are compared. `chart` adds the
+    bars, `explain` the steps of the chains."""
     if results[0].chain is not None:
         yield chain_report.sampler_order(results, view) + "\n"
     yield distribution_table.draw(results, view)
@@ -27,8 +27,8 @@ def draw_row(results: Sequence[Distributions], view: View, *, chart: bool, expla
 
 
 def each_row(blocks: Iterable[tuple[Block, DrawRow]], most: int) -> Iterator[str]:
-    """Draws the first `most` rows under their headings, each part as soon as it is drawn; then the number of the
-    other rows. Each block comes with the function that draws one of its rows."""
+    """Yield the first `most` rows under their headings, each part as soon as it is drawn; then the number of the
+    other rows. Each block is paired with the function that draws one of its rows."""
     shown = total = 0
     for block, draw in blocks:
         total += len(block.logits)
@@ -43,7 +43,7 @@ def each_row(blocks: Iterable[tuple[Block, DrawRow]], most: int) -> Iterator[str
 
 
 def _token(block: Block) -> str:
-    """The token that a server drew in a block, and of which of its choices it is."""
+    """Return the token that the server drew, with the number of its choice; empty if the block is not a response."""
     if block.partial is None or block.labels is None:
         return ""
     label = block.labels[block.partial.index]

@@ -1,4 +1,4 @@
-"""What tables and charts share: colours, and numbers as short texts."""
+"""Colors, short texts for numbers, and line breaks, for tables and charts."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,18 +13,17 @@ from rich.text import Text
 from tsoft.core.softmax import Array
 
 _COLOR_CODES = re.compile(r"\x1b\[[\d;]*m")
-# Colours of the 256-colour table, cold to hot, each with a contrast of at least 2.8 to black and to
-# white.
+# Colors of the 256-color table, from cold to hot. Each has a contrast of at least 2.8 to black and to white.
 COLD_TO_HOT = (33, 36, 34, 100, 172, 202, 160, 127)
-# Which of these are used for one temperature, for two, and so on: the most different first, no red
-# beside a green of its lightness.
+# n temperatures use the first n of these. The most different colors come first; no red is next to an equally
+# light green.
 _COLOR_ORDER = (0, 6, 4, 1, 2, 5, 3, 7)
-# This probability and all below it have the hottest colour.
+# Probabilities up to this one have the hottest color.
 _HOTTEST_PROB = 1e-3
 
 
 def tau_colors(taus: Sequence[float]) -> list[int]:
-    """A colour for each temperature, cold to hot in ascending order, repeated after the eighth.
+    """Return a color for each temperature, from cold to hot, repeated after the eighth.
 
     >>> tau_colors([1, 2, 0.5])
     [172, 160, 33]
@@ -35,8 +34,8 @@ def tau_colors(taus: Sequence[float]) -> list[int]:
 
 
 def likely_color(prob: float) -> int:
-    """The colour of a token's probability, the colder the more likely. The scale is logarithmic, since most
-    tokens of a text are nearly certain and the others differ by orders of magnitude.
+    """Return the color of a token's probability: cold if likely, hot if unlikely. The scale is logarithmic,
+    since most tokens of a text are nearly certain and the others differ by orders of magnitude.
 
     >>> likely_color(1.0), likely_color(0.1), likely_color(0.001), likely_color(0.0)
     (33, 34, 127, 127)
@@ -46,12 +45,12 @@ def likely_color(prob: float) -> int:
 
 
 def colored(text: str, color: int | None) -> str:
-    """The text with the escape codes of a colour of the 256-colour table, unchanged for None."""
+    """Return the text with the escape codes of a color of the 256-color table, or unchanged for None."""
     return text if color is None else f"\x1b[38;5;{color}m{text}\x1b[0m"
 
 
 def tau_text(tau: float, unit: str = "") -> str:
-    """A temperature as a person writes it.
+    """Return a temperature as text.
 
     >>> tau_text(0.5), tau_text(float("inf")), tau_text(300, "K")
     ('τ = 0.5', 'τ = ∞', 'τ = 300 K')
@@ -60,8 +59,8 @@ def tau_text(tau: float, unit: str = "") -> str:
 
 
 def prob_text(prob: float, digits: int | None = None) -> str:
-    """A probability in few characters that always show its magnitude, or to `digits` significant digits;
-    a dash for NaN.
+    """Return a probability as a short text that always shows its magnitude, or with `digits` significant
+    digits; a dash for NaN.
 
     >>> prob_text(0.82816), prob_text(3.72e-44), prob_text(0.0), prob_text(float("nan"))
     ('0.8282', '3.7e-44', '0', '–')
@@ -74,7 +73,7 @@ def prob_text(prob: float, digits: int | None = None) -> str:
 
 
 def number_text(value: float, digits: int | None = None) -> str:
-    """A number to `digits` significant digits, five by default; a dash for NaN.
+    """Return a number with `digits` significant digits, five by default; a dash for NaN.
 
     >>> number_text(2 / 3), number_text(2 / 3, 2), number_text(float("nan"), 2)
     ('0.66667', '0.67', '–')
@@ -83,7 +82,7 @@ def number_text(value: float, digits: int | None = None) -> str:
 
 
 def evenly_spaced(count: int, most: int = 5) -> Array:
-    """At most `most` of the indices below `count`, evenly spaced from the first to the last.
+    """Return up to `most` of the indices below `count`, evenly spaced from the first to the last.
 
     >>> evenly_spaced(100), evenly_spaced(2)
     (array([ 0, 25, 50, 74, 99]), array([0, 1]))
@@ -92,8 +91,8 @@ def evenly_spaced(count: int, most: int = 5) -> Array:
 
 
 def scale_top(highest: float) -> float:
-    """The end of a scale of probabilities: the lowest of 1, 0.4, 0.2, 0.1, 0.04, ... that is not below
-    `highest`. The quarters of each are short to write."""
+    """Return the end of a scale of probabilities: the lowest of 1, 0.4, 0.2, 0.1, 0.04, ... that is at least
+    `highest`. The quarters of each have few digits."""
     if highest <= 0:
         return 1.0
     power = 10.0 ** max(min(ceil(log10(highest)), 0), -300)
@@ -101,12 +100,12 @@ def scale_top(highest: float) -> float:
 
 
 def trimmed(line: str) -> str:
-    """The line without blanks at its end, also where only the code that ends a colour follows them."""
+    """Return the line without the blanks at its end, even if the code that ends a color follows them."""
     return re.sub(r" +(\x1b\[0m)?$", r"\1", line)
 
 
 def flowed(labels: Iterable[str], width: int) -> list[str]:
-    """Labels in lines of at most `width` columns, three blanks between two. They may have colours.
+    """Return the labels in lines of at most `width` columns, with three blanks between labels. They may have colors.
 
     >>> flowed(["a one", "b two", "c three"], 13)
     ['a one   b two', 'c three']
@@ -125,7 +124,7 @@ def flowed(labels: Iterable[str], width: int) -> list[str]:
 
 
 def side_by_side(texts: Sequence[str], width: int) -> str:
-    """Texts side by side, each but the last in `width` columns. Their lines may have colours.
+    """Return the texts side by side, each except the last in `width` columns. Their lines may have colors.
 
     >>> print(side_by_side(["a\\nbc\\n", "d\\n"], 4), end="")
     a   d
@@ -137,12 +136,12 @@ def side_by_side(texts: Sequence[str], width: int) -> str:
 
 
 def _columns(line: str) -> int:
-    """The columns that a line takes on the screen, where its colours take none."""
+    """Return the width of a line on the screen, without its color codes."""
     return cell_len(_COLOR_CODES.sub("", line))
 
 
 def wrapped(text: str, width: int) -> str:
-    """The text in lines of at most `width` columns, all but the first indented.
+    """Return the text in lines of at most `width` columns, all but the first indented.
 
     >>> wrapped("top_k 40 removes it", 14)
     'top_k 40\\n  removes it\\n'

@@ -1,4 +1,4 @@
-"""Tables of texts and of bars."""
+"""Tables of texts, and bars in their cells."""
 
 import io
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def bar(share: float, width: int) -> str:
-    """A bar that is `share` of `width` columns long, to an eighth.
+    """Return a bar whose length is `share` of `width` columns, to an eighth of a column.
 
     >>> bar(0.5, 5)
     '██▌'
@@ -29,8 +29,8 @@ def bar(share: float, width: int) -> str:
 
 
 class BarCell(NamedTuple):
-    """A number and a bar, which takes a share of the room beside it. A `remover`, the sampler that removed a class, is
-    shown in place of the bar, and both are dimmed."""
+    """A number, and a bar that fills a share of the room beside it. If a sampler removed the class, its name, the
+    `remover`, replaces the bar, and the cell is dim."""
 
     number: str
     share: float = 0.0
@@ -45,13 +45,14 @@ class BarCell(NamedTuple):
 
 
 def new_table(*, show_header: bool = True) -> Table:
-    """A table in the style of all."""
+    """Return an empty table in the common style."""
     return Table(box=SIMPLE, pad_edge=False, padding=(0, GAP - 1, 0, 0), show_header=show_header)
 
 
 def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[str] = ()) -> str:
-    """A table of texts. The first row is the header; the columns whose headers are in `right` are aligned
-    there. Columns that do not fit continue in another table, beside the first column again."""
+    """Return a table of texts. The first row is the header; columns whose headers are in `right` are right-aligned.
+    On a narrow screen the first column is wrapped, and columns that do not fit continue in another table, which
+    repeats the first column."""
     columns = list(zip(*rows, strict=True))
     first, *others = [max(map(cell_len, column)) for column in columns]
     first = max(1, min(first, 2 * screen.width // 5, screen.width - 1 - 2 * GAP - max(others, default=0)))
@@ -62,18 +63,18 @@ def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[s
             used += others[stop - 1] + GAP
             stop += 1
         table = new_table()
-        table.add_column(rows[0][0], width=first, no_wrap=True)
+        table.add_column(Text(shortened(rows[0][0], first)), width=first)
         for header, width in zip(rows[0][start:stop], others[start - 1 : stop - 1], strict=True):
             table.add_column(Text(header), width=width, no_wrap=True, justify="right" if header in right else "left")
         for row in rows[1:]:
-            table.add_row(Text(shortened(row[0], first)), *map(Text, row[start:stop]))
+            table.add_row(Text(row[0]), *map(Text, row[start:stop]))
         tables.append(rendered(table, screen, used))
         start = stop
     return "\n".join(tables)
 
 
 def rendered(table: Table, screen: Screen, width: int) -> str:
-    """The table as text, at least `width` columns wide, without blanks at the ends of its lines."""
+    """Return the table as text, with room for `width` columns, without blanks at the ends of lines."""
     file = io.StringIO()
     console = Console(
         file=file,

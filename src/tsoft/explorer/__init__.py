@@ -1,1 +1,1 @@
-"""The interactive app."""
+"""The interactive app of `tsoft explore`."""

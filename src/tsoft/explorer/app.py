@@ -33,7 +33,8 @@ from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows
-from tsoft.explorer.keys import KEY_HINTS, KEYS, KeyBinding, key_help
+from tsoft.explorer.key_line import KeyLine
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, KeyGroup, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_strip import RowStrip
@@ -47,17 +48,20 @@ from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 from tsoft.sampling.step import AllRemovedError
 
-# The curves wait this many seconds for the next key, which may change them.
+# Seconds to wait before computing the curves: the next key may change them again.
 CURVE_DELAY = 0.06
-# The number of classes, the most probable ones, that have a curve.
+# The number of classes with a curve, from the most probable down.
 CURVE_COUNT = 5
 
 
 @dataclass(frozen=True)
 class ExplorerInput:
-    """What the explorer opens with: the rows; the samplers' state; the biases of a block's classes; the arguments
-    that were typed for the input, None if a command line has to show the row's numbers; the generator of the draws;
-    and whether entropies are in bits."""
+    """The input of the explorer, and its settings.
+
+    The explorer shows `rows` and starts with the samplers' `state`. `biases` returns the logit biases of a block's
+    classes. `arguments` are the command-line arguments for the input; if they are None, a command line has to list the
+    row's logits. `generator` makes the draws. `bits` selects entropies in bits.
+    """
 
     rows: ExplorerRows
     state: SamplerState
@@ -68,26 +72,26 @@ class ExplorerInput:
 
 
 class Explorer(App[None]):
-    """The app. It holds the state, and has each widget show its part of the snapshot."""
+    """The app. It has the state, and passes each widget its part of the snapshot."""
 
     CSS_PATH = "explorer.tcss"
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
-    # They have priority over the widgets' bindings, so that keys that are typed fast keep their order.
+    # Priority over the widgets' bindings keeps quickly typed keys in order.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in KEYS
     ]
 
-    # The keys of the help, the line at the bottom, and the hint in the panel of the draws.
-    keys: ClassVar[tuple[KeyBinding, ...]] = KEYS
-    key_hints: ClassVar[str] = KEY_HINTS
-    draw_hint: ClassVar[str] = "s draws one, S a hundred"
+    # The keys in the help, the hints in the bottom line, and the hint in the empty panel of draws.
+    key_groups: ClassVar[tuple[KeyGroup, ...]] = KEY_GROUPS
+    key_hints: ClassVar[tuple[str, ...]] = KEY_HINTS
+    draw_hint: ClassVar[str] = "s draws one, S draws 100"
 
     @dataclass
     class CurvesComputed(Message):
-        """A row's curves are computed."""
+        """The curves of a row have been computed."""
 
         row: ExplorerRow
         curves: TemperatureCurves
@@ -98,10 +102,10 @@ class Explorer(App[None]):
         self.theme = THEME.name
         self._input = explorer_input
         self.state = explorer_input.state
-        # Why there is no snapshot, or why the row has no biases.
+        # Error messages: why the snapshot is missing, and why the row has no biases.
         self._problem = self._bias_problem = ""
         self._row = self._row_at(0)
-        # The row as it is shown; None if a sampler removes every class.
+        # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
         self._curves: TemperatureCurves | None = None
         self._input_order = False
@@ -114,10 +118,10 @@ class Explorer(App[None]):
         self._panel = ParameterPanel()
         self._curve_chart = CurveChart()
         self._draw_panel = DrawPanel(self.draw_hint)
-        self._filter_field = ValueField(id="filter", placeholder="part of a label", compact=True)
+        self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
         self.copied: list[str] = []
         self.failure: Exception | None = None
-        # The command reports a failure, in one line.
+        # Textual prints errors here. The command reports a failure itself, in one line.
         self.error_console = Console(file=io.StringIO())
 
     def compose(self) -> ComposeResult:
@@ -132,7 +136,7 @@ class Explorer(App[None]):
                 yield self._panel
                 yield self._curve_chart
                 yield self._draw_panel
-        yield Static(self.key_hints, id="keys", markup=False)
+        yield KeyLine(self.key_hints)
 
     def _row_strip(self) -> RowStrip:
         return RowStrip(self._input.rows)
@@ -140,7 +144,7 @@ class Explorer(App[None]):
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            # Where the event loop cannot handle a signal, it ends the program at once.
+            # If the event loop cannot handle a signal, the signal ends the program at once.
             with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
                 number = getattr(signal, name)
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
@@ -149,15 +153,17 @@ class Explorer(App[None]):
         self._update(curves=True)
         self.screen.set_focus(self._panel.sliders)
 
-    # What the widgets show.
+    # Updates of the widgets.
 
     def _row_at(self, number: int) -> ExplorerRow:
         biases, self._bias_problem = self._biases(self._input.rows.block(number))
         return self._input.rows.row(number, biases)
 
     def _biases(self, block: Block) -> tuple[LogitBiases, str]:
-        """The biases of a block's classes, if that sampler is on; and the problem, if the block lacks a class that
-        has one."""
+        """Return the biases of a block's classes, and an error message.
+
+        There are no biases while that sampler is off. An error means that the block lacks a class that has a bias.
+        """
         setting = self.state.setting(BIAS)
         try:
             return self._input.biases(block) if setting and self.state.has_effect(setting) else (), ""
@@ -165,7 +171,7 @@ class Explorer(App[None]):
             return (), str(error)
 
     def _update(self, *, curves: bool) -> None:
-        """Shows the row with the present state; `curves` says that the curves change too."""
+        """Show the row with the current state. Set `curves` if the curves change, too."""
         self._panel.show(self.state)
         try:
             self.snapshot = Snapshot(self._row, self.state.tau, self.state.chain(self._row.biases))
@@ -185,7 +191,7 @@ class Explorer(App[None]):
         self._update_strip()
 
     def _update_classes(self) -> None:
-        """Shows the classes of the snapshot in the widgets that depend on the draws or the current class."""
+        """Update the widgets that depend on the draws or on the current class."""
         if self.snapshot:
             colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
             counts = self._counts if self._counts.total else None
@@ -194,15 +200,16 @@ class Explorer(App[None]):
             self._draw_panel.show(self._row, self._counts, self.snapshot.tau)
 
     def _position_words(self) -> list[str]:
-        """Which row it is, for the head."""
+        """Return the number of the row, for the head."""
         rows = self._input.rows
-        return [f"row {self._row.number} of 0–{len(rows) - 1}"] if len(rows) > 1 else []
+        return [f"row {self._row.number} (0 to {len(rows) - 1})"] if len(rows) > 1 else []
 
     def _update_head(self) -> None:
         row = self._row
         words = [*self._position_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
         if row.block.partial:
-            words.append(f"the listed hold {row.block.partial.mass:.4g} at τ = {row.block.partial.tau:g}")
+            mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
+            words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
         engine = self.state.engine
         if engine and (cold := engine.low_tau_message(self.state.tau)):
             words.append(f"{engine.name} {cold}")
@@ -225,21 +232,21 @@ class Explorer(App[None]):
 
     @property
     def _curve_indices(self) -> list[int]:
-        """The classes that have a curve: the most probable ones, and the current one."""
+        """The classes that have a curve: the most probable ones and the current one."""
         first = self._row.order[:CURVE_COUNT].tolist()
         current = self._table.current
         return first if current is None or current in first else [*first, current]
 
     def _update_list(self) -> None:
-        """Lists the classes that match the filter, in the chosen order."""
+        """List the classes that match the filter, in the selected order."""
         self._indices = self._row.listing(self._filter, input_order=self._input_order)
-        partial = " among the listed alternatives" * (self._row.block.partial is not None)
-        self._table.border_title = "distribution" + partial + ", as given" * self._input_order
+        title = "distribution" if self._row.block.partial is None else "listed alternatives"
+        self._table.show_title(title + ", in input order" * self._input_order)
         matches = f"{len(self._indices)} with {shortened(repr(self._filter), 20)}" if self._filter else ""
-        # The filter's text must not be read as markup.
+        # Content, unlike a string, is not parsed as markup.
         self._table.border_subtitle = Content(matches)
 
-    # The curves over all temperatures, which a thread computes.
+    # The curves over all temperatures. A thread computes them.
 
     @work(thread=True, exclusive=True, group="curves")
     def _compute_curves(self) -> None:
@@ -256,7 +263,7 @@ class Explorer(App[None]):
             self._measures.show_curves(message.curves)
             self._curve_chart.show_curves(message.row, message.curves)
 
-    # Messages of the widgets.
+    # Messages from the widgets.
 
     def on_sliders_value_changed(self, message: Sliders.ValueChanged) -> None:
         self._set_state(self.state.with_value(message.parameter, message.value))
@@ -276,8 +283,10 @@ class Explorer(App[None]):
         self._update_classes()
 
     def _step(self, parameter: SamplerParameter, by: int, *, coarse: bool) -> None:
-        """Moves a parameter by some steps from the value that it has now, which may be newer than the one that the
-        key was pressed at. A parameter that is off is switched on."""
+        """Move a parameter by some steps, or switch it on if it is off.
+
+        The steps start from the current value, which may be newer than the value at the time of the key press.
+        """
         setting = self.state.setting(parameter)
         if setting is None or not setting.on:
             self._set_state(self.state.toggled(parameter))
@@ -286,10 +295,12 @@ class Explorer(App[None]):
         self._set_state(self.state.with_value(parameter, value))
 
     def _set_state(self, state: SamplerState) -> None:
-        """Sets the samplers. The curves stay if only τ changes. On an API response only τ can change: a sampler's
-        cutoff depends on the whole distribution."""
+        """Set the samplers. The curves stay if only τ changes.
+
+        On an API response only τ can change: the cutoff of a sampler depends on the whole distribution.
+        """
         if self._row.block.partial is not None and state.chain() is not None:
-            self.notify("The response lists only part of the distribution: samplers need every logit.")
+            self.notify("An API response lists only part of the distribution; samplers need all logits.")
             return
         before, self.state = self.state, state
         if before.with_value(TAU, 1.0) == state.with_value(TAU, 1.0):
@@ -302,23 +313,23 @@ class Explorer(App[None]):
         self._update(curves=True)
 
     def _go(self, number: int) -> None:
-        """Goes to a row, or to the nearest one that exists."""
+        """Go to a row, or to the nearest one that exists."""
         number = min(max(number, 0), len(self._input.rows) - 1)
         if number != self._row.number:
             self._show_row(number)
 
     def _show_row(self, number: int) -> None:
-        """Shows a row, without the draws of the one before."""
+        """Show a row, without the draws of the previous one."""
         self._row = self._row_at(number)
         self._counts = DrawCounts(self._input.generator, self._row.classes)
         self._curves = None
         self._update_list()
         self._update(curves=True)
 
-    # Actions of the keys.
+    # Key actions.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key is the explorer's: not while something is typed or a dialog is open."""
+        """Return whether the explorer handles a key: not while a field or a dialog is open."""
         if action in ("interrupt", "suspend_process"):
             return True
         return not isinstance(self.focused, Input) and not self.screen.is_modal
@@ -350,12 +361,12 @@ class Explorer(App[None]):
     def action_switch(self) -> None:
         parameter = self._panel.sliders.current
         if parameter is TAU:
-            self.notify("The temperature stays; at τ = 1 it does nothing.")
+            self.notify("The temperature is always on. At τ = 1 it changes nothing.")
         self._set_state(self.state.toggled(parameter))
 
     def action_move(self, by: int) -> None:
         if not self.state.is_reorderable and self.state.engine:
-            self.notify(f"{self.state.engine.name} has a fixed order.")
+            self.notify(f"{self.state.engine.name} applies its samplers in a fixed order.")
         self._set_state(self.state.moved(self._panel.sliders.current, by))
 
     def action_tau(self, tau: float) -> None:
@@ -425,28 +436,30 @@ class Explorer(App[None]):
         self.push_screen(ListDialog("switch a sampler on or off", options), switch)
 
     def action_like(self) -> None:
-        options = [("tsoft", "its own rules, in any order"), *((e.name, e.source) for e in ENGINES.values())]
+        options = [("tsoft", "no engine: samplers in any order"), *((e.name, e.source) for e in ENGINES.values())]
 
         def follow(name: str | None) -> None:
             if name is not None:
                 self._set_state(self.state.with_engine(ENGINES.get(name)))
 
         current = self.state.engine.name if self.state.engine else "tsoft"
-        self.push_screen(ListDialog("sample like", options, current), follow)
+        self.push_screen(ListDialog("sample like an engine", options, current), follow)
 
     def action_explain(self) -> None:
         if self.snapshot:
             width = max(20, min(self.size.width * 9 // 10, 100) - 6)
             text = export.explanation(self.snapshot, width, self._input.bits)
-            self.push_screen(TextDialog("the chain step by step", Text.from_ansi(text.rstrip("\n"))))
+            self.push_screen(TextDialog("the samplers, step by step", Text.from_ansi(text.rstrip("\n"))))
 
     def action_help(self) -> None:
-        self.push_screen(TextDialog("keys", Text(key_help(self.keys))))
+        self.push_screen(TextDialog("keys and marks", help_text(self.key_groups)))
 
     @property
     def command_line(self) -> str:
-        """The command with which `tsoft compute` shows the same. If the row is one of many and short, the command
-        has the row's numbers."""
+        """The `tsoft compute` command that shows the same distribution.
+
+        For a short row among several, the command lists the row's logits.
+        """
         shows_numbers = self._row.is_short and len(self._input.rows) > 1
         arguments = None if shows_numbers else self._input.arguments
         return command_line(self.state, self._row, arguments, bits=self._input.bits)
@@ -455,18 +468,18 @@ class Explorer(App[None]):
         line = self.command_line
         self.copied.append(line)
         self.copy_to_clipboard(line)
-        self.notify(visible(line), title="copied; printed at the end", markup=False)
+        self.notify(visible(line), title="copied; also printed when you quit", markup=False)
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:
             if name is not None and self.snapshot is not None:
                 error = export.write(name, self.snapshot, self.export_screenshot, bits=self._input.bits)
-                self.notify(error or f"{name} is written", severity="error" if error else "information", markup=False)
+                self.notify(error or f"wrote {name}", severity="error" if error else "information", markup=False)
 
-        self.push_screen(FileNameDialog("export what is seen, as .json, .csv or .svg", "tsoft.json"), write)
+        self.push_screen(FileNameDialog("export to .json, .csv, or .svg (the screen)", "tsoft.json"), write)
 
     def release(self) -> None:
-        """Releases what the app holds, after it has ended."""
+        """Release the resources of the app after it has ended."""
 
     def _handle_exception(self, error: Exception) -> None:
         self.failure = self.failure or error

@@ -1,4 +1,4 @@
-"""The table of the classes: a bar for each class, in front of its bar at τ = 1."""
+"""The table of the classes, with a bar for each class in front of its bar at τ = 1."""
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -18,36 +18,41 @@ from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import BOLD, GREY, PLAIN, REMOVED, bars, color, prob_cell, strip, tau_style
 from tsoft.explorer.snapshot import Snapshot
 
-# The lines of the column heads.
+# The lines of the header.
 _HEAD = 1
-# A narrower table has no room for a class's rank and logit.
+# A table narrower than this shows no ranks and logits.
 _WIDE = 50
 _RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
-# The number of names that set the width of their column.
+# How many names determine the width of their column.
 _MEASURED_NAMES = 200
+# Legends of the marks in bars, the longest first.
+_LEGENDS = (" · ░ ▏ at τ = 1 without samplers", " · ░ ▏ at τ = 1")
 
 
 class ClassTable(ScrollView, can_focus=True):
-    """The classes with their probabilities, one per line. One of them is the current one."""
+    """The classes with their probabilities, one per line. One of them is the current class."""
 
     class ClassSelected(Message):
-        """Another class is the current one."""
+        """Another class has become the current one."""
 
     def __init__(self) -> None:
         super().__init__(id="distribution")
-        self.border_title = "distribution"
+        self._title = ""
         self._snapshot: Snapshot | None = None
         self._indices: Array = np.empty(0, np.int64)
         self._colors: dict[int, int] = {}
         self._counts: DrawCounts | None = None
-        # The current class's line, counted from 0.
+        # The line of the current class, counted from 0.
         self._position = 0
         self._scale = 1.0
         self._longest_name = 5
 
     def show(self, snapshot: Snapshot, indices: Array, colors: dict[int, int], counts: DrawCounts | None) -> None:
-        """Shows the classes at `indices`, in their order, with the colours of those that have a curve and the draws,
-        if there are any. The current one keeps its line while the list stays the same."""
+        """Show the classes at `indices`, in their order.
+
+        `colors` are the colors of the classes that have a curve. `counts` are the draws; None if there are none. The
+        current class keeps its line while the list stays the same.
+        """
         row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
         is_same_list = row is row_before and np.array_equal(self._indices, indices)
         self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
@@ -57,25 +62,35 @@ class ClassTable(ScrollView, can_focus=True):
         self._scale = scale_top(max(top_prob, float(row.probs_at_one.max())))
         self.refresh()
 
+    def show_title(self, title: str) -> None:
+        """Show a title, and next to it the longest legend that fits."""
+        self._title = title
+        room = self.size.width - 2 - cell_len(title)
+        self.border_title = title + next((legend for legend in _LEGENDS if cell_len(legend) <= room), "")
+
     def clear(self) -> None:
-        """Shows no class."""
+        """Show no class."""
         self._snapshot, self._indices = None, np.empty(0, np.int64)
         self.refresh()
 
     def _show_list(self, row: ExplorerRow, *, from_top: bool) -> None:
-        self.on_resize()
+        self._resize_list()
         names = map(row.name, self._indices[:_MEASURED_NAMES].tolist())
         self._longest_name = max([5, *map(cell_len, names)])
         self._position = 0 if from_top else min(self._position, max(0, len(self._indices) - 1))
         self.scroll_to(y=0 if from_top else None, animate=False)
 
     def on_resize(self) -> None:
+        self.show_title(self._title)
+        self._resize_list()
+
+    def _resize_list(self) -> None:
         if self._snapshot:
             self.virtual_size = Size(self.size.width, len(self._indices) + _HEAD)
 
     @property
     def current(self) -> int | None:
-        """The current class's index."""
+        """The index of the current class."""
         return int(self._indices[self._position]) if len(self._indices) else None
 
     def render_line(self, y: int) -> Strip:
@@ -90,7 +105,7 @@ class ClassTable(ScrollView, can_focus=True):
         return strip(self._line(self._snapshot, position, width), width)
 
     def _columns(self, width: int) -> tuple[int, int]:
-        """The width of the name's column and of the bar's."""
+        """Return the widths of the name's column and of the bar's column."""
         other = 2 + 1 + _PROB + 1 + (_RANK + _LOGIT) * (width >= _WIDE) + _COUNT * (self._counts is not None)
         name_width = max(4, min(self._longest_name, (width - other) // 2))
         return name_width, max(0, width - other - name_width)
@@ -130,7 +145,7 @@ class ClassTable(ScrollView, can_focus=True):
         return segments
 
     def _prob(self, snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
-        """A class's probability and its bar."""
+        """Return a class's probability and its bar."""
         prob, reference = float(snapshot.probs[index]), float(snapshot.row.probs_at_one[index])
         text = "?".rjust(_PROB) if snapshot.row.is_unknown(index) else prob_cell(prob)
         style = tau_style(snapshot.tau)
@@ -138,18 +153,18 @@ class ClassTable(ScrollView, can_focus=True):
 
     @staticmethod
     def _removed(snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
-        """A removed class's probability before the samplers, and the step that removed it."""
+        """Return the probability of a removed class before the samplers, and the step that removed the class."""
         step = str(snapshot.stages[int(snapshot.removing_steps[index])].step)
         prob = f"({prob_cell(snapshot.tempered_probs[index]).strip()})"
         text = f" {prob:>{_PROB}} " + set_cell_size(shortened(step, bar_width), bar_width)
         return [Segment(text, Style(dim=True))]
 
     def move(self, by: int) -> None:
-        """Makes the class `by` lines further down the current one."""
+        """Make the class `by` lines further down the current one."""
         self._select(self._position + by)
 
     def move_to_end(self, position: int) -> None:
-        """Makes the first class, 0, or the last one, -1, the current one."""
+        """Make the first class (0) or the last class (-1) the current one."""
         self._select(position % max(1, len(self._indices)))
 
     def move_page(self, by: int) -> None:
@@ -159,7 +174,7 @@ class ClassTable(ScrollView, can_focus=True):
         if not len(self._indices):
             return
         self._position = min(max(position, 0), len(self._indices) - 1)
-        # The line of heads covers the first line of what is scrolled to.
+        # The header covers the first line of the region that becomes visible.
         self.scroll_to_region(Region(0, self._position, 1, 1 + _HEAD), animate=False, force=True)
         self.refresh()
         self.post_message(self.ClassSelected())

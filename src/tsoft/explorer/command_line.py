@@ -1,4 +1,4 @@
-"""The `tsoft compute` line that shows what the explorer shows."""
+"""The `tsoft compute` command that shows the same as the explorer."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ DEFAULT_ROWS = 3
 
 
 def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str] | None, *, bits: bool = False) -> str:
-    """The command with these arguments for the input, or with the row's logits if they are None.
+    """Return the command with these arguments for the input; if they are None, with the row's logits.
 
     >>> import numpy as np
     >>> from tsoft.core.block import Block, class_names
@@ -28,7 +28,7 @@ def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str]
 def piped_command_line(
     state: SamplerState, row: ExplorerRow, model: Sequence[str], text: str, *, bits: bool = False
 ) -> str:
-    """The command for the next token after a text, by the model of these options.
+    """Return the command for the next token after a text. The options `model` select the model.
 
     >>> import numpy as np
     >>> from tsoft.core.block import Block
@@ -52,7 +52,7 @@ def _line(*words: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word in quotes for a shell, printable on a terminal."""
+    """Return a word quoted for a shell, and printable on a terminal."""
     if word.isprintable():
         return shlex.quote(word)
     escaped = "".join(c if c.isprintable() and c not in "\\'" else _escaped(c) for c in word)
@@ -64,12 +64,12 @@ def _escaped(character: str) -> str:
 
 
 def protected(arguments: Sequence[str]) -> list[str]:
-    """Arguments after `--`, if one of them could be read as an option."""
+    """Return the arguments, after `--` if one of them could be mistaken for an option."""
     return ["--", *arguments] if any(word.startswith("-") and "=" in word for word in arguments) else [*arguments]
 
 
 def _logit_arguments(row: ExplorerRow) -> list[str]:
-    """The row's logits as arguments."""
+    """Return the row's logits as arguments."""
     texts = list(map(exact_text, row.block.logits[0].tolist()))
     labels = row.block.labels
     if labels is None:

@@ -1,4 +1,4 @@
-"""The chart of the curves: the probability of the first few classes over τ, with a cursor at the current τ."""
+"""The chart of the curves: the probabilities of a few classes over τ, with a cursor at the current τ."""
 
 import threading
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import PLAIN, strip, tau_style
 from tsoft.explorer.snapshot import CURVE_TAUS, TemperatureCurves
 
-# The lines of the axis and its numbers, which can be clicked too.
+# The lines of the axis and its numbers. A click on them selects a temperature, too.
 _AXIS_LINES = 2
-# A chart with fewer columns or lines than these has no room for names.
+# A chart with fewer columns or lines than these shows no names.
 _MIN_NAMED = (30, 8)
 
 
@@ -33,7 +33,10 @@ class DrawnChart(NamedTuple):
 
 
 def draw_chart(row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> DrawnChart:
-    """The chart of a row's curves. A small one has no names, which the distribution has in the same colours."""
+    """Draw the chart of a row's curves.
+
+    A small chart has no names: the distribution shows the names in the same colors.
+    """
     has_names = width >= _MIN_NAMED[0] and height >= _MIN_NAMED[1]
     names = [row.name(i) * has_names for i in curves.indices]
     screen = Screen(width, True)
@@ -52,21 +55,21 @@ def _segments(line: str) -> list[Segment]:
 
 
 class CurveChart(Widget):
-    """The chart, which a thread draws, since that takes long."""
+    """The chart. A thread draws it, because drawing takes long."""
 
     @dataclass
     class TauSelected(Message):
-        """A temperature was clicked, or the mouse was dragged to it."""
+        """The user clicked a temperature, or dragged the mouse to it."""
 
         tau: float
 
     def __init__(self) -> None:
         super().__init__(id="curve")
-        self.border_title = "p over τ"
+        self.border_title = "probability over τ"
         self._row: ExplorerRow | None = None
         self._curves: TemperatureCurves | None = None
         self._drawn: DrawnChart | None = None
-        # plotext has one figure, which two threads must not draw.
+        # plotext has one global figure, which only one thread may draw.
         self._lock = threading.Lock()
         self._tau = 1.0
         self._is_dragging = False
@@ -83,11 +86,11 @@ class CurveChart(Widget):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draws the chart again, in the size that the widget has now."""
+        """Draw the chart again in the current size of the widget."""
         if self._row is not None and self._curves is not None:
             self._draw(self._row, self._curves, *self.size)
 
-    # Without a description Textual takes the arguments' representation, which is long.
+    # By default, Textual describes a worker by the representation of its arguments, which is long.
     @work(thread=True, exclusive=True, group="chart", description="draw the chart")
     def _draw(self, row: ExplorerRow, curves: TemperatureCurves, width: int, height: int) -> None:
         worker = get_current_worker()
@@ -101,7 +104,7 @@ class CurveChart(Widget):
         self.refresh()
 
     def _cursor(self, chart: Chart) -> int | None:
-        """The column of the current temperature."""
+        """Return the column of the current temperature."""
         if chart.axis is None:
             return None
         low, high = chart.axis.ends
@@ -133,8 +136,10 @@ class CurveChart(Widget):
         self.release_mouse()
 
     def _select(self, event: events.MouseEvent) -> None:
-        """Selects the temperature under the mouse. A drag that started on the chart may leave it: beyond the ends
-        of the axis are the limits."""
+        """Select the temperature under the mouse.
+
+        A drag that started on the chart may leave it: the limits 0 and ∞ are beyond the ends of the axis.
+        """
         if self._drawn is None or self._drawn.chart.axis is None:
             return
         chart, axis = self._drawn.chart, self._drawn.chart.axis

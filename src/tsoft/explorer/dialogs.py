@@ -1,4 +1,4 @@
-"""The dialogs that open over the explorer: a text, a list, and the name of a file."""
+"""The dialogs of the explorer: a text, a list, and a file name."""
 
 import os
 from typing import ClassVar
@@ -14,10 +14,10 @@ from textual.widgets.option_list import Option
 
 
 class Dialog(ModalScreen[str | None]):
-    """A dialog, which Escape closes without a result."""
+    """A dialog. Escape closes it without a result."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "close", show=False)]
-    # The keys, for the line at the bottom.
+    # The keys, shown at the bottom of the dialog.
     hint: ClassVar[str]
 
     def __init__(self, title: str, box: Widget):
@@ -36,7 +36,7 @@ class TextDialog(Dialog):
     """A text to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter,question_mark,e", "close", "close", show=False)]
-    hint = "Esc closes"
+    hint = "↑ ↓ scroll, Esc closes"
 
     def __init__(self, title: str, text: Text):
         super().__init__(title, VerticalScroll(Static(text), id="box"))
@@ -46,7 +46,7 @@ class ListDialog(Dialog):
     """A list of names with their descriptions. The result is the selected name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "close", "close", show=False)]
-    hint = "Enter takes, Esc closes"
+    hint = "Enter selects, Esc cancels"
 
     def __init__(self, title: str, options: list[tuple[str, str]], current: str | None = None):
         names = [name for name, _ in options]
@@ -61,9 +61,9 @@ class ListDialog(Dialog):
 
 
 class FileNameDialog(Dialog):
-    """The name of a file to write, at first the proposed one."""
+    """A field for the name of a file to write. Initially it contains a proposed name."""
 
-    hint = "Enter writes, Esc closes"
+    hint = "Enter writes, Esc cancels"
 
     def __init__(self, title: str, name: str):
         super().__init__(title, Vertical(Input(name, compact=True), id="box"))
@@ -74,6 +74,6 @@ class FileNameDialog(Dialog):
         name = os.path.expanduser(message.value.strip())
         if name and name != self._unconfirmed and os.path.isfile(name):
             self._unconfirmed = name
-            self._box.border_subtitle = "it is there: Enter again replaces it"
+            self._box.border_subtitle = "file exists; Enter again replaces it"
             return
         self.dismiss(name or None)

@@ -1,4 +1,4 @@
-"""The classes that were drawn, and the counts to expect."""
+"""The drawn classes and their counts, with the expected counts."""
 
 from collections import deque
 
@@ -7,13 +7,16 @@ import numpy as np
 from tsoft.core.draw import draws
 from tsoft.core.softmax import Array
 
-# The number of draws that are kept in their order.
+# The number of latest draws whose order is kept.
 RECENT_DRAWS = 400
 
 
 class DrawCounts:
-    """Draws of a row, each from the distribution of its moment: `counts` are the classes' and `expected`
-    the sums of their probabilities, so that the two stay comparable if a parameter changes between draws."""
+    """The draws of a row.
+
+    Each draw is from the distribution at its time. `counts` are how often each class was drawn, `expected` the sums of
+    its probabilities. The two stay comparable if a parameter changes between draws.
+    """
 
     def __init__(self, generator: np.random.Generator, classes: int):
         self._generator = generator
@@ -26,14 +29,14 @@ class DrawCounts:
         return int(self.counts.sum())
 
     def draw(self, probs: Array, count: int) -> None:
-        """Draws `count` more classes with these probabilities: (n,)."""
+        """Draw `count` more classes with these probabilities: (n,)."""
         for indices in draws(probs, count, self._generator):
             self.counts += np.bincount(indices, minlength=len(self.counts))
             self.recent.extend(indices.tolist())
         self.expected = self.expected + count * (probs / probs.sum(dtype=np.float64))
 
     def most_frequent(self, limit: int) -> list[int]:
-        """The classes with the highest counts, drawn or expected, in falling order."""
+        """Return the classes with the highest drawn or expected counts, in descending order."""
         highest = np.maximum(self.counts, self.expected)
         indices = np.argsort(-highest, kind="stable")[:limit]
         return [int(i) for i in indices if highest[i] > 0]

@@ -1,4 +1,4 @@
-"""The panel of the draws: the latest ones as text, and the counts in front of the expected ones."""
+"""The panel of the draws: the latest ones as text, and bars of the counts in front of the expected counts."""
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -10,12 +10,12 @@ from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
 from tsoft.explorer.paint import GREY, PLAIN, bars, strip, tau_style
 
-# The columns of a name and of a count.
+# The widths of a name and of a count.
 _NAME, _COUNT = 12, 7
 
 
 class DrawPanel(Widget):
-    """The draws of a row. Before the first one, `hint` says which keys draw."""
+    """The draws of a row. Before the first draw, `hint` names the keys that draw."""
 
     def __init__(self, hint: str) -> None:
         super().__init__(id="draws")
@@ -28,11 +28,11 @@ class DrawPanel(Widget):
 
     def show(self, row: ExplorerRow, counts: DrawCounts, tau: float) -> None:
         self._row, self._counts, self._tau = row, counts, tau
-        self.border_title = f"draws {counts.total}" if counts.total else "draws"
+        self.border_title = f"{counts.total} draws · ░ ▏ expected" if counts.total else "draws"
         self.on_resize()
 
     def on_resize(self) -> None:
-        """Shows as many classes as there are lines below the text."""
+        """Show as many classes as fit below the text."""
         if self._counts:
             self._indices = self._counts.most_frequent(max(1, self.size.height - 1))
             self.refresh()
@@ -51,7 +51,7 @@ class DrawPanel(Widget):
 
     @staticmethod
     def _latest(row: ExplorerRow, counts: DrawCounts, width: int) -> str:
-        """The latest draws that fit into the width, the newest at the right end."""
+        """Return the latest draws that fit into the width, the newest at the right end."""
         words: list[str] = []
         room = width
         for index in reversed(counts.recent):

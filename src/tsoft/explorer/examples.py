@@ -1,12 +1,12 @@
-"""The examples that the explorer opens with if there are no logits."""
+"""The examples that the explorer shows if it gets no logits."""
 
 import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.explorer.explorer_rows import ExplorerRows
 
-# The most probable next tokens of SmolLM2-135M-Instruct, as logits below the highest: after "The capital of
-# France is", and after "Once upon a time, there was a".
+# The most probable next tokens of SmolLM2-135M-Instruct after "The capital of France is" and after "Once upon a
+# time, there was a". The logits are relative to the highest.
 PEAKED = {
     " Paris": 0.00, " the": -2.51, " London": -4.04, " New": -4.33, " Le": -4.38, " La": -4.47, " ": -4.48,
     " Mon": -4.78, " not": -4.89, " a": -5.26, " capital": -5.29, " L": -5.40, " France": -5.56, " also": -5.78,
@@ -22,14 +22,14 @@ FLAT = {
     " little": -2.41, " film": -2.48, " blacksmith": -2.57, " powerful": -2.62, " country": -2.64,
     " high": -2.70, " band": -2.71, " renowned": -2.76, " female": -2.77, " very": -2.81, " big": -2.81,
 }  # fmt: skip
-# The logits of a small network for an 8 of scikit-learn's digits.
+# The logits of a small network for an image of an 8 from scikit-learn's digits.
 DIGITS = {
     "0": -5.41, "1": -4.11, "2": -1.87, "3": 2.19, "4": -4.37, "5": -1.82, "6": 0.00, "7": -3.43, "8": 2.02, "9": 0.71,
 }  # fmt: skip
 
 
 def examples() -> ExplorerRows:
-    """A few distributions on which temperature has different effects."""
+    """Return a few distributions on which temperature has different effects."""
     named = {
         "four classes": {"A": 2.0, "B": 1.0, "C": 0.5, "D": 0.1},
         "a peaked next token": PEAKED,

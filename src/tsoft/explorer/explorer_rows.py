@@ -1,4 +1,4 @@
-"""The rows that are explored: their blocks, and the order and names of their classes."""
+"""The rows to explore: their blocks, and the order and the names of their classes."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions, descending_order
 from tsoft.sampling.samplers import logit_bias
 
-# The most classes whose logits a command line shows.
+# A command line lists the logits of at most this many classes.
 MAX_TYPED = 32
 
 
 @dataclass(frozen=True, eq=False)
 class ExplorerRow:
-    """One row, as a block. `biases` are what a chain adds to its logits, if that sampler is on."""
+    """One row, as a block. A chain adds the `biases` to its logits if that sampler is on."""
 
     number: int
     block: Block
@@ -35,7 +35,7 @@ class ExplorerRow:
 
     @property
     def is_short(self) -> bool:
-        """Whether a command line can show the row's logits."""
+        """Whether a command line can list the row's logits."""
         return self.block.partial is None and self.classes <= MAX_TYPED
 
     @cached_property
@@ -46,70 +46,72 @@ class ExplorerRow:
 
     @cached_property
     def order(self) -> Array:
-        """The classes' indices, the most probable first: (n,)."""
+        """The class indices, the most probable class first: (n,)."""
         return descending_order(self.logits, np.zeros(self.classes))
 
     @cached_property
     def ranks(self) -> Array:
-        """Each class's rank in that order, from 1: (n,)."""
+        """The rank of each class in that order, from 1: (n,)."""
         ranks = np.empty(self.classes, np.int64)
         ranks[self.order] = np.arange(1, self.classes + 1)
         return ranks
 
     @cached_property
     def probs_at_one(self) -> Array:
-        """The probabilities at τ = 1 without any sampler: (n,)."""
+        """The probabilities at τ = 1 without samplers: (n,)."""
         return np.asarray(softmax(self.block.logits)[0])
 
     def is_unknown(self, index: int) -> bool:
-        """Whether an API response does not give a class's probability."""
+        """Return whether an API response lacks the probability of a class."""
         return self.block.partial is not None and bool(self.block.partial.unknown[index])
 
     def name(self, index: int) -> str:
-        """A class's name, with control characters escaped."""
+        """Return the name of a class, with control characters escaped."""
         return visible(self.names[index])
 
     def word(self, index: int) -> str:
-        """A class as a piece of text: its label, or its name if nothing of the label is visible."""
+        """Return a class as a piece of text: its label, or its name if the label has nothing visible."""
         label = visible(self.block.labels[index]).strip() if self.block.labels else ""
         return label or self.name(index)
 
     def matching(self, text: str) -> Array:
-        """The indices of the classes whose names contain a text, in upper or lower case."""
+        """Return the indices of the classes whose names contain a text, ignoring case."""
         folded = text.casefold()
         return np.array([i for i, name in enumerate(self.names) if folded in name.casefold()], np.int64)
 
     def listing(self, text: str, *, input_order: bool) -> Array:
-        """The indices of the classes whose names contain a text, as the input has them or the most probable
-        first."""
+        """Return the indices of the classes whose names contain a text.
+
+        They are in input order, or the most probable class comes first.
+        """
         order = np.arange(self.classes) if input_order else self.order
         return order[np.isin(order, self.matching(text))] if text else order
 
 
 class ExplorerRows:
-    """The rows of some blocks. `titles` are the rows' names, if they have any."""
+    """The rows of some blocks. `titles` are the names of the rows, if they have names."""
 
     def __init__(self, blocks: Sequence[Block], titles: Sequence[str] = ()):
         self.titles = titles
         self._blocks = list(blocks)
         self._ends = list(accumulate(len(block.logits) for block in blocks))
-        # A vocabulary's names take longer to make than all else that a key does.
+        # Naming the classes of a whole vocabulary takes longer than everything else after a key press.
         self._names = lru_cache(4)(class_names)
 
     def __len__(self) -> int:
         return self._ends[-1]
 
     def append(self, block: Block) -> None:
-        """Adds the rows of a block."""
+        """Add the rows of a block."""
         self._blocks.append(block)
         self._ends.append(len(self) + len(block.logits))
 
     def truncate(self, count: int) -> None:
-        """Keeps only the first `count` blocks."""
+        """Keep only the first `count` blocks."""
         del self._blocks[count:], self._ends[count:]
 
     def block(self, number: int) -> Block:
-        """A row, counted from 0, as a block."""
+        """Return a row, counted from 0, as a block."""
         position = bisect_right(self._ends, number)
         block = self._blocks[position]
         within = number - (self._ends[position] - len(block.logits))
@@ -122,7 +124,7 @@ class ExplorerRows:
 
     @cached_property
     def drawn_tokens(self) -> list[str] | None:
-        """The tokens that a server drew, if every block is from an API response."""
+        """The tokens that a server sampled; None unless every block is from an API response."""
         tokens = [
             block.labels[block.partial.index]
             for block in self._blocks
@@ -131,13 +133,13 @@ class ExplorerRows:
         return tokens if len(tokens) == len(self._blocks) else None
 
     def starts_text(self, number: int) -> bool:
-        """Whether a row is the first of one of several texts."""
+        """Return whether a row is the first one of a text."""
         blocks = self.block(max(0, number - 1)), self.block(number)
         before, text = (block.partial and block.partial.text for block in blocks)
         return before != text
 
     def likelihood(self, number: int, tau: float, chain: Chain | None) -> float:
-        """The probability of a row's drawn token, or of its most probable class if no token was drawn."""
+        """Return the probability of the token that a row's server sampled, or else of the most probable class."""
         block = self.block(number)
         distributions = Distributions(block, np.array([tau]), chain)
         if block.partial is None:

@@ -1,4 +1,4 @@
-"""A snapshot as a file, and the explanation of its chain as a text."""
+"""Export of a snapshot to a file, and the explanation of its chain as text."""
 
 import os
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from tsoft.output.records import write as write_records
 
 
 def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
-    """The chain, step by step."""
+    """Return the chain step by step, as text."""
     from tsoft.charts import chain_report
     from tsoft.charts.style import wrapped
     from tsoft.charts.view import Screen, View
 
     if snapshot.chain is None:
-        return "No sampler is on: the temperature alone makes this distribution.\n"
+        return "No sampler is on. Only the temperature changes the distribution.\n"
     view = View(Screen(width, True), bits=bits)
     engine = snapshot.chain.engine
     cold = engine.low_tau_message(snapshot.tau) if engine else None
@@ -29,12 +29,14 @@ def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
 
 
 def write(name: str, snapshot: Snapshot, screenshot: Callable[[], str], *, bits: bool) -> str | None:
-    """Writes a snapshot, or a screenshot of the app, to a file, completely or not at all. Returns an error
-    message, None if the file is written."""
+    """Write a snapshot, or a screenshot of the app, to a file, completely or not at all.
+
+    Returns None on success, and otherwise an error message.
+    """
     format = by_name(name)
     try:
         if os.path.exists(name) and not os.path.isfile(name):
-            return f"{name}: it is no file"
+            return f"{name}: not a regular file"
         if name.lower().endswith(".svg"):
             with open_output(name) as out:
                 out(screenshot())
@@ -44,8 +46,8 @@ def write(name: str, snapshot: Snapshot, screenshot: Callable[[], str], *, bits:
                 for text in write_records(records, format.name, NumberFormat()):
                     out(text)
         else:
-            return f"{name}: its ending is none of .json, .csv and .svg"
+            return f"{name}: cannot tell the format; use a name that ends in .json, .csv, or .svg"
     except (TsoftError, ValueError) as error:
-        # A name with a NUL is a ValueError.
+        # A name that contains NUL raises ValueError.
         return str(error)
     return None

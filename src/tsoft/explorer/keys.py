@@ -1,91 +1,194 @@
-"""The keys, their actions, and their descriptions."""
+"""The keys with their actions and descriptions, and the text of the help screen."""
 
 from collections.abc import Sequence
+from itertools import chain
 
-# A key, or several, the action, and its description.
+from rich.text import Text
+
+# A key, or several separated by commas, the action, and its description.
 KeyBinding = tuple[str, str, str]
+# A heading and its keys.
+KeyGroup = tuple[str, tuple[KeyBinding, ...]]
 
-# In the order in which they are shown.
-KEYS: tuple[KeyBinding, ...] = (
-    ("left", "turn(-1)", "turn the knob down"),
-    ("right", "turn(1)", "turn the knob up"),
-    ("shift+left", "turn(-1,True)", "down, coarse"),
-    ("shift+right", "turn(1,True)", "up, coarse"),
-    ("tab", "next(1)", "the next knob, and then the distribution"),
-    ("shift+tab", "next(-1)", "the knob before"),
-    ("up", "up(-1)", "the knob, or the class, above"),
-    ("down", "up(1)", "the knob, or the class, below"),
-    ("enter", "type", "type a value"),
-    ("0", "tau(0)", "freeze: τ = 0"),
-    ("1", "tau(1)", "room temperature: τ = 1"),
-    ("8", "boil", "boil: τ = ∞"),
-    ("space", "switch", "the sampler on or off"),
-    ("left_square_bracket", "move(-1)", "earlier in the chain"),
-    ("right_square_bracket", "move(1)", "later in the chain"),
-    ("a", "add", "any sampler, on or off"),
-    ("l", "like", "an engine's rules"),
-    ("e", "explain", "the chain step by step"),
-    ("s", "draw(1)", "draw one"),
-    ("S,shift+s", "draw(100)", "draw a hundred"),
-    ("r", "clear", "clear the draws"),
-    ("slash", "find", "find classes by their labels"),
-    ("escape", "show_all", "all classes again"),
-    ("o", "order", "most probable first, or as given"),
-    ("pageup", "page(-1)", "classes further up"),
-    ("pagedown", "page(1)", "classes further down"),
-    ("home", "end(0)", "the first class"),
-    ("end", "end(-1)", "the last class"),
-    ("n,full_stop", "row(1)", "the next row"),
-    ("p,comma", "row(-1)", "the row before"),
-    ("N,shift+n", "row(10)", "ten rows on"),
-    ("P,shift+p", "row(-10)", "ten rows back"),
-    ("c", "copy", "copy the command line that shows the same"),
-    ("x", "export", "export what is seen"),
-    ("question_mark", "help", "these keys"),
-    ("q", "quit", "quit"),
-    ("ctrl+z", "suspend_process", "to the shell, until fg"),
-    ("ctrl+c", "interrupt", "quit at once, with exit code 130"),
+KEY_GROUPS: tuple[KeyGroup, ...] = (
+    (
+        "Sliders",
+        (
+            ("left", "turn(-1)", "lower the current slider"),
+            ("right", "turn(1)", "raise the current slider"),
+            ("shift+left", "turn(-1,True)", "lower it in coarse steps"),
+            ("shift+right", "turn(1,True)", "raise it in coarse steps"),
+            ("tab", "next(1)", "next slider, then the distribution"),
+            ("shift+tab", "next(-1)", "previous slider"),
+            ("up", "up(-1)", "slider or class above"),
+            ("down", "up(1)", "slider or class below"),
+            ("enter", "type", "type a value for the slider"),
+            ("0", "tau(0)", "τ = 0: only the top class"),
+            ("1", "tau(1)", "τ = 1: the original distribution"),
+            ("8", "boil", "τ = ∞: all classes equally likely"),
+        ),
+    ),
+    (
+        "Samplers",
+        (
+            ("space", "switch", "switch the sampler on or off"),
+            ("left_square_bracket", "move(-1)", "apply the sampler earlier"),
+            ("right_square_bracket", "move(1)", "apply the sampler later"),
+            ("a", "add", "choose a sampler to switch on or off"),
+            ("l", "like", "follow the rules of an engine"),
+            ("e", "explain", "show what each sampler does"),
+        ),
+    ),
+    (
+        "Draws",
+        (
+            ("s", "draw(1)", "draw one class at random"),
+            ("S,shift+s", "draw(100)", "draw 100 classes"),
+            ("r", "clear", "reset the draws"),
+        ),
+    ),
+    (
+        "Classes",
+        (
+            ("slash", "find", "find classes by label"),
+            ("escape", "show_all", "show all classes again"),
+            ("o", "order", "sort by probability or input order"),
+            ("pageup", "page(-1)", "one page of classes up"),
+            ("pagedown", "page(1)", "one page of classes down"),
+            ("home", "end(0)", "first class"),
+            ("end", "end(-1)", "last class"),
+        ),
+    ),
+    (
+        "Rows",
+        (
+            ("n,full_stop", "row(1)", "next row"),
+            ("p,comma", "row(-1)", "previous row"),
+            ("N,shift+n", "row(10)", "ten rows forward"),
+            ("P,shift+p", "row(-10)", "ten rows back"),
+        ),
+    ),
+    (
+        "Program",
+        (
+            ("c", "copy", "copy a command that shows the same"),
+            ("x", "export", "export to a file"),
+            ("question_mark", "help", "show this help"),
+            ("q", "quit", "quit"),
+            ("ctrl+z", "suspend_process", "suspend; fg in the shell resumes"),
+            ("ctrl+c", "interrupt", "quit with exit code 130"),
+        ),
+    ),
 )
+KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in KEY_GROUPS))
 
-# The line at the bottom, the most needed keys first.
-KEY_HINTS = "? keys  q quit  ←→ turn  Tab next  0 1 8 τ  Space on/off  a add  l like  e explain  s draw  c copy  / find"
+# The hints in the line at the bottom, the most important ones first.
+KEY_HINTS = (
+    "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "s draw", "Space on/off", "a samplers", "e explain",
+    "l engine", "c copy", "/ find",
+)  # fmt: skip
 
-# The keys of a text that a model continues, if they are others or do something else.
-_LIVE: tuple[KeyBinding, ...] = (
-    ("s", "go_on(1)", "draw the next token: the text goes on"),
-    ("S,shift+s", "go_on(10)", "ten tokens, until another key"),
-    ("backspace", "take_back", "take the last token back"),
-    ("enter", "type", "type a value; on a class: go on with that token"),
-    ("n,full_stop", "row(1)", "the next token's distribution"),
-    ("p,comma", "row(-1)", "the one before: s and Enter cut the text there"),
-    ("N,shift+n", "row(10)", "ten tokens on"),
+# With a language model, some keys continue the text and others do something else.
+_TEXT_KEYS: tuple[KeyBinding, ...] = (
+    ("s", "go_on(1)", "draw the next token and add it"),
+    ("S,shift+s", "go_on(10)", "add ten tokens; any key stops"),
+    ("backspace", "take_back", "remove the last token"),
+    ("enter", "type", "on a class: add it; else type a value"),
+    ("n,full_stop", "row(1)", "next token"),
+    ("p,comma", "row(-1)", "previous token; s and Enter cut there"),
+    ("N,shift+n", "row(10)", "ten tokens forward"),
     ("P,shift+p", "row(-10)", "ten tokens back"),
-    ("d", "draw(1)", "draw one, only to count it"),
-    ("D,shift+d", "draw(100)", "draw a hundred, only to count them"),
+    ("d", "draw(1)", "draw a token without adding it"),
+    ("D,shift+d", "draw(100)", "draw 100 tokens without adding them"),
 )
+
+
+def _without_text_keys(group: KeyGroup) -> KeyGroup:
+    heading, keys = group
+    replaced = {key for key, *_ in _TEXT_KEYS}
+    return heading, tuple(binding for binding in keys if binding[0] not in replaced)
+
+
 # The keys that continue the text come first.
-LIVE_KEYS: tuple[KeyBinding, ...] = (*_LIVE, *(key for key in KEYS if key[0] not in {name for name, *_ in _LIVE}))
-LIVE_KEY_HINTS = (
-    "? keys  q quit  s draw  S ten  ⌫ back  n p walk  Tab Enter choose  ←→ turn  0 1 8 τ  Space on/off  c copy  / find"
+LIVE_KEY_GROUPS: tuple[KeyGroup, ...] = (
+    ("Text", _TEXT_KEYS),
+    *(group for group in map(_without_text_keys, KEY_GROUPS) if group[1]),
 )
+LIVE_KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in LIVE_KEY_GROUPS))
+LIVE_KEY_HINTS = (
+    "? help", "q quit", "s add token", "S add ten", "⌫ remove", "n p move", "Tab Enter choose", "←→ change",
+    "0 1 8 set τ", "Space on/off", "c copy", "/ find",
+)  # fmt: skip
+
+# What the marks on the screen and the measures mean.
+LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Mouse",
+        (
+            ("click", "choose a class, row, token, or τ"),
+            ("drag", "move a slider, or τ in the chart"),
+            ("wheel", "move a slider; Shift: coarse steps"),
+        ),
+    ),
+    (
+        "Marks",
+        (
+            ("›", "the current slider or class"),
+            ("●", "class: color of its curve; slider: on"),
+            ("○", "slider: off"),
+            ("█", "distribution: the probability now"),
+            ("░ ▏", "its bar at τ = 1 without samplers"),
+            ("█", "draws: how often the class was drawn"),
+            ("░ ▏", "draws: the expected count"),
+            ("(0.1)", "p of a removed class before samplers;"),
+            ("", "next to it, the sampler that did that"),
+            ("?", "no probability in the API response"),
+            ("│ ┊", "chart: the current τ, and τ = 1"),
+            ("▁▄█", "a measure over τ from 0.01 to 100"),
+            ("color", "a row's or token's probability"),
+        ),
+    ),
+    (
+        "Measures",
+        (
+            ("entropy", "uncertainty; 0 for a certain class"),
+            ("perplexity", "effective number of classes"),
+            ("top", "highest probability, and its class"),
+            ("margin", "highest minus second probability"),
+            ("cut", "probability removed by samplers"),
+        ),
+    ),
+)
+# The columns of a key or a mark in the help.
+_KEY_WIDTH = 10
 
 
-def key_help(keys: Sequence[KeyBinding] = KEYS) -> str:
-    """The keys with their descriptions, one per line."""
-    return "\n".join(f"{key_name(key.split(',')[0]):>11}  {description}" for key, _, description in keys)
+def help_text(groups: Sequence[KeyGroup] = KEY_GROUPS) -> Text:
+    """Return the text of the help screen: the keys, the marks and the measures, one per line."""
+    key_lines = [
+        (heading, tuple((key_names(key), description) for key, _, description in keys)) for heading, keys in groups
+    ]
+    text = Text()
+    for heading, lines in (*key_lines, *LEGEND):
+        text.append(heading + "\n", "bold")
+        text.append("".join(f"{name:>{_KEY_WIDTH}}  {description}\n" for name, description in lines))
+    text.rstrip()
+    return text
 
 
-def key_name(key: str) -> str:
-    """A key's name on a keyboard.
+def key_names(keys: str) -> str:
+    """Return the names of keys on a keyboard.
 
-    >>> key_name("shift+left"), key_name("q")
-    ('Shift ←', 'q')
+    >>> key_names("shift+left"), key_names("n,full_stop"), key_names("S,shift+s")
+    ('Shift ←', 'n or .', 'S')
     """
     names = {
         "left": "←", "right": "→", "up": "↑", "down": "↓", "shift+left": "Shift ←", "shift+right": "Shift →",
         "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
         "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
         "home": "Home", "end": "End", "ctrl+c": "Ctrl-C", "ctrl+z": "Ctrl-Z", "escape": "Esc",
-        "backspace": "Backspace",
+        "backspace": "Backspace", "full_stop": ".", "comma": ",",
+        # Terminals report a capital letter in one of two ways.
+        "shift+s": "S", "shift+n": "N", "shift+p": "P", "shift+d": "D",
     }  # fmt: skip
-    return names.get(key, key)
+    return " or ".join(dict.fromkeys(names.get(key, key) for key in keys.split(",")))

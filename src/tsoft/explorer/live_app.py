@@ -14,7 +14,7 @@ from tsoft.core.draw import draws
 from tsoft.errors import TsoftError, visible
 from tsoft.explorer.app import Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
-from tsoft.explorer.keys import LIVE_KEY_HINTS, LIVE_KEYS, KeyBinding
+from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText
 from tsoft.explorer.row_strip import RowStrip
@@ -23,30 +23,33 @@ from tsoft.explorer.snapshot import Snapshot
 from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.step import AllRemovedError
 
-# The most draws that wait for the model.
+# The maximum number of draws that wait for the model.
 MAX_WAITING = 10
-# The head says that the model works if it takes longer than this many seconds.
+# After this many seconds without an answer, the head shows that the model is working.
 NOTICE_DELAY = 0.05
-# At the end the model has this many seconds to finish, which a local one does.
+# Seconds that the model has to finish at the end. A local model does.
 CLOSE_TIMEOUT = 0.25
 # The name of the threads that wait for the model.
 MODEL_THREAD = "tsoft model"
 
 
 class LiveExplorer(Explorer):
-    """The app. A draw may have to wait until the model has given the distribution that it is from. It keeps the
-    samplers' state at which its key was pressed, so that keys that are typed fast keep their order."""
+    """The app.
+
+    A draw may have to wait until the model has returned the distribution. It keeps the samplers' state at its key
+    press, so that quickly typed keys take effect in order.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in LIVE_KEYS
     ]
-    keys: ClassVar[tuple[KeyBinding, ...]] = LIVE_KEYS
-    key_hints: ClassVar[str] = LIVE_KEY_HINTS
-    draw_hint: ClassVar[str] = "d counts one, D a hundred"
+    key_groups: ClassVar[tuple[KeyGroup, ...]] = LIVE_KEY_GROUPS
+    key_hints: ClassVar[tuple[str, ...]] = LIVE_KEY_HINTS
+    draw_hint: ClassVar[str] = "d draws one, D draws 100"
 
     @dataclass
     class ModelAnswered(Message):
-        """The model has given the distribution after some tokens, or raised an error."""
+        """The model has returned the distribution after some tokens, or raised an error."""
 
         tokens: Tokens
         answer: NextDistribution | Exception
@@ -54,21 +57,21 @@ class LiveExplorer(Explorer):
     def __init__(self, explorer_input: ExplorerInput, live: LiveText):
         self._live = live
         self._waiting: deque[SamplerState] = deque()
-        # Whether several draws follow one key.
+        # Whether one key press has requested several draws.
         self._draws_several = False
-        # The tokens whose distribution the model has yet to give.
+        # The tokens after which the model has not returned the distribution yet.
         self._requested: Tokens | None = None
         self._model_lock = threading.Lock()
-        # The text does not depend on the draws that are only counted.
+        # With a generator for the text alone, the draws that add no token do not change the text.
         [self._generator] = explorer_input.generator.spawn(1)
         super().__init__(explorer_input)
 
     @property
     def tokens(self) -> Tokens:
-        """The whole text's tokens."""
+        """The tokens of the whole text."""
         return self._live.tokens
 
-    # What the widgets show.
+    # Updates of the widgets.
 
     def _row_strip(self) -> RowStrip:
         return LiveStrip(self._live)
@@ -80,7 +83,8 @@ class LiveExplorer(Explorer):
         number, length = self._row.number, len(self._live.written)
         words = [f"token {number + 1}" + f" of {length}" * (number < length)]
         if self._live.is_waiting:
-            words.append("working" + f", {len(self._waiting)} more to draw" * bool(self._waiting))
+            waiting = len(self._waiting)
+            words.append("model working" + f", {waiting} draw{'s' * (waiting > 1)} waiting" * bool(waiting))
         if self._live.has_ended:
             words.append("the text has ended")
         return [*words, self._live.model.name]
@@ -92,9 +96,9 @@ class LiveExplorer(Explorer):
     # Draws and the model's answers.
 
     def action_go_on(self, count: int) -> None:
-        """Draws `count` tokens, one after the other. If they are several, another key stops them."""
+        """Draw `count` tokens, one after the other. Another key stops several draws."""
         if self._live.has_ended and self._is_last_row:
-            self.notify("The text has ended: Backspace takes its end back, p goes to what was before.")
+            self.notify("The text has ended. Backspace removes the end; p goes back.")
             return
         self._draws_several = count > 1
         if self._draws_several:
@@ -110,14 +114,14 @@ class LiveExplorer(Explorer):
         return self._row.number == len(self._live.rows) - 1
 
     def _draw_waiting(self) -> None:
-        """Draws the next token that waits, if its distribution is known."""
+        """Make the next waiting draw if its distribution is known."""
         if not self._waiting or (self._live.is_waiting and self._is_last_row):
             self._update_head()
             return
         state = self._waiting.popleft()
         snapshot = self.snapshot if state is self.state else self._snapshot_at(state)
         if snapshot is None:
-            # The head says that a sampler removes every class.
+            # A sampler removes every class, which the head reports.
             self._waiting.clear()
             return
         [index] = next(draws(snapshot.probs, 1, self._generator))
@@ -130,10 +134,10 @@ class LiveExplorer(Explorer):
             return None
 
     def _choose(self, index: int, prob: float) -> None:
-        """Continues the text, up to the current row, with one of the row's classes."""
+        """Continue the text after the current row with one of the row's classes."""
         if self._row.number >= MAX_TOKENS:
             self._waiting.clear()
-            self.notify(f"The explorer keeps {MAX_TOKENS} tokens of a text; Backspace takes the last one back.")
+            self.notify(f"The explorer adds at most {MAX_TOKENS} tokens; Backspace removes the last one.")
             return
         self._live.choose(self._row.number, index, prob)
         self._requested = None
@@ -145,13 +149,16 @@ class LiveExplorer(Explorer):
             self.set_timer(NOTICE_DELAY, self._show_waiting)
 
     def _show_waiting(self) -> None:
-        """Shows that the model works. It usually answers before a user could read that."""
+        """Show that the model is working. Usually it answers too soon for the user to read that."""
         if self._live.is_waiting:
             self._update_text()
 
     def _request(self, tokens: Tokens) -> None:
-        """Has the model give the distribution after some tokens, in a thread that does not delay the end of the
-        program: a server may take long. The model gets one request at a time, and none that is out of date."""
+        """Request the distribution after some tokens from the model, in a thread.
+
+        The thread is a daemon, because a server may take long and must not delay the end of the program. The model gets
+        one request at a time. Outdated requests are skipped.
+        """
         self._requested = tokens
 
         def run() -> None:
@@ -185,16 +192,18 @@ class LiveExplorer(Explorer):
         self._update_text()
         if not isinstance(message.answer, TsoftError):
             raise message.answer
-        self.notify(visible(str(message.answer)), title="no next token", severity="error", markup=False)
+        self.notify(
+            visible(str(message.answer)), title="the model returned no next token", severity="error", markup=False
+        )
 
     def action_take_back(self) -> None:
-        """Takes the latest request back: a draw that waits, or the last token."""
+        """Undo the latest request: a waiting draw, or else the last token."""
         if self._waiting:
             self._waiting.pop()
             self._update_head()
             return
         if not self._live.written:
-            self.notify("There is no token to take back: this is the prompt.")
+            self.notify("No token to remove: the prompt is the whole text.")
             return
         self._requested = None
         self._live.remove_last()
@@ -204,7 +213,7 @@ class LiveExplorer(Explorer):
         self._update_text()
 
     def action_type(self) -> None:
-        """Types a value; on a class, continues the text with it."""
+        """Continue the text with the current class if the table has the focus; otherwise type a value."""
         if not self._table.has_focus:
             super().action_type()
             return
@@ -214,7 +223,7 @@ class LiveExplorer(Explorer):
             self._choose(index, float(self.snapshot.probs[index]))
 
     def _go(self, number: int) -> None:
-        # The draws that wait are not for another row.
+        # The waiting draws are meant for the row before.
         self._waiting.clear()
         super()._go(number)
 
@@ -229,18 +238,18 @@ class LiveExplorer(Explorer):
 
     @property
     def command_line(self) -> str:
-        """The command with which `tsoft compute` shows the same, with the logits that `tsoft next` prints."""
+        """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints."""
         text = self._live.text(self._row.number)
         return piped_command_line(self.state, self._row, self._input.arguments or (), text, bits=self._input.bits)
 
     def action_copy(self) -> None:
         if self._live.is_answer and self._row.number:
-            self.notify("An answer under way is no prompt that could be typed: x exports what is seen.")
+            self.notify("No command can continue a chat answer; press x to export the distribution.")
             return
         super().action_copy()
 
     def release(self) -> None:
-        """Closes the model, unless it still works on a request."""
+        """Close the model, unless it is still working on a request."""
         self._requested = None
         if self._model_lock.acquire(timeout=CLOSE_TIMEOUT):
             self._live.model.close()

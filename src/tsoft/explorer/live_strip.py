@@ -1,4 +1,4 @@
-"""The strip of a text that a model continues: the prompt, each token since, and the place of the next one."""
+"""The strip of a text that a model continues: the prompt, the tokens after it, and the place of the next token."""
 
 import re
 
@@ -10,20 +10,23 @@ from tsoft.explorer.live_text import LiveText
 from tsoft.explorer.paint import GREY, prob_style
 from tsoft.explorer.row_strip import RowStrip, StripItem
 
-# What separates a message from its answer.
+# Separates a message from its answer.
 _ANSWER = " › "
-# The place of the next token.
+# Marks the place of the next token.
 _NEXT = " "
 
 
 class LiveStrip(RowStrip):
-    """The text. A token's colour is the probability that it had when it was drawn or chosen; a click on it shows
-    the distribution that it is from."""
+    """The text.
+
+    The color of a token shows the probability with which it was drawn or chosen. A click on a token shows its
+    distribution.
+    """
 
     def __init__(self, live: LiveText):
         super().__init__(live.rows)
         self._live = live
-        # Split into words, so that lines break between them.
+        # One item per word, so that lines break between words.
         self._prompt = [visible(word) for word in re.findall(r"\s*\S+|\s+$", live.prompt)]
         self._prompt += [_ANSWER] * live.is_answer
         self._preceding = len(self._prompt)
@@ -40,7 +43,7 @@ class LiveStrip(RowStrip):
         return [*self._prompt, *(token.text for token in live.written), *[_NEXT] * (not live.has_ended)]
 
     def show_text(self, number: int) -> None:
-        """Shows the text as it is now, and which row is the current one."""
+        """Show the current text, and mark the current row."""
         before = self._height
         self._texts, self._width = self._all_texts, 0
         self.show(number, None)

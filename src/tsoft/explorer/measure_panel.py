@@ -20,7 +20,7 @@ from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.sampler_table import TAU
 
 _LEVELS = "▁▂▃▄▅▆▇█"
-# The lines of a large number with its title and its curve.
+# The height of a large number with its title and its curve.
 _LARGE = 5
 
 
@@ -31,29 +31,40 @@ class MeasureDisplay(Widget):
         super().__init__(id=name)
         self._title = name
         self._value = 0.0
+        self._unit = ""
         self._tau = 1.0
         self._curve: Array | None = None
 
-    def show(self, title: str, value: float, tau: float) -> None:
-        self._title, self._value, self._tau = title, value, tau
+    def show(self, title: str, value: float, tau: float, unit: str = "") -> None:
+        self._title, self._value, self._tau, self._unit = title, value, tau, unit
         self.refresh()
 
     def show_curve(self, curve: Array) -> None:
-        """Shows the values over CURVE_TAUS."""
+        """Show the values over CURVE_TAUS."""
         self._curve = curve
         self.refresh()
 
     def render(self) -> Group:
         width, height = self.size
         number = short_number(self._value)
-        title = Text(shortened(self._title, width - 1), GREY)
         style = tau_style(self._tau) + Style(bold=True)
-        value = Digits(number, style) if height >= _LARGE else Text(shortened(number, width), style)
-        return Group(title, value, spark_line(self._curve, self._tau, max(1, width - 1)))
+        value: Digits | Text
+        if height >= _LARGE:
+            title = f"{self._title} ({self._unit})" if self._unit else self._title
+            value = Digits(number, style)
+        else:
+            title = self._title
+            value = Text(shortened(f"{number} {self._unit}".rstrip(), width - 1), style)
+        return Group(
+            Text(shortened(title, width - 1), GREY), value, spark_line(self._curve, self._tau, max(1, width - 1))
+        )
 
 
 def spark_line(curve: Array | None, tau: float, width: int) -> Text:
-    """Values over τ in `width` columns, from 0 to the highest value, with the column of `tau` marked."""
+    """Return values over τ as text of `width` columns, with the column of `tau` marked.
+
+    The bars reach from 0 to the highest value.
+    """
     if curve is None or not np.isfinite(curve).any():
         return Text(" " * width)
     positions = np.linspace(0, len(curve) - 1, width)
@@ -66,7 +77,7 @@ def spark_line(curve: Array | None, tau: float, width: int) -> Text:
 
 
 class MeasurePanel(Horizontal):
-    """The measures, side by side. Entropies are in nats or in bits."""
+    """The measures side by side, with entropies in nats or in bits."""
 
     def __init__(self, *, bits: bool):
         super().__init__(id="measures")
@@ -77,15 +88,14 @@ class MeasurePanel(Horizontal):
         yield from self._displays
 
     def show(self, snapshot: Snapshot) -> None:
-        titles = {
-            "entropy": f"entropy {'bits' if self._bits else 'nats'}",
-            "top": f"top {snapshot.row.name(snapshot.top)}",
-        }
+        titles = {"top": f"top: {snapshot.row.name(snapshot.top)}"}
+        units = {"entropy": "bits" if self._bits else "nats"}
         for name, display, value in zip(SHOWN_MEASURES, self._displays, snapshot.measures, strict=True):
-            display.show(titles.get(name, name), value / measure_unit(name, self._bits), snapshot.tau)
+            value = value / measure_unit(name, self._bits)
+            display.show(titles.get(name, name), value, snapshot.tau, units.get(name, ""))
 
     def clear(self) -> None:
-        """Shows that there is no distribution to measure."""
+        """Show that no distribution can be measured."""
         for name, display in zip(SHOWN_MEASURES, self._displays, strict=True):
             display.show(name, nan, 1.0)
 

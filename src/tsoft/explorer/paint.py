@@ -1,4 +1,4 @@
-"""Colours, bars and lines that the widgets share."""
+"""The colors, bars and lines that the widgets share."""
 
 from collections.abc import Iterable
 from math import inf, log10
@@ -21,7 +21,7 @@ def color(number: int) -> Style:
 
 
 def tau_style(tau: float) -> Style:
-    """The colour of a temperature, from 0.1 and below to 10 and above."""
+    """Return the color of a temperature, from 0.1 and below to 10 and above."""
     position = 0.0 if tau <= 0.1 else 1.0 if tau == inf else min((log10(tau) + 1) / 2, 1.0)
     return color(COLD_TO_HOT[round(position * (len(COLD_TO_HOT) - 1))])
 
@@ -31,32 +31,34 @@ def prob_style(prob: float) -> Style:
 
 
 def bars(share: float, reference: float, width: int, style: Style) -> list[Segment]:
-    """A bar for `share` of the width in front of one for `reference`: where the reference is longer, its end is
-    grey, and where it is shorter, a line marks its end. The segments fill the width."""
+    """Return a bar for `share` of the width in front of a bar for `reference`.
+
+    If the reference is longer, its end is gray. If it is shorter, a line marks its end. The segments fill the width.
+    """
     front = bar(min(share, 1.0), width)
-    behind = round(min(reference, 1.0) * width)
-    if len(front) <= behind:
+    reference_width = round(min(reference, 1.0) * width)
+    if len(front) <= reference_width:
         return [
             Segment(front, style),
-            Segment("░" * (behind - len(front)), GREY),
-            Segment(" " * (width - behind), PLAIN),
+            Segment("░" * (reference_width - len(front)), GREY),
+            Segment(" " * (width - reference_width), PLAIN),
         ]
-    mark = [Segment("▏", GREY + Style(bgcolor=style.color))] if 0 < behind < len(front) - 1 else []
+    mark = [Segment("▏", GREY + Style(bgcolor=style.color))] if 0 < reference_width < len(front) - 1 else []
     return [
-        Segment(front[:behind], style),
+        Segment(front[:reference_width], style),
         *mark,
-        Segment(front[behind + len(mark) :], style),
+        Segment(front[reference_width + len(mark) :], style),
         Segment(" " * (width - len(front)), PLAIN),
     ]
 
 
 def strip(segments: Iterable[Segment], width: int) -> Strip:
-    """A line of exactly this width."""
+    """Return a line of exactly this width."""
     return Strip(segments).adjust_cell_length(width, PLAIN)
 
 
 def short_number(value: float) -> str:
-    """A number in about five characters.
+    """Return a number as text of about five characters.
 
     >>> short_number(0.82816), short_number(3.0678), short_number(49152.0), short_number(4.2e-7)
     ('0.828', '3.068', '49152', '4E-07')
@@ -70,5 +72,5 @@ def short_number(value: float) -> str:
 
 
 def prob_cell(prob: float) -> str:
-    """A probability in a column of seven characters."""
+    """Return a probability as text for a column of seven characters."""
     return prob_text(prob).rjust(7)

@@ -1,4 +1,4 @@
-"""The panel of the samplers' parameters: sliders, and a field for a typed value."""
+"""The panel of the samplers' parameters: sliders, and a field to type a value into."""
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,11 +13,11 @@ from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
 
 class ParameterPanel(Vertical):
-    """The sliders, and under them the field, while a value is typed."""
+    """The sliders. While the user types a value, the field is below them."""
 
     def __init__(self) -> None:
-        super().__init__(id="knobs")
-        self.border_title = "knobs"
+        super().__init__(id="parameters")
+        self.border_title = "sliders"
         self._edited: SamplerParameter | None = None
         self.sliders = Sliders()
         self._field = ValueField(id="field", compact=True)
@@ -28,10 +28,10 @@ class ParameterPanel(Vertical):
 
     def show(self, state: SamplerState) -> None:
         self.sliders.show(state)
-        self.border_subtitle = state.engine.name if state.engine else ""
+        self.border_subtitle = f"like {state.engine.name}" if state.engine else ""
 
     def edit(self) -> None:
-        """Opens the field for the current parameter."""
+        """Open the field for the current parameter."""
         if not self.sliders.is_settable:
             return
         self._edited = self.sliders.current
@@ -50,8 +50,9 @@ class ParameterPanel(Vertical):
         value = _parsed(self._edited, message.value)
         if value is None:
             self.add_class("-wrong")
-            text = shortened(visible(message.value.strip()), 12) or "nothing"
-            self._problem.update(f"{text} is not {_range(self._edited)}")
+            text = shortened(visible(message.value.strip()), 12)
+            problem = f"{text} is not" if text else "type"
+            self._problem.update(f"{problem} {_range(self._edited)}")
             return
         self.post_message(Sliders.ValueChanged(self._edited, value))
         self._focus_sliders()
@@ -79,7 +80,7 @@ def _range(parameter: SamplerParameter) -> str:
 
 
 def _parsed(parameter: SamplerParameter, text: str) -> float | None:
-    """The value that a text gives a parameter, None if it is not an allowed number. τ may be infinite."""
+    """Return a typed value of a parameter, or None if it is not an allowed number. τ may be infinite."""
     from tsoft.input import fields
 
     try:

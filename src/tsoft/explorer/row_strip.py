@@ -1,4 +1,4 @@
-"""The strip of the rows: their titles, the text of a response, or a cell for each row."""
+"""The strip of the rows: their titles, the text of a response, or one cell per row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,16 +15,19 @@ from tsoft.errors import shortened, visible
 from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.paint import GREY, PLAIN, prob_style, strip
 
-# The most lines that the strip takes.
+# The maximum number of lines of the strip.
 MAX_LINES = 3
-# The most probabilities that are computed for colours while a key waits.
+# The maximum number of probabilities to compute for colors per key press.
 _MAX_COLORED = 1 << 18
 _CELLS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
 class StripItem:
-    """A text on a line, the number of its place in the sequence of texts, and the column where it starts."""
+    """A text on a line.
+
+    `number` is its position in the sequence of texts, `start` its first column.
+    """
 
     number: int
     start: int
@@ -32,12 +35,14 @@ class StripItem:
 
 
 class RowStrip(Widget):
-    """The rows, one of which is the current one. A row's colour is the probability of its drawn token, or of its
-    most probable class."""
+    """The rows, with the current one marked.
+
+    The color of a row shows the probability of its drawn token, or of its most probable class.
+    """
 
     @dataclass
     class RowSelected(Message):
-        """A row was clicked."""
+        """The user clicked a row."""
 
         number: int
 
@@ -47,7 +52,7 @@ class RowStrip(Widget):
         tokens = rows.drawn_tokens
         self._texts = list(map(visible, tokens)) if tokens else [f" {title} " for title in rows.titles]
         self._current = 0
-        # The number of texts before that of the first row.
+        # The number of texts before the text of the first row.
         self._preceding = 0
         self._likelihood: Callable[[int], float] | None = None
         self._lines: list[list[StripItem]] = []
@@ -56,11 +61,11 @@ class RowStrip(Widget):
 
     @property
     def is_needed(self) -> bool:
-        """Whether there are several rows."""
+        """Whether the input has several rows."""
         return len(self._rows) > 1
 
     def show(self, number: int, likelihood: Callable[[int], float] | None) -> None:
-        """Shows which row is the current one; `likelihood` gives the probability that colours a row."""
+        """Mark the current row. `likelihood` returns the probability that colors a row."""
         self._current, self._likelihood, self._likelihoods = number, likelihood, {}
         self.refresh()
 
@@ -69,7 +74,7 @@ class RowStrip(Widget):
         return min(MAX_LINES, max(1, len(self._lines))) if self._texts else 1
 
     def _lay_out(self, width: int) -> None:
-        """Breaks the texts into lines, if the width has changed."""
+        """Break the texts into lines if the width has changed."""
         if width == self._width or not self._texts:
             return
         self._width = width
@@ -84,11 +89,11 @@ class RowStrip(Widget):
             column += cell_len(text)
 
     def _starts_line(self, number: int) -> bool:
-        """Whether a text starts a line: the first token of each of several texts does."""
+        """Return whether a text starts a line: the first token of each of several texts does."""
         return bool(self._rows.drawn_tokens) and self._rows.starts_text(number)
 
     def _visible_items(self, y: int) -> list[StripItem]:
-        """The texts on a line of the widget, which shows the lines around the current row."""
+        """Return the texts on a line of the widget, which shows the lines around the current row."""
         width = max(1, self.size.width)
         if not self._texts:
             first = self._current // width * width
@@ -112,12 +117,12 @@ class RowStrip(Widget):
         return Segment(item.text or ("·" if likelihood is None else _CELLS[min(7, int(likelihood * 8))]), style)
 
     def _known_likelihood(self, number: int) -> float | None:
-        """The probability that colours a row, computed once; None if it would take too long."""
+        """Return the probability that colors a row; None if computing it would take too long."""
         if self._likelihood is None or self._rows.titles:
             return None
         if number not in self._likelihoods:
             size = self._rows.block(number).logits.size * (len(self._likelihoods) + 1)
-            # The current row always has its colour.
+            # The current row always has its color.
             if size > _MAX_COLORED and number != self._current:
                 return None
             self._likelihoods[number] = self._likelihood(number)

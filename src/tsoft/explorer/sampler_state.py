@@ -9,7 +9,7 @@ from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
-# Pairs of a class's index and the number that is added to its logit.
+# Pairs of a class index and the number to add to its logit.
 LogitBiases = tuple[tuple[int, float], ...]
 
 TEMPERATURE = next(sampler for sampler in SAMPLERS.values() if sampler.parameters[0] is TAU)
@@ -17,7 +17,7 @@ TEMPERATURE = next(sampler for sampler in SAMPLERS.values() if sampler.parameter
 
 @dataclass(frozen=True)
 class SamplerSetting:
-    """A sampler, its parameters' values by name, and whether it is on. The biases have no value that can be set."""
+    """A sampler, the values of its parameters by name, and whether it is on. The biases have no adjustable value."""
 
     sampler: Sampler
     values: Mapping[str, float]
@@ -25,8 +25,10 @@ class SamplerSetting:
 
     @classmethod
     def default(cls, sampler: Sampler) -> "SamplerSetting":
-        """A sampler that is off, with the values at which its sliders start. The temperature is on, and its
-        further parameters have no effect."""
+        """Return a sampler that is off, with the initial values of its sliders.
+
+        The temperature is on. Its other parameters have no effect initially.
+        """
         is_temperature = sampler.parameters[0] is TAU
         values = {
             parameter.name: float(parameter.off or 0)
@@ -39,29 +41,34 @@ class SamplerSetting:
 
     @property
     def visible_parameters(self) -> list[SamplerParameter]:
-        """The parameters that have a slider. One that modifies another has one while that one is on; the range
-        of the dynamic temperature always, and its exponent while the range has an effect."""
+        """The parameters that have a slider.
+
+        A parameter that modifies another one has a slider while the other one is on. The range of the dynamic
+        temperature always has one; its exponent has one while the range has an effect.
+        """
         first, *_ = self.sampler.parameters
         pairs = pairwise(self.sampler.parameters) if self.on else ()
         visible = (second for before, second in pairs if self.has_effect(second if before is TAU else before))
         return [first, *visible]
 
     def has_effect(self, parameter: SamplerParameter) -> bool:
-        """Whether a parameter has a value that changes anything."""
+        """Return whether the value of a parameter changes anything."""
         return parameter is BIAS or self.values[parameter.name] != parameter.off
 
 
 @dataclass(frozen=True)
 class SamplerState:
-    """The samplers' settings in the order in which they apply, and the engine whose rules they follow, None for
-    tsoft's own. Samplers that the engine lacks keep their place and have no effect."""
+    """The settings of the samplers in the order in which they apply, and the engine whose rules they follow.
+
+    The engine is None for tsoft's rules. Samplers that the engine lacks keep their place and have no effect.
+    """
 
     settings: tuple[SamplerSetting, ...]
     engine: Engine | None = None
 
     @classmethod
     def from_chain(cls, chain: Chain | None, tau: float) -> "SamplerState":
-        """The state that has a chain's effect, with the common samplers added, switched off."""
+        """Return the state with a chain's effect. The common samplers are added, switched off."""
         steps = {step.sampler.name: step for step in chain.steps} if chain else {}
         samplers = [SAMPLERS[name] for name in dict.fromkeys([*steps, *COMMON_SAMPLERS])]
         state = cls(tuple(map(SamplerSetting.default, samplers)), chain.engine if chain else None)
@@ -71,7 +78,7 @@ class SamplerState:
         return state._updated(TEMPERATURE.name, {TAU.name: tau}, on=True)._ordered(tuple(steps))
 
     def _updated(self, name: str, values: Mapping[str, float], *, on: bool) -> "SamplerState":
-        """The state with some of a sampler's values changed, and the sampler on or off."""
+        """Return the state with some of a sampler's values changed, and the sampler on or off."""
         settings = tuple(
             replace(setting, values={**setting.values, **values}, on=on) if setting.sampler.name == name else setting
             for setting in self.settings
@@ -79,8 +86,10 @@ class SamplerState:
         return replace(self, settings=settings)
 
     def _ordered(self, chain_order: tuple[str, ...] = ()) -> "SamplerState":
-        """The state in the engine's order, or in tsoft's, except that the samplers in `chain_order` have that
-        order. Samplers that the engine lacks come last."""
+        """Return the state in the order of the engine, or of tsoft.
+
+        The samplers in `chain_order` have that order instead. Samplers that the engine lacks are at the end.
+        """
         names = [sampler.name for sampler in self.engine.samplers] if self.engine else list(SAMPLERS)
         default_ranks = {name: names.index(name) if name in names else len(names) for name in SAMPLERS}
         chain_ranks = sorted(default_ranks[name] for name in chain_order)
@@ -92,7 +101,7 @@ class SamplerState:
         return self.value(TAU)
 
     def setting(self, parameter: SamplerParameter) -> SamplerSetting | None:
-        """The setting that a parameter belongs to, None if its sampler is not in the state."""
+        """Return the setting that a parameter belongs to; None if the state lacks its sampler."""
         return next((setting for setting in self.settings if parameter in setting.sampler.parameters), None)
 
     def value(self, parameter: SamplerParameter) -> float:
@@ -102,7 +111,7 @@ class SamplerState:
 
     @property
     def visible_parameters(self) -> list[SamplerParameter]:
-        """The parameters that have a slider, in their order."""
+        """The parameters that have a slider, in order."""
         return [parameter for setting in self.settings for parameter in setting.visible_parameters]
 
     @property
@@ -112,8 +121,10 @@ class SamplerState:
 
     @property
     def switches(self) -> list[SamplerParameter]:
-        """The parameters that switch something on or off, of all samplers that the engine has: each sampler's first
-        one, and the range of the dynamic temperature."""
+        """The parameters that switch something on or off, for all samplers that the engine has.
+
+        These are the first parameter of each sampler, and the range of the dynamic temperature.
+        """
         pairs = [pair for sampler in SAMPLERS.values() for pair in pairwise((TAU, *sampler.parameters))]
         return [
             parameter
@@ -122,7 +133,7 @@ class SamplerState:
         ]
 
     def supports(self, parameter: SamplerParameter) -> bool:
-        """Whether the engine has a parameter."""
+        """Return whether the engine has a parameter."""
         return self.engine is None or self.engine.has(parameter.name)
 
     def has_effect(self, setting: SamplerSetting) -> bool:
@@ -130,14 +141,16 @@ class SamplerState:
         return setting.on and self.supports(first) and setting.has_effect(first)
 
     def with_value(self, parameter: SamplerParameter, value: float) -> "SamplerState":
-        """The state with a parameter at a value, which switches its sampler on."""
+        """Return the state with a parameter set to a value, which switches its sampler on."""
         setting = self.setting(parameter)
         assert setting
         return self._updated(setting.sampler.name, {parameter.name: value}, on=True)
 
     def toggled(self, parameter: SamplerParameter) -> "SamplerState":
-        """The state with a parameter's sampler switched off, or on at a value that has an effect; it is added if
-        the state lacks it. The temperature stays on."""
+        """Return the state with a parameter's sampler switched off, or on at a value that has an effect.
+
+        The sampler is added if the state lacks it. The temperature stays on.
+        """
         if parameter is TAU:
             return self
         setting = self.setting(parameter)
@@ -148,14 +161,14 @@ class SamplerState:
         if before is TAU:
             return self.with_value(parameter, float(parameter.off or 0) if setting.has_effect(parameter) else initial)
         if before is not None:
-            # It modifies another parameter, which switches both.
+            # The parameter modifies another one, which switches both.
             return self.toggled(before)
-        # A sampler whose value has no effect counts as off.
+        # A sampler with a value that has no effect counts as off.
         values = {} if setting.has_effect(parameter) else {parameter.name: initial}
         return self._updated(setting.sampler.name, values, on=bool(values) or not setting.on)
 
     def _added(self, parameter: SamplerParameter) -> "SamplerState":
-        """The state with a parameter's sampler as well, switched on."""
+        """Return the state with a parameter's sampler added and switched on."""
         sampler = next(sampler for sampler in SAMPLERS.values() if parameter in sampler.parameters)
         order = tuple(setting.sampler.name for setting in self.settings)
         state = replace(self, settings=(*self.settings, SamplerSetting.default(sampler)))
@@ -163,11 +176,11 @@ class SamplerState:
 
     @property
     def is_reorderable(self) -> bool:
-        """Whether the engine lets its user choose the order."""
+        """Whether the engine lets the user choose the order."""
         return self.engine is None or self.engine.reorders
 
     def moved(self, parameter: SamplerParameter, by: int) -> "SamplerState":
-        """The state with a parameter's sampler later in the chain, or earlier if `by` is negative."""
+        """Return the state with a parameter's sampler later in the chain, or earlier if `by` is negative."""
         setting = self.setting(parameter)
         if setting is None or not self.is_reorderable:
             return self
@@ -177,11 +190,11 @@ class SamplerState:
         return replace(self, settings=tuple(settings))
 
     def with_engine(self, engine: Engine | None) -> "SamplerState":
-        """The state by an engine's rules and in its order."""
+        """Return the state with an engine's rules and order."""
         return self if engine is self.engine else replace(self, engine=engine)._ordered()
 
     def chain(self, biases: LogitBiases = ()) -> Chain | None:
-        """The chain of samplers, None if there is only the temperature."""
+        """Return the chain of samplers; None if only the temperature has an effect."""
         values = {name: value for setting in self.effective for name, value in setting.values.items()}
         if self.engine is None and all(setting.visible_parameters == [TAU] for setting in self.effective):
             return None
@@ -190,7 +203,7 @@ class SamplerState:
 
     @property
     def options(self) -> list[str]:
-        """The options with which `tsoft compute` has the same effect, except for the biases."""
+        """The options with which `tsoft compute` has the same effect, without the biases."""
         words = ["--tau", exact_text(self.tau)]
         for setting in self.effective:
             for parameter in setting.visible_parameters:
@@ -205,7 +218,7 @@ class SamplerState:
 
 
 def exact_text(value: float) -> str:
-    """A number with the fewest digits that read back exactly.
+    """Return a number as text with the fewest digits that read back exactly.
 
     >>> exact_text(0.1), exact_text(40.0), exact_text(float("-inf"))
     ('0.1', '40', '-inf')

@@ -1,4 +1,4 @@
-"""The range that each sampler parameter's slider covers, and the value at which it starts."""
+"""The range of the slider of each sampler parameter, and its initial value."""
 
 from dataclasses import dataclass
 from math import inf
@@ -8,15 +8,17 @@ from tsoft.sampling.sampler_table import SamplerParameter
 
 @dataclass(frozen=True)
 class SliderRange:
-    """A slider from `low` to `high`, on a logarithmic scale where `low` is above 0. A parameter that is
-    switched on starts at `initial`."""
+    """A slider from `low` to `high`.
+
+    The scale is logarithmic if `low` is above 0. A parameter that is switched on starts at `initial`.
+    """
 
     low: float = 0.0
     high: float = 1.0
     initial: float = 1.0
 
 
-# By the parameter's name.
+# Keys are parameter names.
 SLIDER_RANGES = {
     "tau": SliderRange(0.01, 100),
     "smoothing_factor": SliderRange(0.01, 10, initial=0.2),
@@ -35,11 +37,14 @@ SLIDER_RANGES = {
     "xtc_probability": SliderRange(initial=0.5),
     "xtc_threshold": SliderRange(initial=0.1),
 }
-# The samplers that are shown before any is added.
+# The samplers that have sliders from the start.
 COMMON_SAMPLERS = ("temperature", "top_k", "top_p", "min_p")
 
 
 def slider_range(parameter: SamplerParameter) -> SliderRange:
-    """The range of a parameter's slider: all its values, or 0 to 1, if the parameter is not in the table."""
+    """Return the range of a parameter's slider.
+
+    For a parameter that is not in the table, the range is all allowed values, or 0 to 1 if these have no upper limit.
+    """
     fallback = SliderRange(parameter.low, parameter.high) if parameter.high < inf else SliderRange()
     return SLIDER_RANGES.get(parameter.name, fallback)

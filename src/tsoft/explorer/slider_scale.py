@@ -1,4 +1,4 @@
-"""Where a sampler parameter's values are on its slider, and the steps that keys take."""
+"""The positions of a sampler parameter's values on its slider, and the steps that keys take."""
 
 from dataclasses import dataclass
 from math import ceil, floor, inf, log10
@@ -6,15 +6,17 @@ from math import ceil, floor, inf, log10
 from tsoft.explorer.slider_ranges import SliderRange, slider_range
 from tsoft.sampling.sampler_table import TAU, SamplerParameter
 
-# A value this close to a step, as a fraction of the step, is on it.
+# A value counts as a multiple of a step if it is this close, as a fraction of the step.
 _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class SliderScale:
-    """The scale of a parameter's slider. If its range starts above 0 the scale is logarithmic, and the lowest
-    value that is allowed, if that is outside of the range, is the slider's first position; for the temperature
-    that is 0, and its last position is ∞."""
+    """The scale of a parameter's slider.
+
+    It is logarithmic if its range starts above 0. If the lowest allowed value is outside of the range, it is the first
+    position of the slider. For the temperature the first position is 0 and the last one ∞.
+    """
 
     parameter: SamplerParameter
 
@@ -35,16 +37,16 @@ class SliderScale:
 
     @property
     def last(self) -> float:
-        """The value at the right end: ∞ for the temperature alone."""
+        """The value at the right end. It is ∞ only for the temperature."""
         return inf if self.parameter is TAU else self._range.high
 
     @property
     def _step(self) -> float:
-        """The step of a linear scale: a hundredth of its range."""
+        """The step of a linear scale: a hundredth of the range."""
         return (self._range.high - self._range.low) / 100
 
     def fraction(self, value: float) -> float:
-        """A value's position, from 0 at the left end to 1 at the right.
+        """Return the position of a value, from 0 at the left end to 1 at the right end.
 
         >>> [SliderScale(TAU).fraction(tau) for tau in (0, 0.1, 1, inf)]
         [0.0, 0.25, 0.5, 1.0]
@@ -59,7 +61,7 @@ class SliderScale:
         return (value - low) / (high - low)
 
     def value_at(self, fraction: float) -> float:
-        """The value at a position, rounded to two digits or to a step.
+        """Return the value at a position, rounded to two digits or to a step.
 
         >>> [SliderScale(TAU).value_at(fraction) for fraction in (0, 0.1, 0.5, 1)]
         [0.0, 0.025, 1.0, inf]
@@ -75,8 +77,9 @@ class SliderScale:
         return max(float(f"{round(fraction * 100) * self._step:.12g}"), self.first)
 
     def stepped(self, value: float, by: int, *, coarse: bool = False) -> float:
-        """The value that is `by` steps to the right, or to the left if that is negative. On a logarithmic scale
-        a step is one unit of the second digit, a coarse one of the first.
+        """Return the value `by` steps to the right, or to the left if `by` is negative.
+
+        On a logarithmic scale, a step is one unit of the second digit, and a coarse step one unit of the first digit.
 
         >>> tau = SliderScale(TAU)
         >>> tau.stepped(1, 1), tau.stepped(1, -1), tau.stepped(0.7, 1, coarse=True), tau.stepped(100, 1)
@@ -99,7 +102,7 @@ class SliderScale:
             step = max(step, 1.0)
         steps = value / step
         value = (floor(steps + _TOLERANCE) + 1 if up else ceil(steps - _TOLERANCE) - 1) * step
-        # Twelve digits are without the rounding error of the multiplication.
+        # Twelve digits hide the rounding error of the multiplication.
         return min(max(float(f"{value:.12g}"), lowest), high)
 
     def _step_at(self, value: float, *, up: bool) -> float:
@@ -110,7 +113,7 @@ class SliderScale:
 
 
 def value_text(value: float) -> str:
-    """A parameter's value as it is shown.
+    """Return a parameter's value as shown.
 
     >>> value_text(inf), value_text(40.0), value_text(0.123456789)
     ('∞', '40', '0.12346')

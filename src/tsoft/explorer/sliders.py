@@ -17,7 +17,7 @@ from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.slider_scale import SliderScale, value_text
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 
-# The columns of a value, and the fewest of a slider.
+# The width of a value, and the minimum width of a slider.
 _VALUE, _MIN_SLIDER = 7, 8
 
 
@@ -26,14 +26,14 @@ class Sliders(ScrollView, can_focus=True):
 
     @dataclass
     class ValueChanged(Message):
-        """A parameter was set to a value."""
+        """The user set a parameter to a value."""
 
         parameter: SamplerParameter
         value: float
 
     @dataclass
     class Stepped(Message):
-        """A parameter was moved by a number of steps."""
+        """The user moved a parameter by a number of steps."""
 
         parameter: SamplerParameter
         by: int
@@ -74,7 +74,7 @@ class Sliders(ScrollView, can_focus=True):
         return strip(self._line(self._state, self._parameters[position], width), width)
 
     def _columns(self, state: SamplerState, width: int) -> tuple[int, int]:
-        """The width of a title and of a slider."""
+        """Return the widths of a title and of a slider."""
         room = width - 2 - 1 - _VALUE - 2
         longest = max(cell_len(_title(state, parameter)) for parameter in self._parameters)
         title_width = max(3, min(longest, room - _MIN_SLIDER))
@@ -104,15 +104,15 @@ class Sliders(ScrollView, can_focus=True):
 
     @property
     def is_settable(self) -> bool:
-        """Whether the current parameter has a value that can be set."""
+        """Whether the current parameter has an adjustable value."""
         return self.current is not BIAS and self._state is not None and self._state.supports(self.current)
 
     def move(self, by: int) -> bool:
-        """Makes the parameter `by` lines further down the current one; False if there is none."""
+        """Make the parameter `by` lines further down the current one. Return False if that line does not exist."""
         return self._select(self._position + by)
 
     def move_to_end(self, position: int) -> None:
-        """Makes the first parameter, 0, or the last one, -1, the current one."""
+        """Make the first parameter (0) or the last one (-1) the current one."""
         self._select(position % len(self._parameters))
 
     def _select(self, position: int) -> bool:
@@ -124,12 +124,12 @@ class Sliders(ScrollView, can_focus=True):
         return True
 
     def choose(self, parameter: SamplerParameter) -> None:
-        """Makes a parameter the current one, if it has a slider."""
+        """Make a parameter the current one if it has a slider."""
         if parameter in self._parameters:
             self._select(self._parameters.index(parameter))
 
     def _select_under(self, event: events.MouseEvent) -> bool:
-        """Makes the parameter under the mouse the current one; False if there is none."""
+        """Make the parameter under the mouse the current one. Return False if the mouse is not on a parameter."""
         return self._select(self.scroll_offset.y + event.y)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
@@ -147,7 +147,7 @@ class Sliders(ScrollView, can_focus=True):
             self.release_mouse()
 
     def _drag(self, x: int, *, inside: bool = True) -> bool:
-        """Sets the current parameter to the value at a column; with `inside`, only if that is on the slider."""
+        """Set the current parameter to the value at a column. With `inside`, ignore columns outside of the slider."""
         width = self.scrollable_content_region.width
         assert self._state
         _, slider_width = self._columns(self._state, width)
@@ -172,7 +172,7 @@ class Sliders(ScrollView, can_focus=True):
 
 
 def _title(state: SamplerState, parameter: SamplerParameter) -> str:
-    """A parameter's name, indented if it modifies another one."""
+    """Return the name of a parameter, indented if the parameter modifies another one."""
     if parameter is TAU:
         return "τ"
     setting = state.setting(parameter)

@@ -1,4 +1,4 @@
-"""A row at one temperature with the samplers as they are set, and its curves over all temperatures."""
+"""A row at one temperature with the current samplers, and its curves over all temperatures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.explanation import Stage, removed_by
 from tsoft.sampling.step import AllRemovedError
 
-# The measures in the order in which they are shown.
+# The measures, in display order.
 SHOWN_MEASURES = ("entropy", "perplexity", "top", "margin", "cut")
 
 # The temperatures of the curves.
@@ -23,8 +23,10 @@ CURVE_TAUS = np.geomspace(0.01, 100, 49)
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A row at a temperature, after a chain of samplers. Raises AllRemovedError if a sampler removes every
-    class."""
+    """A row at a temperature, after a chain of samplers.
+
+    Raises AllRemovedError if a sampler removes every class.
+    """
 
     row: ExplorerRow
     tau: float
@@ -53,12 +55,12 @@ class Snapshot:
 
     @cached_property
     def removing_steps(self) -> Array:
-        """The number of the step that removed each class, -1 for classes that are kept or masked: (n,)."""
+        """The number of the step that removed each class, -1 for kept or masked classes: (n,)."""
         return removed_by(self.stages, self.row.classes)
 
     @cached_property
     def tempered_probs(self) -> Array:
-        """The probabilities at the temperature without any sampler: (n,)."""
+        """The probabilities at the temperature without samplers: (n,)."""
         return np.asarray(self.distributions.without_chain.probs[0, 0])
 
     @property
@@ -68,8 +70,11 @@ class Snapshot:
 
     @cached_property
     def measures(self) -> tuple[float, ...]:
-        """The measures in the order of SHOWN_MEASURES: entropy in nats, perplexity, the highest probability, the
-        margin, and the probability, at the temperature alone, of the classes that are removed."""
+        """The measures in the order of SHOWN_MEASURES.
+
+        These are the entropy in nats, the perplexity, the highest probability, the margin, and the total probability of
+        the removed classes at the temperature before the samplers.
+        """
         distributions = self.distributions
         values = (distributions.entropy, distributions.perplexity, distributions.top_prob, distributions.margin)
         removes = self.chain is not None and not self.kept.all()
@@ -79,8 +84,11 @@ class Snapshot:
 
 @dataclass(frozen=True, eq=False)
 class TemperatureCurves:
-    """A row over CURVE_TAUS: its measures, (taus, measures), and the probabilities of the classes at `indices`,
-    (taus, classes). They are NaN where a sampler removes every class."""
+    """A row over CURVE_TAUS: its measures and the probabilities of some classes.
+
+    `measures` has the shape (taus, measures). `probs`, (taus, classes), has the classes at `indices`. Both are NaN at
+    temperatures at which a sampler removes every class.
+    """
 
     indices: tuple[int, ...]
     measures: Array
@@ -90,7 +98,10 @@ class TemperatureCurves:
 def temperature_curves(
     row: ExplorerRow, chain: Chain | None, indices: Sequence[int], is_cancelled: Callable[[], bool]
 ) -> TemperatureCurves | None:
-    """The curves of a row, or None if they are cancelled, which is checked before each temperature."""
+    """Return the curves of a row, or None if they are cancelled.
+
+    `is_cancelled` is called before each temperature.
+    """
     measures = np.full((len(CURVE_TAUS), len(SHOWN_MEASURES)), nan)
     probs = np.full((len(CURVE_TAUS), len(indices)), nan)
     for t, tau in enumerate(CURVE_TAUS.tolist()):

@@ -8,24 +8,24 @@ from collections.abc import Iterator
 
 from tsoft.errors import UsageError
 
-ALTERNATIVES = "tsoft compute prints a table, and tsoft sweep one over τ"
+ALTERNATIVES = "use tsoft compute to print a table, or tsoft sweep for a table over τ"
 
 
 def check() -> None:
-    """Raises UsageError if stderr is not a terminal to draw on, or if there is no terminal to read keys from."""
+    """Raise UsageError if stderr is not a terminal, or if no terminal is available to read keys from."""
     if sys.__stderr__ is None or not sys.__stderr__.isatty():
-        raise UsageError(f"explore draws on a terminal, and stderr is none; {ALTERNATIVES}")
+        raise UsageError(f"explore needs a terminal on stderr; {ALTERNATIVES}")
     if os.environ.get("TERM") == "dumb":
-        raise UsageError(f"explore needs a terminal that can move its cursor, and TERM is dumb; {ALTERNATIVES}")
+        raise UsageError(f"explore needs a terminal that can move the cursor, but TERM is dumb; {ALTERNATIVES}")
     if not _stdin_is_terminal():
         try:
             os.close(_open_controlling_terminal())
         except OSError:
-            raise UsageError(f"explore reads keys from a terminal, and there is none; {ALTERNATIVES}") from None
+            raise UsageError(f"explore needs a terminal to read keys from; {ALTERNATIVES}") from None
 
 
 def read_keys() -> None:
-    """Makes the controlling terminal stdin, if stdin was a file or a pipe of logits."""
+    """Make the controlling terminal stdin, if stdin was a file or a pipe with logits."""
     if _stdin_is_terminal():
         return
     terminal = _open_controlling_terminal()
@@ -38,8 +38,10 @@ def read_keys() -> None:
 
 @contextlib.contextmanager
 def drawing_on_stderr() -> Iterator[None]:
-    """Has Textual draw on stderr, in that terminal's size whatever stdout and the environment have, and in UTF-8
-    whatever the locale is."""
+    """Have Textual draw on stderr, in UTF-8 whatever the locale is.
+
+    The size is that of the terminal on stderr, whatever stdout and the environment say.
+    """
     before, sys.__stdout__ = sys.__stdout__, sys.__stderr__  # type: ignore[misc]
     sizes = {name: os.environ.pop(name) for name in ("COLUMNS", "LINES") if name in os.environ}
     if isinstance(sys.__stderr__, io.TextIOWrapper):

@@ -1,8 +1,8 @@
-"""The colours of what Textual draws."""
+"""The colors of the elements that Textual draws."""
 
 from textual.theme import Theme
 
-# The terminal's colours, and some that have a contrast to black and to white.
+# The terminal's colors, and some that contrast with black and with white.
 THEME = Theme(
     name="tsoft",
     ansi=True,

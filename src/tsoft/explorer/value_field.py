@@ -1,4 +1,4 @@
-"""A line in which something is typed."""
+"""A field to type into."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ class ValueField(Input):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     class Cancelled(Message):
-        """Escape was pressed."""
+        """The user pressed Escape."""
 
     def action_cancel(self) -> None:
         self.post_message(self.Cancelled())

@@ -1,1 +1,1 @@
-"""Language models: text in, next-token logits out. Each kind of model has a module with a class that is a `Model`."""
+"""Language models: text in, next-token distributions out; and decoding."""

@@ -1,4 +1,4 @@
-"""Decoding: from next-token distributions to texts, by sampling, greedily or with a beam.
+"""Decoding: from next-token distributions to texts, by sampling, greedily or with a beam search.
 
 A decoder requests the distributions after some texts and advances by them. `run_decoders` combines the requests of
 several decoders, so that a model works on all their texts at once.
@@ -19,15 +19,18 @@ from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 
-# Why a text ends: the model ended it, it reached a stop text or the largest number of tokens, the user interrupted
-# it, or the model failed.
+# Why a text ends: the model ended it, it reached a stop text or the maximum number of tokens, the user interrupted it,
+# or the model failed.
 END, STOP, LENGTH, INTERRUPTED, FAILED = "end", "stop", "length", "interrupted", "error"
 
 
 @dataclass(frozen=True, eq=False)
 class GeneratedToken:
-    """A token of a text: the probability with which it was chosen, its log-probability under the model at τ = 1, and
-    the most probable tokens there, each with its log-probability."""
+    """A token of a text.
+
+    `prob` is the probability with which it was chosen, and `logprob` its log-probability under the model at τ = 1.
+    `alternatives` are the most probable tokens at this position, each with its log-probability.
+    """
 
     token: int
     prob: float
@@ -37,8 +40,12 @@ class GeneratedToken:
 
 @dataclass(frozen=True, eq=False)
 class GeneratedText:
-    """A prompt and its continuation: the tokens of both; of the continuation the generated tokens, with one that
-    ends it, their bytes, its log-probability under the model at τ = 1, and why it ends; None while it does not."""
+    """A prompt and its continuation.
+
+    `all_tokens` are the tokens of both. For the continuation, `generated` are the tokens, including one that ends it,
+    `data` their bytes, `logprob` their log-probability under the model at τ = 1, and `finish` why it ends; None for an
+    unfinished text.
+    """
 
     all_tokens: Tokens
     generated: tuple[GeneratedToken, ...] = ()
@@ -47,19 +54,21 @@ class GeneratedText:
     finish: str | None = None
 
     def ended(self, finish: str) -> "GeneratedText":
-        """The text as ended for this reason, unless it has ended before."""
+        """Return the text, ended for this reason unless it has already ended."""
         return self if self.finish else replace(self, finish=finish)
 
     @property
     def tokens(self) -> Tokens:
-        """The tokens of the continuation, without one that ends it."""
+        """The tokens of the continuation, without a token that ends it."""
         return tuple(token.token for token in (self.generated[:-1] if self.finish == END else self.generated))
 
 
 @dataclass(frozen=True)
 class TextLimits:
-    """Where a text ends: after `max_tokens`, at a token that `ends` it, or before one of the `stops`. `piece` gives
-    the bytes of a token. Each generated token keeps this many `alternatives`."""
+    """The limits of a text: it ends after `max_tokens`, at a token that `ends` it, or before one of the `stops`.
+
+    `piece` returns the bytes of a token. `alternatives` is the number of alternatives that each generated token keeps.
+    """
 
     piece: Callable[[int], bytes]
     ends: Callable[[int], bool]
@@ -68,7 +77,10 @@ class TextLimits:
     alternatives: int = 0
 
     def extended(self, text: GeneratedText, following: NextDistribution, index: int, prob: float) -> GeneratedText:
-        """The text with one more token: a class of the distribution after it, chosen with probability `prob`."""
+        """Return the text with one more token.
+
+        The token is the class at `index` of the distribution after the text, chosen with probability `prob`.
+        """
         token, logprob = following.token(index), following.logprob(index)
         alternatives = tuple((following.token(i), logprob) for i, logprob in following.best(self.alternatives))
         generated = (*text.generated, GeneratedToken(token, prob, logprob, alternatives))
@@ -76,7 +88,7 @@ class TextLimits:
         text = GeneratedText((*text.all_tokens, token), generated, text.data + piece, text.logprob + logprob)
         if self.ends(token):
             return text.ended(END)
-        # An earlier stop would have ended the text before, so search only from where this token can complete one.
+        # Earlier stop texts have ended the text already, so search only where this token can complete one.
         starts = [max(0, len(text.data) - len(piece) - len(stop) + 1) for stop in self.stops]
         places = [text.data.find(stop, start) for stop, start in zip(self.stops, starts, strict=True)]
         if max(places, default=-1) >= 0:
@@ -84,7 +96,7 @@ class TextLimits:
         return text.ended(LENGTH) if len(generated) >= self.max_tokens else text
 
     def _cut(self, text: GeneratedText, end: int) -> GeneratedText:
-        """The first `end` bytes of the text, with the tokens that begin before."""
+        """Return the first `end` bytes of the text, with the tokens that begin before that position."""
         starts = itertools.accumulate((len(self.piece(token.token)) for token in text.generated), initial=0)
         kept = tuple(token for token, start in zip(text.generated, starts, strict=False) if start < end)
         all_tokens = text.all_tokens[: len(text.all_tokens) - len(text.generated) + len(kept)]
@@ -92,28 +104,30 @@ class TextLimits:
 
 
 class Decoder(Protocol):
-    """Generates one text or several."""
+    """A generator of one text or several."""
 
     @property
     def requested(self) -> list[Tokens]:
-        """The texts after which it needs the distribution; empty once it is done."""
+        """The texts after which the decoder needs the distribution; empty when it is done."""
 
     def advance(self, distributions: Sequence[NextDistribution]) -> None:
-        """Add a token, by the distributions after the requested texts."""
+        """Add a token to each text, by the distributions after the requested texts."""
 
     def stop(self, finish: str) -> None:
         """End all unfinished texts for this reason."""
 
     @property
     def texts(self) -> list[GeneratedText]:
-        """The texts so far, the best first."""
+        """The texts so far, the best one first."""
 
 
 def run_decoders(
     next_: Callable[[Sequence[Tokens]], list[NextDistribution]], decoders: Sequence[Decoder]
 ) -> Iterator[None]:
-    """Advance all decoders to their ends, the first ones first if they have more than `TEXTS_AT_ONCE` texts. Yields
-    after each round, which calls the model once."""
+    """Advance all decoders until they are done. Yield after each round, which calls the model once.
+
+    If the decoders have more than `TEXTS_AT_ONCE` texts, the first decoders run first.
+    """
     while batch := _batch(decoders):
         distributions = iter(next_([text for _, requested in batch for text in requested]))
         for decoder, requested in batch:
@@ -122,8 +136,10 @@ def run_decoders(
 
 
 def _batch(decoders: Sequence[Decoder]) -> list[tuple[Decoder, list[Tokens]]]:
-    """The first unfinished decoders whose texts the model can work on at once, but at least one, each with the texts
-    that it requests."""
+    """Return the first unfinished decoders, each with its requested texts.
+
+    These are as many decoders as the model can work on at once, but at least one.
+    """
     batch: list[tuple[Decoder, list[Tokens]]] = []
     count = 0
     for decoder in decoders:
@@ -136,15 +152,16 @@ def _batch(decoders: Sequence[Decoder]) -> list[tuple[Decoder, list[Tokens]]]:
     return batch
 
 
-# Chooses a class of a distribution; returns its index and the probability with which it was chosen.
+# Chooses a class of a distribution. Returns its index and the probability of the choice.
 TokenChooser = Callable[[NextDistribution], tuple[int, float]]
 
 
 def token_sampler(
     tau: float, chain_of: Callable[[Block], Chain | None], generator: np.random.Generator
 ) -> TokenChooser:
-    """Draws from the distribution at a temperature after a chain of samplers, with one number from the generator per
-    token.
+    """Return a function that draws a token at a temperature, after a chain of samplers.
+
+    Each token takes one number from the generator.
 
     >>> distribution = NextDistribution(Block(np.array([[0.0, 9.0, -np.inf]])))
     >>> token_sampler(0.0, lambda _: None, np.random.default_rng(1))(distribution)
@@ -161,14 +178,14 @@ def token_sampler(
 
 
 def greedy_token(distribution: NextDistribution) -> tuple[int, float]:
-    """The first of the most probable classes, and its probability under the model."""
+    """Return the first of the most probable classes, and its probability under the model."""
     index = int(distribution.block.logits[0].argmax())
     return index, float(np.exp(distribution.logprob(index)))
 
 
 @dataclass(eq=False)
 class SequenceDecoder:
-    """Generates one text by choosing one token after another."""
+    """A decoder that generates one text by choosing one token after another."""
 
     text: GeneratedText
     choose: TokenChooser
@@ -192,10 +209,14 @@ class SequenceDecoder:
 
 @dataclass(eq=False)
 class BeamSearch:
-    """Extends the `width` best texts by their best tokens, again and again (Lowerre 1976, "The Harpy speech
-    recognition system"). The score of a text is its log-probability divided by its number of tokens to the power of
-    `penalty`: 0 compares log-probabilities, 1 their means per token. The search ends when no unfinished text can
-    score higher than the finished ones."""
+    """A decoder that repeatedly extends the `width` best texts by their best tokens.
+
+    Source: Lowerre 1976, "The Harpy speech recognition system".
+
+    The score of a text is its log-probability divided by its number of tokens to the power of `penalty`: 0 compares
+    log-probabilities, and 1 compares means per token. The search ends when no unfinished text can reach a higher score
+    than the finished ones.
+    """
 
     start: GeneratedText
     width: int
@@ -221,7 +242,7 @@ class BeamSearch:
             for index, logprob in distribution.best(2 * self.width)
         )
         previous, self.unfinished = self.unfinished, []
-        # Twice the width, so that texts that end here do not take the places of others.
+        # Twice the width, so that texts that end here do not take the place of unfinished ones.
         for _, t, index in candidates[: 2 * self.width]:
             prob = float(np.exp(distributions[t].logprob(index)))
             text = self.limits.extended(previous[t], distributions[t], index, prob)
@@ -238,8 +259,10 @@ class BeamSearch:
         self.finished, self.unfinished = [*self.finished, *(text.ended(finish) for text in self.unfinished)], []
 
     def _highest_score(self, text: GeneratedText) -> float:
-        """An upper bound on the score of any continuation: the log-probability can only fall, and the largest number
-        of tokens divides it most."""
+        """Return an upper bound on the score of all continuations of a text.
+
+        The log-probability can only fall, and the largest number of tokens divides it most.
+        """
         return text.logprob / math.pow(self.limits.max_tokens, self.penalty)
 
     @property
@@ -253,8 +276,10 @@ SAMPLE, GREEDY, BEAM = "sample", "greedy", "beam"
 
 @dataclass(frozen=True, eq=False)
 class Strategy:
-    """A decoding strategy and its decoders. Sampling has a temperature, and a chain if there are samplers; a beam
-    search has a width."""
+    """A decoding strategy and its decoders.
+
+    Sampling has a temperature, and a chain if samplers are on. A beam search has a width.
+    """
 
     kind: str
     decoders: Sequence[Decoder]
@@ -269,12 +294,12 @@ class Strategy:
 
     @property
     def texts(self) -> list[GeneratedText]:
-        """All texts so far; of a beam search the best is the first."""
+        """All texts so far. For a beam search, the best text is the first."""
         return [text for decoder in self.decoders for text in decoder.texts]
 
     @property
     def best(self) -> list[GeneratedText]:
-        """The texts that are shown: all, but of a beam search only the best."""
+        """The texts to show: all of them, but only the best one of a beam search."""
         return self.texts[:1] if self.kind == BEAM else self.texts
 
     @property

@@ -1,25 +1,27 @@
-"""A server with OpenAI's API as a model. It is asked for one token after each text, with the log-probabilities of its
-most probable alternatives; what it lists is what is known.
+"""A model on a server with OpenAI's API.
 
-Two requests of platform.openai.com/docs/api-reference are used: `POST /completions` continues a text, and `POST
-/chat/completions` answers a message. Only fields of OpenAI's are sent, since it refuses others, except two that mark a
-partial answer, which it cannot continue: vLLM, SGLang and llama.cpp (its pull request 23012) need them, and Ollama
-continues without them if the model's template allows it. A template may also strip the blanks at the end of a partial
-answer.
+tsoft requests one token after each text, with the log-probabilities of its most probable alternatives. Only these
+listed alternatives are known.
+
+tsoft uses two requests of platform.openai.com/docs/api-reference: `POST /completions` continues a text, and `POST
+/chat/completions` answers a message. Requests contain only OpenAI's fields, because OpenAI rejects others, with the
+exception of two fields that mark a partial answer. OpenAI cannot continue a partial answer; vLLM, SGLang and llama.cpp
+(its pull request 23012) need the two fields; and Ollama continues without them if the model's template allows it. A
+template may also strip the blanks at the end of a partial answer.
 
 Servers report the end of a text in different ways:
 
 - llama.cpp and vLLM list the probability of the end token among the others. vLLM writes its name; llama.cpp writes an
   empty text, as for every control token.
-- llama-cpp-python and Ollama return no token and no probability if the end token is drawn, and OpenAI may, too. With
-  another seed they may draw another token and then list all probabilities, so they are asked again. The same is done if
-  llama.cpp draws a part of a character, for which it lists no probability.
+- llama-cpp-python and Ollama return no token and no probability if they sample the end token, and OpenAI may do the
+  same. With another seed, they may sample another token and then list all probabilities, so tsoft repeats the request.
+  tsoft also repeats it if llama.cpp samples a part of a character, for which it lists no probability.
 
 llama-cpp-python returns an empty text for a part of a character, too, which looks like the end. It also closes a
 partial answer and begins another one, so its chat is right for the first token only. Only its token count shows that.
 
-Each text is sent whole, and the server splits it into tokens again, perhaps into others than those that were drawn: two
-line breaks may become one token.
+Each request contains the whole text, and the server splits the text into tokens again. The result may differ from the
+sampled tokens: two line breaks may become one token.
 
 Responses are an input format: `input.api_responses` reads them.
 """
@@ -44,29 +46,29 @@ from tsoft.models.http import HttpResponse, Server, in_threads
 from tsoft.models.model import encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# The most responses in the cache, which serves the explorer's way back and texts that share their beginnings.
+# The maximum number of cached responses, for going back in the explorer and for texts with the same beginning.
 CACHE_SIZE = 4096
-# The most requests to a server that generates the end of a text and lists no probabilities with it.
+# The maximum number of requests to a server that samples the end of a text and lists no probabilities with it.
 ATTEMPTS = 4
-# The names of tokens that end a text in the models that llama.cpp knows (src/llama-vocab.cpp). llama.cpp itself writes
-# an empty text.
+# The names of end tokens in the models that llama.cpp supports (src/llama-vocab.cpp). llama.cpp itself writes an
+# empty text.
 ENDS = {"", "</s>", "<eos>", "[EOS]", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"}
 ENDS |= {"<|eom_id|>", "<end_of_turn>", "<turn|>", "<EOT>", "[EOT]", "<|EOT|>", "<|eot|>", "<|return|>", "<|call|>"}
 ENDS |= {"<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>"}
 _BYTES = re.compile("(?:<0x[0-9A-F]{2}>)+")
-# Error messages of a server that has several models, or no model of that name.
+# Error messages of a server with several models, or without a model of the requested name.
 _NEEDS_MODEL = re.compile(
     "model.{0,80}(require|missing|exist|found|provide|specif|must)|(require|missing|provide|specif|must).{0,80}model"
 )
-# The log-probability of a token without alternatives that are worth listing.
+# Above this log-probability of a token, a server may have no alternatives to list.
 _NEARLY_SURE = -1e-3
-# A text may be split into a few more tokens than were drawn, but fewer than a template puts between two answers.
+# A server may split a text into a few more tokens than it sampled. A template adds more than that between two answers.
 _EXTRA_TOKENS = 2
-_CANNOT_CONTINUE = "this server cannot go on with an answer that has begun; leave out --chat"
-# How much of a server's message is shown.
+_CANNOT_CONTINUE = "this server cannot continue a partial answer; remove --chat"
+# Limits on how much of a server's message to show.
 _MAX_NAMES = 5
 _MAX_SHOWN = 60
-# How long an error waits for the names of the server's models.
+# How many seconds an error waits for the names of the server's models.
 _HINT_SECONDS = 3.0
 
 
@@ -81,7 +83,7 @@ class _ServerToken:
 
 @dataclass(frozen=True)
 class _Request:
-    """The body of a request, as JSON; in a chat also the prompt and the number of tokens of the answer so far."""
+    """The body of a request, as JSON. In a chat, also the prompt and the number of tokens of the answer so far."""
 
     body: str
     prompt: str = field(default="", compare=False)
@@ -89,8 +91,10 @@ class _Request:
 
 
 class Endpoint:
-    """A model on a server. The key is read from OPENAI_API_KEY. A text whose last token is a part of a character
-    cannot be sent as it is: the part is sent as U+FFFD.
+    """A model on a server.
+
+    The key is read from OPENAI_API_KEY. A text whose last token is a part of a character cannot be sent unchanged: the
+    part is sent as U+FFFD.
 
     >>> Endpoint("http://localhost:8080/v1", None, chat=False, alternatives=20, timeout=60).name
     'localhost:8080'
@@ -112,29 +116,29 @@ class Endpoint:
         self._prompt_lengths: dict[str, int] = {}
 
     def prompt(self, text: str) -> Tokens:
-        """The text as one token. Raises UsageError if it is empty or not Unicode."""
+        """Return the text as one token. Raises UsageError if it is empty or not Unicode."""
         if not text:
-            raise UsageError("the prompt is empty: a server goes on from a text")
+            raise UsageError("the prompt is empty; pass a text that the server can continue")
         return (self._token_number(_ServerToken(text, encoded_prompt(text), ends=False)),)
 
     def piece(self, token: int) -> bytes:
-        """The bytes that a token adds to a text."""
+        """Return the bytes that a token adds to a text."""
         return self._tokens[token].piece
 
     def label(self, token: int) -> str:
-        """The name of a token on the server."""
+        """Return the name of a token on the server."""
         return self._tokens[token].label
 
     def ends(self, token: int) -> bool:
-        """Whether a token ends a text: it has the name of a token that does, or no name."""
+        """Return whether a token ends a text: its name is that of an end token, or empty."""
         return self._tokens[token].ends
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
-        """The distributions of the server after the texts, of its most probable alternatives."""
+        """Return the server's distributions of its most probable alternatives after the texts."""
         requests = [self._request(text) for text in texts]
         different = dict.fromkeys(requests)
         new = [request for request in different if request not in self._cache]
-        # The responses of this call go to the end of the cache, so that the oldest are removed.
+        # Move the responses of this call to the end of the cache, so that the oldest ones are removed.
         distributions = {request: self._cache.pop(request) for request in different if request in self._cache}
         distributions |= zip(new, map(self._distribution, in_threads(self._requested, new)), strict=True)
         self._cache |= distributions
@@ -159,7 +163,7 @@ class Endpoint:
         )
 
     def _request(self, text: Tokens) -> _Request:
-        """The request for the token after a text."""
+        """Return the request for the token after a text."""
         pieces = [self.piece(token) for token in text]
         fields: dict[str, Any] = {} if self._model is None else {"model": self._model}
         fields |= {"max_tokens": 1, "temperature": 1, "stream": False}
@@ -175,7 +179,7 @@ class Endpoint:
         return _Request(json.dumps(fields), prompt, len(pieces) - 1)
 
     def _requested(self, request: _Request) -> Block:
-        """The block of the next token, from as many requests as it takes."""
+        """Return the block of the next token, after as many requests as necessary."""
         for attempt in range(ATTEMPTS):
             body = request.body if attempt == 0 else json.dumps(json.loads(request.body) | {"seed": attempt})
             response = self._server.request(self._path, body.encode())
@@ -184,37 +188,41 @@ class Endpoint:
             try:
                 block = self._first_token(response.url, response.body)
             except InputError:
-                # Read it again without the key, which this error may repeat.
+                # Read it again without the key, which the error may contain.
                 block = self._first_token(response.url, self._server.redacted(response.body))
             if block is not None:
                 self._check_continues(request, response)
                 return block
         if _value_at(json.loads(response.body), "choices", 0, "finish_reason") == "stop":
-            # The server generates the end each time, and lists no probabilities with it.
+            # The server samples the end each time, and lists no probabilities with it.
             certain = PartialDistribution(np.zeros(1), 0, np.inf)
             return Block(np.zeros((1, 1)), ("",), 0, Origin("logprob", labels_vary=True), partial=certain)
-        raise InputError(f"{response.url}: no token and no log-probability in {ATTEMPTS} answers, and no end")
+        raise InputError(
+            f"{response.url}: {ATTEMPTS} responses had no token, no log-probability, and no end of the text"
+        )
 
     def _first_token(self, where: str, body: bytes | str) -> Block | None:
-        """The first token of a response; None if it has none, as at the end of a text."""
+        """Return the first token of a response; None if the response has no token, as at the end of a text."""
         value = _parsed_json(where, body)
         choice = _value_at(value, "choices", 0)
         has_tokens = any(_value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal"))
         if isinstance(choice, dict) and choice and not has_tokens:
             text = _value_at(choice, "message", "content") or _value_at(choice, "text") or ""
-            # A part of a character is no text.
+            # A part of a character does not count as text.
             if not str(text).replace("\ufffd", ""):
                 return None
-            chat = "" if self._chat else "; with --chat it may, as Ollama does"
-            raise InputError(f"{where}: the server gives no log-probabilities, for which it was asked{chat}")
+            chat = "" if self._chat else "; with --chat, some servers (such as Ollama) do"
+            raise InputError(f"{where}: the server did not return the requested log-probabilities{chat}")
         block = next(api_responses.blocks(value, ReadOptions(where), where, 0))
         if self._alternatives > 1 and block.logits.shape == (1, 1) and block.logits[0, 0] < _NEARLY_SURE:
-            raise InputError(f"{where}: the server gives the token that it drew alone, and none of the alternatives")
+            raise InputError(f"{where}: the server returned only the sampled token, without alternatives")
         return block
 
     def _check_continues(self, request: _Request, response: HttpResponse) -> None:
-        """Raises InputError if the server does not continue an answer but begins another one. Then its count of
-        prompt tokens is larger than the tokens so far, by those of its template."""
+        """Raise InputError if the server begins another answer instead of continuing the partial one.
+
+        Then its count of prompt tokens exceeds the tokens so far by those of its template.
+        """
         length = _value_at(json.loads(response.body), "usage", "prompt_tokens")
         if not request.prompt or not isinstance(length, int) or length <= 0:
             return
@@ -224,7 +232,7 @@ class Endpoint:
             raise InputError(f"{response.url}: {_CANNOT_CONTINUE}")
 
     def _refusal(self, response: HttpResponse) -> InputError:
-        """The error message of the server, with hints."""
+        """Return an error with the server's message and hints."""
         body = self._server.redacted(response.body)
         status = f"HTTP {response.status} {http.client.responses.get(response.status, '')}".rstrip()
         message = _error_message(f"{response.url}: {status}", body)
@@ -233,33 +241,33 @@ class Endpoint:
     def _hints(self, response: HttpResponse, message: str) -> Iterator[str]:
         status = response.status
         if status in (401, 403):
-            known = "set, but this server does not take it" if self._has_key else "not set"
-            yield f"OPENAI_API_KEY is {known}"
+            state = "set, but this server rejects it" if self._has_key else "not set"
+            yield f"OPENAI_API_KEY is {state}"
         elif status == 429:
             retry = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
-            yield f"too many requests, or a quota that is used up{retry}"
+            yield f"too many requests, or the quota is used up{retry}"
         elif status in (400, 404, 405, 422, 500, 501):
             yield from self._hints_on_request(status, message)
 
     def _hints_on_request(self, status: int, message: str) -> Iterator[str]:
         if "logprob" in message:
-            yield f"--top-logprobs asks for {self._alternatives} alternatives"
+            yield f"tsoft requests {self._alternatives} alternatives; pass --top-logprobs N to request fewer"
         elif not self._chat and ("chat model" in message or "chat/completions" in message):
-            yield "--chat asks a model that was made to answer"
+            yield "pass --chat for a chat model"
         elif self._chat and ("chat template" in message or "chat model" in message or "support chat" in message):
-            yield "leave out --chat for a model that was not made to answer"
+            yield "remove --chat for a model that is not a chat model"
         elif self._chat and ("continue_final_message" in message or "prefill" in message):
             yield _CANNOT_CONTINUE
         elif self._model is None and _NEEDS_MODEL.search(message):
-            yield f"--remote-model NAME says which{self._models()}"
+            yield f"pass --remote-model NAME to select a model{self._models()}"
         elif status == 404 or "exist" in message or "not found" in message:
             if not self._server.path.endswith("/v1"):
-                yield "--endpoint is the URL that /completions comes after, which mostly ends in /v1"
+                yield "--endpoint is the URL before /completions, which usually ends in /v1"
             if self._model is not None:
-                yield f"--remote-model {self._model}{self._models()}"
+                yield f"check --remote-model {self._model}{self._models()}"
 
     def _models(self) -> str:
-        """The names of the server's models as the end of a message, if it lists them."""
+        """Return the names of the server's models as the end of a message, if the server lists them."""
         try:
             response = self._server.request("/models", retries=0, within=_HINT_SECONDS)
             listed = _parsed_json(response.url, self._server.redacted(response.body))["data"]
@@ -271,7 +279,7 @@ class Endpoint:
 
 
 def _server_token(label: str) -> _ServerToken:
-    r"""The token of a name in a server's list.
+    r"""Return the token of a name in a server's list.
 
     >>> _server_token(" Paris"), _server_token("<0xE2><0x80>").piece, _server_token("</s>").piece
     (_ServerToken(label=' Paris', piece=b' Paris', ends=False), b'\xe2\x80', b'')
@@ -283,8 +291,10 @@ def _server_token(label: str) -> _ServerToken:
 
 
 def _merge_labels(block: Block) -> Block:
-    """The block with all tokens of a label merged into one, with the sum of their probabilities. A server may list a
-    token several times, and several that have no text."""
+    """Return the block with all tokens of the same label merged into one, with the sum of their probabilities.
+
+    A server may list a token several times, and several tokens that have no text.
+    """
     partial, labels = block.partial, block.labels
     if partial is None or labels is None:
         return block
@@ -303,21 +313,21 @@ def _merge_labels(block: Block) -> Block:
 
 def _parsed_json(where: str, body: bytes | str) -> Any:
     if not body.strip():
-        raise InputError(f"{where}: the answer is empty")
+        raise InputError(f"{where}: the response is empty")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise InputError(f"{where}: the answer is not JSON: it begins {_quoted_start(body)}") from None
+        raise InputError(f"{where}: the response is not JSON; it starts with {_quoted_start(body)}") from None
 
 
 def _quoted_start(body: bytes | str) -> str:
-    begins = body[: 9 * _MAX_SHOWN]
-    text = " ".join((begins if isinstance(begins, str) else begins.decode(errors="replace")).split())
+    start = body[: 9 * _MAX_SHOWN]
+    text = " ".join((start if isinstance(start, str) else start.decode(errors="replace")).split())
     return repr(shortened(text, _MAX_SHOWN))
 
 
 def _value_at(value: Any, *path: str | int) -> Any:
-    """The value at a path of names and indices in a JSON value; None if there is none."""
+    """Return the value at a path of names and indices in a JSON value; None if the path does not exist."""
     with contextlib.suppress(LookupError, TypeError):
         for key in path:
             value = value[key]
@@ -326,11 +336,11 @@ def _value_at(value: Any, *path: str | int) -> Any:
 
 
 def _error_message(place: str, body: str) -> str:
-    """The error message in a response."""
+    """Return the error message in a response."""
     try:
         value = _parsed_json(place, body)
         if api_responses.is_response(value):
             next(api_responses.blocks(value, ReadOptions(place), place, 0), None)
     except InputError as error:
         return str(error)
-    return f"{place}: the server answered {_quoted_start(body)}"
+    return f"{place}: the server responded {_quoted_start(body)}"

@@ -1,5 +1,7 @@
-"""Requests to a server of JSON over HTTP: headers, time limits, retries and error messages. urllib3
-(urllib3.readthedocs.io) holds the connections, follows redirects and checks certificates."""
+"""JSON requests to an HTTP server: headers, time limits, retries and error messages.
+
+urllib3 (urllib3.readthedocs.io) manages the connections, follows redirects and verifies certificates.
+"""
 
 import contextlib
 import json
@@ -26,19 +28,19 @@ from tsoft.errors import InputError, UsageError
 T = TypeVar("T")
 R = TypeVar("R")
 
-# The most requests at once.
+# The maximum number of simultaneous requests.
 MAX_CONNECTIONS = 4
-# The most retries of a request whose failure may pass, and the seconds before the first, which double each time.
+# The maximum number of retries of a request, and the seconds before the first one. The seconds double each time.
 RETRIES = 3
 BACKOFF = 0.5
 RETRIED_STATUSES = (429, 502, 503, 504)
 MAX_REDIRECTS = 5
-# A response with one token has some kilobytes.
+# A response with one token has a few kilobytes.
 MAX_BYTES = 1 << 26
 _CHUNK_BYTES = 1 << 16
-# Sockets may refuse a longer time-out.
+# Sockets may reject a longer time-out.
 _MAX_SECONDS = 1e6
-_URL_EXAMPLE = "as http://localhost:8080/v1"
+_URL_EXAMPLE = "such as http://localhost:8080/v1"
 
 
 class ConnectionLostError(InputError):
@@ -47,8 +49,10 @@ class ConnectionLostError(InputError):
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A response from a URL: the HTTP status, the body, and after how many seconds the server asks for a retry; None
-    if it does not."""
+    """A response from a URL: the HTTP status and the body.
+
+    `retry_after` is the number of seconds after which the server requests a retry; None if it does not request one.
+    """
 
     url: str
     status: int
@@ -57,22 +61,27 @@ class HttpResponse:
 
 
 class Server:
-    """A server at a URL. Each request has the name and password of the URL, or else the `key`; no other host gets
-    them, and no message shows them. Raises UsageError for an invalid URL or key."""
+    """A server at a URL.
+
+    Each request has the user name and password of the URL, or else the `key`. No other host gets them, and no message
+    shows them. Raises UsageError for an invalid URL or key.
+    """
 
     def __init__(self, url: str, key: str, timeout: float, pause: Callable[[float], None] = time.sleep):
         if not 0 < timeout <= _MAX_SECONDS:
-            raise UsageError(f"--timeout: {timeout:g} is not a number of seconds from 0 to {_MAX_SECONDS:g}")
+            raise UsageError(
+                f"--timeout: {timeout:g} is out of range; pass a number of seconds above 0, up to {_MAX_SECONDS:g}"
+            )
         self._url = _parsed(url)
         self._timeout, self._pause = timeout, pause
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         self._secrets: list[str] = []
-        self._authorise(key)
+        self._authorize(key)
         self._pool = _pool(self._url)
 
     @property
     def host(self) -> str:
-        """The name, with the port if it is not the default."""
+        """The host name, with the port if it is not the default."""
         return str(self._url.netloc)
 
     @property
@@ -81,15 +90,18 @@ class Server:
         return (self._url.path or "").rstrip("/")
 
     def url(self, path: str) -> str:
-        """The URL of a path on the server, for messages."""
+        """Return the URL of a path on the server, for messages."""
         return self._url_of(path)._replace(auth=None, query=None).url
 
     def request(
         self, path: str, body: bytes | None = None, *, retries: int = RETRIES, within: float = _MAX_SECONDS
     ) -> HttpResponse:
-        """POST a body, or GET without one. Retries failures that may pass: too many requests, a missing upstream
-        server, a lost connection. Raises InputError if there is no whole response within the time-out, or `within`
-        seconds if these are fewer."""
+        """POST a body, or GET without a body.
+
+        Retries after failures that may be temporary: too many requests, an unavailable upstream server, a lost
+        connection. Raises InputError without a complete response within the time-out, or within `within` seconds if
+        that is shorter.
+        """
         deadline = time.monotonic() + min(within, self._timeout)
         for i in range(retries + 1):
             retry_after = BACKOFF * 2**i
@@ -105,8 +117,11 @@ class Server:
         return response
 
     def redacted(self, data: bytes) -> str:
-        """A response body as text, without the key, which some servers repeat in their errors, in any spelling of JSON,
-        HTML or a URL. Redact before shortening: a part of the key would not be found."""
+        """Return a response body as text, without the key.
+
+        Some servers repeat the key in their errors, in any spelling of JSON, HTML or a URL. Redact before shortening a
+        text: a part of the key would not be recognized.
+        """
         text = data.decode(json.detect_encoding(data), errors="replace")
         for secret in self._secrets:
             text = re.sub("".join(map(_spelling_pattern, secret)), "***", text)
@@ -116,8 +131,8 @@ class Server:
         """Close the connections."""
         self._pool.clear()
 
-    def _authorise(self, key: str) -> None:
-        """Set the Authorization header, and the secrets in it that no message may show."""
+    def _authorize(self, key: str) -> None:
+        """Set the Authorization header, and remember its secrets, which no message may show."""
         if self._url.auth:
             both = unquote(self._url.auth)
             basic = b64encode(both.encode()).decode()
@@ -125,7 +140,7 @@ class Server:
             self._secrets = [basic, both, *filter(None, both.split(":", 1)[1:])]
         elif key:
             if not (key.isascii() and key.isprintable()):
-                raise UsageError("OPENAI_API_KEY: a key has no line breaks, and no letters but ASCII's")
+                raise UsageError("OPENAI_API_KEY: the key contains line breaks or non-ASCII characters")
             self._headers["Authorization"] = f"Bearer {key}"
             self._secrets = [key]
 
@@ -136,7 +151,7 @@ class Server:
         """Send a request once, and follow its redirects."""
         url = self.url(path)
         try:
-            # The time-out of a socket limits each read, but not their number, nor how long a name is looked up.
+            # A socket's time-out limits each read, but not the number of reads, nor the lookup of the host name.
             seconds = max(0.001, deadline - time.monotonic())
             [response] = in_threads(lambda _: self._send(path, body, deadline), [None], seconds)
             return response
@@ -160,45 +175,47 @@ class Server:
         try:
             return HttpResponse(url, response.status, _body(response, url, deadline), _retry_after(response))
         finally:
-            # A connection whose response was not read to the end cannot be reused.
+            # A connection can be reused only after its response has been read to the end.
             response.close()
 
     def _too_late(self, url: str) -> InputError:
-        return InputError(f"{url}: no answer within {self._timeout:g} s; --timeout SECONDS waits longer")
+        return InputError(f"{url}: no response within {self._timeout:g} s; pass --timeout SECONDS to wait longer")
 
     def _explained(self, error: BaseException, url: str) -> InputError:
-        """The error in the user's words: urllib3's messages have addresses of objects, and whole URLs."""
+        """Return the error in the user's words: urllib3's messages contain object addresses and whole URLs."""
         if isinstance(error, exceptions.MaxRetryError) and error.reason is not None:
             error = error.reason
         by_proxy = isinstance(error, exceptions.ProxyError)
         if isinstance(error, exceptions.ProxyError):
             error = error.original_error
-        server = "the proxy that the environment names" if by_proxy else "the server"
+        server = "the proxy from the environment" if by_proxy else "the server"
         if isinstance(error, exceptions.NameResolutionError):
-            return InputError(f"{url}: no address is known of {server}: there is no host of that name")
+            return InputError(f"{url}: cannot find the address of {server}; check the host name")
         if isinstance(error, exceptions.NewConnectionError):
-            return InputError(f"{url}: {server} is not there ({_reason(error)})")
+            return InputError(f"{url}: cannot connect to {server}: {_reason(error)}")
         if isinstance(error, exceptions.TimeoutError):
             return self._too_late(url)
         if isinstance(error, exceptions.SSLError | ssl.SSLError):
             return InputError(f"{url}: no secure connection to {server}: {_reason(error)}")
         if by_proxy:
-            return InputError(f"{url}: {server} does not pass this on: {error}")
+            return InputError(f"{url}: {server} did not forward the request: {error}")
         if isinstance(error, exceptions.ResponseError):
-            return InputError(f"{url}: more than {MAX_REDIRECTS} redirects, one to the next")
+            return InputError(f"{url}: more than {MAX_REDIRECTS} redirects in a row")
         if isinstance(error, ValueError):
-            return InputError(f"{url}: this, or what it redirects to, is no URL that can be asked")
+            return InputError(f"{url}: this URL, or one that it redirects to, is invalid")
         if isinstance(error, exceptions.DecodeError):
-            return InputError(f"{url}: the answer is not compressed as it says")
+            return InputError(f"{url}: the response is not compressed as its headers state")
         if any(isinstance(part, BadStatusLine | LineTooLong) and not isinstance(part, OSError) for part in error.args):
-            return InputError(f"{url}: what answers there does not speak HTTP")
-        return ConnectionLostError(f"{url}: the connection broke off before the answer was there")
+            return InputError(f"{url}: the server does not speak HTTP")
+        return ConnectionLostError(f"{url}: the connection was lost before the response was complete")
 
 
 def in_threads(work: Callable[[T], R], items: Sequence[T], seconds: float | None = None) -> list[R]:
-    """The results of the work on each item, on `MAX_CONNECTIONS` at a time. Returns at once on an error in one, or on
-    Ctrl-C: the threads are daemons, which end with the program. Raises TimeoutError if there is no result for so many
-    seconds."""
+    """Return the results of the work on each item, running `MAX_CONNECTIONS` at a time.
+
+    Returns immediately on an error or on Ctrl-C: the threads are daemons, which end with the program. Raises
+    TimeoutError if no result arrives for `seconds`.
+    """
     waiting, done = queue.SimpleQueue[int](), queue.SimpleQueue[tuple[int, R | Exception]]()
     for i in range(len(items)):
         waiting.put(i)
@@ -228,12 +245,12 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], seconds: float | None
 
 
 def _body(response: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
-    """The whole body, read piece by piece to notice one that is too slow or too long."""
+    """Return the whole body. It is read piece by piece, to detect one that is too slow or too long."""
     parts = bytearray()
     while part := response.read1(_CHUNK_BYTES):
         parts += part
         if len(parts) > MAX_BYTES:
-            raise InputError(f"{url}: the answer is longer than {MAX_BYTES >> 20} MB")
+            raise InputError(f"{url}: the response is larger than {MAX_BYTES >> 20} MB")
         if time.monotonic() > deadline:
             raise TimeoutError
     return bytes(parts)
@@ -243,13 +260,15 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
     try:
         return Retry().get_retry_after(response)
     except (exceptions.InvalidHeader, ValueError, OverflowError):
-        # Neither a number nor a date, or out of range.
+        # The header is neither a number nor a date, or it is out of range.
         return None
 
 
 def _spelling_pattern(character: str) -> str:
-    r"""A pattern of the spellings of a character: itself, after backslashes or not, its number in JSON, HTML or a URL,
-    and its name in HTML. Repetitions are bounded, so that the search takes linear time.
+    r"""Return a pattern of the spellings of a character.
+
+    These are the character with or without backslashes before it, its number in JSON, HTML or a URL, and its name in
+    HTML. Repetitions are bounded, so that the search takes linear time.
 
     >>> pattern = _spelling_pattern("&")
     >>> all(re.fullmatch(pattern, text) for text in ["&", r"\&", r"\u0026", "&#38;", "&#x26;", "&amp;", "%26"])
@@ -265,23 +284,25 @@ def _spelling_pattern(character: str) -> str:
 
 
 def _parsed(url: str) -> Url:
-    """The parsed URL of --endpoint. No message shows it, since it may have a password."""
+    """Return the parsed URL of --endpoint. No message shows the URL, because it may contain a password."""
     if not url.isprintable() or " " in url:
-        raise UsageError("--endpoint: a URL has no blanks and no control characters")
+        raise UsageError("--endpoint: the URL contains blanks or control characters; remove them")
     try:
         parsed_url = parse_url(url)
     except exceptions.LocationParseError:
-        raise UsageError(f"--endpoint: this is not a URL, {_URL_EXAMPLE}") from None
+        raise UsageError(f"--endpoint: not a valid URL; pass one {_URL_EXAMPLE}") from None
     if parsed_url.scheme not in ("http", "https"):
-        raise UsageError(f"--endpoint: a URL begins with http:// or https://, {_URL_EXAMPLE}")
+        raise UsageError(f"--endpoint: the URL does not start with http:// or https://; pass one {_URL_EXAMPLE}")
     if not parsed_url.host:
-        raise UsageError(f"--endpoint: the URL has no host, {_URL_EXAMPLE}")
+        raise UsageError(f"--endpoint: the URL has no host; pass one {_URL_EXAMPLE}")
     return parsed_url._replace(fragment=None)
 
 
 def _pool(url: Url) -> urllib3.PoolManager:
-    """Connections, through a proxy if the environment names one, but directly to this computer: the localhost of a
-    proxy is another."""
+    """Return a connection pool, with a proxy if the environment names one.
+
+    Connections to this computer are direct: for a proxy, localhost is another computer.
+    """
     host = url.host or ""
     proxies = getproxies()
     proxy = proxies.get(url.scheme or "") or proxies.get("all")
@@ -293,17 +314,17 @@ def _pool(url: Url) -> urllib3.PoolManager:
         headers = urllib3.make_headers(proxy_basic_auth=unquote(parsed.auth)) if parsed.auth else {}
         return urllib3.ProxyManager(parsed._replace(auth=None).url, maxsize=MAX_CONNECTIONS, proxy_headers=headers)
     except (exceptions.LocationValueError, AssertionError):
-        raise UsageError(f"{url.scheme}_proxy: the environment's proxy is not a URL of http or https") from None
+        raise UsageError(f"{url.scheme}_proxy: the proxy from the environment is not an http or https URL") from None
 
 
 def _reason(error: BaseException) -> str:
-    """The message of the operating system or of TLS behind an error of urllib3."""
+    """Return the message of the operating system or of TLS behind an error of urllib3."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return cause.verify_message
         if isinstance(cause, ssl.SSLError):
-            return (cause.reason or "TLS fails").replace("_", " ").lower()
+            return (cause.reason or "TLS failed").replace("_", " ").lower()
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror.lower()
         inner = next((part for part in cause.args if isinstance(part, BaseException)), None)

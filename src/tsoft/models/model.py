@@ -6,12 +6,12 @@ from typing import Protocol
 from tsoft.errors import UsageError
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# The number of texts whose work a model keeps, if it keeps any: the largest batch of tokens for llama.cpp.
+# A model that caches its work keeps the work on this many texts: the largest batch of tokens for llama.cpp.
 TEXTS_AT_ONCE = 63
 
 
 def encoded_prompt(text: str) -> bytes:
-    """A prompt in UTF-8. Raises UsageError if it is not Unicode."""
+    """Return a prompt in UTF-8. Raises UsageError if it is not Unicode."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -31,24 +31,30 @@ class Model(Protocol):
 
     @property
     def context_length(self) -> int | None:
-        """The largest number of tokens in a text; None if only memory limits it."""
+        """The maximum number of tokens of a text; None if only memory limits it."""
 
     def prompt(self, text: str) -> Tokens:
-        """The tokens of a prompt. Raises UsageError if the model cannot continue it: it is empty, not Unicode, or
-        longer than `context_length`."""
+        """Return the tokens of a prompt.
+
+        Raises UsageError if the model cannot continue the prompt: it is empty, not Unicode, or longer than
+        `context_length`.
+        """
 
     def piece(self, token: int) -> bytes:
-        """The bytes that a token adds to a text; empty for a control token."""
+        """Return the bytes that a token adds to a text; empty for a control token."""
 
     def label(self, token: int) -> str:
-        """The name of a token."""
+        """Return the name of a token."""
 
     def ends(self, token: int) -> bool:
-        """Whether a token ends a text."""
+        """Return whether a token ends a text."""
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
-        """The distribution of the token after each text. Texts may repeat or be prefixes of one another. A model may
-        cache its work on a text, so that a longer text costs only its additional tokens."""
+        """Return the distribution of the token after each text.
+
+        Texts may repeat or be prefixes of one another. A model may cache its work on a text, so that a longer text
+        costs only its additional tokens.
+        """
 
     def close(self) -> None:
         """Release the model's resources."""

@@ -20,8 +20,8 @@ from tsoft.models.tokens import NextDistribution, Tokens
 
 By = Literal["word", "char"]
 
-# How many tokens an n-gram has by default. Longer ones predict the next token little better, by a tenth of the held-out
-# perplexity in most texts of 50 kB to 10 MB, and more and more repeat the text.
+# The default number of tokens of an n-gram. In most texts of 50 kB to 10 MB, longer n-grams reduce the held-out
+# perplexity by only a tenth, and increasingly repeat the text.
 ORDERS: dict[By, int] = {"word": 3, "char": 8}
 
 # Scripts without blanks between words: Thai and Lao, Myanmar, Khmer, Chinese characters, kana.
@@ -32,10 +32,11 @@ _UNSPACED = (
 
 
 def pieces(text: str, by: By) -> Sequence[str]:
-    r"""The tokens of a text, which joined are the text. By char a token is a character. By word it is a word, or a run
-    of the same symbol, with the blanks before it; blanks at the end of the text are a token. An apostrophe or a hyphen
-    between letters belongs to their word, an accent to its letter. In a script without blanks between words, each
-    letter is a word.
+    r"""Return the tokens of a text. Joined, they are the text.
+
+    By char, a token is a character. By word, a token is a word, or a run of the same symbol, with the blanks before it;
+    blanks at the end of the text are a token. An apostrophe or a hyphen between letters belongs to the word, and an
+    accent belongs to its letter. In a script without blanks between words, each letter is a word.
 
     >>> pieces("It's  well-known...\n", "word")
     ["It's", '  well-known', '...', '\n']
@@ -46,7 +47,7 @@ def pieces(text: str, by: By) -> Sequence[str]:
 
 
 def _words_of(text: str) -> re.Pattern[str]:
-    # `re` does not count accents and vowel signs as parts of a word, so add those of the text.
+    # `re` does not treat accents and vowel signs as parts of a word, so add those that the text contains.
     marks = "".join(c for c in set(text) if unicodedata.category(c) in ("Mn", "Mc", "Me"))
     marked = f"[{marks}]*" if marks else ""
     letters = rf"(?:[^\W{_UNSPACED}]{marked})+"
@@ -54,24 +55,24 @@ def _words_of(text: str) -> re.Pattern[str]:
 
 
 class Ngram:
-    """A model of a text, by its n-grams: see `models.kneser_ney`. It is a Model.
+    """A Model of a text, by its n-grams: see `models.kneser_ney`.
 
-    A token is one of the text's `pieces`, numbered in the order in which they first appear; new ones in a prompt are
-    numbered from `vocab_size` on. By word, histories ignore the blanks before words, so that line breaks and the ends
-    of a prompt make no difference. Neither the beginning nor the end of the text is a token: the distribution after an
-    empty prompt is that after unknown words, and no text ends.
+    A token is one of the text's `pieces`. Tokens are numbered in the order of their first occurrence, and new ones in a
+    prompt from `vocab_size` on. By word, histories ignore the blanks before words, so that line breaks and blanks at
+    the end of a prompt make no difference. Neither the beginning nor the end of the text is a token: the distribution
+    after an empty prompt is that after unknown words, and a generated text does not end.
     """
 
     context_length: int | None = None
 
     def __init__(self, text: str, by: By, order: int | None, name: str):
-        """Raises InputError if the text has no token, UsageError for an order below 1."""
+        """Raises InputError if the text has no token, and UsageError for an order below 1."""
         self._by = by
         order = ORDERS[by] if order is None else order
         if order < 1:
-            raise UsageError(f"--order {order}: an n-gram has at least 1 token")
+            raise UsageError(f"--order {order}: an n-gram has at least 1 token; pass --order 1 or more")
         if not text.strip():
-            raise InputError(f"{name}: no text of which a model could be made: it is {'blank' if text else 'empty'}")
+            raise InputError(f"{name}: cannot build a model from {'a blank' if text else 'an empty'} text")
         text_pieces = pieces(text, by)
         self._pieces = list(dict.fromkeys(text_pieces))
         self._labels = tuple(self._pieces)
@@ -85,7 +86,7 @@ class Ngram:
 
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
-        """The model of a file of UTF-8 text, or of stdin for `-`. Raises InputError for anything but such a text."""
+        """Return the model of a file of UTF-8 text, or of stdin for `-`. Raises InputError for anything else."""
         with open_input(file) as bytes_:
             data = bytes_.read()
         name = STDIN if file == "-" else file
@@ -93,7 +94,7 @@ class Ngram:
         return cls(text, by, order, name)
 
     def prompt(self, text: str) -> Tokens:
-        """The tokens of a text, which may be empty. Raises UsageError if it is not Unicode."""
+        """Return the tokens of a text, which may be empty. Raises UsageError if it is not Unicode."""
         encoded_prompt(text)
         return tuple(map(self._number, pieces(text, self._by)))
 
@@ -104,7 +105,7 @@ class Ngram:
         return number
 
     def _word(self, piece: str) -> str:
-        """The word of a token in a history; empty for blanks, which are not part of it."""
+        """Return the word of a token in a history; empty for blanks, which histories ignore."""
         return piece if self._by == "char" else piece.lstrip()
 
     def piece(self, token: int) -> bytes:
@@ -117,14 +118,14 @@ class Ngram:
         return False
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
-        """The log-probabilities of all tokens after each text."""
+        """Return the log-probabilities of all tokens after each text."""
         histories = [self._history(text) for text in texts]
         logprobs = {history: self._model.logprobs(history)[np.newaxis] for history in set(histories)}
         origin = Origin("logprob")
         return [NextDistribution(Block(logprobs[history], self._labels, origin=origin)) for history in histories]
 
     def _history(self, text: Tokens) -> Tokens:
-        """The last words of a text, as many as the order uses."""
+        """Return the last words of a text, as many as the order uses."""
         words: list[int] = []
         for token in reversed(text):
             if len(words) == self._model.order - 1:

@@ -46,6 +46,15 @@ class LogitsCommand(TyperCommand):
         ctx.params = {name: unshield(value) for name, value in ctx.params.items()}
         return rest
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        for param in self.params:
+            default = getattr(param, "show_default", None)
+            if isinstance(default, str):
+                # Typer would put the words in parentheses, as if they were not the default.
+                param.help = rf"{param.help} [dim]\[default: {default}][/dim]"  # type: ignore[attr-defined]
+                param.show_default = False  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
+
 
 def bundled(function: Callable[..., None]) -> Callable[..., None]:
     """`function` for Typer: a parameter whose type is a dataclass becomes the dataclass's fields,

@@ -1,7 +1,7 @@
 """The options for logits: where they come from, and what the numbers are."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,71 +17,88 @@ _option = in_panel("Input")
 class SourceOptions:
     """A file that logits come from, and what the numbers in it are."""
 
-    file: Annotated[
-        str | None, _option("--input", "-i", metavar="FILE", help="Read logits from FILE (- is stdin).")
-    ] = None
+    file: Annotated[str | None, _option("--input", "-i", metavar="FILE", help="Read logits from FILE; - is stdin.")] = (
+        None
+    )
     input_format: Annotated[
         InputFormat | None,
         _option(
             metavar="FORMAT",
-            help="text, tsv, csv, response, json, jsonl, npy or npz, where the input's name and content do not tell.",
+            show_default="detected from its name and content",
+            help="Format of the input: text, tsv, csv, json, jsonl, npy, npz, or response (of an API).",
         ),
     ] = None
     key: Annotated[
         str | None,
-        _option("--key", metavar="NAME", help="The array of an .npz that is read, by default logits or probs."),
+        _option("--key", metavar="NAME", show_default="logits or probs", help="Array to read from an .npz file."),
     ] = None
     labels: Annotated[
         str | None,
         _option(
             metavar="A,B,…|@FILE",
-            help="The classes' names, or a file of them: one a line, a JSON array, or a JSON object {token: id}.",
+            help="Class names: a list, or a file with one per line, a JSON array, or a JSON object {token: id}.",
         ),
     ] = None
-    energies: Annotated[bool, _option("--energies", help="The numbers are energies: logit = -E, +inf masks.")] = False
+    energies: Annotated[
+        bool, _option("--energies", help="The numbers are energies: logit = -energy, and inf masks a class.")
+    ] = False
     probs: Annotated[bool, _option("--probs", help="The numbers are probabilities.")] = False
     logprobs: Annotated[bool, _option("--logprobs", help="The numbers are log-probabilities.")] = False
 
 
+def logits_argument(without: str) -> Any:
+    """The logits on the command line. `without` is a sentence about a command line without logits."""
+    return typer.Argument(
+        metavar="[LOGITS]...",
+        show_default=False,
+        help=f"Numbers, such as 2 -1 0.5, or LABEL=NUMBER; -inf masks a class. {without}",
+    )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LogitsOptions(SourceOptions):
-    """Where logits come from: a file, or what was typed; and what is known of a response."""
+    """Where logits come from: a file, or the arguments; and what is known about a response."""
 
-    logits: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LOGITS]...",
-            show_default=False,
-            help="Numbers, negative ones too, or LABEL=NUMBER; -inf masks a class. Without any, stdin is read.",
+    logits: Annotated[list[str] | None, logits_argument("Without any, tsoft reads stdin.")] = None
+    applied_tau: Annotated[
+        float | None,
+        _option(
+            "--applied-tau",
+            metavar="τ",
+            show_default="1",
+            help="For an API response: the temperature that the server applied, which tsoft undoes.",
         ),
     ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BoundsOptions:
+    """What bounds the tokens that an API response does not list."""
+
     vocab_size: Annotated[
         int | None,
         _option(
             "--vocab-size",
             min=1,
-            metavar="V",
-            help="An API response: its model has V tokens, which bounds what the response leaves out.",
+            metavar="N",
+            help="For an API response: the size of the model's vocabulary, for tighter bounds on the unlisted tokens.",
         ),
-    ] = None
-    applied_tau: Annotated[
-        float | None,
-        _option("--applied-tau", metavar="τ", help="An API response: its probabilities are those at τ, not at 1."),
     ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EnergyOptions:
-    """What is known of energies besides their numbers."""
+    """The units and degeneracies of energies."""
 
     units: Annotated[
         Literal["eV", "kJ/mol", "kcal/mol", "cm-1", "K"] | None,
         _option(
             "--units",
             metavar="UNIT",
-            help="The energies are in eV, kJ/mol, kcal/mol, cm-1 or K, and τ is in kelvin; by default τ is kT.",
+            show_default="τ is kT",
+            help="Unit of the energies: eV, kJ/mol, kcal/mol, cm-1 or K. τ is then in kelvin.",
         ),
     ] = None
     degeneracy: Annotated[
-        str | None, _option("--degeneracy", metavar="G,…", help="How many states each energy has, as 1,3,5.")
+        str | None, _option("--degeneracy", metavar="G,…", help="Number of states at each energy, such as 1,3,5.")
     ] = None

@@ -10,7 +10,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
-from tsoft.options.input import LogitsOptions
+from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.response_notes import apply_options
 from tsoft.options.temperatures import pieces
 
@@ -24,6 +24,7 @@ def blocks(
     options: LogitsOptions,
     taus: list[str] | None,
     *,
+    bounds: BoundsOptions | None = None,
     ragged: bool = False,
     targets: bool = False,
     labels: "Labels | None" = None,
@@ -45,7 +46,7 @@ def blocks(
     else:
         read = _read(_file(options, taus), options, quantity, labels, targets, note)
     even = read if ragged else (part for block in read for part in block.split_by_width())
-    return _check_sums(apply_options(even, options), note)
+    return _check_sums(apply_options(even, options, bounds), note)
 
 
 def parsed_labels(text: str | None) -> "Labels | None":

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,9 +25,14 @@ class PromptArgument:
         typer.Argument(
             metavar="[PROMPT]",
             show_default=False,
-            help="The text so far, in quotes. Without any, or for -, stdin is read.",
+            help="Text to continue, in quotes. Without it, or with -, tsoft reads stdin.",
         ),
     ] = None
+
+
+def top_logprobs_option(help: str) -> Any:
+    """The option --top-logprobs of a command, with this help."""
+    return _option("--top-logprobs", min=1, metavar="N", help=help)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,40 +43,49 @@ class ModelOptions:
         str | None,
         _option(
             metavar="FILE.gguf",
-            help="A model's weights; by default those of SmolLM2-135M-Instruct, which the extra llm brings.",
+            show_default="SmolLM2-135M-Instruct, from the extra llm",
+            help="Run a model with llama.cpp.",
         ),
     ] = None
     endpoint: Annotated[
         str | None,
         _option(
             metavar="URL",
-            help="A server with OpenAI's API, as http://localhost:8080/v1; its key is read from OPENAI_API_KEY.",
+            help="Use a server with OpenAI's API, such as http://localhost:8080/v1. The key is that in OPENAI_API_KEY.",
         ),
     ] = None
-    remote_model: Annotated[str | None, _option(metavar="NAME", help="Which of the server's models.")] = None
+    remote_model: Annotated[
+        str | None,
+        _option(metavar="NAME", show_default="chosen by the server", help="With --endpoint: name of the model."),
+    ] = None
     ngram: Annotated[
         str | None,
-        _option(metavar="FILE", help="An n-gram model of a text (- is stdin), for which nothing has to be installed."),
+        _option(metavar="FILE", help="Build an n-gram model of a text; - is stdin. Needs no extra."),
     ] = None
-    by: Annotated[Literal["word", "char"], _option(metavar="UNIT", help="--ngram: a token is a word, or a char.")] = (
-        "word"
-    )
+    by: Annotated[
+        Literal["word", "char"],
+        _option(metavar="UNIT", help="With --ngram: tokens are words (word) or characters (char)."),
+    ] = "word"
     order: Annotated[
         int | None,
         _option(
-            min=1, max=20, metavar="N", help="--ngram: how many tokens an n-gram has, by default 3 words or 8 chars."
+            min=1,
+            max=20,
+            metavar="N",
+            show_default="3 words or 8 characters",
+            help="With --ngram: number of tokens in an n-gram.",
         ),
     ] = None
-    chat: Annotated[bool, _option("--chat", help="The prompt is a user's message, which the model answers.")] = False
-    top_logprobs: Annotated[
-        int,
-        _option(
-            min=1, metavar="N", help="Alternatives of each token: asked of a server, and written to a text's json."
-        ),
-    ] = 20
-    timeout: Annotated[float, _option(min=0.1, metavar="SECONDS", help="How long a server may take to answer.")] = 60.0
+    chat: Annotated[bool, _option("--chat", help="Send the prompt as a user's message, which the model answers.")] = (
+        False
+    )
+    top_logprobs: Annotated[int, top_logprobs_option("With --endpoint: number of alternatives to request.")] = 20
+    timeout: Annotated[
+        float, _option(min=0.1, metavar="SECONDS", help="With --endpoint: how long to wait for an answer.")
+    ] = 60.0
     threads: Annotated[
-        int | None, _option(min=1, max=1024, metavar="N", help="--model: threads at work, by default one a core.")
+        int | None,
+        _option(min=1, max=1024, metavar="N", show_default="one per core", help="With --model: number of threads."),
     ] = None
 
 

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.options.result import Result
 
-OutputFormat = Literal["table", "tsv", "csv", "json", "jsonl", "npy", "npz"]
+RecordFormat = Literal["table", "tsv", "csv", "json", "jsonl"]
+OutputFormat = Literal[RecordFormat, "npy", "npz"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz")
 
-Mean = Annotated[bool, typer.Option("--mean", help="The measures' means over the rows, and their standard deviations.")]
+Mean = Annotated[
+    bool, typer.Option("--mean", help="Print the mean and the standard deviation of each measure over the rows.")
+]
 
 _output, _display = in_panel("Output"), in_panel("Table and chart")
 
@@ -47,83 +50,106 @@ class Displayed(OnlyIn):
         super().__init__("table", *further)
 
 
+def format_option(formats: str, default: str = "table on a terminal, tsv in a pipe") -> Any:
+    """The option --format of a command, whose help lists these formats and names this default."""
+    return _output("--format", "-f", metavar="FORMAT", show_default=default, help=f"Format of the output: {formats}.")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class OutputOptions:
-    """Where the result goes, and how it is written."""
+    """Where the result goes, and its format: one of all formats."""
 
-    format: Annotated[
-        OutputFormat | None,
-        _output(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="table, tsv, csv, json, jsonl; of distributions npy, npz; by default table on a terminal, else tsv.",
-        ),
-    ] = None
+    format: Annotated[OutputFormat | None, format_option("table, tsv, csv, json, jsonl, npy or npz")] = None
     output: Annotated[
         str | None,
         _output(
-            "--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all; its name tells the format."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE, in the format of its ending. After an error, FILE is unchanged.",
         ),
     ] = None
     digits: Annotated[
         int | None,
-        _output(min=1, max=17, metavar="N", help="Significant digits, by default all that reading back needs."),
+        _output(
+            min=1, max=17, metavar="N", show_default="enough to read back the same number", help="Significant digits."
+        ),
         OnlyIn("table", *TEXT_FORMATS),
     ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RecordOutputOptions(OutputOptions):
+    """The same for a result that is no array of distributions."""
+
+    format: Annotated[RecordFormat | None, format_option("table, tsv, csv, json or jsonl")] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContentOptions:
     """What the records of distributions hold."""
 
-    log: Annotated[bool, _output("--log", help="Natural logarithms of the probabilities; json has both.")] = False
+    log: Annotated[bool, _output("--log", help="Print natural logarithms of the probabilities; json has both.")] = False
     long: Annotated[
-        bool, _output("--long", help="tsv and csv: a class a line, most probable first."), OnlyIn("tsv", "csv")
+        bool, _output("--long", help="tsv, csv: print one class per line, most probable first."), OnlyIn("tsv", "csv")
     ] = False
-    with_logits: Annotated[bool, _output("--with-logits", help="json: the logits too."), OnlyIn("json", "jsonl")] = (
-        False
-    )
+    with_logits: Annotated[
+        bool, _output("--with-logits", help="json, jsonl: add the logits."), OnlyIn("json", "jsonl")
+    ] = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BitsOptions:
     bits: Annotated[
-        bool, _output("--bits", help="Entropy in bits, not nats."), OnlyIn("table", "json", "jsonl", "measures")
+        bool,
+        _output("--bits", help="Show the entropy in bits instead of nats."),
+        OnlyIn("table", "json", "jsonl", "measures"),
     ] = False
+
+
+def show_option(default: str) -> Any:
+    """The option --show of a command, whose help names this default."""
+    return _display(
+        "--show", min=1, metavar="N", show_default=default, help="Show only the N most probable classes of a row."
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DisplayOptions:
     """Which classes and rows a terminal shows."""
 
-    show: Annotated[
-        int | None,
-        _display(
-            min=1,
-            metavar="N",
-            help="Of more than N classes the N most probable, by default 20 in a table and all in --long.",
-        ),
-        Displayed("long"),
-    ] = None
-    sort: Annotated[bool, _display("--sort", help="Classes by probability, not as given."), Displayed()] = False
-    rows: Annotated[int, _display(min=1, metavar="N", help="Rows that get a table."), Displayed()] = 3
+    show: Annotated[int | None, show_option("20"), Displayed()] = None
+    sort: Annotated[bool, _display("--sort", help="Sort the classes by probability."), Displayed()] = False
+    rows: Annotated[int, _display(min=1, metavar="N", help="Number of input rows to show."), Displayed()] = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LongDisplayOptions(DisplayOptions):
+    """The same for a command that has --long, too."""
+
+    show: Annotated[int | None, show_option("20 in a table, all with --long"), Displayed("long")] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChartOptions:
     chart: Annotated[
         bool | None,
-        _display("--chart/--no-chart", help="A bar chart under the table, by default where there are several τ."),
+        _display(
+            "--chart/--no-chart",
+            show_default="only with several temperatures",
+            help="Draw a bar chart below the table.",
+        ),
         Displayed(),
     ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DiagramOptions:
-    chart: Annotated[bool | None, _display("--chart/--no-chart", help="The charts above the table."), Displayed()] = (
-        None
-    )
+    chart: Annotated[
+        bool | None,
+        _display("--chart/--no-chart", show_default="chart", help="Draw charts as well as the table."),
+        Displayed(),
+    ] = None
 
 
 def chosen_format(
@@ -228,9 +254,14 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
 
     with open_output(output.output, encoding(format, output)) as out:
         try:
-            drawn = format == "table"
-            pieces = result.render(view()) if drawn else records.write(result, format, NumberFormat(output.digits))
-            for piece in pieces:
+            if format != "table":
+                for piece in records.write(result, format, NumberFormat(output.digits)):
+                    out(piece)
+                return
+            shown = view()
+            for piece in result.render(shown):
                 out(piece)
+            # What is explained is known only when everything is drawn.
+            out(shown.draw_legend())
         except AllRemovedError as error:
             raise UsageError(str(error)) from None

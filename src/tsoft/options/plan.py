@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 from tsoft.options.biases import Bias, Biases, remembered
+from tsoft.options.output import typed_fields
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def make_plan(
 ) -> Plan:
     """The plan for what was typed. Where there is no sampler, the modules of chains are not imported, unless there is
     a chain to `explain`, if only the temperature's."""
-    if samplers == SamplerOptions() and parameters == ParameterOptions() and not explain:
+    if not explain and not typed_fields(samplers, parameters):
         return Plan(taus)
     from tsoft.options.chains import planned
 

@@ -10,20 +10,23 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
-from tsoft.options.input import LogitsOptions
+from tsoft.options.input import BoundsOptions, LogitsOptions
 
 if TYPE_CHECKING:
     from tsoft.core.partial_distribution import PartialDistribution
 
 
-def apply_options(blocks: Iterator[Block], options: LogitsOptions) -> Iterator[Block]:
-    """The blocks, those of a response with --applied-tau and --vocab-size, and with notes."""
-    tau, classes = options.applied_tau, options.vocab_size
+def apply_options(
+    blocks: Iterator[Block], options: LogitsOptions, bounds: BoundsOptions | None = None
+) -> Iterator[Block]:
+    """The blocks, those of a response with --applied-tau and --vocab-size, and with notes. A command that shows no
+    bounds has no `bounds`."""
+    tau, classes = options.applied_tau, bounds.vocab_size if bounds else None
     if tau is not None and not 0 < tau < np.inf:
         raise UsageError(f"--applied-tau: {tau:g} is not a temperature that can be undone, which is above 0")
     if tau is None and classes is None:
-        return with_notes(blocks)
-    return with_notes(_with_options(block, tau or 1.0, classes) for block in blocks)
+        return with_notes(blocks, shows_bounds=bounds is not None)
+    return with_notes((_with_options(block, tau or 1.0, classes) for block in blocks), shows_bounds=bounds is not None)
 
 
 def _with_options(block: Block, tau: float, classes: int | None) -> Block:
@@ -42,7 +45,7 @@ def _with_options(block: Block, tau: float, classes: int | None) -> Block:
     return replace(block, logits=logits - log_sum_exp(logits)[:, np.newaxis], partial=partial)
 
 
-def with_notes(blocks: Iterator[Block]) -> Iterator[Block]:
+def with_notes(blocks: Iterator[Block], *, shows_bounds: bool = False) -> Iterator[Block]:
     """The blocks, with notes on those of a response: what samplers have done to them, and at the end how much of the
     probability they list."""
     rows, total, least = 0, 0.0, (np.inf, 0)
@@ -60,7 +63,7 @@ def with_notes(blocks: Iterator[Block]) -> Iterator[Block]:
     if partial:
         shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (least[0], total / rows)]
         mass = f"at least {shares[0]} (row {least[1]}) and on average {shares[1]}" if rows > 1 else shares[0]
-        hint = "" if partial.classes else "; --vocab-size bounds what the rest can be"
+        hint = "" if partial.classes or not shows_bounds else "; --vocab-size bounds what the rest can be"
         note(f"at τ = {partial.tau:g} the listed alternatives hold {mass} of the probability{hint}")
 
 

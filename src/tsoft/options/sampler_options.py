@@ -35,6 +35,16 @@ def _engines(incomplete: str) -> list[str]:
     return [name for name in (*ENGINES, "all") if name.startswith(incomplete)]
 
 
+def like_option(metavar: str, more: str = "") -> Any:
+    """The option --like of a command, with more help."""
+    return _option(
+        "--like",
+        metavar=metavar,
+        help=f"Use the order and rules of an engine: transformers, llama.cpp, vllm, sglang, mlx-lm or exllamav2.{more}",
+        autocompletion=_engines,
+    )
+
+
 @dataclass(frozen=True)
 class SamplerOptions:
     """In which order samplers are applied, and by whose rules."""
@@ -44,23 +54,17 @@ class SamplerOptions:
         _option(
             "--samplers",
             metavar="NAME;…",
-            help='Their order, as in "top_k;top_p;temperature"; by default transformers\'.',
+            show_default="the order of transformers",
+            help='Order of the samplers, such as "top_k;top_p;temperature".',
         ),
     ] = None
-    like: Annotated[
-        list[str] | None,
-        _option(
-            "--like",
-            metavar="ENGINE,…",
-            help="The order and the rules of an engine, or of several side by side, or of all.",
-            autocompletion=_engines,
-        ),
-    ] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " Several, or all, are compared side by side.")] = None
     settings: Annotated[
         str | None,
         _option(
             "--settings",
             metavar="FILE",
-            help="Knobs from a generation_config.json, a llama.cpp, vLLM or OpenAI request, or a llama.cpp response.",
+            help="Read sampler settings from a generation_config.json, a request to llama.cpp, vLLM or OpenAI,"
+            " or a llama.cpp response.",
         ),
     ] = None

@@ -24,17 +24,17 @@ def _schedules(incomplete: str) -> list[str]:
 class ScheduleOptions:
     """From which temperature to which, and how."""
 
-    first: Annotated[float, typer.Option("--from", metavar="τ", help="The first temperature.")] = 5.0
+    first: Annotated[float, typer.Option("--from", metavar="τ", help="First temperature.")] = 5.0
     last: Annotated[
-        float, typer.Option("--to", metavar="τ", help="The last temperature; linear and cosine reach 0.")
+        float, typer.Option("--to", metavar="τ", help="Last temperature. Only linear and cosine can reach 0.")
     ] = 0.1
     schedule: Annotated[
         list[str] | None,
         typer.Option(
             "--schedule",
             metavar="NAME,…",
-            help="constant, linear, cosine, exponential, inverse-time or logarithmic, several of them, or all;"
-            " by default cosine.",
+            show_default="cosine",
+            help="Schedules to follow: constant, linear, cosine, exponential, inverse-time, logarithmic, or all.",
             autocompletion=_schedules,
         ),
     ] = None

@@ -9,7 +9,11 @@ from tsoft.errors import UsageError
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", min=0, metavar="N", help="The same seed gives the same result; by default a new one each time."
+        "--seed",
+        min=0,
+        metavar="N",
+        show_default="a new seed each time",
+        help="Seed of the random numbers: the same seed gives the same result.",
     ),
 ]
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,19 +12,22 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
 
 
+def tau_option(default: str) -> Any:
+    """The option --tau of a command, whose help names this default."""
+    return typer.Option(
+        "--tau",
+        "-t",
+        "--temperature",
+        metavar="τ,…",
+        show_default=default,
+        help="Temperatures from 0 (argmax) to inf (uniform), such as 0.7 or 0.5,1,2; - reads them from stdin."
+        " Can be repeated.",
+    )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class TemperatureOptions:
-    tau: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tau",
-            "-t",
-            "--temperature",
-            metavar="τ,…",
-            help="Temperatures from 0 (argmax) to inf (uniform), by default 1, in a sweep a grid, in distill 1 to 16;"
-            " may be given again; - reads stdin.",
-        ),
-    ] = None
+    tau: Annotated[list[str] | None, tau_option("1")] = None
 
 
 def pieces(taus: list[str] | None) -> list[str]:

@@ -78,7 +78,9 @@ class Sampler:
 _P = SamplerParameter
 
 TAU = _P("tau", "τ", "The temperature.", 0, inf)
-BIAS = _P("logit_bias", "LABEL=B", "Added to a class's logit; #2 names a class by its index, -inf bans.", -inf, inf)
+BIAS = _P(
+    "logit_bias", "LABEL=B", "Add B to the logit of a class, such as cat=1.5 or #2=-1; -inf bans the class.", -inf, inf
+)
 
 # The default order is that of transformers. Samplers that transformers lacks are where other engines have them.
 SAMPLERS = {
@@ -88,15 +90,38 @@ SAMPLERS = {
         Sampler(
             "smoothing",
             "samplers.smoothing",
-            (_P("smoothing_factor", "F", "Quadratic smoothing: max - F (max - logit)².", 0, inf, 0),),
+            (
+                _P(
+                    "smoothing_factor",
+                    "F",
+                    "Quadratic smoothing: replace each logit by max - F·(max - logit)².",
+                    0,
+                    inf,
+                    0,
+                ),
+            ),
         ),
         Sampler(
             "temperature",
             "samplers.temperature",
             (
                 TAU,
-                _P("dynatemp_range", "R", "Dynamic temperature: from τ - R to τ + R by the entropy.", 0, inf, 0),
-                _P("dynatemp_exponent", "X", "How the entropy sets it: (H / ln n)^X.", 0, inf, 1),
+                _P(
+                    "dynatemp_range",
+                    "R",
+                    "Dynamic temperature: from τ - R if one class is certain to τ + R if all are equally likely.",
+                    0,
+                    inf,
+                    0,
+                ),
+                _P(
+                    "dynatemp_exponent",
+                    "X",
+                    "Exponent of the dynamic temperature, which rises with (entropy / ln n)^X.",
+                    0,
+                    inf,
+                    1,
+                ),
             ),
             aliases=("temp",),
         ),
@@ -107,7 +132,7 @@ SAMPLERS = {
                 _P(
                     "top_n_sigma",
                     "N",
-                    "Logits at most N standard deviations below the top.",
+                    "Keep classes whose logit is at most N standard deviations below the highest.",
                     0,
                     inf,
                     exclusive_low=True,
@@ -117,50 +142,109 @@ SAMPLERS = {
         Sampler(
             "top_h",
             "cutoffs.top_h",
-            (_P("top_h", "A", "The most probable, up to A of the entropy.", 0, 1, exclusive_low=True),),
+            (
+                _P(
+                    "top_h",
+                    "A",
+                    "Keep the most probable classes that together make up at most the share A of the entropy.",
+                    0,
+                    1,
+                    exclusive_low=True,
+                ),
+            ),
         ),
         Sampler(
             "top_k",
             "cutoffs.top_k",
-            (_P("top_k", "K", "The K most probable classes; 0 is all.", 0, inf, 0, whole=True),),
+            (_P("top_k", "K", "Keep the K most probable classes; 0 keeps all.", 0, inf, 0, whole=True),),
         ),
-        Sampler("top_p", "cutoffs.top_p", (_P("top_p", "P", "The most probable that hold P of the mass.", 0, 1, 1),)),
         Sampler(
-            "min_p", "cutoffs.min_p", (_P("min_p", "P", "At least P times as probable as the top class.", 0, 1, 0),)
+            "top_p",
+            "cutoffs.top_p",
+            (_P("top_p", "P", "Keep the most probable classes, just enough for a total probability of P.", 0, 1, 1),),
+        ),
+        Sampler(
+            "min_p",
+            "cutoffs.min_p",
+            (_P("min_p", "P", "Keep classes at least P times as probable as the top one.", 0, 1, 0),),
         ),
         Sampler(
             "typ_p",
             "cutoffs.typical",
-            (_P("typical_p", "P", "Those nearest the entropy that hold P of the mass.", 0, 1, 1, exclusive_low=True),),
+            (
+                _P(
+                    "typical_p",
+                    "P",
+                    "Keep classes whose -ln p is nearest the entropy, just enough for a total probability of P.",
+                    0,
+                    1,
+                    1,
+                    exclusive_low=True,
+                ),
+            ),
             aliases=("typical",),
         ),
         Sampler(
             "epsilon_cutoff",
             "cutoffs.epsilon_cutoff",
-            (_P("epsilon_cutoff", "E", "A probability of at least E.", 0, 1, 0),),
+            (_P("epsilon_cutoff", "E", "Keep classes with a probability of at least E.", 0, 1, 0),),
         ),
         Sampler(
             "eta_cutoff",
             "cutoffs.eta_cutoff",
-            (_P("eta_cutoff", "E", "A probability of at least min(E, √E exp(-entropy)).", 0, 1, 0),),
+            (
+                _P(
+                    "eta_cutoff",
+                    "E",
+                    "Keep classes with a probability of at least E or √E·exp(-entropy), whichever is less.",
+                    0,
+                    1,
+                    0,
+                ),
+            ),
         ),
         Sampler(
             "tfs",
             "cutoffs.tail_free",
-            (_P("tfs", "Z", "Tail-free: up to Z of the curve's bend.", 0, 1, 1),),
+            (
+                _P(
+                    "tfs",
+                    "Z",
+                    "Tail-free: keep the most probable classes, up to the share Z of the sorted curve's curvature.",
+                    0,
+                    1,
+                    1,
+                ),
+            ),
             aliases=("tfs_z", "tail_free"),
         ),
         Sampler(
             "top_a",
             "cutoffs.top_a",
-            (_P("top_a", "A", "A probability of at least A times the top one's square.", 0, 1, 0),),
+            (
+                _P(
+                    "top_a",
+                    "A",
+                    "Keep classes with a probability of at least A times the square of the top one.",
+                    0,
+                    1,
+                    0,
+                ),
+            ),
         ),
         Sampler(
             "xtc",
             "cutoffs.xtc",
             (
-                _P("xtc_probability", "P", "Exclude top choices, with probability P; shown is the mixture.", 0, 1, 0),
-                _P("xtc_threshold", "T", "Top choices are those with at least T.", 0, 1, 0.1),
+                _P(
+                    "xtc_probability",
+                    "P",
+                    "XTC: with probability P, remove all top choices but the least probable. tsoft averages both.",
+                    0,
+                    1,
+                    0,
+                ),
+                _P("xtc_threshold", "T", "XTC: a top choice has a probability of at least T.", 0, 1, 0.1),
             ),
             by_chance=True,
         ),

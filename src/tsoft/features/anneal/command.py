@@ -6,28 +6,31 @@ from typing import Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.output import DiagramOptions, OutputOptions
+from tsoft.options.output import DiagramOptions, RecordOutputOptions
 from tsoft.options.schedule import ScheduleOptions
 
 
 @dataclass(frozen=True)
 class StepsOptions:
     steps: Annotated[
-        int, typer.Option("--steps", min=1, max=10_000_000, metavar="N", help="How many temperatures.")
+        int, typer.Option("--steps", min=1, max=10_000_000, metavar="N", help="Number of temperatures.")
     ] = 100
 
 
 @bundled
-def anneal(annealing: ScheduleOptions, length: StepsOptions, output: OutputOptions, charts: DiagramOptions) -> None:
-    """Go from a hot temperature to a cold one, step by step.
+def anneal(
+    annealing: ScheduleOptions, length: StepsOptions, output: RecordOutputOptions, charts: DiagramOptions
+) -> None:
+    """Compute a temperature schedule, from hot to cold.
 
-    A terminal gets the schedules as curves and a table; a pipe gets a
-    temperature a line, which compute and sweep take as --tau -, and of
-    several schedules a column each.
+    On a terminal, draws the schedules and prints a table. In a pipe, prints one
+    temperature per line, with one column per schedule. compute and sweep read
+    a single schedule with --tau -.
 
-    tsoft anneal --schedule all
-    tsoft anneal --from 5 --to 0.1 --steps 10 | tsoft sweep 2 1 0.5 --tau -
-    tsoft anneal --from 1 --to 0 --schedule linear -f csv
+    Examples:
+      tsoft anneal --schedule all
+      tsoft anneal --from 5 --to 0.1 --steps 10 | tsoft sweep 2 1 0.5 --tau -
+      tsoft anneal --from 1 --to 0 --schedule linear --format csv
     """
     from tsoft.features.anneal.result import AnnealResult
     from tsoft.options.output import chosen_format, view, write

@@ -10,7 +10,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled
-from tsoft.options.output import DiagramOptions, OutputOptions
+from tsoft.options.output import DiagramOptions, RecordOutputOptions
 from tsoft.options.schedule import ScheduleOptions
 from tsoft.options.seeds import Seed
 
@@ -32,18 +32,20 @@ class ArmOptions:
         typer.Argument(
             metavar="MEANS...",
             show_default=False,
-            help="What each arm pays on average, negative too, or LABEL=NUMBER.",
+            help="Mean reward of each arm: numbers, such as 1 0.9 -0.5, or LABEL=NUMBER.",
         ),
     ] = None
     rewards: Annotated[
         Literal["gaussian", "bernoulli"],
         typer.Option(
-            "--rewards", metavar="KIND", help="gaussian, or bernoulli: 1 with the mean's probability, else 0."
+            "--rewards",
+            metavar="KIND",
+            help="Distribution of the rewards: gaussian, or bernoulli (1 with probability MEAN, else 0).",
         ),
     ] = "gaussian"
     sd: Annotated[
         float | None,
-        typer.Option("--sd", metavar="SD", help="gaussian rewards' standard deviation, by default 1."),
+        typer.Option("--sd", metavar="SD", show_default="1", help="Standard deviation of gaussian rewards."),
     ] = None
 
 
@@ -51,28 +53,33 @@ class ArmOptions:
 class RunOptions:
     """The number of steps and of runs."""
 
-    steps: Annotated[int, typer.Option("--steps", min=1, max=1_000_000, metavar="N", help="Pulls in each run.")] = 1000
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, max=1_000_000, metavar="N", help="Number of pulls in a run.")
+    ] = 1000
     runs: Annotated[
-        int, typer.Option("--runs", min=1, max=1_000_000, metavar="N", help="Independent runs to average over.")
+        int,
+        typer.Option("--runs", min=1, max=1_000_000, metavar="N", help="Number of independent runs to average over."),
     ] = 1000
     seed: Seed = None
 
 
 @bundled
 def bandit(
-    arms: ArmOptions, annealing: ScheduleOptions, runs: RunOptions, output: OutputOptions, charts: DiagramOptions
+    arms: ArmOptions, annealing: ScheduleOptions, runs: RunOptions, output: RecordOutputOptions, charts: DiagramOptions
 ) -> None:
-    """Explore a bandit's arms by the softmax of what they paid so far.
+    """Simulate a multi-armed bandit explored by softmax.
 
-    Each run pulls an arm drawn at the step's temperature, and keeps the mean
-    of what each arm paid. A terminal gets the regret, how often the best arm
-    was pulled and the distribution over time, schedules side by side; a pipe
-    gets a line for each schedule and step: schedule, step, τ, regret so far,
-    its standard error, share of runs at the best arm, each arm's probability.
+    At each step, a run draws an arm from the softmax of the mean rewards so
+    far, at the temperature of the schedule. On a terminal, shows the regret,
+    how often runs pull the best arm, and the distribution over time, schedules
+    side by side. In a pipe, prints one line per schedule and step: schedule,
+    step, τ, regret so far, its standard error, share of runs that pull the best
+    arm, and the probability of each arm.
 
-    tsoft bandit 1.0 0.9 0.5 --schedule cosine,linear
-    tsoft bandit a=0.9 b=0.5 --rewards bernoulli --schedule all --from 1 --to 0.01
-    tsoft bandit 1 0.5 --schedule constant --from 0.2 --seed 1 | tail -1
+    Examples:
+      tsoft bandit 1.0 0.9 0.5 --schedule cosine,linear
+      tsoft bandit a=0.9 b=0.5 --rewards bernoulli --from 1 --to 0.01
+      tsoft bandit 1 0.5 --schedule constant --from 0.2 --seed 1 | tail -1
     """
     from tsoft.features.bandit.result import BanditResult
     from tsoft.input.arguments import parse_arguments

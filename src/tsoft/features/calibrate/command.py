@@ -8,7 +8,7 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import SourceOptions
-from tsoft.options.output import DiagramOptions, OnlyIn, OutputOptions
+from tsoft.options.output import DiagramOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.calibrate.labelled_input import LabelledInput
@@ -28,8 +28,8 @@ class TargetsOptions:
         _input(
             "--targets",
             metavar="FILE",
-            help="The rows' true classes, where the input has none: an .npy or a text, one a line, labels or indices"
-            " from 0.",
+            help="True class of each row, if the input has none: an .npy file, or text with one label or index per"
+            " line.",
         ),
     ] = None
     test: Annotated[
@@ -37,30 +37,33 @@ class TargetsOptions:
         _input(
             "--test",
             metavar="FILE",
-            help="LabelledInput like the input's that the temperature is not fitted to, to measure it on.",
+            help="Further rows, to measure the calibration on; the temperature is not fitted to them.",
         ),
     ] = None
-    test_targets: Annotated[str | None, _input("--test-targets", metavar="FILE", help="Their true classes.")] = None
+    test_targets: Annotated[
+        str | None,
+        _input("--test-targets", metavar="FILE", help="True class of each row of --test, if that file has none."),
+    ] = None
 
 
 @dataclass(frozen=True)
 class MeasuringOptions:
     """How the calibration is measured."""
 
-    bins: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Bins of confidence.")] = 15
+    bins: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Number of confidence bins.")] = 15
     resamples: Annotated[
         int,
         typer.Option(
             min=0,
             max=1_000_000,
             metavar="N",
-            help="Refits for the interval, and calibrated models for what the ECE is by chance; 0 for neither, which"
-            " leaves the sandwich interval.",
+            help="Number of bootstrap samples for the interval of τ, and of simulations for the ECE by chance."
+            " 0 skips both; the interval is then the sandwich estimate.",
         ),
         # The temperature alone, in tsv, waits for no simulation.
         OnlyIn("table", "csv", "json", "jsonl"),
     ] = 1000
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other resamples.")] = 0
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the bootstrap and the simulations.")] = 0
 
 
 @bundled
@@ -68,20 +71,21 @@ def calibrate(
     source: SourceOptions,
     truth: TargetsOptions,
     measuring: MeasuringOptions,
-    output: OutputOptions,
+    output: RecordOutputOptions,
     charts: DiagramOptions,
 ) -> None:
-    """Fit the temperature that makes a classifier as confident as it is right.
+    """Fit the temperature that calibrates a classifier.
 
-    Takes logits and the rows' true classes: an .npz with logits and targets
-    (or labels), a CSV with a column target, or any input with --targets.
-    A terminal gets how well calibrated the probabilities are before and after,
-    reliability diagrams and the curve of the NLL; a pipe gets τ. The exit code
-    is 3 where the fit is at a limit, 0 or inf.
+    Reads logits and the true class of each row: an .npz file with logits and
+    targets (or labels), a CSV with a column target, or any input with
+    --targets. On a terminal, shows the calibration before and after, with
+    reliability diagrams. In a pipe, prints the temperature. The exit code is 3
+    if the best fit is a limit, 0 or inf.
 
-    tsoft calibrate -i val.npz --test test.npz
-    tsoft calibrate -i logits.npy --targets y.npy --format json
-    tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
+    Examples:
+      tsoft calibrate -i val.npz --test test.npz
+      tsoft calibrate -i logits.npy --targets y.npy --format json
+      tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
     from tsoft.features.calibrate.calibration import calibration
     from tsoft.features.calibrate.result import CalibrateResult

@@ -1,4 +1,4 @@
-"""The texts that a server drew: how likely each would have been at every temperature."""
+"""Tables of the likelihood, at each temperature, of the texts that a server drew."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,9 +15,11 @@ _MEASURES: dict[str, Callable[[ChosenToken], Likelihood]] = {
 
 
 def draw(texts: TextLikelihoods, view: View) -> Iterator[str]:
-    """A table for each text, of its log-probability and its sequence perplexity: bounds over all classes if there
-    are any, and the exact values among the listed ones."""
+    """Yield a table for each text, of its log-probability and its sequence perplexity: their bounds among all classes,
+    if known, and their exact values among the listed classes."""
     numbers = dict.fromkeys(key.text for key in texts.last_tokens)
+    if numbers:
+        view.legend.add(*_MEASURES, "listed")
     for number in numbers:
         last_tokens = [(key, chosen) for key, chosen in texts.last_tokens.items() if key.text == number]
         tokens = last_tokens[0][1].tokens
@@ -25,7 +27,7 @@ def draw(texts: TextLikelihoods, view: View) -> Iterator[str]:
         columns = [
             [_header(key, t), *_cells(chosen, t, view)] for key, chosen in last_tokens for t in range(len(key.taus))
         ]
-        names = [header, *(name + suffix for name in _MEASURES for suffix in ("", ", listed"))]
+        names = [header, *(label for name in _MEASURES for label in (name, "  listed"))]
         rows = [row for row in zip(names, *columns, strict=True) if any(row[1:])]
         yield text_tables(rows, view.screen)
 
@@ -36,12 +38,15 @@ def _header(key: TextKey, t: int) -> str:
 
 
 def _cells(chosen: ChosenToken, t: int, view: View) -> Iterator[str]:
-    """For each measure its bounds, empty if there are none, and its value among the listed tokens."""
+    """Yield, for each measure, its bounds, empty if unknown, and its value among the listed tokens."""
     for measure in _MEASURES.values():
         likelihood = measure(chosen)
         low, high = _text(likelihood.low[t], view), _text(likelihood.high[t], view)
         yield low if low == high else f"{low} … {high}"
-        yield _text(likelihood.listed[t], view) or "?"
+        listed = _text(likelihood.listed[t], view)
+        if not listed:
+            view.legend.add("unknown")
+        yield listed or "?"
 
 
 def _text(value: float, view: View) -> str:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.input import EnergyOptions, LogitsOptions
+from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     BitsOptions,
     ChartOptions,
     ContentOptions,
     Displayed,
-    DisplayOptions,
+    LongDisplayOptions,
     OutputOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
@@ -23,7 +23,7 @@ class ResponseOptions:
         bool,
         in_panel("Input")(
             "--chosen",
-            help="An API response: the token that was drawn, its probability and rank, and the whole text's.",
+            help="For an API response: show the drawn token, its probability and rank, and the text's likelihood.",
         ),
         Displayed("json", "jsonl"),
     ] = False
@@ -34,7 +34,8 @@ class ExplanationOptions:
     explain: Annotated[
         bool,
         in_panel("Samplers")(
-            "--explain", help="The chain step by step: what each sampler leaves and cuts, and at which threshold."
+            "--explain",
+            help="Explain the samplers step by step: classes kept, probability cut, and threshold of each.",
         ),
         Displayed("json", "jsonl"),
     ] = False
@@ -44,6 +45,7 @@ class ExplanationOptions:
 def compute(
     input: LogitsOptions,
     energies: EnergyOptions,
+    bounds: BoundsOptions,
     response: ResponseOptions,
     temperatures: TemperatureOptions,
     parameters: ParameterOptions,
@@ -52,22 +54,23 @@ def compute(
     output: OutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
-    display: DisplayOptions,
+    display: LongDisplayOptions,
     charts: ChartOptions,
 ) -> None:
-    """Show or print the probabilities of each class at each temperature.
+    """Compute the probability of each class at one or more temperatures.
 
-    A terminal gets a table with bars and under it the entropy, the
-    perplexity (the effective number of classes) and the margin (first minus
-    second probability); a pipe gets a line of numbers for each row and τ.
+    On a terminal, prints a table with bars, and the entropy, perplexity and
+    margin of each distribution. In a pipe, prints one line of probabilities
+    per row and temperature.
 
-    tsoft compute 2 1 0.5 0.1 --tau 0.5,1,2
-    tsoft compute cat=2 dog=1 bird=0.5 --tau 0.7
-    some-program | tsoft compute --tau 0.7 --format csv
-    some-program | tsoft compute --tau 0.7 --top-k 40 --top-p 0.9 --explain
-    some-program | tsoft compute --tau 0.7 --top-p 0.9 --min-p 0.05 --like all
-    tsoft compute --energies 0 0.025 --units eV --tau 300
-    curl … | tsoft compute --tau 0.7 --chosen --vocab-size 49152
+    Examples:
+      tsoft compute 2 1 0.5 0.1 --tau 0.5,1,2
+      tsoft compute cat=2 dog=1 bird=0.5 --tau 0.7
+      some-program | tsoft compute --tau 0.7 --format csv
+      some-program | tsoft compute --tau 0.7 --top-k 40 --top-p 0.9 --explain
+      some-program | tsoft compute --tau 0.7 --min-p 0.05 --like all
+      curl … | tsoft compute --tau 0.7 --chosen --vocab-size 49152
+      tsoft compute --energies 0 0.025 --units eV --tau 300
     """
     from tsoft.features.compute.result import ChosenResult, ComputeResult
     from tsoft.options import logits
@@ -80,7 +83,7 @@ def compute(
     form = chosen_form(output, content, bits, display, charts, response, explanation, steps=explanation.explain)
     plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain)
     energy = ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
-    blocks = with_ensemble(logits.blocks(input, plan.taus, ragged=True), energy)
+    blocks = with_ensemble(logits.blocks(input, plan.taus, bounds=bounds, ragged=True), energy)
     kind = ChosenResult if response.chosen else ComputeResult
     result = kind(blocks, parsed(plan.taus), plan, form, rows=display.rows, chart=charts.chart)
     write(result, output, lambda: view(output, display, bits=bits.bits, log=content.log))

@@ -1,4 +1,4 @@
-"""The result of `tsoft compute`: the distributions, and the likelihoods of the texts that a server drew."""
+"""The results of `tsoft compute`: distributions, and the likelihoods of the texts that a server drew."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 class ComputeResult(DistributionsResult):
-    """The distributions. A table shows `rows` rows, with a `chart`: by default where there are several
-    temperatures."""
+    """Distributions. A table shows `rows` rows, with a `chart`, by default if there are several temperatures."""
 
     def __init__(
         self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form, *, rows: int = 3, chart: bool | None = None
@@ -46,7 +45,7 @@ class ComputeResult(DistributionsResult):
 
 
 class ChosenResult(ComputeResult):
-    """The distributions of a server's response, with the tokens that were drawn and their texts."""
+    """The distributions of a server's response, with the drawn tokens and their texts."""
 
     @cached_property
     def _texts(self) -> TextLikelihoods:
@@ -66,7 +65,7 @@ class ChosenResult(ComputeResult):
         return [replace(result, chosen_token=self._texts.last(result)) for result in super()._by_chain(block)]
 
     def _with_likelihoods(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """The blocks, after their tokens have been added to the texts, also those of rows that are not drawn."""
+        """Yield the blocks, and add all of their tokens to the texts, since a table may not show every row."""
         for block in blocks:
             for result in distributions_by_chain(block, self.taus, self.plan.chains_for(block)):
                 self._texts.add(_of_response(result))
@@ -75,5 +74,5 @@ class ChosenResult(ComputeResult):
 
 def _of_response(result: Distributions) -> Distributions:
     if result.block.partial is None:
-        raise UsageError("--chosen is about a server's response, which this is not")
+        raise UsageError("--chosen needs an API response with logprobs as input")
     return result

@@ -1,4 +1,4 @@
-"""How likely the texts that a server drew are, token by token."""
+"""The likelihoods of the texts that a server drew, token by token."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from tsoft.sampling.distributions import Distributions
 
 
 class TextKey(NamedTuple):
-    """A text, by its number, under an engine's rules and at some temperatures."""
+    """A text, by its number, with the rules of an engine and the temperatures."""
 
     text: int
     engine: str | None
@@ -17,24 +17,24 @@ class TextKey(NamedTuple):
 
 
 class TextLikelihoods:
-    """The likelihoods of an input's texts so far. The tokens of several choices, engines and temperatures may come
-    mixed."""
+    """The likelihoods of an input's texts so far. The tokens of different choices, engines and temperatures may
+    alternate."""
 
     def __init__(self) -> None:
         # The last token of each text, with the likelihood of the text up to it.
         self.last_tokens: dict[TextKey, ChosenToken] = {}
 
     def add(self, result: Distributions) -> ChosenToken:
-        """Adds the token that was drawn in a row of a server's response to its text."""
+        """Add the token that the server drew in a row of its response to its text."""
         key, likelihood = _key(result), token_likelihood(result)
         text, tokens = likelihood, 1
-        if before := self.last_tokens.get(key):
-            text, tokens = before.text + likelihood, before.tokens + 1
+        if previous := self.last_tokens.get(key):
+            text, tokens = previous.text + likelihood, previous.tokens + 1
         self.last_tokens[key] = ChosenToken(likelihood, text, tokens)
         return self.last_tokens[key]
 
     def last(self, result: Distributions) -> ChosenToken:
-        """The token that was last added to the result's text."""
+        """Return the token that was last added to the result's text."""
         return self.last_tokens[_key(result)]
 
 
@@ -44,7 +44,7 @@ def _key(result: Distributions) -> TextKey:
 
 
 def token_likelihood(result: Distributions) -> Likelihood:
-    """The likelihood of the token that was drawn in a row of a server's response."""
+    """Return the likelihood of the token that the server drew in a row of its response."""
     assert result.block.partial
     index = result.block.partial.index
     listed = result.log_probs[:, 0, index]

@@ -9,8 +9,8 @@ import typer
 from tsoft.errors import InputError, UsageError
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
-from tsoft.options.output import ChartOptions, DisplayOptions, Mean, OutputOptions
-from tsoft.options.temperatures import TemperatureOptions
+from tsoft.options.output import DiagramOptions, DisplayOptions, Mean, RecordOutputOptions
+from tsoft.options.temperatures import TemperatureOptions, tau_option
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -23,24 +23,37 @@ DEFAULT = ["1,2,4,8,16"]
 
 
 @dataclass(frozen=True)
+class TeacherTemperatures(TemperatureOptions):
+    tau: Annotated[list[str] | None, tau_option("1,2,4,8,16")] = None
+
+
+@dataclass(frozen=True)
 class DistillationOptions:
     """The student, the true classes, and the weight of its losses."""
 
     student: Annotated[
         str | None,
-        typer.Option("--student", metavar="FILE", help="The student's rows, which are what the teacher's are."),
+        typer.Option(
+            "--student", metavar="FILE", help="Logits of the student, with the same rows and classes as the teacher's."
+        ),
     ] = None
     targets: Annotated[
         str | None,
         typer.Option(
             "--targets",
             metavar="FILE",
-            help="The rows' true classes, where the input has none: an array, or a text with one a line.",
+            help="True class of each row, if the input has none: an .npy file, or text with one label or index per"
+            " line.",
         ),
     ] = None
     alpha: Annotated[
         float | None,
-        typer.Option("--alpha", metavar="α", help="The loss is α·CE + (1 - α)·τ²·KL, by default with α = 0.5."),
+        typer.Option(
+            "--alpha",
+            metavar="α",
+            show_default="0.5",
+            help="Weight of the cross-entropy in the loss α·CE + (1 - α)·τ²·KL.",
+        ),
     ] = None
     mean: Mean = False
 
@@ -49,21 +62,23 @@ class DistillationOptions:
 def distill(
     input: LogitsOptions,
     distillation: DistillationOptions,
-    temperatures: TemperatureOptions,
-    output: OutputOptions,
+    temperatures: TeacherTemperatures,
+    output: RecordOutputOptions,
     display: DisplayOptions,
-    charts: ChartOptions,
+    charts: DiagramOptions,
 ) -> None:
-    """Show what a teacher's soft targets say at each temperature.
+    """Measure what a teacher's soft targets tell a student.
 
-    How much probability the classes beside the target have, how it is shared
-    among them, and what that says beyond an even share, which is most at some
-    temperature and nothing when the soft targets are flat. With a student also
-    KL(teacher‖student), its gradient with and without Hinton's τ², the loss.
+    Measures how much probability the classes other than the target have, and
+    how evenly they share it. With a student, also computes
+    KL(teacher‖student), its gradient with and without Hinton's factor τ², and
+    the loss. On a terminal, shows tables and curves. In a pipe, prints one line
+    per row and temperature.
 
-    tsoft distill cat=6 dog=4 car=0 truck=-1
-    tsoft distill -i teacher.npy --student student.npy --targets labels.npy --mean
-    tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
+    Examples:
+      tsoft distill cat=6 dog=4 car=0 truck=-1
+      tsoft distill -i teacher.npy --student student.npy --targets y.npy --mean
+      tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
     """
     from tsoft.features.distill.result import DistillResult, average_distillations
     from tsoft.options import logits

@@ -9,9 +9,9 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, option_name
-from tsoft.options.input import LogitsOptions
+from tsoft.options.input import LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
-from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
+from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option
 from tsoft.options.seeds import Seed
 from tsoft.output.file import open_output
 
@@ -22,41 +22,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StartOptions:
-    """How the explorer starts."""
+    """The initial state of the explorer."""
 
     tau: Annotated[
         str | None,
-        typer.Option("--tau", "-t", "--temperature", metavar="τ", help="The temperature to begin with, by default 1."),
+        typer.Option("--tau", "-t", "--temperature", metavar="τ", show_default="1", help="Temperature to start with."),
     ] = None
     prompt: Annotated[
         str | None,
         typer.Option(
             "--prompt",
             metavar="TEXT",
-            help="Explore what a language model says comes next, and go on from there; - reads stdin.",
+            help="Explore a language model's next token after TEXT, and continue the text; - reads stdin.",
             rich_help_panel="Model",
         ),
     ] = None
     seed: Seed = None
-    bits: Annotated[bool, typer.Option("--bits", help="Entropy in bits, not nats.")] = False
+    bits: Annotated[bool, typer.Option("--bits", help="Show the entropy in bits instead of nats.")] = False
+
+
+@dataclass(frozen=True)
+class ExploredLogits(LogitsOptions):
+    logits: Annotated[
+        list[str] | None, logits_argument("Without any, tsoft reads a piped stdin, or else opens examples.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class EngineOptions(SamplerOptions):
+    like: Annotated[list[str] | None, like_option("ENGINE")] = None
 
 
 @bundled
 def explore(
-    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
+    input: ExploredLogits, start: StartOptions, parameters: ParameterOptions, rules: EngineOptions, model: ModelOptions
 ) -> None:
-    """Turn the temperature and the samplers' knobs, and watch the distribution.
+    """Turn the temperature and the samplers, and watch the distribution.
 
-    Without logits it opens on a few examples. Logits may be piped in: keys
-    are read from the terminal all the same. ? shows every key; c copies the
-    command line that shows the same, which is printed at the end. With
-    --prompt a language model writes: s draws the next token, Backspace takes
-    it back, Enter on a class goes on with that one.
+    An interactive app. Without logits, it opens with examples. Logits can be
+    piped in; keys still come from the terminal. Press ? for all keys, x to
+    export numbers or a picture, and c to copy the tsoft compute command that
+    shows the same. With --prompt, a language model writes: s draws the next
+    token, Backspace removes it, and Enter on a class continues with it.
 
-    tsoft explore 2 1 0.5 0.1
-    tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
-    curl … | tsoft explore
-    tsoft explore --prompt "The capital of France is"
+    Examples:
+      tsoft explore
+      tsoft explore 2 1 0.5 0.1
+      tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
+      curl … | tsoft explore
+      tsoft explore --prompt "The capital of France is"
     """
     from tsoft.explorer import terminal
 
@@ -78,7 +92,7 @@ def explore(
 def _explorer(
     input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
 ) -> "Explorer":
-    """The app. All input is read, and a model has given its first distribution, before the app opens."""
+    """Return the app. Before the app opens, all input is read, and a model has returned its first distribution."""
     import numpy as np
 
     from tsoft.explorer.app import Explorer, ExplorerInput
@@ -90,9 +104,9 @@ def _explorer(
     plan = make_plan(rules, parameters, None if start.tau is None else [start.tau])
     taus = temperatures(plan.taus)
     if len(taus) > 1:
-        raise UsageError(f"--tau: explore begins at one temperature, and not at {len(taus)}")
+        raise UsageError(f"--tau: explore starts at one temperature, got {len(taus)}; pass one of them")
     if len(plan.chains) > 1:
-        raise UsageError("explore takes the rules of one engine at a time: --like one of them")
+        raise UsageError("--like: explore follows one engine at a time; pass one of them, and press l to switch")
     state = SamplerState.from_chain(plan.chains[0], float(taus[0]))
     generator = np.random.default_rng(chosen_seed(start.seed))
     _check_model(input, start, model)
@@ -105,7 +119,7 @@ def _explorer(
     from tsoft.explorer.live_text import LiveText
     from tsoft.options.models import open_model, read_prompt
 
-    # A prompt from stdin is read before a model is opened.
+    # Read a prompt from stdin before opening a model.
     prompt = read_prompt([start.prompt], model)
     live = LiveText(open_model(model), prompt, is_answer=model.chat)
     if live.rows.block(0).partial is not None:
@@ -115,18 +129,21 @@ def _explorer(
 
 
 def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions) -> None:
-    """Raises UsageError for logits together with a prompt, and for a model's options without one."""
+    """Raise UsageError for logits together with a prompt, and for model options without a prompt."""
     words = as_typed(model if start.prompt is None else input)
     if start.prompt is None and words:
-        raise UsageError(f"{words[0]} is for a model, which is asked with --prompt TEXT")
+        raise UsageError(f"{words[0]} has no effect without a language model; pass --prompt TEXT, too")
     if input.logits and start.prompt is not None:
-        raise UsageError("--prompt asks a model and logits are typed; which is it?")
+        raise UsageError("explore takes either --prompt or logits, not both; remove one of them")
     if start.prompt is not None and words:
-        raise UsageError(f"--prompt asks a model and {words[0]} is of logits that are read; which is it?")
+        raise UsageError(f"--prompt and {words[0]} exclude each other: a model computes the logits; remove one of them")
 
 
 def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, tuple[str, ...] | None]":
-    """The rows, and the arguments that were typed for them, None if a command line has to show the rows' numbers."""
+    """Return the rows and their command-line arguments.
+
+    The arguments are None if a command line has to list the logits of a row.
+    """
     from tsoft.explorer.examples import examples
     from tsoft.explorer.explorer_rows import ExplorerRows
     from tsoft.options import logits
@@ -140,7 +157,7 @@ def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, 
 
 
 def as_typed(bundle: Any) -> list[str]:
-    """The words of a command line with which a bundle of options has these values."""
+    """Return the words of a command line that give a bundle of options these values."""
     from tsoft.explorer.command_line import protected
 
     words: list[str] = []

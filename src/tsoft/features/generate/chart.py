@@ -1,4 +1,4 @@
-"""Texts side by side, each token in the colour of its probability, and a table of statistics below."""
+"""Texts side by side, each token in the color of its probability, with a table of statistics below."""
 
 import sys
 import time
@@ -20,34 +20,49 @@ from tsoft.charts.table import GAP, new_table, rendered, text_tables
 from tsoft.charts.view import View
 from tsoft.errors import shortened, visible
 from tsoft.features.generate.diversity import Summary, summary
-from tsoft.models.decoding import BEAM, GREEDY, SAMPLE, GeneratedText, Strategy
+from tsoft.models.decoding import (
+    BEAM,
+    END,
+    FAILED,
+    GREEDY,
+    INTERRUPTED,
+    LENGTH,
+    SAMPLE,
+    STOP,
+    GeneratedText,
+    Strategy,
+)
 
-# The least width of a column of text, if there is more than one.
+# The minimum width of a column if the texts have several columns.
 MIN_WIDTH = 16
-# The lines of a table around its texts, with the blank one below.
+# The number of lines of a table in addition to its texts, including the blank line below.
 TABLE_LINES = 3
-# The least time between two redraws, in seconds.
+# The minimum time between two redraws, in seconds.
 FRAME = 0.05
-# The probabilities in the legend of colours.
+# The probabilities in the legend of the colors.
 LEGEND = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 Piece = Callable[[int], bytes]
 
 
 def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, seed: int | None) -> Iterator[str]:
-    """The texts of each strategy, side by side, and a table of their statistics. Columns that do not fit follow in
-    another table."""
+    """Draw the texts of each strategy side by side, and a table of their statistics.
+
+    Columns that do not fit are in another table below.
+    """
     yield rendered_text(Text(printable(prompt), "dim"), view) + "\n"
     yield from (table + "\n" for table in _tables(strategies, piece, view))
     if view.screen.color:
         yield rendered_text(legend(), view) + "\n"
-    yield text_tables(_statistics(strategies, view, seed), view.screen)
+    yield text_tables(_statistics(strategies, view, seed), view.screen) + "\n"
+    for explanation in _explanations(strategies):
+        yield rendered_text(Text(wrapped(explanation, view.screen.width).rstrip(), "dim"), view)
     if comparison := _comparison(strategies):
         yield "\n" + wrapped(comparison, view.screen.width)
 
 
 def headings(strategies: Sequence[Strategy]) -> list[tuple[str, int]]:
-    """The heading of each strategy, and its colour."""
+    """Return the heading of each strategy, and its color."""
     colors = iter(tau_colors([strategy.tau for strategy in strategies if strategy.tau is not None]))
     return [(_heading(strategy), 244 if strategy.tau is None else next(colors)) for strategy in strategies]
 
@@ -67,8 +82,10 @@ def rendered_text(text: Text, view: View) -> str:
 
 
 def _tables(strategies: Sequence[Strategy], piece: Piece, view: View, height: int | None = None) -> list[str]:
-    """Tables of the texts, with a column per strategy as far as there is room; on a screen of `height` lines, the
-    ends of the texts."""
+    """Return tables of the texts, with as many strategies side by side as fit.
+
+    On a screen of `height` lines, they show only the ends of the texts.
+    """
     columns = headings(strategies)
     most = max(len(strategy.best) for strategy in strategies)
     numbers = [str(n) for n in range(most)] if most > 1 else []
@@ -93,10 +110,10 @@ def _tables(strategies: Sequence[Strategy], piece: Piece, view: View, height: in
 
 
 def _cell(text: GeneratedText, piece: Piece, width: int, lines: int | None) -> Text:
-    """A text, or only its last `lines`."""
+    """Return a text, or only its last `lines`."""
     if lines is None:
         return colored(text, piece)
-    # Wrap only the end of a long text. Its start stays the same for some tokens, so that the lines do not jump.
+    # Wrap only the end of a long text. The end starts at the same token for a while, so that the lines do not jump.
     window = lines * width
     first = max(0, len(text.generated) // window - 1) * window
     end = colored(text, piece, first)
@@ -104,13 +121,15 @@ def _cell(text: GeneratedText, piece: Piece, width: int, lines: int | None) -> T
 
 
 def printable(text: str) -> str:
-    """The text with control characters escaped, except line breaks."""
+    """Return the text with control characters escaped, except line breaks."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def colored(text: GeneratedText, piece: Piece, first: int = 0) -> Text:
-    """A text from its `first` token on, each token in the colour of the probability with which it was chosen. A
-    character of several tokens has the colour of the last."""
+    """Return a text from its `first` token on, each token in the color of the probability with which it was chosen.
+
+    A character of several tokens has the color of the last one.
+    """
     decoder = getincrementaldecoder("utf-8")("replace")
     result = Text(overflow="fold")
     start = sum(len(piece(token.token)) for token in text.generated[:first])
@@ -119,14 +138,14 @@ def colored(text: GeneratedText, piece: Piece, first: int = 0) -> Text:
         result.append(printable(decoder.decode(text.data[start:stop])), f"color({likely_color(token.prob)})")
         start = stop
     if text.finish is not None:
-        # A part of a character that nothing completes any more.
+        # The bytes of an incomplete character.
         result.append(decoder.decode(b"", True))
     return result
 
 
 def legend() -> Text:
-    """The colours and their probabilities."""
-    result = Text.assemble(("the probability of a token:", "dim"))
+    """Return the legend of the colors."""
+    result = Text.assemble(("token probability:", "dim"))
     for prob in LEGEND:
         result.append(f" ██ {prob:g}", f"color({likely_color(prob)})")
     return result
@@ -135,7 +154,7 @@ def legend() -> Text:
 STATISTICS: dict[str, Callable[[Summary], float]] = {
     "tokens": lambda summary: summary.tokens,
     "log-probability": lambda summary: summary.logprob,
-    "mean log-probability": lambda summary: summary.mean_logprob,
+    "  per token": lambda summary: summary.mean_logprob,
     "sequence perplexity": lambda summary: summary.sequence_perplexity,
     "distinct-1": lambda summary: summary.distinct_1,
     "distinct-2": lambda summary: summary.distinct_2,
@@ -143,8 +162,33 @@ STATISTICS: dict[str, Callable[[Summary], float]] = {
 }
 
 
+# Explanations of the rows of the statistics.
+EXPLANATIONS = {
+    "log-probability": "under the model at τ = 1 without samplers, in nats",
+    "sequence perplexity": "exp(−log-probability per token), low for a likely text",
+    "distinct-1, distinct-2": "the share of distinct tokens, and of distinct pairs",
+    "repeated 4-grams": "the share of runs of 4 tokens that occurred before",
+}
+FINISH_EXPLANATIONS = {
+    END: "the model ends the text",
+    STOP: "--stop",
+    LENGTH: "token limit",
+    INTERRUPTED: "Ctrl-C",
+    FAILED: "the model fails",
+}
+
+
+def _explanations(strategies: Sequence[Strategy]) -> Iterator[str]:
+    """Explain the rows of the statistics, one sentence per row."""
+    yield from (f"{name}: {explanation}" for name, explanation in EXPLANATIONS.items())
+    finishes = {text.finish for strategy in strategies for text in strategy.best}
+    reasons = [f"{finish} = {reason}" for finish, reason in FINISH_EXPLANATIONS.items() if finish in finishes]
+    if reasons:
+        yield f"finish: {', '.join(reasons)}"
+
+
 def _statistics(strategies: Sequence[Strategy], view: View, seed: int | None) -> list[list[str]]:
-    """The statistics of the texts, with a column per strategy."""
+    """Return the statistics of the texts, with one column per strategy."""
     summaries = [summary(strategy.best) for strategy in strategies]
 
     def text(value: float) -> str:
@@ -156,44 +200,48 @@ def _statistics(strategies: Sequence[Strategy], view: View, seed: int | None) ->
     several = any(len(strategy.best) > 1 for strategy in strategies)
     if several:
         rows.insert(0, ["texts", *(str(len(strategy.best)) for strategy in strategies)])
-    rows.append(["ends by", *(_endings(strategy.best) for strategy in strategies)])
+    rows.append(["finish", *(_finishes(strategy.best) for strategy in strategies)])
     if seed is not None:
         rows.append(["seed", *(str(seed) if strategy.kind == SAMPLE else "" for strategy in strategies)])
-    return [["at τ = 1" + ", a text's mean" * several, *(heading for heading, _ in headings(strategies))], *rows]
+    return [["mean per text" if several else "", *(heading for heading, _ in headings(strategies))], *rows]
 
 
-def _endings(texts: Sequence[GeneratedText]) -> str:
-    """Why the texts end, with the number of each reason if there are several."""
+def _finishes(texts: Sequence[GeneratedText]) -> str:
+    """Return why the texts end, with the number of texts per reason if the reasons differ."""
     counts = Counter(text.finish or "" for text in texts)
     return next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
 def _comparison(strategies: Sequence[Strategy]) -> str | None:
-    """A sentence that compares the best text of the beam search with the greedy one, if there are both."""
+    """Return a sentence that compares the best text of the beam search with the greedy one, if both exist."""
     texts = {strategy.kind: strategy.best[0] for strategy in strategies if strategy.kind in (GREEDY, BEAM)}
     if len(texts) < 2:
         return None
     beam, greedy = texts[BEAM], texts[GREEDY]
     if beam.all_tokens == greedy.all_tokens:
-        return "The beam finds the greedy text."
+        return "The beam search finds the same text as the greedy search."
     gain = beam.logprob - greedy.logprob
     counts = len(beam.generated), len(greedy.generated)
-    lengths = f" ({counts[0]} tokens against {counts[1]})" if counts[0] != counts[1] else ""
+    lengths = f" ({counts[0]} tokens versus {counts[1]})" if counts[0] != counts[1] else ""
     if gain < 0:
-        return f"The greedy text beats the beam's by {number_text(-gain)} nats{lengths}."
-    times = f", {exp(gain):.3g} times as probable" if gain < log(1e9) and not lengths else ""
-    return f"The beam's text beats the greedy one by {number_text(gain)} nats{times}{lengths}."
+        return f"The greedy text beats the beam search's by {number_text(-gain)} nats of log-probability{lengths}."
+    times = f" and is {exp(gain):.3g} times as probable" if gain < log(1e9) and not lengths else ""
+    return (
+        f"The beam search's text beats the greedy one by {number_text(gain)} nats of log-probability{times}{lengths}."
+    )
 
 
 def can_redraw() -> bool:
-    """Whether stdout is a terminal that can be redrawn."""
+    """Return whether stdout is a terminal that can be redrawn."""
     return sys.stdout is not None and sys.stdout.isatty() and Console().is_interactive
 
 
 @contextmanager
 def live_table(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View) -> Iterator[Callable[[], None]]:
-    """The texts on a terminal while they grow: the last lines of each, as many as fit. Yields a function that redraws
-    them, unless that was less than `FRAME` ago."""
+    """Show the last lines of the texts on a terminal while the texts grow.
+
+    Yields a function that redraws them, unless the last redraw was less than `FRAME` ago.
+    """
     console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
     last_drawn = 0.0
 
@@ -203,7 +251,7 @@ def live_table(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: 
         if now - last_drawn < FRAME:
             return
         last_drawn = now
-        # The prompt takes a line, with a blank one below, and the cursor stands below all.
+        # The prompt, the blank line below it, and the line of the cursor.
         height = console.height - 3
         # The terminal may have been resized.
         screen = replace(view.screen, width=max(MIN_WIDTH, console.width))

@@ -1,4 +1,4 @@
-"""`tsoft generate`: texts that a language model writes at each temperature."""
+"""`tsoft generate`: texts that a language model continues at each temperature."""
 
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -6,42 +6,39 @@ from typing import Annotated
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.models import ModelOptions, PromptArgument
-from tsoft.options.output import OutputOptions
+from tsoft.options.models import ModelOptions, PromptArgument, top_logprobs_option
+from tsoft.options.output import RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
 
-_strategies, _texts = in_panel("Ways"), in_panel("Texts")
+_strategies, _texts = in_panel("Search"), in_panel("Texts")
 
 
 @dataclass(frozen=True)
 class TextOptions:
-    """How many texts, and where they end."""
+    """The number of texts, and how they end."""
 
-    n: Annotated[int, _texts("-n", min=1, max=1000, metavar="N", help="Texts at each temperature.")] = 1
+    n: Annotated[int, _texts("-n", min=1, max=1000, metavar="N", help="Number of texts per temperature.")] = 1
     max_tokens: Annotated[
-        int, _texts(min=1, max=1_000_000_000, metavar="N", help="How many tokens a text has at most.")
+        int, _texts(min=1, max=1_000_000_000, metavar="N", help="Maximum number of tokens in a text.")
     ] = 50
     stop: Annotated[
         list[str] | None,
-        _texts(
-            metavar="TEXT", help="A text ends before this; may be given again. \\n and \\t are a line break and a tab."
-        ),
+        _texts(metavar="TEXT", help="End a text before TEXT. Can be repeated; \\n is a line break, \\t a tab."),
     ] = None
     seed: Seed = None
 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Searches for the most probable text, beside the sampled ones."""
+    """Searches for the most probable text, in addition to the sampled texts."""
 
     greedy: Annotated[
         bool,
         _strategies(
             "--greedy",
-            help="The most probable token at each step, at τ = 1; texts are drawn beside it where --tau or a sampler is"
-            " given.",
+            help="Take the most probable token at each step. With --tau or a sampler, tsoft also draws texts.",
         ),
     ] = False
     beams: Annotated[
@@ -50,7 +47,7 @@ class SearchOptions:
             min=1,
             max=64,
             metavar="K",
-            help="The most probable text that a search with the K best so far finds, at τ = 1; csv and json have K.",
+            help="Search for the most probable text, keeping the K best at each step. csv and json contain all K.",
         ),
     ] = None
     length_penalty: Annotated[
@@ -59,9 +56,17 @@ class SearchOptions:
             min=0.0,
             max=10.0,
             metavar="α",
-            help="--beams: best is log-probability / tokens^α; 0 compares texts, 1 their means a token.",
+            help="With --beams: rank texts by log-probability / tokens^α. 1 ranks them by the mean per token.",
         ),
     ] = 0.0
+
+
+@dataclass(frozen=True)
+class TextModelOptions(ModelOptions):
+    top_logprobs: Annotated[
+        int,
+        top_logprobs_option("Number of alternatives per token: in json, and to request with --endpoint."),
+    ] = 20
 
 
 @bundled
@@ -70,24 +75,24 @@ def generate(
     temperatures: TemperatureOptions,
     texts: TextOptions,
     searches: SearchOptions,
-    model: ModelOptions,
+    model: TextModelOptions,
     parameters: ParameterOptions,
     rules: SamplerOptions,
-    output: OutputOptions,
+    output: RecordOutputOptions,
 ) -> None:
-    """Let a language model go on from a prompt, at each temperature.
+    """Generate text from a prompt at several temperatures.
 
-    A terminal gets the texts side by side as they are written, each token in
-    the colour of its probability, and what each text costs: its mean
-    log-probability under the model at τ = 1, its sequence perplexity, and how
-    much it repeats itself. A pipe gets a text a line; json every step with its
-    alternatives, which tsoft explore opens. Ctrl-C ends it, and keeps what
-    there is.
+    On a terminal, prints the texts side by side, each token colored by its
+    probability, and measures of each text: its log-probability under the model
+    at τ = 1, its sequence perplexity, and how much it repeats itself. In a
+    pipe, prints one text per line. json has every token with its alternatives;
+    tsoft explore opens it. Ctrl-C ends the texts early and keeps them.
 
-    tsoft generate "Once upon a time" --tau 0.2,0.7,1,1.5 --seed 1
-    tsoft generate "The capital of France is" --tau 1 --greedy --beams 4
-    tsoft generate "the cat" --ngram book.txt -n 3 --max-tokens 20
-    tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
+    Examples:
+      tsoft generate "Once upon a time" --tau 0.2,0.7,1,1.5 --seed 1
+      tsoft generate "The capital of France is" --tau 1 --greedy --beams 4
+      tsoft generate "the cat" --ngram book.txt -n 3 --max-tokens 20
+      tsoft generate "Once upon a time" --tau 1.5 --min-p 0.1 -o texts.json
     """
     from tsoft.features.generate.generation import Generation
     from tsoft.features.generate.strategies import PromptedModel
@@ -99,13 +104,13 @@ def generate(
     format = chosen_format(output)
     seed = chosen_seed(texts.seed)
     if searches.length_penalty and searches.beams is None:
-        raise UsageError("--length-penalty says which of --beams is best, which is not given")
+        raise UsageError("--length-penalty has no effect without --beams; pass --beams K")
     plan = make_plan(rules, parameters, temperatures.tau)
     if plan.taus is None and not plan.has_chain and (searches.greedy or searches.beams):
-        # Neither temperatures nor samplers: nothing is sampled.
+        # Without temperatures and samplers, no text is sampled.
         plan = replace(plan, chains=())
         if texts.n > 1 or texts.seed is not None:
-            raise UsageError("-n and --seed are for what is drawn, and without --tau nothing is")
+            raise UsageError("-n and --seed have no effect on --greedy and --beams; pass --tau to sample texts, too")
     stops = tuple(_stop(text) for text in texts.stop or ())
     text = models.read_prompt(prompt.prompt, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
@@ -120,10 +125,10 @@ def generate(
 
 
 def _stop(text: str) -> bytes:
-    """The bytes of a --stop option."""
+    """Return the bytes of a --stop option."""
     from tsoft.input.arguments import decode
     from tsoft.input.fields import unescape
 
     if not text:
-        raise UsageError("--stop needs a text")
+        raise UsageError("--stop: the text is empty; pass the text to stop at")
     return unescape(decode(text, "--stop")).encode()

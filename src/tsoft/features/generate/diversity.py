@@ -1,4 +1,4 @@
-"""What texts cost and how much they repeat themselves."""
+"""How probable texts are, and how much they repeat themselves."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tsoft.models.decoding import GeneratedText
 
 
 def ngrams(tokens: Sequence[int], n: int) -> list[tuple[int, ...]]:
-    """The n-grams of a text, in its order.
+    """Return the n-grams of a text, in order.
 
     >>> ngrams([1, 2, 3], 2)
     [(1, 2), (2, 3)]
@@ -18,8 +18,10 @@ def ngrams(tokens: Sequence[int], n: int) -> list[tuple[int, ...]]:
 
 
 def distinct(tokens: Sequence[int], n: int) -> float:
-    """The share of distinct n-grams among a text's n-grams; NaN if it has none. Source: Li, Galley, Brockett, Gao
-    & Dolan 2016, "A Diversity-Promoting Objective Function for Neural Conversation Models", section 5.2.
+    """Return the number of distinct n-grams divided by the number of n-grams; NaN without n-grams.
+
+    Source: Li, Galley, Brockett, Gao & Dolan 2016, "A Diversity-Promoting Objective Function for Neural Conversation
+    Models", section 5.2.
 
     >>> distinct([1, 2, 1, 3], 1)
     0.75
@@ -29,8 +31,10 @@ def distinct(tokens: Sequence[int], n: int) -> float:
 
 
 def repeated(tokens: Sequence[int], n: int = 4) -> float:
-    """The share of a text's n-grams that occurred before in it; NaN if it has none. Source: Welleck, Kulikov, Roller,
-    Dinan, Cho & Weston 2020, "Neural Text Generation With Unlikelihood Training", section 6.1, "seq-rep-n".
+    """Return the share of a text's n-grams that occurred earlier in it; NaN without n-grams.
+
+    Source: Welleck, Kulikov, Roller, Dinan, Cho & Weston 2020, "Neural Text Generation With Unlikelihood Training",
+    section 6.1, "seq-rep-n".
 
     >>> repeated([1, 1, 1, 2], 1)
     0.5
@@ -40,8 +44,11 @@ def repeated(tokens: Sequence[int], n: int = 4) -> float:
 
 @dataclass(frozen=True)
 class Summary:
-    """Means over the texts of a strategy: the number of tokens, with those that end a text; the log-probability under
-    the model at τ = 1, also per token; and how much a text repeats itself."""
+    """Means over the texts of a strategy.
+
+    `tokens` counts a token that ends a text, too. `logprob` is the log-probability under the model at τ = 1, and
+    `mean_logprob` the same per token. The others measure how much a text repeats itself.
+    """
 
     tokens: float
     logprob: float
@@ -52,13 +59,16 @@ class Summary:
 
     @property
     def sequence_perplexity(self) -> float:
-        """exp of the negative mean log-probability; NaN without tokens. Source: Jelinek, Mercer, Bahl & Baker 1977,
-        "Perplexity: a measure of the difficulty of speech recognition tasks"."""
+        """exp of the negative mean log-probability; NaN without tokens.
+
+        Source: Jelinek, Mercer, Bahl & Baker 1977, "Perplexity: a measure of the difficulty of speech recognition
+        tasks".
+        """
         return inf if self.mean_logprob < -700 else exp(-self.mean_logprob)
 
 
 def summary(texts: Sequence[GeneratedText]) -> Summary:
-    """The summary of one or more texts."""
+    """Return the summary of one or more texts."""
     tokens = fmean(len(text.generated) for text in texts)
     logprob = fmean(text.logprob for text in texts)
     contents = [text.tokens for text in texts]
@@ -73,6 +83,6 @@ def summary(texts: Sequence[GeneratedText]) -> Summary:
 
 
 def _mean(values: Iterable[float]) -> float:
-    """The mean of the values that are not NaN."""
+    """Return the mean of the values that are not NaN."""
     known = [value for value in values if not isnan(value)]
     return fmean(known) if known else nan

@@ -1,4 +1,4 @@
-"""Generating the texts: shown while they grow, and written when they end."""
+"""Generation of the texts, which are shown while they grow and written when they end."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 class Generation:
-    """Runs the strategies and writes their texts. Ctrl-C, or a server that fails, ends the texts early, and keeps what
-    there is."""
+    """Runs the strategies and writes their texts.
+
+    Ctrl-C or a server error ends the texts early and keeps the tokens generated so far.
+    """
 
     def __init__(
         self, prompted: PromptedModel, strategies: Sequence[Strategy], seed: int | None, output: OutputOptions
@@ -41,13 +43,16 @@ class Generation:
         self._prompted.note_listed_mass()
         if self._error is not None:
             if self._output.output is not None:
-                note(f"{self._output.output} has the texts as far as they came")
+                note(f"{self._output.output} contains the texts generated so far")
             raise self._error
 
     def _rounds(self) -> Iterator[None]:
-        """Generate the texts, a token of each per round. An error ends them, and is raised only if there are none."""
+        """Generate the texts, one token of each per round.
+
+        An error ends the texts. It is raised here only if all texts are empty.
+        """
         try:
-            # The distribution after the prompt is known already.
+            # The distribution after the prompt is already known.
             for decoder in self._decoders:
                 decoder.advance([self._prompted.first])
             yield
@@ -64,11 +69,11 @@ class Generation:
             raise self._error
 
     def _lengths(self) -> list[int]:
-        """The number of tokens of each text."""
+        """Return the number of tokens of each text."""
         return [len(text.generated) for decoder in self._decoders for text in decoder.texts]
 
     def _drawn(self, view: "View") -> Iterator[str]:
-        """The texts side by side, on a terminal also while they grow."""
+        """Draw the texts side by side, on a terminal also while they grow."""
         from tsoft.features.generate import chart
 
         prompt, piece = self._prompted.prompt, self._prompted.model.piece
@@ -82,7 +87,7 @@ class Generation:
         yield from chart.draw(prompt, self._strategies, piece, view, self._seed)
 
     def _ended(self) -> Iterator[NumberedText]:
-        """Each text as soon as it and those before it have ended."""
+        """Yield each text as soon as it and all texts before it have ended."""
         waiting = [(strategy, decoder) for strategy in self._strategies for decoder in strategy.decoders]
         for _ in itertools.chain(self._rounds_with_progress(), [None]):
             while waiting and not waiting[0][1].requested:
@@ -90,11 +95,11 @@ class Generation:
                 yield from numbered_texts(strategy, decoder, self._seed)
 
     def _rounds_with_progress(self) -> Iterator[None]:
-        """The rounds, with a progress bar if a user sees it and they take longer than a moment."""
+        """Yield the rounds, with a progress bar if a user is watching and they take longer than a moment."""
         if not outputs.is_watched(self._output):
             return self._rounds()
         return watched(self._rounds(), self._progress)
 
     def _progress(self, _: None, __: float) -> tuple[str, int]:
         length = int(fmean(self._lengths()))
-        return f"{length} tokens a text", length
+        return f"{length} tokens per text", length

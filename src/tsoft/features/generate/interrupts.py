@@ -10,8 +10,11 @@ T = TypeVar("T")
 
 
 class Interrupts:
-    """While installed, the first Ctrl-C ends the work: at once during `call`, else at the next one. A second Ctrl-C
-    ends the program."""
+    """A handler of Ctrl-C.
+
+    The first Ctrl-C ends the work: immediately during `call`, and otherwise at the next `call`. A second one ends the
+    program.
+    """
 
     def __init__(self) -> None:
         self._calling = self._interrupted = False
@@ -35,7 +38,10 @@ class Interrupts:
         self._interrupted = True
 
     def call(self, work: Callable[[], T]) -> T:
-        """The result of the work. Raises KeyboardInterrupt if Ctrl-C came before or comes during it."""
+        """Return the result of the work.
+
+        Raises KeyboardInterrupt if the user pressed Ctrl-C before, or presses it during the work.
+        """
         self._calling = True
         try:
             if self._interrupted:

@@ -1,6 +1,6 @@
 """The result of `tsoft generate`: texts and their statistics.
 
-A text in JSON is read back as an API response, with a row per token.
+A JSON text can be read back as an API response, with one row per token.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,10 @@ COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class NumberedText:
-    """A text, its strategy, and its number among the texts of that, from 0. A text of a beam search has a score."""
+    """A text, its strategy, and its number among the texts of the strategy, from 0.
+
+    A text of a beam search has a score.
+    """
 
     strategy: Strategy
     number: int
@@ -34,7 +37,7 @@ class NumberedText:
 
 
 def numbered_texts(strategy: Strategy, decoder: Decoder, seed: int | None) -> Iterator[NumberedText]:
-    """The texts of a decoder of a strategy."""
+    """Return the texts of one decoder of a strategy."""
     first = list(strategy.decoders).index(decoder)
     for number, text in enumerate(decoder.texts, first):
         score = decoder.score(text) if isinstance(decoder, BeamSearch) else None
@@ -43,8 +46,10 @@ def numbered_texts(strategy: Strategy, decoder: Decoder, seed: int | None) -> It
 
 @dataclass(frozen=True, eq=False)
 class GenerateResult(Result):
-    """The texts of a model after a prompt, each as soon as it and those before it have ended; or what `drawn` draws of
-    them."""
+    """The texts of a model after a prompt.
+
+    Each text is written as soon as it and all texts before it have ended. For a terminal, `drawn` draws the texts.
+    """
 
     texts: Iterable[NumberedText]
     prompt: str
@@ -52,7 +57,10 @@ class GenerateResult(Result):
     drawn: "Callable[[View], Iterator[str]]"
 
     def records(self) -> Iterator[Records]:
-        """In tsv the texts alone, of a beam the best; in csv what each costs, too."""
+        """Return records of the texts.
+
+        tsv has only the texts, and for a beam search only the best one; csv has all texts with their statistics.
+        """
         for numbered in self.texts:
             values = _statistics(numbered) | {"text": numbered.text.data.decode(errors="replace")}
             best = In.TSV if numbered.text in numbered.strategy.best else In(0)
@@ -68,7 +76,7 @@ class GenerateResult(Result):
 
 
 def _statistics(numbered: NumberedText) -> dict[str, Any]:
-    """A text's strategy and statistics, by the names of the columns."""
+    """Return the strategy and the statistics of a text, keyed by column name."""
     text_summary = summary([numbered.text])
     strategy = numbered.strategy
     return {
@@ -85,7 +93,7 @@ def _statistics(numbered: NumberedText) -> dict[str, Any]:
 
 
 def _object(numbered: NumberedText, prompt: str, model: Model) -> dict[str, Any]:
-    """A text with its tokens and their alternatives. What it does not have is left out."""
+    """Return a text with its tokens and their alternatives, without the fields that are None."""
     strategy, chain = numbered.strategy, numbered.strategy.chain
     fields = {
         "prompt": prompt,
@@ -108,7 +116,7 @@ def _token_object(token: GeneratedToken, model: Model) -> dict[str, Any]:
 
 
 def _token_fields(token: int, logprob: float, model: Model) -> dict[str, Any]:
-    """A token as servers write one, with its bytes if they are a part of a character."""
+    """Return a token as servers write it, with its bytes if they are a part of a character."""
     piece, label = model.piece(token), model.label(token)
     fields: dict[str, Any] = {"token": label, "id": token, "logprob": logprob}
     return fields if not piece or label.encode() == piece else fields | {"bytes": list(piece)}

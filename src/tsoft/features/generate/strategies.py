@@ -25,12 +25,15 @@ from tsoft.options.plan import Plan
 from tsoft.options.response_notes import response_notes
 from tsoft.options.temperatures import temperatures
 
-# The stream of a text's random numbers, beside those of a row's draws and counts.
+# The random stream of a text. Other streams are for draws and counts of a row.
 STREAM = 2
 
 
 class PromptedModel:
-    """A model and a prompt. The model is called once, since only a distribution tells whether the plan fits it."""
+    """A model and a prompt.
+
+    The model is called once, because only a distribution shows whether the plan fits the model.
+    """
 
     def __init__(self, model: Model, prompt: str, plan: Plan):
         self.model, self.prompt = model, prompt
@@ -40,12 +43,12 @@ class PromptedModel:
         self._start = GeneratedText(model.prompt(prompt))
         [self.first] = self.next([self._start.all_tokens])
         if self.first.block.partial is not None:
-            # A server lists only some of its tokens, and others at each step.
+            # A server lists only some tokens, and different ones at each step.
             plan = replace(plan, biases=tuple(replace(bias, in_file=True) for bias in plan.biases))
         self._plan = plan
 
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
-        """The distributions after the texts."""
+        """Return the distributions after the texts."""
         distributions = self.model.next(texts)
         for partial in (distribution.block.partial for distribution in distributions):
             if partial is not None:
@@ -53,22 +56,24 @@ class PromptedModel:
                 for kind, sentence in response_notes(partial):
                     if kind not in self._noted:
                         self._noted.add(kind)
-                        note(f"of a token: {sentence}")
+                        note(f"token alternatives: {sentence}")
         return distributions
 
     def limits(self, max_tokens: int, stops: tuple[bytes, ...], alternatives: int) -> TextLimits:
-        """The limits of a text: `max_tokens`, or as many as the context has room for."""
+        """Return the limits of a text: at most `max_tokens`, and no more than the context has room for."""
         model = self.model
         if model.context_length is not None:
             room = model.context_length - len(self._start.all_tokens) + 1
             if room < max_tokens:
-                note(f"the model's context of {model.context_length} tokens has room for {room} after the prompt")
+                note(f"the model's context of {model.context_length} tokens has room for only {room} after the prompt")
             max_tokens = min(max_tokens, room)
         return TextLimits(model.piece, model.ends, max_tokens, stops, alternatives)
 
     def sampling(self, limits: TextLimits, count: int, seed: int) -> list[Strategy]:
-        """Sampling with each chain at each temperature. All use the same random numbers, and a larger count only adds
-        texts."""
+        """Return the strategies that sample with each chain at each temperature.
+
+        All use the same random numbers. A larger count only adds texts.
+        """
         if not self._plan.chains:
             return []
         if self._plan.has_chain:
@@ -87,7 +92,7 @@ class PromptedModel:
         )
 
     def searches(self, limits: TextLimits, greedy: bool, beams: int | None, length_penalty: float) -> list[Strategy]:
-        """The strategies that look for the most probable text."""
+        """Return the strategies that search for the most probable text."""
         strategies = [Strategy(GREEDY, [SequenceDecoder(self._start, greedy_token, limits)])] if greedy else []
         if beams is not None:
             beam_search = BeamSearch(self._start, beams, length_penalty, limits)
@@ -95,11 +100,11 @@ class PromptedModel:
         return strategies
 
     def note_listed_mass(self) -> None:
-        """Note how much of the probability the alternatives hold that a server listed."""
+        """Print a note on how much of the probability the server listed."""
         if self._listed_masses:
             least, mean = (
                 f"{np.floor(mass * 1e4) / 1e2:.4g} %"
                 for mass in (min(self._listed_masses), np.mean(self._listed_masses))
             )
-            among = "each token is chosen among the alternatives that the server gives"
-            note(f"{among}, which hold at least {least} and on average {mean} of the probability at τ = 1")
+            listed = f"at least {least} and on average {mean} of the probability at τ = 1"
+            note(f"tsoft chooses each token among the alternatives that the server lists: {listed}")

@@ -1,4 +1,4 @@
-"""`tsoft next`: what a language model says of the token after a prompt."""
+"""`tsoft next`: the distribution of the token after a prompt, by a language model."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,18 +9,38 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled
 from tsoft.options.models import ModelOptions, PromptArgument
-from tsoft.options.output import ARRAY_FORMATS, BitsOptions, ChartOptions, Displayed, DisplayOptions, OutputOptions
+from tsoft.options.output import (
+    ARRAY_FORMATS,
+    BitsOptions,
+    ChartOptions,
+    Displayed,
+    DisplayOptions,
+    OutputFormat,
+    OutputOptions,
+    format_option,
+    typed_fields,
+)
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.temperatures import TemperatureOptions
 
 
 @dataclass(frozen=True)
 class LogOptions:
+    """The option for logarithms."""
+
     log: Annotated[
         bool,
-        typer.Option("--log", help="Natural logarithms of the probabilities.", rich_help_panel="Output"),
+        typer.Option("--log", help="Show natural logarithms of the probabilities.", rich_help_panel="Output"),
         Displayed(),
     ] = False
+
+
+@dataclass(frozen=True)
+class NextOutputOptions(OutputOptions):
+    format: Annotated[
+        OutputFormat | None,
+        format_option("table, tsv, csv, json, jsonl, npy or npz", "table on a terminal, jsonl in a pipe"),
+    ] = None
 
 
 @bundled
@@ -30,22 +50,24 @@ def next(
     temperatures: TemperatureOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
-    output: OutputOptions,
+    output: NextOutputOptions,
     log: LogOptions,
     bits: BitsOptions,
     display: DisplayOptions,
     charts: ChartOptions,
 ) -> None:
-    """Ask a language model for the next token's logits.
+    """Get the logits of the next token from a language model.
 
-    A terminal gets the table of tsoft compute, at any temperatures and with
-    any samplers; a pipe gets the logits and the tokens as one json record,
-    which every command takes, and a file what its name says.
+    On a terminal, prints the table of tsoft compute, with any temperatures and
+    samplers. In a pipe, prints the tokens and their logits as one JSON object,
+    which every other command reads. Samplers and temperatures are then options
+    of that command.
 
-    tsoft next "The capital of France is" --tau 0.5,1,2
-    tsoft next "The capital of France is" | tsoft compute --tau 0.7 --top-p 0.9 --show 10
-    tsoft next "Once upon a time" -o next.npz
-    tsoft next "the cat sat on" --ngram book.txt
+    Examples:
+      tsoft next "The capital of France is" --tau 0.5,1,2
+      tsoft next "The capital of France is" | tsoft compute --top-p 0.9 --show 10
+      tsoft next "Once upon a time" -o next.npz
+      tsoft next "the cat sat on" --ngram book.txt
     """
     from tsoft.features.next.result import NextResult
     from tsoft.options import models
@@ -53,13 +75,13 @@ def next(
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import temperatures as parsed
 
-    # Of numbers alone nobody knows the tokens, so a pipe gets an object.
+    # A pipe gets an object, because numbers alone do not name the tokens.
     format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
-    has_chain = parameters != ParameterOptions() or samplers != SamplerOptions()
+    has_chain = bool(typed_fields(parameters, samplers))
     if format != "table" and (temperatures.tau is not None or has_chain or bits.bits):
         raise UsageError(
-            f"next writes logits in {format}, to which a temperature and samplers are still to come:"
-            " pipe them into tsoft compute"
+            f"next writes plain logits in {format}, without --tau, --bits, and samplers;"
+            " pass these to tsoft compute, or use --format table"
         )
     text = models.read_prompt(prompt.prompt, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class NextResult(Result):
-    """The logits after a prompt, by the model of that name, to be written in a `format`. A table shows the distribution
-    at the temperatures after the chains of the plan, with or without a `chart`."""
+    """The logits of a model after a prompt.
+
+    A table shows the distribution at the temperatures `taus` after the chains of the `plan`, with or without a `chart`.
+    Other formats contain the logits. `model` is the name of the model, and `format` the output format.
+    """
 
     prompt: str
     model: str
@@ -34,7 +37,7 @@ class NextResult(Result):
     chart: bool | None = None
 
     def records(self) -> Iterator[Records]:
-        """In tsv the logits alone; in csv a record for each class, the most probable first."""
+        """Return the logits alone for tsv, or for csv one record per class, the most probable class first."""
         block = self.next.block
         row, labels = block.logits[0], block.labels or ()
         if self.format == "tsv":
@@ -45,7 +48,7 @@ class NextResult(Result):
         yield Records([Column("index", order, In.CSV), names, Column("logit", row[order], In.CSV)])
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
-        """One object. Of a server's answer it has what a response has."""
+        """Return one object. For a server's response, it has the fields of an API response."""
         block = self.next.block
         prompt = {"prompt": self.prompt, "model": self.model}
         if block.partial is None:
@@ -55,7 +58,7 @@ class NextResult(Result):
             yield [{**prompt, "logprobs": [{**tokens[block.partial.index], "top_logprobs": tokens}]}]
 
     def array(self) -> bytes:
-        """The logits as an .npy, or with their labels as an .npz."""
+        """Return the logits as .npy, or together with their labels as .npz."""
         from tsoft.output import arrays
 
         row = self.next.block.logits[0]
@@ -72,7 +75,7 @@ class NextResult(Result):
 
 
 def _alternatives(block: Block) -> list[dict[str, Any]]:
-    """A server's alternatives, as it gave them."""
+    """Return the alternatives that the server listed."""
     assert block.partial
     pairs = zip(block.labels or (), block.partial.logprobs.tolist(), strict=True)
     return [{"token": label, "logprob": UNKNOWN if isnan(logprob) else logprob} for label, logprob in pairs]

@@ -20,7 +20,7 @@ _SUMMARY = ("draws", "seed", "chi-square", "p-value")
 
 
 def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> Iterator[str]:
-    """A table for each sample of a row: after each chain, at each temperature."""
+    """Yield a table for each sample of a row: for each chain, at each temperature."""
     separator = ""
     for result in results:
         if result.chain:
@@ -33,11 +33,12 @@ def draw(results: Sequence[Distributions], size: int, seed: int, view: View) -> 
 
 
 def _table(sample: Sample, order: Array, view: View, color: int) -> str:
-    """The table, and the test under it. Where the screen is too narrow, the bars are left out, then the labels
-    are shortened, then the lines get wider than the screen: no number is shortened."""
+    """Return the table and, below it, the test. On a narrow screen the bars are omitted first, then the labels are
+    shortened, then the lines become wider than the screen; numbers are never shortened."""
     names = class_names(sample.labels, len(order), quoted=sample.tokens)
     selection = view.select(order)
     labels = selection.labels(names)
+    view.legend.add("expected", "count", *["more"] * bool(len(selection.rest)))
     expected, counts = (selection.values(values).tolist() for values in (sample.expected, sample.counts))
     expected_texts = [_expected_text(value, view.digits) for value in expected]
     columns = {
@@ -64,13 +65,13 @@ def _table(sample: Sample, order: Array, view: View, color: int) -> str:
 
 
 def _cells(header: str, numbers: list[str], values: list[float], size: int) -> list[BarCell]:
-    """A column of numbers, with bars for the values' shares of the draws."""
+    """Return a column of numbers, with bars for the values' shares of the draws."""
     width = max(map(len, [header, *numbers]))
     return [BarCell(number.rjust(width), value / size) for number, value in zip(numbers, values, strict=True)]
 
 
 def _expected_text(value: float, digits: int | None) -> str:
-    """An expected count in few characters that always show its magnitude.
+    """Return an expected count as a short text that always shows its magnitude.
 
     >>> [_expected_text(value, None) for value in (0.0, 0.00004, 574.52, 5745217.2, 5.7452e17)]
     ['0', '4.0e-05', '574.5', '5745217', '5.7452e+17']
@@ -83,8 +84,9 @@ def _expected_text(value: float, digits: int | None) -> str:
 
 
 def _summary(sample: Sample, view: View, label_width: int) -> str:
-    """The number of draws, their seed, and how well they agree with what is expected."""
+    """Return the number of draws, their seed, and the test of the drawn counts against the expected ones."""
     fit = goodness_of_fit(sample.counts, sample.probs)
+    view.legend.add(*_SUMMARY[1:], *["untested"] * (fit is None))
     texts = (
         str(sample.size),
         str(sample.seed),

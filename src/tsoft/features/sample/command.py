@@ -9,7 +9,7 @@ import typer
 from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
-from tsoft.options.output import DisplayOptions, OnlyIn, OutputOptions
+from tsoft.options.output import DisplayOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
@@ -18,32 +18,35 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
     from tsoft.features.sample.samples import Sample
 
-# A float holds it, and no count of it overflows.
+# A float represents it exactly, and no count overflows an int64.
 MOST = 10**18
 
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """The number of draws, their seed, and what is written."""
+    """The number of draws, their seed, and the form in which they are written."""
 
     n: Annotated[
         str | None,
         typer.Option(
-            "-n", metavar="N", help="How many for each row and τ, as 50 or 1e9; by default 1000 in a table, else 1."
+            "-n",
+            metavar="N",
+            show_default="1000 in a table, else 1",
+            help="Number of draws per row and temperature, such as 50 or 1e9.",
         ),
     ] = None
     seed: Seed = None
     counts: Annotated[
         bool,
-        typer.Option("--counts", help="How often each class was drawn; json has it without asking."),
+        typer.Option("--counts", help="Print how often each class was drawn. json always has the counts."),
     ] = False
     draws: Annotated[
         bool,
-        typer.Option("--draws", help="Each draw, which tsv and csv have without asking; json has the counts too."),
+        typer.Option("--draws", help="Print each draw: the default in tsv and csv; in json, beside the counts."),
         OnlyIn("tsv", "csv", "json", "jsonl"),
     ] = False
     index: Annotated[
-        bool, typer.Option("--index", help="tsv: a class's index, from 0, not its label."), OnlyIn("tsv")
+        bool, typer.Option("--index", help="tsv: print class indices, from 0, instead of labels."), OnlyIn("tsv")
     ] = False
 
 
@@ -54,19 +57,21 @@ def sample(
     drawing: DrawOptions,
     parameters: ParameterOptions,
     samplers: SamplerOptions,
-    output: OutputOptions,
+    output: RecordOutputOptions,
     display: DisplayOptions,
 ) -> None:
-    """Draw classes at random, with the probabilities at each temperature.
+    """Draw classes at random from the distribution at each temperature.
 
-    A terminal gets the counts beside those expected, and a test of whether
-    they agree; a pipe gets a draw a line, streamed, or with --counts a class
-    and its count a line, which takes no longer for a billion draws.
+    On a terminal, shows the expected and the drawn counts, and tests whether
+    they agree. In a pipe, prints one draw per line, or with --counts one class
+    and its count per line. Counts of a billion draws take no longer than of
+    ten.
 
-    tsoft sample 2 1 0.5 0.1 --tau 0.5 -n 10000
-    tsoft sample cat=2 dog=1 --seed 1 | cat
-    some-program | tsoft sample --tau 0.7 --counts -n 1e9
-    some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
+    Examples:
+      tsoft sample 2 1 0.5 0.1 --tau 0.5 -n 10000
+      tsoft sample cat=2 dog=1 --seed 1 | cat
+      some-program | tsoft sample --tau 0.7 -n 1e9 --counts
+      some-program | tsoft sample --tau 1.5 --min-p 0.05 -n 20
     """
     from tsoft.features.sample.result import SampleForm, SampleResult
     from tsoft.features.sample.samples import Sample
@@ -77,12 +82,10 @@ def sample(
     from tsoft.options.temperatures import temperatures as parsed
 
     format = chosen_format(output, drawing, display)
-    if input.vocab_size is not None:
-        raise UsageError("--vocab-size means nothing to sample")
     if format == "tsv" and output.digits is not None:
-        raise UsageError("--digits has no effect on tsv, which has whole numbers and labels")
+        raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels")
     if drawing.counts and drawing.draws:
-        raise UsageError("--counts and --draws are two kinds of sample; which is it?")
+        raise UsageError("--counts and --draws exclude each other; pass one of them")
     size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
@@ -93,28 +96,28 @@ def sample(
 
 
 def watched_draws(sample: "Sample") -> "Iterator[Array]":
-    """A sample's draws, with a progress bar once they take longer than a moment."""
+    """Yield a sample's draws, with a progress bar if they take longer than a moment."""
     from tsoft.charts.style import tau_text
     from tsoft.output.watching import watched
 
-    text, drawn = f"drawing row {sample.row}, {tau_text(sample.tau)}", 0
+    title, count = f"drawing row {sample.row}, {tau_text(sample.tau)}", 0
 
     def describe(piece: "Array", _: float) -> tuple[str, int]:
-        nonlocal drawn
-        drawn += len(piece)
-        return text, drawn
+        nonlocal count
+        count += len(piece)
+        return title, count
 
     return watched(sample.draws(), describe, lambda _: sample.size)
 
 
 def _size(text: str | None, form: str) -> int:
-    """The number of draws."""
+    """Return the number of draws."""
     from tsoft.input import fields
 
     if text is None:
         return 1000 if form == "table" else 1
     try:
-        # A float would round an integer of many digits.
+        # A float would round an integer with many digits.
         number = int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else fields.number(text)
     except ValueError:
         number = 0

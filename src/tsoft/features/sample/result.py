@@ -1,4 +1,4 @@
-"""The result of `tsoft sample`: draws or counts of each row at each temperature."""
+"""The result of `tsoft sample`: draws or counts for each row at each temperature."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SampleForm:
-    """How samples are written: each draw, or else the counts; in tsv a class by its index, not its label. `draws` makes
-    the draws of a sample, so that their progress can be watched."""
+    """How to write samples: each draw or only the counts; in tsv, the index of a class or its label. `draws` makes the
+    draws of a sample, with or without a progress bar."""
 
     each_draw: bool
     by_index: bool
@@ -30,8 +30,8 @@ class SampleForm:
 
 
 class SampleResult(Result):
-    """Samples of `size` draws from the rows of blocks at each temperature, after a plan's chains. A table shows `rows`
-    rows."""
+    """Samples of `size` draws from the rows of blocks at each temperature, after the chains of a plan. A table shows
+    `rows` rows."""
 
     def __init__(
         self, blocks: Iterable[Block], taus: Array, plan: Plan, form: SampleForm, *, size: int, seed: int, rows: int
@@ -42,7 +42,7 @@ class SampleResult(Result):
         self._has_engine = any(chain and chain.engine for chain in plan.chains)
 
     def _batches(self) -> Iterator[Iterator[Sample]]:
-        """The samples, in one batch for each piece of a block."""
+        """Yield the samples, one batch per piece of a block."""
         return (
             samples(result, self._size, self._seed)
             for block in self._blocks
@@ -63,7 +63,7 @@ class SampleResult(Result):
         return (map(self._fields, batch) for batch in self._batches())
 
     def _fields(self, sample: Sample) -> Fields:
-        """The fields of a sample, its draws as they are made and their counts after them."""
+        """Yield the fields of a sample: the draws while they are made, then their counts."""
         yield "row", sample.row
         yield "tau", sample.tau
         if self._has_engine:
@@ -83,7 +83,7 @@ class SampleResult(Result):
         yield "p_value", fit and fit.p_value
 
     def _counted(self, sample: Sample, counts: Array) -> Iterator[Array]:
-        """The draws, each added to the counts."""
+        """Yield the draws, and add each to the counts."""
         for piece in self._form.draws(sample):
             counts += np.bincount(piece, minlength=len(counts))
             yield piece
@@ -95,11 +95,11 @@ class SampleResult(Result):
         def draw_row(row: Block, _: int) -> Iterator[str]:
             return draw(self._plan.results(row, self._taus), self._size, self._seed, view)
 
-        return each_row(((block, draw_row) for block in self._blocks), self._rows)
+        yield from each_row(((block, draw_row) for block in self._blocks), self._rows)
 
 
 def _classes(sample: Sample, has_engine: bool, *, by_index: bool) -> list[Column]:
-    """The columns of a sample's classes."""
+    """Return the columns of a sample's classes."""
     count = len(sample.probs)
     in_tsv = by_index or sample.labels is None
     labels: list[Any] = list(sample.labels or [""] * count)

@@ -1,4 +1,4 @@
-"""Samples of the rows at each temperature."""
+"""Samples from the rows' distributions at each temperature."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from tsoft.sampling.distributions import Distributions
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """`size` draws from a row's distribution at a temperature, one by one or as counts. `probs` is (n,); the labels
-    may be `tokens`."""
+    """`size` draws from a row's distribution at a temperature, one by one or as counts. `probs` is (n,); `tokens`
+    shows whether the labels are tokens."""
 
     row: int
     tau: float
@@ -34,12 +34,12 @@ class Sample:
 
     @property
     def expected(self) -> Array:
-        """How often each class comes on average: (n,)."""
+        """The expected count of each class: (n,)."""
         return np.asarray(self.size * (self.probs / self.probs.sum(dtype=np.float64)))
 
 
 def samples(result: Distributions, size: int, seed: int) -> Iterator[Sample]:
-    """A sample of each row at each temperature, in the order in which results are written."""
+    """Yield a sample of each row at each temperature, in the order of the output."""
     tokens = result.block.partial is not None
     for r, row in enumerate(result.block.rows):
         for t, tau in enumerate(result.taus.tolist()):

@@ -1,11 +1,11 @@
-"""The temperatures at which a target is reached, the distributions there, and the curve of the measure."""
+"""The temperatures that reach a target, the distributions there, and the curve of the measure."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import curve_chart, measure_limits, measure_title, surrounding_taus
+from tsoft.charts.curves import chart_text, curve_chart, measure_limits, measure_title, surrounding_taus
 from tsoft.charts.style import tau_text
 from tsoft.charts.view import View
 from tsoft.core.block import Block
@@ -21,7 +21,7 @@ _POINTS = 121
 
 
 def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
-    """The parts of a row's solution."""
+    """Yield the parts of a row's solution."""
     target = solved.target
     column, index = target.measure, target.index(block)
     taus = np.array(solved.solution.taus)
@@ -40,19 +40,20 @@ def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
     values = _values(block, grid, column, index) / measure_unit(column, view.bits)
     names, curves = [name], values[:, np.newaxis]
     if len(inside):
-        # A second curve is only at the solutions, where the first has a gap around each.
+        # The second curve shows only the solutions; the first curve has a gap around each.
         is_solution = np.isin(grid, inside)
         gap = is_solution | np.roll(is_solution, 1) | np.roll(is_solution, -1)
-        names = [name, "asked"]
+        names = [name, "target"]
         curves = np.column_stack([np.where(gap, np.nan, values), np.where(is_solution, values, np.nan)])
     title = measure_title("entropy", view) if column == "entropy" else name
     limits = measure_limits(column)
     chart = curve_chart(names, grid, curves, view.screen, height=14, log=True, title=title, limits=limits)
-    yield f"\n{chart}"
+    view.legend.add(name)
+    yield "\n" + chart_text(chart, view)
 
 
 def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:
-    """The measure, or the probability of the class, at each temperature."""
+    """Return the measure, or the probability of the class, at each temperature."""
     if index is None:
         return np.asarray(getattr(Distributions(block, taus), column)[:, 0])
     return np.concatenate([piece.probs[:, 0, index] for piece in distribution_pieces(block, taus)])

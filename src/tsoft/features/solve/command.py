@@ -7,8 +7,8 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled
-from tsoft.options.input import LogitsOptions
-from tsoft.options.output import BitsOptions, DisplayOptions, OutputOptions
+from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.output import BitsOptions, DisplayOptions, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.solve.target import Target
@@ -18,40 +18,54 @@ NO_SOLUTION = 3
 
 @dataclass(frozen=True)
 class TargetOptions:
-    """The target: one of these."""
+    """The target: exactly one of these."""
 
     top_prob: Annotated[
-        float | None, typer.Option("--top-prob", metavar="P", help="The most probable class's probability.")
+        float | None, typer.Option("--top-prob", metavar="P", help="Reach this probability of the most probable class.")
     ] = None
     entropy: Annotated[
-        float | None, typer.Option("--entropy", metavar="H", help="The entropy, in nats or with --bits in bits.")
+        float | None, typer.Option("--entropy", metavar="H", help="Reach this entropy, in nats (with --bits, in bits).")
     ] = None
     perplexity: Annotated[
-        float | None, typer.Option("--perplexity", metavar="N", help="The effective number of classes.")
+        float | None,
+        typer.Option(
+            "--perplexity", metavar="N", help="Reach this perplexity: the effective number of classes, exp(entropy)."
+        ),
     ] = None
     margin: Annotated[
-        float | None, typer.Option("--margin", metavar="P", help="The first probability minus the second.")
+        float | None,
+        typer.Option(
+            "--margin", metavar="P", help="Reach this margin: the highest probability minus the second highest."
+        ),
     ] = None
     prob: Annotated[
         str | None,
-        typer.Option("--prob", metavar="LABEL=P", help="One class's probability; #2 names a class by its index."),
+        typer.Option(
+            "--prob", metavar="LABEL=P", help="Reach this probability of one class, such as dog=0.25 or #2=0.25."
+        ),
     ] = None
 
 
 @bundled
 def solve(
-    input: LogitsOptions, targets: TargetOptions, output: OutputOptions, bits: BitsOptions, display: DisplayOptions
+    input: LogitsOptions,
+    bounds: BoundsOptions,
+    targets: TargetOptions,
+    output: RecordOutputOptions,
+    bits: BitsOptions,
+    display: DisplayOptions,
 ) -> None:
     """Find the temperature at which a distribution reaches a target.
 
-    A terminal gets the temperature, the distribution there and where it lies
-    on the curve; a pipe gets a line a row, with two numbers where two
-    temperatures give a class its probability, and nan where none does. The
-    exit code is 3 where a row has no solution.
+    On a terminal, shows the temperature, the distribution at it, and a curve.
+    In a pipe, prints the temperature, one line per row. A line has two
+    temperatures if both reach the target, and nan if none does; the exit code
+    is 3 if a row has no solution.
 
-    tsoft solve 2 1 0.5 0.1 --top-prob 0.73
-    tsoft solve cat=2 dog=1 bird=0 --prob dog=0.25
-    some-program | tsoft solve --perplexity 5
+    Examples:
+      tsoft solve 2 1 0.5 0.1 --top-prob 0.73
+      tsoft solve cat=2 dog=1 bird=0 --prob dog=0.25
+      some-program | tsoft solve --perplexity 5
     """
     from tsoft.features.solve.result import SolveResult
     from tsoft.options import logits
@@ -59,7 +73,7 @@ def solve(
 
     target = _target(targets, bits.bits)
     format = chosen_format(output, bits, display, forms=lambda _: ["measures"])
-    result = SolveResult(logits.blocks(input, None), target, format, display.rows)
+    result = SolveResult(logits.blocks(input, None, bounds=bounds), target, format, display.rows)
     write(result, format, output, lambda: view(output, display, bits=bits.bits))
     if result.has_unsolved:
         raise typer.Exit(NO_SOLUTION)
@@ -71,11 +85,11 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
 
     typed = {name: value for name, value in vars(options).items() if value is not None}
     if len(typed) != 1:
-        raise UsageError("ask for one of --top-prob, --entropy, --perplexity, --margin and --prob")
+        raise UsageError("pass exactly one of --top-prob, --entropy, --perplexity, --margin and --prob")
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
         label, value = named_number(str(value), "--prob", "LABEL=P")
     if not 0 <= value < float("inf"):
-        raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a number from 0")
+        raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a finite number of at least 0")
     return Target(measure, value, label, bits)

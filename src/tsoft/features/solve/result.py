@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class SolveResult(Result):
-    """The solutions of the blocks' rows. A table shows `rows` of them; `format` is the one that is written."""
+    """The solutions of the blocks' rows, to be written in a `format`. A table shows `rows` rows."""
 
     def __init__(self, blocks: Iterable[Block], target: Target, format: str, rows: int):
         self._blocks, self._target, self._format, self._rows = blocks, target, format, rows
         self.has_unsolved = False
 
     def _solved(self) -> Iterator[tuple[Block, list[SolvedRow]]]:
-        """The blocks with the solutions of their rows, each row without one noted."""
+        """Yield the blocks with the solutions of their rows, and print a note for each row without a solution."""
         for block in self._blocks:
             solutions = zip(block.rows, self._target.solutions(block), strict=True)
             rows = [SolvedRow(row, self._target, solution) for row, solution in solutions]
@@ -34,8 +34,8 @@ class SolveResult(Result):
             yield block, rows
 
     def records(self) -> Iterator[Records]:
-        """In tsv a line for each row, from cold to hot; in csv a line for each solution. NaN stands where there is
-        none."""
+        """Yield, for tsv, one line per row with its solutions from cold to hot; for csv, one line per solution. A row
+        without a solution has NaN."""
         for _, rows in self._solved():
             yield Records(_by_row(rows) if self._format == "tsv" else _by_solution(rows))
 
@@ -57,10 +57,10 @@ class SolveResult(Result):
         from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.solve.chart import draw
 
-        def drawn(solved: list[SolvedRow]) -> DrawRow:
+        def row_drawer(solved: list[SolvedRow]) -> DrawRow:
             return lambda block, index: draw(block, solved[index], view)
 
-        return each_row(((block, drawn(solved)) for block, solved in self._solved()), self._rows)
+        yield from each_row(((block, row_drawer(solved)) for block, solved in self._solved()), self._rows)
 
 
 def _by_row(rows: list[SolvedRow]) -> list[Column]:

@@ -1,4 +1,4 @@
-"""The target that a distribution is to reach, and a row's solution for it."""
+"""The target of `tsoft solve`, and a row's solution."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from tsoft.sampling.distributions import measure_unit
 
 @dataclass(frozen=True)
 class Target:
-    """A `value` that a measure is to reach, an entropy in `bits` or nats. The measure `prob` is the probability of the
-    class that `label` names."""
+    """The `value` that a measure should reach; an entropy is in `bits` or nats. The measure `prob` is the probability
+    of the class that `label` names."""
 
     measure: str
     value: float
@@ -24,15 +24,15 @@ class Target:
 
     @property
     def unit(self) -> float:
-        """What the measure is written in, in the core's units."""
+        """The unit of `value`, in the core's units."""
         return measure_unit(self.measure, self.bits)
 
     def index(self, block: Block) -> int | None:
-        """The class in a block; None for another measure, and where a later row lacks it."""
+        """Return the index of the class in a block; None for another measure, or if a later row lacks the class."""
         return class_index(block, self.label, "--prob") if self.measure == "prob" else None
 
     def solutions(self, block: Block) -> list[Solution]:
-        """The solutions of a block's rows."""
+        """Return the solutions of a block's rows."""
         from tsoft.core import solve
 
         if self.measure != "prob":
@@ -40,7 +40,7 @@ class Target:
             return solutions
         index = self.index(block)
         if index is None:
-            return [Solution((), (), f"no class of this row is called {self.label!r}")] * len(block.logits)
+            return [Solution((), (), f"this row has no class {self.label!r}")] * len(block.logits)
         return solve.solve_prob(block.logits, index, self.value)
 
 
@@ -59,7 +59,7 @@ class SolvedRow:
 
     @property
     def reason(self) -> str | None:
-        """Why there is no solution, in the core's units, which it names where they are not the target's."""
+        """The reason why there is no solution, in the core's units, which are named if the target has other units."""
         size = self.target.unit
-        units = "" if size == 1 else f" (in nats; a bit is {size:.4f} of them)"
+        units = "" if size == 1 else f" (in nats; 1 bit is {size:.4f} nats)"
         return self.solution.reason and self.solution.reason + units

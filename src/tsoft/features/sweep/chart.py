@@ -1,4 +1,4 @@
-"""A sweep as charts: the probabilities as curves or a heat map, a measure under them, and a table of a few
+"""A sweep as charts: the probabilities as curves or a heat map, the curve of a measure, and a table of a few
 temperatures."""
 
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import MAX_CURVES, curve_chart, measure_limits, measure_title
+from tsoft.charts.curves import MAX_CURVES, chart_text, curve_chart, measure_limits, measure_title
 from tsoft.charts.heatmap import heatmap
 from tsoft.charts.style import evenly_spaced
 from tsoft.charts.view import ClassSelection, View
@@ -20,7 +20,7 @@ _HEATMAP_CLASSES = 20
 
 
 def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log: bool, chart: bool) -> Iterator[str]:
-    """The parts of one row's sweep, each when it is drawn. Without `chart` there is only the table."""
+    """Yield the parts of one row's sweep, each as soon as it is drawn; without `chart`, only the table."""
     taus = np.unique(result.taus)
     result = replace(result, taus=taus)
     if chart:
@@ -30,8 +30,10 @@ def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log:
 
 
 def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]:
-    """The names and the probabilities, (k, classes), of the `count` most probable classes, and the sum of the
-    rest if there is a rest. The temperatures are processed in pieces, so that only these are kept in memory."""
+    """Return the names and the probabilities, (k, classes), of the `count` most probable classes and of a rest.
+
+    The temperatures are processed in pieces, so that only these probabilities are kept in memory.
+    """
     logits = result.block.logits[0]
     # A few temperatures suffice: the ranking changes little between them.
     subset = replace(result, taus=result.taus[evenly_spaced(len(result.taus))])
@@ -48,11 +50,15 @@ def _curves(result: Distributions, view: View, log: bool) -> str:
     chart = curve_chart(
         names, result.taus, probs, view.screen, height=20, title=title, log=log, limits=limits, rest=rest
     )
-    return str(chart)
+    if rest:
+        view.legend.add("more")
+    return chart_text(chart, view)
 
 
 def _heatmap(result: Distributions, view: View, log: bool) -> str:
-    names, probs = _most_probable(result, max(view.show, _HEATMAP_CLASSES))
+    count = max(view.show, _HEATMAP_CLASSES)
+    names, probs = _most_probable(result, count)
+    view.legend.add("shades", *["more"] * (len(names) > count))
     return heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
 
 
@@ -60,4 +66,6 @@ def _measure(result: Distributions, view: View, measure: str, log: bool) -> str:
     values = getattr(result, measure) / measure_unit(measure, view.bits)
     name, title = measure.replace("_", "-"), measure_title(measure, view, result.block.ensemble)
     limits = measure_limits(measure)
-    return str(curve_chart([name], result.taus, values, view.screen, height=10, log=log, title=title, limits=limits))
+    view.legend.add(name)
+    chart = curve_chart([name], result.taus, values, view.screen, height=10, log=log, title=title, limits=limits)
+    return chart_text(chart, view)

@@ -7,19 +7,19 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.input import EnergyOptions, LogitsOptions
+from tsoft.options.input import BoundsOptions, EnergyOptions, LogitsOptions
 from tsoft.options.output import (
     BitsOptions,
-    ChartOptions,
     ContentOptions,
+    DiagramOptions,
     Displayed,
-    DisplayOptions,
+    LongDisplayOptions,
     Mean,
     OnlyIn,
     OutputOptions,
 )
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
-from tsoft.options.temperatures import TemperatureOptions
+from tsoft.options.temperatures import TemperatureOptions, tau_option
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -42,22 +42,35 @@ Measure = Literal[
 
 
 @dataclass(frozen=True)
+class SweepTemperatures(TemperatureOptions):
+    tau: Annotated[list[str] | None, tau_option("a grid from 0.1 to 10")] = None
+
+
+@dataclass(frozen=True)
 class GridOptions:
-    """The temperatures, where --tau does not list them."""
+    """The grid of temperatures, if --tau does not list them."""
 
     coldest: Annotated[
-        float | None, typer.Option("--from", metavar="τ", help="The coldest temperature of the grid, by default 0.1.")
+        float | None,
+        typer.Option("--from", metavar="τ", show_default="0.1", help="Lowest temperature of the grid."),
     ] = None
     hottest: Annotated[
-        float | None, typer.Option("--to", metavar="τ", help="The hottest temperature, by default 10.")
+        float | None, typer.Option("--to", metavar="τ", show_default="10", help="Highest temperature of the grid.")
     ] = None
     steps: Annotated[
         int | None,
-        typer.Option("--steps", min=2, max=10_000_000, metavar="N", help="How many temperatures, by default 25."),
+        typer.Option(
+            "--steps",
+            min=2,
+            max=10_000_000,
+            metavar="N",
+            show_default="25",
+            help="Number of temperatures in the grid.",
+        ),
     ] = None
     scale: Annotated[
         Literal["log", "linear"] | None,
-        typer.Option("--scale", metavar="SCALE", help="log or linear: how they are spaced, by default log."),
+        typer.Option("--scale", metavar="SCALE", show_default="log", help="Spacing of the grid: log or linear."),
     ] = None
 
     @property
@@ -74,12 +87,16 @@ class SweepOptions:
         _display(
             "--measure",
             metavar="MEASURE",
-            help="The second chart, by default entropy, and all that a pipe gets: entropy, perplexity, top-prob, margin"
-            " or log-sum-exp; of --energies also log-z, free-energy, mean-energy or heat-capacity.",
+            show_default="entropy, on a terminal",
+            help="Chart this measure below the curves; in a pipe, print it instead of the probabilities: entropy,"
+            " perplexity, top-prob, margin or log-sum-exp; with --energies also log-z, free-energy, mean-energy or"
+            " heat-capacity.",
         ),
         OnlyIn("table", "tsv", "csv", "json", "jsonl"),
     ] = None
-    heatmap: Annotated[bool, _display("--heatmap", help="Classes and temperatures as a heat map."), Displayed()] = False
+    heatmap: Annotated[
+        bool, _display("--heatmap", help="Draw a heat map of classes and temperatures instead of curves."), Displayed()
+    ] = False
     mean: Mean = False
 
 
@@ -87,7 +104,8 @@ class SweepOptions:
 def sweep(
     input: LogitsOptions,
     energies: EnergyOptions,
-    temperatures: TemperatureOptions,
+    bounds: BoundsOptions,
+    temperatures: SweepTemperatures,
     grid: GridOptions,
     sweeping: SweepOptions,
     parameters: ParameterOptions,
@@ -95,20 +113,21 @@ def sweep(
     output: OutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
-    display: DisplayOptions,
-    charts: ChartOptions,
+    display: LongDisplayOptions,
+    charts: DiagramOptions,
 ) -> None:
-    """Follow a distribution from cold to hot.
+    """Compute a distribution across a range of temperatures.
 
-    A terminal gets the curve of each class over τ, the curve of a measure and
-    a table at a handful of temperatures; a pipe gets a line for each row and
-    τ, which comes first. csv and json include the measures too.
+    On a terminal, draws the curve of each class over τ, the curve of one
+    measure, and a table at five temperatures. In a pipe, prints one line per
+    row and temperature, with τ first. csv and json include all measures.
 
-    tsoft sweep 2 1 0.5 0.1
-    tsoft sweep 2 1 0.5 0.1 --measure entropy | cat
-    tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
-    tsoft sweep --energies 0 1 --measure heat-capacity
-    some-program | tsoft sweep --mean
+    Examples:
+      tsoft sweep 2 1 0.5 0.1
+      tsoft sweep 2 1 0.5 0.1 --measure entropy | cat
+      tsoft sweep cat=2 dog=1 --from 0.5 --to 2 --steps 100 --format csv
+      some-program | tsoft sweep --mean
+      tsoft sweep --energies 0 1 --measure heat-capacity
     """
     from tsoft.features.sweep.result import SweepPicture, SweepResult, average_rows, measure_names
     from tsoft.options import logits
@@ -118,14 +137,14 @@ def sweep(
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
 
-    # A grid overrules a file's temperature as --tau does.
+    # A grid overrides a file's temperature, as --tau does.
     plan = make_plan(samplers, parameters, temperatures.tau or [])
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
     energy = ensemble(input, energies, plan, has_taus=has_taus, how="--tau 100,300, or --from 10 --to 1000")
-    blocks = with_ensemble(logits.blocks(input, temperatures.tau), energy)
+    blocks = with_ensemble(logits.blocks(input, temperatures.tau, bounds=bounds), energy)
     taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
-        raise UsageError("--samplers lists no temperature, so there is nothing to sweep")
+        raise UsageError("--samplers lists no temperature, which a sweep varies; add temperature to the list")
     measure = _measure(sweeping, energy)
 
     def view() -> "View":
@@ -136,7 +155,7 @@ def sweep(
         if sweeping.heatmap:
             raise UsageError("--heatmap has no effect on sweep --mean")
         if len(plan.chains) > 1:
-            raise UsageError("sweep --mean is of one engine: --like one of them")
+            raise UsageError("sweep --mean averages over one engine; pass only one to --like")
         format = outputs.chosen_format(output, bits, charts, forms=lambda _: ["measures"])
         recorded = None if measure is None else [measure]
         means = MeanResult(
@@ -152,36 +171,38 @@ def sweep(
         return
     form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
     if measure and (content.long or content.log or content.with_logits or form.format in outputs.ARRAY_FORMATS):
-        raise UsageError(f"--measure {sweeping.measure} is of each distribution, and not of its classes")
+        raise UsageError(
+            f"--measure {sweeping.measure} writes one number per distribution; remove --long, --log, --with-logits,"
+            " npy or npz"
+        )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
 
 
 def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
-    """The requested measure, by the name that records give it."""
+    """Return the requested measure, by its name in records."""
     from tsoft.features.sweep.result import measure_names
 
     name = sweeping.measure and sweeping.measure.replace("-", "_")
     if name is not None and name not in measure_names(energy):
-        when = "with --energies and without samplers"
-        raise UsageError(f"--measure {sweeping.measure} is of Boltzmann's distribution: it comes {when}")
+        raise UsageError(f"--measure {sweeping.measure} needs --energies, and no samplers")
     return name
 
 
-def _temperatures(temperatures: TemperatureOptions, grid: GridOptions) -> "Array":
-    """The temperatures that --tau lists, or those of a grid, both ends among them."""
+def _temperatures(temperatures: SweepTemperatures, grid: GridOptions) -> "Array":
+    """Return the temperatures that --tau lists, or those of a grid, which includes both ends."""
     import numpy as np
 
     from tsoft.options.temperatures import temperatures as parsed
 
     if temperatures.tau:
         if grid != GridOptions():
-            raise UsageError("--tau lists the temperatures, so --from, --to, --steps and --scale have nothing to say")
+            raise UsageError("--tau lists the temperatures; use either --tau or --from, --to, --steps and --scale")
         return parsed(temperatures.tau)
     coldest = 0.1 if grid.coldest is None else grid.coldest
     hottest = 10.0 if grid.hottest is None else grid.hottest
     if not 0 <= coldest < hottest < np.inf:
-        raise UsageError(f"--from {coldest:g} --to {hottest:g}: a grid rises from 0 or more to a finite temperature")
+        raise UsageError(f"--from {coldest:g} --to {hottest:g}: expected 0 ≤ --from < --to < inf")
     if grid.is_log and coldest == 0:
-        raise UsageError("--from 0: a logarithmic grid does not reach 0; --scale linear does, and --tau 0,… lists it")
+        raise UsageError("--from 0: a logarithmic grid cannot include 0; pass --scale linear, or list 0 in --tau")
     return (np.geomspace if grid.is_log else np.linspace)(coldest, hottest, grid.steps or 25)

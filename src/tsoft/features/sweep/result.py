@@ -1,4 +1,4 @@
-"""The result of `tsoft sweep`: distributions over a grid of temperatures, or the averages of their measures."""
+"""The result of `tsoft sweep`: distributions over a grid of temperatures, or averages of their measures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepPicture:
-    """How a sweep is drawn: `rows` rows, at most `classes` classes, with charts or without, a `heatmap` in place of the
-    curves, temperatures on a logarithmic axis (`is_log`)."""
+    """How to draw a sweep: the numbers of rows and of classes, whether to draw charts, whether a `heatmap` replaces the
+    curves, and whether the axis of temperatures is logarithmic (`is_log`)."""
 
     rows: int = 3
     classes: int | None = None
@@ -37,7 +37,7 @@ class SweepPicture:
 
 
 class SweepResult(DistributionsResult):
-    """The distributions. With a requested `measure`, records hold it alone."""
+    """Distributions over a grid of temperatures. With a requested `measure`, records contain only this measure."""
 
     def __init__(
         self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form, picture: SweepPicture, measure: str | None
@@ -73,15 +73,15 @@ class SweepResult(DistributionsResult):
                     yield "\n" * (i > 0) + sampler_order([result], view) + "\n"
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
-        return each_row(((block, draw_row) for block in self.blocks), picture.rows)
+        yield from each_row(((block, draw_row) for block in self.blocks), picture.rows)
 
 
 def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:
-    """These measures of the distributions, averaged over the rows of all blocks."""
+    """Return these measures of the distributions, averaged over the rows of all blocks."""
     results = (compute_distributions(block, taus, plan.chains_for(block)[0]) for block in plan.noted(blocks, taus))
     return average_measures((np.array([getattr(result, name) for name in names]) for result in results), taus, names)
 
 
 def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:
-    """The names of the measures; energies have those of thermodynamics too."""
+    """Return the names of the measures, with those of thermodynamics for energies."""
     return MEASURES if ensemble is None else (*MEASURES, *THERMODYNAMICS)

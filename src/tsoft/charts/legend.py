@@ -1,0 +1,82 @@
+"""The legend: lines that explain the measures and marks of an output, once, at its end."""
+
+from collections.abc import Iterable
+
+from tsoft.charts.style import wrapped
+
+# One line for each measure and mark, in the order in which a legend lists them.
+LINES = {
+    "line at 1": "┊: marks τ = 1",
+    "shades": "shades: the probability at each τ, on the scale below the map; blank is 0",
+    "more": "more: the sum of the other classes",
+    "listed": "listed: the probability among the listed tokens alone",
+    "bounds": "low–high: bounds on the probability among all tokens of the vocabulary",
+    "drawn token": "›: the token that the server drew",
+    "unknown": "?: a number that the response does not contain",
+    "degeneracy": "×: the number of states with this energy",
+    "removed class": "(p) sampler: removed by this sampler; p is the probability without samplers",
+    "kept": "kept: the number of remaining classes",
+    "removed": "removed: the total probability of the removed classes without samplers",
+    "entropy": "entropy: uncertainty; 0 for one certain class, highest for equal probabilities",
+    "perplexity": "perplexity: exp of the entropy in nats, the effective number of classes",
+    "perplexity of states": "perplexity: exp of the entropy in nats, the effective number of states",
+    "top-prob": "top-prob: the highest probability",
+    "margin": "margin: the highest probability minus the second highest",
+    "single class": "–: undefined for a single class",
+    "log-sum-exp": "log-sum-exp: ln Σ exp(z/τ), the logarithm of the denominator of softmax",
+    "drawn": "drawn: the probability of the token that the server drew",
+    "rank": "rank: the place of that token by probability; 1 is the most probable",
+    "rank above": "rank >N: at least N tokens are more probable",
+    "log-probability": "log-probability: the logarithm of the text's probability; a … b are bounds",
+    "sequence perplexity": "sequence perplexity: exp(−log-probability / number of tokens)",
+    "log Z": "log Z: the logarithm of the partition function, Z = Σ exp(−E/kT) over states",
+    "log-z": "log-z: the logarithm of the partition function, Z = Σ exp(−E/kT) over states",
+    "F": "F: the free energy, −kT log Z",
+    "free-energy": "free-energy: −kT log Z",
+    "U": "U: the mean energy",
+    "mean-energy": "mean-energy: the mean of the energies at this temperature",
+    "S/k": "S/k: the entropy of the states, in nats",
+    "C/k": "C/k: the heat capacity dU/dT, in units of k",
+    "heat-capacity": "heat-capacity: dU/dT in units of k, with U the mean energy",
+    "rest-prob": "rest-prob: the probability of all classes other than the target or top class",
+    "rest-entropy": "rest-entropy: the entropy of the distribution over these classes, in nats",
+    "information": "information: rest-prob × (the highest possible rest-entropy − rest-entropy)",
+    "deviation": "±: the standard deviation (sd) over the rows",
+    "cut": "cut: the probability that the step removes",
+    "top": "top: the most probable class after the step",
+    "keeps": "keeps: the condition to remain; p is the probability before the step",
+    "H": "H: the entropy before the step, in nats",
+    "total variation": "total variation: half of Σ |p − q|; 0 if equal, 1 if they share no class",
+    "expected": "expected: the average number of draws of the class",
+    "count": "drawn: the number of draws in this sample",
+    "seed": "seed: pass this number as --seed to repeat the sample",
+    "chi-square": "chi-square: Σ (drawn − expected)² / expected, and its degrees of freedom",
+    "p-value": "p-value: the probability that correct draws differ at least this much",
+    "untested": "–: no test, because there are too few draws or only one likely class",
+}
+
+
+class Legend:
+    """The measures and marks that an output has shown so far, by their keys in LINES."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def add(self, *keys: str) -> None:
+        self._shown.update(keys)
+
+    def draw(self, width: int, *, color: bool) -> str:
+        """Return the lines of what was shown, after a blank line; empty if nothing was."""
+        lines = [line for key, line in LINES.items() if key in self._shown]
+        return "\n" + explanations(lines, width, color=color) if lines else ""
+
+
+def explanations(lines: Iterable[str], width: int, *, color: bool) -> str:
+    """Return the lines in at most `width` columns, dim on a screen with colors.
+
+    >>> print(explanations(["margin: the first minus the second"], 24, color=False), end="")
+    margin: the first
+      minus the second
+    """
+    text = "".join(wrapped(line, width) for line in lines)
+    return "".join(f"\x1b[2m{line}\x1b[0m\n" for line in text.splitlines()) if color else text

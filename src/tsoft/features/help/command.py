@@ -1,0 +1,52 @@
+"""`tsoft help`: the manual."""
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from tsoft.options.command import bundled
+
+
+def _topics(incomplete: str) -> list[tuple[str, str]]:
+    from tsoft.features.help.pages import pages
+
+    return [(page.name, page.summary) for page in pages() if page.name.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class TopicArgument:
+    topic: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TOPIC]",
+            show_default=False,
+            autocompletion=_topics,
+            help="A command or a topic. Without it, lists all of them.",
+        ),
+    ] = None
+
+
+@bundled
+def help(topic: TopicArgument) -> None:
+    """Read the manual: a page for each command and topic.
+
+    On a terminal, formats the page. In a pipe, prints its Markdown.
+
+    Examples:
+      tsoft help
+      tsoft help samplers
+      tsoft help compute | less
+    """
+    from tsoft.features.help.pages import contents, page_text
+    from tsoft.output.file import open_output
+
+    text = page_text("-".join(topic.topic)) if topic.topic else contents()
+    encoding = "utf-8"
+    if sys.stdout is not None and sys.stdout.isatty():
+        from tsoft.features.help.terminal_markdown import rendered
+
+        text, encoding = rendered(text), sys.stdout.encoding
+    with open_output(None, encoding) as out:
+        out(text)

@@ -1,0 +1,59 @@
+"""The pages of the manual, which are the Markdown files in `tsoft/docs`."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from tsoft.errors import UsageError
+from tsoft.options.names import did_you_mean
+
+_MOST_MENTIONS = 4
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its first line is a heading, and its second paragraph, one line, is the summary."""
+
+    name: str
+    text: str
+
+    @property
+    def summary(self) -> str:
+        return self.text.split("\n", 3)[2]
+
+    @property
+    def is_command(self) -> bool:
+        return self.text.startswith("# tsoft ")
+
+
+def pages() -> list[Page]:
+    """All pages, in alphabetical order."""
+    paths = (path for path in files("tsoft").joinpath("docs").iterdir() if path.name.endswith(".md"))
+    return sorted((Page(path.name[:-3], path.read_text("utf-8")) for path in paths), key=lambda page: page.name)
+
+
+def contents() -> str:
+    """The list of pages, as Markdown."""
+    width = max(len(page.name) for page in pages())
+    lists = (
+        [f"    {page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
+        for is_command in (True, False)
+    )
+    commands, topics = ("\n".join(lines) for lines in lists)
+    return (
+        f"# The manual of tsoft\n\n`tsoft help NAME` prints a page.\n\n"
+        f"## Commands\n\n{commands}\n\n## Topics\n\n{topics}\n"
+    )
+
+
+def page_text(name: str) -> str:
+    """The page of a topic. Raise UsageError if no page has this name."""
+    texts = {page.name: page.text for page in pages()}
+    topic = name.lower().removesuffix(".md").removeprefix("tsoft-")
+    if topic in texts:
+        return texts[topic]
+    hint = did_you_mean(topic, texts)
+    counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
+    if not hint and counts:
+        most = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
+        hint = f"; look for it in: {', '.join(most)}"
+    raise UsageError(f"no page of the manual is called {name!r}{hint}; tsoft help lists all pages")

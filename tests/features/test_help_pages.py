@@ -1,0 +1,118 @@
+"""`tsoft help`: the manual, whose pages are in src/tsoft/docs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import tsoft
+from tool import here, here_on_terminal, out, run
+from tsoft.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+DOCS = Path(tsoft.__file__).parent / "docs"
+PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
+TOPICS = {"input", "output", "samplers", "engines", "api-responses", "library", "speed", "energies", "errors"}
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+
+
+def text(page: str) -> str:
+    return (DOCS / f"{page}.md").read_text("utf-8")
+
+
+def test_there_is_a_page_for_each_command_and_topic() -> None:
+    assert set(PAGES) >= (COMMANDS.keys() - {"help"}) | TOPICS
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_starts_with_its_purpose_and_an_example(page: str) -> None:
+    heading, blank, summary, blank_too, *rest = text(page).split("\n")
+    assert heading == f"# tsoft {page}" if page in COMMANDS else f"# {page}"
+    assert blank == blank_too == ""
+    assert re.fullmatch(r"[A-Z].*\.", summary)
+    example = next(i for i, line in enumerate(rest) if re.match(r"```(?:console|python)$|    \S", line))
+    assert example < 12
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_prose_fits_and_links_lead_somewhere(page: str) -> None:
+    prose = re.sub(r"^```.*?^```$", "", text(page), flags=re.MULTILINE | re.DOTALL)
+    assert all(len(line) <= 100 or line.startswith(("|", "    ", "![")) for line in prose.splitlines())
+    for link in LINK.findall(prose):
+        assert (DOCS / link).exists(), link
+
+
+def test_the_readme_s_links_lead_somewhere_and_it_is_short() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 200
+    links = LINK.findall(readme)
+    assert len(links) > 20
+    assert all((ROOT / link).exists() for link in links)
+    assert all(f"docs/{page}.md" in readme for page in PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_in_a_pipe_a_page_is_its_markdown(page: str) -> None:
+    assert out("help", page) == text(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("width", [80, 40])
+def test_on_a_terminal_a_page_is_formatted(page: str, width: int) -> None:
+    shown = here_on_terminal("help", page, width=width, NO_COLOR="1")
+    assert not re.search(r"```|^#+ |\]\(\w|\*\*[A-Za-z]", re.sub(r"(?m)^ *(?:\d+ )?#\d.*", "", shown), re.MULTILINE)
+    words = re.sub(r"\x1b\[[0-9;]*m|\W+", " ", shown)
+    # Every line of code is there as it is.
+    for block in re.findall(r"^```\w+\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            assert re.sub(r"\W+", " ", line).strip() in words
+    assert re.sub(r"\W+", " ", text(page).split("\n")[2]).strip() in re.sub(r"\s+", " ", words)
+
+
+def test_the_contents_list_every_page_with_its_summary() -> None:
+    contents = out("help")
+    for page in PAGES:
+        assert re.search(rf"^ +{page} +{re.escape(text(page).split(chr(10))[2])}$", contents, re.MULTILINE)
+    assert max(map(len, contents.splitlines())) <= 80
+    assert max(map(len, here_on_terminal("help", NO_COLOR="1").splitlines())) <= 80
+
+
+@pytest.mark.parametrize("word", ["picture", "figure", "CSV", "temperature", "logprobs", "calibrate", "API"])
+def test_common_words_lead_to_a_page(word: str) -> None:
+    assert word.lower() in out("help").lower()
+    assert word in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_a_mistyped_topic_names_the_nearest() -> None:
+    done = here("help", "samplrs")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean samplers?" in done.stderr
+
+
+def test_a_word_that_is_no_topic_names_the_pages_about_it() -> None:
+    done = here("help", "reliability")
+    assert done.returncode == 2
+    assert "calibrate" in done.stderr
+    assert "tsoft help" in done.stderr
+    # A word that no page has.
+    assert here("help", "xyzzy").returncode == 2
+
+
+@pytest.mark.parametrize("topic", [("api", "responses"), ("API-Responses",), ("api-responses.md",)])
+def test_a_topic_may_be_typed_in_several_ways(topic: tuple[str, ...]) -> None:
+    assert out("help", *topic) == text("api-responses")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    import subprocess
+
+    from tool import TSOFT, environment
+
+    command = f"{TSOFT} help samplers | head -1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, env=environment(), timeout=60)
+    assert (done.stdout.decode(), done.stderr) == ("# samplers\n", b"")
+
+
+def test_help_imports_no_numpy() -> None:
+    done = run("help", "compute", PYTHONPROFILEIMPORTTIME="1")
+    assert " numpy" not in done.stderr

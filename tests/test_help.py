@@ -1,0 +1,147 @@
+"""What helps a newcomer: a bare `tsoft`, logits without a command, --help, and the manual."""
+
+import importlib
+import re
+import shlex
+
+import pytest
+
+from tool import here, here_on_terminal, out
+from tsoft.cli import COMMANDS, GROUPS
+from tsoft.sampling.engines import ENGINES
+from tsoft.sampling.sampler_table import SAMPLERS, TAU
+
+# Commands that read logits, or rows of them.
+READERS = ("compute", "sweep", "solve", "sample", "explore", "calibrate", "distill")
+
+
+def help_of(command: str) -> str:
+    """The help of a command on a wide terminal, without the frames, each run of blanks as one."""
+    return re.sub(r"[│─╭╮╰╯\s]+", " ", out(command, "--help", COLUMNS="400"))
+
+
+def examples(command: str) -> list[str]:
+    """The lines below "Examples:" in the help of a command."""
+    lines = [line.strip() for line in out(command, "--help", COLUMNS="200").splitlines()]
+    start = lines.index("Examples:") + 1
+    return lines[start : lines.index("", start)]
+
+
+def test_a_bare_tsoft_says_what_it_is_and_what_to_try() -> None:
+    text = here_on_terminal()
+    assert text == out()
+    introduction, *groups = text.split("\n\nOne distribution:")
+    assert len([line for line in introduction.splitlines() if line]) <= 8
+    tried = re.findall(r"^  (tsoft .*?)(?:   .*)?$", introduction, re.MULTILINE)
+    assert len(tried) == 3
+    assert all(shlex.split(line)[1] in COMMANDS for line in tried)
+    assert len(groups) == 1
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_commands_are_listed_in_groups(arguments: tuple[str, ...]) -> None:
+    headings = "|".join(GROUPS)
+    lines = out(*arguments, COLUMNS="100").splitlines()
+    found = [match[1] for line in lines if (match := re.match(rf"(?:│ |  |╭─ |)({headings}|[a-z]+)(?:  +|:| ─)", line))]
+    assert found == [name for group, names in GROUPS.items() for name in (group, *names)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("2", "1", "0.5"),
+        ("-1", "2"),
+        ("cat=2", "dog=1"),
+        ("--tau", "0.5", "2", "1"),
+        (".5",),
+        ("-inf", "0"),
+    ],
+)
+def test_logits_without_a_command_name_compute(arguments: tuple[str, ...]) -> None:
+    done = here(*arguments)
+    assert done.returncode == 2
+    suggested = done.stderr.strip().removeprefix("tsoft: error: ").partition("type: ")[2]
+    assert shlex.split(suggested) == ["tsoft", "compute", *arguments]
+    assert here(*shlex.split(suggested)[1:]).returncode == 0
+
+
+def test_a_mistyped_command_names_the_nearest() -> None:
+    done = here("comptue", "2", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'compute'" in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_of_the_command(command: str) -> None:
+    shown = examples(command)
+    assert len(shown) >= 3
+    for line in shown:
+        assert f"tsoft {command}" in line
+        # Each part of a pipeline is a command with options that it has.
+        for called, typed in re.findall(r"tsoft ([a-z]+)([^|)]*)", line):
+            known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", help_of(called)))
+            assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", typed)) <= known
+
+
+@pytest.mark.parametrize("command", ["compute", "sweep", "solve", "sample", "distill", "anneal", "bandit"])
+def test_examples_with_typed_logits_run(command: str) -> None:
+    lines = [line for line in examples(command) if not re.search(r"…|some-program|-i |\|", line)]
+    assert lines
+    for line in lines:
+        done = here(*shlex.split(line)[1:])
+        assert done.returncode == 0, line
+
+
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [
+        ("compute", "[default: 1]"),
+        ("sample", "[default: 1]"),
+        ("sweep", "[default: a grid from 0.1 to 10]"),
+        ("distill", "[default: 1,2,4,8,16]"),
+        ("explore", "[default: 1]"),
+    ],
+)
+def test_help_gives_the_command_s_default_temperature(command: str, default: str) -> None:
+    option = help_of(command).partition("--tau,--temperature")[2]
+    assert re.findall(r"\[default:[^]]*\]", option)[0] == default
+
+
+def test_default_temperatures_are_those_of_the_help() -> None:
+    assert out("compute", "2", "1") == out("compute", "2", "1", "--tau", "1")
+    assert out("distill", "2", "1") == out("distill", "2", "1", "--tau", "1,2,4,8,16")
+    assert out("sweep", "2", "1") == out("sweep", "2", "1", "--from", "0.1", "--to", "10", "--steps", "25")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_no_other_command_s_defaults(command: str) -> None:
+    text = help_of(command)
+    assert "in a sweep" not in text
+    assert "in distill" not in text
+    if command not in ("compute", "sweep", "next"):
+        assert "npz" not in text.partition("--format -f")[2]
+
+
+@pytest.mark.parametrize("command", ["sample", "explore", "distill", "next", "generate", "calibrate"])
+def test_help_lists_no_option_without_effect(command: str) -> None:
+    """These show no bounds on what a response does not list."""
+    assert "--vocab-size" not in help_of(command)
+
+
+def test_help_lists_all_samplers_and_engines() -> None:
+    text = help_of("compute")
+    parameters = [
+        parameter for sampler in SAMPLERS.values() for parameter in sampler.parameters if parameter is not TAU
+    ]
+    assert all(f"{parameter.option} " in text for parameter in parameters)
+    like = text.partition("--like")[2].partition("--settings")[0]
+    assert all(name in like for name in ENGINES)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_summaries_and_helps_are_sentences(command: str) -> None:
+    function = getattr(importlib.import_module(f"tsoft.features.{command}.command"), command)
+    summary = function.__doc__.split("\n")[0]
+    assert re.fullmatch(r"[A-Z].*\.", summary)
+    assert len(summary) + len("  calibrate  ") <= 90
