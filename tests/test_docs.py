@@ -1,4 +1,5 @@
-"""The examples in the README and the manual are what the program prints. Run as a script, this updates them.
+"""The examples in the README and the manual are what the program prints, and their tables of samplers and engines
+are those of the code. Run as a script, this updates both.
 
 python tests/test_docs.py [PAGE.md ...]
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import generated_tables
 from tool import here, in_terminal
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +69,17 @@ def test_python(page: Path) -> None:
     assert ran.failed == 0
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_code(page: Path) -> None:
+    assert generated_tables.updated(read(page)) == read(page)
+
+
+@pytest.mark.parametrize("table", generated_tables.TABLES.values(), ids=generated_tables.TABLES)
+def test_the_manual_has_each_table_of_the_code(table: str) -> None:
+    assert any(table in read(page) for page in PAGES)
+
+
 if __name__ == "__main__":
     for page in [Path(name).resolve() for name in sys.argv[1:]] or PAGES:
-        page.write_text(BLOCK.sub(lambda match: printed(match[0]), read(page)), "utf-8")
+        text = generated_tables.updated(read(page))
+        page.write_text(BLOCK.sub(lambda match: printed(match[0]), text), "utf-8")
