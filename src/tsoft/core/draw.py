@@ -99,8 +99,10 @@ def sample(z: ArrayLike, tau: Taus = 1.0, size: int | tuple[int, ...] | None = N
     rows = prod(np.shape(z)[:-1])
     result = np.empty((probs.size // probs.shape[-1], count), np.int64)
     for i, (row_probs, row_draws) in enumerate(zip(probs.reshape(-1, probs.shape[-1]), result, strict=True)):
-        pieces = draws(row_probs, count, generator(seed, i % rows, DRAWS))
-        row_draws[:] = np.concatenate([np.empty(0, np.int64), *pieces])
+        first = 0
+        for piece in draws(row_probs, count, generator(seed, i % rows, DRAWS)):
+            row_draws[first : first + len(piece)] = piece
+            first += len(piece)
     return np.asarray(result.reshape((*probs.shape[:-1], *shape)))[()]
 
 

@@ -74,7 +74,7 @@ ENGINES = {
                 typ_p="engine_cutoffs.typical_and_ties",
             ),
             0.0,
-            "refuses temperature 0; shown is its greedy decoding (do_sample=False), without samplers",
+            "refuses temperature 0; tsoft shows its greedy decoding (do_sample=False), without samplers",
         ),
         Engine(
             "llama.cpp",
