@@ -157,6 +157,13 @@ def test_a_row_without_a_softmax_is_an_error(name: str) -> None:
             getattr(tsoft, name)([[0, 1], row], *value)
 
 
+@pytest.mark.parametrize("k", [1, 300, 66_000])
+def test_of_many_ties_the_first_stay(k: int) -> None:
+    kept = tsoft.top_k(np.zeros(70_000), k) > -inf
+    assert kept[:k].all()
+    assert not kept[k:].any()
+
+
 @FEW
 @given(ROW, st.lists(st.one_of(st.floats(0.05, 20), st.sampled_from([0.0, inf])), max_size=4))
 def test_a_list_of_temperatures_adds_a_leading_axis(row: list[float], taus: list[float]) -> None:
@@ -570,5 +577,7 @@ def test_what_soft_targets_refuse() -> None:
         tsoft.soft_targets([2, 1], alpha=1.5)
     with pytest.raises(ValueError, match="targets must be from 0 to 1, got 2"):
         tsoft.soft_targets([2, 1], targets=2)
-    with pytest.raises(tsoft.LogitsError, match="row 0, class 1: NaN"):
-        tsoft.soft_targets([2, 1], student=[1, nan])
+    student = np.zeros((20_000, 10))
+    student[15_000, 3] = nan
+    with pytest.raises(tsoft.LogitsError, match="row 15000, class 3: NaN"):
+        tsoft.soft_targets(np.zeros_like(student), student=student)

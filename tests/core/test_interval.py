@@ -1,6 +1,7 @@
 """The confidence interval of a fitted temperature, against independent computations."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import ceil, inf, log, sqrt
 from typing import Any
 
@@ -11,7 +12,7 @@ from scipy import special
 from labelled import digits, made, once, resampled
 from tsoft.core import interval as interval_of
 from tsoft.core.fit import TemperatureFit, fit_rows
-from tsoft.core.interval import TooLongError, bootstrap, sandwich
+from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich
 from tsoft.core.labelled_rows import LabelledRows
 
 
@@ -95,6 +96,21 @@ def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
     taus = sorted(fit_rows(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150))
     assert 0 < interval.limits == sum(tau == inf for tau in taus)
     assert (interval.low, interval.high) == pytest.approx((taus[3], taus[146]), rel=1e-6)
+
+
+def test_the_sandwich_replaces_a_bootstrap_that_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = digits("val")
+    fit = fit_rows(once(rows))
+    generator = np.random.default_rng(1)
+    expected = sandwich(fit)
+    assert expected
+    assert confidence_interval(once(rows), fit, 674, 0, generator) == expected
+    monkeypatch.setattr(interval_of, "MAX_DRAWN", 674 * 10 - 1)
+    assert confidence_interval(once(rows), fit, 674, 10, generator) == expected
+    assert getattr(confidence_interval(once(rows), fit, 674, 9, generator), "method", None) == "bootstrap"
+    monkeypatch.setattr(interval_of, "MAX_EVALUATED", 0)
+    found = confidence_interval(once(rows), fit, 674, 9, generator)
+    assert found == replace(expected, reason="there are too many numbers for the bootstrap")
 
 
 def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
