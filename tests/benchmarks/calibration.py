@@ -37,9 +37,7 @@ def fitted(_: Path) -> tuple[Measure, Measure]:
         parts = (-log_softmax(of.logits, np.exp(log_tau))[np.arange(BLOCK), of.targets].sum() for of in blocks)
         return float(sum(parts))
 
-    return call(lambda: fit_rows(lambda: blocks)), call(
-        lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded")
-    )
+    return call(lambda: fit_rows(lambda: blocks)), call(lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded"))
 
 
 def resampled(_: Path) -> tuple[Measure, Measure]:
