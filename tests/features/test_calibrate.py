@@ -627,9 +627,7 @@ def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
 
 
 # The fit to the rows below, of which the second is wrong.
-MIDDLE = fit_rows(
-    lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]
-).tau
+MIDDLE = fit_rows(lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
 NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 
 
