@@ -165,10 +165,10 @@ TYPED = {
     "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number (give every class a label, or none)"),
     "two names": (["a=1", "b=2", "--labels", "x,y"], "the classes are named twice, by --labels and as LABEL=NUMBER"),
     "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels names 1"),
-    "a negative τ": (["1", "2", "--tau", "-1"], "--tau: '-1' is not a temperature, which is a number from 0 to inf"),
-    "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature, which is a number from 0 to inf"),
-    "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature, which is a number from 0 to inf"),
-    "a τ that is missing": (["1", "-t", "1,,2"], "--tau: '' is not a temperature, which is a number from 0 to inf"),
+    "a negative τ": (["1", "2", "--tau", "-1"], "--tau: '-1' is not a temperature; pass a number from 0 to inf"),
+    "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature; pass a number from 0 to inf"),
+    "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature; pass a number from 0 to inf"),
+    "a τ that is missing": (["1", "-t", "1,,2"], "--tau: '' is not a temperature; pass a number from 0 to inf"),
     "a mistyped option": (["1", "--tua", "2"], "No such option: --tua (Possible options: --tau, "),
     "an option of one letter": (["1", "-x"], "No such option: -x"),
     "an option without its value": (["1", "--tau"], "Option '--tau' requires an argument."),
@@ -176,15 +176,15 @@ TYPED = {
     "digits": (["1", "--digits", "-3"], "Invalid value for '--digits': -3 is not in the range 1<=x<=17."),
     "digits that are none": (["1", "--digits", "-1.5"], "Invalid value for '--digits': '-1.5' is not a valid int"),
     "a decimal comma": (["0,5", "1,5"], "argument 1: '0,5' is not a number; did you mean 0.5?"),
-    "no file": (["-i", ""], "--input needs a file's name"),
-    "no file to write": (["1", "-o", ""], "--output needs a file's name"),
-    "stdin for two": (["1", "--tau", "-,-"], "--tau - reads stdin, which is there once"),
-    "long json": (["1", "--long", "-f", "json"], "--long has no effect on json; it is for tsv and csv"),
-    "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits has no effect on csv; it is for json and jsonl"),  # noqa: E501
-    "two inputs": (["1", "2", "-i", "x.txt"], "logits are typed and --input names a file; which is it?"),
-    "two kinds": (["1", "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
-    "stdin twice": (["--tau", "-"], "--tau - reads stdin, so logits come as arguments or from a file: -i FILE"),
-    "an unknown ending": (["1", "-o", "x.xyz"], "x.xyz: its ending .xyz tells no format; --format names one of"),
+    "no file": (["-i", ""], "--input needs a file name"),
+    "no file to write": (["1", "-o", ""], "--output needs a file name"),
+    "stdin for two": (["1", "--tau", "-,-"], "only one --tau - can read stdin"),
+    "long json": (["1", "--long", "-f", "json"], "--long has no effect on json; use --format tsv or csv"),
+    "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits has no effect on csv; use --format json or jsonl"),  # noqa: E501
+    "two inputs": (["1", "2", "-i", "x.txt"], "the logits are arguments and --input reads a file"),
+    "two kinds": (["1", "--probs", "--energies"], "--energies, --probs and --logprobs exclude each other"),
+    "stdin twice": (["--tau", "-"], "--tau - reads stdin; pass the logits as arguments or with -i FILE"),
+    "an unknown ending": (["1", "-o", "x.xyz"], "x.xyz: cannot tell the format from the ending .xyz; pass --format"),
 }  # fmt: skip
 
 
@@ -199,9 +199,12 @@ def test_a_mistyped_command() -> None:
 
 def test_temperatures_from_stdin() -> None:
     assert complaint("compute", "1", "--tau", "-", stdin="1\n2 -1\n", code=1) == (
-        "stdin:2: field 2: '-1' is not a temperature, which is a number from 0 to inf"
+        "stdin:2: field 2: '-1' is not a temperature; pass a number from 0 to inf"
     )
-    assert complaint("compute", "1", "--tau", "-", stdin="", code=1) == "stdin: no temperatures: the input is empty"
+    assert (
+        complaint("compute", "1", "--tau", "-", stdin="", code=1)
+        == "stdin: the input is empty; --tau - needs at least one temperature"
+    )
 
 
 @posix
@@ -219,7 +222,7 @@ def test_no_input_on_a_terminal_says_what_to_type() -> None:
 
     output, status = pexpect.run(f"{TSOFT} compute", withexitstatus=True, env=environment(), timeout=30)
     assert status == 2
-    assert b"no logits: type them (tsoft compute 2 1 0.5 0.1)" in output
+    assert b"no logits; pass them as arguments (tsoft compute 2 1 0.5 0.1)" in output
 
 
 # Where it goes

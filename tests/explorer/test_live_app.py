@@ -603,8 +603,8 @@ def test_partial_answer_has_no_command_line(model: Markov, capfd: Capture) -> No
         (["--ngram", "book.txt"], "--ngram has no effect without a language model; pass --prompt TEXT"),
         (["2", "1", "--chat"], "--chat has no effect without a language model; pass --prompt TEXT"),
         (["--timeout", "3"], "--timeout has no effect without a language model"),
-        (["--prompt", "-"], "no prompt: type it in quotes"),
-        (["--prompt", "-", "--ngram", "-"], "--ngram - reads stdin, so the prompt is typed"),
+        (["--prompt", "-"], "no prompt; pass it in quotes"),
+        (["--prompt", "-", "--ngram", "-"], "--ngram - reads stdin; pass the prompt as an argument"),
         (["--prompt", "a", "--tau", "1,2"], "--tau: explore starts at one temperature"),
     ],
 )

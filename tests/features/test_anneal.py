@@ -18,7 +18,7 @@ from tsoft.core.schedules import SCHEDULES, ScheduleEndError, constant, cosine, 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 NAMES = ["constant", "linear", "cosine", "exponential", "inverse-time", "logarithmic"]
 REACHING = ["linear", "cosine"]
-# Of the six, those that go anywhere.
+# The schedules that are not constant.
 MOVING = NAMES[1:]
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 
@@ -26,7 +26,7 @@ ends = st.floats(1e-20, 1e20)
 
 
 def cosine_of(x: Decimal) -> Decimal:
-    """By its series, to the digits of the context."""
+    """Return the cosine, from its series, to the digits of the context."""
     term, total, k = Decimal(1), Decimal(1), 0
     while abs(term) > Decimal("1e-120"):
         k += 2
@@ -36,7 +36,7 @@ def cosine_of(x: Decimal) -> Decimal:
 
 
 def formula(name: str, a: Decimal, b: Decimal, k: int, steps: int) -> Decimal:
-    """The temperature at step k, as the schedule is written down."""
+    """Return the temperature at step k, from the definition of the schedule."""
     t = Decimal(k) / (steps - 1)
     match name:
         case "constant":
@@ -52,7 +52,7 @@ def formula(name: str, a: Decimal, b: Decimal, k: int, steps: int) -> Decimal:
     return 1 / (1 / a + (1 / b - 1 / a) * Decimal(1 + k).ln() / Decimal(steps).ln())
 
 
-def test_all_six_are_named_and_offered() -> None:
+def test_the_help_lists_all_schedules() -> None:
     assert list(SCHEDULES) == NAMES
     offered = " ".join(out("bandit", "--help", COLUMNS="200").split())
     assert f"{', '.join(NAMES)}, or all" in offered
@@ -60,13 +60,13 @@ def test_all_six_are_named_and_offered() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(a=ends, b=ends, steps=st.integers(2, 40))
-def test_every_step_is_the_formula_s(name: str, a: float, b: float, steps: int) -> None:
+def test_every_step_follows_the_formula(name: str, a: float, b: float, steps: int) -> None:
     taus = SCHEDULES[name](a, b, steps)
     assert taus.shape == (steps,)
-    # A power loses as many units as the exponent has.
+    # The relative error of a power grows with its exponent.
     units = 16 + (4 * (abs(np.log(a)) + abs(np.log(b))) if name == "exponential" else 0)
     with localcontext() as context:
-        # Where 1e20 is taken off again, the digits of 1e-20 are to be left.
+        # Enough digits for 1e20 + 1e-20 - 1e20.
         context.prec = 120
         for k, tau in enumerate(taus.tolist()):
             exact = formula(name, Decimal(a), Decimal(b), k, steps)
@@ -75,7 +75,7 @@ def test_every_step_is_the_formula_s(name: str, a: float, b: float, steps: int) 
 
 @pytest.mark.parametrize("name", MOVING)
 @given(a=st.floats(5e-324, 1.7e308), b=st.floats(5e-324, 1.7e308), steps=st.integers(1, 300))
-def test_ends_are_exact_and_nothing_is_beyond_them(name: str, a: float, b: float, steps: int) -> None:
+def test_ends_are_exact_and_limit_the_range(name: str, a: float, b: float, steps: int) -> None:
     taus = SCHEDULES[name](a, b, steps)
     assert taus[0] == a
     assert taus[-1] == (b if steps > 1 else a)
@@ -85,7 +85,7 @@ def test_ends_are_exact_and_nothing_is_beyond_them(name: str, a: float, b: float
 
 @pytest.mark.parametrize("name", MOVING)
 @given(a=st.floats(1e-3, 1e3), b=st.floats(1e-3, 1e3), steps=st.integers(2, 300))
-def test_heating_is_cooling_backwards_or_as_steady(name: str, a: float, b: float, steps: int) -> None:
+def test_schedules_are_monotonic_and_symmetric(name: str, a: float, b: float, steps: int) -> None:
     taus = SCHEDULES[name](a, b, steps)
     rises = np.diff(taus) * np.sign(b - a)
     assert (rises >= -1e-13 * max(a, b)).all()
@@ -99,7 +99,7 @@ def test_linear_to_zero_is_exact() -> None:
 
 
 def test_cosine_keeps_its_digits_near_zero() -> None:
-    """b + (a - b) (1 + cos(pi t)) / 2 as it stands would be rounded to a multiple of 1e-16."""
+    """The plain formula, b + (a - b) (1 + cos(pi t)) / 2, would round to a multiple of 1e-16."""
     steps = 10**6
     taus = cosine(1.0, 0.0, steps)
     small = PI / (steps - 1)
@@ -119,7 +119,7 @@ def test_logarithmic_keeps_its_digits_near_a_hot_end() -> None:
     assert float(taus[-2]) == pytest.approx(float(exact), rel=1e-13)
 
 
-def test_constant_stays_where_no_other_begins() -> None:
+def test_constant_takes_0_and_inf() -> None:
     for tau in (0.0, 2.0, float("inf")):
         assert constant(tau, 1.0, 3).tolist() == [tau] * 3
 
@@ -127,10 +127,10 @@ def test_constant_stays_where_no_other_begins() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("tau", [0.0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("last", [False, True])
-def test_what_no_schedule_reaches(name: str, tau: float, last: bool) -> None:
-    well = (name in REACHING and tau == 0) or (name == "constant" and not last and tau >= 0)
+def test_ends_that_a_schedule_does_not_take(name: str, tau: float, last: bool) -> None:
+    is_valid = (name in REACHING and tau == 0) or (name == "constant" and not last and tau >= 0)
     a, b = (1.0, tau) if last else (tau, 1.0)
-    if well:
+    if is_valid:
         SCHEDULES[name](a, b, 5)
     else:
         with pytest.raises(ScheduleEndError) as caught:
@@ -138,7 +138,7 @@ def test_what_no_schedule_reaches(name: str, tau: float, last: bool) -> None:
         assert caught.value.last is last
 
 
-def test_a_column_that_compute_and_sweep_read() -> None:
+def test_compute_and_sweep_read_the_temperatures() -> None:
     column = out("anneal", "--from", "2", "--to", "0", "--steps", "5", "--schedule", "linear")
     assert column == "2.0\n1.5\n1.0\n0.5\n0.0\n"
     taus = [2, 1.5, 1, 0.5, 0]
@@ -151,7 +151,7 @@ def test_a_column_that_compute_and_sweep_read() -> None:
 
 
 @posix
-def test_a_shell_pipes_it_on() -> None:
+def test_a_pipe_to_sweep_and_compute() -> None:
     annealed = "tsoft anneal --from 4 --to 1 --steps 3 --schedule exponential,linear"
     shown = in_terminal(f"{annealed} | cut -f 1 | tsoft sweep 2 1 --tau - | cut -f 1")
     assert shown == "4.0\n2.0\n1.0\n"
@@ -162,7 +162,7 @@ def test_a_shell_pipes_it_on() -> None:
     assert in_terminal(f"{annealed} --steps 9999999 | head -1") == "4.0\t4.0\n"
 
 
-def test_several_are_columns_in_the_order_asked() -> None:
+def test_several_schedules_are_columns_in_the_typed_order() -> None:
     typed = ("anneal", "--steps", "4", "--schedule", "linear,exponential", "--schedule", "LINEAR;inverse_time")
     lines = out(*typed).splitlines()
     columns = list(zip(*([float(field) for field in line.split("\t")] for line in lines), strict=True))
@@ -207,23 +207,23 @@ def test_digits_and_files(tmp_path: Path) -> None:
         (["--steps", "0"], "Invalid value for '--steps'"),
         (
             ["--schedule", "cosin"],
-            "--schedule: no schedule is called 'cosin' (did you mean cosine?); it is one of const",
+            "--schedule: unknown schedule 'cosin'; did you mean 'cosine'? choose from const",
         ),
-        (["--schedule", ""], "--schedule: no schedule is called ''"),
-        (["--schedule", "\x1b[31m"], "--schedule: no schedule is called '\\x1b[31m'"),
+        (["--schedule", ""], "--schedule: unknown schedule ''"),
+        (["--schedule", "\x1b[31m"], "--schedule: unknown schedule '\\x1b[31m'"),
         (["-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
         (["2"], "Got unexpected extra argument"),
         (["--shedule", "cosine"], "No such option: --shedule"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_errors_in_the_options(typed: list[str], message: str) -> None:
     done = here("anneal", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
 @posix
-def test_a_terminal_without_the_chart_has_the_table() -> None:
+def test_a_terminal_shows_the_table_without_the_chart() -> None:
     shown = in_terminal("tsoft anneal --schedule linear --from 4 --to 0 --steps 5 --no-chart", NO_COLOR="1")
     assert [line.split() for line in shown.splitlines()][0::2] == [
         ["step", "0", "1", "2", "3", "4"],
@@ -236,7 +236,7 @@ def test_a_terminal_without_the_chart_has_the_table() -> None:
 @pytest.mark.parametrize(
     "typed", ["--steps 1", "--steps 2", "--from 1e-300 --to 1e300", "--from 0 --to 0", "--steps 3000000"]
 )
-def test_any_course_fits_a_narrow_terminal(typed: str) -> None:
+def test_any_schedule_fits_a_narrow_terminal(typed: str) -> None:
     shown = in_terminal(f"tsoft anneal --schedule linear,cosine {typed}", width=40, NO_COLOR="1")
     assert "Warning" not in shown
     assert max(map(len, shown.splitlines())) <= 40

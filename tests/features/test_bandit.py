@@ -33,7 +33,7 @@ def explored(
 
 
 def policy(estimates: list[float], tau: float) -> list[float]:
-    """The softmax of a few numbers, one by one."""
+    """Return the softmax of a few numbers, computed one by one."""
     highest = max(estimates)
     if tau == 0:
         weights = [float(q == highest) for q in estimates]
@@ -45,7 +45,7 @@ def policy(estimates: list[float], tau: float) -> list[float]:
 
 
 def one_run(means: list[float], taus: list[float], uniform: list[float], reward: list[float], kind: str) -> list[int]:
-    """The arms that a single run pulls, by a loop, from the random numbers that are its own."""
+    """Return the arms that a single run pulls, computed in a loop from its random numbers."""
     totals, pulls, arms = [0.0] * len(means), [0] * len(means), []
     for tau, u, r in zip(taus, uniform, reward, strict=True):
         estimates = [total / count if count else 0.0 for total, count in zip(totals, pulls, strict=True)]
@@ -64,7 +64,9 @@ def one_run(means: list[float], taus: list[float], uniform: list[float], reward:
     runs=st.integers(1, 8),
     seed=st.integers(0, 2**64 - 1),
 )
-def test_each_run_is_a_plain_loop_s(kind: str, means: list[float], taus: list[float], runs: int, seed: int) -> None:
+def test_each_run_agrees_with_a_plain_loop(
+    kind: str, means: list[float], taus: list[float], runs: int, seed: int
+) -> None:
     generator = np.random.default_rng(seed)
     rewards = generator.standard_normal if kind == "gaussian" else generator.random
     numbers = np.array([[generator.random(runs), rewards(runs)] for _ in taus])
@@ -74,8 +76,8 @@ def test_each_run_is_a_plain_loop_s(kind: str, means: list[float], taus: list[fl
         assert [step.arms[r] for step in steps] == one_run(means, taus, uniform, reward, kind)
 
 
-def test_greedy_is_a_plain_loop_s() -> None:
-    """With rewards that sums and means of do not round, so that both ways see the same ties."""
+def test_greedy_runs_agree_with_a_plain_loop() -> None:
+    """Sums and means of these rewards are exact, so both computations have the same ties."""
     means, taus = [0.0, 1.0, 1.0, 0.0], [0.0] * 30
     generator = np.random.default_rng(3)
     numbers = np.array([[generator.random(50), generator.random(50)] for _ in taus])
@@ -85,7 +87,7 @@ def test_greedy_is_a_plain_loop_s() -> None:
         assert [step.arms[r] for step in steps] == one_run(means, taus, uniform, reward, "bernoulli")
 
 
-def test_at_infinity_the_regret_is_that_of_chance() -> None:
+def test_the_regret_at_infinity_is_that_of_random_pulls() -> None:
     """The pulls are independent and uniform, so the regret has a known mean and a known variance."""
     means, steps, runs = [1.0, 0.9, 0.5, -2.0], 200, 4000
     _, observed = explored(means, [INF] * steps, runs, gaussian(1.0))
@@ -94,16 +96,18 @@ def test_at_infinity_the_regret_is_that_of_chance() -> None:
     k = np.arange(1, steps + 1)
     errors = np.sqrt(k * variance / runs)
     assert abs(observed.regret[-1] - steps * mean) < Z * errors[-1]
-    # What is reported is that error, as well as a deviation of so many runs tells it.
-    assert observed.error == pytest.approx(errors, rel=Z / math.sqrt(runs) * 1.5)
+    # The reported standard error is an estimate from the runs.
+    assert observed.regret_se == pytest.approx(errors, rel=Z / math.sqrt(runs) * 1.5)
     assert observed.probs == pytest.approx(np.full((steps, 4), 0.25))
-    share = observed.best.mean()
+    share = observed.best_share.mean()
     assert abs(share - 0.25) < Z * math.sqrt(0.25 * 0.75 / (steps * runs))
 
 
 def exact_fixed(means: list[float], taus: list[float]) -> tuple[Array, Array]:
-    """Of rewards that do not vary: the expected regret up to each step, and the probabilities of the arms
-    at each. Then only which arms were tried says how it goes on."""
+    """Return the expected regret up to each step, and the probabilities of the arms at each step, for constant rewards.
+
+    The state of a run is then the set of arms that it has tried.
+    """
     states = {frozenset[int](): 1.0}
     probs, regret = [], [0.0]
     for tau in taus:
@@ -128,18 +132,18 @@ def exact_fixed(means: list[float], taus: list[float]) -> tuple[Array, Array]:
         ([0.2, 0.2], [1.0] * 5),
     ],
 )
-def test_rewards_that_do_not_vary_have_exact_expectations(means: list[float], taus: list[float]) -> None:
+def test_constant_rewards_agree_with_exact_expectations(means: list[float], taus: list[float]) -> None:
     runs = 20_000
     _, observed = explored(means, taus, runs, gaussian(0.0))
     regret, probs = exact_fixed(means, taus)
     spread = max(means) - min(means)
-    assert (abs(observed.regret - regret) <= Z * np.maximum(observed.error, 1e-12)).all()
+    assert (abs(observed.regret - regret) <= Z * np.maximum(observed.regret_se, 1e-12)).all()
     assert abs(observed.probs - probs).max() <= Z * 0.5 / math.sqrt(runs)
     assert observed.regret[-1] <= len(taus) * spread
 
 
 def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float]:
-    """The probability of the first of two arms at each step, over all ways that it may have gone."""
+    """Return the probability of the first of two arms at each step, over all histories."""
     states = {(0, 0, 0, 0): 1.0}
     first = []
     for tau in taus:
@@ -161,18 +165,18 @@ def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.1, 1.0])
-def test_bernoulli_rewards_have_exact_expectations(tau: float) -> None:
+def test_bernoulli_rewards_agree_with_exact_expectations(tau: float) -> None:
     runs, taus = 20_000, [tau] * 25
     _, observed = explored([0.8, 0.3], taus, runs)
     exact = exact_bernoulli((0.8, 0.3), taus)
     assert abs(observed.probs[:, 0] - exact).max() <= Z * 0.5 / math.sqrt(runs)
-    assert abs(observed.best - exact).max() <= (Z + 1) * 0.5 / math.sqrt(runs)
+    assert abs(observed.best_share - exact).max() <= (Z + 1) * 0.5 / math.sqrt(runs)
     expected = 0.5 * (1 - np.array(exact)).cumsum()
-    assert (abs(observed.regret - expected) <= Z * observed.error).all()
+    assert (abs(observed.regret - expected) <= Z * observed.regret_se).all()
 
 
-def test_gaussian_rewards_are_as_wide_as_asked() -> None:
-    """With two arms of mean 0 the second step's probability is a function of the first reward alone."""
+def test_gaussian_rewards_have_the_standard_deviation() -> None:
+    """With two arms of mean 0, the probability at the second step is a function of the first reward."""
     runs, sd, tau = 50_000, 3.0, 1.5
     steps, _ = explored([0.0, 0.0], [tau, tau], runs, gaussian(sd))
     drawn_probs = steps[1].probs[np.arange(runs), steps[0].arms]
@@ -191,25 +195,25 @@ def test_no_arm_of_probability_zero_is_drawn(weights: list[float], u: float) -> 
     assert probs[0, arm] > 0
 
 
-def test_a_history_is_the_means_over_the_runs() -> None:
+def test_a_history_contains_the_means_over_the_runs() -> None:
     means = [0.5, 0.9, 0.9]
     steps, summary = explored(means, [1.0, 0.5, 0.1, 0.0], 7, gaussian(1.0))
     assert summary.runs == 7
     assert summary.taus.tolist() == [1.0, 0.5, 0.1, 0.0]
-    # Both of the best count.
-    assert summary.best.tolist() == [sum(arm > 0 for arm in step.arms.tolist()) / 7 for step in steps]
+    # Both of the best arms count.
+    assert summary.best_share.tolist() == [sum(arm > 0 for arm in step.arms.tolist()) / 7 for step in steps]
     missed = [sum(0.9 - means[step.arms[r]] for step in steps) for r in range(7)]
     assert summary.regret[-1] == pytest.approx(np.mean(missed))
-    assert summary.error[-1] == pytest.approx(np.std(missed) / math.sqrt(6))
+    assert summary.regret_se[-1] == pytest.approx(np.std(missed) / math.sqrt(6))
     assert summary.probs == pytest.approx(np.array([step.probs.mean(0) for step in steps]))
 
 
 def test_a_single_run_has_no_standard_error() -> None:
     _, summary = explored([1.0, 0.0], [1.0] * 3, 1)
-    assert np.isnan(summary.error).all()
+    assert np.isnan(summary.regret_se).all()
 
 
-def test_every_schedule_has_the_same_luck() -> None:
+def test_every_schedule_uses_the_same_random_numbers() -> None:
     typed = ("bandit", "1", "0.9", "0.5", "--seed", "5", "--runs", "20", "--steps", "30")
     both = out(*typed, "--schedule", "linear,constant").splitlines()
     alone = out(*typed, "--schedule", "constant").splitlines()
@@ -219,7 +223,7 @@ def test_every_schedule_has_the_same_luck() -> None:
     assert [line.split("\t")[3:] for line in out(*typed, *again).splitlines()] == hot
 
 
-def test_a_line_for_each_schedule_and_step() -> None:
+def test_one_line_per_schedule_and_step() -> None:
     typed = ("bandit", "a,b=1.0", "c=-0.5", "--steps", "3", "--runs", "4", "--seed", "2", "--schedule", "linear,cosine")
     lines = [line.split("\t") for line in out(*typed).splitlines()]
     assert [line[:3] for line in lines] == [
@@ -227,7 +231,7 @@ def test_a_line_for_each_schedule_and_step() -> None:
     ]
     steps = list(play(np.array([1, -0.5]), np.array([5, 2.55, 0.1]), 4, gaussian(1.0), np.random.default_rng(2)))
     summary = history(steps, np.array([1, -0.5]))
-    columns = [summary.regret, summary.error, summary.best, *summary.probs.T]
+    columns = [summary.regret, summary.regret_se, summary.best_share, *summary.probs.T]
     assert [[float(field) for field in line[3:]] for line in lines[:3]] == np.array(columns).T.tolist()
     header, *rows = csv.reader(io.StringIO(out(*typed, "-f", "csv")))
     assert header == ["schedule", "step", "tau", "regret", "regret_se", "best_share", "a,b", "c"]
@@ -241,7 +245,7 @@ def test_a_line_for_each_schedule_and_step() -> None:
     }  # fmt: skip
 
 
-def test_what_is_not_a_number_and_what_is_infinite() -> None:
+def test_infinite_temperatures_and_undefined_errors() -> None:
     typed = (
         "bandit",
         "1",
@@ -263,12 +267,12 @@ def test_what_is_not_a_number_and_what_is_infinite() -> None:
     greedy = out(
         "bandit", "1", "0.5", "--sd", "0", "--from", "0", "--schedule", "constant", "--steps", "9", "--seed", "1"
     )
-    # Of what never varies the first to pay is pulled for ever.
+    # With constant rewards, a greedy run always pulls the first arm that it tried.
     assert [float(p) for p in greedy.splitlines()[-1].split("\t")[6:]] == pytest.approx([0.5, 0.5], abs=0.1)
     assert float(greedy.splitlines()[-1].split("\t")[5]) == float(greedy.splitlines()[0].split("\t")[5])
 
 
-def test_the_seed_is_told_and_gives_the_same_again() -> None:
+def test_a_note_has_the_seed_that_repeats_the_result() -> None:
     typed = ("bandit", "0.9", "0.5", "--rewards", "bernoulli", "--runs", "10", "--steps", "20")
     first, second = here(*typed), here(*typed)
     assert first.stdout != second.stdout
@@ -280,33 +284,39 @@ def test_the_seed_is_told_and_gives_the_same_again() -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ([], "no arms: type what each pays on average"),
+        ([], "no arms; pass the mean reward of each arm"),
         (["1", "x"], "argument 2: 'x' is not a number"),
         (["a=1", "2"], "argument 1: 'a=1' is not a number (give every class a label, or none)"),
-        (["1", "inf"], "argument 2: inf is not a mean of gaussian rewards, from -1e+100 to 1e+100"),
+        (["1", "inf"], "argument 2: inf is not a mean of gaussian rewards; pass a number from -1e+100 to 1e+100"),
         (["-inf", "1"], "argument 1: -inf is not a mean of gaussian rewards"),
         (["nan"], "argument 1: nan is not a mean of gaussian rewards"),
-        (["0.5", "1.5", "--rewards", "bernoulli"], "argument 2: 1.5 is not a mean of bernoulli rewards, from 0 to 1"),
-        (["-0.1", "--rewards", "bernoulli"], "argument 1: -0.1 is not a mean of bernoulli rewards, from 0 to 1"),
-        (["0.5", "--rewards", "bernoulli", "--sd", "1"], "--sd is for gaussian rewards"),
+        (
+            ["0.5", "1.5", "--rewards", "bernoulli"],
+            "argument 2: 1.5 is not a mean of bernoulli rewards; pass a number from 0 to 1",
+        ),
+        (
+            ["-0.1", "--rewards", "bernoulli"],
+            "argument 1: -0.1 is not a mean of bernoulli rewards; pass a number from 0 to 1",
+        ),
+        (["0.5", "--rewards", "bernoulli", "--sd", "1"], "--sd has no effect on bernoulli rewards; remove --sd or"),
         (["0.5", "--rewards", "poisson"], "Invalid value for '--rewards'"),
-        (["0.5", "--sd", "-1"], "--sd: -1 is not a standard deviation, from 0 to 1e+100"),
+        (["0.5", "--sd", "-1"], "--sd: -1 is not a standard deviation; pass a number from 0 to 1e+100"),
         (["0.5", "--sd", "nan"], "--sd: nan is not a standard deviation"),
         (["0.5", "--steps", "0"], "Invalid value for '--steps'"),
         (["0.5", "--runs", "0"], "Invalid value for '--runs'"),
         (["0.5", "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
         (["0.5", "--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0"),
-        (["0.5", "--schedule", "hot"], "--schedule: no schedule is called 'hot'"),
+        (["0.5", "--schedule", "hot"], "--schedule: unknown schedule 'hot'"),
         (["0.5", "-f", "npz"], "Invalid value for '--format' / '-f': 'npz' is not one of 'table'"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_errors_in_the_options(typed: list[str], message: str) -> None:
     done = here("bandit", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
-def test_arms_at_the_ends_of_what_is_taken() -> None:
+def test_arms_at_the_ends_of_the_range() -> None:
     printed = out("bandit", "1e100", "-1e100", "--sd", "1e100", "--steps", "50", "--runs", "5", "--seed", "1")
     assert all(math.isfinite(float(field)) for line in printed.splitlines() for field in line.split("\t")[1:])
     assert out("bandit", "1", "--steps", "2", "--runs", "2", "--seed", "1").splitlines() == [
@@ -316,16 +326,19 @@ def test_arms_at_the_ends_of_what_is_taken() -> None:
 
 
 @posix
-def test_a_terminal_gets_the_charts_and_the_table() -> None:
+def test_a_terminal_shows_the_charts_and_the_table() -> None:
     options = "--schedule linear,constant --steps 50 --runs 20 --seed 1"
     typed = f"tsoft bandit '\x1b[31m=1' b=0.5 {options}"
     shown = in_terminal(typed, NO_COLOR="1")
     assert "\x1b" not in shown
     lines = shown.splitlines()
-    assert any(line.split() == ["probability,", "linear", "probability,", "constant"] for line in lines)
-    assert lines[-1] == "20 runs of 50 steps, seed 1"
+    assert any(
+        line.split() == ["arm", "probabilities,", "linear", "arm", "probabilities,", "constant"] for line in lines
+    )
+    assert "20 runs of 50 steps, seed 1" in lines
+    assert lines[-1] == "best arm, last step: the share of runs that pull the best arm in the last step"
     piped = [line.split("\t") for line in out("bandit", "1", "0.5", *options.split()).splitlines()]
-    [row] = [line.split() for line in lines if line.startswith(" regret")]
+    [row] = [line.split() for line in lines if line.startswith(" regret  ")]
     assert [float(field) for field in row[1:]] == pytest.approx([float(line[3]) for line in piped[49::50]], rel=1e-4)
     assert "└" not in in_terminal(typed + " --no-chart", NO_COLOR="1")
 
@@ -344,11 +357,11 @@ def test_many_schedules_and_arms_fit_any_width(width: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [2, 0])
-def test_long_work_is_watched(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+def test_progress_is_shown_for_long_runs(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     screen = progress_screen(monkeypatch, seconds)
-    course = TemperatureSchedule("cosine", np.ones(5))
-    steps = list(play(np.ones(2), course.taus, 1, bernoulli, np.random.default_rng(1)))
-    assert list(command.watched_steps(iter(steps), course)) == steps
+    schedule = TemperatureSchedule("cosine", np.ones(5))
+    steps = list(play(np.ones(2), schedule.taus, 1, bernoulli, np.random.default_rng(1)))
+    assert list(command.watched_steps(iter(steps), schedule)) == steps
     assert ("cosine" in screen.getvalue()) == ("100%" in screen.getvalue()) == (seconds > 0)
     assert (screen.getvalue() == "") == (seconds == 0)
     assert seconds == 0 or screen.getvalue().endswith("\x1b[2K")

@@ -1,4 +1,4 @@
-"""`tsoft calibrate`: rows and their targets in every form, what comes out, and what is said of it."""
+"""`tsoft calibrate`: rows and their targets in every form, the output, the notes and the errors."""
 
 import io
 import json
@@ -40,14 +40,14 @@ with np.load(VAL) as _held:
 
 
 def saved(path: Path, **arrays: Any) -> str:
-    """An .npz of these arrays."""
+    """Write an .npz of these arrays, and return its path."""
     held: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     np.savez(path, **held)
     return str(path)
 
 
 def table(path: Path, header: list[str], targets: list[str], delimiter: str = ",", first: bool = False) -> str:
-    """A text of the digits' logits with a column `target`, the last or the first."""
+    """Write the digits' logits as text with a column `target`, the last or the first, and return the path."""
     lines = [[*header, "target"]]
     lines += [[*map(repr, row), target] for row, target in zip(LOGITS.tolist(), targets, strict=True)]
     path.write_text("".join(delimiter.join([line[-1], *line[:-1]] if first else line) + "\n" for line in lines))
@@ -58,15 +58,15 @@ def tau_of(*arguments: str, stdin: bytes | None = None) -> float:
     return float(out("calibrate", *arguments, stdin=stdin))
 
 
-def told(*arguments: str, code: int = 0, stdin: str | bytes | None = None) -> tuple[str, str]:
-    """What is printed, and what is said on stderr."""
+def calibrated(*arguments: str, code: int = 0, stdin: str | bytes | None = None) -> tuple[str, str]:
+    """Run calibrate, check its exit code, and return its stdout and stderr."""
     done = here("calibrate", *arguments, stdin=stdin)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout, done.stderr
 
 
-# What comes out.
+# Output
 
 
 def test_a_pipe_gets_the_temperature() -> None:
@@ -78,7 +78,7 @@ def test_a_pipe_gets_the_temperature() -> None:
 
 
 @posix
-def test_it_stands_in_another_command_line() -> None:
+def test_the_temperature_can_be_substituted_in_a_command_line() -> None:
     command = f"printf '2 1\\n' | tsoft compute --tau $(tsoft calibrate -i {VAL}) | cut -f 1"
     assert float(in_terminal(command)) == pytest.approx(tsoft.softmax([2, 1], REFERENCE["tau"])[0], rel=1e-9)
 
@@ -106,7 +106,7 @@ def test_json_has_everything() -> None:
         assert report["bins"][-1]["high"] == 1
 
 
-def test_csv_has_a_line_for_each_report() -> None:
+def test_csv_has_one_line_per_report() -> None:
     header, *lines = out("calibrate", "-i", VAL, "--test", TEST, "-f", "csv").splitlines()
     [record] = json.loads(out("calibrate", "-i", VAL, "--test", TEST, "-f", "json"))
     for line, report in zip(lines, record["reports"], strict=True):
@@ -115,7 +115,7 @@ def test_csv_has_a_line_for_each_report() -> None:
         assert {name: float(value) for name, value in found.items()} == {name: report[name] for name in found}
 
 
-def test_the_seed_gives_the_same_and_another_one_another() -> None:
+def test_the_seed_determines_the_interval() -> None:
     first = out("calibrate", "-i", VAL, "-f", "json", "--seed", "7")
     assert out("calibrate", "-i", VAL, "-f", "json", "--seed", "7") == first
     other = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--seed", "8"))[0]
@@ -123,7 +123,7 @@ def test_the_seed_gives_the_same_and_another_one_another() -> None:
     assert other["tau"] == json.loads(first)[0]["tau"]
 
 
-def test_bins_and_resamples_are_as_many_as_asked() -> None:
+def test_the_numbers_of_bins_and_resamples() -> None:
     [record] = json.loads(out("calibrate", "-i", VAL, "-f", "json", "--bins", "4", "--resamples", "200"))
     assert record["resamples"] == 200
     assert [len(report[kind]) for report in record["reports"] for kind in ("bins", "bins_mass")] == [4] * 4
@@ -148,11 +148,11 @@ def test_a_file_is_written(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "found.json").read_text())[0]["tau"] == pytest.approx(REFERENCE["tau"])
 
 
-# What goes in.
+# Input
 
 
 def sources(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The digits in every form, as arguments."""
+    """Yield the digits in every form, as arguments."""
     np.save(folder / "z.npy", LOGITS)
     np.save(folder / "y.npy", DIGITS)
     np.save(folder / "y16.npy", DIGITS.astype(np.float16).reshape(-1, 1))
@@ -193,7 +193,7 @@ def test_piped() -> None:
     assert tau_of("-i", "-", "--test", VAL, stdin=Path(VAL).read_bytes()) == pytest.approx(REFERENCE["tau"])
 
 
-def test_targets_may_be_piped(tmp_path: Path) -> None:
+def test_targets_from_a_pipe(tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     piped = "".join(f"{digit}\n" for digit in DIGITS).encode()
     assert tau_of("-i", str(tmp_path / "z.npy"), "--targets", "-", stdin=piped) == pytest.approx(REFERENCE["tau"])
@@ -209,7 +209,7 @@ def test_energies_and_probabilities(tmp_path: Path) -> None:
 
 
 def test_rows_of_two_axes(tmp_path: Path) -> None:
-    """Sequences of tokens: the rows are counted over both."""
+    """For example, sequences of tokens. Both axes count as rows."""
     z, y = LOGITS[:600].reshape(20, 30, 10), DIGITS[:600].reshape(20, 30)
     whole = saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
     for order in ("C", "F"):
@@ -219,7 +219,7 @@ def test_rows_of_two_axes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("held", [1 << 28, 1000])
 def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
-    """What is not held is read again each time: with what is measured at the fit, at most twelve times."""
+    """A file that does not fit in memory is read again in each pass: at most twelve times, with the measures."""
     from tsoft.features.calibrate.calibration import calibration
 
     np.save(tmp_path / "z.npy", LOGITS)
@@ -250,9 +250,9 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("scale", [1e307, 1e-308, 1e-315])
 def test_at_the_ends_of_the_range(scale: float, tmp_path: Path) -> None:
-    """No warning either, each of which would be an error here."""
+    """Every warning is an error here."""
     path = saved(tmp_path / "a.npz", logits=LOGITS.astype(float) * scale, targets=DIGITS)
-    [record] = json.loads(told("-i", path, "-f", "json")[0])
+    [record] = json.loads(calibrated("-i", path, "-f", "json")[0])
     assert record["tau"] / scale == pytest.approx(REFERENCE["tau"], rel=1e-6)
     assert record["tau_low"] / scale == pytest.approx(1.185, rel=0.02)
     assert record["reports"][1]["nll"] == pytest.approx(REFERENCE["nll_val_after"], rel=1e-6)
@@ -273,10 +273,10 @@ def test_a_part_of_a_block_has_its_targets() -> None:
 
 
 @posix
-def test_what_comes_once_and_is_large_goes_through_a_file(
+def test_a_large_pipe_is_stored_in_a_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A named pipe is no file that can be read again."""
+    """A named pipe can be read only once."""
     import threading
 
     monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
@@ -295,11 +295,11 @@ def test_what_comes_once_and_is_large_goes_through_a_file(
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert rows.held is None
     assert capsys.readouterr().err == (
-        f"tsoft: note: {pipe}: a fit goes over its rows several times, so they are kept in a temporary file\n"
+        f"tsoft: note: {pipe}: the fit needs the rows several times, so tsoft stores them in a temporary file\n"
     )
 
 
-def test_a_spool_gives_back_what_it_was_given() -> None:
+def test_a_spool_returns_the_same_rows_in_every_pass() -> None:
     spool = Spool()
     given = [
         LabelledRows(LOGITS[first : first + 9], DIGITS[first : first + 9].astype(kind))
@@ -321,7 +321,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     rows = LabelledInput(SourceOptions(file=path), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
     saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
-    with pytest.raises(InputError, match="it changed while it was read"):
+    with pytest.raises(InputError, match="the file changed while tsoft read it"):
         list(rows())
 
 
@@ -338,7 +338,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
 def test_a_file_that_changes_within_a_pass(
     changed: dict[str, Any], replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By another one of the same name, and in place."""
+    """Another file replaces it, or it is overwritten in place."""
     monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
@@ -353,14 +353,14 @@ def test_a_file_that_changes_within_a_pass(
     else:
         Path(path).write_bytes(Path(other).read_bytes())
         os.utime(path, ns=(0, 0))
-    # What is read of a file that was overwritten may be broken, too.
-    with pytest.raises(InputError, match="it changed while it was read" if replaced else "a.npz: "):
+    # An overwritten file may be invalid, too.
+    with pytest.raises(InputError, match="the file changed while tsoft read it" if replaced else "a.npz: "):
         list(again)
-    with pytest.raises(InputError, match="it changed while it was read"):
+    with pytest.raises(InputError, match="the file changed while tsoft read it"):
         next(iter(rows()))
 
 
-def test_notes_are_said_once_however_often_it_is_read(
+def test_notes_are_printed_once_in_several_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
@@ -371,7 +371,7 @@ def test_notes_are_said_once_however_often_it_is_read(
     assert capsys.readouterr().err.count("the probabilities sum to") == 1
 
 
-HOLDING = """
+LIMITED_MEMORY = """
 import sys
 from tsoft.features.calibrate import labelled_input
 labelled_input.MAX_HELD = int(sys.argv.pop(1))
@@ -383,7 +383,7 @@ main()
 @pytest.mark.skipif(os.name == "nt", reason="no resource module")
 @pytest.mark.parametrize("piped", [False, True])
 def test_memory_does_not_grow_with_the_logits(tmp_path: Path, piped: bool) -> None:
-    """48 MB, of which 8 may be held, against as much held as there is."""
+    """Compare a limit of 8 MB with one that is larger than the 48 MB of the logits."""
     count = np.arange(12_000)
     np.save(tmp_path / "y.npy", np.where(count % 3, 5, count % 1000))
     array = np.lib.format.open_memmap(tmp_path / "z.npy", "w+", np.float32, (12_000, 1000))
@@ -395,7 +395,7 @@ def test_memory_does_not_grow_with_the_logits(tmp_path: Path, piped: bool) -> No
         command = [
             sys.executable,
             "-c",
-            HOLDING,
+            LIMITED_MEMORY,
             str(held),
             "calibrate",
             *source,
@@ -422,39 +422,43 @@ def test_memory_does_not_grow_with_the_logits(tmp_path: Path, piped: bool) -> No
     assert peaks[1] - peaks[0] > 28e6
 
 
-# What is said plainly.
+# Notes
 
 RIGHT = LOGITS.argmax(1) == DIGITS
 FLAT = np.zeros((200, 3))
-SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
+NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "perfect separation": (
         {"logits": LOGITS[RIGHT], "targets": DIGITS[RIGHT]}, 3, "0.0\n",
-        "every target is the most probable class of its row, so the NLL falls all the way to τ = 0, and these"
-        " rows set no temperature",
+        "every target is the most probable class of its row, so the NLL falls all the way to τ = 0; these"
+        " rows do not determine a temperature",
     ),
     "worse than chance": (
         {"logits": -LOGITS, "targets": DIGITS}, 3, "inf\n",
         "on average, the targets' logits are no higher than the others' (no better than chance), so the NLL falls"
-        " all the way to τ = inf, and these rows set no temperature",
+        " all the way to τ = inf; these rows do not determine a temperature",
     ),
     "one class": (
         {"logits": LOGITS[DIGITS == 3], "targets": DIGITS[DIGITS == 3]}, 0, "",
-        "every row's target is class #3: nothing is learned of the others",
+        "the target of every row is class #3, so the fit says nothing about the others",
     ),
     "one class, named": (
         {"logits": LOGITS[DIGITS == 3], "targets": DIGITS[DIGITS == 3], "labels": NAMES}, 0, "",
-        "every row's target is class 'three': nothing is learned of the others",
+        "the target of every row is class 'three', so the fit says nothing about the others",
     ),
     "a handful": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
-        "30 rows are few to fit a temperature to",
+        "with only 30 rows, the fit is imprecise",
+    ),
+    "fewer rows than bins": (
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n",
+        "each bin needs a row, so there are fewer than 15 equal-mass bins: 1 at τ = 1 and 1 at τ = inf",
     ),
     "one row": (
-        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n", "1 row is few to fit a temperature to",
+        {"logits": [[2.0, 1.0, 0.0]], "targets": [1]}, 3, "inf\n", "with only 1 row, the fit is imprecise",
     ),
     "resamples without a minimum": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
-        "resamples of the rows set no temperature, but 0 or inf",
+        "bootstrap resamples, the best temperature is a limit, 0 or inf",
     ),
     "the NLL better, the ECE worse": (
         {"logits": LOGITS[20:50], "targets": DIGITS[20:50]}, 0, "",
@@ -462,52 +466,52 @@ SAID: dict[str, tuple[dict[str, Any], int, str, str]] = {
     ),
     "ties": (
         {"logits": np.round(LOGITS / 8), "targets": DIGITS}, 0, "",
-        "rows of the same confidence share a bin, so that of bins of equal mass there are 9 at τ = 1 and 10 at"
-        " τ = 0.220765, not 15",
+        "rows of equal confidence share a bin, so there are fewer than 15 equal-mass bins: 9 at τ = 1 and 10 at"
+        " τ = 0.220765",
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("arrays", "code", "printed", "note"), SAID.values(), ids=SAID.keys())
+@pytest.mark.parametrize(("arrays", "code", "printed", "note"), NOTES.values(), ids=NOTES.keys())
 @pytest.mark.parametrize("form", ["tsv", "table", "json"])
-def test_said_plainly(arrays: dict[str, Any], code: int, printed: str, note: str, form: str, tmp_path: Path) -> None:
+def test_notes(arrays: dict[str, Any], code: int, printed: str, note: str, form: str, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", **arrays)
-    stdout, stderr = told("-i", path, "-f", form, code=code)
+    stdout, stderr = calibrated("-i", path, "-f", form, code=code)
     if form != "tsv" or "resamples" not in note:
         assert any(line.startswith(f"tsoft: note: {path}: ") and note in line for line in stderr.splitlines())
     assert printed in stdout if form == "tsv" else len(stdout) > 100
 
 
-def test_what_is_said_of_rows_to_measure_on(tmp_path: Path) -> None:
+def test_notes_on_the_rows_of_test(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=[[2.0, 1.0, *[0.0] * 8]], targets=[1])
-    said = told("-i", VAL, "--test", path)[1]
-    assert f"{path}: 1 row is few to measure on\n" in said
-    assert f"{path}: every row's target is class #1: nothing is measured on the others\n" in said
-    assert "interval" not in said
+    stderr = calibrated("-i", VAL, "--test", path)[1]
+    assert f"{path}: with only 1 row, the measures are imprecise\n" in stderr
+    assert f"{path}: the target of every row is class #1, so the measures say nothing about the others\n" in stderr
+    assert "interval" not in stderr
 
 
-def test_a_limit_is_no_number_in_json(tmp_path: Path) -> None:
+def test_a_limit_is_a_string_in_json(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=-LOGITS, targets=DIGITS)
-    [record] = json.loads(told("-i", path, "-f", "json", code=3)[0])
+    [record] = json.loads(calibrated("-i", path, "-f", "json", code=3)[0])
     assert (record["tau"], record["tau_low"], record["interval"]) == ("inf", None, None)
     assert "chance" in record["reason"]
     assert record["reports"][1]["nll"] == pytest.approx(np.log(10))
 
 
-def test_a_well_calibrated_model_is_said_to_be(tmp_path: Path) -> None:
+def test_the_headline_says_whether_the_model_is_calibrated(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     z = random.normal(size=(400, 4)) * 2
     path = saved(tmp_path / "a.npz", logits=z, targets=(z + random.gumbel(size=z.shape)).argmax(1))
-    assert "1 lies within" in told("-i", path, "-f", "table", "--no-chart")[0].replace("\n  ", " ")
+    assert "it contains 1" in calibrated("-i", path, "-f", "table", "--no-chart")[0].replace("\n  ", " ")
     path = saved(tmp_path / "a.npz", logits=z / 3, targets=(z + random.gumbel(size=z.shape)).argmax(1))
-    assert "under-confident" in told("-i", path, "-f", "table", "--no-chart")[0]
+    assert "underconfident" in calibrated("-i", path, "-f", "table", "--no-chart")[0]
 
 
 @pytest.mark.parametrize("held", [1 << 28, 1000])
-def test_a_temperature_near_chance_is_not_silent(
+def test_a_note_on_a_wide_interval(
     held: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Targets that hardly depend on the logits have a minimum all the same, far off."""
+    """If the targets hardly depend on the logits, the minimum is at a high temperature."""
     from tsoft.features.calibrate.calibration import calibration
 
     monkeypatch.setattr(labelled_input, "MAX_HELD", held)
@@ -517,25 +521,25 @@ def test_a_temperature_near_chance_is_not_silent(
     rows = LabelledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=False)
     assert 10 < found.fit.tau < np.inf
-    assert "these rows hardly tell the temperature" in capsys.readouterr().err
+    assert "these rows determine τ only roughly" in capsys.readouterr().err
 
 
-def test_a_fit_that_does_not_carry_over_is_told(tmp_path: Path) -> None:
+def test_a_note_on_a_worse_nll_of_the_test(tmp_path: Path) -> None:
     path = saved(tmp_path / "right.npz", logits=LOGITS[RIGHT], targets=DIGITS[RIGHT])
     assert (
-        f"{path}: at τ = 1.33966 the NLL is worse than at 1, 0.09405 against 0.05717"
-        in told("-i", VAL, "--test", path)[1]
+        f"{path}: at τ = 1.33966, compared with τ = 1, the NLL is worse (0.05717 → 0.09405)"
+        in calibrated("-i", VAL, "--test", path)[1]
     )
 
 
 PROBS = tsoft.softmax(LOGITS)
 MASKED = LOGITS.copy()
 MASKED[5, DIGITS[5]] = -np.inf
-READ: dict[str, tuple[dict[str, Any], str]] = {
+BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "probabilities": (
         {"logits": PROBS, "targets": DIGITS},
-        "the numbers of every row are from 0 to 1 and sum to 1: these are probabilities, not logits, which --probs"
-        " takes, and in an .npz the name probs",
+        "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities; save the array under"
+        " the name probs",
     ),
     "all alike": (
         {"logits": LOGITS * 0, "targets": DIGITS},
@@ -543,7 +547,8 @@ READ: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "one column": (
         {"logits": LOGITS[:, :1], "targets": DIGITS * 0},
-        "one class, of which any model is sure; a binary classifier's single logit z is the two logits 0 and z",
+        "calibration needs at least two classes; for a binary classifier with a single logit z, pass the two logits 0"
+        " and z",
     ),
     "out of range": (
         {"logits": LOGITS, "targets": DIGITS + 1},
@@ -569,7 +574,8 @@ READ: dict[str, tuple[dict[str, Any], str]] = {
     "too many": ({"logits": LOGITS[:-4], "targets": DIGITS}, "targets: 674 targets, but the logits have 670 rows"),
     "none": (
         {"logits": LOGITS},
-        "it has no targets: it takes a column called target, an array called targets or labels, or --targets FILE",
+        "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass --targets"
+        " FILE",
     ),
     "words without labels": (
         {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},
@@ -581,7 +587,7 @@ READ: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a masked target": (
         {"logits": MASKED, "targets": DIGITS},
-        f"row 5: the target, class #{DIGITS[5]}, is masked: its probability is 0, which no temperature changes",
+        f"row 5: the target, class #{DIGITS[5]}, is masked, so its probability is 0 at every temperature",
     ),
     "not a number": ({"logits": LOGITS * np.nan, "targets": DIGITS}, "logits: row 0, class #0: NaN is not a logit"),
     "pickles": (
@@ -591,42 +597,45 @@ READ: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("arrays", "message"), READ.values(), ids=READ.keys())
-def test_what_was_read(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("arrays", "message"), BAD_ROWS.values(), ids=BAD_ROWS.keys())
+def test_errors_in_the_rows(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", **arrays)
-    assert told("-i", path, code=1) == ("", f"tsoft: error: {path}: {message}\n")
+    assert calibrated("-i", path, code=1) == ("", f"tsoft: error: {path}: {message}\n")
 
 
-# What is wrong with the rows to fit to is wrong with those to measure on.
+# The same errors apply to the rows of --test.
 @pytest.mark.parametrize("name", ["probabilities", "out of range", "too few", "a masked target"])
-def test_what_was_read_to_test(name: str, tmp_path: Path) -> None:
-    arrays, message = READ[name]
+def test_errors_in_the_rows_of_test(name: str, tmp_path: Path) -> None:
+    arrays, message = BAD_ROWS[name]
     path = saved(tmp_path / "a.npz", **arrays)
-    assert told("-i", VAL, "--test", path, code=1) == ("", f"tsoft: error: {path}: {message}\n")
+    assert calibrated("-i", VAL, "--test", path, code=1) == ("", f"tsoft: error: {path}: {message}\n")
 
 
-def test_the_test_has_the_classes_of_the_fit(tmp_path: Path) -> None:
+def test_the_rows_of_test_need_the_same_classes(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=LOGITS[:, :4], targets=DIGITS % 4)
-    assert told("-i", VAL, "--test", path, code=1)[1] == f"tsoft: error: {path}: 4 classes, {VAL} has 10\n"
+    assert (
+        calibrated("-i", VAL, "--test", path, code=1)[1]
+        == f"tsoft: error: {path}: 4 classes, but {VAL} has 10; both need the same classes\n"
+    )
     named = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS, labels=NAMES)
     path = saved(tmp_path / "b.npz", logits=LOGITS, targets=DIGITS, labels=NAMES[::-1])
-    assert (
-        told("-i", named, "--test", path, code=1)[1]
-        == f"tsoft: error: {path}: its classes are not called as those of {named}\n"
+    assert calibrated("-i", named, "--test", path, code=1)[1] == (
+        f"tsoft: error: {path}: class 0 is 'nine', but 'zero' in {named};"
+        " both need the same classes in the same order\n"
     )
-    # Those that have no names have no other ones.
+    # Without labels, only the number of classes is compared.
     assert tau_of("-i", named, "--test", VAL) == tau_of("-i", VAL, "--test", named) == tau_of("-i", VAL)
 
 
 @posix
-def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
-    """It is read once, for the rows and the test and however many passes."""
+def test_labels_from_a_pipe(tmp_path: Path) -> None:
+    """The pipe is read once, for all passes over the rows and the test."""
     (tmp_path / "names").write_text("\n".join(NAMES) + "\n")
     calibrate = f"tsoft calibrate -i {VAL} --test {TEST} --no-chart --labels @/dev/stdin"
     assert "τ = 1.33966" in in_terminal(f"cat {tmp_path / 'names'} | {calibrate}")
 
 
-# The fit to the rows below, of which the second is wrong.
+# The fit to four rows, of which the second is wrong.
 MIDDLE = fit_rows(lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
 NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 
@@ -634,10 +643,10 @@ NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 @pytest.mark.parametrize(("labels", "targets"), NUMBERED.items())
 @pytest.mark.parametrize("kind", ["txt", "npy", "npy of floats", "npz", "npz of its own", "csv"])
 def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[Any], kind: str, tmp_path: Path) -> None:
-    """Where a label is a number, a number is a label."""
+    """If a label is a number, a number is a label, not an index."""
     z = np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]])
     if kind == "npy of floats" and "x" in targets:
-        pytest.skip("there is a word among them")
+        pytest.skip("the targets contain a word")
     y = np.array(targets, float) if kind == "npy of floats" else np.array(targets)
     np.save(tmp_path / "z.npy", z)
     beside = ["-i", str(tmp_path / "z.npy"), "--labels", labels, "--targets", str(tmp_path / f"y.{kind[:3]}")]
@@ -653,14 +662,14 @@ def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[A
         beside = ["-i", str(tmp_path / "z.csv")]
     else:
         np.save(tmp_path / "y.npy", y)
-    assert float(told(*beside)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+    assert float(calibrated(*beside)[0]) == pytest.approx(MIDDLE, rel=1e-12)
 
 
 def test_labels_in_quotes(tmp_path: Path) -> None:
     (tmp_path / "z.csv").write_text('"New York, NY",dog\n2,0\n1,0\n3,1\n0,1\n')
     (tmp_path / "y.txt").write_text('target\n"New York, NY"\n"dog"\n"New York, NY"\ndog\n')
     source = ["-i", str(tmp_path / "z.csv"), "--targets", str(tmp_path / "y.txt")]
-    assert float(told(*source)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+    assert float(calibrated(*source)[0]) == pytest.approx(MIDDLE, rel=1e-12)
 
 
 SHAPES = {
@@ -678,37 +687,39 @@ def test_targets_of_another_shape(targets: Any, shape: str, beside: bool, tmp_pa
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
     typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if beside else ["-i", path]
     source = str(tmp_path / "y.npy") if beside else f"{path}: targets"
-    assert told(*typed, code=1)[1] == f"tsoft: error: {source}: an array of {shape}, where there is one target a row\n"
+    assert (
+        calibrated(*typed, code=1)[1]
+        == f"tsoft: error: {source}: an array of {shape}, where there is one target a row\n"
+    )
 
 
-def test_no_rows_are_no_rows(tmp_path: Path) -> None:
+def test_an_array_without_rows_is_an_error(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=np.zeros((0, 3)), targets=np.zeros(0, int))
-    assert told("-i", path, code=1)[1] == f"tsoft: error: {path}: logits: an array of shape (0, 3) has no rows\n"
+    assert calibrated("-i", path, code=1)[1] == f"tsoft: error: {path}: logits: an array of shape (0, 3) has no rows\n"
 
 
 @pytest.mark.parametrize("decimals", [1, 2, 3])
-def test_rounded_probabilities_are_no_logits(decimals: int, tmp_path: Path) -> None:
+def test_rounded_probabilities_are_not_logits(decimals: int, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=PROBS.round(decimals), targets=DIGITS)
-    assert "these are probabilities, not logits" in told("-i", path, code=1)[1]
-    # What it advises works.
-    said = told("-i", path, "--probs", code=1)[1]
-    assert "saved under the name probs" in said
+    assert "look like probabilities; save the array under the name probs" in calibrated("-i", path, code=1)[1]
+    named = saved(tmp_path / "b.npz", probs=PROBS.round(decimals), targets=DIGITS)
+    assert "look like" not in here("calibrate", "-i", named).stderr
 
 
-def test_nearly_all_rows_of_probabilities_are_told(tmp_path: Path) -> None:
+def test_a_note_if_nearly_all_rows_look_like_probabilities(tmp_path: Path) -> None:
     z = PROBS.astype(float)
     z[:5] *= 1.5
-    said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=DIGITS))[1]
-    assert "the numbers of 669 of 674 rows are from 0 to 1 and sum to 1: are these probabilities?" in said
+    stderr = calibrated("-i", saved(tmp_path / "a.npz", logits=z, targets=DIGITS))[1]
+    assert "the numbers of 669 of 674 rows are from 0 to 1 and sum to 1; pass --probs for probabilities" in stderr
 
 
 def test_one_hot_logits_are_logits(tmp_path: Path) -> None:
-    """As probabilities they would leave no temperature. k of n are right, by a gap of 1."""
+    """As probabilities, they would not determine a temperature. 80 of 100 are right, with a gap of 1."""
     y = np.array([0, 1] * 50)
     z = np.eye(2)[np.where(np.arange(100) < 80, y, 1 - y)]
-    printed, said = told("-i", saved(tmp_path / "a.npz", logits=z, targets=y))
+    printed, stderr = calibrated("-i", saved(tmp_path / "a.npz", logits=z, targets=y))
     assert float(printed) == pytest.approx(1 / np.log(4), rel=1e-12)
-    assert "are these probabilities?" in said
+    assert "pass --probs for probabilities" in stderr
 
 
 @pytest.mark.parametrize("seed", [2**32, 2**64 - 1])
@@ -720,7 +731,7 @@ def test_a_long_seed(seed: int) -> None:
 TEXTS = {
     "a masked target": (
         "cat,dog,target\n2,0,cat\n1,-inf,dog\n",
-        "stdin:3: the target, class 'dog', is masked: its probability is 0, which no temperature changes",
+        "stdin:3: the target, class 'dog', is masked, so its probability is 0 at every temperature",
     ),
     "a word": ("a,b,target\n1,2,a\n2,1,c\n", "stdin:3: field 3: no class is called 'c'"),
     "an escape": ("a,b,target\n1,2,\x1b[31m\n", "stdin:2: field 3: no class is called '\\x1b[31m'"),
@@ -730,15 +741,15 @@ TEXTS = {
     "a number that is a word": ("a,b,target\n1,x,0\n", "stdin:2: field 2: 'x' is not a number"),
     "a short row": ("a,b,target\n1,2\n", "stdin:2: the header has 3 fields, this line 2"),
     "nothing else": ("target\n1\n", "stdin:1: this header names no class"),
-    "no target": ("a,b\n1,2\n", "stdin: it has no targets: it takes a column called target"),
-    "rows that differ": ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "stdin: it has no targets"),
+    "no target": ("a,b\n1,2\n", "stdin: the rows have no targets; add a column target"),
+    "rows that differ": ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "stdin: the rows have no targets"),
     "empty": ("", "stdin: no logits: the input is empty"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("piped", "message"), TEXTS.values(), ids=TEXTS.keys())
-def test_what_was_read_of_a_text(piped: str, message: str) -> None:
-    stdout, stderr = told(code=1, stdin=piped)
+def test_errors_in_a_text(piped: str, message: str) -> None:
+    stdout, stderr = calibrated(code=1, stdin=piped)
     assert stdout == ""
     assert stderr.startswith(f"tsoft: error: {message}")
     assert stderr.count("\n") == 1
@@ -751,19 +762,21 @@ def test_labels_of_several_words(ending: str, mark: str, tmp_path: Path) -> None
     rows = [(city, "Los Angeles", "target"), *[("3", "2", name) for name in (city, "Los Angeles", city)]]
     path = tmp_path / f"a.{ending}"
     path.write_text("".join(delimiter.join(row) + "\n" for row in rows))
-    # Two of three are right, by a gap of 1.
-    assert float(told("-i", str(path))[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
+    # Two of three are right, with a gap of 1.
+    assert float(calibrated("-i", str(path))[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
 
 
-def test_the_first_of_two_columns_called_target_holds_the_targets() -> None:
+def test_the_first_of_two_columns_named_target_contains_the_targets() -> None:
     piped = "target,a,target\n0,3,2\n0,3,2\n1,3,2\n"
-    assert float(told(stdin=piped)[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
+    assert float(calibrated(stdin=piped)[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
 
 
 def test_the_line_of_a_wrong_target_in_many(tmp_path: Path) -> None:
-    """Plain lines are read at once, and one that is wrong is still found."""
+    """A fast path reads plain lines together. An error still names the line."""
     path = table(tmp_path / "a.csv", NAMES, [*map(str, DIGITS[:-1]), "11"])
-    assert told("-i", path, code=1)[1].startswith(f"tsoft: error: {path}:675: field 11: target 11 is out of range")
+    assert calibrated("-i", path, code=1)[1].startswith(
+        f"tsoft: error: {path}:675: field 11: target 11 is out of range"
+    )
 
 
 BESIDE = {
@@ -778,68 +791,71 @@ BESIDE = {
 
 
 @pytest.mark.parametrize(("content", "message"), BESIDE.values(), ids=BESIDE.keys())
-def test_what_was_read_of_targets(content: str | bytes, message: str, tmp_path: Path) -> None:
+def test_errors_in_a_targets_file(content: str | bytes, message: str, tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     (tmp_path / "y.txt").write_bytes(content.encode() if isinstance(content, str) else content)
     z, y = str(tmp_path / "z.npy"), str(tmp_path / "y.txt")
-    stdout, stderr = told("-i", z, "--targets", y, code=1)
+    stdout, stderr = calibrated("-i", z, "--targets", y, code=1)
     assert stdout == ""
     assert stderr.startswith(f"tsoft: error: {y}{message.format(z=z)}")
 
 
-def test_rows_that_differ_have_no_common_classes(tmp_path: Path) -> None:
+def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "y.txt").write_text("0\n1\n")
     for piped, message in (
-        ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "its classes are not those of the first row"),
-        ("[1, 2]\n[1, 2, 3]\n", "the row has 3 classes, and the first row has 2"),
+        ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "the classes of this row are not those of the first row"),
+        ("[1, 2]\n[1, 2, 3]\n", "the row has 3 classes, but the first row has 2"),
     ):
-        assert message in told("--targets", str(tmp_path / "y.txt"), code=1, stdin=piped)[1]
+        assert message in calibrated("--targets", str(tmp_path / "y.txt"), code=1, stdin=piped)[1]
 
 
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["-i", VAL, "--targets", VAL], f"--targets: {VAL} has targets of its own"),
-        (["-i", VAL, "--test-targets", "y.npy"], "--test-targets are the true classes of --test, which is not given"),
-        (["--targets", "-"], "stdin is there once, for one of the rows, their targets and the test"),
-        (["-i", VAL, "--test", ""], "--input, --targets, --test and --test-targets each need a file's name"),
+        (["-i", VAL, "--targets", VAL], f"--targets has no effect, because {VAL} contains targets; remove --targets"),
+        (["-i", VAL, "--test-targets", "y.npy"], "--test-targets has no effect without --test; add --test FILE"),
+        (["--targets", "-"], "only one of --input and --targets can read stdin; pass files for the others"),
+        (["-i", VAL, "--test", ""], "--test needs a file name"),
         (["-i", VAL, "--log"], "No such option: --log"),
         (["-i", VAL, "--bits"], "No such option: --bits"),
         (["-i", VAL, "-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
         (["-i", VAL, "--bins", "0"], "Invalid value for '--bins': 0 is not in the range 1<=x<=1000."),
         (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
         (["-i", VAL, "--resamples", "-5"], "Invalid value for '--resamples': -5 is not in the range"),
-        (["-i", VAL, "--probs", "--energies"], "the numbers are one of --energies, --probs and --logprobs"),
+        (
+            ["-i", VAL, "--probs", "--energies"],
+            "--energies, --probs and --logprobs exclude each other; pass one of them",
+        ),
         (["2", "1"], "Got unexpected extra argument(s) (2 1)"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
-    stdout, stderr = told(*typed, code=2)
+def test_errors_in_the_options(typed: list[str], message: str) -> None:
+    stdout, stderr = calibrated(*typed, code=2)
     assert stdout == ""
     assert stderr.startswith(f"tsoft: error: {message}")
 
 
 @posix
-def test_no_input_on_a_terminal_says_what_to_type() -> None:
+def test_no_input_on_a_terminal_is_an_error() -> None:
     import pexpect
 
     output, status = pexpect.run(f"{TSOFT} calibrate", withexitstatus=True, env=environment(), timeout=30)
     assert status == 2
-    assert b"no rows: name a file with -i FILE, or pipe one in" in output
+    assert b"no rows; pass a file with -i FILE, or pipe one in" in output
 
 
-def test_an_npz_without_targets_beside_the_logits(tmp_path: Path) -> None:
+def test_a_targets_file_without_targets_is_an_error(tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     y = saved(tmp_path / "y.npz", other=DIGITS)
-    assert told("-i", str(tmp_path / "z.npy"), "--targets", y, code=1)[1] == (
+    assert calibrated("-i", str(tmp_path / "z.npy"), "--targets", y, code=1)[1] == (
         f"tsoft: error: {y}: no array is called targets; there are other\n"
     )
     cut = tmp_path / "cut.npz"
     cut.write_bytes(Path(VAL).read_bytes()[:500])
-    assert "not a whole .npz file" in told("-i", str(tmp_path / "z.npy"), "--targets", str(cut), code=1)[1]
+    assert "not a whole .npz file" in calibrated("-i", str(tmp_path / "z.npy"), "--targets", str(cut), code=1)[1]
 
 
-def test_targets_that_unpack_to_far_more_are_not_unpacked(tmp_path: Path) -> None:
+def test_a_zip_bomb_of_targets_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, logits=np.eye(3))
     with (
@@ -850,7 +866,7 @@ def test_targets_that_unpack_to_far_more_are_not_unpacked(tmp_path: Path) -> Non
         np.lib.format.write_array_header_1_0(member, header)
         for _ in range(257):
             member.write(bytes(1 << 20))
-    assert "as a zip bomb does" in told("-i", str(path), code=1)[1]
+    assert "as a zip bomb does" in calibrated("-i", str(path), code=1)[1]
 
 
 LABELS = st.lists(
@@ -865,7 +881,7 @@ def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> No
     try:
         index = naming.index(target)
     except ValueError:
-        # A label that no other class has always names its class.
+        # A unique label always names its class.
         assert labels.count(target) != 1
         return
     assert 0 <= index < len(labels)
@@ -875,7 +891,7 @@ def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> No
         assert float(target.removeprefix("#")) == index
 
 
-def test_indices_say_where_the_first_wrong_one_is() -> None:
+def test_an_index_out_of_range_is_an_error_with_its_position() -> None:
     with pytest.raises(TargetIndexError, match="target 3") as caught:
         ClassLookup(None, 3).indices(np.array([0, 2, 3, 9]))
     assert caught.value.position == 2
@@ -894,17 +910,17 @@ def test_every_text_with_targets_is_read_or_refused(tokens: list[str]) -> None:
             assert ((block.targets >= 0) & (block.targets < block.logits.shape[1])).all()
 
 
-# On a terminal.
+# On a terminal
 
 
 @posix
-def test_a_terminal_gets_it_all() -> None:
+def test_a_terminal_shows_the_table_and_the_charts() -> None:
     shown = in_terminal(f"tsoft calibrate -i {VAL} --test {TEST}", 100, NO_COLOR="1")
-    for part in ("τ = 1.33966", "over-confident", "mean confidence", "reliability, test", "NLL over τ", "b minimum"):
+    for part in ("τ = 1.33966", "overconfident", "mean confidence", "reliability, test", "NLL over τ", "b minimum"):
         assert part in shown
     assert "--test FILE" not in shown
     shown = in_terminal(f"tsoft calibrate -i {VAL} --no-chart", 100, NO_COLOR="1")
-    assert "--test FILE measures on others" in shown
+    assert "--test FILE measures on other rows" in " ".join(shown.split())
     assert "reliability" not in shown
 
 
@@ -916,8 +932,8 @@ def test_the_diagram_counts_every_row() -> None:
     assert sum(found[0] for found in counts) == 674
 
 
-def test_targets_are_no_class_elsewhere(tmp_path: Path) -> None:
-    """What calibrate reads compute reads, too."""
+def test_compute_does_not_take_the_targets_for_a_class(tmp_path: Path) -> None:
+    """compute reads the input of calibrate, too."""
     np.savez(tmp_path / "a.npz", logits=np.array([[2.0, 0.0], [0.0, 3.0]]), labels=np.array([0, 1]))
     done = here("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
     assert [record["labels"] for record in json.loads(done.stdout)] == [None, None]
@@ -928,6 +944,6 @@ def test_targets_are_no_class_elsewhere(tmp_path: Path) -> None:
         assert "the column target holds the rows' true classes" in again.stderr
 
 
-def test_a_class_called_target_is_read_back() -> None:
+def test_a_class_named_target_is_read_back() -> None:
     written = here("compute", "a=1", "target=2", "-f", "csv").stdout
     assert here("compute", "--probs", "-f", "csv", stdin=written).stdout == written

@@ -26,14 +26,14 @@ def measured(rows: LabelledRows, tau: float, bins: int = 15, samples: int = 1, s
 
 @pytest.mark.parametrize("name", ["val", "test"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_reference_s_measures(name: str, when: str) -> None:
+def test_the_measures_of_the_reference(name: str, when: str) -> None:
     calibration = measured(digits(name), 1.0 if when == "before" else REFERENCE["tau"])
     assert calibration.nll == pytest.approx(REFERENCE[f"nll_{name}_{when}"], rel=0, abs=1e-13)
     assert calibration.equal_width.ece == pytest.approx(REFERENCE[f"ece15_{name}_{when}"], rel=0, abs=1e-13)
 
 
 def naive_ece(confidences: list[float], right: list[bool], edges: list[float]) -> tuple[float, float]:
-    """ECE and MCE, row by row: a bin is above its lower edge, and up to its upper."""
+    """Return ECE and MCE, row by row. A bin extends from above its lower edge up to its upper edge."""
     gaps, worst = 0.0, 0.0
     for low, high in itertools.pairwise(edges):
         inside = [i for i, c in enumerate(confidences) if low < c <= high]
@@ -60,7 +60,7 @@ def test_measures_row_by_row(seed: int, count: int, classes: int, bins: int, tau
     ece, mce = naive_ece(probs.max(1).tolist(), right.tolist(), edges)
     assert (calibration.equal_width.ece, calibration.equal_width.mce) == pytest.approx((ece, mce), abs=1e-12)
     assert calibration.equal_mass.counts.sum() == calibration.equal_width.counts.sum() == count
-    # As nearly as can be the same number in each bin.
+    # The numbers of rows in the bins are as equal as possible.
     assert np.ptp(calibration.equal_mass.counts) <= 1
     assert len(calibration.equal_mass.counts) == min(bins, count)
     order, first, total = probs.max(1).argsort(), 0, 0.0
@@ -72,14 +72,14 @@ def test_measures_row_by_row(seed: int, count: int, classes: int, bins: int, tau
 
 
 def of_confidences(confidences: list[float], bins: int) -> Report:
-    """A report on two classes, the first of which has these probabilities and is the target."""
+    """Return the report on two classes. The first has these probabilities and is the target."""
     p = np.array(confidences)
     with np.errstate(divide="ignore"):
         z = np.log(np.column_stack([p, 1 - p]))
     return measured(LabelledRows(z, np.zeros(len(p), int)), 1.0, bins)
 
 
-def test_a_confidence_of_1_has_its_bin() -> None:
+def test_a_confidence_of_1_is_in_the_last_bin() -> None:
     calibration = of_confidences([1.0, 1.0, 0.5], 10)
     assert calibration.equal_width.counts.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 2]
     assert calibration.equal_width.ece == pytest.approx(0.5 / 3)
@@ -106,8 +106,8 @@ def test_confidences_that_tie_share_a_bin_of_equal_mass() -> None:
 
 @pytest.mark.parametrize("classes", range(2, 41))
 def test_a_confidence_on_an_edge_is_in_the_bin_below(classes: int) -> None:
-    """Each class has 1 / classes, which is an edge of bins of equal width; and a third of the rows are of a
-    confidence above it."""
+    """Each class has the probability 1 / classes, which is an edge of a bin of equal width. A third of the rows have a
+    higher confidence."""
     random = np.random.default_rng(classes)
     offsets = np.tile(random.normal(size=(30, 1)) * 10, (1, classes))
     offsets[20:, 0] += 0.05
@@ -116,9 +116,9 @@ def test_a_confidence_on_an_edge_is_in_the_bin_below(classes: int) -> None:
     assert calibration.equal_mass.counts.tolist() == [20, 10] if classes < 4 else calibration.equal_mass.is_merged
 
 
-def test_confidences_that_are_equal_but_for_rounding_share_a_bin_of_equal_mass() -> None:
+def test_confidences_that_differ_only_by_rounding_share_a_bin_of_equal_mass() -> None:
     random = np.random.default_rng(1)
-    # The same probabilities of five classes in another order, whose sum is rounded otherwise.
+    # The same probabilities of five classes in another order. Their sum is rounded differently.
     z = np.array([random.permutation([2.0, 0.3, 0.1, -0.7, 1.1]) + shift for shift in random.normal(size=60)])
     binned = measured(LabelledRows(z, z.argmax(1)), 1.7, 6).equal_mass
     assert binned.counts.tolist() == [60]
@@ -135,7 +135,7 @@ def test_no_bin_of_equal_mass_is_empty(confidences: list[float], bins: int) -> N
 
 
 def enumerated(confidences: list[float], counts: list[int]) -> float:
-    """The mean ECE of a calibrated model, over every outcome."""
+    """Return the mean ECE of a calibrated model over all outcomes."""
     mean, bounds = 0.0, [0, *itertools.accumulate(counts)]
     for outcome in itertools.product([0, 1], repeat=len(confidences)):
         likely = np.prod([c if o else 1 - c for c, o in zip(confidences, outcome, strict=True)])
@@ -144,17 +144,17 @@ def enumerated(confidences: list[float], counts: list[int]) -> float:
     return mean
 
 
-def test_chance_is_the_mean_over_every_outcome() -> None:
+def test_chance_is_the_mean_over_all_outcomes() -> None:
     confidences, counts = [0.3, 0.5, 0.55, 0.6, 0.8, 0.9, 0.95, 0.99], [3, 0, 5]
     samples = 20_000
     chance = simulate_chance(np.array(confidences), np.array(counts), samples, np.random.default_rng(1))
-    # A deviation of a sample is below 0.15.
+    # The standard deviation of a sample is below 0.15.
     assert chance.mean == pytest.approx(enumerated(confidences, [3, 5]), abs=5 * 0.15 / sqrt(samples))
     assert chance.high > chance.mean
 
 
 def test_many_rows_are_drawn_together() -> None:
-    """Of a single bin the ECE is |a normal number| over the root of the rows, whose mean and 95 % are known."""
+    """With a single bin, the ECE is |normal| / √rows, whose mean and 95 % quantile are known."""
     confidences = np.sort(np.random.default_rng(2).uniform(0.4, 1, 30_000))
     deviation = sqrt((confidences * (1 - confidences)).sum()) / len(confidences)
     chance = simulate_chance(confidences, np.array([len(confidences)]), 4000, np.random.default_rng(3))
@@ -163,7 +163,7 @@ def test_many_rows_are_drawn_together() -> None:
 
 
 def test_a_calibrated_model_is_within_chance() -> None:
-    """Targets drawn from the probabilities themselves: 5 % of the models are beyond the 95 % value."""
+    """The targets are drawn from the probabilities, so 5 % of the models are above the 95 % value."""
     beyond = 0
     for seed in range(200):
         calibration = measured(made(1000 + seed, 200, 3), 1.0, 10, 200, seed)
@@ -205,6 +205,6 @@ def test_scikit_learn_agrees() -> None:
     assert 1 / fitted.calibrators[0].beta_ == pytest.approx(tau, rel=1e-7)
 
 
-def test_bins_know_their_errors() -> None:
+def test_ece_and_mce_of_bins() -> None:
     bins = Bins(np.array([0.0, 0.5, 1.0]), np.array([0, 4]), np.array([np.nan, 0.8]), np.array([np.nan, 0.5]), 2)
     assert bins.ece == bins.mce == pytest.approx(0.3)

@@ -35,7 +35,7 @@ def of(teacher: list[float], student: list[float], tau: float) -> list[float]:
 
 
 def exact(teacher: list[float], student: list[float], tau: float) -> list[float]:
-    """The same as it is written down, with so many digits that of exp(-500) some are left beside 1."""
+    """Compute the same from the definition, with enough digits for 1 + exp(-500)."""
     with localcontext() as context:
         context.prec, context.Emax, context.Emin = 300, 10**12, -(10**12)
         weights = [[Decimal(z) / Decimal(tau) for z in logits] for logits in (teacher, student)]
@@ -58,12 +58,14 @@ logits = st.lists(st.floats(-10, 10), min_size=1, max_size=6)
     offset=st.sampled_from([0.0, 3.0, 1000.0]),
     tau=st.sampled_from([0.05, 0.3, 1, 2.5, 20, 1e3, 1e8, 1e20, 1e60]),
 )
-def test_nothing_cancels(teacher: list[float], noise: list[float], size: float, offset: float, tau: float) -> None:
-    """However near the student is to its teacher, and both to flat."""
+def test_measures_do_not_cancel(
+    teacher: list[float], noise: list[float], size: float, offset: float, tau: float
+) -> None:
+    """Not even if the student is very similar to the teacher, or both are nearly uniform."""
     student = [z + offset + size * e for z, e in zip(teacher, noise, strict=False)]
-    # Each exponent's rounding is that much of a weight.
+    # The relative error of a weight is the rounding error of its exponent.
     spread = max(map(abs, [*teacher, *student])) - min(map(abs, [*teacher, *student]))
-    # What the decimals leave of a zero is multiplied by tau^2, too.
+    # The rounding errors of the decimals are multiplied by tau^2, too.
     assert of(teacher, student, tau) == pytest.approx(
         exact(teacher, student, tau), rel=1e-13 + 2e-15 * (60 + spread) / tau, abs=1e-280 * max(1.0, tau**2)
     )
@@ -88,7 +90,7 @@ def test_scipy_agrees(teacher: list[float], student: list[float], tau: float) ->
     student=st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=5),
 )
 def test_the_limits_at_infinity(teacher: list[float], student: list[float]) -> None:
-    """KL goes as half the variance of the differences over τ², its gradient as the centred differences over n τ²."""
+    """KL tends to half the variance of the differences over τ², its gradient to the centered differences over n τ²."""
     d = np.array(teacher) - np.array(student)
     assert of(teacher, student, INF) == pytest.approx(
         [0, d.var() / 2, 0, np.linalg.norm(d - d.mean()) / 5], rel=1e-9, abs=1e-18
@@ -101,7 +103,7 @@ def test_the_limits_at_infinity(teacher: list[float], student: list[float]) -> N
 @pytest.mark.parametrize(
     ("teacher", "student", "limits"),
     [
-        # The same top, another one, one of two, two of one.
+        # The same top class; another; one of the teacher's two; two for the teacher's one.
         ([3, 1, 0], [5, 1, 2], [0, 0, 0, 0]),
         ([3, 1, 0], [1, 5, 2], [INF, 0, INF, 0]),
         ([3, 1, 0], [2, 2, 1], [math.log(2), 0, INF, 0]),
@@ -112,14 +114,13 @@ def test_the_limits_at_infinity(teacher: list[float], student: list[float]) -> N
 )
 def test_the_limits_at_zero(teacher: list[float], student: list[float], limits: list[float]) -> None:
     assert of(teacher, student, 0) == pytest.approx(limits)
-    # That is what it comes to.
     kl, kl_tau2, _, gradient_tau2 = of(teacher, student, 1e-9)
     assert kl == pytest.approx(limits[0]) or (limits[0] == INF and kl > 1e8)
     assert kl_tau2 < 1e-8
     assert gradient_tau2 < 1e-8
 
 
-def test_where_kl_overflows_the_product_does_not() -> None:
+def test_tau_squared_kl_is_finite_if_kl_overflows() -> None:
     kl, kl_tau2, gradient, gradient_tau2 = of([0, 1e300], [1e300, 0], 1e-20)
     assert kl == INF
     assert gradient == pytest.approx(math.sqrt(2) * 1e20)
@@ -133,11 +134,11 @@ def test_where_kl_overflows_the_product_does_not() -> None:
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0, 50.0, INF])
 def test_masks(tau: float) -> None:
-    """A class that only the student masks is too much for KL; one that only the teacher masks costs what the
-    student gives to it; one that both do is not there."""
+    """A class that only the student masks makes KL infinite. A class that only the teacher masks adds the student's
+    probability of it. A class that both mask has no effect."""
     assert of([2, 1, 0], [2, 1, -INF], tau)[:2] == [INF, INF]
     assert of([2, 1, -INF], [1, 1.5, -INF], tau) == pytest.approx(of([2, 1], [1, 1.5], tau))
-    # Where it gives them nearly all, that is all but what is lost in rounding.
+    # If the student gives these classes nearly all probability, the remaining probability is mostly rounding error.
     for student in ([3.0, 2, 1], [3.0, 2, 90]):
         found = of([2, 1, -INF], student, tau)
         if 0 < tau < INF:
@@ -150,7 +151,7 @@ def test_masks(tau: float) -> None:
             assert found == pytest.approx([math.log(1.5), INF, 0, INF])
 
 
-def test_rows_do_not_touch_each_other() -> None:
+def test_rows_are_independent() -> None:
     rng = np.random.default_rng(1)
     teacher, student = rng.standard_normal((2, 40, 6)) * 10.0 ** rng.integers(-3, 3, (40, 1))
     for tau in (0.0, 0.1, 1.0, 30.0, INF):
@@ -184,7 +185,7 @@ def test_torch_agrees() -> None:
         assert found.gradient_tau2[k] == pytest.approx(v.grad.norm(dim=-1).numpy() * tau**2, rel=1e-10)
 
 
-def test_what_the_other_classes_say() -> None:
+def test_measures_of_the_other_classes() -> None:
     rng = np.random.default_rng(3)
     teacher, classes = rng.standard_normal((20, 6)) * 4, rng.integers(0, 6, 20)
     taus = np.array([0.2, 1.0, 3.0, 40.0])
@@ -196,23 +197,23 @@ def test_what_the_other_classes_say() -> None:
             rest = np.delete(p, y)
             assert found.rest_prob[k, r] == pytest.approx(rest.sum(), rel=1e-12)
             assert found.rest_entropy[k, r] == pytest.approx(entropy(rest), rel=1e-10)
-            # The divergence from targets that are smoothed evenly.
+            # The divergence from evenly smoothed targets.
             smooth = np.full(6, rest.sum() / 5)
             smooth[y] = p[y]
             assert found.information[k, r] == pytest.approx(rel_entr(p, smooth).sum(), rel=1e-9, abs=1e-15)
             assert found.information[k, r] == pytest.approx(rest.sum() * (np.log(5) - entropy(rest)), rel=1e-6)
 
 
-def test_the_ends_of_what_the_other_classes_say() -> None:
+def test_measures_of_the_other_classes_at_the_limits() -> None:
     found = Distillation(Block(np.array([[5.0, 2.0, 2.0, 0.0]])), np.array([0.0, 1e-3, INF]))
     assert found.main_classes.tolist() == [0]
     assert found.rest_prob[:, 0].tolist() == [0, 0, 0.75]
     assert found.rest_entropy[:, 0] == pytest.approx([math.log(2), math.log(2), math.log(3)])
     assert found.information[:, 0].tolist() == [0, 0, 0]
-    # A target that is not the top: at 0 the others have it all.
+    # A target that is not the top class: at 0, the others have all the probability.
     missed = Distillation(Block(np.array([[5.0, 2.0, 0.0]])), np.array([0.0]), np.array([2]))
     assert missed.information[:, 0].tolist() == [math.log(2)]
-    # A class without others.
+    # A single class.
     for alone in ([3.0], [3.0, -INF]):
         found = Distillation(Block(np.array([alone])), np.array([0.0, 1.0, INF]))
         assert found.rest_prob[:, 0].tolist() == [0, 0, 0]
@@ -221,8 +222,8 @@ def test_the_ends_of_what_the_other_classes_say() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0])
-def test_the_loss_at_its_ends(alpha: float) -> None:
-    """What weighs nothing may be infinite."""
+def test_the_loss_with_a_weight_of_0_or_1(alpha: float) -> None:
+    """A term of weight 0 may be infinite."""
     found = Distillation(Block(np.array([[2.0, 1.0]])), np.array([1.0]), np.array([1]), np.array([[1.0, -INF]]), alpha)
     assert found.loss[0, 0] == INF
     student = np.array([[1.0, -1000.0]])
@@ -231,7 +232,7 @@ def test_the_loss_at_its_ends(alpha: float) -> None:
     assert found.loss[0, 0] == (0 if alpha == 1 else INF)
 
 
-def test_narrow_numbers_have_wide_measures() -> None:
+def test_measures_of_float32_are_float64() -> None:
     rng = np.random.default_rng(4)
     teacher, student = rng.standard_normal((2, 10, 5)).astype(np.float32)
     found = Distillation(Block(teacher), np.array([2.0]), None, student)
@@ -245,7 +246,7 @@ def blocks(values: Array, *sizes: int, labels: tuple[str, ...] | None = None) ->
     return [Block(values[a:b], labels, a) for a, b in itertools.pairwise(bounds)]
 
 
-def test_blocks_of_another_length_are_paired() -> None:
+def test_blocks_of_different_lengths_are_paired() -> None:
     teacher, student = np.arange(24.0).reshape(2, 12, 1)
     for ours, theirs in (((12,), (12,)), ((5, 7), (12,)), ((12,), (3, 1, 8)), ((1, 6, 5), (4, 4, 4))):
         found = list(with_student(iter(blocks(teacher, *ours)), iter(blocks(student, *theirs)), "s"))
@@ -257,14 +258,18 @@ def test_blocks_of_another_length_are_paired() -> None:
 @pytest.mark.parametrize(
     ("theirs", "labels", "message"),
     [
-        (np.zeros((11, 3)), None, "s: the student has 11 rows, the teacher more"),
-        (np.zeros((13, 3)), None, "s: the student has more rows than the teacher, which has 12"),
-        (np.zeros((12, 1)), None, "row 0: the student's row 0 has 1 class, the teacher's 3"),
-        (np.zeros((12, 2)), None, "row 0: the student's row 0 has 2 classes, the teacher's 3"),
-        (np.zeros((12, 3)), ("a", "c", "b"), "row 0: the student's classes are not called as the teacher's"),
+        (np.zeros((11, 3)), None, "s: the student has 11 rows, but the teacher has more"),
+        (np.zeros((13, 3)), None, "s: the teacher has 12 rows, but the student has more"),
+        (np.zeros((12, 1)), None, "row 0: the student's row 0 has 1 class, but the teacher's row has 3"),
+        (np.zeros((12, 2)), None, "row 0: the student's row 0 has 2 classes, but the teacher's row has 3"),
+        (
+            np.zeros((12, 3)),
+            ("a", "c", "b"),
+            "row 0: class 1 of the student is 'c', of the teacher 'b'; both need the same classes in the same order",
+        ),
     ],
 )
-def test_rows_that_are_no_pairs(theirs: Array, labels: tuple[str, ...] | None, message: str) -> None:
+def test_rows_that_cannot_be_paired(theirs: Array, labels: tuple[str, ...] | None, message: str) -> None:
     teacher = blocks(np.zeros((12, 3)), 5, 7, labels=("a", "b", "c"))
     with pytest.raises(InputError) as caught:
         list(with_student(iter(teacher), iter(blocks(theirs, len(theirs), labels=labels)), "s"))
@@ -277,14 +282,14 @@ def test_targets_of_an_array(tmp_path: Path, dtype: str) -> None:
     for values in (np.array([3, 0, 1], dtype), np.array([[3], [0], [1]], dtype)):
         np.save(tmp_path / "y.npy", values)
         assert targets_file.read(str(tmp_path / "y.npy")).block_indices(block).tolist() == [3, 0, 1]
-    # Where a label is a number, a number is a label, as it is in a text.
+    # If a label is a number, a number is a label, as in a text.
     block = Block(np.zeros((3, 4)), ("0", "3", "1", "y"))
     assert targets_file.read(str(tmp_path / "y.npy")).block_indices(block).tolist() == [1, 0, 2]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX only")
-def test_labels_may_come_from_a_pipe(tmp_path: Path) -> None:
-    """It is read once, for the teacher and the student."""
+def test_labels_from_a_pipe(tmp_path: Path) -> None:
+    """The pipe is read once, for the teacher and the student."""
     (tmp_path / "z.csv").write_text("2,0,1\n1,0,3\n")
     z = str(tmp_path / "z.csv")
     typed = ["distill", "-i", z, "--student", z, "-f", "json", "--labels"]
@@ -318,7 +323,7 @@ def test_targets_of_text(tmp_path: Path) -> None:
         (b"\x93NUMPY\x01", "version"),
     ],
 )
-def test_targets_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
+def test_errors_in_a_text_of_targets(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "y"
     path.write_bytes(content)
     teacher = tmp_path / "t.csv"
@@ -340,7 +345,7 @@ def test_targets_that_are_none(tmp_path: Path, content: bytes, message: str) -> 
         (np.array(["0", None]), ": an array of pickled objects, which are never read: they could run anything"),
     ],
 )
-def test_arrays_that_are_no_targets(tmp_path: Path, array: Array, message: str) -> None:
+def test_errors_in_an_array_of_targets(tmp_path: Path, array: Array, message: str) -> None:
     path = tmp_path / "y.npy"
     np.save(path, array, allow_pickle=True)
     done = here("distill", "--targets", str(path), "--tau", "1", stdin="1 2 3\n3 2 1\n")
@@ -349,7 +354,7 @@ def test_arrays_that_are_no_targets(tmp_path: Path, array: Array, message: str) 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[list[str], Distillation]:
-    """The options for a teacher, a student and targets, and what is to be found of them."""
+    """Return the options for a teacher, a student and targets, and the expected distillation."""
     rng = np.random.default_rng(5)
     teacher, student = rng.standard_normal((2, 9, 4)) * 3
     classes = rng.integers(0, 4, 9)
@@ -367,7 +372,7 @@ def files(tmp_path: Path) -> tuple[list[str], Distillation]:
     return options, Distillation(Block(teacher), np.array([1.0, 3.0]), classes, student, 0.3)
 
 
-def test_every_form_has_the_same(files: tuple[list[str], Distillation]) -> None:
+def test_all_formats_contain_the_same_numbers(files: tuple[list[str], Distillation]) -> None:
     typed, whole = files
     options = ["distill", *typed, "--tau", "1,3", "--alpha", "0.3"]
     lines = [line.split("\t") for line in out(*options).splitlines()]
@@ -402,7 +407,7 @@ def test_means(files: tuple[list[str], Distillation]) -> None:
     assert record["loss"] == pytest.approx(np.mean(0.5 * whole.cross_entropy[0] + 0.5 * whole.kl_tau2[0]))
 
 
-def test_means_are_of_the_rows_that_have_the_measure() -> None:
+def test_means_ignore_rows_without_the_measure() -> None:
     values = np.array([[[1.0, np.nan, 3.0]], [[np.nan, np.nan, np.nan]]])
     found = average_measures([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
     assert found.rows == 3
@@ -425,14 +430,14 @@ def test_a_teacher_alone() -> None:
     assert [line.split("\t")[1] for line in default] == ["1.0", "2.0", "4.0", "8.0", "16.0"]
 
 
-def test_what_is_infinite_and_what_is_not_there() -> None:
+def test_infinite_and_undefined_measures() -> None:
     printed = out("distill", "2", "1", "--student", "-", "--tau", "1", "-f", "jsonl", stdin="1 -inf\n")
     assert json.loads(printed)["kl"] == "inf"
     assert json.loads(out("distill", "2", "--tau", "1", "-f", "jsonl"))["information"] is None
     assert out("distill", "2", "--tau", "1").split("\t")[3:6] == ["0.0", "nan", "nan"]
 
 
-def test_narrow_probabilities_are_written_as_such(tmp_path: Path) -> None:
+def test_probabilities_of_float32_are_written_as_float32(tmp_path: Path) -> None:
     np.save(tmp_path / "t.npy", np.array([[2, 1, 0.5]], np.float32))
     path = str(tmp_path / "t.npy")
     assert out("distill", "-i", path, "--tau", "2").strip().split("\t")[6:] == out(
@@ -440,12 +445,12 @@ def test_narrow_probabilities_are_written_as_such(tmp_path: Path) -> None:
     ).strip().split("\t")
 
 
-def test_a_server_s_response() -> None:
-    """Its tokens have each its own alternatives; the soft targets are shared out among them."""
+def test_an_api_response() -> None:
+    """Each token has its own alternatives. The soft targets are the probabilities among these."""
     path = str(TESTS / "data" / "llama-server.json")
     ours, plain = (here(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute"))
     # Only compute shows bounds, which --vocab-size tightens.
-    assert (ours.returncode, ours.stderr.strip()) == (0, plain.stderr.partition("; --vocab-size")[0])
+    assert (ours.returncode, ours.stderr.strip()) == (0, plain.stderr.partition("; pass --vocab-size")[0])
     for own, line in zip(ours.stdout.splitlines(), plain.stdout.splitlines(), strict=True):
         record, given = json.loads(own), json.loads(line)
         assert (record["row"], record["tau"], record["labels"]) == (given["row"], given["tau"], given["labels"])
@@ -454,7 +459,7 @@ def test_a_server_s_response() -> None:
         assert record["rest_prob"] == pytest.approx(1 - given["top_prob"])
 
 
-def test_rows_that_differ() -> None:
+def test_rows_with_different_classes() -> None:
     done = here("distill", "-f", "csv", "--tau", "1", stdin="1 2 3\n1 2\n")
     assert done.returncode == 1
     assert (
@@ -467,26 +472,36 @@ def test_rows_that_differ() -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["2", "1", "--alpha", "0.5"], "--alpha weighs a student's losses, which need --student and --targets"),
-        (["2", "1", "--alpha", "0.5", "--student", "x"], "--alpha weighs a student's losses, which need --targets"),
-        (["2", "1", "--alpha", "1.5"], "--alpha: 1.5 is not a share, from 0 to 1"),
-        (["2", "1", "--alpha", "nan"], "--alpha: nan is not a share"),
-        (["2", "1", "--student", "-", "--targets", "-"], "stdin is there once, and --student and --targets read it"),
-        (["--student", "-"], "stdin is there once, and the teacher's logits and --student read it"),
-        (["2", "1", "--targets", "-", "--tau", "1,-"], "stdin is there once, and --targets and --tau read it"),
-        (["2", "1", "--student", ""], "--student needs a file's name"),
+        (["2", "1", "--alpha", "0.5"], "--alpha has no effect without --student; add --student FILE"),
+        (["2", "1", "--alpha", "1.5"], "--alpha: 1.5 is not a weight; pass a number from 0 to 1"),
+        (["2", "1", "--alpha", "nan"], "--alpha: nan is not a weight"),
+        (["2", "1", "--student", "-", "--targets", "-"], "only one of --student and --targets can read stdin"),
+        (["--student", "-"], "only one of the teacher's logits and --student can read stdin"),
+        (["2", "1", "--targets", "-", "--tau", "1,-"], "only one of --targets and --tau can read stdin"),
+        (["2", "1", "--student", ""], "--student needs a file name"),
         (["2", "1", "--tau", "-1"], "--tau: '-1' is not a temperature"),
         (["2", "1", "-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
         (["2", "x"], "argument 2: 'x' is not a number"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_errors_in_the_options(typed: list[str], message: str) -> None:
     done = here("distill", *typed)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
-def test_what_was_read(tmp_path: Path) -> None:
+def test_alpha_needs_targets_from_the_input_or_a_file(tmp_path: Path) -> None:
+    student = tmp_path / "s.csv"
+    student.write_text("a,b\n1,2\n")
+    typed = ("distill", "--student", str(student), "--alpha", "0.3", "--tau", "2", "-f", "jsonl")
+    record = json.loads(out(*typed, stdin="a,b,target\n2,1,b\n"))
+    assert record["loss"] == pytest.approx(0.3 * record["cross_entropy"] + 0.7 * record["kl_tau2"])
+    done = here(*typed, stdin="a,b\n2,1\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "tsoft: error: --alpha has no effect without targets; add --targets FILE\n"
+
+
+def test_errors_in_the_files(tmp_path: Path) -> None:
     student = tmp_path / "s.txt"
     student.write_text("1 x\n")
     done = here("distill", "2", "1", "--student", str(student))
@@ -494,16 +509,16 @@ def test_what_was_read(tmp_path: Path) -> None:
     assert done.stderr == f"tsoft: error: {student}:1: field 2: 'x' is not a number\n"
     student.write_text("1 2\n3 4\n")
     done = here("distill", "2", "1", "--student", str(student))
-    assert done.stderr == f"tsoft: error: {student}: the student has more rows than the teacher, which has 1\n"
+    assert done.stderr == f"tsoft: error: {student}: the teacher has 1 row, but the student has more\n"
     done = here("distill", "2", "1", "--student", str(tmp_path / "none"))
     assert done.stderr == f"tsoft: error: {tmp_path / 'none'}: No such file or directory\n"
 
 
 @posix
 @pytest.mark.parametrize("logits", [(6, 4, 0, -1), (5, 3, 1, 0), (7, 2, 1, -3)])
-def test_a_terminal_says_to_three_digits_where_the_information_is_most(logits: tuple[int, ...]) -> None:
+def test_the_title_has_the_most_informative_temperature_to_three_digits(logits: tuple[int, ...]) -> None:
     shown = here_on_terminal("distill", *map(str, logits), NO_COLOR="1")
-    [title] = [line for line in shown.splitlines() if line.startswith("information (nats), most at τ = ")]
+    [title] = [line for line in shown.splitlines() if line.startswith("information (nats), highest at τ = ")]
     grid = np.linspace(0.5, 10, 100_001)
     others = softmax(np.array(logits) / grid[:, None], axis=1)[:, 1:]
     information = others.sum(1) * (np.log(3) - entropy(others, axis=1))
@@ -513,15 +528,15 @@ def test_a_terminal_says_to_three_digits_where_the_information_is_most(logits: t
 @posix
 def test_charts_of_soft_targets() -> None:
     shown = in_terminal("tsoft distill cat=6 dog=4 car=0 truck=-1", NO_COLOR="1")
-    assert "most at" in shown
+    assert "highest at" in shown
     assert "evenness" in shown
     assert "top cat" in shown
-    assert "most at" not in in_terminal("tsoft distill cat=6 dog=4 car=0 --no-chart", NO_COLOR="1")
-    # Where it only falls, or only rises, or is nothing, it has no such place.
+    assert "highest at" not in in_terminal("tsoft distill cat=6 dog=4 car=0 --no-chart", NO_COLOR="1")
+    # Information that only falls, only rises, or is 0 has no highest point.
     cold = in_terminal("echo 1 | tsoft distill 6 1 0 --targets -", NO_COLOR="1")
     assert "target #1" in cold
-    assert "most at" not in cold
-    assert "most at" not in in_terminal("tsoft distill 6 4", NO_COLOR="1")
+    assert "highest at" not in cold
+    assert "highest at" not in in_terminal("tsoft distill 6 4", NO_COLOR="1")
 
 
 @posix
@@ -535,8 +550,8 @@ def test_any_row_fits_any_width(typed: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--student", "S"], ["--student", "S", "--targets", "T"]])
-def test_what_is_written_as_csv_is_read(tmp_path: Path, more: list[str]) -> None:
-    """The measures are no classes."""
+def test_compute_reads_the_csv_of_distill(tmp_path: Path, more: list[str]) -> None:
+    """The measures are not classes."""
     (tmp_path / "S").write_text("0 1\n")
     (tmp_path / "T").write_text("1\n")
     files = [str(tmp_path / word) if word in "ST" else word for word in more]
@@ -548,7 +563,7 @@ def test_what_is_written_as_csv_is_read(tmp_path: Path, more: list[str]) -> None
     ]
 
 
-def test_the_input_s_own_targets(tmp_path: Path) -> None:
+def test_targets_in_the_input(tmp_path: Path) -> None:
     table = "a,b,target\n2,0,b\n0,3,b\n"
     path = tmp_path / "t"
     path.write_text("b\nb\n")
@@ -557,11 +572,14 @@ def test_the_input_s_own_targets(tmp_path: Path) -> None:
     assert own.stdout == given.stdout != ""
     assert [line.split(",")[2] for line in own.stdout.splitlines()] == ["target", "1", "1"]
     twice = here("distill", "--tau", "1", "--targets", str(path), stdin=table)
-    assert (twice.returncode, twice.stderr) == (2, "tsoft: error: --targets: stdin has targets of its own\n")
+    assert (twice.returncode, twice.stderr) == (
+        2,
+        "tsoft: error: --targets has no effect, because stdin contains targets; remove --targets\n",
+    )
 
 
-def test_logits_at_the_end_of_what_is_a_number() -> None:
-    """At inf the gradient times tau^2 is the length of the differences over n, also where these overflow."""
+def test_logits_near_the_largest_float() -> None:
+    """At inf, the gradient times tau^2 is the norm of the differences over n, even if the differences overflow."""
     teacher, student = np.array([[9e307, 0.0, -9e307]]), np.array([[-9e307, 0.0, 9e307]])
     found = divergence(teacher, student, np.inf)
     assert found.kl == 0

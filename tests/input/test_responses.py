@@ -614,16 +614,19 @@ def test_notes() -> None:
     done = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
     notes = done.stderr.splitlines()
     assert len(notes) == 3
-    assert "tempered" in notes[0]
-    assert "row 1: its 7 alternatives sum to 1" in notes[1]
-    assert "at least 87.14 % (row 0) and on average 96.16 %" in notes[2]
+    assert "the probabilities after the server's temperature and samplers" in notes[0]
+    assert notes[0].endswith("pass --applied-tau to undo the temperature")
+    assert "row 1: the 7 alternatives sum to 1" in notes[1]
+    assert "at least 87.14 % (row 0), on average 96.16 %" in notes[2]
+    undone = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"), "--applied-tau", "0.8")
+    assert "pass --applied-tau" not in undone.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--vocab-size", "5"), "names 20"),
-        (("--vocab-size", "25"), "leaves out 0.343"),
+        (("--vocab-size", "5"), "row 0 lists 20 tokens"),
+        (("--vocab-size", "25"), "cannot have 0.343 of the probability"),
         (("--applied-tau", "0"), "--applied-tau"),
         (("--applied-tau", "nan"), "--applied-tau"),
         (("--chosen", "-f", "tsv"), "--chosen"),

@@ -52,7 +52,7 @@ def test_limits_in_json() -> None:
 
 
 def test_kelvins() -> None:
-    """Room temperature is about 1/40 eV, 2.5 kJ/mol and 207 of a wavenumber."""
+    """Room temperature is about 1/40 eV, 2.5 kJ/mol and 207 cm⁻¹."""
     typed = {"eV": 0.025852, "kJ/mol": 2.49434, "kcal/mol": 0.596161, "cm-1": 208.5104, "K": 300}
     for unit, kt in typed.items():
         [record] = records("compute", "--energies", "0", str(kt), "--units", unit, "--tau", "300")
@@ -63,7 +63,7 @@ def test_kelvins() -> None:
         assert record["heat_capacity"] == pytest.approx(exp(1) / (1 + exp(1)) ** 2, rel=1e-5)
 
 
-def test_a_degeneracy_is_so_many_equal_classes() -> None:
+def test_a_degeneracy_equals_that_number_of_equal_classes() -> None:
     levels = records("compute", "a=0", "b=1", "c=3", "--energies", "--degeneracy", "1,3,5", "--tau", "0,0.5,2,inf")
     states = records("compute", "--energies", "0", *"1" * 3, *"3" * 5, "--tau", "0,0.5,2,inf")
     for level, state in zip(levels, states, strict=True):
@@ -76,7 +76,7 @@ def test_a_degeneracy_is_so_many_equal_classes() -> None:
     assert [level["top"] for level in levels] == ["a", "a", "b", "c"]
 
 
-def test_two_hundred_levels_of_ever_so_many_states() -> None:
+def test_two_hundred_levels_of_many_states() -> None:
     j = np.arange(200)
     text = " ".join(f"{value}" for value in (j * (j + 1)).tolist())
     [record] = records(
@@ -88,7 +88,7 @@ def test_two_hundred_levels_of_ever_so_many_states() -> None:
     assert record["log_probs"] == pytest.approx([-log(1e15 + 1), -1 / (1e15 + 1)], rel=1e-14)
 
 
-def test_bits_are_the_entropys() -> None:
+def test_bits_apply_to_the_entropy() -> None:
     [nats] = records("compute", "--energies", "0", "1")
     [bits] = records("compute", "--energies", "0", "1", "--bits")
     assert bits["entropy"] == pytest.approx(nats["entropy"] / log(2), rel=1e-15)
@@ -106,7 +106,7 @@ def test_probabilities_are_those_of_the_negative_logits() -> None:
     assert shown == out("compute", "--tau", "0.5", stdin="0 -1\n0 -1 -2\n-5\n")
 
 
-def test_sweep_csv_has_the_thermodynamics_and_is_read_again() -> None:
+def test_sweep_csv_has_the_thermodynamics_and_is_read_back() -> None:
     typed = ["a=0", "b=1.5", "--energies", "--degeneracy", "2,3", "--units", "kJ/mol", "--tau", "50,300"]
     printed = out("sweep", *typed, "-f", "csv")
     header, *lines = csv.reader(io.StringIO(printed))
@@ -122,7 +122,7 @@ def test_sweep_csv_has_the_thermodynamics_and_is_read_again() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "tsv", "npy", "npz"])
-def test_what_is_written_is_read(form: str, tmp_path: Any) -> None:
+def test_output_is_read_back(form: str, tmp_path: Any) -> None:
     path = str(tmp_path / f"levels.{form}")
     typed = ["a=0", "b=1.5", "--energies", "--degeneracy", "2,3", "--units", "kJ/mol", "--tau", "300"]
     assert out("compute", *typed, "-o", path) == ""
@@ -131,7 +131,7 @@ def test_what_is_written_is_read(form: str, tmp_path: Any) -> None:
     assert again["probs"] == pytest.approx(first["probs"], rel=1e-14)
 
 
-def test_a_class_named_like_a_quantity_stays_one() -> None:
+def test_a_class_named_like_a_quantity_remains_a_class() -> None:
     printed = out("sweep", "log_z=2", "free_energy=1", "--tau", "1", "-f", "csv")
     [record] = records("compute", "--probs", stdin=printed)
     assert record["labels"] == ["log_z", "free_energy"]
@@ -148,7 +148,7 @@ def test_means_have_the_thermodynamics() -> None:
 
 
 def test_the_schottky_peak_of_a_sweep() -> None:
-    """x tanh(x / 2) = 2 with x = gap / kT, here of 1 eV in kelvin."""
+    """x tanh(x / 2) = 2 with x = gap / kT, for a gap of 1 eV and kelvin."""
     low, high = 1.0, 4.0
     for _ in range(200):
         middle = (low + high) / 2
@@ -169,27 +169,27 @@ def test_without_energies_or_with_samplers_there_is_no_ensemble() -> None:
     assert cut["probs"] == [1, 0]
 
 
-KELVIN = "--units eV: temperatures are in kelvin then, so say which: "
-OTHER = "is about energies, which --energies says that the numbers are"
-BEYOND = "is about Boltzmann's distribution, which samplers and --explain go beyond"
-STATES = "is not a number of states, a whole one from 1 to 1e15"
+KELVIN = "--units eV needs temperatures in kelvin; pass "
+NOT_ENERGIES = "needs energies; add --energies if the numbers are energies"
+WITH_SAMPLERS = "works only without samplers and --explain; remove them"
+STATES = "is not a whole number of states from 1 to 1e15"
 
 
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["compute", "--units", "eV", "--tau", "300"], f"--units {OTHER}"),
-        (["sweep", "--degeneracy", "1,2"], f"--degeneracy {OTHER}"),
-        (["compute", "--probs", "--degeneracy", "1,2"], f"--degeneracy {OTHER}"),
+        (["compute", "--units", "eV", "--tau", "300"], f"--units {NOT_ENERGIES}"),
+        (["sweep", "--degeneracy", "1,2"], f"--degeneracy {NOT_ENERGIES}"),
+        (["compute", "--probs", "--degeneracy", "1,2"], f"--degeneracy {NOT_ENERGIES}"),
         (["compute", "--energies", "--units", "eV"], f"{KELVIN}--tau 300"),
         (["sweep", "--energies", "--units", "eV"], f"{KELVIN}--tau 100,300, or --from 10 --to 1000"),
         (["sweep", "--energies", "--units", "eV", "--from", "9"], f"{KELVIN}--tau 100,300, or --from 10"),
         (["compute", "--energies", "--units", "J", "--tau", "1"], "Invalid value for '--units': 'J' is not one of"),
-        (["compute", "--energies", "--units", "K", "--tau", "1", "--top-k", "1"], f"--units {BEYOND}"),
-        (["compute", "--energies", "--degeneracy", "1,2", "--explain"], f"--degeneracy {BEYOND}"),
-        (["sweep", "--energies", "--degeneracy", "1,2", "--like", "vllm"], f"--degeneracy {BEYOND}"),
-        (["compute", "--energies", "--degeneracy", "1"], "--degeneracy lists 1, and row 0 has 2 energies"),
-        (["compute", "--energies", "--degeneracy", "1,2,3"], "--degeneracy lists 3, and row 0 has 2 energies"),
+        (["compute", "--energies", "--units", "K", "--tau", "1", "--top-k", "1"], f"--units {WITH_SAMPLERS}"),
+        (["compute", "--energies", "--degeneracy", "1,2", "--explain"], f"--degeneracy {WITH_SAMPLERS}"),
+        (["sweep", "--energies", "--degeneracy", "1,2", "--like", "vllm"], f"--degeneracy {WITH_SAMPLERS}"),
+        (["compute", "--energies", "--degeneracy", "1"], "--degeneracy has 1 number, but row 0 has 2 energies"),
+        (["compute", "--energies", "--degeneracy", "1,2,3"], "--degeneracy has 3 numbers, but row 0 has 2 energies"),
         (["compute", "--energies", "--degeneracy", "1,0"], f"--degeneracy: '0' {STATES}"),
         (["compute", "--energies", "--degeneracy", "-1,2"], f"--degeneracy: '-1' {STATES}"),
         (["compute", "--energies", "--degeneracy", "1,2.5"], f"--degeneracy: '2.5' {STATES}"),
@@ -205,7 +205,7 @@ STATES = "is not a number of states, a whole one from 1 to 1e15"
         (["sample", "--energies", "--degeneracy", "1,2"], "No such option: --degeneracy"),
     ],
 )
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_errors_in_the_options(typed: list[str], message: str) -> None:
     done = here(*typed, "0", "1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"tsoft: error: {message}")
@@ -215,15 +215,21 @@ def test_a_row_with_other_levels_names_its_line() -> None:
     done = here("compute", "--energies", "--degeneracy", "1,2", "--tau", "1", stdin="0 1\n# more\n0 1 2\n")
     assert done.returncode == 2
     assert done.stdout == f"{1 / (1 + 2 * exp(-1))!r}\t{2 * exp(-1) / (1 + 2 * exp(-1))!r}\n"
-    assert done.stderr == "tsoft: error: --degeneracy lists 2, and stdin:3 has 3 energies\n"
-    # Many of them come together, the shorter ones masked at their ends.
+    assert (
+        done.stderr
+        == "tsoft: error: --degeneracy has 2 numbers, but stdin:3 has 3 energies; pass one number per energy\n"
+    )
+    # Many rows come in one block, with the shorter ones padded by masked classes.
     done = here("compute", "--energies", "--degeneracy", "1,2", stdin="0.25 1.25\n0.5\n" * 5000)
     assert (done.returncode, done.stdout.count("\n")) == (2, 1)
-    assert done.stderr == "tsoft: error: --degeneracy lists 2, and stdin:2 has 1 energy\n"
+    assert (
+        done.stderr
+        == "tsoft: error: --degeneracy has 2 numbers, but stdin:2 has 1 energy; pass one number per energy\n"
+    )
 
 
 @posix
-def test_a_terminal_gets_energies_and_thermodynamics() -> None:
+def test_a_terminal_shows_energies_and_thermodynamics() -> None:
     shown = in_terminal("tsoft compute a=0 b=1 --energies --degeneracy 1,3 --units eV --tau 9000,inf", NO_COLOR="1")
     assert re.search(r"class +energy +τ = 9000 K +τ = ∞ K", shown)
     assert re.search(r"^ b ×3 +1 ", shown, re.MULTILINE)
@@ -238,7 +244,7 @@ def test_a_terminal_gets_energies_and_thermodynamics() -> None:
 
 
 @posix
-def test_a_terminal_draws_what_is_asked_of_energies() -> None:
+def test_a_terminal_draws_the_measures_of_energies() -> None:
     for measure, title in (("heat-capacity", "heat-capacity"), ("mean-energy", "mean-energy (eV)"), ("log-z", "log-z")):
         typed = f"--energies 0 1 --units eV --from 1000 --to 1e5 --measure {measure}"
         shown = in_terminal(f"tsoft sweep {typed}", NO_COLOR="1")
@@ -256,7 +262,7 @@ def test_energies_of_any_size() -> None:
 
 
 @posix
-def test_a_label_has_its_degeneracy_from_two() -> None:
+def test_a_label_shows_a_degeneracy_of_at_least_two() -> None:
     shown = in_terminal("tsoft compute a=0 b=1 --energies --degeneracy 2,1", NO_COLOR="1")
     assert re.search(r"^ a ×2 +0 ", shown, re.MULTILINE)
     assert re.search(r"^ b +1 ", shown, re.MULTILINE)

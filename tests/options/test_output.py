@@ -1,4 +1,4 @@
-"""Which options have an effect on which format: the same rule for every command."""
+"""The rule for options that have an effect on some formats only, which is the same for every command."""
 
 import dataclasses
 import importlib
@@ -24,6 +24,7 @@ from tsoft.options.output import (
     OnlyIn,
     OutputOptions,
     chosen_format,
+    refuse,
 )
 
 FORMATS = ("table", *TEXT_FORMATS, *ARRAY_FORMATS)
@@ -50,37 +51,41 @@ def test_a_display_option_implies_the_table_in_a_pipe(display: DisplayOptions, f
 
 
 @pytest.mark.parametrize("format", [*TEXT_FORMATS, "npy"])
-def test_a_display_option_beside_another_format_is_an_error(format: Any, tmp_path: Path) -> None:
+def test_a_display_option_with_another_format_is_an_error(format: Any, tmp_path: Path) -> None:
     for output in (OutputOptions(format=format), OutputOptions(output=str(tmp_path / f"x.{format}"))):
-        with pytest.raises(UsageError, match=f"--rows has no effect on {format}; it is for table"):
+        with pytest.raises(UsageError, match=f"--rows has no effect on {format}; use --format table"):
             chosen_format(output, DisplayOptions(rows=2), arrays=True)
         assert chosen_format(output, DisplayOptions(), arrays=True) == format
 
 
-def test_no_chart_counts_as_the_option_that_it_is() -> None:
-    with pytest.raises(UsageError, match=r"^--chart has no effect on csv"):
-        chosen_format(OutputOptions(format="csv"), DiagramOptions(chart=False))
+@pytest.mark.parametrize(("chart", "option"), [(True, "--chart"), (False, "--no-chart")])
+def test_an_on_off_option_without_effect_is_named_as_typed(chart: bool, option: str) -> None:
+    with pytest.raises(UsageError, match=f"^{option} has no effect on csv; use --format table$"):
+        chosen_format(OutputOptions(format="csv"), DiagramOptions(chart=chart))
+    with pytest.raises(UsageError, match=f"^{option} has no effect on sweep --mean; remove {option}$"):
+        refuse("sweep --mean", DiagramOptions(chart=chart))
+    assert here("anneal", option, "-f", "csv").stderr.startswith(f"tsoft: error: {option} has no effect on csv")
 
 
 def test_further_forms_of_a_format() -> None:
     long = ContentOptions(long=True)
-    with pytest.raises(UsageError, match="--show has no effect on csv; it is for table and --long"):
+    with pytest.raises(UsageError, match="--show has no effect on csv; use --format table or --long"):
         chosen_format(OutputOptions(format="csv"), LongDisplayOptions(show=3))
     chosen = chosen_format(OutputOptions(format="csv"), long, LongDisplayOptions(show=3), forms=lambda _: ["long"])
     assert chosen == "csv"
-    with pytest.raises(UsageError, match="--long has no effect on json; it is for tsv and csv"):
+    with pytest.raises(UsageError, match="--long has no effect on json; use --format tsv or csv"):
         chosen_format(OutputOptions(format="json"), long)
 
 
 def test_other_options_do_not_imply_the_table() -> None:
-    with pytest.raises(UsageError, match="--with-logits has no effect on tsv; it is for json and jsonl"):
+    with pytest.raises(UsageError, match="--with-logits has no effect on tsv; use --format json or jsonl"):
         chosen_format(OutputOptions(), ContentOptions(with_logits=True))
     with pytest.raises(UsageError, match="--digits has no effect on npy"):
         chosen_format(OutputOptions(format="npy", digits=3), arrays=True)
 
 
 def limited_options() -> list[tuple[str, str, OnlyIn]]:
-    """Each command's options that have an effect on some formats only."""
+    """Return the options of each command that have an effect on some formats only."""
     options = []
     for command in COMMANDS:
         module = importlib.import_module(f"tsoft.features.{command}.command")
@@ -120,7 +125,7 @@ INPUT = {
     ],
 )
 def test_an_option_without_effect_is_an_error_in_every_command(command: str, option: str, marker: OnlyIn) -> None:
-    """In each format that the mark lacks; sweep and solve have measures in every format."""
+    """Test the formats that are not in the mark. sweep and solve have measures in every format."""
     if "measures" in marker.forms and command in ("sweep", "solve"):
         return
     typed = [command, *INPUT.get(command, ["2", "1", "0"]), *["--top-prob", "0.7"] * (command == "solve")]
@@ -128,10 +133,10 @@ def test_an_option_without_effect_is_an_error_in_every_command(command: str, opt
         if format not in marker.forms:
             done = here(*typed, option, *([VALUES[option]] if option in VALUES else []), "-f", format)
             assert (done.returncode, done.stdout) == (2, ""), format
-            assert f"{option} has no effect on {format}; it is for " in done.stderr
+            assert f"{option} has no effect on {format}; use --format " in done.stderr
 
 
-def test_a_terminal_and_a_pipe_have_their_own_defaults() -> None:
+def test_a_terminal_and_a_pipe_have_different_defaults() -> None:
     assert "entropy" in here_on_terminal("compute", "2", "1")
     assert here("compute", "2", "1").stdout.count("\n") == 1
     assert "entropy" in here("compute", "2", "1", "--sort").stdout

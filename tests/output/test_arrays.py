@@ -161,17 +161,19 @@ def test_a_pipe_is_a_file(tmp_path: Path) -> None:
 def test_an_array_is_of_one_engine_and_whole(tmp_path: Path) -> None:
     typed = ["compute", "1", "2", "-o", str(tmp_path / "x.npy")]
     for options, message in {
-        ("--like", "all", "--top-k", "1"): "npy holds one distribution for each row and τ: --like one engine",
-        ("--digits", "3"): "--digits has no effect on npy; it is for table, tsv, csv, json and jsonl",
-        ("--long",): "--long has no effect on npy; it is for tsv and csv",
-        ("--with-logits",): "--with-logits has no effect on npy; it is for json and jsonl",
-        ("--key", "x"): "--key names an array of an .npz file, and this input is none",
+        ("--like", "all", "--top-k", "1"): "npy has one distribution per row and τ; pass --like with one engine",
+        ("--digits", "3"): "--digits has no effect on npy; use --format table, tsv, csv, json or jsonl",
+        ("--long",): "--long has no effect on npy; use --format tsv or csv",
+        ("--with-logits",): "--with-logits has no effect on npy; use --format json or jsonl",
+        ("--key", "x"): "--key selects an array of an .npz file, but the input is not an .npz file; remove --key",
     }.items():
         done = here(*typed, *options)
         assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"tsoft: error: {message}")
     for command in (["sample", "1"], ["solve", "1", "2", "--top-prob", "0.6"], ["sweep", "1", "--mean"]):
         done = here(*command, "-o", "new.npz")
-        assert done.stderr.startswith("tsoft: error: npz holds distributions, as compute and sweep give them")
+        assert done.stderr.startswith(
+            "tsoft: error: npz is for the distributions of compute and sweep; pass --format with one of table, "
+        )
     assert os.listdir(tmp_path) == []
     done = here("compute", "--key", "x", stdin="1 2")
     assert done.returncode == 2

@@ -295,7 +295,7 @@ def test_engines_side_by_side(capfd: Capture, probs: tuple[float, ...], p: float
     by_engine = {name: of(np.array(probs), set(range(count))) for name, count in counts.items()}
     status, text, said = called(capfd, *typed, "-f", "jsonl")
     assert status == 0
-    assert all("ties with a class" in line or "in float32" in line for line in said.splitlines())
+    assert all("ties with it" in line or "in float32" in line for line in said.splitlines())
     found = {record["engine"]: record for record in records(text)}
     assert {name: record["kept"] for name, record in found.items()} == counts
     for name, record in found.items():
@@ -353,7 +353,7 @@ def test_an_order_for_an_engine_that_takes_one(capfd: Capture) -> None:
     status, text, said = called(capfd, *typed, "--like", "all")
     assert (status, [record["engine"] for record in records(text)]) == (0, ["llama.cpp"])
     others = ", ".join(name for name in ENGINES if name != "llama.cpp")
-    assert said.startswith(f"tsoft: note: {others} are left out: they have a fixed order")
+    assert said.startswith(f"tsoft: note: {others} are omitted, because they have a fixed sampler order")
 
 
 def test_an_engine_that_lacks_a_knob_is_left_out_of_all(capfd: Capture) -> None:
@@ -362,7 +362,7 @@ def test_an_engine_that_lacks_a_knob_is_left_out_of_all(capfd: Capture) -> None:
     have = ["transformers", "llama.cpp", "exllamav2"]
     assert (status, [record["engine"] for record in records(text)]) == (0, have)
     others = ", ".join(name for name in ENGINES if name not in have)
-    assert said == f"tsoft: note: {others} are left out: they have no --typical-p\n"
+    assert said == f"tsoft: note: {others} are omitted, because they have no --typical-p\n"
 
 
 @pytest.mark.parametrize("form", ["tsv", "jsonl", "table"])
@@ -416,7 +416,7 @@ def test_a_tie_that_a_sort_decides_is_said_once(capfd: Capture, tmp_path: Path) 
     status, text, said = called(capfd, *typed, "llama.cpp")
     assert (status, [kept(row) for row in rows(text)]) == (0, [{0, 1}, {0, 1}, {0, 1}])
     assert [line for line in said.splitlines() if "ties" in line] == said.splitlines()
-    assert re.fullmatch(r"tsoft: note: row 1, τ = 1: top_k 2 of llama\.cpp removes '#2', .*\n", said)
+    assert re.fullmatch(r"tsoft: note: row 1, τ = 1: top_k 2 of llama\.cpp removes '#2' but keeps .*\n", said)
     # vLLM keeps what ties with the k-th, so nothing is left to a sort.
     assert [kept(row) for row in rows(printed(capfd, *typed, "vllm"))] == [{0, 1}, {0, 1, 2}, {0, 1}]
 
@@ -433,7 +433,7 @@ def test_what_float32_would_decide_otherwise_is_said(capfd: Capture) -> None:
     typed = ("compute", *map(repr, z.tolist()), "--min-p", "0.1", "--like", "vllm")
     status, text, said = called(capfd, *typed)
     assert (status, kept(rows(text)[0])) == (0, {0, 2})
-    assert re.match(r"tsoft: note: row 0, τ = 1: min_p 0\.1 of vllm decides '#1' otherwise in float32", said)
+    assert re.match(r"tsoft: note: row 0, τ = 1: min_p 0\.1 of vllm decides differently about '#1' in float32", said)
     assert printed(capfd, "compute", "0", "-2.4", "-1", "--min-p", "0.1", "--like", "vllm")
 
 
@@ -589,8 +589,8 @@ def test_a_bias_of_a_token_that_is_not_there(capfd: Capture, tmp_path: Path) -> 
     status, text, said = called(capfd, "compute", "2", "1", "--settings", file)
     np.testing.assert_allclose(rows(text), [softmax([3, 1])], rtol=1e-12)
     assert status == 0
-    assert re.search("no class is called .*#7", said)
-    assert re.search("no class is called .* the", said)
+    assert re.search("ignores the logit_bias of .*#7", said)
+    assert re.search("ignores the logit_bias of .* the", said)
 
 
 @pytest.mark.parametrize(
@@ -722,35 +722,47 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "infinity": (["--dynatemp-range", "inf"], "--dynatemp-range: inf is not a "),
     "an end that is open": (["--top-h", "0"], "--top-h: 0 is not a number above 0 and up to 1"),
     "no number": (["--top-k", "many"], "Invalid value for '--top-k': 'many' is not a valid float."),
-    "a sampler": (["--samplers", "top_kk"], "--samplers: no sampler is called 'top_kk' (did you mean top_k?)"),
+    "a sampler": (["--samplers", "top_kk"], "--samplers: unknown sampler 'top_kk'; did you mean 'top_k'? choose from "),
     "a sampler twice": (["--samplers", "typ_p;typical"], "--samplers: typical is listed twice"),
-    "penalties": (["--samplers", "penalties"], "--samplers: penalties needs the text so far"),
-    "dry": (["--samplers", "top_k,dry"], "--samplers: dry needs the text so far"),
-    "infill": (["--samplers", "INFILL"], "--samplers: infill needs the text so far"),
-    "no samplers": (["--samplers", " "], "--samplers: no sampler is listed; it is one of logit_bias, "),
-    "a knob not listed": (["--samplers", "top_p", "--top-k", "2"], "--top-k is given, but --samplers lists no top_k"),
-    "τ not listed": (["--samplers", "top_k", "--tau", "2"], "--tau is given, but --samplers lists no temperature"),
-    "a companion alone": (["--xtc-threshold", "0.2"], "--xtc-threshold says how --xtc-probability works"),
-    "another alone": (["--dynatemp-exponent", "2"], "--dynatemp-exponent says how --dynatemp-range works"),
-    "an engine": (["--like", "vlm"], "--like: no engine is called 'vlm' (did you mean vllm?); it is one of transform"),
+    "penalties": (["--samplers", "penalties"], "--samplers: penalties depends on the preceding text"),
+    "dry": (["--samplers", "top_k,dry"], "--samplers: dry depends on the preceding text"),
+    "infill": (["--samplers", "INFILL"], "--samplers: infill depends on the preceding text"),
+    "no samplers": (["--samplers", " "], "--samplers: the list is empty; choose from logit_bias, "),
+    "a knob not listed": (
+        ["--samplers", "top_p", "--top-k", "2"],
+        "--top-k has no effect, because --samplers does not list top_k",
+    ),
+    "τ not listed": (
+        ["--samplers", "top_k", "--tau", "2"],
+        "--tau has no effect, because --samplers does not list temperature",
+    ),
+    "a companion alone": (["--xtc-threshold", "0.2"], "--xtc-threshold has no effect without --xtc-probability"),
+    "another alone": (["--dynatemp-exponent", "2"], "--dynatemp-exponent has no effect without --dynatemp-range"),
+    "an engine": (["--like", "vlm"], "--like: unknown engine 'vlm'; did you mean 'vllm'? choose from transform"),
     "no engine": (["--like", ""], "--like: "),
-    "a knob it lacks": (["--like", "vllm", "--tfs", "0.5"], "vllm has no --tfs"),
+    "a knob it lacks": (["--like", "vllm", "--tfs", "0.5"], "--like vllm: this engine has no --tfs"),
     "knobs one lacks": (["--like", "all,vllm", "--tfs", "2"], "--tfs: 2 is not a number from 0 to 1"),
     "a fixed order": (
         ["--like", "vllm", "--samplers", "temperature"],
-        "vllm has a fixed order; --samplers is for llama.cpp",
+        "--like vllm: this engine has a fixed sampler order; --samplers works only with llama.cpp",
     ),
     "no settings": (["--settings", ""], "--settings"),
     "steps in csv": (
         ["--explain", "-f", "csv", "--top-k", "1"],
-        "--explain has no effect on csv; it is for table, json and jsonl",
+        "--explain has no effect on csv; use --format table, json or jsonl",
     ),
-    "a bias of no class": (["--logit-bias", "d=1"], "--logit-bias: no class is called 'd'; #0 to #3 name them"),
-    "an index of no class": (["--logit-bias", "#4=1"], "--logit-bias: no class is called '#4'"),
-    "a bias of two": (["--logit-bias", "b=1"], "--logit-bias: 'b' is the label of 2 classes: name one by its index, "),
-    "a bias without a number": (["--logit-bias", "a"], "--logit-bias: 'a' is not LABEL=B"),
-    "a bias of NaN": (["--logit-bias", "a=nan"], "--logit-bias: nan for 'a' is not a number, or -inf"),
-    "a bias of +inf": (["--logit-bias", "a=inf"], "--logit-bias: inf for 'a' is not a number, or -inf"),
+    "a bias of no class": (["--logit-bias", "d=1"], "--logit-bias: unknown class 'd'; choose from a, b"),
+    "an index of no class": (["--logit-bias", "#4=1"], "--logit-bias: unknown class '#4'"),
+    "a bias of two": (["--logit-bias", "b=1"], "--logit-bias: 2 classes have the label 'b'; choose one by its index: "),
+    "a bias without a number": (["--logit-bias", "a"], "--logit-bias: expected LABEL=B, got 'a'"),
+    "a bias of NaN": (
+        ["--logit-bias", "a=nan"],
+        "--logit-bias: the bias of 'a' is nan; pass a finite number, or -inf to ban the class",
+    ),
+    "a bias of +inf": (
+        ["--logit-bias", "a=inf"],
+        "--logit-bias: the bias of 'a' is inf; pass a finite number, or -inf to ban the class",
+    ),
 }
 
 
@@ -990,7 +1002,7 @@ def test_nothing_left_is_said_and_nothing_drawn(capfd: Capture, command: list[st
 def test_all_in_capitals_leaves_out_too(capfd: Capture) -> None:
     status, text, said = called(capfd, "compute", "2", "1", "--top-a", "0.1", "--like", "ALL", "-f", "jsonl")
     assert (status, [record["engine"] for record in records(text)]) == (0, ["exllamav2"])
-    assert "are left out: they have no --top-a" in said
+    assert "are omitted, because they have no --top-a" in said
 
 
 def test_an_order_of_nothing_is_none_of_tsofts(capfd: Capture, tmp_path: Path) -> None:

@@ -547,11 +547,11 @@ def test_a_knob_is_an_option(command: str) -> None:
 def test_llama_cpp_s_names() -> None:
     """As its server lists them in `generation_settings`, and its older ones; a name has one meaning."""
     listed = "penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"
-    assert {*listed.split(), "infill"} <= {*chains.NAMES, *chains.NEED_TEXT}
+    assert {*listed.split(), "infill"} <= {*chains.SAMPLERS_BY_NAME, *chains.NEED_TEXT}
     for name, sampler in {"temp": "temperature", "typical": "typ_p", "typical_p": "typ_p", "tfs_z": "tfs"}.items():
-        assert chains.NAMES[name] is SAMPLERS[sampler]
+        assert chains.SAMPLERS_BY_NAME[name] is SAMPLERS[sampler]
     names = [n for s in SAMPLERS.values() for n in {s.name, s.parameters[0].name, *s.aliases}]
-    assert len(names) == len({*names}) == len(chains.NAMES)
+    assert len(names) == len({*names}) == len(chains.SAMPLERS_BY_NAME)
     assert len(chains.PARAMETERS) == sum(len(s.parameters) for s in SAMPLERS.values())
 
 

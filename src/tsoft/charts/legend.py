@@ -57,17 +57,22 @@ LINES = {
 
 
 class Legend:
-    """The measures and marks that an output has shown so far, by their keys in LINES."""
+    """The measures and marks that an output has shown so far: by their keys in LINES, and lines of a feature."""
 
     def __init__(self) -> None:
         self._shown: set[str] = set()
+        self._lines: dict[str, None] = {}
 
     def add(self, *keys: str) -> None:
         self._shown.update(keys)
 
+    def add_lines(self, *lines: str) -> None:
+        """Add lines of a feature, which follow those of LINES, each once."""
+        self._lines.update(dict.fromkeys(lines))
+
     def draw(self, width: int, *, color: bool) -> str:
         """Return the lines of what was shown, after a blank line; empty if nothing was."""
-        lines = [line for key, line in LINES.items() if key in self._shown]
+        lines = [*(line for key, line in LINES.items() if key in self._shown), *self._lines]
         return "\n" + explanations(lines, width, color=color) if lines else ""
 
 

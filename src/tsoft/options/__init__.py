@@ -1,1 +1,1 @@
-"""The option groups that commands share, and what each stands for."""
+"""The groups of options that commands share, and the values that they select."""

@@ -1,4 +1,4 @@
-"""Biases: numbers that are added to the logits of some classes."""
+"""Biases: numbers that are added to the logits of classes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,20 +11,24 @@ from tsoft.sampling.sampler_table import BIAS
 if TYPE_CHECKING:
     from tsoft.core.block import Block
 
-# Each an index and a number.
+# Pairs of a class's index and the number to add to its logit.
 Biases = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
 class Bias:
-    """A number that is added to the logit of the class of that name. One from a file may name a class that the
-    input does not have."""
+    """A number to add to the logit of the class `name`. A bias from a file can name a class that is not in the
+    input."""
 
     name: str
     value: float
     in_file: bool = False
 
     def index(self, block: "Block") -> int | None:
+        """Return the index of the class, or None if the block does not have it.
+
+        Raise UsageError for a bias from the command line whose class is ambiguous, or missing in the first row.
+        """
         try:
             return class_index(block, self.name, BIAS.option)
         except UsageError:
@@ -34,9 +38,10 @@ class Bias:
 
 
 def remembered(biases_of: "Callable[[Block], Biases]") -> "Callable[[Block], Biases]":
-    """The same function, which is called again only where the classes differ from those of the last call: a
-    vocabulary's labels are one object in all its blocks, and to search them takes as long as all else that a token
-    needs. The first row is a case of its own, since it must have the classes.
+    """Return the same function with a memory for its last result, which it returns until the classes change.
+
+    All blocks of a vocabulary share one labels object. To search it for every token would double the time per token.
+    The first row is looked up separately, because a missing class is an error there.
 
     >>> import numpy as np
     >>> from tsoft.core.block import Block

@@ -1,4 +1,4 @@
-"""Notes on chains: biases without a class, what an engine does near τ = 0, and decisions by float32 or a tie."""
+"""Notes on chains: biases without a class, an engine's rules near τ = 0, and decisions by a tie or by float32."""
 
 import contextlib
 from typing import TYPE_CHECKING
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 
 class ChainNotes:
-    """Notes on chains with these biases, each kind of note once per engine."""
+    """Notes on chains with these biases. Prints each kind of note once per engine."""
 
     def __init__(self, biases: tuple[Bias, ...]):
         self._biases = biases
         self._noted: set[str] = set()
 
     def note(self, block: "Block", chains: "tuple[Chain | None, ...]", taus: "Array") -> None:
+        """Print the notes on a block that the chains are about to change."""
         self._note_missing(block)
         for chain in chains:
             if chain is None or chain.engine is None:
@@ -36,27 +37,27 @@ class ChainNotes:
         if missing and "biases" not in self._noted:
             self._noted.add("biases")
             names = ", ".join(map(repr, missing[:5])) + ", …" * (len(missing) > 5)
-            note(f"row {block.first_row}: no class is called {names}, to which a logit_bias is given")
+            note(f"row {block.first_row}: tsoft ignores the logit_bias of {names}: no class has this name")
 
     def _note_cold(self, engine: Engine, tau: float) -> None:
-        sentence = engine.low_tau_message(tau)
-        if sentence and sentence not in self._noted:
-            self._noted.add(sentence)
-            note(f"{engine.name} {sentence}")
+        message = engine.low_tau_message(tau)
+        if message and message not in self._noted:
+            self._noted.add(message)
+            note(f"{engine.name} {message}")
 
     def _note_fragile(self, chain: "Chain", engine: str, block: "Block", tau: float) -> None:
         if engine in self._noted:
             return
-        # Where nothing is left, the distribution itself is an error.
+        # If no class remains, computing the distribution raises the error later.
         with contextlib.suppress(AllRemovedError):
             if decisions := fragile_decisions(chain, block.logits, tau):
                 self._noted.add(engine)
-                note(_fragile(decisions[0], block, engine, tau))
+                note(_fragile_message(decisions[0], block, engine, tau))
 
 
-def _fragile(decision: FragileDecision, block: "Block", engine: str, tau: float) -> str:
+def _fragile_message(decision: FragileDecision, block: "Block", engine: str, tau: float) -> str:
     name = block.names[decision.index] if block.partial else repr(block.names[decision.index])
     place = f"row {block.rows[decision.row]}, τ = {tau:g}: {decision.step} of {engine}"
     if decision.is_tie:
-        return f"{place} removes {name}, which ties with a class that stays: which of them does is up to its sort"
-    return f"{place} decides {name} otherwise in float32: it is {decision.slack:.2g} from the threshold"
+        return f"{place} removes {name} but keeps a class that ties with it; which one depends on the engine's sort"
+    return f"{place} decides differently about {name} in float32, only {decision.slack:.2g} from the threshold"

@@ -1,4 +1,4 @@
-"""What Typer does not do by itself: negative numbers as arguments, and options shared by commands."""
+"""Extensions of Typer: negative numbers as arguments, and options that commands share."""
 
 import dataclasses
 import functools
@@ -10,12 +10,12 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-# A token that would be a number, were it not for Typer's options: -1, -.5, -inf, -nan=3.
+# An argument that Typer would take for an option: -1, -.5, -inf, -nan=3.
 _NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=]|$))", re.IGNORECASE)
 
 
 def shield(token: str) -> str:
-    """A blank before what starts like a negative number, so that it is not taken for options.
+    """Return the argument with a blank in front of a negative number, so that Typer does not take it for an option.
 
     >>> shield("-inf"), shield("-i"), shield(" -1")
     (' -inf', '-i', '  -1')
@@ -24,7 +24,7 @@ def shield(token: str) -> str:
 
 
 def unshield(value: Any) -> Any:
-    """What was typed, of a value that `shield` may have changed.
+    """Return the value as it was typed, without the blanks that `shield` adds.
 
     >>> unshield([" -inf", "2", "  -1"])
     ['-inf', '2', ' -1']
@@ -35,7 +35,7 @@ def unshield(value: Any) -> Any:
 
 
 class LogitsCommand(TyperCommand):
-    """A command whose arguments may be negative numbers, in any order with its options."""
+    """A command that takes negative numbers as arguments, before and after its options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
@@ -50,15 +50,17 @@ class LogitsCommand(TyperCommand):
         for param in self.params:
             default = getattr(param, "show_default", None)
             if isinstance(default, str):
-                # Typer would put the words in parentheses, as if they were not the default.
+                # Typer would put these words in parentheses.
                 param.help = rf"{param.help} [dim]\[default: {default}][/dim]"  # type: ignore[attr-defined]
                 param.show_default = False  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 
 
 def bundled(function: Callable[..., None]) -> Callable[..., None]:
-    """`function` for Typer: a parameter whose type is a dataclass becomes the dataclass's fields,
-    each an option, so that commands that share options name them once."""
+    """Return a command for Typer that calls `function`.
+
+    Each parameter of `function` is a dataclass whose fields are options, so that commands can share groups of options.
+    """
     bundles = {p.name: p.annotation for p in inspect.signature(function).parameters.values()}
 
     def command(**values: Any) -> None:
@@ -81,14 +83,17 @@ def bundled(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def option_name(field: "dataclasses.Field[Any]") -> str:
-    """The option that a bundle's field is, as a person types it."""
+def option_name(field: "dataclasses.Field[Any]", value: Any = None) -> str:
+    """Return the option that sets a bundle's field, as typed: for an on/off option, the name that sets `value`."""
     info = field.type.__metadata__[0]  # type: ignore[union-attr]
-    # In Annotated, the first of an option's names is in the place of its default.
+    # In Annotated, Typer keeps an option's first name in the place of its default.
     names = [name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--")]
-    return names[0].split("/")[0] if names else "--" + field.name.replace("_", "-")
+    if not names:
+        return "--" + field.name.replace("_", "-")
+    on, _, off = str(names[0]).partition("/")
+    return off if off and value is False else on
 
 
 def in_panel(name: str) -> Callable[..., Any]:
-    """What declares an option that --help lists in the panel of that name."""
+    """Return a function that declares options in this panel of --help."""
     return functools.partial(typer.Option, rich_help_panel=name)

@@ -1,4 +1,4 @@
-"""Results that are distributions: how options choose their format, their records, and their arrays."""
+"""Results that are distributions, and their form: format, records or array."""
 
 import math
 from abc import abstractmethod
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """How distributions are written: in a `format`, a class a line where `is_long`, at most `most` classes of each,
-    with a progress bar where that `is_watched`."""
+    """How to write distributions: in a `format`; with `is_long`, one class per line and at most `most` classes of each
+    distribution; with `is_watched`, with a progress bar."""
 
     format: str
     content: Content
@@ -53,8 +53,10 @@ def chosen_form(
     measured: Callable[[str], Any] = lambda _: False,
     steps: bool = False,
 ) -> Form:
-    """The form that the options ask for. `measured` says of a format whether it has measures; with `steps` JSON has
-    those of the chain."""
+    """Return the form that the options describe.
+
+    measured: returns whether a format contains measures. steps: whether JSON contains the steps of the chain.
+    """
 
     def forms(format: str) -> list[str]:
         is_long = content.long and format in ("tsv", "csv")
@@ -66,21 +68,21 @@ def chosen_form(
 
 
 class DistributionsResult(Result):
-    """The distributions of blocks at the temperatures, as a plan's chains leave them."""
+    """The distributions of blocks at the temperatures, after the chains of a plan."""
 
     def __init__(self, blocks: Iterable[Block], taus: Array, plan: Plan, form: Form):
         self.taus, self.plan, self.form = taus, plan, form
-        # Only bare numbers may stand in lines of different lengths.
+        # Lines of different lengths are possible only for tsv without samplers.
         if form.format != "tsv" or form.is_long or plan.has_chain:
             blocks = (part for block in blocks for part in block.split_by_width())
         self.blocks = plan.noted(blocks, taus)
 
     @abstractmethod
     def columns(self, result: Distributions) -> list[Column]:
-        """The columns of tsv and csv, where each record is a distribution."""
+        """Return the columns of tsv and csv, with one distribution per record."""
 
     def results(self) -> Iterator[Distributions]:
-        """The distributions in pieces that fit in memory."""
+        """Yield the distributions in pieces that fit in memory."""
         blocks = self.blocks
         if self.form.is_watched:
             blocks = watched(
@@ -107,7 +109,7 @@ class DistributionsResult(Result):
 
 
 def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[], View]") -> None:
-    """Writes the result in its form, as an array, records or a picture."""
+    """Write the result in its form: an array, records or a picture."""
     if result.form.format not in ARRAY_FORMATS:
         write_result(result, result.form.format, output, view)
         return
@@ -116,7 +118,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
     from tsoft.sampling.step import AllRemovedError
 
     if len(result.plan.chains) > 1:
-        raise UsageError(f"{result.form.format} holds one distribution for each row and τ: --like one engine")
+        raise UsageError(f"{result.form.format} has one distribution per row and τ; pass --like with one engine")
     with open_output(output.output) as out:
         try:
             array = arrays.DistributionArray(result.results(), result.taus, result.form.content, note)

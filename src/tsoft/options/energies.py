@@ -1,4 +1,4 @@
-"""The options for energies: their unit, and how many states each has."""
+"""The options for energies: units and degeneracies."""
 
 import re
 from collections.abc import Iterator
@@ -15,24 +15,26 @@ if TYPE_CHECKING:
     from tsoft.core.units import Unit
     from tsoft.options.plan import Plan
 
-# A float holds each whole number up to here, and beyond it the sum of several.
+# Floats represent whole numbers exactly up to 9e15, so the sum of several degeneracies is exact, too.
 MAX_STATES = 10**15
 
 
 def ensemble(
     input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, has_taus: bool, how: str = "--tau 300"
 ) -> "Ensemble | None":
-    """The ensemble of energies; None for logits, and where samplers leave another distribution than Boltzmann's. With
-    units, temperatures must be typed (`has_taus`), as in the example `how`."""
+    """Return the ensemble of the energies; None for logits, and for a chain, whose result is no Boltzmann distribution.
+
+    With units, temperatures must be typed: `has_taus` says whether they are, and `how` is an example for the error.
+    """
     typed = [f"--{name}" for name, value in vars(options).items() if value is not None]
     if typed and not input.energies:
-        raise UsageError(f"{typed[0]} is about energies, which --energies says that the numbers are")
+        raise UsageError(f"{typed[0]} needs energies; add --energies if the numbers are energies")
     if typed and plan.has_chain:
-        raise UsageError(f"{typed[0]} is about Boltzmann's distribution, which samplers and --explain go beyond")
+        raise UsageError(f"{typed[0]} works only without samplers and --explain; remove them")
     if not input.energies or plan.has_chain:
         return None
     if options.units and not has_taus:
-        raise UsageError(f"--units {options.units}: temperatures are in kelvin then, so say which: {how}")
+        raise UsageError(f"--units {options.units} needs temperatures in kelvin; pass {how}")
     from tsoft.core.thermodynamics import Ensemble
 
     return Ensemble(_unit(options.units), _degeneracy(options.degeneracy))
@@ -47,7 +49,7 @@ def _unit(name: str | None) -> "Unit | None":
 
 
 def _degeneracy(text: str | None) -> "Array | None":
-    """How many states each level has, as typed."""
+    """Return the number of states of each level, as typed."""
     if text is None:
         return None
     import numpy as np
@@ -63,12 +65,12 @@ def _states(text: str) -> int:
     except ValueError:
         number = 0.0
     if not (1 <= number <= MAX_STATES and number == int(number)):
-        raise UsageError(f"--degeneracy: {shortened(text)!r} is not a number of states, a whole one from 1 to 1e15")
+        raise UsageError(f"--degeneracy: {shortened(text)!r} is not a whole number of states from 1 to 1e15")
     return int(number)
 
 
 def with_ensemble(blocks: "Iterator[Block]", ensemble: "Ensemble | None") -> "Iterator[Block]":
-    """The blocks with the ensemble of their energies."""
+    """Yield the blocks with the ensemble of their energies. Raise UsageError if the degeneracies do not fit."""
     if ensemble is None:
         return blocks
     if ensemble.degeneracy is None:
@@ -78,8 +80,9 @@ def with_ensemble(blocks: "Iterator[Block]", ensemble: "Ensemble | None") -> "It
 
 def _with_levels(block: "Block", ensemble: "Ensemble") -> "Block":
     assert ensemble.degeneracy is not None
-    levels, listed = block.logits.shape[1], len(ensemble.degeneracy)
-    if levels != listed:
-        energies = "energy" if levels == 1 else "energies"
-        raise UsageError(f"--degeneracy lists {listed}, and {block.location} has {levels} {energies}")
+    levels, degeneracies = block.logits.shape[1], len(ensemble.degeneracy)
+    if levels != degeneracies:
+        energies = "1 energy" if levels == 1 else f"{levels} energies"
+        numbers = "1 number" if degeneracies == 1 else f"{degeneracies} numbers"
+        raise UsageError(f"--degeneracy has {numbers}, but {block.location} has {energies}; pass one number per energy")
     return replace(block, ensemble=ensemble)

@@ -1,4 +1,4 @@
-"""The options for logits: where they come from, and what the numbers are."""
+"""The options for the input: its source, its format, and the kind of its numbers."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -12,10 +12,10 @@ InputFormat = Literal["text", "tsv", "csv", "response", "json", "jsonl", "npy", 
 _option = in_panel("Input")
 
 
-# Every command reads these classes, and each method of a dataclass that is not needed costs its start.
+# Unneeded methods of a dataclass would slow down the start of every command.
 @dataclass(frozen=True, eq=False, repr=False)
 class SourceOptions:
-    """A file that logits come from, and what the numbers in it are."""
+    """The file to read, its format, and the kind of its numbers."""
 
     file: Annotated[str | None, _option("--input", "-i", metavar="FILE", help="Read logits from FILE; - is stdin.")] = (
         None
@@ -57,7 +57,7 @@ def logits_argument(without: str) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LogitsOptions(SourceOptions):
-    """Where logits come from: a file, or the arguments; and what is known about a response."""
+    """Logits from a file or from the arguments, and the temperature of an API response."""
 
     logits: Annotated[list[str] | None, logits_argument("Without any, tsoft reads stdin.")] = None
     applied_tau: Annotated[
@@ -73,7 +73,7 @@ class LogitsOptions(SourceOptions):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BoundsOptions:
-    """What bounds the tokens that an API response does not list."""
+    """The size of the vocabulary, which bounds the tokens that an API response does not list."""
 
     vocab_size: Annotated[
         int | None,

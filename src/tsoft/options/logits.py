@@ -1,4 +1,4 @@
-"""The blocks of logits that options ask for."""
+"""The blocks of logits that the options select."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tsoft.options.temperatures import pieces
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
 
-_KEY = "--key names an array of an .npz file, and this input is none"
+_KEY_ERROR = "--key selects an array of an .npz file, but the input is not an .npz file; remove --key"
 
 
 def blocks(
@@ -30,27 +30,32 @@ def blocks(
     labels: "Labels | None" = None,
     note: Callable[[str], None] = note,
 ) -> Iterator[Block]:
-    """The blocks of typed logits, of a file or of stdin. Rows of `ragged` blocks may differ in length. With `targets`
-    they have the true classes that come with the rows. `labels` are those of --labels, where they have been read
-    already: a pipe can be read only once. `note` is called with what the user should know."""
+    """Return the blocks of typed logits, of a file, or of stdin.
+
+    taus: the values of --tau, one of which may read stdin. bounds: None for a command that shows no bounds.
+    ragged: whether rows of a block may differ in length. targets: whether to read the true classes of the rows, too.
+    labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
+    note: prints a note to the user.
+    """
     quantity = _quantity(options)
     labels = labels or parsed_labels(options.labels)
     if options.logits:
         from tsoft.input.arguments import typed_block
 
         if options.file is not None:
-            raise UsageError("logits are typed and --input names a file; which is it?")
+            raise UsageError("the logits are arguments and --input reads a file; remove one of the two")
         if options.key is not None:
-            raise UsageError(_KEY)
+            raise UsageError(_KEY_ERROR)
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
         read = _read(_file(options, taus), options, quantity, labels, targets, note)
-    even = read if ragged else (part for block in read for part in block.split_by_width())
-    return _check_sums(apply_options(even, options, bounds), note)
+    if not ragged:
+        read = (part for block in read for part in block.split_by_width())
+    return _check_sums(apply_options(read, options, bounds), note)
 
 
 def parsed_labels(text: str | None) -> "Labels | None":
-    """The labels that --labels names."""
+    """Return the labels that --labels lists; None without --labels."""
     if text is None:
         return None
     from tsoft.input.labels import parse
@@ -59,22 +64,23 @@ def parsed_labels(text: str | None) -> "Labels | None":
 
 
 def _quantity(options: LogitsOptions) -> str | None:
+    """Return the kind of the numbers; None for logits, or for the kind that the input names."""
     chosen = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
     names = [name for name, is_chosen in chosen.items() if is_chosen]
     if len(names) > 1:
-        raise UsageError("the numbers are one of --energies, --probs and --logprobs")
+        raise UsageError("--energies, --probs and --logprobs exclude each other; pass one of them")
     return names[0] if names else None
 
 
 def _file(options: LogitsOptions, taus: list[str] | None) -> str:
-    """The file to read, - for stdin."""
+    """Return the file to read; - for stdin."""
     if options.file == "":
-        raise UsageError("--input needs a file's name")
+        raise UsageError("--input needs a file name")
     file = options.file or "-"
     if file == "-" and "-" in pieces(taus):
-        raise UsageError("--tau - reads stdin, so logits come as arguments or from a file: -i FILE")
+        raise UsageError("--tau - reads stdin; pass the logits as arguments or with -i FILE")
     if options.file is None and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("no logits: type them (tsoft compute 2 1 0.5 0.1), pipe them in, or name a file with -i FILE")
+        raise UsageError("no logits; pass them as arguments (tsoft compute 2 1 0.5 0.1), in a pipe, or with -i FILE")
     return file
 
 
@@ -96,14 +102,14 @@ def _read(
             head, stream = with_head(stream)
             format = by_content(head) or FORMATS["text"]
         if options.key is not None and not format.keys:
-            raise UsageError(_KEY)
+            raise UsageError(_KEY_ERROR)
         source = STDIN if file == "-" else file
         reading = ReadOptions(source, quantity, labels, format.delimiter, options.key, targets, note)
         yield from format.reader()(stream, reading)
 
 
 def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
-    """The blocks, with a note at the first row whose probabilities do not sum to 1."""
+    """Yield the blocks. Print a note for the first row whose probabilities do not sum to 1."""
     is_noted = False
     for block in blocks:
         if block.origin.quantity in ("prob", "logprob") and not is_noted and not block.partial:
@@ -112,5 +118,5 @@ def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterato
             if wrong.any():
                 is_noted, row = True, int(wrong.argmax())
                 problem = f"row {block.rows[row]}: the probabilities sum to {sums[row]:.4g}, not to 1"
-                note(f"{problem}; the result is shared out among the listed classes alone")
+                note(f"{problem}; tsoft divides them by their sum")
         yield block

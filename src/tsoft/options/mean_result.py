@@ -1,4 +1,4 @@
-"""The means of measures over all rows, as `sweep --mean` and `distill --mean` give them."""
+"""The result of `sweep --mean` and `distill --mean`: the mean of each measure over all rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MeanResult(Result):
-    """The means over rows, which `compute` computes when they are written, and their standard deviations.
+    """The mean and the standard deviation of each measure over the rows. `compute` computes them when they are written.
 
-    A terminal shows the curve of the measure `charted`, with τ on a logarithmic axis where `is_log`, unless `chart`
-    is false, and a table. Records hold the measures `recorded`, by default all. Energies have an `ensemble`."""
+    A table shows all measures, below a curve of the measure `charted` over τ if `chart` is true; `is_log` makes its
+    τ axis logarithmic. Records contain the measures `recorded`, or all for None. `bits` converts the entropy to bits.
+    `ensemble` is that of energies.
+    """
 
     compute: Callable[[], Averages]
     charted: str

@@ -1,4 +1,4 @@
-"""The options that select a language model, and its prompt."""
+"""The options that select a language model, and the prompt."""
 
 import sys
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _option = in_panel("Model")
 
 @dataclass(frozen=True)
 class PromptArgument:
-    """The prompt of a model."""
+    """The prompt."""
 
     prompt: Annotated[
         list[str] | None,
@@ -37,7 +37,7 @@ def top_logprobs_option(help: str) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelOptions:
-    """The model: a file of weights, a server, or the n-grams of a text."""
+    """The model: a file of weights, a server, or an n-gram model of a text."""
 
     model: Annotated[
         str | None,
@@ -90,11 +90,14 @@ class ModelOptions:
 
 
 def open_model(options: ModelOptions) -> "Model":
-    """The model that the options select. Raises UsageError if they select several, or if an option belongs to another
-    kind of model."""
+    """Return the model that the options select.
+
+    Raise UsageError if they select several models, or if an option belongs to another kind of model.
+    """
     kinds = [name for name in ("model", "endpoint", "ngram") if getattr(options, name) is not None]
     if len(kinds) > 1:
-        raise UsageError(f"{' and '.join('--' + kind for kind in kinds)}: which model is it?")
+        typed = " and ".join(f"--{kind}" for kind in kinds)
+        raise UsageError(f"{typed} exclude each other; pass one of them")
     kind = kinds[0] if kinds else "model"
     _check_kind(options, kind)
     if kind == "ngram":
@@ -116,7 +119,7 @@ def open_model(options: ModelOptions) -> "Model":
     return Llama(options.model, chat=options.chat, threads=options.threads)
 
 
-# The options of one kind of model only.
+# The options that work with one kind of model only.
 _OPTIONS_BY_KIND = {"ngram": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
 
 
@@ -124,41 +127,43 @@ def _check_kind(options: ModelOptions, kind: str) -> None:
     for owner, names in _OPTIONS_BY_KIND.items():
         for name in names:
             if owner != kind and getattr(options, name) != getattr(ModelOptions(), name):
-                raise UsageError(f"--{name.replace('_', '-')} is for --{owner}")
+                raise UsageError(f"--{name.replace('_', '-')} works only with --{owner}")
     if kind == "ngram" and options.chat:
-        raise UsageError("--chat is for a model that was made to answer, which --ngram is not")
+        raise UsageError("--chat needs a chat model, and an n-gram model is not one; remove --chat")
 
 
 def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str] | None = None) -> str:
-    """The prompt argument, or stdin if there is none or it is `-`, without its last line break. Raises UsageError if
-    the temperatures or the text of the model are read from stdin, too."""
+    """Return the prompt argument or, if it is missing or `-`, the text on stdin without its last line break.
+
+    Raise UsageError if the temperatures or the text of the model come from stdin, too.
+    """
     from tsoft.options.temperatures import pieces
 
     readers = ["--tau -"] * ("-" in pieces(taus)) + ["--ngram -"] * (options.ngram == "-")
     if len(readers) > 1:
-        raise UsageError(f"{' and '.join(readers)}: stdin is there once")
+        raise UsageError(f"only one of {' and '.join(readers)} can read stdin")
     if prompt and len(prompt) > 1:
-        raise UsageError(f'the prompt is one argument, in quotes: "{" ".join(prompt)[:60]}"')
+        raise UsageError(f'the prompt must be one argument; put it in quotes: "{" ".join(prompt)[:60]}"')
     if prompt and prompt != ["-"]:
         from tsoft.input.arguments import decode
 
         return _with_note(decode(prompt[0], "the prompt"), options)
     if readers:
-        raise UsageError(f"{readers[0]} reads stdin, so the prompt is typed")
+        raise UsageError(f"{readers[0]} reads stdin; pass the prompt as an argument")
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError('no prompt: type it in quotes ("The capital of France is"), or pipe it in')
+        raise UsageError('no prompt; pass it in quotes ("The capital of France is") or in a pipe')
     with open_input("-") as bytes_:
         data = bytes_.read()
     try:
         return _with_note(data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"), options)
     except UnicodeDecodeError as error:
-        raise InputError(f"{STDIN}: byte {error.start}: the prompt is not UTF-8 text") from None
+        raise InputError(f"{STDIN}: byte {error.start}: the prompt is not UTF-8 text; convert it to UTF-8") from None
 
 
 def _with_note(text: str, options: ModelOptions) -> str:
-    """The prompt. Notes a blank at its end, after which few tokens are likely."""
+    """Return the prompt. Print a note if it ends in a blank."""
     if text.endswith(" ") and text.strip() and options.ngram is None and not options.chat:
         from tsoft.notes import note
 
-        note("the prompt ends in a blank: most tokens begin with their own, so that few of them go on from here")
+        note("the prompt ends with a space, but most tokens start with one; the model continues better without it")
     return text

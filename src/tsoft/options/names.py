@@ -1,4 +1,4 @@
-"""Lists of names that an option takes, and hints for a name that does not exist."""
+"""Lists of names as the value of an option, and errors for unknown names."""
 
 import difflib
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def split_names(texts: list[str] | None) -> list[str]:
-    """The names in the values of an option that may be repeated.
+    """Return the names in the values of an option that can be repeated.
 
     >>> split_names(["cosine,linear", "constant"])
     ['cosine', 'linear', 'constant']
@@ -14,15 +14,20 @@ def split_names(texts: list[str] | None) -> list[str]:
     return [name for text in texts or () for name in re.split(r"[\s,;]+", text.strip())]
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """The name that may have been meant, if one is close.
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the most similar of the names; None if no name is similar."""
+    return next(iter(difflib.get_close_matches(name, list(names), 1)), None)
 
-    >>> did_you_mean("cosin", ["linear", "cosine"])
-    ' (did you mean cosine?)'
+
+def unknown(kind: str, name: str, choices: Iterable[str], aliases: Iterable[str] = ()) -> str:
+    """Return the message for a name that is not one of the choices. It suggests the most similar choice or alias.
+
+    >>> unknown("schedule", "cosin", ["linear", "cosine"])
+    "unknown schedule 'cosin'; did you mean 'cosine'? choose from linear, cosine"
+    >>> unknown("schedule", "steps", ["linear", "cosine"])
+    "unknown schedule 'steps'; choose from linear, cosine"
     """
-    matches = difflib.get_close_matches(name, list(names), 1)
-    return f" (did you mean {matches[0]}?)" if matches else ""
-
-
-def one_of(names: Iterable[str]) -> str:
-    return "it is one of " + ", ".join(names)
+    choices = list(choices)
+    suggestion = nearest(name, [*choices, *aliases])
+    hint = f"did you mean {suggestion!r}? " if suggestion else ""
+    return f"unknown {kind} {name!r}; {hint}choose from {', '.join(choices)}"

@@ -1,12 +1,12 @@
-"""The options for output: the format, what records hold, and what a terminal shows.
+"""The options for output: the format, the content of records, and the display on a terminal.
 
-Each option that has an effect on some formats only says so with `OnlyIn`. `chosen_format` reads these: a display
-option implies the format table unless a format is chosen, and any other option without effect is an error.
+`OnlyIn` marks an option that has an effect on some formats only. `chosen_format` reads these marks: a display option
+implies the format table unless a format is chosen, and any other option without effect is an error.
 """
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -38,26 +38,31 @@ class OnlyIn:
         self.forms = frozenset(forms)
 
     def __str__(self) -> str:
-        names = ("table", "tsv", "csv", "json", "jsonl", "npy", "npz", "long")
-        words = ["--long" if name == "long" else name for name in names if name in self.forms]
-        return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+        """Return the options that choose one of these forms, for messages."""
+        formats = [name for name in ("table", *TEXT_FORMATS, *ARRAY_FORMATS) if name in self.forms]
+        choices = f"--format {_alternatives(formats)}"
+        return f"{choices} or --long" if "long" in self.forms else choices
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 class Displayed(OnlyIn):
-    """An option of what a terminal shows, which may have an effect on further forms: it implies the table."""
+    """The mark of a display option: it implies the table. It may have an effect on further forms."""
 
     def __init__(self, *further: str):
         super().__init__("table", *further)
 
 
 def format_option(formats: str, default: str = "table on a terminal, tsv in a pipe") -> Any:
-    """The option --format of a command, whose help lists these formats and names this default."""
+    """Return the option --format, with these formats and this default in its help."""
     return _output("--format", "-f", metavar="FORMAT", show_default=default, help=f"Format of the output: {formats}.")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OutputOptions:
-    """Where the result goes, and its format: one of all formats."""
+    """The destination, the format and the digits of a result."""
 
     format: Annotated[OutputFormat | None, format_option("table, tsv, csv, json, jsonl, npy or npz")] = None
     output: Annotated[
@@ -80,14 +85,14 @@ class OutputOptions:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RecordOutputOptions(OutputOptions):
-    """The same for a result that is no array of distributions."""
+    """The same for a result that cannot be written as an array."""
 
     format: Annotated[RecordFormat | None, format_option("table, tsv, csv, json or jsonl")] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContentOptions:
-    """What the records of distributions hold."""
+    """The content of records of distributions."""
 
     log: Annotated[bool, _output("--log", help="Print natural logarithms of the probabilities; json has both.")] = False
     long: Annotated[
@@ -108,7 +113,7 @@ class BitsOptions:
 
 
 def show_option(default: str) -> Any:
-    """The option --show of a command, whose help names this default."""
+    """Return the option --show, with this default in its help."""
     return _display(
         "--show", min=1, metavar="N", show_default=default, help="Show only the N most probable classes of a row."
     )
@@ -116,7 +121,7 @@ def show_option(default: str) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DisplayOptions:
-    """Which classes and rows a terminal shows."""
+    """The selection and the order of the classes and rows in a table."""
 
     show: Annotated[int | None, show_option("20"), Displayed()] = None
     sort: Annotated[bool, _display("--sort", help="Sort the classes by probability."), Displayed()] = False
@@ -125,7 +130,7 @@ class DisplayOptions:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LongDisplayOptions(DisplayOptions):
-    """The same for a command that has --long, too."""
+    """The same for a command that also has --long."""
 
     show: Annotated[int | None, show_option("20 in a table, all with --long"), Displayed("long")] = None
 
@@ -159,62 +164,77 @@ def chosen_format(
     default: str = "tsv",
     forms: Callable[[str], Iterable[str]] = lambda _: (),
 ) -> str:
-    """The format of a result, after a check of every option in the bundles that is not at its default.
+    """Return the format of a result, after a check of every option in the bundles that is not at its default.
 
-    A command whose result is an array of distributions has `arrays` too; `default` is the format in a pipe; `forms`
-    gives the further forms that a format has here. Raises UsageError for an option without effect.
+    arrays: whether the result can be written as an array of distributions. default: the format in a pipe. forms:
+    returns the further forms that a format has here. Raise UsageError for an option without effect.
     """
     limited = [
-        (option_name(field), marker)
-        for field in typed_fields(output, *bundles)
-        for marker in getattr(field.type, "__metadata__", ())
+        (option, marker)
+        for option, metadata in _typed_options(output, *bundles)
+        for marker in metadata
         if isinstance(marker, OnlyIn)
     ]
-    format = _named_format(output)
+    format = _named_format(output, arrays)
     if format is None:
         format = "table" if output.output is None and _is_terminal(sys.stdout) else default
         if any(isinstance(only, Displayed) and only.forms.isdisjoint((format, *forms(format))) for _, only in limited):
             format = "table"
     for option, only in limited:
         if only.forms.isdisjoint((format, *forms(format))):
-            raise UsageError(f"{option} has no effect on {format}; it is for {only}")
+            raise UsageError(f"{option} has no effect on {format}; use {only}")
     if format in ARRAY_FORMATS:
         _check_array(format, output, arrays)
     return format
 
 
 def typed_fields(*bundles: Any) -> "list[Field[Any]]":
-    """The options of the bundles that are not at their defaults."""
+    """Return the fields of the bundles that are not at their defaults."""
     return [field for bundle in bundles for field in fields(bundle) if getattr(bundle, field.name) != field.default]
 
 
+def _typed_options(*bundles: Any) -> list[tuple[str, tuple[Any, ...]]]:
+    """Return the options that are not at their defaults: each as it was typed, with the metadata of its type."""
+    return [
+        (option_name(field, getattr(bundle, field.name)), getattr(field.type, "__metadata__", ()))
+        for bundle in bundles
+        for field in typed_fields(bundle)
+    ]
+
+
 def refuse(command: str, *bundles: Any) -> None:
-    """Raises UsageError for an option of the bundles, which the command has no use for."""
-    for field in typed_fields(*bundles):
-        raise UsageError(f"{option_name(field)} has no effect on {command}")
+    """Raise UsageError if an option of the bundles was typed, because it has no effect on the command."""
+    for option, _ in _typed_options(*bundles):
+        raise UsageError(f"{option} has no effect on {command}; remove {option}")
 
 
-def _named_format(output: OutputOptions) -> str | None:
-    """The format that was chosen: by --format, or by the ending of the file's name."""
+def _named_format(output: OutputOptions, arrays: bool) -> str | None:
+    """Return the format that --format or the ending of the output file chooses; None if neither does."""
     from tsoft.input.formats import by_name
 
     if output.output == "":
-        raise UsageError("--output needs a file's name")
+        raise UsageError("--output needs a file name")
     if output.format is not None or output.output is None:
         return output.format
     known = by_name(output.output)
     ending = os.path.splitext(output.output)[1]
     if known is None and ending and not os.path.exists(output.output):
-        names = ", ".join(("table", *TEXT_FORMATS, *ARRAY_FORMATS))
-        raise UsageError(f"{output.output}: its ending {ending} tells no format; --format names one of {names}")
+        problem = f"{output.output}: cannot tell the format from the ending {ending}"
+        raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
     return known.name if known and known.name in (*TEXT_FORMATS, *ARRAY_FORMATS) else None
 
 
+def _format_names(arrays: bool) -> str:
+    return ", ".join(("table", *TEXT_FORMATS, *(ARRAY_FORMATS if arrays else ())))
+
+
 def _check_array(format: str, output: OutputOptions, arrays: bool) -> None:
+    """Raise UsageError for an array where the result or the destination does not permit one."""
     if not arrays:
-        raise UsageError(f"{format} holds distributions, as compute and sweep give them, and not this result")
+        problem = f"{format} is for the distributions of compute and sweep"
+        raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
     if output.output is None and _is_terminal(sys.stdout):
-        raise UsageError(f"{format} is not for a terminal: name a file with -o, or pipe it on")
+        raise UsageError(f"{format} is binary; write it to a file with -o FILE, or to a pipe")
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -222,14 +242,14 @@ def _is_terminal(stream: Any) -> bool:
 
 
 def is_watched(output: OutputOptions) -> bool:
-    """Whether progress on stderr is seen, and does not stand among the result."""
+    """Return whether to show progress: stderr is a terminal on which the result does not appear, too."""
     return _is_terminal(sys.stderr) and not (output.output is None and _is_terminal(sys.stdout))
 
 
 def view(
     output: OutputOptions, display: DisplayOptions | None = None, *, bits: bool = False, log: bool = False
 ) -> "View":
-    """How a person wants to look at a result."""
+    """Return how to show a result on the terminal."""
     from tsoft.charts.view import Screen, View
 
     display = display or DisplayOptions()
@@ -237,15 +257,15 @@ def view(
 
 
 def encoding(format: str, output: OutputOptions) -> str:
-    """What a result is encoded in: a terminal may not take UTF-8."""
+    """Return the encoding of a result: UTF-8, except that a table on stdout uses the encoding of stdout."""
     to_stdout = format == "table" and output.output is None and sys.stdout is not None
     return sys.stdout.encoding if to_stdout else "utf-8"
 
 
 def write(result: "Result", format: str, output: OutputOptions, view: "Callable[[], View]") -> None:
-    """Writes a result in a format, piece by piece as it comes. `view` is asked for where it is drawn.
+    """Write a result in a format, piece by piece. `view` is called only for a table.
 
-    Raises UsageError where a sampler that was typed removes every class.
+    Raise UsageError if a sampler removes every class.
     """
     from tsoft.output import records
     from tsoft.output.file import open_output
@@ -261,7 +281,7 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
             shown = view()
             for piece in result.render(shown):
                 out(piece)
-            # What is explained is known only when everything is drawn.
+            # The legend explains what was drawn, so it comes last.
             out(shown.draw_legend())
         except AllRemovedError as error:
             raise UsageError(str(error)) from None

@@ -1,4 +1,4 @@
-"""The temperatures and the chains of samplers that options ask for."""
+"""The temperatures and the chains of samplers that the options describe."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """The temperatures, as typed or in the file of settings, and the chains: one per engine, or None where there is
-    no sampler. `biases` are added to the logits of the classes that they name."""
+    """The temperatures, as typed or from the settings file, and the chains: one per engine, or None without samplers.
+    `biases` are numbers to add to the logits of some classes."""
 
     taus: list[str] | None
     chains: "tuple[Chain | None, ...]" = (None,)
@@ -32,8 +32,11 @@ class Plan:
         return self.chains != (None,)
 
     def chains_for(self, block: "Block") -> "tuple[Chain | None, ...]":
-        """The chains for a block, whose labels say which classes are biased. Raises UsageError for samplers on
-        an API response: its list is a part of the distribution, and a sampler's cutoff depends on all of it."""
+        """Return the chains for a block, with the biases of its classes.
+
+        Raise UsageError for samplers on an API response, which lists only part of the distribution: a sampler's
+        cutoff depends on all of it.
+        """
         if block.partial is not None:
             self.refuse_partial(f"row {block.first_row}")
         if not self.biases:
@@ -42,30 +45,30 @@ class Plan:
         return tuple(chain and chain.biased(biases) for chain in self.chains)
 
     def refuse_partial(self, place: str) -> None:
-        """Raises UsageError where there is a chain, for a partial distribution."""
+        """Raise UsageError, which names the `place` of a partial distribution, if there is a chain."""
         if self.has_chain and self.chains:
             names = [step.sampler.name for chain in self.chains if chain for step in chain.steps]
             samplers = [name for name in dict.fromkeys(names) if name != "temperature"]
-            what = f"samplers ({', '.join(samplers)}) need" if samplers else "--like and --explain need"
-            raise UsageError(f"{place}: an API response lists only part of the distribution; {what} every logit")
+            needing = f"samplers ({', '.join(samplers)}) need" if samplers else "--like and --explain need"
+            raise UsageError(f"{place}: an API response lists only part of the distribution; {needing} every logit")
 
     @cached_property
     def biases_for(self) -> "Callable[[Block], Biases]":
-        """What is added to the logits of a block's classes, by their indices."""
+        """A function that returns the biases of a block's classes, by their indices."""
         return remembered(self._biases_for)
 
     def _biases_for(self, block: "Block") -> Biases:
-        # Of two for one class the later holds: what is typed comes after what is in a file.
+        # With two biases for a class, the second one applies. Typed biases come after those of the settings file.
         values = {bias.index(block): bias.value for bias in self.biases}
         return tuple((index, value) for index, value in values.items() if index is not None)
 
     def results(self, block: "Block", taus: "Array") -> "list[Distributions]":
-        """A block's distributions as each chain leaves them. Where nothing is left, that is an error before anything
-        is drawn."""
+        """Return a block's distributions after each chain. Raise AllRemovedError if a chain removes every class."""
         from tsoft.sampling.apply_chains import distributions_by_chain
 
         results = distributions_by_chain(block, taus, self.chains_for(block))
         for result in results:
+            # Raises the error now, before the caller writes a part of the result.
             replace(result, taus=taus[:1]).kept  # noqa: B018
         return results
 
@@ -76,11 +79,11 @@ class Plan:
         return ChainNotes(self.biases)
 
     def note(self, block: "Block", taus: "Array") -> None:
-        """Notes what the user should know of the chains on this block, each kind of note once."""
+        """Print notes about the chains on this block, each kind of note once."""
         self._notes.note(block, self.chains_for(block), taus)
 
     def noted(self, blocks: "Iterable[Block]", taus: "Array") -> "Iterator[Block]":
-        """The blocks, with a note before each where there is one."""
+        """Yield the blocks. Print the notes about each block first."""
         for block in blocks:
             if self.has_chain:
                 self.note(block, taus)
@@ -90,8 +93,11 @@ class Plan:
 def make_plan(
     samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None, *, explain: bool = False
 ) -> Plan:
-    """The plan for what was typed. Where there is no sampler, the modules of chains are not imported, unless there is
-    a chain to `explain`, if only the temperature's."""
+    """Return the plan for the options.
+
+    Without a sampler, it has no chain, and the modules of chains are not imported. With `explain`, it always has one,
+    which may contain the temperature alone.
+    """
     if not explain and not typed_fields(samplers, parameters):
         return Plan(taus)
     from tsoft.options.chains import planned

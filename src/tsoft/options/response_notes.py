@@ -1,4 +1,4 @@
-"""What the options say about an API response, and notes on what a response leaves out."""
+"""The options for an API response, and notes on its limits."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,26 +19,32 @@ if TYPE_CHECKING:
 def apply_options(
     blocks: Iterator[Block], options: LogitsOptions, bounds: BoundsOptions | None = None
 ) -> Iterator[Block]:
-    """The blocks, those of a response with --applied-tau and --vocab-size, and with notes. A command that shows no
-    bounds has no `bounds`."""
+    """Yield the blocks, with --applied-tau and --vocab-size applied to those of an API response. Print notes on these.
+
+    bounds: None for a command that shows no bounds.
+    """
     tau, classes = options.applied_tau, bounds.vocab_size if bounds else None
     if tau is not None and not 0 < tau < np.inf:
-        raise UsageError(f"--applied-tau: {tau:g} is not a temperature that can be undone, which is above 0")
-    if tau is None and classes is None:
-        return with_notes(blocks, shows_bounds=bounds is not None)
-    return with_notes((_with_options(block, tau or 1.0, classes) for block in blocks), shows_bounds=bounds is not None)
+        raise UsageError(f"--applied-tau: {tau:g} is not a finite number above 0")
+    if tau is not None or classes is not None:
+        blocks = (_with_options(block, tau, classes) for block in blocks)
+    return with_notes(blocks, shows_bounds=bounds is not None)
 
 
-def _with_options(block: Block, tau: float, classes: int | None) -> Block:
+def _with_options(block: Block, applied_tau: float | None, classes: int | None) -> Block:
     if block.partial is None:
-        raise UsageError("--vocab-size and --applied-tau are about a server's response, which this is not")
+        option = "--vocab-size" if applied_tau is None else "--applied-tau"
+        raise UsageError(f"{option} works only with an API response, and the input is not one; remove {option}")
+    tau = 1.0 if applied_tau is None else applied_tau
     partial = replace(block.partial, tau=tau, classes=block.partial.classes if classes is None else classes)
-    where = f"--vocab-size {classes}: row {block.first_row}"
+    too_small = f"--vocab-size {classes} is too small"
     if classes is not None and classes < block.logits.shape[1]:
-        raise UsageError(f"{where} alone names {block.logits.shape[1]}")
+        raise UsageError(f"{too_small}: row {block.first_row} lists {block.logits.shape[1]} tokens")
     if not partial.is_consistent:
-        mass = f"{1 - partial.mass:.3g}, more than {partial.unlisted} classes below its last hold"
-        raise UsageError(f"{where} leaves out {mass}")
+        unlisted = f"{partial.unlisted} unlisted token{'s' * (partial.unlisted != 1)}"
+        most = f"at most {np.exp(min(partial.cap, 0.0)):.3g} each"
+        remaining = f"{1 - partial.mass:.3g} of the probability"
+        raise UsageError(f"{too_small}: in row {block.first_row}, {unlisted} with {most} cannot have {remaining}")
     if tau == 1.0:
         return replace(block, partial=partial)
     logits = block.logits * tau
@@ -46,8 +52,10 @@ def _with_options(block: Block, tau: float, classes: int | None) -> Block:
 
 
 def with_notes(blocks: Iterator[Block], *, shows_bounds: bool = False) -> Iterator[Block]:
-    """The blocks, with notes on those of a response: what samplers have done to them, and at the end how much of the
-    probability they list."""
+    """Yield the blocks. Print notes on those of an API response and, at the end, how much of the probability it lists.
+
+    shows_bounds: whether the command shows bounds, so that the note can recommend --vocab-size.
+    """
     rows, total, least = 0, 0.0, (np.inf, 0)
     noted: set[str] = set()
     partial: PartialDistribution | None = None
@@ -55,28 +63,30 @@ def with_notes(blocks: Iterator[Block], *, shows_bounds: bool = False) -> Iterat
         if block.partial:
             partial = block.partial
             rows, total, least = rows + 1, total + partial.mass, min(least, (partial.mass, block.first_row))
-            for kind, sentence in response_notes(partial):
+            for kind, message in response_notes(partial):
                 if kind not in noted:
                     noted.add(kind)
-                    note(f"row {block.first_row}: {sentence}")
+                    note(f"row {block.first_row}: {message}")
         yield block
     if partial:
         shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (least[0], total / rows)]
-        mass = f"at least {shares[0]} (row {least[1]}) and on average {shares[1]}" if rows > 1 else shares[0]
-        hint = "" if partial.classes or not shows_bounds else "; --vocab-size bounds what the rest can be"
-        note(f"at τ = {partial.tau:g} the listed alternatives hold {mass} of the probability{hint}")
+        mass = f"at least {shares[0]} (row {least[1]}), on average {shares[1]}," if rows > 1 else shares[0]
+        hint = "" if partial.classes or not shows_bounds else "; pass --vocab-size for tighter bounds"
+        note(f"the response lists {mass} of the probability at τ = {partial.tau:g}{hint}")
 
 
 def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
-    """The notes on a token's alternatives, each by its kind, of which one is enough."""
+    """Yield the kind and the text of each note on a token's alternatives. One note of each kind is enough."""
     if partial.is_sampled:
-        already = "tempered and cut already; --applied-tau undoes the temperature"
-        yield "tempered", f"top_probs are what the server's samplers left, {already}"
+        hint = "; pass --applied-tau to undo the temperature" if partial.tau == 1.0 else ""
+        yield "sampled", f"top_probs are the probabilities after the server's temperature and samplers{hint}"
     if partial.is_truncated:
-        least = f"its {len(partial.logprobs)} alternatives sum to 1, the least of them {np.exp(partial.cap):.2g}"
-        yield "cut", f"{least}: a sampler has removed the other classes"
+        problem = (
+            f"the {len(partial.logprobs)} alternatives sum to 1, and the least likely has {np.exp(partial.cap):.2g}"
+        )
+        yield "truncated", f"{problem}, so the server's samplers removed the other tokens"
     if len(partial.logprobs) == 1:
-        hint = 'ask the server for alternatives too, with "top_logprobs": 20 or what it calls them'
-        yield "alone", f"only the token that was drawn is given; {hint}"
+        fix = 'request alternatives with "top_logprobs": 20, or with the server\'s name for it'
+        yield "alone", f"the response lists only the drawn token; {fix}"
     if partial.mass > 1 + 1e-3:
-        yield "over", f"the probabilities sum to {partial.mass:.4g}, more than 1"
+        yield "over", f"the listed probabilities sum to {partial.mass:.4g}, more than 1"

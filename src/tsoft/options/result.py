@@ -1,4 +1,4 @@
-"""What a command found."""
+"""The result of a command."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 class Result(Recorded):
-    """What a command found, to be written as records or drawn on a terminal."""
+    """The result of a command, to be written as records or drawn on a terminal."""
 
     @abstractmethod
     def render(self, view: "View") -> Iterator[str]:
-        """What a terminal shows, in parts that can be printed as they come."""
+        """Yield the text for a terminal, in parts."""

@@ -1,4 +1,4 @@
-"""The options for samplers: their parameters, their order, and whose rules they follow."""
+"""The options for samplers: their parameters, their order, and the engine whose rules they follow."""
 
 from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
 _option = in_panel("Samplers")
 
-# An option for each parameter of the samplers but the temperature, which may be a list.
+# One option per parameter, except for the temperature, which has options of its own.
 _FIELDS = [
     (
         parameter.name,
@@ -26,7 +26,7 @@ _Parameters: Any = make_dataclass("_Parameters", _FIELDS, frozen=True, repr=Fals
 
 
 class ParameterOptions(_Parameters):  # type: ignore[misc]
-    """What the samplers are set to, by the parameters' names; None where they are not."""
+    """The values of the sampler parameters, by name; None for a parameter that is not set."""
 
 
 def _engines(incomplete: str) -> list[str]:
@@ -47,7 +47,7 @@ def like_option(metavar: str, more: str = "") -> Any:
 
 @dataclass(frozen=True)
 class SamplerOptions:
-    """In which order samplers are applied, and by whose rules."""
+    """The order of the samplers, the engine whose rules they follow, and a settings file."""
 
     samplers: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""The options of schedules, and the temperatures that they stand for."""
+"""The options for temperature schedules."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsoft.errors import UsageError
-from tsoft.options.names import did_you_mean, one_of, split_names
+from tsoft.options.names import split_names, unknown
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
 
 
-# For completion, which does not wait for numpy.
+# The names of `core.schedules.SCHEDULES`, so that completion does not import numpy.
 SCHEDULE_NAMES = ("constant", "linear", "cosine", "exponential", "inverse-time", "logarithmic")
 
 
@@ -22,7 +22,7 @@ def _schedules(incomplete: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ScheduleOptions:
-    """From which temperature to which, and how."""
+    """The first and the last temperature, and the schedules between them."""
 
     first: Annotated[float, typer.Option("--from", metavar="τ", help="First temperature.")] = 5.0
     last: Annotated[
@@ -41,20 +41,19 @@ class ScheduleOptions:
 
 
 def chosen_schedules(options: ScheduleOptions, steps: int) -> "list[TemperatureSchedule]":
-    """The courses of the schedules that were typed, each once."""
-    return [_course(name, options, steps) for name in _names(options.schedule)]
+    """Return the schedules that were typed, each once, with their temperatures."""
+    return [_schedule(name, options, steps) for name in _names(options.schedule)]
 
 
 def _names(typed: list[str] | None) -> list[str]:
     names = [name.lower().replace("_", "-") for name in split_names(typed or ["cosine"])]
     for name in names:
         if name not in SCHEDULE_NAMES and name != "all":
-            hint = f"{did_you_mean(name, SCHEDULE_NAMES)}; {one_of(SCHEDULE_NAMES)}, or all"
-            raise UsageError(f"--schedule: no schedule is called {name!r}{hint}")
+            raise UsageError(f"--schedule: {unknown('schedule', name, [*SCHEDULE_NAMES, 'all'])}")
     return list(SCHEDULE_NAMES) if "all" in names else list(dict.fromkeys(names))
 
 
-def _course(name: str, options: ScheduleOptions, steps: int) -> "TemperatureSchedule":
+def _schedule(name: str, options: ScheduleOptions, steps: int) -> "TemperatureSchedule":
     from tsoft.core.schedules import SCHEDULES, ScheduleEndError, TemperatureSchedule
 
     try:

@@ -19,7 +19,7 @@ Seed = Annotated[
 
 
 def chosen_seed(seed: int | None) -> int:
-    """The seed that was typed, or a short one of the system's."""
+    """Return the typed seed, or a random one of 32 bits."""
     import secrets
 
     if seed is not None and seed >= 2**64:

@@ -1,4 +1,4 @@
-"""The option --tau, and the temperatures that it stands for."""
+"""The option --tau, and the temperatures that it lists."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def tau_option(default: str) -> Any:
-    """The option --tau of a command, whose help names this default."""
+    """Return the option --tau, with this default in its help."""
     return typer.Option(
         "--tau",
         "-t",
@@ -31,16 +31,16 @@ class TemperatureOptions:
 
 
 def pieces(taus: list[str] | None) -> list[str]:
-    """What the --tau options list, piece by piece."""
+    """Return the texts between the commas, semicolons and blanks in the values of --tau."""
     return [piece for text in (taus or ["1"]) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())]
 
 
 def temperatures(taus: list[str] | None) -> "Array":
-    """The temperatures that were typed, or in the place of a `-` those on stdin: (k,)."""
+    """Return the temperatures that were typed, with those on stdin in the place of a `-`: (k,)."""
     import numpy as np
 
     if pieces(taus).count("-") > 1:
-        raise UsageError("--tau - reads stdin, which is there once")
+        raise UsageError("only one --tau - can read stdin")
     values: list[float] = []
     for piece in pieces(taus):
         values += _piped() if piece == "-" else [_temperature(piece)]
@@ -55,12 +55,12 @@ def _temperature(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not value >= 0:
-        raise UsageError(f"--tau: {text!r} is not a temperature, which is a number from 0 to inf")
+        raise UsageError(f"--tau: {text!r} is not a temperature; pass a number from 0 to inf")
     return value + 0.0
 
 
 def _piped() -> list[float]:
-    """The temperatures on stdin."""
+    """Return the temperatures on stdin."""
     from tsoft.input import fields
     from tsoft.input.source import STDIN, open_input
 
@@ -69,7 +69,7 @@ def _piped() -> list[float]:
         try:
             lines = stream.read().decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
-            raise InputError(f"{STDIN}: the temperatures are not UTF-8 text") from None
+            raise InputError(f"{STDIN}: the temperatures are not UTF-8 text; convert them to UTF-8") from None
     for number, line in enumerate(lines, 1):
         try:
             for field, text in enumerate(fields.split(fields.without_comment(line)), 1):
@@ -80,5 +80,5 @@ def _piped() -> list[float]:
         except fields.FieldError as error:
             raise InputError(f"{STDIN}:{number}: field {error.field}: {error.problem}") from None
     if not values:
-        raise InputError(f"{STDIN}: no temperatures: the input is empty")
+        raise InputError(f"{STDIN}: the input is empty; --tau - needs at least one temperature")
     return values

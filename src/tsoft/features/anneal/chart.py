@@ -14,7 +14,7 @@ from tsoft.core.softmax import Array
 
 
 def draw(schedules: Sequence[TemperatureSchedule], view: View, chart: bool) -> Iterator[str]:
-    """The curves, if there is to be a `chart`, and the table."""
+    """Yield the curves, if `chart` is true, and the table."""
     names = [schedule.schedule for schedule in schedules]
     taus = np.column_stack([schedule.taus for schedule in schedules])
     if chart and np.isfinite(taus).any():

@@ -1,4 +1,4 @@
-"""`tsoft anneal`: temperatures from one to another, step by step."""
+"""`tsoft anneal`: temperature schedules."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,6 +12,8 @@ from tsoft.options.schedule import ScheduleOptions
 
 @dataclass(frozen=True)
 class StepsOptions:
+    """The length of the schedules."""
+
     steps: Annotated[
         int, typer.Option("--steps", min=1, max=10_000_000, metavar="N", help="Number of temperatures.")
     ] = 100

@@ -13,28 +13,28 @@ from tsoft.output.records import Column, In, Records
 if TYPE_CHECKING:
     from tsoft.charts.view import View
 
-# The number of steps that are written at once.
-PIECE = 1 << 16
+# The number of steps per piece of the output.
+PIECE_SIZE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
 class AnnealResult(Result):
-    """The temperatures of schedules over the same steps, drawn with a `chart` or as a table alone."""
+    """The temperatures of schedules over the same steps. With `chart`, the display contains their curves."""
 
     schedules: Sequence[TemperatureSchedule]
     chart: bool = True
 
     def records(self) -> Iterator[Records]:
-        """A record for each step, with a column for each schedule."""
+        """Yield one record per step, with one column per schedule."""
         names = [schedule.schedule for schedule in self.schedules]
         taus = np.column_stack([schedule.taus for schedule in self.schedules])
-        for first in range(0, len(taus), PIECE):
-            piece = taus[first : first + PIECE]
+        for first in range(0, len(taus), PIECE_SIZE):
+            piece = taus[first : first + PIECE_SIZE]
             steps = Column("step", range(first, first + len(piece)), In.CSV)
             yield Records([steps, Column("tau", piece, labels=names)])
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
-        """An object for each step of each schedule."""
+        """Yield one object per schedule and step."""
         for schedule in self.schedules:
             taus = enumerate(schedule.taus.tolist())
             yield ({"schedule": schedule.schedule, "step": step, "tau": tau} for step, tau in taus)

@@ -1,4 +1,4 @@
-"""`tsoft bandit`: Boltzmann exploration, along schedules of temperatures."""
+"""`tsoft bandit`: Boltzmann exploration along temperature schedules."""
 
 import itertools
 import sys
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from tsoft.features.bandit.simulation import BanditStep, Exploration, Rewards
     from tsoft.input.arguments import TypedNumbers
 
-# Squares of numbers beyond this, and of their sums, might overflow.
+# The square of a sum of larger numbers could overflow.
 LARGEST = 1e100
 
 
 @dataclass(frozen=True)
 class ArmOptions:
-    """The arms' rewards."""
+    """The rewards of the arms."""
 
     means: Annotated[
         list[str] | None,
@@ -51,7 +51,7 @@ class ArmOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The number of steps and of runs."""
+    """The number of steps and of runs, and their seed."""
 
     steps: Annotated[
         int, typer.Option("--steps", min=1, max=1_000_000, metavar="N", help="Number of pulls in a run.")
@@ -89,7 +89,7 @@ def bandit(
 
     format = chosen_format(output, charts)
     if not arms.means:
-        raise UsageError("no arms: type what each pays on average (tsoft bandit 1 0.9 0.5)")
+        raise UsageError("no arms; pass the mean reward of each arm (tsoft bandit 1 0.9 0.5)")
     typed = parse_arguments(arms.means)
     rewards = _rewards(arms, typed)
     schedules = chosen_schedules(annealing, runs.steps)
@@ -100,27 +100,26 @@ def bandit(
 
 
 def _rewards(arms: ArmOptions, typed: "TypedNumbers") -> "Rewards":
-    """The requested kind of rewards. Raises UsageError for means and a deviation that it cannot have."""
+    """Return the rewards of the requested kind. Raise UsageError for a mean or a standard deviation out of range."""
     from tsoft.features.bandit.simulation import bernoulli, gaussian
 
     if arms.rewards == "bernoulli" and arms.sd is not None:
-        raise UsageError("--sd is for gaussian rewards; a bernoulli's follows from its mean")
+        raise UsageError("--sd has no effect on bernoulli rewards; remove --sd or use --rewards gaussian")
     low, high = (0.0, 1.0) if arms.rewards == "bernoulli" else (-LARGEST, LARGEST)
     for place, mean in zip(typed.places, typed.numbers, strict=True):
         if not low <= mean <= high:
-            raise UsageError(
-                f"argument {place}: {mean:g} is not a mean of {arms.rewards} rewards, from {low:g} to {high:g}"
-            )
+            problem = f"argument {place}: {mean:g} is not a mean of {arms.rewards} rewards"
+            raise UsageError(f"{problem}; pass a number from {low:g} to {high:g}")
     sd = 1.0 if arms.sd is None else arms.sd
     if not 0 <= sd <= LARGEST:
-        raise UsageError(f"--sd: {sd:g} is not a standard deviation, from 0 to {LARGEST:g}")
+        raise UsageError(f"--sd: {sd:g} is not a standard deviation; pass a number from 0 to {LARGEST:g}")
     return bernoulli if arms.rewards == "bernoulli" else gaussian(sd)
 
 
 def _explorations(
     typed: "TypedNumbers", schedules: "list[TemperatureSchedule]", rewards: "Rewards", runs: int, seed: int
 ) -> "Iterator[Exploration]":
-    """The exploration along each schedule, all with the same random numbers."""
+    """Yield the exploration along each schedule. All use the same random numbers."""
     import numpy as np
 
     from tsoft.features.bandit.simulation import Exploration, history, play
@@ -134,7 +133,7 @@ def _explorations(
 
 
 def watched_steps(steps: "Iterator[BanditStep]", schedule: "TemperatureSchedule") -> "Iterator[BanditStep]":
-    """The steps, with a progress bar once they take longer than a moment."""
+    """Yield the steps, with a progress bar if they take long."""
     from tsoft.output.watching import watched
 
     count = itertools.count(1)

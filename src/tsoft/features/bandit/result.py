@@ -1,4 +1,4 @@
-"""The result of `tsoft bandit`: how each schedule explored the arms."""
+"""The result of `tsoft bandit`: the exploration along each schedule."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class BanditResult(Result):
-    """The explorations, each computed when it is written. A `new_seed` was not typed, so a note with the records gives
-    it; the table shows it too."""
+    """The explorations, each computed when it is written. With `chart`, the display contains charts.
+
+    A `new_seed` is a seed that was not typed. Records come with a note about it; the display shows it.
+    """
 
     explorations: Iterable[Exploration]
     new_seed: int | None = None
     chart: bool = True
 
     def records(self) -> Iterator[Records]:
-        """A record for each schedule and step."""
+        """Yield one record per schedule and step."""
         if self.new_seed is not None:
-            note(f"--seed {self.new_seed} gives this again")
+            note(f"--seed {self.new_seed} repeats this result")
         for exploration in self.explorations:
             history, labels = exploration.history, exploration.labels
             steps, arms = len(history.taus), labels or [str(i) for i in range(len(exploration.means))]
@@ -37,8 +39,8 @@ class BanditResult(Result):
                     Column("labels", [labels] * steps, In.JSON),
                     Column("probs", history.probs, In.JSON),
                     Column("regret", history.regret),
-                    Column("regret_se", history.error),
-                    Column("best_share", history.best),
+                    Column("regret_se", history.regret_se),
+                    Column("best_share", history.best_share),
                     Column("runs", [history.runs] * steps, In.JSON),
                     Column("seed", [exploration.seed] * steps, In.JSON),
                     Column("arms", history.probs, In.TSV | In.CSV, arms),

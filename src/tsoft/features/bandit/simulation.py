@@ -1,13 +1,12 @@
-"""Boltzmann exploration of a multi-armed bandit, over many independent runs at once.
+"""Boltzmann exploration of a multi-armed bandit, in many independent runs at once.
 
-At step k an arm is drawn from softmax(Q / tau_k), where Q holds the average reward of each arm so far:
+At step k, a run draws an arm from softmax(Q / tau_k), where Q contains the average reward of each arm so far:
 
     Q_1(a) = 0        Q_{N+1}(a) = Q_N(a) + (R_N - Q_N(a)) / N
 
-(Sutton & Barto 2018, "Reinforcement Learning: An Introduction", eq. 2.3 and eq. 2.11, with Q in the place of
-the preferences.) The regret is the difference between the true means of the best arm and of the arms pulled,
-without the noise of the rewards (Lattimore & Szepesvari 2020, "Bandit Algorithms",
-lemma 4.5).
+(Sutton & Barto 2018, "Reinforcement Learning: An Introduction", eq. 2.3 and eq. 2.11, with Q in place of the
+preferences.) The regret is the true mean of the best arm minus that of the pulled arm, summed over the steps.
+It does not contain the noise of the rewards (Lattimore & Szepesvari 2020, "Bandit Algorithms", lemma 4.5).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,24 +16,24 @@ import numpy as np
 
 from tsoft.core.softmax import Array, softmax
 
-# A reward for each run, from the means of the arms that were pulled.
+# A function from the mean of the arm that each run pulls, (runs,), to the rewards, (runs,).
 Rewards = Callable[[Array, np.random.Generator], Array]
 
 
 def gaussian(sd: float) -> Rewards:
-    """Normally distributed rewards around the means with standard deviation `sd`: one random number each."""
+    """Return normally distributed rewards with the standard deviation `sd`. Each takes one random number."""
     return lambda means, generator: means + sd * generator.standard_normal(len(means))
 
 
 def bernoulli(means: Array, generator: np.random.Generator) -> Array:
-    """Rewards of 1 with the means as probabilities, else 0: one uniform random number each."""
+    """Draw rewards of 1, with the means as probabilities, or 0. Each takes one uniform random number."""
     return (generator.random(len(means)) < means).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class BanditStep:
-    """A step of all runs: the temperature, the probabilities of the arms in each run, (runs, n), the arm that
-    each run pulled, (runs,), and each run's regret so far, (runs,)."""
+    """One step of all runs: the temperature, the probabilities of the arms in each run, (runs, n), the arm that
+    each run pulls, (runs,), and the regret of each run so far, (runs,)."""
 
     tau: float
     probs: Array
@@ -45,10 +44,10 @@ class BanditStep:
 def play(
     means: Array, taus: Array, runs: int, rewards: Rewards, generator: np.random.Generator
 ) -> Iterator[BanditStep]:
-    """Simulate `runs` runs side by side, with one step for each temperature.
+    """Simulate `runs` runs side by side, with one step per temperature.
 
-    means: the average reward of each arm, (n,), finite. At each step a run takes a uniform number for its arm,
-    the first whose cumulative probability is above it, and then the numbers for its reward.
+    means: the mean reward of each arm, (n,), finite. At each step, a run takes one uniform number for its arm,
+    the first whose cumulative probability is above it. Then it takes the numbers for its reward.
 
     Source: Sutton & Barto 2018, sections 2.3 and 2.4.
 
@@ -68,8 +67,9 @@ def play(
 
 
 def draw_arms(probs: Array, uniform: Array) -> Array:
-    """Draw an arm from each distribution, (rows, n), by a number from [0, 1), (rows,): the first whose
-    cumulative sum is above it. An arm of probability 0 is never drawn.
+    """Draw an arm from each distribution, (rows, n), with a uniform number from [0, 1), (rows,).
+
+    The arm is the first whose cumulative probability is above the number. It never has the probability 0.
 
     >>> draw_arms(np.array([[0.5, 0.0, 0.5], [0.0, 1.0, 0.0]]), np.array([0.5, 0.0]))
     array([2, 1])
@@ -81,41 +81,44 @@ def draw_arms(probs: Array, uniform: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The averages over `runs` runs: the temperatures, (steps,), the mean regret up to each step and its
-    standard error, the share of runs that pulled a best arm, each (steps,), and the mean probabilities of
-    the arms, (steps, n). The standard error of a single run is NaN."""
+    """The averages over `runs` runs.
+
+    `taus` are the temperatures, `regret` the mean regret up to each step, `regret_se` its standard error, which is
+    NaN for a single run, and `best_share` the share of runs that pull a best arm: (steps,) each. `probs` are the mean
+    probabilities of the arms, (steps, n).
+    """
 
     runs: int
     taus: Array
     regret: Array
-    error: Array
-    best: Array
+    regret_se: Array
+    best_share: Array
     probs: Array
 
 
 def history(steps: Iterable[BanditStep], means: Array) -> History:
-    """The averages over the runs, step by step.
+    """Return the averages over the runs at each step.
 
     >>> outcome = history(play(np.array([0.0, 1.0]), np.full(4, np.inf), 1, bernoulli, np.random.default_rng(1)),
     ...                 np.array([0.0, 1.0]))
-    >>> outcome.best, outcome.regret
+    >>> outcome.best_share, outcome.regret
     (array([1., 0., 0., 1.]), array([0., 1., 2., 2.]))
     """
     is_best = means == means.max()
     runs, rows, probs = 0, [], []
     for step in steps:
         runs = len(step.arms)
-        error = step.regret.std(ddof=1) / np.sqrt(runs) if runs > 1 else np.nan
-        rows.append((step.tau, step.regret.mean(), error, is_best[step.arms].mean()))
-        # Along contiguous numbers numpy sums pairwise, which is more accurate.
+        regret_se = step.regret.std(ddof=1) / np.sqrt(runs) if runs > 1 else np.nan
+        rows.append((step.tau, step.regret.mean(), regret_se, is_best[step.arms].mean()))
+        # numpy sums contiguous numbers pairwise, which is more accurate.
         probs.append(np.ascontiguousarray(step.probs.T).mean(1))
-    taus, regret, error, best = np.array(rows).T
-    return History(runs, taus, regret, error, best, np.array(probs))
+    taus, regret, regret_se, best_share = np.array(rows).T
+    return History(runs, taus, regret, regret_se, best_share, np.array(probs))
 
 
 @dataclass(frozen=True, eq=False)
 class Exploration:
-    """The history of arms with these means, (n,), along a schedule, by its name, with a random seed."""
+    """The history of arms with these means, (n,), along the schedule of this name, with a random seed."""
 
     schedule: str
     seed: int
@@ -125,5 +128,5 @@ class Exploration:
 
     @property
     def uniform_regret(self) -> float:
-        """The expected regret of as many pulls of uniformly random arms."""
+        """The expected regret of the same number of uniformly random pulls."""
         return float(len(self.history.taus) * (self.means.max() - self.means).mean())

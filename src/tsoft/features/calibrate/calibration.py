@@ -1,4 +1,4 @@
-"""The calibration of rows, with the notes for the user."""
+"""The calibration of a classifier on its rows, with notes to the user."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -12,23 +12,23 @@ from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import Interval, confidence_interval
 from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, summarize
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 from tsoft.features.calibrate.labelled_input import LabelledInput
 from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
 from tsoft.notes import note
 
-# A note says so if there are fewer rows, or if the ends of the interval differ by more than this factor.
+# A note warns about fewer rows, and about an interval whose ends differ by more than this factor.
 FEW_ROWS, WIDE_RATIO = 100, 10.0
-# If this share of the rows look like probabilities, a note asks whether they are.
+# A note recommends --probs if at least this share of the rows look like probabilities.
 MOST_ROWS = 0.9
-# The range of the NLL curve, as a factor on either side of the fit, and its number of points.
+# The NLL curve extends by this factor on either side of the fit, and has this many points.
 CURVE_FACTOR, CURVE_POINTS = 4.0, 16
 
 
 @dataclass(frozen=True, eq=False)
 class MeasuredRows:
-    """The reports on some rows, at τ = 1 and at the fitted temperature: the rows that it was fitted to, `fit`,
-    or others, `test`."""
+    """The reports on some rows at τ = 1 and at the fitted temperature. `data` is `fit` for the rows that the
+    temperature was fitted to, and `test` for others."""
 
     data: str
     before: Report
@@ -41,8 +41,8 @@ class MeasuredRows:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A fit, its interval where there is one, and the reports on its rows and on others. `curve_taus` and
-    `curve_nll`, (k,) each, are where a curve is to be drawn. What was drawn at random came from `seed`."""
+    """A fit, its interval if it has one, and the reports on its rows and on others. `curve_taus` and `curve_nll`,
+    (k,) each, are the points of the NLL curve. `seed` determines the bootstrap and the simulations."""
 
     fit: TemperatureFit
     interval: Interval | None
@@ -55,17 +55,17 @@ class Calibration:
 def calibration(
     rows: LabelledInput, test: LabelledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
 ) -> Calibration:
-    """The fit and its reports, in one pass over the rows more than the fit takes, with notes to the user."""
+    """Return the fit and its reports. Print notes to the user. This takes one pass over the rows more than the fit."""
     with _input_errors(rows):
         summary = _checked_summary(rows)
         fit = fit_rows(rows, summary)
     if fit.reason:
-        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}, and these rows set no temperature")
+        note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature")
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     interval = _interval(rows, fit, resamples, generator)
     if interval and interval.high > WIDE_RATIO * interval.low:
         ends = f"{interval.low:.6g} to {interval.high:.6g}"
-        note(f"{rows.name}: the 95 % interval is {ends}: these rows hardly tell the temperature")
+        note(f"{rows.name}: these rows determine τ only roughly: its 95 % interval is {ends}")
     taus = _curve_taus(fit, summary) if curve else np.empty(0)
     scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
     measured = [_measured("fit", scores, bins, resamples, generator)]
@@ -74,15 +74,15 @@ def calibration(
             _checked_summary(test, reference=rows)
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
         measured.append(_measured("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator))
-    for part, source in zip(measured, (rows, test), strict=False):
+    for measured_rows, source in zip(measured, (rows, test), strict=False):
         assert source
-        _note_contradictions(part, source.name)
+        _note_contradictions(measured_rows, source.name)
     return Calibration(fit, interval, seed, measured, taus, scores.nll[2:])
 
 
 @contextlib.contextmanager
 def _input_errors(rows: LabelledInput) -> Iterator[None]:
-    """Turn errors of the fit into input errors that name the rows' source."""
+    """Convert errors of the fit to input errors that name the source of the rows."""
     try:
         yield
     except (CalibrationError, TargetError) as error:
@@ -90,48 +90,62 @@ def _input_errors(rows: LabelledInput) -> Iterator[None]:
 
 
 def _checked_summary(rows: LabelledInput, reference: LabelledInput | None = None) -> RowSummary:
-    """The summary of the rows, whose classes must be those of the reference, with notes on what it shows."""
+    """Return the summary of the rows. Print notes on its limits.
+
+    Raise InputError if the rows cannot be calibrated, or if their classes are not those of the reference.
+    """
     summary = summarize(rows)
-    if reference and rows.classes != reference.classes:
-        raise InputError(f"{rows.name}: {rows.classes} classes, {reference.name} has {reference.classes}")
-    if reference and rows.labels and reference.labels and rows.labels != reference.labels:
-        raise InputError(f"{rows.name}: its classes are not called as those of {reference.name}")
+    if reference:
+        _check_reference(rows, reference)
     if summary.classes == 1:
-        advice = "a binary classifier's single logit z is the two logits 0 and z"
-        raise InputError(f"{rows.name}: one class, of which any model is sure; {advice}")
+        fix = "for a binary classifier with a single logit z, pass the two logits 0 and z"
+        raise InputError(f"{rows.name}: calibration needs at least two classes; {fix}")
     if summary.are_probabilities:
-        raise InputError(
-            f"{rows.name}: the numbers of every row are from 0 to 1 and sum to 1: these are probabilities,"
-            " not logits, which --probs takes, and in an .npz the name probs"
-        )
+        problem = "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities"
+        fix = "save the array under the name probs" if rows.name.endswith(".npz") else "pass --probs"
+        raise InputError(f"{rows.name}: {problem}; {fix}")
     if summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
-        note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1: are these probabilities?")
+        note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
     if (summary.counts > 0).sum() == 1:
         class_name = rows.class_name(int(summary.counts.argmax()))
-        consequence = "measured on" if reference else "learned of"
-        note(f"{rows.name}: every row's target is class {class_name}: nothing is {consequence} the others")
+        statement = "the measures say" if reference else "the fit says"
+        note(f"{rows.name}: the target of every row is class {class_name}, so {statement} nothing about the others")
     if summary.rows < FEW_ROWS:
-        count = "1 row is" if summary.rows == 1 else f"{summary.rows} rows are"
-        note(f"{rows.name}: {count} few to {'measure on' if reference else 'fit a temperature to'}")
+        count = "1 row" if summary.rows == 1 else f"{summary.rows} rows"
+        consequence = "the measures are imprecise" if reference else "the fit is imprecise"
+        note(f"{rows.name}: with only {count}, {consequence}")
     return summary
+
+
+def _check_reference(rows: LabelledInput, reference: LabelledInput) -> None:
+    """Raise InputError if the classes of the rows are not those of the reference."""
+    if rows.classes != reference.classes:
+        classes = f"{rows.classes} classes, but {reference.name} has {reference.classes}"
+        raise InputError(f"{rows.name}: {classes}; both need the same classes")
+    if rows.labels and reference.labels and rows.labels != reference.labels:
+        pairs = zip(rows.labels, reference.labels, strict=True)
+        index, (label, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+        classes = f"class {index} is {shortened(label)!r}, but {shortened(other)!r} in {reference.name}"
+        raise InputError(f"{rows.name}: {classes}; both need the same classes in the same order")
 
 
 def _interval(
     rows: LabelledInput, fit: TemperatureFit, resamples: int, generator: np.random.Generator
 ) -> Interval | None:
-    """The interval by the bootstrap, if the rows are in memory and it does not take too long, else by the
-    sandwich."""
+    """Return the bootstrap interval if the rows are in memory and it does not take too long, else the sandwich
+    interval."""
     interval = confidence_interval(rows, fit, rows.rows, resamples if rows.held is not None else 0, generator)
     if interval and interval.reason:
         note(f"{rows.name}: {interval.reason}: the interval is the sandwich")
     if interval and interval.limits:
-        note(f"{rows.name}: {interval.limits} of {resamples} resamples of the rows set no temperature, but 0 or inf")
+        resampled = f"{interval.limits} of {resamples} bootstrap resamples"
+        note(f"{rows.name}: for {resampled}, the best temperature is a limit, 0 or inf")
     return interval
 
 
 def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
-    """The temperatures of the NLL curve."""
+    """Return the temperatures of the NLL curve."""
     center = summary.spread * summary.unit if fit.is_limit else fit.tau
     grid = np.geomspace(1 / CURVE_FACTOR, CURVE_FACTOR, CURVE_POINTS)
     # Keeps both ends of the curve positive and finite.
@@ -144,20 +158,22 @@ def _measured(data: str, scores: Scores, bins: int, resamples: int, generator: n
 
 
 def _note_contradictions(measured: MeasuredRows, name: str) -> None:
-    """Notes on measures that get worse, and on merged bins."""
+    """Print notes on measures that the temperature makes worse, and on merged bins."""
     before, after = measured.before, measured.after
     eces = {
         "equal width": (before.equal_width.ece, after.equal_width.ece),
         "equal mass": (before.equal_mass.ece, after.equal_mass.ece),
     }
     worse = [f"{kind} {first:.4g} → {second:.4g}" for kind, (first, second) in eces.items() if second > first]
+    comparison = f"at τ = {after.tau:.6g}, compared with τ = 1,"
     if after.nll < before.nll and worse:
-        note(f"{name}: at τ = {after.tau:.6g} the NLL is better, but the ECE is worse ({', '.join(worse)})")
+        note(f"{name}: {comparison} the NLL is better, but the ECE is worse ({', '.join(worse)})")
     if after.nll > before.nll:
-        note(f"{name}: at τ = {after.tau:.6g} the NLL is worse than at 1, {after.nll:.4g} against {before.nll:.4g}")
+        note(f"{name}: {comparison} the NLL is worse ({before.nll:.4g} → {after.nll:.4g})")
     merged = [
         f"{len(each.equal_mass.counts)} at τ = {each.tau:.6g}" for each in measured.reports if each.equal_mass.is_merged
     ]
     if merged:
-        fewer = f"there are {' and '.join(merged)}, not {before.equal_mass.requested}"
-        note(f"{name}: rows of the same confidence share a bin, so that of bins of equal mass {fewer}")
+        requested = before.equal_mass.requested
+        cause = "rows of equal confidence share a bin" if before.rows >= requested else "each bin needs a row"
+        note(f"{name}: {cause}, so there are fewer than {requested} equal-mass bins: {' and '.join(merged)}")

@@ -1,4 +1,4 @@
-"""A calibration: the temperature and its interval, what it changes, and reliability diagrams."""
+"""A calibration on the terminal: the temperature, its interval, the measures, and reliability diagrams."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from rich.text import Text
 
 from tsoft.charts.axis import cell_index
-from tsoft.charts.curves import curve_chart
+from tsoft.charts.curves import chart_text, curve_chart
 from tsoft.charts.style import prob_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, bar, new_table, rendered, text_tables
 from tsoft.charts.view import View
@@ -14,49 +14,62 @@ from tsoft.core.softmax import Array
 from tsoft.features.calibrate.calibration import Calibration, MeasuredRows
 from tsoft.features.calibrate.reliability import Bins
 
-# The bars of a reliability diagram, in columns, and the mark of a bin's mean confidence.
+# The range of the length of a bar in a reliability diagram, in columns, and the mark of a bin's mean confidence.
 _SHORTEST_BAR, _LONGEST_BAR = 8, 40
 _MARK = "│"
+_LEGEND = (
+    "NLL: negative log-likelihood, the mean of −ln p of the targets, in nats; lower is better",
+    "ECE: expected calibration error, the mean gap |accuracy − confidence| of bins of equal width, weighted by rows",
+    "ECE, equal mass: the same with bins that contain equal numbers of rows",
+    "by chance: the mean ECE of simulated, perfectly calibrated models with the same confidences",
+    "95 % below: 95 % of these models have an ECE below this; a higher ECE is a sign of miscalibration",
+    "MCE: maximum calibration error, the largest gap of a bin of equal width",
+    "Brier: the mean squared error of the probabilities, summed over the classes; from 0 (best) to 2",
+    "accuracy: the share of rows whose most probable class is the target; the same at every τ",
+    "mean confidence: the mean of the highest probability of each row",
+)
+_NOT_SIMULATED = "–: not simulated, because of --resamples 0"
+_FIT = "fit: the rows to which τ was fitted, so the measures are too favorable; --test FILE measures on other rows"
+_FIT_AND_TEST = "fit: the rows to which τ was fitted; test: the rows of --test"
 
 
 def draw(calibration: Calibration, view: View, chart: bool) -> Iterator[str]:
-    """The parts of a calibration, each when it is drawn."""
+    """Yield the parts of a calibration: the headline, the measures and, if `chart` is true, the charts."""
     width, measured = view.screen.width, calibration.measured
-    yield wrapped(_headline(calibration), width) + "\n" + _measures(measured, view) + "\n"
-    yield wrapped("by chance: the ECE of a perfectly calibrated model on as many rows, and what 95 % stay below", width)
-    yield wrapped("accuracy: the same at every τ, which changes no row's most probable class", width)
-    if len(measured) == 1:
-        yield wrapped("fit: the rows that τ was fitted to, which flatter it; --test FILE measures on others", width)
+    yield wrapped(_headline(calibration), width) + "\n" + _measures(measured, view)
+    is_simulated = measured[0].before.equal_width.chance.is_simulated
+    rows = _FIT if len(measured) == 1 else _FIT_AND_TEST
+    view.legend.add_lines(*_LEGEND, *[_NOT_SIMULATED] * (not is_simulated), rows)
     if chart:
         yield "\n" + _diagram(measured[-1], view)
         yield "\n" + _curve(calibration, view)
 
 
 def _headline(calibration: Calibration) -> str:
-    """The temperature, its interval, and what they show about the model."""
+    """Return a sentence with the temperature, its interval, and what they show about the model."""
     fit, interval = calibration.fit, calibration.interval
     if fit.reason:
-        return f"{tau_text(fit.tau)}: {fit.reason} to it."
+        return f"{tau_text(fit.tau)}: {fit.reason} to this limit."
     if interval is None:
-        return f"{tau_text(fit.tau)}; a single row gives no interval."
+        return f"{tau_text(fit.tau)}; a single row does not determine an interval."
     low, high = (tau_text(end).removeprefix("τ = ") for end in (interval.low, interval.high))
-    method = f"bootstrap of {interval.resamples} refits" if interval.resamples else interval.method
-    verdict = "1 lies within, so that the rows do not show the model to be over- or under-confident"
+    method = f"bootstrap, {interval.resamples} resamples" if interval.resamples else interval.method
+    verdict = "it contains 1, so these rows do not show whether the model is overconfident or underconfident"
     if interval.low > 1 or interval.high < 1:
-        verdict = f"the model is {'over' if interval.low > 1 else 'under'}-confident"
+        verdict = f"the model is {'over' if interval.low > 1 else 'under'}confident"
     return f"{tau_text(fit.tau)}, 95 % interval {low} to {high} ({method}): {verdict}."
 
 
 def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
-    """The table of what the temperature changes. Under each ECE is that of a perfectly calibrated model."""
+    """Return the table of the measures. Below each ECE is that of a perfectly calibrated model."""
     columns = [
         [
-            f"{part.data} {tau_text(report.tau)}",
+            f"{measured_rows.data} {tau_text(report.tau)}",
             str(report.rows),
             *(prob_text(value, view.digits) for value in report.measures.values()),
         ]
-        for part in measured
-        for report in part.reports
+        for measured_rows in measured
+        for report in measured_rows.reports
     ]
     names = ["", "rows", "NLL"]
     for kind in ("ECE", "ECE, equal mass"):
@@ -66,8 +79,11 @@ def _measures(measured: Sequence[MeasuredRows], view: View) -> str:
 
 
 def _diagram(measured: MeasuredRows, view: View) -> str:
-    """The reliability diagrams before and after, side by side if they fit: for each bin of confidence its number
-    of rows, and their accuracy as a bar, with a mark at their mean confidence."""
+    """Return the reliability diagrams before and after, side by side if they fit.
+
+    Each line is a bin of confidence: its number of rows, and a bar for their accuracy with a mark at their mean
+    confidence.
+    """
     reports = measured.reports
     shown = np.flatnonzero(reports[0].equal_width.counts + reports[1].equal_width.counts)
     ranges = _ranges(reports[0].equal_width.edges, shown)
@@ -90,18 +106,18 @@ def _diagram(measured: MeasuredRows, view: View) -> str:
         for i in range(0, len(columns), fits)
     ]
     title = f"reliability, {measured.data}"
-    legend = f"█ accuracy   {_MARK} mean confidence, which the bar of a calibrated model reaches"
-    return wrapped(title, view.screen.width) + "\n".join(texts) + "\n" + wrapped(legend, view.screen.width)
+    view.legend.add_lines(f"{_MARK}: mean confidence; in a calibrated model, the bar of the accuracy ends there")
+    return wrapped(title, view.screen.width) + "\n".join(texts)
 
 
 def _ranges(edges: Array, shown: Array) -> list[str]:
-    """The ranges of the bins, with as many digits as distinguish their edges."""
+    """Return the ranges of the bins, with enough digits to distinguish their edges."""
     digits = next(d for d in range(2, 17) if len({f"{edge:.{d}f}" for edge in edges}) == len(edges))
     return [f"{edges[i]:.{digits}f}–{edges[i + 1]:.{digits}f}" for i in shown]
 
 
 def _bin(bins: Bins, i: int, count_width: int, bar_width: int, color: int) -> Text:
-    """A bin's number of rows and its bar."""
+    """Return the number of rows of a bin, and its bar."""
     rows = str(bins.counts[i]).rjust(count_width)
     if not bins.counts[i]:
         return Text(rows, "dim")
@@ -113,7 +129,7 @@ def _bin(bins: Bins, i: int, count_width: int, bar_width: int, color: int) -> Te
 
 
 def _table(ranges: Sequence[str], range_width: int, columns: Sequence[list[Text]], width: int, view: View) -> str:
-    """The diagrams side by side. Each column starts with its header."""
+    """Return diagrams side by side. Each column starts with its header."""
     table = new_table()
     table.add_column("confidence", width=range_width, no_wrap=True)
     for header, *_ in columns:
@@ -124,7 +140,7 @@ def _table(ranges: Sequence[str], range_width: int, columns: Sequence[list[Text]
 
 
 def _curve(calibration: Calibration, view: View) -> str:
-    """The NLL over τ, with a second curve that is only at the minimum."""
+    """Return the curve of the NLL over τ, with its minimum as a second curve of one point."""
     order = calibration.curve_taus.argsort()
     taus, values = calibration.curve_taus[order], calibration.curve_nll[order]
     names, curves = ["NLL"], values[:, np.newaxis]
@@ -132,4 +148,4 @@ def _curve(calibration: Calibration, view: View) -> str:
         is_minimum = taus == calibration.fit.tau
         names = ["NLL", "minimum"]
         curves = np.column_stack([np.where(is_minimum, np.nan, values), np.where(is_minimum, values, np.nan)])
-    return str(curve_chart(names, taus, curves, view.screen, height=14, log=True, title="NLL over τ"))
+    return chart_text(curve_chart(names, taus, curves, view.screen, height=14, log=True, title="NLL over τ"), view)

@@ -1,4 +1,4 @@
-"""`tsoft calibrate`: the temperature that makes a classifier as confident as it should be."""
+"""`tsoft calibrate`: the temperature that calibrates a classifier."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _input = in_panel("Input")
 
-# The exit code where the fit is at a limit.
+# The exit code for a fit at a limit.
 AT_LIMIT = 3
 
 
@@ -48,7 +48,7 @@ class TargetsOptions:
 
 @dataclass(frozen=True)
 class MeasuringOptions:
-    """How the calibration is measured."""
+    """The bins, the resamples and the seed of the measures."""
 
     bins: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Number of confidence bins.")] = 15
     resamples: Annotated[
@@ -60,7 +60,7 @@ class MeasuringOptions:
             help="Number of bootstrap samples for the interval of τ, and of simulations for the ECE by chance."
             " 0 skips both; the interval is then the sandwich estimate.",
         ),
-        # The temperature alone, in tsv, waits for no simulation.
+        # tsv contains only the temperature, which needs no simulation.
         OnlyIn("table", "csv", "json", "jsonl"),
     ] = 1000
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the bootstrap and the simulations.")] = 0
@@ -95,7 +95,6 @@ def calibrate(
     format, seed = chosen_format(output, charts, measuring), chosen_seed(measuring.seed)
     rows, test = _rows(source, truth)
     curve = format == "table" and charts.chart is not False
-    # The temperature alone waits for no simulation.
     resamples = 0 if format == "tsv" else measuring.resamples
     calibrated = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
     write(CalibrateResult(calibrated, format, charts.chart is not False), format, output, lambda: view(output))
@@ -104,21 +103,28 @@ def calibrate(
 
 
 def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabelledInput, LabelledInput | None]":
-    """The rows to fit to, and those to measure on."""
+    """Return the rows to fit to, and those to measure on."""
     import sys
 
     from tsoft.features.calibrate.labelled_input import LabelledInput
     from tsoft.options import logits
 
     if source.file is None and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("no rows: name a file with -i FILE, or pipe one in")
-    files = (source.file or "-", truth.targets, truth.test, truth.test_targets)
-    if "" in files:
-        raise UsageError("--input, --targets, --test and --test-targets each need a file's name")
-    if files.count("-") > 1:
-        raise UsageError("stdin is there once, for one of the rows, their targets and the test")
+        raise UsageError("no rows; pass a file with -i FILE, or pipe one in")
+    files = {
+        "--input": "-" if source.file is None else source.file,
+        "--targets": truth.targets,
+        "--test": truth.test,
+        "--test-targets": truth.test_targets,
+    }
+    for option, file in files.items():
+        if file == "":
+            raise UsageError(f"{option} needs a file name")
+    readers = [option for option, file in files.items() if file == "-"]
+    if len(readers) > 1:
+        raise UsageError(f"only one of {' and '.join(readers)} can read stdin; pass files for the others")
     if truth.test is None and truth.test_targets is not None:
-        raise UsageError("--test-targets are the true classes of --test, which is not given")
+        raise UsageError("--test-targets has no effect without --test; add --test FILE")
     names = logits.parsed_labels(source.labels)
     rows = LabelledInput(source, truth.targets, "--targets", names)
     test = replace(source, file=truth.test)

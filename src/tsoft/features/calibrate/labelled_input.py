@@ -1,4 +1,4 @@
-"""Rows with their true classes, which a fit goes over several times."""
+"""Rows with their true classes, in several passes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,16 +21,18 @@ from tsoft.options.input import LogitsOptions, SourceOptions
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
 
-# The most bytes of logits that are held in memory.
+_CHANGED = "the file changed while tsoft read it; run the command again"
+# The largest size of the logits to keep in memory, in bytes.
 MAX_HELD = 1 << 28
 
 
 class LabelledInput:
-    """An input's rows with their true classes. Each call is a pass over all rows, the first of which reads the
-    source.
+    """The rows of an input with their true classes. Each call is a pass over all rows.
 
-    Up to 256 MB are then held in memory. A larger file is read again in each pass; a larger pipe goes through a
-    temporary file. After the first pass `held` are all rows, None if they are not in memory."""
+    The first pass reads the source and keeps up to 256 MB in memory. A larger file is read again in each pass; a
+    larger pipe is stored in a temporary file. After the first pass, `held` contains all rows, or is None if they are
+    not in memory.
+    """
 
     def __init__(self, source: SourceOptions, targets_file: str | None, option: str, labels: "Labels | None" = None):
         self.name = STDIN if source.file in (None, "-") else str(source.file)
@@ -40,7 +42,7 @@ class LabelledInput:
         self._source, self._option = source, option
         self._parsed_labels = labels or logits.parsed_labels(source.labels)
         self._targets = None if targets_file is None else read_targets(targets_file)
-        # The targets in the file as indices, once the classes are known.
+        # The targets from the file, as indices. The first block determines the classes.
         self._indices: Array | None = None
         self._file_state: tuple[int, ...] | None = None
         self._spool: Spool | None = None
@@ -48,7 +50,7 @@ class LabelledInput:
         self._is_read = False
 
     def class_name(self, index: int) -> str:
-        """What a class is called in a message."""
+        """Return the name of a class for a message."""
         return f"#{index}" if self.labels is None else repr(self.labels[index])
 
     def __call__(self) -> Iterator[LabelledRows]:
@@ -73,11 +75,11 @@ class LabelledInput:
             rows += len(examples.targets)
             yield examples
         if rows != self.rows:
-            raise InputError(f"{self.name}: it had {self.rows} rows, and now has {rows}")
+            raise InputError(f"{self.name}: {_CHANGED}")
         self._check_file_state()
 
     def _current_file_state(self) -> tuple[int, ...] | None:
-        """What changes when the file is replaced or written to; None if the source is not a file."""
+        """Return values that change when the file is replaced or written to; None if the source is not a file."""
         name = self._source.file or "-"
         if not os.path.isfile(name):
             return None
@@ -85,12 +87,12 @@ class LabelledInput:
         return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
     def _check_file_state(self) -> None:
-        """Raises InputError if the file has changed since the first pass."""
+        """Raise InputError if the file has changed since the first pass."""
         if self._current_file_state() != self._file_state:
-            raise InputError(f"{self.name}: it changed while it was read")
+            raise InputError(f"{self.name}: {_CHANGED}")
 
     def _keep(self, examples: LabelledRows) -> None:
-        """Keeps rows for further passes, in memory or in a temporary file."""
+        """Store rows for further passes, in memory or in a temporary file."""
         if self._spool:
             self._spool.add(examples)
         if self.held is None:
@@ -100,14 +102,14 @@ class LabelledInput:
         if self._held_size <= MAX_HELD:
             return
         if self._file_state is None:
-            note(f"{self.name}: a fit goes over its rows several times, so they are kept in a temporary file")
+            note(f"{self.name}: the fit needs the rows several times, so tsoft stores them in a temporary file")
             self._spool = Spool()
             for held in self.held:
                 self._spool.add(held)
         self.held = None
 
     def _read(self, note: Callable[[str], None]) -> Iterator[LabelledRows]:
-        """Reads the source, calling `note` with what the user should know."""
+        """Read the source. `note` prints a note to the user."""
         options = LogitsOptions(**vars(self._source))
         rows = 0
         for block in logits.blocks(options, None, targets=True, labels=self._parsed_labels, note=note):
@@ -122,44 +124,46 @@ class LabelledInput:
             self._targets.check_count(rows)
 
     def _take_classes(self, block: Block) -> None:
-        """Takes the classes of the first block for those of all, and looks up the targets among them."""
+        """Set the classes to those of the first block, and look up the targets among them."""
         classes = block.logits.shape[1]
         if self._is_read and (block.labels, classes) != (self.labels, self.classes):
-            raise InputError(f"{self.name}: its classes changed while it was read")
+            raise InputError(f"{self.name}: {_CHANGED}")
         self.labels, self.classes = block.labels, classes
         if self._targets:
             if block.targets is not None:
-                raise UsageError(f"{self._option}: {self.name} has targets of its own")
+                problem = f"{self._option} has no effect, because {self.name} contains targets"
+                raise UsageError(f"{problem}; remove {self._option}")
             self._targets.check_shape(block.origin.axes)
             indices = self._targets.indices(ClassLookup(block.labels, self.classes))
-            # All targets stay in memory, whatever the logits take.
+            # All targets stay in memory, so they should be small.
             self._indices = indices.astype(np.min_scalar_type(self.classes - 1))
 
     def _check_classes(self, block: Block) -> None:
-        """Raises InputError for other classes than those of the first block."""
+        """Raise InputError for classes other than those of the first block."""
         if block.logits.shape[1] != self.classes:
-            classes = f"{block.logits.shape[1]} classes, and the first row has {self.classes}"
-            raise InputError(f"{block.location}: the row has {classes}")
+            classes = f"{block.logits.shape[1]} classes, but the first row has {self.classes}"
+            raise InputError(f"{block.location}: the row has {classes}; all rows need the same classes")
         if block.labels != self.labels:
-            raise InputError(f"{block.location}: its classes are not those of the first row")
+            problem = "the classes of this row are not those of the first row"
+            raise InputError(f"{block.location}: {problem}; all rows need the same classes in the same order")
 
     def _check_targets(self, block: Block, examples: LabelledRows) -> None:
-        """Raises InputError for a target that is masked."""
+        """Raise InputError for a masked target."""
         masked = np.isneginf(examples.logits[np.arange(len(examples.targets)), examples.targets])
         if masked.any():
             row = int(masked.argmax())
             part = block.part(row, row + 1)
             where = part.location if part.origin.lines is not None else f"{self.name}: row {part.first_row}"
             target = self.class_name(int(examples.targets[row]))
-            problem = f"the target, class {target}, is masked: its probability is 0, which no temperature changes"
+            problem = f"the target, class {target}, is masked, so its probability is 0 at every temperature"
             raise InputError(f"{where}: {problem}")
 
     def _targets_of(self, block: Block) -> Array:
-        """The indices of the rows' true classes, from the file of targets or from the block: (rows,)."""
+        """Return the indices of the rows' true classes, from the targets file or from the block: (rows,)."""
         if self._indices is None:
             if block.targets is None:
-                where = "a column called target, an array called targets or labels"
-                raise InputError(f"{self.name}: it has no targets: it takes {where}, or {self._option} FILE")
+                fix = f"add a column target (in an .npz file, an array targets or labels), or pass {self._option} FILE"
+                raise InputError(f"{self.name}: the rows have no targets; {fix}")
             return block.targets
         assert self._targets
         if block.rows.stop > len(self._indices):

@@ -1,15 +1,15 @@
-"""The calibration of a classifier: whether it is right as often as its confidence says.
+"""The calibration of a classifier: whether its accuracy equals its confidence.
 
-A row's confidence is its highest probability, and its prediction the class that has it. Rows are binned by
-their confidence; in a calibrated model the accuracy of each bin is its mean confidence:
+A row's confidence is its highest probability, and its prediction is the class with this probability. Rows are
+binned by confidence. In a calibrated model, the accuracy of each bin is its mean confidence:
 
     ECE = sum_b n_b / N |accuracy_b - confidence_b|        MCE = max_b |accuracy_b - confidence_b|
 
 (Naeini, Cooper & Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning"; Guo,
-Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks", eqs. 3 and 5.) Since the
-absolute value of noise does not average out, a perfectly calibrated model has an ECE above 0 as well. Its
-ECE on as many rows is simulated, by drawing each row's outcome with its confidence as the probability
-(Broecker & Smith 2007, "Increasing the reliability of reliability diagrams").
+Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks", eqs. 3 and 5.) A perfectly calibrated
+model has an ECE above 0, too, because the absolute value of noise does not average out. A simulation with the same
+rows determines its ECE: whether a row is right is drawn with its confidence as the probability (Broecker & Smith
+2007, "Increasing the reliability of reliability diagrams").
 """
 
 # Signatures in help() show the names of the types.
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,27 +29,34 @@ from tsoft.core.softmax import Array, log_softmax, softmax, validate_taus
 
 # The number of probabilities, or of simulated outcomes, in a piece.
 PIECE_SIZE = 1 << 20
-# Confidences whose relative difference is no more than this are equal but for rounding.
+# Confidences with at most this relative difference count as equal, because it can be due to rounding.
 ROUNDING = 1e-15
-# With more rows than this, a simulation draws the outcomes of neighbours by confidence together.
+# With more rows than this, a simulation draws the outcomes of rows of similar confidence together.
 CELLS = 1 << 11
 
 
 @dataclass(frozen=True)
 class ChanceEce:
-    """The ECE of a perfectly calibrated model on as many rows with the same confidences: its `mean`, and the
-    value `high` that 95 % of such models stay below; NaN if none was simulated."""
+    """The ECE of simulated, perfectly calibrated models on rows of the same confidences: the `mean`, and the value
+    `high` that is above the ECE of 95 % of these models. Both are NaN without a simulation."""
 
     mean: float
     high: float
 
+    @property
+    def is_simulated(self) -> bool:
+        return not isnan(self.mean)
+
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Bins of confidence, from low to high. `edges` are (b + 1,): a bin holds the confidences above its lower
-    edge and not above its upper, so that a confidence of exactly 1 has a bin. `counts`, `confidence` and
-    `accuracy` are (b,), the last two means, NaN for an empty bin. `requested` is the number of bins
-    requested: those of equal mass are fewer if confidences tie. `chance` is the ECE in these bins by chance."""
+    """Bins of confidence, from low to high.
+
+    `edges` are (b + 1,). A bin contains the confidences above its lower edge up to and including its upper edge, so a
+    confidence of exactly 1 has a bin. `counts` are the numbers of rows, `confidence` and `accuracy` the means, NaN for
+    an empty bin: (b,) each. `requested` is the requested number of bins; there are fewer bins of equal mass if
+    confidences tie. `chance` is the ECE by chance with these bins.
+    """
 
     edges: Array
     counts: Array
@@ -60,12 +67,12 @@ class Bins:
 
     @property
     def is_merged(self) -> bool:
-        """Whether there are fewer than requested."""
+        """Whether there are fewer bins than requested."""
         return len(self.counts) < self.requested
 
     @cached_property
     def gaps(self) -> Array:
-        """|accuracy - confidence| of each bin, 0 if it is empty."""
+        """|accuracy - confidence| of each bin, 0 for an empty bin: (b,)."""
         return np.where(self.counts > 0, abs(self.accuracy - self.confidence), 0.0)
 
     @property
@@ -81,9 +88,12 @@ class Bins:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """How well probabilities at the temperature `tau` fit N rows. `nll` is in nats; `brier` is the sum over all
-    classes of the squared differences to 0 and 1, from 0 to 2 (Brier 1950, "Verification of forecasts
-    expressed in terms of probability"). The bins are of equal width and of equal mass."""
+    """Measures of the probabilities of some rows at the temperature `tau`.
+
+    `nll` is in nats. `brier` is the squared error of the probabilities, summed over the classes, from 0 to 2
+    (Brier 1950, "Verification of forecasts expressed in terms of probability"). Each of `nll`, `brier`, `accuracy`
+    and `confidence` is a mean over the rows.
+    """
 
     tau: float
     rows: int
@@ -111,7 +121,7 @@ class Report:
 
     @property
     def measures(self) -> dict[str, float]:
-        """The measures by name, in the order in which they are shown."""
+        """The measures by name, in display order."""
         return {
             "nll": self.nll,
             "ece": self.ece,
@@ -217,8 +227,11 @@ def reliability(
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores from one pass: the mean NLL at each of k temperatures, (k,); at the first `scored` of them the mean
-    Brier score, (scored,), and each row's confidence, (scored, rows); and which predictions are right, (rows,)."""
+    """Scores from one pass over the rows.
+
+    `taus` and the mean `nll` are (k,). The first `scored` of these temperatures have a mean `brier` score, (scored,),
+    and the `confidences` of the rows, (scored, rows). `right` are the rows whose prediction is right, (rows,).
+    """
 
     taus: Array
     nll: Array
@@ -232,9 +245,10 @@ class Scores:
 
 
 def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
-    """The scores at k temperatures, from 0 to inf, in one pass. It stores 8 bytes per row for each scored
-    temperature, and one more. The prediction is the class with the highest logit, the first of those that
-    tie, and so the same at every temperature.
+    """Compute the scores at k temperatures, from 0 to inf, in one pass.
+
+    The result takes 8 bytes per row and scored temperature, and 1 byte per row. The prediction is the class with the
+    highest logit, or the first of several, so it is the same at every temperature.
 
     >>> rows = LabelledRows(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 0]))
     >>> scores = score_rows(lambda: [rows], np.array([1.0]), 1)
@@ -252,7 +266,7 @@ def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
             places = np.arange(len(piece.targets)), piece.targets
             with np.errstate(over="ignore"):
                 nll.append(-log_probs[:, *places].sum(1))
-            # The exponential of a logarithm may miss the edge of a bin on which the probability lies.
+            # The exponential of a logarithm could fall on the wrong side of the edge of a bin.
             probs = softmax(z, taus[:scored])
             brier.append((np.einsum("kij,kij->ki", probs, probs) - 2 * probs[:, *places] + 1).sum(1))
             confidences.append(probs.max(2))
@@ -270,8 +284,7 @@ def _pieces(examples: LabelledRows, taus: int) -> Iterator[LabelledRows]:
 
 
 def report(scores: Scores, t: int, bins: int, samples: int, generator: np.random.Generator) -> Report:
-    """The report at the temperature of index t, with that many bins. The ECE by chance comes from `samples`
-    simulations of the outcomes."""
+    """Return the report at the temperature of index t. The ECE by chance comes from `samples` simulations."""
     order = scores.confidences[t].argsort()
     confidences, right = scores.confidences[t][order], scores.right[order]
     edges = np.arange(bins + 1) / bins, equal_masses(confidences, bins)
@@ -289,8 +302,10 @@ def report(scores: Scores, t: int, bins: int, samples: int, generator: np.random
 
 
 def equal_masses(confidences: Array, bins: int) -> Array:
-    """Edges of bins that hold as nearly as possible equally many of the confidences, which are in ascending
-    order: those that tie share a bin, and a bin left empty by this is merged with its neighbour.
+    """Return the edges of bins with numbers of confidences that are as equal as possible.
+
+    The confidences are in ascending order. Equal ones share a bin; if this makes another bin empty, there are fewer
+    bins.
 
     >>> equal_masses(np.array([0.3, 0.5, 0.7, 0.9]), 2)
     array([0. , 0.5, 1. ])
@@ -298,7 +313,7 @@ def equal_masses(confidences: Array, bins: int) -> Array:
     array([0., 1.])
     """
     places = np.arange(1, bins) * len(confidences) // bins
-    # Confidences that are equal but for rounding end together; above the highest there is no bin.
+    # Confidences that differ only by rounding have one end. No bin starts at the highest confidence.
     ends = np.flatnonzero(np.diff(confidences) > ROUNDING * confidences[:-1])
     beyond = np.searchsorted(ends, places[places > 0] - 1)
     return np.concatenate([[0.0], np.unique(confidences[ends[beyond[beyond < len(ends)]]]), [1.0]])
@@ -307,7 +322,7 @@ def equal_masses(confidences: Array, bins: int) -> Array:
 def _bins(
     confidences: Array, right: Array, edges: Array, requested: int, samples: int, generator: np.random.Generator
 ) -> Bins:
-    # Rounding may move a confidence past the edge that it lies on, even if that is 1.
+    # Rounding may move a confidence past the edge that it equals, even past 1.
     places = np.minimum(np.searchsorted(edges * (1 + ROUNDING), confidences, "left") - 1, len(edges) - 2)
     counts = np.bincount(places, minlength=len(edges) - 1)
     with np.errstate(invalid="ignore"):
@@ -319,12 +334,14 @@ def _bins(
 
 
 def simulate_chance(confidences: Array, counts: Array, samples: int, generator: np.random.Generator) -> ChanceEce:
-    """The ECE of a perfectly calibrated model with these confidences, in ascending order, in bins of these
-    counts. With more than a few thousand rows, neighbours in a bin are drawn together with their mean
-    confidence, which makes almost no difference.
+    """Simulate the ECE of a perfectly calibrated model with these confidences.
+
+    confidences: (rows,), in ascending order. counts: the number of rows in each bin, (b,). With more than a few
+    thousand rows, rows of similar confidence in a bin are drawn together, with their mean confidence. This makes
+    almost no difference.
 
     >>> chance = simulate_chance(np.array([0.5]), np.array([1]), 10, np.random.default_rng(1))
-    >>> chance.mean, chance.high  # right or wrong, it is off by a half
+    >>> chance.mean, chance.high  # right or wrong, the gap is a half
     (0.5, 0.5)
     """
     if not samples:
@@ -345,10 +362,10 @@ def simulate_chance(confidences: Array, counts: Array, samples: int, generator: 
 
 
 def _cells(counts: Array) -> tuple[Array, Array]:
-    """The starts of the cells of rows that are drawn together, and the index of each bin's first cell."""
+    """Return the first row of each cell, whose rows are drawn together, and the index of each bin's first cell."""
     rows = int(counts.sum())
-    each = -(-rows // CELLS)
+    cell_size = -(-rows // CELLS)
     ends = counts.cumsum()
-    starts = [np.arange(end - count, end, each) for end, count in zip(ends, counts, strict=True)]
-    lengths = np.array([len(part) for part in starts])
+    starts = [np.arange(end - count, end, cell_size) for end, count in zip(ends, counts, strict=True)]
+    lengths = np.array([len(bin_starts) for bin_starts in starts])
     return np.concatenate(starts), lengths.cumsum() - lengths

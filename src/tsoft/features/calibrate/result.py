@@ -1,4 +1,4 @@
-"""The result of `tsoft calibrate`: the fitted temperature, and how well calibrated the classifier is with it."""
+"""The result of `tsoft calibrate`: the fitted temperature, and measures of the calibration with and without it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class CalibrateResult(Result):
-    """A calibration, to be written in a `format`. A picture has a `chart`, or is the table alone."""
+    """A calibration, to be written in a `format`. With `chart`, the display contains charts."""
 
     calibration: Calibration
     format: str
     chart: bool = True
 
     def records(self) -> Iterator[Records]:
-        """In tsv the temperature alone; in csv a record for each report."""
+        """Yield the temperature alone for tsv, or one record per report for csv."""
         if self.format == "tsv":
             yield Records([Column("tau", np.array([self.calibration.fit.tau]))])
             return
@@ -33,7 +33,7 @@ class CalibrateResult(Result):
 
     @property
     def _reports(self) -> list[tuple[MeasuredRows, Report]]:
-        """Each report, with the rows that it is on."""
+        """Each report, with its rows."""
         return [(rows, report) for rows in self.calibration.measured for report in rows.reports]
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
@@ -67,12 +67,12 @@ class CalibrateResult(Result):
 
 
 def _fields(rows: MeasuredRows, report: Report) -> dict[str, Any]:
-    """What a report says, but for its bins, by the names that headers and records give it."""
+    """Return the fields of a report without its bins, by their names in headers and records."""
     return {"data": rows.data, "tau": report.tau, "rows": report.rows, **report.measures}
 
 
 def _bins(bins: Bins) -> list[dict[str, Any]]:
-    """The bins from low to high; an empty one has no confidence and no accuracy."""
+    """Return the bins from low to high. An empty bin has no confidence and no accuracy."""
     names = ("low", "high", "rows", "confidence", "accuracy")
     columns = bins.edges[:-1], bins.edges[1:], bins.counts, bins.confidence, bins.accuracy
     rows = zip(*(column.tolist() for column in columns), strict=True)

@@ -1,4 +1,4 @@
-"""Rows kept in a temporary file: those of a pipe that do not fit in memory."""
+"""A temporary file for the rows of a pipe that do not fit in memory."""
 
 import weakref
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tsoft.errors import OutputError
 
 
 class Spool:
-    """Blocks of rows that can be read several times. The file has no name, and disappears with the program."""
+    """Blocks of rows that can be read several times. Their file has no name, and the system removes it at exit."""
 
     def __init__(self) -> None:
         import tempfile
@@ -21,16 +21,15 @@ class Spool:
         weakref.finalize(self, self._file.close)
 
     def add(self, examples: LabelledRows) -> None:
-        """Keeps a block. Raises OutputError if the disk is full."""
+        """Store a block. Raise OutputError if the disk is full."""
         try:
             for array in (examples.logits, examples.targets):
                 self._file.write(np.ascontiguousarray(array).data)
                 self._arrays.append((array.shape, array.dtype))
             self._file.flush()
         except OSError as error:
-            raise OutputError(
-                f"a temporary file: {error.strerror}; what comes once is kept there, so name the input with -i"
-            ) from None
+            problem = f"cannot write a temporary file for the piped rows: {error.strerror}"
+            raise OutputError(f"{problem}; pass a file with -i FILE instead") from None
 
     def __iter__(self) -> Iterator[LabelledRows]:
         self._file.seek(0)

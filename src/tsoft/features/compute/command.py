@@ -57,7 +57,7 @@ def compute(
     display: LongDisplayOptions,
     charts: ChartOptions,
 ) -> None:
-    """Compute the probability of each class at one or more temperatures.
+    """Compute the probability of each class at each temperature.
 
     On a terminal, prints a table with bars, and the entropy, perplexity and
     margin of each distribution. In a pipe, prints one line of probabilities

@@ -1,4 +1,4 @@
-"""Soft targets as a table, with their measures under it, and the curve of their information over τ."""
+"""Soft targets as a table, their measures below it, and curves of their information over τ."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 
 from tsoft.charts import distribution_table
-from tsoft.charts.curves import curve_chart, surrounding_taus
+from tsoft.charts.curves import chart_text, curve_chart, surrounding_taus
 from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
@@ -16,7 +16,7 @@ from tsoft.errors import visible
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.sampling.distributions import Distributions
 
-# Short names of the measures.
+# The names of the measures in a table.
 _NAMES = {
     "rest_prob": "other classes",
     "rest_entropy": "their entropy",
@@ -28,20 +28,43 @@ _NAMES = {
     "cross_entropy": "cross-entropy",
     "loss": "loss",
 }
-# The charts reach temperatures this many times colder and hotter than the table's.
+# The explanations of the measures. {main} is the class that the other classes exclude.
+_LEGEND = {
+    "rest_prob": "the probability of all classes other than the {main}",
+    "rest_entropy": "the entropy of the distribution over the other classes, in nats",
+    "information": "KL divergence from targets that share the same probability evenly among the other classes, in nats",
+    "kl": "KL(teacher‖student) of the probabilities at τ, in nats",
+    "kl_tau2": "τ² times KL, the loss on the soft targets",
+    "gradient": "the norm of the gradient of KL by the student's logits",
+    "gradient_tau2": "τ² times the gradient",
+    "cross_entropy": "−ln of the student's probability of the target at τ = 1",
+    "loss": "α·cross-entropy + (1 − α)·τ²·KL, with α = {alpha:g}",
+}
+_EVENNESS = "evenness: their entropy divided by its maximum; 1 if the other classes are equally likely"
+_UNDEFINED = "–: undefined, because all other classes are masked"
+# The charts extend to temperatures colder and hotter than the table's by this factor.
 _REACH = 4.0
 _POINTS = 61
-# Each refinement of the search for the highest information has this many points between the neighbours of the
-# highest of the last grid; this many refinements give the three digits that are shown.
+# The search for the highest information refines its grid this many times. Each new grid has this many points between
+# the neighbors of the highest point. This determines the three digits of the title.
 _REFINEMENTS, _REFINED_POINTS = 3, 15
 
 
 def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
-    """The parts of one row."""
+    """Yield the parts of one row: its table, its measures and, if `chart` is true, its curves."""
     yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], view)
     yield "\n" + _measures(distillation, view)
+    _add_to_legend(distillation, view)
     if chart and distillation.rest_prob.any():
         yield from ("\n" + part for part in _charts(distillation, view))
+
+
+def _add_to_legend(distillation: Distillation, view: View) -> None:
+    main = "top class" if distillation.targets is None else "target"
+    for name in distillation.measures:
+        view.legend.add_lines(f"{_NAMES[name]}: {_LEGEND[name].format(main=main, alpha=distillation.alpha)}")
+    if distillation.block.logits.shape[1] > 1 and np.isnan(distillation.rest_entropy).any():
+        view.legend.add_lines(_UNDEFINED)
 
 
 def _measures(distillation: Distillation, view: View) -> str:
@@ -49,39 +72,48 @@ def _measures(distillation: Distillation, view: View) -> str:
     header = f"{'top' if distillation.targets is None else 'target'} {label}"
     measures = distillation.measures
     columns = [
-        [tau_text(tau), *(_text(distillation, name, t, view) for name in measures)]
+        [tau_text(tau), *(_value_text(distillation, name, t, view) for name in measures)]
         for t, tau in enumerate(distillation.taus)
     ]
     names = [header, *(_NAMES[name] for name in measures)]
     return text_tables(list(zip(names, *columns, strict=True)), view.screen)
 
 
-def _text(distillation: Distillation, name: str, t: int, view: View) -> str:
+def _value_text(distillation: Distillation, name: str, t: int, view: View) -> str:
     value = float(getattr(distillation, name)[t, 0])
     return (prob_text if name == "rest_prob" else number_text)(value, view.digits)
 
 
+def _other_classes(distillation: Distillation) -> int:
+    """Return the number of unmasked classes other than the main class."""
+    return int((~np.isneginf(distillation.block.logits)).sum()) - 1
+
+
+def _has_evenness(distillation: Distillation) -> bool:
+    return _other_classes(distillation) > 1 and bool(distillation.rest_prob.any())
+
+
 def _charts(distillation: Distillation, view: View) -> Iterator[str]:
-    """The information over τ, and the probability and the evenness of the other classes. With only one other
-    class there is no evenness."""
+    """Yield a chart of the information over τ, and one of the probability and the evenness of the other classes. A
+    single other class has no evenness."""
     taus = surrounding_taus(distillation.taus, _REACH, _POINTS)
     over_taus = replace(distillation, taus=taus, student=None)
     draw_curves = partial(curve_chart, screen=view.screen, height=12, log=True)
     best = _most_informative_tau(over_taus)
-    title = "information (nats)" + (f", most at {tau_text(float(f'{best:.3g}'))}" if best else "")
-    yield str(draw_curves(["information"], taus, over_taus.information, title=title))
-    others = int((~np.isneginf(distillation.block.logits)).sum()) - 1
-    names, values, title = ["other classes"], [over_taus.rest_prob[:, 0]], "their probability"
-    if others > 1:
+    title = "information (nats)" + (f", highest at {tau_text(float(f'{best:.3g}'))}" if best else "")
+    yield chart_text(draw_curves(["information"], taus, over_taus.information, title=title), view)
+    names, values, title = ["other classes"], [over_taus.rest_prob[:, 0]], "probability of the other classes"
+    if _has_evenness(distillation):
         names.append("evenness")
-        values.append(over_taus.rest_entropy[:, 0] / log(others))
-        title += ", and how evenly it is shared"
-    yield str(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)))
+        values.append(over_taus.rest_entropy[:, 0] / log(_other_classes(distillation)))
+        title += ", and its evenness"
+        view.legend.add_lines(_EVENNESS)
+    yield chart_text(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)), view)
 
 
 def _most_informative_tau(over_taus: Distillation) -> float | None:
-    """The temperature at which the information is highest, by refining the grid around its highest point; None
-    if that is at an end."""
+    """Return the temperature with the highest information, from a grid that is refined around its highest point; None
+    if this point is an end of the grid."""
     best = int(over_taus.information[:, 0].argmax())
     if not 0 < best < len(over_taus.taus) - 1:
         return None

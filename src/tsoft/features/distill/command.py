@@ -1,4 +1,4 @@
-"""`tsoft distill`: what a teacher's soft targets say, and what a student learns from them."""
+"""`tsoft distill`: the information in a teacher's soft targets, and a student's loss on them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
 from tsoft.options.output import DiagramOptions, DisplayOptions, Mean, RecordOutputOptions
@@ -24,12 +24,14 @@ DEFAULT = ["1,2,4,8,16"]
 
 @dataclass(frozen=True)
 class TeacherTemperatures(TemperatureOptions):
+    """The temperatures of the soft targets."""
+
     tau: Annotated[list[str] | None, tau_option("1,2,4,8,16")] = None
 
 
 @dataclass(frozen=True)
 class DistillationOptions:
-    """The student, the true classes, and the weight of its losses."""
+    """The student, the true classes, and the weights of the losses."""
 
     student: Annotated[
         str | None,
@@ -105,18 +107,18 @@ def distill(
 
 
 def _alpha(distillation: DistillationOptions) -> float:
+    """Return the weight of the cross-entropy in the loss."""
     if distillation.alpha is None:
         return 0.5
     if not 0 <= distillation.alpha <= 1:
-        raise UsageError(f"--alpha: {distillation.alpha:g} is not a share, from 0 to 1")
-    missing = [f"--{name}" for name in ("student", "targets") if getattr(distillation, name) is None]
-    if missing:
-        raise UsageError(f"--alpha weighs a student's losses, which need {' and '.join(missing)}")
+        raise UsageError(f"--alpha: {distillation.alpha:g} is not a weight; pass a number from 0 to 1")
+    if distillation.student is None:
+        raise UsageError("--alpha has no effect without --student; add --student FILE")
     return distillation.alpha
 
 
 def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temperatures: TemperatureOptions) -> None:
-    """Raises UsageError if several options read stdin."""
+    """Raise UsageError if several options read stdin, or if the name of a file is empty."""
     from tsoft.options.temperatures import pieces
 
     files = {
@@ -127,9 +129,9 @@ def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temper
     }
     readers = [name for name, file in files.items() if file == "-"]
     if len(readers) > 1:
-        raise UsageError(f"stdin is there once, and {' and '.join(readers)} read it")
+        raise UsageError(f"only one of {' and '.join(readers)} can read stdin")
     if "" in (distillation.student, distillation.targets):
-        raise UsageError(f"{'--student' if distillation.student == '' else '--targets'} needs a file's name")
+        raise UsageError(f"{'--student' if distillation.student == '' else '--targets'} needs a file name")
 
 
 def _distillations(
@@ -140,7 +142,7 @@ def _distillations(
     taus: "Array",
     alpha: float,
 ) -> "Iterator[Distillation]":
-    """The teacher's blocks with the targets and the student's logits of their rows."""
+    """Yield the teacher's blocks with the targets and the student's logits of the same rows."""
     from tsoft.features.distill.soft_targets import Distillation
     from tsoft.options import logits
 
@@ -153,13 +155,16 @@ def _distillations(
     if distillation.student is None:
         pairs = ((block, None) for block in teacher)
     else:
-        # The options for input hold for both, so that they are read in the same way.
+        # The same input options apply to the teacher and the student.
         student_input = replace(input, logits=None, file=distillation.student)
         pairs = with_student(teacher, logits.blocks(student_input, None, labels=labels), distillation.student)
     rows = 0
     for block, student in pairs:
         if targets and block.targets is not None:
-            raise UsageError(f"--targets: {block.origin.source or 'the input'} has targets of its own")
+            source = block.origin.source or "the input"
+            raise UsageError(f"--targets has no effect, because {source} contains targets; remove --targets")
+        if distillation.alpha is not None and targets is None and block.targets is None:
+            raise UsageError("--alpha has no effect without targets; add --targets FILE")
         yield Distillation(block, taus, targets.block_indices(block) if targets else block.targets, student, alpha)
         rows = block.rows.stop
     if targets:
@@ -169,8 +174,10 @@ def _distillations(
 def with_student(
     teacher: "Iterator[Block]", student: "Iterator[Block]", source: str
 ) -> "Iterator[tuple[Block, Array]]":
-    """The teacher's rows in blocks, each with the student's logits of the same rows. Raises InputError if the two
-    differ in their number of rows or in their classes."""
+    """Yield the teacher's rows in blocks, each with the student's logits of the same rows.
+
+    Raise InputError if the two differ in their number of rows or in their classes.
+    """
     pending: Block | None = None
     for block in teacher:
         first = 0
@@ -178,7 +185,7 @@ def with_student(
             pending = pending or next(student, None)
             if pending is None:
                 rows = f"{block.rows[first]} row{'s' * (block.rows[first] != 1)}"
-                raise InputError(f"{source}: the student has {rows}, the teacher more")
+                raise InputError(f"{source}: the student has {rows}, but the teacher has more")
             count = min(len(block.logits) - first, len(pending.logits))
             teacher_part, student_part = block.part(first, first + count), pending.part(0, count)
             _check_classes(teacher_part, student_part)
@@ -187,14 +194,18 @@ def with_student(
             first += count
     pending = pending or next(student, None)
     if pending is not None:
-        raise InputError(f"{source}: the student has more rows than the teacher, which has {pending.first_row}")
+        rows = f"{pending.first_row} row{'s' * (pending.first_row != 1)}"
+        raise InputError(f"{source}: the teacher has {rows}, but the student has more")
 
 
 def _check_classes(teacher: "Block", student: "Block") -> None:
-    """Raises InputError for a student whose classes are not the teacher's."""
+    """Raise InputError if the student's classes are not the teacher's."""
     count, expected = student.logits.shape[1], teacher.logits.shape[1]
     if count != expected:
-        classes = f"{count} class{'es' * (count != 1)}, the teacher's {expected}"
+        classes = f"{count} class{'es' * (count != 1)}, but the teacher's row has {expected}"
         raise InputError(f"{student.location}: the student's row {student.first_row} has {classes}")
     if teacher.labels and student.labels and teacher.labels != student.labels:
-        raise InputError(f"{student.location}: the student's classes are not called as the teacher's")
+        pairs = zip(student.labels, teacher.labels, strict=True)
+        index, (label, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+        classes = f"class {index} of the student is {shortened(label)!r}, of the teacher {shortened(other)!r}"
+        raise InputError(f"{student.location}: {classes}; both need the same classes in the same order")

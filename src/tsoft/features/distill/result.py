@@ -1,4 +1,4 @@
-"""The result of `tsoft distill`: the soft targets and their measures, or the measures' averages."""
+"""The result of `tsoft distill`: the soft targets and their measures, or the averages of the measures."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class DistillResult(Result):
-    """Distillations, each computed when it is written. A table shows `rows` rows, with a `chart` or without."""
+    """Distillations, each computed when it is written. A display contains `rows` rows, with charts if `chart` is
+    true."""
 
     distillations: Iterable[Distillation]
     rows: int = 3
     chart: bool = True
 
     def records(self) -> Iterator[Records]:
-        """A record for each row and temperature: temperatures within rows."""
+        """Yield one record per row and temperature, row by row."""
         for distillation in self.distillations:
             block, taus, measures = distillation.block, distillation.taus, distillation.measures
             numbers = np.stack([getattr(distillation, name) for name in measures], -1)
@@ -58,10 +59,10 @@ class DistillResult(Result):
         from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.distill.chart import draw
 
-        def drawn(distillation: Distillation) -> DrawRow:
+        def row_drawer(distillation: Distillation) -> DrawRow:
             return lambda _, index: draw(distillation.part(index, index + 1), view, self.chart)
 
-        return each_row(((each.block, drawn(each)) for each in self.distillations), self.rows)
+        return each_row(((each.block, row_drawer(each)) for each in self.distillations), self.rows)
 
 
 def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
 
 
 def average_distillations(distillations: Iterator[Distillation], taus: Array) -> Averages:
-    """The measures averaged over the rows of all distillations, which have the same measures."""
+    """Return the averages of the measures over the rows of all distillations, which have the same measures."""
     first = next(distillations)
     values = (
         np.array([getattr(distillation, name) for name in first.measures])

@@ -1,20 +1,20 @@
 """Distillation: the information in a teacher's soft targets, and a student's loss on them.
 
-With p and q the softmax of the teacher's logits t and the student's logits v at tau, the loss on the soft
-targets and its gradient by the student's logits are (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge
+Let p and q be the softmax of the teacher's logits t and of the student's logits v at tau. The loss on the soft
+targets, and its gradient by the student's logits, are (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge
 in a Neural Network", section 2)
 
     KL(p || q) = sum_i p_i log(p_i / q_i)        dKL/dv_i = (q_i - p_i) / tau
 
-which fall with tau^2, by which they are multiplied when added to another loss. For high tau p and q are
-nearly equal and both differences cancel, so they are computed from the differences of the logits, centred
-by p,
+Both fall as 1 / tau^2, so they are multiplied by tau^2 before another loss is added. At high tau, p and q are
+nearly equal and both differences cancel. Therefore they are computed from the differences of the logits, centered
+by p:
 
     d_i = (t_i - v_i) / tau - E_p[(t - v) / tau]        log(p_i / q_i) = d_i + KL
 
-from which follows KL = log E_p[exp(-d)] = log(1 + E_p[exp(-d) - 1 + d]), whose terms are not negative, and
-q_i - p_i = p_i (exp(-d_i - KL) - 1). Times tau^2, they have limits at tau = inf: half the variance of t - v,
-and its deviations from its mean over n.
+It follows that KL = log E_p[exp(-d)] = log(1 + E_p[exp(-d) - 1 + d]), whose terms are not negative, and that
+q_i - p_i = p_i (exp(-d_i - KL) - 1). Times tau^2, they have limits at tau = inf: half the variance of t - v, and
+the deviations of t - v from its mean, divided by n.
 """
 
 # Signatures in help() show the names of the types.
@@ -43,7 +43,7 @@ from tsoft.core.softmax import (
 )
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
 
-# The difference of numbers larger than this may overflow.
+# The difference of larger numbers could overflow.
 MAX_DIFFERENCE = 1e307
 
 
@@ -192,7 +192,7 @@ def soft_targets(
 
 @dataclass(frozen=True, eq=False)
 class Divergence:
-    """KL(p || q) and the norm of its gradient by the student's logits, as they are and times tau^2."""
+    """KL(p || q) and the norm of its gradient by the student's logits: plain, and times tau^2."""
 
     kl: Array
     kl_tau2: Array
@@ -201,13 +201,14 @@ class Divergence:
 
 
 def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
-    """KL(teacher || student) at a temperature, and its gradient's norm.
+    """Return KL(teacher || student) at a temperature, and the norm of its gradient.
 
-    teacher, student: logits, (rows, n), of which -inf masks a class; each number of the result is (rows,).
-    The limits at tau = 0 and inf are exact. If the student masks a class that the teacher does not, KL is
-    inf at every temperature. At tau = 0 it is inf too, unless the student's top classes include the
-    teacher's, when it is the logarithm of the ratio of their numbers; times tau^2 it is 0. At inf KL is 0 if
-    the same classes are masked, and times tau^2 it is half the variance of the logits' differences.
+    teacher, student: logits, (rows, n); -inf masks a class. Each field of the result is (rows,).
+
+    The limits at tau = 0 and inf are exact. If the student masks a class that the teacher does not, KL is inf at
+    every temperature. At tau = 0, if the student's top classes include the teacher's, KL is the logarithm of the
+    ratio of their numbers, and 0 times tau^2; otherwise it is inf. At tau = inf, if both mask the same classes, KL is
+    0, and half the variance of the differences of the logits times tau^2.
 
     Source: Hinton, Vinyals & Dean 2015, section 2 and eq. 2 to 4.
 
@@ -223,7 +224,7 @@ def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
 def _by_rows(
     function: Callable[[_DistributionPair], tuple[Array, ...]], teacher: Array, student: Array, tau: float
 ) -> list[Array]:
-    """The results of a function for each row, applied to as many rows at once as fit in a core's cache."""
+    """Return the results of a function for each row. It is called with pieces that fit in a core's cache."""
     teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
     step = max(1, BLOCK_SIZE // teacher.shape[1])
     pieces = (slice(first, first + step) for first in range(0, len(teacher), step))
@@ -234,7 +235,7 @@ def _by_rows(
 
 @dataclass(frozen=True, eq=False)
 class _DistributionPair:
-    """Two distributions of each row, and the terms of their divergence."""
+    """The teacher's and the student's distribution of each row, and the terms of their divergence."""
 
     teacher: Array
     student: Array
@@ -250,7 +251,7 @@ class _DistributionPair:
 
     @cached_property
     def masked(self) -> Array:
-        """The classes that the teacher masks."""
+        """Whether the teacher masks each class: (rows, n)."""
         return np.isneginf(self.teacher)
 
     @cached_property
@@ -265,13 +266,13 @@ class _DistributionPair:
 
     @cached_property
     def scale(self) -> float:
-        """A factor for the logits with which no difference of two overflows."""
+        """A factor that keeps the differences of the logits from overflow."""
         finite = (abs(z[np.isfinite(z)]).max() for z in (self.teacher, self.student))
         return 0.25 if max(finite) > MAX_DIFFERENCE else 1.0
 
     @cached_property
     def differences(self) -> Array:
-        """The differences of the logits, centred by p, times the scale: (rows, n)."""
+        """The differences of the logits, centered by p, times the scale: (rows, n)."""
         teacher_top = self.teacher.argmax(-1)[:, np.newaxis]
         (t, t_error), (v, v_error) = (
             _exact_difference(z * self.scale, np.take_along_axis(z, teacher_top, -1) * self.scale)
@@ -283,16 +284,19 @@ class _DistributionPair:
 
     @property
     def top_gap(self) -> Array:
-        """How far the student's logits of the teacher's classes are below its top, averaged by p: (rows,). As
-        tau goes to 0, this is the limit of tau KL."""
+        """The gaps between the student's top logit and its logits, averaged by p: (rows,). This is the limit of
+        tau KL as tau goes to 0."""
         student = self.student * self.scale
         gaps = np.where(self.p > 0, self.p * (student.max(-1, keepdims=True) - student), 0.0)
         return np.asarray(gaps.sum(-1) / self.scale)
 
     @cached_property
     def kl(self) -> tuple[Array, Array]:
-        """KL and tau^2 KL. If KL >= 1, the plain sum is accurate, since its negative terms sum to at least -1;
-        otherwise it only gives the size of the terms of the other formula."""
+        """KL and tau^2 KL.
+
+        If KL >= 1, the plain sum is accurate, since its negative terms sum to at least -1. Otherwise it only shows
+        how large the terms of the other formula are.
+        """
         tau, d = self.tau, self.differences
         x = d / tau / self.scale
         plain = np.where(self.p > 0, self.p * (log_softmax(self.teacher, tau) - log_softmax(self.student, tau)), 0.0)
@@ -317,8 +321,8 @@ class _DistributionPair:
 
     @property
     def gradient(self) -> tuple[Array, Array]:
-        """The norm of (q - p) / tau, and the same times tau^2. Unless q and p are nearly equal they are
-        subtracted directly."""
+        """The norm of (q - p) / tau, and the same times tau^2. Unless q and p are nearly equal, they are subtracted
+        directly."""
         tau, d, (kl, _) = self.tau, self.differences, self.kl
         x = d / tau / self.scale
         exponent = -x - kl[:, np.newaxis]
@@ -333,15 +337,17 @@ class _DistributionPair:
 
 
 def _exact_difference(a: Array, b: Array) -> tuple[Array, Array]:
-    """a - b and its rounding error (Knuth 1997, "The Art of Computer Programming" 2, section 4.2.2, theorem
-    B), which is all that differs between a student and a very similar teacher."""
+    """Return a - b and its rounding error (Knuth 1997, "The Art of Computer Programming" 2, section 4.2.2, theorem B).
+
+    For a student that is very similar to the teacher, the rounding errors are the whole difference.
+    """
     difference = a - b
-    back = difference - a
-    return difference, (a - (difference - back)) - (b + back)
+    minus_b = difference - a
+    return difference, (a - (difference - minus_b)) - (b + minus_b)
 
 
 def _curvature(x: Array) -> Array:
-    """(exp(-x) - 1 + x) / x^2, which is 1/2 at 0, for |x| < 1: by its series, to the last digit."""
+    """Return (exp(-x) - 1 + x) / x^2, which is 1/2 at 0, for |x| < 1. Its series is exact to the last digit."""
     total, minus = np.zeros_like(x), -x
     for k in range(18, -1, -1):
         total *= minus
@@ -350,29 +356,32 @@ def _curvature(x: Array) -> Array:
 
 
 def _ratio_to_x(function: np.ufunc, x: Array) -> Array:
-    """function(x) / x, which is 1 at 0."""
+    """Return function(x) / x, which is 1 at 0."""
     return np.where(x == 0, 1.0, function(x) / x)
 
 
 def _norm(x: Array) -> Array:
-    """The root of each row's sum of squares, without overflow."""
+    """Return the Euclidean norm of each row, without overflow."""
     largest = abs(x).max(-1)
     scale = np.where((largest > 0) & (largest < np.inf), largest, 1.0)
     return np.asarray(scale * np.sqrt(((x / scale[:, np.newaxis]) ** 2).sum(-1)))
 
 
 def _scaled_by(tau: float, x: Array) -> Array:
-    """tau x, where 0 times inf is 0."""
+    """Return tau x, with 0 times inf = 0."""
     with np.errstate(invalid="ignore"):
         return np.where((x == 0) | (tau == 0), 0.0, tau * x)
 
 
 @dataclass(frozen=True, eq=False)
 class Distillation:
-    """A teacher's block at k temperatures: the soft targets, their information about the other classes and,
-    with a `student` (logits of the block's shape), its loss on them. The main class of each row is its target,
-    (rows,), if there are `targets`, else the teacher's top class. Measures are (k, rows), in nats, each
-    computed on first use. `alpha` weighs the targets in the loss."""
+    """A teacher's block at k temperatures: the soft targets, their information about the other classes, and a
+    student's loss on them.
+
+    `student` are logits of the block's shape, or None. The main class of each row is its target if there are
+    `targets`, (rows,); otherwise it is the teacher's top class. Measures are (k, rows), in nats, each computed on
+    first use. `alpha` is the weight of the cross-entropy in the loss.
+    """
 
     block: Block
     taus: Array
@@ -382,13 +391,13 @@ class Distillation:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The names of its measures."""
+        """The names of the measures."""
         with_student = STUDENT_MEASURES if self.student is not None else ()
         with_targets = TARGET_MEASURES if self.student is not None and self.targets is not None else ()
         return TEACHER_MEASURES + with_student + with_targets
 
     def part(self, first: int, stop: int) -> Distillation:
-        """Some of the block's rows, counted from its first."""
+        """Return the distillation of some rows, counted from the first of the block."""
         targets, student = (None if array is None else array[first:stop] for array in (self.targets, self.student))
         return replace(self, block=self.block.part(first, stop), targets=targets, student=student)
 
@@ -404,21 +413,22 @@ class Distillation:
 
     @cached_property
     def rest_prob(self) -> Array:
-        """The probability of all other classes together."""
+        """The probability of all classes other than the main class."""
         probs = softmax(self.block.logits.astype(np.float64), self.taus)
         return np.asarray(np.where(self._is_rest, probs, 0.0).sum(-1))
 
     @cached_property
     def rest_entropy(self) -> Array:
-        """The entropy of the distribution over the other classes; NaN if there are none."""
+        """The entropy of the distribution over the other classes; NaN if all of them are masked."""
         return np.where(self._is_alone, np.nan, entropy(self._rest, self.taus))
 
     @cached_property
     def information(self) -> Array:
-        """The divergence of the soft targets from targets that share the same probability of the other classes
-        evenly, as label smoothing does, which is rest_prob (ln(n - 1) - rest_entropy). It is 0 if the other
-        classes have no probability, as at tau = 0 if the main class is the teacher's top, or equal ones, as at
-        inf."""
+        """KL from targets that divide the same probability evenly among the other classes, as label smoothing does.
+
+        This is rest_prob (ln(n - 1) - rest_entropy). It is 0 if the other classes have no probability, as at tau = 0 if
+        the main class is the teacher's top class, and if they are equally likely, as at tau = inf.
+        """
         uniform = np.where(np.isneginf(self._rest), -np.inf, 0.0)
         divergences = np.array(
             [_by_rows(lambda pair: pair.kl, self._rest, uniform, tau)[0] for tau in self.taus.tolist()]
@@ -443,7 +453,7 @@ class Distillation:
 
     @cached_property
     def cross_entropy(self) -> Array:
-        """-log q of the target at tau = 1, at every temperature."""
+        """-log q of the target at tau = 1. It is the same at every temperature of the soft targets."""
         assert self.student is not None
         log_probs = log_softmax(self.student.astype(np.float64))
         target_log_probs = np.take_along_axis(log_probs, self.main_classes[:, np.newaxis], -1)[:, 0]
@@ -456,17 +466,17 @@ class Distillation:
 
     @cached_property
     def _is_rest(self) -> Array:
-        """Which classes are not the main class: (rows, n)."""
+        """Whether each class is not the main class: (rows, n)."""
         return np.asarray(np.arange(self.block.logits.shape[1]) != self.main_classes[:, np.newaxis])
 
     @cached_property
     def _is_alone(self) -> Array:
-        """The rows in which every other class is masked."""
+        """Whether every other class is masked: (rows,)."""
         return np.asarray(~(self._is_rest & ~np.isneginf(self.block.logits)).any(-1))
 
     @cached_property
     def _rest(self) -> Array:
-        """The logits without the main class; 0 in rows where it is alone, which need some softmax."""
+        """The logits with the main class masked; 0 in a row without other classes, so that its softmax exists."""
         masked = np.where(self._is_rest, self.block.logits.astype(np.float64), -np.inf)
         return np.where(self._is_alone[:, np.newaxis], 0.0, masked)
 

@@ -57,9 +57,9 @@ class EngineOptions(SamplerOptions):
 def explore(
     input: ExploredLogits, start: StartOptions, parameters: ParameterOptions, rules: EngineOptions, model: ModelOptions
 ) -> None:
-    """Turn the temperature and the samplers, and watch the distribution.
+    """Turn the temperature in an app, and watch the distribution.
 
-    An interactive app. Without logits, it opens with examples. Logits can be
+    Without logits, the app opens with examples. Logits can be
     piped in; keys still come from the terminal. Press ? for all keys, x to
     export numbers or a picture, and c to copy the tsoft compute command that
     shows the same. With --prompt, a language model writes: s draws the next

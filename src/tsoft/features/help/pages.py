@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from tsoft.errors import UsageError
-from tsoft.options.names import did_you_mean
+from tsoft.options.names import nearest
 
 _MOST_MENTIONS = 4
 
@@ -26,16 +26,16 @@ class Page:
 
 
 def pages() -> list[Page]:
-    """All pages, in alphabetical order."""
+    """Return all pages, in alphabetical order."""
     paths = (path for path in files("tsoft").joinpath("docs").iterdir() if path.name.endswith(".md"))
     return sorted((Page(path.name[:-3], path.read_text("utf-8")) for path in paths), key=lambda page: page.name)
 
 
 def contents() -> str:
-    """The list of pages, as Markdown."""
+    """Return the list of pages, as Markdown."""
     width = max(len(page.name) for page in pages())
     lists = (
-        [f"    {page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
+        [f"    {page.name:{width}} {page.summary}" for page in pages() if page.is_command == is_command]
         for is_command in (True, False)
     )
     commands, topics = ("\n".join(lines) for lines in lists)
@@ -46,14 +46,16 @@ def contents() -> str:
 
 
 def page_text(name: str) -> str:
-    """The page of a topic. Raise UsageError if no page has this name."""
+    """Return the page of a topic. Raise UsageError if no page has this name."""
     texts = {page.name: page.text for page in pages()}
     topic = name.lower().removesuffix(".md").removeprefix("tsoft-")
     if topic in texts:
         return texts[topic]
-    hint = did_you_mean(topic, texts)
     counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
-    if not hint and counts:
-        most = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
-        hint = f"; look for it in: {', '.join(most)}"
-    raise UsageError(f"no page of the manual is called {name!r}{hint}; tsoft help lists all pages")
+    most = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
+    suggestion = nearest(topic, texts)
+    if suggestion:
+        hint = f"did you mean {suggestion!r}? "
+    else:
+        hint = f"it occurs in {', '.join(most)}; " if most else ""
+    raise UsageError(f"unknown page {name!r}; {hint}tsoft help lists all pages")

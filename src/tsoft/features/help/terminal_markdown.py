@@ -31,7 +31,7 @@ class _PageMarkdown(Markdown):
 
 
 def rendered(text: str) -> str:
-    """A page for the terminal on stdout."""
+    """Return a page, formatted for the terminal on stdout."""
     console = Console(theme=Theme(_STYLES), highlight=False)
     console.width = min(console.width, _MAX_WIDTH)
     with console.capture() as capture:
@@ -42,7 +42,7 @@ def rendered(text: str) -> str:
 
 
 def _parts(text: str) -> Iterator[Markdown | Text]:
-    """The prose and the code of a page. Lines of code are not wrapped, so that charts stay whole."""
+    """Yield the prose and the code of a page. Lines of code are not wrapped, so that charts stay whole."""
     start = 0
     for code in _CODE.finditer(text):
         yield _PageMarkdown(text[start : code.start()], hyperlinks=False)
@@ -52,7 +52,7 @@ def _parts(text: str) -> Iterator[Markdown | Text]:
 
 
 def _code(code: str) -> Text:
-    """Code, with the commands in bold."""
+    """Return code with its commands in bold."""
     text = Text("\n" + code)
     text.highlight_regex(r"(?m)^(?:\$|>>>|\.\.\.) .*$", "bold")
     return text

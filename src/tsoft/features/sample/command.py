@@ -60,7 +60,7 @@ def sample(
     output: RecordOutputOptions,
     display: DisplayOptions,
 ) -> None:
-    """Draw classes at random from the distribution at each temperature.
+    """Draw random classes from the distribution at each temperature.
 
     On a terminal, shows the expected and the drawn counts, and tests whether
     they agree. In a pipe, prints one draw per line, or with --counts one class

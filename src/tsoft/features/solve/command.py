@@ -55,7 +55,7 @@ def solve(
     bits: BitsOptions,
     display: DisplayOptions,
 ) -> None:
-    """Find the temperature at which a distribution reaches a target.
+    """Find the temperature at which the distribution reaches a target.
 
     On a terminal, shows the temperature, the distribution at it, and a curve.
     In a pipe, prints the temperature, one line per row. A line has two

@@ -116,7 +116,7 @@ def sweep(
     display: LongDisplayOptions,
     charts: DiagramOptions,
 ) -> None:
-    """Compute a distribution across a range of temperatures.
+    """Compute and chart a distribution over many temperatures.
 
     On a terminal, draws the curve of each class over τ, the curve of one
     measure, and a table at five temperatures. In a pipe, prints one line per
