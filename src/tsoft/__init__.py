@@ -1,15 +1,66 @@
-"""tsoft: what softmax temperature does to a distribution, exactly.
+"""tsoft: softmax temperature, exactly.
 
-import tsoft
+    softmax(z / tau)_i = exp(z_i / tau) / sum_j exp(z_j / tau)
 
-tsoft.softmax([2, 1, 0.5, 0.1], tau=0.5)
+A temperature tau below 1 makes a distribution sharper, a temperature above 1 makes it flatter. All functions
+take NumPy arrays of logits, (..., n), and work along the last axis. A list of temperatures adds a leading axis.
+
+>>> import tsoft
+>>> tsoft.softmax([2, 1, 0.5, 0.1], tau=0.5).round(4)
+array([0.8282, 0.1121, 0.0412, 0.0185])
+
+Distributions
+    softmax          probabilities at a temperature
+    log_softmax      their logarithms
+    log_sum_exp      the logarithm of the partition function
+    sample           draws at random
+    sample_counts    the number of draws of each class
+
+Measures
+    entropy          the entropy, in nats
+    perplexity       the effective number of classes, exp(entropy)
+    top              the index of the most probable class
+    top_prob         the probability of the most probable class
+    margin           the first minus the second probability
+
+Temperatures
+    solve            the temperature at which a measure reaches a target
+    fit_temperature  the temperature that calibrates a classifier
+    reliability      how well calibrated a classifier is
+    soft_targets     a teacher's soft targets, and a student's loss on them
+    thermodynamics   the thermodynamics of energy levels
+
+Samplers: logits in, logits out
+    temperature      divide by a temperature
+    logit_bias       add a number to some logits
+    smoothing        bend the logits (quadratic sampling)
+    top_k            keep the k most probable classes
+    top_p            keep the most probable classes with the probability p
+    min_p            keep classes at least p times as probable as the top one
+    typical          keep classes with a surprise near the entropy
+    top_n_sigma      keep logits at most n standard deviations below the top
+    top_h            keep the most probable classes up to a share of the entropy
+    top_a            keep classes above a share of the squared top probability
+    epsilon_cutoff   keep classes with a probability of at least epsilon
+    eta_cutoff       the same with a threshold that falls with the entropy
+    tail_free        remove the flat tail of the sorted probabilities
+    xtc              remove all top choices but the last
+
+Errors
+    LogitsError      a row has no softmax: a ValueError with the row and the class
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tsoft.core.draw import sample, sample_counts
     from tsoft.core.measures import entropy, margin, perplexity, top, top_prob
     from tsoft.core.softmax import LogitsError, log_softmax, log_sum_exp, softmax
+    from tsoft.core.solve import solve
+    from tsoft.core.temperature_scaling import fit_temperature
+    from tsoft.core.thermodynamics import thermodynamics
+    from tsoft.features.calibrate.reliability import reliability
+    from tsoft.features.distill.soft_targets import soft_targets
     from tsoft.sampling.samplers import (
         epsilon_cutoff,
         eta_cutoff,
@@ -32,16 +83,23 @@ __all__ = [
     "entropy",
     "epsilon_cutoff",
     "eta_cutoff",
+    "fit_temperature",
     "log_softmax",
     "log_sum_exp",
     "logit_bias",
     "margin",
     "min_p",
     "perplexity",
+    "reliability",
+    "sample",
+    "sample_counts",
     "smoothing",
+    "soft_targets",
     "softmax",
+    "solve",
     "tail_free",
     "temperature",
+    "thermodynamics",
     "top",
     "top_a",
     "top_h",
@@ -53,8 +111,20 @@ __all__ = [
     "xtc",
 ]
 
+# The modules of the names that are not samplers.
+_MODULES = {
+    "core.draw": ("sample", "sample_counts"),
+    "core.measures": ("entropy", "margin", "perplexity", "top", "top_prob"),
+    "core.softmax": ("LogitsError", "log_softmax", "log_sum_exp", "softmax"),
+    "core.solve": ("solve",),
+    "core.temperature_scaling": ("fit_temperature",),
+    "core.thermodynamics": ("thermodynamics",),
+    "features.calibrate.reliability": ("reliability",),
+    "features.distill.soft_targets": ("soft_targets",),
+}
 
-# The command line imports this package for its version and its help: numpy waits for its first use.
+
+# The command line imports this package for its version and its help, so numpy waits for its first use.
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
@@ -62,10 +132,11 @@ def __getattr__(name: str) -> Any:
         return version("tsoft")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tsoft.core import measures, softmax
-    from tsoft.sampling import samplers
+    from importlib import import_module
 
-    return next(getattr(home, name) for home in (samplers, measures, softmax) if hasattr(home, name))
+    module = next((module for module, names in _MODULES.items() if name in names), "sampling.samplers")
+    value = globals()[name] = getattr(import_module(f"tsoft.{module}"), name)
+    return value
 
 
 def __dir__() -> list[str]:

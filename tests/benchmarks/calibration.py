@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from pairs import Measure, Pair, call
 
-from tsoft.core.fit import fit_temperature
+from tsoft.core.fit import fit_rows
+from tsoft.core.interval import bootstrap
 from tsoft.core.labelled_rows import LabelledRows
 from tsoft.core.softmax import log_softmax
-from tsoft.features.calibrate.interval import bootstrap
 from tsoft.features.calibrate.reliability import score_rows
 
 ROWS, CLASSES, BLOCK = 50_000, 1000, 1000
@@ -40,22 +40,20 @@ def fitted(_: Path) -> tuple[Measure, Measure]:
         log_probs = ((log_softmax(rows.logits, np.exp(log_tau)), rows.targets) for rows in blocks)
         return float(sum(-block[np.arange(BLOCK), targets].sum() for block, targets in log_probs))
 
-    return call(lambda: fit_temperature(lambda: blocks)), call(
-        lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded")
-    )
+    return call(lambda: fit_rows(lambda: blocks)), call(lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded"))
 
 
 def resampled(_: Path) -> tuple[Measure, Measure]:
     """Compare 1000 bootstrap refits with 10 single fits."""
     blocks = examples()
-    found = fit_temperature(lambda: blocks)
+    found = fit_rows(lambda: blocks)
 
     def ours() -> None:
         bootstrap(lambda: blocks, found, 1000, np.random.default_rng(1))
 
     def theirs() -> None:
         for _ in range(10):
-            fit_temperature(lambda: blocks)
+            fit_rows(lambda: blocks)
 
     return call(ours), call(theirs)
 
@@ -72,7 +70,7 @@ def passes(_: Path) -> tuple[Measure, Measure]:
             count += 1
             return blocks
 
-        tau = fit_temperature(counted).tau
+        tau = fit_rows(counted).tau
         score_rows(counted, np.array([1.0, tau]), 2)
         return float(count)
 

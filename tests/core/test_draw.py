@@ -19,7 +19,7 @@ from tsoft.core.draw import COUNTS, DRAWS, PIECE_SIZE, counts, draws, generator
 from tsoft.core.softmax import Array
 from tsoft.features.sample.samples import Sample, samples
 from tsoft.sampling.apply_chains import distribution_pieces
-from tsoft.sampling.chain import Chain
+from tsoft.sampling.chain import Chain, apply_step
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
@@ -347,8 +347,8 @@ def test_draws_from_what_each_sampler_leaves(name: str) -> None:
     [sample] = samples(Distributions(Block(z[np.newaxis]), np.array([tau]), chain), 40_000, 3)
     by_hand = np.random.default_rng(12)
     tossed = by_hand.random(40_000) < (value if name == "xtc" else 2)
-    given_ = (0.1,) if name == "xtc" else (value,)
-    noisy = np.where(tossed[:, np.newaxis], sampler.function(z, *given_), z) + by_hand.gumbel(size=(40_000, 10))
+    [step] = chain.at(tau)
+    noisy = np.where(tossed[:, np.newaxis], apply_step(step, z), z) + by_hand.gumbel(size=(40_000, 10))
     tallies = {
         "by hand": np.bincount(noisy.argmax(1), minlength=10),
         "drawn": np.array([np.bincount(piece, minlength=10) for piece in sample.draws()]).sum(0),

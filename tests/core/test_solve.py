@@ -247,7 +247,7 @@ def test_both_sides_of_the_peak() -> None:
     reason = only(solve_prob(z, 1, 0.5)).reason
     assert reason is not None
     words = reason.split()
-    peak_tau = float(words[words.index("temperature") + 1])
+    peak_tau = float(words[words.index("temperature") + 1].rstrip(";"))
     p = tsoft.softmax(z, peak_tau)
     assert np.dot(p, z) == pytest.approx(1, abs=1e-8)  # the mean logit is the class's
     peak = float(p[1])
@@ -306,118 +306,115 @@ def test_no_peak_where_the_logit_is_the_mean() -> None:
             solve_top_prob,
             [1, 0, 2, 3],
             0.2,
-            "the top class's probability is never under 1/4 = 0.25, which temperature inf gives"
-            "; it can be from 0.25 to 1",
+            "the top class's probability is at least 1/4 = 0.25, reached at temperature inf; it can be from 0.25 to 1",
         ),
         (
             solve_top_prob,
             [1, 1, 0],
             0.9,
-            "the top class's probability is never over 1/2 = 0.5, which temperature 0 gives, "
+            "the top class's probability is at most 1/2 = 0.5, reached at temperature 0, "
             "since 2 classes are tied at the top; it can be from 0.3333333333 to 0.5",
         ),
         (
             solve_top_prob,
             [1, 1, 0, -inf],
             0.2,
-            "the top class's probability is never under 1/3 = 0.3333333333, which temperature inf gives, "
+            "the top class's probability is at least 1/3 = 0.3333333333, reached at temperature inf, "
             "since 3 of 4 classes are not masked; it can be from 0.3333333333 to 0.5",
         ),
         (
             solve_top_prob,
             [5, 5],
             0.9,
-            "all classes are equal, so no temperature changes the top class's probability: it is always 1/2 = 0.5",
+            "all classes are equal, so the top class's probability is 1/2 = 0.5 at every temperature",
         ),
         (
             solve_entropy,
             [5, -inf, 5],
             0.5,
-            "all classes that are not masked are equal, so no temperature changes the entropy: "
-            "it is always ln 2 = 0.6931471806",
+            "all classes that are not masked are equal, so the entropy is ln 2 = 0.6931471806 at every temperature",
         ),
-        (solve_entropy, [7], 0.5, "there is only one class, so no temperature changes the entropy: it is always 0"),
+        (solve_entropy, [7], 0.5, "there is only one class, so the entropy is 0 at every temperature"),
         (
             solve_perplexity,
             [7, -inf],
             2,
-            "only one class is not masked, so no temperature changes the perplexity: it is always 1",
+            "only one class is not masked, so the perplexity is 1 at every temperature",
         ),
         (
             solve_entropy,
             [1, 2, 3, 4],
             1.4,
-            "the entropy is never over ln 4 = 1.386294361, which temperature inf gives"
-            "; it can be from 0 to 1.386294361",
+            "the entropy is at most ln 4 = 1.386294361, reached at temperature inf; it can be from 0 to 1.386294361",
         ),
         (
             solve_perplexity,
             [1, 2],
             0.5,
-            "the perplexity is never under 1, which temperature 0 gives; it can be from 1 to 2",
+            "the perplexity is at least 1, reached at temperature 0; it can be from 1 to 2",
         ),
         (
             solve_perplexity,
             [1, 2],
             inf,
-            "the perplexity is never over 2, which temperature inf gives; it can be from 1 to 2",
+            "the perplexity is at most 2, reached at temperature inf; it can be from 1 to 2",
         ),
         (
             solve_margin,
             [1, 2],
             1.5,
-            "the margin is never over 1, which temperature 0 gives; it can be from 0 to 1",
+            "the margin is at most 1, reached at temperature 0; it can be from 0 to 1",
         ),
         (
             solve_margin,
             [2, 2, 1],
             0.1,
-            "2 classes are tied at the top, so no temperature changes the margin: it is always 0",
+            "2 classes are tied at the top, so the margin is 0 at every temperature",
         ),
-        (solve_margin, [2], 0.1, "the margin is between two classes, and there is only one"),
-        (solve_margin, [2], 1, "the margin is between two classes, and there is only one"),
+        (solve_margin, [2], 0.1, "the margin needs two classes, and there is only one"),
+        (solve_margin, [2], 1, "the margin needs two classes, and there is only one"),
         (
             prob(1)[0],
             [2, 1, 0, -3],
             0.5,
-            "the class's probability is never over 0.2972630986, which temperature 2.516189447 gives; "
+            "the class's probability is at most 0.2972630986, reached at temperature 2.516189447; "
             "it can be from 0 to 0.2972630986",
         ),
         (
             prob(2)[0],
             [2, 1, 0, -3],
             0.26,
-            "the class's probability is never over 1/4 = 0.25, which temperature inf gives; it can be from 0 to 0.25",
+            "the class's probability is at most 1/4 = 0.25, reached at temperature inf; it can be from 0 to 0.25",
         ),
         (
             prob(0)[0],
             [2, 1, 0, -3],
             0.2,
-            "the class's probability is never under 1/4 = 0.25, which temperature inf gives; it can be from 0.25 to 1",
+            "the class's probability is at least 1/4 = 0.25, reached at temperature inf; it can be from 0.25 to 1",
         ),
         (
             prob(1)[0],
             [2, -inf, 0],
             0.2,
-            "the class is masked, so no temperature changes the class's probability: it is always 0",
+            "the class is masked, so the class's probability is 0 at every temperature",
         ),
         (
             solve_margin,
             [1e308, -1e308],
             1e-300,
-            "no float is near enough to the temperature: the nearest, 1.797693135e+308, gives 0.5052035418",
+            "no float is near enough to the temperature: the nearest is 1.797693135e+308, with 0.5052035418",
         ),
         (
             solve_margin,
             [1e-320, 0],
             0.5,
-            "no float is near enough to the temperature: the nearest, 9.100689196e-321, gives 0.5000725055",
+            "no float is near enough to the temperature: the nearest is 9.100689196e-321, with 0.5000725055",
         ),
         (
             solve_top_prob,
             [1e-323, 0],
             0.6,
-            "no float is near enough to the temperature: the nearest, 2.470328229e-323, gives 0.5986876601",
+            "no float is near enough to the temperature: the nearest is 2.470328229e-323, with 0.5986876601",
         ),
     ],
 )
@@ -590,9 +587,9 @@ def test_shapes_and_types() -> None:
 def test_errors(name: str) -> None:
     back, _ = pair(name)
     for value in [nan, -1e-300, -1.0, -inf]:
-        with pytest.raises(ValueError, match="is a number from 0 up, not"):
+        with pytest.raises(ValueError, match="must be a number from 0, got"):
             back([1, 2], value)
-        with pytest.raises(ValueError, match="is a number from 0 up, not"):
+        with pytest.raises(ValueError, match="must be a number from 0, got"):
             back([1], value)
     assert back([1, 2], -0.0) == back([1, 2], 0.0)
     for bad, problem in [(nan, "row 4, class 1: NaN"), (inf, r"row 4, class 1: \+inf")]:
@@ -602,7 +599,7 @@ def test_errors(name: str) -> None:
             back(z, 0.5)
     with pytest.raises(tsoft.LogitsError, match="row 0: every class is masked"):
         back([-inf], 0.5)
-    with pytest.raises(ValueError, match="no classes"):
+    with pytest.raises(ValueError, match="at least one class"):
         back([], 0.5)
     with pytest.raises(TypeError, match="real numbers"):
         back(["a"], 0.5)
@@ -610,5 +607,5 @@ def test_errors(name: str) -> None:
 
 @pytest.mark.parametrize("index", [-1, 2, 100])
 def test_no_such_class(index: int) -> None:
-    with pytest.raises(IndexError, match=f"there is no class {index} among 2"):
+    with pytest.raises(IndexError, match=f"there is no class {index}; the classes are 0 to 1"):
         solve_prob([1, 2], index, 0.5)

@@ -357,8 +357,8 @@ def test_shapes_and_what_is_no_level() -> None:
         thermodynamics([inf, inf])
     with pytest.raises(LogitsError, match="row 1, class 0: NaN"):
         thermodynamics([[1.0, 2.0], [np.nan, 1.0]])
-    for degeneracy in ([1], [1, 0], [1, -2], [[1, 2]], [1, np.nan]):
-        with pytest.raises(ValueError, match="degeneracies are 2 whole numbers from 1"):
+    for degeneracy in ([1], [1, 0], [1, -2], [[1, 2]], [1, np.nan], [1, 1.5], [1, inf]):
+        with pytest.raises(ValueError, match="degeneracy must be 2 whole numbers from 1"):
             thermodynamics([1, 2], 1, degeneracy)
-    with pytest.raises(ValueError, match="a temperature is from 0"):
+    with pytest.raises(ValueError, match="tau must be from 0 to inf, got -1"):
         thermodynamics([1, 2], -1)

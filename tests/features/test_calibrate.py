@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import tsoft
 from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out
 from tsoft.core.block import Block
-from tsoft.core.fit import fit_temperature
+from tsoft.core.fit import fit_rows
 from tsoft.core.labelled_rows import LabelledRows
 from tsoft.errors import InputError
 from tsoft.features.calibrate import labelled_input
@@ -262,7 +262,7 @@ def test_each_block_has_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy, "BLOCK", 4000)
     rows = LabelledInput(SourceOptions(file=VAL), None, "--targets")
     assert len(list(rows())) == 7
-    assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
 
 def test_a_part_of_a_block_has_its_targets() -> None:
@@ -292,7 +292,7 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
 
     threading.Thread(target=feed, daemon=True).start()
     rows = LabelledInput(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
-    assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert rows.held is None
     assert capsys.readouterr().err == (
         f"tsoft: note: {pipe}: the fit needs the rows several times, so tsoft stores them in a temporary file\n"
@@ -367,7 +367,7 @@ def test_notes_are_printed_once_in_several_passes(
     rows = LabelledInput(
         SourceOptions(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets"
     )
-    assert fit_temperature(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
+    assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
     assert capsys.readouterr().err.count("the probabilities sum to") == 1
 
 
@@ -429,13 +429,13 @@ FLAT = np.zeros((200, 3))
 NOTES: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "perfect separation": (
         {"logits": LOGITS[RIGHT], "targets": DIGITS[RIGHT]}, 3, "0.0\n",
-        "every target is the most probable class of its row, so that the NLL falls all the way to τ = 0; these"
+        "every target is the most probable class of its row, so the NLL falls all the way to τ = 0; these"
         " rows do not determine a temperature",
     ),
     "worse than chance": (
         {"logits": -LOGITS, "targets": DIGITS}, 3, "inf\n",
-        "the targets' logits are on average no higher than the others', which is no better than chance, so that the"
-        " NLL falls all the way to τ = inf; these rows do not determine a temperature",
+        "on average, the targets' logits are no higher than the others' (no better than chance), so the NLL falls"
+        " all the way to τ = inf; these rows do not determine a temperature",
     ),
     "one class": (
         {"logits": LOGITS[DIGITS == 3], "targets": DIGITS[DIGITS == 3]}, 0, "",
@@ -543,7 +543,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "all alike": (
         {"logits": LOGITS * 0, "targets": DIGITS},
-        "the logits of every row are all alike, so that no temperature changes anything",
+        "all logits of each row are equal, so the temperature has no effect",
     ),
     "one column": (
         {"logits": LOGITS[:, :1], "targets": DIGITS * 0},
@@ -636,9 +636,7 @@ def test_labels_from_a_pipe(tmp_path: Path) -> None:
 
 
 # The fit to four rows, of which the second is wrong.
-MIDDLE = fit_temperature(
-    lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]
-).tau
+MIDDLE = fit_rows(lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
 NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from labelled import digits, made, once, reference
-from tsoft.core.fit import fit_temperature
+from tsoft.core.fit import fit_rows
 from tsoft.core.labelled_rows import LabelledRows
 from tsoft.features.calibrate.reliability import Bins, Report, equal_masses, report, score_rows, simulate_chance
 
@@ -199,7 +199,7 @@ def test_scikit_learn_agrees() -> None:
     except ValueError as error:
         pytest.skip(f"no temperature calibration: {error}")
     probs = wrapped.predict_proba(test.logits.astype(float))
-    tau = fit_temperature(once(val)).tau
+    tau = fit_rows(once(val)).tau
     assert probs == pytest.approx(special.softmax(test.logits.astype(float) / tau, axis=1), abs=1e-7)
     [fitted] = wrapped.calibrated_classifiers_
     assert 1 / fitted.calibrators[0].beta_ == pytest.approx(tau, rel=1e-7)

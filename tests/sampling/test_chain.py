@@ -680,17 +680,16 @@ def test_the_most_probable_are_shown_as_the_chain_leaves_them(capfd: Capture) ->
 NEW = """
 import subprocess
 import sys
-from tsoft.sampling import samplers
+from tsoft.sampling import cutoffs
+from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler, SamplerParameter
-from tsoft.sampling.samplers import Cutoff, truncation
 
-@truncation()
 def odd_one(z, least):
     return Cutoff(z, z.min(-1, keepdims=True) * 0 + least)
 
-samplers.odd_one = odd_one
+cutoffs.odd_one = odd_one
 parameter = SamplerParameter("odd_one", "Z", "Logits of at least Z.", 0, 9)
-SAMPLERS["odd_one"] = Sampler("odd_one", "samplers.odd_one", (parameter,))
+SAMPLERS["odd_one"] = Sampler("odd_one", "cutoffs.odd_one", (parameter,))
 from tsoft.cli import run
 sys.exit(run(sys.argv[1:]))
 """

@@ -15,13 +15,13 @@ from tsoft.core.block import Block
 from tsoft.sampling import apply_chains
 from tsoft.sampling import chain as chains
 from tsoft.sampling.apply_chains import distribution_pieces
-from tsoft.sampling.chain import Chain
+from tsoft.sampling.chain import Chain, apply_step
+from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.explanation import Stage, explain, removed_by
 from tsoft.sampling.first_difference import first_difference
 from tsoft.sampling.float32_check import fragile_decisions
 from tsoft.sampling.sampler_table import SAMPLERS, Sampler
-from tsoft.sampling.samplers import Truncation
 from tsoft.sampling.step import AllRemovedError, Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=30)
@@ -58,9 +58,10 @@ def result(chain: Chain, z: Any, tau: float = 1.0) -> Any:
     return chain.logits(np.atleast_2d(z), np.array([tau]))[0, 0]
 
 
-def in_width(function: Any, z: Any, *values: float) -> Any:
-    """What a function does in the width of its logits, as an engine does: called, it works in float64."""
-    return function.in_input_dtype(z, *values) if isinstance(function, Truncation) else function(z, *values)
+def applied(sampler: Sampler, z: Any, *values: float) -> Any:
+    """The logits after a sampler is applied, with the arithmetic in the dtype of its logits, as in an engine."""
+    chance = (1.0,) * sampler.by_chance
+    return apply_step(Step(sampler, (*chance, *values)), np.asarray(z))
 
 
 def kept(z: Any) -> list[int]:
@@ -199,7 +200,7 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
 def test_what_an_engine_keeps(
     engine: str, name: str, probs: Row, value: float, expected: list[int] | int, dtype: Any
 ) -> None:
-    stay = kept(in_width(rule(engine, name).function, np.log(probs).astype(dtype), value))
+    stay = kept(applied(rule(engine, name), np.log(probs).astype(dtype), value))
     assert (len(stay) if isinstance(expected, int) else stay) == expected
 
 
@@ -223,10 +224,9 @@ def test_tempering_first_or_last_is_another_set() -> None:
 
 def test_mlx_lm_may_leave_nothing() -> None:
     """In float32 1 - 1e-8 is 1, and no sum is over it; 1e-6 leaves the first: run, as above."""
-    function = rule(MLX, "top_p").function
     single = np.log(THREE).astype(np.float32)
-    assert kept(in_width(function, single, 1e-8)) == []
-    assert kept(in_width(function, single, 1e-6)) == [0]
+    assert kept(applied(rule(MLX, "top_p"), single, 1e-8)) == []
+    assert kept(applied(rule(MLX, "top_p"), single, 1e-6)) == [0]
     # What 1 - p cannot tell from 1 leaves nothing in any width.
     chain = built(MLX, ["top_p"], top_p=1e-17)
     z = np.log([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
@@ -355,12 +355,11 @@ def test_mlx_lm_s_masks(row: Row, value: float) -> None:
     order = np.argsort(z)
     sums = np.cumsum(probs[order])
     assume(abs(sums - (1 - value)).min() > 1e-9)
-    assert kept(rule(MLX, "xtc").function(z, value)) == kept(
+    assert kept(applied(rule(MLX, "xtc"), z, value)) == kept(
         np.where(probs > np.where(probs > value, probs, inf).min(), -inf, z)
     )
     stay = [int(i) for i in order[sums > 1 - value]]
-    function = rule(MLX, "top_p").function
-    found = kept(function(z, value))
+    found = kept(applied(rule(MLX, "top_p"), z, value))
     assert sorted(row[i] for i in found) == sorted(row[i] for i in stay)
 
 
@@ -370,7 +369,7 @@ def test_exllamav2_s_loops(row: Row, value: float) -> None:
     """What top_p holds never sums to more than p, and the top is in it where it fits; typical takes classes
     while they sum to less than the mass."""
     probs = tsoft.softmax(row).tolist()
-    held = kept(rule(EXLLAMA, "top_p").function(row, value))
+    held = kept(applied(rule(EXLLAMA, "top_p"), row, value))
     assert len(held) == 1 or fsum(probs[i] for i in held) <= value + 1e-12
     # The most probable class is held unless it alone is too much, and then the last of the top ones is.
     assert max(probs) in [probs[i] for i in held] or max(probs) > value - 1e-12
@@ -383,7 +382,7 @@ def test_exllamav2_s_loops(row: Row, value: float) -> None:
     assume(min(abs(s - value) for s in sums) > 1e-9)
     number = max(1, sum(s < value for s in sums))
     assume(number == len(far) or far[number] - far[number - 1] > 1e-9)
-    assert kept(rule(EXLLAMA, "typ_p").function(row, value)) == sorted(order[:number])
+    assert kept(applied(rule(EXLLAMA, "typ_p"), row, value)) == sorted(order[:number])
 
 
 # Temperature 0, and nearly 0.
@@ -479,11 +478,12 @@ def test_fragile_decisions_are_where_the_widths_differ() -> None:
     z = rng.integers(-1, 2, (400, 9)).astype(float)
     for p in (0.25, 0.5, 0.9):
         for engine in (LLAMA, SGLANG):
-            function = rule(engine, "top_p").function
-            assert isinstance(function, Truncation)
-            exact, single = function(z, p), in_width(function, z.astype(np.float32), p)
+            sampler = rule(engine, "top_p")
+            cutoff = sampler.function(z, p)
+            assert isinstance(cutoff, Cutoff)
+            exact, single = cutoff.apply(z), applied(sampler, z.astype(np.float32), p)
             differ = {int(row) for row in np.flatnonzero(((exact > -inf) != (single > -inf)).any(-1))}
-            ties = {int(row) for row in np.flatnonzero(function.cutoff(z, p).splits_tie)}
+            ties = {int(row) for row in np.flatnonzero(cutoff.splits_tie)}
             found = list(fragile_decisions(built(engine, ["top_p"], top_p=p), z, 1.0))
             assert {decision.row for decision in found if decision.is_tie} == ties
             assert {decision.row for decision in found if not decision.is_tie} == differ - ties
@@ -638,7 +638,7 @@ def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict
         chance = step.values[0] if step.sampler.by_chance else 1.0
         after, cut = [], 0.0
         for weight, z in branches:
-            found = step.sampler.function(z, *(step.values[1:] if step.sampler.by_chance else step.values))
+            found = apply_step(step, z)
             cut += weight * chance * fsum(p for p, x in zip(shares(z), found, strict=True) if x == -inf)
             after += [(weight * (1 - chance), z)] * (chance < 1) + [(weight * chance, found)]
         branches, before = after, mixture

@@ -19,11 +19,11 @@ from tool import TESTS
 from tsoft.cli import group, run
 from tsoft.options import chains
 from tsoft.sampling import samplers
-from tsoft.sampling.chain import Chain
+from tsoft.sampling.chain import Chain, apply_step
+from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.explanation import explain
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
-from tsoft.sampling.samplers import Truncation
 from tsoft.sampling.step import Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=12)
@@ -64,10 +64,16 @@ ANY = st.lists(st.floats(allow_nan=False, max_value=LAST), min_size=1, max_size=
 TAUS = st.one_of(st.floats(0, inf), st.floats(-3, 3).map(lambda d: 10.0**d), st.sampled_from([0.0, 5e-324, 1.0, inf]))
 
 
-def cut(name: str) -> Truncation:
-    function = SAMPLERS[name].function
-    assert isinstance(function, Truncation)
+def cut(name: str) -> Callable[[Any, float], Any]:
+    """The sampler's public function, which has the name of its rule."""
+    function: Callable[[Any, float], Any] = getattr(tsoft, SAMPLERS[name].function.__name__)
     return function
+
+
+def cutoff(name: str, z: Any, value: float) -> Cutoff:
+    decision = SAMPLERS[name].function(z, value)
+    assert isinstance(decision, Cutoff)
+    return decision
 
 
 def at(name: str, u: float) -> Callable[[Any], Any]:
@@ -150,7 +156,7 @@ def test_a_shift_changes_nothing(name: str, row: list[int], shift: int, u: float
     """Eighths and integers: the differences are the same to the bit."""
     z, value = np.array(row) / 8, CUTS[name](u)
     # But for sigma's rounding, in parts of the largest logit.
-    assume(name != "top_n_sigma" or cut(name).cutoff(z, value).slack > 1e-6)
+    assume(name != "top_n_sigma" or cutoff(name, z, value).slack > 1e-6)
     assert kept(cut(name)(z + shift, value)) == kept(cut(name)(z, value))
 
 
@@ -557,10 +563,12 @@ def test_only_the_table_knows_the_samplers() -> None:
     named = re.compile(rf"\b({'|'.join(names)})\b")
     at_home = {
         "__init__.py",
+        "sampling/cutoffs.py",
         "sampling/samplers.py",
         "sampling/sampler_table.py",
         "sampling/engines.py",
-        "sampling/engine_rules.py",
+        "sampling/engine_cutoffs.py",
+        "sampling/engine_samplers.py",
         "input/settings.py",
         "explorer/slider_ranges.py",
     }
@@ -638,7 +646,7 @@ def agree(ours: Any, theirs: Any, alike: Any, told: object) -> None:
 @pytest.mark.oracle
 def test_transformers_warpers_say_the_same() -> None:
     """Each with the engine's rule, and with the table's where that keeps no tie of which the rule drops some."""
-    rules = {sampler.name: sampler.function for sampler in ENGINES["transformers"].samplers}
+    rules = {sampler.name: sampler for sampler in ENGINES["transformers"].samplers}
     for z in row_sets():
         for name, (_, values) in WARPERS.items():
             for value in values if z.shape[1] < 1000 else values[1:2]:
@@ -647,11 +655,10 @@ def test_transformers_warpers_say_the_same() -> None:
                 if name == "temperature":
                     agree(samplers.temperature(z, value), theirs, np.ones(len(z), bool), told)
                     continue
-                rule = rules[name]
-                assert isinstance(rule, Truncation)
-                limit = rule.cutoff(z, value)
-                agree(rule(z, value), theirs, ~limit.splits_tie, told)
-                alike = ~cut(name).cutoff(z, value).splits_tie
+                limit = rules[name].function(z, value)
+                assert isinstance(limit, Cutoff)
+                agree(limit.apply(z), theirs, ~limit.splits_tie, told)
+                alike = ~cutoff(name, z, value).splits_tie
                 agree(cut(name)(z, value)[alike], theirs[alike], np.ones(alike.sum(), bool), told)
 
 
@@ -659,11 +666,11 @@ def test_transformers_warpers_say_the_same() -> None:
 def test_transformers_ties_at_the_threshold() -> None:
     """Four quarters: how many of them stay."""
     four = np.zeros((1, 4))
-    rules = {sampler.name: sampler.function for sampler in ENGINES["transformers"].samplers}
+    rules = {sampler.name: sampler for sampler in ENGINES["transformers"].samplers}
     for name, value, number in [("top_p", 0.5, 2), ("typ_p", 0.5, 4), ("top_k", 1.0, 4), ("min_p", 1.0, 4)]:
         given_value = int(value) if name == "top_k" else value
         assert len(kept(warped([(name, given_value)], four)[0])) == number, name
-        assert len(kept(rules[name](four, value)[0])) == number, name
+        assert len(kept(apply_step(Step(rules[name], (value,)), four)[0])) == number, name
 
 
 @pytest.mark.oracle
@@ -704,7 +711,7 @@ def test_transformers_has_this_order() -> None:
 def test_the_hottest_temperature_is_a_limit_for_what_comes_after(name: str, dtype: type) -> None:
     """All probabilities are equal, and the order is still there, as at every temperature below."""
     row: Any = np.array([0.5, -3.0, 40.0, -np.inf, 7.0, 7.0, 1e-3], dtype)
-    sampler, value = SAMPLERS[name].function, {"top_k": 4, "top_n_sigma": 0.4}[name]
+    sampler, value = cut(name), {"top_k": 4, "top_n_sigma": 0.4}[name]
     hottest = samplers.temperature(row, inf)
     assert tsoft.softmax(hottest).tolist() == tsoft.softmax(row, tau=inf).tolist()
     finite = sampler(samplers.temperature(row, 1e12), value)

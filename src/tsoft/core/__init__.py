@@ -1,1 +1,1 @@
-"""The mathematics: arrays in, arrays out. Knows no file and no terminal."""
+"""The mathematics of one distribution: arrays in, arrays out, without files and without a terminal."""

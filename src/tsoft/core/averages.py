@@ -1,4 +1,4 @@
-"""Measures averaged over rows: how a whole text's uncertainty changes with temperature."""
+"""Averages of measures over rows, which show how the uncertainty of a whole text changes with temperature."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from tsoft.core.softmax import Array
 
 @dataclass(frozen=True, eq=False)
 class Average:
-    """A measure's mean over the rows at each of k temperatures, and its standard deviation (of the rows
-    as a population): each (k,)."""
+    """The mean of a measure over the rows and its standard deviation (the rows are the population), at each of
+    k temperatures: (k,) each."""
 
     mean: Array
     deviation: Array
@@ -19,7 +19,7 @@ class Average:
 
 @dataclass(frozen=True, eq=False)
 class Averages:
-    """The average of every measure over `rows` rows, by the measure's name."""
+    """The averages of measures over `rows` rows, by the name of the measure."""
 
     taus: Array
     rows: int
@@ -27,11 +27,11 @@ class Averages:
 
 
 def average_measures(blocks: Iterable[Array], taus: Array, names: Sequence[str]) -> Averages:
-    """The mean and the standard deviation of each measure over the rows that have it, in one pass.
+    """Return the mean and the standard deviation of each measure over the rows that have it, in one pass.
 
     blocks: the measures of some rows each, (measures, k, rows), NaN if a row does not have a measure (a row
-    of one class has no margin). They are joined by the pairwise update of Chan, Golub & LeVeque 1983,
-    "Algorithms for Computing the Sample Variance", eq. 2.1, on roots, since squares overflow.
+    of one class has no margin). The blocks are combined by the pairwise update of Chan, Golub & LeVeque 1983,
+    "Algorithms for Computing the Sample Variance", eq. 2.1, with roots, because squares would overflow.
 
     >>> averages = average_measures([np.array([[[1.0]]]), np.array([[[2.0]]])], np.array([1.0]), ["perplexity"])
     >>> averages.by_measure["perplexity"].mean, averages.by_measure["perplexity"].deviation
@@ -45,7 +45,7 @@ def average_measures(blocks: Iterable[Array], taus: Array, names: Sequence[str])
             count = (~np.isnan(values)).sum(-1)
             block_mean = np.where(count > 0, np.nansum(values, -1) / count, mean)
             total = counts + count
-            # Equal infinities do not differ.
+            # The difference of equal infinities is 0, not NaN.
             difference = np.where((counts == 0) | (block_mean == mean), 0.0, block_mean - mean)
             share = np.where(total > 0, count / total, 0.0)
             between = abs(difference) * np.sqrt(counts * share)
@@ -58,13 +58,13 @@ def average_measures(blocks: Iterable[Array], taus: Array, names: Sequence[str])
 
 
 def _deviations(values: Array, mean: Array) -> Array:
-    """The root of the sum of squared deviations over the rows that have the measure."""
+    """Return the root of the sum of squared deviations over the rows that have the measure."""
     differences = np.where(np.isnan(values), 0.0, values - mean[..., np.newaxis])
     return _root_sum_squares(np.moveaxis(differences, -1, 0))
 
 
 def _root_sum_squares(terms: Array) -> Array:
-    """The root of the sum of squares along the first axis, without overflow."""
+    """Return the root of the sum of squares along the first axis, without overflow."""
     largest = abs(terms).max(0)
     scale = np.where(largest > 0, largest, 1.0)
     return np.asarray(scale * np.sqrt(((terms / scale) ** 2).sum(0)))

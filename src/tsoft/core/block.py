@@ -1,4 +1,4 @@
-"""A block of logits, which flows from a reader through the core to a result."""
+"""A block of logits: what a reader returns and a result is computed from."""
 
 import itertools
 from collections import Counter
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """Where a block's numbers come from: the `quantity` that they were before they became logits; for an array, its
-    `axes` without the classes, as (2, 3) for the shape (2, 3, classes); whether another block may have other labels;
-    and for messages the `source` and, if it has lines, the line of each row."""
+    """The origin of a block's numbers.
+
+    `quantity` is what they were before they became logits. For an array, `axes` is its shape without the classes:
+    (2, 3) for the shape (2, 3, classes). With `labels_vary`, other blocks may have other labels. For messages,
+    `source` is the file, and `lines` are the line numbers of the rows if it has lines.
+    """
 
     quantity: str = "logit"
     axes: tuple[int, ...] | None = None
@@ -28,7 +31,7 @@ class Origin:
     lines: Sequence[int] | None = None
 
     def part(self, first: int, stop: int) -> "Origin":
-        """The origin of some of the rows. Without lines, only the first row is where the source says."""
+        """Return the origin of some of the rows. Without lines, `source` describes only the first row."""
         if self.lines is not None:
             return replace(self, lines=self.lines[first:stop])
         return self if first == 0 or not self.source else replace(self, source="")
@@ -36,12 +39,14 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Rows of logits that share their labels. `logits` is (rows, n); `labels`, if any, are n strings
-    that may repeat or be empty; `first_row` counts from 0 over the whole input. Rows that differ in length
-    have `widths`, their numbers of classes, and are padded with masked classes; only readers of ragged blocks
-    return them (see `split_by_width`). `targets`, (rows,), are the indices of the rows' true classes, if
-    requested. A block of one row may be a `partial` distribution; one of energies has an `ensemble` if its
-    thermodynamics are requested."""
+    """Rows of logits that share their labels.
+
+    `logits` are (rows, n). `labels`, if any, are n strings that may repeat or be empty. `first_row` is the index of
+    the first row in the whole input, from 0. Rows of different lengths have `widths`, their numbers of classes, and
+    are padded with masked classes; readers return these only if ragged blocks are requested (see `split_by_width`).
+    `targets`, (rows,), are the indices of the rows' true classes if requested. A block of one row may be a `partial`
+    distribution. A block of energies has an `ensemble` if the thermodynamics are requested.
+    """
 
     logits: Array
     labels: tuple[str, ...] | None = None
@@ -54,7 +59,7 @@ class Block:
 
     @property
     def names(self) -> list[str]:
-        """A unique name for each class. Tokens are quoted, which shows their blanks."""
+        """A unique name for each class. Tokens are quoted, which shows their spaces."""
         return class_names(self.labels, self.logits.shape[1], quoted=self.partial is not None)
 
     @property
@@ -69,7 +74,7 @@ class Block:
         return range(self.first_row, self.first_row + len(self.logits))
 
     def part(self, first: int, stop: int) -> "Block":
-        """Some of the block's rows, counted from its first."""
+        """Return some of the rows, counted from the first row of the block."""
         part = replace(
             self,
             logits=self.logits[first:stop],
@@ -84,7 +89,7 @@ class Block:
         return replace(part, logits=part.logits[:, :width], widths=widths if widths.min() < width else None)
 
     def split_by_width(self) -> "Iterator[Block]":
-        """The same rows in blocks of one width each."""
+        """Yield the same rows in blocks of one width each."""
         if self.widths is None:
             yield self
             return
@@ -93,8 +98,8 @@ class Block:
 
 
 def class_names(labels: tuple[str, ...] | None, count: int, *, quoted: bool = False) -> list[str]:
-    """A unique name for each class: its label if that is unique, else the label with the index, which always
-    names a class. With `quoted`, labels are quoted and escaped as in Python.
+    """Return a unique name for each class: its label if that is unique, else the label with the index. With
+    `quoted`, labels are quoted and escaped as in Python.
 
     >>> class_names(("cat", "?", "?", ""), 4)
     ['cat', '?#1', '?#2', '#3']

@@ -1,4 +1,4 @@
-"""Pearson's chi-square test of whether counts come from a distribution.
+"""Pearson's chi-square test of whether counts agree with a distribution.
 
     X = sum_i (O_i - E_i)^2 / E_i        p = P(chi-square with k - 1 degrees of freedom >= X)
 
@@ -19,8 +19,8 @@ MIN_EXPECTED = 5.0
 
 @dataclass(frozen=True)
 class ChiSquareTest:
-    """Pearson's `statistic`, its `degrees` of freedom, and the probability that true draws differ at least as
-    much: a `p_value` below 0.001 occurs by chance once in a thousand samples."""
+    """The result of Pearson's test: the `statistic`, its `degrees` of freedom, and the `p_value`, the probability
+    that true draws differ at least as much. A p-value below 0.001 occurs by chance once in a thousand samples."""
 
     statistic: float
     degrees: int
@@ -29,7 +29,7 @@ class ChiSquareTest:
 
 def goodness_of_fit(counts: Array, probs: Array) -> ChiSquareTest | None:
     """Test whether counts, (n,), agree with probabilities, (n,). Classes with an expected count below 5 share a
-    cell. None if there is only one cell, which always agrees.
+    cell. Return None if there is only one cell, which always agrees.
 
     >>> goodness_of_fit(np.array([7, 13]), np.array([0.5, 0.5]))  # doctest: +ELLIPSIS
     ChiSquareTest(statistic=1.8, degrees=1, p_value=0.17971249...)
@@ -43,8 +43,8 @@ def goodness_of_fit(counts: Array, probs: Array) -> ChiSquareTest | None:
 
 
 def _pooled_cells(counts: Array, expected: Array) -> tuple[Array, Array]:
-    """The observed and expected counts of cells: rare classes share one, which is merged with the rarest of
-    the others if its expected count is still too small."""
+    """Return the observed and expected counts of the cells. Rare classes share a cell. If its expected count is
+    still too small, it is merged with the rarest of the other cells."""
     rare = expected < MIN_EXPECTED
     pooled = counts[rare].sum(), expected[rare].sum()
     counts, expected = counts[~rare], expected[~rare]
@@ -57,13 +57,12 @@ def _pooled_cells(counts: Array, expected: Array) -> tuple[Array, Array]:
 
 
 def chi_square_tail(statistic: float, degrees: int) -> float:
-    """P(chi-square with an integer number of degrees of freedom >= statistic).
+    """Return P(chi-square with an integer number of degrees of freedom >= statistic).
 
-    With y = statistic / 2 it is a finite sum: for even degrees, of exp(-y) y^s / Gamma(s + 1) over s = 0,
-    1, ... below degrees / 2; for odd, over s = 1/2, 3/2, ... plus erfc(sqrt(y)). The terms are computed as
-    logarithms, since y^s overflows; the relative error is below 1e-13 times the statistic or the degrees.
-    Source: Abramowitz & Stegun 1964, "Handbook of Mathematical Functions",
-    26.4.4 and 26.4.5.
+    With y = statistic / 2 it is a finite sum of exp(-y) y^s / Gamma(s + 1): for even degrees over s = 0, 1, ...
+    below degrees / 2, and for odd degrees over s = 1/2, 3/2, ... plus erfc(sqrt(y)). The terms are computed as
+    logarithms, because y^s overflows; the relative error is below 1e-13 times the statistic or the degrees.
+    Source: Abramowitz & Stegun 1964, "Handbook of Mathematical Functions", 26.4.4 and 26.4.5.
 
     >>> round(chi_square_tail(3.841458820694124, 1), 12), chi_square_tail(0, 8)
     (0.05, 1.0)

@@ -2,37 +2,190 @@
 
 Both are exact up to the rounding of the probabilities, and a class of probability 0 is never drawn.
 
-A draw inverts the cumulative sum: it is the first class whose sum is above a uniform number, so that
-each takes one number from the stream and the first draws of many are those of fewer. Most come from a
-guide table, which divides [0, 1) into equal cells and lists those that lie within one class (Chen &
-Asau 1974, "On generating random variates from an empirical distribution", AIIE Transactions 6).
+A draw inverts the cumulative sum: it is the first class whose sum is above a uniform number. Each draw
+takes one number from the stream, so the first draws of a larger sample are those of a smaller one. Most
+draws come from a guide table, which divides [0, 1) into equal cells and lists those that are within one
+class (Chen & Asau 1974, "On generating random variates from an empirical distribution", AIIE
+Transactions 6).
 
 Counts are a multinomial vector. It is computed from binomial numbers, as in the conditional method of
 Davis 1993, "The computer generation of multinomial random variates", Computational Statistics & Data
 Analysis 16, but by halves: the draws are divided between the two halves of the classes, then within
-each. numpy's multinomial goes class by class and subtracts from the remaining probability, of which only
-rounding errors remain at the end: of 2^60 draws it assigns some to a last class of probability 0.
+each half. numpy's multinomial proceeds class by class and subtracts from the remaining probability. At
+the end, only rounding errors remain: of 2^60 draws it assigns some to a last class of probability 0.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
+from math import prod
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array
+from tsoft.core.softmax import Array, Taus, softmax
+
+# The source of random numbers: a seed, a generator, or None for a seed from the operating system.
+Rng = int | np.random.Generator | None
 
 # The kinds of sample, each with a separate random stream.
 DRAWS, COUNTS = 0, 1
-# The number of draws made at once, whose scratch arrays fit in a core's cache.
+# The number of draws made at once: their scratch arrays fit in a core's cache.
 PIECE_SIZE = 1 << 16
-# The number of cells of a guide table: its 4 MB at most still fit in a core's cache.
+# The most draws that are counted.
+MAX_COUNT = 1 << 62
+# The number of cells of a guide table: with at most 4 MB, it still fits in a core's cache.
 CELLS_PER_CLASS, MAX_CELLS = 64, 1 << 20
 # With fewer draws per class, building a guide table costs more than it saves.
 MIN_DRAWS_PER_CLASS = 4
 
 
+def sample(z: ArrayLike, tau: Taus = 1.0, size: int | tuple[int, ...] | None = None, *, rng: Rng = None) -> Array:
+    """Draw classes at random with the probabilities at a temperature.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+    size : int or tuple of int, optional
+        The number of draws from each row, or their shape. By default one draw without an axis.
+    rng : int or numpy.random.Generator, optional
+        A seed, or a generator, from which the function takes one number. By default the seed comes from
+        the operating system.
+
+    Returns
+    -------
+    ndarray of int64, shape (..., *size) or (k, ..., *size)
+        The indices of the drawn classes.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If a temperature, the size or the seed is negative.
+
+    See Also
+    --------
+    sample_counts : The number of draws of each class, in a time that does not depend on the number of draws.
+
+    Notes
+    -----
+    Each row has its random stream, which depends on the seed and the index of the row. It is the same at
+    every temperature, so the draws at two temperatures differ only as far as the distributions do. With an
+    integer `rng`, the draws are those of ``tsoft sample --seed``. A class of probability 0 is never drawn.
+
+    References
+    ----------
+    .. [1] L. Devroye, "Non-Uniform Random Variate Generation", 1986, sections III.2.1 and III.2.4.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.sample([2, 1, 0.5, 0.1], tau=0.5, size=8, rng=1)
+    array([1, 1, 0, 0, 2, 0, 0, 3])
+    >>> tsoft.sample([[5, 0], [0, 5]], tau=[0, 1], rng=1)
+    array([[0, 1],
+           [0, 1]])
+    """
+    shape = () if size is None else (size,) if isinstance(size, int | np.integer) else tuple(size)
+    if any(length < 0 for length in shape):
+        raise ValueError(f"size must be at least 0, got {size}")
+    count = prod(shape)
+    probs, seed = softmax(z, tau), _seed(rng)
+    rows = prod(np.shape(z)[:-1])
+    result = np.empty((probs.size // probs.shape[-1], count), np.int64)
+    for i, (row_probs, row_draws) in enumerate(zip(probs.reshape(-1, probs.shape[-1]), result, strict=True)):
+        first = 0
+        for piece in draws(row_probs, count, generator(seed, i % rows, DRAWS)):
+            row_draws[first : first + len(piece)] = piece
+            first += len(piece)
+    return np.asarray(result.reshape((*probs.shape[:-1], *shape)))[()]
+
+
+def sample_counts(z: ArrayLike, tau: Taus = 1.0, size: int = 1000, *, rng: Rng = None) -> Array:
+    """Draw classes at random and return the number of draws of each class.
+
+    The time does not depend on the number of draws.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+    size : int, default 1000
+        The number of draws from each row, up to 2**62.
+    rng : int or numpy.random.Generator, optional
+        A seed, or a generator, from which the function takes one number. By default the seed comes from
+        the operating system.
+
+    Returns
+    -------
+    ndarray of int64, shape (..., n) or (k, ..., n)
+        The number of draws of each class. The numbers of each row sum to `size`.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If a temperature, the size or the seed is negative, or if the size is more than 2**62.
+
+    See Also
+    --------
+    sample : The draws one by one.
+
+    Notes
+    -----
+    With an integer `rng`, the counts are those of ``tsoft sample --counts --seed``. They have a different
+    random stream from the draws of `sample`. A class of probability 0 is never drawn.
+
+    References
+    ----------
+    .. [1] C. S. Davis, "The computer generation of multinomial random variates", Computational Statistics &
+       Data Analysis 16, 1993.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.sample_counts([2, 1, 0.5, 0.1], size=1_000_000, rng=1)
+    array([574816, 211107, 128007,  86070])
+    """
+    if not 0 <= size <= MAX_COUNT:
+        raise ValueError(f"size must be from 0 to 2**62, got {size}")
+    probs, seed = softmax(z, tau), _seed(rng)
+    rows = prod(np.shape(z)[:-1])
+    result = np.empty((probs.size // probs.shape[-1], probs.shape[-1]), np.int64)
+    for i, (row_probs, row_counts) in enumerate(zip(probs.reshape(result.shape), result, strict=True)):
+        row_counts[:] = counts(row_probs, int(size), generator(seed, i % rows, COUNTS))
+    return result.reshape(probs.shape)
+
+
+def _seed(rng: Rng) -> int:
+    """Return the seed of the rows' random streams."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(1 << 63))
+    if rng is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    if rng < 0:
+        raise ValueError(f"a seed must be at least 0, got {rng}")
+    return int(rng)
+
+
+def as_generator(rng: Rng) -> np.random.Generator:
+    """Return a generator as it is, or for a seed the generator of `tsoft calibrate`."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    return np.random.default_rng(np.random.SeedSequence(_seed(rng), spawn_key=(0,)))
+
+
 def generator(seed: int, row: int, kind: int) -> np.random.Generator:
-    """The random stream of one kind of sample of a row. It depends on nothing else, neither on the rows
-    before it nor on their division into blocks, and is the same at every temperature.
+    """Return the random stream of one kind of sample of a row. It does not depend on the rows before it or on
+    their division into blocks, and is the same at every temperature.
 
     >>> generator(1, 0, DRAWS).random() == generator(1, 0, DRAWS).random()
     True
@@ -43,9 +196,9 @@ def generator(seed: int, row: int, kind: int) -> np.random.Generator:
 
 
 def draws(probs: Array, count: int, generator: np.random.Generator) -> Iterator[Array]:
-    """`count` independent draws, in pieces: int64 indices of classes.
+    """Yield `count` independent draws, in pieces: int64 indices of classes.
 
-    probs: probabilities, (n,), or any weights. The first draws of many are those of fewer.
+    probs: probabilities, (n,), or any weights. The first draws of a larger sample are those of a smaller one.
 
     Raises ValueError for weights that are negative, NaN or all 0. Source: Devroye 1986,
     "Non-Uniform Random Variate Generation", sections III.2.1 and III.2.4.
@@ -62,9 +215,9 @@ def draws(probs: Array, count: int, generator: np.random.Generator) -> Iterator[
 
 
 def counts(probs: Array, count: int, generator: np.random.Generator) -> Array:
-    """How often each class comes in `count` draws: (n,) int64.
+    """Return the number of draws of each class among `count` draws: (n,) int64.
 
-    probs and errors as for `draws`; count: up to 2^62. The time does not depend on the count.
+    probs and errors are those of `draws`; count: up to 2^62. The time does not depend on the count.
 
     >>> counts(np.array([0.5, 0.0, 0.5]), 10**18, generator(1, 0, COUNTS)).sum() == 10**18
     np.True_
@@ -84,25 +237,25 @@ def _checked_weights(weights: Array) -> Array:
     weights = np.asarray(weights, np.float64)
     # NaN fails both comparisons.
     if not (weights.min() >= 0 and weights.max() > 0):
-        raise ValueError("probabilities are at least 0, and one of them is more")
+        raise ValueError("probabilities must be at least 0, and at least one must be above 0")
     return weights
 
 
-# Returns the classes that uniform numbers from [0, 1) select.
+# A lookup returns the classes that uniform numbers from [0, 1) select.
 Lookup = Callable[[Array], Array]
 
 
 def _bisection(sums: Array) -> Lookup:
-    """Look up by bisection. The sums end in exactly 1, which no uniform number reaches, and the sum of a
-    class of probability 0 equals the one before it."""
+    """Return a lookup by bisection. The sums end in exactly 1, which no uniform number reaches, and the sum of
+    a class of probability 0 equals the sum before it."""
     return lambda uniform: sums.searchsorted(uniform, "right").astype(np.int64, copy=False)
 
 
 def _guide_table(sums: Array) -> Lookup:
-    """Look up in a guide table, and by bisection in cells of several classes. The number of cells is a
+    """Return a lookup in a guide table, and by bisection in cells of several classes. The number of cells is a
     power of two, so that their bounds are exact and both methods agree."""
     cells = min(MAX_CELLS, 1 << (CELLS_PER_CLASS * len(sums)).bit_length())
-    # The class at each cell's lower bound is the number of sums that are not above it.
+    # The class at a cell's lower bound is the number of sums that are not above the bound.
     lower = np.bincount(np.ceil(sums * cells).astype(np.int64), minlength=cells + 1).cumsum()
     guide = np.where(lower[:-1] == lower[1:], lower[:-1], -1).astype(np.int32)
     bisect = _bisection(sums)
@@ -117,8 +270,8 @@ def _guide_table(sums: Array) -> Lookup:
 
 
 def _split_counts(counts: Array, half_masses: Array, generator: np.random.Generator) -> Array:
-    """Divide the draws of m cells between the two halves of each, whose masses are `half_masses`, (m, 2):
-    (2 m,). The draws of the smaller half are sampled, whose share has the smaller rounding error."""
+    """Divide the draws of m cells between the two halves of each, with the masses `half_masses`, (m, 2): (2 m,).
+    The draws of the smaller half are sampled, because its share has the smaller rounding error."""
     masses = half_masses.sum(1)
     smaller_share = np.divide(half_masses.min(1), masses, out=np.zeros_like(masses), where=masses > 0)
     smaller_counts = generator.binomial(counts, smaller_share)

@@ -1,4 +1,4 @@
-"""Find the temperature at which a classifier's probabilities fit the true classes best.
+"""Find the temperature at which a classifier's probabilities best fit the true classes.
 
     NLL(tau) = mean over rows of  log sum_j exp(z_j / tau) - z_y / tau
 
@@ -8,10 +8,10 @@ expectations under the softmax at tau,
 
     d NLL / d log tau = mean of E[t] - t_y        d^2 NLL / d (log tau)^2 = mean of Var[t], where that is 0
 
-With R(tau) the sum over rows of E[g], which rises from 0 at tau = 0 to R(inf), the sum of the mean gaps,
-and D the sum of the targets' gaps, the minimum is where R = D. So it is finite if 0 < D < R(inf): D = 0
-means that every target is at the top of its row, D >= R(inf) that the targets' logits are no higher than
-the average. In between, Newton's method solves
+Let R(tau) be the sum over rows of E[g], which rises from 0 at tau = 0 to R(inf), the sum of the mean gaps,
+and D the sum of the targets' gaps. The minimum is at R = D, so it is finite if 0 < D < R(inf). D = 0 means
+that every target is at the top of its row; D >= R(inf), that the targets' logits are no higher than the
+average. In between, Newton's method solves
 
     log(R / (R(inf) - R)) = log(D / (R(inf) - D))      in log tau,
 
@@ -26,7 +26,7 @@ from tsoft.core.labelled_rows import CalibrationError, GapSums, ReadRows, RowSum
 
 # A Newton step this short, in log tau, leaves an error of about its square.
 STEP_TOLERANCE = 1e-8
-# A longer one is not taken, since it leaves the region where the equation is nearly linear.
+# A longer step is not taken, because it leaves the region in which the equation is nearly linear.
 MAX_STEP = 3.0
 # The residual of the equation that may be due to rounding.
 ROUNDING = 1e-6
@@ -38,10 +38,13 @@ PARTS = 24
 
 @dataclass(frozen=True)
 class TemperatureFit:
-    """The temperature that fits best: 0 or inf if the NLL falls all the way to that limit, and `reason` then
-    says why. `error` is the sandwich estimate of the standard error of log tau, None at a limit and for a
-    single row: it holds whether or not the probabilities are the true ones (White 1982, "Maximum likelihood
-    estimation of misspecified models", Econometrica 50, theorem 3.2). `unit` is the summary's."""
+    """The temperature of the least NLL.
+
+    `tau` is 0 or inf if the NLL falls all the way to that limit; `reason` is then the cause. `error` is the
+    sandwich estimate of the standard error of log tau, None at a limit and for a single row. It is valid even
+    if the model's probabilities are not the true ones (White 1982, "Maximum likelihood estimation of
+    misspecified models", Econometrica 50, theorem 3.2). `unit` is that of the summary.
+    """
 
     tau: float
     error: float | None = None
@@ -53,38 +56,38 @@ class TemperatureFit:
         return self.tau in (0.0, inf)
 
 
-def fit_temperature(read_rows: ReadRows, summary: RowSummary | None = None) -> TemperatureFit:
-    """The temperature of the least NLL, to full precision.
+def fit_rows(read_rows: ReadRows, summary: RowSummary | None = None) -> TemperatureFit:
+    """Fit the temperature of the least NLL, to full precision.
 
-    read_rows: each call is a pass over all rows, in blocks of any size; it is called about six times.
+    read_rows: each call is a pass over all rows, in blocks of any size. There are about six passes.
     summary: that of the rows, if already known.
 
-    Raises CalibrationError if there are no rows, or if the logits of every row are equal, which leaves the
-    temperature undetermined; TargetError for a masked target.
+    Raises CalibrationError if there are no rows, or if the logits of every row are equal, so that the
+    temperature has no effect; TargetError for a masked target.
 
     >>> import numpy as np
     >>> from tsoft.core.labelled_rows import LabelledRows
     >>> rows = LabelledRows(np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), np.array([0, 0, 1]))
-    >>> tau = fit_temperature(lambda: [rows]).tau
+    >>> tau = fit_rows(lambda: [rows]).tau
     >>> bool(np.isclose(tau, 2 / np.log(2)))  # then the first class has 2/3
     True
     """
     summary = summary or summarize(read_rows)
     if summary.mean_gap == 0:
-        raise CalibrationError("the logits of every row are all alike, so that no temperature changes anything")
+        raise CalibrationError("all logits of each row are equal, so the temperature has no effect")
     if summary.target_gap == 0:
         return TemperatureFit(
-            0.0, reason="every target is the most probable class of its row, so that the NLL falls all the way"
+            0.0, reason="every target is the most probable class of its row, so the NLL falls all the way"
         )
     if summary.target_gap >= summary.mean_gap:
-        reason = "the targets' logits are on average no higher than the others', which is no better than chance"
-        return TemperatureFit(inf, reason=f"{reason}, so that the NLL falls all the way")
+        reason = "on average, the targets' logits are no higher than the others' (no better than chance)"
+        return TemperatureFit(inf, reason=f"{reason}, so the NLL falls all the way")
     theta, sums = _solve_log_tau(lambda taus: evaluate(read_rows, taus, summary.unit), summary)
     tau = exp(theta) * summary.unit
     if tau in (0.0, inf):
         power = (theta + log(summary.unit)) / log(10)
-        where = f"at τ = 10^{power:.2f}, which no double holds"
-        return TemperatureFit(tau, reason=f"the NLL is least {where}, so that it falls all the way")
+        minimum = f"at τ = 10^{power:.2f}, outside the range of float64"
+        return TemperatureFit(tau, reason=f"the NLL has its minimum {minimum}, so it falls all the way")
     error = sqrt(sums.squares) / sums.variance if summary.rows > 1 and sums.variance > 0 else None
     return TemperatureFit(tau, error, unit=summary.unit)
 
@@ -92,7 +95,7 @@ def fit_temperature(read_rows: ReadRows, summary: RowSummary | None = None) -> T
 @dataclass(frozen=True)
 class _Evaluation:
     """An evaluation at `theta`, log tau in units: the `residual` of the equation and Newton's step to its
-    solution, both NaN if only the side of the solution is known."""
+    solution. Both are NaN if the evaluation shows only on which side the solution is."""
 
     theta: float
     sums: GapSums
@@ -101,9 +104,9 @@ class _Evaluation:
 
 
 def _solve_log_tau(evaluate_at: Callable[[list[float]], list[GapSums]], summary: RowSummary) -> tuple[float, GapSums]:
-    """log tau, in units, where R = D, and the sums of the last evaluation, which is very near. If Newton's
-    method does not halve the residual, as when some rows' logits are far larger than others', a pass
-    evaluates several temperatures to narrow the bracket."""
+    """Return log tau, in units, at R = D, and the sums of the last evaluation, which is very near. If Newton's
+    method does not halve the residual, for example because the logits of some rows are far larger than those of
+    others, a pass evaluates several temperatures to narrow the bracket."""
     low, high, last_residual = -MAX_LOG_TAU, MAX_LOG_TAU, inf
     thetas = [log(summary.spread)]
     for _ in range(MAX_ITERATIONS):
@@ -116,7 +119,7 @@ def _solve_log_tau(evaluate_at: Callable[[list[float]], list[GapSums]], summary:
         best = min(evaluations, key=lambda each: each.residual if each.residual == each.residual else inf)
         if abs(best.newton_step) < STEP_TOLERANCE:
             return best.theta + best.newton_step, best.sums
-        # If the residual is due to rounding, the bracket is as narrow as it gets.
+        # If the residual is due to rounding, the bracket cannot become narrower.
         if (
             best.sums.slope == 0
             or high - low < STEP_TOLERANCE
@@ -128,11 +131,11 @@ def _solve_log_tau(evaluate_at: Callable[[list[float]], list[GapSums]], summary:
         if not thetas:
             break
         last_residual = best.residual
-    raise CalibrationError("no minimum is found, though there is one: are the rows the same in every pass?")
+    raise CalibrationError("the search did not find the minimum; are the rows the same in every pass?")
 
 
 def _next_thetas(best: _Evaluation, low: float, high: float, last_residual: float) -> list[float]:
-    """Where to evaluate next: after Newton's step or, if that makes no progress, all over the bracket."""
+    """Return the points to evaluate next: after Newton's step or, if that makes no progress, across the bracket."""
     after_step = best.theta + best.newton_step
     if low < after_step < high and abs(best.newton_step) < MAX_STEP and best.residual < last_residual / 2:
         return [after_step]

@@ -10,10 +10,11 @@ from math import frexp, fsum, sqrt
 from sys import float_info
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array
+from tsoft.core.softmax import Array, require_softmax, validate_logits
 
-# The size of a piece in numbers, which with its scratch arrays fits in a core's cache.
+# The size of a piece in numbers: with its scratch arrays, it fits in a core's cache.
 PIECE_SIZE = 1 << 16
 # exp(-t) is 0 long before.
 MAX_SCALED_GAP = 1e4
@@ -21,13 +22,13 @@ MAX_SCALED_GAP = 1e4
 MAX_SQUARABLE = 1e150
 # A sum over any number of rows of no more than this does not overflow.
 MAX_SUMMABLE = 1e290
-# Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE. Numbers with so few DECIMALS may
-# miss 1 by more: by the sum of their rounding errors.
+# Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE. For numbers rounded to one of
+# these numbers of DECIMALS, the tolerance is the sum of their rounding errors if that is larger.
 SUM_TOLERANCE, DECIMALS = 0.02, (1, 2, 3)
 
 
 class TargetError(ValueError):
-    """A row whose target has no probability. `row` counts from 0."""
+    """The target of a row is masked. `row` counts from 0."""
 
     def __init__(self, problem: str, row: int):
         super().__init__(f"row {row}: {problem}")
@@ -35,12 +36,12 @@ class TargetError(ValueError):
 
 
 class CalibrationError(ValueError):
-    """Rows to which no temperature can be fitted."""
+    """The rows cannot determine a temperature."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
-    """Rows of logits, (rows, n), and the index of each one's true class, (rows,)."""
+    """Rows of logits, (rows, n), and the index of each row's true class, (rows,)."""
 
     logits: Array
     targets: Array
@@ -52,12 +53,14 @@ ReadRows = Callable[[], Iterable[LabelledRows]]
 
 @dataclass(frozen=True, eq=False)
 class RowSummary:
-    """A summary of the rows from one pass. `counts` are the targets by class, (n,). The sums over the rows are
-    in units of `unit`, a power of two near the targets' gaps, whose size determines that of the temperature:
-    `target_gap` is D, `mean_gap` R(inf), and `spread` the root mean square of the rows' standard deviations,
-    all clipped so that they can be summed and squared. `like_probabilities` counts the rows that look like a
-    distribution, and `are_one_hot` says that all numbers are 0 or 1, which are more likely logits than
-    certain distributions."""
+    """A summary of the rows from one pass.
+
+    `counts` are the numbers of targets by class, (n,). The sums over the rows are in units of `unit`, a power
+    of two near the targets' gaps, whose size determines that of the temperature. `target_gap` is D, `mean_gap`
+    is R(inf), and `spread` is the root mean square of the rows' standard deviations, all clipped so that they
+    can be summed and squared. `like_probabilities` counts the rows that look like a distribution. With
+    `are_one_hot`, all numbers are 0 or 1: these are more likely logits than certain distributions.
+    """
 
     rows: int
     counts: Array
@@ -70,7 +73,7 @@ class RowSummary:
 
     @property
     def are_probabilities(self) -> bool:
-        """Whether every row is a distribution, and not all of them certain."""
+        """Whether every row looks like a distribution, and not all rows are one-hot."""
         return self.like_probabilities == self.rows and not self.are_one_hot
 
     @property
@@ -89,8 +92,33 @@ class GapSums:
     variance: float
 
 
+def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabelledRows:
+    """Return logits, (..., n), and the indices of the true classes, (...), as rows.
+
+    Raises LogitsError for a row without a softmax, and ValueError for targets that do not match the logits.
+
+    >>> validate_examples([[2, 1], [0, 1]], [0, 1]).targets
+    array([0, 1])
+    """
+    z, targets = validate_logits(z), np.asarray(targets)
+    require_softmax(z)
+    classes = z.shape[-1]
+    if classes == 1:
+        raise ValueError("the logits have one class; a binary classifier's single logit s is the two logits 0 and s")
+    if targets.shape == z.shape and z.ndim > 1:
+        raise ValueError(f"targets must be indices of shape {z.shape[:-1]}; for one-hot rows pass targets.argmax(-1)")
+    if targets.shape != z.shape[:-1]:
+        raise ValueError(f"targets must have shape {z.shape[:-1]}, one per row of logits; got {targets.shape}")
+    if targets.dtype.kind not in "iu" and not (targets.dtype.kind == "f" and (targets % 1 == 0).all()):
+        raise ValueError(f"targets must be integers, got an array of {targets.dtype}")
+    outside = targets[(targets < 0) | (targets >= classes)]
+    if outside.size:
+        raise ValueError(f"targets must be from 0 to {classes - 1}, got {outside[0]}")
+    return LabelledRows(z.reshape(-1, classes), targets.reshape(-1).astype(np.int64, copy=False))
+
+
 def summarize(read_rows: ReadRows) -> RowSummary:
-    """Summarize the rows for a fit, in one pass. Errors as for `fit_temperature`."""
+    """Summarize the rows for a fit, in one pass. Errors are those of `fit_rows`."""
     rows = 0
     counts = np.zeros(0, np.int64)
     summaries: list[_PieceSummary] = []
@@ -99,7 +127,7 @@ def summarize(read_rows: ReadRows) -> RowSummary:
         classes = examples.logits.shape[1]
         counts = counts if len(counts) else np.zeros(classes, np.int64)
         if len(counts) != classes:
-            raise CalibrationError(f"row {rows} has {classes} classes, but the rows before it {len(counts)}")
+            raise CalibrationError(f"row {rows} has {classes} classes, the rows before it have {len(counts)}")
         counts += np.bincount(examples.targets, minlength=classes)
         like_probabilities += _like_probabilities(examples.logits)
         are_one_hot = are_one_hot and bool(((examples.logits == 0) | (examples.logits == 1)).all())
@@ -109,8 +137,8 @@ def summarize(read_rows: ReadRows) -> RowSummary:
             raise TargetError(error.problem, rows + error.row) from None
         rows += len(examples.targets)
     if not rows:
-        raise CalibrationError("there are no rows to fit to")
-    # If every target is at the top of its row, any unit will do.
+        raise CalibrationError("there are no rows")
+    # If every target is at the top of its row, the unit does not matter.
     unit = max((summary.unit for summary in summaries if summary.target_gap > 0), default=summaries[0].unit)
     target_gap = fsum(summary.convert(summary.target_gap, unit, MAX_SUMMABLE) for summary in summaries)
     mean_gap = fsum(summary.convert(summary.mean_gap, unit, MAX_SUMMABLE) for summary in summaries)
@@ -120,7 +148,7 @@ def summarize(read_rows: ReadRows) -> RowSummary:
 
 
 def _unit(examples: LabelledRows) -> float:
-    """A power of two near the largest of the targets' gaps or, if these are all 0, of all gaps."""
+    """Return a power of two near the largest of the targets' gaps or, if these are all 0, of all gaps."""
     target_logits = examples.logits[np.arange(len(examples.targets)), examples.targets].astype(np.float64)
     with np.errstate(over="ignore"):
         largest = float((examples.logits.max(1) - target_logits).max())
@@ -135,20 +163,20 @@ def _power_of_two(value: float) -> float:
 
 
 def _like_probabilities(logits: Array) -> int:
-    """The number of rows of numbers from 0 to 1 that sum to 1, up to their rounding: half a unit each."""
+    """Count the rows of numbers from 0 to 1 that sum to 1, up to rounding by half a unit of the last decimal."""
     candidates = logits[((logits >= 0) & (logits <= 1)).all(1)].astype(np.float64)
     if not len(candidates):
         return 0
     decimals = next((k for k in DECIMALS if (abs(candidates - candidates.round(k)) < 1e-3 * 10.0**-k).all()), None)
     rounding = 0.0 if decimals is None else candidates.shape[1] * 10.0**-decimals / 2
-    # A little more, for a sum at the limit.
+    # The factor admits a sum at the limit.
     return int((abs(candidates.sum(1) - 1) < max(SUM_TOLERANCE, rounding * 1.001)).sum())
 
 
 @dataclass(frozen=True)
 class _PieceSummary:
-    """Sums over a piece's rows, in `unit`: of the targets' gaps and of the mean gaps, and the root of the sum of
-    the variances."""
+    """Sums over the rows of a piece, in `unit`: those of the targets' gaps and of the mean gaps, and the root of
+    the sum of the variances."""
 
     unit: float
     target_gap: float
@@ -156,7 +184,7 @@ class _PieceSummary:
     deviation: float
 
     def convert(self, value: float, unit: float, limit: float) -> float:
-        """One of the sums in another unit, clipped to `limit`."""
+        """Return one of the sums in another unit, clipped to `limit`."""
         return min(value * (self.unit / unit), limit) if value > 0 else 0.0
 
 
@@ -166,7 +194,7 @@ def _summarize_piece(piece: "_Piece") -> _PieceSummary:
     if not np.isfinite(target_gaps).all():
         row = int((~np.isfinite(target_gaps)).argmax())
         target = piece.examples.targets[row]
-        problem = f"the target, class #{target}, is masked: its probability is 0, which no temperature changes"
+        problem = f"the target, class #{target}, is masked, so its probability is 0 at every temperature"
         raise TargetError(problem, piece.first + row)
     unmasked = np.isfinite(gaps)
     count = unmasked.sum(1)
@@ -178,7 +206,7 @@ def _summarize_piece(piece: "_Piece") -> _PieceSummary:
 
 
 def evaluate(read_rows: ReadRows, taus: list[float], unit: float = 1.0) -> list[GapSums]:
-    """The sums at each temperature, in units of `unit`, in one pass: for Newton's method and the sandwich
+    """Return the sums at each temperature, in units of `unit`, in one pass: for Newton's method and the sandwich
     estimate."""
     sums_of_pieces = []
     for examples in read_rows():
@@ -193,8 +221,8 @@ def evaluate(read_rows: ReadRows, taus: list[float], unit: float = 1.0) -> list[
 
 
 def row_slopes(read_rows: ReadRows, betas: Array, unit: float = 1.0) -> Array:
-    """Each row's derivative of its NLL by beta = 1 / tau, g_y - E[g], at k betas from 0 to inf in one pass: (k, rows).
-    The gaps are in units of `unit`, and so is 1 / beta."""
+    """Return each row's derivative of its NLL by beta = 1 / tau, g_y - E[g], at k betas from 0 to inf: (k, rows).
+    This takes one pass. The gaps are in units of `unit`, and so is 1 / beta."""
     slopes_of_pieces = []
     with np.errstate(over="ignore", under="ignore"):
         for examples in read_rows():
@@ -216,14 +244,14 @@ def row_slopes(read_rows: ReadRows, betas: Array, unit: float = 1.0) -> Array:
 
 
 def largest_gap(read_rows: ReadRows, unit: float) -> float:
-    """The largest of all gaps, in units."""
+    """Return the largest of all gaps, in units of `unit`."""
     gaps = (_gaps(piece.examples, unit)[0] for examples in read_rows() for piece in _pieces(examples))
     return max(float(piece_gaps[np.isfinite(piece_gaps)].max()) for piece_gaps in gaps)
 
 
 def row_moments(examples: LabelledRows, taus: list[float], unit: float) -> tuple[Array, Array, Array]:
-    """E[t] and Var[t] of each row and the target's t at k finite temperatures above 0, in units of `unit`:
-    (k, rows) each."""
+    """Return E[t] and Var[t] of each row and the target's t at k finite temperatures above 0, in units of
+    `unit`: (k, rows) each."""
     gaps, target_gaps = _gaps(examples, unit)
     means, variances = np.empty((2, len(taus), len(target_gaps)))
     t, weights = np.empty_like(gaps), np.empty_like(gaps)
@@ -239,9 +267,9 @@ def row_moments(examples: LabelledRows, taus: list[float], unit: float) -> tuple
 
 
 def _gaps(examples: LabelledRows, unit: float) -> tuple[Array, Array]:
-    """The gaps in float64 and in units, (rows, n), inf for a class that is masked or so low that it might as
-    well be; and those of the targets, (rows,)."""
-    # Divide by a large unit first, so that no difference overflows, but by a small one last.
+    """Return the gaps in float64 and in units of `unit`, (rows, n), and those of the targets, (rows,). The gap is
+    inf for a class that is masked, or so low that the gap overflows."""
+    # A large unit divides before the difference, so that this does not overflow; a small one divides after it.
     z = np.multiply(examples.logits, min(1 / unit, 1.0), dtype=np.float64)
     with np.errstate(over="ignore"):
         gaps = np.subtract(z.max(1, keepdims=True), z, out=z)

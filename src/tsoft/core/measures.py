@@ -1,24 +1,60 @@
 """Measures of a distribution at a temperature: entropy, perplexity, top class, margin.
 
-Each takes logits and a temperature, not probabilities, since the rounding of probabilities loses
-the digits that a measure near its limit consists of. Arguments, shapes and errors are `softmax`'s,
-without the axis of classes.
+Each function takes logits and a temperature, not probabilities: the rounding of probabilities would
+lose the digits of a measure near its limit.
 """
+
+# Signatures in help() show the names of the types.
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.softmax import Array, ScaledRows, Taus, add_up, over_rows, sums, validate_logits
+from tsoft.core.softmax import Array, ScaledRows, Taus, add_up, over_rows, require_softmax, sums, validate_logits
 
 
 def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
-    """Shannon entropy in nats, H = log S + sum(-x_i exp(x_i)) / S with x and S as in `softmax`:
-    no term is negative, so nothing cancels. Source: Shannon 1948, "A Mathematical Theory of
-    Communication", section 6.
+    """Return the entropy of the distribution at a temperature, in nats.
 
+    The entropy is ``-sum(p * log(p))``, from 0, if one class has all the probability, to ``log(n)``, if n
+    classes share it evenly.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+
+    Returns
+    -------
+    ndarray, shape (...) or (k, ...)
+        The entropy of each row, in nats.
+        A scalar for a single row. float32 and float16 input gives float32, all other input float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    Notes
+    -----
+    Computed as ``log(S) + sum(-x * exp(x)) / S`` with ``x = (z - max(z)) / tau`` and ``S = sum(exp(x))``. No
+    term is negative, so nothing cancels. Divide by ``log(2)`` for bits.
+
+    References
+    ----------
+    .. [1] C. E. Shannon, "A Mathematical Theory of Communication", 1948, section 6.
+
+    Examples
+    --------
     >>> import tsoft
-    >>> tsoft.entropy([0, 0, 0, 0]) == np.log(4)
-    np.True_
+    >>> tsoft.entropy([0, 0, 0, 0])
+    np.float64(1.3862943611198906)
     >>> tsoft.entropy([2, 1, 0.5, 0.1], tau=[0, 1]).round(4)
     array([0.    , 1.1211])
     """
@@ -26,9 +62,39 @@ def entropy(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 
 def perplexity(z: ArrayLike, tau: Taus = 1.0) -> Array:
-    """exp(entropy): the effective number of classes, from 1 to n. Source: Jelinek, Mercer, Bahl &
-    Baker 1977, "Perplexity: a measure of the difficulty of speech recognition tasks".
+    """Return the perplexity: the effective number of classes, ``exp(entropy(z, tau))``.
 
+    It is 1 if one class has all the probability, and n if n classes share it evenly.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+
+    Returns
+    -------
+    ndarray, shape (...) or (k, ...)
+        The perplexity of each row.
+        A scalar for a single row. float32 and float16 input gives float32, all other input float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    References
+    ----------
+    .. [1] F. Jelinek, R. L. Mercer, L. R. Bahl and J. K. Baker, "Perplexity: a measure of the difficulty of
+       speech recognition tasks", Journal of the Acoustical Society of America 62, 1977.
+
+    Examples
+    --------
     >>> import tsoft
     >>> tsoft.perplexity([5, 5, -1e9]).round(4)
     np.float64(2.0)
@@ -37,26 +103,78 @@ def perplexity(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 
 def top(z: ArrayLike) -> Array:
-    """Index of the most probable class, the lowest of those tied. No temperature changes it; at
-    tau = inf, where all are equal, it is the one that is most probable just below.
+    """Return the index of the most probable class.
 
+    No temperature changes it. Of tied classes it is the one with the lowest index.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+
+    Returns
+    -------
+    ndarray of int64, shape (...)
+        The index of each row's highest logit. A scalar for a single row.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes.
+    TypeError
+        If `z` does not contain real numbers.
+
+    Examples
+    --------
     >>> import tsoft
     >>> tsoft.top([[0, 3, 3], [1, 0, 0]])
     array([1, 0])
     """
-    return np.asarray(validate_logits(z).argmax(-1))[()]
+    z = validate_logits(z)
+    require_softmax(z)
+    return np.asarray(z.argmax(-1))[()]
 
 
 def most_probable(logits: Array, z: Array) -> Array:
-    """The index of the class with the highest of some logits, (..., n): (...). Among tied classes it is
-    the one that is highest in the original logits z, and so most probable at any other temperature."""
+    """Return the index of the class with the highest of some logits, (..., n): (...). Of tied classes it is the
+    one that is highest in the original logits z, and so the most probable at any other temperature."""
     tied = logits == logits.max(-1, keepdims=True)
     return np.asarray(np.where(tied, z, -np.inf).argmax(-1))
 
 
 def top_prob(z: ArrayLike, tau: Taus = 1.0) -> Array:
-    """Probability of the most probable class: 1 / S.
+    """Return the probability of the most probable class at a temperature.
 
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+
+    Returns
+    -------
+    ndarray, shape (...) or (k, ...)
+        The highest probability of each row.
+        A scalar for a single row. float32 and float16 input gives float32, all other input float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    Notes
+    -----
+    Computed as ``1 / sum(exp((z - max(z)) / tau))``.
+
+    Examples
+    --------
     >>> import tsoft
     >>> tsoft.top_prob([2, 1, 0.5, 0.1], tau=0.5).round(4)
     np.float64(0.8282)
@@ -65,10 +183,42 @@ def top_prob(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 
 def margin(z: ArrayLike, tau: Taus = 1.0) -> Array:
-    """First minus second probability, as p_1 (1 - exp(-gap / tau)) so that a small difference is
-    not lost; NaN if there is only one class. Source: Scheffer, Decomain & Wrobel 2001, "Active
-    Hidden Markov Models for Information Extraction", section 4.
+    """Return the difference between the two highest probabilities at a temperature.
 
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+
+    Returns
+    -------
+    ndarray, shape (...) or (k, ...)
+        The margin of each row; NaN if there is only one class.
+        A scalar for a single row. float32 and float16 input gives float32, all other input float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    Notes
+    -----
+    Computed as ``p1 * (1 - exp(-gap / tau))`` with the highest probability p1 and the difference `gap` of the
+    two highest logits, so that a small margin keeps its precision.
+
+    References
+    ----------
+    .. [1] T. Scheffer, C. Decomain and S. Wrobel, "Active Hidden Markov Models for Information Extraction",
+       2001, section 4.
+
+    Examples
+    --------
     >>> import tsoft
     >>> tsoft.margin([1e-20, 0])
     np.float64(5e-21)
@@ -77,8 +227,8 @@ def margin(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 
 def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
-    """Half the sum of |p - q| along the last axis: the most by which two distributions differ in the
-    probability of any set of classes. p, q: probabilities, (..., n). Source: Levin, Peres & Wilmer
+    """Return half the sum of |p - q| along the last axis: the largest difference between two distributions
+    in the probability of a set of classes. p, q: probabilities, (..., n). Source: Levin, Peres & Wilmer
     2009, "Markov Chains and Mixing Times", proposition 4.2.
 
     >>> total_variation([0.5, 0.5, 0.0], [0.5, 0.0, 0.5])
@@ -89,7 +239,7 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
 
 def _entropy(block: ScaledRows, out: Array) -> None:
     exp = np.exp(block.x, out=block.scratch)
-    # exp(x) is 0 long before the clip; a masked class would be inf * 0.
+    # exp(x) is 0 long before the clip. A masked class would be inf * 0.
     surprise = np.multiply(np.maximum(block.x, -1e4, out=block.x), exp, out=block.x)
     parts = sums(block, exp, exp)
     total = parts.log - add_up(surprise, block.axis, surprise) / parts.total
@@ -112,15 +262,15 @@ def _margin(block: ScaledRows, out: Array) -> None:
 
 
 def _second_highest(block: ScaledRows) -> Array:
-    """Each row's second highest x, which is 0 if classes tie at the maximum."""
+    """Return the second highest x of each row, which is 0 if classes tie at the maximum."""
     if block.argmax is None:
         return np.asarray(np.partition(block.x, -2, 0)[-2])
-    # A partition of a long row takes far longer, above all where most of it is masked.
+    # A partition of a long row takes far longer, above all if most classes are masked.
     block.x[block.argmax] = -np.inf
     second = block.x.max(1)
     block.x[block.argmax] = 0.0
     return np.asarray(second)
 
 
-# The measures by their names in records and headers.
+# The names of the measures in records and headers.
 MEASURES = ("entropy", "perplexity", "top_prob", "margin", "log_sum_exp")

@@ -1,17 +1,17 @@
-"""The distribution of one token as an API gives it, and its consequences at a temperature.
+"""The partial distribution of one token that an API returns, and bounds on it at another temperature.
 
 A server lists the k most probable of V classes. With p their probabilities and q those of the unlisted
 classes, n = V - k of them, the probability of a listed class at temperature tau is
 
     P_i = p_i^(1/tau) / (sum_j p_j^(1/tau) + W)        W = sum_j q_j^(1/tau)
 
-Two things are known of q: its sum, m = 1 - sum p, and that no q_j exceeds the smallest of the list, the
-cap. x^(1/tau) is convex below tau = 1 and concave above, so W is Schur-convex or Schur-concave in q
-(Marshall, Olkin & Arnold 2011, "Inequalities: Theory of Majorization", proposition 3.C.1): its extremes are
+The response determines the sum of q, m = 1 - sum p, and a cap that no q_j exceeds: the smallest listed
+probability. x^(1/tau) is convex below tau = 1 and concave above, so W is Schur-convex or Schur-concave in q
+(Marshall, Olkin & Arnold 2011, "Inequalities: Theory of Majorization", proposition 3.C.1). Its extremes are
 at the even spread over all n classes, which every q majorizes, and at the concentration of q in
 floor(m / cap) classes at the cap and one with the remainder, which majorizes every q. Below tau = 1 the even
-spread is the minimum, above it is the maximum; at tau = 1 both are m. If V is not known, the even spread over
-ever more classes makes W approach 0 below tau = 1 and grow without bound above.
+spread is the minimum, above tau = 1 it is the maximum; at tau = 1 both extremes are m. If V is unknown, the
+even spread over more and more classes makes W approach 0 below tau = 1 and grow without bound above.
 
 All numbers are logarithms relative to the highest of p, so that nothing overflows.
 """
@@ -23,7 +23,7 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# The error of each probability in a sum that may come from rounding to float32.
+# The error that rounding to float32 may cause in each probability of a sum.
 ROUNDING = 2.0**-24
 
 
@@ -32,10 +32,10 @@ class PartialDistribution:
     """A server's list of alternatives for one token.
 
     `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), NaN if the server does not
-    give one. `cap` is a log-probability that no unlisted class exceeds, inf if none is known. The alternative
-    at `index` was drawn, in the choice numbered `choice`, one of several if `has_choices`, of the text
-    numbered `text` in the input. `is_sampled` says that samplers have changed the probabilities. `classes` is
-    V, None if unknown; `tau` is the temperature that the server had applied.
+    return one. `cap` is a log-probability that no unlisted class exceeds, inf if unknown. The alternative at
+    `index` was drawn. The token belongs to the choice numbered `choice` (one of several if `has_choices`) of the
+    text numbered `text` in the input. With `is_sampled`, samplers have changed the probabilities. `classes` is V,
+    None if unknown. `tau` is the temperature that the server applied.
     """
 
     logprobs: Array
@@ -65,7 +65,7 @@ class PartialDistribution:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the unlisted classes can hold the remaining probability, each below the cap."""
+        """Whether the unlisted classes can have the remaining probability, each at most the cap."""
         least = max(0.0, 1.0 - self.mass - self._rounding)
         return self.unlisted is None or least == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= least
 
@@ -83,15 +83,15 @@ class PartialDistribution:
 
     @property
     def rank(self) -> int | None:
-        """The drawn token's rank, from 1, among all classes by probability, which temperature does not change;
-        None if an unlisted class may be more probable, so that the rank only exceeds `more_probable`."""
+        """The drawn token's rank, from 1, among all classes by probability, which temperature does not change.
+        None if an unlisted class may be more probable: the rank is then above `more_probable`, but unknown."""
         chosen = self.logprobs[self.index]
         is_certain = chosen >= self.cap or np.exp(chosen) >= 1.0 - self.mass + self._rounding
         return self.more_probable + 1 if is_certain else None
 
     def log_bounds(self, taus: Array) -> tuple[Array, Array]:
-        """The logarithms of a lower and an upper bound on the probability of each alternative among all
-        classes at t temperatures: (t, k) each, NaN if it is unknown.
+        """Return the logarithms of a lower and an upper bound on the probability of each alternative among all
+        classes at t temperatures: (t, k) each, NaN for an unknown probability.
 
         >>> partial = PartialDistribution(np.log([0.5, 0.3]), 0, np.log(0.3), classes=4)
         >>> low, high = np.exp(partial.log_bounds(np.array([0.5, 1, 2])))
@@ -111,7 +111,7 @@ class PartialDistribution:
         bounds = [
             np.where(tau == 1.0, among_listed, weights - np.logaddexp(total, w)) for w in self._log_weight_bounds(tau)
         ]
-        # Equal bounds may be out of order by rounding.
+        # Rounding may reverse the order of equal bounds.
         return np.minimum(*bounds), np.maximum(*bounds)
 
     @cached_property
@@ -123,7 +123,7 @@ class PartialDistribution:
         return len(self._known_logprobs) * ROUNDING
 
     def _log_weight_bounds(self, tau: Array) -> tuple[Array, Array]:
-        """The logarithms of the largest and the smallest possible W, relative to the highest of p."""
+        """Return the logarithms of the largest and the smallest possible W, relative to the highest of p."""
         least = max(0.0, 1.0 - self.mass - self._rounding)
         most = max(0.0, 1.0 - self.mass) + self._rounding
         is_cold = tau < 1.0
@@ -133,7 +133,7 @@ class PartialDistribution:
         )
 
     def _spread(self, mass: float, tau: Array) -> Array:
-        """log W if the mass is spread evenly over the unlisted classes."""
+        """Return log W if the mass is spread evenly over the unlisted classes."""
         if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
             return np.full_like(tau, -np.inf)
         if self.unlisted is None:
@@ -142,12 +142,12 @@ class PartialDistribution:
         return np.asarray(np.log(self.unlisted) + self._divide_by_tau(log_prob - self._known_logprobs.max(), tau))
 
     def _concentrated(self, mass: float, tau: Array) -> Array:
-        """log W if the mass is in as few of the unlisted classes as the cap allows."""
+        """Return log W if as few unlisted classes as the cap allows have all the mass."""
         if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
             return np.full_like(tau, -np.inf)
         cap = min(self.cap, float(np.log(mass)))
         with np.errstate(over="ignore", divide="ignore"):
-            # The number of classes at the cap; above 2^53 its fraction is negligible.
+            # The number of classes at the cap. Above 2^53, its fractional part is negligible.
             quotient = np.exp(np.log(mass) - cap)
             full = np.floor(quotient)
             log_full = np.log(full) if full < 2.0**53 else np.log(mass) - cap
@@ -161,7 +161,7 @@ class PartialDistribution:
 
     @staticmethod
     def _divide_by_tau(gaps: Array | float, tau: Array) -> Array:
-        """gaps / tau, with the exact limits. A gap of -inf is a probability of 0, which stays 0."""
+        """Return gaps / tau, with the exact limits. A gap of -inf is a probability of 0, which stays 0."""
         gaps, tau = np.broadcast_arrays(gaps, tau)
         with np.errstate(all="ignore"):
             cold = np.where(gaps == 0.0, 0.0, gaps * np.inf)

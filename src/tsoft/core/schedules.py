@@ -1,11 +1,11 @@
-"""Schedules: temperatures from one to another over a number of steps, as in annealing.
+"""Schedules: temperatures that change from one value to another over a number of steps, as in annealing.
 
-Each schedule is a mean of its ends a and b, whose weights go from all on a to all on b:
+Each schedule is a mean of its ends a and b. The weights move from a to b:
 
     arithmetic  w_a a + w_b b        geometric  a^w_a b^w_b        harmonic  1 / (w_a / a + w_b / b)
 
-With t = k / (steps - 1), k = 0 ... steps - 1. Both weights are computed directly, not one as 1 minus the other,
-so that temperatures near an end that is 0, or far below the other, are accurate. The ends are exact.
+Here t = k / (steps - 1), k = 0 ... steps - 1. Both weights are computed directly, not one as 1 minus the other,
+so that temperatures near an end that is 0, or far below the other end, are accurate. The ends are exact.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,20 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# From the first and the last temperature and their number, at least 1, to all temperatures, (steps,).
+# A function from the first and the last temperature and their number, at least 1, to all temperatures, (steps,).
 ScheduleFunction = Callable[[float, float, int], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class TemperatureSchedule:
-    """A schedule, by its name, and its temperatures, (steps,)."""
+    """The name of a schedule and its temperatures, (steps,)."""
 
     schedule: str
     taus: Array
 
 
 class ScheduleEndError(ValueError):
-    """A temperature that a schedule cannot begin or end with; `last` says that it is the end."""
+    """A schedule cannot begin or end with a temperature. `last` is True if it is the end."""
 
     def __init__(self, tau: float, problem: str, *, last: bool):
         super().__init__(f"{tau:g}: the schedule {problem}")
@@ -37,7 +37,7 @@ class ScheduleEndError(ValueError):
 
 
 def constant(a: float, b: float, steps: int) -> Array:
-    """a at each of the `steps`; it may be 0 or inf. b has no effect but must be positive and finite.
+    """Return a at each of the `steps`. a may be 0 or inf; b has no effect but must be positive and finite.
 
     >>> constant(2, 1, 3)
     array([2., 2., 2.])
@@ -48,9 +48,9 @@ def constant(a: float, b: float, steps: int) -> Array:
 
 
 def linear(a: float, b: float, steps: int) -> Array:
-    """a + (b - a) t: the arithmetic mean, with weight t on b. Either end may be 0.
+    """Return a + (b - a) t: the arithmetic mean with weight t on b. Either end may be 0.
 
-    Raises EndError for an end that is negative, NaN or inf.
+    Raises ScheduleEndError for an end that is negative, NaN or inf.
 
     >>> linear(4, 0, 5)
     array([4., 3., 2., 1., 0.])
@@ -60,8 +60,8 @@ def linear(a: float, b: float, steps: int) -> Array:
 
 
 def cosine(a: float, b: float, steps: int) -> Array:
-    """b + (a - b) (1 + cos(pi t)) / 2: the arithmetic mean, with weight sin^2(pi t / 2) on b. Ends and errors
-    as for `linear`. Source: Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm
+    """Return b + (a - b) (1 + cos(pi t)) / 2: the arithmetic mean with weight sin^2(pi t / 2) on b. Ends and
+    errors are those of `linear`. Source: Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm
     Restarts", eq. 5.
 
     >>> cosine(4, 0, 5).round(4)
@@ -72,9 +72,9 @@ def cosine(a: float, b: float, steps: int) -> Array:
 
 
 def exponential(a: float, b: float, steps: int) -> Array:
-    """a (b / a)^t: the geometric mean, with weight t on b. Each step reduces tau by the same factor.
+    """Return a (b / a)^t: the geometric mean with weight t on b. Each step changes tau by the same factor.
 
-    Raises EndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
+    Raises ScheduleEndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
     "Optimization by Simulated Annealing", Science 220.
 
     >>> exponential(16, 1, 5)
@@ -87,8 +87,8 @@ def exponential(a: float, b: float, steps: int) -> Array:
 
 
 def inverse_time(a: float, b: float, steps: int) -> Array:
-    """1 / (1/a + (1/b - 1/a) t): the harmonic mean, with weight t on b, so that 1 / tau is linear. Errors as
-    for `exponential`. Source: Szu & Hartley 1987, "Fast simulated annealing", Physics Letters A 122.
+    """Return 1 / (1/a + (1/b - 1/a) t): the harmonic mean with weight t on b, so that 1 / tau is linear. Errors
+    are those of `exponential`. Source: Szu & Hartley 1987, "Fast simulated annealing", Physics Letters A 122.
 
     >>> inverse_time(1, 0.2, 5)
     array([1.        , 0.5       , 0.33333333, 0.25      , 0.2       ])
@@ -97,8 +97,8 @@ def inverse_time(a: float, b: float, steps: int) -> Array:
 
 
 def logarithmic(a: float, b: float, steps: int) -> Array:
-    """1 / (1/a + (1/b - 1/a) ln(1 + k) / ln(steps)): the harmonic mean with that weight on b. Errors as for
-    `exponential`. Source: Geman & Geman 1984, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian
+    """Return 1 / (1/a + (1/b - 1/a) ln(1 + k) / ln(steps)): the harmonic mean with that weight on b. Errors are
+    those of `exponential`. Source: Geman & Geman 1984, "Stochastic Relaxation, Gibbs Distributions, and the Bayesian
     Restoration of Images", IEEE PAMI 6, section XII.
 
     >>> logarithmic(1, 0.2, 4)
@@ -120,14 +120,14 @@ SCHEDULES: dict[str, ScheduleFunction] = {
 
 
 def _weights(steps: int) -> "tuple[Array, Array]":
-    """1 - t and t. A single step is at t = 0."""
+    """Return 1 - t and t. A single step is at t = 0."""
     last = max(1, steps - 1)
     k = np.arange(steps)
     return (last - k) / last, k / last
 
 
 def _half_wave(fraction: Array) -> Array:
-    """sin^2(pi share / 2), to full precision near 0 and exact at the middle."""
+    """Return sin^2(pi fraction / 2), to full precision near 0 and exact at the middle."""
     return np.where(fraction < 0.5, np.sin(np.pi / 2 * fraction) ** 2, 0.5 + 0.5 * np.sin(np.pi * (fraction - 0.5)))
 
 
@@ -136,7 +136,7 @@ def _arithmetic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
 
 
 def _harmonic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
-    """The harmonic mean, computed relative to the lower end, since 1 / a may overflow."""
+    """Return the harmonic mean, computed relative to the lower end, because 1 / a may overflow."""
     _check_positive(a, last=False)
     _check_positive(b, last=True)
     low = min(a, b)
@@ -146,7 +146,7 @@ def _harmonic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
 
 
 def _with_exact_ends(a: float, b: float, taus: Array) -> Array:
-    """The temperatures with exact ends, and clipped to the range between them."""
+    """Return the temperatures with exact ends, clipped to the range between them."""
     taus = np.clip(taus, min(a, b), max(a, b))
     taus[-1] = b
     taus[0] = a

@@ -1,4 +1,4 @@
-"""The likelihood, at another temperature, of a text that a server drew."""
+"""The likelihood, at another temperature, of a text that a server generated."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from tsoft.core.softmax import Array
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """Log-probabilities at t temperatures, (t,) each: the bounds `low` and `high` among all classes, NaN if
-    unknown, and `listed` among the listed alternatives."""
+    """Log-probabilities at t temperatures, (t,) each. `low` and `high` are bounds among all classes, NaN if
+    unknown; `listed` is the log-probability among the listed alternatives."""
 
     low: Array
     high: Array
@@ -20,13 +20,12 @@ class Likelihood:
         return Likelihood(self.low + other.low, self.high + other.high, self.listed + other.listed)
 
     def probs(self) -> "Likelihood":
-        """The probabilities instead of their logarithms."""
+        """Return the probabilities instead of their logarithms."""
         return Likelihood(np.exp(self.low), np.exp(self.high), np.exp(self.listed))
 
     def perplexity(self, tokens: int) -> "Likelihood":
-        """exp of the negative mean over the tokens, which swaps the bounds. Source:
-        Jelinek, Mercer, Bahl & Baker 1977, "Perplexity: a measure of the difficulty of speech recognition
-        tasks".
+        """Return exp of the negative mean over the tokens, which swaps the bounds. Source: Jelinek, Mercer, Bahl &
+        Baker 1977, "Perplexity: a measure of the difficulty of speech recognition tasks".
 
         >>> likelihood = Likelihood(*np.log([[0.25], [0.5], [1.0]]))
         >>> likelihood.perplexity(2)
@@ -38,7 +37,7 @@ class Likelihood:
 
 @dataclass(frozen=True, eq=False)
 class ChosenToken:
-    """The likelihood of a drawn token, and of its text up to it, which has `tokens` tokens."""
+    """The likelihood of a drawn token, and of the text up to and including it, which has `tokens` tokens."""
 
     token: Likelihood
     text: Likelihood

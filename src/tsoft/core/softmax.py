@@ -2,18 +2,21 @@
 
     softmax(z / tau)_i = exp(z_i / tau) / sum_j exp(z_j / tau)
 
-The Boltzmann distribution with logits as negative energies (Hinton, Vinyals & Dean 2015,
-"Distilling the Knowledge in a Neural Network", eq. 1). All of it is computed from two quantities per
-row that cannot overflow (Blanchard, Higham & Higham 2021, "Accurately computing the log-sum-exp
+This is the Boltzmann distribution with logits as negative energies (Hinton, Vinyals & Dean 2015,
+"Distilling the Knowledge in a Neural Network", eq. 1). All functions are computed from two quantities
+per row that cannot overflow (Blanchard, Higham & Higham 2021, "Accurately computing the log-sum-exp
 and softmax functions", IMA J. Numer. Anal. 41, algorithm 4.1):
 
     x_i = (z_i - max z) / tau <= 0        S = sum_i exp(x_i) = ones + tail
 
 where `ones` counts the terms that are exactly 1 (the maximum and its ties) and `tail` sums the
-rest, so that a tail far below the rounding of 1 is not lost. The limits are limits of x: at
-tau = 0 it is 0 at the maximum and -inf elsewhere, at tau = inf it is 0 wherever a class is not
+rest, so that a tail far below the rounding of 1 is not lost. The limits in tau are limits of x: at
+tau = 0, x is 0 at the maximum and -inf elsewhere; at tau = inf, x is 0 for each class that is not
 masked. Everything else follows without a special case.
 """
+
+# Signatures in help() show the names of the types.
+from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
@@ -28,15 +31,31 @@ Taus = float | Sequence[float] | Array
 
 # A block of this many numbers and its scratch copy fit in a core's cache.
 BLOCK_SIZE = 1 << 16
-# Up to this many classes a reduction along the classes costs more than a transposed copy.
+# With up to this many classes, a reduction along the classes costs more than a transposed copy.
 MAX_NARROW_CLASSES = 128
-# Below this many numbers a second thread costs more than it saves.
+# With fewer numbers, a second thread costs more than it saves.
 MIN_PARALLEL_SIZE = 1 << 18
 
 
 class LogitsError(ValueError):
-    """A row that has no softmax. `row` counts from 0 over all leading axes; `column` is the class
-    at fault, or None if it is the row as a whole."""
+    """A row has no softmax: it contains NaN or +inf, or only masked classes.
+
+    Attributes
+    ----------
+    problem : str
+        What is wrong with the row.
+    row : int
+        The row, counted from 0 over all leading axes.
+    column : int or None
+        The class at fault; None if it is the row as a whole.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.softmax([[2, 1], [float("nan"), 0]])
+    Traceback (most recent call last):
+    tsoft.core.softmax.LogitsError: row 1, class 0: NaN is not a logit
+    """
 
     def __init__(self, problem: str, row: int, column: int | None = None):
         where = f"row {row}" if column is None else f"row {row}, class {column}"
@@ -46,8 +65,8 @@ class LogitsError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class ScaledRows:
-    """A block of rows at a temperature: `x` = (z - max z) / tau, and `scratch` of its shape, both
-    for a kernel to overwrite. `maximum` has length 1 along `axis`, the axis of classes; `argmax`
+    """A block of rows at a temperature: `x` = (z - max z) / tau, and `scratch` of the same shape. A
+    kernel may overwrite both. `maximum` has length 1 along `axis`, the axis of classes. `argmax`
     indexes the maxima if that axis is the last, and is None if it is the first."""
 
     x: Array
@@ -63,7 +82,7 @@ class ScaledRows:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """S = ones + tail, with length 1 along the classes' axis: see the module's docstring."""
+    """The sum S = ones + tail, with length 1 along the axis of classes: see the module's docstring."""
 
     ones: Array
     tail: Array
@@ -74,29 +93,60 @@ class Sums:
 
     @property
     def log(self) -> Array:
-        """log S, to full precision however small the tail."""
+        """log S, to full precision even for a tiny tail."""
         return np.log(self.ones) + np.log1p(self.tail / self.ones)
 
 
-# Computes a function of a block and writes it to the second argument, which has the block's shape
-# or, if the kernel reduces the classes, one number per row.
+# A kernel computes a function of a block and writes the result to its second argument, which has the
+# shape of the block or, if the kernel reduces the classes, one number per row.
 Kernel = Callable[[ScaledRows, Array], None]
 
 
 def softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
-    """Probabilities at temperature `tau`: exp(z/tau) / sum(exp(z/tau)) along the last axis.
+    """Return the probabilities of logits at a temperature.
 
-    z: logits, (..., n); -inf masks a class. float32 is kept, float16 comes out float32, all else
-    is float64. tau: a temperature >= 0 (0 and inf are the exact limits) for a result of z's
-    shape, or a list of k of them for (k, ..., n). At 0 the classes tied at the top share the
-    probability evenly, at inf all that are not masked do.
+    Computes ``exp(z / tau) / sum(exp(z / tau))`` along the last axis. A temperature below 1 moves
+    probability to the most probable classes; a temperature above 1 spreads it more evenly.
 
-    Raises LogitsError for a row with NaN or +inf or with every class masked, ValueError if there
-    are no classes or a temperature is negative or NaN, TypeError if z does not hold real numbers.
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
 
-    Each probability p is within 4 (1 + (max z - z_i)/tau + H) u p of the true one, with H the
-    row's entropy in nats and u the unit roundoff. Source: Hinton, Vinyals & Dean 2015, eq. 1.
+    Returns
+    -------
+    ndarray, shape (..., n) or (k, ..., n)
+        Probabilities, which sum to 1 along the last axis. float32 and float16 input gives float32,
+        all other input float64.
 
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    Notes
+    -----
+    0 and inf are exact limits: at tau = 0 the classes tied at the top share the probability evenly,
+    and at tau = inf all unmasked classes do.
+
+    Nothing overflows at any temperature. With H the entropy of the row in nats and u = 2**-53 (2**-24
+    for float32), each probability p has an error of at most ``4 * (1 + (max(z) - z) / tau + H) * u * p``,
+    up to underflow.
+
+    References
+    ----------
+    .. [1] G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015, eq. 1.
+    .. [2] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+       functions", IMA Journal of Numerical Analysis 41, 2021, algorithm 4.1.
+
+    Examples
+    --------
     >>> import tsoft
     >>> tsoft.softmax([2, 1, 0.5, 0.1], tau=0.5).round(4)
     array([0.8282, 0.1121, 0.0412, 0.0185])
@@ -108,11 +158,39 @@ def softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 
 def log_softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
-    """Logarithms of the probabilities at temperature `tau`, along the last axis.
+    """Return the logarithms of the probabilities at a temperature.
 
-    Arguments, shapes and errors as for `softmax`. A masked class is -inf, and so is a logarithm
-    out of range; the result has no NaN. Source: Blanchard, Higham & Higham 2021, eq. 1.3.
+    Unlike ``log(softmax(z, tau))``, this keeps its precision for probabilities that underflow.
 
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+
+    Returns
+    -------
+    ndarray, shape (..., n) or (k, ..., n)
+        Natural logarithms of the probabilities: -inf for a masked class, or if the logarithm itself
+        is below the lowest float. float32 and float16 input gives float32, all other input float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+       functions", IMA Journal of Numerical Analysis 41, 2021, eq. 1.3.
+
+    Examples
+    --------
     >>> import tsoft
     >>> tsoft.log_softmax([0, -700, -800])
     array([-9.85967654e-305, -7.00000000e+002, -8.00000000e+002])
@@ -121,14 +199,43 @@ def log_softmax(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
 
 def log_sum_exp(z: ArrayLike, tau: Taus = 1.0) -> Array:
-    """log(sum(exp(z/tau))) along the last axis: the logarithm of the partition function.
+    """Return ``log(sum(exp(z / tau)))``, the logarithm of the partition function.
 
-    Arguments and errors as for `softmax`; the result has z's shape without its last axis, after a
-    leading axis of k for a list of k temperatures. At tau = inf it is the logarithm of the number
-    of classes that are not masked; at 0 it is +inf or -inf by the sign of the maximum, and the
-    logarithm of the number of ties where the maximum is 0.
-    Source: Blanchard, Higham & Higham 2021, eq. 1.1.
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
 
+    Returns
+    -------
+    ndarray, shape (...) or (k, ...)
+        The log-sum-exp of each row, a scalar for a single row. float32 and float16 input gives
+        float32, all other input float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there are no classes, or if a temperature is negative or NaN.
+    TypeError
+        If `z` does not contain real numbers.
+
+    Notes
+    -----
+    At tau = inf it is the logarithm of the number of unmasked classes. At tau = 0 it is inf if the
+    highest logit is positive, -inf if it is negative, and the logarithm of the number of ties if the
+    highest logit is 0.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+       functions", IMA Journal of Numerical Analysis 41, 2021, eq. 1.1.
+
+    Examples
+    --------
     >>> import tsoft
     >>> tsoft.log_sum_exp([1000, 1000]).round(4)
     np.float64(1000.6931)
@@ -155,8 +262,8 @@ def _log_sum_exp(block: ScaledRows, out: Array) -> None:
 
 
 def sums(block: ScaledRows, exp: Array, scratch: Array) -> Sums:
-    """The two parts of the sum of `exp` = exp(x) over the classes. `scratch` has the shape of
-    `exp`, and may be `exp` itself, which is then overwritten."""
+    """Return the two parts of the sum of `exp` = exp(x) over the classes. `scratch` has the shape of
+    `exp`. It may be `exp` itself, which is then overwritten."""
     if block.argmax is None:
         at_maximum = np.floor(exp)
         ones = at_maximum.sum(0, keepdims=True)
@@ -170,9 +277,11 @@ def sums(block: ScaledRows, exp: Array, scratch: Array) -> Sums:
 
 
 def add_up(terms: Array, axis: int, scratch: Array) -> Array:
-    """The sum along `axis`, by halves, in `scratch`, which may be `terms` itself. Each term is
-    rounded about log2 n times, in an order that is the same whatever the other rows are: numpy's
-    own sum adds up to 16 terms in turn, and the order depends on the block."""
+    """Sum along `axis` by halves. `scratch` has the shape of `terms`, and may be `terms` itself.
+
+    Each term is rounded about log2 n times, in an order that does not depend on the other rows.
+    numpy's sum adds up to 16 terms in turn, in an order that depends on the block.
+    """
     source, target = (terms, scratch) if axis == 0 else (terms.T, scratch.T)
     n = len(source)
     if n < 8:
@@ -187,8 +296,8 @@ def add_up(terms: Array, axis: int, scratch: Array) -> Array:
 
 
 def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = False) -> Array:
-    """Apply `kernel` to every row of z at every temperature. Arguments and errors as for `softmax`;
-    the result has z's shape if the kernel keeps the classes, else z's without its last axis."""
+    """Apply a kernel to each row of z at each temperature. Arguments and errors are those of `softmax`.
+    The result for one temperature has the shape of z, without the last axis unless `keep_classes`."""
     z = validate_logits(z)
     taus = validate_taus(tau)
     rows = z.reshape(-1, z.shape[-1])
@@ -201,40 +310,52 @@ def over_rows(kernel: Kernel, z: ArrayLike, tau: Taus, *, keep_classes: bool = F
 
 @dataclass(frozen=True, eq=False)
 class TauOutput:
-    """A temperature, and the array that its result is written to."""
+    """A temperature, and the array for its result."""
 
     tau: float
     out: Array
 
 
 def validate_logits(z: ArrayLike) -> Array:
-    """z as an array of the dtype in which the arithmetic is done. Errors as for `softmax`."""
+    """Return z as an array of the dtype of the arithmetic. Errors are those of `softmax`."""
     z = np.asarray(z)
     if z.dtype.kind not in "biuf":
-        raise TypeError(f"logits are real numbers, not {z.dtype}")
+        raise TypeError(f"logits must be real numbers, got an array of {z.dtype}")
     if z.ndim == 0:
-        raise ValueError("logits need an axis of classes; this is a single number")
+        raise ValueError("logits must be an array with an axis of classes, got a single number")
     if z.shape[-1] == 0:
-        raise ValueError(f"logits of shape {z.shape} have no classes")
+        raise ValueError(f"logits must have at least one class, got shape {z.shape}")
     narrow = z.dtype.kind == "f" and z.dtype.itemsize <= 4
     return z.astype(np.float32 if narrow else np.float64, copy=False)
 
 
+def require_softmax(z: Array) -> None:
+    """Raise LogitsError if a row of z, (..., n), has no softmax.
+
+    >>> require_softmax(np.array([[1.0, 2.0], [-np.inf, -np.inf]]))
+    Traceback (most recent call last):
+    tsoft.core.softmax.LogitsError: row 1: every class is masked (-inf)
+    """
+    finite = np.isfinite(z.max(-1))
+    if not finite.all():
+        raise row_error(z.reshape(-1, z.shape[-1]), int(finite.argmin()))
+
+
 def validate_taus(tau: Taus) -> Array:
-    """One temperature as an array without axes, a list of them as an array with one axis."""
+    """Return one temperature as an array without axes, a list of temperatures as an array with one axis."""
     # -0 is 0.
     taus = np.asarray(tau, np.float64) + 0.0
     if taus.ndim > 1:
-        raise ValueError(f"temperatures are a number or a list, not of shape {taus.shape}")
+        raise ValueError(f"tau must be a number or a list of numbers, got shape {taus.shape}")
     invalid = taus[~(taus >= 0)]
     if invalid.size:
-        raise ValueError(f"a temperature is from 0 to inf, not {invalid[0]}")
+        raise ValueError(f"tau must be from 0 to inf, got {invalid[0]}")
     return taus
 
 
 def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any]) -> None:
-    """Distribute the work among the cores if there is enough of it: by rows, or by temperatures if
-    there are more of those."""
+    """Distribute enough work among the cores: by rows or, if there are more temperatures than rows, by
+    temperatures."""
     workers = min(available_cores(), rows.size * len(outputs) // MIN_PARALLEL_SIZE, max(len(rows), len(outputs)))
     if workers <= 1:
         _run(kernel, rows, outputs, dtype, range(len(rows)))
@@ -256,21 +377,21 @@ def _run_parallel(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: 
 
 
 def available_cores() -> int:
-    """The number of cores that this process may run on."""
+    """Return the number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[Any], row_range: range) -> None:
-    """Apply the kernel to some rows at each temperature, a block at a time. Narrow rows are
-    transposed, so that every operation runs along the many rows and not along the few classes."""
+    """Apply the kernel to some rows at each temperature, block by block. Narrow rows are transposed,
+    so that every operation runs along the many rows and not along the few classes."""
     if not outputs:
         return
     classes = rows.shape[1]
     narrow = classes <= MAX_NARROW_CLASSES
     step = max(1, min(BLOCK_SIZE // classes, len(row_range)))
-    # A result that keeps the classes holds x as well, until the kernel overwrites it.
+    # A result that keeps the classes has room for x until the kernel overwrites it.
     in_place = not narrow and outputs[0].out.ndim == 2 and outputs[0].out.dtype == dtype
     buffers = np.empty((3, classes, step) if narrow else (3, step, classes), dtype)
     for first in range(row_range.start, row_range.stop, step):
@@ -285,7 +406,7 @@ def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[
             raise row_error(rows, first + int(finite.argmin()))
         with np.errstate(all="ignore"):
             if len(outputs) == 1:
-                # The differences are needed only once, and less memory stays in the cache.
+                # The differences are needed only once. With less memory, more of it stays in the cache.
                 gaps = x = outputs[0].out[first:stop] if in_place else x
             scale = subtract_maximum(block, maximum, gaps)
             for output in outputs:
@@ -296,7 +417,7 @@ def _run(kernel: Kernel, rows: Array, outputs: list[TauOutput], dtype: np.dtype[
 
 
 def working_dtype(dtype: np.dtype[Any], tau: float) -> np.dtype[Any]:
-    """The dtype to compute in: the logits', unless it cannot represent the temperature."""
+    """Return the dtype of the arithmetic: that of the logits, unless it cannot represent the temperature."""
     limits = np.finfo(dtype)
     is_representable = tau in (0.0, np.inf) or float(limits.tiny) <= tau <= float(limits.max)
     return dtype if is_representable else np.dtype(np.float64)
@@ -307,8 +428,8 @@ _SAFE_MAXIMUM = {np.dtype(t): np.finfo(t).max * np.finfo(t).epsneg / 2 for t in 
 
 
 def subtract_maximum(z: Array, maximum: Array, gaps: Array) -> Array | None:
-    """Write z - maximum to `gaps`, or half of it in rows where the difference might overflow. Return
-    the factor of each row, 1 or 1/2, or None if it is 1 in every row."""
+    """Write z - maximum to `gaps`, or half the difference in rows where it might overflow. Return the
+    factor of each row, 1 or 1/2, or None if it is 1 in every row."""
     if maximum.max() < _SAFE_MAXIMUM[z.dtype]:
         np.subtract(z, maximum, out=gaps)
         return None
@@ -331,7 +452,7 @@ def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> Non
 
 
 def row_error(rows: Array, row: int) -> LogitsError:
-    """The error for a row whose maximum is not finite."""
+    """Return the error for a row whose maximum is not finite."""
     if np.isnan(rows[row]).any():
         return LogitsError("NaN is not a logit", row, int(np.isnan(rows[row]).argmax()))
     if np.isposinf(rows[row]).any():

@@ -1,35 +1,39 @@
-"""Find the temperature at which a row's distribution reaches a target: the inverse of softmax.
+"""Find the temperature at which a distribution reaches a target: the inverse of softmax.
 
 With beta = 1 / tau the distribution is an exponential family (Wainwright & Jordan 2008, "Graphical
 Models, Exponential Families, and Variational Inference", proposition 3.1), so that
 
     d ln p_i / d beta = z_i - <z>        d2 ln p_i / d beta2 = -Var(z) <= 0
 
-with <z> and Var(z) the mean and the variance of the logits under p. Hence, as tau grows:
+with <z> and Var(z) the mean and the variance of the logits under p. So, as tau grows:
 
-- the top class's probability and the margin fall, entropy and perplexity rise, each between its
-  values at tau = 0 and tau = inf: one solution at most;
-- any other class's probability rises from 0 until <z>, which falls, has come down to z_i, and falls
-  from there on: two solutions at most, one on each side of that peak. There is no peak where z_i is
-  not above the plain mean of the logits: the probability rises all the way.
+- The top class's probability and the margin fall, and entropy and perplexity rise, each between its
+  values at tau = 0 and tau = inf: at most one solution.
+- Any other class's probability rises from 0 until <z>, which falls, reaches z_i. From there it falls.
+  There are at most two solutions, one on each side of this peak. If z_i is not above the plain mean
+  of the logits, there is no peak: the probability rises all the way.
 
-So each curve consists of a few turning points with a monotone segment between neighbours, and one
-search does for all: bisection over the bit patterns of the positive floats, which have the order of
-the floats. It ends after at most 63 steps at two neighbouring floats with the target between them, so
-there is no tolerance to tune, and takes the nearer of the two. The measures are computed by the
-kernels behind `tsoft.entropy` and the like: `reached` is what these functions return at a solution.
+Each curve consists of a few turning points with a monotone segment between neighbors, and one search
+is enough for all curves: bisection over the bit patterns of the positive floats, which have the order
+of the floats. It ends after at most 63 steps at two neighboring floats with the target between them,
+so there is no tolerance to tune, and takes the nearer of the two. The measures are computed by the
+kernels of `tsoft.entropy` and the other functions: `reached` is what these return at a solution.
 """
+
+# Signatures in help() show the names of the types.
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, inf, isinf, isnan, nan
 from operator import index as as_index
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.measures import _entropy, _margin, _top_prob, top_prob
+from tsoft.core.measures import _entropy, _margin, _top_prob
 from tsoft.core.softmax import (
     BLOCK_SIZE,
     MAX_NARROW_CLASSES,
@@ -37,16 +41,16 @@ from tsoft.core.softmax import (
     Kernel,
     ScaledRows,
     add_up,
+    require_softmax,
     subtract_maximum,
     sums,
     validate_logits,
 )
 
-# A value within softmax's relative error bound, 4 (1 + H) u, of a limit's counts as the limit's: a kernel
-# cannot tell the two apart, and a user's ln 4 or 1/3 may differ from ours by an ulp.
+# A value that differs from a limit by no more than softmax's relative error bound, 4 (1 + H) u, counts as the
+# limit: a kernel cannot distinguish the two, and a user's ln 4 or 1/3 may differ from ours by an ulp.
 ROUNDING = 4 * 2.0**-53
-# The relative error of a solution, which is larger by a few subnormals per class if the target is
-# itself nearly subnormal.
+# The relative error of a solution. It is larger by a few subnormals per class if the target is nearly subnormal.
 PRECISION = 1e-12
 # The temperatures next to the limits.
 MIN_TAU, MAX_TAU = 5e-324, float(np.finfo(np.float64).max)
@@ -54,24 +58,159 @@ MIN_TAU, MAX_TAU = 5e-324, float(np.finfo(np.float64).max)
 
 @dataclass(frozen=True)
 class Solution:
-    """The solutions for one row. `taus`: every temperature that reaches the target, in ascending order,
-    possibly 0 and inf; (1.0,) if every temperature does. `reached`: the measure at each, within a
-    relative 1e-12 of the target. `reason`: if there is no solution, a sentence that says why and gives
-    the range that can be reached, else None."""
+    """The temperatures at which one row reaches a target.
+
+    `taus` are all such temperatures in ascending order, possibly 0 and inf; (1.0,) if every temperature
+    reaches the target. `reached` is the measure at each, within a relative 1e-12 of the target. If there
+    is no solution, `reason` is a sentence with the cause and the range that can be reached, else None.
+    """
 
     taus: tuple[float, ...]
     reached: tuple[float, ...]
     reason: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Solutions:
+    """The temperatures at which each row reaches a target. The result of `tsoft.solve`.
+
+    Attributes
+    ----------
+    taus : ndarray, shape (..., s)
+        The temperatures in ascending order, s = 2 for the probability of a class, else s = 1. NaN if
+        there is no solution, and in the second place if there is only one.
+    reached : ndarray, shape (..., s)
+        The measure at each temperature, within a relative 1e-12 of the target.
+    reason : str or None, or ndarray of these, shape (...)
+        Why a row has no solution, with the range that can be reached; None if it has one.
+    """
+
+    taus: Array
+    reached: Array
+    reason: Any
+
+    @property
+    def tau(self) -> Array:
+        """The lowest temperature of each row, NaN if there is no solution: (...), a scalar for a single row."""
+        return np.asarray(self.taus[..., 0])[()]
+
+
+def solve(
+    z: ArrayLike,
+    *,
+    top_prob: float | None = None,
+    entropy: float | None = None,
+    perplexity: float | None = None,
+    margin: float | None = None,
+    prob: float | None = None,
+    index: int | None = None,
+) -> Solutions:
+    """Find the temperature at which each row's distribution reaches a target.
+
+    Pass exactly one target.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class. The arithmetic is in float64.
+    top_prob : float, optional
+        The probability of the most probable class.
+    entropy : float, optional
+        The entropy in nats.
+    perplexity : float, optional
+        The perplexity: the effective number of classes, exp(entropy).
+    margin : float, optional
+        The first minus the second probability.
+    prob : float, optional
+        The probability of the class `index`.
+    index : int, optional
+        The index, from 0, of the class with the probability `prob`.
+
+    Returns
+    -------
+    Solutions
+        ``tau`` has the temperature of each row, NaN if there is no solution. ``taus`` has all solutions:
+        a class may have the same probability at two temperatures. ``reached`` has the measure at each
+        temperature, and ``reason`` the cause if a row has no solution.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If there is not exactly one target, or if the target is negative or NaN.
+    IndexError
+        If there is no class `index`.
+
+    Notes
+    -----
+    The solutions include the exact limits 0 and inf. If every temperature reaches the target, as with equal
+    logits, the solution is 1. The search is a bisection over the floats, which ends at two neighboring
+    floats with the target between them; there is no tolerance to choose.
+
+    References
+    ----------
+    .. [1] M. J. Wainwright and M. I. Jordan, "Graphical Models, Exponential Families, and Variational
+       Inference", Foundations and Trends in Machine Learning 1, 2008, proposition 3.1.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> solution = tsoft.solve([2, 1, 0.5, 0.1], top_prob=0.73)
+    >>> solution.tau.round(6)
+    np.float64(0.651716)
+    >>> tsoft.top_prob([2, 1, 0.5, 0.1], tau=solution.tau).round(12)
+    np.float64(0.73)
+
+    A class that is not the most probable one has a peak between two solutions:
+
+    >>> tsoft.solve([2, 1, 0, -3], prob=0.27, index=1).taus.round(4)
+    array([ 1.2618, 11.0135])
+
+    No temperature reaches every target:
+
+    >>> tsoft.solve([[2, 1, 0], [3, 3, 0]], top_prob=0.6).tau.round(4)
+    array([1.2785,    nan])
+    >>> tsoft.solve([3, 3, 0], top_prob=0.6).reason  # doctest: +NORMALIZE_WHITESPACE
+    "the top class's probability is at most 1/2 = 0.5, reached at temperature 0, since 2 classes are tied
+    at the top; it can be from 0.3333333333 to 0.5"
+    """
+    targets = {"top_prob": top_prob, "entropy": entropy, "perplexity": perplexity, "margin": margin, "prob": prob}
+    passed = {name: value for name, value in targets.items() if value is not None}
+    if len(passed) != 1:
+        raise ValueError(f"pass exactly one of {', '.join(targets)}; got {' and '.join(passed) or 'none'}")
+    if (prob is None) != (index is None):
+        raise ValueError("prob and index belong together: the probability of the class with that index")
+    z = validate_logits(z)
+    [(name, value)] = passed.items()
+    if index is not None:
+        solutions, size = solve_prob(z, index, value), 2
+    else:
+        solvers = {
+            "top_prob": solve_top_prob,
+            "entropy": solve_entropy,
+            "perplexity": solve_perplexity,
+            "margin": solve_margin,
+        }
+        solutions, size = solvers[name](z, value), 1
+    taus, reached = np.full((2, len(solutions), size), nan)
+    reasons = np.empty(len(solutions), object)
+    for row, solution in enumerate(solutions):
+        taus[row, : len(solution.taus)] = solution.taus
+        reached[row, : len(solution.taus)] = solution.reached
+        reasons[row] = solution.reason
+    rows = z.shape[:-1]
+    return Solutions(taus.reshape(*rows, size), reached.reshape(*rows, size), reasons.reshape(rows)[()])
+
+
 def solve_top_prob(z: ArrayLike, value: float) -> list[Solution]:
-    """Where the most probable class has probability `value`.
+    """Solve for the probability of the most probable class.
 
     z: logits, (..., n), as for `tsoft.softmax`; the arithmetic is in float64. The result has one
     Solution per row, over all leading axes.
 
-    A value within rounding of a limit's has the solution 0 or inf. There is no solution if no float is
-    near enough to the temperature, which may be above the largest float or among the smallest.
+    A value that differs from a limit only by rounding has the solution 0 or inf. There is no solution if
+    no float is near enough to the temperature, which may be above the largest float or among the smallest.
 
     Raises what softmax raises for z, and ValueError for a value that is negative or NaN.
 
@@ -82,7 +221,7 @@ def solve_top_prob(z: ArrayLike, value: float) -> list[Solution]:
     >>> solve_top_prob([2, 1, 0.5, 0.1], 0.25)[0].taus
     (inf,)
     >>> solve_top_prob([2, 2, 0], 0.9)[0].reason  # doctest: +NORMALIZE_WHITESPACE
-    "the top class's probability is never over 1/2 = 0.5, which temperature 0 gives, since 2 classes
+    "the top class's probability is at most 1/2 = 0.5, reached at temperature 0, since 2 classes
     are tied at the top; it can be from 0.3333333333 to 0.5"
     """
     return _solve(
@@ -93,7 +232,7 @@ def solve_top_prob(z: ArrayLike, value: float) -> list[Solution]:
 
 
 def solve_entropy(z: ArrayLike, value: float) -> list[Solution]:
-    """Where the entropy is `value` nats. Arguments, result and errors as for `solve_top_prob`.
+    """Solve for the entropy in nats. Arguments, result and errors are those of `solve_top_prob`.
 
     >>> from tsoft.core.solve import solve_entropy
     >>> round(solve_entropy([2, 1, 0.5, 0.1], 1.0)[0].taus[0], 6)
@@ -103,7 +242,7 @@ def solve_entropy(z: ArrayLike, value: float) -> list[Solution]:
 
 
 def solve_perplexity(z: ArrayLike, value: float) -> list[Solution]:
-    """Where the perplexity is `value` classes. Arguments, result and errors as for `solve_top_prob`.
+    """Solve for the perplexity. Arguments, result and errors are those of `solve_top_prob`.
 
     >>> from tsoft.core.solve import solve_perplexity
     >>> solve_perplexity([2, 1, 0.5, 0.1], 4)[0].taus
@@ -115,48 +254,51 @@ def solve_perplexity(z: ArrayLike, value: float) -> list[Solution]:
 
 
 def solve_margin(z: ArrayLike, value: float) -> list[Solution]:
-    """Where the first probability exceeds the second by `value`. Arguments, result and errors as for
-    `solve_top_prob`; a row of one class has no margin, and so no solution.
+    """Solve for the first minus the second probability. Arguments, result and errors are those of
+    `solve_top_prob`. A row of one class has no margin and no solution.
 
     >>> from tsoft.core.solve import solve_margin
     >>> solve_margin([[3, 3, 1], [2, 1, 0]], 0.2)[0].reason
-    '2 classes are tied at the top, so no temperature changes the margin: it is always 0'
+    '2 classes are tied at the top, so the margin is 0 at every temperature'
     """
     z = validate_logits(z)
     curve = _Curve("the margin", _margin, _monotone_limits(lambda count: 1.0 * (count == 1)), _format_number)
     solutions = _solve(z, value, curve)
     if z.shape[-1] > 1:
         return solutions
-    return [Solution((), (), "the margin is between two classes, and there is only one")] * len(solutions)
+    return [Solution((), (), "the margin needs two classes, and there is only one")] * len(solutions)
 
 
 def solve_prob(z: ArrayLike, index: int, value: float) -> list[Solution]:
-    """Where class `index`, from 0, has probability `value`: at up to two temperatures. Otherwise as
-    `solve_top_prob`; IndexError if the rows have no such class.
+    """Solve for the probability of class `index`, from 0, which up to two temperatures reach. Arguments,
+    result and errors are those of `solve_top_prob`, and IndexError if there is no class with that index.
 
-    A value within rounding of the peak has one solution, at the peak. The hotter of two solutions is
-    omitted if it is above the largest float.
+    A value that differs from the peak only by rounding has one solution, at the peak. The higher of two
+    solutions is omitted if it is above the largest float.
 
     >>> from tsoft.core.solve import solve_prob
     >>> [round(tau, 6) for tau in solve_prob([2, 1, 0, -3], 1, 0.27)[0].taus]
     [1.261753, 11.013499]
     >>> solve_prob([2, 1, 0, -3], 1, 0.5)[0].reason  # doctest: +NORMALIZE_WHITESPACE
-    "the class's probability is never over 0.2972630986, which temperature 2.516189447 gives; it can be
-    from 0 to 0.2972630986"
+    "the class's probability is at most 0.2972630986, reached at temperature 2.516189447; it can be from
+    0 to 0.2972630986"
     """
     z, index = validate_logits(z), as_index(index)
     if not 0 <= index < z.shape[-1]:
-        raise IndexError(f"there is no class {index} among {z.shape[-1]}, which are counted from 0")
+        raise IndexError(f"there is no class {index}; the classes are 0 to {z.shape[-1] - 1}")
     name = "the class's probability"
     return _solve(z, value, _Curve(name, _prob_of(index), _limits_and_peak(index), _format_fraction, index))
 
 
 @dataclass(frozen=True, eq=False)
 class _Evaluator:
-    """Evaluates kernels on m rows, each at its own temperature. `gaps` is (z - max z) times `scale`,
-    which is None or one number per row: 1, or 1/2 where the difference would overflow. The layout is
-    that of `ScaledRows`, (n, m) for narrow rows and (m, n) for wide ones; `x` and `scratch` have its
-    shape. `ties` counts each row's classes at the maximum, `unmasked` those that are not masked."""
+    """An evaluator of kernels on m rows, each at a different temperature.
+
+    `gaps` is (z - max z) times `scale`, which is None or one number per row: 1, or 1/2 if the difference
+    might overflow. The layout is that of `ScaledRows`: (n, m) for narrow rows and (m, n) for wide ones.
+    `x` and `scratch` have the same shape. `ties` counts the classes at each row's maximum, `unmasked` the
+    classes that are not masked.
+    """
 
     gaps: Array
     scale: Array | None
@@ -176,19 +318,19 @@ class _Evaluator:
         return int(self.gaps.shape[self.axis])
 
     def evaluate(self, taus: Array, kernel: Kernel) -> Array:
-        """The kernel's value of each row, (m,), at finite temperatures, (m,)."""
+        """Return the kernel's value of each row, (m,), at finite temperatures, (m,)."""
         out = np.empty(len(taus))
         with np.errstate(all="ignore"):
             np.divide(self.gaps, np.expand_dims(taus, self.axis), out=self.x)
             if self.scale is not None:
                 np.divide(self.x, self.scale, out=self.x)
-            # There is no single temperature; NaN would show a kernel that uses it.
+            # The rows have different temperatures. NaN would expose a kernel that uses a single one.
             kernel(ScaledRows(self.x, self.scratch, self.maximum, self.argmax, nan), out)
         return out
 
 
 def _evaluator(z: Array) -> _Evaluator:
-    """The evaluator of (m, n) logits, each row of which has a softmax."""
+    """Return the evaluator of (m, n) logits. Each row must have a softmax."""
     z = z.astype(np.float64, copy=False)
     argmax = None
     if z.shape[1] <= MAX_NARROW_CLASSES:
@@ -204,8 +346,8 @@ def _evaluator(z: Array) -> _Evaluator:
 
 @dataclass(frozen=True, eq=False)
 class _TurningPoint:
-    """A turning point of each row's curve, a limit or a peak: its temperatures and its values, (m,)
-    each. A value within the relative error `rounding`, (m,), counts as equal to it."""
+    """A turning point of each row's curve, which is a limit or a peak: the temperatures and the values
+    there, (m,) each. Another value counts as equal within the relative error `rounding`, (m,)."""
 
     taus: Array
     values: Array
@@ -216,14 +358,14 @@ class _TurningPoint:
 
 
 def _limit(tau: float, values: Array, count: Array) -> _TurningPoint:
-    """A limit, where `count` classes share the probability evenly and the entropy is ln `count`."""
+    """Return the limit at which `count` classes share the probability evenly and the entropy is ln `count`."""
     return _TurningPoint(np.full(len(count), tau), values, ROUNDING * (1 + np.log(count)))
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """A measure as a function of temperature. `turning_points` finds those of each row, `format` formats
-    a value at a limit. `index` is the class that the measure is of, None if it is of the whole row."""
+    """A measure as a function of temperature. `turning_points` finds the turning points of each row,
+    `format` formats a value at a limit. `index` is the class of the measure, None for the whole row."""
 
     name: str
     kernel: Kernel
@@ -233,8 +375,9 @@ class _Curve:
 
 
 def _monotone_limits(value_of_equal: Callable[[Array], Array]) -> Callable[[_Evaluator], list[_TurningPoint]]:
-    """The turning points of a monotone measure. `value_of_equal` is its value if so many classes share the
-    probability evenly, as the ties at the top do at 0 and all unmasked classes at inf."""
+    """Return a function that finds the turning points of a monotone measure. `value_of_equal` is the
+    measure's value if a number of classes share the probability evenly. At 0 these are the ties at the
+    top, at inf all unmasked classes."""
     return lambda rows: [
         _limit(0.0, value_of_equal(rows.ties), rows.ties),
         _limit(inf, value_of_equal(rows.unmasked), rows.unmasked),
@@ -242,7 +385,7 @@ def _monotone_limits(value_of_equal: Callable[[Array], Array]) -> Callable[[_Eva
 
 
 def _limits_and_peak(index: int) -> Callable[[_Evaluator], list[_TurningPoint]]:
-    """The turning points of a class's probability."""
+    """Return a function that finds the turning points of a class's probability."""
 
     def turning_points(rows: _Evaluator) -> list[_TurningPoint]:
         gap = rows.gaps.take(index, rows.axis)
@@ -254,8 +397,8 @@ def _limits_and_peak(index: int) -> Callable[[_Evaluator], list[_TurningPoint]]:
 
 
 def _peak(rows: _Evaluator, index: int, cold: _TurningPoint, hot: _TurningPoint) -> _TurningPoint:
-    """Where z_i - <z> changes its sign from minus to plus; the limit at inf for a monotone curve, or if
-    the peak does not stand out from that limit."""
+    """Return the peak, at which z_i - <z> changes its sign from minus to plus. For a monotone curve, or if
+    the peak is not above rounding from the limit at inf, return that limit."""
     has_peak = cold.values < hot.values
     _, hotter = _bisect(rows, _peak_condition(index), 0.0, (cold.taus, hot.taus), rising=has_peak, active=has_peak)
     taus = np.where(has_peak, np.minimum(hotter, MAX_TAU), 1.0)
@@ -282,10 +425,10 @@ def _prob_of(index: int) -> Kernel:
 
 
 def _peak_condition(index: int) -> Kernel:
-    """The sign of z_i - <z>, as the sum of exp(x_j) (x_i - x_j)."""
+    """Return a kernel with the sign of z_i - <z>: the sum of exp(x_j) (x_i - x_j)."""
 
     def kernel(block: ScaledRows, out: Array) -> None:
-        # exp(x) is 0 long before the clip, which keeps inf - inf and inf * 0 away.
+        # exp(x) is 0 long before the clip, which prevents inf - inf and inf * 0.
         x = np.maximum(block.x, -1e4, out=block.x)
         exp_x = np.exp(x, out=block.scratch)
         np.subtract(np.expand_dims(x.take(index, block.axis), block.axis), x, out=x)
@@ -298,10 +441,10 @@ def _peak_condition(index: int) -> Kernel:
 def _solve(z: ArrayLike, value: float, curve: _Curve) -> list[Solution]:
     value = float(value)
     if isnan(value) or value < 0:
-        raise ValueError(f"{curve.name} is a number from 0 up, not {value}")
+        raise ValueError(f"{curve.name} must be a number from 0, got {value}")
     z = validate_logits(z)
     classes = z.shape[-1]
-    top_prob(z, 0.0)  # raises LogitsError for a row that has no softmax
+    require_softmax(z)
     rows = z.reshape(-1, classes)
     step = max(1, BLOCK_SIZE // classes)
     solutions = []
@@ -319,7 +462,7 @@ def _solve_block(rows: _Evaluator, value: float, curve: _Curve) -> list[Solution
 @dataclass(frozen=True, eq=False)
 class _Segment:
     """The result of the search between two turning points, for each row: the nearest temperature, the
-    value reached there, and whether that is the target. NaN where there was nothing to search."""
+    value there, and whether that is the target. NaN for a row without a search."""
 
     taus: Array
     reached: Array
@@ -341,9 +484,9 @@ def _search(rows: _Evaluator, value: float, kernel: Kernel, start: _TurningPoint
 def _bisect(
     rows: _Evaluator, kernel: Kernel, value: float, ends: tuple[Array, Array], rising: Array, active: Array
 ) -> tuple[Array, Array]:
-    """For each active row the neighbouring floats between which the kernel, monotone from one end to the
-    other, passes the value. The ends, which may be 0 and inf, are not evaluated: the kernel is known to
-    be on either side of the value there."""
+    """Return, for each active row, the neighboring floats between which the kernel passes the value. The
+    kernel is monotone between the ends. These may be 0 and inf and are not evaluated: the value is known to
+    be between those at the ends."""
     cold, hot = (np.where(active, taus, 1.0).view(np.int64) for taus in ends)
     while (unfinished := hot - cold > 1).any():
         middle = cold + (hot - cold) // 2
@@ -356,7 +499,8 @@ def _bisect(
 def _nearer(
     rows: _Evaluator, kernel: Kernel, value: float, pair: tuple[Array, Array], active: Array
 ) -> tuple[Array, Array]:
-    """For each row the temperature of a pair whose value is nearer, the colder if both are, and its value."""
+    """Return, for each row, the temperature of a pair whose value is nearer, the lower one at a tie, and the
+    value there."""
     if not active.any():
         return np.full(len(active), nan), np.full(len(active), nan)
     cold, hot = (np.clip(taus, MIN_TAU, MAX_TAU) for taus in pair)
@@ -390,7 +534,7 @@ def _solution(
     if low[0] < value < high[0]:
         nearest = next(segment for segment in segments if not isnan(segment.taus[row]))
         tau, value_there = _format_number(nearest.taus[row]), _format_number(nearest.reached[row])
-        return Solution((), (), f"no float is near enough to the temperature: the nearest, {tau}, gives {value_there}")
+        return Solution((), (), f"no float is near enough to the temperature: the nearest is {tau}, with {value_there}")
     return Solution((), (), _why_outside(rows, row, value, curve, low, high))
 
 
@@ -405,21 +549,21 @@ def _why_constant(rows: _Evaluator, row: int, curve: _Curve, constant: float) ->
         why = "all classes that are not masked are equal" if has_masks else "all classes are equal"
     else:
         why = f"{ties} classes are tied at the top"
-    return f"{why}, so no temperature changes {curve.name}: it is always {curve.format(constant)}"
+    return f"{why}, so {curve.name} is {curve.format(constant)} at every temperature"
 
 
 def _why_outside(
     rows: _Evaluator, row: int, value: float, curve: _Curve, low: tuple[float, float], high: tuple[float, float]
 ) -> str:
-    side, (bound, tau) = ("under", low) if value < low[0] else ("over", high)
+    side, (bound, tau) = ("at least", low) if value < low[0] else ("at most", high)
     reason = ""
     if tau == 0 and rows.ties[row] > 1:
         reason = f", since {rows.ties[row]} classes are tied at the top"
     elif isinf(tau) and rows.unmasked[row] < rows.classes:
         reason = f", since {rows.unmasked[row]} of {rows.classes} classes are not masked"
-    limit = f"{curve.name} is never {side} {curve.format(bound)}"
+    limit = f"{curve.name} is {side} {curve.format(bound)}"
     reachable = f"it can be from {_format_number(low[0])} to {_format_number(high[0])}"
-    return f"{limit}, which temperature {_format_number(tau)} gives{reason}; {reachable}"
+    return f"{limit}, reached at temperature {_format_number(tau)}{reason}; {reachable}"
 
 
 def _format_number(number: float) -> str:

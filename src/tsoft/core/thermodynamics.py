@@ -2,14 +2,17 @@
 
     p_i = g_i exp(-E_i / kT) / Z        Z = sum_i g_i exp(-E_i / kT)
 
-with g_i the degeneracy of level i, the number of states of its energy. It is the softmax of g_i equal classes
+with g_i the degeneracy of level i: the number of states with its energy. This is the softmax of g_i equal classes
 per level with logits -E_i at temperature kT, summed over each level (Landau & Lifshitz 1980, "Statistical Physics,
-Part 1", sections 28 and 31). With x_i = (E_min - E_i) / kT as in `softmax`, at its limits too,
+Part 1", sections 28 and 31). With x_i = (E_min - E_i) / kT and the limits of x as in `softmax`,
 
     S = sum_i g_i exp(x_i)              p_i = g_i exp(x_i) / S
 
-so that the number of terms is that of the levels, not of the states.
+so the number of terms is that of the levels, not of the states.
 """
+
+# Signatures in help() show the names of the types.
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,28 +38,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """The attributes of energies: their `unit`, with temperatures in kelvin, or None if temperatures are kT;
-    and the `degeneracy` of each level, (n,) whole numbers from 1, or None if each is one state."""
+    """The attributes of energies. With a `unit`, temperatures are in kelvin; with None, they are kT. `degeneracy`
+    is that of each level, (n,) whole numbers from 1, or None if each level is one state."""
 
-    unit: "Unit | None" = None
+    unit: Unit | None = None
     degeneracy: Array | None = None
 
     @property
     def k(self) -> float:
-        """Boltzmann's constant in the energies' unit."""
+        """Boltzmann's constant in the unit of the energies, per kelvin; 1 without a unit."""
         return 1.0 if self.unit is None else self.unit.k
 
     @property
     def units(self) -> tuple[str, str]:
-        """The units to print after an energy and after a temperature, empty without a unit."""
+        """The units to print after an energy and after a temperature; empty without a unit."""
         return ("", "") if self.unit is None else (self.unit.name, "K")
 
 
 @dataclass(frozen=True, eq=False)
 class Thermodynamics:
-    """Thermodynamic quantities at one or at each of k temperatures, in float64, of the energies' shape without
-    its last axis: the logarithm of the partition function Z; the free energy F and the mean energy U in the
-    energies' unit; the entropy S/k of the states in nats; and the heat capacity C/k."""
+    """Thermodynamic quantities at one temperature or at each of k. The result of `tsoft.thermodynamics`.
+
+    Attributes
+    ----------
+    log_z : ndarray of float64, shape (...) or (k, ...)
+        The logarithm of the partition function Z.
+    free_energy : ndarray of float64, shape (...) or (k, ...)
+        The free energy F = -kT ln Z, in the unit of the energies.
+    mean_energy : ndarray of float64, shape (...) or (k, ...)
+        The mean energy U, in the unit of the energies.
+    entropy : ndarray of float64, shape (...) or (k, ...)
+        The entropy S/k of the states, in nats.
+    heat_capacity : ndarray of float64, shape (...) or (k, ...)
+        The heat capacity C/k.
+    """
 
     log_z: Array
     free_energy: Array
@@ -65,37 +80,89 @@ class Thermodynamics:
     heat_capacity: Array
 
 
-def thermodynamics(energies: ArrayLike, kt: Taus = 1.0, degeneracy: ArrayLike | None = None) -> Thermodynamics:
-    """The thermodynamics of levels at a temperature kT in the energies' unit.
+def thermodynamics(
+    energies: ArrayLike, tau: Taus = 1.0, degeneracy: ArrayLike | None = None, *, units: str | None = None
+) -> Thermodynamics:
+    """Return the thermodynamics of energy levels at a temperature.
 
-    energies: (..., n), where +inf masks a level. kt: from 0 to inf, both exact limits; one, or a list of k
-    for a leading axis. degeneracy: (n,) whole numbers from 1, by default 1 each. Errors as for `softmax`,
-    and ValueError for other degeneracies.
+    The levels have the Boltzmann distribution: the softmax of the negative energies at the temperature kT.
 
-    With d_i = E_i - E_min and m(y) the mean of y, sum_i p_i y_i, these forms neither cancel nor overflow:
-    F = E_min - kT log S, U = E_min + m(d), S/k = log S - m(x), and the heat capacity
-    by the variance, C/k = m((x - m(x))^2). At kT = 0 the states tied at E_min share the probability, at inf
-    all do; there F is -inf, but of a single state its energy. Source: Landau & Lifshitz 1980, sections 31
-    and 112.
+    Parameters
+    ----------
+    energies : array_like, shape (..., n)
+        Energies of the levels; inf masks a level.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf: in kelvin with `units`, else kT in the unit of the energies. A list of k
+        temperatures adds a leading axis of k to the results.
+    degeneracy : array_like of int, shape (n,), optional
+        The number of states of each level, by default 1.
+    units : {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}, optional
+        The unit of the energies.
 
-    >>> result = thermodynamics([0.0, 1.0], [0, 1, float("inf")])
-    >>> result.mean_energy.round(4), result.heat_capacity.round(4)
-    (array([0.    , 0.2689, 0.5   ]), array([0.    , 0.1966, 0.    ]))
-    >>> thermodynamics([0.0, 2.0], 1.0, degeneracy=[1, 3]).log_z.round(4), np.log(1 + 3 * np.exp(-2)).round(4)
-    (np.float64(0.3408), np.float64(0.3408))
+    Returns
+    -------
+    Thermodynamics
+        The arrays ``log_z``, ``free_energy``, ``mean_energy``, ``entropy`` and ``heat_capacity``, with the
+        shape of the energies without the last axis.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or -inf, or only masked levels.
+    ValueError
+        If a temperature is negative or NaN, if the degeneracies are not n whole numbers from 1, or if there
+        is no such unit.
+
+    Notes
+    -----
+    With d = E - E_min, x = -d / kT, S = sum(g exp(x)) and m(y) the mean of y over the distribution, these
+    forms neither cancel nor overflow: F = E_min - kT log S, U = E_min + m(d), S/k = log S - m(x) and
+    C/k = m((x - m(x))^2), the variance. At kT = 0 the states tied at E_min share the probability, at inf all
+    states do. There F is -inf, but for a single state it is the energy.
+
+    The probabilities of levels with degeneracies are ``softmax(log(degeneracy) - energies / kT)``.
+
+    References
+    ----------
+    .. [1] L. D. Landau and E. M. Lifshitz, "Statistical Physics, Part 1", 3rd edition, 1980, sections 31 and 112.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> result = tsoft.thermodynamics([0.0, 1.0], tau=[0, 1, float("inf")])
+    >>> result.mean_energy.round(4)
+    array([0.    , 0.2689, 0.5   ])
+    >>> result.heat_capacity.round(4)
+    array([0.    , 0.1966, 0.    ])
+
+    A level of 3 states 0.05 eV above a single state, at room temperature:
+
+    >>> tsoft.thermodynamics([0, 0.05], tau=300, degeneracy=[1, 3], units="eV").mean_energy.round(5)
+    np.float64(0.01512)
     """
     z = -validate_logits(energies).astype(np.float64)
-    temperatures = validate_taus(kt)
+    kt = validate_taus(tau) * _boltzmann_constant(units)
     levels = _Levels(z.reshape(-1, z.shape[-1]), np.ones(z.shape[-1]) if degeneracy is None else degeneracy)
-    quantities = np.empty((5, temperatures.size, len(levels.z)))
-    for t, temperature in enumerate(temperatures.flat):
-        quantities[:, t] = _quantities(levels, float(temperature))
-    return Thermodynamics(*quantities.reshape(5, *temperatures.shape, *z.shape[:-1]))
+    quantities = np.empty((5, kt.size, len(levels.z)))
+    for t, each in enumerate(kt.flat):
+        quantities[:, t] = _quantities(levels, float(each))
+    return Thermodynamics(*quantities.reshape(5, *kt.shape, *z.shape[:-1]))
+
+
+def _boltzmann_constant(units: str | None) -> float:
+    """Return Boltzmann's constant in a unit of energy, per kelvin; 1 without a unit."""
+    if units is None:
+        return 1.0
+    from tsoft.core.units import UNITS
+
+    if units not in UNITS:
+        raise ValueError(f"units must be one of {', '.join(UNITS)}; got {units!r}")
+    return UNITS[units].k
 
 
 def level_probs(z: Array, kt: Array, degeneracy: ArrayLike) -> Array:
-    """The probability of each level at each temperature, g exp(x) / S. z: (rows, n) logits, -E; kt: (k,);
-    degeneracy: (n,); the result is (k, rows, n), of z's width.
+    """Return the probability of each level at each temperature, g exp(x) / S. z: (rows, n) logits, -E; kt: (k,);
+    degeneracy: (n,). The result is (k, rows, n), with the dtype of z.
 
     >>> level_probs(np.array([[0.0, 0.0, -1.0]]), np.array([0.0, np.inf]), [1, 3, 4])
     array([[[0.25 , 0.75 , 0.   ]],
@@ -107,8 +174,8 @@ def level_probs(z: Array, kt: Array, degeneracy: ArrayLike) -> Array:
 
 
 def level_logits(z: Array, kt: Array, degeneracy: ArrayLike) -> Array:
-    """Logits whose softmax at temperature 1 gives these probabilities: x + log g, with the limits of x at 0
-    and inf. Arguments and shape as for `level_probs`.
+    """Return logits whose softmax at temperature 1 gives these probabilities: x + log g, with the limits of x at 0
+    and inf. Arguments and shape are those of `level_probs`.
 
     >>> level_logits(np.array([[0.0, 0.0, -1.0]]), np.array([0.0]), [1, 3, 4]).round(3)
     array([[[0.   , 1.099,  -inf]]])
@@ -125,26 +192,27 @@ class _Levels:
 
     def __init__(self, z: Array, degeneracy: ArrayLike):
         self.z, self.degeneracy = z, np.asarray(degeneracy, np.float64)
-        if self.degeneracy.shape != z.shape[-1:] or not (self.degeneracy >= 1).all():
-            raise ValueError(f"degeneracies are {z.shape[-1]} whole numbers from 1, one a level")
+        g = self.degeneracy
+        if g.shape != z.shape[-1:] or not ((g >= 1) & np.isfinite(g) & (np.floor(g) == g)).all():
+            raise ValueError(f"degeneracy must be {z.shape[-1]} whole numbers from 1, one per level")
         self.maximum = z.max(-1, keepdims=True)
         finite = np.isfinite(self.maximum)
         if not finite.all():
             raise row_error(z, int(finite.argmin()))
         self.gaps = np.empty_like(z)
         with np.errstate(all="ignore"):
-            # Halved where they would overflow.
+            # Differences that might overflow are halved.
             self.scale = subtract_maximum(z, self.maximum, self.gaps)
 
     def x(self, kt: float) -> Array:
-        """(E_min - E) / kT, (rows, n), with its limits."""
+        """Return (E_min - E) / kT, (rows, n), with its limits."""
         x = np.empty_like(self.gaps)
         with np.errstate(all="ignore"):
             divide_by_tau(self.gaps, self.scale, kt, x)
         return x
 
     def shares(self, x: Array) -> tuple[Array, Sums]:
-        """The probabilities, (rows, n), and their sum S before they are divided by it."""
+        """Return the probabilities, (rows, n), and the normalizer S."""
         terms = self.degeneracy * np.exp(x)
         lowest = x == 0
         sums = Sums(_sum(np.where(lowest, terms, 0.0)), _sum(np.where(lowest, 0.0, terms)))
@@ -152,10 +220,10 @@ class _Levels:
 
 
 def _quantities(levels: _Levels, kt: float) -> list[Array]:
-    """The quantities of each row at one temperature, in the order of `Thermodynamics`: (rows,) each."""
+    """Return the quantities of each row at one temperature, in the order of `Thermodynamics`: (rows,) each."""
     x = levels.x(kt)
     probs, sums = levels.shares(x)
-    # exp(x) is 0 long before the clip; a masked level would be inf * 0.
+    # exp(x) is 0 long before the clip. A masked level would be inf * 0.
     x = np.maximum(x, -1e4)
     mean = _sum(probs * x)
     lowest, scale = -levels.maximum, 1.0 if levels.scale is None else levels.scale
@@ -164,7 +232,7 @@ def _quantities(levels: _Levels, kt: float) -> list[Array]:
         # 0 / 0 occurs at kT = 0 for a lowest energy of 0, where only the number of ties counts.
         highest = np.where(lowest == 0, 0.0, levels.maximum / np.float64(kt))
         kt_log_sum = np.where(sums.log == 0, 0.0, kt * sums.log)
-        # The term subtracted may overflow although the difference does not.
+        # The subtracted term may overflow although the difference does not.
         scaled_difference = 1024 * (lowest / 1024 - kt / 1024 * sums.log)
         free_energy = np.where(np.isinf(kt_log_sum), scaled_difference, lowest - kt_log_sum)
     mean_energy = (lowest * scale + mean_gap) / scale

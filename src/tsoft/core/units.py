@@ -1,8 +1,8 @@
 """Units of energy, with Boltzmann's constant in each.
 
-The constants are exact since 2019: they define the SI (BIPM 2019, "The International System of Units",
-9th edition, section 2.2; the same in CODATA 2018, Tiesinga, Mohr, Newell & Taylor 2021, Rev. Mod. Phys.
-93, 025010). The calorie is the thermochemical one, 4.184 J (ISO 80000-5).
+The constants have been exact since 2019, when they became the definition of the SI (BIPM 2019, "The
+International System of Units", 9th edition, section 2.2; the same in CODATA 2018, Tiesinga, Mohr, Newell &
+Taylor 2021, Rev. Mod. Phys. 93, 025010). The calorie is the thermochemical one, 4.184 J (ISO 80000-5).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CALORIE = Fraction("4.184")  # J
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of energy, and `k`, Boltzmann's constant in it per kelvin."""
+    """A unit of energy with `k`, Boltzmann's constant in this unit per kelvin."""
 
     name: str
     k: float
@@ -34,7 +34,7 @@ UNITS = {
         _unit("eV", CHARGE),
         _unit("kJ/mol", 1000 / AVOGADRO),
         _unit("kcal/mol", 1000 * CALORIE / AVOGADRO),
-        # A wavenumber is the energy of a photon of it: h c times it.
+        # The energy of a photon: h c times its wavenumber.
         _unit("cm-1", PLANCK * LIGHT * 100),
         _unit("K", BOLTZMANN),
     )

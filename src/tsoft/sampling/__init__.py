@@ -1,1 +1,1 @@
-"""Samplers, chains of them, and how each engine samples."""
+"""Samplers, chains of samplers, and the rules of each engine."""

@@ -15,7 +15,7 @@ PIECE = 1 << 21
 
 
 def compute_distributions(block: Block, taus: Array, chain: "Chain | None" = None) -> Distributions:
-    """A block's distributions, with their thermodynamics if it has an ensemble."""
+    """Return the distributions of a block, with their thermodynamics if it has an ensemble."""
     if block.ensemble is None:
         return Distributions(block, taus, chain)
     from tsoft.sampling.boltzmann import BoltzmannDistributions
@@ -26,7 +26,7 @@ def compute_distributions(block: Block, taus: Array, chain: "Chain | None" = Non
 def distribution_pieces(
     block: Block, taus: Array, chains: "Sequence[Chain | None]" = (None,)
 ) -> Iterator[Distributions]:
-    """The distributions of a block in pieces that fit in memory, row by row, for each chain at every
+    """Yield the distributions of a block in pieces that fit in memory, row by row, for each chain at each
     temperature."""
     classes = block.logits.shape[1]
     step = max(1, PIECE // (classes * len(taus) * len(chains)))
@@ -35,7 +35,7 @@ def distribution_pieces(
         if classes * len(taus) <= PIECE:
             yield from _by_row([compute_distributions(rows, taus, chain) for chain in chains])
             continue
-        # One chain after the other, as in a piece that holds all temperatures.
+        # One chain after the other, as in a piece with all temperatures.
         tau_step = max(1, PIECE // classes)
         for i in range(len(chains)):
             for t in range(0, len(taus), tau_step):
@@ -43,12 +43,12 @@ def distribution_pieces(
 
 
 def distributions_by_chain(block: Block, taus: Array, chains: "Sequence[Chain | None]") -> list[Distributions]:
-    """A block's distributions after each of the chains, ready to be compared."""
+    """Return the distributions of a block after each of the chains, each with the others for comparison."""
     return _compare([compute_distributions(block, taus, chain) for chain in chains])
 
 
 def _by_row(results: Sequence[Distributions]) -> Iterator[Distributions]:
-    """The results of several chains row by row; the chains are applied to all rows at once."""
+    """Yield the results of several chains row by row. The chains are applied to all rows at once."""
     if len(results) == 1:
         yield results[0]
         return
@@ -57,5 +57,5 @@ def _by_row(results: Sequence[Distributions]) -> Iterator[Distributions]:
 
 
 def _compare(results: Sequence[Distributions]) -> list[Distributions]:
-    """The results of several chains, each of which refers to all."""
+    """Return the results of several chains, each with all of them for comparison."""
     return list(results) if len(results) == 1 else [result.with_comparison(tuple(results)) for result in results]

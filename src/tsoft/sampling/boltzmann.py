@@ -21,7 +21,7 @@ from tsoft.sampling.distributions import Distributions
 @dataclass(frozen=True, eq=False)
 class BoltzmannDistributions(Distributions):
     """The distributions of a block with an ensemble, at temperatures in kelvin or as kT. Probabilities, the
-    top one and the margin are of levels; the entropy is of states."""
+    highest one and the margin are those of levels; the entropy is that of states."""
 
     measure_names = (*MEASURES, *THERMODYNAMICS)
 
@@ -32,7 +32,7 @@ class BoltzmannDistributions(Distributions):
 
     @cached_property
     def kt(self) -> Array:
-        """The temperatures in the energies' unit: (k,)."""
+        """The temperatures as kT in the unit of the energies: (k,)."""
         return np.asarray(self.taus * self.ensemble.k)
 
     @cached_property

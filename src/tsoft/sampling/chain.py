@@ -1,6 +1,6 @@
 """A chain of samplers, and its result for rows of logits."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
@@ -11,17 +11,19 @@ from tsoft.sampling.engines import Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler
 from tsoft.sampling.step import AllRemovedError, Step
 
-# Rows of more classes than this pass through a chain one by one, so that classes removed early cost nothing
-# later.
+# Rows with more classes than this pass through a chain one by one, so that removed classes cost nothing in the
+# steps that follow.
 WIDE_ROW = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """Logits on their way through a chain: the components of a mixture distribution, with their `weights`.
-    There is one component until a sampler is applied by chance, which makes two of each: without the
-    sampler and with it. `logits` are (components, ..., n), or for a single row those of its `columns` alone,
-    which include every class that remains of `classes`."""
+
+    A sampler that is applied by chance makes two components of each: without the sampler and with it.
+    `logits` are (components, ..., n). For a single row they may be only those of its `columns`, which include
+    every remaining class; the row has `classes` classes.
+    """
 
     logits: Array
     weights: tuple[float, ...] = (1.0,)
@@ -51,25 +53,23 @@ class Mixture:
         """The classes that remain in any component: (..., n) booleans."""
         return np.asarray((self.full_logits > -np.inf).any(0))
 
-    def apply(self, step: Step, function: Callable[..., Array] | None = None) -> "Mixture":
-        """The mixture after a step, computed by the sampler's function or by another. Raises
-        AllRemovedError for a row that has no class left."""
-        function = step.sampler.function if function is None else function
-        chance, values = (step.values[0], step.values[1:]) if step.sampler.by_chance else (1.0, step.values)
+    def apply(self, step: Step) -> "Mixture":
+        """Return the mixture after a step. Raise AllRemovedError if the step removes every class of a row."""
         # Biases refer to classes by their indices.
         is_bias = step.sampler.parameters[:1] == (BIAS,)
         before = replace(self, logits=self.full_logits, columns=None) if is_bias else self
-        after = function(before.logits, *values)
+        after = apply_step(step, before.logits)
         is_empty = np.atleast_1d(np.isneginf(after.max(-1)).any(0))
         if is_empty.any():
             raise AllRemovedError(int(is_empty.argmax()), str(step))
+        chance = step.values[0] if step.sampler.by_chance else 1.0
         if chance == 1:
             return replace(before, logits=after)._compacted()
         weights = tuple(weight * share for share in (1 - chance, chance) for weight in self.weights)
         return replace(before, logits=np.concatenate([before.logits, after]), weights=weights)._compacted()
 
     def _compacted(self) -> "Mixture":
-        """The same without the columns that are removed, if these are most of a wide row."""
+        """The same mixture without the removed columns if these are most of a wide row."""
         if self.logits.ndim > 2 or self.logits.shape[-1] <= WIDE_ROW:
             return self
         kept = np.flatnonzero((self.logits > -np.inf).any(0))
@@ -81,16 +81,26 @@ class Mixture:
         )
 
 
+def apply_step(step: Step, z: Array) -> Array:
+    """Return the logits, (..., n), after a step that is applied with certainty. The arithmetic is in the dtype of z.
+
+    >>> apply_step(Step(SAMPLERS["top_k"], (1,)), np.array([2.0, 1.0]))
+    array([  2., -inf])
+    """
+    result = step.sampler.function(z, *step.values[step.sampler.by_chance :])
+    return np.asarray(result.apply(z) if step.sampler.has_cutoff else result)
+
+
 @dataclass(frozen=True)
 class Chain:
     """Samplers in their order. The temperature's step has the values (range, exponent), to which `at` adds
-    the temperature. `engine` is the engine whose rules apply, None for tsoft's."""
+    the temperature. `engine` is the engine whose rules apply, None for tsoft's rules."""
 
     steps: tuple[Step, ...]
     engine: Engine | None = None
 
     def at(self, tau: float) -> tuple[Step, ...]:
-        """The steps at a temperature, at which an engine may decode greedily."""
+        """Return the steps at a temperature. At a low one, an engine may decode greedily."""
         if self.engine and self.engine.is_greedy(tau):
             return self.engine.greedy_steps(self.steps)
         if self.engine:
@@ -101,7 +111,7 @@ class Chain:
         )
 
     def biased(self, biases: tuple[tuple[int, float], ...]) -> "Chain":
-        """The same chain with biases, each an (index, bias), in its bias step."""
+        """Return the same chain with biases, pairs (index, bias), in its bias step."""
         steps = (replace(step, values=(biases,)) if step.sampler.parameters[0] is BIAS else step for step in self.steps)
         return replace(self, steps=tuple(steps))
 
@@ -111,14 +121,14 @@ class Chain:
 
     @cached_property
     def _prefix_length(self) -> int:
-        """How many steps come before the temperature, and so are the same at every temperature."""
+        """The number of steps before the temperature, which are the same at every temperature."""
         return next((i for i, step in enumerate(self.steps) if step.sampler.parameters[0] is TAU), len(self.steps))
 
     def logits(self, z: Array, taus: Array, first_row: int = 0) -> Array:
-        """The result for z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose softmax
-        at temperature 1 is the distribution that is drawn from.
+        """Return the result for z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose softmax
+        at temperature 1 is the distribution to draw from.
 
-        Raises AllRemovedError for a row, counted from `first_row`, that has no class left.
+        Raises AllRemovedError if a step removes every class of a row; rows are counted from `first_row`.
         """
         z = np.asarray(z, np.float64)
         result = np.empty((len(taus), *z.shape))
@@ -134,7 +144,7 @@ class Chain:
         return result
 
     def _mixtures(self, z: Array, taus: list[float]) -> Iterator[Mixture]:
-        """What remains of z at each temperature. The steps before the temperature are applied once."""
+        """Yield the mixture after all steps at each temperature. The steps before the temperature are applied once."""
         prefix = self.steps[: self._prefix_length]
         after_prefix: Mixture | None = None
         for tau in taus:
@@ -149,9 +159,10 @@ class Chain:
 def chain_of(
     engine: Engine | None, order: tuple[Sampler, ...] | None, active: Sequence[Sampler], values: Mapping[str, float]
 ) -> Chain:
-    """The chain of the `active` samplers by an engine's rules or tsoft's, in the given order or, if that is
-    None, in that of the rules. Biases come first unless the order includes them. `values` are the parameters'
-    by name, by default off; the biases and the temperature are set later.
+    """Return the chain of the `active` samplers by the rules of an engine, or by tsoft's if `engine` is None.
+
+    If `order` is None, the engine's order applies. Biases are first unless the order includes them. `values`
+    are those of the parameters by name; other parameters are off. The biases and the temperature are set later.
 
     >>> str(chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40}).steps[0])
     'top_k 40'

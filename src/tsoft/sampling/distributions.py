@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Distributions:
-    """A block's distributions at k temperatures, after a chain of samplers if there is one. Probabilities
-    are (k, rows, n), measures (k, rows), each computed on first use. If several chains are compared,
-    `compared_with` are the results of all of them, including this one. `chosen_token` is the likelihood
-    of the token that a server drew, if requested."""
+    """The distributions of a block at k temperatures, after a chain of samplers if there is one.
+
+    Probabilities are (k, rows, n), measures (k, rows), each computed on first use. If several chains are
+    compared, `compared_with` are the results of all of them, including this one. `chosen_token` is the
+    likelihood of the token that a server drew, if requested.
+    """
 
     block: Block
     taus: Array
@@ -31,12 +33,11 @@ class Distributions:
     compared_with: "tuple[Distributions, ...]" = ()
     chosen_token: "ChosenToken | None" = None
 
-    # The names of its measures.
     measure_names: ClassVar[tuple[str, ...]] = MEASURES
 
     @property
     def engine(self) -> str | None:
-        """The name of the engine whose rules the chain applies, None for tsoft's."""
+        """The name of the engine whose rules the chain applies, None for tsoft's rules."""
         return self.chain.engine.name if self.chain and self.chain.engine else None
 
     @cached_property
@@ -47,14 +48,15 @@ class Distributions:
         return self.chain.logits(self.block.logits, self.taus, self.block.first_row), 1.0
 
     def row(self, r: int) -> "Distributions":
-        """One of the rows, with the results of the chain, which is applied to all of them at once."""
+        """Return the distributions of one row. The chain, which is applied to all rows at once, is not applied
+        again."""
         result = replace(self, block=self.block.part(r, r + 1))
         if self.chain:
             result.__dict__.update(_tempered=(self._tempered[0][:, r : r + 1], 1.0), probs=self.probs[:, r : r + 1])
         return result
 
     def with_comparison(self, results: "tuple[Distributions, ...]") -> "Distributions":
-        """The same with the results that it is compared with."""
+        """Return the same distributions with other results for comparison."""
         result = replace(self, compared_with=results)
         known = ("_tempered", "probs")
         result.__dict__.update({name: self.__dict__[name] for name in known if name in self.__dict__})
@@ -66,8 +68,8 @@ class Distributions:
 
     @cached_property
     def bounds(self) -> tuple[Array, Array] | None:
-        """Bounds on each listed probability among all classes, (k, 1, n) each, if the block is a partial
-        distribution and there is no chain. They are at most the probability among the listed classes."""
+        """Bounds on each listed probability among all classes, (k, 1, n) each; None unless the block is a partial
+        distribution without a chain. They are at most the probability among the listed classes."""
         if self.log_bounds is None:
             return None
         low, high = map(np.exp, self.log_bounds)
@@ -86,8 +88,8 @@ class Distributions:
         return self._by_width(log_softmax)
 
     def _by_width(self, function: Callable[[Array, Array | float], Array]) -> Array:
-        """A function of each row without the padding, if the rows differ in length: to sum the masked
-        padding too would change the rounding."""
+        """Apply a function to each row without its padding. The sum with the masked padding would be rounded
+        differently."""
         logits, taus = self._tempered
         widths = self.block.widths
         if widths is None:
@@ -100,7 +102,7 @@ class Distributions:
 
     @cached_property
     def kept(self) -> Array:
-        """Which classes are not masked and not removed: (k, rows, n) booleans."""
+        """The classes that are neither masked nor removed: (k, rows, n) booleans."""
         kept = self._tempered[0] > -np.inf
         return np.broadcast_to(kept, (len(self.taus), *self.block.logits.shape))
 
@@ -110,7 +112,7 @@ class Distributions:
         return replace(self, chain=None)
 
     def stages(self, t: int, r: int) -> "list[Stage]":
-        """The effect of each step of the chain on a row at a temperature; empty without a chain."""
+        """Return the effect of each step of the chain on a row at a temperature; empty without a chain."""
         if self.chain is None:
             return []
         if (t, r) not in self._stages:
@@ -121,7 +123,7 @@ class Distributions:
 
     @cached_property
     def _stages(self) -> "dict[tuple[int, int], list[Stage]]":
-        """A cache: a table, an explanation and a comparison all use the same stages."""
+        """A cache, because a table, an explanation and a comparison use the same stages."""
         return {}
 
     @cached_property
@@ -134,8 +136,8 @@ class Distributions:
 
     @cached_property
     def top(self) -> Array:
-        """The index of each row's most probable class: (k, rows). Among tied classes it is the one with the
-        highest logit, which is the most probable at any other temperature."""
+        """The index of each row's most probable class: (k, rows). Of tied classes, it is the one with the highest
+        logit, which is the most probable at any other temperature."""
         logits, _ = self._tempered
         if self.chain is None:
             return np.broadcast_to(measures.top(logits), (len(self.taus), len(logits)))
@@ -151,12 +153,12 @@ class Distributions:
 
     @cached_property
     def log_sum_exp(self) -> Array:
-        """The logarithm of the partition function: over all classes, also those that a chain removes."""
+        """The logarithm of the partition function over all classes, including those that a chain removes."""
         return log_sum_exp(self.block.logits, self.taus)
 
 
 def descending_order(logits: Array, probs: Array) -> Array:
-    """The indices of a row's classes, the most probable first; ties by logit, then by index.
+    """Return the indices of a row's classes, the most probable first; ties by logit, then by index.
 
     >>> descending_order(np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0]))
     array([2, 1, 0])
@@ -166,20 +168,20 @@ def descending_order(logits: Array, probs: Array) -> Array:
 
 
 def max_probs(results: "Sequence[Distributions]", row: int) -> Array:
-    """The highest probability of each class of a row over all results and temperatures: (n,)."""
+    """Return the highest probability of each class of a row over all results and temperatures: (n,)."""
     return np.asarray(np.max([result.probs[:, row].max(0) for result in results], axis=0))
 
 
 def ranked_classes(results: "Sequence[Distributions]", row: int) -> tuple[Array, Array]:
-    """A row's classes, the most probable first, by their highest probability in any result, or without a
-    chain; and which of them any result keeps: each (n,)."""
+    """Return a row's classes, the most probable first, by their highest probability in any result or without a
+    chain, and whether any result keeps each class of the row: (n,) each."""
     without_chain = [result.without_chain for result in results[:1] if result.chain]
     order = descending_order(results[0].block.logits[row], max_probs([*results, *without_chain], row))
     return order, np.logical_or.reduce([result.kept[:, row].any(0) for result in results])
 
 
 def measure_unit(measure: str, bits: bool) -> float:
-    """The unit in which a measure is shown, in its internal unit: ln 2 nats for an entropy in bits, else 1.
+    """Return the unit in which a measure is shown: ln 2 nats for an entropy in bits, else 1.
 
     >>> round(measure_unit("entropy", bits=True), 4), measure_unit("margin", bits=True)
     (0.6931, 1.0)

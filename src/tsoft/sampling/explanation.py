@@ -1,4 +1,4 @@
-"""What each step of a chain keeps and removes, and at which threshold."""
+"""The step-by-step explanation of a chain: the classes that each step keeps and removes, and its threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import numpy as np
 from tsoft.core.measures import entropy, most_probable
 from tsoft.core.softmax import Array, log_sum_exp, softmax
 from tsoft.sampling.chain import Mixture
-from tsoft.sampling.samplers import Cutoff, Truncation
+from tsoft.sampling.cutoffs import Cutoff
 from tsoft.sampling.step import Step
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """The effect of a step on a row z, (n,) logits: the mixture `before` and `after` it. After a sampler that
-    is applied by chance, a class counts as removed if every component has lost it."""
+    """The effect of a step on a row z, (n,) logits: the mixture `before` and `after` it. A class counts as removed
+    if no component of the mixture keeps it."""
 
     step: Step
     before: Mixture
@@ -41,8 +41,8 @@ class Stage:
 
     @cached_property
     def cut(self) -> float:
-        """The probability that the step removes."""
-        # The components after a step applied by chance repeat those before it.
+        """The probability of the classes that the step removes."""
+        # A step that is applied by chance has more components after it than before it, in the same order.
         before = [softmax(logits) for logits in self.before.full_logits]
         return sum(
             weight * float(before[i % len(before)][np.isneginf(logits)].sum())
@@ -61,7 +61,7 @@ class Stage:
 
     @property
     def threshold(self) -> float | None:
-        """The number in `keeps`; None if the step has no cutoff."""
+        """The threshold in the condition `keeps`; None if the step has no cutoff."""
         return self._compared[0]
 
     @property
@@ -74,10 +74,12 @@ class Stage:
         before = self.before.full_logits[-1]
         cutoff = step_cutoff(self.step, before)
         threshold, keeps = _condition(cutoff, before)
-        return threshold, keeps and keeps + ", of ties the first" * bool(cutoff and cutoff.splits_tie.any())
+        return threshold, keeps and keeps + "; at a tie the lower index stays" * bool(
+            cutoff and cutoff.splits_tie.any()
+        )
 
 
-# The condition on a score, as a person reads it.
+# The condition for a class to stay, by the name of the score.
 _CONDITIONS = {
     "logit": "p ≥ threshold",
     "-logit": "p ≤ threshold",
@@ -87,7 +89,7 @@ _CONDITIONS = {
 
 
 def explain(steps: Sequence[Step], z: Array) -> list[Stage]:
-    """The effect of each step on a row, (n,) logits.
+    """Return the effect of each step on a row, (n,) logits.
 
     >>> from tsoft.sampling.sampler_table import SAMPLERS
     >>> [stage] = explain([Step(SAMPLERS["top_k"], (1,))], np.log([0.5, 0.25, 0.25]))
@@ -104,13 +106,15 @@ def explain(steps: Sequence[Step], z: Array) -> list[Stage]:
 
 
 def step_cutoff(step: Step, z: Array) -> Cutoff | None:
-    """The cutoff of a step for logits, None if its sampler removes no classes or by another rule."""
-    function = step.sampler.function
-    return function.cutoff(z, *step.values[step.sampler.by_chance :]) if isinstance(function, Truncation) else None
+    """Return the cutoff of a step for logits; None if its sampler has none."""
+    if not step.sampler.has_cutoff:
+        return None
+    cutoff: Cutoff = step.sampler.function(z, *step.values[step.sampler.by_chance :])
+    return cutoff
 
 
 def _condition(cutoff: Cutoff | None, z: Array) -> tuple[float | None, str | None]:
-    """The threshold, as a probability if the score is a logit, and the condition in words."""
+    """Return the threshold, as a probability if the score is a logit, and the condition in words."""
     if cutoff is None or np.isinf(cutoff.threshold).any():
         return None, None
     threshold = float(cutoff.threshold.item())
@@ -121,7 +125,7 @@ def _condition(cutoff: Cutoff | None, z: Array) -> tuple[float | None, str | Non
 
 
 def removed_by(stages: Sequence[Stage], classes: int) -> Array:
-    """The index of the step that removed each of the n classes, -1 for those that remain: (n,)."""
+    """Return the index of the step that removed each of the n classes, -1 for a class that remains: (n,)."""
     steps = np.full(classes, -1)
     for i, stage in enumerate(stages):
         steps[stage.removed] = i

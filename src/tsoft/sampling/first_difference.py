@@ -10,8 +10,8 @@ from tsoft.sampling.explanation import Stage, removed_by
 
 @dataclass(frozen=True, eq=False)
 class FirstDifference:
-    """The first class that one chain keeps and the other removes: its index, whether the first of the two
-    chains removes it, and the number of the step, from 0, that does."""
+    """The first class that one chain keeps and the other removes: its `index`, whether the first chain is the one
+    that removes it (`by_first`), and the index of the `step` that removes it."""
 
     index: int
     by_first: bool
@@ -19,8 +19,9 @@ class FirstDifference:
 
 
 def first_difference(first: list[Stage], second: list[Stage], logits: Array) -> FirstDifference | None:
-    """The earliest step of either chain that removes a class which the other keeps, with the class of the
-    highest logit among those it removes so; None if both chains keep the same classes.
+    """Return the earliest step of either chain that removes a class which the other chain keeps. If the step
+    removes several of these classes, the result has the one with the highest logit. None if both chains keep
+    the same classes.
 
     >>> from tsoft.sampling.explanation import explain
     >>> from tsoft.sampling.step import Step

@@ -1,6 +1,6 @@
-"""Where the rounding of an engine's float32 arithmetic, or a tie, decides which classes are kept."""
+"""A check for decisions about classes that a tie, or the rounding of an engine's float32 arithmetic, makes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,15 +8,17 @@ import numpy as np
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.sampling.chain import Chain, Mixture
 from tsoft.sampling.explanation import step_cutoff
-from tsoft.sampling.samplers import Truncation
 from tsoft.sampling.step import AllRemovedError, Step
 
 
 @dataclass(frozen=True)
 class FragileDecision:
-    """A step's decision about a class, by its index, in a row, counted from 0, that depends on a tie or on
-    rounding: the class is one of several that tie, only some of which stay (`is_tie`), or float32 arithmetic
-    decides otherwise, since exact arithmetic does so by only `slack`, in the units that the step compares."""
+    """A step's decision about a class that depends on a tie or on rounding.
+
+    `row` and `index` count from 0. With `is_tie`, the class is one of several that tie, and the step keeps only
+    some of these. Otherwise float32 arithmetic decides differently: exact arithmetic decides by a difference of
+    only `slack`, in the units that the step compares.
+    """
 
     row: int
     step: Step
@@ -26,9 +28,10 @@ class FragileDecision:
 
 
 def fragile_decisions(chain: Chain, z: Array, tau: float) -> list[FragileDecision]:
-    """The first fragile decision in each of the rows, (rows, n), that has one. A row of which float32
-    arithmetic keeps no class ends the list. The float32 chain applies the same functions to float32 numbers: its
-    sums are rounded term by term, possibly in another order than an engine's.
+    """Return the first fragile decision of each row of z, (rows, n), that has one.
+
+    A row of which float32 arithmetic keeps no class ends the list. The float32 chain applies the same functions
+    to float32 numbers: its sums are rounded term by term, possibly in another order than an engine's.
 
     >>> from tsoft.sampling.step import Step
     >>> from tsoft.sampling.sampler_table import SAMPLERS
@@ -51,12 +54,12 @@ def _fragile_decisions(chain: Chain, z: Array, tau: float) -> Iterator[FragileDe
         exact = exact.apply(step)
         kept = exact.kept
         try:
-            rounded = rounded.apply(step, _float32_function(step))
+            rounded = rounded.apply(step)
         except AllRemovedError as error:
             yield FragileDecision(error.row, step, int(z[error.row].argmax()), False, 0.0)
             return
         except LogitsError:
-            # float32 overflows: there is nothing to compare with.
+            # float32 overflowed, so there is nothing to compare with.
             return
         if cutoff is None:
             continue
@@ -69,9 +72,3 @@ def _fragile_decisions(chain: Chain, z: Array, tau: float) -> Iterator[FragileDe
             index = int(np.where(differs[row], z[row], -np.inf).argmax())
             yield FragileDecision(int(row), step, index, False, float(cutoff.slack[row]))
         is_reported |= is_tied | differs.any(-1)
-
-
-def _float32_function(step: Step) -> Callable[..., Array]:
-    """The step's function, computed in float32 if its logits are."""
-    function = step.sampler.function
-    return function.in_input_dtype if isinstance(function, Truncation) else function

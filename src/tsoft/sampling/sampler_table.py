@@ -1,8 +1,8 @@
-"""The table of samplers: their functions, their parameters, and the order in which they apply.
+"""The table of samplers: their functions, their parameters, and their default order.
 
-The command line's options, the default order and the names in an explanation come from this table. Every
-command reads it for its options, so it imports no numpy: a row names its function by its path within
-`tsoft.sampling`, which is imported when a chain applies it.
+The options on the command line, the default order, the names in an explanation and the range checks of the
+Python functions come from this table. Every command reads it for its options, so it does not import numpy: a
+row names its function by its path within `tsoft.sampling`, and a chain imports the function when it applies it.
 """
 
 import importlib
@@ -16,8 +16,8 @@ from typing import Any
 # Unneeded methods of a dataclass would slow down the start of every command.
 @dataclass(frozen=True, eq=False, repr=False)
 class SamplerParameter:
-    """A parameter of a sampler, from `low` to `high`, and its option on the command line. At `off` it has no
-    effect. `exclusive_low` says that `low` itself is not allowed; `whole`, that the value is an integer."""
+    """A parameter of a sampler, from `low` to `high`, and its option on the command line. The value `off` has no
+    effect. With `exclusive_low`, `low` itself is not allowed; with `whole`, the value is an integer."""
 
     name: str
     metavar: str
@@ -47,10 +47,14 @@ class SamplerParameter:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sampler:
-    """A row of the table. The first of the `parameters` turns the sampler on; the others are `off` unless set.
-    With `by_chance` the first is the probability with which the sampler is applied, and not passed to its
-    function. The `name` is llama.cpp's if that has the sampler; its first parameter's name and its `aliases`
-    are accepted too. `path` names its function within `tsoft.sampling`."""
+    """A row of the table.
+
+    The first of the `parameters` turns the sampler on; the others are `off` unless set. With `by_chance`, the
+    first is the probability with which the sampler is applied, and the function does not get it. The `name` is
+    llama.cpp's if llama.cpp has the sampler; the first parameter's name and the `aliases` are accepted, too.
+    `path` names the function within `tsoft.sampling`: a function in a module of cutoffs returns a `Cutoff`, any
+    other returns logits.
+    """
 
     name: str
     path: str
@@ -58,9 +62,14 @@ class Sampler:
     by_chance: bool = False
     aliases: tuple[str, ...] = ()
 
+    @property
+    def has_cutoff(self) -> bool:
+        """Whether the function returns a `Cutoff`."""
+        return self.path.partition(".")[0].endswith("cutoffs")
+
     @cached_property
     def function(self) -> Callable[..., Any]:
-        """The function from logits and the parameters' values to logits."""
+        """The function from logits and the parameters' values to a `Cutoff` or to logits."""
         module, name = self.path.split(".")
         function: Callable[..., Any] = getattr(importlib.import_module(f"tsoft.sampling.{module}"), name)
         return function
@@ -73,7 +82,7 @@ BIAS = _P(
     "logit_bias", "LABEL=B", "Add B to the logit of a class, such as cat=1.5 or #2=-1; -inf bans the class.", -inf, inf
 )
 
-# In the default order: that of transformers, with the samplers that it lacks where other engines have them.
+# The default order is that of transformers. Samplers that transformers lacks are where other engines have them.
 SAMPLERS = {
     sampler.name: sampler
     for sampler in (
@@ -118,7 +127,7 @@ SAMPLERS = {
         ),
         Sampler(
             "top_n_sigma",
-            "samplers.top_n_sigma",
+            "cutoffs.top_n_sigma",
             (
                 _P(
                     "top_n_sigma",
@@ -132,7 +141,7 @@ SAMPLERS = {
         ),
         Sampler(
             "top_h",
-            "samplers.top_h",
+            "cutoffs.top_h",
             (
                 _P(
                     "top_h",
@@ -146,22 +155,22 @@ SAMPLERS = {
         ),
         Sampler(
             "top_k",
-            "samplers.top_k",
+            "cutoffs.top_k",
             (_P("top_k", "K", "Keep the K most probable classes; 0 keeps all.", 0, inf, 0, whole=True),),
         ),
         Sampler(
             "top_p",
-            "samplers.top_p",
+            "cutoffs.top_p",
             (_P("top_p", "P", "Keep the most probable classes, just enough for a total probability of P.", 0, 1, 1),),
         ),
         Sampler(
             "min_p",
-            "samplers.min_p",
+            "cutoffs.min_p",
             (_P("min_p", "P", "Keep classes at least P times as probable as the top one.", 0, 1, 0),),
         ),
         Sampler(
             "typ_p",
-            "samplers.typical",
+            "cutoffs.typical",
             (
                 _P(
                     "typical_p",
@@ -177,12 +186,12 @@ SAMPLERS = {
         ),
         Sampler(
             "epsilon_cutoff",
-            "samplers.epsilon_cutoff",
+            "cutoffs.epsilon_cutoff",
             (_P("epsilon_cutoff", "E", "Keep classes with a probability of at least E.", 0, 1, 0),),
         ),
         Sampler(
             "eta_cutoff",
-            "samplers.eta_cutoff",
+            "cutoffs.eta_cutoff",
             (
                 _P(
                     "eta_cutoff",
@@ -196,7 +205,7 @@ SAMPLERS = {
         ),
         Sampler(
             "tfs",
-            "samplers.tail_free",
+            "cutoffs.tail_free",
             (
                 _P(
                     "tfs",
@@ -211,7 +220,7 @@ SAMPLERS = {
         ),
         Sampler(
             "top_a",
-            "samplers.top_a",
+            "cutoffs.top_a",
             (
                 _P(
                     "top_a",
@@ -225,7 +234,7 @@ SAMPLERS = {
         ),
         Sampler(
             "xtc",
-            "samplers.xtc",
+            "cutoffs.xtc",
             (
                 _P(
                     "xtc_probability",

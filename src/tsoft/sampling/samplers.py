@@ -1,128 +1,120 @@
-"""The samplers: pure functions on logits.
+"""The samplers as functions of Python: logits in, logits out, with range checks.
 
-Each takes logits, (..., n) with -inf for a masked class, and returns logits of the same shape and dtype,
-whose softmax at temperature 1 is the resulting distribution. A sampler that removes classes is a
-`Truncation`: a function that returns a `Cutoff`, the score that is compared and its threshold, so that the
-decision can be explained as well as applied. The classes that stay keep their logits; at a tie the lower
-index stays, and a rule that would keep no class keeps the most probable.
-
-Probabilities are those of the unmasked classes, which sum to 1.
+A sampler that removes classes is a rule of `cutoffs`. Its row in `sampler_table` has the rule and the allowed
+values, so that the function here and the option on the command line agree.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from math import inf
+from operator import index as as_index
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tsoft.core import measures
-from tsoft.core import softmax as core
-from tsoft.core.softmax import Array
-
-
-@dataclass(frozen=True, eq=False)
-class Cutoff:
-    """The classes that a truncation keeps: those whose `score`, (..., n), is at least `threshold`, (..., 1).
-    With a `count`, (..., 1), only that many stay; of those that tie at the threshold, the ones with the lowest
-    indices. `compared` and `bound` are the numbers whose comparison decided this, if not these two.
-    `score_name` names the score."""
-
-    score: Array
-    threshold: Array
-    count: Array | None = None
-    score_name: str = "logit"
-    compared: Array | None = None
-    bound: Array | float | None = None
-
-    @property
-    def kept(self) -> Array:
-        kept = self.score >= self.threshold
-        if self.count is not None:
-            excess = kept.sum(-1, keepdims=True) - self.count
-            if (excess > 0).any():
-                is_tied = self.score == self.threshold
-                # Of the tied classes, those with the highest indices are removed.
-                kept &= ~is_tied | (is_tied.cumsum(-1) <= is_tied.sum(-1, keepdims=True) - excess)
-        return np.asarray(kept)
-
-    @property
-    def splits_tie(self) -> Array:
-        """Whether some classes stay and others with the same score are removed: (...)."""
-        is_tied = (self.score == self.threshold) & (self.score > -inf)
-        return np.asarray((is_tied & self.kept).any(-1) & (is_tied & ~self.kept).any(-1))
-
-    @property
-    def slack(self) -> Array:
-        """The smallest change that would reverse a decision, in the units of what was compared: (...)."""
-        if self.compared is None and self.count is not None:
-            # Only ranks were compared: the distance from the last that stays to the first that is removed.
-            kept = self.kept
-            last = np.where(kept, self.score, inf).min(-1)
-            return np.asarray(last - np.where(kept, -inf, self.score).max(-1))
-        compared = self.score if self.compared is None else self.compared
-        gaps = abs(compared - (self.threshold if self.bound is None else self.bound))
-        return np.asarray(gaps.min(-1, initial=inf))
-
-
-class Truncation:
-    """A sampler that removes classes, made of the function that returns its Cutoff in the dtype of the
-    logits. It removes none if its first value is `off`."""
-
-    def __init__(self, cutoff: Callable[..., Cutoff], off: float | None):
-        self.cutoff, self.off = cutoff, off
-        self.__name__, self.__doc__, self.__module__ = cutoff.__name__, cutoff.__doc__, cutoff.__module__
-        self.__wrapped__ = cutoff
-
-    def __call__(self, z: Any, *values: float) -> Array:
-        z = core.validate_logits(z)
-        if values[:1] == (self.off,):
-            return np.asarray(z)
-        return np.asarray(np.where(self.cutoff(z.astype(np.float64, copy=False), *values).kept, z, -inf), z.dtype)
-
-    def in_input_dtype(self, z: Array, *values: float) -> Array:
-        """The same computed in the dtype of z, as an engine does, not in float64."""
-        return np.asarray(np.where(self.cutoff(z, *values).kept, z, -inf), z.dtype)
-
-
-def truncation(off: float | None = None) -> Callable[[Callable[..., Cutoff]], Truncation]:
-    return lambda cutoff: Truncation(cutoff, off)
-
+from tsoft.core.measures import entropy
+from tsoft.core.softmax import (
+    Array,
+    Taus,
+    require_softmax,
+    subtract_maximum,
+    validate_logits,
+    validate_taus,
+    working_dtype,
+)
+from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 
 # Logits this far apart have the same probability to the last bit.
 MAX_EQUAL_GAP = 1e-20
 
 
-def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float = 1.0) -> Array:
-    """(z - max z) / tau: softmax's own division, with its exact limits at 0 and inf.
+def temperature(z: ArrayLike, tau: Taus = 1.0, dynatemp_range: float = 0.0, dynatemp_exponent: float = 1.0) -> Array:
+    """Divide the logits by a temperature.
 
-    With a range the temperature is dynamic: from tau - range, for a certain distribution, to tau + range,
-    for a uniform one, along (H / ln n)^exponent with H the entropy at temperature 1 and n the number of
-    unmasked classes.
-    Source: kalomaze 2024, llama.cpp pull request 4972 (entropy-based dynamic temperature).
+    Returns ``(z - max(z)) / tau``, whose softmax is the distribution at the temperature `tau`. A low
+    temperature moves probability to the most probable classes, a high temperature spreads it evenly. The
+    result is shifted so that its maximum is 0, which changes no probability.
 
-    >>> temperature([2.0, 1.0, 0.0], 0.5)
+    With `dynatemp_range`, each row has its own temperature between ``tau - dynatemp_range``, if one class
+    has all the probability, and ``tau + dynatemp_range``, if all classes are equally probable.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the result.
+    dynatemp_range : float, default 0
+        Half the width of the range of the dynamic temperature, at least 0. At 0 the temperature is `tau`.
+    dynatemp_exponent : float, default 1
+        The exponent, at least 0, of ``H / ln(n)`` in the dynamic temperature (see Notes).
+
+    Returns
+    -------
+    ndarray, shape (..., n) or (k, ..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If a temperature or another parameter is out of range.
+
+    Notes
+    -----
+    At tau = 0 all classes but those tied at the top become -inf. At tau = inf all unmasked classes become
+    equally probable; they differ by at most 1e-20, which keeps their order for samplers that follow.
+
+    The dynamic temperature [1]_ of a row is ``low + (high - low) * (H / ln(n)) ** dynatemp_exponent`` with
+    low and high the ends of the range (low is at least 0), H the row's entropy at temperature 1 and n the
+    number of unmasked classes.
+
+    References
+    ----------
+    .. [1] kalomaze, "Entropy-based dynamic temperature", llama.cpp pull request 4972, 2024.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.temperature([2, 1, 0], tau=0.5)
     array([ 0., -2., -4.])
-    >>> temperature([0.0, 0.0, -50.0], 1.0, 0.5).round(3)
+    >>> tsoft.temperature([0, 0, -50], tau=1, dynatemp_range=0.5).round(3)
     array([  0.   ,   0.   , -44.211])
     """
-    z = core.validate_logits(z)
-    work = z.astype(core.working_dtype(z.dtype, tau), copy=False)
+    z, taus = validate_logits(z), validate_taus(tau)
+    _, range_parameter, exponent_parameter = SAMPLERS["temperature"].parameters
+    _check(range_parameter, "dynatemp_range", dynatemp_range)
+    _check(exponent_parameter, "dynatemp_exponent", dynatemp_exponent)
+    require_softmax(z)
+    if taus.ndim == 0:
+        return _divided_by_tau(z, float(taus), dynatemp_range, dynatemp_exponent)
+    result = np.empty((len(taus), *z.shape), z.dtype)
+    for t, out in zip(taus.tolist(), result, strict=True):
+        out[...] = _divided_by_tau(z, t, dynatemp_range, dynatemp_exponent)
+    return result
+
+
+def _divided_by_tau(z: Array, tau: float, dynatemp_range: float, exponent: float) -> Array:
+    work = z.astype(working_dtype(z.dtype, tau), copy=False)
     maximum = work.max(-1, keepdims=True)
     taus: Any = tau
     if dynatemp_range and tau < inf:
         unmasked = np.maximum((z > -inf).sum(-1, keepdims=True), 2)
-        fraction = measures.entropy(z)[..., np.newaxis] / np.log(unmasked)
+        fraction = entropy(z)[..., np.newaxis] / np.log(unmasked)
         low, high = max(0.0, tau - dynatemp_range), min(tau + dynatemp_range, sys.float_info.max)
         taus = low + (high - low) * np.minimum(fraction, 1.0) ** exponent
     with np.errstate(all="ignore"):
         gaps = np.empty_like(work)
-        scale = core.subtract_maximum(work, maximum, gaps) if z.size else None
+        scale = subtract_maximum(work, maximum, gaps) if z.size else None
         if tau == inf:
-            # The order of the classes stays, which later samplers may depend on.
-            range_ = -np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True, initial=0.0)
-            scaled = gaps / np.maximum(range_, 1.0) * MAX_EQUAL_GAP
+            # Samplers that follow may depend on the order of the classes.
+            span = -np.where(z > -inf, gaps, 0.0).min(-1, keepdims=True, initial=0.0)
+            scaled = gaps / np.maximum(span, 1.0) * MAX_EQUAL_GAP
         else:
             scaled = gaps / taus if scale is None else gaps / taus / scale
     # At 0 the quotient would be 0 / 0.
@@ -130,252 +122,580 @@ def temperature(z: Any, tau: float, dynatemp_range: float = 0.0, exponent: float
 
 
 def _clamp(x: Array, z: Array) -> Array:
-    """x, but not below the lowest finite number, and -inf for the classes that are masked in z."""
+    """Return x, raised to the lowest finite number where it is lower, with -inf for the masked classes of z."""
     return np.asarray(np.where(z > -inf, np.maximum(x, np.finfo(z.dtype).min), -inf))
 
 
-def logit_bias(z: Any, biases: tuple[tuple[int, float], ...]) -> Array:
-    """z with a number added to some classes' logits, each an (index, bias); -inf bans a class.
-    Source: OpenAI's API reference, chat completions, `logit_bias`.
+def logit_bias(z: ArrayLike, biases: Mapping[int, float] | Iterable[tuple[int, float]]) -> Array:
+    """Add a number to the logits of some classes.
 
-    >>> logit_bias([2.0, 1.0, 0.0], ((0, -1.5), (2, 3.0)))
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    biases : mapping of int to float, or iterable of (int, float)
+        The number to add, by the index of the class, from 0. A bias of -inf bans the class.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If a bias is NaN or +inf.
+    IndexError
+        If there is no class with that index.
+
+    References
+    ----------
+    .. [1] OpenAI, "API reference", chat completions, ``logit_bias``.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.logit_bias([2, 1, 0], {0: -1.5, 2: 3})
     array([0.5, 1. , 3. ])
     """
-    biased = core.validate_logits(z).copy()
-    for index, bias in biases:
+    biased = validate_logits(z).copy()
+    require_softmax(biased)
+    for index, bias in biases.items() if isinstance(biases, Mapping) else biases:
+        if not 0 <= as_index(index) < biased.shape[-1]:
+            raise IndexError(f"there is no class {index}; the classes are 0 to {biased.shape[-1] - 1}")
+        if not bias < inf:
+            raise ValueError(f"a bias must be a finite number or -inf, got {bias} for class {index}")
         with np.errstate(over="ignore"):
             # The sum may overflow, and inf is not a logit.
             biased[..., index] = np.minimum(biased[..., index] + bias, np.finfo(biased.dtype).max)
     return biased
 
 
-def smoothing(z: Any, factor: float) -> Array:
-    """max z - factor (max z - z)^2: logits near the top move closer to it, those far below move away.
-    Source: kalomaze 2024, text-generation-webui pull request 5403 (quadratic sampling).
+def smoothing(z: ArrayLike, factor: float) -> Array:
+    """Bend the logits: move those near the top closer to it and those far below further away.
 
-    >>> smoothing([2.0, 1.5, 0.0], 1.0)
+    Returns ``max(z) - factor * (max(z) - z) ** 2`` (quadratic sampling [1]_).
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    factor : float
+        The factor, at least 0; 0 changes nothing.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The new logits, float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `factor` is out of range.
+
+    References
+    ----------
+    .. [1] kalomaze, "Quadratic sampling", text-generation-webui pull request 5403, 2024.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.smoothing([2.0, 1.5, 0.0], factor=1)
     array([ 2.  ,  1.75, -2.  ])
     """
-    z = core.validate_logits(z)
+    z = validate_logits(z)
+    _check(SAMPLERS["smoothing"].parameters[0], "factor", factor)
+    require_softmax(z)
     if factor == 0:
-        return np.asarray(z)
+        return z
     maximum = z.max(-1, keepdims=True)
     with np.errstate(over="ignore", invalid="ignore"):
         return _clamp(maximum - factor * (maximum - z) ** 2, z)
 
 
-@truncation()
-def top_n_sigma(z: Array, n: float) -> Cutoff:
-    """Keeps the classes whose logit is at least max z - n sigma, with sigma the standard deviation of
-    the unmasked logits (as a population). Temperature does not change the classes it keeps.
-    Source: Tang, Liu, Xu & Huang 2024, "Top-nσ: Not All Logits Are You Need"; sigma is llama.cpp's.
+def top_n_sigma(z: ArrayLike, n: float) -> Array:
+    """Keep the classes whose logit is at most n standard deviations below the highest logit.
 
-    >>> top_n_sigma([4.0, 3.0, 0.0, 0.0], 1.0)
+    A temperature changes all logits and their standard deviation by the same factor, so this sampler keeps
+    the same classes at every temperature.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    n : float
+        The number of standard deviations, above 0.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `n` is out of range.
+
+    Notes
+    -----
+    The standard deviation is that of the unmasked logits as a population, as in llama.cpp.
+
+    References
+    ----------
+    .. [1] C. Tang, J. Liu, H. Xu and L. Huang, "Top-nσ: Not All Logits Are You Need", 2024.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.top_n_sigma([4, 3, 0, 0], n=1)
     array([  4.,   3., -inf, -inf])
     """
-    unmasked = z > -inf
-    maximum = z.max(-1, keepdims=True)
-    # Scaled by the largest, so that squares do not overflow.
-    scale = np.maximum(abs(np.where(unmasked, z, 0)).max(-1, keepdims=True), np.finfo(z.dtype).tiny)
-    scaled = np.where(unmasked, z, 0) / scale
-    sigma = scale * np.std(scaled, axis=-1, keepdims=True, where=unmasked)
-    with np.errstate(over="ignore"):
-        return Cutoff(z, maximum - n * sigma)
+    return _truncate("top_n_sigma", z, "n", n)
 
 
-@truncation()
-def top_h(z: Array, alpha: float) -> Cutoff:
-    """Keeps the most probable classes, in turn, whose terms -p ln p of the entropy sum to at most alpha
-    of the whole; the first in any case. Only the 100 most probable are considered.
-    Source: Potraghloo, Azizi, Kundu & Pedram 2025, "Top-H Decoding: Adapting the Creativity and
-    Coherence with Bounded Entropy in Text Generation"; the limit of 100 is transformers'
-    `TopHLogitsWarper`, whose sum this is.
+def top_h(z: ArrayLike, alpha: float) -> Array:
+    """Keep the most probable classes up to a share alpha of the entropy.
 
-    >>> top_h([0.0, 0.0, -1.0, -1.0], 0.6)
+    The entropy is the sum of a term ``-p ln(p)`` for each class. The sampler adds up these terms, the most
+    probable class first, and keeps the classes while the sum is at most alpha times the whole. It keeps the
+    most probable class in any case.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    alpha : float
+        The share of the entropy, above 0 and up to 1.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `alpha` is out of range.
+
+    Notes
+    -----
+    Only the 100 most probable classes are considered, and the entropy is that of their distribution, as in
+    the class ``TopHLogitsWarper`` of transformers. Of tied classes, those with the lower indices stay.
+
+    References
+    ----------
+    .. [1] E. B. Potraghloo, S. Azizi, S. Kundu and M. Pedram, "Top-H Decoding: Adapting the Creativity and
+       Coherence with Bounded Entropy in Text Generation", 2025.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.top_h([0, 0, -1, -1], alpha=0.6)
     array([  0.,   0., -inf, -inf])
     """
-    descending = -np.sort(-z, axis=-1)[..., :100]
-    log_probs = core.log_softmax(descending)
-    terms = -np.exp(log_probs) * np.maximum(log_probs, np.finfo(z.dtype).min)
-    sums, bound = terms.cumsum(-1), alpha * measures.entropy(descending)[..., np.newaxis]
-    # A class whose probability is 0 adds nothing.
-    count = np.maximum(((sums <= bound) & (terms > 0)).sum(-1, keepdims=True), 1)
-    return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=bound)
+    return _truncate("top_h", z, "alpha", alpha)
 
 
-@truncation(off=0)
-def top_k(z: Array, k: float) -> Cutoff:
-    """Keeps the k most probable classes.
-    Source: Fan, Lewis & Dauphin 2018, "Hierarchical Neural Story Generation".
+def top_k(z: ArrayLike, k: int) -> Array:
+    """Keep the k most probable classes.
 
-    >>> top_k([1.0, 3.0, 3.0, 3.0], 2)
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    k : int
+        The number of classes; 0 keeps all, and so does a number of n or more.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `k` is negative or not a whole number.
+
+    Notes
+    -----
+    Of tied classes, those with the lower indices stay.
+
+    References
+    ----------
+    .. [1] A. Fan, M. Lewis and Y. Dauphin, "Hierarchical Neural Story Generation", ACL 2018.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> tsoft.top_k([1, 3, 3, 3], k=2)
     array([-inf,   3.,   3., -inf])
     """
-    count = min(int(k), z.shape[-1])
-    return Cutoff(z, _kth(z, count), np.array([count]))
+    return _truncate("top_k", z, "k", k)
 
 
-# The k-th highest of a long row is searched only above the k-th highest of the maxima of such chunks.
-_CHUNK = 64
+def top_p(z: ArrayLike, p: float) -> Array:
+    """Keep the most probable classes that together have at least the probability p.
 
+    The sampler keeps as few classes as possible: the most probable class, the second, and so on, including
+    the one with which the sum reaches p (nucleus sampling [1]_).
 
-def _kth(z: Array, k: int) -> Array:
-    """The k-th highest number of each row, (..., 1)."""
-    if z.size == z.shape[-1] and k * _CHUNK <= z.size:
-        z = z.ravel()
-        # The k-th highest of the chunks' maxima is at most the k-th of all.
-        highest = z[: len(z) - len(z) % _CHUNK].reshape(-1, _CHUNK).max(1)
-        z = z[z >= np.partition(highest, len(highest) - k)[len(highest) - k]]
-    position = z.shape[-1] - k
-    return np.asarray(np.partition(z, position, axis=-1)[..., [position]])
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    p : float
+        The probability, from 0 to 1; 1 keeps all classes, and 0 only the most probable one.
 
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
 
-@truncation(off=1)
-def top_p(z: Array, p: float) -> Cutoff:
-    """Nucleus sampling: keeps the fewest most probable classes that hold at least p of the mass,
-    including the one that crosses p. It sums from below, and drops those that hold at most 1 - p.
-    Source: Holtzman, Buys, Du, Forbes & Choi 2020, "The Curious Case of Neural Text Degeneration", section 3;
-    transformers' `TopPLogitsWarper` sums as this does.
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `p` is out of range.
 
-    >>> top_p(np.log([0.5, 0.3, 0.2]), 0.6).round(2)
-    array([-0.69, -1.2 ,  -inf])
+    Notes
+    -----
+    The probabilities are summed from the least probable class up, and the classes whose sum is at most 1 - p
+    are removed, as in the class ``TopPLogitsWarper`` of transformers. Of tied classes, those with the lower
+    indices stay.
+
+    References
+    ----------
+    .. [1] A. Holtzman, J. Buys, L. Du, M. Forbes and Y. Choi, "The Curious Case of Neural Text Degeneration",
+       ICLR 2020, section 3.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> z = tsoft.top_p([2, 1, 0.5, 0.1], p=0.8)
+    >>> z
+    array([ 2. ,  1. ,  0.5, -inf])
+    >>> tsoft.softmax(z).round(3)
+    array([0.629, 0.231, 0.14 , 0.   ])
     """
-    ascending = np.sort(z, axis=-1)
-    sums = core.softmax(ascending).cumsum(-1)
-    dropped = (sums <= 1 - p).sum(-1, keepdims=True)
-    count = np.maximum(z.shape[-1] - dropped, 1)
-    return Cutoff(z, value_at_rank(ascending[..., ::-1], count), count, compared=sums, bound=1 - p)
+    return _truncate("top_p", z, "p", p)
 
 
-def value_at_rank(descending: Array, count: Array) -> Array:
-    """The count-th of each row, (..., 1)."""
-    return np.take_along_axis(descending, count - 1, axis=-1)
+def min_p(z: ArrayLike, p: float) -> Array:
+    """Keep the classes that are at least p times as probable as the most probable one.
 
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    p : float
+        The factor, from 0 to 1; 0 keeps all classes, and 1 those tied at the top.
 
-@truncation(off=0)
-def min_p(z: Array, p: float) -> Cutoff:
-    """Keeps the classes that are at least p times as probable as the most probable one.
-    Source: Nguyen, Baker, Neo, Roush, Kirsch & Shwartz-Ziv 2025, "Turning Up the Heat: Min-p Sampling
-    for Creative and Coherent LLM Outputs".
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
 
-    >>> min_p(np.log([0.6, 0.3, 0.1]), 0.2).round(2)
-    array([-0.51, -1.2 ,  -inf])
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `p` is out of range.
+
+    References
+    ----------
+    .. [1] M. Nguyen, A. Baker, C. Neo, A. Roush, A. Kirsch and R. Shwartz-Ziv, "Turning Up the Heat: Min-p
+       Sampling for Creative and Coherent LLM Outputs", ICLR 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.min_p(np.log([0.6, 0.3, 0.1]), p=0.2)).round(3)
+    array([0.667, 0.333, 0.   ])
     """
-    probs = core.softmax(z)
-    return Cutoff(probs, p * probs.max(-1, keepdims=True), score_name="probability")
+    return _truncate("min_p", z, "p", p)
 
 
-@truncation(off=1)
-def typical(z: Array, mass: float) -> Cutoff:
-    """Locally typical sampling: keeps the fewest classes that hold at least so much of the mass, starting
-    with those whose surprise -ln p is nearest the entropy. It may remove the most probable class.
-    Source: Meister, Pimentel, Wiher & Cotterell 2023, "Locally Typical Sampling".
+def typical(z: ArrayLike, p: float) -> Array:
+    """Keep the classes whose surprise is nearest the entropy, until they have the probability p.
 
-    >>> typical(np.log([0.5, 0.2, 0.15, 0.15]), 0.2).round(2)
-    array([ -inf, -1.61,  -inf,  -inf])
+    The surprise of a class is ``-ln(p)``; the entropy is its average over the distribution. The sampler keeps
+    as few classes as possible: the one with the surprise nearest the entropy, the next one, and so on,
+    including the one with which the sum of the probabilities reaches p (locally typical sampling [1]_). It
+    may remove the most probable class.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    p : float
+        The probability, above 0 and up to 1; 1 keeps all classes.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `p` is out of range.
+
+    Notes
+    -----
+    Of classes that are equally near the entropy, those with the lower indices stay.
+
+    References
+    ----------
+    .. [1] C. Meister, T. Pimentel, G. Wiher and R. Cotterell, "Locally Typical Sampling", TACL 11, 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.typical(np.log([0.5, 0.2, 0.15, 0.15]), p=0.2)).round(3)
+    array([0., 1., 0., 0.])
     """
-    return entropy_distance_cutoff(z, mass, lambda sums: (sums < mass).sum(-1, keepdims=True) + 1)
+    return _truncate("typ_p", z, "p", p)
 
 
-def entropy_distance_cutoff(z: Array, mass: float, count_of: Callable[[Array], Array]) -> Cutoff:
-    """The classes whose surprise is nearest the entropy, `count_of(sums)` of them, with the cumulative
-    sums of their probabilities, the nearest first; one at least."""
-    log_probs = core.log_softmax(z)
-    # The distance of a masked class is infinite.
-    score = -abs(-log_probs - measures.entropy(z)[..., np.newaxis])
-    return count_cutoff(mass, score, np.exp(log_probs), count_of)
+def epsilon_cutoff(z: ArrayLike, epsilon: float) -> Array:
+    """Keep the classes with a probability of at least epsilon.
 
+    If no class has this probability, the sampler keeps the most probable one.
 
-def count_cutoff(mass: float, score: Array, probs: Array, count_of: Callable[[Array], Array]) -> Cutoff:
-    """The `count_of(sums)` classes nearest the entropy by `score`, one at least; see
-    `entropy_distance_cutoff`."""
-    order = np.argsort(-score, axis=-1, kind="stable")
-    sums = np.take_along_axis(probs, order, axis=-1).cumsum(-1)
-    number = np.clip(count_of(sums), 1, score.shape[-1])
-    threshold = np.take_along_axis(score, value_at_rank(order, number), axis=-1)
-    return Cutoff(score, threshold, number, score_name="-|surprise - entropy|", compared=sums, bound=mass)
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    epsilon : float
+        The lowest probability to keep, from 0 to 1; 0 keeps all classes.
 
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
 
-@truncation(off=0)
-def epsilon_cutoff(z: Array, epsilon: float) -> Cutoff:
-    """Keeps the classes with a probability of at least epsilon.
-    Source: Hewitt, Manning & Liang 2022, "Truncation Sampling as Language Model Desmoothing",
-    section 4.
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `epsilon` is out of range.
 
-    >>> epsilon_cutoff(np.log([0.6, 0.3, 0.1]), 0.2).round(2)
-    array([-0.51, -1.2 ,  -inf])
+    References
+    ----------
+    .. [1] J. Hewitt, C. D. Manning and P. Liang, "Truncation Sampling as Language Model Desmoothing", Findings
+       of EMNLP 2022, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.epsilon_cutoff(np.log([0.6, 0.3, 0.1]), epsilon=0.2)).round(3)
+    array([0.667, 0.333, 0.   ])
     """
-    probs = core.softmax(z)
-    return Cutoff(probs, np.minimum(epsilon, probs.max(-1, keepdims=True)), score_name="probability")
+    return _truncate("epsilon_cutoff", z, "epsilon", epsilon)
 
 
-@truncation(off=0)
-def eta_cutoff(z: Array, epsilon: float) -> Cutoff:
-    """Keeps the classes with a probability of at least eta = min(epsilon, sqrt(epsilon) exp(-H)), with
-    H the entropy.
-    Source: Hewitt, Manning & Liang 2022, "Truncation Sampling as Language Model Desmoothing", section 4.
+def eta_cutoff(z: ArrayLike, epsilon: float) -> Array:
+    """Keep the classes with a probability of at least eta, which is lower the higher the entropy.
 
-    >>> eta_cutoff(np.log([0.4, 0.3, 0.2, 0.1]), 0.2).round(2)
-    array([-0.92, -1.2 , -1.61,  -inf])
+    The threshold is ``eta = min(epsilon, sqrt(epsilon) * exp(-H))`` with H the entropy in nats. If no class
+    reaches it, the sampler keeps the most probable one.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    epsilon : float
+        The upper limit of the threshold, from 0 to 1; 0 keeps all classes.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `epsilon` is out of range.
+
+    References
+    ----------
+    .. [1] J. Hewitt, C. D. Manning and P. Liang, "Truncation Sampling as Language Model Desmoothing", Findings
+       of EMNLP 2022, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.eta_cutoff(np.log([0.4, 0.3, 0.2, 0.1]), epsilon=0.2)).round(3)
+    array([0.444, 0.333, 0.222, 0.   ])
     """
-    probs = core.softmax(z)
-    eta = np.minimum(epsilon, epsilon**0.5 * np.exp(-measures.entropy(z)))[..., np.newaxis]
-    return Cutoff(probs, np.minimum(eta, probs.max(-1, keepdims=True)), score_name="probability")
+    return _truncate("eta_cutoff", z, "epsilon", epsilon)
 
 
-@truncation(off=1)
-def tail_free(z: Array, share: float) -> Cutoff:
-    """Tail-free sampling: keeps the most probable classes up to where the curve of the sorted
-    probabilities has a share of its curvature, the sum of its absolute second differences.
-    Source: Bricken 2019, "Tail Free Sampling"; the cut is centred as in text-generation-webui.
+def tail_free(z: ArrayLike, share: float) -> Array:
+    """Keep the most probable classes and remove the flat tail of the sorted probabilities.
 
-    >>> tail_free(np.log([0.4, 0.35, 0.15, 0.05, 0.05]), 0.5).round(2)
-    array([-0.92, -1.05,  -inf,  -inf,  -inf])
+    The curve of the sorted probabilities bends where the tail begins. The sampler measures its curvature,
+    the sum of the absolute second differences, and keeps the classes up to the point where the sum reaches
+    a share of the whole.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    share : float
+        The share of the curvature, from 0 to 1; 1 keeps all classes.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `share` is out of range.
+
+    Notes
+    -----
+    A second difference belongs to the middle one of its three classes, as in text-generation-webui. Of tied
+    classes, those with the lower indices stay. If the curve does not bend, all classes stay.
+
+    References
+    ----------
+    .. [1] T. Bricken, "Tail Free Sampling", 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.tail_free(np.log([0.4, 0.35, 0.15, 0.05, 0.05]), share=0.5)).round(3)
+    array([0.533, 0.467, 0.   , 0.   , 0.   ])
     """
-    return curvature_cutoff(z, share)
+    return _truncate("tfs", z, "share", share)
 
 
-def curvature_cutoff(z: Array, share: float, always_removed: int = 0) -> Cutoff:
-    """The most probable classes up to that share of the curve's absolute second differences. If there are
-    none, of fewer than three classes or classes on a line, all but the `always_removed` last ones."""
-    descending = -np.sort(-z, axis=-1)
-    remaining = descending[..., 2:] > -inf
-    curvature = np.where(remaining, abs(np.diff(core.softmax(descending), 2, axis=-1)), 0)
-    total = curvature.sum(-1, keepdims=True)
-    sums = (curvature / np.where(total > 0, total, 1)).cumsum(-1)
-    within = ((sums <= share) & remaining).sum(-1, keepdims=True)
-    unmasked = (z > -inf).sum(-1, keepdims=True)
-    count = np.maximum(np.where(total > 0, 1 + within, unmasked - always_removed), 1)
-    return Cutoff(z, value_at_rank(descending, count), count, compared=sums, bound=share)
+def top_a(z: ArrayLike, a: float) -> Array:
+    """Keep the classes with a probability of at least a times the square of the highest probability.
 
+    The more certain the distribution, the fewer classes stay.
 
-@truncation(off=0)
-def top_a(z: Array, a: float) -> Cutoff:
-    """Keeps the classes with a probability of at least a times the square of the highest.
-    Source: BlinkDL 2022, RWKV-LM's README, "the top-a sampling method".
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    a : float
+        The factor, from 0 to 1; 0 keeps all classes.
 
-    >>> top_a(np.log([0.6, 0.3, 0.1]), 0.5).round(2)
-    array([-0.51, -1.2 ,  -inf])
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `a` is out of range.
+
+    References
+    ----------
+    .. [1] BlinkDL, "The top-a sampling method", README of RWKV-LM, 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.top_a(np.log([0.6, 0.3, 0.1]), a=0.5)).round(3)
+    array([0.667, 0.333, 0.   ])
     """
-    probs = core.softmax(z)
-    highest = probs.max(-1, keepdims=True)
-    return Cutoff(probs, np.minimum(a * highest**2, highest), score_name="probability")
+    return _truncate("top_a", z, "a", a)
 
 
-@truncation()
-def xtc(z: Array, threshold: float) -> Cutoff:
-    """Exclude top choices: of the classes with a probability of at least the threshold only the least
-    probable stays, with all below it. Removes nothing if there are fewer than two.
-    Source: p-e-w 2024, text-generation-webui pull request 6335.
+def xtc(z: ArrayLike, threshold: float = 0.1) -> Array:
+    """Exclude the top choices: remove all but the least probable class above a threshold.
 
-    >>> xtc(np.log([0.5, 0.3, 0.2]), 0.25).round(2)
-    array([ -inf, -1.2 , -1.61])
+    The top choices are the classes with a probability of at least the threshold. The sampler keeps the least
+    probable of them and all classes below it. It removes nothing if there are fewer than two top choices.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    threshold : float, default 0.1
+        The lowest probability of a top choice, from 0 to 1.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+        The logits, with -inf for each removed class; float32 for float32 and float16 input, else float64.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If `threshold` is out of range.
+
+    Notes
+    -----
+    Engines apply XTC by chance, with a probability for each token. This function always applies it. With
+    XTC at a probability of c as the last sampler, the distribution is the mixture
+    ``(1 - c) * softmax(z) + c * softmax(xtc(z, threshold))``. Of top choices that tie, the one with the
+    lowest index stays.
+
+    References
+    ----------
+    .. [1] p-e-w, "Exclude Top Choices (XTC)", text-generation-webui pull request 6335, 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsoft
+    >>> tsoft.softmax(tsoft.xtc(np.log([0.5, 0.3, 0.2]), threshold=0.25)).round(3)
+    array([0. , 0.6, 0.4])
     """
-    probs = core.softmax(z)
-    unmasked = (z > -inf).sum(-1, keepdims=True)
-    top_choices = ((probs >= threshold) & (z > -inf)).sum(-1, keepdims=True)
-    # The least probable of the top choices and those below it, or all if there is only one.
-    count = np.where(top_choices >= 2, unmasked - top_choices + 1, unmasked)
-    ascending = np.sort(np.where(z > -inf, z, inf), axis=-1)
-    lowest = np.take_along_axis(ascending, count - 1, axis=-1)
-    return Cutoff(np.where(z > -inf, -z, -inf), -lowest, count, score_name="-logit", compared=probs, bound=threshold)
+    return _truncate("xtc", z, "threshold", threshold)
+
+
+def _check(parameter: SamplerParameter, argument: str, value: float) -> None:
+    """Raise ValueError if the table does not allow a value for a parameter."""
+    if not parameter.allows(value):
+        raise ValueError(f"{argument} must be {parameter.range}, got {value}")
+
+
+def _truncate(name: str, z: ArrayLike, argument: str, value: float) -> Array:
+    """Apply the cutoff of a row of the table, by its sampler's name, in float64."""
+    sampler = SAMPLERS[name]
+    first, *others = sampler.parameters
+    # The first parameter of a sampler that is applied by chance is the chance.
+    parameter = others[0] if sampler.by_chance else first
+    z = validate_logits(z)
+    _check(parameter, argument, value)
+    require_softmax(z)
+    if parameter is first and value == parameter.off:
+        return z
+    return np.asarray(sampler.function(z.astype(np.float64, copy=False), value).apply(z))

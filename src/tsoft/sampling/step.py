@@ -1,4 +1,4 @@
-"""A sampler with its settings, as a chain applies it, and the error if it removes every class."""
+"""A step of a chain: a sampler with its settings; and the error if it removes every class."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ class Step:
 
     @property
     def settings(self) -> list[tuple[SamplerParameter, Any]]:
-        """The parameters with their values, without the temperature if that is not set yet."""
+        """The parameters with their values, without a temperature that is not set yet."""
         parameters = self.sampler.parameters
         return list(zip(parameters[len(parameters) - len(self.values) :], self.values, strict=True))
 
     def __str__(self) -> str:
-        """The sampler and its values as text; parameters after the first are omitted if they are off.
+        """Return the sampler and its values as text, without parameters after the first that are off.
 
         >>> from tsoft.sampling.sampler_table import SAMPLERS
         >>> str(Step(SAMPLERS["top_k"], (40,))), str(Step(SAMPLERS["temperature"], (1.0, 0.5, 1.0)))
@@ -38,7 +38,7 @@ class Step:
 
 
 class AllRemovedError(ValueError):
-    """A sampler removes every class of a row, counted from 0 over all leading axes."""
+    """A sampler removes every class of a row. `row` counts from 0 over all leading axes."""
 
     def __init__(self, row: int, step: str):
         super().__init__(f"row {row}: {step} removes every class")

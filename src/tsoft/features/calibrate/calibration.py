@@ -8,17 +8,15 @@ from sys import float_info
 
 import numpy as np
 
-from tsoft.core.fit import TemperatureFit, fit_temperature
+from tsoft.core.fit import TemperatureFit, fit_rows
+from tsoft.core.interval import Interval, confidence_interval
 from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, summarize
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
-from tsoft.features.calibrate.interval import Interval, TooLongError, bootstrap, sandwich
 from tsoft.features.calibrate.labelled_input import LabelledInput
 from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
 from tsoft.notes import note
 
-# The most rows that a bootstrap draws in all: for more, the sandwich interval is as good.
-MAX_DRAWN = 1 << 28
 # A note warns about fewer rows, and about an interval whose ends differ by more than this factor.
 FEW_ROWS, WIDE_RATIO = 100, 10.0
 # A note recommends --probs if at least this share of the rows look like probabilities.
@@ -60,7 +58,7 @@ def calibration(
     """Return the fit and its reports. Print notes to the user. This takes one pass over the rows more than the fit."""
     with _input_errors(rows):
         summary = _checked_summary(rows)
-        fit = fit_temperature(rows, summary)
+        fit = fit_rows(rows, summary)
     if fit.reason:
         note(f"{rows.name}: {fit.reason} to τ = {fit.tau:g}; these rows do not determine a temperature")
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
@@ -137,14 +135,10 @@ def _interval(
 ) -> Interval | None:
     """Return the bootstrap interval if the rows are in memory and it does not take too long, else the sandwich
     interval."""
-    if fit.error is None or resamples == 0 or rows.held is None or rows.rows * resamples > MAX_DRAWN:
-        return sandwich(fit)
-    try:
-        interval = bootstrap(rows, fit, resamples, generator)
-    except TooLongError as error:
-        note(f"{rows.name}: {error}: the interval is the sandwich")
-        return sandwich(fit)
-    if interval.limits:
+    interval = confidence_interval(rows, fit, rows.rows, resamples if rows.held is not None else 0, generator)
+    if interval and interval.reason:
+        note(f"{rows.name}: {interval.reason}: the interval is the sandwich")
+    if interval and interval.limits:
         resampled = f"{interval.limits} of {resamples} bootstrap resamples"
         note(f"{rows.name}: for {resampled}, the best temperature is a limit, 0 or inf")
     return interval

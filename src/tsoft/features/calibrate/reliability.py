@@ -12,15 +12,20 @@ rows determines its ECE: whether a row is right is drawn with its confidence as 
 2007, "Increasing the reliability of reliability diagrams").
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan, nan
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tsoft.core.labelled_rows import LabelledRows, ReadRows
-from tsoft.core.softmax import Array, log_softmax, softmax
+from tsoft.core.draw import Rng, as_generator
+from tsoft.core.labelled_rows import LabelledRows, ReadRows, validate_examples
+from tsoft.core.softmax import Array, log_softmax, softmax, validate_taus
 
 # The number of probabilities, or of simulated outcomes, in a piece.
 PIECE_SIZE = 1 << 20
@@ -99,22 +104,125 @@ class Report:
     equal_width: Bins
     equal_mass: Bins
 
+    def __repr__(self) -> str:
+        """The measures without the bins."""
+        values = {"tau": self.tau, "rows": self.rows, **self.measures}
+        return f"Report({', '.join(f'{name}={value:.6g}' for name, value in values.items())})"
+
+    @property
+    def ece(self) -> float:
+        """The expected calibration error with bins of equal width."""
+        return self.equal_width.ece
+
+    @property
+    def mce(self) -> float:
+        """The maximum calibration error with bins of equal width."""
+        return self.equal_width.mce
+
     @property
     def measures(self) -> dict[str, float]:
         """The measures by name, in display order."""
         return {
             "nll": self.nll,
-            "ece": self.equal_width.ece,
+            "ece": self.ece,
             "ece_chance_mean": self.equal_width.chance.mean,
             "ece_chance_95": self.equal_width.chance.high,
             "ece_mass": self.equal_mass.ece,
             "ece_mass_chance_mean": self.equal_mass.chance.mean,
             "ece_mass_chance_95": self.equal_mass.chance.high,
-            "mce": self.equal_width.mce,
+            "mce": self.mce,
             "brier": self.brier,
             "accuracy": self.accuracy,
             "mean_confidence": self.confidence,
         }
+
+
+def reliability(
+    z: ArrayLike,
+    targets: ArrayLike,
+    tau: float = 1.0,
+    *,
+    bins: int = 15,
+    resamples: int = 1000,
+    rng: Rng = None,
+) -> Report:
+    """Measure how well calibrated a classifier's probabilities are at a temperature.
+
+    A row's confidence is its highest probability. The classifier is calibrated if, of the rows with a
+    confidence of 80 %, its prediction is right in 80 %, and so on. The expected calibration error (ECE) is the
+    average difference between confidence and accuracy over bins of confidence [1]_.
+
+    Parameters
+    ----------
+    z : array_like, shape (..., n)
+        Logits; -inf masks a class.
+    targets : array_like of int, shape (...)
+        The index, from 0, of each row's true class.
+    tau : float, default 1
+        The temperature, from 0 to inf.
+    bins : int, default 15
+        The number of bins of confidence.
+    resamples : int, default 1000
+        The number of simulations of a perfectly calibrated classifier, which determine the ECE that is due to
+        chance. With 0, this is NaN.
+    rng : int or numpy.random.Generator, optional
+        A seed, or the generator for the simulations. By default the seed comes from the operating system.
+
+    Returns
+    -------
+    Report
+        ``nll`` (in nats), ``brier`` (from 0 to 2), ``accuracy``, ``confidence``, ``ece`` and ``mce``, and the
+        bins of a reliability diagram, ``equal_width`` and ``equal_mass``. Each has ``edges``, ``counts``,
+        ``confidence``, ``accuracy``, ``ece``, ``mce`` and ``chance``: the ``mean`` ECE of a perfectly calibrated
+        classifier with the same confidences, and the value ``high`` that 95 % of these stay below.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If the targets do not match the rows, if there are no rows, or if the temperature, the number of bins or
+        `resamples` is out of range.
+
+    See Also
+    --------
+    fit_temperature : The temperature that calibrates the probabilities.
+
+    Notes
+    -----
+    A bin contains the confidences above its lower edge up to its upper edge. The prediction is the class with
+    the highest logit, the first of those that tie.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017,
+       eqs. 3 and 5.
+    .. [2] J. Broecker and L. A. Smith, "Increasing the Reliability of Reliability Diagrams", Weather and
+       Forecasting 22, 2007.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> z, targets = [[2, 0], [2, 0], [2, 0]], [0, 0, 1]
+    >>> report = tsoft.reliability(z, targets, rng=0)
+    >>> round(report.confidence, 4), round(report.accuracy, 4), round(report.ece, 4)
+    (0.8808, 0.6667, 0.2141)
+    >>> tau = tsoft.fit_temperature(z, targets).tau
+    >>> round(tsoft.reliability(z, targets, tau).ece, 4)
+    0.0
+    """
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, got {bins}")
+    if resamples < 0:
+        raise ValueError(f"resamples must be at least 0, got {resamples}")
+    taus = validate_taus(tau)
+    if taus.ndim:
+        raise ValueError(f"tau must be a single number, got shape {taus.shape}")
+    rows = validate_examples(z, targets)
+    if not len(rows.targets):
+        raise ValueError("there are no rows")
+    scores = score_rows(lambda: [rows], taus.reshape(1), 1)
+    return report(scores, 0, bins, resamples, as_generator(rng))
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,20 +17,177 @@ q_i - p_i = p_i (exp(-d_i - KL) - 1). Times tau^2, they have limits at tau = inf
 the deviations of t - v from its mean, divided by n.
 """
 
+# Signatures in help() show the names of the types.
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import factorial
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tsoft.core.block import Block
+from tsoft.core.labelled_rows import validate_examples
 from tsoft.core.measures import entropy, top
-from tsoft.core.softmax import BLOCK_SIZE, Array, log_softmax, softmax
+from tsoft.core.softmax import (
+    BLOCK_SIZE,
+    Array,
+    Taus,
+    log_softmax,
+    require_softmax,
+    softmax,
+    validate_logits,
+    validate_taus,
+)
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
 
 # The difference of larger numbers could overflow.
 MAX_DIFFERENCE = 1e307
+
+
+@dataclass(frozen=True, eq=False)
+class StudentLoss:
+    """A student's loss on the soft targets, each (...) or (k, ...). Part of the result of `tsoft.soft_targets`.
+
+    Attributes
+    ----------
+    kl, kl_tau2 : ndarray
+        KL(teacher || student) in nats, and the same times tau^2.
+    gradient, gradient_tau2 : ndarray
+        The norm of the gradient of KL by the student's logits, and the same times tau^2.
+    cross_entropy : ndarray or None
+        -ln of the student's probability of the target at tau = 1; None without targets.
+    loss : ndarray or None
+        alpha * cross_entropy + (1 - alpha) * kl_tau2; None without targets.
+    """
+
+    kl: Array
+    kl_tau2: Array
+    gradient: Array
+    gradient_tau2: Array
+    cross_entropy: Array | None = None
+    loss: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SoftTargets:
+    """A teacher's soft targets and their information. The result of `tsoft.soft_targets`.
+
+    The other classes of a row are all but its target or, without targets, all but the teacher's most probable
+    class.
+
+    Attributes
+    ----------
+    probs : ndarray, shape (..., n) or (k, ..., n)
+        The soft targets: the teacher's probabilities.
+    rest_prob : ndarray, shape (...) or (k, ...)
+        The probability of the other classes together.
+    rest_entropy : ndarray, shape (...) or (k, ...)
+        The entropy, in nats, of the distribution over the other classes; NaN if all of them are masked.
+    information : ndarray, shape (...) or (k, ...)
+        What the soft targets contain beyond label smoothing, in nats: their KL divergence from targets that
+        share the probability of the other classes evenly. NaN if these are all masked.
+    student : StudentLoss or None
+        The student's loss on the soft targets; None without a student.
+    """
+
+    probs: Array
+    rest_prob: Array
+    rest_entropy: Array
+    information: Array
+    student: StudentLoss | None = None
+
+
+def soft_targets(
+    teacher: ArrayLike,
+    tau: Taus = 1.0,
+    *,
+    student: ArrayLike | None = None,
+    targets: ArrayLike | None = None,
+    alpha: float = 0.5,
+) -> SoftTargets:
+    """Return a teacher's soft targets for distillation, and a student's loss on them.
+
+    Distillation trains a student on the teacher's probabilities at a temperature above 1, which show how
+    similar the teacher finds the other classes to the true one [1]_.
+
+    Parameters
+    ----------
+    teacher : array_like, shape (..., n)
+        The teacher's logits; -inf masks a class.
+    tau : float or array_like, shape (k,)
+        Temperatures from 0 to inf. A list of k temperatures adds a leading axis of k to the results.
+    student : array_like, shape (..., n), optional
+        The student's logits for the same rows.
+    targets : array_like of int, shape (...), optional
+        The index, from 0, of each row's true class. By default the teacher's most probable class.
+    alpha : float, default 0.5
+        The weight, from 0 to 1, of the cross-entropy with the targets in the loss.
+
+    Returns
+    -------
+    SoftTargets
+        ``probs``, ``rest_prob``, ``rest_entropy`` and ``information``. With a student, ``student`` has ``kl``,
+        ``kl_tau2``, ``gradient`` and ``gradient_tau2``, and with targets also ``cross_entropy`` and ``loss``.
+
+    Raises
+    ------
+    LogitsError
+        If a row contains NaN or +inf, or only masked classes.
+    ValueError
+        If the student's shape is not the teacher's, if the targets do not match the rows, or if `alpha` or a
+        temperature is out of range.
+
+    Notes
+    -----
+    The loss is ``alpha * CE + (1 - alpha) * tau**2 * KL(teacher || student)``. KL and its gradient fall with
+    tau^2; the factor keeps the balance of the two terms at every temperature. All of these are exact in the
+    limits 0 and inf, and do not cancel for a student that is very similar to the teacher.
+
+    References
+    ----------
+    .. [1] G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
+
+    Examples
+    --------
+    >>> import tsoft
+    >>> result = tsoft.soft_targets([6, 4, 0, -1], tau=[1, 4])
+    >>> result.probs.round(3)
+    array([[0.878, 0.119, 0.002, 0.001],
+           [0.499, 0.303, 0.111, 0.087]])
+    >>> result.information.round(3)
+    array([0.118, 0.078])
+    >>> tsoft.soft_targets([6, 4, 0, -1], tau=4, student=[5, 4, 1, 0]).student.kl_tau2.round(3)
+    np.float64(0.314)
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
+    t, taus = validate_logits(teacher), validate_taus(tau)
+    require_softmax(t)
+    rows, classes = t.shape[:-1], t.shape[-1]
+    v = None if student is None else validate_logits(student)
+    if v is not None:
+        if v.shape != t.shape:
+            raise ValueError(f"student must have the teacher's shape {t.shape}, got {v.shape}")
+        require_softmax(v)
+    indices = None if targets is None else validate_examples(t, targets).targets
+    distillation = Distillation(
+        Block(t.reshape(-1, classes)),
+        taus.reshape(-1),
+        indices,
+        None if v is None else v.reshape(-1, classes),
+        alpha,
+    )
+
+    def shaped(name: str) -> Array:
+        """A measure, (k, rows), in the shape of the result."""
+        return np.asarray(getattr(distillation, name).reshape(taus.shape + rows))[()]
+
+    loss = None if v is None else StudentLoss(*map(shaped, distillation.measures[len(TEACHER_MEASURES) :]))
+    probs = distillation.probs.reshape(taus.shape + t.shape)
+    return SoftTargets(probs, shaped("rest_prob"), shaped("rest_entropy"), shaped("information"), loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +222,7 @@ def divergence(teacher: Array, student: Array, tau: float) -> Divergence:
 
 
 def _by_rows(
-    function: "Callable[[_DistributionPair], tuple[Array, ...]]", teacher: Array, student: Array, tau: float
+    function: Callable[[_DistributionPair], tuple[Array, ...]], teacher: Array, student: Array, tau: float
 ) -> list[Array]:
     """Return the results of a function for each row. It is called with pieces that fit in a core's cache."""
     teacher, student = np.asarray(teacher, np.float64), np.asarray(student, np.float64)
@@ -198,7 +355,7 @@ def _curvature(x: Array) -> Array:
     return total
 
 
-def _ratio_to_x(function: "np.ufunc", x: Array) -> Array:
+def _ratio_to_x(function: np.ufunc, x: Array) -> Array:
     """Return function(x) / x, which is 1 at 0."""
     return np.where(x == 0, 1.0, function(x) / x)
 
@@ -239,7 +396,7 @@ class Distillation:
         with_targets = TARGET_MEASURES if self.student is not None and self.targets is not None else ()
         return TEACHER_MEASURES + with_student + with_targets
 
-    def part(self, first: int, stop: int) -> "Distillation":
+    def part(self, first: int, stop: int) -> Distillation:
         """Return the distillation of some rows, counted from the first of the block."""
         targets, student = (None if array is None else array[first:stop] for array in (self.targets, self.student))
         return replace(self, block=self.block.part(first, stop), targets=targets, student=student)

@@ -35,13 +35,13 @@ def contents() -> str:
     """Return the list of pages, as Markdown."""
     width = max(len(page.name) for page in pages())
     lists = (
-        [f"    {page.name:{width}} {page.summary}" for page in pages() if page.is_command == is_command]
+        [f"{page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
         for is_command in (True, False)
     )
     commands, topics = ("\n".join(lines) for lines in lists)
     return (
         f"# The manual of tsoft\n\n`tsoft help NAME` prints a page.\n\n"
-        f"## Commands\n\n{commands}\n\n## Topics\n\n{topics}\n"
+        f"## Commands\n\n```text\n{commands}\n```\n\n## Topics\n\n```text\n{topics}\n```\n"
     )
 
 
@@ -53,9 +53,7 @@ def page_text(name: str) -> str:
         return texts[topic]
     counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
     most = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
-    suggestion = nearest(topic, texts)
-    if suggestion:
+    hint = f"it occurs in {', '.join(most)}; " if most else ""
+    if suggestion := nearest(topic, texts):
         hint = f"did you mean {suggestion!r}? "
-    else:
-        hint = f"it occurs in {', '.join(most)}; " if most else ""
     raise UsageError(f"unknown page {name!r}; {hint}tsoft help lists all pages")

@@ -1,6 +1,7 @@
 """The confidence interval of a fitted temperature, against independent computations."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import ceil, inf, log, sqrt
 from typing import Any
 
@@ -9,17 +10,17 @@ import pytest
 from scipy import special
 
 from labelled import digits, made, once, resampled
-from tsoft.core.fit import TemperatureFit, fit_temperature
+from tsoft.core import interval as interval_of
+from tsoft.core.fit import TemperatureFit, fit_rows
+from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich
 from tsoft.core.labelled_rows import LabelledRows
-from tsoft.features.calibrate import interval as interval_of
-from tsoft.features.calibrate.interval import TooLongError, bootstrap, sandwich
 
 
 def test_the_sandwich_in_closed_form() -> None:
     """With the same gap in every row, and a share p of them right, the score is E[t] - t_y with t = gap / tau
     or 0: its variance is t^2 p (1 - p), and so is the curvature."""
     rows = LabelledRows(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
-    fit = fit_temperature(once(rows))
+    fit = fit_rows(once(rows))
     assert fit.error == pytest.approx(1 / (log(4) * sqrt(100 * 0.8 * 0.2)), rel=1e-9)
     interval = sandwich(fit)
     assert interval
@@ -33,7 +34,7 @@ def test_the_sandwich_in_closed_form() -> None:
 def test_the_sandwich_of_a_model_that_is_wrong() -> None:
     """Slopes and curvature as differences of scipy's NLL; here the inverse curvature alone is 5 % lower."""
     rows, step = digits("val"), 1e-4
-    fit = fit_temperature(once(rows))
+    fit = fit_rows(once(rows))
 
     def nll(side: float) -> Any:
         scaled = rows.logits.astype(float) / (fit.tau * np.exp(side))
@@ -51,7 +52,7 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     reach many lie outside the nodes."""
     monkeypatch.setattr(interval_of, "REACH", reach)
     rows = digits("val") if count == 674 else made(9, count, 3, tau=1.5)
-    fit = fit_temperature(once(rows))
+    fit = fit_rows(once(rows))
     assert not fit.is_limit
     parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
     interval = bootstrap(once(*parts), fit, 200, np.random.default_rng(3))
@@ -59,7 +60,7 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     taus = []
     for _ in range(200):
         drawn = np.sort(random.integers(0, count, count))
-        taus.append(fit_temperature(once(resampled(rows, drawn))).tau)
+        taus.append(fit_rows(once(resampled(rows, drawn))).tau)
     low, high = sorted(taus)[ceil(200 * 0.025) - 1], sorted(taus)[ceil(200 * 0.975) - 1]
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-6)
     assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
@@ -86,22 +87,35 @@ def weak(seed: int, count: int) -> LabelledRows:
 def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
     """A third of them have no minimum, and the others theirs far from the fit."""
     rows = weak(3, 1500)
-    fit = fit_temperature(once(rows))
+    fit = fit_rows(once(rows))
     assert float(fit.error or 0) > 0.3
     passes, count = counting(rows)
     interval = bootstrap(passes, fit, 150, np.random.default_rng(3))
     assert count[0] <= 4
     random = np.random.default_rng(3)
-    taus = sorted(
-        fit_temperature(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150)
-    )
+    taus = sorted(fit_rows(once(resampled(rows, np.sort(random.integers(0, 1500, 1500))))).tau for _ in range(150))
     assert 0 < interval.limits == sum(tau == inf for tau in taus)
     assert (interval.low, interval.high) == pytest.approx((taus[3], taus[146]), rel=1e-6)
 
 
+def test_the_sandwich_replaces_a_bootstrap_that_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = digits("val")
+    fit = fit_rows(once(rows))
+    generator = np.random.default_rng(1)
+    expected = sandwich(fit)
+    assert expected
+    assert confidence_interval(once(rows), fit, 674, 0, generator) == expected
+    monkeypatch.setattr(interval_of, "MAX_DRAWN", 674 * 10 - 1)
+    assert confidence_interval(once(rows), fit, 674, 10, generator) == expected
+    assert getattr(confidence_interval(once(rows), fit, 674, 9, generator), "method", None) == "bootstrap"
+    monkeypatch.setattr(interval_of, "MAX_EVALUATED", 0)
+    found = confidence_interval(once(rows), fit, 674, 9, generator)
+    assert found == replace(expected, reason="there are too many numbers for the bootstrap")
+
+
 def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = digits("val")
-    fit = fit_temperature(once(rows))
+    fit = fit_rows(once(rows))
     monkeypatch.setattr(interval_of, "MAX_EVALUATED", 674 * 10 * 3)
     with pytest.raises(TooLongError, match="too many numbers"):
         bootstrap(once(rows), fit, 10, np.random.default_rng(1))
@@ -109,16 +123,16 @@ def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.Monke
     monkeypatch.setattr(interval_of, "MAX_REFITTED", 0)
     monkeypatch.setattr(interval_of, "REACH", 1e-9)
     with pytest.raises(TooLongError, match="too many resamples"):
-        bootstrap(once(few), fit_temperature(once(few)), 200, np.random.default_rng(1))
+        bootstrap(once(few), fit_rows(once(few)), 200, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("power", [-1040, -1000, 1000, 1019])
 def test_the_interval_scales_with_the_logits(power: int) -> None:
     """No warning either, each of which would be an error here."""
     val = digits("val")
-    whole = bootstrap(once(val), fit_temperature(once(val)), 100, np.random.default_rng(1))
+    whole = bootstrap(once(val), fit_rows(once(val)), 100, np.random.default_rng(1))
     rows = LabelledRows(np.ldexp(val.logits.astype(float), power), val.targets)
-    scaled = bootstrap(once(rows), fit_temperature(once(rows)), 100, np.random.default_rng(1))
+    scaled = bootstrap(once(rows), fit_rows(once(rows)), 100, np.random.default_rng(1))
     assert np.ldexp([scaled.low, scaled.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
 
 
@@ -127,7 +141,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     inside = {"bootstrap": 0, "sandwich": 0}
     for seed in range(100):
         rows = made(100 + seed, 150, 4, tau=1.6)
-        fit = fit_temperature(once(rows))
+        fit = fit_rows(once(rows))
         for interval in (bootstrap(once(rows), fit, 200, np.random.default_rng(seed)), sandwich(fit)):
             assert interval
             inside[interval.method] += interval.low <= 1.6 <= interval.high

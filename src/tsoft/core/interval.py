@@ -1,50 +1,70 @@
 """The 95 % confidence interval of a fitted temperature."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, inf, log
 
 import numpy as np
 
-from tsoft.core.fit import TemperatureFit, fit_temperature
+from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.labelled_rows import CalibrationError, LabelledRows, ReadRows, largest_gap, row_slopes
 from tsoft.core.softmax import Array
 
 # The 97.5 % quantile of the standard normal distribution.
 NORMAL_QUANTILE = 1.959963984540054
+# The most rows that a bootstrap draws in all. With more rows, the sandwich interval is as good.
+MAX_DRAWN = 1 << 28
 # The nodes extend this many standard errors of 1 / tau on either side of the fit.
 REACH = 6.0
-# The largest number of nodes, and the factor of 1 / tau to which they extend if that would take more.
+# The largest number of nodes. If more were needed, the nodes extend only to this factor of 1 / tau.
 MAX_NODES, MAX_FACTOR = 128, 8.0
 # The interpolation error relative to the slopes is exp(-LOG_ACCURACY), less than their rounding.
 LOG_ACCURACY = 32.0
 # The most numbers that are evaluated at the nodes.
 MAX_EVALUATED = 1 << 30
-# The most numbers in all refits outside the nodes, where a refit counts for at least the second.
+# The most numbers in all refits outside the nodes. A refit counts as at least MIN_REFIT_SIZE numbers.
 MAX_REFITTED, MIN_REFIT_SIZE = 1 << 26, 1 << 14
 # The number of counts in a piece.
 PIECE_SIZE = 1 << 21
 
 
 class TooLongError(Exception):
-    """A bootstrap that would take too long."""
+    """The bootstrap would take too long."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The 95 % confidence interval of the temperature: by the `bootstrap` of that many `resamples`, of which
-    `limits` have no minimum between 0 and inf, or by the `sandwich`."""
+    """The 95 % confidence interval of a temperature.
+
+    The `method` is "bootstrap" or "sandwich". A bootstrap has a number of `resamples`; for `limits` of them the
+    temperature is 0 or inf. If the sandwich replaces the bootstrap, `reason` is the cause.
+    """
 
     low: float
     high: float
     method: str
     resamples: int = 0
     limits: int = 0
+    reason: str | None = None
+
+
+def confidence_interval(
+    read_rows: ReadRows, fit: TemperatureFit, rows: int, resamples: int, generator: np.random.Generator
+) -> Interval | None:
+    """Return the bootstrap interval of a fit to a number of rows. If there are no resamples, too many rows for them,
+    or if the bootstrap would take too long, return the sandwich interval; None if the fit has no error."""
+    if fit.error is None or resamples == 0 or rows * resamples > MAX_DRAWN:
+        return sandwich(fit)
+    try:
+        return bootstrap(read_rows, fit, resamples, generator)
+    except TooLongError as error:
+        interval = sandwich(fit)
+        return interval and replace(interval, reason=str(error))
 
 
 def sandwich(fit: TemperatureFit) -> Interval | None:
-    """The interval from the sandwich standard error of log tau, which needs no pass over the rows; None if
-    the fit has no error.
+    """Return the interval from the sandwich standard error of log tau, without a pass over the rows; None if the
+    fit has no error.
 
     >>> sandwich(TemperatureFit(1.0, 0.1)).low.__round__(4)
     0.822
@@ -56,21 +76,21 @@ def sandwich(fit: TemperatureFit) -> Interval | None:
 
 
 def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generator: np.random.Generator) -> Interval:
-    """The percentile interval of refits to rows drawn with replacement (Efron & Tibshirani 1993, "An
+    """Return the percentile interval of refits to rows drawn with replacement (Efron & Tibshirani 1993, "An
     introduction to the bootstrap", section 13.3).
 
-    Each resample is refitted in full. Its slope by beta = 1 / tau is a weighted sum of the rows' slopes,
-    which are evaluated once, at Chebyshev nodes of beta around the fit; the zero of the polynomial through
-    the resample's slopes at the nodes is its beta. If its slope is above 0 at beta = 0, the resample is no
-    better than chance, and its temperature is inf. A resample whose beta lies outside the nodes is fitted as
-    the rows themselves were.
+    Each resample is refitted in full. Its slope by beta = 1 / tau is a weighted sum of the rows' slopes, which
+    are evaluated once, at Chebyshev nodes of beta around the fit. The beta of the resample is the zero of the
+    polynomial through its slopes at the nodes. If the slope is above 0 at beta = 0, the resample is no better
+    than chance, and its temperature is inf. A resample whose beta is outside the nodes is fitted in the same
+    way as the rows.
 
-    read_rows: as for `fit_temperature`; two or more rows, read a few times or, for resamples outside the
-    nodes, often. fit: that of the rows, which is not a limit. Raises TooLongError for too many numbers, and
+    read_rows: as for `fit_rows`, with two or more rows. There are a few passes, and more for resamples outside
+    the nodes. fit: that of the rows, which must not be a limit. Raises TooLongError for too many numbers, and
     for too many resamples outside the nodes.
 
     >>> rows = LabelledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
-    >>> interval = bootstrap(lambda: [rows], fit_temperature(lambda: [rows]), 200, np.random.default_rng(1))
+    >>> interval = bootstrap(lambda: [rows], fit_rows(lambda: [rows]), 200, np.random.default_rng(1))
     >>> bool(interval.low < 1 / np.log(2) < interval.high)
     True
     """
@@ -79,8 +99,8 @@ def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generato
     nodes = _chebyshev_nodes(best_beta, fit.error, largest_gap(read_rows, fit.unit))
     size = sum(examples.logits.size for examples in read_rows())
     if size * len(nodes.places) > MAX_EVALUATED:
-        raise TooLongError("there are too many numbers to work at each temperature")
-    # The ends are evaluated too, but are not nodes.
+        raise TooLongError("there are too many numbers for the bootstrap")
+    # The ends are not nodes, but are evaluated, too.
     slopes = row_slopes(read_rows, np.array([*nodes.betas, *nodes.ends, inf]), fit.unit).T
     rows = len(slopes)
     taus = np.empty(resamples)
@@ -93,12 +113,12 @@ def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generato
         is_outside = np.isnan(betas)
         remaining_refits -= int(is_outside.sum())
         if remaining_refits < 0:
-            raise TooLongError("too many resamples lie far from the fit to refit each of them")
+            raise TooLongError("too many resamples are far from the fit, and refitting each would take too long")
         with np.errstate(divide="ignore", over="ignore"):
             piece_taus = fit.unit / betas
         piece_taus[is_outside] = [_refit(read_rows, row_counts, fit.tau) for row_counts in counts[is_outside]]
         taus[first : first + resamples_at_once] = piece_taus
-    # An order statistic, since a mean of inf and anything is inf.
+    # An order statistic: the mean of inf and another number would be inf.
     low, high = np.quantile(taus, [0.025, 0.975], method="inverted_cdf").tolist()
     return Interval(low, high, "bootstrap", resamples, int(np.isin(taus, (0.0, inf)).sum()))
 
@@ -116,9 +136,9 @@ class _Nodes:
         return low + (high - low) * (self.places + 1) / 2
 
     def zeros(self, values: Array) -> Array:
-        """The betas at which the slopes of m resamples rise through 0, from their values at the nodes, at both
-        ends and at inf, (m, nodes + 3). 0 if they are above 0 at beta = 0 already, inf if they never are, and
-        NaN if the zero is outside the ends."""
+        """Return the betas at which the slopes of m resamples rise through 0: (m,). `values`, (m, nodes + 3), are
+        the slopes at the nodes, at both ends and at inf. The beta is 0 if the slope is above 0 at beta = 0, inf if
+        it is above 0 nowhere, and NaN if the zero is outside the ends."""
         low, high = self.ends
         slope_low, slope_high, slope_inf = values[:, -3:].T
         betas = low + (high - low) * (_polynomial_zeros(self.places, values[:, :-3]) + 1) / 2
@@ -128,10 +148,10 @@ class _Nodes:
 
 
 def _chebyshev_nodes(best_beta: float, error: float, largest_gap: float) -> _Nodes:
-    """As many nodes as it takes that the polynomial is as accurate as the slopes. With gaps up to `largest_gap`
-    these have poles in the complex plane, at ±i pi / gap and beyond, and each node reduces the error by a
-    factor that grows with the distance of the nearest (Trefethen 2013, "Approximation theory and
-    approximation practice", theorem 8.2)."""
+    """Return enough nodes to make the polynomial as accurate as the slopes. With gaps up to `largest_gap`, the
+    slopes have poles in the complex plane, at ±i pi / gap and beyond. Each node reduces the error by a factor
+    that grows with the distance of the nearest pole (Trefethen 2013, "Approximation theory and approximation
+    practice", theorem 8.2)."""
     wide = max(0.0, best_beta * (1 - REACH * error)), best_beta * (1 + REACH * error)
     narrow = max(wide[0], best_beta / MAX_FACTOR), min(wide[1], best_beta * MAX_FACTOR)
     ends = wide if _node_count(*wide, largest_gap) <= MAX_NODES else narrow
@@ -147,10 +167,10 @@ def _node_count(low: float, high: float, largest_gap: float) -> int:
 
 
 def _refit(read_rows: ReadRows, counts: Array, default: float) -> float:
-    """The temperature that fits the rows best, each repeated by its count; the default if none is determined."""
+    """Fit the temperature to the rows, each repeated by its count. Return the default if they determine none."""
     rows = list(_repeated_rows(read_rows, counts))
     try:
-        return fit_temperature(lambda: rows).tau
+        return fit_rows(lambda: rows).tau
     except CalibrationError:
         return default
 
@@ -165,9 +185,9 @@ def _repeated_rows(read_rows: ReadRows, counts: Array) -> Iterator[LabelledRows]
 
 
 def _polynomial_zeros(nodes: Array, values: Array) -> Array:
-    """The zeros of the polynomials through `values`, (m, nodes), which are below 0 at -1 and above it at 1:
-    (m,). They are evaluated by the barycentric formula (Berrut & Trefethen 2004, "Barycentric Lagrange
-    interpolation", eq. 4.2) with the weights of Chebyshev points of the first kind (eq. 5.3).
+    """Return the zeros of the polynomials through `values`, (m, nodes), which are below 0 at -1 and above 0 at 1:
+    (m,). The polynomials are evaluated by the barycentric formula (Berrut & Trefethen 2004, "Barycentric
+    Lagrange interpolation", eq. 4.2) with the weights of Chebyshev points of the first kind (eq. 5.3).
 
     >>> nodes = np.cos(np.pi * np.array([1, 3, 5]) / 6)
     >>> _polynomial_zeros(nodes, np.array([nodes - 0.25, nodes + 0.9])).round(12)
@@ -179,7 +199,7 @@ def _polynomial_zeros(nodes: Array, values: Array) -> Array:
     for _ in range(60):
         middle = (low + high) / 2
         differences = middle[:, np.newaxis] - nodes
-        # At a node the formula is 0 / 0; very near it, it is accurate.
+        # At a node the formula is 0 / 0. Very near a node it is accurate.
         terms = weights / np.where(differences == 0, 1e-300, differences)
         below = (terms * values).sum(1) / terms.sum(1) < 0
         low, high = np.where(below, middle, low), np.where(below, high, middle)

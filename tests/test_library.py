@@ -1,0 +1,583 @@
+"""The package as a Python user sees it: names, signatures, documentation, errors, and the commands' functions.
+
+The functions are compared with independent computations and with what the commands print.
+"""
+
+import doctest
+import inspect
+import json
+import pydoc
+import re
+import subprocess
+import sys
+from math import exp, inf, log, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import integrate, optimize, special, stats
+
+import tsoft
+from labelled import digits
+from tool import TESTS, out
+from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
+
+FUNCTIONS = [name for name in tsoft.__all__ if name != "LogitsError"]
+SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
+FEW = settings(derandomize=True, deadline=None, database=None, max_examples=40)
+ROW = st.lists(st.floats(-8, 8), min_size=2, max_size=8)
+
+# Each truncation sampler with its argument and the parameter of the table that limits it.
+TRUNCATIONS: dict[str, tuple[str, SamplerParameter]] = {
+    "top_n_sigma": ("n", SAMPLERS["top_n_sigma"].parameters[0]),
+    "top_h": ("alpha", SAMPLERS["top_h"].parameters[0]),
+    "top_k": ("k", SAMPLERS["top_k"].parameters[0]),
+    "top_p": ("p", SAMPLERS["top_p"].parameters[0]),
+    "min_p": ("p", SAMPLERS["min_p"].parameters[0]),
+    "typical": ("p", SAMPLERS["typ_p"].parameters[0]),
+    "epsilon_cutoff": ("epsilon", SAMPLERS["epsilon_cutoff"].parameters[0]),
+    "eta_cutoff": ("epsilon", SAMPLERS["eta_cutoff"].parameters[0]),
+    "tail_free": ("share", SAMPLERS["tfs"].parameters[0]),
+    "top_a": ("a", SAMPLERS["top_a"].parameters[0]),
+    "xtc": ("threshold", SAMPLERS["xtc"].parameters[1]),
+    "smoothing": ("factor", SAMPLERS["smoothing"].parameters[0]),
+}
+
+
+# Documentation
+
+
+def sections(text: str) -> list[str]:
+    """The numpydoc sections of a docstring, in their order."""
+    return re.findall(r"^(\w[\w ]+)\n-{3,}$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_docstring_has_numpydoc_sections_in_the_standard_order(name: str) -> None:
+    text = inspect.getdoc(getattr(tsoft, name))
+    assert text
+    summary, blank, *_ = text.splitlines()
+    assert summary.endswith(".")
+    assert summary[0].isupper()
+    assert blank == ""
+    found = sections(text)
+    assert found == [section for section in SECTIONS if section in found]
+    assert {"Parameters", "Returns", "Raises", "Examples"} <= set(found)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_docstring_documents_each_parameter_in_order(name: str) -> None:
+    function = getattr(tsoft, name)
+    text = inspect.getdoc(function) or ""
+    parameters = text.split("Parameters\n----------\n")[1].split("\n\n")[0]
+    documented = re.findall(r"^(\w+) : ", parameters, re.MULTILINE)
+    assert documented == list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("name", tsoft.__all__)
+def test_the_examples_of_a_docstring_run(name: str) -> None:
+    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
+    module = sys.modules[getattr(tsoft, name).__module__]
+    [test] = finder.find(getattr(tsoft, name), name, module=module)
+    assert test.examples
+    # A user has only the names that the example imports.
+    test.globs = {}
+    assert runner.run(test).failed == 0
+
+
+def test_the_package_docstring_lists_each_name_once() -> None:
+    listed = re.findall(r"^    (\w+)  +\S", tsoft.__doc__ or "", re.MULTILINE)
+    assert sorted(listed) == sorted(tsoft.__all__)
+
+
+def test_help_shows_signatures_and_summaries() -> None:
+    text = pydoc.plain(pydoc.render_doc(tsoft))
+    assert "top_p(z" in text
+    assert "Keep the most probable classes that together have at least the probability p." in text
+    assert set(dir(tsoft)) == {*tsoft.__all__, "__version__"}
+    for name in FUNCTIONS:
+        assert inspect.isfunction(getattr(tsoft, name))
+        # numpy's types are unreadable when they are written out.
+        assert "numpy._typing" not in str(inspect.signature(getattr(tsoft, name)))
+
+
+def test_a_name_imports_only_numpy() -> None:
+    code = "import sys, tsoft; [getattr(tsoft, n) for n in tsoft.__all__]; print(*sorted(sys.modules))"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "numpy" in modules
+    assert not {"typer", "rich", "textual", "plotext", "orjson", "click"} & set(modules)
+
+
+# Samplers
+
+
+@pytest.mark.parametrize("name", TRUNCATIONS)
+def test_a_sampler_has_a_plain_signature(name: str) -> None:
+    argument, _ = TRUNCATIONS[name]
+    assert list(inspect.signature(getattr(tsoft, name)).parameters) == ["z", argument]
+
+
+def test_the_samplers_of_the_table_are_public() -> None:
+    covered = {*TRUNCATIONS, "temperature", "logit_bias"}
+    assert covered == {sampler.function.__name__ for sampler in SAMPLERS.values()}
+
+
+@pytest.mark.parametrize("name", TRUNCATIONS)
+def test_a_sampler_names_argument_value_and_range(name: str) -> None:
+    argument, parameter = TRUNCATIONS[name]
+    function, z = getattr(tsoft, name), [2.0, 1.0, 0.5]
+    outside = [parameter.low - 1, nan, inf]
+    outside += [parameter.high + 0.5] if parameter.high < inf else []
+    outside += [parameter.low] if parameter.exclusive_low else []
+    outside += [2.5] if parameter.whole else []
+    for value in outside:
+        with pytest.raises(ValueError, match=f"^{argument} must be {re.escape(parameter.range)}, got {value}$"):
+            function(z, value)
+    for value in [parameter.low] * (not parameter.exclusive_low) + [min(parameter.high, 1)]:
+        assert function(z, **{argument: value}).tolist() == function(z, value).tolist()
+
+
+def test_the_values_of_the_issue() -> None:
+    assert tsoft.top_p([2, 1, 0.5, 0.1], p=0.5).tolist() == [2, -inf, -inf, -inf]
+    with pytest.raises(ValueError, match=r"p must be a number from 0 to 1, got 1\.5"):
+        tsoft.top_p([2, 1], 1.5)
+    with pytest.raises(ValueError, match=r"k must be a whole number from 0, got 2\.5"):
+        tsoft.top_k([2, 1], 2.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [*TRUNCATIONS, "temperature", "logit_bias", "top"])
+def test_a_row_without_a_softmax_is_an_error(name: str) -> None:
+    arguments: dict[str, Any] = {"temperature": [0.5], "logit_bias": [{}], "top": []}
+    value = arguments.get(name, [1])
+    for row, problem in [([nan, 1], "class 0: NaN"), ([1, inf], r"class 1: \+inf"), ([-inf, -inf], "every class")]:
+        with pytest.raises(tsoft.LogitsError, match=f"row 1.*{problem}"):
+            getattr(tsoft, name)([[0, 1], row], *value)
+
+
+@pytest.mark.parametrize("k", [1, 300, 66_000])
+def test_of_many_ties_the_first_stay(k: int) -> None:
+    kept = tsoft.top_k(np.zeros(70_000), k) > -inf
+    assert kept[:k].all()
+    assert not kept[k:].any()
+
+
+@FEW
+@given(ROW, st.lists(st.one_of(st.floats(0.05, 20), st.sampled_from([0.0, inf])), max_size=4))
+def test_a_list_of_temperatures_adds_a_leading_axis(row: list[float], taus: list[float]) -> None:
+    z = np.array([row, row[::-1]])
+    scaled = tsoft.temperature(z, taus)
+    assert scaled.shape == (len(taus), *z.shape)
+    for tau, each in zip(taus, scaled, strict=True):
+        np.testing.assert_array_equal(each, tsoft.temperature(z, tau))
+        np.testing.assert_allclose(tsoft.softmax(each), tsoft.softmax(z, tau), rtol=1e-13, atol=1e-300)
+
+
+def test_temperature_checks_its_range() -> None:
+    for arguments, argument in [((-1,), "tau"), ((1, -0.5), "dynatemp_range"), ((1, 0.5, nan), "dynatemp_exponent")]:
+        with pytest.raises(ValueError, match=f"^{argument} must be "):
+            tsoft.temperature([2, 1], *arguments)
+
+
+def test_biases_are_a_mapping_or_pairs() -> None:
+    z = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]])
+    expected = z + np.array([0.5, 0, -inf])
+    np.testing.assert_array_equal(tsoft.logit_bias(z, {0: 0.5, 2: -inf}), expected)
+    np.testing.assert_array_equal(tsoft.logit_bias(z, [(0, 0.5), (2, -inf)]), expected)
+    for index in (-1, 3):
+        with pytest.raises(IndexError, match=f"there is no class {index}; the classes are 0 to 2"):
+            tsoft.logit_bias(z, {index: 1})
+    for bias in (nan, inf):
+        with pytest.raises(ValueError, match=f"a bias must be a finite number or -inf, got {bias} for class 1"):
+            tsoft.logit_bias(z, {1: bias})
+
+
+# solve
+
+MEASURES = ("top_prob", "entropy", "perplexity", "margin")
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@FEW
+@given(ROW, st.floats(0.05, 20))
+def test_solve_inverts_a_measure(measure: str, row: list[float], tau: float) -> None:
+    function = getattr(tsoft, measure)
+    target = float(function(row, tau))
+    cold, hot = sorted(float(function(row, end)) for end in (0, inf))
+    assume(cold * (1 + 1e-9) < target < hot * (1 - 1e-9))
+    arguments: dict[str, Any] = {measure: target}
+    solution = tsoft.solve(row, **arguments)
+    assert solution.reason is None
+    assert solution.taus.shape == solution.reached.shape == (1,)
+    assert function(row, solution.tau) == pytest.approx(target, rel=1e-11)
+    assert solution.reached[0] == function(row, solution.tau)
+    # Where the measure is steep enough for scipy's root finder, it finds the same temperature.
+    sharpness = abs(float(function(row, tau * 1.01)) - target)
+    if sharpness > 1e-4 * target:
+        found = optimize.brentq(lambda t: float(function(row, t)) - target, tau / 2, tau * 2, xtol=1e-14)
+        assert solution.tau == pytest.approx(found, rel=1e-6)
+
+
+def test_solve_has_both_temperatures_of_a_class() -> None:
+    z = np.array([[2.0, 1.0, 0.0, -3.0], [5.0, 1.0, 1.0, 1.0]])
+    solution = tsoft.solve(z, prob=0.27, index=1)
+    assert solution.taus.shape == (2, 2)
+    low, high = solution.taus[0]
+    assert low < high
+    assert tsoft.softmax(z[0], [low, high])[:, 1] == pytest.approx([0.27, 0.27], rel=1e-11)
+    assert solution.tau[0] == low
+    assert np.isnan(solution.taus[1]).all()
+    assert solution.reason[0] is None
+    assert "is at most 1/4 = 0.25, reached at temperature inf" in solution.reason[1]
+
+
+def test_solve_keeps_the_leading_axes() -> None:
+    z = np.random.default_rng(0).normal(size=(2, 3, 5))
+    solution = tsoft.solve(z, perplexity=2.0)
+    assert (solution.taus.shape, solution.tau.shape, solution.reason.shape) == ((2, 3, 1), (2, 3), (2, 3))
+    for index in np.ndindex(2, 3):
+        assert solution.tau[index] == tsoft.solve(z[index], perplexity=2.0).tau
+    assert np.ndim(tsoft.solve(z[0, 0], perplexity=2.0).tau) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        ({"top_prob": 0.73}, ["--top-prob", "0.73"]),
+        ({"entropy": 1.0}, ["--entropy", "1"]),
+        ({"perplexity": 3.5}, ["--perplexity", "3.5"]),
+        ({"margin": 0.2}, ["--margin", "0.2"]),
+        ({"prob": 0.27, "index": 1}, ["--prob", "#1=0.27"]),
+    ],
+)
+def test_solve_agrees_with_the_command(arguments: dict[str, Any], typed: list[str]) -> None:
+    z = [2.0, 1.0, 0.0, -3.0]
+    record = json.loads(out("solve", *map(repr, z), *typed, "-f", "jsonl"))
+    solution = tsoft.solve(z, **arguments)
+    assert solution.taus[~np.isnan(solution.taus)].tolist() == record["taus"]
+    assert solution.reached[~np.isnan(solution.taus)].tolist() == record["reached"]
+
+
+def test_solve_refuses_another_number_of_targets() -> None:
+    with pytest.raises(ValueError, match=r"pass exactly one of top_prob, entropy, .*; got none"):
+        tsoft.solve([2, 1])
+    with pytest.raises(ValueError, match="got entropy and margin"):
+        tsoft.solve([2, 1], entropy=0.5, margin=0.5)
+    for arguments in ({"prob": 0.5}, {"top_prob": 0.5, "index": 1}):
+        with pytest.raises(ValueError, match="prob and index belong together"):
+            tsoft.solve([2, 1], **arguments)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the entropy must be a number from 0, got -1"):
+        tsoft.solve([2, 1], entropy=-1)
+    with pytest.raises(IndexError, match="there is no class 2; the classes are 0 to 1"):
+        tsoft.solve([2, 1], prob=0.5, index=2)
+
+
+# sample
+
+
+@pytest.mark.parametrize("size", [None, 7, (2, 3), 0, ()])
+def test_draws_have_the_rows_and_the_size(size: Any) -> None:
+    shape = () if size is None else (size,) if isinstance(size, int) else size
+    z = np.zeros((2, 3, 4))
+    assert np.shape(tsoft.sample(z, size=size)) == (2, 3, *shape)
+    assert np.shape(tsoft.sample(z, [1, 2], size)) == (2, 2, 3, *shape)
+    assert np.shape(tsoft.sample(z[0, 0], size=size)) == shape
+    assert np.shape(tsoft.sample(z[:0], [1, 2], size)) == (2, 0, 3, *shape)
+    assert np.shape(tsoft.sample(z, [], size)) == (0, 2, 3, *shape)
+
+
+@pytest.mark.parametrize("tau", [0.5, 2.0])
+def test_draws_and_counts_have_the_probabilities(tau: float) -> None:
+    z = np.array([[2.0, 1.0, 0.5, -inf, 0.1], [0.0, 0.0, 3.0, 1.0, -inf]])
+    probs = tsoft.softmax(z, tau)
+    drawn = tsoft.sample(z, tau, 20_000, rng=5)
+    counted = tsoft.sample_counts(z, tau, 20_000, rng=6)
+    for row, numbers in [*enumerate(np.bincount(each, minlength=5) for each in drawn), *enumerate(counted)]:
+        unmasked = probs[row] > 0
+        assert numbers[~unmasked].sum() == 0
+        assert numbers.sum() == 20_000
+        assert stats.chisquare(numbers[unmasked], 20_000 * probs[row][unmasked]).pvalue > 1e-3
+
+
+def test_an_integer_is_the_seed_of_the_command() -> None:
+    z = np.random.default_rng(1).normal(size=(3, 4)).round(3)
+    text, taus = "\n".join(" ".join(map(str, row)) for row in z.tolist()), [0.5, 2.0]
+    typed = ("sample", "--tau", "0.5,2", "-n", "20", "--seed", "7", "-f", "jsonl")
+    records = [json.loads(line) for line in out(*typed, "--draws", stdin=text).splitlines()]
+    drawn, counted = tsoft.sample(z, taus, 20, rng=7), tsoft.sample_counts(z, taus, 20, rng=7)
+    assert [record["draws"] for record in records] == drawn.swapaxes(0, 1).reshape(6, 20).tolist()
+    records = [json.loads(line) for line in out(*typed, stdin=text).splitlines()]
+    assert [record["counts"] for record in records] == counted.swapaxes(0, 1).reshape(6, 4).tolist()
+
+
+def test_a_generator_advances_and_a_seed_repeats() -> None:
+    z = np.zeros((2, 1000))
+    one, other = np.random.default_rng(3), np.random.default_rng(3)
+    first, second = tsoft.sample(z, size=50, rng=one), tsoft.sample(z, size=50, rng=one)
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, tsoft.sample(z, size=50, rng=other))
+    np.testing.assert_array_equal(tsoft.sample(z, size=50, rng=4), tsoft.sample(z, size=50, rng=4))
+    assert (tsoft.sample(z, size=50) != tsoft.sample(z, size=50)).any()
+    # Each row has its stream, and fewer draws are the first of more.
+    assert (first[0] != first[1]).any()
+    np.testing.assert_array_equal(tsoft.sample(z, size=20, rng=4), tsoft.sample(z, size=50, rng=4)[:, :20])
+
+
+def test_a_billion_draws_are_counted() -> None:
+    counted = tsoft.sample_counts([2, 1, 0.5], size=10**18, rng=1)
+    np.testing.assert_allclose(counted / 1e18, tsoft.softmax([2, 1, 0.5]), rtol=1e-7)
+    assert counted.sum() == 10**18
+
+
+@pytest.mark.parametrize("function", [tsoft.sample, tsoft.sample_counts])
+def test_a_size_and_a_seed_are_not_negative(function: Any) -> None:
+    with pytest.raises(ValueError, match=r"size must be .*, got -1"):
+        function([2, 1], size=-1)
+    with pytest.raises(ValueError, match="a seed must be at least 0, got -1"):
+        function([2, 1], size=1, rng=-1)
+    with pytest.raises(ValueError, match="tau must be from 0 to inf, got -1"):
+        function([2, 1], -1)
+
+
+# fit_temperature and reliability
+
+VALIDATION = digits("val")
+COMMAND = ("calibrate", "-i", str(TESTS / "data/digits-val.npz"), "-f", "json", "--seed", "3")
+
+
+def nll(z: Any, targets: Any, tau: float) -> float:
+    log_probs = special.log_softmax(np.asarray(z, float) / tau, axis=-1)
+    return -float(log_probs[np.arange(len(z)), targets].mean())
+
+
+@FEW
+@given(st.integers(0, 10**6), st.floats(0.3, 5))
+def test_a_fit_has_the_least_nll(seed: int, tau: float) -> None:
+    random = np.random.default_rng(seed)
+    z = random.normal(size=(60, 4)) * 3
+    targets = (z / tau + random.gumbel(size=z.shape)).argmax(1)
+    fit = tsoft.fit_temperature(z, targets)
+    assume(0 < fit.tau < inf)
+    best = optimize.minimize_scalar(
+        lambda t: nll(z, targets, exp(t)),
+        bounds=(log(fit.tau) - 2, log(fit.tau) + 2),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    assert fit.tau == pytest.approx(exp(best.x), rel=1e-5)
+    assert fit.tau_low < fit.tau < fit.tau_high
+    assert fit.interval == "sandwich"
+    assert fit.log_tau_error == pytest.approx(log(fit.tau_high / fit.tau) / stats.norm.ppf(0.975), rel=1e-9)
+
+
+def test_a_fit_of_any_shape_is_that_of_its_rows() -> None:
+    z, targets = VALIDATION.logits[:600], VALIDATION.targets[:600]
+    assert tsoft.fit_temperature(z, targets) == tsoft.fit_temperature(
+        z.reshape(20, 30, -1), targets.reshape(20, 30).astype(float)
+    )
+    one = tsoft.reliability(z, targets, 2.0, rng=1)
+    assert one.measures == tsoft.reliability(z.reshape(20, 30, -1), targets.reshape(20, 30), 2.0, rng=1).measures
+
+
+def test_a_fit_and_its_reports_are_those_of_the_command() -> None:
+    """The command's simulations use one generator: for the interval, then at τ = 1, then at the fit."""
+    record = json.loads(out(*COMMAND, "--resamples", "200"))[0]
+    z, targets = VALIDATION.logits, VALIDATION.targets
+    fit = tsoft.fit_temperature(z, targets, resamples=200, rng=3)
+    found = {name: getattr(fit, name) for name in ("tau", "tau_low", "tau_high", "interval", "log_tau_error")}
+    assert found == {name: record[name] for name in found}
+    assert found["interval"] == "bootstrap"
+    generator = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(0,)))
+    assert tsoft.fit_temperature(z, targets, resamples=200, rng=generator) == fit
+    for tau, expected in zip((1.0, fit.tau), record["reports"], strict=True):
+        report = tsoft.reliability(z, targets, tau, resamples=200, rng=generator)
+        # The order in which the rows are summed differs with the number of temperatures.
+        assert report.measures == pytest.approx({name: expected[name] for name in report.measures}, rel=1e-14)
+        assert (report.tau, report.rows) == (tau, expected["rows"])
+
+
+def test_reliability_by_its_definition() -> None:
+    z, targets = VALIDATION.logits, VALIDATION.targets
+    report = tsoft.reliability(z, targets, 1.7, bins=10, resamples=0)
+    probs = special.softmax(z.astype(float) / 1.7, axis=-1)
+    confidence, right = probs.max(1), probs.argmax(1) == targets
+    gaps = []
+    for low in range(10):
+        inside = (confidence > low / 10) & (confidence <= (low + 1) / 10)
+        gaps += [(inside.mean(), abs(right[inside].mean() - confidence[inside].mean()))] if inside.any() else []
+    assert report.ece == pytest.approx(sum(share * gap for share, gap in gaps), rel=1e-9)
+    assert report.mce == pytest.approx(max(gap for _, gap in gaps), rel=1e-9)
+    assert report.nll == pytest.approx(nll(z, targets, 1.7), rel=1e-9)
+    one_hot = np.eye(z.shape[1])[targets]
+    assert report.brier == pytest.approx(((probs - one_hot) ** 2).sum(1).mean(), rel=1e-9)
+    assert (report.accuracy, report.confidence) == pytest.approx((right.mean(), confidence.mean()), rel=1e-9)
+    assert len(report.equal_width.counts) == 10
+    assert np.isnan(report.equal_width.chance.mean)
+    assert repr(report).startswith("Report(tau=1.7, rows=")
+    assert f"ece={report.ece:.6g}" in repr(report)
+
+
+def test_a_fit_at_a_limit_has_a_reason() -> None:
+    right = tsoft.fit_temperature([[2, 0], [0, 1]], [0, 1])
+    assert (right.tau, right.interval) == (0.0, None)
+    assert np.isnan([right.tau_low, right.tau_high, right.log_tau_error]).all()
+    assert right.reason == "every target is the most probable class of its row, so the NLL falls all the way to τ = 0"
+    assert tsoft.fit_temperature([[2, 0], [0, 1]], [1, 0]).tau == inf
+
+
+@pytest.mark.parametrize("function", [tsoft.fit_temperature, tsoft.reliability])
+@pytest.mark.parametrize(
+    ("z", "targets", "problem"),
+    [
+        ([[2, 1], [0, 1]], [0], r"targets must have shape \(2,\), one per row of logits; got \(1,\)"),
+        ([[2, 1], [0, 1]], [[1, 0], [0, 1]], r"targets must be indices of shape \(2,\); for one-hot rows pass"),
+        ([[2, 1], [0, 1]], [0, 2], "targets must be from 0 to 1, got 2"),
+        ([[2, 1], [0, 1]], [0, -1], "targets must be from 0 to 1, got -1"),
+        ([[2, 1], [0, 1]], [0, 0.5], "targets must be integers, got an array of float64"),
+        ([[2, 1], [0, 1]], ["a", "b"], "targets must be integers, got an array of <U1"),
+        ([[2], [0]], [0, 0], "the logits have one class"),
+        (np.zeros((0, 3)), np.zeros(0, int), "there are no rows"),
+        ([[2, 1], [nan, 1]], [0, 1], "row 1, class 0: NaN"),
+    ],
+)
+def test_targets_that_do_not_match(function: Any, z: Any, targets: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        function(z, targets)
+
+
+def test_what_a_fit_refuses() -> None:
+    z, targets = VALIDATION.logits, VALIDATION.targets
+    with pytest.raises(ValueError, match=r"every row looks like probabilities, not logits; pass np\.log\(probs\)"):
+        tsoft.fit_temperature(tsoft.softmax(z), targets)
+    with pytest.raises(ValueError, match="all logits of each row are equal"):
+        tsoft.fit_temperature([[1, 1], [2, 2]], [0, 1])
+    with pytest.raises(ValueError, match="row 0: the target, class #1, is masked"):
+        tsoft.fit_temperature([[1.0, -inf, 0.0], [2.0, 2.0, 0.0]], [1, 1])
+    for function in (tsoft.fit_temperature, tsoft.reliability):
+        with pytest.raises(ValueError, match="resamples must be at least 0, got -1"):
+            function(z, targets, resamples=-1)
+    with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
+        tsoft.reliability(z, targets, bins=0)
+    with pytest.raises(ValueError, match="tau must be a single number"):
+        tsoft.reliability(z, targets, [1, 2])  # type: ignore[arg-type]
+
+
+# thermodynamics
+
+
+@FEW
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=6), st.floats(0.3, 10), st.randoms(use_true_random=False))
+def test_thermodynamics_by_its_definition(energies: list[float], kt: float, random: Any) -> None:
+    g = [random.randint(1, 5) for _ in energies]
+    e = np.repeat(energies, g)
+    probs = special.softmax(-e / kt)
+    result = tsoft.thermodynamics(energies, kt, degeneracy=g)
+    assert result.log_z == pytest.approx(special.logsumexp(-e / kt), rel=1e-12, abs=1e-12)
+    assert result.free_energy == pytest.approx(-kt * result.log_z, rel=1e-12, abs=1e-12)
+    assert result.mean_energy == pytest.approx(probs @ e, rel=1e-9, abs=1e-12)
+    assert result.entropy == pytest.approx(stats.entropy(probs), rel=1e-9)
+    variance = probs @ (e - probs @ e) ** 2
+    assert result.heat_capacity == pytest.approx(variance / kt**2, rel=1e-7, abs=1e-12)
+    levels = tsoft.softmax(np.log(g) - np.array(energies) / kt)
+    np.testing.assert_allclose(levels, np.add.reduceat(probs, np.cumsum([0, *g[:-1]])), rtol=1e-10)
+
+
+def test_thermodynamics_agrees_with_the_command() -> None:
+    typed = (
+        "sweep",
+        "--energies",
+        "0",
+        "0.05",
+        "0.1",
+        "--degeneracy",
+        "1,3,5",
+        "--units",
+        "eV",
+        "--tau",
+        "100,300,1000",
+    )
+    records = [json.loads(line) for line in out(*typed, "-f", "jsonl").splitlines()]
+    result = tsoft.thermodynamics([0, 0.05, 0.1], [100, 300, 1000], degeneracy=[1, 3, 5], units="eV")
+    for name in ("log_z", "free_energy", "mean_energy", "entropy", "heat_capacity"):
+        assert getattr(result, name).tolist() == [record[name] for record in records], name
+    with pytest.raises(ValueError, match=r"units must be one of eV, .*; got 'J'"):
+        tsoft.thermodynamics([0, 1], 300, units="J")
+
+
+def test_the_heat_capacity_is_the_slope_of_the_entropy() -> None:
+    """The entropy gained between two temperatures is the integral of C / T."""
+    ends = tsoft.thermodynamics([0.0, 1.0, 1.5], [0.2, 3.0]).entropy
+    gained, _ = integrate.quad(lambda t: float(tsoft.thermodynamics([0.0, 1.0, 1.5], t).heat_capacity) / t, 0.2, 3.0)
+    assert ends[1] - ends[0] == pytest.approx(gained, rel=1e-8)
+
+
+# soft_targets
+
+
+@FEW
+@given(st.integers(0, 10**6), st.floats(0.3, 10), st.floats(0, 1))
+def test_soft_targets_by_their_definition(seed: int, tau: float, alpha: float) -> None:
+    random = np.random.default_rng(seed)
+    teacher, student = random.normal(size=(2, 3, 2, 5)) * 3
+    targets = random.integers(0, 5, (3, 2))
+    result = tsoft.soft_targets(teacher, tau, student=student, targets=targets, alpha=alpha)
+    p, q = (special.softmax(z / tau, axis=-1) for z in (teacher, student))
+    np.testing.assert_allclose(result.probs, p, rtol=1e-12)
+    rest = np.where(np.arange(5) == targets[..., np.newaxis], 0, p)
+    np.testing.assert_allclose(result.rest_prob, rest.sum(-1), rtol=1e-12)
+    np.testing.assert_allclose(result.rest_entropy, stats.entropy(rest, axis=-1), rtol=1e-9, atol=1e-14)
+    information = rest.sum(-1) * (log(4) - stats.entropy(rest, axis=-1))
+    np.testing.assert_allclose(result.information, information, rtol=1e-7, atol=1e-12)
+    loss = result.student
+    assert loss
+    kl = special.rel_entr(p, q).sum(-1)
+    np.testing.assert_allclose(loss.kl, kl, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(loss.kl_tau2, tau**2 * kl, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(loss.gradient, np.linalg.norm(q - p, axis=-1) / tau, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(loss.gradient_tau2, np.linalg.norm(q - p, axis=-1) * tau, rtol=1e-7, atol=1e-12)
+    assert loss.cross_entropy is not None
+    assert loss.loss is not None
+    log_q = special.log_softmax(student, axis=-1)
+    cross_entropy = -np.take_along_axis(log_q, targets[..., np.newaxis], -1)[..., 0]
+    np.testing.assert_allclose(loss.cross_entropy, cross_entropy, rtol=1e-12)
+    np.testing.assert_allclose(loss.loss, alpha * cross_entropy + (1 - alpha) * tau**2 * kl, rtol=1e-7, atol=1e-12)
+
+
+def test_soft_targets_agree_with_the_command() -> None:
+    files = {name: str(TESTS / "data" / name) for name in ("teacher.csv", "student.csv", "targets.txt")}
+    typed = ("--student", files["student.csv"], "--targets", files["targets.txt"], "--tau", "1,4", "-f", "jsonl")
+    records = [json.loads(line) for line in out("distill", "-i", files["teacher.csv"], *typed).splitlines()]
+    teacher, student = (
+        np.loadtxt(Path(files[name]), delimiter=",", skiprows=1) for name in ("teacher.csv", "student.csv")
+    )
+    result = tsoft.soft_targets(teacher, [1, 4], student=student, targets=[0, 2])
+    assert result.student
+    for name in ("probs", "rest_prob", "rest_entropy", "information"):
+        assert [record[name] for record in records] == getattr(result, name).swapaxes(0, 1).reshape(
+            4, *result.probs.shape[2:] * (name == "probs")
+        ).tolist()
+    for name in ("kl", "kl_tau2", "gradient", "gradient_tau2", "cross_entropy", "loss"):
+        assert [record[name] for record in records] == getattr(result.student, name).T.ravel().tolist(), name
+
+
+def test_soft_targets_of_a_teacher_alone() -> None:
+    result = tsoft.soft_targets([6, 4, 0, -1], [0, 1, inf])
+    assert result.student is None
+    assert result.probs.shape == (3, 4)
+    np.testing.assert_allclose(result.rest_prob, 1 - tsoft.top_prob([6, 4, 0, -1], [0, 1, inf]), rtol=1e-12)
+    assert np.ndim(tsoft.soft_targets([6, 4, 0, -1], 2.0).rest_prob) == 0
+
+
+def test_what_soft_targets_refuse() -> None:
+    with pytest.raises(ValueError, match=r"student must have the teacher's shape \(2,\), got \(3,\)"):
+        tsoft.soft_targets([2, 1], student=[1, 2, 3])
+    with pytest.raises(ValueError, match=r"alpha must be from 0 to 1, got 1\.5"):
+        tsoft.soft_targets([2, 1], alpha=1.5)
+    with pytest.raises(ValueError, match="targets must be from 0 to 1, got 2"):
+        tsoft.soft_targets([2, 1], targets=2)
+    student = np.zeros((20_000, 10))
+    student[15_000, 3] = nan
+    with pytest.raises(tsoft.LogitsError, match="row 15000, class 3: NaN"):
+        tsoft.soft_targets(np.zeros_like(student), student=student)
