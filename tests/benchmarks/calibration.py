@@ -37,8 +37,11 @@ def fitted(_: Path) -> tuple[Measure, Measure]:
     blocks = examples()
 
     def nll(log_tau: float) -> float:
-        log_probs = ((log_softmax(rows.logits, np.exp(log_tau)), rows.targets) for rows in blocks)
-        return float(sum(-block[np.arange(BLOCK), targets].sum() for block, targets in log_probs))
+        total = 0.0
+        for rows in blocks:
+            log_probs = log_softmax(rows.logits, np.exp(log_tau))
+            total -= float(log_probs[np.arange(BLOCK), rows.targets].sum())
+        return total
 
     return call(lambda: fit_rows(lambda: blocks)), call(lambda: minimize_scalar(nll, bounds=(-5, 5), method="bounded"))
 
@@ -46,10 +49,10 @@ def fitted(_: Path) -> tuple[Measure, Measure]:
 def resampled(_: Path) -> tuple[Measure, Measure]:
     """Compare 1000 bootstrap refits with 10 single fits."""
     blocks = examples()
-    found = fit_rows(lambda: blocks)
+    fit = fit_rows(lambda: blocks)
 
     def ours() -> None:
-        bootstrap(lambda: blocks, found, 1000, np.random.default_rng(1))
+        bootstrap(lambda: blocks, fit, 1000, np.random.default_rng(1))
 
     def theirs() -> None:
         for _ in range(10):
