@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, special, stats
 
 import tsoft
-from labelled import digits
+from labeled import digits
 from tool import TESTS, out
 from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 

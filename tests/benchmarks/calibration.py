@@ -8,7 +8,7 @@ from pairs import Measure, Pair, call
 
 from tsoft.core.fit import fit_rows
 from tsoft.core.interval import bootstrap
-from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.labeled_rows import LabeledRows
 from tsoft.core.softmax import log_softmax
 from tsoft.features.calibrate.reliability import score_rows
 
@@ -17,13 +17,13 @@ ROWS, CLASSES, BLOCK = 50_000, 1000, 1000
 PASS_BUDGET = 12.0
 
 
-def examples() -> list[LabelledRows]:
+def examples() -> list[LabeledRows]:
     """Return blocks of overconfident logits, whose true temperature is 1.7."""
     random = np.random.default_rng(1)
     blocks = []
     for _ in range(0, ROWS, BLOCK):
         z = random.standard_normal((BLOCK, CLASSES), np.float32) * 3
-        blocks.append(LabelledRows(z, (z / 1.7 + random.gumbel(size=z.shape)).argmax(1)))
+        blocks.append(LabeledRows(z, (z / 1.7 + random.gumbel(size=z.shape)).argmax(1)))
     return blocks
 
 
@@ -68,7 +68,7 @@ def passes(_: Path) -> tuple[Measure, Measure]:
     def measure() -> float:
         count = 0
 
-        def counted() -> Iterable[LabelledRows]:
+        def counted() -> Iterable[LabeledRows]:
             nonlocal count
             count += 1
             return blocks

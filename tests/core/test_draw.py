@@ -67,7 +67,7 @@ def tally(probs: Array, count: int, seed: int = 1) -> Array:
 
 def chance(found: Array, probs: Array) -> float:
     """How likely counts so far off are, by scipy. Classes expected fewer than 5 times are joined with
-    their neighbours of that kind until 10 are expected."""
+    their neighbors of that kind until 10 are expected."""
     assert not found[probs == 0].any()
     expected = found.sum() * (probs.astype(float) / probs.sum(dtype=float))
     rare = expected < 5

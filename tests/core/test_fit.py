@@ -1,4 +1,4 @@
-"""The fit of a temperature to labelled rows, against independent computations."""
+"""The fit of a temperature to labeled rows, against independent computations."""
 
 import itertools
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special
 
-from labelled import digits, made, once, reference, resampled
+from labeled import digits, made, once, reference, resampled
 from tsoft.core.fit import fit_rows
-from tsoft.core.labelled_rows import CalibrationError, LabelledRows, TargetError, evaluate, row_slopes, summarize
+from tsoft.core.labeled_rows import CalibrationError, LabeledRows, TargetError, evaluate, row_slopes, summarize
 
 REFERENCE = reference()
 FEW = settings(deadline=None, derandomize=True, max_examples=60)
@@ -23,7 +23,7 @@ def test_the_reference_s_temperature() -> None:
     assert fit_rows(once(digits("val"))).tau == pytest.approx(REFERENCE["tau"], rel=0, abs=1e-12)
 
 
-def slope(rows: LabelledRows, tau: Decimal) -> Decimal:
+def slope(rows: LabeledRows, tau: Decimal) -> Decimal:
     """d NLL / d tau times tau^2, to 50 digits: the sum of z_y - E[z], which grows with tau's NLL."""
     total = Decimal(0)
     for row, target in zip(rows.logits.tolist(), rows.targets.tolist(), strict=True):
@@ -51,7 +51,7 @@ def test_the_true_slope_changes_its_sign_at_the_fit(
     z = rows.logits * 10 ** (power + apart * np.random.default_rng(seed).normal(size=(count, 1)))
     if masked and classes > 2:
         z[np.arange(count), (rows.targets + 1) % classes] = -inf
-    rows = LabelledRows(z, rows.targets)
+    rows = LabeledRows(z, rows.targets)
     tau = fit_rows(once(rows)).tau
     assume(0 < tau < inf)
     with localcontext(Context(prec=50)):
@@ -79,7 +79,7 @@ def test_two_classes_in_closed_form(right: int, gap: float) -> None:
     """k of n rows are right, each by the same gap: then exp(gap / tau) = k / (n - k)."""
     of = 10 if right < 10 else 100
     z = np.tile([gap, 0.0], (of, 1))
-    rows = LabelledRows(z, (np.arange(of) >= right).astype(int))
+    rows = LabeledRows(z, (np.arange(of) >= right).astype(int))
     assert fit_rows(once(rows)).tau == pytest.approx(gap / log(right / (of - right)), rel=1e-12)
 
 
@@ -87,23 +87,23 @@ def test_two_classes_in_closed_form(right: int, gap: float) -> None:
 def test_a_masked_class_is_none(masked: int) -> None:
     """Two classes and others that are masked are two classes, also to tell what is no better than chance."""
     z = np.tile([1.0, 0.0, *[-inf] * masked], (10, 1))
-    assert fit_rows(once(LabelledRows(z, (np.arange(10) >= 6).astype(int)))).tau == pytest.approx(
+    assert fit_rows(once(LabeledRows(z, (np.arange(10) >= 6).astype(int)))).tau == pytest.approx(
         1 / log(1.5), rel=1e-12
     )
-    assert fit_rows(once(LabelledRows(z, (np.arange(10) >= 5).astype(int)))).tau == inf
+    assert fit_rows(once(LabeledRows(z, (np.arange(10) >= 5).astype(int)))).tau == inf
 
 
 @pytest.mark.parametrize("power", [-1000, -300, -7, 0, 7, 300, 1010])
 def test_the_temperature_scales_with_the_logits(power: int) -> None:
     val = digits("val")
-    rows = LabelledRows(np.ldexp(val.logits.astype(float), power), val.targets)
+    rows = LabeledRows(np.ldexp(val.logits.astype(float), power), val.targets)
     assert np.ldexp(fit_rows(once(rows)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
 
 def test_neither_a_row_s_offset_nor_the_blocks_matter() -> None:
     rows = made(2, 100, 5)
     tau = fit_rows(once(rows)).tau
-    moved = LabelledRows(rows.logits + np.arange(100)[:, np.newaxis], rows.targets)
+    moved = LabeledRows(rows.logits + np.arange(100)[:, np.newaxis], rows.targets)
     assert fit_rows(once(moved)).tau == pytest.approx(tau, rel=1e-12)
     parts = [resampled(rows, slice(first, first + 7)) for first in range(0, 100, 7)]
     assert fit_rows(once(*parts)).tau == pytest.approx(tau, rel=1e-14)
@@ -116,10 +116,10 @@ def test_a_fit_takes_few_passes(spread: float, of: tuple[int, int], offset: floa
     """However far the logits are from 0, and their scale from 1."""
     classes, count = of
     rows = made(3, count, classes, tau=1.7)
-    rows = LabelledRows((rows.logits + offset) * spread, rows.targets)
+    rows = LabeledRows((rows.logits + offset) * spread, rows.targets)
     passes = 0
 
-    def counted() -> Iterable[LabelledRows]:
+    def counted() -> Iterable[LabeledRows]:
         nonlocal passes
         passes += 1
         return [rows]
@@ -136,7 +136,7 @@ def test_few_passes_next_to_perfection_and_to_chance(wrong: int) -> None:
     for targets in (np.where(np.arange(2000) < wrong, (top + 1) % 4, top), random.integers(0, 4, 2000)):
         passes = 0
 
-        def counted(rows: LabelledRows = LabelledRows(z, targets)) -> Iterable[LabelledRows]:  # noqa: B008
+        def counted(rows: LabeledRows = LabeledRows(z, targets)) -> Iterable[LabeledRows]:  # noqa: B008
             nonlocal passes
             passes += 1
             return [rows]
@@ -160,10 +160,10 @@ def test_logits_of_very_different_sizes(kind: str) -> None:
             "log-normal": np.exp(5 * random.normal(size=shape)),
             "rows apart": random.normal(size=shape) * np.exp(6 * random.normal(size=(shape[0], 1))),
         }[kind]
-        rows = LabelledRows(z, (z / z.std() * 3 + random.gumbel(size=shape)).argmax(1))
+        rows = LabeledRows(z, (z / z.std() * 3 + random.gumbel(size=shape)).argmax(1))
         passes = 0
 
-        def counted(rows: LabelledRows = rows) -> Iterable[LabelledRows]:
+        def counted(rows: LabeledRows = rows) -> Iterable[LabeledRows]:
             nonlocal passes
             passes += 1
             return [rows]
@@ -183,7 +183,7 @@ def test_a_mask_that_is_a_number_is_as_good_as_one_that_is_none(mask: float) -> 
         z = np.hstack([val.logits.astype(float), np.full((674, columns), mask)])
         passes = 0
 
-        def counted(rows: LabelledRows = LabelledRows(z, val.targets)) -> Iterable[LabelledRows]:  # noqa: B008
+        def counted(rows: LabeledRows = LabeledRows(z, val.targets)) -> Iterable[LabeledRows]:  # noqa: B008
             nonlocal passes
             passes += 1
             return [rows]
@@ -199,11 +199,11 @@ def test_a_row_far_from_the_others_costs_them_no_digits() -> None:
     val = digits("val")
     for scale, power in itertools.product([1e-300, 1.0, 1e300], [0, 20, -900]):
         z = np.ldexp(val.logits.astype(float), power)
-        far = LabelledRows(np.array([[scale, *[-scale] * 9]]), np.array([0]))
+        far = LabeledRows(np.array([[scale, *[-scale] * 9]]), np.array([0]))
         if scale > 1e3 * np.ldexp(1.0, power):
-            for blocks in ((far, LabelledRows(z, val.targets)), (LabelledRows(z, val.targets), far)):
+            for blocks in ((far, LabeledRows(z, val.targets)), (LabeledRows(z, val.targets), far)):
                 assert np.ldexp(fit_rows(once(*blocks)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
-            joined = LabelledRows(np.vstack([far.logits, z]), np.append(0, val.targets))
+            joined = LabeledRows(np.vstack([far.logits, z]), np.append(0, val.targets))
             assert np.ldexp(fit_rows(once(joined)).tau, -power) == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
 
@@ -212,7 +212,7 @@ def test_a_minimum_that_no_double_holds_is_said(sign: int, limit: float) -> None
     """gap / log(k / (n - k)), as above, of the largest gap and of the least."""
     right, gap = (51, 1.7e308) if sign > 0 else (99, 5e-324)
     z = np.tile([gap, 0.0], (100, 1))
-    found = fit_rows(once(LabelledRows(z, (np.arange(100) >= right).astype(int))))
+    found = fit_rows(once(LabeledRows(z, (np.arange(100) >= right).astype(int))))
     assert (found.tau, found.error) == (limit, None)
     power = log(gap) / log(10) - log(log(right / (100 - right))) / log(10)
     assert f"the NLL has its minimum at τ = 10^{power:.2f}, outside the range of float64" in str(found.reason)
@@ -221,56 +221,56 @@ def test_a_minimum_that_no_double_holds_is_said(sign: int, limit: float) -> None
 def test_rows_that_change_between_passes_are_no_defect() -> None:
     """At no temperature are the rows of the further passes what those of the first are at their best."""
     val, calls = digits("val"), itertools.count()
-    other = LabelledRows(val.logits * 1e-6, val.logits.argmin(1))
+    other = LabeledRows(val.logits * 1e-6, val.logits.argmin(1))
     with pytest.raises(CalibrationError, match="are the rows the same in every pass"):
         fit_rows(lambda: [other if next(calls) else val])
 
 
 def test_every_target_at_the_top_is_no_temperature() -> None:
     z = np.array([[2.0, 1.0, -inf], [0.0, 3.0, 3.0]])
-    found = fit_rows(once(LabelledRows(z, np.array([0, 1]))))
+    found = fit_rows(once(LabeledRows(z, np.array([0, 1]))))
     assert (found.tau, found.error, found.is_limit) == (0.0, None, True)
     assert "most probable" in str(found.reason)
 
 
 def test_no_better_than_chance_is_no_temperature() -> None:
     val = digits("val")
-    found = fit_rows(once(LabelledRows(-val.logits, val.targets)))
+    found = fit_rows(once(LabeledRows(-val.logits, val.targets)))
     assert (found.tau, found.is_limit) == (inf, True)
     assert "chance" in str(found.reason)
     # Exactly at chance, too: each class once as the target of the same row.
-    even = LabelledRows(np.tile([2.0, 1.0, 0.0], (3, 1)), np.arange(3))
+    even = LabeledRows(np.tile([2.0, 1.0, 0.0], (3, 1)), np.arange(3))
     assert fit_rows(once(even)).tau == inf
 
 
 def test_what_cannot_be_fitted() -> None:
-    flat = LabelledRows(np.ones((3, 4)), np.array([0, 1, 2]))
+    flat = LabeledRows(np.ones((3, 4)), np.array([0, 1, 2]))
     with pytest.raises(CalibrationError, match="all logits of each row are equal"):
         fit_rows(once(flat))
     with pytest.raises(CalibrationError, match="no rows"):
         fit_rows(once())
-    parts = LabelledRows(np.zeros((2, 3)), np.zeros(2, int)), LabelledRows(np.zeros((2, 4)), np.zeros(2, int))
+    parts = LabeledRows(np.zeros((2, 3)), np.zeros(2, int)), LabeledRows(np.zeros((2, 4)), np.zeros(2, int))
     with pytest.raises(CalibrationError, match="row 2 has 4 classes, the rows before it have 3"):
         fit_rows(once(*parts))
     z = made(5, 3, 3).logits
     z[2, 1] = -inf
     with pytest.raises(TargetError, match="row 5: the target, class #1, is masked"):
-        fit_rows(once(LabelledRows(np.zeros((3, 3)), np.zeros(3, int)), LabelledRows(z, np.array([0, 0, 1]))))
+        fit_rows(once(LabeledRows(np.zeros((3, 3)), np.zeros(3, int)), LabeledRows(z, np.array([0, 0, 1]))))
     many = np.zeros((30_000, 3))
     many[29_000, 2] = -inf
     with pytest.raises(TargetError, match="row 29000: the target, class #2, is masked"):
-        fit_rows(once(LabelledRows(many, np.full(30_000, 2))))
+        fit_rows(once(LabeledRows(many, np.full(30_000, 2))))
 
 
 def test_probabilities_are_known_for_what_they_are() -> None:
     probs = special.softmax(made(6, 50, 4).logits, axis=1)
     targets = np.zeros(50, int)
     for rounded in (probs, probs.astype(np.float32), probs.astype(np.float16), probs.round(3)):
-        assert summarize(once(LabelledRows(rounded, targets))).are_probabilities
+        assert summarize(once(LabeledRows(rounded, targets))).are_probabilities
     one_off = probs.copy()
     one_off[7] *= 1.03
     for other in (np.log(probs), one_off, probs - 0.1):
-        assert not summarize(once(LabelledRows(other, targets))).are_probabilities
+        assert not summarize(once(LabeledRows(other, targets))).are_probabilities
 
 
 @pytest.mark.parametrize("beta", [0.0, 1e-3, 0.7, 2.5])

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy import special
 
-from labelled import digits, made, once, resampled
+from labeled import digits, made, once, resampled
 from tsoft.core import interval as interval_of
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich
-from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.labeled_rows import LabeledRows
 
 
 def test_the_sandwich_in_closed_form() -> None:
     """With the same gap in every row, and a share p of them right, the score is E[t] - t_y with t = gap / tau
     or 0: its variance is t^2 p (1 - p), and so is the curvature."""
-    rows = LabelledRows(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
+    rows = LabeledRows(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
     fit = fit_rows(once(rows))
     assert fit.error == pytest.approx(1 / (log(4) * sqrt(100 * 0.8 * 0.2)), rel=1e-9)
     interval = sandwich(fit)
@@ -66,22 +66,22 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     assert interval.limits == sum(tau in (0.0, inf) for tau in taus)
 
 
-def counting(rows: LabelledRows) -> tuple[Callable[[], Iterable[LabelledRows]], list[int]]:
+def counting(rows: LabeledRows) -> tuple[Callable[[], Iterable[LabeledRows]], list[int]]:
     """The rows, and how many passes were made."""
     passes = [0]
 
-    def counted() -> Iterable[LabelledRows]:
+    def counted() -> Iterable[LabeledRows]:
         passes[0] += 1
         return [rows]
 
     return counted, passes
 
 
-def weak(seed: int, count: int) -> LabelledRows:
+def weak(seed: int, count: int) -> LabeledRows:
     """Logits that hardly tell the targets."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(count, 5)) * 3
-    return LabelledRows(z, (z / 60 + random.gumbel(size=z.shape)).argmax(1))
+    return LabeledRows(z, (z / 60 + random.gumbel(size=z.shape)).argmax(1))
 
 
 def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
@@ -131,7 +131,7 @@ def test_the_interval_scales_with_the_logits(power: int) -> None:
     """No warning either, each of which would be an error here."""
     val = digits("val")
     whole = bootstrap(once(val), fit_rows(once(val)), 100, np.random.default_rng(1))
-    rows = LabelledRows(np.ldexp(val.logits.astype(float), power), val.targets)
+    rows = LabeledRows(np.ldexp(val.logits.astype(float), power), val.targets)
     scaled = bootstrap(once(rows), fit_rows(once(rows)), 100, np.random.default_rng(1))
     assert np.ldexp([scaled.low, scaled.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
 

@@ -165,7 +165,7 @@ def test_any_rank_is_its_rows(z: Any) -> None:
 
 @pytest.mark.parametrize("n", [2, 5, 8, 20, 32, 33, 200])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_row_does_not_depend_on_its_neighbours(n: int, dtype: Any) -> None:
+def test_a_row_does_not_depend_on_its_neighbors(n: int, dtype: Any) -> None:
     """Bit for bit, wherever it stands: what is streamed in other blocks gives the same numbers."""
     z = np.random.default_rng(n).normal(0, 3, (2 * softmax.BLOCK_SIZE // n + 3, n)).astype(dtype)
     some = [0, 1, softmax.BLOCK_SIZE // n - 1, softmax.BLOCK_SIZE // n, len(z) - 1]

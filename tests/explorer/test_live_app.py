@@ -25,7 +25,7 @@ from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.keys import KEYS
 from tsoft.explorer.live_app import MAX_WAITING, LiveExplorer
 from tsoft.explorer.live_text import MAX_TOKENS
-from tsoft.explorer.paint import GREY, prob_style
+from tsoft.explorer.paint import GRAY, prob_style
 from tsoft.options import models
 
 PROMPT = "The capital of France is"
@@ -146,7 +146,7 @@ def test_token_color_is_its_probability_when_drawn(model: Markov) -> None:
         cold, hot = prob_style(1.0).color, prob_style(1 / 13).color
         at_one = prob_style(softmax(model.table[second])[third]).color
         colors = [color for _, color in colored_words(page)]
-        assert colors == [*[GREY.color] * 5, hot, cold, at_one]
+        assert colors == [*[GRAY.color] * 5, hot, cold, at_one]
         before = colored_words(page)
         await page.press("8", "p", "p")
         assert colored_words(page) == before

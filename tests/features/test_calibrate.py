@@ -19,10 +19,10 @@ import tsoft
 from tool import PEAK, TESTS, TSOFT, environment, here, in_terminal, out
 from tsoft.core.block import Block
 from tsoft.core.fit import fit_rows
-from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.labeled_rows import LabeledRows
 from tsoft.errors import InputError
-from tsoft.features.calibrate import labelled_input
-from tsoft.features.calibrate.labelled_input import LabelledInput
+from tsoft.features.calibrate import labeled_input
+from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input import delimited, npy
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
@@ -234,8 +234,8 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     blocks = npy.blocks
     monkeypatch.setattr(npy, "blocks", counted)
     monkeypatch.setattr(npy, "BLOCK", 4000)
-    monkeypatch.setattr(labelled_input, "MAX_HELD", held)
-    rows = LabelledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
+    monkeypatch.setattr(labeled_input, "MAX_HELD", held)
+    rows = LabeledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=True)
     assert found.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert found.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
@@ -260,7 +260,7 @@ def test_at_the_ends_of_the_range(scale: float, tmp_path: Path) -> None:
 
 def test_each_block_has_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy, "BLOCK", 4000)
-    rows = LabelledInput(SourceOptions(file=VAL), None, "--targets")
+    rows = LabeledInput(SourceOptions(file=VAL), None, "--targets")
     assert len(list(rows())) == 7
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
 
@@ -279,7 +279,7 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
     """A named pipe can be read only once."""
     import threading
 
-    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
+    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     pipe = tmp_path / "z.npy"
     os.mkfifo(pipe)
@@ -291,7 +291,7 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
         pipe.write_bytes(held.getvalue())
 
     threading.Thread(target=feed, daemon=True).start()
-    rows = LabelledInput(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
+    rows = LabeledInput(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
     assert rows.held is None
     assert capsys.readouterr().err == (
@@ -302,10 +302,10 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
 def test_a_spool_returns_the_same_rows_in_every_pass() -> None:
     spool = Spool()
     given = [
-        LabelledRows(LOGITS[first : first + 9], DIGITS[first : first + 9].astype(kind))
+        LabeledRows(LOGITS[first : first + 9], DIGITS[first : first + 9].astype(kind))
         for first, kind in ((0, np.uint8), (9, np.int64), (18, np.uint16))
     ]
-    given.append(LabelledRows(LOGITS.T[:, :4].astype(float), DIGITS[:10]))  # not in C order
+    given.append(LabeledRows(LOGITS.T[:, :4].astype(float), DIGITS[:10]))  # not in C order
     for examples in given:
         spool.add(examples)
     for _ in range(2):
@@ -316,9 +316,9 @@ def test_a_spool_returns_the_same_rows_in_every_pass() -> None:
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
+    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = LabelledInput(SourceOptions(file=path), None, "--targets")
+    rows = LabeledInput(SourceOptions(file=path), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
     saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
     with pytest.raises(InputError, match="the file changed while tsoft read it"):
@@ -339,10 +339,10 @@ def test_a_file_that_changes_within_a_pass(
     changed: dict[str, Any], replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another file replaces it, or it is overwritten in place."""
-    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
+    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
-    rows = LabelledInput(SourceOptions(file=path), None, "--targets")
+    rows = LabeledInput(SourceOptions(file=path), None, "--targets")
     list(rows())
     list(rows())
     again = iter(rows())
@@ -363,8 +363,8 @@ def test_a_file_that_changes_within_a_pass(
 def test_notes_are_printed_once_in_several_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(labelled_input, "MAX_HELD", 1000)
-    rows = LabelledInput(
+    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
+    rows = LabeledInput(
         SourceOptions(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets"
     )
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-6)
@@ -373,8 +373,8 @@ def test_notes_are_printed_once_in_several_passes(
 
 LIMITED_MEMORY = """
 import sys
-from tsoft.features.calibrate import labelled_input
-labelled_input.MAX_HELD = int(sys.argv.pop(1))
+from tsoft.features.calibrate import labeled_input
+labeled_input.MAX_HELD = int(sys.argv.pop(1))
 from tsoft.__main__ import main
 main()
 """
@@ -514,11 +514,11 @@ def test_a_note_on_a_wide_interval(
     """If the targets hardly depend on the logits, the minimum is at a high temperature."""
     from tsoft.features.calibrate.calibration import calibration
 
-    monkeypatch.setattr(labelled_input, "MAX_HELD", held)
+    monkeypatch.setattr(labeled_input, "MAX_HELD", held)
     random = np.random.default_rng(6)
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
-    rows = LabelledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
+    rows = LabeledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=False)
     assert 10 < found.fit.tau < np.inf
     assert "these rows determine τ only roughly" in capsys.readouterr().err
@@ -636,7 +636,7 @@ def test_labels_from_a_pipe(tmp_path: Path) -> None:
 
 
 # The fit to four rows, of which the second is wrong.
-MIDDLE = fit_rows(lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
+MIDDLE = fit_rows(lambda: [LabeledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
 NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 
 

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from labelled import digits, made, once, reference
+from labeled import digits, made, once, reference
 from tsoft.core.fit import fit_rows
-from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.labeled_rows import LabeledRows
 from tsoft.features.calibrate.reliability import Bins, Report, equal_masses, report, score_rows, simulate_chance
 
 REFERENCE = reference()
 FEW = settings(deadline=None, derandomize=True, max_examples=60)
 
 
-def measured(rows: LabelledRows, tau: float, bins: int = 15, samples: int = 1, seed: int = 1) -> Report:
+def measured(rows: LabeledRows, tau: float, bins: int = 15, samples: int = 1, seed: int = 1) -> Report:
     scores = score_rows(once(rows), np.array([tau]), 1)
     return report(scores, 0, bins, samples, np.random.default_rng(seed))
 
@@ -76,7 +76,7 @@ def of_confidences(confidences: list[float], bins: int) -> Report:
     p = np.array(confidences)
     with np.errstate(divide="ignore"):
         z = np.log(np.column_stack([p, 1 - p]))
-    return measured(LabelledRows(z, np.zeros(len(p), int)), 1.0, bins)
+    return measured(LabeledRows(z, np.zeros(len(p), int)), 1.0, bins)
 
 
 def test_a_confidence_of_1_is_in_the_last_bin() -> None:
@@ -88,7 +88,7 @@ def test_a_confidence_of_1_is_in_the_last_bin() -> None:
 
 @pytest.mark.parametrize("tau", [0.0, inf])
 def test_the_limits_are_measured(tau: float) -> None:
-    rows = LabelledRows(np.array([[3.0, 0.0, 0.0], [1.0, 2.0, -inf]]), np.array([0, 1]))
+    rows = LabeledRows(np.array([[3.0, 0.0, 0.0], [1.0, 2.0, -inf]]), np.array([0, 1]))
     calibration = measured(rows, tau)
     assert calibration.nll == pytest.approx(0.0 if tau == 0 else (log(3) + log(2)) / 2)
     assert calibration.accuracy == 1
@@ -111,7 +111,7 @@ def test_a_confidence_on_an_edge_is_in_the_bin_below(classes: int) -> None:
     random = np.random.default_rng(classes)
     offsets = np.tile(random.normal(size=(30, 1)) * 10, (1, classes))
     offsets[20:, 0] += 0.05
-    calibration = measured(LabelledRows(offsets, np.zeros(30, int)), 1.3, classes)
+    calibration = measured(LabeledRows(offsets, np.zeros(30, int)), 1.3, classes)
     assert calibration.equal_width.counts[:2].tolist() == [20, 10]
     assert calibration.equal_mass.counts.tolist() == [20, 10] if classes < 4 else calibration.equal_mass.is_merged
 
@@ -120,7 +120,7 @@ def test_confidences_that_differ_only_by_rounding_share_a_bin_of_equal_mass() ->
     random = np.random.default_rng(1)
     # The same probabilities of five classes in another order. Their sum is rounded differently.
     z = np.array([random.permutation([2.0, 0.3, 0.1, -0.7, 1.1]) + shift for shift in random.normal(size=60)])
-    binned = measured(LabelledRows(z, z.argmax(1)), 1.7, 6).equal_mass
+    binned = measured(LabeledRows(z, z.argmax(1)), 1.7, 6).equal_mass
     assert binned.counts.tolist() == [60]
 
 

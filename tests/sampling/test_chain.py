@@ -904,13 +904,13 @@ def test_what_is_removed_is_dim(capfd: Capture, monkeypatch: pytest.MonkeyPatch)
     typed = ("compute", "2", "1", "--top-k", "1", "-f", "table")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    coloured = printed(capfd, *typed)
-    assert re.search(r"\x1b\[2m\(0\.2689\) top_k", coloured)
-    assert not re.search(r"\x1b\[2m *1\.0000", coloured)
+    colored = printed(capfd, *typed)
+    assert re.search(r"\x1b\[2m\(0\.2689\) top_k", colored)
+    assert not re.search(r"\x1b\[2m *1\.0000", colored)
     monkeypatch.setenv("NO_COLOR", "1")
     plain = printed(capfd, *typed)
     assert "\x1b" not in plain
-    assert re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == plain.split()
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored).split() == plain.split()
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf, log, nan, sqrt
 
-from tsoft.core.labelled_rows import CalibrationError, GapSums, ReadRows, RowSummary, evaluate, summarize
+from tsoft.core.labeled_rows import CalibrationError, GapSums, ReadRows, RowSummary, evaluate, summarize
 
 # A Newton step this short, in log tau, leaves an error of about its square.
 STEP_TOLERANCE = 1e-8
@@ -66,8 +66,8 @@ def fit_rows(read_rows: ReadRows, summary: RowSummary | None = None) -> Temperat
     temperature has no effect; TargetError for a masked target.
 
     >>> import numpy as np
-    >>> from tsoft.core.labelled_rows import LabelledRows
-    >>> rows = LabelledRows(np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), np.array([0, 0, 1]))
+    >>> from tsoft.core.labeled_rows import LabeledRows
+    >>> rows = LabeledRows(np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), np.array([0, 0, 1]))
     >>> tau = fit_rows(lambda: [rows]).tau
     >>> bool(np.isclose(tau, 2 / np.log(2)))  # then the first class has 2/3
     True

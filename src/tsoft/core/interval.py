@@ -7,7 +7,7 @@ from math import ceil, exp, inf, log
 import numpy as np
 
 from tsoft.core.fit import TemperatureFit, fit_rows
-from tsoft.core.labelled_rows import CalibrationError, LabelledRows, ReadRows, largest_gap, row_slopes
+from tsoft.core.labeled_rows import CalibrationError, LabeledRows, ReadRows, largest_gap, row_slopes
 from tsoft.core.softmax import Array
 
 # The 97.5 % quantile of the standard normal distribution.
@@ -89,7 +89,7 @@ def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generato
     the nodes. fit: that of the rows, which must not be a limit. Raises TooLongError for too many numbers, and
     for too many resamples outside the nodes.
 
-    >>> rows = LabelledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
+    >>> rows = LabeledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
     >>> interval = bootstrap(lambda: [rows], fit_rows(lambda: [rows]), 200, np.random.default_rng(1))
     >>> bool(interval.low < 1 / np.log(2) < interval.high)
     True
@@ -175,13 +175,13 @@ def _refit(read_rows: ReadRows, counts: Array, default: float) -> float:
         return default
 
 
-def _repeated_rows(read_rows: ReadRows, counts: Array) -> Iterator[LabelledRows]:
+def _repeated_rows(read_rows: ReadRows, counts: Array) -> Iterator[LabeledRows]:
     first = 0
     for examples in read_rows():
         row_counts = counts[first : first + len(examples.targets)]
         first += len(row_counts)
         if row_counts.any():
-            yield LabelledRows(examples.logits.repeat(row_counts, axis=0), examples.targets.repeat(row_counts))
+            yield LabeledRows(examples.logits.repeat(row_counts, axis=0), examples.targets.repeat(row_counts))
 
 
 def _polynomial_zeros(nodes: Array, values: Array) -> Array:

@@ -11,17 +11,17 @@ from numpy.typing import ArrayLike
 from tsoft.core.draw import Rng, as_generator
 from tsoft.core.fit import fit_rows
 from tsoft.core.interval import confidence_interval
-from tsoft.core.labelled_rows import CalibrationError, summarize, validate_examples
+from tsoft.core.labeled_rows import CalibrationError, summarize, validate_examples
 
 
 @dataclass(frozen=True)
 class FittedTemperature:
-    """The temperature that best fits labelled rows. The result of `tsoft.fit_temperature`.
+    """The temperature that best fits labeled rows. The result of `tsoft.fit_temperature`.
 
     Attributes
     ----------
     tau : float
-        The temperature with the least NLL. It is above 1 for an over-confident model. It is 0 or inf if the
+        The temperature with the least NLL. It is above 1 for an overconfident model. It is 0 or inf if the
         NLL falls all the way to that limit.
     tau_low, tau_high : float
         The ends of the 95 % confidence interval of `tau`; NaN at a limit and for a single row.

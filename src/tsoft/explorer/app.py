@@ -411,8 +411,8 @@ class Explorer(App[None]):
             self._filter_field.remove_class("-open")
         self.screen.set_focus(self._table)
 
-    @on(ValueField.Cancelled)
-    def _filter_cancelled(self) -> None:
+    @on(ValueField.Canceled)
+    def _filter_canceled(self) -> None:
         self.action_show_all()
         self.screen.set_focus(self._table)
 

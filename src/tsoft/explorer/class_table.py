@@ -15,7 +15,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
-from tsoft.explorer.paint import BOLD, GREY, PLAIN, REMOVED, bars, color, prob_cell, strip, tau_style
+from tsoft.explorer.paint import BOLD, GRAY, PLAIN, REMOVED, bars, color, prob_cell, strip, tau_style
 from tsoft.explorer.snapshot import Snapshot
 
 # The lines of the header.
@@ -119,7 +119,7 @@ class ClassTable(ScrollView, can_focus=True):
         if bar_width > 4:
             text += "0" + f"{self._scale:g}".rjust(bar_width - 1)
         text += "drawn".rjust(_COUNT) if self._counts else ""
-        return [Segment(text, GREY)]
+        return [Segment(text, GRAY)]
 
     def _line(self, snapshot: Snapshot, position: int, width: int) -> list[Segment]:
         row, index, is_current = snapshot.row, int(self._indices[position]), position == self._position
@@ -137,7 +137,7 @@ class ClassTable(ScrollView, can_focus=True):
             sign = -1 if _is_energy(snapshot) else 1
             logit = "?" if row.is_unknown(index) else number_text(sign * row.logits[index])
             segments.append(
-                Segment(f"{row.ranks[index]:>{_RANK}}{logit:>{_LOGIT}}", GREY + Style(dim=is_removed or None))
+                Segment(f"{row.ranks[index]:>{_RANK}}{logit:>{_LOGIT}}", GRAY + Style(dim=is_removed or None))
             )
         segments += (self._removed if is_removed else self._prob)(snapshot, index, bar_width)
         if self._counts:

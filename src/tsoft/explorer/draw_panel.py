@@ -8,7 +8,7 @@ from textual.widget import Widget
 from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
-from tsoft.explorer.paint import GREY, PLAIN, bars, strip, tau_style
+from tsoft.explorer.paint import GRAY, PLAIN, bars, strip, tau_style
 
 # The widths of a name and of a count.
 _NAME, _COUNT = 12, 7
@@ -42,7 +42,7 @@ class DrawPanel(Widget):
         if self._row is None or self._counts is None:
             return strip([], width)
         if not self._counts.total:
-            return strip([Segment(self._hint if y == 0 else "", GREY)], width)
+            return strip([Segment(self._hint if y == 0 else "", GRAY)], width)
         if y == 0:
             return strip([Segment(self._latest(self._row, self._counts, width), PLAIN)], width)
         if y > len(self._indices):

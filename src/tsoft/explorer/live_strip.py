@@ -7,7 +7,7 @@ from rich.style import Style
 
 from tsoft.errors import visible
 from tsoft.explorer.live_text import LiveText
-from tsoft.explorer.paint import GREY, prob_style
+from tsoft.explorer.paint import GRAY, prob_style
 from tsoft.explorer.row_strip import RowStrip, StripItem
 
 # Separates a message from its answer.
@@ -60,5 +60,5 @@ class LiveStrip(RowStrip):
     def _segment(self, item: StripItem) -> Segment:
         number = item.number - self._preceding
         has_prob = 0 <= number < len(self._live.written)
-        style = prob_style(self._live.written[number].prob) if has_prob else GREY
+        style = prob_style(self._live.written[number].prob) if has_prob else GRAY
         return Segment(item.text, style + Style(reverse=True, bold=True) if number == self._current else style)

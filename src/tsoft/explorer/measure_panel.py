@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
-from tsoft.explorer.paint import GREY, short_number, tau_style
+from tsoft.explorer.paint import GRAY, short_number, tau_style
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves
 from tsoft.sampling.distributions import measure_unit
@@ -56,7 +56,7 @@ class MeasureDisplay(Widget):
             title = self._title
             value = Text(shortened(f"{number} {self._unit}".rstrip(), width - 1), style)
         return Group(
-            Text(shortened(title, width - 1), GREY), value, spark_line(self._curve, self._tau, max(1, width - 1))
+            Text(shortened(title, width - 1), GRAY), value, spark_line(self._curve, self._tau, max(1, width - 1))
         )
 
 
@@ -70,7 +70,7 @@ def spark_line(curve: Array | None, tau: float, width: int) -> Text:
     positions = np.linspace(0, len(curve) - 1, width)
     values = np.interp(positions, np.arange(len(curve)), np.nan_to_num(curve))
     highest = values.max() or 1.0
-    text = Text("".join(_LEVELS[min(7, int(value / highest * 8))] for value in values), GREY)
+    text = Text("".join(_LEVELS[min(7, int(value / highest * 8))] for value in values), GRAY)
     column = round(SliderScale(TAU).fraction(tau) * (width - 1))
     text.stylize(tau_style(tau) + Style(bold=True), column, column + 1)
     return text

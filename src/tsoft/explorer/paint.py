@@ -12,7 +12,7 @@ from tsoft.charts.table import bar
 
 PLAIN = Style()
 BOLD = Style(bold=True)
-GREY = Style(color="color(244)")
+GRAY = Style(color="color(244)")
 REMOVED = Style(dim=True, strike=True)
 
 
@@ -40,10 +40,10 @@ def bars(share: float, reference: float, width: int, style: Style) -> list[Segme
     if len(front) <= reference_width:
         return [
             Segment(front, style),
-            Segment("░" * (reference_width - len(front)), GREY),
+            Segment("░" * (reference_width - len(front)), GRAY),
             Segment(" " * (width - reference_width), PLAIN),
         ]
-    mark = [Segment("▏", GREY + Style(bgcolor=style.color))] if 0 < reference_width < len(front) - 1 else []
+    mark = [Segment("▏", GRAY + Style(bgcolor=style.color))] if 0 < reference_width < len(front) - 1 else []
     return [
         Segment(front[:reference_width], style),
         *mark,

@@ -57,7 +57,7 @@ class ParameterPanel(Vertical):
         self.post_message(Sliders.ValueChanged(self._edited, value))
         self._focus_sliders()
 
-    def on_value_field_cancelled(self, message: ValueField.Cancelled) -> None:
+    def on_value_field_canceled(self, message: ValueField.Canceled) -> None:
         message.stop()
         self._focus_sliders()
 

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from tsoft.errors import shortened, visible
 from tsoft.explorer.explorer_rows import ExplorerRows
-from tsoft.explorer.paint import GREY, PLAIN, prob_style, strip
+from tsoft.explorer.paint import GRAY, PLAIN, prob_style, strip
 
 # The maximum number of lines of the strip.
 MAX_LINES = 3
@@ -111,7 +111,7 @@ class RowStrip(Widget):
         likelihood = self._known_likelihood(item.number)
         style = PLAIN if likelihood is None else prob_style(likelihood)
         if self._rows.titles:
-            style = PLAIN if item.number == self._current else GREY
+            style = PLAIN if item.number == self._current else GRAY
         if item.number == self._current:
             style += Style(reverse=True, bold=True)
         return Segment(item.text or ("·" if likelihood is None else _CELLS[min(7, int(likelihood * 8))]), style)

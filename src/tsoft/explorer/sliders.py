@@ -12,7 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tsoft.errors import shortened
-from tsoft.explorer.paint import BOLD, GREY, PLAIN, color, strip, tau_style
+from tsoft.explorer.paint import BOLD, GRAY, PLAIN, color, strip, tau_style
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.slider_scale import SliderScale, value_text
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
@@ -90,16 +90,16 @@ class Sliders(ScrollView, can_focus=True):
         title = shortened(_title(state, parameter), title_width)
         segments = [
             Segment("› " if is_current else "  ", PLAIN),
-            Segment(title, current_style if is_current else PLAIN if is_on else GREY),
+            Segment(title, current_style if is_current else PLAIN if is_on else GRAY),
             Segment(" " * (title_width - len(title) + 1), PLAIN),
         ]
         if state.engine and not state.supports(parameter):
-            return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GREY)]
+            return [*segments, Segment(shortened(f"not in {state.engine.name}", _VALUE + slider_width), GRAY)]
         if parameter is BIAS:
-            return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GREY)]
+            return [*segments, Segment(("on" if is_on else "off").rjust(_VALUE), GRAY)]
         value = setting.values[parameter.name]
         text = value_text(value) if is_on else "off"
-        segments.append(Segment(text.rjust(_VALUE) + "  ", PLAIN if is_on else GREY))
+        segments.append(Segment(text.rjust(_VALUE) + "  ", PLAIN if is_on else GRAY))
         return [*segments, *_slider(parameter, value, slider_width, is_on)]
 
     @property
@@ -182,9 +182,9 @@ def _title(state: SamplerState, parameter: SamplerParameter) -> str:
 
 def _slider(parameter: SamplerParameter, value: float, width: int, is_on: bool) -> list[Segment]:
     thumb = round(SliderScale(parameter).fraction(value) * (width - 1))
-    style = (tau_style(value) if parameter is TAU else color(33)) if is_on else GREY
+    style = (tau_style(value) if parameter is TAU else color(33)) if is_on else GRAY
     return [
         Segment("━" * thumb, style),
         Segment("●" if is_on else "○", style),
-        Segment("─" * (width - 1 - thumb), GREY),
+        Segment("─" * (width - 1 - thumb), GRAY),
     ]

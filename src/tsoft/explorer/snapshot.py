@@ -96,16 +96,16 @@ class TemperatureCurves:
 
 
 def temperature_curves(
-    row: ExplorerRow, chain: Chain | None, indices: Sequence[int], is_cancelled: Callable[[], bool]
+    row: ExplorerRow, chain: Chain | None, indices: Sequence[int], is_canceled: Callable[[], bool]
 ) -> TemperatureCurves | None:
-    """Return the curves of a row, or None if they are cancelled.
+    """Return the curves of a row, or None if they are canceled.
 
-    `is_cancelled` is called before each temperature.
+    `is_canceled` is called before each temperature.
     """
     measures = np.full((len(CURVE_TAUS), len(SHOWN_MEASURES)), nan)
     probs = np.full((len(CURVE_TAUS), len(indices)), nan)
     for t, tau in enumerate(CURVE_TAUS.tolist()):
-        if is_cancelled():
+        if is_canceled():
             return None
         try:
             snapshot = Snapshot(row, tau, chain)

@@ -12,8 +12,8 @@ class ValueField(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
-    class Cancelled(Message):
+    class Canceled(Message):
         """The user pressed Escape."""
 
     def action_cancel(self) -> None:
-        self.post_message(self.Cancelled())
+        self.post_message(self.Canceled())

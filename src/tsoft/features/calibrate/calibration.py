@@ -10,10 +10,10 @@ import numpy as np
 
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import Interval, confidence_interval
-from tsoft.core.labelled_rows import CalibrationError, RowSummary, TargetError, summarize
+from tsoft.core.labeled_rows import CalibrationError, RowSummary, TargetError, summarize
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
-from tsoft.features.calibrate.labelled_input import LabelledInput
+from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.reliability import Report, Scores, report, score_rows
 from tsoft.notes import note
 
@@ -53,7 +53,7 @@ class Calibration:
 
 
 def calibration(
-    rows: LabelledInput, test: LabelledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
+    rows: LabeledInput, test: LabeledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
 ) -> Calibration:
     """Return the fit and its reports. Print notes to the user. This takes one pass over the rows more than the fit."""
     with _input_errors(rows):
@@ -81,7 +81,7 @@ def calibration(
 
 
 @contextlib.contextmanager
-def _input_errors(rows: LabelledInput) -> Iterator[None]:
+def _input_errors(rows: LabeledInput) -> Iterator[None]:
     """Convert errors of the fit to input errors that name the source of the rows."""
     try:
         yield
@@ -89,7 +89,7 @@ def _input_errors(rows: LabelledInput) -> Iterator[None]:
         raise InputError(f"{rows.name}: {error}") from None
 
 
-def _checked_summary(rows: LabelledInput, reference: LabelledInput | None = None) -> RowSummary:
+def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) -> RowSummary:
     """Return the summary of the rows. Print notes on its limits.
 
     Raise InputError if the rows cannot be calibrated, or if their classes are not those of the reference.
@@ -118,7 +118,7 @@ def _checked_summary(rows: LabelledInput, reference: LabelledInput | None = None
     return summary
 
 
-def _check_reference(rows: LabelledInput, reference: LabelledInput) -> None:
+def _check_reference(rows: LabeledInput, reference: LabeledInput) -> None:
     """Raise InputError if the classes of the rows are not those of the reference."""
     if rows.classes != reference.classes:
         classes = f"{rows.classes} classes, but {reference.name} has {reference.classes}"
@@ -131,7 +131,7 @@ def _check_reference(rows: LabelledInput, reference: LabelledInput) -> None:
 
 
 def _interval(
-    rows: LabelledInput, fit: TemperatureFit, resamples: int, generator: np.random.Generator
+    rows: LabeledInput, fit: TemperatureFit, resamples: int, generator: np.random.Generator
 ) -> Interval | None:
     """Return the bootstrap interval if the rows are in memory and it does not take too long, else the sandwich
     interval."""

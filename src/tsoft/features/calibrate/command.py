@@ -11,7 +11,7 @@ from tsoft.options.input import SourceOptions
 from tsoft.options.output import DiagramOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
-    from tsoft.features.calibrate.labelled_input import LabelledInput
+    from tsoft.features.calibrate.labeled_input import LabeledInput
 
 _input = in_panel("Input")
 
@@ -102,11 +102,11 @@ def calibrate(
         raise typer.Exit(AT_LIMIT)
 
 
-def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabelledInput, LabelledInput | None]":
+def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
     import sys
 
-    from tsoft.features.calibrate.labelled_input import LabelledInput
+    from tsoft.features.calibrate.labeled_input import LabeledInput
     from tsoft.options import logits
 
     if source.file is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -126,6 +126,6 @@ def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabelledInput,
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
     names = logits.parsed_labels(source.labels)
-    rows = LabelledInput(source, truth.targets, "--targets", names)
+    rows = LabeledInput(source, truth.targets, "--targets", names)
     test = replace(source, file=truth.test)
-    return rows, None if truth.test is None else LabelledInput(test, truth.test_targets, "--test-targets", names)
+    return rows, None if truth.test is None else LabeledInput(test, truth.test_targets, "--test-targets", names)

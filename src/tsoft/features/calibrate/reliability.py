@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.draw import Rng, as_generator
-from tsoft.core.labelled_rows import LabelledRows, ReadRows, validate_examples
+from tsoft.core.labeled_rows import LabeledRows, ReadRows, validate_examples
 from tsoft.core.softmax import Array, log_softmax, softmax, validate_taus
 
 # The number of probabilities, or of simulated outcomes, in a piece.
@@ -250,7 +250,7 @@ def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
     The result takes 8 bytes per row and scored temperature, and 1 byte per row. The prediction is the class with the
     highest logit, or the first of several, so it is the same at every temperature.
 
-    >>> rows = LabelledRows(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 0]))
+    >>> rows = LabeledRows(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 0]))
     >>> scores = score_rows(lambda: [rows], np.array([1.0]), 1)
     >>> scores.confidences.round(2), scores.right
     (array([[0.5 , 0.75]]), array([ True,  True]))
@@ -277,10 +277,10 @@ def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
     return Scores(taus, means[0], means[1], np.concatenate(confidences, axis=1), np.concatenate(right))
 
 
-def _pieces(examples: LabelledRows, taus: int) -> Iterator[LabelledRows]:
+def _pieces(examples: LabeledRows, taus: int) -> Iterator[LabeledRows]:
     step = max(1, PIECE_SIZE // (examples.logits.shape[1] * taus))
     for first in range(0, len(examples.targets), step):
-        yield LabelledRows(examples.logits[first : first + step], examples.targets[first : first + step])
+        yield LabeledRows(examples.logits[first : first + step], examples.targets[first : first + step])
 
 
 def report(scores: Scores, t: int, bins: int, samples: int, generator: np.random.Generator) -> Report:

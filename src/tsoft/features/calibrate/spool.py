@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.labeled_rows import LabeledRows
 from tsoft.errors import OutputError
 
 
@@ -20,7 +20,7 @@ class Spool:
         self._arrays: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         weakref.finalize(self, self._file.close)
 
-    def add(self, examples: LabelledRows) -> None:
+    def add(self, examples: LabeledRows) -> None:
         """Store a block. Raise OutputError if the disk is full."""
         try:
             for array in (examples.logits, examples.targets):
@@ -31,11 +31,11 @@ class Spool:
             problem = f"cannot write a temporary file for the piped rows: {error.strerror}"
             raise OutputError(f"{problem}; pass a file with -i FILE instead") from None
 
-    def __iter__(self) -> Iterator[LabelledRows]:
+    def __iter__(self) -> Iterator[LabeledRows]:
         self._file.seek(0)
         arrays = (self._read(*kind) for kind in self._arrays)
         for logits in arrays:
-            yield LabelledRows(logits, next(arrays))
+            yield LabeledRows(logits, next(arrays))
 
     def _read(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         array = np.empty(shape, dtype)

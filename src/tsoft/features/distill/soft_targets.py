@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tsoft.core.block import Block
-from tsoft.core.labelled_rows import validate_examples
+from tsoft.core.labeled_rows import validate_examples
 from tsoft.core.measures import entropy, top
 from tsoft.core.softmax import (
     BLOCK_SIZE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.labeled_rows import LabeledRows
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError
 from tsoft.features.calibrate.spool import Spool
@@ -26,7 +26,7 @@ _CHANGED = "the file changed while tsoft read it; run the command again"
 MAX_HELD = 1 << 28
 
 
-class LabelledInput:
+class LabeledInput:
     """The rows of an input with their true classes. Each call is a pass over all rows.
 
     The first pass reads the source and keeps up to 256 MB in memory. A larger file is read again in each pass; a
@@ -38,7 +38,7 @@ class LabelledInput:
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
         self.rows = self.classes = 0
-        self.held: list[LabelledRows] | None = []
+        self.held: list[LabeledRows] | None = []
         self._source, self._option = source, option
         self._parsed_labels = labels or logits.parsed_labels(source.labels)
         self._targets = None if targets_file is None else read_targets(targets_file)
@@ -53,14 +53,14 @@ class LabelledInput:
         """Return the name of a class for a message."""
         return f"#{index}" if self.labels is None else repr(self.labels[index])
 
-    def __call__(self) -> Iterator[LabelledRows]:
+    def __call__(self) -> Iterator[LabeledRows]:
         if not self._is_read:
             return self._first_pass()
         if self.held is not None:
             return iter(self.held)
         return iter(self._spool) if self._spool else self._further_pass()
 
-    def _first_pass(self) -> Iterator[LabelledRows]:
+    def _first_pass(self) -> Iterator[LabeledRows]:
         self._file_state = self._current_file_state()
         for examples in self._read(note):
             self.rows += len(examples.targets)
@@ -68,7 +68,7 @@ class LabelledInput:
             yield examples
         self._is_read = True
 
-    def _further_pass(self) -> Iterator[LabelledRows]:
+    def _further_pass(self) -> Iterator[LabeledRows]:
         self._check_file_state()
         rows = 0
         for examples in self._read(lambda _: None):
@@ -91,7 +91,7 @@ class LabelledInput:
         if self._current_file_state() != self._file_state:
             raise InputError(f"{self.name}: {_CHANGED}")
 
-    def _keep(self, examples: LabelledRows) -> None:
+    def _keep(self, examples: LabeledRows) -> None:
         """Store rows for further passes, in memory or in a temporary file."""
         if self._spool:
             self._spool.add(examples)
@@ -108,7 +108,7 @@ class LabelledInput:
                 self._spool.add(held)
         self.held = None
 
-    def _read(self, note: Callable[[str], None]) -> Iterator[LabelledRows]:
+    def _read(self, note: Callable[[str], None]) -> Iterator[LabeledRows]:
         """Read the source. `note` prints a note to the user."""
         options = LogitsOptions(**vars(self._source))
         rows = 0
@@ -117,7 +117,7 @@ class LabelledInput:
                 self._take_classes(block)
             self._check_classes(block)
             rows += len(block.logits)
-            examples = LabelledRows(block.logits, self._targets_of(block))
+            examples = LabeledRows(block.logits, self._targets_of(block))
             self._check_targets(block, examples)
             yield examples
         if self._targets:
@@ -147,7 +147,7 @@ class LabelledInput:
             problem = "the classes of this row are not those of the first row"
             raise InputError(f"{block.location}: {problem}; all rows need the same classes in the same order")
 
-    def _check_targets(self, block: Block, examples: LabelledRows) -> None:
+    def _check_targets(self, block: Block, examples: LabeledRows) -> None:
         """Raise InputError for a masked target."""
         masked = np.isneginf(examples.logits[np.arange(len(examples.targets)), examples.targets])
         if masked.any():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tool import TESTS
-from tsoft.core.labelled_rows import LabelledRows
+from tsoft.core.labeled_rows import LabeledRows
 
 DATA = TESTS / "data"
 
@@ -17,24 +17,24 @@ def reference() -> Any:
     return json.loads((DATA / "digits-reference.json").read_text())["digits"]
 
 
-def digits(name: str) -> LabelledRows:
+def digits(name: str) -> LabeledRows:
     """Return the logits of a classifier of handwritten digits, with the digits as targets."""
     with np.load(DATA / f"digits-{name}.npz") as arrays:
-        return LabelledRows(arrays["logits"], arrays["labels"])
+        return LabeledRows(arrays["logits"], arrays["labels"])
 
 
-def once(*blocks: LabelledRows) -> Callable[[], Iterable[LabelledRows]]:
+def once(*blocks: LabeledRows) -> Callable[[], Iterable[LabeledRows]]:
     """Return a function that returns the blocks, as a fit expects."""
     return lambda: blocks
 
 
-def made(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabelledRows:
+def made(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabeledRows:
     """Return random logits, with targets drawn from their softmax at a temperature."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(rows, classes)) * 3
-    return LabelledRows(z, (z / tau + random.gumbel(size=z.shape)).argmax(1))
+    return LabeledRows(z, (z / tau + random.gumbel(size=z.shape)).argmax(1))
 
 
-def resampled(rows: LabelledRows, chosen: Any) -> LabelledRows:
+def resampled(rows: LabeledRows, chosen: Any) -> LabeledRows:
     """Return the rows at the chosen indices, which may repeat."""
-    return LabelledRows(rows.logits[chosen], rows.targets[chosen])
+    return LabeledRows(rows.logits[chosen], rows.targets[chosen])

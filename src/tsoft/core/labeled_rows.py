@@ -40,7 +40,7 @@ class CalibrationError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledRows:
+class LabeledRows:
     """Rows of logits, (rows, n), and the index of each row's true class, (rows,)."""
 
     logits: Array
@@ -48,7 +48,7 @@ class LabelledRows:
 
 
 # Each call is a pass over all rows, in blocks of any size.
-ReadRows = Callable[[], Iterable[LabelledRows]]
+ReadRows = Callable[[], Iterable[LabeledRows]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class GapSums:
     variance: float
 
 
-def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabelledRows:
+def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
     """Return logits, (..., n), and the indices of the true classes, (...), as rows.
 
     Raises LogitsError for a row without a softmax, and ValueError for targets that do not match the logits.
@@ -114,7 +114,7 @@ def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabelledRows:
     outside = targets[(targets < 0) | (targets >= classes)]
     if outside.size:
         raise ValueError(f"targets must be from 0 to {classes - 1}, got {outside[0]}")
-    return LabelledRows(z.reshape(-1, classes), targets.reshape(-1).astype(np.int64, copy=False))
+    return LabeledRows(z.reshape(-1, classes), targets.reshape(-1).astype(np.int64, copy=False))
 
 
 def summarize(read_rows: ReadRows) -> RowSummary:
@@ -147,7 +147,7 @@ def summarize(read_rows: ReadRows) -> RowSummary:
     return RowSummary(rows, counts, unit, target_gap, mean_gap, spread, like_probabilities, are_one_hot)
 
 
-def _unit(examples: LabelledRows) -> float:
+def _unit(examples: LabeledRows) -> float:
     """Return a power of two near the largest of the targets' gaps or, if these are all 0, of all gaps."""
     target_logits = examples.logits[np.arange(len(examples.targets)), examples.targets].astype(np.float64)
     with np.errstate(over="ignore"):
@@ -249,7 +249,7 @@ def largest_gap(read_rows: ReadRows, unit: float) -> float:
     return max(float(piece_gaps[np.isfinite(piece_gaps)].max()) for piece_gaps in gaps)
 
 
-def row_moments(examples: LabelledRows, taus: list[float], unit: float) -> tuple[Array, Array, Array]:
+def row_moments(examples: LabeledRows, taus: list[float], unit: float) -> tuple[Array, Array, Array]:
     """Return E[t] and Var[t] of each row and the target's t at k finite temperatures above 0, in units of
     `unit`: (k, rows) each."""
     gaps, target_gaps = _gaps(examples, unit)
@@ -266,7 +266,7 @@ def row_moments(examples: LabelledRows, taus: list[float], unit: float) -> tuple
         return means, np.maximum(variances, 0), np.minimum(target_gaps / np.array(taus)[:, np.newaxis], MAX_SQUARABLE)
 
 
-def _gaps(examples: LabelledRows, unit: float) -> tuple[Array, Array]:
+def _gaps(examples: LabeledRows, unit: float) -> tuple[Array, Array]:
     """Return the gaps in float64 and in units of `unit`, (rows, n), and those of the targets, (rows,). The gap is
     inf for a class that is masked, or so low that the gap overflows."""
     # A large unit divides before the difference, so that this does not overflow; a small one divides after it.
@@ -282,11 +282,11 @@ class _Piece:
     """Some rows of a block, `first` being the index of the first."""
 
     first: int
-    examples: LabelledRows
+    examples: LabeledRows
 
 
-def _pieces(examples: LabelledRows) -> Iterator[_Piece]:
+def _pieces(examples: LabeledRows) -> Iterator[_Piece]:
     step = max(1, PIECE_SIZE // examples.logits.shape[1])
     for first in range(0, len(examples.targets), step):
         stop = first + step
-        yield _Piece(first, LabelledRows(examples.logits[first:stop], examples.targets[first:stop]))
+        yield _Piece(first, LabeledRows(examples.logits[first:stop], examples.targets[first:stop]))
