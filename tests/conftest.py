@@ -24,4 +24,4 @@ def pytest_collection_finish() -> None:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make blocks so small that a few rows fill several."""
     monkeypatch.setattr("tsoft.input.npy.BLOCK", 100)
-    monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", 16)
+    monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE_SIZE", 16)

@@ -2,7 +2,7 @@
 
     softmax(z / tau)_i = exp(z_i / tau) / sum_j exp(z_j / tau)
 
-A temperature tau below 1 makes a distribution sharper, a temperature above 1 makes it flatter. All functions
+A temperature tau below 1 makes a distribution sharper; a temperature above 1 makes it flatter. All functions
 take NumPy arrays of logits, (..., n), and work along the last axis. A list of temperatures adds a leading axis.
 
 >>> import tsoft
@@ -13,7 +13,7 @@ Distributions
     softmax          probabilities at a temperature
     log_softmax      their logarithms
     log_sum_exp      the logarithm of the partition function
-    sample           draws at random
+    sample           random draws
     sample_counts    the number of draws of each class
 
 Measures
@@ -35,16 +35,16 @@ Samplers: logits in, logits out
     logit_bias       add a number to some logits
     smoothing        bend the logits (quadratic sampling)
     top_k            keep the k most probable classes
-    top_p            keep the most probable classes with the probability p
+    top_p            keep the most probable classes that together have the probability p
     min_p            keep classes at least p times as probable as the top one
     typical          keep classes with a surprise near the entropy
     top_n_sigma      keep logits at most n standard deviations below the top
     top_h            keep the most probable classes up to a share of the entropy
     top_a            keep classes above a share of the squared top probability
     epsilon_cutoff   keep classes with a probability of at least epsilon
-    eta_cutoff       the same with a threshold that falls with the entropy
+    eta_cutoff       the same with a threshold that falls as the entropy rises
     tail_free        remove the flat tail of the sorted probabilities
-    xtc              remove all top choices but the last
+    xtc              remove all top choices but the least probable
 
 Errors
     LogitsError      a row has no softmax: a ValueError with the row and the class

@@ -25,7 +25,7 @@ GROUPS = {
 }
 COMMANDS = {name: group for group, names in GROUPS.items() for name in names}
 
-SETTINGS = {"help_option_names": ["-h", "--help"]}
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 # A number, perhaps with a label.
 _LOGIT = re.compile(r"\s*(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b)", re.IGNORECASE)
@@ -41,7 +41,7 @@ class CommandGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=SETTINGS)
+app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
 
 
 def _version(requested: bool) -> None:
@@ -74,7 +74,8 @@ def tsoft(
 
 
 def _welcome() -> str:
-    """What a bare `tsoft` prints: its purpose, three commands to try, and all commands in groups."""
+    """Return the text that `tsoft` without a command prints: its purpose, three examples, and all commands
+    in groups."""
     commands, width = Commands(), max(map(len, COMMANDS))
     parts = [inspect.cleandoc(str(tsoft.__doc__))]
     for group, names in GROUPS.items():
@@ -84,7 +85,8 @@ def _welcome() -> str:
 
 
 class Commands(dict[str, Any]):
-    """The commands by name. Each is imported when it is looked up, so that no command slows down another."""
+    """The commands by name. A command is imported when it is looked up, so that it does not slow down the
+    others."""
 
     def __init__(self) -> None:
         super().__init__(dict.fromkeys(COMMANDS))
@@ -97,13 +99,17 @@ class Commands(dict[str, Any]):
         summary = inspect.cleandoc(function.__doc__).split("\n")[0]
         single = typer.Typer(add_completion=False)
         single.command(
-            name, cls=LogitsCommand, context_settings=SETTINGS, short_help=summary, rich_help_panel=COMMANDS[name]
+            name,
+            cls=LogitsCommand,
+            context_settings=CONTEXT_SETTINGS,
+            short_help=summary,
+            rich_help_panel=COMMANDS[name],
         )(function)
         return typer.main.get_command(single)
 
 
 def group() -> TyperGroup:
-    """The app with its commands."""
+    """Return the app with its commands."""
     commands = typer.main.get_command(app)
     assert isinstance(commands, TyperGroup)
     commands.commands = Commands()
@@ -111,16 +117,15 @@ def group() -> TyperGroup:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the program and return its exit code. Each error is reported in one line on stderr."""
+    """Run the program and return its exit code. Report an error in one line on stderr."""
     if os.environ.get("_TSOFT_COMPLETE"):
-        # For completions, Typer would have rich lay out the help of each option, which takes longer than
-        # everything else.
+        # Typer would lay out the help of each option with rich, which takes most of the time of a completion.
         sys.modules["rich"] = None  # type: ignore[assignment]
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Help contains a τ, which some encodings lack.
         sys.stdout.reconfigure(errors="replace")
     if os.environ.get("COLUMNS", "").isdecimal():
-        # rich allocates that many columns.
+        # rich allocates memory for every column.
         os.environ["COLUMNS"] = os.environ["COLUMNS"][:4]
     try:
         return group().main(arguments, prog_name="tsoft", standalone_mode=False) or 0

@@ -1,32 +1,34 @@
-"""What tsoft says to its user when it cannot go on. Each message is one line, `visible`."""
+"""The errors that tsoft reports, and how their texts are made printable."""
 
 
 class TsoftError(Exception):
+    """An error that ends the program with a message of one line and an exit code."""
+
     exit_code = 1
 
 
 class InputError(TsoftError):
-    """What was read is wrong: `WHERE: what is wrong, and what would be right`."""
+    """Invalid input. The message is `WHERE: problem; fix`."""
 
 
 class OutputError(TsoftError):
-    """The result cannot be written."""
+    """A failure to write the result."""
 
 
 class ReaderGoneError(TsoftError):
-    """Whoever read the result has closed the pipe: nothing is said, as `head` expects."""
+    """A pipe that its reader has closed. The program ends without a message, as `head` expects."""
 
     exit_code = 141
 
 
 class UsageError(TsoftError):
-    """What was typed is wrong."""
+    """An invalid command line."""
 
     exit_code = 2
 
 
 def visible(text: str) -> str:
-    r"""`text` with every character that a terminal would act on, or not show, as an escape.
+    r"""Return the text with an escape for each character that a terminal would interpret or not show.
 
     >>> visible("\x1b[31mred\n")
     '\\x1b[31mred\\n'
@@ -37,7 +39,7 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, width: int = 40) -> str:
-    """`text` in at most `width` columns of a terminal, with an ellipsis in place of an end that does not fit.
+    """Return the text, cut to at most `width` columns of a terminal. An ellipsis marks the cut.
 
     >>> shortened("temperature", 8), shortened("日本語", 5)
     ('tempera…', '日本…')
@@ -45,7 +47,7 @@ def shortened(text: str, width: int = 40) -> str:
     if text.isascii() or not text.isprintable():
         head = text if len(text) <= width else text[: max(0, width - 1)]
     else:
-        from rich.cells import cell_len, set_cell_size  # here, since few texts need it
+        from rich.cells import cell_len, set_cell_size  # slow to import; few texts need it
 
         head = text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1))
     if head == text:

@@ -240,7 +240,7 @@ def test_a_row_s_sample_does_not_depend_on_what_is_around_it(piece: int, monkeyp
         for tau in taus
         for sample in samples(Distributions(Block(z[row : row + 1], first_row=row), np.array([tau])), 30, 4)
     ]
-    monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", piece)
+    monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE_SIZE", piece)
     together = [told(sample) for result in distribution_pieces(Block(z), taus) for sample in samples(result, 30, 4)]
     assert together == alone
 

@@ -311,7 +311,7 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         for ensemble in (Ensemble(), Ensemble(UNITS["kJ/mol"], degeneracy)):
             block = Block(z, ensemble=ensemble)
             whole = BoltzmannDistributions(block, taus)
-            monkeypatch.setattr(apply_chains, "PIECE", 5 * classes)
+            monkeypatch.setattr(apply_chains, "PIECE_SIZE", 5 * classes)
             pieces = list(distribution_pieces(block, taus))
             monkeypatch.undo()
             assert len(pieces) > 1

@@ -234,7 +234,7 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     blocks = npy.blocks
     monkeypatch.setattr(npy, "blocks", counted)
     monkeypatch.setattr(npy, "BLOCK", 4000)
-    monkeypatch.setattr(labeled_input, "MAX_HELD", held)
+    monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
     rows = LabeledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
     found = calibration(rows, None, 15, 100, 0, curve=True)
     assert found.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
@@ -242,7 +242,7 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found.interval
     if held == 1000:
         assert 5 < read <= 12
-        assert (rows.held, found.interval.method) == (None, "sandwich")
+        assert (rows.in_memory, found.interval.method) == (None, "sandwich")
     else:
         assert read == 1
         assert found.interval.method == "bootstrap"
@@ -279,7 +279,7 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
     """A named pipe can be read only once."""
     import threading
 
-    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
+    monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     pipe = tmp_path / "z.npy"
     os.mkfifo(pipe)
@@ -293,7 +293,7 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
     threading.Thread(target=feed, daemon=True).start()
     rows = LabeledInput(SourceOptions(file=str(pipe)), str(tmp_path / "y.npy"), "--targets")
     assert fit_rows(rows).tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
-    assert rows.held is None
+    assert rows.in_memory is None
     assert capsys.readouterr().err == (
         f"tsoft: note: {pipe}: the fit needs the rows several times, so tsoft stores them in a temporary file\n"
     )
@@ -316,7 +316,7 @@ def test_a_spool_returns_the_same_rows_in_every_pass() -> None:
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
+    monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
     rows = LabeledInput(SourceOptions(file=path), None, "--targets")
     assert sum(len(examples.targets) for examples in rows()) == 674
@@ -339,7 +339,7 @@ def test_a_file_that_changes_within_a_pass(
     changed: dict[str, Any], replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another file replaces it, or it is overwritten in place."""
-    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
+    monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     monkeypatch.setattr(npy, "BLOCK", 4000)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=DIGITS)
     rows = LabeledInput(SourceOptions(file=path), None, "--targets")
@@ -363,7 +363,7 @@ def test_a_file_that_changes_within_a_pass(
 def test_notes_are_printed_once_in_several_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(labeled_input, "MAX_HELD", 1000)
+    monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", 1000)
     rows = LabeledInput(
         SourceOptions(file=saved(tmp_path / "a.npz", probs=np.exp(LOGITS - 20), targets=DIGITS)), None, "--targets"
     )
@@ -374,7 +374,7 @@ def test_notes_are_printed_once_in_several_passes(
 LIMITED_MEMORY = """
 import sys
 from tsoft.features.calibrate import labeled_input
-labeled_input.MAX_HELD = int(sys.argv.pop(1))
+labeled_input.MAX_IN_MEMORY = int(sys.argv.pop(1))
 from tsoft.__main__ import main
 main()
 """
@@ -514,7 +514,7 @@ def test_a_note_on_a_wide_interval(
     """If the targets hardly depend on the logits, the minimum is at a high temperature."""
     from tsoft.features.calibrate.calibration import calibration
 
-    monkeypatch.setattr(labeled_input, "MAX_HELD", held)
+    monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
     random = np.random.default_rng(6)
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)

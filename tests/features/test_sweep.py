@@ -129,7 +129,7 @@ def test_pieces_together_equal_the_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     taus = np.array([0.0, 0.5, 1.0, 2.0, np.inf])
     whole = Distributions(Block(z, first_row=3), taus).probs
     for piece in (1, 7, 13, 31, 61, 1000):
-        monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE", piece)
+        monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE_SIZE", piece)
         seen = [
             (row, tau, result.probs[t, r])
             for result in distribution_pieces(Block(z, first_row=3), taus)

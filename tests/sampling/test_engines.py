@@ -570,11 +570,11 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = built(LLAMA, ["top_k", "top_p", "xtc", "temperature"], top_k=20, top_p=0.9, xtc_probability=0.5)
     [whole] = distribution_pieces(Block(z), taus, [chain])
     # One row at some of the temperatures, the last of which are fewer.
-    monkeypatch.setattr(apply_chains, "PIECE", 60)
+    monkeypatch.setattr(apply_chains, "PIECE_SIZE", 60)
     parts = [piece.probs[:, 0] for piece in distribution_pieces(Block(z), taus, [chain])]
     assert [len(part) for part in parts] == [2, 1] * 7
     np.testing.assert_array_equal(np.concatenate(parts).reshape(7, 3, 30).swapaxes(0, 1), whole.probs)
-    monkeypatch.setattr(apply_chains, "PIECE", 200)
+    monkeypatch.setattr(apply_chains, "PIECE_SIZE", 200)
     pieces = list(distribution_pieces(Block(z), taus, [chain]))
     assert len(pieces) == 4
     np.testing.assert_array_equal(np.concatenate([piece.probs for piece in pieces], axis=1), whole.probs)

@@ -83,9 +83,9 @@ def _difference(first: Distributions, other: Distributions, t: int, view: View) 
     stages = first.stages(t, 0), other.stages(t, 0)
     difference = first_difference(*stages, first.block.logits[0])
     if difference is None:
-        same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
-        verb = "gives the same distribution as" if same else "keeps the same classes as"
-        words = f"{verb} {first.engine}{'' if same else ', with other probabilities'}"
+        is_same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
+        verb = "gives the same distribution as" if is_same else "keeps the same classes as"
+        words = f"{verb} {first.engine}{'' if is_same else ', with other probabilities'}"
     else:
         remover, keeper = (first, other) if difference.by_first else (other, first)
         steps = stages[0 if difference.by_first else 1]

@@ -28,7 +28,7 @@ from tsoft.errors import shortened
 CLASS_COLORS = (69, 200, 64, 24, 124, 57, 126, 196, 138)
 # More curves would be hard to distinguish.
 MAX_CURVES = 8
-# No screen shows more steps.
+# No screen can show more steps.
 MAX_STEPS = 2000
 # Gray, for the line at the reference, which is not a curve.
 _GRAY = 244
@@ -206,7 +206,7 @@ def _draw(figure: Any, points: list[Point]) -> None:
     import plotext  # slow to import
 
     if points:
-        markers = {look: plotext.marker(look[0], pixel=look[1]) for look in {point[2:] for point in points}}
+        markers = {style: plotext.marker(style[0], pixel=style[1]) for style in {point[2:] for point in points}}
         x, y, *_ = zip(*points, strict=True)
         figure.draw(figure.signal(x, y, marker=[markers[point[2:]] for point in points]))
 

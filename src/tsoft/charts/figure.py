@@ -11,8 +11,8 @@ from tsoft.charts.style import COLD_TO_HOT
 
 
 def new_figure(width: int, height: int) -> Any:
-    """Return plotext's only figure, emptied, of this size whatever the size of the terminal. It has the terminal's
-    default colors, and only the left axis."""
+    """Return plotext's single figure, emptied, in this size even if the terminal has another size. It has the
+    terminal's default colors, and only the left axis."""
     import plotext  # slow to import
 
     plotext.add_theme("tsoft", sequence=COLD_TO_HOT)

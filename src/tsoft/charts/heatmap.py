@@ -27,7 +27,7 @@ def heatmap(names: Sequence[str], taus: Array, probs: Array, *, width: int, colo
     """Return `probs`, (temperatures, classes), over ascending temperatures, in lines of at most `width` columns.
     Each cell shows the probability at the nearest temperature.
 
-    Temperatures that the axis cannot show are left out. Names are printed unchanged: the caller escapes
+    Temperatures that the axis cannot show are omitted. Names are printed unchanged: the caller escapes
     unprintable characters. Without `color` the text has no escape codes.
     """
     left = max(1, min(max(map(cell_len, names), default=0), width // 3))
@@ -71,7 +71,7 @@ def _cells(levels: Sequence[int], color: bool) -> str:
 
 def _key(top: float, width: int, color: bool, blank: bool) -> str:
     """Return the scale: five shades up to half of the highest probability, five up to the highest. On a narrow
-    screen the less important parts are left out."""
+    screen the less important parts are omitted."""
     half, note = f" {top / 2:g} ", "   blank is 0" if blank else ""
     forms = (
         ("probability ", 2, half, note),

@@ -71,7 +71,7 @@ class Legend:
         self._lines.update(dict.fromkeys(lines))
 
     def draw(self, width: int, *, color: bool) -> str:
-        """Return the lines of what was shown, after a blank line; empty if nothing was."""
+        """Return the lines for everything shown, after a blank line; an empty text if nothing was shown."""
         lines = [*(line for key, line in LINES.items() if key in self._shown), *self._lines]
         return "\n" + explanations(lines, width, color=color) if lines else ""
 

@@ -58,9 +58,9 @@ def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[s
     first = max(1, min(first, 2 * screen.width // 5, screen.width - 1 - 2 * GAP - max(others, default=0)))
     tables, start = [], 1
     while start < len(columns):
-        used, stop = 1 + first + GAP, start
-        while stop < len(columns) and (stop == start or used + others[stop - 1] <= screen.width):
-            used += others[stop - 1] + GAP
+        table_width, stop = 1 + first + GAP, start
+        while stop < len(columns) and (stop == start or table_width + others[stop - 1] <= screen.width):
+            table_width += others[stop - 1] + GAP
             stop += 1
         table = new_table()
         table.add_column(Text(shortened(rows[0][0], first)), width=first)
@@ -68,7 +68,7 @@ def text_tables(rows: Sequence[Sequence[str]], screen: Screen, right: Sequence[s
             table.add_column(Text(header), width=width, no_wrap=True, justify="right" if header in right else "left")
         for row in rows[1:]:
             table.add_row(Text(row[0]), *map(Text, row[start:stop]))
-        tables.append(rendered(table, screen, used))
+        tables.append(rendered(table, screen, table_width))
         start = stop
     return "\n".join(tables)
 

@@ -1,4 +1,4 @@
-"""The screen that a result is drawn on, and which part of the result is drawn."""
+"""The screen on which a result is drawn, and the options for drawing it."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ class ClassSelection:
 
 @dataclass(frozen=True)
 class View:
-    """How to show a result.
+    """The options for showing a result.
 
     `show` limits the classes of a row; with more, the most probable are shown and the rest share one line.
     `sort` orders classes by probability, not as in the input. `bits` shows entropy in bits, not nats; `digits`

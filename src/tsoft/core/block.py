@@ -1,4 +1,4 @@
-"""A block of logits: what a reader returns and a result is computed from."""
+"""Blocks of logits: readers return them, and results are computed from them."""
 
 import itertools
 from collections import Counter
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Origin:
     """The origin of a block's numbers.
 
-    `quantity` is what they were before they became logits. For an array, `axes` is its shape without the classes:
+    `quantity` is their kind before they became logits. For an array, `axes` is its shape without the classes:
     (2, 3) for the shape (2, 3, classes). With `labels_vary`, other blocks may have other labels. For messages,
     `source` is the file, and `lines` are the line numbers of the rows if it has lines.
     """
@@ -42,8 +42,8 @@ class Block:
     """Rows of logits that share their labels.
 
     `logits` are (rows, n). `labels`, if any, are n strings that may repeat or be empty. `first_row` is the index of
-    the first row in the whole input, from 0. Rows of different lengths have `widths`, their numbers of classes, and
-    are padded with masked classes; readers return these only if ragged blocks are requested (see `split_by_width`).
+    the first row in the whole input, from 0. Rows of different lengths are padded with masked classes, and
+    `widths` are their numbers of classes; readers return such rows only if ragged blocks are requested.
     `targets`, (rows,), are the indices of the rows' true classes if requested. A block of one row may be a `partial`
     distribution. A block of energies has an `ensemble` if the thermodynamics are requested.
     """

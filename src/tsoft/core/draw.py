@@ -12,7 +12,7 @@ Counts are a multinomial vector. It is computed from binomial numbers, as in the
 Davis 1993, "The computer generation of multinomial random variates", Computational Statistics & Data
 Analysis 16, but by halves: the draws are divided between the two halves of the classes, then within
 each half. numpy's multinomial proceeds class by class and subtracts from the remaining probability. At
-the end, only rounding errors remain: of 2^60 draws it assigns some to a last class of probability 0.
+the end only rounding errors remain: with 2^60 draws, it assigns some to a last class of probability 0.
 """
 
 # Signatures in help() show the names of the types.
@@ -33,7 +33,7 @@ Rng = int | np.random.Generator | None
 DRAWS, COUNTS = 0, 1
 # The number of draws made at once: their scratch arrays fit in a core's cache.
 PIECE_SIZE = 1 << 16
-# The most draws that are counted.
+# The largest number of draws that can be counted.
 MAX_COUNT = 1 << 62
 # The number of cells of a guide table: with at most 4 MB, it still fits in a core's cache.
 CELLS_PER_CLASS, MAX_CELLS = 64, 1 << 20
@@ -74,9 +74,10 @@ def sample(z: ArrayLike, tau: Taus = 1.0, size: int | tuple[int, ...] | None = N
 
     Notes
     -----
-    Each row has its random stream, which depends on the seed and the index of the row. It is the same at
-    every temperature, so the draws at two temperatures differ only as far as the distributions do. With an
-    integer `rng`, the draws are those of ``tsoft sample --seed``. A class of probability 0 is never drawn.
+    Each row has a separate random stream, which depends on the seed and the index of the row. The stream is
+    the same at every temperature, so the draws at two temperatures differ only as far as the distributions
+    do. With an integer `rng`, the draws are those of ``tsoft sample --seed``. A class of probability 0 is
+    never drawn.
 
     References
     ----------
@@ -177,7 +178,7 @@ def _seed(rng: Rng) -> int:
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
-    """Return a generator as it is, or for a seed the generator of `tsoft calibrate`."""
+    """Return a generator unchanged; for a seed, return the generator that `tsoft calibrate` uses."""
     if isinstance(rng, np.random.Generator):
         return rng
     return np.random.default_rng(np.random.SeedSequence(_seed(rng), spawn_key=(0,)))
@@ -200,8 +201,8 @@ def draws(probs: Array, count: int, generator: np.random.Generator) -> Iterator[
 
     probs: probabilities, (n,), or any weights. The first draws of a larger sample are those of a smaller one.
 
-    Raises ValueError for weights that are negative, NaN or all 0. Source: Devroye 1986,
-    "Non-Uniform Random Variate Generation", sections III.2.1 and III.2.4.
+    Raise ValueError for weights that are negative, NaN or all 0. Source: Devroye 1986, "Non-Uniform Random
+    Variate Generation", sections III.2.1 and III.2.4.
 
     >>> [piece] = draws(np.array([0.5, 0.0, 0.5]), 8, generator(1, 0, DRAWS))
     >>> set(piece.tolist()) == {0, 2}

@@ -6,16 +6,16 @@ with y a row's target (Guo, Pleiss, Sun & Weinberger 2017, "On calibration of mo
 section 4.2). It is convex in 1/tau. With the gaps g_j = max z - z_j, the scaled gaps t_j = g_j / tau, and
 expectations under the softmax at tau,
 
-    d NLL / d log tau = mean of E[t] - t_y        d^2 NLL / d (log tau)^2 = mean of Var[t], where that is 0
+    d NLL / d log tau = mean of E[t] - t_y        d^2 NLL / d (log tau)^2 = mean of Var[t] at the minimum
 
 Let R(tau) be the sum over rows of E[g], which rises from 0 at tau = 0 to R(inf), the sum of the mean gaps,
-and D the sum of the targets' gaps. The minimum is at R = D, so it is finite if 0 < D < R(inf). D = 0 means
-that every target is at the top of its row; D >= R(inf), that the targets' logits are no higher than the
-average. In between, Newton's method solves
+and D the sum of the targets' gaps. The minimum is at R = D, so it is finite if 0 < D < R(inf). If D = 0,
+every target is at the top of its row. If D >= R(inf), the targets' logits are no higher than the average.
+Otherwise, Newton's method solves
 
     log(R / (R(inf) - R)) = log(D / (R(inf) - D))      in log tau,
 
-which is nearly linear even far from the minimum, within a bracket that every evaluation narrows.
+which is nearly linear even far from the minimum. Each evaluation narrows the bracket around the solution.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from math import exp, inf, log, nan, sqrt
 
 from tsoft.core.labeled_rows import CalibrationError, GapSums, ReadRows, RowSummary, evaluate, summarize
 
-# A Newton step this short, in log tau, leaves an error of about its square.
+# After a Newton step this short, in log tau, the error is about the square of the step.
 STEP_TOLERANCE = 1e-8
 # A longer step is not taken, because it leaves the region in which the equation is nearly linear.
 MAX_STEP = 3.0
@@ -38,7 +38,7 @@ PARTS = 24
 
 @dataclass(frozen=True)
 class TemperatureFit:
-    """The temperature of the least NLL.
+    """The temperature with the least NLL.
 
     `tau` is 0 or inf if the NLL falls all the way to that limit; `reason` is then the cause. `error` is the
     sandwich estimate of the standard error of log tau, None at a limit and for a single row. It is valid even
@@ -57,12 +57,12 @@ class TemperatureFit:
 
 
 def fit_rows(read_rows: ReadRows, summary: RowSummary | None = None) -> TemperatureFit:
-    """Fit the temperature of the least NLL, to full precision.
+    """Fit the temperature with the least NLL, to full precision.
 
     read_rows: each call is a pass over all rows, in blocks of any size. There are about six passes.
     summary: that of the rows, if already known.
 
-    Raises CalibrationError if there are no rows, or if the logits of every row are equal, so that the
+    Raise CalibrationError if there are no rows, or if the logits of every row are equal, so that the
     temperature has no effect; TargetError for a masked target.
 
     >>> import numpy as np
@@ -104,7 +104,7 @@ class _Evaluation:
 
 
 def _solve_log_tau(evaluate_at: Callable[[list[float]], list[GapSums]], summary: RowSummary) -> tuple[float, GapSums]:
-    """Return log tau, in units, at R = D, and the sums of the last evaluation, which is very near. If Newton's
+    """Return log tau, in units, at R = D, and the sums of the last evaluation, which is very near it. If Newton's
     method does not halve the residual, for example because the logits of some rows are far larger than those of
     others, a pass evaluates several temperatures to narrow the bracket."""
     low, high, last_residual = -MAX_LOG_TAU, MAX_LOG_TAU, inf

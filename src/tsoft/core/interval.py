@@ -12,17 +12,17 @@ from tsoft.core.softmax import Array
 
 # The 97.5 % quantile of the standard normal distribution.
 NORMAL_QUANTILE = 1.959963984540054
-# The most rows that a bootstrap draws in all. With more rows, the sandwich interval is as good.
+# The largest number of rows that a bootstrap draws in total. With more rows, the sandwich interval is as good.
 MAX_DRAWN = 1 << 28
 # The nodes extend this many standard errors of 1 / tau on either side of the fit.
 REACH = 6.0
-# The largest number of nodes. If more were needed, the nodes extend only to this factor of 1 / tau.
+# The largest number of nodes. If more would be needed, the nodes extend only to this factor of 1 / tau.
 MAX_NODES, MAX_FACTOR = 128, 8.0
 # The interpolation error relative to the slopes is exp(-LOG_ACCURACY), less than their rounding.
 LOG_ACCURACY = 32.0
-# The most numbers that are evaluated at the nodes.
+# The limit on the numbers that are evaluated at the nodes.
 MAX_EVALUATED = 1 << 30
-# The most numbers in all refits outside the nodes. A refit counts as at least MIN_REFIT_SIZE numbers.
+# The limit on the numbers in all refits outside the nodes. A refit counts as at least MIN_REFIT_SIZE numbers.
 MAX_REFITTED, MIN_REFIT_SIZE = 1 << 26, 1 << 14
 # The number of counts in a piece.
 PIECE_SIZE = 1 << 21
@@ -51,8 +51,11 @@ class Interval:
 def confidence_interval(
     read_rows: ReadRows, fit: TemperatureFit, rows: int, resamples: int, generator: np.random.Generator
 ) -> Interval | None:
-    """Return the bootstrap interval of a fit to a number of rows. If there are no resamples, too many rows for them,
-    or if the bootstrap would take too long, return the sandwich interval; None if the fit has no error."""
+    """Return the bootstrap interval of a fit to a number of rows.
+
+    Return the sandwich interval if `resamples` is 0, or if the bootstrap would take too long or draw too many rows.
+    Return None if the fit has no error.
+    """
     if fit.error is None or resamples == 0 or rows * resamples > MAX_DRAWN:
         return sandwich(fit)
     try:
@@ -86,7 +89,7 @@ def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generato
     way as the rows.
 
     read_rows: as for `fit_rows`, with two or more rows. There are a few passes, and more for resamples outside
-    the nodes. fit: that of the rows, which must not be a limit. Raises TooLongError for too many numbers, and
+    the nodes. fit: that of the rows, which must not be a limit. Raise TooLongError for too many numbers, and
     for too many resamples outside the nodes.
 
     >>> rows = LabeledRows(np.array([[1.0, 0.0]] * 30), np.array([0] * 20 + [1] * 10))
@@ -125,7 +128,7 @@ def bootstrap(read_rows: ReadRows, fit: TemperatureFit, resamples: int, generato
 
 @dataclass(frozen=True, eq=False)
 class _Nodes:
-    """Chebyshev nodes between two betas, the `ends`: `places`, from -1 to 1."""
+    """Chebyshev nodes between two betas, the `ends`. `places` are their positions, from -1 to 1."""
 
     places: Array
     ends: tuple[float, float]
@@ -167,7 +170,8 @@ def _node_count(low: float, high: float, largest_gap: float) -> int:
 
 
 def _refit(read_rows: ReadRows, counts: Array, default: float) -> float:
-    """Fit the temperature to the rows, each repeated by its count. Return the default if they determine none."""
+    """Fit the temperature to the rows, each repeated by its count. Return the default if the rows determine no
+    temperature."""
     rows = list(_repeated_rows(read_rows, counts))
     try:
         return fit_rows(lambda: rows).tau

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 
 from tsoft.core.softmax import Array, require_softmax, validate_logits
 
-# The size of a piece in numbers: with its scratch arrays, it fits in a core's cache.
+# How many numbers a piece has. With its scratch arrays, it fits in a core's cache.
 PIECE_SIZE = 1 << 16
-# exp(-t) is 0 long before.
+# exp(-t) underflows to 0 at a much smaller gap.
 MAX_SCALED_GAP = 1e4
-# The square of this does not overflow, nor does a sum of many such squares.
+# The square of this does not overflow, and neither does the sum of many of these squares.
 MAX_SQUARABLE = 1e150
-# A sum over any number of rows of no more than this does not overflow.
+# A sum of values up to this does not overflow for any number of rows.
 MAX_SUMMABLE = 1e290
 # Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE. For numbers rounded to one of
 # these numbers of DECIMALS, the tolerance is the sum of their rounding errors if that is larger.
@@ -55,10 +55,10 @@ ReadRows = Callable[[], Iterable[LabeledRows]]
 class RowSummary:
     """A summary of the rows from one pass.
 
-    `counts` are the numbers of targets by class, (n,). The sums over the rows are in units of `unit`, a power
-    of two near the targets' gaps, whose size determines that of the temperature. `target_gap` is D, `mean_gap`
-    is R(inf), and `spread` is the root mean square of the rows' standard deviations, all clipped so that they
-    can be summed and squared. `like_probabilities` counts the rows that look like a distribution. With
+    `counts` are the numbers of targets by class, (n,). The sums over the rows are in units of `unit`, a power of
+    two near the targets' gaps, since these determine the magnitude of the temperature. `target_gap` is D,
+    `mean_gap` is R(inf), and `spread` is the root mean square of the rows' standard deviations, all clipped so
+    that they can be summed and squared. `like_probabilities` counts the rows that look like a distribution. With
     `are_one_hot`, all numbers are 0 or 1: these are more likely logits than certain distributions.
     """
 
@@ -95,7 +95,7 @@ class GapSums:
 def validate_examples(z: ArrayLike, targets: ArrayLike) -> LabeledRows:
     """Return logits, (..., n), and the indices of the true classes, (...), as rows.
 
-    Raises LogitsError for a row without a softmax, and ValueError for targets that do not match the logits.
+    Raise LogitsError for a row without a softmax, and ValueError for targets that do not match the logits.
 
     >>> validate_examples([[2, 1], [0, 1]], [0, 1]).targets
     array([0, 1])
@@ -268,7 +268,7 @@ def row_moments(examples: LabeledRows, taus: list[float], unit: float) -> tuple[
 
 def _gaps(examples: LabeledRows, unit: float) -> tuple[Array, Array]:
     """Return the gaps in float64 and in units of `unit`, (rows, n), and those of the targets, (rows,). The gap is
-    inf for a class that is masked, or so low that the gap overflows."""
+    inf for a masked class, and for a class so low that its gap overflows."""
     # A large unit divides before the difference, so that this does not overflow; a small one divides after it.
     z = np.multiply(examples.logits, min(1 / unit, 1.0), dtype=np.float64)
     with np.errstate(over="ignore"):
@@ -279,7 +279,7 @@ def _gaps(examples: LabeledRows, unit: float) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """Some rows of a block, `first` being the index of the first."""
+    """Some rows of a block. `first` is the index of the first of them."""
 
     first: int
     examples: LabeledRows

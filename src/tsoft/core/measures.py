@@ -105,7 +105,7 @@ def perplexity(z: ArrayLike, tau: Taus = 1.0) -> Array:
 def top(z: ArrayLike) -> Array:
     """Return the index of the most probable class.
 
-    No temperature changes it. Of tied classes it is the one with the lowest index.
+    It is the same at every temperature. If classes tie, it is the one with the lowest index.
 
     Parameters
     ----------
@@ -138,8 +138,8 @@ def top(z: ArrayLike) -> Array:
 
 
 def most_probable(logits: Array, z: Array) -> Array:
-    """Return the index of the class with the highest of some logits, (..., n): (...). Of tied classes it is the
-    one that is highest in the original logits z, and so the most probable at any other temperature."""
+    """Return the index of the class with the highest of some logits, (..., n): (...). If classes tie, it is
+    the one that is highest in the original logits z, and so the most probable at any other temperature."""
     tied = logits == logits.max(-1, keepdims=True)
     return np.asarray(np.where(tied, z, -np.inf).argmax(-1))
 
@@ -209,8 +209,8 @@ def margin(z: ArrayLike, tau: Taus = 1.0) -> Array:
 
     Notes
     -----
-    Computed as ``p1 * (1 - exp(-gap / tau))`` with the highest probability p1 and the difference `gap` of the
-    two highest logits, so that a small margin keeps its precision.
+    Computed as ``p1 * (1 - exp(-gap / tau))`` with the highest probability p1 and the difference `gap`
+    between the two highest logits, so that a small margin keeps its precision.
 
     References
     ----------
@@ -239,7 +239,7 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> Array:
 
 def _entropy(block: ScaledRows, out: Array) -> None:
     exp = np.exp(block.x, out=block.scratch)
-    # exp(x) is 0 long before the clip. A masked class would be inf * 0.
+    # exp(x) is 0 well above -1e4. The clip prevents inf * 0 for a masked class.
     surprise = np.multiply(np.maximum(block.x, -1e4, out=block.x), exp, out=block.x)
     parts = sums(block, exp, exp)
     total = parts.log - add_up(surprise, block.axis, surprise) / parts.total
@@ -265,7 +265,7 @@ def _second_highest(block: ScaledRows) -> Array:
     """Return the second highest x of each row, which is 0 if classes tie at the maximum."""
     if block.argmax is None:
         return np.asarray(np.partition(block.x, -2, 0)[-2])
-    # A partition of a long row takes far longer, above all if most classes are masked.
+    # np.partition of a long row takes far longer, especially if most classes are masked.
     block.x[block.argmax] = -np.inf
     second = block.x.max(1)
     block.x[block.argmax] = 0.0

@@ -31,8 +31,8 @@ ROUNDING = 2.0**-24
 class PartialDistribution:
     """A server's list of alternatives for one token.
 
-    `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), NaN if the server does not
-    return one. `cap` is a log-probability that no unlisted class exceeds, inf if unknown. The alternative at
+    `logprobs` are the natural logarithms of the alternatives' probabilities, (k,), NaN for one that the server
+    does not return. `cap` is a log-probability that no unlisted class exceeds, inf if unknown. The alternative at
     `index` was drawn. The token belongs to the choice numbered `choice` (one of several if `has_choices`) of the
     text numbered `text` in the input. With `is_sampled`, samplers have changed the probabilities. `classes` is V,
     None if unknown. `tau` is the temperature that the server applied.
@@ -50,7 +50,7 @@ class PartialDistribution:
 
     @cached_property
     def unknown(self) -> Array:
-        """Which alternatives have no known probability: (k,) booleans."""
+        """A mask of the alternatives without a known probability: (k,) booleans."""
         return np.isnan(self.logprobs)
 
     @cached_property

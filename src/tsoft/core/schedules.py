@@ -37,7 +37,7 @@ class ScheduleEndError(ValueError):
 
 
 def constant(a: float, b: float, steps: int) -> Array:
-    """Return a at each of the `steps`. a may be 0 or inf; b has no effect but must be positive and finite.
+    """Return `a` at each of the `steps`. `a` may be 0 or inf; `b` has no effect but must be positive and finite.
 
     >>> constant(2, 1, 3)
     array([2., 2., 2.])
@@ -50,7 +50,7 @@ def constant(a: float, b: float, steps: int) -> Array:
 def linear(a: float, b: float, steps: int) -> Array:
     """Return a + (b - a) t: the arithmetic mean with weight t on b. Either end may be 0.
 
-    Raises ScheduleEndError for an end that is negative, NaN or inf.
+    Raise ScheduleEndError for an end that is negative, NaN or inf.
 
     >>> linear(4, 0, 5)
     array([4., 3., 2., 1., 0.])
@@ -74,7 +74,7 @@ def cosine(a: float, b: float, steps: int) -> Array:
 def exponential(a: float, b: float, steps: int) -> Array:
     """Return a (b / a)^t: the geometric mean with weight t on b. Each step changes tau by the same factor.
 
-    Raises ScheduleEndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
+    Raise ScheduleEndError for an end that is not above 0 and finite. Source: Kirkpatrick, Gelatt & Vecchi 1983,
     "Optimization by Simulated Annealing", Science 220.
 
     >>> exponential(16, 1, 5)
@@ -140,7 +140,7 @@ def _harmonic(a: float, b: float, weight_a: Array, weight_b: Array) -> Array:
     _check_positive(a, last=False)
     _check_positive(b, last=True)
     low = min(a, b)
-    # Non-finite values at the ends are replaced afterwards.
+    # Non-finite values at the ends are replaced later.
     with np.errstate(divide="ignore", over="ignore"):
         return _with_exact_ends(a, b, low / (weight_a * (low / a) + weight_b * (low / b)))
 

@@ -47,7 +47,7 @@ class LogitsError(ValueError):
     row : int
         The row, counted from 0 over all leading axes.
     column : int or None
-        The class at fault; None if it is the row as a whole.
+        The class at fault; None if the whole row is at fault.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def add_up(terms: Array, axis: int, scratch: Array) -> Array:
     """Sum along `axis` by halves. `scratch` has the shape of `terms`, and may be `terms` itself.
 
     Each term is rounded about log2 n times, in an order that does not depend on the other rows.
-    numpy's sum adds up to 16 terms in turn, in an order that depends on the block.
+    numpy's sum adds runs of up to 16 terms one by one, in an order that depends on the block.
     """
     source, target = (terms, scratch) if axis == 0 else (terms.T, scratch.T)
     n = len(source)
@@ -343,7 +343,7 @@ def require_softmax(z: Array) -> None:
 
 def validate_taus(tau: Taus) -> Array:
     """Return one temperature as an array without axes, a list of temperatures as an array with one axis."""
-    # -0 is 0.
+    # Adding 0 turns -0 into 0.
     taus = np.asarray(tau, np.float64) + 0.0
     if taus.ndim > 1:
         raise ValueError(f"tau must be a number or a list of numbers, got shape {taus.shape}")
@@ -433,7 +433,7 @@ def subtract_maximum(z: Array, maximum: Array, gaps: Array) -> Array | None:
     if maximum.max() < _SAFE_MAXIMUM[z.dtype]:
         np.subtract(z, maximum, out=gaps)
         return None
-    # Only rows that might overflow are halved, since halving the smallest numbers rounds.
+    # Only rows that might overflow are halved, because halving the smallest numbers would round them.
     scale = np.where(maximum < _SAFE_MAXIMUM[z.dtype], 1.0, 0.5).astype(z.dtype)
     np.subtract(z * scale, maximum * scale, out=gaps)
     return scale

@@ -9,7 +9,7 @@ with <z> and Var(z) the mean and the variance of the logits under p. So, as tau 
 
 - The top class's probability and the margin fall, and entropy and perplexity rise, each between its
   values at tau = 0 and tau = inf: at most one solution.
-- Any other class's probability rises from 0 until <z>, which falls, reaches z_i. From there it falls.
+- Any other class's probability rises from 0 until the falling <z> reaches z_i. After that it falls.
   There are at most two solutions, one on each side of this peak. If z_i is not above the plain mean
   of the logits, there is no peak: the probability rises all the way.
 
@@ -17,7 +17,7 @@ Each curve consists of a few turning points with a monotone segment between neig
 is enough for all curves: bisection over the bit patterns of the positive floats, which have the order
 of the floats. It ends after at most 63 steps at two neighboring floats with the target between them,
 so there is no tolerance to tune, and takes the nearer of the two. The measures are computed by the
-kernels of `tsoft.entropy` and the other functions: `reached` is what these return at a solution.
+kernels of `tsoft.entropy` and the other functions: `reached` is their value at a solution.
 """
 
 # Signatures in help() show the names of the types.
@@ -212,7 +212,7 @@ def solve_top_prob(z: ArrayLike, value: float) -> list[Solution]:
     A value that differs from a limit only by rounding has the solution 0 or inf. There is no solution if
     no float is near enough to the temperature, which may be above the largest float or among the smallest.
 
-    Raises what softmax raises for z, and ValueError for a value that is negative or NaN.
+    Raise the errors of softmax for z, and ValueError for a value that is negative or NaN.
 
     >>> from tsoft.core.solve import solve_top_prob
     >>> [solution] = solve_top_prob([2, 1, 0.5, 0.1], 0.73)
@@ -270,8 +270,8 @@ def solve_margin(z: ArrayLike, value: float) -> list[Solution]:
 
 
 def solve_prob(z: ArrayLike, index: int, value: float) -> list[Solution]:
-    """Solve for the probability of class `index`, from 0, which up to two temperatures reach. Arguments,
-    result and errors are those of `solve_top_prob`, and IndexError if there is no class with that index.
+    """Solve for the probability of class `index`, from 0. Up to two temperatures reach it. Arguments, result
+    and errors are those of `solve_top_prob`. Raise IndexError if there is no class with that index.
 
     A value that differs from the peak only by rounding has one solution, at the peak. The higher of two
     solutions is omitted if it is above the largest float.
@@ -428,7 +428,7 @@ def _peak_condition(index: int) -> Kernel:
     """Return a kernel with the sign of z_i - <z>: the sum of exp(x_j) (x_i - x_j)."""
 
     def kernel(block: ScaledRows, out: Array) -> None:
-        # exp(x) is 0 long before the clip, which prevents inf - inf and inf * 0.
+        # exp(x) is 0 well above -1e4. The clip prevents inf - inf and inf * 0.
         x = np.maximum(block.x, -1e4, out=block.x)
         exp_x = np.exp(x, out=block.scratch)
         np.subtract(np.expand_dims(x.take(index, block.axis), block.axis), x, out=x)
@@ -476,8 +476,8 @@ def _search(rows: _Evaluator, value: float, kernel: Kernel, start: _TurningPoint
     pair = _bisect(rows, kernel, value, (start.taus, end.taus), start.values < end.values, between)
     taus, reached = _nearer(rows, kernel, value, pair, between)
     is_solution = between & (abs(reached - value) <= PRECISION * value + 1e3 * rows.classes * MIN_TAU)
-    for point, is_there in (start, at_start), (end, at_end):
-        taus, reached = np.where(is_there, (point.taus, point.values), (taus, reached))
+    for point, is_reached in (start, at_start), (end, at_end):
+        taus, reached = np.where(is_reached, (point.taus, point.values), (taus, reached))
     return _Segment(taus, reached, is_solution | at_start | at_end)
 
 
@@ -499,8 +499,8 @@ def _bisect(
 def _nearer(
     rows: _Evaluator, kernel: Kernel, value: float, pair: tuple[Array, Array], active: Array
 ) -> tuple[Array, Array]:
-    """Return, for each row, the temperature of a pair whose value is nearer, the lower one at a tie, and the
-    value there."""
+    """Return, for each row, the temperature of the pair at which the value is nearer to the target, or the
+    lower one if both are equally near, and the value there."""
     if not active.any():
         return np.full(len(active), nan), np.full(len(active), nan)
     cold, hot = (np.clip(taus, MIN_TAU, MAX_TAU) for taus in pair)
@@ -520,7 +520,7 @@ def _solution(
 ) -> Solution:
     points = [(float(point.values[row]), float(point.taus[row])) for point in turning_points]
     low, high = min(points), max(points)
-    # A turning point belongs to both its segments, and is one solution.
+    # A turning point belongs to two segments, but is one solution.
     solutions = {
         float(segment.taus[row]): float(segment.reached[row]) for segment in segments if segment.is_solution[row]
     }
@@ -533,8 +533,10 @@ def _solution(
         return Solution((), (), _why_constant(rows, row, curve, low[0]))
     if low[0] < value < high[0]:
         nearest = next(segment for segment in segments if not isnan(segment.taus[row]))
-        tau, value_there = _format_number(nearest.taus[row]), _format_number(nearest.reached[row])
-        return Solution((), (), f"no float is near enough to the temperature: the nearest is {tau}, with {value_there}")
+        tau, value_at_tau = _format_number(nearest.taus[row]), _format_number(nearest.reached[row])
+        return Solution(
+            (), (), f"no float is near enough to the temperature: the nearest is {tau}, with {value_at_tau}"
+        )
     return Solution((), (), _why_outside(rows, row, value, curve, low, high))
 
 

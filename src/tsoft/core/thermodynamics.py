@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """The attributes of energies. With a `unit`, temperatures are in kelvin; with None, they are kT. `degeneracy`
-    is that of each level, (n,) whole numbers from 1, or None if each level is one state."""
+    """The unit and the degeneracies of energies. With a `unit`, temperatures are in kelvin; without one, they are
+    kT. `degeneracy` is the number of states of each level, (n,) whole numbers from 1, or None if each level is one
+    state."""
 
     unit: Unit | None = None
     degeneracy: Array | None = None
@@ -118,7 +119,7 @@ def thermodynamics(
     With d = E - E_min, x = -d / kT, S = sum(g exp(x)) and m(y) the mean of y over the distribution, these
     forms neither cancel nor overflow: F = E_min - kT log S, U = E_min + m(d), S/k = log S - m(x) and
     C/k = m((x - m(x))^2), the variance. At kT = 0 the states tied at E_min share the probability, at inf all
-    states do. There F is -inf, but for a single state it is the energy.
+    states do. At inf, F is -inf, but for a single state it is the energy.
 
     The probabilities of levels with degeneracies are ``softmax(log(degeneracy) - energies / kT)``.
 
@@ -223,7 +224,7 @@ def _quantities(levels: _Levels, kt: float) -> list[Array]:
     """Return the quantities of each row at one temperature, in the order of `Thermodynamics`: (rows,) each."""
     x = levels.x(kt)
     probs, sums = levels.shares(x)
-    # exp(x) is 0 long before the clip. A masked level would be inf * 0.
+    # exp(x) is 0 well above -1e4. The clip prevents inf * 0 for a masked level.
     x = np.maximum(x, -1e4)
     mean = _sum(probs * x)
     lowest, scale = -levels.maximum, 1.0 if levels.scale is None else levels.scale
@@ -237,7 +238,7 @@ def _quantities(levels: _Levels, kt: float) -> list[Array]:
         free_energy = np.where(np.isinf(kt_log_sum), scaled_difference, lowest - kt_log_sum)
     mean_energy = (lowest * scale + mean_gap) / scale
     heat_capacity = _sum(probs * (x - mean) ** 2)
-    # -0 is 0.
+    # Adding 0 turns -0 into 0.
     return [
         value[:, 0] + 0.0 for value in (highest + sums.log, free_energy, mean_energy, sums.log - mean, heat_capacity)
     ]

@@ -372,7 +372,7 @@ class Explorer(App[None]):
     def action_tau(self, tau: float) -> None:
         self._set_state(self.state.with_value(TAU, float(tau)))
 
-    def action_boil(self) -> None:
+    def action_tau_infinity(self) -> None:
         self.action_tau(inf)
 
     def action_row(self, by: int) -> None:

@@ -160,11 +160,11 @@ class ClassTable(ScrollView, can_focus=True):
         return [Segment(text, Style(dim=True))]
 
     def move(self, by: int) -> None:
-        """Make the class `by` lines further down the current one."""
+        """Select the class `by` lines below the current one."""
         self._select(self._position + by)
 
     def move_to_end(self, position: int) -> None:
-        """Make the first class (0) or the last class (-1) the current one."""
+        """Select the first class (0) or the last class (-1)."""
         self._select(position % max(1, len(self._indices)))
 
     def move_page(self, by: int) -> None:

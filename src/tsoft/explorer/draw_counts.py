@@ -14,8 +14,8 @@ RECENT_DRAWS = 400
 class DrawCounts:
     """The draws of a row.
 
-    Each draw is from the distribution at its time. `counts` are how often each class was drawn, `expected` the sums of
-    its probabilities. The two stay comparable if a parameter changes between draws.
+    Each draw is from the distribution at its time. `counts` are the numbers of draws of each class, and `expected` the
+    sums of its probabilities. The two stay comparable if a parameter changes between draws.
     """
 
     def __init__(self, generator: np.random.Generator, classes: int):

@@ -1,4 +1,4 @@
-"""The examples that the explorer shows if it gets no logits."""
+"""The examples that the explorer shows without logits."""
 
 import numpy as np
 

@@ -31,7 +31,7 @@ def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
 def write(name: str, snapshot: Snapshot, screenshot: Callable[[], str], *, bits: bool) -> str | None:
     """Write a snapshot, or a screenshot of the app, to a file, completely or not at all.
 
-    Returns None on success, and otherwise an error message.
+    Return None on success, and otherwise an error message.
     """
     format = by_name(name)
     try:

@@ -25,7 +25,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("enter", "type", "type a value for the slider"),
             ("0", "tau(0)", "τ = 0: only the top class"),
             ("1", "tau(1)", "τ = 1: the original distribution"),
-            ("8", "boil", "τ = ∞: all classes equally likely"),
+            ("8", "tau_infinity", "τ = ∞: all classes equally likely"),
         ),
     ),
     (
@@ -90,8 +90,8 @@ KEY_HINTS = (
 
 # With a language model, some keys continue the text and others do something else.
 _TEXT_KEYS: tuple[KeyBinding, ...] = (
-    ("s", "go_on(1)", "draw the next token and add it"),
-    ("S,shift+s", "go_on(10)", "add ten tokens; any key stops"),
+    ("s", "continue(1)", "draw the next token and add it"),
+    ("S,shift+s", "continue(10)", "add ten tokens; any key stops"),
     ("backspace", "take_back", "remove the last token"),
     ("enter", "type", "on a class: add it; else type a value"),
     ("n,full_stop", "row(1)", "next token"),

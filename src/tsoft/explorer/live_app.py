@@ -95,7 +95,7 @@ class LiveExplorer(Explorer):
 
     # Draws and the model's answers.
 
-    def action_go_on(self, count: int) -> None:
+    def action_continue(self, count: int) -> None:
         """Draw `count` tokens, one after the other. Another key stops several draws."""
         if self._live.has_ended and self._is_last_row:
             self.notify("The text has ended. Backspace removes the end; p goes back.")
@@ -156,8 +156,8 @@ class LiveExplorer(Explorer):
     def _request(self, tokens: Tokens) -> None:
         """Request the distribution after some tokens from the model, in a thread.
 
-        The thread is a daemon, because a server may take long and must not delay the end of the program. The model gets
-        one request at a time. Outdated requests are skipped.
+        The thread is a daemon, because a server may take long and must not delay the end of the program. The model
+        receives one request at a time. Outdated requests are skipped.
         """
         self._requested = tokens
 

@@ -14,7 +14,7 @@ _TOLERANCE = 1e-6
 class SliderScale:
     """The scale of a parameter's slider.
 
-    It is logarithmic if its range starts above 0. If the lowest allowed value is outside of the range, it is the first
+    It is logarithmic if its range starts above 0. If the lowest allowed value is outside the range, it is the first
     position of the slider. For the temperature the first position is 0 and the last one ∞.
     """
 
@@ -92,7 +92,7 @@ class SliderScale:
     def _next(self, value: float, *, up: bool, coarse: bool) -> float:
         low, high = self._range.low, self._range.high
         lowest = max(low, self.first)
-        # A typed value may be outside of the slider's range.
+        # A typed value may be outside the slider's range.
         if up and (value < low or value >= high):
             return low if value < low else max(value, self.last)
         if not up and (value <= lowest or value > high):

@@ -108,11 +108,11 @@ class Sliders(ScrollView, can_focus=True):
         return self.current is not BIAS and self._state is not None and self._state.supports(self.current)
 
     def move(self, by: int) -> bool:
-        """Make the parameter `by` lines further down the current one. Return False if that line does not exist."""
+        """Select the parameter `by` lines below the current one. Return False if that line does not exist."""
         return self._select(self._position + by)
 
     def move_to_end(self, position: int) -> None:
-        """Make the first parameter (0) or the last one (-1) the current one."""
+        """Select the first parameter (0) or the last one (-1)."""
         self._select(position % len(self._parameters))
 
     def _select(self, position: int) -> bool:
@@ -124,12 +124,12 @@ class Sliders(ScrollView, can_focus=True):
         return True
 
     def choose(self, parameter: SamplerParameter) -> None:
-        """Make a parameter the current one if it has a slider."""
+        """Select a parameter if it has a slider."""
         if parameter in self._parameters:
             self._select(self._parameters.index(parameter))
 
     def _select_under(self, event: events.MouseEvent) -> bool:
-        """Make the parameter under the mouse the current one. Return False if the mouse is not on a parameter."""
+        """Select the parameter under the mouse. Return False if the mouse is not on a parameter."""
         return self._select(self.scroll_offset.y + event.y)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
@@ -147,7 +147,7 @@ class Sliders(ScrollView, can_focus=True):
             self.release_mouse()
 
     def _drag(self, x: int, *, inside: bool = True) -> bool:
-        """Set the current parameter to the value at a column. With `inside`, ignore columns outside of the slider."""
+        """Set the current parameter to the value at a column. With `inside`, ignore columns outside the slider."""
         width = self.scrollable_content_region.width
         assert self._state
         _, slider_width = self._columns(self._state, width)

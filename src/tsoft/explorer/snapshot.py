@@ -41,7 +41,7 @@ class Snapshot:
 
     @property
     def kept(self) -> Array:
-        """Which classes are neither masked nor removed: (n,) booleans."""
+        """The classes that are neither masked nor removed: (n,) booleans."""
         return np.asarray(self.distributions.kept[0, 0])
 
     @cached_property

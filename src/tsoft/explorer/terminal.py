@@ -38,9 +38,10 @@ def read_keys() -> None:
 
 @contextlib.contextmanager
 def drawing_on_stderr() -> Iterator[None]:
-    """Have Textual draw on stderr, in UTF-8 whatever the locale is.
+    """Have Textual draw on stderr, in UTF-8 in every locale.
 
-    The size is that of the terminal on stderr, whatever stdout and the environment say.
+    The size is that of the terminal on stderr; the size of stdout and the environment variables have no
+    effect.
     """
     before, sys.__stdout__ = sys.__stdout__, sys.__stderr__  # type: ignore[misc]
     sizes = {name: os.environ.pop(name) for name in ("COLUMNS", "LINES") if name in os.environ}

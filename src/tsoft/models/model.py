@@ -6,12 +6,12 @@ from typing import Protocol
 from tsoft.errors import UsageError
 from tsoft.models.tokens import NextDistribution, Tokens
 
-# A model that caches its work keeps the work on this many texts: the largest batch of tokens for llama.cpp.
+# The number of texts that a model works on at once, and caches: the largest batch of tokens for llama.cpp.
 TEXTS_AT_ONCE = 63
 
 
 def encoded_prompt(text: str) -> bytes:
-    """Return a prompt in UTF-8. Raises UsageError if it is not Unicode."""
+    """Return a prompt in UTF-8. Raise UsageError if it is not Unicode."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -36,7 +36,7 @@ class Model(Protocol):
     def prompt(self, text: str) -> Tokens:
         """Return the tokens of a prompt.
 
-        Raises UsageError if the model cannot continue the prompt: it is empty, not Unicode, or longer than
+        Raise UsageError if the model cannot continue the prompt: it is empty, not Unicode, or longer than
         `context_length`.
         """
 

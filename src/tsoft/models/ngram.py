@@ -66,7 +66,7 @@ class Ngram:
     context_length: int | None = None
 
     def __init__(self, text: str, by: By, order: int | None, name: str):
-        """Raises InputError if the text has no token, and UsageError for an order below 1."""
+        """Raise InputError if the text has no token, and UsageError for an order below 1."""
         self._by = by
         order = ORDERS[by] if order is None else order
         if order < 1:
@@ -86,7 +86,7 @@ class Ngram:
 
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
-        """Return the model of a file of UTF-8 text, or of stdin for `-`. Raises InputError for anything else."""
+        """Return the model of a file of UTF-8 text, or of stdin for `-`. Raise InputError for anything else."""
         with open_input(file) as bytes_:
             data = bytes_.read()
         name = STDIN if file == "-" else file
@@ -94,7 +94,7 @@ class Ngram:
         return cls(text, by, order, name)
 
     def prompt(self, text: str) -> Tokens:
-        """Return the tokens of a text, which may be empty. Raises UsageError if it is not Unicode."""
+        """Return the tokens of a text, which may be empty. Raise UsageError if it is not Unicode."""
         encoded_prompt(text)
         return tuple(map(self._number, pieces(text, self._by)))
 

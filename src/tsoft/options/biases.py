@@ -38,9 +38,9 @@ class Bias:
 
 
 def remembered(biases_of: "Callable[[Block], Biases]") -> "Callable[[Block], Biases]":
-    """Return the same function with a memory for its last result, which it returns until the classes change.
+    """Return the same function with a cache of its last result, which it returns until the classes change.
 
-    All blocks of a vocabulary share one labels object. To search it for every token would double the time per token.
+    All blocks of a vocabulary share one labels object. Searching it for every token would double the time per token.
     The first row is looked up separately, because a missing class is an error there.
 
     >>> import numpy as np

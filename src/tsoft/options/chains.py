@@ -31,7 +31,7 @@ Error = Callable[[str], TsoftError]
 def planned(
     samplers: SamplerOptions, parameters: ParameterOptions, taus: list[str] | None
 ) -> "tuple[list[str] | None, tuple[Chain | None, ...], tuple[Bias, ...]]":
-    """Return the temperatures, the chains and the biases. What was typed overrides the settings file."""
+    """Return the temperatures, the chains and the biases. Typed options override the settings file."""
     settings = _settings(samplers.settings)
     typed = {name: value for name, value in vars(parameters).items() if value is not None and name != BIAS.name}
     for name, value in typed.items():
@@ -188,7 +188,8 @@ def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[st
 
 
 def _note_settings(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:
-    """Print notes on the settings that tsoft takes from the file, ignores, or does not know from its engine."""
+    """Print notes on the settings that tsoft takes from the file, on those that it ignores, and on the file's
+    engine."""
     parts = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in typed]
     count = len(settings.biases)
     parts += [f"logit_bias of {count} class{'es' * (count != 1)}"] * bool(count)

@@ -20,11 +20,12 @@ MAX_STATES = 10**15
 
 
 def ensemble(
-    input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, has_taus: bool, how: str = "--tau 300"
+    input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, has_taus: bool, example: str = "--tau 300"
 ) -> "Ensemble | None":
-    """Return the ensemble of the energies; None for logits, and for a chain, whose result is no Boltzmann distribution.
+    """Return the ensemble of the energies; None for logits, or with a chain: its result is not a Boltzmann
+    distribution.
 
-    With units, temperatures must be typed: `has_taus` says whether they are, and `how` is an example for the error.
+    With units, temperatures must be typed. `has_taus` is true if they are; the error message shows the `example`.
     """
     typed = [f"--{name}" for name, value in vars(options).items() if value is not None]
     if typed and not input.energies:
@@ -34,7 +35,7 @@ def ensemble(
     if not input.energies or plan.has_chain:
         return None
     if options.units and not has_taus:
-        raise UsageError(f"--units {options.units} needs temperatures in kelvin; pass {how}")
+        raise UsageError(f"--units {options.units} needs temperatures in kelvin; pass {example}")
     from tsoft.core.thermodynamics import Ensemble
 
     return Ensemble(_unit(options.units), _degeneracy(options.degeneracy))

@@ -47,7 +47,7 @@ class SourceOptions:
 
 
 def logits_argument(without: str) -> Any:
-    """The logits on the command line. `without` is a sentence about a command line without logits."""
+    """Return the argument for logits. `without` is a sentence about a command line without logits."""
     return typer.Argument(
         metavar="[LOGITS]...",
         show_default=False,

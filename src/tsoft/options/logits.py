@@ -114,9 +114,9 @@ def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterato
     for block in blocks:
         if block.origin.quantity in ("prob", "logprob") and not is_noted and not block.partial:
             sums = np.exp(log_sum_exp(block.logits))
-            wrong = abs(sums - 1) > 1e-3
-            if wrong.any():
-                is_noted, row = True, int(wrong.argmax())
+            is_off = abs(sums - 1) > 1e-3
+            if is_off.any():
+                is_noted, row = True, int(is_off.argmax())
                 problem = f"row {block.rows[row]}: the probabilities sum to {sums[row]:.4g}, not to 1"
                 note(f"{problem}; tsoft divides them by their sum")
         yield block

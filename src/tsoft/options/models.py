@@ -31,7 +31,7 @@ class PromptArgument:
 
 
 def top_logprobs_option(help: str) -> Any:
-    """The option --top-logprobs of a command, with this help."""
+    """Return the option --top-logprobs, with this help."""
     return _option("--top-logprobs", min=1, metavar="N", help=help)
 
 

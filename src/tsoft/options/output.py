@@ -49,7 +49,7 @@ def _alternatives(words: Sequence[str]) -> str:
 
 
 class Displayed(OnlyIn):
-    """The mark of a display option: it implies the table. It may have an effect on further forms."""
+    """The mark of a display option: it implies the table. It may also have an effect on further forms."""
 
     def __init__(self, *further: str):
         super().__init__("table", *further)
@@ -178,11 +178,11 @@ def chosen_format(
     format = _named_format(output, arrays)
     if format is None:
         format = "table" if output.output is None and _is_terminal(sys.stdout) else default
-        if any(isinstance(only, Displayed) and only.forms.isdisjoint((format, *forms(format))) for _, only in limited):
+        if any(isinstance(mark, Displayed) and mark.forms.isdisjoint((format, *forms(format))) for _, mark in limited):
             format = "table"
-    for option, only in limited:
-        if only.forms.isdisjoint((format, *forms(format))):
-            raise UsageError(f"{option} has no effect on {format}; use {only}")
+    for option, mark in limited:
+        if mark.forms.isdisjoint((format, *forms(format))):
+            raise UsageError(f"{option} has no effect on {format}; use {mark}")
     if format in ARRAY_FORMATS:
         _check_array(format, output, arrays)
     return format
@@ -229,7 +229,7 @@ def _format_names(arrays: bool) -> str:
 
 
 def _check_array(format: str, output: OutputOptions, arrays: bool) -> None:
-    """Raise UsageError for an array where the result or the destination does not permit one."""
+    """Raise UsageError for an array if the result or the destination does not permit one."""
     if not arrays:
         problem = f"{format} is for the distributions of compute and sweep"
         raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")

@@ -8,7 +8,7 @@ from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
 _option = in_panel("Samplers")
 
-# One option per parameter, except for the temperature, which has options of its own.
+# One option per parameter, except for the temperature, which has separate options.
 _FIELDS = [
     (
         parameter.name,
@@ -36,7 +36,7 @@ def _engines(incomplete: str) -> list[str]:
 
 
 def like_option(metavar: str, more: str = "") -> Any:
-    """The option --like of a command, with more help."""
+    """Return the option --like, with `more` at the end of its help."""
     return _option(
         "--like",
         metavar=metavar,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tsoft.sampling.chain import Chain
 
 # The number of probabilities in a piece.
-PIECE = 1 << 21
+PIECE_SIZE = 1 << 21
 
 
 def compute_distributions(block: Block, taus: Array, chain: "Chain | None" = None) -> Distributions:
@@ -29,14 +29,14 @@ def distribution_pieces(
     """Yield the distributions of a block in pieces that fit in memory, row by row, for each chain at each
     temperature."""
     classes = block.logits.shape[1]
-    step = max(1, PIECE // (classes * len(taus) * len(chains)))
+    step = max(1, PIECE_SIZE // (classes * len(taus) * len(chains)))
     for first in range(0, len(block.logits), step):
         rows = block.part(first, first + step)
-        if classes * len(taus) <= PIECE:
+        if classes * len(taus) <= PIECE_SIZE:
             yield from _by_row([compute_distributions(rows, taus, chain) for chain in chains])
             continue
-        # One chain after the other, as in a piece with all temperatures.
-        tau_step = max(1, PIECE // classes)
+        # A row's results have the same order as in a piece with all temperatures: one chain after the other.
+        tau_step = max(1, PIECE_SIZE // classes)
         for i in range(len(chains)):
             for t in range(0, len(taus), tau_step):
                 yield distributions_by_chain(rows, taus[t : t + tau_step], chains)[i]

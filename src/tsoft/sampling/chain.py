@@ -18,9 +18,9 @@ WIDE_ROW = 4096
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Logits on their way through a chain: the components of a mixture distribution, with their `weights`.
+    """Logits within a chain: the components of a mixture distribution, with their `weights`.
 
-    A sampler that is applied by chance makes two components of each: without the sampler and with it.
+    A sampler that is applied by chance splits each component into two: without the sampler and with it.
     `logits` are (components, ..., n). For a single row they may be only those of its `columns`, which include
     every remaining class; the row has `classes` classes.
     """
@@ -69,7 +69,7 @@ class Mixture:
         return replace(before, logits=np.concatenate([before.logits, after]), weights=weights)._compacted()
 
     def _compacted(self) -> "Mixture":
-        """The same mixture without the removed columns if these are most of a wide row."""
+        """Return the same mixture, without the removed columns if these are most of a wide row."""
         if self.logits.ndim > 2 or self.logits.shape[-1] <= WIDE_ROW:
             return self
         kept = np.flatnonzero((self.logits > -np.inf).any(0))
@@ -93,14 +93,14 @@ def apply_step(step: Step, z: Array) -> Array:
 
 @dataclass(frozen=True)
 class Chain:
-    """Samplers in their order. The temperature's step has the values (range, exponent), to which `at` adds
+    """A sequence of samplers. The temperature's step has the values (range, exponent), to which `at` adds
     the temperature. `engine` is the engine whose rules apply, None for tsoft's rules."""
 
     steps: tuple[Step, ...]
     engine: Engine | None = None
 
     def at(self, tau: float) -> tuple[Step, ...]:
-        """Return the steps at a temperature. At a low one, an engine may decode greedily."""
+        """Return the steps at a temperature. At a low temperature, an engine may decode greedily."""
         if self.engine and self.engine.is_greedy(tau):
             return self.engine.greedy_steps(self.steps)
         if self.engine:
@@ -128,7 +128,7 @@ class Chain:
         """Return the result for z, (rows, n), at each of k temperatures: (k, rows, n) float64 logits whose softmax
         at temperature 1 is the distribution to draw from.
 
-        Raises AllRemovedError if a step removes every class of a row; rows are counted from `first_row`.
+        Raise AllRemovedError if a step removes every class of a row; rows are counted from `first_row`.
         """
         z = np.asarray(z, np.float64)
         result = np.empty((len(taus), *z.shape))
@@ -162,7 +162,7 @@ def chain_of(
     """Return the chain of the `active` samplers by the rules of an engine, or by tsoft's if `engine` is None.
 
     If `order` is None, the engine's order applies. Biases are first unless the order includes them. `values`
-    are those of the parameters by name; other parameters are off. The biases and the temperature are set later.
+    are the parameters' values by name; other parameters are off. The biases and the temperature are set later.
 
     >>> str(chain_of(None, None, [SAMPLERS["top_k"]], {"top_k": 40}).steps[0])
     'top_k 40'

@@ -20,10 +20,10 @@ from tsoft.core.softmax import Array, log_softmax, softmax
 
 @dataclass(frozen=True, eq=False)
 class Cutoff:
-    """The decision which classes to keep: those whose `score`, (..., n), is at least `threshold`, (..., 1).
+    """A decision about which classes to keep: those whose `score`, (..., n), is at least `threshold`, (..., 1).
 
-    With a `count`, (..., 1), the cutoff keeps at most that number of classes; of those that tie at the
-    threshold it keeps the ones with the lowest indices. `score_name` names the score. `compared` and `bound`
+    With a `count`, (..., 1), the cutoff keeps at most that number of classes; if classes tie at the
+    threshold, it keeps those with the lowest indices. `score_name` names the score. `compared` and `bound`
     are the numbers whose comparison determined the threshold, if they are not the score and the threshold.
     """
 
@@ -47,7 +47,7 @@ class Cutoff:
             excess = kept.sum(-1, keepdims=True, dtype=np.uint32) - self.count
             if (excess > 0).any():
                 is_tied = self.score == self.threshold
-                # Of the tied classes, those with the highest indices are removed.
+                # Remove the tied classes with the highest indices.
                 kept &= ~is_tied | (is_tied.cumsum(-1) <= is_tied.sum(-1, keepdims=True) - excess)
         return np.asarray(kept)
 
@@ -117,7 +117,7 @@ _CHUNK = 64
 
 
 def _kth_highest(z: Array, k: int) -> Array:
-    """The k-th highest number of each row: (..., 1)."""
+    """Return the k-th highest number of each row: (..., 1)."""
     if z.size == z.shape[-1] and k * _CHUNK <= z.size:
         z = z.ravel()
         # The k-th highest of the chunks' maxima is at most the k-th highest number.
@@ -141,7 +141,7 @@ def top_p(z: Array, p: float) -> Cutoff:
 
 
 def value_at_rank(descending: Array, rank: Array) -> Array:
-    """The number at a rank, from 1, of each row: (..., 1)."""
+    """Return the number at a rank, from 1, of each row: (..., 1)."""
     return np.take_along_axis(descending, rank - 1, axis=-1)
 
 
@@ -165,8 +165,8 @@ def typical(z: Array, p: float) -> Cutoff:
 
 
 def entropy_distance_cutoff(z: Array, p: float, count_from_sums: Callable[[Array], Array]) -> Cutoff:
-    """Keep the classes whose surprise is nearest the entropy: `count_from_sums` of the cumulative sums of their
-    probabilities, the nearest class first, but at least one."""
+    """Keep the classes whose surprise is nearest the entropy, at least one. `count_from_sums` computes their
+    number from the cumulative sums of the probabilities, the nearest class first."""
     log_probs = log_softmax(z)
     # The distance of a masked class is infinite.
     score = -abs(-log_probs - entropy(z)[..., np.newaxis])
@@ -174,8 +174,9 @@ def entropy_distance_cutoff(z: Array, p: float, count_from_sums: Callable[[Array
 
 
 def nearest_entropy_cutoff(p: float, score: Array, probs: Array, count_from_sums: Callable[[Array], Array]) -> Cutoff:
-    """Keep the classes with the highest score, the negative distance from the entropy: `count_from_sums` of the
-    cumulative sums of their probabilities, but at least one."""
+    """Keep the classes with the highest score, the negative distance from the entropy, at least one.
+    `count_from_sums` computes their number from the cumulative sums of the probabilities, the nearest class
+    first."""
     order = np.argsort(-score, axis=-1, kind="stable")
     sums = np.take_along_axis(probs, order, axis=-1).cumsum(-1)
     count = np.clip(count_from_sums(sums), 1, score.shape[-1])
@@ -216,7 +217,7 @@ def tail_free(z: Array, share: float) -> Cutoff:
 def curvature_cutoff(z: Array, share: float, always_removed: int = 0) -> Cutoff:
     """Keep the most probable classes up to a share of the absolute second differences of their sorted
     probabilities. If these are all 0 (fewer than three classes, or classes on a line), keep all classes but
-    the `always_removed` last ones."""
+    the last `always_removed` ones."""
     descending = -np.sort(-z, axis=-1)
     unmasked_curve = descending[..., 2:] > -inf
     curvature = np.where(unmasked_curve, abs(np.diff(softmax(descending), 2, axis=-1)), 0)

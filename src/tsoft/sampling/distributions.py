@@ -136,7 +136,7 @@ class Distributions:
 
     @cached_property
     def top(self) -> Array:
-        """The index of each row's most probable class: (k, rows). Of tied classes, it is the one with the highest
+        """The index of each row's most probable class: (k, rows). If classes tie, it is the one with the highest
         logit, which is the most probable at any other temperature."""
         logits, _ = self._tempered
         if self.chain is None:

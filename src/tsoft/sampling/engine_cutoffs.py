@@ -38,7 +38,8 @@ def top_p_from_above(z: Array, p: float) -> Cutoff:
 
 
 def top_p_and_equal(z: Array, p: float) -> Cutoff:
-    """Remove a class if the sum of the classes above it exceeds p, as SGLang does: at equality one more stays."""
+    """Remove a class if the sum of the classes above it exceeds p, as SGLang does. At equality, it keeps one more
+    class."""
     descending = -np.sort(-z, axis=-1)
     probs = softmax(descending)
     above = probs.cumsum(-1) - probs
@@ -47,8 +48,8 @@ def top_p_and_equal(z: Array, p: float) -> Cutoff:
 
 
 def top_p_unguarded(z: Array, p: float) -> Cutoff:
-    """Keep the classes whose sum from below exceeds 1 - p, as mlx-lm does. This may remove every class. At p = 0
-    all classes stay."""
+    """Keep the classes whose sum from below exceeds 1 - p, as mlx-lm does. It may remove every class, but keeps
+    all classes at p = 0."""
     if p == 0:
         return Cutoff(z, z.min(-1, keepdims=True))
     ascending = np.sort(z, axis=-1)
@@ -69,7 +70,7 @@ def typical_and_ties(z: Array, p: float) -> Cutoff:
 
 
 def typical_exceeding(z: Array, p: float) -> Cutoff:
-    """Keep classes until their sum exceeds p, as llama.cpp does: at equality one more stays."""
+    """Keep classes until their sum exceeds p, as llama.cpp does. At equality, it keeps one more class."""
     return entropy_distance_cutoff(z, p, lambda sums: (sums <= p).sum(-1, keepdims=True) + 1)
 
 
@@ -78,18 +79,18 @@ def tail_free_exllamav2(z: Array, share: float) -> Cutoff:
     exllamav2 does."""
     cutoff = curvature_cutoff(np.where(softmax(z) >= 1e-8, z, -inf), share, always_removed=1)
     assert cutoff.count is not None
-    few = (z > -inf).sum(-1, keepdims=True) < 3
+    is_short = (z > -inf).sum(-1, keepdims=True) < 3
     return replace(
         cutoff,
-        score=np.where(few, z, cutoff.score),
-        threshold=np.where(few, z.min(-1, keepdims=True), cutoff.threshold),
-        count=np.where(few, z.shape[-1], cutoff.count),
+        score=np.where(is_short, z, cutoff.score),
+        threshold=np.where(is_short, z.min(-1, keepdims=True), cutoff.threshold),
+        count=np.where(is_short, z.shape[-1], cutoff.count),
     )
 
 
 def typical_exllamav2(z: Array, p: float) -> Cutoff:
-    """Remove the class with which the sum reaches p, as exllamav2 does. It uses q + ln(q + 1e-10) instead of ln q
-    for a probability q, and ignores classes below 1e-8."""
+    """Remove the class with which the sum reaches p, as exllamav2 does. The rule uses q + ln(q + 1e-10)
+    instead of ln q for a probability q, and ignores classes below 1e-8."""
     probs = softmax(z)
     considered = probs >= 1e-8
     terms = probs + np.log(probs + 1e-10)
@@ -99,8 +100,8 @@ def typical_exllamav2(z: Array, p: float) -> Cutoff:
 
 
 def xtc_above(z: Array, threshold: float) -> Cutoff:
-    """Count only classes above the threshold as top choices, and keep all that tie with the least of them, as
-    mlx-lm does."""
+    """Count only classes above the threshold as top choices, and keep all that tie with the least probable of
+    them, as mlx-lm does."""
     probs = softmax(z)
     lowest = np.where(probs > threshold, z, inf).min(-1, keepdims=True)
     return Cutoff(np.where(z > -inf, -z, -inf), -lowest, score_name="-logit", compared=probs, bound=threshold)

@@ -16,9 +16,9 @@ class Engine:
     """The samplers of an engine and its treatment of low temperatures.
 
     `samplers` are in the engine's order. `source` is the file that defines its rules, with a version. At
-    temperature 0, and below `greedy_below`, the engine decodes greedily, which `greedy_message` describes;
-    None if its temperature sampler handles this. It raises other temperatures below `min_tau` to that. With
-    `reorders`, the user of the engine can choose the order.
+    temperature 0, and below `greedy_below`, the engine decodes greedily, which `greedy_message` describes.
+    `greedy_below` is None if the engine's temperature sampler handles these temperatures. The engine raises other
+    temperatures below `min_tau` to `min_tau`. With `reorders`, users of the engine can choose the order.
     """
 
     name: str
@@ -50,8 +50,8 @@ GREEDY = Sampler("greedy", "engine_cutoffs.greedy", ())
 
 
 def _samplers(*names: str, **functions: str) -> tuple[Sampler, ...]:
-    """Return the named samplers of the table, after the biases. `functions` are the paths of those functions that
-    replace the table's. Only llama.cpp's temperature may be dynamic."""
+    """Return the named samplers of the table, after the biases. `functions` are the paths of the functions that
+    replace those in the table, by the sampler's name. Only llama.cpp's temperature may be dynamic."""
     return tuple(
         replace(
             SAMPLERS[name],
@@ -101,7 +101,7 @@ ENGINES = {
         Engine(
             "sglang",
             "SGLang 0.5.23, srt/layers/sampler.py, the PyTorch path",
-            # All three use the same sorted probabilities: top-p does not renormalize what top-k keeps.
+            # All three use the same sorted probabilities: top-p does not renormalize them after top-k.
             _samplers("temperature", "top_p", "top_k", "min_p", top_p="engine_cutoffs.top_p_and_equal"),
             1e-6,
             "replaces a temperature below 1e-06 with temperature 1 and top_k 1",

@@ -15,8 +15,8 @@ from tsoft.sampling.step import Step
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """The effect of a step on a row z, (n,) logits: the mixture `before` and `after` it. A class counts as removed
-    if no component of the mixture keeps it."""
+    """The effect of a step on a row z, (n,) logits: the mixtures `before` and `after` the step. A class counts as
+    removed if no component of the mixture keeps it."""
 
     step: Step
     before: Mixture

@@ -1,4 +1,4 @@
-"""A check for decisions about classes that a tie, or the rounding of an engine's float32 arithmetic, makes."""
+"""A check for decisions that depend on a tie, or on rounding in an engine's float32 arithmetic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +30,9 @@ class FragileDecision:
 def fragile_decisions(chain: Chain, z: Array, tau: float) -> list[FragileDecision]:
     """Return the first fragile decision of each row of z, (rows, n), that has one.
 
-    A row of which float32 arithmetic keeps no class ends the list. The float32 chain applies the same functions
-    to float32 numbers: its sums are rounded term by term, possibly in another order than an engine's.
+    The list ends at a step in which float32 arithmetic keeps no class of a row. The float32 chain applies the
+    same functions to float32 numbers: its sums are rounded term by term, possibly in another order than an
+    engine's.
 
     >>> from tsoft.sampling.step import Step
     >>> from tsoft.sampling.sampler_table import SAMPLERS

@@ -50,7 +50,7 @@ class Sampler:
     """A row of the table.
 
     The first of the `parameters` turns the sampler on; the others are `off` unless set. With `by_chance`, the
-    first is the probability with which the sampler is applied, and the function does not get it. The `name` is
+    first is the probability with which the sampler is applied, and is not passed to the function. The `name` is
     llama.cpp's if llama.cpp has the sampler; the first parameter's name and the `aliases` are accepted, too.
     `path` names the function within `tsoft.sampling`: a function in a module of cutoffs returns a `Cutoff`, any
     other returns logits.

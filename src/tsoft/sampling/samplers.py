@@ -1,4 +1,4 @@
-"""The samplers as functions of Python: logits in, logits out, with range checks.
+"""The samplers as Python functions: logits in, logits out, with range checks.
 
 A sampler that removes classes is a rule of `cutoffs`. Its row in `sampler_table` has the rule and the allowed
 values, so that the function here and the option on the command line agree.
@@ -39,7 +39,7 @@ def temperature(z: ArrayLike, tau: Taus = 1.0, dynatemp_range: float = 0.0, dyna
     temperature moves probability to the most probable classes, a high temperature spreads it evenly. The
     result is shifted so that its maximum is 0, which changes no probability.
 
-    With `dynatemp_range`, each row has its own temperature between ``tau - dynatemp_range``, if one class
+    With `dynatemp_range`, each row has a separate temperature, between ``tau - dynatemp_range``, if one class
     has all the probability, and ``tau + dynatemp_range``, if all classes are equally probable.
 
     Parameters
@@ -122,7 +122,7 @@ def _divided_by_tau(z: Array, tau: float, dynatemp_range: float, exponent: float
 
 
 def _clamp(x: Array, z: Array) -> Array:
-    """Return x, raised to the lowest finite number where it is lower, with -inf for the masked classes of z."""
+    """Return x, raised to at least the lowest finite number, with -inf for the masked classes of z."""
     return np.asarray(np.where(z > -inf, np.maximum(x, np.finfo(z.dtype).min), -inf))
 
 
@@ -288,7 +288,7 @@ def top_h(z: ArrayLike, alpha: float) -> Array:
     Notes
     -----
     Only the 100 most probable classes are considered, and the entropy is that of their distribution, as in
-    the class ``TopHLogitsWarper`` of transformers. Of tied classes, those with the lower indices stay.
+    the class ``TopHLogitsWarper`` of transformers. If classes tie, those with the lower indices stay.
 
     References
     ----------
@@ -328,7 +328,7 @@ def top_k(z: ArrayLike, k: int) -> Array:
 
     Notes
     -----
-    Of tied classes, those with the lower indices stay.
+    If classes tie, those with the lower indices stay.
 
     References
     ----------
@@ -371,7 +371,7 @@ def top_p(z: ArrayLike, p: float) -> Array:
     Notes
     -----
     The probabilities are summed from the least probable class up, and the classes whose sum is at most 1 - p
-    are removed, as in the class ``TopPLogitsWarper`` of transformers. Of tied classes, those with the lower
+    are removed, as in the class ``TopPLogitsWarper`` of transformers. If classes tie, those with the lower
     indices stay.
 
     References
@@ -457,7 +457,7 @@ def typical(z: ArrayLike, p: float) -> Array:
 
     Notes
     -----
-    Of classes that are equally near the entropy, those with the lower indices stay.
+    If classes are equally near the entropy, those with the lower indices stay.
 
     References
     ----------
@@ -513,7 +513,7 @@ def epsilon_cutoff(z: ArrayLike, epsilon: float) -> Array:
 
 
 def eta_cutoff(z: ArrayLike, epsilon: float) -> Array:
-    """Keep the classes with a probability of at least eta, which is lower the higher the entropy.
+    """Keep the classes with a probability of at least eta, which falls as the entropy rises.
 
     The threshold is ``eta = min(epsilon, sqrt(epsilon) * exp(-H))`` with H the entropy in nats. If no class
     reaches it, the sampler keeps the most probable one.
@@ -580,8 +580,8 @@ def tail_free(z: ArrayLike, share: float) -> Array:
 
     Notes
     -----
-    A second difference belongs to the middle one of its three classes, as in text-generation-webui. Of tied
-    classes, those with the lower indices stay. If the curve does not bend, all classes stay.
+    A second difference belongs to the middle one of its three classes, as in text-generation-webui. If classes
+    tie, those with the lower indices stay. If the curve does not bend, all classes stay.
 
     References
     ----------
@@ -664,7 +664,7 @@ def xtc(z: ArrayLike, threshold: float = 0.1) -> Array:
     -----
     Engines apply XTC by chance, with a probability for each token. This function always applies it. With
     XTC at a probability of c as the last sampler, the distribution is the mixture
-    ``(1 - c) * softmax(z) + c * softmax(xtc(z, threshold))``. Of top choices that tie, the one with the
+    ``(1 - c) * softmax(z) + c * softmax(xtc(z, threshold))``. If top choices tie, the one with the
     lowest index stays.
 
     References
@@ -688,10 +688,11 @@ def _check(parameter: SamplerParameter, argument: str, value: float) -> None:
 
 
 def _truncate(name: str, z: ArrayLike, argument: str, value: float) -> Array:
-    """Apply the cutoff of a row of the table, by its sampler's name, in float64."""
+    """Apply the cutoff of the sampler `name`, in float64. Raise ValueError for a value that the table does not
+    allow."""
     sampler = SAMPLERS[name]
     first, *others = sampler.parameters
-    # The first parameter of a sampler that is applied by chance is the chance.
+    # If a sampler is applied by chance, its first parameter is the probability of that.
     parameter = others[0] if sampler.by_chance else first
     z = validate_logits(z)
     _check(parameter, argument, value)

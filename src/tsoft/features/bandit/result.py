@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class BanditResult(Result):
     """The explorations, each computed when it is written. With `chart`, the display contains charts.
 
-    A `new_seed` is a seed that was not typed. Records come with a note about it; the display shows it.
+    `new_seed` is the random seed if no seed was typed. A note shows it before records; a display
+    contains it.
     """
 
     explorations: Iterable[Exploration]

@@ -55,7 +55,7 @@ class Calibration:
 def calibration(
     rows: LabeledInput, test: LabeledInput | None, bins: int, resamples: int, seed: int, *, curve: bool
 ) -> Calibration:
-    """Return the fit and its reports. Print notes to the user. This takes one pass over the rows more than the fit."""
+    """Return the fit and its reports. Print notes to the user. This takes one more pass over the rows than the fit."""
     with _input_errors(rows):
         summary = _checked_summary(rows)
         fit = fit_rows(rows, summary)
@@ -135,7 +135,7 @@ def _interval(
 ) -> Interval | None:
     """Return the bootstrap interval if the rows are in memory and it does not take too long, else the sandwich
     interval."""
-    interval = confidence_interval(rows, fit, rows.rows, resamples if rows.held is not None else 0, generator)
+    interval = confidence_interval(rows, fit, rows.rows, resamples if rows.in_memory is not None else 0, generator)
     if interval and interval.reason:
         note(f"{rows.name}: {interval.reason}: the interval is the sandwich")
     if interval and interval.limits:
@@ -171,7 +171,9 @@ def _note_contradictions(measured: MeasuredRows, name: str) -> None:
     if after.nll > before.nll:
         note(f"{name}: {comparison} the NLL is worse ({before.nll:.4g} → {after.nll:.4g})")
     merged = [
-        f"{len(each.equal_mass.counts)} at τ = {each.tau:.6g}" for each in measured.reports if each.equal_mass.is_merged
+        f"{len(report.equal_mass.counts)} at τ = {report.tau:.6g}"
+        for report in measured.reports
+        if report.equal_mass.is_merged
     ]
     if merged:
         requested = before.equal_mass.requested

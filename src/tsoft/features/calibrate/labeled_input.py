@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 _CHANGED = "the file changed while tsoft read it; run the command again"
 # The largest size of the logits to keep in memory, in bytes.
-MAX_HELD = 1 << 28
+MAX_IN_MEMORY = 1 << 28
 
 
 class LabeledInput:
     """The rows of an input with their true classes. Each call is a pass over all rows.
 
     The first pass reads the source and keeps up to 256 MB in memory. A larger file is read again in each pass; a
-    larger pipe is stored in a temporary file. After the first pass, `held` contains all rows, or is None if they are
-    not in memory.
+    larger pipe is stored in a temporary file. After the first pass, `in_memory` contains all rows, or is None if
+    they are not in memory.
     """
 
     def __init__(self, source: SourceOptions, targets_file: str | None, option: str, labels: "Labels | None" = None):
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
         self.rows = self.classes = 0
-        self.held: list[LabeledRows] | None = []
+        self.in_memory: list[LabeledRows] | None = []
         self._source, self._option = source, option
         self._parsed_labels = labels or logits.parsed_labels(source.labels)
         self._targets = None if targets_file is None else read_targets(targets_file)
@@ -46,7 +46,7 @@ class LabeledInput:
         self._indices: Array | None = None
         self._file_state: tuple[int, ...] | None = None
         self._spool: Spool | None = None
-        self._held_size = 0
+        self._size = 0
         self._is_read = False
 
     def class_name(self, index: int) -> str:
@@ -56,8 +56,8 @@ class LabeledInput:
     def __call__(self) -> Iterator[LabeledRows]:
         if not self._is_read:
             return self._first_pass()
-        if self.held is not None:
-            return iter(self.held)
+        if self.in_memory is not None:
+            return iter(self.in_memory)
         return iter(self._spool) if self._spool else self._further_pass()
 
     def _first_pass(self) -> Iterator[LabeledRows]:
@@ -95,18 +95,18 @@ class LabeledInput:
         """Store rows for further passes, in memory or in a temporary file."""
         if self._spool:
             self._spool.add(examples)
-        if self.held is None:
+        if self.in_memory is None:
             return
-        self.held.append(examples)
-        self._held_size += examples.logits.nbytes
-        if self._held_size <= MAX_HELD:
+        self.in_memory.append(examples)
+        self._size += examples.logits.nbytes
+        if self._size <= MAX_IN_MEMORY:
             return
         if self._file_state is None:
             note(f"{self.name}: the fit needs the rows several times, so tsoft stores them in a temporary file")
             self._spool = Spool()
-            for held in self.held:
-                self._spool.add(held)
-        self.held = None
+            for block in self.in_memory:
+                self._spool.add(block)
+        self.in_memory = None
 
     def _read(self, note: Callable[[str], None]) -> Iterator[LabeledRows]:
         """Read the source. `note` prints a note to the user."""
@@ -114,7 +114,7 @@ class LabeledInput:
         rows = 0
         for block in logits.blocks(options, None, targets=True, labels=self._parsed_labels, note=note):
             if rows == 0:
-                self._take_classes(block)
+                self._set_classes(block)
             self._check_classes(block)
             rows += len(block.logits)
             examples = LabeledRows(block.logits, self._targets_of(block))
@@ -123,7 +123,7 @@ class LabeledInput:
         if self._targets:
             self._targets.check_count(rows)
 
-    def _take_classes(self, block: Block) -> None:
+    def _set_classes(self, block: Block) -> None:
         """Set the classes to those of the first block, and look up the targets among them."""
         classes = block.logits.shape[1]
         if self._is_read and (block.labels, classes) != (self.labels, self.classes):

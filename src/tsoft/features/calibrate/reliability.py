@@ -105,7 +105,7 @@ class Report:
     equal_mass: Bins
 
     def __repr__(self) -> str:
-        """The measures without the bins."""
+        """Return the measures without the bins."""
         values = {"tau": self.tau, "rows": self.rows, **self.measures}
         return f"Report({', '.join(f'{name}={value:.6g}' for name, value in values.items())})"
 
@@ -148,9 +148,9 @@ def reliability(
 ) -> Report:
     """Measure how well calibrated a classifier's probabilities are at a temperature.
 
-    A row's confidence is its highest probability. The classifier is calibrated if, of the rows with a
-    confidence of 80 %, its prediction is right in 80 %, and so on. The expected calibration error (ECE) is the
-    average difference between confidence and accuracy over bins of confidence [1]_.
+    A row's confidence is its highest probability. The classifier is calibrated if its prediction is right in 80 % of
+    the rows with a confidence of 80 %, and so on. The expected calibration error (ECE) is the average difference
+    between confidence and accuracy over bins of confidence [1]_.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def _pieces(examples: LabeledRows, taus: int) -> Iterator[LabeledRows]:
 
 
 def report(scores: Scores, t: int, bins: int, samples: int, generator: np.random.Generator) -> Report:
-    """Return the report at the temperature of index t. The ECE by chance comes from `samples` simulations."""
+    """Return the report at the temperature of index t. `samples` simulations determine the ECE by chance."""
     order = scores.confidences[t].argsort()
     confidences, right = scores.confidences[t][order], scores.right[order]
     edges = np.arange(bins + 1) / bins, equal_masses(confidences, bins)
@@ -313,7 +313,7 @@ def equal_masses(confidences: Array, bins: int) -> Array:
     array([0., 1.])
     """
     places = np.arange(1, bins) * len(confidences) // bins
-    # Confidences that differ only by rounding have one end. No bin starts at the highest confidence.
+    # Confidences that differ only by rounding share an end. No bin starts at the highest confidence.
     ends = np.flatnonzero(np.diff(confidences) > ROUNDING * confidences[:-1])
     beyond = np.searchsorted(ends, places[places > 0] - 1)
     return np.concatenate([[0.0], np.unique(confidences[ends[beyond[beyond < len(ends)]]]), [1.0]])
@@ -322,7 +322,7 @@ def equal_masses(confidences: Array, bins: int) -> Array:
 def _bins(
     confidences: Array, right: Array, edges: Array, requested: int, samples: int, generator: np.random.Generator
 ) -> Bins:
-    # Rounding may move a confidence past the edge that it equals, even past 1.
+    # Rounding may move a confidence beyond the edge that it equals, even beyond 1.
     places = np.minimum(np.searchsorted(edges * (1 + ROUNDING), confidences, "left") - 1, len(edges) - 2)
     counts = np.bincount(places, minlength=len(edges) - 1)
     with np.errstate(invalid="ignore"):

@@ -17,7 +17,7 @@ class TextKey(NamedTuple):
 
 
 class TextLikelihoods:
-    """The likelihoods of an input's texts so far. The tokens of different choices, engines and temperatures may
+    """The likelihoods of the texts of an input, as far as it has been read. Tokens of different texts may
     alternate."""
 
     def __init__(self) -> None:

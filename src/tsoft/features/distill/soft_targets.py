@@ -142,8 +142,8 @@ def soft_targets(
 
     Notes
     -----
-    The loss is ``alpha * CE + (1 - alpha) * tau**2 * KL(teacher || student)``. KL and its gradient fall with
-    tau^2; the factor keeps the balance of the two terms at every temperature. All of these are exact in the
+    The loss is ``alpha * CE + (1 - alpha) * tau**2 * KL(teacher || student)``. KL and its gradient fall as
+    1 / tau^2; the factor keeps the balance of the two terms at every temperature. All of these are exact in the
     limits 0 and inf, and do not cancel for a student that is very similar to the teacher.
 
     References
@@ -182,7 +182,7 @@ def soft_targets(
     )
 
     def shaped(name: str) -> Array:
-        """A measure, (k, rows), in the shape of the result."""
+        """Return a measure, (k, rows), in the shape of the result."""
         return np.asarray(getattr(distillation, name).reshape(taus.shape + rows))[()]
 
     loss = None if v is None else StudentLoss(*map(shaped, distillation.measures[len(TEACHER_MEASURES) :]))

@@ -157,7 +157,7 @@ def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, 
 
 
 def as_typed(bundle: Any) -> list[str]:
-    """Return the words of a command line that give a bundle of options these values."""
+    """Return the command-line arguments that set the options of a bundle to these values."""
     from tsoft.explorer.command_line import protected
 
     words: list[str] = []

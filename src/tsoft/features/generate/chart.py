@@ -179,7 +179,7 @@ FINISH_EXPLANATIONS = {
 
 
 def _explanations(strategies: Sequence[Strategy]) -> Iterator[str]:
-    """Explain the rows of the statistics, one sentence per row."""
+    """Yield an explanation of each row of the statistics."""
     yield from (f"{name}: {explanation}" for name, explanation in EXPLANATIONS.items())
     finishes = {text.finish for strategy in strategies for text in strategy.best}
     reasons = [f"{finish} = {reason}" for finish, reason in FINISH_EXPLANATIONS.items() if finish in finishes]
@@ -240,7 +240,7 @@ def can_redraw() -> bool:
 def live_table(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View) -> Iterator[Callable[[], None]]:
     """Show the last lines of the texts on a terminal while the texts grow.
 
-    Yields a function that redraws them, unless the last redraw was less than `FRAME` ago.
+    Yield a function that redraws them, unless the last redraw was less than `FRAME` ago.
     """
     console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
     last_drawn = 0.0

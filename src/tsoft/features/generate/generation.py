@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Generation:
-    """Runs the strategies and writes their texts.
+    """A run of the strategies, which writes their texts.
 
     Ctrl-C or a server error ends the texts early and keeps the tokens generated so far.
     """

@@ -40,7 +40,7 @@ class Interrupts:
     def call(self, work: Callable[[], T]) -> T:
         """Return the result of the work.
 
-        Raises KeyboardInterrupt if the user pressed Ctrl-C before, or presses it during the work.
+        Raise KeyboardInterrupt if the user pressed Ctrl-C before, or presses it during the work.
         """
         self._calling = True
         try:

@@ -75,7 +75,7 @@ def next(
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import temperatures as parsed
 
-    # A pipe gets an object, because numbers alone do not name the tokens.
+    # In a pipe, the default is an object, because numbers alone do not name the tokens.
     format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
     has_chain = bool(typed_fields(parameters, samplers))
     if format != "table" and (temperatures.tau is not None or has_chain or bits.bits):

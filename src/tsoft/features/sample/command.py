@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
     from tsoft.features.sample.samples import Sample
 
-# A float represents it exactly, and no count overflows an int64.
+# A float represents this number exactly, and no count overflows an int64.
 MOST = 10**18
 
 

@@ -140,7 +140,7 @@ def sweep(
     # A grid overrides a file's temperature, as --tau does.
     plan = make_plan(samplers, parameters, temperatures.tau or [])
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
-    energy = ensemble(input, energies, plan, has_taus=has_taus, how="--tau 100,300, or --from 10 --to 1000")
+    energy = ensemble(input, energies, plan, has_taus=has_taus, example="--tau 100,300, or --from 10 --to 1000")
     blocks = with_ensemble(logits.blocks(input, temperatures.tau, bounds=bounds), energy)
     taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
