@@ -405,8 +405,8 @@ def _peak(rows: _Evaluator, index: int, cold: _TurningPoint, hot: _TurningPoint)
     values = rows.evaluate(taus, _prob_of(index))
     # The bound on p, 4 (1 + |x_i| + H) u, where neither |x_i| nor H is more than ln n.
     rounding = ROUNDING * (1 + 2 * np.log(rows.unmasked))
-    stands_out = has_peak & (values > hot.values * (1 + rounding))
-    taus, values = np.where(stands_out, (taus, values), (hot.taus, hot.values))
+    has_distinct_peak = has_peak & (values > hot.values * (1 + rounding))
+    taus, values = np.where(has_distinct_peak, (taus, values), (hot.taus, hot.values))
     return _TurningPoint(taus, values, rounding)
 
 

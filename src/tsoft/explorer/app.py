@@ -211,8 +211,8 @@ class Explorer(App[None]):
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
             words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
         engine = self.state.engine
-        if engine and (cold := engine.low_tau_message(self.state.tau)):
-            words.append(f"{engine.name} {cold}")
+        if engine and (low_tau_message := engine.low_tau_message(self.state.tau)):
+            words.append(f"{engine.name} {low_tau_message}")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")

@@ -22,8 +22,8 @@ def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
         return "No sampler is on. Only the temperature changes the distribution.\n"
     view = View(Screen(width, True), bits=bits)
     engine = snapshot.chain.engine
-    cold = engine.low_tau_message(snapshot.tau) if engine else None
-    notes = [wrapped(f"{engine.name} {cold}.", width)] if engine and cold else []
+    low_tau_message = engine.low_tau_message(snapshot.tau) if engine else None
+    notes = [wrapped(f"{engine.name} {low_tau_message}.", width)] if engine and low_tau_message else []
     results = [snapshot.distributions]
     return "\n".join([chain_report.sampler_order(results, view), *notes, *chain_report.step_tables(results, view)])
 

@@ -29,7 +29,7 @@ class ChainNotes:
             if chain is None or chain.engine is None:
                 continue
             for tau in taus.tolist():
-                self._note_cold(chain.engine, tau)
+                self._note_low_tau(chain.engine, tau)
                 self._note_fragile(chain, chain.engine.name, block, tau)
 
     def _note_missing(self, block: "Block") -> None:
@@ -39,7 +39,7 @@ class ChainNotes:
             names = ", ".join(map(repr, missing[:5])) + ", …" * (len(missing) > 5)
             note(f"row {block.first_row}: tsoft ignores the logit_bias of {names}: no class has this name")
 
-    def _note_cold(self, engine: Engine, tau: float) -> None:
+    def _note_low_tau(self, engine: Engine, tau: float) -> None:
         message = engine.low_tau_message(tau)
         if message and message not in self._noted:
             self._noted.add(message)

@@ -53,7 +53,7 @@ def planned(
     order = _order(samplers.samplers, settings, on, typed_names, values)
     tau_in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or tau_in_file is None else [repr(tau_in_file)]
-    engines = _capable(engines, order, values, allows_omission="all" in like)
+    engines = _supporting(engines, order, values, allows_omission="all" in like)
     return taus, tuple(chain_of(engine, order, on, values) for engine in engines or (None,)), biases
 
 
@@ -155,7 +155,7 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
     return tuple(order)
 
 
-def _capable(
+def _supporting(
     engines: list[Engine], order: tuple[Sampler, ...] | None, values: dict[str, float], *, allows_omission: bool
 ) -> list[Engine]:
     """Return the engines that have the order and all parameters.
@@ -171,10 +171,10 @@ def _capable(
             raise UsageError(f"--like {names[0]}: this engine has {obstacle}")
         verb, clause = ("is", "it has") if len(names) == 1 else ("are", "they have")
         note(f"{', '.join(names)} {verb} omitted, because {clause} {obstacle}")
-    capable = [engine for engine in engines if not obstacles[engine.name]]
-    if engines and not capable:
+    supporting = [engine for engine in engines if not obstacles[engine.name]]
+    if engines and not supporting:
         raise UsageError("--like all: no engine has all of these options; remove one of them")
-    return capable
+    return supporting
 
 
 def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[str, float]) -> str | None:

@@ -26,15 +26,15 @@ def class_index(block: "Block", name: str, option: str) -> int | None:
     if name.startswith("#") and index.isdecimal() and len(index) < 10:
         indices = [int(index)] if int(index) < classes else []
     else:
-        namings = (block.labels or (), class_names(block.labels, classes), block.names)
-        matches = ([i for i, label in enumerate(labels) if label == name] for labels in namings)
+        name_lists = (block.labels or (), class_names(block.labels, classes), block.names)
+        matches = ([i for i, label in enumerate(labels) if label == name] for labels in name_lists)
         indices = next(filter(None, matches), [])
     if len(indices) == 1:
         return indices[0]
     if indices:
         choices = ", ".join(f"#{i}" for i in indices[:MAX_LISTED]) + ", …" * (len(indices) > MAX_LISTED)
-        ambiguous = f"{len(indices)} classes have the label {shortened(name)!r}"
-        raise UsageError(f"{option}: {ambiguous}; choose one by its index: {choices}")
+        problem = f"{len(indices)} classes have the label {shortened(name)!r}"
+        raise UsageError(f"{option}: {problem}; choose one by its index: {choices}")
     if block.first_row > 0:
         return None
     raise UsageError(f"{option}: {_unknown_class(shortened(name), class_names(block.labels, classes))}")

@@ -124,10 +124,10 @@ _OPTIONS_BY_KIND = {"ngram": ("by", "order"), "endpoint": ("remote_model", "time
 
 
 def _check_kind(options: ModelOptions, kind: str) -> None:
-    for owner, names in _OPTIONS_BY_KIND.items():
+    for owning_kind, names in _OPTIONS_BY_KIND.items():
         for name in names:
-            if owner != kind and getattr(options, name) != getattr(ModelOptions(), name):
-                raise UsageError(f"--{name.replace('_', '-')} works only with --{owner}")
+            if owning_kind != kind and getattr(options, name) != getattr(ModelOptions(), name):
+                raise UsageError(f"--{name.replace('_', '-')} works only with --{owning_kind}")
     if kind == "ngram" and options.chat:
         raise UsageError("--chat needs a chat model, and an n-gram model is not one; remove --chat")
 

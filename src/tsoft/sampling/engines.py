@@ -32,8 +32,8 @@ class Engine:
     def is_greedy(self, tau: float) -> bool:
         return self.greedy_below is not None and (tau == 0 or tau < self.greedy_below)
 
-    def has(self, parameter: str) -> bool:
-        return any(parameter == each.name for sampler in self.samplers for each in sampler.parameters)
+    def has(self, name: str) -> bool:
+        return any(parameter.name == name for sampler in self.samplers for parameter in sampler.parameters)
 
     def low_tau_message(self, tau: float) -> str | None:
         """Return what the engine does differently at a temperature near 0; None if it does nothing special."""
