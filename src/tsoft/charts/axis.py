@@ -119,7 +119,7 @@ class Axis:
             sets += [_in_decades((1,), [d for d in decades if d % n == 0]) for n in (1, 2, 3, 5, 10, 20, 50, 100)]
             if len(self._by_column(sets[0])) > 1:
                 return sets
-        return [round_ticks(low, high, most) for most in range(max(1, self.columns // 8), 0, -1)]
+        return [round_ticks(low, high, max_steps) for max_steps in range(max(1, self.columns // 8), 0, -1)]
 
 
 @dataclass(frozen=True)
@@ -158,23 +158,23 @@ def cell_index(fraction: float, count: int) -> int:
     return min(count - 1, max(0, floor(fraction * count + CLOSE)))
 
 
-def round_ticks(low: float, high: float, most: int) -> list[Tick]:
-    """Return the multiples of a round number from `low` to `high`, at most `most` steps.
+def round_ticks(low: float, high: float, max_steps: int) -> list[Tick]:
+    """Return the multiples of a round number from `low` to `high`, at most `max_steps` steps.
 
     >>> round_ticks(0, 1, 4)
     [(0.0, '0'), (0.25, '0.25'), (0.5, '0.5'), (0.75, '0.75'), (1.0, '1')]
     """
-    step = round_step((high - low) / most)
+    step = round_step((high - low) / max_steps)
     first, last = ceil(low / step - CLOSE), floor(high / step + CLOSE)
     digits = max(6, ceil(log10(max(abs(low), abs(high), step) / step)) + 2)
     return [(k * step, tick_text(k * step, digits)) for k in range(first, last + 1)]
 
 
-def round_step(least: float) -> float:
-    """Return the lowest of 1, 2, 2.5 and 5 times a power of ten that is at least `least`."""
-    least = max(least, 1 / HUGE) * (1 - CLOSE)
-    power = floor(log10(least))
-    return next(step for part in (1, 2, 2.5, 5, 10) if (step := float(f"{part}e{power}")) >= least)
+def round_step(minimum: float) -> float:
+    """Return the lowest of 1, 2, 2.5 and 5 times a power of ten that is at least `minimum`."""
+    minimum = max(minimum, 1 / HUGE) * (1 - CLOSE)
+    power = floor(log10(minimum))
+    return next(step for part in (1, 2, 2.5, 5, 10) if (step := float(f"{part}e{power}")) >= minimum)
 
 
 def tick_text(value: float, digits: int = 6) -> str:

@@ -158,9 +158,9 @@ def _layout(
     """Divide the columns and lines among the scale, the canvas and the names."""
     widest = 1 + max(cell_len(style.text) for style in styles)
     right = max(axis.margin, min(widest, width // 3))
-    named = any(style.name for style in styles)
-    at_ends = named and len(styles) <= max(rows, _LOWEST) and right >= min(widest, _NARROWEST_NAMES)
-    legend = [] if at_ends or not named else flowed((style.label(width) for style in styles), width)
+    has_names = any(style.name for style in styles)
+    at_ends = has_names and len(styles) <= max(rows, _LOWEST) and right >= min(widest, _NARROWEST_NAMES)
+    legend = [] if at_ends or not has_names else flowed((style.label(width) for style in styles), width)
     right = right if at_ends else axis.margin
     rows = max(_LOWEST, rows - len(legend))
     if limits is None or not limits[0] < limits[1]:

@@ -26,13 +26,13 @@ def draw_row(results: Sequence[Distributions], view: View, *, chart: bool, expla
         yield "\n" + bars.draw(results, view)
 
 
-def each_row(blocks: Iterable[tuple[Block, DrawRow]], most: int) -> Iterator[str]:
-    """Yield the first `most` rows under their headings, each part as soon as it is drawn; then the number of the
+def each_row(blocks: Iterable[tuple[Block, DrawRow]], max_rows: int) -> Iterator[str]:
+    """Yield the first `max_rows` rows under their headings, each part as soon as it is drawn; then the number of the
     other rows. Each block is paired with the function that draws one of its rows."""
     shown = total = 0
     for block, draw in blocks:
         total += len(block.logits)
-        for row in range(min(len(block.logits), most - shown)):
+        for row in range(min(len(block.logits), max_rows - shown)):
             if len(block.logits) > 1 or shown > 0 or block.partial:
                 yield ("\n" if shown else "") + f"row {block.rows[row]}{_token(block)}\n"
             shown += 1

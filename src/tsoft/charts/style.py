@@ -81,13 +81,13 @@ def number_text(value: float, digits: int | None = None) -> str:
     return "–" if isnan(value) else f"{float(value):.{digits or 5}g}"
 
 
-def evenly_spaced(count: int, most: int = 5) -> Array:
-    """Return up to `most` of the indices below `count`, evenly spaced from the first to the last.
+def evenly_spaced(count: int, max_count: int = 5) -> Array:
+    """Return up to `max_count` of the indices below `count`, evenly spaced from the first to the last.
 
     >>> evenly_spaced(100), evenly_spaced(2)
     (array([ 0, 25, 50, 74, 99]), array([0, 1]))
     """
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+    return np.unique(np.linspace(0, count - 1, min(max_count, count)).round().astype(int))
 
 
 def scale_top(highest: float) -> float:

@@ -66,8 +66,8 @@ class PartialDistribution:
     @property
     def is_consistent(self) -> bool:
         """Whether the unlisted classes can have the remaining probability, each at most the cap."""
-        least = max(0.0, 1.0 - self.mass - self._rounding)
-        return self.unlisted is None or least == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= least
+        min_mass = max(0.0, 1.0 - self.mass - self._rounding)
+        return self.unlisted is None or min_mass == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= min_mass
 
     @property
     def is_truncated(self) -> bool:
@@ -124,12 +124,12 @@ class PartialDistribution:
 
     def _log_weight_bounds(self, tau: Array) -> tuple[Array, Array]:
         """Return the logarithms of the largest and the smallest possible W, relative to the highest of p."""
-        least = max(0.0, 1.0 - self.mass - self._rounding)
-        most = max(0.0, 1.0 - self.mass) + self._rounding
+        min_mass = max(0.0, 1.0 - self.mass - self._rounding)
+        max_mass = max(0.0, 1.0 - self.mass) + self._rounding
         is_cold = tau < 1.0
         return (
-            np.where(is_cold, self._concentrated(most, tau), self._spread(most, tau)),
-            np.where(is_cold, self._spread(least, tau), self._concentrated(least, tau)),
+            np.where(is_cold, self._concentrated(max_mass, tau), self._spread(max_mass, tau)),
+            np.where(is_cold, self._spread(min_mass, tau), self._concentrated(min_mass, tau)),
         )
 
     def _spread(self, mass: float, tau: Array) -> Array:

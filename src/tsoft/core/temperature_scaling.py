@@ -54,7 +54,7 @@ def fit_temperature(z: ArrayLike, targets: ArrayLike, *, resamples: int = 0, rng
     targets : array_like of int, shape (...)
         The index, from 0, of each row's true class.
     resamples : int, default 0
-        The number of bootstrap resamples for the confidence interval. With 0, the interval is the sandwich
+        The number of bootstrap resamples [3]_ for the confidence interval. With 0, the interval is the sandwich
         estimate, which takes almost no time. `tsoft calibrate` uses 1000.
     rng : int or numpy.random.Generator, optional
         A seed, or the generator for the resamples. By default the seed comes from the operating system.

@@ -252,8 +252,8 @@ class BeamSearch:
                 self.unfinished.append(text)
         self.finished = sorted(self.finished, key=self.score, reverse=True)[: self.width]
         if len(self.finished) == self.width:
-            least = self.score(self.finished[-1])
-            self.unfinished = [text for text in self.unfinished if self._highest_score(text) > least]
+            lowest_score = self.score(self.finished[-1])
+            self.unfinished = [text for text in self.unfinished if self._highest_score(text) > lowest_score]
 
     def stop(self, finish: str) -> None:
         self.finished, self.unfinished = [*self.finished, *(text.ended(finish) for text in self.unfinished)], []

@@ -305,8 +305,8 @@ def _merge_labels(block: Block) -> Block:
     np.logaddexp.at(logits, indices[known], partial.logprobs[known])
     logprobs = np.where(np.isin(np.arange(len(places)), indices[known]), logits, np.nan)
     # The number of unlisted tokens stays the same.
-    fewer = int(known.sum() - (~np.isnan(logprobs)).sum())
-    classes = None if partial.classes is None else partial.classes - fewer
+    merged_count = int(known.sum() - (~np.isnan(logprobs)).sum())
+    classes = None if partial.classes is None else partial.classes - merged_count
     merged = replace(partial, logprobs=logprobs, index=int(indices[partial.index]), classes=classes)
     return replace(block, logits=logits[np.newaxis], labels=tuple(places), partial=merged)
 

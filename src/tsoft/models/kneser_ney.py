@@ -87,14 +87,14 @@ class Ngrams:
         # shares; all others have backoff alone.
         level, number = matches[0]
         tokens = level.tokens[level.starts[number] : level.starts[number + 1]]
-        seen, backoff = probs[tokens], 1.0
+        seen_probs, backoff = probs[tokens], 1.0
         for level, number in matches:
             span = slice(level.starts[number], level.starts[number + 1])
-            seen *= level.backoff[number]
+            seen_probs *= level.backoff[number]
             backoff *= level.backoff[number]
-            seen[tokens.searchsorted(level.tokens[span])] += level.shares[span]
+            seen_probs[tokens.searchsorted(level.tokens[span])] += level.shares[span]
         result = logs + np.log(backoff)
-        result[tokens] = np.log(seen)
+        result[tokens] = np.log(seen_probs)
         return np.asarray(result)
 
     def _matches(self, history: Sequence[int]) -> list[tuple[NgramLevel, int]]:

@@ -61,7 +61,7 @@ class NextDistribution:
     def _most_probable(self, count: int) -> list[tuple[int, float]]:
         row = self.block.logits[0]
         # Partition first: to sort a whole vocabulary for a few tokens would take longer.
-        least = -np.partition(-row, count - 1)[count - 1] if count < len(row) else -np.inf
-        indices = np.flatnonzero((row >= least) & (row > -np.inf))
+        threshold = -np.partition(-row, count - 1)[count - 1] if count < len(row) else -np.inf
+        indices = np.flatnonzero((row >= threshold) & (row > -np.inf))
         falling = indices[(-row[indices]).argsort(kind="stable")][:count].tolist()
         return [(index, self.logprob(index)) for index in falling]

@@ -53,7 +53,7 @@ def planned(
     order = _order(samplers.samplers, settings, on, typed_names, values)
     tau_in_file = None if order is not None and SAMPLERS["temperature"] not in order else values.pop(TAU.name, None)
     taus = taus if taus is not None or tau_in_file is None else [repr(tau_in_file)]
-    engines = _supporting(engines, order, values, allows_omission="all" in like)
+    engines = _supporting_engines(engines, order, values, allows_omission="all" in like)
     return taus, tuple(chain_of(engine, order, on, values) for engine in engines or (None,)), biases
 
 
@@ -155,7 +155,7 @@ def _parsed(names: list[str], where: str, error: Error) -> tuple[Sampler, ...]:
     return tuple(order)
 
 
-def _supporting(
+def _supporting_engines(
     engines: list[Engine], order: tuple[Sampler, ...] | None, values: dict[str, float], *, allows_omission: bool
 ) -> list[Engine]:
     """Return the engines that have the order and all parameters.

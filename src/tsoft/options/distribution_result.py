@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """How to write distributions: in a `format`; with `is_long`, one class per line and at most `most` classes of each
-    distribution; with `is_watched`, with a progress bar."""
+    """The form of written distributions: a `format`; with `is_long`, one class per line and at most `max_classes`
+    classes of each distribution; with `is_watched`, with a progress bar."""
 
     format: str
     content: Content
     is_long: bool = False
-    most: int | None = None
+    max_classes: int | None = None
     is_watched: bool = False
 
 
@@ -100,7 +100,7 @@ class DistributionsResult(Result):
             is_long, results = labels_differ(results)
         for result in results:
             if is_long:
-                yield long(result, self.form.content, self.form.most)
+                yield long(result, self.form.content, self.form.max_classes)
             else:
                 yield Records(self.columns(result), result.block.location)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_STATES = 10**15
 
 
-def ensemble(
+def chosen_ensemble(
     input: LogitsOptions, options: EnergyOptions, plan: "Plan", *, has_taus: bool, example: str = "--tau 300"
 ) -> "Ensemble | None":
     """Return the ensemble of the energies; None for logits, or with a chain: its result is not a Boltzmann

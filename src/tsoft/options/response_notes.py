@@ -56,21 +56,21 @@ def with_notes(blocks: Iterator[Block], *, shows_bounds: bool = False) -> Iterat
 
     shows_bounds: whether the command shows bounds, so that the note can recommend --vocab-size.
     """
-    rows, total, least = 0, 0.0, (np.inf, 0)
+    rows, total, smallest = 0, 0.0, (np.inf, 0)
     noted: set[str] = set()
     partial: PartialDistribution | None = None
     for block in blocks:
         if block.partial:
             partial = block.partial
-            rows, total, least = rows + 1, total + partial.mass, min(least, (partial.mass, block.first_row))
+            rows, total, smallest = rows + 1, total + partial.mass, min(smallest, (partial.mass, block.first_row))
             for kind, message in response_notes(partial):
                 if kind not in noted:
                     noted.add(kind)
                     note(f"row {block.first_row}: {message}")
         yield block
     if partial:
-        shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (least[0], total / rows)]
-        mass = f"at least {shares[0]} (row {least[1]}), on average {shares[1]}," if rows > 1 else shares[0]
+        shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (smallest[0], total / rows)]
+        mass = f"at least {shares[0]} (row {smallest[1]}), on average {shares[1]}," if rows > 1 else shares[0]
         hint = "" if partial.classes or not shows_bounds else "; pass --vocab-size for tighter bounds"
         note(f"the response lists {mass} of the probability at τ = {partial.tau:g}{hint}")
 

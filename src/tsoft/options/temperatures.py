@@ -35,7 +35,7 @@ def pieces(taus: list[str] | None) -> list[str]:
     return [piece for text in (taus or ["1"]) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())]
 
 
-def temperatures(taus: list[str] | None) -> "Array":
+def parsed_temperatures(taus: list[str] | None) -> "Array":
     """Return the temperatures that were typed, with those on stdin in the place of a `-`: (k,)."""
     import numpy as np
 

@@ -164,7 +164,7 @@ def reliability(
         The number of bins of confidence.
     resamples : int, default 1000
         The number of simulations of a perfectly calibrated classifier, which determine the ECE that is due to
-        chance. With 0, this is NaN.
+        chance [2]_. With 0, this is NaN.
     rng : int or numpy.random.Generator, optional
         A seed, or the generator for the simulations. By default the seed comes from the operating system.
 

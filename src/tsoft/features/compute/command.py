@@ -75,15 +75,15 @@ def compute(
     from tsoft.features.compute.result import ChosenResult, ComputeResult
     from tsoft.options import logits
     from tsoft.options.distribution_result import chosen_form, write
-    from tsoft.options.energies import ensemble, with_ensemble
+    from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.output import view
     from tsoft.options.plan import make_plan
-    from tsoft.options.temperatures import temperatures as parsed
+    from tsoft.options.temperatures import parsed_temperatures
 
     form = chosen_form(output, content, bits, display, charts, response, explanation, steps=explanation.explain)
     plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain)
-    energy = ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
-    blocks = with_ensemble(logits.blocks(input, plan.taus, bounds=bounds, ragged=True), energy)
+    ensemble = chosen_ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
+    blocks = with_ensemble(logits.blocks(input, plan.taus, bounds=bounds, ragged=True), ensemble)
     kind = ChosenResult if response.chosen else ComputeResult
-    result = kind(blocks, parsed(plan.taus), plan, form, rows=display.rows, chart=charts.chart)
+    result = kind(blocks, parsed_temperatures(plan.taus), plan, form, rows=display.rows, chart=charts.chart)
     write(result, output, lambda: view(output, display, bits=bits.bits, log=content.log))

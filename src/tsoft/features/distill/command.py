@@ -86,7 +86,7 @@ def distill(
     from tsoft.options import logits
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.output import chosen_format, refuse, view, write
-    from tsoft.options.temperatures import temperatures as parsed
+    from tsoft.options.temperatures import parsed_temperatures
 
     if distillation.mean:
         refuse("distill --mean", display)
@@ -96,7 +96,7 @@ def distill(
     typed = temperatures.tau or DEFAULT
     labels = logits.parsed_labels(input.labels)
     teacher = logits.blocks(input, typed, targets=True, labels=labels)
-    taus = parsed(typed)
+    taus = parsed_temperatures(typed)
     distillations = _distillations(teacher, input, labels, distillation, taus, alpha)
     chart = charts.chart is not False
     if distillation.mean:

@@ -99,10 +99,10 @@ def _explorer(
     from tsoft.explorer.sampler_state import SamplerState
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
-    from tsoft.options.temperatures import temperatures
+    from tsoft.options.temperatures import parsed_temperatures
 
     plan = make_plan(rules, parameters, None if start.tau is None else [start.tau])
-    taus = temperatures(plan.taus)
+    taus = parsed_temperatures(plan.taus)
     if len(taus) > 1:
         raise UsageError(f"--tau: explore starts at one temperature, got {len(taus)}; pass one of them")
     if len(plan.chains) > 1:

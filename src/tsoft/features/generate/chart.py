@@ -87,12 +87,12 @@ def _tables(strategies: Sequence[Strategy], piece: Piece, view: View, height: in
     On a screen of `height` lines, they show only the ends of the texts.
     """
     columns = headings(strategies)
-    most = max(len(strategy.best) for strategy in strategies)
-    numbers = [str(n) for n in range(most)] if most > 1 else []
+    row_count = max(len(strategy.best) for strategy in strategies)
+    numbers = [str(n) for n in range(row_count)] if row_count > 1 else []
     room = view.screen.width - 1 - (len(numbers[-1]) + GAP if numbers else 0)
     per_table = min(len(strategies), max(1, room // (MIN_WIDTH + GAP)))
     width, table_count = room // per_table - GAP, -(-len(strategies) // per_table)
-    lines = None if height is None else max(1, (height // table_count - TABLE_LINES) // most)
+    lines = None if height is None else max(1, (height // table_count - TABLE_LINES) // row_count)
     tables = []
     for i in range(0, len(strategies), per_table):
         table = new_table()
@@ -196,20 +196,24 @@ def _statistics(strategies: Sequence[Strategy], view: View, seed: int | None) ->
             return "–"
         return number_text(value) if view.digits is None else f"{value:.{view.digits}g}"
 
-    rows = [[name, *(text(statistic(one)) for one in summaries)] for name, statistic in STATISTICS.items()]
-    several = any(len(strategy.best) > 1 for strategy in strategies)
-    if several:
+    rows = [
+        [name, *(text(statistic(text_summary)) for text_summary in summaries)] for name, statistic in STATISTICS.items()
+    ]
+    has_several = any(len(strategy.best) > 1 for strategy in strategies)
+    if has_several:
         rows.insert(0, ["texts", *(str(len(strategy.best)) for strategy in strategies)])
     rows.append(["finish", *(_finishes(strategy.best) for strategy in strategies)])
     if seed is not None:
         rows.append(["seed", *(str(seed) if strategy.kind == SAMPLE else "" for strategy in strategies)])
-    return [["mean per text" if several else "", *(heading for heading, _ in headings(strategies))], *rows]
+    return [["mean per text" if has_several else "", *(heading for heading, _ in headings(strategies))], *rows]
 
 
 def _finishes(texts: Sequence[GeneratedText]) -> str:
     """Return why the texts end, with the number of texts per reason if the reasons differ."""
     counts = Counter(text.finish or "" for text in texts)
-    return next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return (
+        next(iter(counts)) if len(counts) == 1 else ", ".join(f"{count} {finish}" for finish, count in counts.items())
+    )
 
 
 def _comparison(strategies: Sequence[Strategy]) -> str | None:

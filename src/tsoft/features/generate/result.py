@@ -37,7 +37,7 @@ class NumberedText:
 
 
 def numbered_texts(strategy: Strategy, decoder: Decoder, seed: int | None) -> Iterator[NumberedText]:
-    """Return the texts of one decoder of a strategy."""
+    """Yield the texts of one decoder of a strategy."""
     first = list(strategy.decoders).index(decoder)
     for number, text in enumerate(decoder.texts, first):
         score = decoder.score(text) if isinstance(decoder, BeamSearch) else None
@@ -57,7 +57,7 @@ class GenerateResult(Result):
     drawn: "Callable[[View], Iterator[str]]"
 
     def records(self) -> Iterator[Records]:
-        """Return records of the texts.
+        """Yield records of the texts.
 
         tsv has only the texts, and for a beam search only the best one; csv has all texts with their statistics.
         """

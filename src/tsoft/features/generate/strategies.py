@@ -23,7 +23,7 @@ from tsoft.models.tokens import NextDistribution, Tokens
 from tsoft.notes import note
 from tsoft.options.plan import Plan
 from tsoft.options.response_notes import response_notes
-from tsoft.options.temperatures import temperatures
+from tsoft.options.temperatures import parsed_temperatures
 
 # The random stream of a text. Other streams are for draws and counts of a row.
 STREAM = 2
@@ -37,7 +37,7 @@ class PromptedModel:
 
     def __init__(self, model: Model, prompt: str, plan: Plan):
         self.model, self.prompt = model, prompt
-        self._taus = temperatures(plan.taus)
+        self._taus = parsed_temperatures(plan.taus)
         self._listed_masses: list[float] = []
         self._noted: set[str] = set()
         self._start = GeneratedText(model.prompt(prompt))
@@ -102,9 +102,9 @@ class PromptedModel:
     def note_listed_mass(self) -> None:
         """Print a note on how much of the probability the server listed."""
         if self._listed_masses:
-            least, mean = (
+            smallest, mean = (
                 f"{np.floor(mass * 1e4) / 1e2:.4g} %"
                 for mass in (min(self._listed_masses), np.mean(self._listed_masses))
             )
-            listed = f"at least {least} and on average {mean} of the probability at τ = 1"
+            listed = f"at least {smallest} and on average {mean} of the probability at τ = 1"
             note(f"tsoft chooses each token among the alternatives that the server lists: {listed}")

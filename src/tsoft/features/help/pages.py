@@ -34,11 +34,11 @@ def pages() -> list[Page]:
 def contents() -> str:
     """Return the list of pages, as Markdown."""
     width = max(len(page.name) for page in pages())
-    lists = (
+    page_lists = (
         [f"{page.name:{width}}  {page.summary}" for page in pages() if page.is_command == is_command]
         for is_command in (True, False)
     )
-    commands, topics = ("\n".join(lines) for lines in lists)
+    commands, topics = ("\n".join(lines) for lines in page_lists)
     return (
         f"# The manual of tsoft\n\n`tsoft help NAME` prints a page.\n\n"
         f"## Commands\n\n```text\n{commands}\n```\n\n## Topics\n\n```text\n{topics}\n```\n"
@@ -52,8 +52,8 @@ def page_text(name: str) -> str:
     if topic in texts:
         return texts[topic]
     counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
-    most = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
-    hint = f"it occurs in {', '.join(most)}; " if most else ""
+    mentioning = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
+    hint = f"it occurs in {', '.join(mentioning)}; " if mentioning else ""
     if suggestion := nearest(topic, texts):
         hint = f"did you mean {suggestion!r}? "
     raise UsageError(f"unknown page {name!r}; {hint}tsoft help lists all pages")

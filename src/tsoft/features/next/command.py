@@ -73,7 +73,7 @@ def next(
     from tsoft.options import models
     from tsoft.options.output import chosen_format, view, write
     from tsoft.options.plan import make_plan
-    from tsoft.options.temperatures import temperatures as parsed
+    from tsoft.options.temperatures import parsed_temperatures
 
     # In a pipe, the default is an object, because numbers alone do not name the tokens.
     format = chosen_format(output, log, display, charts, arrays=True, default="jsonl")
@@ -87,7 +87,9 @@ def next(
     with closing(models.open_model(model)) as opened_model:
         [distribution] = opened_model.next([opened_model.prompt(text)])
         plan = make_plan(samplers, parameters, temperatures.tau)
-        result = NextResult(text, opened_model.name, distribution, format, plan, parsed(plan.taus), charts.chart)
+        result = NextResult(
+            text, opened_model.name, distribution, format, plan, parsed_temperatures(plan.taus), charts.chart
+        )
         if format in ARRAY_FORMATS:
             from tsoft.output.file import open_output
 

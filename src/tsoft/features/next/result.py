@@ -37,7 +37,7 @@ class NextResult(Result):
     chart: bool | None = None
 
     def records(self) -> Iterator[Records]:
-        """Return the logits alone for tsv, or for csv one record per class, the most probable class first."""
+        """Yield the logits alone for tsv, or for csv one record per class, the most probable class first."""
         block = self.next.block
         row, labels = block.logits[0], block.labels or ()
         if self.format == "tsv":
@@ -48,7 +48,7 @@ class NextResult(Result):
         yield Records([Column("index", order, In.CSV), names, Column("logit", row[order], In.CSV)])
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any]]]:
-        """Return one object. For a server's response, it has the fields of an API response."""
+        """Yield one object. For a server's response, it has the fields of an API response."""
         block = self.next.block
         prompt = {"prompt": self.prompt, "model": self.model}
         if block.partial is None:

@@ -45,14 +45,14 @@ def _table(sample: Sample, order: Array, view: View, color: int) -> str:
         "expected": _cells("expected", expected_texts, expected, sample.size),
         "drawn": _cells("drawn", list(map(str, counts)), counts, sample.size),
     }
-    # The numbers of a column and its header have one width.
+    # A column's numbers and its header have the same width.
     numbers_width = sum(len(cells[0].number) + GAP for cells in columns.values())
     room = view.screen.width - 1 - GAP - numbers_width
     longest = max(map(cell_len, [*_SUMMARY, *labels]))
     label_width = max(len("class"), min(longest, view.screen.width // 3, room))
     # Both bars have the same scale.
-    bars = min(LONGEST_BAR, (room - label_width) // len(columns) - 1)
-    added = bars + 1 if bars >= SHORTEST_BAR else 0
+    bar_width = min(LONGEST_BAR, (room - label_width) // len(columns) - 1)
+    added = bar_width + 1 if bar_width >= SHORTEST_BAR else 0
     table = new_table()
     table.add_column("class", width=label_width, no_wrap=True, overflow="ellipsis")
     for header, cells in columns.items():

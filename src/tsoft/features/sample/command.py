@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tsoft.features.sample.samples import Sample
 
 # A float represents this number exactly, and no count overflows an int64.
-MOST = 10**18
+MAX_DRAWS = 10**18
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def sample(
     from tsoft.options.output import chosen_format, is_watched, view, write
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
-    from tsoft.options.temperatures import temperatures as parsed
+    from tsoft.options.temperatures import parsed_temperatures
 
     format = chosen_format(output, drawing, display)
     if format == "tsv" and output.digits is not None:
@@ -90,7 +90,7 @@ def sample(
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
     form = SampleForm(each_draw, drawing.index, watched_draws if is_watched(output) else Sample.draws)
-    blocks, taus = logits.blocks(input, plan.taus), parsed(plan.taus)
+    blocks, taus = logits.blocks(input, plan.taus), parsed_temperatures(plan.taus)
     result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
     write(result, format, output, lambda: view(output, display))
 
@@ -121,6 +121,6 @@ def _size(text: str | None, form: str) -> int:
         number = int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else fields.number(text)
     except ValueError:
         number = 0
-    if not (1 <= number <= MOST and number == int(number)):
+    if not (1 <= number <= MAX_DRAWS and number == int(number)):
         raise UsageError(f"-n: {shortened(text)!r} is not a whole number from 1 to 1e18")
     return int(number)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SampleForm:
-    """How to write samples: each draw or only the counts; in tsv, the index of a class or its label. `draws` makes the
-    draws of a sample, with or without a progress bar."""
+    """The form of written samples: each draw or only the counts; in tsv, the index of a class or its label. `draws`
+    makes the draws of a sample, with or without a progress bar."""
 
     each_draw: bool
     by_index: bool

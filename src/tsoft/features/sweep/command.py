@@ -133,19 +133,21 @@ def sweep(
     from tsoft.options import logits
     from tsoft.options import output as outputs
     from tsoft.options.distribution_result import chosen_form, write
-    from tsoft.options.energies import ensemble, with_ensemble
+    from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
 
     # A grid overrides a file's temperature, as --tau does.
     plan = make_plan(samplers, parameters, temperatures.tau or [])
     has_taus = temperatures.tau is not None or None not in (grid.coldest, grid.hottest)
-    energy = ensemble(input, energies, plan, has_taus=has_taus, example="--tau 100,300, or --from 10 --to 1000")
-    blocks = with_ensemble(logits.blocks(input, temperatures.tau, bounds=bounds), energy)
+    ensemble = chosen_ensemble(
+        input, energies, plan, has_taus=has_taus, example="--tau 100,300, or --from 10 --to 1000"
+    )
+    blocks = with_ensemble(logits.blocks(input, temperatures.tau, bounds=bounds), ensemble)
     taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
         raise UsageError("--samplers lists no temperature, which a sweep varies; add temperature to the list")
-    measure = _measure(sweeping, energy)
+    measure = _measure(sweeping, ensemble)
 
     def view() -> "View":
         return outputs.view(output, display, bits=bits.bits, log=content.log)
@@ -159,12 +161,12 @@ def sweep(
         format = outputs.chosen_format(output, bits, charts, forms=lambda _: ["measures"])
         recorded = None if measure is None else [measure]
         means = MeanResult(
-            lambda: average_rows(blocks, taus, plan, measure_names(energy)),
+            lambda: average_rows(blocks, taus, plan, measure_names(ensemble)),
             measure or "entropy",
             recorded,
             bits.bits,
             grid.is_log,
-            energy,
+            ensemble,
             charts.chart is not False,
         )
         outputs.write(means, format, output, view)
@@ -179,12 +181,12 @@ def sweep(
     write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
 
 
-def _measure(sweeping: SweepOptions, energy: "Ensemble | None") -> str | None:
+def _measure(sweeping: SweepOptions, ensemble: "Ensemble | None") -> str | None:
     """Return the requested measure, by its name in records."""
     from tsoft.features.sweep.result import measure_names
 
     name = sweeping.measure and sweeping.measure.replace("-", "_")
-    if name is not None and name not in measure_names(energy):
+    if name is not None and name not in measure_names(ensemble):
         raise UsageError(f"--measure {sweeping.measure} needs --energies, and no samplers")
     return name
 
@@ -193,12 +195,12 @@ def _temperatures(temperatures: SweepTemperatures, grid: GridOptions) -> "Array"
     """Return the temperatures that --tau lists, or those of a grid, which includes both ends."""
     import numpy as np
 
-    from tsoft.options.temperatures import temperatures as parsed
+    from tsoft.options.temperatures import parsed_temperatures
 
     if temperatures.tau:
         if grid != GridOptions():
             raise UsageError("--tau lists the temperatures; use either --tau or --from, --to, --steps and --scale")
-        return parsed(temperatures.tau)
+        return parsed_temperatures(temperatures.tau)
     coldest = 0.1 if grid.coldest is None else grid.coldest
     hottest = 10.0 if grid.hottest is None else grid.hottest
     if not 0 <= coldest < hottest < np.inf:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepPicture:
-    """How to draw a sweep: the numbers of rows and of classes, whether to draw charts, whether a `heatmap` replaces the
-    curves, and whether the axis of temperatures is logarithmic (`is_log`)."""
+    """The options for drawing a sweep: the numbers of rows and of classes, whether to draw charts, whether a `heatmap`
+    replaces the curves, and whether the axis of temperatures is logarithmic (`is_log`)."""
 
     rows: int = 3
     classes: int | None = None
