@@ -27,50 +27,53 @@ def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> s
 
 # What was read
 
-COLUMN = "the first line is a number alone, which makes each line a class, but this one has more"
-MIXED = "commas and semicolons in one line; part fields by one of them, and write 1.5, not 1,5"
-UNNAMED = "this column has no name; call it row if it numbers the rows"
-INDEX = "index '1' is not a number of its own for this class"
-LONG = "a header with label needs one of logit, logprob, prob, energy, and each name once"
+COLUMN = "expected one number per line, as in the first line, got 2 fields"
+MIXED = "commas and semicolons in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
+UNNAMED = "the column has no name; call it row if it numbers the rows"
+INDEX = "index '1' repeats; add a column row to separate the vectors"
+NO_NUMBERS = "the header has no numbers; add a column logit, logprob, prob or energy"
+TWICE = "the header has two columns called 'label'; remove or rename one"
+CARRIAGE_RETURN = "carriage return inside the line; convert old Mac line ends with tr '\\r' '\\n'"
+UTF16 = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts"
 READ = {
     "empty": ("", "stdin: no logits: the input is empty"),
     "only comments": ("\n# nothing\n", "stdin: no logits: the input is empty"),
-    "a word": ("hello\n", "stdin:1: field 1: 'hello' is not a number (and no row follows, to make this line a header)"),
+    "a word": ("hello\n", "stdin:1: field 1: 'hello' is not a number; if this line is a header, add a row below it"),
     "a word in a row": ("1 2\n3 x 4\n", "stdin:2: field 2: 'x' is not a number"),
-    "a field that is empty": ("1,2\n3,,4\n", "stdin:2: field 2: empty; a masked class is -inf"),
+    "a field that is empty": ("1,2\n3,,4\n", "stdin:2: field 2: empty; write -inf to mask a class"),
     "a minus sign of print": ("1 −2\n", "stdin:1: field 2: '−2' is not a number; did you mean -2?"),
     "an underscore": ("1_000 2\n", "stdin:1: field 1: '1_000' is not a number"),
     "hexadecimal": ("1 0x10\n", "stdin:1: field 2: '0x10' is not a number"),
-    "a decimal comma": ("a b\n1 2,5,\n", "stdin:2: field 4: empty; a masked class is -inf"),
+    "a decimal comma": ("a b\n1 2,5,\n", "stdin:2: field 4: empty; write -inf to mask a class"),
     "both under a header": ("a,b\n1,2;3\n", f"stdin:2: {MIXED}"),
     "commas and semicolons": ("1,5;2,5\n", f"stdin:1: {MIXED}"),
-    "a comma at the end": ("1,2,\n", "stdin:1: field 3: empty; a masked class is -inf"),
+    "a comma at the end": ("1,2,\n", "stdin:1: field 3: empty; write -inf to mask a class"),
     "some labels": ("cat=2 1\n", "stdin:1: field 1: 'cat=2' is not a number"),
     "decimal commas of a column": ("cat;2,5\ndog;1,5\n", f"stdin:1: {MIXED}"),
     "a label's number": ("cat=2 dog=x\n", "stdin:1: field 2: 'x' is not a number"),
-    "too large": ("1 1e400\n", "stdin:1: field 2: '1e400' is beyond the largest number, 1.8e308"),
-    "a header of keys": ("row,tau\n0,1\n", "stdin:1: this header names no class"),
+    "too large": ("1 1e400\n", "stdin:1: field 2: '1e400' is too large; the largest number is 1.8e308"),
+    "a header of keys": ("row,tau\n0,1\n", "stdin:1: the header names no class; add one column per class"),
     "a pandas index": (",a,b\n0,1,2\n", f"stdin:1: field 1: {UNNAMED}"),
-    "a header's name again": ("label,label,logit\na,b,2\n", f"stdin:1: {LONG}"),
-    "a header without a number": ("label,index\na,2\n", f"stdin:1: {LONG}"),
+    "a header's name again": ("label,label,logit\na,b,2\n", f"stdin:1: {TWICE}"),
+    "a header without a number": ("label,index\na,2\n", f"stdin:1: {NO_NUMBERS}"),
     "an index again": ("label,index,logit\na,1,2\nb,1,2\n", f"stdin:3: {INDEX}"),
-    "old line ends": ("1 2\r3 4\r", "stdin:1: a carriage return inside the line; tr '\\r' '\\n' mends old line ends"),
-    "NUL": (b"1\x00 2\n", "stdin:1: not UTF-8 text: a NUL byte; it looks like UTF-16"),
+    "old line ends": ("1 2\r3 4\r", f"stdin:1: {CARRIAGE_RETURN}"),
+    "NUL": (b"1\x00 2\n", f"stdin:1: not UTF-8 text (a NUL byte); {UTF16}"),
     "NaN": ("1 2\n# c\n3 nan\n", "stdin:3: field 2: NaN is not a logit"),
     "+inf": ("1 inf\n", "stdin:1: field 2: +inf is not a logit"),
     "all masked": ("1 2\n-inf -inf\n", "stdin:2: every class is masked (-inf)"),
     "NaN in a column": ("1\n2\nnan\n", "stdin:3: NaN is not a logit"),
-    "a blank line between rows": ("1 2\n\n3 4\n", "stdin:2: an empty row; remove the line"),
-    "a short row": ("a,b\n1,2\n3\n", "stdin:3: the header has 2 fields, this line 1"),
-    "a long row": ("a b\n1 2 3\n", "stdin:2: the header has 2 fields, this line 3"),
+    "a blank line between rows": ("1 2\n\n3 4\n", "stdin:2: blank line between two rows; remove it"),
+    "a short row": ("a,b\n1,2\n3\n", "stdin:3: expected 2 fields, as in the header, got 1"),
+    "a long row": ("a b\n1 2 3\n", "stdin:2: expected 2 fields, as in the header, got 3"),
     "a word under a header": ("row,a,b\n0,1,x\n", "stdin:2: field 3: 'x' is not a number"),
     "NaN under a header": ("row,a,b\n0,1,nan\n", "stdin:2: field 3: NaN is not a logit"),
     "a column of two": ("1\n2 3\n", f"stdin:2: {COLUMN}"),
-    "a label alone": ("cat 1\ndog\n", "stdin:2: the first line is a label and a number, but this one is not"),
+    "a label alone": ("cat 1\ndog\n", "stdin:2: expected a label and a number, as in the first line"),
     "a number that is a word": ("label,logit\ncat,1\ndog,x\n", "stdin:3: field 2: 'x' is not a number"),
-    "no class": ("label,logit\n", "stdin:1: a header and no classes"),
-    "bytes": (b"1 2\n3 \xff\n", "stdin:2: not UTF-8 text: byte 0xff"),
-    "UTF-16": (b"\xff\xfe1\x00 \x002\x00\n\x00", "stdin:1: not UTF-8 text: byte 0xff; it looks like UTF-16"),
+    "no class": ("label,logit\n", "stdin:1: no classes below the header; add one line per class"),
+    "bytes": (b"1 2\n3 \xff\n", "stdin:2: not UTF-8 text (byte 0xff); save it as UTF-8"),
+    "UTF-16": (b"\xff\xfe1\x00 \x002\x00\n\x00", f"stdin:1: not UTF-8 text (byte 0xff); {UTF16}"),
     "an escape": ("1 \x1b[31m2\n", "stdin:1: field 2: '\\x1b[31m2' is not a number"),
 }  # fmt: skip
 
@@ -89,13 +92,13 @@ def test_no_format_begins_before_its_first_record(text: str, form: str) -> None:
 @pytest.mark.parametrize(
     ("flag", "text", "message"),
     [
-        ("--probs", "0.5 1.5", "field 2: 1.5 is not a probability, which is from 0 to 1"),
-        ("--probs", "-0.5 1", "field 1: -0.5 is not a probability, which is from 0 to 1"),
+        ("--probs", "0.5 1.5", "field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
+        ("--probs", "-0.5 1", "field 1: -0.5 is not a probability; probabilities are from 0 to 1"),
         ("--probs", "0 0", "every class is masked (0)"),
-        ("--logprobs", "0.5 -1", "field 1: 0.5 is not a log-probability, which is at most 0"),
-        ("--energies", "1 -inf", "field 2: -inf is not an energy"),
+        ("--logprobs", "0.5 -1", "field 1: 0.5 is not a log-probability; log-probabilities are at most 0"),
+        ("--energies", "1 -inf", "field 2: -inf is not an energy; energies are finite, or inf for a masked class"),
         ("--energies", "inf inf", "every class is masked (+inf)"),
-        ("--probs", "label,energy\na,1", "this header says 'energy', not 'prob'"),
+        ("--probs", "label,energy\na,1", "column 'energy' contains energies, not probabilities; leave out --probs"),
     ],
 )
 def test_quantities(flag: str, text: str, message: str) -> None:
@@ -135,22 +138,24 @@ def test_whole_records_come_out_before_an_error() -> None:
 def test_labels(tmp_path: Path) -> None:
     (tmp_path / "wrong.json").write_text('{"a": 0, "b": 0}')
     assert complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'wrong.json'}", code=1).endswith(
-        "wrong.json: 'a' and 'b' have the same id, 0"
+        "wrong.json: 'a' and 'b' have the same id, 0; ids must be unique"
     )
     (tmp_path / "cut.json").write_text('["a", ')
     assert "cut.json:1: " in complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'cut.json'}", code=1)
     assert complaint("compute", "--labels", "@none", "1", code=1) == "none: No such file or directory"
     assert complaint("compute", "--labels", "a,b,c", stdin="1 2\n", code=1) == (
-        "stdin:1: 2 classes, but --labels names 3"
+        "stdin:1: 2 classes, but --labels has 3 names"
     )
     for text in ("a,b\n1,2\n", "a 1\nb 2\n", "a=1 b=2\n", "label,logit\na,1\nb,2\n"):
-        assert "named here; leave out --labels" in complaint("compute", "--labels", "a,b", stdin=text, code=1)
+        message = complaint("compute", "--labels", "a,b", stdin=text, code=1)
+        assert message.endswith(": the input already names the classes; leave out --labels")
 
 
 def test_rows_that_do_not_fit_a_header() -> None:
     done = here("compute", "-f", "csv", "--digits", "2", stdin="2 1\n1 2 3\n")
     assert (done.returncode, done.stdout) == (1, "row,tau,0,1\n0,1,0.73,0.27\n")
-    assert done.stderr.startswith("tsoft: error: stdin:2: its classes are not those of the header; --format jsonl")
+    problem = "the classes differ from those in the header; use --format jsonl"
+    assert done.stderr == f"tsoft: error: stdin:2: {problem}\n"
 
 
 # What was typed
@@ -160,11 +165,11 @@ TYPED = {
     "NaN": (["1", "-nan"], "argument 2: NaN is not a logit"),
     "+inf": (["--", "inf", "1"], "argument 1: +inf is not a logit"),
     "all masked": (["-inf", "-inf"], "every class is masked (-inf)"),
-    "nothing in an argument": (["1", ""], "argument 2 is empty; a masked class is -inf"),
+    "nothing in an argument": (["1", ""], "argument 2 is empty; write -inf to mask a class"),
     "a label alone": (["cat=", "dog=1"], "argument 1: '' is not a number"),
-    "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number (give every class a label, or none)"),
-    "two names": (["a=1", "b=2", "--labels", "x,y"], "the classes are named twice, by --labels and as LABEL=NUMBER"),
-    "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels names 1"),
+    "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number; label every class or no class"),
+    "two names": (["a=1", "b=2", "--labels", "x,y"], "--labels and LABEL=NUMBER both name the classes; use only one"),
+    "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels has 1 name"),
     "a negative τ": (["1", "2", "--tau", "-1"], "--tau: '-1' is not a temperature, which is a number from 0 to inf"),
     "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature, which is a number from 0 to inf"),
     "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature, which is a number from 0 to inf"),

@@ -282,7 +282,7 @@ def test_the_seed_is_told_and_gives_the_same_again() -> None:
     [
         ([], "no arms: type what each pays on average"),
         (["1", "x"], "argument 2: 'x' is not a number"),
-        (["a=1", "2"], "argument 1: 'a=1' is not a number (give every class a label, or none)"),
+        (["a=1", "2"], "argument 1: 'a=1' is not a number; label every class or no class"),
         (["1", "inf"], "argument 2: inf is not a mean of gaussian rewards, from -1e+100 to 1e+100"),
         (["-inf", "1"], "argument 1: -inf is not a mean of gaussian rewards"),
         (["nan"], "argument 1: nan is not a mean of gaussian rewards"),

@@ -458,7 +458,7 @@ def test_rows_that_differ() -> None:
     assert done.returncode == 1
     assert (
         done.stderr
-        == "tsoft: error: stdin:2: its classes are not those of the header; --format jsonl takes rows that differ\n"
+        == "tsoft: error: stdin:2: the classes differ from those in the header; use --format jsonl\n"
     )
     assert len(out("distill", "-f", "jsonl", "--tau", "1", stdin="1 2 3\n1 2\n").splitlines()) == 2
 

@@ -133,9 +133,9 @@ READINGS = st.builds(
 @given(soups() | good_soups() | long_soups(), READINGS, st.sampled_from([7, 40, 1 << 18]))
 def test_the_quick_way_reads_as_the_slow_one(data: bytes, reading: ReadOptions, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_numbers, "FEW_BYTES", NEVER)
+        patch.setattr(fast_numbers, "MIN_BYTES", NEVER)
         slowly = read(data, reading, step)
-        patch.setattr(fast_numbers, "FEW_BYTES", 1)
+        patch.setattr(fast_numbers, "MIN_BYTES", 1)
         assert read(data, reading, step) == slowly
 
 
@@ -183,9 +183,9 @@ def test_lines_are_the_same_in_bulk(rows: list[list[float]], digits: int | None)
         values[: len(row)] = row
     writing = NumberFormat(digits=digits)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_numbers, "FEW", NEVER)
+        patch.setattr(fast_numbers, "MIN_NUMBERS", NEVER)
         slowly = ["\t".join(writing.texts(np.array(row))) for row in rows]
-        patch.setattr(fast_numbers, "FEW", 1)
+        patch.setattr(fast_numbers, "MIN_NUMBERS", 1)
         assert writing.lines(full, widths).decode().splitlines() == slowly
         same = full[widths == widths.max()]
         assert writing.lines(same).decode().splitlines() == ["\t".join(writing.texts(row)) for row in same]

@@ -334,7 +334,7 @@ def test_a_general_reader_may_ask() -> None:
     assert api_responses.is_response({"error": {"message": "no"}})
     blocks = list(api_responses.blocks(KINDS["chat"], ReadOptions("FILE"), "FILE:7", 5))
     assert [block.first_row for block in blocks] == [5, 6]
-    with pytest.raises(InputError, match=r"FILE:7: the server answered with an error: no"):
+    with pytest.raises(InputError, match=r"FILE:7: the server returned an error: no"):
         list(api_responses.blocks({"error": "no"}, ReadOptions("FILE"), "FILE:7", 0))
 
 
@@ -405,14 +405,14 @@ ERRORS = {
 
 @pytest.mark.parametrize(("response", "message"), ERRORS.values(), ids=ERRORS.keys())
 def test_an_error_says_what_the_server_said(response: Any, message: str) -> None:
-    with pytest.raises(InputError, match=f"^FILE: the server answered with an error: {message}$"):
+    with pytest.raises(InputError, match=f"^FILE: the server returned an error: {message}$"):
         read(response)
 
 
 def test_an_error_in_a_stream() -> None:
     failed = {"type": "response.failed", "response": {"error": {"message": "overloaded"}}}
     for end in (failed, {"error": {"message": "overloaded"}}):
-        with pytest.raises(InputError, match=r"^FILE:3: the server answered with an error: overloaded$"):
+        with pytest.raises(InputError, match=r"^FILE:3: the server returned an error: overloaded$"):
             read(stream({"type": "response.output_text.delta", "logprobs": [ENTRIES[0]]}, end))
 
 
@@ -439,16 +439,22 @@ def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, advice:
 
 TOKEN = r"^FILE: choice 0, token 0 \(' a'\), "
 WRONG = {
-    "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability, which is at most 0$"),
+    "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability; log-probabilities are at most 0$"),
     "over 0 in the list": (entry(" a", -1, (" b", 1e-3)), TOKEN + r"top_logprobs\[0\], logprob: 0\.001 is not"),
-    "no number": ({"token": " a"}, TOKEN + "logprob: it is missing$"),
-    "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: it is missing$"),
-    "text": (entry(" a", "-1"), TOKEN + "logprob: not a number$"),  # type: ignore[arg-type]
-    "truth": (entry(" a", True), TOKEN + "logprob: not a number$"),
-    "not a list": ({"token": " a", "logprob": -1, "top_logprobs": {"a": 1}}, TOKEN + "top_logprobs: not a list$"),
-    "bytes": ({"token": " a", "logprob": -1, "bytes": [256]}, TOKEN + "token, bytes: not a list of numbers"),
-    "not an object": (3, "^FILE: choice 0, token 0: not an object$"),
-    "nothing known": (entry(" a", -9999.0), TOKEN[:-2] + ": no alternative has a probability"),
+    "no number": ({"token": " a"}, TOKEN + "logprob: missing; expected a number$"),
+    "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: missing$"),
+    "text": (entry(" a", "-1"), TOKEN + 'logprob: expected a number, got "-1"$'),  # type: ignore[arg-type]
+    "truth": (entry(" a", True), TOKEN + "logprob: expected a number, got true$"),
+    "not a list": (
+        {"token": " a", "logprob": -1, "top_logprobs": {"a": 1}},
+        TOKEN + "top_logprobs: expected an array, got an object$",
+    ),
+    "bytes": (
+        {"token": " a", "logprob": -1, "bytes": [256]},
+        TOKEN + "token, bytes: expected a list of whole numbers from 0 to 255",
+    ),
+    "not an object": (3, "^FILE: choice 0, token 0: expected an object, got 3$"),
+    "nothing known": (entry(" a", -9999.0), TOKEN[:-2] + ": no alternative has a known probability above 0$"),
     "prob": ({"token": " a", "prob": 1.5, "top_probs": []}, TOKEN + "prob: 1.5 is not a probability"),
 }
 
@@ -476,7 +482,7 @@ def test_a_little_over_0_is_rounding() -> None:
 
 def test_unequal_lists() -> None:
     wrong = {"choices": [{"logprobs": {"tokens": ["a", "b"], "token_logprobs": [-1]}, "text": "ab"}]}
-    with pytest.raises(InputError, match="choice 0, token_logprobs: 1 of them for 2 tokens"):
+    with pytest.raises(InputError, match="choice 0, token_logprobs: expected one entry per token, 2 in all, got 1"):
         read(wrong)
 
 

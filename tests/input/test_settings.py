@@ -27,7 +27,7 @@ CHAT_MODEL = {
     "top_p": 0.9,
     "transformers_version": "4.45.0.dev0",
 }
-# What llama-server tells of itself: GET /props in tools/server/README.md, to_json in server-task.cpp.
+# The settings that llama-server reports: GET /props in tools/server/README.md, to_json in server-task.cpp.
 LLAMA_CPP_SETTINGS: dict[str, Any] = {
     "n_predict": -1,
     "seed": 4294967295,
@@ -70,7 +70,7 @@ LLAMA_CPP_SETTINGS: dict[str, Any] = {
 }
 LLAMA_CPP_CHAIN = ("top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature")
 MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
-SERVER = ", unless the server was started with others: its /props tells"
+SERVER = ", unless the server was started with other defaults, which its /props shows"
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_generation_config(read_json: Any, tmp_path: Path) -> None:
         biases=(),
         samplers=None,
         unused=(),
-        hidden=("transformers applies top_k 50 where the file sets none",),
+        hidden=("transformers applies top_k 50, which the file does not set",),
     )
 
 
@@ -124,7 +124,7 @@ def test_generation_config_without_do_sample_is_greedy(read_json: Any, do_sample
     assert (got.values, got.hidden) == ((("tau", 0.0),), ())
     assert got.unused == (
         f"{greedy} and ignores temperature 0.6 and top_p 0.9",
-        "repetition_penalty 1.1 depends on the text so far, which is not known here",
+        "repetition_penalty 1.1 is not applied, since it depends on the text so far",
     )
     got = read_json({"eos_token_id": 2, "transformers_version": "5.23.0", "temperature": 1.0, **do_sample})
     assert (got.values, got.unused) == ((("tau", 0.0),), (greedy,))
@@ -242,7 +242,7 @@ def test_llama_cpp_request(read_json: Any) -> None:
     assert (got.kind, got.engine, got.samplers) == ("a llama.cpp request", "llama.cpp", None)
     # common/common.h: top_k 40, top_p 0.95, min_p 0.05, temp 0.8. A top_k of 0 is off, not missing.
     assert got.values == (("tau", 0.5), ("top_p", 0.95), ("min_p", 0.05))
-    assert got.hidden == (f"llama.cpp applies top_p 0.95 and min_p 0.05 where the file sets none{SERVER}",)
+    assert got.hidden == (f"llama.cpp applies top_p 0.95 and min_p 0.05, which the file does not set{SERVER}",)
     # The server takes null for absent.
     assert read_json({"prompt": "", "temperature": None}).values == (
         ("tau", 0.8),
@@ -253,7 +253,7 @@ def test_llama_cpp_request(read_json: Any) -> None:
 
 
 def test_partners_of_llama_cpp(read_json: Any) -> None:
-    """A threshold and an exponent come from the server where the request has use for them."""
+    """The server's threshold and exponent apply if the request needs them."""
     plain = {"prompt": "", "temperature": 1, "top_k": 5, "top_p": 1, "min_p": 0}
     got = read_json({**plain, "xtc_probability": 0.5, "dynatemp_range": 0.25})
     assert got.values[-4:] == (
@@ -292,14 +292,14 @@ def test_samplers(read_json: Any, samplers: Any, names: tuple[str, ...]) -> None
 
 
 def test_what_samplers_leaves_out_is_not_applied(read_json: Any) -> None:
-    """tools/server/README.md, samplers: what the list does not name has no part."""
+    """tools/server/README.md, samplers: a sampler that is not in the list is not applied."""
     body = {"prompt": "", "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "typical_p": 1.0}
     got = read_json({**body, "samplers": ["top_p"]})
     assert (got.values, got.hidden) == ((("top_p", 0.9),), ())
     omitted = "temperature 0.7, top_k 40 and min_p 0.05"
-    assert got.unused == (f"samplers does not name them, so llama.cpp does not apply {omitted}",)
+    assert got.unused == (f"llama.cpp does not apply {omitted}, since samplers does not list them",)
     got = read_json({**body, "samplers": ["top_p", "soft-max", "x", "x"]})
-    assert got.unused[0] == 'llama.cpp has no sampler "soft-max" or "x", and skips it'
+    assert got.unused[0] == 'llama.cpp has no sampler called "soft-max" or "x", so it skips the name'
 
 
 def test_llama_cpp_with_knobs_that_it_has_not(read_json: Any) -> None:
@@ -309,7 +309,7 @@ def test_llama_cpp_with_knobs_that_it_has_not(read_json: Any) -> None:
 
 
 def test_penalties_need_the_text(read_json: Any) -> None:
-    text = "depends on the text so far, which is not known here"
+    text = "is not applied, since it depends on the text so far"
     body = {"prompt": "", "repeat_penalty": 1.1, "presence_penalty": 0, "dry_multiplier": 0.8}
     assert read_json(body).unused == (f"repeat_penalty 1.1 {text}", f"dry_multiplier 0.8 {text}")
     assert read_json({**body, "samplers": ["penalties", "temperature"]}).unused == (f"repeat_penalty 1.1 {text}",)
@@ -321,20 +321,29 @@ def test_mirostat_stands_in_for_the_chain(read_json: Any) -> None:
     got = read_json({**LLAMA_CPP_SETTINGS, "mirostat": 2, "repeat_penalty": 1.2})
     assert (got.values, got.samplers) == ((("tau", 0.800000011920929),), ("temperature",))
     assert got.unused == (
-        "mirostat 2 stands in for the other samplers, so llama.cpp does not apply top_k 40, top_p 0.95 and min_p 0.05",
-        "mirostat 2 depends on the text so far, which is not known here",
+        "llama.cpp does not apply top_k 40, top_p 0.95 and min_p 0.05, since mirostat 2 replaces the other samplers",
+        "mirostat 2 is not applied, since it depends on the text so far",
     )
 
 
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"grammar": 'root ::= "yes" | "no"'}, "grammar bans what does not fit"),
-        ({"json_schema": {}}, "json_schema bans what does not fit"),
-        ({"ignore_eos": True}, "ignore_eos bans the tokens that end a text"),
-        ({"min_keep": 3}, "min_keep 3 is nothing that tsoft has"),
-        ({"samplers": ["infill", "adaptive_p"]}, "the sampler infill bans the tokens that end a text"),
-        ({"samplers": ["adaptive_p"], "adaptive_target": 0.4}, "adaptive_target 0.4 depends on the text so far"),
+        (
+            {"grammar": 'root ::= "yes" | "no"'},
+            "grammar is not applied, since the tokens that it bans depend",
+        ),
+        ({"json_schema": {}}, "json_schema is not applied, since the tokens that it bans depend"),
+        ({"ignore_eos": True}, "ignore_eos is not applied, since tsoft does not know which tokens end a text"),
+        ({"min_keep": 3}, "min_keep 3 is not applied, since tsoft does not have it"),
+        (
+            {"samplers": ["infill", "adaptive_p"]},
+            "the sampler infill is not applied, since tsoft does not",
+        ),
+        (
+            {"samplers": ["adaptive_p"], "adaptive_target": 0.4},
+            "adaptive_target 0.4 is not applied, since it depends",
+        ),
         ({"grammar": "", "ignore_eos": False, "min_keep": 1, "n_probs": 10, "seed": 1, "stop": ["x"]}, None),
         # common/common.h: below 0, adaptive_p is off.
         ({"samplers": ["adaptive_p"], "adaptive_target": -1}, None),
@@ -378,7 +387,7 @@ def test_openai_request(read_json: Any) -> None:
     # Legacy, and with what needs the text.
     got = read_json({"model": "davinci-002", "prompt": "x", "temperature": 1, "frequency_penalty": 0.5})
     assert (got.kind, got.values) == ("an OpenAI request", (("tau", 1.0),))
-    assert got.unused == ("frequency_penalty 0.5 depends on the text so far, which is not known here",)
+    assert got.unused == ("frequency_penalty 0.5 is not applied, since it depends on the text so far",)
     got = read_json({**chat, "response_format": {"type": "json_object"}, "tool_choice": "required"})
     assert [sentence.split()[0] for sentence in got.unused] == ["response_format", "tool_choice"]
     assert read_json({**chat, "response_format": {"type": "text"}, "tool_choice": "auto"}).unused == ()
@@ -398,7 +407,7 @@ def test_vllm_request(read_json: Any) -> None:
 
 def test_what_vllm_takes_from_the_model(read_json: Any) -> None:
     got = read_json({"model": "m", "prompt": "x", "top_k": 5, "top_p": 0.9})
-    model = "from the model's generation_config.json, where that sets them"
+    model = "from the model's generation_config.json if it sets them"
     assert (got.values, got.hidden) == (
         (("top_k", 5.0), ("top_p", 0.9)),
         (f"vLLM takes temperature and min_p {model}",),
@@ -439,43 +448,52 @@ def test_bare_settings(read_json: Any) -> None:
     assert dict(read_json(every).values) == {"typical_p" if f == "typ_p" else f: v for f, v in every.items()}
     # A threshold alone is for a probability that the command line may give.
     assert read_json({"xtc_threshold": 0.2}).values == (("xtc_threshold", 0.2),)
-    # What is out of range is told where ranges are known.
+    # The options check the ranges, not the reader.
     assert read_json({"top_p": 1.5, "min_p": -1}).values == (("top_p", 1.5), ("min_p", -1.0))
     # Of two names the first holds.
     assert read_json({"tfs_z": 0.9, "tfs": 0.5}).values == (("tfs", 0.9),)
-    assert read_json({"mirostat": 2}).unused == ("mirostat 2 depends on the text so far, which is not known here",)
+    assert read_json({"mirostat": 2}).unused == ("mirostat 2 is not applied, since it depends on the text so far",)
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"top_p": "0.9"}, 'top_p: "0.9" is a string, not a number'),
-        ({"top_k": True}, "top_k: true is a boolean, not a number"),
-        ({"temperature": [0.5, 1]}, "temperature: an array, not a number"),
-        ({"temperature": {}}, "temperature: an object, not a number"),
-        ({"prompt": "", "repeat_penalty": "a" * 99}, f'repeat_penalty: "{"a" * 38}… is a string, not a number'),
-        ({"do_sample": 1}, "do_sample: 1 is a number, not true or false"),
-        ({"samplers": ["top_k", 1]}, "samplers: not an array of names, nor a string of letters"),
-        ({"samplers": {}}, "samplers: not an array of names, nor a string of letters"),
-        ({"logit_bias": 5}, "logit_bias: 5 is a number, not an array of [token, bias] nor an object"),
-        ({"logit_bias": {"5": True}}, "logit_bias: true is a boolean, not a number"),
-        ({"logit_bias": [[5]]}, "logit_bias: an array, not [token, bias]"),
-        ({"logit_bias": ["ab"]}, 'logit_bias: "ab" is a string, not [token, bias]'),
-        ({"logit_bias": [[5.5, 1]]}, "logit_bias: 5.5 is a number, not a token's id or text"),
-        ({"logit_bias": [[-5, 1]]}, "logit_bias: -5 is a number, not a token's id or text"),
-        ({"logit_bias": [[None, 1]]}, "logit_bias: null, not a token's id or text"),
-        ({"do_sample": True, "suppress_tokens": ["a"]}, "suppress_tokens: not an array of token ids"),
-        ({"generation_settings": []}, "generation_settings: an array, not an object"),
-        ({"model": "m", "messages": [], "extra_body": 3}, "extra_body: 3 is a number, not an object"),
-        ([{"temperature": 1}], "an array, not an object of settings"),
-        (0.7, "0.7 is a number, not an object of settings"),
-        (None, "null, not an object of settings"),
-        ({"choices": [], "model": "m"}, "a response that does not tell its settings; give the request"),
-        ({"model": "m", "prompt": "", "options": {"temperature": 1}}, "an Ollama request; give its options as a file"),
-        ({"architectures": [], "transformers_version": ""}, "a model's config.json; the settings are in the gen"),
-        ({}, "nothing in it sets sampling; looked for temperature, dynatemp_range,"),
-        ({"temperature": None}, "nothing in it sets sampling; looked for temperature, dynatemp_range,"),
-        ({"default_generation_settings": {"n_ctx": 1}}, "nothing in it sets sampling; looked for temperature, dyna"),
+        ({"top_p": "0.9"}, 'top_p: expected a number, got the string "0.9"'),
+        ({"top_k": True}, "top_k: expected a number, got the boolean true"),
+        ({"temperature": [0.5, 1]}, "temperature: expected a number, got an array"),
+        ({"temperature": {}}, "temperature: expected a number, got an object"),
+        ({"prompt": "", "repeat_penalty": "a" * 99}, f'repeat_penalty: expected a number, got the string "{"a" * 38}…'),
+        ({"do_sample": 1}, "do_sample: expected true or false, got the number 1"),
+        ({"samplers": ["top_k", 1]}, "samplers: expected an array of names or a string of letters"),
+        ({"samplers": {}}, "samplers: expected an array of names or a string of letters"),
+        (
+            {"logit_bias": 5},
+            "logit_bias: expected an array of [token, bias] or an object {token: bias}, got",
+        ),
+        ({"logit_bias": {"5": True}}, "logit_bias: expected a number, got the boolean true"),
+        ({"logit_bias": [[5]]}, "logit_bias: expected [token, bias], got an array"),
+        ({"logit_bias": ["ab"]}, 'logit_bias: expected [token, bias], got the string "ab"'),
+        ({"logit_bias": [[5.5, 1]]}, "logit_bias: expected a token's id or text, got the number 5.5"),
+        ({"logit_bias": [[-5, 1]]}, "logit_bias: expected a token's id or text, got the number -5"),
+        ({"logit_bias": [[None, 1]]}, "logit_bias: expected a token's id or text, got null"),
+        ({"do_sample": True, "suppress_tokens": ["a"]}, "suppress_tokens: expected an array of token ids"),
+        ({"generation_settings": []}, "generation_settings: expected an object, got an array"),
+        ({"model": "m", "messages": [], "extra_body": 3}, "extra_body: expected an object, got the number 3"),
+        ([{"temperature": 1}], "expected an object of settings, got an array"),
+        (0.7, "expected an object of settings, got the number 0.7"),
+        (None, "expected an object of settings, got null"),
+        ({"choices": [], "model": "m"}, "a response without sampling settings; pass the request instead"),
+        (
+            {"model": "m", "prompt": "", "options": {"temperature": 1}},
+            "an Ollama request; save the object in its options",
+        ),
+        (
+            {"architectures": [], "transformers_version": ""},
+            "a model's config.json has no sampling settings",
+        ),
+        ({}, "no sampling settings; expected fields such as temperature"),
+        ({"temperature": None}, "no sampling settings; expected fields such as temperature"),
+        ({"default_generation_settings": {"n_ctx": 1}}, "no sampling settings; expected fields such as temperature"),
     ],
 )
 def test_errors_in_a_field(tmp_path: Path, fields: Any, message: str) -> None:
@@ -486,14 +504,14 @@ def test_errors_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     assert error(path) == ": No such file or directory"
     assert error(tmp_path) == ": Is a directory"
-    assert error(path, b'{"a\xff": 1}') == ": the settings are not UTF-8 text"
+    assert error(path, b'{"a\xff": 1}') == ": not UTF-8 text; save the settings as UTF-8"
     assert error(path, '{\n"top_k": 40,\n"top_p" 1}').startswith(":3: ")
     assert error(path, '{"top_k": 1e999}').startswith(":1: ")
     assert error(path, "[" * 100_000).startswith(":1: ")
     assert error(path, "").startswith(":1: ")
     assert error(path, "main: build = 4000\nsampler chain: top-k -> temp\n").startswith(":1: ")
     lines = '{"temperature": 1}\n{"temperature": 2}\n'
-    assert error(path, lines) == ":2: more than one JSON value; settings are one object"
+    assert error(path, lines) == ":2: more than one JSON value; expected one object"
 
 
 def test_a_byte_order_mark_and_crlf_are_nothing(tmp_path: Path) -> None:

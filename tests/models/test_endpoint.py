@@ -463,7 +463,7 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, None, ["not a server's response"]),
         (200, {"choices": []}, ["no log-probabilities"]),
         (200, {"choices": [7]}, ["not an object"]),
-        (200, error("overloaded"), ["the server answered with an error: overloaded"]),
+        (200, error("overloaded"), ["the server returned an error: overloaded"]),
         (200, chat(None, text=" the"), ["gives no log-probabilities, for which it was asked", "--chat it may"]),
         (200, legacy() | {"choices": [{"text": " the"}]}, ["gives no log-probabilities, for which it was asked"]),
         (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["drew alone, and none of the alternatives"]),
@@ -953,7 +953,7 @@ def test_a_real_server_says_what_its_model_does(oracle: Callable[[bytes], dict[b
         with pytest.raises(InputError, match=r"HTTP 400 Bad Request: .*maximum context length is 256 tokens"):
             model.next([model.prompt("one two three " * 200)])
         elsewhere = failure(at(url.removesuffix("/v1")))
-        assert "HTTP 404 Not Found: the server answered with an error: Not Found" in elsewhere
+        assert "HTTP 404 Not Found: the server returned an error: Not Found" in elsewhere
         assert "mostly ends in /v1" in elsewhere
         answering = at(url, chat=True, alternatives=5, timeout=120)
         text = answering.prompt("Say hi")

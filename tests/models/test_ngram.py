@@ -311,14 +311,15 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
             assert model.label(model.prompt("é")[0]) == "é"
 
 
+UTF16 = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts"
 READ = {
     "empty": (b"", ": no text of which a model could be made: it is empty"),
     "a mark alone": (b"\xef\xbb\xbf", ": no text of which a model could be made: it is empty"),
     "blank": (b" \n\r\n\t", ": no text of which a model could be made: it is blank"),
-    "bytes": (b"\xef\xbb\xbfone\ntwo \xff\n", ":2: not UTF-8 text: byte 0xff"),
-    "cut": (b"one\n\ntw" + "ö".encode()[:1], ":3: not UTF-8 text: byte 0xc3"),
-    "NUL": (b"one\ntwo\0", ":2: not UTF-8 text: a NUL byte; it looks like UTF-16"),
-    "UTF-16": ("one".encode("utf-16"), ":1: not UTF-8 text: byte 0xff; it looks like UTF-16"),
+    "bytes": (b"\xef\xbb\xbfone\ntwo \xff\n", ":2: not UTF-8 text (byte 0xff); save it as UTF-8"),
+    "cut": (b"one\n\ntw" + "ö".encode()[:1], ":3: not UTF-8 text (byte 0xc3); save it as UTF-8"),
+    "NUL": (b"one\ntwo\0", f":2: not UTF-8 text (a NUL byte); {UTF16}"),
+    "UTF-16": ("one".encode("utf-16"), f":1: not UTF-8 text (byte 0xff); {UTF16}"),
 }
 
 

@@ -91,14 +91,14 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
 
 def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    monkeypatch.setattr(npy, "MUCH", 100)
-    monkeypatch.setattr(arrays, "MUCH", 100)
+    monkeypatch.setattr(npy, "NOTE_BYTES", 100)
+    monkeypatch.setattr(arrays, "NOTE_BYTES", 100)
     results = [next(distribution_pieces(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
     assert array_of(results, [1.0], note=notes.append) == saved(np.full((6, 4), 0.25))
-    assert [note.split(",")[0] for note in notes] == ["how many rows come is not known"]
+    assert [note.split(",")[0] for note in notes] == ["the number of rows is not known"]
     big = saved(numbers((9, 4), order="F"))
     assert rows(read(big, piped=True, note=notes.append)).shape == (9, 4)
-    assert notes[1:] == ["f: an array in Fortran order is held in memory, 0 MB; from a file (-i) it is not"]
+    assert notes[1:] == ["f: the array is in Fortran order, so tsoft keeps all 0 MB in memory; -i FILE avoids this"]
     read(big, note=notes.append)
     assert len(notes) == 2
 
@@ -108,7 +108,7 @@ def test_rows_that_differ_are_no_array(form: str, tmp_path: Path) -> None:
     for text in ("1 2\n1 2 3\n", "a=1 b=2\na=1 c=2\n"):
         done = here("compute", "-f", form, stdin=text)
         assert (done.returncode, done.stdout) == (1, "")
-        message = "stdin:2: its classes are not those of the first row; --format jsonl takes rows that differ"
+        message = "stdin:2: the classes differ from those of the first row; use --format jsonl"
         assert done.stderr == f"tsoft: error: {message}\n"
         assert here("compute", "-o", str(tmp_path / f"out.{form}"), stdin=text).returncode == 1
         assert os.listdir(tmp_path) == []
@@ -229,7 +229,7 @@ def test_long_work_is_watched(
         blocks, lambda block, took: (watching.rows(block.rows.stop, took), block.rows.stop), lambda _: total
     )
     assert list(shown) == blocks
-    assert ("9 rows, 2 a second" in screen.getvalue()) == (remaining is not None)
+    assert ("9 rows, 2 per second" in screen.getvalue()) == (remaining is not None)
     assert ("100%" in screen.getvalue()) == bool(remaining)
     assert (screen.getvalue() == "") == (remaining is None)
     assert remaining is None or screen.getvalue().endswith("\x1b[2K")

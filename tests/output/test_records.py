@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tsoft.errors import InputError
 from tsoft.output.number_format import NumberFormat
-from tsoft.output.records import TOGETHER, Column, Fields, In, Recorded, Records, write
+from tsoft.output.records import PIECE_LENGTH, Column, Fields, In, Recorded, Records, write
 
 
 @dataclass
@@ -161,7 +161,7 @@ def test_other_columns_than_the_headers_are_an_error_with_the_place() -> None:
         Records([Column("x", np.array([[1.0, 2.0]]), labels=labels)], place)
         for labels, place in ((["a", "b"], "f:1"), (["a", "c"], "f:2"))
     ]
-    with pytest.raises(InputError, match=r"^f:2: its classes are not those of the header"):
+    with pytest.raises(InputError, match=r"^f:2: the classes differ from those in the header"):
         text(Given(chunks), "csv")
     assert text(Given(chunks), "tsv") == "1.0\t2.0\n" * 2
 
@@ -169,7 +169,7 @@ def test_other_columns_than_the_headers_are_an_error_with_the_place() -> None:
 def test_long_texts_leave_in_pieces() -> None:
     batch: list[Any] = [{"x": "y" * 1000}] * 200
     pieces = list(write(Objects([], [batch]), "jsonl", NumberFormat()))
-    assert 2 <= len(pieces) <= 1 + 200 * 1010 // TOGETHER
+    assert 2 <= len(pieces) <= 1 + 200 * 1010 // PIECE_LENGTH
     assert "".join(map(str, pieces)).count("\n") == 200
 
 

@@ -44,7 +44,7 @@ def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> B
     """Return a block of one row. Its labels are `labels` or those of the arguments. Raises UsageError."""
     row = parse_arguments(arguments)
     if row.labels and labels:
-        raise UsageError("--labels and LABEL=NUMBER both name the classes; use only one of them")
+        raise UsageError("--labels and LABEL=NUMBER both name the classes; use only one")
     try:
         logits = to_logits(np.array([row.numbers]), QUANTITIES[quantity])
         return Block(logits, labels.matching(len(row.numbers)) if labels else row.labels, origin=Origin(quantity))

@@ -78,7 +78,7 @@ def _is_long_row(first: str, options: ReadOptions) -> bool:
     """Return whether a line contains only numbers, many of them, with the same separator throughout."""
     separator = next((d for d in ",;\t" if d in first), None)
     is_mixed = separator == "\t" and (" " in first or "\t\t" in first)
-    if len(first) < fast_numbers.FEW_BYTES or is_mixed or options.delimiter not in (None, separator):
+    if len(first) < fast_numbers.MIN_BYTES or is_mixed or options.delimiter not in (None, separator):
         return False
     numbers = fast_numbers.parse(first.encode())
     return numbers is not None and len(numbers.values) > 1

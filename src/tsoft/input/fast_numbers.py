@@ -13,7 +13,7 @@ import numpy as np
 from tsoft.core.softmax import Array
 
 # For less text or fewer numbers, importing orjson does not pay off.
-FEW_BYTES, FEW = 1 << 11, 1 << 8
+MIN_BYTES, MIN_NUMBERS = 1 << 11, 1 << 8
 # From this number on, some versions of orjson write 1e16 and others 1e+16.
 LARGE = 1e16
 
@@ -141,7 +141,7 @@ def texts(values: Array) -> list[str] | None:
 def _fits(values: Array) -> bool:
     """Return whether there are enough numbers, and orjson writes them all as Python does."""
     # With a NaN the maximum is NaN, which is not less than LARGE.
-    if values.size < FEW or not values.max() < LARGE:
+    if values.size < MIN_NUMBERS or not values.max() < LARGE:
         return False
     return bool(values.min() > -LARGE or not ((values <= -LARGE) & ~np.isneginf(values)).any())
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tsoft.errors import InputError, UsageError
 
-
 # Larger vocabularies do not exist; a larger id is a mistake that would take much memory.
 LARGEST_ID = (1 << 24) - 1
 
@@ -25,7 +24,8 @@ class Labels:
         missing = classes - len(self.names)
         if missing == 0 or (self.is_vocabulary and missing > 0):
             return self.names + ("",) * missing
-        raise ValueError(f"{classes} classes, but --labels has {len(self.names)} names")
+        count = len(self.names)
+        raise ValueError(f"{classes} class{'es' * (classes != 1)}, but --labels has {count} name{'s' * (count != 1)}")
 
 
 def parse(text: str) -> Labels:

@@ -61,7 +61,7 @@ class LineBatch:
         """Return the text with newlines as the only line ends; None if it is not text, or too short for the faster
         parser to pay off."""
         data = self.data.replace(b"\r\n", b"\n").removesuffix(b"\r")
-        if len(data) < fast_numbers.FEW_BYTES or b"\r" in data or b"\0" in data:
+        if len(data) < fast_numbers.MIN_BYTES or b"\r" in data or b"\0" in data:
             return None
         try:
             return data.decode()
@@ -70,7 +70,7 @@ class LineBatch:
 
     def numbers(self) -> fast_numbers.NumberLines | None:
         """Return the numbers of the lines; None if the lines contain anything else, or few numbers."""
-        return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.FEW_BYTES else None
+        return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.MIN_BYTES else None
 
 
 def decoded(data: bytes, options: ReadOptions, number: int = 1) -> str:
@@ -82,7 +82,7 @@ def decoded(data: bytes, options: ReadOptions, number: int = 1) -> str:
         position, problem = data.index(0), "a NUL byte"
     except UnicodeDecodeError as error:
         position, problem = error.start, f"byte 0x{data[error.start]:02x}"
-    fix = "this looks like UTF-16; convert it with iconv -f UTF-16 -t UTF-8" if b"\0" in data else "save it as UTF-8"
+    fix = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts" if b"\0" in data else "save it as UTF-8"
     raise options.error(number + data.count(b"\n", 0, position), f"not UTF-8 text ({problem}); {fix}")
 
 

@@ -28,7 +28,7 @@ LONGEST_HEADER = 10_000
 # The approximate size of a block in bytes.
 BLOCK = 1 << 22
 # Keeping more bytes than this in memory is worth a note.
-MUCH = 1 << 24
+NOTE_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _fortran_array(stream: BinaryIO, header: NpyHeader, options: ReadOptions, re
         except (OSError, ValueError):
             # The stream is not a file that can be mapped.
             stream.seek(start)
-    if header.size > MUCH:
+    if header.size > NOTE_BYTES:
         fix = "" if len(header.shape) > 2 else "; -i FILE avoids this"
         problem = f"the array is in Fortran order, so tsoft keeps all {header.size / 1e6:.0f} MB in memory"
         options.note(f"{options.source}: {problem}{fix}")

@@ -79,7 +79,7 @@ def _in_memory(stream: BinaryIO, options: ReadOptions) -> BinaryIO:
     if len(data) > LONGEST_PIPED:
         problem = f"tsoft reads at most {LONGEST_PIPED >> 30} GB of an .npz from a pipe; pass -i FILE"
         raise InputError(f"{options.source}: {problem}")
-    if len(data) > npy.MUCH:
+    if len(data) > npy.NOTE_BYTES:
         problem = f"tsoft keeps all {len(data) / 1e6:.0f} MB of a piped .npz in memory; -i FILE avoids this"
         options.note(f"{options.source}: {problem}")
     return io.BytesIO(data)
@@ -112,7 +112,7 @@ def _array_key(names: list[str], options: ReadOptions) -> str:
 
 
 def _quantity(key: str, options: ReadOptions) -> str | None:
-    """Return the quantity of the array, by its name or the options. Raises InputError if these contradict each other."""
+    """Return the quantity of the array, by its name or the options. Raises InputError if they contradict each other."""
     quantity = ARRAY_QUANTITIES.get(key)
     if quantity and options.quantity not in (None, quantity):
         name = next(key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
