@@ -166,7 +166,7 @@ TYPED = {
     "+inf": (["--", "inf", "1"], "argument 1: +inf is not a logit"),
     "all masked": (["-inf", "-inf"], "every class is masked (-inf)"),
     "nothing in an argument": (["1", ""], "argument 2 is empty; write -inf to mask a class"),
-    "a label alone": (["cat=", "dog=1"], "argument 1: '' is not a number"),
+    "a label alone": (["cat=", "dog=1"], "argument 1: no number; write -inf to mask a class"),
     "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number; label every class or no class"),
     "two names": (["a=1", "b=2", "--labels", "x,y"], "--labels and LABEL=NUMBER both name the classes; use only one"),
     "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels has 1 name"),

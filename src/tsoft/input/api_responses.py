@@ -273,7 +273,7 @@ class ResponseReader:
             raise UsageError("leave out --labels; the classes of a server's response are its tokens")
         if options.quantity not in (None, "logprob"):
             option = QUANTITIES[options.quantity].option or "the quantity"
-            raise UsageError(f"leave out {option}; tsoft knows the quantity of the numbers in a server's response")
+            raise UsageError(f"leave out {option}; a server's response already specifies what its numbers are")
         self.first_row = self.row = first_row
         self.several = False
         self.request: str | None = None

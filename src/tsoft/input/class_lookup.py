@@ -50,7 +50,7 @@ class ClassLookup:
 
     def _hint(self, text: str) -> str:
         if not self._indices:
-            return f"; the classes have no labels, so use an index, {self._index_range()}"
+            return f"; the classes have no labels, so use an index from 0 to {self.classes - 1}"
         import difflib  # imported here because only this error needs it
 
         labels = [label for label in self._indices if label] if len(self._indices) <= MAX_SEARCHED else []
@@ -72,12 +72,8 @@ class ClassLookup:
 
     def _problem(self, value: float) -> str:
         if value != value // 1:
-            return f"{value:g} is not a class's index, which is a whole number"
-        hint = ", since indices start at 0" if value == self.classes else ""
-        return f"target {value:.15g} is out of range; use an index, {self._index_range()}{hint}"
-
-    def _index_range(self) -> str:
-        return f"0 to {self.classes - 1}"
+            return f"{value:g} is not a class's index; indices are whole numbers from 0 to {self.classes - 1}"
+        return f"target {value:.15g} is out of range; indices are 0 to {self.classes - 1}"
 
 
 class TargetIndexError(ValueError):

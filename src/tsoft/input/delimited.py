@@ -332,7 +332,7 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     # If the table has keys, tsoft wrote it, and a column called target is a class.
     target = names.index(TARGET) if TARGET in names and (options.targets or not keys) else None
     if target is not None and not options.targets:
-        options.note(f"{options.source}: the column {TARGET} is read as the true classes of the rows, not as logits")
+        options.note(f"{options.source}: tsoft ignores the column {TARGET}, which contains the true classes")
     classes = [i for i in range(len(names)) if i not in keys and i != target]
     if not classes:
         raise options.error(first.number, "the header names no class; add one column per class")

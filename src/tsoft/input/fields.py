@@ -110,6 +110,8 @@ def numbers(fields: list[str]) -> list[float]:
 
 def not_a_number(text: str) -> str:
     """Return the problem with a text that is not a number, with a fix if the cause is likely."""
+    if not text:
+        return "no number; write -inf to mask a class"
     shown = shortened(text)
     if _is_too_large(text):
         return f"{shown!r} is too large; the largest number is 1.8e308"

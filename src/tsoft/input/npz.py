@@ -41,8 +41,8 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         options = replace(options, quantity=_quantity(key, options))
         targets_key = _targets_key(archive, members, source)
         if targets_key == LABELS != key and not options.targets:
-            problem = "contains numbers, so it is read as the true classes of the rows, not as class names"
-            options.note(f"{source}: the array {LABELS} {problem}")
+            reason = "it contains numbers, which are the true classes of the rows, not class names"
+            options.note(f"{source}: tsoft ignores the array {LABELS}: {reason}")
         has_labels = LABELS in members and LABELS not in (key, targets_key)
         labels = _labels(archive, members[LABELS], source) if has_labels else None
         if labels and options.labels:

@@ -30,10 +30,13 @@ class Targets:
     def __len__(self) -> int:
         return len(self.values)
 
+    def _count(self) -> str:
+        return f"{len(self)} target{'s' * (len(self) != 1)}"
+
     def check_count(self, rows: int) -> None:
         """Raise InputError if the number of targets is not the number of rows."""
         if len(self) != rows:
-            raise InputError(f"{self.source}: {len(self)} targets, but the logits have {rows} row{'s' * (rows != 1)}")
+            raise InputError(f"{self.source}: {self._count()}, but the logits have {rows} row{'s' * (rows != 1)}")
 
     def check_shape(self, axes: tuple[int, ...] | None) -> None:
         """Raise InputError if the array's shape is not the shape of the rows, unless it has one axis."""
@@ -65,7 +68,7 @@ class Targets:
         if first == 0:
             self.check_shape(block.origin.axes)
         if stop > len(self):
-            raise InputError(f"{self.source}: {len(self)} targets, but the logits have more rows")
+            raise InputError(f"{self.source}: {self._count()}, but the logits have more rows")
         line = None if self.first_line is None else self.first_line + first
         targets = Targets(self.values[first:stop], self.source, line, first)
         return targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
