@@ -1,4 +1,4 @@
-"""Arrays as .npy and .npz files, and what tsoft reads of them from a file or from a pipe."""
+"""Helpers: arrays as .npy and .npz files, read by tsoft from a file or a pipe."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ SHAPES = ((4,), (7, 4), (1, 4), (7, 1), (2, 3, 4), (2, 1, 3, 2))
 
 
 class Pipe(io.RawIOBase):
-    """Bytes that cannot be sought, and that come a few at a time."""
+    """A stream that cannot seek and returns a few bytes per read."""
 
     def __init__(self, data: bytes) -> None:
         self.data = io.BytesIO(data)
@@ -49,14 +49,14 @@ def read(data: bytes, format: str = "npy", *, piped: bool = False, **reading: An
 
 
 def rows(blocks: list[Block]) -> Array:
-    """All rows of blocks that follow each other."""
+    """Return the rows of consecutive blocks."""
     firsts = [0, *itertools.accumulate(len(block.logits) for block in blocks)]
     assert [block.first_row for block in blocks] == firsts[:-1]
     return np.concatenate([block.logits for block in blocks])
 
 
 def complaint(data: bytes, format: str = "npy", *, piped: bool = False, **reading: Any) -> str:
-    """What is wrong with an input, of which nothing has come out."""
+    """Return the message of the error that an input raises before its first block."""
     with pytest.raises(InputError) as caught, opened(data, piped) as stream:
         next(FORMATS[format].reader()(stream, ReadOptions("f", **reading)))
     return str(caught.value).removeprefix("f: ")

@@ -1,4 +1,4 @@
-"""What tsoft says when it cannot go on: the message, the exit code, and an empty stdout."""
+"""Errors of the whole program: the message, the exit code, and an empty stdout."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 
 def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> str:
-    """The message of a run that fails before its first result."""
+    """Return the message of a run that fails before its first result."""
     done = here(*arguments, stdin=stdin)
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
@@ -25,7 +25,7 @@ def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> s
     return done.stderr.removeprefix("tsoft: error: ").removesuffix("\n")
 
 
-# What was read
+# Errors in the input
 
 COLUMN = "expected one number per line, as in the first line, got 2 fields"
 MIXED = "commas and semicolons in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
@@ -79,13 +79,13 @@ READ = {
 
 
 @pytest.mark.parametrize(("text", "message"), READ.values(), ids=READ.keys())
-def test_what_was_read(text: str | bytes, message: str) -> None:
+def test_errors_in_the_input(text: str | bytes, message: str) -> None:
     assert complaint("compute", stdin=text, code=1) == message
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "table"])
 @pytest.mark.parametrize("text", ["", "1 nan\n", "a,b\n1\n"])
-def test_no_format_begins_before_its_first_record(text: str, form: str) -> None:
+def test_no_format_writes_anything_before_its_first_record(text: str, form: str) -> None:
     complaint("compute", "--format", form, stdin=text, code=1)
 
 
@@ -114,22 +114,22 @@ def test_files(tmp_path: Path) -> None:
 
 
 @posix
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root can read every file")
+def test_a_file_without_read_permission(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("1 2")
     (tmp_path / "a.txt").chmod(0)
     assert complaint("compute", "-i", str(tmp_path / "a.txt"), code=1).endswith("Permission denied")
 
 
 @posix
-def test_hostile_names_are_shown_not_acted_on(tmp_path: Path) -> None:
+def test_control_characters_in_names_are_escaped(tmp_path: Path) -> None:
     name = str(tmp_path / "\x1b[31mx")
     assert complaint("compute", "-i", name, code=1).endswith("\\x1b[31mx: No such file or directory")
     message = complaint("compute", "1", "\N{RIGHT-TO-LEFT OVERRIDE}2", code=2)
     assert message.splitlines()[0] == "argument 2: '\\u202e2' is not a number"
 
 
-def test_whole_records_come_out_before_an_error() -> None:
+def test_records_before_an_error_are_written() -> None:
     done = here("compute", "--digits", "3", stdin="2 1\n1 2\n" + "# filler to end the first read\n" * 20_000 + "1 x\n")
     assert (done.returncode, done.stdout) == (1, "0.731\t0.269\n0.269\t0.731\n")
     assert done.stderr == "tsoft: error: stdin:20003: field 2: 'x' is not a number\n"
@@ -158,7 +158,7 @@ def test_rows_that_do_not_fit_a_header() -> None:
     assert done.stderr == f"tsoft: error: stdin:2: {problem}\n"
 
 
-# What was typed
+# Errors in the command
 
 TYPED = {
     "a word": (["1", "hello"], "argument 2: 'hello' is not a number"),
@@ -194,7 +194,7 @@ TYPED = {
 
 
 @pytest.mark.parametrize(("typed", "message"), TYPED.values(), ids=TYPED.keys())
-def test_what_was_typed(typed: list[str], message: str) -> None:
+def test_errors_in_the_command(typed: list[str], message: str) -> None:
     assert complaint("compute", *typed, code=2).startswith(message)
 
 
@@ -210,7 +210,7 @@ def test_temperatures_from_stdin() -> None:
 
 
 @posix
-def test_bytes_that_are_no_text_are_no_label() -> None:
+def test_a_label_that_is_not_utf_8() -> None:
     done = subprocess.run([TSOFT, "compute", "é=1", "-f", "csv"], capture_output=True, env=environment(LC_ALL="C"))
     assert (done.returncode, done.stdout.decode()) == (0, "row,tau,é\n0,1.0,1.0\n")
     done = subprocess.run([TSOFT, "compute", b"\xff=1"], capture_output=True, env=environment(), timeout=60)
@@ -219,7 +219,7 @@ def test_bytes_that_are_no_text_are_no_label() -> None:
 
 
 @posix
-def test_no_input_on_a_terminal_says_what_to_type() -> None:
+def test_a_terminal_without_input_is_an_error_with_an_example() -> None:
     import pexpect
 
     output, status = pexpect.run(f"{TSOFT} compute", withexitstatus=True, env=environment(), timeout=30)
@@ -227,10 +227,10 @@ def test_no_input_on_a_terminal_says_what_to_type() -> None:
     assert b"no logits: type them (tsoft compute 2 1 0.5 0.1)" in output
 
 
-# Where it goes
+# The output
 
 
-def test_an_output_appears_whole(tmp_path: Path) -> None:
+def test_an_output_file_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     done = here("compute", "2", "1", "-o", str(target), "--digits", "2")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -238,7 +238,7 @@ def test_an_output_appears_whole(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.csv"]
 
 
-def test_an_output_is_as_it_was_after_an_error(tmp_path: Path) -> None:
+def test_an_error_does_not_change_the_output_file(tmp_path: Path) -> None:
     target = tmp_path / "out.tsv"
     target.write_text("before")
     done = here("compute", "-o", str(target), stdin="1 2\n" + "#\n" * 200_000 + "1 x\n")
@@ -258,13 +258,13 @@ def test_an_output_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_new_output_has_the_mode_that_the_mask_leaves(tmp_path: Path) -> None:
+def test_a_new_output_has_the_mode_of_the_umask(tmp_path: Path) -> None:
     command = f"umask 027; {TSOFT} compute 5 -o new.tsv"
     subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True, env=environment(), timeout=60)
     assert (tmp_path / "new.tsv").stat().st_mode & 0o777 == 0o640
 
 
-def test_an_output_that_cannot_be(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_created(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     assert "directory" in complaint("compute", "1", "-f", "tsv", "-o", str(folder), code=1) or os.name == "nt"
@@ -284,8 +284,8 @@ def test_a_full_device(arguments: tuple[str, ...]) -> None:
 
 
 @posix
-def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
-    """A limit on the size of files is a disk that fills up."""
+def test_a_full_disk_does_not_leave_a_file(tmp_path: Path) -> None:
+    """A limit on the size of files acts as a disk that fills up."""
     (tmp_path / "in.txt").write_text("1 2 3 4\n" * 20_000)
     code = (
         "import resource, signal, sys; from tsoft.__main__ import main;"
@@ -302,7 +302,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("arguments", ["compute x 2>", "compute 1 >", "--help >", "--version >", ">"])
-def test_no_noise_after_a_full_device(arguments: str) -> None:
+def test_a_full_device_is_one_message(arguments: str) -> None:
     for unbuffered in ("1", ""):
         environ = environment(PYTHONUNBUFFERED=unbuffered)
         command = ["/bin/sh", "-c", f"tsoft {arguments}/dev/full"]
@@ -323,8 +323,8 @@ def test_another_name_of_stdout_is_stdout(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_reader_that_goes_away() -> None:
-    """The shell's `| head -1`, with more to come than a pipe holds."""
+def test_a_reader_that_closes_the_pipe() -> None:
+    """The shell's `| head -1`, with more output than the pipe's buffer."""
     with started("compute") as process:
         assert process.stdin
         assert process.stdout
@@ -342,7 +342,7 @@ def test_a_reader_that_goes_away() -> None:
 
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
-def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_does_not_leave_a_file(tmp_path: Path, number: signal.Signals) -> None:
     target = tmp_path / "out.tsv"
     target.write_text("before")
     with started("compute", "-o", str(target)) as process:
@@ -350,11 +350,11 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None
         assert process.stderr
         process.stdin.write(b"1 2\n")
         process.stdin.flush()
-        # It is in the middle when the first row is in its temporary file.
+        # The run has started to write when the first row is in the temporary file.
         deadline = time.monotonic() + 30
         while not any(path.stat().st_size for path in tmp_path.glob(".*")) and time.monotonic() < deadline:
             os.sched_yield()
-        # One that comes just before a read begins is seen when the read ends: it is sent again.
+        # Python handles a signal just before a read only after the read, so it is sent again.
         while process.poll() is None and time.monotonic() < deadline:
             process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Delimited text: which layout it has, and which of its errors is reported."""
+"""Delimited text: its layouts and its errors."""
 
 import io
 
@@ -24,7 +24,7 @@ def message(text: str | bytes, **options: bool) -> str:
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n1 0.5 2 4\n"])
-def test_an_engine_column_of_numbers_is_a_class_however_the_text_ends(end: str) -> None:
+def test_an_engine_column_of_numbers_is_a_class(end: str) -> None:
     blocks = read(f"row tau engine cat\n0 0.5 1 2{end}")
     assert blocks[0].labels == ("engine", "cat")
     assert blocks[0].logits[0].tolist() == [1, 2]
@@ -79,7 +79,7 @@ def test_a_label_of_a_vector_may_have_several_words() -> None:
     assert block.labels == ("New York", "Paris")
 
 
-class SlowStream(io.BytesIO):
+class LineByLine(io.BytesIO):
     """A stream from which each read returns one line."""
 
     def read1(self, size: int | None = -1, /) -> bytes:
@@ -88,11 +88,11 @@ class SlowStream(io.BytesIO):
 
 def test_lines_are_counted_over_all_batches() -> None:
     with pytest.raises(InputError, match=r"^f:4: field 2"):
-        list(delimited.read(SlowStream(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
+        list(delimited.read(LineByLine(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
 
 
 @pytest.mark.parametrize("measures", delimited.WRITTEN_MEASURES)
-def test_the_measures_that_tsoft_writes_are_no_classes(measures: tuple[str, ...]) -> None:
+def test_the_measures_that_tsoft_writes_are_not_classes(measures: tuple[str, ...]) -> None:
     names = ["row", "tau", *measures, "cat", "dog"]
     line = [*"01", *["a" if name in ("top", "target") else "2" for name in measures], "0.25", "0.75"]
     [block] = read("\t".join(names) + "\n" + "\t".join(line) + "\n")

@@ -1,4 +1,4 @@
-"""Several arrays in an .npz file, with numpy as the other side: which is read, and what is refused."""
+"""Reading .npz files that numpy writes, and errors."""
 
 import io
 import struct
@@ -17,14 +17,14 @@ from tsoft.input.labels import Labels
 @pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 @pytest.mark.parametrize("labels", [["a", "é"], [b"a", "é".encode()]], ids=["texts", "bytes"])
-def test_what_numpy_zips_is_read(pack: bool, piped: bool, labels: list[Any]) -> None:
+def test_files_saved_by_numpy_are_read(pack: bool, piped: bool, labels: list[Any]) -> None:
     logits = numbers((5, 2), "f4")
     [block] = read(zipped(pack, logits=logits, labels=np.array(labels)), "npz", piped=piped)
     assert np.array_equal(block.logits, logits)
     assert (block.labels, block.origin.quantity, block.logits.dtype.name) == (("a", "é"), "logit", "float32")
 
 
-def test_which_array() -> None:
+def test_the_array_that_is_read() -> None:
     a, probs = numbers((2, 2)), tsoft.softmax(numbers((3, 2)))
     [block] = read(zipped(logits=a, probs=probs), "npz")
     assert np.array_equal(block.logits, a)
@@ -73,22 +73,22 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("data", "reading", "message"), BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_wrong_with_an_npz(data: bytes, reading: dict[str, Any], message: str) -> None:
+def test_errors(data: bytes, reading: dict[str, Any], message: str) -> None:
     assert complaint(data, "npz", **reading) == message
 
 
 @pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
-def test_every_cut_of_an_npz_is_missed(pack: bool) -> None:
+def test_every_truncation_is_an_error(pack: bool) -> None:
     whole = zipped(pack, logits=numbers((2, 2)))
     for cut in range(len(whole)):
         assert complaint(whole[:cut], "npz").startswith("not a complete .npz file: ")
     assert rows(read(whole, "npz")).shape == (2, 2)
 
 
-def test_a_bomb_is_refused_by_the_size_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip_bomb_is_refused_by_its_declared_size(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = zipped(True, logits=np.zeros((1000, 1000)))
     monkeypatch.setattr(npz, "SMALL_ARRAY", 1_000_000)
-    # It is not unpacked, neither as numbers nor as labels.
+    # The reader does not unpack it, neither as numbers nor as labels.
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     message = complaint(bomb, "npz")
     assert message.startswith("logits: ")
@@ -97,8 +97,8 @@ def test_a_bomb_is_refused_by_the_size_it_declares(monkeypatch: pytest.MonkeyPat
     )
 
 
-def test_a_size_that_is_a_lie_is_an_error() -> None:
-    """Whether the zip or the header says too much."""
+def test_a_wrong_declared_size_is_an_error() -> None:
+    """Both in the zip entry and in the .npy header."""
     whole = zipped(logits=np.zeros((4, 4)))
     size = struct.pack("<I", len(saved(np.zeros((4, 4)))))
     assert whole.count(size) >= 2

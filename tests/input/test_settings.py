@@ -1,4 +1,4 @@
-"""Sampling settings from the files that engines, servers and clients have."""
+"""Reading sampling settings from the files of engines, servers and clients."""
 
 import json
 import math
@@ -15,10 +15,10 @@ from tool import TESTS
 from tsoft.errors import InputError
 from tsoft.input.settings import Settings, read
 
-# Where it is, the answers of a real llama-server.
+# The responses of a real llama-server, which may be missing.
 SHARED = TESTS.parents[1] / "shared/data/llm"
 
-# transformers' generation_config.json, as chat models have it.
+# A generation_config.json of transformers, as chat models have it.
 CHAT_MODEL = {
     "bos_token_id": 128000,
     "do_sample": True,
@@ -83,7 +83,7 @@ def read_json(tmp_path: Path) -> Any:
 
 
 def error(path: Path, content: str | bytes | None = None) -> str:
-    """What is wrong with the file, without its name."""
+    """Return the message of the error in a file, without the file's name."""
     if content is not None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(InputError) as caught:
@@ -109,10 +109,10 @@ def test_generation_config(read_json: Any, tmp_path: Path) -> None:
 def test_generation_config_that_sets_top_k_hides_nothing(read_json: Any) -> None:
     got = read_json({**CHAT_MODEL, "top_k": 20})
     assert (got.values[-1], got.hidden) == (("top_k", 20.0), ())
-    # generation/utils.py: 0 is off. It is not None, so that the default does not come in.
+    # generation/utils.py: 0 is off. It is not None, so the default does not replace it.
     got = read_json({**CHAT_MODEL, "top_k": 0})
     assert (got.values, got.hidden) == ((("tau", 0.6), ("top_p", 0.9)), ())
-    # GenerationConfig.update(defaults_only=True) fills what is None.
+    # GenerationConfig.update(defaults_only=True) replaces None.
     assert read_json({**CHAT_MODEL, "top_k": None}) == read_json(CHAT_MODEL)
 
 
@@ -130,13 +130,13 @@ def test_generation_config_without_do_sample_is_greedy(read_json: Any, do_sample
     assert (got.values, got.unused) == ((("tau", 0.0),), (greedy,))
 
 
-def test_what_a_generation_config_bans(read_json: Any) -> None:
+def test_a_generation_config_bans_tokens(read_json: Any) -> None:
     got = read_json({**CHAT_MODEL, "suppress_tokens": [1, 7, -1], "begin_suppress_tokens": [220], "num_beams": 4})
     assert got.biases == ((1, -math.inf), (7, -math.inf))
     assert [sentence.split()[0] for sentence in got.unused] == ["num_beams", "begin_suppress_tokens"]
 
 
-def test_generation_config_with_knobs_that_transformers_has_not(read_json: Any) -> None:
+def test_generation_config_with_parameters_that_transformers_lacks(read_json: Any) -> None:
     got = read_json({**CHAT_MODEL, "top_a": 0.2, "xtc_probability": 0.5, "xtc_threshold": 0.1})
     assert got.values == read_json(CHAT_MODEL).values
     assert got.unused == ("transformers does not know top_a 0.2, xtc_probability 0.5 and xtc_threshold 0.1",)
@@ -157,8 +157,8 @@ def test_generation_config_with_knobs_that_transformers_has_not(read_json: Any) 
         {"do_sample": None, "top_k": 5},
     ],
 )
-def test_as_transformers_reads_it(read_json: Any, tmp_path: Path, changes: dict[str, Any]) -> None:
-    """The same samplers, at the same numbers, that transformers itself makes of the file."""
+def test_transformers_reads_the_same_settings(read_json: Any, tmp_path: Path, changes: dict[str, Any]) -> None:
+    """transformers makes the same samplers with the same numbers from the file."""
     pytest.importorskip("torch")
     generation = pytest.importorskip("transformers").generation
     model = {**CHAT_MODEL, **changes}
@@ -182,7 +182,7 @@ def test_as_transformers_reads_it(read_json: Any, tmp_path: Path, changes: dict[
                 steps[parameter] = float(value)
     values = dict(read_json(model).values)
     if config.do_sample:
-        # transformers leaves out what does nothing. It holds some in float32.
+        # transformers leaves out samplers without effect, and stores some numbers as float32.
         applied = {
             parameter: v for parameter, v in values.items() if (parameter, v) not in (("tau", 1.0), ("top_p", 1.0))
         }
@@ -203,7 +203,7 @@ def test_llama_cpp_response(read_json: Any) -> None:
         "typical_p": 1.0,
     }
     assert (got.samplers, got.biases, got.unused, got.hidden) == (LLAMA_CPP_CHAIN, (), (), ())
-    # The object itself, and in /props.
+    # The object alone, and inside /props.
     assert read_json(LLAMA_CPP_SETTINGS) == got
     props = read_json({"default_generation_settings": {"id": 0, "n_ctx": 1024, "params": LLAMA_CPP_SETTINGS}})
     assert (props.kind, props.values, props.hidden) == ("llama.cpp's /props", got.values, ())
@@ -221,7 +221,7 @@ def test_real_llama_cpp_responses_without_settings() -> None:
 
 
 def test_the_settings_of_recorded_llama_cpp_chains(read_json: Any) -> None:
-    """The requests and the orders that a real llama-server told of."""
+    """The requests and orders that a real llama-server reported."""
     if not (SHARED / "llama-cpp-chain.json").exists():
         pytest.skip("no recorded chains here")
     for chain in json.loads((SHARED / "llama-cpp-chain.json").read_text()):
@@ -243,7 +243,7 @@ def test_llama_cpp_request(read_json: Any) -> None:
     # common/common.h: top_k 40, top_p 0.95, min_p 0.05, temp 0.8. A top_k of 0 is off, not missing.
     assert got.values == (("tau", 0.5), ("top_p", 0.95), ("min_p", 0.05))
     assert got.hidden == (f"llama.cpp applies top_p 0.95 and min_p 0.05, which the file does not set{SERVER}",)
-    # The server takes null for absent.
+    # The server treats null as absent.
     assert read_json({"prompt": "", "temperature": None}).values == (
         ("tau", 0.8),
         ("top_k", 40.0),
@@ -252,7 +252,7 @@ def test_llama_cpp_request(read_json: Any) -> None:
     )
 
 
-def test_partners_of_llama_cpp(read_json: Any) -> None:
+def test_llama_cpp_defaults_that_depend_on_another_field(read_json: Any) -> None:
     """The server's threshold and exponent apply if the request needs them."""
     plain = {"prompt": "", "temperature": 1, "top_k": 5, "top_p": 1, "min_p": 0}
     got = read_json({**plain, "xtc_probability": 0.5, "dynatemp_range": 0.25})
@@ -270,7 +270,7 @@ def test_partners_of_llama_cpp(read_json: Any) -> None:
 
 def test_a_temperature_below_0_is_greedy_in_llama_cpp(read_json: Any) -> None:
     assert dict(read_json({"prompt": "", "temperature": -1}).values)["tau"] == 0
-    # vLLM refuses it, and so may the caller.
+    # vLLM refuses it; so does the caller.
     assert dict(read_json({"messages": [], "temperature": -1, "min_tokens": 1}).values)["tau"] == -1
 
 
@@ -278,7 +278,7 @@ def test_a_temperature_below_0_is_greedy_in_llama_cpp(read_json: Any) -> None:
     ("samplers", "names"),
     [
         (["temperature", "top_k", "top_p", "min_p"], ("temperature", "top_k", "top_p", "min_p")),
-        # common/sampling.cpp: a letter each.
+        # common/sampling.cpp: one letter each.
         ("edskypmxt", LLAMA_CPP_CHAIN),
         ("tkt", ("temperature", "top_k", "temperature")),
         (["top-k", "nucleus", "typical_p", "tfs_z", "temp"], ("top_k", "top_p", "typ_p", "tfs_z", "temperature")),
@@ -291,7 +291,7 @@ def test_samplers(read_json: Any, samplers: Any, names: tuple[str, ...]) -> None
     assert (got.samplers, got.unused) == (names, ())
 
 
-def test_what_samplers_leaves_out_is_not_applied(read_json: Any) -> None:
+def test_samplers_that_the_file_does_not_list_are_not_applied(read_json: Any) -> None:
     """tools/server/README.md, samplers: a sampler that is not in the list is not applied."""
     body = {"prompt": "", "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "typical_p": 1.0}
     got = read_json({**body, "samplers": ["top_p"]})
@@ -302,7 +302,7 @@ def test_what_samplers_leaves_out_is_not_applied(read_json: Any) -> None:
     assert got.unused[0] == 'llama.cpp has no sampler called "soft-max" or "x", so it skips the name'
 
 
-def test_llama_cpp_with_knobs_that_it_has_not(read_json: Any) -> None:
+def test_llama_cpp_with_parameters_that_it_lacks(read_json: Any) -> None:
     got = read_json({"prompt": "", "n_predict": 1, "top_a": 0.2, "smoothing_factor": 0})
     assert "top_a" not in dict(got.values)
     assert got.unused == ("llama.cpp does not know top_a 0.2",)
@@ -316,7 +316,7 @@ def test_penalties_need_the_text(read_json: Any) -> None:
     assert read_json({**body, "repeat_last_n": 0, "dry_penalty_last_n": 0}).unused == ()
 
 
-def test_mirostat_stands_in_for_the_chain(read_json: Any) -> None:
+def test_mirostat_replaces_the_chain(read_json: Any) -> None:
     """common/sampling.cpp: with mirostat, the chain is the plain temperature and mirostat."""
     got = read_json({**LLAMA_CPP_SETTINGS, "mirostat": 2, "repeat_penalty": 1.2})
     assert (got.values, got.samplers) == ((("tau", 0.800000011920929),), ("temperature",))
@@ -349,7 +349,7 @@ def test_mirostat_stands_in_for_the_chain(read_json: Any) -> None:
         ({"samplers": ["adaptive_p"], "adaptive_target": -1}, None),
     ],
 )
-def test_what_llama_cpp_does_and_tsoft_cannot(read_json: Any, fields: dict[str, Any], why: str | None) -> None:
+def test_settings_that_tsoft_cannot_apply(read_json: Any, fields: dict[str, Any], why: str | None) -> None:
     got = read_json({"prompt": "", **fields})
     assert len(got.unused) == (why is not None)
     assert why is None or got.unused[0].startswith(why)
@@ -370,7 +370,7 @@ def test_biases(read_json: Any, logit_bias: Any) -> None:
     assert got.biases == ((15043, 1.0), (2, -math.inf), (" the", -0.5))
 
 
-def test_keys_that_are_no_ids(read_json: Any) -> None:
+def test_keys_that_are_not_ids(read_json: Any) -> None:
     long = "9" * 5000
     biases = {"007": 1, "-1": 1, "²": 1, "": 1, long: 1}
     assert [token for token, _ in read_json({"logit_bias": biases}).biases] == [7, "-1", "²", "", long]
@@ -384,7 +384,7 @@ def test_openai_request(read_json: Any) -> None:
     assert (got.samplers, got.unused, got.hidden) == (None, (), ())
     # OpenAI's defaults are neutral: temperature 1, top_p 1.
     assert read_json(chat).values == ()
-    # Legacy, and with what needs the text.
+    # A legacy request with a penalty, which needs the text.
     got = read_json({"model": "davinci-002", "prompt": "x", "temperature": 1, "frequency_penalty": 0.5})
     assert (got.kind, got.values) == ("an OpenAI request", (("tau", 1.0),))
     assert got.unused == ("frequency_penalty 0.5 is not applied, since it depends on the text so far",)
@@ -405,7 +405,7 @@ def test_vllm_request(read_json: Any) -> None:
     assert read_json({**chat, **parameters, "top_k": -1}).values == (("tau", 0.7), ("top_p", 0.8), ("min_p", 0.0))
 
 
-def test_what_vllm_takes_from_the_model(read_json: Any) -> None:
+def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
     got = read_json({"model": "m", "prompt": "x", "top_k": 5, "top_p": 0.9})
     model = "from the model's generation_config.json if it sets them"
     assert (got.values, got.hidden) == (
@@ -414,7 +414,7 @@ def test_what_vllm_takes_from_the_model(read_json: Any) -> None:
     )
 
 
-def test_extra_body_is_part_of_the_body(read_json: Any) -> None:
+def test_extra_body_is_merged_into_the_body(read_json: Any) -> None:
     chat = {"model": "m", "messages": MESSAGES, "temperature": 0.7}
     inside = read_json({**chat, "extra_body": {"top_k": 20, "repetition_penalty": 1.05}})
     assert inside == read_json({**chat, "top_k": 20, "repetition_penalty": 1.05})
@@ -446,11 +446,11 @@ def test_bare_settings(read_json: Any) -> None:
     assert (got.values, got.unused, got.hidden) == ((("tau", 0.7), ("top_k", 40.0)), (), ())
     every = {"smoothing_factor": 0.3, "top_a": 0.2, "tfs": 0.9, "typ_p": 0.8, "eta_cutoff": 0.001, "top_h": 0.5}
     assert dict(read_json(every).values) == {"typical_p" if f == "typ_p" else f: v for f, v in every.items()}
-    # A threshold alone is for a probability that the command line may give.
+    # A threshold alone is kept, since the command line may set the probability.
     assert read_json({"xtc_threshold": 0.2}).values == (("xtc_threshold", 0.2),)
     # The options check the ranges, not the reader.
     assert read_json({"top_p": 1.5, "min_p": -1}).values == (("top_p", 1.5), ("min_p", -1.0))
-    # Of two names the first holds.
+    # Of two names for one parameter, the first counts.
     assert read_json({"tfs_z": 0.9, "tfs": 0.5}).values == (("tfs", 0.9),)
     assert read_json({"mirostat": 2}).unused == ("mirostat 2 is not applied, since it depends on the text so far",)
 
@@ -514,7 +514,7 @@ def test_errors_in_a_file(tmp_path: Path) -> None:
     assert error(path, lines) == ":2: more than one JSON value; expected one object"
 
 
-def test_a_byte_order_mark_and_crlf_are_nothing(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_crlf_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_bytes(b'\xef\xbb\xbf{\r\n"top_k": 5\r\n}\r\n')
     assert read(str(tmp_path / "f.json")).values == (("top_k", 5.0),)
 
@@ -544,7 +544,7 @@ VALUES = st.recursive(
     ),
     max_leaves=20,
 )
-# Numbers mostly, so that not every example ends at its first field.
+# Mostly numbers, so that not every example fails at its first field.
 PLAUSIBLE = st.dictionaries(FIELDS, st.sampled_from([0, 1, 0.5, 40, -1]) | VALUES, max_size=6)
 
 

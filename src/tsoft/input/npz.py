@@ -1,6 +1,7 @@
 """Reading NumPy's .npz: a zip file of .npy arrays, one of numbers, and optionally others of labels and targets."""
 
 import contextlib
+import errno
 import io
 import math
 import struct
@@ -69,7 +70,10 @@ def _opened(stream: BinaryIO, options: ReadOptions) -> Iterator[zipfile.ZipFile]
     try:
         with zipfile.ZipFile(stream if stream.seekable() else _in_memory(stream, options)) as archive:
             yield archive
-    except BROKEN as error:
+    except (*BROKEN, OSError) as error:
+        # A wrong offset in the zip file makes zipfile seek to before the start of the file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise InputError(f"{options.source}: not a complete .npz file: {error or type(error).__name__}") from None
 
 
