@@ -58,6 +58,6 @@ def by_name(path: str) -> Format | None:
 
 
 def by_content(head: bytes) -> Format | None:
-    """Return the format that the first bytes identify; None if they identify none."""
+    """Return the format that the first bytes identify; None if they identify no format."""
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((f for f in FORMATS.values() if any(re.match(start, head) for start in f.starts)), None)

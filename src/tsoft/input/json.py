@@ -202,8 +202,8 @@ def _object(value: JsonValue, options: ReadOptions) -> Iterator[JsonRow | JsonVa
         yield value
     elif key := _array_key(content, options.quantity):
         yield from _record(content, key, value.where, options)
-    elif problem := response_part_problem(content):
-        raise InputError(f"{value.where}: {problem}")
+    elif part_problem := response_part_problem(content):
+        raise InputError(f"{value.where}: {part_problem}")
     else:
         yield _not_empty(JsonRow(value.where, list(content.values()), quantity, tuple(content), is_object=True))
 

@@ -230,7 +230,7 @@ def _read_into(stream: BinaryIO, array: Array) -> int:
 
 
 def _remaining_bytes(stream: BinaryIO) -> int | None:
-    """Return the number of bytes left in the stream; None if it is not a file."""
+    """Return the number of bytes that remain in the stream; None if it is not a file."""
     if not stream.seekable():
         return None
     position = stream.tell()

@@ -249,7 +249,7 @@ def read(name: str) -> Settings:
     value = _load(name)
     if not isinstance(value, dict):
         raise InputError(f"{name}: expected an object of settings, got {_type_of(value)}")
-    kind, file = _recognised(_file(name, value))
+    kind, file = _recognized(_file(name, value))
     if kind is _GENERATION_CONFIG:
         return _generation_config(file)
     if kind.engine == "llama.cpp":
@@ -291,7 +291,7 @@ def _nested(file: _SettingsFile, field: str) -> _SettingsFile:
     return _file(file.name, value)
 
 
-def _recognised(file: _SettingsFile) -> tuple[_FileKind, _SettingsFile]:
+def _recognized(file: _SettingsFile) -> tuple[_FileKind, _SettingsFile]:
     """Return the kind of the file, and the object in it that has the settings."""
     if "generation_settings" in file.fields:
         kind, file = _LLAMA_CPP_RESPONSE, _nested(file, "generation_settings")
