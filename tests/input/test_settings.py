@@ -297,7 +297,7 @@ def test_samplers_that_the_file_does_not_list_are_not_applied(read_json: Any) ->
     got = read_json({**body, "samplers": ["top_p"]})
     assert (got.values, got.hidden) == ((("top_p", 0.9),), ())
     omitted = "temperature 0.7, top_k 40 and min_p 0.05"
-    assert got.unused == (f"llama.cpp does not apply {omitted}, since samplers does not list them",)
+    assert got.unused == (f"llama.cpp does not apply {omitted}, since it applies only the file's samplers",)
     got = read_json({**body, "samplers": ["top_p", "soft-max", "x", "x"]})
     assert got.unused[0] == 'llama.cpp has no sampler called "soft-max" or "x", so it skips the name'
 

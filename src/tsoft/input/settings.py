@@ -375,7 +375,7 @@ def _llama_cpp(kind: _FileKind, file: _SettingsFile) -> Settings:
     applied = _LLAMA_CPP_PARAMETERS
     if samplers is not None:
         applied = frozenset(parameter for sampler in samplers for parameter in _SAMPLER_PARAMETERS[sampler])
-    reason = "samplers does not list them"
+    reason = "it applies only the file's samplers"
     if mirostat := file.number("mirostat"):
         # With mirostat, llama.cpp applies the plain temperature first and no other sampler.
         samplers, applied = ("temperature",), frozenset(("tau",))
