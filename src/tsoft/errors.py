@@ -1,12 +1,14 @@
-"""What tsoft says to its user when it cannot go on. Each message is one line, `visible`."""
+"""The errors that tsoft reports to its user, and helpers to show text in messages."""
 
 
 class TsoftError(Exception):
+    """An error of the user's data, command or machine. `exit_code` is the program's exit code."""
+
     exit_code = 1
 
 
 class InputError(TsoftError):
-    """What was read is wrong: `WHERE: what is wrong, and what would be right`."""
+    """The input is wrong. The message has the form `WHERE: problem; fix`."""
 
 
 class OutputError(TsoftError):
@@ -14,19 +16,19 @@ class OutputError(TsoftError):
 
 
 class ReaderGoneError(TsoftError):
-    """Whoever read the result has closed the pipe: nothing is said, as `head` expects."""
+    """The reader of the result has closed the pipe. tsoft prints no message, as `head` expects."""
 
     exit_code = 141
 
 
 class UsageError(TsoftError):
-    """What was typed is wrong."""
+    """The command line is wrong."""
 
     exit_code = 2
 
 
 def visible(text: str) -> str:
-    r"""`text` with every character that a terminal would act on, or not show, as an escape.
+    r"""Return `text` with an escape for each character that a terminal does not print.
 
     >>> visible("\x1b[31mred\n")
     '\\x1b[31mred\\n'
@@ -37,7 +39,7 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, width: int = 40) -> str:
-    """`text` in at most `width` columns of a terminal, with an ellipsis in place of an end that does not fit.
+    """Return `text` cut to at most `width` columns of a terminal, with an ellipsis at the cut.
 
     >>> shortened("temperature", 8), shortened("日本語", 5)
     ('tempera…', '日本…')
@@ -45,7 +47,7 @@ def shortened(text: str, width: int = 40) -> str:
     if text.isascii() or not text.isprintable():
         head = text if len(text) <= width else text[: max(0, width - 1)]
     else:
-        from rich.cells import cell_len, set_cell_size  # here, since few texts need it
+        from rich.cells import cell_len, set_cell_size  # imported here because few texts need it
 
         head = text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1))
     if head == text:

@@ -1,4 +1,4 @@
-"""What is said on stderr that is no error."""
+"""Notes: messages on stderr that are not errors."""
 
 import sys
 
@@ -6,6 +6,6 @@ from tsoft.errors import visible
 
 
 def note(message: str) -> None:
-    """Says something that is no error."""
+    """Print a note on stderr."""
     if sys.stderr is not None:
         print(f"tsoft: note: {visible(message)}", file=sys.stderr)
