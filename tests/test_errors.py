@@ -174,12 +174,12 @@ TYPED = {
     "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature; pass a number from 0 to inf"),
     "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature; pass a number from 0 to inf"),
     "a τ that is missing": (["1", "-t", "1,,2"], "--tau: '' is not a temperature; pass a number from 0 to inf"),
-    "a mistyped option": (["1", "--tua", "2"], "No such option: --tua (Possible options: --tau, "),
-    "an option of one letter": (["1", "-x"], "No such option: -x"),
-    "an option without its value": (["1", "--tau"], "Option '--tau' requires an argument."),
-    "a format": (["1", "-f", "xml"], "Invalid value for '--format' / '-f': 'xml' is not one of"),
-    "digits": (["1", "--digits", "-3"], "Invalid value for '--digits': -3 is not in the range 1<=x<=17."),
-    "digits that are none": (["1", "--digits", "-1.5"], "Invalid value for '--digits': '-1.5' is not a valid int"),
+    "a mistyped option": (["1", "--tua", "2"], "unknown option --tua"),
+    "an option of one letter": (["1", "-x"], "unknown option -x"),
+    "an option without its value": (["1", "--tau"], "--tau needs a value"),
+    "a format": (["1", "-f", "xml"], "--format: unknown value 'xml'; "),
+    "digits": (["1", "--digits", "-3"], "--digits: -3 is out of range; pass a whole number "),
+    "digits that are none": (["1", "--digits", "-1.5"], "--digits: '-1.5' is not a whole number"),
     "a decimal comma": (["0,5", "1,5"], "argument 1: '0,5' is not a number; did you mean 0.5?"),
     "no file": (["-i", ""], "--input needs a file name"),
     "no file to write": (["1", "-o", ""], "--output needs a file name"),
@@ -199,7 +199,7 @@ def test_errors_in_the_command(typed: list[str], message: str) -> None:
 
 
 def test_a_mistyped_command() -> None:
-    assert complaint("compote", code=2) == "No such command 'compote'. Did you mean 'compute'?\nTry 'tsoft --help'."
+    assert complaint("compote", code=2) == "unknown command 'compote'; did you mean 'compute'?"
 
 
 def test_temperatures_from_stdin() -> None:

@@ -480,7 +480,7 @@ def test_rows_with_different_classes() -> None:
         (["2", "1", "--targets", "-", "--tau", "1,-"], "only one of --targets and --tau can read stdin"),
         (["2", "1", "--student", ""], "--student needs a file name"),
         (["2", "1", "--tau", "-1"], "--tau: '-1' is not a temperature"),
-        (["2", "1", "-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
+        (["2", "1", "-f", "npy"], "--format: unknown value 'npy'; "),
         (["2", "x"], "argument 2: 'x' is not a number"),
     ],
 )

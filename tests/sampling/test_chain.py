@@ -721,7 +721,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "NaN": (["--min-p", "nan"], "--min-p: nan is not a number from 0 to 1"),
     "infinity": (["--dynatemp-range", "inf"], "--dynatemp-range: inf is not a "),
     "an end that is open": (["--top-h", "0"], "--top-h: 0 is not a number above 0 and up to 1"),
-    "no number": (["--top-k", "many"], "Invalid value for '--top-k': 'many' is not a valid float."),
+    "no number": (["--top-k", "many"], "--top-k: 'many' is not a number"),
     "a sampler": (["--samplers", "top_kk"], "--samplers: unknown sampler 'top_kk'; did you mean 'top_k'? choose from "),
     "a sampler twice": (["--samplers", "typ_p;typical"], "--samplers: typical is listed twice"),
     "penalties": (["--samplers", "penalties"], "--samplers: penalties depends on the preceding text"),
