@@ -40,6 +40,24 @@ class CommandGroup(TyperGroup):
             raise UsageError(f"no command; to compute probabilities, type: tsoft compute {shlex.join(args)}")
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # Completion looks up unfinished names.
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise UsageError(_unknown_command(args[0]))
+        return super().resolve_command(ctx, args)
+
+
+def _unknown_command(name: str) -> str:
+    from tsoft.features.help.pages import pages
+    from tsoft.options.names import nearest
+
+    if name.lower() in [page.name for page in pages()]:
+        return f"unknown command {name!r}; to read this page of the manual, type: tsoft help {name.lower()}"
+    suggestion = nearest(name, COMMANDS)
+    return f"unknown command {name!r}; " + (
+        f"did you mean {suggestion!r}?" if suggestion else "tsoft lists all commands"
+    )
+
 
 app = typer.Typer(name="tsoft", cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
 
@@ -134,8 +152,10 @@ def run(arguments: list[str] | None = None) -> int:
             _report(str(error))
         return error.exit_code
     except typer.TyperException as error:
+        from tsoft.options.usage_messages import usage_message
+
         context = getattr(error, "ctx", None)
-        _report(error.format_message(), f"Try '{context.command_path if context else 'tsoft'} --help'.")
+        _report(usage_message(error), f"Try '{context.command_path if context else 'tsoft'} --help'.")
         return error.exit_code
     except typer.Abort:
         return 130

@@ -1,14 +1,14 @@
-"""The errors that tsoft reports, and how their texts are made printable."""
+"""The errors that tsoft reports to its user, and helpers to show text in messages."""
 
 
 class TsoftError(Exception):
-    """An error that ends the program with a message of one line and an exit code."""
+    """An error of the user's data, command or machine. `exit_code` is the program's exit code."""
 
     exit_code = 1
 
 
 class InputError(TsoftError):
-    """Invalid input. The message is `WHERE: problem; fix`."""
+    """An error in the input. The message has the form `WHERE: problem; fix`."""
 
 
 class OutputError(TsoftError):
@@ -16,19 +16,19 @@ class OutputError(TsoftError):
 
 
 class ReaderGoneError(TsoftError):
-    """A pipe that its reader has closed. The program ends without a message, as `head` expects."""
+    """A pipe that the reader of the result has closed. tsoft prints no message, as `head` expects."""
 
     exit_code = 141
 
 
 class UsageError(TsoftError):
-    """An invalid command line."""
+    """An error in the command line."""
 
     exit_code = 2
 
 
 def visible(text: str) -> str:
-    r"""Return the text with an escape for each character that a terminal would interpret or not show.
+    r"""Return `text` with an escape for each character that a terminal does not print.
 
     >>> visible("\x1b[31mred\n")
     '\\x1b[31mred\\n'
@@ -39,7 +39,7 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, width: int = 40) -> str:
-    """Return the text, cut to at most `width` columns of a terminal. An ellipsis marks the cut.
+    """Return `text` cut to at most `width` columns of a terminal, with an ellipsis at the cut.
 
     >>> shortened("temperature", 8), shortened("日本語", 5)
     ('tempera…', '日本…')
@@ -47,7 +47,7 @@ def shortened(text: str, width: int = 40) -> str:
     if text.isascii() or not text.isprintable():
         head = text if len(text) <= width else text[: max(0, width - 1)]
     else:
-        from rich.cells import cell_len, set_cell_size  # slow to import; few texts need it
+        from rich.cells import cell_len, set_cell_size  # slow to import, and few texts need it
 
         head = text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1))
     if head == text:

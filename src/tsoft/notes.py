@@ -1,4 +1,4 @@
-"""Notes to the user on stderr, which are not errors."""
+"""Notes: messages on stderr that are not errors."""
 
 import sys
 

@@ -552,23 +552,23 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "out of range": (
         {"logits": LOGITS, "targets": DIGITS + 1},
-        "targets: row 3: target 10 is out of range: the 10 classes are 0 to 9; the first class is 0",
+        "targets: row 3: target 10 is out of range; indices are 0 to 9",
     ),
     "negative": (
         {"logits": LOGITS, "targets": np.where(np.arange(674) == 7, -100, DIGITS)},
-        "targets: row 7: target -100 is out of range: the 10 classes are 0 to 9",
+        "targets: row 7: target -100 is out of range; indices are 0 to 9",
     ),
     "no whole number": (
         {"logits": LOGITS, "targets": DIGITS + 0.5},
-        "targets: row 0: 2.5 is not a class's index, which is a whole number",
+        "targets: row 0: 2.5 is not a class's index; indices are whole numbers from 0 to 9",
     ),
     "no number": (
         {"logits": LOGITS, "targets": DIGITS * np.nan},
-        "targets: row 0: nan is not a class's index, which is a whole number",
+        "targets: row 0: nan is not a class's index; indices are whole numbers from 0 to 9",
     ),
     "one-hot": (
         {"logits": LOGITS, "targets": np.eye(10)[DIGITS]},
-        "targets: an array of 674 × 10, which looks one-hot; one index a row is its argmax(1)",
+        "targets: an array of 674 × 10 that looks one-hot; save array.argmax(1), one index per row",
     ),
     "too few": ({"logits": LOGITS, "targets": DIGITS[:-4]}, "targets: 670 targets, but the logits have 674 rows"),
     "too many": ({"logits": LOGITS[:-4], "targets": DIGITS}, "targets: 674 targets, but the logits have 670 rows"),
@@ -579,11 +579,11 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "words without labels": (
         {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},
-        "targets: row 0: no class is called 'two'; the classes have no labels, so that a target is an index, 0 to 9",
+        "targets: row 0: no class is called 'two'; the classes have no labels, so use an index from 0 to 9",
     ),
     "a label of two classes": (
         {"logits": LOGITS, "targets": ["a"] * 674, "labels": [*"aab", *NAMES[:7]]},
-        "targets: row 0: 'a' is the label of 2 classes: name one by its index, #0, #1",
+        "targets: row 0: 2 classes are called 'a'; use an index instead: #0, #1",
     ),
     "a masked target": (
         {"logits": MASKED, "targets": DIGITS},
@@ -592,7 +592,7 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "not a number": ({"logits": LOGITS * np.nan, "targets": DIGITS}, "logits: row 0, class #0: NaN is not a logit"),
     "pickles": (
         {"logits": LOGITS, "targets": np.array([None] * 674)},
-        "targets: an array of pickled objects, which are never read: they could run anything",
+        "targets: pickled objects, which tsoft never loads since they can run any code; save an array of numbers",
     ),
 }  # fmt: skip
 
@@ -687,10 +687,8 @@ def test_targets_of_another_shape(targets: Any, shape: str, beside: bool, tmp_pa
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
     typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if beside else ["-i", path]
     source = str(tmp_path / "y.npy") if beside else f"{path}: targets"
-    assert (
-        calibrated(*typed, code=1)[1]
-        == f"tsoft: error: {source}: an array of {shape}, where there is one target a row\n"
-    )
+    expected = f"tsoft: error: {source}: an array of {shape}; expected one target per row\n"
+    assert calibrated(*typed, code=1)[1] == expected
 
 
 def test_an_array_without_rows_is_an_error(tmp_path: Path) -> None:
@@ -735,12 +733,12 @@ TEXTS = {
     ),
     "a word": ("a,b,target\n1,2,a\n2,1,c\n", "stdin:3: field 3: no class is called 'c'"),
     "an escape": ("a,b,target\n1,2,\x1b[31m\n", "stdin:2: field 3: no class is called '\\x1b[31m'"),
-    "out of range": ("a,b,target\n1,2,0\n2,1,2\n", "stdin:3: field 3: target 2 is out of range: the 2"),
+    "out of range": ("a,b,target\n1,2,0\n2,1,2\n", "stdin:3: field 3: target 2 is out of range; indices are 0 to 1"),
     "labels that are numbers": ("1,2,target\n1,2,1\n2,1,0\n", "stdin:3: field 3: no class is called '0'"),
-    "nothing": ("a,b,target\n1,2,\n", "stdin:2: field 3: empty; a target is a class's label or its index"),
+    "nothing": ("a,b,target\n1,2,\n", "stdin:2: field 3: empty; write a class's label or index"),
     "a number that is a word": ("a,b,target\n1,x,0\n", "stdin:2: field 2: 'x' is not a number"),
-    "a short row": ("a,b,target\n1,2\n", "stdin:2: the header has 3 fields, this line 2"),
-    "nothing else": ("target\n1\n", "stdin:1: this header names no class"),
+    "a short row": ("a,b,target\n1,2\n", "stdin:2: expected 3 fields, as in the header, got 2"),
+    "nothing else": ("target\n1\n", "stdin:1: the header names no class; add one column per class"),
     "no target": ("a,b\n1,2\n", "stdin: the rows have no targets; add a column target"),
     "rows that differ": ('{"a": 1, "b": 2}\n{"b": 1, "a": 2}\n', "stdin: the rows have no targets"),
     "empty": ("", "stdin: no logits: the input is empty"),
@@ -784,9 +782,9 @@ BESIDE = {
     "too many": ("0\n" * 680, ": 680 targets, but the logits have 674 rows"),
     "a word": ("0\n1\nx\n" + "0\n" * 671, ":3: no class is called 'x'; the classes have no labels"),
     "under a heading": ("target\n0\n10\n" + "0\n" * 672, ":3: target 10 is out of range"),
-    "a blank line": ("0\n\n" + "0\n" * 672, ":2: empty; a target is a class's label or its index"),
+    "a blank line": ("0\n\n" + "0\n" * 672, ":2: empty; write a class's label or index"),
     "nothing": ("\n\n", ": no targets: the input is empty"),
-    "bytes": (b"\xff\n", ": the targets are not UTF-8 text"),
+    "bytes": (b"\xff\n", ": not UTF-8 text; save the targets as UTF-8"),
 }
 
 
@@ -816,17 +814,17 @@ def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
         (["-i", VAL, "--test-targets", "y.npy"], "--test-targets has no effect without --test; add --test FILE"),
         (["--targets", "-"], "only one of --input and --targets can read stdin; pass files for the others"),
         (["-i", VAL, "--test", ""], "--test needs a file name"),
-        (["-i", VAL, "--log"], "No such option: --log"),
-        (["-i", VAL, "--bits"], "No such option: --bits"),
-        (["-i", VAL, "-f", "npy"], "Invalid value for '--format' / '-f': 'npy' is not one of 'table'"),
-        (["-i", VAL, "--bins", "0"], "Invalid value for '--bins': 0 is not in the range 1<=x<=1000."),
+        (["-i", VAL, "--log"], "unknown option --log"),
+        (["-i", VAL, "--bits"], "unknown option --bits"),
+        (["-i", VAL, "-f", "npy"], "--format: unknown value 'npy'; "),
+        (["-i", VAL, "--bins", "0"], "--bins: 0 is out of range; pass a whole number "),
         (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
-        (["-i", VAL, "--resamples", "-5"], "Invalid value for '--resamples': -5 is not in the range"),
+        (["-i", VAL, "--resamples", "-5"], "--resamples: -5 is out of range; pass a whole number "),
         (
             ["-i", VAL, "--probs", "--energies"],
             "--energies, --probs and --logprobs exclude each other; pass one of them",
         ),
-        (["2", "1"], "Got unexpected extra argument(s) (2 1)"),
+        (["2", "1"], "unexpected arguments: 2 1"),
     ],
 )
 def test_errors_in_the_options(typed: list[str], message: str) -> None:
@@ -848,11 +846,11 @@ def test_a_targets_file_without_targets_is_an_error(tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     y = saved(tmp_path / "y.npz", other=DIGITS)
     assert calibrated("-i", str(tmp_path / "z.npy"), "--targets", y, code=1)[1] == (
-        f"tsoft: error: {y}: no array is called targets; there are other\n"
+        f"tsoft: error: {y}: no array is called 'targets'; the file has 'other'\n"
     )
     cut = tmp_path / "cut.npz"
     cut.write_bytes(Path(VAL).read_bytes()[:500])
-    assert "not a whole .npz file" in calibrated("-i", str(tmp_path / "z.npy"), "--targets", str(cut), code=1)[1]
+    assert "not a complete .npz file" in calibrated("-i", str(tmp_path / "z.npy"), "--targets", str(cut), code=1)[1]
 
 
 def test_a_zip_bomb_of_targets_is_not_unpacked(tmp_path: Path) -> None:
@@ -866,7 +864,7 @@ def test_a_zip_bomb_of_targets_is_not_unpacked(tmp_path: Path) -> None:
         np.lib.format.write_array_header_1_0(member, header)
         for _ in range(257):
             member.write(bytes(1 << 20))
-    assert "as a zip bomb does" in calibrated("-i", str(path), code=1)[1]
+    assert "like a zip bomb" in calibrated("-i", str(path), code=1)[1]
 
 
 LABELS = st.lists(
@@ -937,11 +935,11 @@ def test_compute_does_not_take_the_targets_for_a_class(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", logits=np.array([[2.0, 0.0], [0.0, 3.0]]), labels=np.array([0, 1]))
     done = here("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
     assert [record["labels"] for record in json.loads(done.stdout)] == [None, None]
-    assert "labels are numbers: the rows' true classes" in done.stderr
+    assert "ignores the array labels: it contains numbers" in done.stderr
     for table in ("a,b,target\n2,0,0\n0,3,1\n", "a,b,target\n2,0,a b\n0,3,b\n", "target,a,b\na,2,0\nb,0,3\n"):
         again = here("compute", stdin=table)
         assert again.stdout == here("compute", "2", "0").stdout + here("compute", "0", "3").stdout
-        assert "the column target holds the rows' true classes" in again.stderr
+        assert "ignores the column target, which contains the true classes" in again.stderr
 
 
 def test_a_class_named_target_is_read_back() -> None:

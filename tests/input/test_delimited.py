@@ -1,4 +1,4 @@
-"""Delimited text: which layout it has, and which of its errors is reported."""
+"""Delimited text: its layouts and its errors."""
 
 import io
 
@@ -8,6 +8,8 @@ from tsoft.core.block import Block
 from tsoft.errors import InputError
 from tsoft.input import delimited
 from tsoft.input.read_options import ReadOptions
+
+UTF16 = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts"
 
 
 def read(text: str | bytes, **options: bool) -> list[Block]:
@@ -22,7 +24,7 @@ def message(text: str | bytes, **options: bool) -> str:
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n1 0.5 2 4\n"])
-def test_an_engine_column_of_numbers_is_a_class_however_the_text_ends(end: str) -> None:
+def test_an_engine_column_of_numbers_is_a_class(end: str) -> None:
     blocks = read(f"row tau engine cat\n0 0.5 1 2{end}")
     assert blocks[0].labels == ("engine", "cat")
     assert blocks[0].logits[0].tolist() == [1, 2]
@@ -38,14 +40,18 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
     ("text", "expected"),
     [
         (b"1 2\n1 x\n\xff\n", "f:2: field 2: 'x' is not a number"),
-        (b"1 2\n\xff\n1 x\n", "f:2: not UTF-8 text: byte 0xff"),
-        (b"1\0 \x002\0\n", "f:1: not UTF-8 text: a NUL byte; it looks like UTF-16"),
+        (b"1 2\n\xff\n1 x\n", "f:2: not UTF-8 text (byte 0xff); save it as UTF-8"),
+        (
+            b"1\0 \x002\0\n",
+            f"f:1: not UTF-8 text (a NUL byte); {UTF16}",
+        ),
         (b"1\nx\n\xff\n", "f:2: field 1: 'x' is not a number"),
-        (b"row,tau\n\xff\n", "f:2: not UTF-8 text: byte 0xff"),
-        (b"1 2\n\n1 2\n", "f:2: an empty row; remove the line"),
+        (b"row,tau\n\xff\n", "f:2: not UTF-8 text (byte 0xff); save it as UTF-8"),
+        (b"1 2\n\n1 2\n", "f:2: blank line between two rows; remove it"),
         (b"row,a,b\n0,1,x\n", "f:2: field 3: 'x' is not a number"),
-        (b"row,a,b\n0,1\n", "f:2: the header has 3 fields, this line 2"),
-        (b"index,label,logit\n0,a,1\n0,b,2\n", "f:3: index '0' is not a number of its own for this class"),
+        (b"row,a,b\n0,1\n", "f:2: expected 3 fields, as in the header, got 2"),
+        (b"index,label,logit\n0,a,1\n0,b,2\n", "f:3: index '0' repeats; add a column row to separate the vectors"),
+        (b"index,label,logit\n-1,a,1\n", "f:2: index '-1' is not a whole number from 0"),
         (b"label,logit\na,1\nb,y\n", "f:3: field 2: 'y' is not a number"),
     ],
 )
@@ -63,7 +69,9 @@ def test_a_line_without_quotes_is_split_and_unescaped() -> None:
 def test_targets_are_found_by_label_or_index() -> None:
     blocks = read("cat,target,dog\n1,dog,2\n3,0,4\n", targets=True)
     assert [target for block in blocks if block.targets is not None for target in block.targets.tolist()] == [1, 0]
-    assert message("cat,target,dog\n1,cow,2\n", targets=True) == "f:2: field 2: no class is called 'cow'"
+    wrong = "cat,target,dog\n1,%s,2\n"
+    assert message(wrong % "cow", targets=True) == "f:2: field 2: no class is called 'cow'"
+    assert message(wrong % "Dog", targets=True) == "f:2: field 2: no class is called 'Dog'; did you mean dog?"
 
 
 def test_a_label_of_a_vector_may_have_several_words() -> None:
@@ -71,7 +79,7 @@ def test_a_label_of_a_vector_may_have_several_words() -> None:
     assert block.labels == ("New York", "Paris")
 
 
-class SlowStream(io.BytesIO):
+class LineByLine(io.BytesIO):
     """A stream from which each read returns one line."""
 
     def read1(self, size: int | None = -1, /) -> bytes:
@@ -80,11 +88,11 @@ class SlowStream(io.BytesIO):
 
 def test_lines_are_counted_over_all_batches() -> None:
     with pytest.raises(InputError, match=r"^f:4: field 2"):
-        list(delimited.read(SlowStream(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
+        list(delimited.read(LineByLine(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
 
 
 @pytest.mark.parametrize("measures", delimited.WRITTEN_MEASURES)
-def test_the_measures_that_tsoft_writes_are_no_classes(measures: tuple[str, ...]) -> None:
+def test_the_measures_that_tsoft_writes_are_not_classes(measures: tuple[str, ...]) -> None:
     names = ["row", "tau", *measures, "cat", "dog"]
     line = [*"01", *["a" if name in ("top", "target") else "2" for name in measures], "0.25", "0.75"]
     [block] = read("\t".join(names) + "\n" + "\t".join(line) + "\n")

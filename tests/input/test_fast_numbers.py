@@ -1,4 +1,4 @@
-"""Numbers in bulk are what they are one by one: read, refused and written."""
+"""Numbers parsed and written in bulk, compared with numbers one by one."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -37,8 +37,8 @@ HEADS = ["# head\n", "a b\n", "a,b,c\n", "row,a,b\n", "\ufeff", "row\ttau\tx\n"]
 
 
 @st.composite
-def soups(draw: st.DrawFn) -> bytes:
-    """Lines of numbers, in every way but the right one."""
+def texts_of_odd_numbers(draw: st.DrawFn) -> bytes:
+    """Lines of numbers in every notation, valid or not."""
     width = draw(st.sampled_from([None, 1, 2, 3]))
     text = draw(st.sampled_from(["", *HEADS]))
     for _ in range(draw(st.integers(1, 12))):
@@ -49,8 +49,8 @@ def soups(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def good_soups(draw: st.DrawFn) -> bytes:
-    """Lines of numbers of which one at most is not as it should be."""
+def texts_of_numbers(draw: st.DrawFn) -> bytes:
+    """Lines of numbers, at most one of them wrong."""
     separator = draw(st.sampled_from([" ", "  ", "\t", ",", ", ", " ; ", ";"]))
     width = draw(st.sampled_from([None, 1, 2, 3]))
     head = draw(st.sampled_from(["", "", "# head\n", separator.join("abc"[:width]) + "\n", "\ufeff"]))
@@ -65,33 +65,33 @@ def good_soups(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def long_soups(draw: st.DrawFn) -> bytes:
+def long_form_texts(draw: st.DrawFn) -> bytes:
     """Lines of the long form."""
     names = draw(st.sampled_from(["row label logit", "row tau index label prob", "label energy", "index label logit"]))
     delimiter = draw(st.sampled_from([",", ",", "\t", ";", " "]))
-    well = draw(st.booleans())
-    odd = () if well else ('"x,y"', '""', "\\t", "#1")
+    is_valid = draw(st.booleans())
+    odd = () if is_valid else ('"x,y"', '""', "\\t", "#1")
     cells = {
         "label": st.sampled_from(["a", "b", "b", "c d", " e ", "", "é", *odd]),
         "index": st.sampled_from(["0", "1", "2", "3", "01", "x", ""]),
         "row": st.sampled_from(["0", "0", "0", "1"]),
         "tau": st.sampled_from(["1", "1", "2"]),
     }
-    number = st.just("0.5") if well else st.sampled_from(["0.25", "1", "0", "-1", "-inf", "nan", "x", "1e400"])
+    number = st.just("0.5") if is_valid else st.sampled_from(["0.25", "1", "0", "-1", "-inf", "nan", "x", "1e400"])
     lines = [delimiter.join(names.split())]
     for i in range(draw(st.integers(1, 12))):
         fields = [draw(cells.get(name, number)) for name in names.split()]
-        if well and "index" in names:
+        if is_valid and "index" in names:
             fields[names.split().index("index")] = str(i)
         lines.append(
             delimiter.join(fields)
-            + draw(st.sampled_from([""] * (15 if well else 5) + [" ", "\t", "\r", "\n", delimiter]))
+            + draw(st.sampled_from([""] * (15 if is_valid else 5) + [" ", "\t", "\r", "\n", delimiter]))
         )
     return ("\n".join(lines) + "\n").encode()
 
 
-class Slowly(io.BytesIO):
-    """Bytes that arrive a few at a time."""
+class SlowStream(io.BytesIO):
+    """A stream that returns a few bytes per read."""
 
     def __init__(self, data: bytes, step: int):
         super().__init__(data)
@@ -104,11 +104,11 @@ class Slowly(io.BytesIO):
 Row = tuple[int, tuple[str, ...] | None, str, list[str]]
 
 
-def read(data: bytes, reading: ReadOptions, step: int) -> tuple[list[Row], str]:
-    """The rows that come out, and the message that ends them."""
+def read(data: bytes, options: ReadOptions, step: int) -> tuple[list[Row], str]:
+    """Return the rows that are read, and the message of the error that ends them."""
     rows: list[Row] = []
     try:
-        for block in even(delimited.read(Slowly(data, step), reading)):
+        for block in unpadded(delimited.read(SlowStream(data, step), options)):
             for row, values in zip(block.rows, block.logits.tolist(), strict=True):
                 rows.append((row, block.labels, block.origin.quantity, [*map(float.hex, values)]))
     except InputError as error:
@@ -116,11 +116,11 @@ def read(data: bytes, reading: ReadOptions, step: int) -> tuple[list[Row], str]:
     return rows, ""
 
 
-def even(blocks: Iterator[Block]) -> Iterator[Block]:
+def unpadded(blocks: Iterator[Block]) -> Iterator[Block]:
     return (part for block in blocks for part in block.split_by_width())
 
 
-READINGS = st.builds(
+OPTIONS = st.builds(
     ReadOptions,
     st.just("f"),
     st.sampled_from([None, None, "prob", "energy", "logprob"]),
@@ -130,18 +130,18 @@ READINGS = st.builds(
 
 
 @settings(max_examples=900, deadline=None, derandomize=True)
-@given(soups() | good_soups() | long_soups(), READINGS, st.sampled_from([7, 40, 1 << 18]))
-def test_the_quick_way_reads_as_the_slow_one(data: bytes, reading: ReadOptions, step: int) -> None:
+@given(texts_of_odd_numbers() | texts_of_numbers() | long_form_texts(), OPTIONS, st.sampled_from([7, 40, 1 << 18]))
+def test_the_fast_and_the_slow_parser_agree(data: bytes, options: ReadOptions, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_numbers, "FEW_BYTES", NEVER)
-        slowly = read(data, reading, step)
-        patch.setattr(fast_numbers, "FEW_BYTES", 1)
-        assert read(data, reading, step) == slowly
+        patch.setattr(fast_numbers, "MIN_BYTES", NEVER)
+        expected = read(data, options, step)
+        patch.setattr(fast_numbers, "MIN_BYTES", 1)
+        assert read(data, options, step) == expected
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(FLOATS.map(repr) | st.just("-inf"), min_size=1, max_size=40), st.sampled_from([" ", ",", "\t", "\n"]))
-def test_plain_numbers_are_read_to_the_last_bit(texts: list[str], separator: str) -> None:
+def test_plain_numbers_are_read_exactly(texts: list[str], separator: str) -> None:
     parsed = fast_numbers.parse(separator.join(texts).encode())
     assert parsed is not None
     assert [*map(float.hex, parsed[0].tolist())] == [float(each).hex() for each in texts]
@@ -149,7 +149,7 @@ def test_plain_numbers_are_read_to_the_last_bit(texts: list[str], separator: str
 
 
 def bits(kind: type, seed: int) -> Array:
-    """Numbers of all sizes: any pattern of bits that is no NaN, and those that one meets."""
+    """Return numbers of all sizes: random bit patterns except NaN, and common numbers."""
     rng, size = np.random.default_rng(seed), np.dtype(kind).itemsize
     patterns: Array = np.frombuffer(rng.bytes(20_000 * size), kind)
     sizes: Array = (10 ** rng.uniform(-12, 18, 20_000)).astype(kind)
@@ -160,12 +160,12 @@ def bits(kind: type, seed: int) -> Array:
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 @pytest.mark.parametrize("small", [False, True])
-def test_what_is_printed_reads_back(kind: type, small: bool) -> None:
+def test_printed_numbers_read_back(kind: type, small: bool) -> None:
     values = bits(kind, 1)
     values = values[~(abs(values) >= fast_numbers.LARGE) | np.isneginf(values)] if small else values
     texts = NumberFormat().texts(values)
     assert np.array(texts, kind).tobytes() == values.tobytes()
-    # As short as it can be, and spelled in one way however many there are.
+    # The text is the shortest, and the same for few and for many numbers.
     assert max(map(len, texts)) <= 32
     assert texts == [each for value in values for each in NumberFormat().texts(np.array([value]))]
     assert NumberFormat().lines(values.reshape(1, -1)).decode() == "\t".join(texts) + "\n"
@@ -176,17 +176,17 @@ def test_what_is_printed_reads_back(kind: type, small: bool) -> None:
     st.lists(st.lists(st.floats(-50, 0) | st.just(-np.inf), min_size=1, max_size=5), min_size=1, max_size=20),
     st.sampled_from([None, 1, 6, 17]),
 )
-def test_lines_are_the_same_in_bulk(rows: list[list[float]], digits: int | None) -> None:
+def test_lines_written_in_bulk_are_the_same(rows: list[list[float]], digits: int | None) -> None:
     widths = np.array([len(row) for row in rows])
     full = np.full((len(rows), widths.max()), -np.inf)
     for values, row in zip(full, rows, strict=True):
         values[: len(row)] = row
     writing = NumberFormat(digits=digits)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_numbers, "FEW", NEVER)
-        slowly = ["\t".join(writing.texts(np.array(row))) for row in rows]
-        patch.setattr(fast_numbers, "FEW", 1)
-        assert writing.lines(full, widths).decode().splitlines() == slowly
+        patch.setattr(fast_numbers, "MIN_NUMBERS", NEVER)
+        expected = ["\t".join(writing.texts(np.array(row))) for row in rows]
+        patch.setattr(fast_numbers, "MIN_NUMBERS", 1)
+        assert writing.lines(full, widths).decode().splitlines() == expected
         same = full[widths == widths.max()]
         assert writing.lines(same).decode().splitlines() == ["\t".join(writing.texts(row)) for row in same]
 
@@ -199,7 +199,7 @@ def written(results: Iterable[Distributions], writing: NumberFormat, log: bool =
 @pytest.mark.parametrize(
     ("writing", "log"), [(NumberFormat(), False), (NumberFormat(), True), (NumberFormat(4), False)]
 )
-def test_rows_of_several_lengths_come_out_as_each_does(writing: NumberFormat, log: bool) -> None:
+def test_padded_rows_are_written_as_separate_rows_are(writing: NumberFormat, log: bool) -> None:
     rng, taus = np.random.default_rng(1), np.array([0.5, 2])
     data = "".join(" ".join(map(repr, rng.standard_normal(2 + i % 13).tolist())) + "\n" for i in range(300)).encode()
     [block] = delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f"))
@@ -217,8 +217,8 @@ def test_a_long_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (whole.count(b"\n"), whole.count(b"\t")) == (1, 999)
 
 
-def test_rows_of_several_lengths_leave_at_once() -> None:
-    """What a chunk holds does not wait for the next."""
+def test_rows_of_several_lengths_are_written_at_once() -> None:
+    """The rows of one chunk do not wait for the next chunk."""
     with started("compute") as process:
         assert process.stdin
         assert process.stdout
@@ -232,7 +232,7 @@ def test_rows_of_several_lengths_leave_at_once() -> None:
     assert process.returncode == 0
 
 
-def test_a_batch_knows_its_lines() -> None:
+def test_a_batch_returns_its_lines_by_number() -> None:
     batch = lines.LineBatch(b"# said\n\n1 2\n3 4", 5, ReadOptions("f"))
     first = batch.first()
     assert first == lines.Line(7, "1 2")

@@ -17,7 +17,7 @@ from tsoft.options.output import ARRAY_FORMATS, TEXT_FORMATS, OutputFormat
 
 
 def test_every_format_is_offered() -> None:
-    """The options name the formats a second time, so that --help need not import them."""
+    """The options repeat the names of the formats, so that --help does not import them."""
     assert get_args(InputFormat) == tuple(FORMATS)
     assert get_args(OutputFormat) == ("table", *TEXT_FORMATS, *ARRAY_FORMATS)
     assert {*TEXT_FORMATS, *ARRAY_FORMATS} <= FORMATS.keys()
@@ -28,7 +28,7 @@ def test_every_format_has_a_reader(format: Format) -> None:
     assert callable(format.reader())
 
 
-def test_a_name_tells_the_format() -> None:
+def test_a_name_determines_the_format() -> None:
     assert by_name("a.b/LOGITS.CSV") == FORMATS["csv"]
     assert by_name("jsonl") is None
     endings = [ending for format in FORMATS.values() for ending in format.endings]
@@ -46,7 +46,7 @@ TOKENS = st.sampled_from([*WORDS.split(), "\0", "\r", " ", "  ", "\t", ",", ";",
     st.sampled_from([None, "prob", "energy"]),
 )
 def test_every_text_is_read_or_refused(data: bytes, delimiter: str | None, quantity: str | None) -> None:
-    """Whatever comes, rows that have a softmax come out, or one message."""
+    """Any input results in rows that have a softmax, or in one message."""
     try:
         blocks = list(
             delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", quantity, delimiter=delimiter))

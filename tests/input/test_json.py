@@ -1,4 +1,4 @@
-"""JSON in: documents and lines of it."""
+"""Reading JSON: documents and JSON lines."""
 
 import io
 import json
@@ -78,8 +78,8 @@ def test_shapes(text: str, logits: list[list[float]], labels: tuple[str, ...] | 
     assert [block.first_row for block in blocks] == [sum(len(b.logits) for b in blocks[:i]) for i in range(len(blocks))]
 
 
-def test_lines_need_no_name() -> None:
-    """What begins as JSON is JSON; a label in brackets is a label."""
+def test_json_is_recognized_by_its_content() -> None:
+    """A text that starts like JSON is JSON; a label in brackets is a label."""
     for text in (
         "[1",
         "[ -1",
@@ -112,70 +112,94 @@ def test_labels() -> None:
     assert read("[[1, 2], [3, 4]]", labels=Labels(("a", "b")))[0].labels == ("a", "b")
 
 
-HINT = '; a masked class is "-inf"'
-SHAPE = "logits are an array or an object"
-BEYOND = "10000000… is beyond the largest number, 1.8e308"
+HINT = '; write "-inf" to mask a class'
+SHAPE = "expected an array of numbers or an object {label: number}"
+OVER = "0.5 is not a log-probability; log-probabilities are at most 0"
+EMPTY = "empty row; expected at least one number"
+BEYOND = "10000000… is too large; the largest number is 1.8e308"
 WRONG = {
     "empty": ("", "f: no logits: the input is empty"),
     "blank": ("\n \n", "f: no logits: the input is empty"),
-    "an empty row": ("[]", "f:1: an empty row"),
-    "no classes": ("{}", "f:1: an empty row"),
-    "an empty row among rows": ("[[1], []]", "f:1: row 1: an empty row"),
-    "an empty record": ('{"logits": []}', "f:1: logits: an empty row"),
+    "an empty row": ("[]", f"f:1: {EMPTY}"),
+    "no classes": ("{}", f"f:1: {EMPTY}"),
+    "an empty row among rows": ("[[1], []]", f"f:1: row 1: {EMPTY}"),
+    "an empty record": ('{"logits": []}', f"f:1: logits: {EMPTY}"),
     "NaN": ("[[1], [NaN]]", "f:1: row 1: field 1: NaN is not a logit"),
     "+inf": ('[1, "inf"]', "f:1: field 2: +inf is not a logit"),
-    "null": ("[1, null]", f"f:1: field 2: null is not a number{HINT}"),
-    "true": ("[1, true]", "f:1: field 2: true is not a number"),
-    "a word": ('[1, "-inf", "x"]', 'f:1: field 3: "x" is not a number'),
-    "a number in quotes": ('["1"]', 'f:1: field 1: "1" is not a number'),
-    "an array": ("[1, [2]]", "f:1: field 2: an array is not a number"),
-    "an object": ("[1, {}]", "f:1: field 2: an object is not a number"),
-    "a number for a row": ("[[1], 2]", "f:1: row 1: 2 is not an array"),
-    "an array for a record": ('[{"a": 1}, [2]]', f"f:1: record 1: an array is not a row: {SHAPE}"),
-    "a number": ("\n3", f"f:2: 3 is not a row: {SHAPE}"),
-    "a label's word": ('{"cat": 1, "dog": "x"}', "f:1: 'dog': \"x\" is not a number"),
-    "a label's array": ('{"cat": [1]}', "f:1: 'cat': an array is not a number"),
+    "null": ("[1, null]", f"f:1: field 2: expected a number, got null{HINT}"),
+    "true": ("[1, true]", "f:1: field 2: expected a number, got true"),
+    "a word": ('[1, "-inf", "x"]', 'f:1: field 3: expected a number, got "x"'),
+    "a number in quotes": ('["1"]', 'f:1: field 1: expected a number, got "1"'),
+    "an array": ("[1, [2]]", "f:1: field 2: expected a number, got an array"),
+    "an object": ("[1, {}]", "f:1: field 2: expected a number, got an object"),
+    "a number for a row": ("[[1], 2]", "f:1: row 1: expected an array, got 2"),
+    "an array for a record": ('[{"a": 1}, [2]]', f"f:1: record 1: {SHAPE}, got an array"),
+    "a number": ("\n3", f"f:2: {SHAPE}, got 3"),
+    "a label's word": ('{"cat": 1, "dog": "x"}', "f:1: 'dog': expected a number, got \"x\""),
+    "a label's array": ('{"cat": [1]}', "f:1: 'cat': expected a number, got an array"),
     "NaN in a record": ('[{"a": 1}, {"logits": [1, NaN]}]', "f:1: record 1: logits: field 2: NaN is not a logit"),
     "all masked": ('{"probs": [0, 0]}', "f:1: probs: every class is masked (0)"),
-    "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability, which is from 0 to 1"),
-    "over 0": ('{"logprobs": [0.5]}', "f:1: logprobs: field 1: 0.5 is not a log-probability, which is at most 0"),
-    "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 labels"),
-    "labels of numbers": ('{"logits": [1], "labels": [1]}', "f:1: labels are not an array of strings"),
-    "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': null is not a number{HINT}"),
-    "a line that is none": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),
-    "over lines": ("[\n[1],\n[true]\n]\n", "f: row 1: field 1: true is not a number"),
+    "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
+    "over 0": ('{"logprobs": [0.5]}', f"f:1: logprobs: field 1: {OVER}"),
+    "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label"),
+    "labels of numbers": ('{"logits": [1], "labels": [1]}', "f:1: labels: expected an array of strings"),
+    "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
+    "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),
+    "over lines": ("[\n[1],\n[true]\n]\n", "f: row 1: field 1: expected a number, got true"),
     "over lines and cut": ("\n[\n[1],\n[2]\n", "f:4: not JSON: "),
     "over lines and wrong": ("{\n'a': 1\n}", "f:2: not JSON: "),
     "beyond a float": ("[1e400]", "f:1: not JSON: number is infinity when parsed as double"),
     "beyond a float and infinite": (f"[1{'0' * 400}, -Infinity]", f"f:1: field 1: {BEYOND}"),
     "beyond Python": (f"[1{'0' * 5000}, NaN]", "f:1: not JSON: a number that is too long"),
-    "deep": ("[" * 100_000, "f:1: it is nested too deep"),
-    "deep objects": ('{"a":' * 100_000, "f:1: it is nested too deep"),
-    "deep and NaN": ("[" * 100_000 + "NaN" + "]" * 100_000, "f:1: it is nested too deep"),
-    # Which Python reads so deep, and then says what is wrong with it, differs.
+    "deep": ("[" * 100_000, "f:1: the JSON is nested too deep"),
+    "deep objects": ('{"a":' * 100_000, "f:1: the JSON is nested too deep"),
+    "deep and NaN": ("[" * 100_000 + "NaN" + "]" * 100_000, "f:1: the JSON is nested too deep"),
+    # How deep Python reads differs by version, and so does the message.
     "deep under a label": ('{"a": 1, "b": ' + '{"c":' * 1000 + "1" + "}" * 1001, "f:1: "),
-    "deep for the other": ("[" * 99 + "-Infinity" + "]" * 99, "f:1: row 0: field 1: an array is not a number"),
+    "deep for the other": ("[" * 99 + "-Infinity" + "]" * 99, "f:1: row 0: field 1: expected a number, got an array"),
     "bytes": (b'["\xff"]', "f:1: not JSON: "),
     "half a character": ('["\\ud800"]', "f:1: not JSON: "),
-    "an escape in a label": ('{"\\u001b[31m": "x"}', "f:1: '\\x1b[31m': \"x\" is not a number"),
+    "an escape in a label": ('{"\\u001b[31m": "x"}', "f:1: '\\x1b[31m': expected a number, got \"x\""),
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "where", "kind"),
+    [
+        ('{"logprobs": {"content": []}}', "f:1: 'logprobs'", "an object"),
+        ('{"index": 0, "message": {}, "logprobs": {"tokens": []}}', "f:1: 'logprobs'", "an object"),
+        ('[{"logprobs": {"content": []}}]', "f:1: record 0: 'logprobs'", "an object"),
+        ('{"a": 1}\n{"content": [{"token": "a", "logprob": -1}]}', "f:2: 'content'", "an array"),
+        ('[{"token": "a", "logprob": -1}]', "f:1: record 0: 'token'", '"a"'),
+        ('{\n"logprobs":\n{}\n}', "f: 'logprobs'", "an object"),
+    ],
+)
+def test_a_part_of_a_response_is_named_with_its_place(text: str, where: str, kind: str) -> None:
+    problem = f"{where} is {kind}, as inside a server's response; tsoft needs the whole response"
+    assert complaint(text) == problem
+
+
+def test_a_record_may_have_a_field_that_responses_have() -> None:
+    assert rows(read('{"logits": [2, 1], "tokens": ["a", "b"], "content": []}')) == [[2, 1]]
+
+
 @pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong(text: str | bytes, message: str) -> None:
+def test_errors(text: str | bytes, message: str) -> None:
     problem = complaint(text)
     assert problem.startswith(message) if message.endswith(": ") else problem == message
 
 
-def test_what_options_contradict() -> None:
+def test_options_that_contradict_the_input() -> None:
     record = '{"probs": [1, 0], "labels": ["a", "b"]}'
-    assert complaint(record, quantity="energy") == "f:1: probs are 'prob', not 'energy'"
-    assert complaint(record, labels=Labels(("x", "y"))) == "f:1: the classes are named here; leave out --labels"
-    assert complaint("[1, 2, 3]", labels=Labels(("x", "y"))) == "f:1: 3 classes, but --labels names 2"
+    contradiction = "'probs' contains probabilities, not energies; leave out --energies"
+    assert complaint(record, quantity="energy") == f"f:1: {contradiction}"
+    named = "the input already names the classes; leave out --labels"
+    assert complaint(record, labels=Labels(("x", "y"))) == f"f:1: {named}"
+    assert complaint("[1, 2, 3]", labels=Labels(("x", "y"))) == "f:1: 3 classes, but --labels has 2 names"
 
 
-def test_lines_are_each_whole() -> None:
-    """Told by its name to be lines, a document over lines is none."""
+def test_each_json_line_is_a_complete_value() -> None:
+    """A document over several lines is not JSON lines."""
     assert complaint("[\n1\n]", "jsonl").startswith("f:1: not JSON")
     assert complaint("", "jsonl") == "f: no logits: the input is empty"
 
@@ -191,8 +215,8 @@ LABELS = st.text(st.characters(codec="utf-8"), max_size=5)
     st.none() | st.lists(LABELS, min_size=n, max_size=n).map(tuple),
 )))  # fmt: skip
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_what_is_written_is_read(format: str, log: bool, case: tuple[list[list[float]], Any]) -> None:
-    """Every number bit for bit, and every label."""
+def test_written_records_read_back(format: str, log: bool, case: tuple[list[list[float]], Any]) -> None:
+    """Every number is the same bit for bit, and so is every label."""
     logits, labels = np.array(case[0]), case[1]
     if np.isneginf(logits.max(1)).any():
         return
@@ -217,7 +241,7 @@ def test_what_is_written_is_read(format: str, log: bool, case: tuple[list[list[f
 @pytest.mark.parametrize(
     "text", [SHAPES[name][0] for name in ("rows", "a record", "over lines", "records", "energies")]
 )
-def test_every_cut_is_missed(text: str) -> None:
+def test_every_truncation_is_an_error(text: str) -> None:
     whole = text.strip().encode()
     for cut in range(len(whole)):
         complaint(whole[:cut])
@@ -237,16 +261,16 @@ VALUES = nested(nested(nested(LEAVES)))
 @given(st.lists(VALUES, min_size=1, max_size=3), st.sampled_from([None, 1]), st.sampled_from([None, "prob", "energy"]))
 @settings(max_examples=600, deadline=None, derandomize=True)
 def test_any_value_is_read_or_refused(values: list[Any], indent: int | None, quantity: str | None) -> None:
-    refused_or_read("\n".join(json.dumps(value, indent=indent) for value in values).encode(), quantity)
+    check_read_or_refused("\n".join(json.dumps(value, indent=indent) for value in values).encode(), quantity)
 
 
 @given(st.binary(max_size=40) | st.text('[]{}",:01-.einfNa\\ \n', max_size=40).map(str.encode))
 @settings(max_examples=600, deadline=None, derandomize=True)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    refused_or_read(data, None)
+    check_read_or_refused(data, None)
 
 
-def refused_or_read(data: bytes, quantity: str | None) -> None:
+def check_read_or_refused(data: bytes, quantity: str | None) -> None:
     for format in ("json", "jsonl"):
         try:
             blocks = read(data, format, quantity=quantity)
@@ -263,8 +287,8 @@ def refused_or_read(data: bytes, quantity: str | None) -> None:
 # The whole program
 
 
-def test_records_go_through_pipes() -> None:
-    """The logits where they are there, else the probabilities, at any other temperature."""
+def test_records_read_back_through_a_pipe() -> None:
+    """tsoft reads the logits if the record has them, else the probabilities."""
     for format in ("json", "jsonl"):
         with_logits = out("compute", "a=2", "b=1", "--tau", "0.5,2", "--with-logits", "-f", format)
         again = out("compute", "--tau", "0.7", "-f", "csv", stdin=with_logits)
@@ -275,7 +299,7 @@ def test_records_go_through_pipes() -> None:
         assert [float(p) for p in text.split("\t")] == pytest.approx(tsoft.softmax([2, 0]), rel=1e-14)
 
 
-def test_a_line_is_out_before_the_next_is_in() -> None:
+def test_a_line_is_written_before_the_next_is_read() -> None:
     with started("compute", "-f", "tsv") as process:
         assert process.stdin
         assert process.stdout
@@ -288,15 +312,15 @@ def test_a_line_is_out_before_the_next_is_in() -> None:
     assert process.returncode == 0
 
 
-def test_whole_records_come_out_before_an_error() -> None:
+def test_records_before_an_error_are_written() -> None:
     done = run("compute", stdin="[1, 1]\n" * 100_000 + "[1, 1, null]\n")
     assert done.returncode == 1
     assert set(done.stdout.splitlines()) == {"0.5\t0.5"}
     assert done.stdout.endswith("\n")
-    assert done.stderr == f"tsoft: error: stdin:100001: field 3: null is not a number{HINT}\n"
+    assert done.stderr == f"tsoft: error: stdin:100001: field 3: expected a number, got null{HINT}\n"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="it is POSIX that tells the peak")
+@pytest.mark.skipif(os.name == "nt", reason="only POSIX reports the peak memory")
 def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
     def peak_of(rows: int) -> int:
         path = tmp_path / f"{rows}.jsonl"
@@ -317,8 +341,8 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
         ([b"1 2\n", b"3 4\n"], [1, 2]),
     ],
 )
-def test_content_that_comes_in_pieces(pieces: list[bytes], expected: list[float]) -> None:
-    """What it is, is told from as much of it as it takes, however it comes, and all of it is read."""
+def test_content_that_arrives_in_pieces(pieces: list[bytes], expected: list[float]) -> None:
+    """The format is recognized however the bytes arrive, and no byte is lost."""
 
     class Slow(io.RawIOBase):
         def readable(self) -> bool:
@@ -336,7 +360,7 @@ def test_content_that_comes_in_pieces(pieces: list[bytes], expected: list[float]
     assert first.logits[0].tolist() == expected
 
 
-def test_a_first_line_of_numbers_is_not_waited_beyond() -> None:
+def test_the_format_of_numbers_is_recognized_without_waiting_for_more() -> None:
     reads = []
 
     class Endless(io.RawIOBase):
@@ -352,8 +376,8 @@ def test_a_first_line_of_numbers_is_not_waited_beyond() -> None:
     assert len(reads) == 1
 
 
-def test_a_first_line_that_nothing_mends_is_an_error_at_once() -> None:
-    """Though more is to come: a document would go on where the line ends."""
+def test_an_invalid_first_line_is_an_error_at_once() -> None:
+    """Even though more input follows: no continuation would make the line valid."""
     with started("compute") as process:
         assert process.stdin
         assert process.stderr

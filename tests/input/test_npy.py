@@ -1,4 +1,4 @@
-"""Arrays in .npy files, with numpy as the other side: what is read, and what is refused."""
+"""Reading .npy files that numpy writes, and errors."""
 
 import io
 import pickle
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tsoft
@@ -25,7 +25,7 @@ DTYPES = ("<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "i1", "u1", "<i2", ">i2", "<
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.usefixtures("small_blocks")
-def test_what_numpy_saves_is_read(dtype: str, order: str, piped: bool) -> None:
+def test_arrays_saved_by_numpy_are_read(dtype: str, order: str, piped: bool) -> None:
     for shape in SHAPES:
         array = numbers(shape, dtype, order)
         logits = validate_logits(array).reshape(-1, shape[-1])
@@ -46,36 +46,36 @@ def test_quantities_and_labels() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**32), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_a_cut_is_missed(count: int, classes: int, seed: int, fortran: bool, piped: bool) -> None:
-    """Wherever it is, and with what is there and what should be."""
+def test_a_truncation_is_an_error(count: int, classes: int, seed: int, fortran: bool, piped: bool) -> None:
+    """The message has the expected and the actual number of rows."""
     array = numbers((count, classes), "f4", "F" if fortran else "C", seed)
     whole = saved(array)
     cut = seed % len(whole)
     message = complaint(whole[:cut], piped=piped)
     if cut >= len(whole) - array.nbytes:
-        assert "it is cut off: " in message
-        assert message.endswith(f"the header promises {count} rows of {classes} classes")
+        rows_text = "1 row" if count == 1 else f"{count} rows"
+        assert message.startswith(f"cut off: the header declares {rows_text} of {classes} classes, but the file has ")
         if array.flags.c_contiguous:
             whole_rows = (cut - (len(whole) - array.nbytes)) // (4 * classes)
-            assert f": {whole_rows} whole rows are there" in message
+            assert message.endswith(f" {whole_rows} whole rows")
 
 
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_every_cut_is_missed(order: str, piped: bool) -> None:
+def test_every_truncation_is_an_error(order: str, piped: bool) -> None:
     whole = saved(numbers((3, 2), "f2", order))
     for cut in range(len(whole)):
         assert "cut off" in complaint(whole[:cut], piped=piped) or cut == 0
-    assert "more follows" in complaint(whole + b"\0", piped=piped)
+    assert "more bytes" in complaint(whole + b"\0", piped=piped)
     assert rows(read(whole, piped=piped)).shape == (3, 2)
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_cut_in_a_pipe_comes_after_whole_rows() -> None:
+def test_whole_rows_before_a_truncation_are_read_from_a_pipe() -> None:
     array = numbers((30, 4), "f8")
     blocks = FORMATS["npy"].reader()(io.BufferedReader(Pipe(saved(array)[:-1])), ReadOptions("f"))
     assert np.array_equal(np.concatenate([next(blocks).logits for _ in range(9)]), array[:27])
-    with pytest.raises(InputError, match="29 whole rows are there, the header promises 30 rows of 4 classes"):
+    with pytest.raises(InputError, match="the header declares 30 rows of 4 classes, but the file has 29 whole rows"):
         next(blocks)
 
 
@@ -83,56 +83,56 @@ def header(text: str, version: int = 1) -> bytes:
     return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text.encode()
 
 
-OBJECTS = "an array of pickled objects, which are never read: they could run anything"
+OBJECTS = "pickled objects, which tsoft never loads since they can run any code; save an array of numbers"
 
 RECORDS = np.zeros(2, [("a", "f4"), ("b", "f4")])
 
 WRONG = {
-    "empty": (b"", "not an .npy file: it does not begin as one"),
-    "text": (b"1 2 3\n", "not an .npy file: it does not begin as one"),
-    "a version": (b"\x93NUMPY\x09\0", "an .npy file of version 9.0; 1 to 3 are known"),
+    "empty": (b"", "not an .npy file, which starts with \\x93NUMPY"),
+    "text": (b"1 2 3\n", "not an .npy file, which starts with \\x93NUMPY"),
+    "a version": (b"\x93NUMPY\x09\0", "an .npy file of version 9.0; tsoft reads versions 1 to 3"),
     "objects": (saved(np.array([1, None])), OBJECTS),
-    "records": (saved(RECORDS), "an array of records (a, b), not of numbers"),
-    "complex": (saved(np.array([1j])), "an array of complex128, not of real numbers of up to 64 bits"),
-    "texts": (saved(np.array(["a"])), "an array of <U1, not of real numbers of up to 64 bits"),
-    "dates": (saved(np.array(["2020"], "M8[D]")), "an array of datetime64[D], not of real numbers of up to 64 bits"),
+    "records": (saved(RECORDS), "an array of records (a, b); save one array of numbers"),
+    "complex": (saved(np.array([1j])), "expected real numbers of at most 64 bits, got complex128"),
+    "texts": (saved(np.array(["a"])), "expected real numbers of at most 64 bits, got <U1"),
+    "dates": (saved(np.array(["2020"], "M8[D]")), "expected real numbers of at most 64 bits, got datetime64[D]"),
     "bfloat16": (
         header("{'descr': '|V2', 'fortran_order': False, 'shape': (2,)}"),
-        "an array of |V2, not of real numbers of up to 64 bits; bfloat16 is saved so: save it as float32",
+        "expected real numbers of at most 64 bits, got |V2; if this is bfloat16, save it as float32",
     ),
-    "a number": (saved(np.array(1.0)), "a single number; logits need an axis of classes"),
+    "a number": (saved(np.array(1.0)), "a single number; expected an array whose last axis is the classes"),
     "no row": (saved(np.zeros((0, 3))), "an array of shape (0, 3) has no rows"),
     "no class": (saved(np.zeros((3, 0))), "an array of shape (3, 0) has no classes"),
     "NaN": (saved(np.array([[1, 2], [3, np.nan]])), "row 1, class #1: NaN is not a logit"),
     "all masked": (saved(np.full((2, 2), -np.inf, "f4")), "row 0: every class is masked (-inf)"),
-    "no header": (header("hello"), "the header is not an array's: 'hello'"),
-    "a part of one": (header("{'shape': (2,)}"), "the header is not an array's: \"{'shape': (2,)}\""),
+    "no header": (header("hello"), "invalid .npy header: 'hello'"),
+    "a part of one": (header("{'shape': (2,)}"), "invalid .npy header: \"{'shape': (2,)}\""),
     "a shape": (
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}"),
-        "the header gives no shape and order: \"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}\"",
+        "invalid shape or fortran_order in the header: \"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}\"",
     ),
     "a type": (
         header("{'descr': 'what', 'fortran_order': False, 'shape': (1,)}"),
-        "the header names no type of numbers: 'what'",
+        "unknown data type in the header: 'what'",
     ),
-    "a nest": (header("(" * 9000), "the header is not an array's: '" + "(" * 60 + "'"),
-    "a long header": (header(" " * 20_000), "the header is 20000 bytes long, more than 10000"),
-    "more than there can be": (
+    "a nest": (header("(" * 9000), "invalid .npy header: '" + "(" * 60 + "'"),
+    "a long header": (header(" " * 20_000), "the header has 20000 bytes; the limit is 10000"),
+    "more bytes than any file has": (
         header("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 10000000000000000)}"),
-        "it is cut off: 0 whole rows are there, the header promises 2 rows of 10000000000000000 classes",
+        "cut off: the header declares 2 rows of 10000000000000000 classes, but the file has 0 whole rows",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "message"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong(data: bytes, message: str) -> None:
+def test_errors(data: bytes, message: str) -> None:
     assert complaint(data) == message
 
 
-def test_what_is_said_too_large_in_a_pipe() -> None:
+def test_an_array_in_a_pipe_that_does_not_fit_in_memory() -> None:
     shape = f"(2, {10**18})"
     message = complaint(header(f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}"), piped=True)
-    assert message == f"an array of shape {shape} does not fit in memory"
+    assert message == f"the array of shape {shape} does not fit in memory"
 
 
 class Trap:
@@ -145,11 +145,11 @@ class Trap:
         return (open, (str(self.path), "w"))
 
 
-def test_no_pickle_is_run(tmp_path: Path) -> None:
+def test_no_pickle_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "made"
     objects = np.array([Trap(path), 1], object)
     pickle.loads(pickle.dumps(objects))[0].close()
-    path.unlink()  # so it works
+    path.unlink()  # unpickling does make the file
     for data in (saved(objects), pickle.dumps(objects)):
         complaint(data)
         complaint(data, "npz")
@@ -168,11 +168,13 @@ WHOLE = {
 
 @pytest.mark.parametrize("format", WHOLE)
 @given(changes=CHANGES, cut=st.integers(0, 900), noise=st.binary(max_size=40), piped=st.booleans())
+# zipfile seeks to before the start of the file.
+@example(changes=[(0, 0)], cut=544, noise=b"\0\0\0\1\0\0", piped=False)
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_bytes_are_read_or_refused(
     format: str, changes: list[tuple[int, int]], cut: int, noise: bytes, piped: bool
 ) -> None:
-    """Whatever is changed, rows that have a softmax come out, or one message."""
+    """Any change results in rows that have a softmax, or in one message."""
     data = bytearray(WHOLE[format])
     for place, byte in changes:
         data[place % len(data)] = byte

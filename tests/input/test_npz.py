@@ -1,4 +1,4 @@
-"""Several arrays in an .npz file, with numpy as the other side: which is read, and what is refused."""
+"""Reading .npz files that numpy writes, and errors."""
 
 import io
 import struct
@@ -17,14 +17,14 @@ from tsoft.input.labels import Labels
 @pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 @pytest.mark.parametrize("labels", [["a", "é"], [b"a", "é".encode()]], ids=["texts", "bytes"])
-def test_what_numpy_zips_is_read(pack: bool, piped: bool, labels: list[Any]) -> None:
+def test_files_saved_by_numpy_are_read(pack: bool, piped: bool, labels: list[Any]) -> None:
     logits = numbers((5, 2), "f4")
     [block] = read(zipped(pack, logits=logits, labels=np.array(labels)), "npz", piped=piped)
     assert np.array_equal(block.logits, logits)
     assert (block.labels, block.origin.quantity, block.logits.dtype.name) == (("a", "é"), "logit", "float32")
 
 
-def test_which_array() -> None:
+def test_the_array_that_is_read() -> None:
     a, probs = numbers((2, 2)), tsoft.softmax(numbers((3, 2)))
     [block] = read(zipped(logits=a, probs=probs), "npz")
     assert np.array_equal(block.logits, a)
@@ -41,63 +41,70 @@ def test_which_array() -> None:
 LABELLED = zipped(logits=np.zeros((2, 3)), labels=np.array(["a", "b"]))
 
 BROKEN = {
-    "no zip": (b"PK\3\4 and no more", {}, "not a whole .npz file: File is not a zip file"),
-    "none": (zipped(), {}, "no array is called logits or probs; --key takes one of none"),
+    "no zip": (b"PK\3\4 and no more", {}, "not a complete .npz file: File is not a zip file"),
+    "none": (zipped(), {}, "no array is called logits or probs; the file has no arrays"),
     "several": (
-        zipped(a=np.zeros(2), b=np.zeros(2)), {}, "no array is called logits or probs; --key takes one of a, b"
+        zipped(a=np.zeros(2), b=np.zeros(2)),
+        {},
+        "no array is called logits or probs; pass --key NAME to choose one: a, b",
     ),
-    "no such": (zipped(a=np.zeros(2)), {"key": "b"}, "no array is called 'b'; there are a"),
+    "no such": (zipped(a=np.zeros(2)), {"key": "b"}, "no array is called 'b'; the file has 'a'"),
     "another kind": (
         zipped(probs=np.ones(1)),
         {"quantity": "logprob"},
-        "'probs' holds 'prob', not 'logprob'; to be read as such, the array is saved under the name log_probs",
+        "the array 'probs' contains probabilities, not log-probabilities; leave out --logprobs, "
+        "or save the array as 'log_probs'",
     ),
     "too few labels": (LABELLED, {}, "logits: 3 classes, but 2 labels"),
-    "labels twice": (LABELLED, {"labels": Labels(("x",))}, "the classes are named here; leave out --labels"),
+    "labels twice": (LABELLED, {"labels": Labels(("x",))}, "the input already names the classes; leave out --labels"),
     "labels of complex numbers": (
         zipped(logits=np.zeros(2), labels=np.zeros(2, complex)),
         {},
-        "labels: an array of complex128, not of real numbers of up to 64 bits",
+        "labels: expected real numbers of at most 64 bits, got complex128",
     ),
-    "labels of bytes": (zipped(logits=np.zeros(1), labels=np.array([b"\xff"])), {}, "labels: they are not UTF-8 text"),
+    "labels of bytes": (
+        zipped(logits=np.zeros(1), labels=np.array([b"\xff"])),
+        {},
+        "labels: not UTF-8 text; save the labels as UTF-8",
+    ),
     "NaN": (zipped(logits=np.array([[0, np.nan]])), {}, "logits: row 0, class #1: NaN is not a logit"),
     "all masked": (zipped(probs=np.zeros((1, 2))), {}, "probs: row 0: every class is masked (0)"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "reading", "message"), BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_wrong_with_an_npz(data: bytes, reading: dict[str, Any], message: str) -> None:
+def test_errors(data: bytes, reading: dict[str, Any], message: str) -> None:
     assert complaint(data, "npz", **reading) == message
 
 
 @pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
-def test_every_cut_of_an_npz_is_missed(pack: bool) -> None:
+def test_every_truncation_is_an_error(pack: bool) -> None:
     whole = zipped(pack, logits=numbers((2, 2)))
     for cut in range(len(whole)):
-        assert complaint(whole[:cut], "npz").startswith("not a whole .npz file: ")
+        assert complaint(whole[:cut], "npz").startswith("not a complete .npz file: ")
     assert rows(read(whole, "npz")).shape == (2, 2)
 
 
-def test_a_bomb_is_refused_by_the_size_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip_bomb_is_refused_by_its_declared_size(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = zipped(True, logits=np.zeros((1000, 1000)))
     monkeypatch.setattr(npz, "SMALL_ARRAY", 1_000_000)
-    # It is not unpacked, neither as numbers nor as labels.
+    # The reader does not unpack it, neither as numbers nor as labels.
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     message = complaint(bomb, "npz")
     assert message.startswith("logits: ")
     assert message.endswith(
-        "bytes that unpack to 0.0 GB, as a zip bomb does; if it is none, unzip it and take the .npy"
+        "bytes unpack to 0.0 GB, like a zip bomb; if you trust the file, unzip it and read the .npy"
     )
 
 
-def test_a_size_that_is_a_lie_is_an_error() -> None:
-    """Whether the zip or the header says too much."""
+def test_a_wrong_declared_size_is_an_error() -> None:
+    """Both in the zip entry and in the .npy header."""
     whole = zipped(logits=np.zeros((4, 4)))
     size = struct.pack("<I", len(saved(np.zeros((4, 4)))))
     assert whole.count(size) >= 2
     for lie in (1 << 27, 100):
         message = complaint(whole.replace(size, struct.pack("<I", lie)), "npz")
-        assert "cut off" in message or "more follows" in message or "not a whole" in message
+        assert "cut off" in message or "more bytes" in message or "not a complete" in message
 
 
 def test_targets_are_read_only_when_requested() -> None:

@@ -1,4 +1,4 @@
-"""Responses of LLM servers: every kind, what each lacks, and what is said of it."""
+"""Reading responses of LLM servers: every format, its errors and its notes."""
 
 import io
 import json
@@ -24,12 +24,12 @@ DATA = TESTS / "data"
 REAL = ("openai-chat", "openai-completions", "llama-server", "llama-server-post-sampling")
 VOCABULARY = "49152"
 
-# The shapes that servers document, each with two tokens, of which the second is the less probable of its two
+# The formats that servers document, each with two tokens. The second token is the less probable of its two
 # alternatives: " a" of " a" and " b", then "\n" of " b" and "\n".
 
 
 def entry(token: str, logprob: float, *top: tuple[str, float], **more: Any) -> dict[str, Any]:
-    """A token as OpenAI writes it: github.com/openai/openai-python, types/chat/chat_completion_token_logprob.py."""
+    """Return a token in OpenAI's format: openai-python, types/chat/chat_completion_token_logprob.py."""
     tops = [{"token": name, "logprob": p, "bytes": list(name.encode())} for name, p in top]
     return {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": tops} | more
 
@@ -38,14 +38,14 @@ ENTRIES = [entry(" a", -0.5, (" a", -0.5), (" b", -1.5)), entry("\n", -2.0, (" b
 
 
 def bare(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same without bytes, as Ollama may leave them out: github.com/ollama/ollama-python, ollama/_types.py."""
+    """Return the same without bytes, which Ollama may omit: github.com/ollama/ollama-python, ollama/_types.py."""
     return json.loads(re.sub(r'"bytes": \[[^]]*\], |, "bytes": \[[^]]*\]', "", json.dumps(items)))  # type: ignore[no-any-return]
 
 
 KINDS: dict[str, Any] = {
     "chat": {"object": "chat.completion", "choices": [{"index": 0, "logprobs": {"content": ENTRIES, "refusal": None}}]},
     "refusal": {"choices": [{"index": 0, "logprobs": {"content": None, "refusal": ENTRIES}}]},
-    # docs.vllm.ai, "OpenAI-Compatible Server": prompt_logprobs are of what was not generated.
+    # docs.vllm.ai, "OpenAI-Compatible Server": prompt_logprobs are of the prompt, which was not generated.
     "vllm": {
         "choices": [{"index": 0, "logprobs": {"content": ENTRIES}}],
         "prompt_logprobs": [None, {"1": {"logprob": -1}}],
@@ -148,7 +148,7 @@ KINDS: dict[str, Any] = {
 
 
 def read(data: object, **reading: Any) -> list[Block]:
-    """The blocks of a JSON value, or of bytes."""
+    """Return the blocks of a JSON value, or of bytes."""
     content = data if isinstance(data, bytes) else json.dumps(data).encode()
     return list(api_responses.read(io.BytesIO(content), ReadOptions("FILE", **reading)))
 
@@ -170,7 +170,7 @@ def stream(*events: object, end: str = "data: [DONE]\n\n") -> bytes:
 
 
 @pytest.mark.parametrize("response", KINDS.values(), ids=KINDS.keys())
-def test_every_kind(response: Any) -> None:
+def test_every_format(response: Any) -> None:
     blocks = read(response)
     assert api_responses.is_response(response)
     assert labels(blocks) == [[" a", " b"], [" b", "\n"]]
@@ -186,7 +186,7 @@ def test_every_kind(response: Any) -> None:
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_files(name: str) -> None:
-    """As a real model and server gave them, and the copies of them here."""
+    """The copies here are equal to the responses of a real model and server."""
     original = TESTS.parents[1] / f"shared/data/llm/{name}.json"
     if not original.exists():
         pytest.skip("only its copy is here")
@@ -212,7 +212,7 @@ def test_real_responses(name: str, text: list[str]) -> None:
     assert all(sum(row) == pytest.approx(1) for row in rows)
 
 
-def test_a_drawn_token_below_the_list_is_a_class_but_no_cap() -> None:
+def test_an_unlisted_drawn_token_is_a_class_but_not_a_bound() -> None:
     block = read((DATA / "llama-server-post-sampling.json").read_bytes())[2]
     assert block.partial
     assert block.labels
@@ -223,7 +223,7 @@ def test_a_drawn_token_below_the_list_is_a_class_but_no_cap() -> None:
         None,
     )
     assert block.partial.cap == pytest.approx(block.logits[0, :12].min())
-    # vLLM puts a token that it drew first, and it may be less probable than what the list leaves out.
+    # vLLM puts the drawn token first, and it may be less probable than unlisted tokens.
     first = read(chat(entry("x", -5.0, ("x", -5.0), ("y", -1.0), ("z", -2.0))))[0]
     assert first.partial
     assert (first.partial.cap, first.partial.rank) == (-2.0, None)
@@ -315,7 +315,7 @@ def test_several_choices() -> None:
     assert [block.partial.text for block in pieces if block.partial] == [0, 1, 0, 1]
 
 
-def test_a_streams_token_comes_out_as_it_comes_in() -> None:
+def test_a_token_of_a_stream_is_written_as_it_arrives() -> None:
     with started("compute") as process:
         assert process.stdin
         assert process.stdout
@@ -327,19 +327,19 @@ def test_a_streams_token_comes_out_as_it_comes_in() -> None:
         assert process.stdout.readline().count(b"\t") == 1
 
 
-def test_a_general_reader_may_ask() -> None:
-    """What reads JSON of any kind knows a response by its looks, and its place in the whole."""
+def test_the_json_reader_recognizes_a_response() -> None:
+    """The JSON reader tells responses from rows, and passes on their location and row."""
     for other in ({"logits": [1, 2]}, {"choices": 2.0, "output": 1.0}, {"error": 3}, {"logprobs": [-1.0]}, [1, 2], 1):
         assert not api_responses.is_response(other)
     assert api_responses.is_response({"error": {"message": "no"}})
     blocks = list(api_responses.blocks(KINDS["chat"], ReadOptions("FILE"), "FILE:7", 5))
     assert [block.first_row for block in blocks] == [5, 6]
-    with pytest.raises(InputError, match=r"FILE:7: the server answered with an error: no"):
+    with pytest.raises(InputError, match=r"FILE:7: the server returned an error: no"):
         list(api_responses.blocks({"error": "no"}, ReadOptions("FILE"), "FILE:7", 0))
 
 
-def test_content_tells_it() -> None:
-    """A stream that was saved comes to the reader at once, JSON by way of its own reader."""
+def test_content_determines_the_format() -> None:
+    """A saved stream is read by this reader, and JSON by the JSON reader."""
     for name, heads in {
         "response": (b'data: {"', b"event: response.created", b"\xef\xbb\xbf  data:"),
         "json": (b'{"id"', b'{\n "choices"', b'[{"choices"'),
@@ -350,11 +350,11 @@ def test_content_tells_it() -> None:
     assert by_content(b"[PAD] 2") is None
 
 
-# Tokens as they are shown
+# The names of tokens
 
 
-def test_tokens_can_be_told_apart() -> None:
-    """A blank, a line break, the word \\n, a half of a character, the sign for one, and none at all."""
+def test_different_tokens_have_different_names() -> None:
+    """A blank, a line break, the text \\n, part of a character, the replacement character, and an empty token."""
     names = [" ", "\n", "\\n", "", "\ufffd", "\ufffd"]
     tops = [{"token": name, "logprob": -2.0} for name in names]
     tops[4]["bytes"] = [0xE2, 0x80]
@@ -364,7 +364,7 @@ def test_tokens_can_be_told_apart() -> None:
     assert block.names == ["' '", "'\\n'", "'\\\\n'", "''", "'<0xE2><0x80>'", "'\ufffd'", "'<0x9C>'"]
 
 
-def test_tokens_with_one_text_are_told_apart_by_their_ids() -> None:
+def test_tokens_with_the_same_text_are_distinguished_by_id() -> None:
     tops = [{"token": "\ufffd", "id": i, "logprob": -1.0 - i} for i in range(3)]
     [block] = read(chat({"token": "\ufffd", "id": 2, "logprob": -3.0, "top_logprobs": tops}))
     assert block.partial
@@ -372,11 +372,11 @@ def test_tokens_with_one_text_are_told_apart_by_their_ids() -> None:
     assert block.names == ["'\ufffd'#0", "'\ufffd'#1", "'\ufffd'#2"]
 
 
-# What is missing and wrong
+# Unknown numbers and errors
 
 
 def test_unknown_is_not_0() -> None:
-    """OpenAI writes -9999 for a token that it has no number of: docs of `logprob`."""
+    """OpenAI writes -9999 for a token whose number it does not return: docs of `logprob`."""
     data = json.dumps(chat(entry("x", -9999.0, (" a", -0.5), (" b", -9999.0)))).encode()
     [block] = read(data)
     assert block.partial
@@ -389,7 +389,7 @@ def test_unknown_is_not_0() -> None:
     assert (record["rank"], record["chosen_listed"], record["text_logprob_high"]) == (">1", None, None)
     assert here("compute", stdin=data).stdout == "1.0\tnan\tnan\n"
     table = here("compute", "-f", "table", "--chosen", stdin=data).stdout
-    # The logit, the probability among the listed ones and the bounds.
+    # The logit, the probability among the listed tokens, and the bounds.
     assert [line.split()[-3:] for line in table.splitlines() if " b'" in line or "› 'x'" in line] == [["?"] * 3] * 2
 
 
@@ -404,15 +404,15 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("response", "message"), ERRORS.values(), ids=ERRORS.keys())
-def test_an_error_says_what_the_server_said(response: Any, message: str) -> None:
-    with pytest.raises(InputError, match=f"^FILE: the server answered with an error: {message}$"):
+def test_an_error_has_the_servers_message(response: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^FILE: the server returned an error: {message}$"):
         read(response)
 
 
 def test_an_error_in_a_stream() -> None:
     failed = {"type": "response.failed", "response": {"error": {"message": "overloaded"}}}
     for end in (failed, {"error": {"message": "overloaded"}}):
-        with pytest.raises(InputError, match=r"^FILE:3: the server answered with an error: overloaded$"):
+        with pytest.raises(InputError, match=r"^FILE:3: the server returned an error: overloaded$"):
             read(stream({"type": "response.output_text.delta", "logprobs": [ENTRIES[0]]}, end))
 
 
@@ -430,7 +430,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize(("response", "advice"), SILENT.values(), ids=SILENT.keys())
-def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, advice: str) -> None:
+def test_a_response_without_logprobs_names_the_request_fields(response: Any, advice: str) -> None:
     with pytest.raises(InputError, match=f"^FILE.*no log-probabilities.*{re.escape(advice)}"):
         read(response)
     with pytest.raises(InputError, match=re.escape(advice)):
@@ -439,27 +439,33 @@ def test_a_response_without_logprobs_says_what_to_ask_for(response: Any, advice:
 
 TOKEN = r"^FILE: choice 0, token 0 \(' a'\), "
 WRONG = {
-    "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability, which is at most 0$"),
+    "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability; log-probabilities are at most 0$"),
     "over 0 in the list": (entry(" a", -1, (" b", 1e-3)), TOKEN + r"top_logprobs\[0\], logprob: 0\.001 is not"),
-    "no number": ({"token": " a"}, TOKEN + "logprob: it is missing$"),
-    "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: it is missing$"),
-    "text": (entry(" a", "-1"), TOKEN + "logprob: not a number$"),  # type: ignore[arg-type]
-    "truth": (entry(" a", True), TOKEN + "logprob: not a number$"),
-    "not a list": ({"token": " a", "logprob": -1, "top_logprobs": {"a": 1}}, TOKEN + "top_logprobs: not a list$"),
-    "bytes": ({"token": " a", "logprob": -1, "bytes": [256]}, TOKEN + "token, bytes: not a list of numbers"),
-    "not an object": (3, "^FILE: choice 0, token 0: not an object$"),
-    "nothing known": (entry(" a", -9999.0), TOKEN[:-2] + ": no alternative has a probability"),
+    "no number": ({"token": " a"}, TOKEN + "logprob: missing; expected a number$"),
+    "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: missing$"),
+    "text": (entry(" a", "-1"), TOKEN + 'logprob: expected a number, got "-1"$'),  # type: ignore[arg-type]
+    "truth": (entry(" a", True), TOKEN + "logprob: expected a number, got true$"),
+    "not a list": (
+        {"token": " a", "logprob": -1, "top_logprobs": {"a": 1}},
+        TOKEN + "top_logprobs: expected an array, got an object$",
+    ),
+    "bytes": (
+        {"token": " a", "logprob": -1, "bytes": [256]},
+        TOKEN + "token, bytes: expected a list of whole numbers from 0 to 255",
+    ),
+    "not an object": (3, "^FILE: choice 0, token 0: expected an object, got 3$"),
+    "nothing known": (entry(" a", -9999.0), TOKEN[:-2] + ": no alternative has a known probability above 0$"),
     "prob": ({"token": " a", "prob": 1.5, "top_probs": []}, TOKEN + "prob: 1.5 is not a probability"),
 }
 
 
 @pytest.mark.parametrize(("item", "message"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_is_named(item: Any, message: str) -> None:
+def test_errors_in_a_token(item: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(chat(item))
 
 
-def test_what_json_cannot_hold() -> None:
+def test_numbers_that_json_does_not_have() -> None:
     text = json.dumps(chat(entry(" a", -0.5, (" a", -0.5), (" b", -math.inf), (" c", math.nan))))
     with pytest.raises(InputError, match=r"top_logprobs\[2\], logprob: NaN is not a log-probability"):
         read(text.encode())
@@ -467,7 +473,7 @@ def test_what_json_cannot_hold() -> None:
     assert block.logits.tolist() == [[-0.5, -math.inf, -math.inf]]
 
 
-def test_a_little_over_0_is_rounding() -> None:
+def test_a_logprob_slightly_above_0_is_rounding() -> None:
     [block] = read(chat(entry(" a", 1e-7, (" a", 1e-7), (" b", -17.0))))
     assert block.partial
     _, high = np.exp(block.partial.log_bounds(np.array([1.0])))
@@ -476,19 +482,19 @@ def test_a_little_over_0_is_rounding() -> None:
 
 def test_unequal_lists() -> None:
     wrong = {"choices": [{"logprobs": {"tokens": ["a", "b"], "token_logprobs": [-1]}, "text": "ab"}]}
-    with pytest.raises(InputError, match="choice 0, token_logprobs: 1 of them for 2 tokens"):
+    with pytest.raises(InputError, match="choice 0, token_logprobs: expected one entry per token, 2 in all, got 1"):
         read(wrong)
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\n", b"data: [DONE]\n", b"[]", b"2", b'"x"', b"{}", b'{"a": 1}', b"[" * 100_000]
 )
-def test_what_is_no_response(data: bytes) -> None:
+def test_input_that_is_not_a_response(data: bytes) -> None:
     with pytest.raises(InputError, match=r"^FILE"):
         read(data)
 
 
-def test_options_that_mean_nothing_to_it() -> None:
+def test_options_that_a_response_excludes() -> None:
     with pytest.raises(UsageError, match="--labels"):
         read(KINDS["chat"], labels=Labels(("a", "b")))
     with pytest.raises(UsageError):
@@ -500,12 +506,12 @@ SMALL = [json.dumps(KINDS["chat"]).encode(), json.dumps(KINDS["completions"], in
 
 
 @pytest.mark.parametrize("data", SMALL, ids=["chat", "completions", "stream"])
-def test_cut_at_every_byte(data: bytes) -> None:
+def test_every_truncation_is_an_error(data: bytes) -> None:
     for end in range(len(data)):
         read_or_refuse(data[:end])
 
 
-def test_where_it_is_cut() -> None:
+def test_a_truncation_is_located() -> None:
     with pytest.raises(InputError, match=r"^FILE:1: not JSON"):
         read(SMALL[0][:100])
     with pytest.raises(InputError, match=r"^FILE:[4-9]: not JSON"):
@@ -542,8 +548,8 @@ def test_any_json_is_read_or_refused(value: Any, form: str) -> None:
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.sampled_from([*KINDS.values()]), st.randoms(use_true_random=False), VALUES)
-def test_a_response_with_anything_in_it_is_read_or_refused(response: Any, random: Any, value: Any) -> None:
-    """One value in it, anywhere, is another."""
+def test_a_response_with_any_value_in_it_is_read_or_refused(response: Any, random: Any, value: Any) -> None:
+    """Another value replaces one value anywhere in the response."""
     copy = json.loads(json.dumps(response))
     places: list[tuple[Any, Any]] = []
 
@@ -564,7 +570,7 @@ def test_any_bytes_are_read_or_refused(pieces: list[bytes]) -> None:
     read_or_refuse(b"".join(pieces))
 
 
-# What comes out
+# The whole program
 
 
 def records(*arguments: str, name: str = "openai-chat") -> list[dict[str, Any]]:
@@ -588,8 +594,8 @@ def test_records() -> None:
     assert first["probs_low"][0] == pytest.approx(math.exp(-1.6850967407226562), rel=1e-15)
 
 
-def test_a_text_has_the_likelihood_that_its_server_says() -> None:
-    """At τ = 1 the log-probability is the sum of the server's own."""
+def test_a_text_has_the_likelihood_that_the_server_reports() -> None:
+    """At τ = 1 the log-probability is the sum of the server's log-probabilities."""
     content = json.loads((DATA / "openai-chat.json").read_bytes())["choices"][0]["logprobs"]["content"]
     total = sum(item["logprob"] for item in content)
     last = records("--chosen")[-1]
@@ -599,7 +605,7 @@ def test_a_text_has_the_likelihood_that_its_server_says() -> None:
 
 
 def test_a_temperature_is_undone() -> None:
-    """The listed alternatives of a server that samples at T are those of the model, exactly."""
+    """The alternatives of a server that samples at T become those of the model, exactly."""
     raw = np.array([0.0, -1.0, -2.5])
     tempered = tsoft.log_softmax(raw, 0.7)
     response = json.dumps(chat(entry("a", tempered[0], *zip("abc", tempered.tolist(), strict=True))))
@@ -639,7 +645,7 @@ def test_wrong_options(arguments: tuple[str, ...], message: str) -> None:
 
 
 @pytest.mark.parametrize("option", [("--vocab-size", "9"), ("--applied-tau", "2"), ("--chosen", "-f", "jsonl")])
-def test_options_of_a_response_alone(option: tuple[str, ...]) -> None:
+def test_options_that_only_a_response_has(option: tuple[str, ...]) -> None:
     done = here("compute", "1", "2", *option)
     assert (done.returncode, done.stdout) == (2, "")
     assert option[0] in done.stderr
@@ -651,7 +657,7 @@ def test_the_table() -> None:
     assert "\nrow 1 ' capital'\n" in table
     for words in ("listed", "low–high", "› 'The'", "  'Paris'", "… 17 more", "drawn", "rank", "text, 8 tokens"):
         assert words in table
-    # Three columns fit, so that the second table begins with bounds.
+    # Three columns fit, so the second table starts with bounds.
     wide = run("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.5,2", "-f", "table", COLUMNS="110").stdout
     assert wide.split("row 1")[0].count("nats") == wide.split("row 1")[0].count("low–high") == 2
     several = json.dumps({"choices": [{"index": i, "logprobs": {"content": ENTRIES}} for i in range(2)]})
@@ -675,7 +681,7 @@ def test_other_formats_and_commands() -> None:
 )
 @pytest.mark.parametrize("name", ["openai-chat", "llama-server"])
 def test_samplers_on_a_partial_distribution_are_refused(command: str, options: tuple[str, ...], name: str) -> None:
-    """A cutoff depends on the whole distribution: on the listed part alone it keeps other classes."""
+    """A cutoff depends on the whole distribution: on the listed part it would keep other classes."""
     for form in ("tsv", "json", "table"):
         done = here(command, "-i", str(DATA / f"{name}.json"), *options, "-f", form)
         assert (done.returncode, done.stdout) == (2, "")
@@ -688,12 +694,12 @@ def test_an_explanation_of_a_partial_distribution_is_refused() -> None:
     assert "lists only part of the distribution" in done.stderr
 
 
-def test_nothing_is_said_of_what_is_no_response() -> None:
+def test_logits_that_are_not_a_response_have_no_notes() -> None:
     assert out("compute", "2", "1")
 
 
 def test_records_read_back() -> None:
-    """What the listed alternatives have among them is again a row of probabilities."""
+    """The probabilities among the listed alternatives are read as a row of probabilities."""
     typed = ("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.7", "-f")
     again = out("compute", stdin=here(*typed, "jsonl").stdout)
     direct = here(*typed, "tsv").stdout

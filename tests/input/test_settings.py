@@ -1,4 +1,4 @@
-"""Sampling settings from the files that engines, servers and clients have."""
+"""Reading sampling settings from the files of engines, servers and clients."""
 
 import json
 import math
@@ -15,10 +15,10 @@ from tool import TESTS
 from tsoft.errors import InputError
 from tsoft.input.settings import Settings, read
 
-# Where it is, the answers of a real llama-server.
+# The responses of a real llama-server, which may be missing.
 SHARED = TESTS.parents[1] / "shared/data/llm"
 
-# transformers' generation_config.json, as chat models have it.
+# A generation_config.json of transformers, as chat models have it.
 CHAT_MODEL = {
     "bos_token_id": 128000,
     "do_sample": True,
@@ -27,7 +27,7 @@ CHAT_MODEL = {
     "top_p": 0.9,
     "transformers_version": "4.45.0.dev0",
 }
-# What llama-server tells of itself: GET /props in tools/server/README.md, to_json in server-task.cpp.
+# The settings that llama-server reports: GET /props in tools/server/README.md, to_json in server-task.cpp.
 LLAMA_CPP_SETTINGS: dict[str, Any] = {
     "n_predict": -1,
     "seed": 4294967295,
@@ -70,7 +70,7 @@ LLAMA_CPP_SETTINGS: dict[str, Any] = {
 }
 LLAMA_CPP_CHAIN = ("top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature")
 MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
-SERVER = ", unless the server was started with others: its /props tells"
+SERVER = ", unless the server was started with other defaults, which its /props shows"
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def read_json(tmp_path: Path) -> Any:
 
 
 def error(path: Path, content: str | bytes | None = None) -> str:
-    """What is wrong with the file, without its name."""
+    """Return the message of the error in a file, without the file's name."""
     if content is not None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(InputError) as caught:
@@ -102,17 +102,17 @@ def test_generation_config(read_json: Any, tmp_path: Path) -> None:
         biases=(),
         samplers=None,
         unused=(),
-        hidden=("transformers applies top_k 50 where the file sets none",),
+        hidden=("transformers applies top_k 50, which the file does not set",),
     )
 
 
 def test_generation_config_that_sets_top_k_hides_nothing(read_json: Any) -> None:
     got = read_json({**CHAT_MODEL, "top_k": 20})
     assert (got.values[-1], got.hidden) == (("top_k", 20.0), ())
-    # generation/utils.py: 0 is off. It is not None, so that the default does not come in.
+    # generation/utils.py: 0 is off. It is not None, so the default does not replace it.
     got = read_json({**CHAT_MODEL, "top_k": 0})
     assert (got.values, got.hidden) == ((("tau", 0.6), ("top_p", 0.9)), ())
-    # GenerationConfig.update(defaults_only=True) fills what is None.
+    # GenerationConfig.update(defaults_only=True) replaces None.
     assert read_json({**CHAT_MODEL, "top_k": None}) == read_json(CHAT_MODEL)
 
 
@@ -124,19 +124,19 @@ def test_generation_config_without_do_sample_is_greedy(read_json: Any, do_sample
     assert (got.values, got.hidden) == ((("tau", 0.0),), ())
     assert got.unused == (
         f"{greedy} and ignores temperature 0.6 and top_p 0.9",
-        "repetition_penalty 1.1 depends on the text so far, which is not known here",
+        "repetition_penalty 1.1 is not applied, since it depends on the text so far",
     )
     got = read_json({"eos_token_id": 2, "transformers_version": "5.23.0", "temperature": 1.0, **do_sample})
     assert (got.values, got.unused) == ((("tau", 0.0),), (greedy,))
 
 
-def test_what_a_generation_config_bans(read_json: Any) -> None:
+def test_a_generation_config_bans_tokens(read_json: Any) -> None:
     got = read_json({**CHAT_MODEL, "suppress_tokens": [1, 7, -1], "begin_suppress_tokens": [220], "num_beams": 4})
     assert got.biases == ((1, -math.inf), (7, -math.inf))
     assert [sentence.split()[0] for sentence in got.unused] == ["num_beams", "begin_suppress_tokens"]
 
 
-def test_generation_config_with_knobs_that_transformers_has_not(read_json: Any) -> None:
+def test_generation_config_with_parameters_that_transformers_lacks(read_json: Any) -> None:
     got = read_json({**CHAT_MODEL, "top_a": 0.2, "xtc_probability": 0.5, "xtc_threshold": 0.1})
     assert got.values == read_json(CHAT_MODEL).values
     assert got.unused == ("transformers does not know top_a 0.2, xtc_probability 0.5 and xtc_threshold 0.1",)
@@ -157,8 +157,8 @@ def test_generation_config_with_knobs_that_transformers_has_not(read_json: Any) 
         {"do_sample": None, "top_k": 5},
     ],
 )
-def test_as_transformers_reads_it(read_json: Any, tmp_path: Path, changes: dict[str, Any]) -> None:
-    """The same samplers, at the same numbers, that transformers itself makes of the file."""
+def test_transformers_reads_the_same_settings(read_json: Any, tmp_path: Path, changes: dict[str, Any]) -> None:
+    """transformers makes the same samplers with the same numbers from the file."""
     pytest.importorskip("torch")
     generation = pytest.importorskip("transformers").generation
     model = {**CHAT_MODEL, **changes}
@@ -182,7 +182,7 @@ def test_as_transformers_reads_it(read_json: Any, tmp_path: Path, changes: dict[
                 steps[parameter] = float(value)
     values = dict(read_json(model).values)
     if config.do_sample:
-        # transformers leaves out what does nothing. It holds some in float32.
+        # transformers leaves out samplers without effect, and stores some numbers as float32.
         applied = {
             parameter: v for parameter, v in values.items() if (parameter, v) not in (("tau", 1.0), ("top_p", 1.0))
         }
@@ -203,7 +203,7 @@ def test_llama_cpp_response(read_json: Any) -> None:
         "typical_p": 1.0,
     }
     assert (got.samplers, got.biases, got.unused, got.hidden) == (LLAMA_CPP_CHAIN, (), (), ())
-    # The object itself, and in /props.
+    # The object alone, and inside /props.
     assert read_json(LLAMA_CPP_SETTINGS) == got
     props = read_json({"default_generation_settings": {"id": 0, "n_ctx": 1024, "params": LLAMA_CPP_SETTINGS}})
     assert (props.kind, props.values, props.hidden) == ("llama.cpp's /props", got.values, ())
@@ -217,11 +217,11 @@ def test_real_llama_cpp_responses_without_settings() -> None:
         if "generation_settings" in json.loads((SHARED / name).read_text()):
             assert read(str(SHARED / name)).kind == "a llama.cpp response"
         else:
-            assert error(SHARED / name) == ": a response without generation_settings; give the request"
+            assert error(SHARED / name) == ": a response without generation_settings; pass the request instead"
 
 
 def test_the_settings_of_recorded_llama_cpp_chains(read_json: Any) -> None:
-    """The requests and the orders that a real llama-server told of."""
+    """The requests and orders that a real llama-server reported."""
     if not (SHARED / "llama-cpp-chain.json").exists():
         pytest.skip("no recorded chains here")
     for chain in json.loads((SHARED / "llama-cpp-chain.json").read_text()):
@@ -242,8 +242,8 @@ def test_llama_cpp_request(read_json: Any) -> None:
     assert (got.kind, got.engine, got.samplers) == ("a llama.cpp request", "llama.cpp", None)
     # common/common.h: top_k 40, top_p 0.95, min_p 0.05, temp 0.8. A top_k of 0 is off, not missing.
     assert got.values == (("tau", 0.5), ("top_p", 0.95), ("min_p", 0.05))
-    assert got.hidden == (f"llama.cpp applies top_p 0.95 and min_p 0.05 where the file sets none{SERVER}",)
-    # The server takes null for absent.
+    assert got.hidden == (f"llama.cpp applies top_p 0.95 and min_p 0.05, which the file does not set{SERVER}",)
+    # The server treats null as absent.
     assert read_json({"prompt": "", "temperature": None}).values == (
         ("tau", 0.8),
         ("top_k", 40.0),
@@ -252,8 +252,8 @@ def test_llama_cpp_request(read_json: Any) -> None:
     )
 
 
-def test_partners_of_llama_cpp(read_json: Any) -> None:
-    """A threshold and an exponent come from the server where the request has use for them."""
+def test_llama_cpp_defaults_that_depend_on_another_field(read_json: Any) -> None:
+    """The server's threshold and exponent apply if the request needs them."""
     plain = {"prompt": "", "temperature": 1, "top_k": 5, "top_p": 1, "min_p": 0}
     got = read_json({**plain, "xtc_probability": 0.5, "dynatemp_range": 0.25})
     assert got.values[-4:] == (
@@ -270,7 +270,7 @@ def test_partners_of_llama_cpp(read_json: Any) -> None:
 
 def test_a_temperature_below_0_is_greedy_in_llama_cpp(read_json: Any) -> None:
     assert dict(read_json({"prompt": "", "temperature": -1}).values)["tau"] == 0
-    # vLLM refuses it, and so may the caller.
+    # vLLM refuses it; so does the caller.
     assert dict(read_json({"messages": [], "temperature": -1, "min_tokens": 1}).values)["tau"] == -1
 
 
@@ -278,7 +278,7 @@ def test_a_temperature_below_0_is_greedy_in_llama_cpp(read_json: Any) -> None:
     ("samplers", "names"),
     [
         (["temperature", "top_k", "top_p", "min_p"], ("temperature", "top_k", "top_p", "min_p")),
-        # common/sampling.cpp: a letter each.
+        # common/sampling.cpp: one letter each.
         ("edskypmxt", LLAMA_CPP_CHAIN),
         ("tkt", ("temperature", "top_k", "temperature")),
         (["top-k", "nucleus", "typical_p", "tfs_z", "temp"], ("top_k", "top_p", "typ_p", "tfs_z", "temperature")),
@@ -291,56 +291,65 @@ def test_samplers(read_json: Any, samplers: Any, names: tuple[str, ...]) -> None
     assert (got.samplers, got.unused) == (names, ())
 
 
-def test_what_samplers_leaves_out_is_not_applied(read_json: Any) -> None:
-    """tools/server/README.md, samplers: what the list does not name has no part."""
+def test_samplers_that_the_file_does_not_list_are_not_applied(read_json: Any) -> None:
+    """tools/server/README.md, samplers: a sampler that is not in the list is not applied."""
     body = {"prompt": "", "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "typical_p": 1.0}
     got = read_json({**body, "samplers": ["top_p"]})
     assert (got.values, got.hidden) == ((("top_p", 0.9),), ())
     omitted = "temperature 0.7, top_k 40 and min_p 0.05"
-    assert got.unused == (f"samplers does not name them, so llama.cpp does not apply {omitted}",)
+    assert got.unused == (f"llama.cpp does not apply {omitted}, since it applies only the file's samplers",)
     got = read_json({**body, "samplers": ["top_p", "soft-max", "x", "x"]})
-    assert got.unused[0] == 'llama.cpp has no sampler "soft-max" or "x", and skips it'
+    assert got.unused[0] == 'llama.cpp has no sampler called "soft-max" or "x", so it skips the name'
 
 
-def test_llama_cpp_with_knobs_that_it_has_not(read_json: Any) -> None:
+def test_llama_cpp_with_parameters_that_it_lacks(read_json: Any) -> None:
     got = read_json({"prompt": "", "n_predict": 1, "top_a": 0.2, "smoothing_factor": 0})
     assert "top_a" not in dict(got.values)
     assert got.unused == ("llama.cpp does not know top_a 0.2",)
 
 
 def test_penalties_need_the_text(read_json: Any) -> None:
-    text = "depends on the text so far, which is not known here"
+    text = "is not applied, since it depends on the text so far"
     body = {"prompt": "", "repeat_penalty": 1.1, "presence_penalty": 0, "dry_multiplier": 0.8}
     assert read_json(body).unused == (f"repeat_penalty 1.1 {text}", f"dry_multiplier 0.8 {text}")
     assert read_json({**body, "samplers": ["penalties", "temperature"]}).unused == (f"repeat_penalty 1.1 {text}",)
     assert read_json({**body, "repeat_last_n": 0, "dry_penalty_last_n": 0}).unused == ()
 
 
-def test_mirostat_stands_in_for_the_chain(read_json: Any) -> None:
+def test_mirostat_replaces_the_chain(read_json: Any) -> None:
     """common/sampling.cpp: with mirostat, the chain is the plain temperature and mirostat."""
     got = read_json({**LLAMA_CPP_SETTINGS, "mirostat": 2, "repeat_penalty": 1.2})
     assert (got.values, got.samplers) == ((("tau", 0.800000011920929),), ("temperature",))
     assert got.unused == (
-        "mirostat 2 stands in for the other samplers, so llama.cpp does not apply top_k 40, top_p 0.95 and min_p 0.05",
-        "mirostat 2 depends on the text so far, which is not known here",
+        "llama.cpp does not apply top_k 40, top_p 0.95 and min_p 0.05, since mirostat 2 replaces the other samplers",
+        "mirostat 2 is not applied, since it depends on the text so far",
     )
 
 
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"grammar": 'root ::= "yes" | "no"'}, "grammar bans what does not fit"),
-        ({"json_schema": {}}, "json_schema bans what does not fit"),
-        ({"ignore_eos": True}, "ignore_eos bans the tokens that end a text"),
-        ({"min_keep": 3}, "min_keep 3 is nothing that tsoft has"),
-        ({"samplers": ["infill", "adaptive_p"]}, "the sampler infill bans the tokens that end a text"),
-        ({"samplers": ["adaptive_p"], "adaptive_target": 0.4}, "adaptive_target 0.4 depends on the text so far"),
+        (
+            {"grammar": 'root ::= "yes" | "no"'},
+            "grammar is not applied, since the tokens that it bans depend",
+        ),
+        ({"json_schema": {}}, "json_schema is not applied, since the tokens that it bans depend"),
+        ({"ignore_eos": True}, "ignore_eos is not applied, since tsoft does not know which tokens end a text"),
+        ({"min_keep": 3}, "min_keep 3 is not applied, since tsoft does not have it"),
+        (
+            {"samplers": ["infill", "adaptive_p"]},
+            "the sampler infill is not applied, since tsoft does not",
+        ),
+        (
+            {"samplers": ["adaptive_p"], "adaptive_target": 0.4},
+            "adaptive_target 0.4 is not applied, since it depends",
+        ),
         ({"grammar": "", "ignore_eos": False, "min_keep": 1, "n_probs": 10, "seed": 1, "stop": ["x"]}, None),
         # common/common.h: below 0, adaptive_p is off.
         ({"samplers": ["adaptive_p"], "adaptive_target": -1}, None),
     ],
 )
-def test_what_llama_cpp_does_and_tsoft_cannot(read_json: Any, fields: dict[str, Any], why: str | None) -> None:
+def test_settings_that_tsoft_cannot_apply(read_json: Any, fields: dict[str, Any], why: str | None) -> None:
     got = read_json({"prompt": "", **fields})
     assert len(got.unused) == (why is not None)
     assert why is None or got.unused[0].startswith(why)
@@ -361,7 +370,7 @@ def test_biases(read_json: Any, logit_bias: Any) -> None:
     assert got.biases == ((15043, 1.0), (2, -math.inf), (" the", -0.5))
 
 
-def test_keys_that_are_no_ids(read_json: Any) -> None:
+def test_keys_that_are_not_ids(read_json: Any) -> None:
     long = "9" * 5000
     biases = {"007": 1, "-1": 1, "²": 1, "": 1, long: 1}
     assert [token for token, _ in read_json({"logit_bias": biases}).biases] == [7, "-1", "²", "", long]
@@ -375,10 +384,10 @@ def test_openai_request(read_json: Any) -> None:
     assert (got.samplers, got.unused, got.hidden) == (None, (), ())
     # OpenAI's defaults are neutral: temperature 1, top_p 1.
     assert read_json(chat).values == ()
-    # Legacy, and with what needs the text.
+    # A legacy request with a penalty, which needs the text.
     got = read_json({"model": "davinci-002", "prompt": "x", "temperature": 1, "frequency_penalty": 0.5})
     assert (got.kind, got.values) == ("an OpenAI request", (("tau", 1.0),))
-    assert got.unused == ("frequency_penalty 0.5 depends on the text so far, which is not known here",)
+    assert got.unused == ("frequency_penalty 0.5 is not applied, since it depends on the text so far",)
     got = read_json({**chat, "response_format": {"type": "json_object"}, "tool_choice": "required"})
     assert [sentence.split()[0] for sentence in got.unused] == ["response_format", "tool_choice"]
     assert read_json({**chat, "response_format": {"type": "text"}, "tool_choice": "auto"}).unused == ()
@@ -396,16 +405,16 @@ def test_vllm_request(read_json: Any) -> None:
     assert read_json({**chat, **parameters, "top_k": -1}).values == (("tau", 0.7), ("top_p", 0.8), ("min_p", 0.0))
 
 
-def test_what_vllm_takes_from_the_model(read_json: Any) -> None:
+def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
     got = read_json({"model": "m", "prompt": "x", "top_k": 5, "top_p": 0.9})
-    model = "from the model's generation_config.json, where that sets them"
+    model = "from the model's generation_config.json if it sets them"
     assert (got.values, got.hidden) == (
         (("top_k", 5.0), ("top_p", 0.9)),
         (f"vLLM takes temperature and min_p {model}",),
     )
 
 
-def test_extra_body_is_part_of_the_body(read_json: Any) -> None:
+def test_extra_body_is_merged_into_the_body(read_json: Any) -> None:
     chat = {"model": "m", "messages": MESSAGES, "temperature": 0.7}
     inside = read_json({**chat, "extra_body": {"top_k": 20, "repetition_penalty": 1.05}})
     assert inside == read_json({**chat, "top_k": 20, "repetition_penalty": 1.05})
@@ -437,45 +446,54 @@ def test_bare_settings(read_json: Any) -> None:
     assert (got.values, got.unused, got.hidden) == ((("tau", 0.7), ("top_k", 40.0)), (), ())
     every = {"smoothing_factor": 0.3, "top_a": 0.2, "tfs": 0.9, "typ_p": 0.8, "eta_cutoff": 0.001, "top_h": 0.5}
     assert dict(read_json(every).values) == {"typical_p" if f == "typ_p" else f: v for f, v in every.items()}
-    # A threshold alone is for a probability that the command line may give.
+    # A threshold alone is kept, since the command line may set the probability.
     assert read_json({"xtc_threshold": 0.2}).values == (("xtc_threshold", 0.2),)
-    # What is out of range is told where ranges are known.
+    # The options check the ranges, not the reader.
     assert read_json({"top_p": 1.5, "min_p": -1}).values == (("top_p", 1.5), ("min_p", -1.0))
-    # Of two names the first holds.
+    # Of two names for one parameter, the first counts.
     assert read_json({"tfs_z": 0.9, "tfs": 0.5}).values == (("tfs", 0.9),)
-    assert read_json({"mirostat": 2}).unused == ("mirostat 2 depends on the text so far, which is not known here",)
+    assert read_json({"mirostat": 2}).unused == ("mirostat 2 is not applied, since it depends on the text so far",)
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"top_p": "0.9"}, 'top_p: "0.9" is a string, not a number'),
-        ({"top_k": True}, "top_k: true is a boolean, not a number"),
-        ({"temperature": [0.5, 1]}, "temperature: an array, not a number"),
-        ({"temperature": {}}, "temperature: an object, not a number"),
-        ({"prompt": "", "repeat_penalty": "a" * 99}, f'repeat_penalty: "{"a" * 38}… is a string, not a number'),
-        ({"do_sample": 1}, "do_sample: 1 is a number, not true or false"),
-        ({"samplers": ["top_k", 1]}, "samplers: not an array of names, nor a string of letters"),
-        ({"samplers": {}}, "samplers: not an array of names, nor a string of letters"),
-        ({"logit_bias": 5}, "logit_bias: 5 is a number, not an array of [token, bias] nor an object"),
-        ({"logit_bias": {"5": True}}, "logit_bias: true is a boolean, not a number"),
-        ({"logit_bias": [[5]]}, "logit_bias: an array, not [token, bias]"),
-        ({"logit_bias": ["ab"]}, 'logit_bias: "ab" is a string, not [token, bias]'),
-        ({"logit_bias": [[5.5, 1]]}, "logit_bias: 5.5 is a number, not a token's id or text"),
-        ({"logit_bias": [[-5, 1]]}, "logit_bias: -5 is a number, not a token's id or text"),
-        ({"logit_bias": [[None, 1]]}, "logit_bias: null, not a token's id or text"),
-        ({"do_sample": True, "suppress_tokens": ["a"]}, "suppress_tokens: not an array of token ids"),
-        ({"generation_settings": []}, "generation_settings: an array, not an object"),
-        ({"model": "m", "messages": [], "extra_body": 3}, "extra_body: 3 is a number, not an object"),
-        ([{"temperature": 1}], "an array, not an object of settings"),
-        (0.7, "0.7 is a number, not an object of settings"),
-        (None, "null, not an object of settings"),
-        ({"choices": [], "model": "m"}, "a response that does not tell its settings; give the request"),
-        ({"model": "m", "prompt": "", "options": {"temperature": 1}}, "an Ollama request; give its options as a file"),
-        ({"architectures": [], "transformers_version": ""}, "a model's config.json; the settings are in the gen"),
-        ({}, "nothing in it sets sampling; looked for temperature, dynatemp_range,"),
-        ({"temperature": None}, "nothing in it sets sampling; looked for temperature, dynatemp_range,"),
-        ({"default_generation_settings": {"n_ctx": 1}}, "nothing in it sets sampling; looked for temperature, dyna"),
+        ({"top_p": "0.9"}, 'top_p: expected a number, got the string "0.9"'),
+        ({"top_k": True}, "top_k: expected a number, got the boolean true"),
+        ({"temperature": [0.5, 1]}, "temperature: expected a number, got an array"),
+        ({"temperature": {}}, "temperature: expected a number, got an object"),
+        ({"prompt": "", "repeat_penalty": "a" * 99}, f'repeat_penalty: expected a number, got the string "{"a" * 38}…'),
+        ({"do_sample": 1}, "do_sample: expected true or false, got the number 1"),
+        ({"samplers": ["top_k", 1]}, "samplers: expected an array of names or a string of letters"),
+        ({"samplers": {}}, "samplers: expected an array of names or a string of letters"),
+        (
+            {"logit_bias": 5},
+            "logit_bias: expected an array of [token, bias] or an object {token: bias}, got",
+        ),
+        ({"logit_bias": {"5": True}}, "logit_bias: expected a number, got the boolean true"),
+        ({"logit_bias": [[5]]}, "logit_bias: expected [token, bias], got an array"),
+        ({"logit_bias": ["ab"]}, 'logit_bias: expected [token, bias], got the string "ab"'),
+        ({"logit_bias": [[5.5, 1]]}, "logit_bias: expected a token's id or text, got the number 5.5"),
+        ({"logit_bias": [[-5, 1]]}, "logit_bias: expected a token's id or text, got the number -5"),
+        ({"logit_bias": [[None, 1]]}, "logit_bias: expected a token's id or text, got null"),
+        ({"do_sample": True, "suppress_tokens": ["a"]}, "suppress_tokens: expected an array of token ids"),
+        ({"generation_settings": []}, "generation_settings: expected an object, got an array"),
+        ({"model": "m", "messages": [], "extra_body": 3}, "extra_body: expected an object, got the number 3"),
+        ([{"temperature": 1}], "expected an object of settings, got an array"),
+        (0.7, "expected an object of settings, got the number 0.7"),
+        (None, "expected an object of settings, got null"),
+        ({"choices": [], "model": "m"}, "a response without sampling settings; pass the request instead"),
+        (
+            {"model": "m", "prompt": "", "options": {"temperature": 1}},
+            "an Ollama request; save the object in its options",
+        ),
+        (
+            {"architectures": [], "transformers_version": ""},
+            "a model's config.json has no sampling settings",
+        ),
+        ({}, "no sampling settings; expected fields such as temperature"),
+        ({"temperature": None}, "no sampling settings; expected fields such as temperature"),
+        ({"default_generation_settings": {"n_ctx": 1}}, "no sampling settings; expected fields such as temperature"),
     ],
 )
 def test_errors_in_a_field(tmp_path: Path, fields: Any, message: str) -> None:
@@ -486,17 +504,17 @@ def test_errors_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     assert error(path) == ": No such file or directory"
     assert error(tmp_path) == ": Is a directory"
-    assert error(path, b'{"a\xff": 1}') == ": the settings are not UTF-8 text"
+    assert error(path, b'{"a\xff": 1}') == ": not UTF-8 text; save the settings as UTF-8"
     assert error(path, '{\n"top_k": 40,\n"top_p" 1}').startswith(":3: ")
     assert error(path, '{"top_k": 1e999}').startswith(":1: ")
     assert error(path, "[" * 100_000).startswith(":1: ")
     assert error(path, "").startswith(":1: ")
     assert error(path, "main: build = 4000\nsampler chain: top-k -> temp\n").startswith(":1: ")
     lines = '{"temperature": 1}\n{"temperature": 2}\n'
-    assert error(path, lines) == ":2: more than one JSON value; settings are one object"
+    assert error(path, lines) == ":2: more than one JSON value; expected one object"
 
 
-def test_a_byte_order_mark_and_crlf_are_nothing(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_crlf_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_bytes(b'\xef\xbb\xbf{\r\n"top_k": 5\r\n}\r\n')
     assert read(str(tmp_path / "f.json")).values == (("top_k", 5.0),)
 
@@ -526,7 +544,7 @@ VALUES = st.recursive(
     ),
     max_leaves=20,
 )
-# Numbers mostly, so that not every example ends at its first field.
+# Mostly numbers, so that not every example fails at its first field.
 PLAUSIBLE = st.dictionaries(FIELDS, st.sampled_from([0, 1, 0.5, 40, -1]) | VALUES, max_size=6)
 
 

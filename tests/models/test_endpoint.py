@@ -463,13 +463,13 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, b"[" * 100_000, ["not JSON"]),
         (200, b"\xff\xfe\xfd", ["not JSON"]),
         (200, b"data: {}\n\n", ["not JSON; it starts with 'data: {}'"]),
-        (200, {"hello": 1}, ["not a response of a known server"]),
-        (200, [1], ["not a server's response"]),
-        (200, 7, ["not a server's response"]),
-        (200, None, ["not a server's response"]),
+        (200, {"hello": 1}, ["unknown response"]),
+        (200, [1], ["expected a server's response"]),
+        (200, 7, ["expected a server's response"]),
+        (200, None, ["expected a server's response"]),
         (200, {"choices": []}, ["no log-probabilities"]),
-        (200, {"choices": [7]}, ["not an object"]),
-        (200, error("overloaded"), ["the server answered with an error: overloaded"]),
+        (200, {"choices": [7]}, ["expected an object"]),
+        (200, error("overloaded"), ["the server returned an error: overloaded"]),
         (200, chat(None, text=" the"), ["did not return the requested log-probabilities", "with --chat, some servers"]),
         (200, legacy() | {"choices": [{"text": " the"}]}, ["did not return the requested log-probabilities"]),
         (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["only the sampled token, without alternatives"]),
@@ -966,7 +966,7 @@ def test_real_server_agrees_with_its_model(oracle: Callable[[bytes], dict[bytes,
         with pytest.raises(InputError, match=r"HTTP 400 Bad Request: .*maximum context length is 256 tokens"):
             model.next([model.prompt("one two three " * 200)])
         elsewhere = failure(at(url.removesuffix("/v1")))
-        assert "HTTP 404 Not Found: the server answered with an error: Not Found" in elsewhere
+        assert "HTTP 404 Not Found: the server returned an error: Not Found" in elsewhere
         assert "usually ends in /v1" in elsewhere
         answering = at(url, chat=True, alternatives=5, timeout=120)
         text = answering.prompt("Say hi")

@@ -1,4 +1,4 @@
-"""Arrays that are written as .npy and .npz files, with numpy as the other side."""
+"""Writing .npy and .npz files that numpy reads."""
 
 import io
 import itertools
@@ -34,7 +34,7 @@ TAUS = ([0.7], [0.5, 1.0, 2.0])
 
 
 def pieces(array: Array, taus: list[float]) -> Iterator[Any]:
-    """What a writer is given of an array."""
+    """Return the distributions that a writer is called with."""
     for block in read(saved(array)):
         yield from distribution_pieces(block, np.array(taus))
 
@@ -46,10 +46,10 @@ def array_of(
     format: str = "npy",
     note: Callable[[str], None] = lambda _: None,
 ) -> bytes:
-    """What is written of distributions where the output is no file."""
+    """Return the array of distributions that is written to an output that is not a file."""
     buffer = io.BytesIO()
-    distributions_ = arrays.DistributionArray(iter(results), np.array(taus), Content(log), note)
-    arrays.write(format, distributions_, OutputStream(buffer, "buffer"))
+    array = arrays.DistributionArray(iter(results), np.array(taus), Content(log), note)
+    arrays.write(format, array, OutputStream(buffer, "buffer"))
     return buffer.getvalue()
 
 
@@ -62,7 +62,7 @@ def expected(array: Array, taus: list[float], log: bool = False) -> Array:
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
 @pytest.mark.parametrize("dtype", ["<f2", ">f4", "f8", "i4"])
 @pytest.mark.usefixtures("small_blocks")
-def test_what_is_written_is_what_numpy_saves(dtype: str, taus: list[float], log: bool) -> None:
+def test_arrays_are_written_as_numpy_saves_them(dtype: str, taus: list[float], log: bool) -> None:
     for shape in SHAPES:
         array = numbers(shape, dtype)
         assert array_of(pieces(array, taus), taus, log) == saved(expected(array, taus, log))
@@ -78,7 +78,7 @@ def test_fortran_order_is_written_in_c_order(taus: list[float]) -> None:
 
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
 def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
-    """A file's header is filled in at the end; a pipe waits for the last row. Both are as numpy's."""
+    """A file's header is overwritten at the end, and a pipe waits for the last row. Both equal numpy's file."""
     array = numbers((40, 3))
     (tmp_path / "in.txt").write_text("\n".join(" ".join(map(repr, row)) for row in array.tolist()))
     command = f"{TSOFT} compute -i in.txt --tau {','.join(map(str, taus))}"
@@ -89,26 +89,26 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
     assert (tmp_path / "pipe.npy").read_bytes() == saved(expected(array, taus))
 
 
-def test_rows_that_are_held_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_reports_an_array_that_is_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    monkeypatch.setattr(npy, "MUCH", 100)
-    monkeypatch.setattr(arrays, "MUCH", 100)
+    monkeypatch.setattr(npy, "NOTE_BYTES", 100)
+    monkeypatch.setattr(arrays, "NOTE_BYTES", 100)
     results = [next(distribution_pieces(Block(np.zeros((2, 4)), first_row=i), np.ones(1))) for i in (0, 2, 4)]
     assert array_of(results, [1.0], note=notes.append) == saved(np.full((6, 4), 0.25))
-    assert [note.split(",")[0] for note in notes] == ["how many rows come is not known"]
+    assert [note.split(",")[0] for note in notes] == ["the number of rows is not known"]
     big = saved(numbers((9, 4), order="F"))
     assert rows(read(big, piped=True, note=notes.append)).shape == (9, 4)
-    assert notes[1:] == ["f: an array in Fortran order is held in memory, 0 MB; from a file (-i) it is not"]
+    assert notes[1:] == ["f: the array is in Fortran order, so tsoft keeps all 0 MB in memory; -i FILE avoids this"]
     read(big, note=notes.append)
     assert len(notes) == 2
 
 
 @pytest.mark.parametrize("form", ["npy", "npz"])
-def test_rows_that_differ_are_no_array(form: str, tmp_path: Path) -> None:
+def test_rows_with_different_classes_are_an_error(form: str, tmp_path: Path) -> None:
     for text in ("1 2\n1 2 3\n", "a=1 b=2\na=1 c=2\n"):
         done = here("compute", "-f", form, stdin=text)
         assert (done.returncode, done.stdout) == (1, "")
-        message = "stdin:2: its classes are not those of the first row; --format jsonl takes rows that differ"
+        message = "stdin:2: the classes differ from those of the first row; use --format jsonl"
         assert done.stderr == f"tsoft: error: {message}\n"
         assert here("compute", "-o", str(tmp_path / f"out.{form}"), stdin=text).returncode == 1
         assert os.listdir(tmp_path) == []
@@ -117,7 +117,7 @@ def test_rows_that_differ_are_no_array(form: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("log", [False, True], ids=["probs", "log"])
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
 @pytest.mark.usefixtures("small_blocks")
-def test_what_is_zipped_numpy_reads_and_so_does_tsoft(taus: list[float], log: bool) -> None:
+def test_numpy_and_tsoft_read_an_npz(taus: list[float], log: bool) -> None:
     array = numbers((2, 5, 3), "f4")
     results: list[Distributions] = []
     for block in read(saved(array), labels=Labels(("a", "", "a"))):
@@ -138,8 +138,8 @@ def test_what_is_zipped_numpy_reads_and_so_does_tsoft(taus: list[float], log: bo
 # The whole program
 
 
-def test_a_pipe_is_a_file(tmp_path: Path) -> None:
-    """Told by the content, by the name or outright."""
+def test_an_array_is_read_from_a_pipe_as_from_a_file(tmp_path: Path) -> None:
+    """The content, the name or the option determines the format."""
     array = numbers((50, 3), "f4")
     (tmp_path / "x.npy").write_bytes(saved(array))
     (tmp_path / "x.bin").write_bytes(saved(array))
@@ -158,7 +158,7 @@ def test_a_pipe_is_a_file(tmp_path: Path) -> None:
         assert archive["probs"] == pytest.approx(tsoft.softmax(array, 0.7), rel=1e-5)
 
 
-def test_an_array_is_of_one_engine_and_whole(tmp_path: Path) -> None:
+def test_options_that_an_array_excludes(tmp_path: Path) -> None:
     typed = ["compute", "1", "2", "-o", str(tmp_path / "x.npy")]
     for options, message in {
         ("--like", "all", "--top-k", "1"): "npy has one distribution per row and τ; pass --like with one engine",
@@ -200,7 +200,7 @@ def test_an_error_leaves_the_output_as_it_was(tmp_path: Path, order: str) -> Non
     assert (sorted(os.listdir(tmp_path)), (tmp_path / "out.npy").read_text()) == (["in.npy", "out.npy"], "before")
 
 
-def test_what_cannot_be_written_over(tmp_path: Path) -> None:
+def test_an_output_whose_start_cannot_be_overwritten(tmp_path: Path) -> None:
     with (tmp_path / "x").open("wb") as file:
         write = OutputStream(file, "x", is_file=True)
     with pytest.raises((OutputError, ValueError)):
@@ -211,19 +211,19 @@ def test_what_cannot_be_written_over(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_array(tmp_path: Path) -> None:
     def peak_of(rows: int) -> int:
         path = tmp_path / f"{rows}.npy"
-        # Zeros that take no room on the disk.
+        # A sparse file of zeros takes no space on the disk.
         np.lib.format.open_memmap(path, "w+", np.float32, (rows, 32_768)).flush()
         return peak("compute", "-i", str(path), "--tau", "0.7", "-o", str(tmp_path / "out.npy"))
 
-    # 200 MB against 13.
+    # 200 MB compared with 13 MB.
     assert peak_of(1_600) < 1.2 * peak_of(100)
 
 
 @pytest.mark.parametrize(("axes", "seconds", "remaining"), [((9,), 2, True), (None, 2, False), ((9,), 0, None)])
-def test_long_work_is_watched(
+def test_long_work_has_a_progress_bar(
     monkeypatch: pytest.MonkeyPatch, axes: tuple[int, ...] | None, seconds: int, remaining: bool | None
 ) -> None:
-    """Rows and their rate, and where their number is known the time that remains; nothing of short work."""
+    """It shows the rows, their rate and, if their number is known, the remaining time. Short work has no bar."""
     screen = progress_screen(monkeypatch, seconds)
     blocks = [Block(np.zeros((3, 2)), first_row=first, origin=Origin(axes=axes)) for first in (0, 3, 6)]
     total = None if axes is None else 9
@@ -231,13 +231,13 @@ def test_long_work_is_watched(
         blocks, lambda block, took: (watching.rows(block.rows.stop, took), block.rows.stop), lambda _: total
     )
     assert list(shown) == blocks
-    assert ("9 rows, 2 a second" in screen.getvalue()) == (remaining is not None)
+    assert ("9 rows, 2 per second" in screen.getvalue()) == (remaining is not None)
     assert ("100%" in screen.getvalue()) == bool(remaining)
     assert (screen.getvalue() == "") == (remaining is None)
     assert remaining is None or screen.getvalue().endswith("\x1b[2K")
 
 
-def test_progress_is_watched_where_stderr_is_a_terminal_and_the_result_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_if_only_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Screen())
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert is_watched(OutputOptions())

@@ -183,6 +183,8 @@ def solve(
         raise ValueError("prob and index belong together: the probability of the class with that index")
     z = validate_logits(z)
     [(name, value)] = passed.items()
+    if name not in ("entropy", "perplexity") and value > 1:
+        raise ValueError(f"{name} must be a number from 0 to 1, got {value:g}")
     if index is not None:
         solutions, size = solve_prob(z, index, value), 2
     else:

@@ -1,1 +1,1 @@
-"""Bytes to blocks of logits: one module per format."""
+"""From bytes to blocks of logits: one module per format."""

@@ -1,11 +1,11 @@
-"""Responses of LLM servers with log-probabilities: a row for each generated token.
+"""Reading the responses of LLM servers with log-probabilities: one row per generated token.
 
-The formats of the servers are recognised by their fields; a token of any becomes a `_GeneratedToken`. They are
+tsoft recognizes each server's format by its fields. A token of any format becomes a `_GeneratedToken`. The formats are
 documented in:
 
-- OpenAI's chat completions, legacy completions and Responses API: platform.openai.com/docs/api-reference,
-  and so vLLM (docs.vllm.ai, "OpenAI-Compatible Server") and llama.cpp's server in that role;
-- llama.cpp's own completion: github.com/ggml-org/llama.cpp, tools/server/README.md, "POST /completion";
+- OpenAI's chat completions, legacy completions and Responses API: platform.openai.com/docs/api-reference; vLLM
+  (docs.vllm.ai, "OpenAI-Compatible Server") and llama.cpp's server offer the same format;
+- llama.cpp's native completion: github.com/ggml-org/llama.cpp, tools/server/README.md, "POST /completion";
 - Ollama: docs.ollama.com/api; Gemini: ai.google.dev/api/generate-content, "LogprobsResult".
 """
 
@@ -23,14 +23,14 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.labels import token_label
 from tsoft.input.quantity import QUANTITIES, SLACK
 from tsoft.input.read_options import ReadOptions
 
-# The log-probability that OpenAI writes for a very unlikely token, in place of its own.
+# OpenAI writes this for a very unlikely token, instead of its log-probability.
 UNKNOWN = -9999.0
-# A token that is a part of a character, as OpenAI and llama.cpp write it where they give no bytes.
+# A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
 _BYTES = re.compile(r"bytes?: ?((?:\\x[0-9a-fA-F]{2})+)")
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
@@ -43,7 +43,7 @@ Object = dict[str, Any]
 
 
 def is_response(value: object) -> bool:
-    """Whether a JSON value is a server's response, which may be an error, and not numbers with labels.
+    """Return whether a JSON value is a server's response (or its error), and not {label: number}.
 
     >>> is_response({"choices": []}), is_response({"error": "no such model"}), is_response({"error": 2})
     (True, True, False)
@@ -51,18 +51,41 @@ def is_response(value: object) -> bool:
     return isinstance(value, dict) and (_logprobs_request(value) is not None or _error_message(value) is not None)
 
 
+# Fields inside a response, whose values are objects or lists of them.
+_INNER_FIELDS = (
+    *("logprobs", "content", "refusal", "top_logprobs", "tokens", "token_logprobs", "top_probs"),
+    *("logprobsResult", "logprobs_result", "chosenCandidates", "chosen_candidates"),
+)
+
+
+def response_part_problem(value: Object) -> str | None:
+    """Return the problem with an object that is only part of a server's response; None for any other object.
+
+    >>> response_part_problem({"logprobs": {"content": []}})
+    "'logprobs' is an object, as inside a server's response; tsoft needs the whole response"
+    """
+    part = next((name for name in _INNER_FIELDS if isinstance(value.get(name), dict | list)), None)
+    if part is None and isinstance(value.get("token"), str):
+        part = "token"
+    if part is None:
+        return None
+    return f"{part!r} is {described(value[part])}, as inside a server's response; tsoft needs the whole response"
+
+
 def blocks(value: object, options: ReadOptions, where: str, first_row: int) -> Iterator[Block]:
-    """A block of one row for each token of a response, or of a list of responses. `where` is its location in
-    messages. Raises InputError for a response that is an error, that has no log-probabilities, or that has numbers
-    that are no log-probabilities."""
+    """Yield one block of one row per token of a response, or of a list of responses.
+
+    `where` is the value's location in messages. Raises InputError if a response is an error, has no log-probabilities,
+    or has numbers out of range.
+    """
     reader = ResponseReader(options, first_row)
     yield from reader.blocks(Location(where), value)
     reader.finish(Location(where))
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """The blocks of a source: a response, an array or lines of responses, or a saved stream. Each token is read as
-    soon as it has arrived."""
+    """Yield the blocks of a source: a response, an array or lines of responses, or a saved stream. Each token is read
+    as soon as it arrives."""
     reader = ResponseReader(options, 0)
     for number, data, streamed in _json_texts(stream, options):
         location = Location(options.source if number == 1 else f"{options.source}:{number}")
@@ -72,20 +95,20 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Location:
-    """Where something stands in a source, for messages."""
+    """A location in a source, for messages: the source, and the parts of the path in it."""
 
     source: str
     parts: tuple[str, ...] = ()
 
     def at(self, *parts: str) -> "Location":
-        """A location inside this one."""
+        """Return a location inside this one."""
         return Location(self.source, self.parts + parts)
 
     def error(self, problem: str) -> InputError:
-        """An error at this location.
+        """Return an error at this location.
 
-        >>> str(Location("FILE").at("choice 0").at("token 2", "logprob").error("it is missing"))
-        'FILE: choice 0, token 2, logprob: it is missing'
+        >>> str(Location("FILE").at("choice 0").at("token 2", "logprob").error("missing"))
+        'FILE: choice 0, token 2, logprob: missing'
         """
         parts = f"{', '.join(self.parts)}: " if self.parts else ""
         return InputError(f"{self.source}: {parts}{problem}")
@@ -95,8 +118,10 @@ class Location:
 
 
 def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, bytes, bool]]:
-    """The JSON texts of a source, one per line or one that spans all lines. Each comes with the number of its first
-    line, and whether it is a `data:` line of a stream."""
+    """Yield the JSON texts of a source, one per line or one that spans all lines.
+
+    Each text is yielded with the number of its first line, and whether it is a `data:` line of a stream.
+    """
     streamed = False
     for number, line in enumerate(stream, 1):
         text = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
@@ -108,9 +133,9 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
             if field == b"data" and data.strip():
                 yield number, data, True
         elif text and streamed:
-            raise options.error(number, "not a line of a stream, which begins with data:")
+            raise options.error(number, "expected a line of a stream, which starts with data:")
         elif text and (text[:1], text[-1:]) in ((b"{", b"}"), (b"[", b"]")):
-            # It ends with the bracket that closes its first, so that it does not span lines.
+            # The last bracket closes the first one, so the text does not span lines.
             yield number, text, False
         elif text:
             rest = stream.read()
@@ -119,8 +144,8 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
 
 
 def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
-    """The JSON value of a text that begins on that line. Raises InputError for anything else, except NaN and the
-    infinities that Python and JavaScript write."""
+    """Parse a JSON text that starts on that line. NaN and the infinities of Python and JavaScript are allowed. Raises
+    InputError."""
     import orjson
 
     try:
@@ -137,8 +162,21 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
             is_deep = True
         except ValueError:
             problem = "a number that is too long"
-    problem = "it is nested too deep" if is_deep else f"not JSON: {problem}"
+    problem = "the JSON is nested too deep" if is_deep else f"not JSON: {problem}"
     raise options.error(line + error_line - 1, problem)
+
+
+def described(value: object) -> str:
+    """Return a JSON value in words for a message: its kind if it is an array or object, else the value itself.
+
+    >>> described([1]), described(None), described("x")
+    ('an array', 'null', '"x"')
+    """
+    if isinstance(value, list):
+        return "an array"
+    if value is None or isinstance(value, str | int | float):
+        return shortened(json.dumps(value, ensure_ascii=False))
+    return "an object"
 
 
 # From JSON values to tokens
@@ -146,20 +184,20 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
 
 @dataclass(frozen=True)
 class _ApiToken:
-    """A token in a response: its label, its id where it has one, and its log-probability, None if that is not
-    known."""
+    """A token in a response: its label, its id if it has one, and its log-probability, None if unknown."""
 
     label: str
     id: int | None
     logprob: float | None
 
     def is_same(self, other: "_ApiToken") -> bool:
+        """Return whether two tokens have the same id or, if one has no id, the same label."""
         return self.label == other.label if None in (self.id, other.id) else self.id == other.id
 
 
 @dataclass(frozen=True)
 class _GeneratedToken:
-    """A generated token and its alternatives, which may include it. `tempered` says that samplers have changed the
+    """A generated token and its alternatives, which may include it. `tempered` is true if samplers have changed the
     probabilities."""
 
     location: Location
@@ -170,8 +208,8 @@ class _GeneratedToken:
 
 @dataclass(frozen=True)
 class _GeneratedText:
-    """One of the texts of a response: its number, whether it is one of `several`, and its tokens, None if they
-    have no log-probabilities."""
+    """One text of a response: its number, whether there are `several` texts, and its tokens, None if these have no
+    log-probabilities."""
 
     number: int
     several: bool
@@ -179,7 +217,7 @@ class _GeneratedText:
 
 
 def _logprobs_request(value: Object) -> str | None:
-    """The fields of a request to which the server answers with log-probabilities; None for what is no response."""
+    """Return the fields of a request that make the server return log-probabilities; None if this is no response."""
     kind = value.get("object")
     if isinstance(value.get("choices"), list):
         legacy = kind == "text_completion" or any(isinstance(c, dict) and "text" in c for c in value["choices"])
@@ -195,10 +233,11 @@ def _logprobs_request(value: Object) -> str | None:
     if isinstance(value.get("candidates"), list) or isinstance(value.get("usageMetadata"), dict):
         return _GEMINI
     answer = value.get("response", value.get("message"))
-    # Ollama's, and those that tsoft writes, whose text may have no token; plain numbers are a row.
-    listed = value.get("logprobs")
-    is_text = listed == [] and isinstance(value.get("text"), str)
-    if (isinstance(listed, list) and (is_text or any(isinstance(entry, dict) for entry in listed))) or (
+    # Ollama's responses, and those that tsoft writes, whose text may be empty. A list of numbers is a row, not a
+    # response.
+    logprobs = value.get("logprobs")
+    is_text = logprobs == [] and isinstance(value.get("text"), str)
+    if (isinstance(logprobs, list) and (is_text or any(isinstance(entry, dict) for entry in logprobs))) or (
         "model" in value and isinstance(answer, str | dict)
     ):
         return _CHAT
@@ -206,7 +245,7 @@ def _logprobs_request(value: Object) -> str | None:
 
 
 def _error_message(value: Object) -> str | None:
-    """The message of a response that is an error; None for any other."""
+    """Return the message of a response that is an error; None for any other response."""
     error = value.get("error")
     if error is None and (value.get("object") == "error" or value.get("type") == "error"):
         error = value
@@ -221,19 +260,20 @@ def _error_message(value: Object) -> str | None:
 
 
 def _short(error: object) -> str:
-    """A message; a value that is no text is shortened, however deep it is nested."""
+    """Return a message as it is, and any other value as shortened text."""
     return error if isinstance(error, str) else reprlib.repr(error)
 
 
 class ResponseReader:
-    """Reads the responses of a source one after the other. It counts the rows, the complete responses and the texts,
-    and remembers whether there are several choices and the request that asks for log-probabilities."""
+    """Reads the responses of a source in sequence. It counts the rows, the complete responses and the texts, and keeps
+    whether there are several choices, and the request that makes the server return log-probabilities."""
 
     def __init__(self, options: ReadOptions, first_row: int):
         if options.labels:
-            raise UsageError("--labels: a response has its own labels, its tokens")
+            raise UsageError("leave out --labels; the classes of a server's response are its tokens")
         if options.quantity not in (None, "logprob"):
-            raise UsageError("a response says itself what its numbers are; leave out --energies and --probs")
+            option = QUANTITIES[options.quantity].option or "the quantity"
+            raise UsageError(f"leave out {option}; a server's response already specifies what its numbers are")
         self.first_row = self.row = first_row
         self.several = False
         self.request: str | None = None
@@ -241,12 +281,12 @@ class ResponseReader:
         self.texts: dict[tuple[str, ...], int] = {}
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
-        """The blocks of a response, or of an array of them."""
+        """Yield the blocks of a response, or of an array of responses."""
         for response in value if isinstance(value, list) else [value]:
             yield from self._response(location, response, streamed)
 
     def finish(self, location: Location) -> None:
-        """Raises InputError if there was no token."""
+        """Raise InputError if there was no token."""
         if self.row == self.first_row:
             raise (
                 self._without_logprobs(location) if self.request else location.error("no response: the input is empty")
@@ -254,20 +294,21 @@ class ResponseReader:
 
     def _response(self, location: Location, response: object, streamed: bool) -> Iterator[Block]:
         if not isinstance(response, dict):
-            raise location.error("not a server's response, which is an object")
+            raise location.error(f"expected a server's response (an object), got {described(response)}")
         message = _error_message(response)
         if message is not None:
-            raise location.error(f"the server answered with an error: {message[:500]}")
+            raise location.error(f"the server returned an error: {message[:500]}")
         request = _logprobs_request(response)
         if request is None:
-            raise location.error("not a response of a known server: it has no choices, output or logprobs")
+            problem = response_part_problem(response) or "unknown response: no choices, output, candidates or logprobs"
+            raise location.error(problem)
         self.request = request
         inner = response.get("response")
         if isinstance(inner, dict):
-            # An event about the whole response; the last one repeats the tokens of all chunks.
+            # An event about the whole response. The last event repeats the tokens of all chunks.
             if response.get("type") == "response.failed":
                 problem = _error_message(inner) or "the response failed"
-                raise location.error(f"the server answered with an error: {problem}")
+                raise location.error(f"the server returned an error: {problem}")
             if response.get("type") in ("response.completed", "response.incomplete") and self.row == self.first_row:
                 yield from self._response(location, inner, streamed)
             return
@@ -284,18 +325,18 @@ class ResponseReader:
         self.responses += not chunk or response.get("done") is True
 
     def _without_logprobs(self, location: Location) -> InputError:
-        return location.error(f"this response has no log-probabilities: ask the server for them with {self.request}")
+        return location.error(f"the response has no log-probabilities; add {self.request} to the request")
 
     def _block(self, generated: _GeneratedToken, choice: int, text: int, classes: object) -> Block:
         tokens, index = _with_generated(generated)
         logprobs = np.array([np.nan if token.logprob is None else token.logprob for token in tokens])
         logits = np.where(np.isnan(logprobs), -np.inf, logprobs)
         if not np.isfinite(logits.max()):
-            raise generated.location.error("no alternative has a probability that is known and not 0")
+            raise generated.location.error("no alternative has a known probability above 0")
         cap = _unlisted_cap(logprobs, index, len(generated.alternatives))
         partial = PartialDistribution(logprobs, index, cap, choice, self.several, text, generated.tempered)
         if _is_index(classes):
-            # Responses that tsoft writes state the size of the vocabulary, which rounded numbers may contradict.
+            # Responses that tsoft writes have the vocabulary's size, which rounded numbers may contradict.
             with_classes = replace(partial, classes=classes)
             partial = with_classes if len(tokens) <= classes and with_classes.is_consistent else partial
         labels = tuple(token.label for token in tokens)
@@ -305,7 +346,7 @@ class ResponseReader:
 
 
 def _with_generated(generated: _GeneratedToken) -> tuple[list[_ApiToken], int]:
-    """The alternatives, with the generated token last where it is none of them, and the token's index."""
+    """Return the alternatives, with the generated token appended if it is not listed, and the token's index."""
     indices = [i for i, token in enumerate(generated.alternatives) if token.is_same(generated.token)]
     equal = [i for i in indices if generated.alternatives[i].logprob == generated.token.logprob]
     if indices:
@@ -314,21 +355,23 @@ def _with_generated(generated: _GeneratedToken) -> tuple[list[_ApiToken], int]:
 
 
 def _unlisted_cap(logprobs: Array, index: int, listed: int) -> float:
-    """The log-probability that no unlisted class exceeds: the least in the list, without the generated token. Servers
-    may add that token to their list (vLLM puts it first, and completions make the list longer by one), so that it
-    bounds nothing where it is the least; where it is not the least, leaving it out changes nothing."""
-    top = np.delete(logprobs[:listed], index if index < listed else [])
-    top = top[~np.isnan(top)]
-    return float(top.min()) if len(top) else np.inf
+    """Return the log-probability that no unlisted class exceeds: the least of the list without the generated token.
+
+    Servers may add the generated token to their list (vLLM puts it first; completions make the list longer by one). If
+    the token is the least of the list, it therefore bounds nothing. If it is not, leaving it out changes nothing.
+    """
+    others = np.delete(logprobs[:listed], index if index < listed else [])
+    others = others[~np.isnan(others)]
+    return float(others.min()) if len(others) else np.inf
 
 
 def _is_chunk(response: Object) -> bool:
-    """Whether a response is a chunk of a stream, which may have no token."""
+    """Return whether a response is a chunk of a stream, which may have no token."""
     return str(response.get("object")).endswith(".chunk") or "done" in response or "usageMetadata" in response
 
 
 def _generated_texts(response: Object, location: Location) -> Iterator[_GeneratedText]:
-    """The texts of a response of any kind."""
+    """Yield the texts of a response in any format."""
     if isinstance(response.get("choices"), list):
         yield from _numbered_texts(response["choices"], location, _choice_tokens)
     elif isinstance(response.get("output"), list):
@@ -352,7 +395,7 @@ def _numbered_texts(
     location: Location,
     tokens: Callable[[Object, Location], Iterable[_GeneratedToken] | None],
 ) -> Iterator[_GeneratedText]:
-    """The texts of a list of choices, each of which has these tokens."""
+    """Yield the texts of a list of choices. `tokens` returns the tokens of a choice."""
     for i, choice in enumerate(choices):
         number = choice["index"] if isinstance(choice, dict) and _is_index(choice.get("index")) else i
         inner = location.at(f"choice {number}")
@@ -360,7 +403,7 @@ def _numbered_texts(
 
 
 def _choice_tokens(choice: Object, location: Location) -> Iterable[_GeneratedToken] | None:
-    """The tokens of a chat or legacy completion, which differ in their logprobs."""
+    """Return the tokens of a choice of a chat or legacy completion, whose logprobs have different formats."""
     if choice.get("logprobs") is None:
         return None
     logprobs = _as_object(choice["logprobs"], location.at("logprobs"))
@@ -371,20 +414,20 @@ def _choice_tokens(choice: Object, location: Location) -> Iterable[_GeneratedTok
 
 
 def _output_text(output: list[Any], location: Location) -> Iterator[_GeneratedText]:
-    """The text of the Responses API: the parts of its messages, one after the other."""
+    """Yield the text of the Responses API, which is the parts of its messages in sequence."""
     token_lists: list[Iterator[_GeneratedToken]] = []
     for i, item in enumerate(output):
         parts = _as_object(item, location.at(f"output[{i}]")).get("content")
         for j, part in enumerate(parts if isinstance(parts, list) else ()):
             inner = location.at(f"output[{i}]", f"content[{j}]")
             tokens = _token_list(_as_object(part, inner), "logprobs", inner)
-            # Where a request does not ask for log-probabilities, this API returns an empty list.
+            # This API returns an empty list if the request does not include log-probabilities.
             token_lists += [tokens] if tokens and part["logprobs"] else []
     yield _GeneratedText(0, False, itertools.chain(*token_lists) if token_lists else None)
 
 
 def _candidate_tokens(candidate: Object, location: Location) -> Iterator[_GeneratedToken] | None:
-    """The tokens of Gemini, in the spelling of its API or of its Python library."""
+    """Return the tokens of a Gemini candidate, in the spelling of its API or its Python library."""
     result = _first_value(candidate, "logprobsResult", "logprobs_result")
     return None if result is None else _gemini_tokens(_as_object(result, location.at("logprobsResult")), location)
 
@@ -401,14 +444,14 @@ def _gemini_tokens(result: Object, location: Location) -> Iterator[_GeneratedTok
 
 
 def _legacy_tokens(logprobs: Object, location: Location) -> Iterator[_GeneratedToken]:
-    """The tokens of legacy completions, which have a list each for tokens, numbers and alternatives. The first token
-    of an echoed prompt has no number."""
+    """Yield the tokens of legacy completions, which have a list of tokens, one of numbers and one of alternatives. The
+    first token of an echoed prompt has no number."""
     names = _as_list(logprobs["tokens"], location.at("tokens"))
     numbers = _as_list(logprobs.get("token_logprobs"), location.at("token_logprobs"))
     tops = _as_list(logprobs.get("top_logprobs") or [None] * len(names), location.at("top_logprobs"))
     for values, name in ((numbers, "token_logprobs"), (tops, "top_logprobs")):
         if len(values) != len(names):
-            raise location.at(name).error(f"{len(values)} of them for {len(names)} tokens")
+            raise location.at(name).error(f"expected one entry per token, {len(names)} in all, got {len(values)}")
     for i, (name, number, top) in enumerate(zip(names, numbers, tops, strict=True)):
         inner = location.at(_token_name(i, name))
         if number is None and top is None:
@@ -422,7 +465,7 @@ def _legacy_tokens(logprobs: Object, location: Location) -> Iterator[_GeneratedT
 
 
 def _token_list(entry: Object, key: str, location: Location) -> Iterator[_GeneratedToken] | None:
-    """The tokens of a list of objects, as most servers have them; None if there is no list."""
+    """Return the tokens of a list of objects, the format of most servers; None if there is no list."""
     if entry.get(key) is None:
         return None
     entries = _as_list(entry[key], location.at(key))
@@ -430,8 +473,8 @@ def _token_list(entry: Object, key: str, location: Location) -> Iterator[_Genera
 
 
 def _generated_token(value: object, location: Location) -> _GeneratedToken:
-    """A token of a list, with its number, and its alternatives with theirs. The names of the numbers distinguish
-    log-probabilities from probabilities after sampling."""
+    """Return a token and its alternatives, each with its number. The number's name distinguishes log-probabilities from
+    probabilities after the samplers."""
     entry = _as_object(value, location)
     if "probs" in entry and "token" not in entry:
         return _old_llama_cpp_token(entry, location)
@@ -442,20 +485,20 @@ def _generated_token(value: object, location: Location) -> _GeneratedToken:
 
 
 def _old_llama_cpp_token(entry: Object, location: Location) -> _GeneratedToken:
-    """A token in the format of llama.cpp's server before 2025, in which the generated token has no number."""
+    """Return a token in the format of llama.cpp's server before 2025, where the generated token has no number."""
     alternatives = _alternatives(entry["probs"], location, "probs", "prob", "tok_str")
     label = _label(entry.get("content"), None, location.at("content"))
     return _GeneratedToken(location, _ApiToken(label, None, None), alternatives, tempered=True)
 
 
 def _alternatives(values: object, location: Location, name: str, number: str, label: str = "token") -> list[_ApiToken]:
-    """The tokens in a list called `name`, whose objects have a `number` and a `label`."""
+    """Return the tokens in the list `name`. The fields `number` and `label` of its objects have number and label."""
     entries = _as_list(values, location.at(name))
     return [_api_token(entry, location.at(f"{name}[{i}]"), number, label) for i, entry in enumerate(entries)]
 
 
 def _api_token(value: object, location: Location, number: str, name: str = "token") -> _ApiToken:
-    """The token in an object: its label under `name`, its number under `number`, and maybe its bytes and its id."""
+    """Return the token in an object: its label under `name`, its number under `number`, and its bytes and id if any."""
     entry = _as_object(value, location)
     key = number if number in entry else re.sub("[A-Z]", lambda match: "_" + match[0].lower(), number)
     inner = location.at(number)
@@ -465,49 +508,50 @@ def _api_token(value: object, location: Location, number: str, name: str = "toke
 
 
 def _logprob(value: object, location: Location) -> float | None:
-    """A log-probability; None if the server states that it is not known."""
+    """Return a log-probability; None if the server marks it as unknown."""
     number = _number(value, location)
     if number == UNKNOWN:
         return None
     if not number <= SLACK:
-        raise location.error(f"{_shown(number)} is not {QUANTITIES['logprob'].noun}")
+        raise location.error(QUANTITIES["logprob"].problem(_number_text(number)))
     return number
 
 
 def _log_of_prob(value: object, location: Location) -> float:
+    """Return the logarithm of a probability."""
     number = _number(value, location)
     if not 0 <= number <= 1 + SLACK:
-        raise location.error(f"{_shown(number)} is not {QUANTITIES['prob'].noun}")
+        raise location.error(QUANTITIES["prob"].problem(_number_text(number)))
     return math.log(number) if number else -math.inf
 
 
-def _shown(number: float) -> str:
+def _number_text(number: float) -> str:
     return "NaN" if math.isnan(number) else f"{number:.6g}"
 
 
 def _number(value: object, location: Location) -> float:
     if value is None:
-        raise location.error("it is missing")
+        raise location.error("missing; expected a number")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise location.error("not a number")
+        raise location.error(f"expected a number, got {described(value)}")
     try:
         return float(value)
     except OverflowError:
-        raise location.error("beyond the largest number, 1.8e308") from None
+        raise location.error("too large; the largest number is 1.8e308") from None
 
 
 def _label(token: object, byte_list: object, location: Location) -> str:
-    r"""The label of a token: its text or, where it is a part of a character and so no text, its bytes.
+    r"""Return the label of a token: its text or, if the token is only part of a character, its bytes.
 
     >>> _label(" Paris", None, Location("")), _label("bytes:\\xe2\\x80", None, Location(""))
     (' Paris', '<0xE2><0x80>')
     """
     if not isinstance(token, str):
-        raise location.error("it is missing" if token is None else "not a string")
+        raise location.error("missing" if token is None else f"expected a string, got {described(token)}")
     escaped = _BYTES.fullmatch(token)
     if byte_list is not None:
         if not isinstance(byte_list, list) or not all(_is_index(byte) and byte < 256 for byte in byte_list):
-            raise location.at("bytes").error("not a list of numbers from 0 to 255")
+            raise location.at("bytes").error("expected a list of whole numbers from 0 to 255")
         data = bytes(byte_list)
     else:
         data = bytes.fromhex(escaped[1].replace("\\x", "")) if escaped else b""
@@ -519,20 +563,20 @@ def _label(token: object, byte_list: object, location: Location) -> str:
 
 
 def _token_name(i: int, entry: object) -> str:
-    """A token's name in messages: its number and, where it has one, its text."""
+    """Return a token's name for messages: its number and its text, if it has one."""
     token = entry.get("token") if isinstance(entry, dict) else entry
     return f"token {i} ({token[:40]!r})" if isinstance(token, str) else f"token {i}"
 
 
 def _as_object(value: object, location: Location) -> Object:
     if not isinstance(value, dict):
-        raise location.error("not an object")
+        raise location.error(f"expected an object, got {described(value)}")
     return value
 
 
 def _as_list(value: object, location: Location) -> list[Any]:
     if not isinstance(value, list):
-        raise location.error("it is missing" if value is None else "not a list")
+        raise location.error("missing" if value is None else f"expected an array, got {described(value)}")
     return value
 
 
@@ -541,5 +585,5 @@ def _is_index(value: object) -> TypeGuard[int]:
 
 
 def _first_value(entry: Object, *names: str) -> Any:
-    """The value of the first of these names that an object has; None if it has none of them."""
+    """Return the value of the first of these fields that is present and not null; None if there is no such field."""
     return next((entry[name] for name in names if entry.get(name) is not None), None)

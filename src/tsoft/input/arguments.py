@@ -1,4 +1,4 @@
-"""Logits as a person types them: numbers, or label=number, each an argument."""
+"""Logits on the command line: each argument is a number or label=number."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tsoft.input.quantity import QUANTITIES, to_logits
 
 @dataclass(frozen=True)
 class TypedNumbers:
-    """Numbers, their labels where they have some, and the argument that each stands in, from 1."""
+    """Numbers from the command line, their labels if they have any, and the place from 1 of each number's argument."""
 
     numbers: list[float]
     labels: tuple[str, ...] | None
@@ -23,15 +23,15 @@ class TypedNumbers:
 
 
 def parse_arguments(arguments: list[str]) -> TypedNumbers:
-    """Numbers, or label=number. Raises UsageError, which names the argument."""
+    """Parse numbers or label=number. Raises UsageError, which names the argument."""
     texts: list[str] = []
     places: list[int] = []
     for place, argument in enumerate(arguments, 1):
-        parts = _parts(argument) if len(arguments) == 1 else [argument]
-        if not "".join(parts).strip():
-            raise UsageError(f"argument {place} is empty; a masked class is -inf")
-        texts += parts
-        places += [place] * len(parts)
+        pieces = _fields_of_only_argument(argument) if len(arguments) == 1 else [argument]
+        if not "".join(pieces).strip():
+            raise UsageError(f"argument {place} is empty; write -inf to mask a class")
+        texts += pieces
+        places += [place] * len(pieces)
     try:
         labels, numbers = fields.split_pairs(texts) or (None, fields.numbers(texts))
         return TypedNumbers(numbers, tuple(map(decode, labels)) if labels else None, places)
@@ -41,10 +41,10 @@ def parse_arguments(arguments: list[str]) -> TypedNumbers:
 
 
 def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> Block:
-    """One row of typed numbers of that quantity, with these labels or their own. Raises UsageError."""
+    """Return a block of one row. Its labels are `labels` or those of the arguments. Raises UsageError."""
     row = parse_arguments(arguments)
     if row.labels and labels:
-        raise UsageError("the classes are named twice, by --labels and as LABEL=NUMBER")
+        raise UsageError("--labels and LABEL=NUMBER both name the classes; use only one")
     try:
         logits = to_logits(np.array([row.numbers]), QUANTITIES[quantity])
         return Block(logits, labels.matching(len(row.numbers)) if labels else row.labels, origin=Origin(quantity))
@@ -55,27 +55,29 @@ def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> B
         raise UsageError(str(error)) from None
 
 
-def decode(argument: str, what: str = "a label") -> str:
-    """An argument's bytes as UTF-8, whatever the locale decoded them as. Raises UsageError, which names `what`."""
+def decode(argument: str, name: str = "a label") -> str:
+    """Return an argument read as UTF-8, whatever the locale. Raises UsageError, which calls the argument `name`."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:
-        raise UsageError(f"{what} is not UTF-8 text") from None
+        raise UsageError(f"{name} is not UTF-8 text") from None
 
 
-def _parts(argument: str) -> list[str]:
-    """The fields of the only argument: a shell may pass several as one. As a label may hold blanks, an argument with
-    labels is split only where each part is label=number."""
+def _fields_of_only_argument(argument: str) -> list[str]:
+    """Return the fields of the only argument, since a shell may pass a whole row as one argument.
+
+    A label may contain blanks, so an argument with labels is split only if each field is label=number.
+    """
     try:
-        parts = fields.split(argument)
+        pieces = fields.split(argument)
     except fields.FieldError as error:
         where = "" if error.field is None else f"field {error.field}: "
         raise UsageError(f"argument 1: {where}{error.problem}") from None
-    return [argument] if "=" in argument and not all(map(fields.is_pair, parts)) else parts
+    return [argument] if "=" in argument and not all(map(fields.is_pair, pieces)) else pieces
 
 
 def _hint(texts: list[str], wrong: str) -> str:
-    """What may have been meant by arguments of which one is not a number."""
+    """Return a hint at the likely mistake if the argument `wrong` is not a number."""
     if 0 < sum("=" in text for text in texts) < len(texts):
-        return " (give every class a label, or none)"
-    return f"; it is a file: -i {wrong}" if os.path.exists(wrong) else ""
+        return "; label every class or no class"
+    return f"; to read the file {wrong!r}, pass -i {wrong}" if os.path.exists(wrong) else ""

@@ -1,7 +1,8 @@
 """Which class a target names.
 
-A target is a class's label or its index from 0. Where some class's label is a number, a number is always a label, in
-a text and in an array of numbers alike, so that 3 is not taken for the fourth class; `#3` is always an index.
+A target is a class's label or its index from 0. If some class's label is a number, every number is a label, both in
+text and in arrays of numbers: with the labels 3 and 8, the target 3 is the first class, not the fourth. `#3` is always
+an index.
 """
 
 import numpy as np
@@ -10,9 +11,13 @@ from tsoft.core.softmax import Array
 from tsoft.errors import shortened
 from tsoft.input.fields import is_number, number
 
+# A search for the nearest label among more labels than this would take too long.
+MAX_SEARCHED = 10_000
+
 
 class ClassLookup:
-    """Finds the class that a target names, by the labels of the classes, if they have any, and their number."""
+    """Finds the class that a target names, by label or index. `labels` are the classes' labels, None if they have
+    none; `classes` is the number of classes."""
 
     def __init__(self, labels: tuple[str, ...] | None, classes: int):
         self.classes = classes
@@ -22,7 +27,7 @@ class ClassLookup:
         self.by_index = not any(map(is_number, self._indices))
 
     def index(self, text: str) -> int:
-        """The index of the class that a text names. Raises ValueError if it names no class, or several.
+        """Return the index of the class that a text names. Raises ValueError if it names no class, or several.
 
         >>> lookup = ClassLookup(("cat", "dog"), 2)
         >>> lookup.index("dog"), lookup.index("0"), lookup.index("#1")
@@ -35,18 +40,25 @@ class ClassLookup:
             return indices[0]
         if indices:
             names = ", ".join(f"#{i}" for i in indices[:10])
-            raise ValueError(f"{text!r} is the label of {len(indices)} classes: name one by its index, {names}")
+            raise ValueError(f"{len(indices)} classes are called {text!r}; use an index instead: {names}")
         digits = text.removeprefix("#")
         if is_number(digits) and (self.by_index or digits != text):
             return int(self.indices(np.array([number(digits)]))[0])
         if not text:
-            raise ValueError("empty; a target is a class's label or its index")
-        last = self.classes - 1
-        hint = "" if self._indices else f"; the classes have no labels, so that a target is an index, 0 to {last}"
-        raise ValueError(f"no class is called {shortened(text)!r}{hint}")
+            raise ValueError("empty; write a class's label or index")
+        raise ValueError(f"no class is called {shortened(text)!r}{self._hint(text)}")
+
+    def _hint(self, text: str) -> str:
+        if not self._indices:
+            return f"; the classes have no labels, so use an index from 0 to {self.classes - 1}"
+        import difflib  # imported here because only this error needs it
+
+        labels = [label for label in self._indices if label] if len(self._indices) <= MAX_SEARCHED else []
+        nearest = difflib.get_close_matches(text, labels, 1)
+        return f"; did you mean {shortened(nearest[0])}?" if nearest else ""
 
     def indices(self, numbers: Array) -> Array:
-        """Numbers, (rows,), as indices. Raises TargetIndexError for the first that is not one.
+        """Return numbers, (rows,), as indices. Raises TargetIndexError for the first number that is not an index.
 
         >>> ClassLookup(None, 3).indices(np.array([2.0, 0.0]))
         array([2, 0])
@@ -60,13 +72,12 @@ class ClassLookup:
 
     def _problem(self, value: float) -> str:
         if value != value // 1:
-            return f"{value:g} is not a class's index, which is a whole number"
-        hint = "; the first class is 0" if value == self.classes else ""
-        return f"target {value:.15g} is out of range: the {self.classes} classes are 0 to {self.classes - 1}{hint}"
+            return f"{value:g} is not a class's index; indices are whole numbers from 0 to {self.classes - 1}"
+        return f"target {value:.15g} is out of range; indices are 0 to {self.classes - 1}"
 
 
 class TargetIndexError(ValueError):
-    """A target that names no class, and its position from 0."""
+    """A target that names no class. `position` is its position from 0."""
 
     def __init__(self, problem: str, position: int):
         super().__init__(problem)

@@ -1,10 +1,10 @@
-"""The names of the columns that tsoft writes beside the classes, and reads back."""
+"""The names of the columns that tsoft writes next to the classes, and recognizes when it reads them."""
 
-# Measures of distillation: of a teacher alone, with a student, and with a student and targets.
+# The measures of distillation: those of the teacher, those that need a student, and those that need targets, too.
 TEACHER_MEASURES = ("rest_prob", "rest_entropy", "information")
 STUDENT_MEASURES = ("kl", "kl_tau2", "gradient", "gradient_tau2")
 TARGET_MEASURES = ("cross_entropy", "loss")
-# The columns whose values distinguish one vector from the next.
+# The columns that identify a distribution.
 KEY_COLUMNS = ("row", "tau", "engine")
-# The column that holds the true classes, and the heading of a file of them.
+# The column of the true classes, and the header of a file of targets.
 TARGET = "target"

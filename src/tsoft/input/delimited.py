@@ -1,12 +1,12 @@
-"""Numbers as delimited text: CSV, TSV, or fields with blanks, commas or semicolons between them.
+"""Reading delimited text: CSV, TSV, or fields separated by blanks, commas or semicolons.
 
 The first line that is neither blank nor a comment decides the layout (see `_layout`): rows of numbers, a table
-with a header, one vector with a class per line, or the long form. Lines are read in the batches in which they
-arrive, so that memory does not grow with the input. A batch of plain numbers is parsed at once; any other line by
+with a header, one vector with one class per line, or the long form. Lines are read in batches, as they arrive, so
+memory does not grow with the input. A batch of plain numbers is parsed at once. Any other batch is parsed line by
 line, which finds the line and field of an error.
 
-Python's csv module is not used: it knows neither runs of blanks as separators nor comments nor escapes, and is several
-times slower than parsing a batch of numbers at once.
+Python's csv module does not fit: it supports neither runs of blanks as separators nor comments nor escapes, and it is
+several times slower than parsing a batch of numbers at once.
 """
 
 import itertools
@@ -25,15 +25,15 @@ from tsoft.input import fast_numbers, fields
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
 from tsoft.input.columns import KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.lines import Line, LineBatch, line_batches
-from tsoft.input.quantity import QUANTITIES, to_logits
+from tsoft.input.quantity import QUANTITIES, contradiction, to_logits
 from tsoft.input.read_options import ReadOptions
 
-# Rows whose length changes this often become one padded block, not a block for each run of equal lengths.
+# Rows whose length changes at least this often become one padded block, not one block per run of equal lengths.
 MANY_RUNS = 8
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """The blocks of a text. Raises InputError, which names the line and the field."""
+    """Yield the blocks of a text. Raises InputError, which names the line and the field."""
     batches = line_batches(stream, options)
     for batch in batches:
         first = batch.first()
@@ -50,12 +50,12 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     raise InputError(f"{options.source}: no logits: the input is empty")
 
 
-# Reads the blocks of one layout: from the first line, and the batches that begin with it.
+# Reads the blocks of one layout, from the first line and the batches, which start with that line.
 Layout = Callable[[Line, Iterator[LineBatch], ReadOptions], Iterator[Block]]
 
 
 def _layout(first: str, options: ReadOptions) -> Layout:
-    """The layout of a text with this first line."""
+    """Return the reader of the layout that the first line decides."""
     if _is_long_row(first, options):
         return _read_rows
     names = fields.split_labels(first, options.delimiter)
@@ -75,22 +75,22 @@ def _layout(first: str, options: ReadOptions) -> Layout:
 
 
 def _is_long_row(first: str, options: ReadOptions) -> bool:
-    """Whether a line holds many numbers, one separator between them, and nothing else."""
+    """Return whether a line contains only numbers, many of them, with the same separator throughout."""
     separator = next((d for d in ",;\t" if d in first), None)
     is_mixed = separator == "\t" and (" " in first or "\t\t" in first)
-    if len(first) < fast_numbers.FEW_BYTES or is_mixed or options.delimiter not in (None, separator):
+    if len(first) < fast_numbers.MIN_BYTES or is_mixed or options.delimiter not in (None, separator):
         return False
     numbers = fast_numbers.parse(first.encode())
     return numbers is not None and len(numbers.values) > 1
 
 
-# Rows as they are read, and the blocks that they become
+# From rows to blocks
 
 
 @dataclass(frozen=True)
 class ParsedRow:
-    """One row: the line that it began on, its numbers, their labels if it has some, and the index of its true class if
-    that is in a column."""
+    """One row: the number of its first line, its numbers, their labels if it has any, and the index of its true class
+    if a column has it."""
 
     line: int
     values: list[float]
@@ -100,10 +100,13 @@ class ParsedRow:
 
 @dataclass(frozen=True, eq=False)
 class RowGroup:
-    """Rows that were read together and share their labels: (rows, n) `values`. For messages: the line that each
-    row began on, and the field of each class or, if every class has a line, the line. `labels_vary` says that the
-    next rows may have other labels. Rows that differ in length have `widths`, (rows,), and are masked beyond them.
-    `targets`, (rows,), are the indices of the true classes, if these are in a column."""
+    """Rows that were read together and share their labels.
+
+    `values` are the numbers, (rows, n). `lines` has each row's first line. `class_fields` has the field of each class;
+    if each class has its own line, `class_lines` has these lines for each row. `labels_vary` is true if the next rows
+    may have other labels. Rows of different lengths have `widths`, (rows,), and are masked beyond them. `targets`,
+    (rows,), are the indices of the true classes, if a column has them.
+    """
 
     values: Array
     lines: Sequence[int]
@@ -115,7 +118,8 @@ class RowGroup:
     targets: Array | None = None
 
     def parts(self) -> "list[RowGroup]":
-        """The smaller groups that are returned one by one if a row of this group is wrong; empty if it has only one."""
+        """Return smaller groups with the same rows, to find the rows before a wrong one; empty if this is the
+        smallest."""
         if self.widths is not None:
             return list(_runs(self.values[_within(self.widths, self.values.shape[1])], self.widths, self.lines))
         if self.class_lines is None or len(self.lines) == 1:
@@ -126,7 +130,7 @@ class RowGroup:
         ]
 
     def block(self, first_row: int, options: ReadOptions) -> Block:
-        """The rows as a block. Raises LogitsError for a number that is no logit."""
+        """Return the rows as a block. Raises LogitsError for a number that is out of range."""
         quantity = options.quantity or "logit"
         logits = to_logits(self.values, QUANTITIES[quantity])
         return Block(
@@ -140,7 +144,7 @@ class RowGroup:
 
 
 def _runs(values: Array, widths: Array, lines: Sequence[int]) -> Iterator[RowGroup]:
-    """Rows, whose numbers follow each other in `values`, in groups of consecutive rows of the same length."""
+    """Yield consecutive rows of the same length as groups. `values` has the numbers of all rows in sequence."""
     starts = np.cumsum(widths) - widths
     bounds = [0, *(np.flatnonzero(np.diff(widths)) + 1).tolist(), len(widths)]
     for first, stop in itertools.pairwise(bounds):
@@ -150,7 +154,7 @@ def _runs(values: Array, widths: Array, lines: Sequence[int]) -> Iterator[RowGro
 
 
 def _padded(values: Array, widths: Array, lines: Sequence[int], mask: float) -> RowGroup | None:
-    """The same rows in one group; None if it would take much more memory, or replace few groups."""
+    """Return the same rows as one padded group; None if it would take much more memory, or replace few groups."""
     widest = int(widths.max())
     if np.count_nonzero(np.diff(widths)) < MANY_RUNS or widest * len(widths) > 4 * len(values):
         return None
@@ -160,17 +164,17 @@ def _padded(values: Array, widths: Array, lines: Sequence[int], mask: float) -> 
 
 
 def _within(widths: Array, widest: int) -> Array:
-    """Where rows of these lengths have numbers: (rows, widest) booleans."""
+    """Return which elements of padded rows are numbers: (rows, widest) booleans."""
     return np.asarray(np.arange(widest) < widths[:, np.newaxis])
 
 
 def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0) -> Iterator[Block]:
-    """The groups as blocks. Raises InputError for the first row that has no softmax."""
+    """Yield the groups as blocks. Raises InputError for the first row that has no softmax."""
     for group in groups:
         try:
             block = group.block(first_row, options)
         except LogitsError as error:
-            # The rows before the wrong one are returned.
+            # Yield the rows before the wrong one.
             yield from _blocks(group.parts(), options, first_row)
             row, column = error.row, error.column
             line, field = group.lines[row], None
@@ -183,7 +187,7 @@ def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0
 
 
 def _not_empty(blocks: Iterator[Block], error: InputError) -> Iterator[Block]:
-    """The blocks. Raises the error if there are none."""
+    """Yield the blocks. Raises the error if there is no block."""
     first = next(blocks, None)
     if first is None:
         raise error
@@ -191,11 +195,11 @@ def _not_empty(blocks: Iterator[Block], error: InputError) -> Iterator[Block]:
     yield from blocks
 
 
-# A row per line: `row` parses one line, and `groups` a batch of plain lines of numbers, None for any other
+# One row per line. `row` parses one line. `groups` parses a batch of plain numbers, and returns None for other batches.
 
 
 class PlainRows:
-    """Each line is a row, of numbers or of `label=number`."""
+    """The layout without a header: each line is a row of numbers or of `label=number`."""
 
     class_fields = None
 
@@ -222,21 +226,24 @@ class PlainRows:
 
 
 class Table:
-    """Each line is a row under a header. `classes` are the indices of the columns that are classes, and `target` is the
-    index of the column with the true classes. If they are read, a `lookup` finds them."""
+    """The layout with a header: each line below it is a row.
+
+    `classes` are the indices of the columns that are classes, and `target` is the index of the column of true classes.
+    `lookup` finds these classes if the true classes are requested.
+    """
 
     def __init__(self, names: list[str], classes: list[int], target: int | None, options: ReadOptions):
         self.names, self.classes, self.target, self.delimiter = names, classes, target, options.delimiter
         self.class_fields = [i + 1 for i in classes]
         labels = tuple(names[i] for i in classes)
-        # tsoft writes the indices if there are no labels.
+        # tsoft writes indices as names if the classes have no labels.
         self.labels = None if labels == tuple(map(str, range(len(classes)))) else labels
         self.lookup = None
         if target is not None and options.targets:
             self.lookup = ClassLookup(options.labels.names if options.labels else self.labels, len(classes))
 
     def row(self, line: Line) -> ParsedRow:
-        # A target may be a label of more than one word.
+        # A target may be a label with blanks.
         has_labels = self.target is not None or '"' in line.text
         texts = fields.split_labels(line.text, self.delimiter) if has_labels else fields.split(line.text)
         if len(texts) != len(self.names):
@@ -274,7 +281,7 @@ class Table:
 
 
 def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: ReadOptions) -> Iterator[RowGroup]:
-    """The rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
+    """Yield the rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
     blank = None
     for batch in batches:
         if not blank and (groups := parser.groups(batch)) is not None:
@@ -286,7 +293,7 @@ def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: Re
                 blank = blank or line.number
                 continue
             if blank:
-                raise options.error(blank, "an empty row; remove the line")
+                raise options.error(blank, "blank line between two rows; remove it")
             try:
                 rows.append(parser.row(line))
             except fields.FieldError as error:
@@ -295,7 +302,7 @@ def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: Re
 
 
 def _grouped(rows: list[ParsedRow], class_fields: Sequence[int] | None) -> Iterator[RowGroup]:
-    """Consecutive rows with the same labels as groups."""
+    """Yield consecutive rows with the same labels and length as groups."""
     for (width, labels), group in itertools.groupby(rows, lambda row: (len(row.values), row.labels)):
         run = list(group)
         yield RowGroup(
@@ -313,7 +320,7 @@ def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
 
 
 def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    """The first line names the columns, and each further line is a row with a number for each class."""
+    """Read a table: the first line names the columns, and each further line is a row with one number per class."""
     names = fields.split_labels(first.text, options.delimiter)
     batches = _without_header(first, batches)
     batch = next(batches, None)
@@ -322,31 +329,34 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
         keys = _key_columns(names, fields.split_labels(second.text, options.delimiter) if second else None)
     except fields.FieldError as error:
         raise options.error(second.number if second else 0, error.problem, error.field) from None
-    # If there are keys, tsoft wrote the table, and a column of that name is a class.
+    # If the table has keys, tsoft wrote it, and a column called target is a class.
     target = names.index(TARGET) if TARGET in names and (options.targets or not keys) else None
     if target is not None and not options.targets:
-        options.note(f"{options.source}: the column {TARGET} holds the rows' true classes, and is no class itself")
+        options.note(f"{options.source}: tsoft ignores the column {TARGET}, which contains the true classes")
     classes = [i for i in range(len(names)) if i not in keys and i != target]
     if not classes:
-        raise options.error(first.number, "this header names no class")
+        raise options.error(first.number, "the header names no class; add one column per class")
     if not names[0]:
-        raise options.error(first.number, "this column has no name; call it row if it numbers the rows", 1)
+        raise options.error(first.number, "the column has no name; call it row if it numbers the rows", 1)
     table = Table(names, classes, target, options)
     blocks = _blocks(_parsed(table, itertools.chain([batch] if batch else [], batches), options), options)
-    problem = f"{fields.not_a_number(names[0])} (and no row follows, to make this line a header)"
+    problem = f"{fields.not_a_number(names[0])}; if this line is a header, add a row below it"
     yield from _not_empty(blocks, options.error(first.number, problem, 1))
 
 
 def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
-    """The batches, which begin with the header, without it."""
+    """Yield the batches, which start with the header, without the header."""
     if rest := next(batches).since(header.number + 1):
         yield rest
     yield from batches
 
 
 def _key_columns(names: list[str], second: list[str] | None) -> set[int]:
-    """The indices of the columns that are not classes: row and tau; an engine after the two, unless the second
-    line has a number for it; and the measures of a sweep or a distillation after all keys."""
+    """Return the indices of the columns that are keys or measures, not classes.
+
+    These are row and tau; an engine after both, unless the `second` line has a number there; and, after all keys, the
+    measures that tsoft writes.
+    """
     keys = {names.index(key) for key in KEY_COLUMNS[:2] if key in names}
     if tuple(names[:3]) == KEY_COLUMNS and not (second and fields.is_number("".join(second[2:3]))):
         keys.add(2)
@@ -358,7 +368,7 @@ def _key_columns(names: list[str], second: list[str] | None) -> set[int]:
     return keys
 
 
-# What tsoft writes between the keys and the classes: of those that begin alike, the longest first.
+# The columns that tsoft writes between the keys and the classes. If two start alike, the longer one is first.
 WRITTEN_MEASURES = (
     (TARGET, *TEACHER_MEASURES, *STUDENT_MEASURES, *TARGET_MEASURES),
     (TARGET, *TEACHER_MEASURES, *STUDENT_MEASURES),
@@ -368,11 +378,11 @@ WRITTEN_MEASURES = (
 )
 
 
-# One vector, a class per line
+# One vector, one class per line
 
 
 def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    """One vector, with a class per line: a number, a label and a number, or `label=number`."""
+    """Read one vector with one class per line: a number, a label and a number, or `label=number`."""
     has_labels = not fields.is_number(first.text)
     labels: list[str] = []
     values: list[Array] = []
@@ -392,16 +402,14 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
 
 
 def _labelled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
-    """The label and the number of a line; the label is empty if the vector has no labels."""
+    """Return the label and number of a line. The label is empty if the vector has no labels."""
     try:
         is_pair = has_label and fields.is_pair(line.text)
         *label, value = line.text.rsplit("=", 1) if is_pair else fields.split_labels(line.text, options.delimiter)
         if label and not has_label:
-            raise fields.FieldError(
-                "the first line is a number alone, which makes each line a class, but this one has more"
-            )
+            raise fields.FieldError(f"expected one number per line, as in the first line, got {len(label) + 1} fields")
         if has_label and not label:
-            raise fields.FieldError("the first line is a label and a number, but this one is not")
+            raise fields.FieldError("expected a label and a number, as in the first line")
         return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]
     except fields.FieldError as error:
         raise options.error(line.number, error.problem, error.field) from None
@@ -412,8 +420,11 @@ def _labelled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple
 
 @dataclass(frozen=True, eq=False)
 class ClassLines:
-    """Lines of one vector, a class each. `key` is what distinguishes the vector from others; `columns` are the
-    texts by the columns' names. `values` are the numbers, None if these are still to be parsed."""
+    """Lines of one vector, one class per line.
+
+    `key` identifies the vector. `columns` are the texts of each column by its name. `values` are the numbers, or None
+    if they are not parsed yet.
+    """
 
     key: tuple[str, ...]
     lines: Sequence[int]
@@ -422,25 +433,28 @@ class ClassLines:
 
 
 def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    """A header with `label` and a quantity, and a class per line. The columns `row` and `tau` distinguish one
-    vector from the next, and `index` is the class's index."""
+    """Read the long form: a header with `label` and a quantity, then one class per line. The columns `row` and `tau`
+    identify the vector, and `index` is the class's index."""
     names = fields.split_labels(first.text, options.delimiter)
+    repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if repeated is not None:
+        raise options.error(first.number, f"the header has two columns called {repeated!r}; remove or rename one")
     quantity = next(filter(QUANTITIES.get, names), None)
-    if len(set(names)) < len(names) or quantity is None:
-        kinds = ", ".join(QUANTITIES)
-        raise options.error(first.number, f"a header with label needs one of {kinds}, and each name once")
+    if quantity is None:
+        *others, last = QUANTITIES
+        raise options.error(first.number, f"the header has no numbers; add a column {', '.join(others)} or {last}")
     if options.quantity is not None and options.quantity != quantity:
-        raise options.error(first.number, f"this header says {quantity!r}, not {options.quantity!r}")
+        raise options.error(first.number, contradiction(f"column {quantity!r}", quantity, options.quantity))
     delimiter = options.delimiter or next((d for d in ",;\t" if d in first.text), None)
     groups = LongForm(names, quantity, delimiter, options).groups(_without_header(first, batches))
     blocks = _blocks(groups, replace(options, quantity=quantity))
-    yield from _not_empty(blocks, options.error(first.number, "a header and no classes"))
+    yield from _not_empty(blocks, options.error(first.number, "no classes below the header; add one line per class"))
 
 
 @dataclass(frozen=True)
 class LongForm:
-    """The long form under its header: the columns' names, which of them holds the numbers, and the delimiter, None
-    where each line has its own."""
+    """The long form below its header. `names` are the columns, and `quantity` is the column of numbers. The
+    `delimiter` is None if each line determines its delimiter."""
 
     names: list[str]
     quantity: str
@@ -448,8 +462,8 @@ class LongForm:
     options: ReadOptions
 
     def groups(self, batches: Iterable[LineBatch]) -> Iterator[RowGroup]:
-        """The vectors that are complete after each batch: a vector is complete when the next one begins, or at the end.
-        If something is wrong in one, those before it are returned first."""
+        """Yield the vectors that are complete after each batch. A vector is complete when the next one starts, or at
+        the end. The vectors before an error are yielded first."""
         unfinished: list[ClassLines] = []
         for batch in batches:
             vectors: list[RowGroup] = []
@@ -467,7 +481,7 @@ class LongForm:
             yield self._vector(unfinished)
 
     def _parts(self, batch: LineBatch) -> Iterator[ClassLines]:
-        """The lines of a batch by vector: column by column where it is plain, else line by line."""
+        """Yield the lines of a batch by vector, parsed column by column if they are plain, else line by line."""
         plain = self._plain_columns(batch)
         if plain:
             columns, values = plain
@@ -480,6 +494,7 @@ class LongForm:
     def _by_vector(
         self, columns: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None
     ) -> Iterator[ClassLines]:
+        """Yield consecutive lines with the same key."""
         texts = dict(zip(self.names, columns, strict=True))
         key_columns = [texts[name] for name in KEY_COLUMNS if name in texts]
         keys: Iterable[tuple[str, ...]] = (
@@ -493,7 +508,7 @@ class LongForm:
             start = stop
 
     def _texts(self, line: Line) -> list[str]:
-        """The fields of a line. Raises InputError if their number is not the header's."""
+        """Return the fields of a line. Raises InputError if their number differs from the header's."""
         try:
             texts = fields.split_labels(line.text, self.delimiter)
         except fields.FieldError as error:
@@ -503,12 +518,12 @@ class LongForm:
         return texts
 
     def _plain_columns(self, batch: LineBatch) -> tuple[list[list[str]], Array] | None:
-        """The texts of a batch column by column, and its numbers; None if it has quotes, escapes or comments,
-        or a line that has other fields than the header."""
+        """Return the texts of a batch by column, and its numbers; None if it has quotes, escapes or comments, or a line
+        whose number of fields differs from the header's."""
         text, delimiter, width = batch.plain_text(), self.delimiter, len(self.names)
         if text is None or delimiter is None or any(special in text for special in '"\\#'):
             return None
-        # A tab at a line's end is a blank around it.
+        # A tab at either end of a line is stripped as a blank.
         if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
             return None
         if any(line.count(delimiter) != width - 1 for line in text.split("\n")):
@@ -521,7 +536,7 @@ class LongForm:
         return columns, numbers.values
 
     def _vector(self, parts: list[ClassLines]) -> RowGroup:
-        """The classes of one vector, in the order of their indices where there are any."""
+        """Return one vector, with its classes in the order of their indices if it has any."""
         lines = [line for part in parts for line in part.lines]
         values = np.concatenate([self._values(part) for part in parts])
         labels = [label for part in parts for label in part.columns["label"]]
@@ -532,7 +547,7 @@ class LongForm:
                 order = np.argsort(indices, kind="stable").tolist()
                 values, lines, labels = values[order], [lines[i] for i in order], [labels[i] for i in order]
                 if not any(labels) and indices[order[-1]] >= len(order):
-                    # Some classes are missing: the others keep their indices as names.
+                    # Some classes are missing, so the others keep their indices as names.
                     labels = [texts[i] for i in order]
         names = tuple(labels) if any(labels) else None
         return RowGroup(values[np.newaxis], lines[:1], names, class_lines=[lines], labels_vary=True)
@@ -548,17 +563,19 @@ class LongForm:
         return np.array(values)
 
     def _indices(self, texts: list[str], lines: list[int]) -> list[int]:
-        """The index of each class. Raises InputError for one that is no index or repeats."""
+        """Return the index of each class. Raises InputError for an invalid or repeated index."""
         seen: set[str] = set()
         for line, index in zip(lines, texts, strict=True):
-            if not (index.isdigit() and index.isascii() and len(index) < 10) or index in seen:
-                raise self.options.error(line, f"index {index!r} is not a number of its own for this class")
+            if not (index.isdigit() and index.isascii() and len(index) < 10):
+                raise self.options.error(line, f"index {index!r} is not a whole number from 0")
+            if index in seen:
+                raise self.options.error(line, f"index {index!r} repeats; add a column row to separate the vectors")
             seen.add(index)
         return list(map(int, texts))
 
 
 def _joined(vectors: list[RowGroup]) -> Iterator[RowGroup]:
-    """Consecutive vectors with the same labels as one group."""
+    """Yield consecutive vectors with the same labels as one group."""
     for (_, labels), group in itertools.groupby(vectors, lambda row: (row.values.shape[1], row.labels)):
         run = list(group)
         values, lines = np.concatenate([row.values for row in run]), [row.lines[0] for row in run]

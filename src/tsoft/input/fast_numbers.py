@@ -1,8 +1,8 @@
-"""Many numbers at once, from text and to text, without a loop over them in Python.
+"""Parsing and writing many numbers at once, without a Python loop over them.
 
 orjson does the work: separators become JSON's commas, or the reverse. It reads to the nearest float and writes the
-shortest text that reads back. Anything but plain numbers is left to the slower code that goes line by line and finds
-errors.
+shortest text that reads back exactly. Anything except plain numbers is the job of slower code, which works line by line
+and locates errors.
 """
 
 import re
@@ -12,13 +12,13 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 
-# Shorter text, and fewer numbers, are not worth the import of orjson.
-FEW_BYTES, FEW = 1 << 11, 1 << 8
-# From here on one version of orjson writes 1e16 and another 1e+16.
+# For less text or fewer numbers, importing orjson does not pay off.
+MIN_BYTES, MIN_NUMBERS = 1 << 11, 1 << 8
+# From this number on, some versions of orjson write 1e16 and others 1e+16.
 LARGE = 1e16
 
 _DIGITS = b"0123456789+-.eE"
-# Python reads these too: inf, nan and infinity.
+# The letters of inf, nan and infinity, which Python reads as well.
 _LETTERS = b"infatyINFATY"
 _BLANKS = bytes.maketrans(b"\t", b" ")
 _COMMAS = bytes.maketrans(b" \t\n;", b",,,,")
@@ -28,14 +28,14 @@ _ROWS = bytes.maketrans(b",]", b"\t\n")
 
 
 class NumberLines(NamedTuple):
-    """The numbers of all lines, (n,), and how many each line has, (lines,)."""
+    """The numbers of all lines, (n,), and the count of numbers in each line, (lines,)."""
 
     values: Array
     widths: Array
 
 
 def parse(data: bytes) -> NumberLines | None:
-    """The numbers of lines; None if there is anything else, a blank line, or a number written in an unusual way.
+    """Parse lines of numbers. Return None for any other text, a blank line, or a number in an unusual notation.
 
     >>> parse(b"1 2\\n3 -inf 5")
     NumberLines(values=array([  1.,   2.,   3., -inf,   5.]), widths=array([2, 3]))
@@ -49,7 +49,7 @@ def parse(data: bytes) -> NumberLines | None:
     separators = data.translate(None, _DIGITS + _LETTERS)
     if separators.translate(None, b" \t\n" + delimiter):
         return None
-    # Beside commas JSON ignores a blank, except between two numbers, where it is an error.
+    # JSON ignores a blank next to a comma; between two numbers it is an error.
     to_commas = _COMMAS if delimiter == b" " else _LINES_AS_COMMAS
     values = _json(data.translate(to_commas))
     if values is None:
@@ -61,12 +61,12 @@ def parse(data: bytes) -> NumberLines | None:
     if delimiter != b" ":
         separators = separators.translate(None, b" \t")
     newlines = np.flatnonzero(np.frombuffer(separators, np.uint8) == ord("\n"))
-    # A newline is a separator too, so that its place among them counts the numbers before it.
+    # A newline is a separator, too, so its position among the separators is the count of numbers before it.
     return NumberLines(values, np.diff(newlines + 1, prepend=0, append=len(values)))
 
 
 def _single_blanks(data: bytes) -> bytes:
-    """Lines with one blank between two fields and none around them."""
+    """Return lines with one blank between two fields and no surrounding blanks."""
     data = data.translate(_BLANKS)
     while b"  " in data:
         data = data.replace(b"  ", b" ")
@@ -74,8 +74,8 @@ def _single_blanks(data: bytes) -> bytes:
 
 
 def _json(text: bytes) -> Array | None:
-    """Numbers with commas between them; None if JSON does not allow them. Nor is -0 parsed, which is the
-    integer 0 in JSON."""
+    """Parse numbers separated by commas. Return None if JSON does not allow them, or if -0 occurs, which orjson reads
+    as the integer 0."""
     import orjson
 
     masked = b"-inf" in text
@@ -95,7 +95,7 @@ def _json(text: bytes) -> Array | None:
 
 
 def _floats(text: bytes) -> Array | None:
-    """The same by Python's rules; None for a number beyond the largest, which would become an infinity."""
+    """Parse the same text with Python's rules. Return None for a number so large that it would become an infinity."""
     try:
         values = np.array(list(map(float, text.split(b","))))
     except ValueError:
@@ -104,8 +104,10 @@ def _floats(text: bytes) -> Array | None:
 
 
 def lines(values: Array, widths: Array | None = None, digits: int | None = None) -> bytes | None:
-    """A line per row, with tabs between its numbers; None for few numbers, and for those that orjson writes in another
-    way. `widths`, (rows,), is how many numbers each row has; `digits` rounds to that many significant digits.
+    """Write one line per row, with tabs between numbers.
+
+    `widths`, (rows,), is the count of numbers in each row; `digits` rounds to that many significant digits. Return None
+    for few numbers, and for numbers that orjson writes differently.
 
     >>> lines(np.full((2, 128), 0.5))[:8]
     b'0.5\\t0.5\\t'
@@ -120,25 +122,26 @@ def lines(values: Array, widths: Array | None = None, digits: int | None = None)
     if widths is not None:
         text[np.flatnonzero(text == ord(","))[np.cumsum(widths)[:-1] - 1]] = ord("]")
         return text.tobytes().translate(_ROWS, b"[")
-    # `],[` separates two rows: its first character becomes a newline, the others are deleted.
+    # `],[` separates two rows. Its first character becomes a newline; the others are deleted.
     text[np.flatnonzero(text[:-2] == ord("]")) + 1] = ord("[")
     return text[:-1].tobytes().translate(_ROWS, b"[")
 
 
 def _rounded(values: Array, lengths: list[int], digits: int) -> bytes:
-    """All lines as one format, which Python fills in at once."""
+    """Write all lines with one format string, which Python fills in at once."""
     forms = {length: "\t".join([f"%.{digits}g"] * length) + "\n" for length in set(lengths)}
     return ("".join([forms[length] for length in lengths]) % tuple(values.tolist())).encode()
 
 
 def texts(values: Array) -> list[str] | None:
-    """The text of each number of a row; None as for `lines`."""
+    """Return the text of each number of a row; None as for `lines`."""
     return _dump(values)[1:-1].decode().split(",") if _fits(values) else None
 
 
 def _fits(values: Array) -> bool:
-    # NaN is no less than anything.
-    if values.size < FEW or not values.max() < LARGE:
+    """Return whether there are enough numbers, and orjson writes them all as Python does."""
+    # With a NaN the maximum is NaN, which is not less than LARGE.
+    if values.size < MIN_NUMBERS or not values.max() < LARGE:
         return False
     return bool(values.min() > -LARGE or not ((values <= -LARGE) & ~np.isneginf(values)).any())
 
@@ -147,12 +150,12 @@ def _dump(values: Array) -> bytes:
     import orjson
 
     text: bytes = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
-    # JSON has no infinities, and of the two only -inf gets here.
+    # JSON has no infinities, and `_fits` excludes +inf.
     return text.replace(b"null", b"-inf") if b"null" in text else text
 
 
 def narrow_texts(values: Array) -> list[str]:
-    """The text of each float32 of a row, which is shorter than that of the same float64."""
+    """Return the text of each float32 of a row, which is shorter than the text of the same float64."""
     result = _dump(values)[1:-1].decode().split(",")
     for i in np.flatnonzero(~np.isfinite(values)).tolist():
         result[i] = str(values[i])
@@ -160,7 +163,7 @@ def narrow_texts(values: Array) -> list[str]:
 
 
 def text(value: float) -> str:
-    """The shortest text that reads back, spelled as orjson does.
+    """Return the shortest text that reads back exactly, in orjson's notation.
 
     >>> text(0.5), text(1.5e-7), text(-3e-5)
     ('0.5', '1.5e-7', '-0.00003')

@@ -1,7 +1,7 @@
-r"""The fields of a line of text, as numbers and labels, and back.
+r"""Splitting a line of text into fields (numbers and labels), and joining fields into a line.
 
-Blanks (a run is one separator), commas or semicolons separate fields. A label that holds any of these is quoted, as
-in a CSV file. Characters that would break a line or a column are escaped.
+Blanks, commas or semicolons separate fields; a run of blanks is one separator. A label that contains a separator is
+quoted, as in a CSV file. Characters that would break a line or a column are escaped.
 """
 
 import math
@@ -12,12 +12,12 @@ from tsoft.errors import shortened
 _COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
-# A minus sign, as word processors and papers write it.
+# The minus sign of word processors and papers, which is not the ASCII hyphen.
 _MINUS = "\N{MINUS SIGN}"
 
 
 class FieldError(ValueError):
-    """What is wrong with a field, which counts from 1; with the whole line, where `field` is None."""
+    """A problem with a field, which counts from 1, or with the whole line if `field` is None."""
 
     def __init__(self, problem: str, field: int | None = None):
         super().__init__(problem)
@@ -25,7 +25,7 @@ class FieldError(ValueError):
 
 
 def without_comment(line: str) -> str:
-    """`line` up to a # that starts a field, outside quotes.
+    """Return `line` up to a # that starts a field outside quotes.
 
     >>> without_comment('2 1 # warm')
     '2 1 '
@@ -38,8 +38,7 @@ def without_comment(line: str) -> str:
 
 
 def number(text: str) -> float:
-    """The number that `text` writes, as in Python and C. Raises ValueError, also for one that is too large for a
-    float."""
+    """Parse a number, written as in Python or C. Raises ValueError, also for a finite number too large for float64."""
     value = float(text)
     if "_" in text or not text.isascii() or (math.isinf(value) and _is_too_large(text)):
         raise ValueError(text)
@@ -47,7 +46,7 @@ def number(text: str) -> float:
 
 
 def _is_too_large(text: str) -> bool:
-    """Whether it is a finite number that becomes an infinity."""
+    """Return whether `text` is a finite number that float64 would turn into an infinity."""
     try:
         return "n" not in text.lower() and math.isinf(float(text))
     except ValueError:
@@ -55,6 +54,7 @@ def _is_too_large(text: str) -> bool:
 
 
 def is_number(text: str) -> bool:
+    """Return whether `number` can parse `text`."""
     try:
         number(text)
     except ValueError:
@@ -63,14 +63,15 @@ def is_number(text: str) -> bool:
 
 
 def _refuse_mixture(line: str) -> None:
-    """Raises FieldError for commas and semicolons in one line: decimal commas, or two kinds of rows, would be
-    misread."""
+    """Raise FieldError if a line has both commas and semicolons, since decimal commas would be misread."""
     if "," in line and ";" in line:
-        raise FieldError("commas and semicolons in one line; part fields by one of them, and write 1.5, not 1,5")
+        raise FieldError(
+            "commas and semicolons in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
+        )
 
 
 def looks_like_number(text: str) -> bool:
-    """Whether `text` is a number, or so close to one that it is not meant as a label."""
+    """Return whether `text` is a number, or too similar to one to be meant as a label."""
     try:
         float(text.replace(_MINUS, "-"))
     except ValueError:
@@ -79,7 +80,7 @@ def looks_like_number(text: str) -> bool:
 
 
 def split(line: str) -> list[str]:
-    """The fields of a line of numbers.
+    """Split a line of numbers into fields. Raises FieldError.
 
     >>> split("2, 1  0.5,0.1")
     ['2', '1', '0.5', '0.1']
@@ -90,12 +91,12 @@ def split(line: str) -> list[str]:
     parts = [part.split() for part in line.replace(";", ",").split(",")]
     if not all(parts):
         before = parts[: parts.index([])]
-        raise FieldError("empty; a masked class is -inf", 1 + sum(map(len, before)))
+        raise FieldError("empty; write -inf to mask a class", 1 + sum(map(len, before)))
     return [field for part in parts for field in part]
 
 
 def numbers(fields: list[str]) -> list[float]:
-    """The fields as numbers. Raises FieldError for the first that is not one.
+    """Parse fields as numbers. Raises FieldError for the first field that is not a number.
 
     >>> numbers(["2", "-inf", "1e-3"])
     [2.0, -inf, 0.001]
@@ -108,22 +109,24 @@ def numbers(fields: list[str]) -> list[float]:
 
 
 def not_a_number(text: str) -> str:
-    """The message for a text that is not a number, with a hint at the likely cause."""
+    """Return the problem with a text that is not a number, with a fix if the cause is likely."""
+    if not text:
+        return "no number; write -inf to mask a class"
     shown = shortened(text)
     if _is_too_large(text):
-        return f"{shown!r} is beyond the largest number, 1.8e308"
+        return f"{shown!r} is too large; the largest number is 1.8e308"
     fixed = text.replace(_MINUS, "-").replace(",", ".")
     hint = f"; did you mean {fixed}?" if fixed != text and is_number(fixed) else ""
     return f"{shown!r} is not a number{hint}"
 
 
 def wrong_field_count(count: int, header: int) -> str:
-    """The message for a line that has `count` fields under a header that has others."""
-    return f"the header has {header} field{'s' * (header != 1)}, this line {count}"
+    """Return the problem with a line of `count` fields under a header of `header` fields."""
+    return f"expected {header} field{'s' * (header != 1)}, as in the header, got {count}"
 
 
 def is_pair(text: str) -> bool:
-    """Whether `text` is label=number.
+    """Return whether `text` is label=number.
 
     >>> is_pair("a=b=1"), is_pair("a=")
     (True, False)
@@ -133,8 +136,9 @@ def is_pair(text: str) -> bool:
 
 
 def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
-    """The labels and numbers of fields that are all `label=number`, split at the last `=`; None if some field
-    has no `=`. Raises FieldError if no number follows it.
+    """Split fields that are all `label=number`, each at its last `=`, into labels and numbers.
+
+    Return None if some field has no `=`. Raises FieldError if no number follows the `=`.
 
     >>> split_pairs(["cat=2", "a=b=1"])
     (('cat', 'a=b'), [2.0, 1.0])
@@ -146,8 +150,9 @@ def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None
 
 
 def split_labels(line: str, delimiter: str | None = None) -> list[str]:
-    """The fields of a line that holds labels; in quotes, separators and blanks belong to a label. Without a
-    `delimiter`, fields are separated by the first of comma, semicolon and tab that the line has, else by blanks.
+    """Split a line that contains labels into fields. In quotes, separators and blanks are part of a label.
+
+    Without a `delimiter`, the separator is the first of comma, semicolon and tab that the line has, else blanks.
 
     >>> split_labels('New York, "a,b"')
     ['New York', 'a,b']
@@ -174,19 +179,19 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
 
 
 def join_labels(fields: list[str], delimiter: str) -> str:
-    """The line that `split_labels` splits into these fields.
+    """Join fields into a line, which `split_labels` splits again.
 
     >>> join_labels(["row", " the", "a,b"], ",")
     'row," the","a,b"'
     """
     texts = [quote(field) for field in fields]
-    # At either end of a line a tab would be a blank around it.
+    # A tab at either end of a line would be stripped as a blank.
     ends = (0, len(texts) - 1) if delimiter == "\t" else ()
     return delimiter.join('""' if i in ends and not text else text for i, text in enumerate(texts))
 
 
 def quote(field: str) -> str:
-    """The field escaped, and in quotes where a reader would otherwise split it, strip it or treat it as a comment.
+    """Escape a field, and quote it if a reader would otherwise split it, strip it or take it for a comment.
 
     >>> quote("cat"), quote("a,b")
     ('cat', '"a,b"')
@@ -198,7 +203,7 @@ def quote(field: str) -> str:
 
 
 def escape(label: str) -> str:
-    r"""A label with the characters escaped that would break a line or a column.
+    r"""Escape the characters of a label that would break a line or a column.
 
     >>> escape("a\tb\\")
     'a\\tb\\\\'
@@ -207,6 +212,7 @@ def escape(label: str) -> str:
 
 
 def unescape(text: str) -> str:
+    """Return a label without the escapes of `escape`."""
     if "\\" not in text:
         return text
     return re.sub(r"\\[\\tnr0]", lambda match: _CHARACTERS[match[0]], text)

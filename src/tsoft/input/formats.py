@@ -1,4 +1,4 @@
-"""The input formats: how each is recognised, and the module that reads it."""
+"""The input formats: how tsoft recognizes each, and the module that reads it."""
 
 import importlib
 import re
@@ -15,9 +15,12 @@ Reader = Callable[[BinaryIO, "ReadOptions"], "Iterator[Block]"]
 
 @dataclass(frozen=True)
 class Format:
-    """A format by its name: its reader, as module and function, which is imported when it is used; the endings of
-    its files' names; how its content `starts`, as patterns, where that identifies it. One with `keys` holds several
-    arrays."""
+    """An input format.
+
+    `reader_name` is the module and function that reads it, imported on first use. `endings` are its file name endings.
+    `starts` are patterns for the first bytes, if these identify the format. `keys` marks formats that contain several
+    named arrays.
+    """
 
     name: str
     reader_name: str
@@ -31,7 +34,7 @@ class Format:
         return getattr(importlib.import_module(f"tsoft.input.{module}"), function)  # type: ignore[no-any-return]
 
 
-# A JSON array or object, and not text that begins with a label such as [PAD] or [1]=2.
+# A JSON array or object, but not text that starts with a label such as [PAD] or [1]=2.
 _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
 
 FORMATS = {
@@ -50,11 +53,11 @@ FORMATS = {
 
 
 def by_name(path: str) -> Format | None:
-    """The format of a file, by the ending of its name; None for any other ending."""
+    """Return the format that a file name's ending identifies; None for other endings."""
     return next((f for f in FORMATS.values() if path.lower().endswith(f.endings) and f.endings), None)
 
 
 def by_content(head: bytes) -> Format | None:
-    """The format of a content, by its first bytes; None if these do not identify it."""
+    """Return the format that the first bytes identify; None if they identify no format."""
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((f for f in FORMATS.values() if any(re.match(start, head) for start in f.starts)), None)

@@ -1,8 +1,8 @@
-"""Rows of numbers as JSON: one document, or one value per line.
+"""Reading rows of numbers from JSON: one document, or one value per line.
 
-A row is an array of numbers, an object with a number for each label, or a record: an object with an array under a
-name that says what its numbers are, and maybe `labels`. A value is one of these, an array of arrays, an array of
-objects, or the response of an LLM server.
+A row is an array of numbers, an object {label: number}, or a record: an object with an array under the name of a
+quantity, such as `logits`, and optionally `labels`. A value is a row, an array of arrays, an array of objects, or the
+response of an LLM server.
 """
 
 import contextlib
@@ -16,20 +16,27 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
-from tsoft.errors import InputError, shortened
-from tsoft.input.api_responses import Location, ResponseReader, is_response, parsed_json
+from tsoft.errors import InputError
+from tsoft.input.api_responses import (
+    Location,
+    ResponseReader,
+    described,
+    is_response,
+    parsed_json,
+    response_part_problem,
+)
 from tsoft.input.lines import line_batches
-from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, to_logits
+from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, to_logits
 from tsoft.input.read_options import ReadOptions
 
-# Numbers that JSON does not have, as strings.
+# The infinities, which are strings because JSON has no numbers for them.
 INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
 NumberedLine = tuple[int, bytes]
 
 
 @dataclass(frozen=True)
 class JsonValue:
-    """A JSON value, and where it stands, for messages."""
+    """A JSON value, and its location for messages."""
 
     where: str
     value: Any
@@ -37,8 +44,7 @@ class JsonValue:
 
 @dataclass(frozen=True)
 class JsonRow:
-    """A row as it stands in JSON. `key` is the name in a record that the numbers stand under; `is_object` says that
-    the row is an object with a number for each label."""
+    """A row as JSON values. `key` is the name of the numbers in a record; `is_object` is true for {label: number}."""
 
     where: str
     values: list[Any]
@@ -48,6 +54,7 @@ class JsonRow:
     is_object: bool = False
 
     def error(self, problem: str, column: int | None = None) -> InputError:
+        """Return an error in this row, and in the number at `column` from 0."""
         place = "" if self.key is None else f": {self.key}"
         if column is not None:
             place += f": {self.labels[column]!r}" if self.is_object and self.labels else f": field {column + 1}"
@@ -56,7 +63,7 @@ class JsonRow:
 
 @dataclass(frozen=True)
 class RepeatedNames:
-    """An object in which a name repeats."""
+    """A JSON object with repeated names."""
 
     pairs: list[tuple[str, Any]]
 
@@ -65,7 +72,7 @@ class RepeatedNames:
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """The blocks of a document or, where the first line is a value by itself, of each line as it arrives."""
+    """Yield the blocks of a document or, if the first line is a complete value, of each line as it arrives."""
     batches = _numbered_lines(stream, options)
     for batch in batches:
         start = next((i for i, (_, line) in enumerate(batch) if line.strip()), None)
@@ -75,9 +82,9 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             first = list(_values(batch[start : start + 1], options))
         except InputError as error:
             if not may_continue(batch[start][1]):
-                # Text may begin with a label in brackets.
-                hint = "; --input-format text takes it for text" if "after document" in str(error) else ""
-                raise InputError(f"{error}{hint}") from None
+                # A text may start with a label in brackets.
+                fix = "; if it is not JSON, pass --input-format text" if "after document" in str(error) else ""
+                raise InputError(f"{error}{fix}") from None
             document = b"\n".join(line for lines in itertools.chain([batch], batches) for _, line in lines)
             yield from _blocks([[JsonValue(options.source, _parsed(document, options, batch[0][0]))]], options)
         else:
@@ -88,37 +95,39 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 
 def read_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """The blocks of JSON lines, of each line as it arrives."""
+    """Yield the blocks of JSON lines, as the lines arrive."""
     yield from _blocks((_values(batch, options) for batch in _numbered_lines(stream, options)), options)
 
 
 def _numbered_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[list[NumberedLine]]:
-    """The whole lines that have arrived, each with its number from 1, one batch per read."""
+    """Yield the whole lines that have arrived, numbered from 1, one batch per read."""
     for batch in line_batches(stream, options):
         yield list(enumerate(batch.data.split(b"\n"), batch.number))
 
 
 def _values(lines: Iterable[NumberedLine], options: ReadOptions) -> Iterator[JsonValue]:
-    """The values of the lines that are not blank."""
+    """Yield the values of the lines that are not blank."""
     for number, line in lines:
         if line.strip():
             yield JsonValue(f"{options.source}:{number}", _parsed(line, options, number))
 
 
 def _parsed(data: bytes, options: ReadOptions, line: int) -> Any:
-    """The value of a text that begins on that line, with names that repeat. Raises InputError for what is not JSON."""
+    """Parse a text that starts on that line, keeping repeated names. Raises InputError if it is not JSON."""
     value = parsed_json(data, options, line)
     if b":" not in data or data.count(b":") <= _name_count(value):
         return value
     try:
         return _with_repeated_names(data)
     except RecursionError:
-        raise options.error(line, "it is nested too deep") from None
+        raise options.error(line, "the JSON is nested too deep") from None
 
 
 def _name_count(value: Any) -> float:
-    """How many names the objects of labels have, of which some may repeat in the text; inf where no object is one
-    of labels."""
+    """Return the number of names in objects {label: number}; inf if there is no object of this kind.
+
+    If the text has more colons than this, names may repeat in it.
+    """
     elements = value if isinstance(value, list) else [value]
     objects = [element for element in elements if isinstance(element, dict) and _array_key(element, None) is None]
     if not objects or any(isinstance(next(iter(labels.values()), 0), dict | list) for labels in objects):
@@ -127,7 +136,7 @@ def _name_count(value: Any) -> float:
 
 
 def _with_repeated_names(data: bytes) -> Any:
-    """The value again, from a parser that keeps names that repeat, as labels may."""
+    """Parse JSON with a parser that keeps repeated names, since labels may repeat."""
 
     def from_pairs(pairs: list[tuple[str, Any]]) -> Any:
         names = dict(pairs)
@@ -137,7 +146,7 @@ def _with_repeated_names(data: bytes) -> Any:
 
 
 def may_continue(line: bytes) -> bool:
-    """Whether a line that is not JSON by itself may be the beginning of a document.
+    """Return whether a line that is not JSON may be the start of a document.
 
     >>> may_continue(b'{"a":'), may_continue(b"[1,]")
     (True, False)
@@ -147,7 +156,7 @@ def may_continue(line: bytes) -> bool:
     try:
         orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        # NaN and Infinity, at which orjson stops, may stand anywhere.
+        # orjson stops at NaN and Infinity, which may be anywhere in the line.
         return error.pos >= len(line.rstrip().decode("utf-8", "replace")) or b"NaN" in line or b"Infinity" in line
     return True
 
@@ -156,14 +165,14 @@ def may_continue(line: bytes) -> bool:
 
 
 def _items(value: JsonValue, options: ReadOptions) -> Iterator[JsonRow | JsonValue]:
-    """The rows of a value, and the responses in it."""
+    """Yield the rows of a value, and the responses in it."""
     where, content = value.where, value.value
     if not isinstance(content, list):
         yield from _object(value, options)
     elif content and isinstance(content[0], list):
         for i, values in enumerate(content):
             if not isinstance(values, list):
-                raise InputError(f"{where}: row {i}: {_shown(values)} is not an array")
+                raise InputError(f"{where}: row {i}: expected an array, got {described(values)}")
             yield _not_empty(JsonRow(f"{where}: row {i}", values, options.quantity or "logit"))
     elif content and isinstance(content[0], dict | RepeatedNames):
         for i, element in enumerate(content):
@@ -173,50 +182,54 @@ def _items(value: JsonValue, options: ReadOptions) -> Iterator[JsonRow | JsonVal
 
 
 def _not_empty(row: JsonRow) -> JsonRow:
+    """Return the row. Raises InputError if it has no numbers."""
     if not row.values:
-        raise row.error("an empty row")
+        raise row.error("empty row; expected at least one number")
     return row
 
 
 def _object(value: JsonValue, options: ReadOptions) -> Iterator[JsonRow | JsonValue]:
-    """The rows of an object: of a response, of a record, or of labels with their numbers."""
+    """Yield the rows of an object: a record or {label: number}; or the object itself if it is a response."""
     content, quantity = value.value, options.quantity or "logit"
     if isinstance(content, RepeatedNames):
         names, values = (list(column) for column in zip(*content.pairs, strict=True))
         yield JsonRow(value.where, values, quantity, tuple(names), is_object=True)
         return
     if not isinstance(content, dict):
-        raise InputError(f"{value.where}: {_shown(content)} is not a row: logits are an array or an object")
+        problem = f"expected an array of numbers or an object {{label: number}}, got {described(content)}"
+        raise InputError(f"{value.where}: {problem}")
     if is_response(content):
         yield value
     elif key := _array_key(content, options.quantity):
         yield from _record(content, key, value.where, options)
+    elif part_problem := response_part_problem(content):
+        raise InputError(f"{value.where}: {part_problem}")
     else:
         yield _not_empty(JsonRow(value.where, list(content.values()), quantity, tuple(content), is_object=True))
 
 
 def _array_key(record: dict[str, Any], quantity: str | None) -> str | None:
-    """The name in a record that its numbers stand under: one of this quantity, if there is any."""
+    """Return the name of the array of numbers in a record, preferably one of this quantity; None if it has no array."""
     keys = [key for key in ARRAY_QUANTITIES if isinstance(record.get(key), list)]
     return next((key for key in keys if ARRAY_QUANTITIES[key] == quantity), keys[0] if keys else None)
 
 
 def _record(record: dict[str, Any], key: str, where: str, options: ReadOptions) -> Iterator[JsonRow]:
-    """The row under a key, or the rows of an array of arrays, and their labels."""
+    """Yield the row under `key`, or the rows of an array of arrays, with the record's labels."""
     quantity, values = ARRAY_QUANTITIES[key], record[key]
     if options.quantity not in (None, quantity):
-        raise InputError(f"{where}: {key} are {quantity!r}, not {options.quantity!r}")
+        raise InputError(f"{where}: {contradiction(repr(key), quantity, options.quantity)}")
     labels = record.get("labels")
     if labels is not None and not (isinstance(labels, list) and set(map(type, labels)) <= {str}):
-        raise InputError(f"{where}: labels are not an array of strings")
+        raise InputError(f"{where}: labels: expected an array of strings")
     names = None if labels is None else tuple(labels)
     has_rows = bool(values) and isinstance(values[0], list)
     for i, row in enumerate(values if has_rows else [values]):
         place = f"{where}: row {i}" if has_rows else where
         if not isinstance(row, list):
-            raise InputError(f"{place}: {key}: {_shown(row)} is not an array")
+            raise InputError(f"{place}: {key}: expected an array, got {described(row)}")
         if names is not None and len(names) != len(row):
-            raise InputError(f"{place}: {len(row)} {key}, but {len(names)} labels")
+            raise InputError(f"{place}: {len(row)} {key}, but {len(names)} label{'s' * (len(names) != 1)}")
         yield _not_empty(JsonRow(place, row, quantity, names, key))
 
 
@@ -224,20 +237,20 @@ def _record(record: dict[str, Any], key: str, where: str, options: ReadOptions) 
 
 
 def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Iterator[Block]:
-    """The rows of values that arrived together, consecutive rows that are alike in one block."""
+    """Yield blocks of consecutive rows that arrived together and have the same length, quantity and labels."""
     first_row = 0
     reader: ResponseReader | None = None
     for batch in batches:
         items = (item for value in batch for item in _items(value, options))
         for _, group in itertools.groupby(items, _block_key):
-            alike = list(group)
-            rows = [item for item in alike if isinstance(item, JsonRow)]
+            members = list(group)
+            rows = [item for item in members if isinstance(item, JsonRow)]
             if rows:
                 blocks = iter([_block(rows, first_row, options)])
             else:
                 reader = reader or ResponseReader(options, first_row)
                 reader.row = first_row
-                responses = (item for item in alike if isinstance(item, JsonValue))
+                responses = (item for item in members if isinstance(item, JsonValue))
                 blocks = (block for item in responses for block in reader.blocks(Location(item.where), item.value))
             for block in blocks:
                 yield block
@@ -249,11 +262,12 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
 
 
 def _block_key(item: JsonRow | JsonValue) -> tuple[Any, ...] | None:
-    """What the rows of one block share; None for a response."""
+    """Return the properties that the rows of one block share; None for a response."""
     return (len(item.values), item.quantity, item.labels) if isinstance(item, JsonRow) else None
 
 
 def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
+    """Return the block of rows that share their length, quantity and labels. Raises InputError."""
     first = rows[0]
     try:
         logits = to_logits(_numbers(rows), QUANTITIES[first.quantity])
@@ -265,7 +279,7 @@ def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
 
 
 def _numbers(rows: list[JsonRow]) -> Array:
-    """The numbers of rows of one length: (rows, n)."""
+    """Return the numbers of rows of the same length, (rows, n). Raises InputError."""
     values = [row.values for row in rows]
     types = set(map(type, itertools.chain.from_iterable(values)))
     if str in types:
@@ -282,18 +296,10 @@ def _numbers(rows: list[JsonRow]) -> Array:
 
 
 def _problem(value: Any) -> str | None:
-    """Why a value is not a number; None if it is one."""
+    """Return the problem with a value that is not a number; None if it is a number."""
     if type(value) is int:
-        return f"{str(value)[:8]}… is beyond the largest number, 1.8e308" if abs(value) >> 1024 else None
+        return f"{str(value)[:8]}… is too large; the largest number is 1.8e308" if abs(value) >> 1024 else None
     if type(value) is float or (isinstance(value, str) and value in INFINITIES):
         return None
-    return f"{_shown(value)} is not a number" + ('; a masked class is "-inf"' if value is None else "")
-
-
-def _shown(value: Any) -> str:
-    """A value in a message."""
-    if isinstance(value, list):
-        return "an array"
-    if isinstance(value, dict | RepeatedNames):
-        return "an object"
-    return shortened(json.dumps(value, ensure_ascii=False))
+    fix = '; write "-inf" to mask a class' if value is None else ""
+    return f"expected a number, got {described(value)}{fix}"

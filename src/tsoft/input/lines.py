@@ -1,6 +1,6 @@
-"""The lines of a text, in the batches in which they arrive.
+"""Reading the lines of a text in batches, as they arrive.
 
-A batch is what one read returns, up to its last newline, so that a slow producer's first line is read at once.
+A batch is the data that one read returns, up to the last newline, so tsoft reads a slow producer's first line at once.
 """
 
 import codecs
@@ -16,7 +16,7 @@ CHUNK = 1 << 18
 
 @dataclass(frozen=True)
 class Line:
-    """A line without its comment and the blanks around it. `number` counts from 1."""
+    """A line without its comment and surrounding blanks. `number` counts from 1."""
 
     number: int
     text: str
@@ -24,7 +24,8 @@ class Line:
 
 @dataclass(frozen=True)
 class LineBatch:
-    """Lines that arrived together, as bytes without the last newline, and the number of the first line."""
+    """Lines that arrived together. `data` is their bytes without the last newline; `number` is the first line's number,
+    from 1."""
 
     data: bytes
     number: int
@@ -35,31 +36,32 @@ class LineBatch:
         return self.data.count(b"\n") + 1
 
     def lines(self) -> Iterator[Line]:
-        """The lines, blank ones among them, but without those that hold only a comment. Raises InputError at the
-        first line that is not UTF-8 text."""
+        """Yield the lines, including blank ones, but not those with only a comment. Raises InputError at the first line
+        that is not UTF-8 text."""
         for number, data in enumerate(self.data.split(b"\n"), self.number):
             line = decoded(data, self.options, number)
             text = fields.without_comment(line).strip()
             if "\r" in text:
                 raise self.options.error(
-                    number, "a carriage return inside the line; tr '\\r' '\\n' mends old line ends"
+                    number, "carriage return inside the line; convert old Mac line ends with tr '\\r' '\\n'"
                 )
             if text or not line.strip():
                 yield Line(number, text)
 
     def first(self) -> Line | None:
-        """The first line that is not blank."""
+        """Return the first line that is not blank, if there is one."""
         return next((line for line in self.lines() if line.text), None)
 
     def since(self, number: int) -> "LineBatch | None":
-        """The lines from the one with this number on; None if the batch ends before it."""
+        """Return the lines from line `number` on; None if the batch ends before it."""
         *before, rest = self.data.split(b"\n", number - self.number)
         return LineBatch(rest, number, self.options) if len(before) == number - self.number else None
 
     def plain_text(self) -> str | None:
-        """The text, with newlines as the only line ends; None if it is not text, or too short to matter."""
+        """Return the text with newlines as the only line ends; None if it is not text, or too short for the faster
+        parser to pay off."""
         data = self.data.replace(b"\r\n", b"\n").removesuffix(b"\r")
-        if len(data) < fast_numbers.FEW_BYTES or b"\r" in data or b"\0" in data:
+        if len(data) < fast_numbers.MIN_BYTES or b"\r" in data or b"\0" in data:
             return None
         try:
             return data.decode()
@@ -67,13 +69,12 @@ class LineBatch:
             return None
 
     def numbers(self) -> fast_numbers.NumberLines | None:
-        """The numbers of the lines; None if these hold anything else, or few numbers."""
-        return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.FEW_BYTES else None
+        """Return the numbers of the lines; None if the lines contain anything else, or few numbers."""
+        return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.MIN_BYTES else None
 
 
 def decoded(data: bytes, options: ReadOptions, number: int = 1) -> str:
-    """The text of lines, of which the first has that number. Raises InputError at the first byte that is not UTF-8
-    text."""
+    """Decode lines, the first of which has that number. Raises InputError at the first byte that is not UTF-8 text."""
     try:
         text = data.decode()
         if "\0" not in text:
@@ -81,15 +82,15 @@ def decoded(data: bytes, options: ReadOptions, number: int = 1) -> str:
         position, problem = data.index(0), "a NUL byte"
     except UnicodeDecodeError as error:
         position, problem = error.start, f"byte 0x{data[error.start]:02x}"
-    hint = "; it looks like UTF-16" if b"\0" in data else ""
-    raise options.error(number + data.count(b"\n", 0, position), f"not UTF-8 text: {problem}{hint}")
+    fix = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts" if b"\0" in data else "save it as UTF-8"
+    raise options.error(number + data.count(b"\n", 0, position), f"not UTF-8 text ({problem}); {fix}")
 
 
 def line_batches(stream: BinaryIO, options: ReadOptions) -> Iterator[LineBatch]:
-    """The whole lines that have arrived, one batch per read."""
+    """Yield the whole lines that have arrived, one batch per read."""
     number = 1
     parts: list[bytes] = []
-    # read1 returns what is available; read would wait for a whole chunk.
+    # read1 returns the available bytes; read would wait for a whole chunk.
     while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
         head, newline, tail = chunk.rpartition(b"\n")
         if not newline:
@@ -103,5 +104,5 @@ def line_batches(stream: BinaryIO, options: ReadOptions) -> Iterator[LineBatch]:
 
 
 def _without_mark(data: bytes, number: int) -> bytes:
-    """Data that begins on that line, without a byte order mark in the first."""
+    """Return data that starts on line `number`, without a byte order mark at the start of line 1."""
     return data.removeprefix(codecs.BOM_UTF8) if number == 1 else data

@@ -1,6 +1,7 @@
-"""NumPy's .npz: a zip file of .npy files, one for the numbers, and maybe others for labels and targets."""
+"""Reading NumPy's .npz: a zip file of .npy arrays, one of numbers, and optionally others of labels and targets."""
 
 import contextlib
+import errno
 import io
 import math
 import struct
@@ -18,21 +19,22 @@ from tsoft.errors import InputError
 from tsoft.input import npy
 from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.labels import Labels
-from tsoft.input.quantity import ARRAY_QUANTITIES
+from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.targets import Targets, check_dtype, parse_array
 
 LABELS, TAUS, TARGETS = "labels", "taus", "targets"
-# An array that unpacks to more bytes than this, and to more than this many times its packed size, is a zip bomb.
+# An array that unpacks to more than SMALL_ARRAY bytes, and to more than LARGEST_RATIO times its packed size, may be a
+# zip bomb.
 SMALL_ARRAY, LARGEST_RATIO = 1 << 28, 64
-# A zip file's list of members is at its end, so one from a pipe is held in memory, up to this many bytes.
+# A zip file lists its members at the end, so a piped one is kept in memory, up to this many bytes.
 LONGEST_PIPED = 1 << 32
-# What zipfile raises for anything but a zip file of a kind that it knows.
+# The exceptions of zipfile for a damaged or unsupported file.
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """The blocks of one of the arrays, with the file's labels."""
+    """Yield the blocks of one of the arrays, with the file's labels. Raises InputError."""
     source = options.source
     with _opened(stream, options) as archive:
         members = _members(archive)
@@ -40,11 +42,12 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         options = replace(options, quantity=_quantity(key, options))
         targets_key = _targets_key(archive, members, source)
         if targets_key == LABELS != key and not options.targets:
-            options.note(f"{source}: {LABELS} are numbers: the rows' true classes, and no class's name")
+            reason = "it contains numbers, which are the true classes of the rows, not class names"
+            options.note(f"{source}: tsoft ignores the array {LABELS}: {reason}")
         has_labels = LABELS in members and LABELS not in (key, targets_key)
         labels = _labels(archive, members[LABELS], source) if has_labels else None
         if labels and options.labels:
-            raise InputError(f"{source}: the classes are named here; leave out --labels")
+            raise InputError(f"{source}: the input already names the classes; leave out --labels")
         blocks = _blocks(archive, members[key], replace(options, source=f"{source}: {key}"), labels)
         if targets_key and options.targets:
             blocks = _with_targets(blocks, archive, members[targets_key], f"{source}: {targets_key}")
@@ -52,71 +55,83 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 
 def read_targets(stream: BinaryIO, source: str) -> Targets:
-    """The true classes in a file. Raises InputError if it has none."""
+    """Return the true classes in a file. Raises InputError if it has none."""
     with _opened(stream, ReadOptions(source)) as archive:
         members = _members(archive)
         key = _targets_key(archive, members, source)
         if key is None:
-            raise InputError(f"{source}: no array is called {TARGETS}; there are {', '.join(members) or 'none'}")
+            raise InputError(f"{source}: no array is called {TARGETS!r}; {_listed(list(members))}")
         return _targets(archive, members[key], f"{source}: {key}")
 
 
 @contextlib.contextmanager
 def _opened(stream: BinaryIO, options: ReadOptions) -> Iterator[zipfile.ZipFile]:
-    """The archive in a stream. Raises InputError, also later, if it is not whole."""
+    """Open the archive in a stream. Turns an error of zipfile inside the context into an InputError."""
     try:
-        with zipfile.ZipFile(stream if stream.seekable() else _held(stream, options)) as archive:
+        with zipfile.ZipFile(stream if stream.seekable() else _in_memory(stream, options)) as archive:
             yield archive
-    except BROKEN as error:
-        raise InputError(f"{options.source}: not a whole .npz file: {error or type(error).__name__}") from None
+    except (*BROKEN, OSError) as error:
+        # A wrong offset in the zip file makes zipfile seek to before the start of the file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise InputError(f"{options.source}: not a complete .npz file: {error or type(error).__name__}") from None
 
 
-def _held(stream: BinaryIO, options: ReadOptions) -> BinaryIO:
+def _in_memory(stream: BinaryIO, options: ReadOptions) -> BinaryIO:
+    """Read a stream that cannot seek into memory, with a note if it is large."""
     data = stream.read(LONGEST_PIPED + 1)
     if len(data) > LONGEST_PIPED:
-        raise InputError(f"{options.source}: an .npz of over {LONGEST_PIPED >> 30} GB comes from a file: -i FILE")
-    if len(data) > npy.MUCH:
-        options.note(f"{options.source}: an .npz in a pipe is held in memory, {len(data) / 1e6:.0f} MB")
+        problem = f"tsoft reads at most {LONGEST_PIPED >> 30} GB of an .npz from a pipe; pass -i FILE"
+        raise InputError(f"{options.source}: {problem}")
+    if len(data) > npy.NOTE_BYTES:
+        problem = f"tsoft keeps all {len(data) / 1e6:.0f} MB of a piped .npz in memory; -i FILE avoids this"
+        options.note(f"{options.source}: {problem}")
     return io.BytesIO(data)
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays of the archive by their names."""
     return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
 
+def _listed(names: list[str]) -> str:
+    """Return the names of the file's arrays for a message."""
+    return f"the file has {', '.join(map(repr, names)) or 'no arrays'}"
+
+
 def _array_key(names: list[str], options: ReadOptions) -> str:
-    """The array to read: the one that --key names, or the first with the name of a quantity, or the only one."""
-    listed = ", ".join(names) or "none"
+    """Return the array to read: the one that --key names, or the first with the name of a quantity, or the only one."""
     if options.key is not None:
         if options.key not in names:
-            raise InputError(f"{options.source}: no array is called {options.key!r}; there are {listed}")
+            raise InputError(f"{options.source}: no array is called {options.key!r}; {_listed(names)}")
         return options.key
     requested = (key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
     others = [name for name in names if name not in (LABELS, TAUS)]
     default = others[0] if len(others) == 1 else None
     key = next((key for key in (*requested, *ARRAY_QUANTITIES) if key in names), default)
     if key is None:
-        raise InputError(f"{options.source}: no array is called logits or probs; --key takes one of {listed}")
+        fix = f"; pass --key NAME to choose one: {', '.join(names)}" if names else f"; {_listed(names)}"
+        raise InputError(f"{options.source}: no array is called logits or probs{fix}")
     return key
 
 
 def _quantity(key: str, options: ReadOptions) -> str | None:
-    """What the array's numbers are, by its name. Raises InputError if the options say otherwise."""
+    """Return the quantity of the array, by its name or the options. Raises InputError if they contradict each other."""
     quantity = ARRAY_QUANTITIES.get(key)
     if quantity and options.quantity not in (None, quantity):
         name = next(key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
-        problem = f"{key!r} holds {quantity!r}, not {options.quantity!r}"
-        raise InputError(f"{options.source}: {problem}; to be read as such, the array is saved under the name {name}")
+        problem = contradiction(f"the array {key!r}", quantity, options.quantity)
+        raise InputError(f"{options.source}: {problem}, or save the array as {name!r}")
     return quantity or options.quantity
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> BinaryIO:
-    """The bytes of a member. Raises InputError if they are far more than the file's."""
+    """Open a member. Raises InputError if it unpacks to suspiciously many bytes."""
     if info.file_size > max(SMALL_ARRAY, LARGEST_RATIO * info.compress_size):
-        size = f"{info.compress_size} bytes that unpack to {info.file_size / 1e9:.1f} GB"
-        raise InputError(f"{source}: {size}, as a zip bomb does; if it is none, unzip it and take the .npy")
+        size = f"{info.compress_size} bytes unpack to {info.file_size / 1e9:.1f} GB"
+        raise InputError(f"{source}: {size}, like a zip bomb; if you trust the file, unzip it and read the .npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError(f"{source}: it is packed in a way that numpy does not use")
+        raise InputError(f"{source}: unsupported compression; save the file with numpy.savez_compressed")
     return archive.open(info)  # type: ignore[return-value]
 
 
@@ -132,7 +147,7 @@ def _blocks(
 ) -> Iterator[Block]:
     with _open(archive, info, options.source) as member:
         header = npy.read_header(member, options.source)
-        # The size in the zip file is only checked; the bytes are counted as they are read.
+        # This only checks the zip file's entry; the bytes themselves are counted while they are read.
         header.check(info.file_size - member.tell(), options.source)
         if labels and len(labels) == header.classes:
             options = replace(options, labels=Labels(labels))
@@ -142,7 +157,7 @@ def _blocks(
 
 
 def _labels(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> tuple[str, ...]:
-    """The labels in an array of texts."""
+    """Return the labels in an array of strings."""
     source = f"{source}: {LABELS}"
     header, data = _header_and_data(archive, info, source, npy.check_text)
     header.check(len(data), source)
@@ -150,12 +165,12 @@ def _labels(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> tup
     try:
         return tuple(text.decode() if isinstance(text, bytes) else text for text in texts)
     except UnicodeDecodeError:
-        raise InputError(f"{source}: they are not UTF-8 text") from None
+        raise InputError(f"{source}: not UTF-8 text; save the labels as UTF-8") from None
 
 
 def _targets_key(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: str) -> str | None:
-    """The array of the true classes: `targets`, or `labels` if these are numbers and not names; None if there is
-    neither."""
+    """Return the name of the array of true classes: `targets`, or `labels` if it contains numbers; None if there is no
+    such array."""
     if TARGETS in members or LABELS not in members:
         return TARGETS if TARGETS in members else None
     with _open(archive, members[LABELS], f"{source}: {LABELS}") as member:
@@ -170,7 +185,7 @@ def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> Ta
 def _with_targets(
     blocks: Iterable[Block], archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str
 ) -> Iterator[Block]:
-    """The blocks with their rows' true classes, which are read once there is a row."""
+    """Yield the blocks with the true classes of their rows, which are read at the first block."""
     indices: Array | None = None
     for block in blocks:
         if indices is None:

@@ -1,4 +1,4 @@
-"""The quantities that numbers in an input can be, and how each becomes logits."""
+"""The quantities that an input can contain (logits, probabilities, …), and how each becomes logits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +13,22 @@ SLACK = 1e-6
 
 @dataclass(frozen=True)
 class Quantity:
-    """What numbers are. `noun` names one in messages, `mask` is the number of a class with probability 0, `invalid`
-    marks the numbers that are not of this quantity, and `to_logits` converts them."""
+    """A quantity. `noun`, `plural` and `range` describe it in messages, and `option` declares it. `mask` is the number
+    of a class with probability 0. `invalid` marks numbers out of range, and `to_logits` converts numbers to logits."""
 
     name: str
     noun: str
+    plural: str
+    range: str
+    option: str | None
     mask: str
     invalid: Callable[[Array], Array]
     to_logits: Callable[[Array], Array]
+
+    def problem(self, number: str) -> str:
+        """Return the problem with a number out of range."""
+        limits = f"; {self.plural} are {self.range}" if self.range else ""
+        return f"{number} is not {self.noun}{limits}"
 
 
 def _log(probs: Array) -> Array:
@@ -29,17 +37,44 @@ def _log(probs: Array) -> Array:
 
 
 QUANTITIES = {
-    q.name: q
-    for q in (
-        Quantity("logit", "a logit", "-inf", lambda v: ~(v < np.inf), lambda v: v),
-        Quantity("logprob", "a log-probability, which is at most 0", "-inf", lambda v: ~(v <= SLACK), lambda v: v),
-        Quantity("prob", "a probability, which is from 0 to 1", "0", lambda v: ~((v >= 0) & (v <= 1 + SLACK)), _log),
-        Quantity("energy", "an energy", "+inf", lambda v: ~(v > -np.inf), lambda v: -v),
+    quantity.name: quantity
+    for quantity in (
+        Quantity("logit", "a logit", "logits", "", None, "-inf", lambda v: ~(v < np.inf), lambda v: v),
+        Quantity(
+            "logprob",
+            "a log-probability",
+            "log-probabilities",
+            "at most 0",
+            "--logprobs",
+            "-inf",
+            lambda v: ~(v <= SLACK),
+            lambda v: v,
+        ),
+        Quantity(
+            "prob",
+            "a probability",
+            "probabilities",
+            "from 0 to 1",
+            "--probs",
+            "0",
+            lambda v: ~((v >= 0) & (v <= 1 + SLACK)),
+            _log,
+        ),
+        Quantity(
+            "energy",
+            "an energy",
+            "energies",
+            "finite, or inf for a masked class",
+            "--energies",
+            "+inf",
+            lambda v: ~(v > -np.inf),
+            lambda v: -v,
+        ),
     )
 }
 
 
-# The names of arrays, in a file of them or in a record, that say what their numbers are, in the order of precedence.
+# The names of arrays, in an .npz or a JSON record, that specify the quantity, in the order of precedence.
 ARRAY_QUANTITIES = {
     "logits": "logit",
     "probs": "prob",
@@ -50,9 +85,17 @@ ARRAY_QUANTITIES = {
 }
 
 
+def contradiction(source: str, quantity: str, requested: str) -> str:
+    """Return the problem with a source of numbers of one quantity if the options request another."""
+    option = QUANTITIES[requested].option
+    fix = f"; leave out {option}" if option else ""
+    return f"{source} contains {QUANTITIES[quantity].plural}, not {QUANTITIES[requested].plural}{fix}"
+
+
 def to_logits(values: Array, quantity: Quantity) -> Array:
-    """Numbers of a quantity, (rows, n), as logits. Raises LogitsError for the first number that is not of the
-    quantity, and for a row in which every class is masked.
+    """Convert numbers of a quantity, (rows, n), to logits.
+
+    Raises LogitsError for the first number out of the quantity's range, and for a row in which every class is masked.
 
     >>> to_logits(np.array([[1.0, 0.5]]), QUANTITIES["energy"])
     array([[-1. , -0.5]])
@@ -62,7 +105,7 @@ def to_logits(values: Array, quantity: Quantity) -> Array:
         row, column = (int(i) for i in np.unravel_index(invalid.argmax(), invalid.shape))
         value = float(values[row, column])
         number = {"nan": "NaN", "inf": "+inf"}.get(repr(value), repr(value))
-        raise LogitsError(f"{number} is not {quantity.noun}", row, column)
+        raise LogitsError(quantity.problem(number), row, column)
     logits = quantity.to_logits(values)
     masked = np.isneginf(logits.max(axis=1))
     if masked.any():

@@ -1,4 +1,4 @@
-"""The bytes of an input: a file or stdin."""
+"""Opening an input: a file or stdin."""
 
 import contextlib
 import io
@@ -11,13 +11,15 @@ from tsoft.errors import InputError
 STDIN = "stdin"
 
 
-# The first bytes of the formats that are recognised by their content, and how many bytes that needs.
+# The first bytes of the formats that tsoft recognizes by their content, and how many bytes it needs for that.
 _FIRST_BYTES, _NEEDED = b"\x93P{[de\xef", 8
 
 
 def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """The first bytes of a stream, enough to recognise its format by, and the stream from its start. A stream that
-    begins with a number is not read further than what has arrived."""
+    """Return enough of a stream's first bytes to recognize its format, and the stream from its start.
+
+    If the stream starts with a number, only the bytes that have arrived are read, without waiting for more.
+    """
     head = stream.peek() if isinstance(stream, io.BufferedReader) else b""
     if _suffices(head):
         return head, stream
@@ -28,13 +30,13 @@ def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
 
 
 def _suffices(head: bytes) -> bool:
-    """Whether these bytes are enough to recognise the format."""
+    """Return whether these bytes are enough to recognize the format."""
     text = head.lstrip()
     return bool(text) and (text[:1] not in _FIRST_BYTES or len(text) >= _NEEDED or b"\n" in text)
 
 
 class _Replayed(io.RawIOBase):
-    """A stream from its start: the head that was read from it, then the rest."""
+    """A stream from its start: the bytes that were already read, then the rest."""
 
     def __init__(self, head: bytes, stream: BinaryIO):
         self._head, self._stream = head, stream
@@ -51,11 +53,11 @@ class _Replayed(io.RawIOBase):
 
 @contextlib.contextmanager
 def open_input(name: str) -> Iterator[BinaryIO]:
-    """The bytes of a file, or of stdin for `-`. An OSError inside the context becomes an InputError."""
+    """Open a file, or stdin for `-`, as bytes. Turns an OSError inside the context into an InputError."""
     try:
         if name == "-":
             if sys.stdin is None:
-                raise InputError(f"{STDIN}: it is closed")
+                raise InputError(f"{STDIN}: closed; read a file with -i FILE")
             yield sys.stdin.buffer
         else:
             with open(name, "rb") as stream:

@@ -1,4 +1,4 @@
-"""The true classes of rows, from a separate file: an array, or a text with one per line."""
+"""The true classes of rows, from a file of targets: an array, or a text with one target per line."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,11 @@ from tsoft.input.npy import NpyHeader, check_real, check_text
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Targets as they were read, one per row: numbers or texts. For messages: the `source`, the number of the first
-    row and, where the source is a text, of its line. Those of an array have its `shape`."""
+    """Targets as they were read, one per row: numbers or strings.
+
+    `source` is their file in messages. `first_row` is the number of the first target's row, and `first_line` the number
+    of its line if the source is a text. `shape` is the shape of an array of targets.
+    """
 
     values: Array | list[str]
     source: str
@@ -27,21 +30,27 @@ class Targets:
     def __len__(self) -> int:
         return len(self.values)
 
+    def _count(self) -> str:
+        return f"{len(self)} target{'s' * (len(self) != 1)}"
+
     def check_count(self, rows: int) -> None:
-        """Raises InputError if the number of targets is not that of the rows."""
+        """Raise InputError if the number of targets is not the number of rows."""
         if len(self) != rows:
-            raise InputError(f"{self.source}: {len(self)} targets, but the logits have {rows} row{'s' * (rows != 1)}")
+            raise InputError(f"{self.source}: {self._count()}, but the logits have {rows} row{'s' * (rows != 1)}")
 
     def check_shape(self, axes: tuple[int, ...] | None) -> None:
-        """Raises InputError for an array of several axes that are not those of the rows."""
+        """Raise InputError if the array's shape is not the shape of the rows, unless it has one axis."""
         shape, rows = (tuple(size for size in sizes or () if size != 1) for sizes in (self.shape, axes))
         if len(shape) > 1 and shape != rows:
             sizes = " × ".join(map(str, self.shape or ()))
-            raise InputError(f"{self.source}: an array of {sizes}, where there is one target a row")
+            raise InputError(f"{self.source}: an array of {sizes}; expected one target per row")
 
     def indices(self, lookup: ClassLookup) -> Array:
-        """The indices of the classes: (rows,). A number is an index, unless some class's label is a number; then it
-        is a label, as in a text. Raises InputError for the first target that names no class."""
+        """Return the indices of the classes, (rows,).
+
+        A number is an index, unless some class's label is a number; then it is a label, as in a text. Raises InputError
+        for the first target that names no class.
+        """
         try:
             if isinstance(self.values, np.ndarray) and lookup.by_index:
                 return lookup.indices(self.values)
@@ -53,12 +62,13 @@ class Targets:
             raise InputError(f"{self.source}:{place}: {error.problem}") from None
 
     def block_indices(self, block: Block) -> Array:
-        """The indices of the classes of a block's rows: (rows,). Raises InputError if there are fewer targets."""
+        """Return the indices of the true classes of a block's rows, (rows,). Raises InputError if there are fewer
+        targets than rows."""
         first, stop = block.rows.start, block.rows.stop
         if first == 0:
             self.check_shape(block.origin.axes)
         if stop > len(self):
-            raise InputError(f"{self.source}: {len(self)} targets, but there are more rows")
+            raise InputError(f"{self.source}: {self._count()}, but the logits have more rows")
         line = None if self.first_line is None else self.first_line + first
         targets = Targets(self.values[first:stop], self.source, line, first)
         return targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
@@ -76,7 +86,7 @@ class Targets:
 
 
 def _number_text(value: float) -> str:
-    """A number as a label that is a number is written.
+    """Return a number as the label that it stands for, which has no decimals if it is whole.
 
     >>> _number_text(3), _number_text(3.0), _number_text(0.5)
     ('3', '3', '0.5')
@@ -85,18 +95,18 @@ def _number_text(value: float) -> str:
 
 
 def check_dtype(dtype: np.dtype[Any]) -> str | None:
-    """The problem with a data type that is neither of numbers nor of texts."""
+    """Return the problem with a data type that is neither numbers nor strings; None if there is no problem."""
     return None if check_text(dtype) is None else check_real(dtype)
 
 
 def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
-    """The targets in an array, one per row. Raises InputError for a one-hot array."""
+    """Return the targets in an array, one per row. Raises InputError for a one-hot array."""
     header.check(len(data), source)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     is_table = array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf"
     if is_table and ((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all():
         shape = " × ".join(map(str, array.shape))
-        raise InputError(f"{source}: an array of {shape}, which looks one-hot; one index a row is its argmax(1)")
+        raise InputError(f"{source}: an array of {shape} that looks one-hot; save array.argmax(1), one index per row")
     values: Array | list[str] = array.reshape(-1)
     try:
         if array.dtype.kind == "b":
@@ -105,24 +115,24 @@ def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
             values = [text.decode() if isinstance(text, bytes) else text for text in array.reshape(-1).tolist()]
         return Targets(values, source, shape=header.shape)
     except UnicodeDecodeError:
-        raise InputError(f"{source}: the targets are not UTF-8 text") from None
+        raise InputError(f"{source}: not UTF-8 text; save the targets as UTF-8") from None
 
 
 def parse_text(data: bytes, source: str) -> Targets:
-    """The targets in a text, one per line, under the heading `target` or none."""
+    """Return the targets in a text, one per line, with or without the header `target`. Raises InputError."""
     try:
         lines = data.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError:
-        raise InputError(f"{source}: the targets are not UTF-8 text") from None
+        raise InputError(f"{source}: not UTF-8 text; save the targets as UTF-8") from None
     lines = [_unquoted(line.strip()) for line in lines]
-    has_heading = lines[0] == TARGET
-    if not any(lines[has_heading:]):
+    has_header = lines[0] == TARGET
+    if not any(lines[has_header:]):
         raise InputError(f"{source}: no targets: the input is empty")
-    return Targets(lines[has_heading:], source, 1 + has_heading)
+    return Targets(lines[has_header:], source, 1 + has_header)
 
 
 def _unquoted(line: str) -> str:
-    """A line without the quotes around it, in which a quote is doubled.
+    """Return a line without its surrounding quotes, inside which a quote is doubled.
 
     >>> _unquoted('"the ""best"" cat"'), _unquoted('a "cat"')
     ('the "best" cat', 'a "cat"')

@@ -1,4 +1,4 @@
-"""Reads a file of targets in any of its formats."""
+"""Reading a file of targets in any of its formats."""
 
 from tsoft.input import npy
 from tsoft.input.formats import FORMATS, by_content, by_name
@@ -7,14 +7,17 @@ from tsoft.input.targets import Targets, check_dtype, parse_array, parse_text
 
 
 def read(name: str) -> Targets:
-    """The targets in a file: an .npy or .npz of numbers or texts, or a text with one per line, under the heading
-    `target` or none. Raises InputError."""
+    """Return the targets in a file, one per row.
+
+    The file is an .npy or .npz of numbers or strings, or a text with one target per line, with or without the header
+    `target`. Raises InputError.
+    """
     source = STDIN if name == "-" else name
     with open_input(name) as stream:
         head, stream = with_head(stream)
         format = by_content(head) or by_name(name) or FORMATS["text"]
         if format.name == "npz":
-            # It imports zipfile, which a run without such a file does not need.
+            # npz imports zipfile, which other formats do not need.
             from tsoft.input import npz
 
             return npz.read_targets(stream, source)

@@ -42,6 +42,8 @@ class LogitsCommand(TyperCommand):
             rest = super().parse_args(ctx, [shield(arg) for arg in args])
         except typer.TyperException as error:
             error.message = re.sub(r"(?<=')( +-)", lambda blanks: blanks[0][1:], error.message)
+            # The parser's own errors lack the context, which names the command.
+            error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
             raise
         ctx.params = {name: unshield(value) for name, value in ctx.params.items()}
         return rest

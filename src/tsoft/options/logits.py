@@ -46,6 +46,8 @@ def blocks(
             raise UsageError("the logits are arguments and --input reads a file; remove one of the two")
         if options.key is not None:
             raise UsageError(_KEY_ERROR)
+        if options.input_format is not None:
+            raise UsageError("--input-format works only with a file or a pipe, but the logits are arguments; remove it")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
         read = _read(_file(options, taus), options, quantity, labels, targets, note)

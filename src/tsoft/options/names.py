@@ -16,7 +16,9 @@ def split_names(texts: list[str] | None) -> list[str]:
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the most similar of the names; None if no name is similar."""
-    return next(iter(difflib.get_close_matches(name, list(names), 1)), None)
+    by_lower_case = {choice.lower(): choice for choice in names}
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1)
+    return by_lower_case[matches[0]] if matches else None
 
 
 def unknown(kind: str, name: str, choices: Iterable[str], aliases: Iterable[str] = ()) -> str:

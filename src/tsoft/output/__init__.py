@@ -1,1 +1,1 @@
-"""Results to bytes: records, arrays, safe files, progress."""
+"""From results to bytes: records, arrays, safe files, progress."""

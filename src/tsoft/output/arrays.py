@@ -1,4 +1,4 @@
-"""Arrays of distributions as NumPy's .npy and .npz."""
+"""Writing arrays of distributions as NumPy's .npy and .npz."""
 
 import io
 import itertools
@@ -14,15 +14,17 @@ from tsoft.output.distribution_records import Content
 from tsoft.output.file import OutputStream
 from tsoft.sampling.distributions import Distributions
 
-# Holding more bytes than this in memory is worth a note.
-MUCH = 1 << 24
+# Keeping more bytes than this in memory is worth a note.
+NOTE_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
 class DistributionArray:
-    """Distributions as one array, with the axes of the rows, one of the temperatures `taus` if there are several, and
-    one of the classes. It holds probabilities or their logarithms, according to the `content`. `note` is called with
-    messages to the user."""
+    """Distributions as one array of probabilities or, according to `content`, their logarithms.
+
+    Its axes are those of the rows, the temperatures `taus` if there are several, and the classes. `note` is called with
+    each note to the user.
+    """
 
     results: Iterator[Distributions]
     taus: Array
@@ -34,17 +36,17 @@ class DistributionArray:
         return "log_probs" if self.content.log else "probs"
 
     def pieces(self, first: Distributions) -> Iterator[Array]:
-        """The pieces, (rows, temperatures, classes), the first result's before the others'. Raises InputError
-        where the classes are not those of the first."""
+        """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. Raises InputError
+        if a result has other classes."""
         classes = first.block.labels, first.block.logits.shape[1]
         for result in itertools.chain([first], self.results):
             if (result.block.labels, result.block.logits.shape[1]) != classes:
-                problem = f"{result.block.location}: its classes are not those of the first row"
-                raise InputError(f"{problem}; --format jsonl takes rows that differ")
+                problem = f"{result.block.location}: the classes differ from those of the first row"
+                raise InputError(f"{problem}; use --format jsonl")
             yield self.content.cells(result).swapaxes(0, 1)
 
     def header(self, first: Distributions, axes: tuple[int, ...]) -> bytes:
-        """The header of an .npy, which leaves room for the number of rows."""
+        """Return the header of an .npy, with room for any number of rows."""
         taus = () if len(self.taus) == 1 else (len(self.taus),)
         buffer = io.BytesIO()
         header = {
@@ -56,12 +58,12 @@ class DistributionArray:
         return buffer.getvalue()
 
     def rows(self, first: Distributions, numbers: int) -> int:
-        """The number of rows that have this many numbers."""
+        """Return the number of rows that `numbers` numbers fill."""
         return int(numbers // (len(self.taus) * first.block.logits.shape[1]))
 
 
 def write(format: str, array: DistributionArray, out: OutputStream) -> None:
-    """Writes an array as npy or npz."""
+    """Write an array as npy or npz."""
     first = next(array.results, None)
     if first is None:
         return
@@ -74,8 +76,11 @@ def write(format: str, array: DistributionArray, out: OutputStream) -> None:
 
 
 def _npy(first: Distributions, array: DistributionArray, file: OutputStream | None) -> Iterator[bytes | memoryview]:
-    """An .npy in C order. Its header comes first and needs the number of rows. If the input does not give it, a file's
-    header is overwritten at the end, and for any other output the rows are held in memory until then."""
+    """Yield an .npy in C order, in pieces.
+
+    Its header is first and contains the number of rows. If that number is not known, the header of a file is
+    overwritten at the end; for any other output, all rows are kept in memory first.
+    """
     axes, pieces = first.block.origin.axes, array.pieces(first)
     if axes is not None:
         yield array.header(first, axes)
@@ -88,28 +93,28 @@ def _npy(first: Distributions, array: DistributionArray, file: OutputStream | No
             numbers += piece.size
         file.overwrite_start(array.header(first, (array.rows(first, numbers),)))
     else:
-        held = list(_held(pieces, array.note))
-        yield array.header(first, (array.rows(first, sum(piece.size for piece in held)),))
-        yield from map(_bytes, held)
+        copies = list(_copies(pieces, array.note))
+        yield array.header(first, (array.rows(first, sum(piece.size for piece in copies)),))
+        yield from map(_bytes, copies)
 
 
-def _held(pieces: Iterable[Array], note: Callable[[str], None]) -> Iterator[Array]:
-    """Copies of the pieces, which do not keep their blocks, with a note where they are large together."""
+def _copies(pieces: Iterable[Array], note: Callable[[str], None]) -> Iterator[Array]:
+    """Yield copies of the pieces, so that their blocks can be freed, with a note if the copies are large."""
     size = 0
     for piece in pieces:
-        if size <= MUCH < size + piece.nbytes:
-            note("how many rows come is not known, so the array is held in memory; -o FILE.npy is written at once")
+        if size <= NOTE_BYTES < size + piece.nbytes:
+            note("the number of rows is not known, so tsoft keeps the whole array in memory; -o FILE.npy avoids this")
         size += piece.nbytes
         yield np.array(piece)
 
 
 def _bytes(array: Array) -> memoryview:
-    """The memory of an array, or of its copy in C order."""
+    """Return the bytes of an array in C order, without a copy if it already is in C order."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 class _Sink(io.RawIOBase):
-    """Takes what a zip file's writer writes, for a generator to pass on."""
+    """Collects what a zip file's writer writes, so that a generator can yield it."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -122,12 +127,13 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def take(self) -> list[bytes]:
+        """Return the pieces since the last call."""
         pieces, self.pieces = self.pieces, []
         return pieces
 
 
 def _npz(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
-    """The array, the temperatures and the labels, stored: numbers hardly compress."""
+    """Yield an .npz of the array, the temperatures and the labels, uncompressed since numbers hardly compress."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as archive:
         with archive.open(zipfile.ZipInfo(f"{array.name}.npy"), "w", force_zip64=True) as member:
@@ -141,7 +147,7 @@ def _npz(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
 
 
 def npz(arrays: Mapping[str, Array]) -> bytes:
-    """An .npz of arrays by their names."""
+    """Return an .npz of arrays by their names."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
@@ -150,7 +156,7 @@ def npz(arrays: Mapping[str, Array]) -> bytes:
 
 
 def npy(array: Array) -> bytes:
-    """An .npy."""
+    """Return an .npy of an array."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, allow_pickle=False)
     return buffer.getvalue()

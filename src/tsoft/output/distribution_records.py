@@ -1,4 +1,4 @@
-"""The records of distributions: rows of probabilities, a class a line, and JSON objects."""
+"""The records of distributions: rows of probabilities, one class per line, and JSON objects."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Content:
-    """What records of distributions hold: logarithms of the probabilities (`log`), entropies in `bits`, the
-    `logits` and each of the chain's `steps` too."""
+    """The contents of records of distributions: logarithms of the probabilities (`log`), entropies in `bits`, and in
+    addition the `logits` and each of the chain's `steps`."""
 
     log: bool = False
     bits: bool = False
@@ -28,18 +28,18 @@ class Content:
     steps: bool = False
 
     def cells(self, result: Distributions) -> Array:
-        """The probabilities or their logarithms, (k, rows, n); NaN for one that a server does not know."""
+        """Return the probabilities or their logarithms, (k, rows, n); NaN if the server marks one as unknown."""
         values = result.log_probs if self.log else result.probs
         partial = result.block.partial
         return values if partial is None or not partial.unknown.any() else np.where(partial.unknown, np.nan, values)
 
     def measure(self, result: Distributions, name: str) -> Array:
-        """A measure in the unit that it is written in: (k, rows)."""
+        """Return a measure in the unit of the output, (k, rows)."""
         return np.asarray(getattr(result, name) / measure_unit(name, self.bits))
 
 
 def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Distributions]]:
-    """Whether the blocks of the first row's engines and temperatures differ in their labels, and all results."""
+    """Return whether the results of the first row have different labels, and an iterator over all results."""
     head = list(itertools.islice(results, 1))
     while head and head[0].block.origin.labels_vary and head[-1].block.first_row == head[0].block.first_row:
         following = next(results, None)
@@ -50,8 +50,8 @@ def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Dist
 
 
 def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
-    """The columns that identify a distribution: its row, its temperature, which is in the formats `tau`, and its engine
-    if the chain has the rules of one."""
+    """Return the columns that identify a distribution: its row, its temperature (in the formats `tau`), and its engine
+    if the chain follows an engine's rules."""
     rows, taus = result.block.rows, result.taus
     columns = [
         Column("row", [row for row in rows for _ in range(len(taus))], In.CSV | In.JSON),
@@ -65,12 +65,12 @@ def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
 def measures(
     result: Distributions, names: Iterable[str], content: Content, shown: In = In.CSV | In.JSON
 ) -> list[Column]:
-    """A column for each measure, row by row and within a row by temperature."""
+    """Return one column per measure, ordered by row and then by temperature."""
     return [Column(name, content.measure(result, name).T.reshape(-1), shown) for name in names]
 
 
 def classes(result: Distributions, content: Content) -> Column:
-    """The probabilities, a class a column."""
+    """Return the probabilities, one class per column in tsv and csv."""
     block = result.block
     values = content.cells(result).swapaxes(0, 1)
     labels = block.labels or [str(i) for i in range(block.logits.shape[1])]
@@ -79,7 +79,7 @@ def classes(result: Distributions, content: Content) -> Column:
 
 
 def long(result: Distributions, content: Content, most: int | None) -> Records:
-    """A record for each class, the most probable first, up to `most` per distribution. The label is empty if the
+    """Return one record per class, the most probable first, at most `most` per distribution. The label is empty if the
     classes have no labels."""
     block, values = result.block, content.cells(result)
     places = [(r, t) for r in range(len(block.logits)) for t in range(len(result.taus))]
@@ -102,7 +102,7 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
 
 @dataclass(frozen=True, eq=False)
 class DistributionRecords(Recorded):
-    """The records of some distributions, one each."""
+    """Distributions as records, one per distribution."""
 
     results: Sequence[Distributions]
     content: Content
@@ -117,7 +117,7 @@ class DistributionRecords(Recorded):
 
 
 def objects(result: Distributions, content: Content) -> Iterator[dict[str, Any]]:
-    """A JSON object for each row at each temperature."""
+    """Yield one JSON object per row and temperature."""
     for r in range(len(result.block.logits)):
         for t in range(len(result.taus)):
             yield _object(result, content, t, r)
@@ -130,7 +130,7 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
         "row": block.rows[r],
         "tau": float(result.taus[t]),
         **({"labels": labels, "probs": result.probs[t, r]} if block.partial is None else {}),
-        **_of_token(result, t),
+        **_token_fields(result, t),
         "entropy": entropy,
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
@@ -141,7 +141,7 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     if block.ensemble and block.ensemble.degeneracy is not None:
         fields["degeneracy"] = block.ensemble.degeneracy
     if result.chain:
-        fields |= _of_chain(result, content, t, r)
+        fields |= _chain_fields(result, content, t, r)
     if content.log:
         fields["log_probs"] = content.cells(result)[t, r]
     if content.logits:
@@ -150,9 +150,9 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     return fields
 
 
-def _of_token(result: Distributions, t: int) -> dict[str, Any]:
-    """The fields of a server's token: the token, its choice, the probabilities among the listed alternatives and the
-    bounds of the probabilities among all classes. Unknown values are null."""
+def _token_fields(result: Distributions, t: int) -> dict[str, Any]:
+    """Return the fields of a server's token: the token, its choice, the probabilities among the listed alternatives,
+    and the bounds of the probabilities among all classes. Unknown values become null."""
     block, partial = result.block, result.block.partial
     if partial is None:
         return {}
@@ -179,9 +179,9 @@ def _of_token(result: Distributions, t: int) -> dict[str, Any]:
     return fields
 
 
-def _of_chain(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
-    """The fields of a chain: its engine, the number of classes that it keeps, the total variation from the
-    distributions of the other chains, and its steps."""
+def _chain_fields(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
+    """Return the fields of a chain: its engine, the number of kept classes, the total variation distances from the
+    other chains' distributions, and its steps."""
     assert result.chain
     fields: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
     fields["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]
@@ -197,12 +197,12 @@ def _of_chain(result: Distributions, content: Content, t: int, r: int) -> dict[s
 
         stages = result.stages(t, r)
         steps = removed_by(stages, len(result.block.logits[r])).tolist()
-        fields["steps"] = [_of_stage(stage, result.block, content) for stage in stages]
+        fields["steps"] = [_step_fields(stage, result.block, content) for stage in stages]
         fields["removed_by"] = [None if step < 0 else step for step in steps]
     return fields
 
 
-def _of_stage(stage: "Stage", block: Block, content: Content) -> dict[str, Any]:
+def _step_fields(stage: "Stage", block: Block, content: Content) -> dict[str, Any]:
     return {
         "sampler": stage.step.sampler.name,
         "parameters": {parameter.name: _setting(value, parameter.whole) for parameter, value in stage.step.settings},
@@ -216,7 +216,7 @@ def _of_stage(stage: "Stage", block: Block, content: Content) -> dict[str, Any]:
 
 
 def _setting(value: Any, whole: bool) -> Any:
-    """What a parameter is set to: a number, or of the biases the class's index and the number of each."""
+    """Return a parameter's value: a number, or [index, bias] for each biased class."""
     if isinstance(value, tuple):
         return [[index, float(bias)] for index, bias in value]
     return int(value) if whole else float(value)

@@ -1,4 +1,4 @@
-"""Output streams to stdout or a file."""
+"""Writing to stdout or to a file, which appears whole or not at all."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from tsoft.errors import OutputError, ReaderGoneError
 
 @contextlib.contextmanager
 def _as_output_error(name: str) -> Iterator[None]:
-    """Turns an OSError inside the context into an OutputError, or ReaderGoneError for a closed pipe."""
+    """Turn an OSError inside the context into an OutputError, or a ReaderGoneError if it is a closed pipe."""
     try:
         yield
     except BrokenPipeError:
@@ -27,7 +27,7 @@ def _as_output_error(name: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class OutputStream:
-    """Writes text, or bytes as they are, at once. What the encoding lacks becomes a question mark."""
+    """Writes text or bytes without buffering. Characters that the encoding lacks become question marks."""
 
     stream: BinaryIO
     name: str
@@ -40,7 +40,7 @@ class OutputStream:
             self.stream.flush()
 
     def overwrite_start(self, data: bytes) -> None:
-        """Writes over the beginning of a file."""
+        """Overwrite the start of a file."""
         with _as_output_error(self.name):
             self.stream.seek(0)
             self.stream.write(data)
@@ -49,17 +49,17 @@ class OutputStream:
 
 @contextlib.contextmanager
 def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStream]:
-    """A stream to a file, or to stdout if there is no name.
+    """Open a stream to a file, or to stdout if `name` is None.
 
     A regular file appears whole at the end, or not at all after an error. Anything else is written directly. Raises
-    OutputError, or ReaderGoneError if the reader closed the pipe.
+    OutputError, or ReaderGoneError if the reader has closed the pipe.
     """
     descriptor = _descriptor(name)
     if descriptor == 1 and sys.stdout is None:
-        raise OutputError("stdout: it is closed")
+        raise OutputError("stdout: closed; write to a file with -o FILE")
     with _as_output_error(name or "stdout"):
         if descriptor is not None or not _is_regular(str(name)):
-            # A new stream, also for stdout: if sys.stdout is unbuffered, its writes may be partial without an error.
+            # Use a new stream for stdout, too: an unbuffered sys.stdout may write only part of the data, silently.
             to = str(name) if descriptor is None else descriptor
             with open(to, "wb", closefd=descriptor is None) as stream, _abandoned(stream):
                 yield OutputStream(stream, name or "stdout", encoding)
@@ -69,7 +69,8 @@ def open_output(name: str | None, encoding: str = "utf-8") -> Iterator[OutputStr
 
 
 def _descriptor(name: str | None) -> int | None:
-    """The descriptor that a name like /dev/stdout stands for: opening that name would truncate the file behind it."""
+    """Return the descriptor that a name such as /dev/stdout stands for, else None. Opening that name would truncate a
+    file that stdout is redirected to."""
     if name in (None, "-"):
         return 1
     match = re.fullmatch(r"/(?:dev|proc/self)/(?:fd/(\d{1,9})|(stdout|stderr))", str(name))
@@ -77,7 +78,7 @@ def _descriptor(name: str | None) -> int | None:
 
 
 def _is_regular(name: str) -> bool:
-    """Whether it is a regular file, or will be one."""
+    """Return whether the file is, or will be, a regular file."""
     try:
         return stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
@@ -86,7 +87,8 @@ def _is_regular(name: str) -> bool:
 
 @contextlib.contextmanager
 def _replacement(path: str) -> Iterator[BinaryIO]:
-    """A hidden file beside `path` that replaces it at the end, with its mode; after an error it is removed."""
+    """Open a hidden file next to `path`, which replaces `path` at the end and keeps its mode. After an error it is
+    removed."""
     import tempfile
 
     folder, base = os.path.split(path)
@@ -110,7 +112,7 @@ def _replacement(path: str) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _abandoned(stream: BinaryIO) -> Iterator[None]:
-    """After an error, the rest of the stream's buffer is discarded, and not written when the stream is closed."""
+    """Discard the rest of the stream's buffer after an error, so that closing the stream does not write it."""
     try:
         yield
     except BaseException:
@@ -121,7 +123,7 @@ def _abandoned(stream: BinaryIO) -> Iterator[None]:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the program as Ctrl-C does, through every `finally`."""
+    """Make SIGTERM and SIGHUP end the program as Ctrl-C does, through every `finally`."""
 
     def end(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)

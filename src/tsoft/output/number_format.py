@@ -1,4 +1,4 @@
-"""Numbers as text."""
+"""Writing numbers as text."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,7 @@ from tsoft.input import fast_numbers
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How numbers are written: to that many significant `digits` or, if None, as the shortest text that reads back
-    exactly."""
+    """A format for numbers: `digits` significant digits or, if None, the shortest text that reads back exactly."""
 
     digits: int | None = None
 
@@ -20,7 +19,7 @@ class NumberFormat:
         return self.texts(np.array([value]))[0]
 
     def texts(self, values: Array) -> list[str]:
-        """The text of each of the numbers, (n,)."""
+        """Return the text of each number, (n,)."""
         if self.digits is not None:
             return [f"{value:.{self.digits}g}" for value in values.tolist()]
         if values.dtype != np.float64:
@@ -28,8 +27,8 @@ class NumberFormat:
         return fast_numbers.texts(values) or [fast_numbers.text(value) for value in values.tolist()]
 
     def lines(self, values: Array, widths: Array | None = None) -> bytes:
-        """One line per row of numbers, (rows, n), with tabs between them. `widths`, (rows,), is how many numbers each
-        row has, if the rows differ."""
+        """Return one line per row of numbers, (rows, n), with tabs between the numbers. `widths`, (rows,), is the count
+        of numbers in each row if the rows differ."""
         lines = fast_numbers.lines(values, widths, self.digits)
         if lines is None:
             rows = values if widths is None else (row[:width] for row, width in zip(values, widths, strict=True))
@@ -37,8 +36,11 @@ class NumberFormat:
         return lines
 
     def json(self, value: Any) -> Any:
-        """A value for orjson: infinities become strings, since JSON has no numbers for them, and NaN becomes null, also
-        in arrays, lists and dictionaries. Other values stay as they are."""
+        """Return a value that orjson can write.
+
+        Infinities become strings, since JSON has no numbers for them, and NaN becomes null, also inside arrays, lists
+        and dictionaries. Other values do not change.
+        """
         if isinstance(value, dict):
             return {name: self.json(element) for name, element in value.items()}
         if isinstance(value, list | tuple) and value and not isinstance(value[0], str):

@@ -14,10 +14,10 @@ from tsoft.errors import InputError
 from tsoft.input.fields import escape, join_labels, quote
 from tsoft.output.number_format import NumberFormat
 
-# A line of more numbers than this is written in parts, so that its text is never in memory as a whole.
+# A line of more numbers than this is written in parts, so its whole text is never in memory.
 LONG_LINE = 1 << 17
-# Short texts are written together until they have this many characters.
-TOGETHER = 1 << 16
+# Short texts are joined until they have this many characters.
+PIECE_LENGTH = 1 << 16
 
 
 class In(Flag):
@@ -31,8 +31,11 @@ class In(Flag):
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A named column: `values` has an element for each record. An array of (records, n) is one array in JSON and
-    n columns elsewhere, headed by `labels`; `widths`, (records,), says how many of the n each record has."""
+    """A named column. `values` has one element per record.
+
+    An array of shape (records, n) is one array in JSON, and n columns in tsv and csv, with the names `labels`.
+    `widths`, (records,), is the count of numbers in each record if the records differ.
+    """
 
     name: str
     values: Sequence[Any] | Array
@@ -41,14 +44,17 @@ class Column:
     widths: Array | None = None
 
     @property
-    def heads(self) -> list[str]:
+    def headers(self) -> list[str]:
         return [self.name] if self.labels is None else list(self.labels)
 
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """Some of a result's records, in columns. `place` is the source of the first one, for messages. `headed` gives tsv
-    a header, too. With `picks`, arrays of indices, the records are those at these indices, in that order."""
+    """Some of a result's records, in columns.
+
+    `place` is the location of the first record in the input, for messages. If `headed`, tsv has a header, too. With
+    `picks`, arrays of indices, the records are those at these indices, in that order.
+    """
 
     columns: Sequence[Column]
     place: str = ""
@@ -56,8 +62,8 @@ class Records:
     picks: Iterable[Array] | None = None
 
 
-# The fields of a JSON object in their order. A value that is an iterator of arrays is one array in JSON, and is
-# written piece by piece; what follows it is made after it has been written.
+# The fields of a JSON object in order. A value that is an iterator of arrays becomes one array in JSON, which is
+# written piece by piece. The fields after it are computed after it has been written.
 Fields = Iterable[tuple[str, Any]]
 
 
@@ -66,10 +72,10 @@ class Recorded(ABC):
 
     @abstractmethod
     def records(self) -> Iterator[Records]:
-        """The records of tsv and csv, and of JSON where `objects` does not differ."""
+        """Yield the records for tsv and csv, and for JSON unless `objects` is overridden."""
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any] | Fields]]:
-        """The objects of json and jsonl, in batches of those that come together."""
+        """Yield the objects for json and jsonl, in batches."""
         for records in self.records():
             columns = [column for column in records.columns if column.shown & In.JSON]
             names = [column.name for column in columns]
@@ -78,9 +84,9 @@ class Recorded(ABC):
 
 
 def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str | bytes]:
-    """The text of a result's records in tsv, csv, json or jsonl, in pieces as they come.
+    """Yield the text of a result's records in tsv, csv, json or jsonl, in pieces.
 
-    Raises InputError for records whose columns are not those of csv's header.
+    Raises InputError for records whose columns differ from the header's.
     """
     if format in ("json", "jsonl"):
         yield from _objects(result.objects(), numbers, is_array=format == "json")
@@ -90,13 +96,13 @@ def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str 
         yield from _delimited(result.records(), In.TSV, "\t", numbers)
 
 
-# JSON.
+# JSON
 
 
 def _objects(
     batches: Iterable[Iterable[Mapping[str, Any] | Fields]], numbers: NumberFormat, *, is_array: bool
 ) -> Iterator[str]:
-    """One object per line. The brackets of an array stay open after an error, so that no reader takes it for whole."""
+    """Yield one object per line. After an error, an array's bracket stays open, so no reader takes it for complete."""
     start, between, end = ("[\n", ",\n", "") if is_array else ("", "", "\n")
     starts = itertools.chain([start], itertools.repeat(between))
     for batch in batches:
@@ -108,7 +114,7 @@ def _objects(
 
 
 def _object(fields: Mapping[str, Any] | Fields, numbers: NumberFormat) -> Iterator[str]:
-    """The text of an object, in pieces."""
+    """Yield the text of an object, in pieces."""
     if isinstance(fields, Mapping):
         yield _dumped(dict(fields), numbers)
         return
@@ -134,20 +140,20 @@ def _dumped(value: Any, numbers: NumberFormat) -> str:
 
 
 def _joined(texts: Iterable[str]) -> Iterator[str]:
-    """The same texts in fewer, longer pieces."""
+    """Yield the same texts in fewer, longer pieces."""
     waiting: list[str] = []
     length = 0
     for text in texts:
         waiting.append(text)
         length += len(text)
-        if length >= TOGETHER:
+        if length >= PIECE_LENGTH:
             yield "".join(waiting)
             waiting, length = [], 0
     if waiting:
         yield "".join(waiting)
 
 
-# tsv and csv.
+# tsv and csv
 
 
 def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: NumberFormat) -> Iterator[str | bytes]:
@@ -155,13 +161,13 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
     for records in chunks:
         columns = [column for column in records.columns if column.shown & shown]
         headed = shown is In.CSV or records.headed
-        heads = [head for column in columns for head in column.heads]
+        headers = [name for column in columns for name in column.headers]
         if headed and header is None:
-            header = heads
-            yield join_labels(heads, delimiter) + "\n"
-        elif headed and heads != header:
-            problem = f"{records.place}: its classes are not those of the header"
-            raise InputError(f"{problem}; --format jsonl takes rows that differ")
+            header = headers
+            yield join_labels(headers, delimiter) + "\n"
+        elif headed and headers != header:
+            problem = f"{records.place}: the classes differ from those in the header"
+            raise InputError(f"{problem}; use --format jsonl")
         text = quote if headed else escape
         if records.picks is not None:
             yield from _picked(columns, records.picks, delimiter, numbers, text)
@@ -176,7 +182,7 @@ def _is_matrix(values: Any) -> bool:
 
 
 def _matrix(column: Column, numbers: NumberFormat) -> Iterator[bytes]:
-    """Lines of bare numbers. A very long line is written in parts."""
+    """Yield lines of bare numbers, a very long line in parts."""
     values = np.asarray(column.values)
     if len(values) > 1 or values.shape[1] <= LONG_LINE:
         yield numbers.lines(values, column.widths)
@@ -189,7 +195,7 @@ def _matrix(column: Column, numbers: NumberFormat) -> Iterator[bytes]:
 def _picked(
     columns: Sequence[Column], picks: Iterable[Array], delimiter: str, numbers: NumberFormat, text: Any
 ) -> Iterator[str]:
-    """The lines at each of the indices. Each line is made once, unless there are more lines than indices."""
+    """Yield the lines at the indices. Each line is formatted once, unless there are more lines than indices."""
     lines: Array | None = None
     for indices in picks:
         if lines is None and len(indices) < len(columns[0].values):
@@ -208,14 +214,14 @@ def _lines(columns: Sequence[Column], delimiter: str, numbers: NumberFormat, tex
 
 
 def _cells(column: Column, delimiter: str, numbers: NumberFormat, text: Any) -> list[str]:
-    """The text of each record's value, or values, in a column."""
+    """Return the text of each record in a column."""
     values = column.values
     if isinstance(values, np.ndarray) and values.dtype.kind == "f":
         if values.ndim == 1:
             return numbers.texts(values)
         return numbers.lines(values, column.widths).decode().replace("\t", delimiter).splitlines()
     values = values.tolist() if isinstance(values, np.ndarray) else values
-    # Labels and rows recur.
+    # Labels and rows repeat, so each distinct value is formatted once.
     cells = {value: _cell(value, numbers, text) for value in set(values)}
     return [cells[value] for value in values]
 

@@ -1,4 +1,4 @@
-"""Items as they come, with a progress bar on stderr once they take longer than a moment."""
+"""A progress bar on stderr for work that takes longer than a moment."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What takes longer, in seconds, is work to watch.
+# The bar appears after this many seconds.
 MOMENT = 1.0
 
 
@@ -18,8 +18,11 @@ def watched(
     describe: Callable[[T, float], tuple[str, int]],
     total: Callable[[T], int | None] = lambda _: None,
 ) -> Iterator[T]:
-    """The same items. `describe` gets the item that was just used and the seconds since the start, and returns what the
-    bar shows: a text, and how much is done, of `total` if that is known."""
+    """Yield the same items, with a progress bar.
+
+    `describe` is called with the item that was just processed and the seconds since the start. It returns the bar's
+    text and the amount of work done, out of `total` if that is known.
+    """
     bar: Progress | None = None
     start = time.monotonic()
     try:
@@ -36,7 +39,7 @@ def watched(
 
 
 def _progress_bar(total: int | None) -> "Progress":
-    """A bar on stderr until it is stopped; only a text if there is no total."""
+    """Start a bar on stderr, which shows only a text if there is no total."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -49,7 +52,7 @@ def _progress_bar(total: int | None) -> "Progress":
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
-        # A terminal that cannot move its cursor would keep it.
+        # A terminal that cannot move its cursor could not erase the bar.
         disable=not console.is_interactive,
     )
     bar.add_task("", total=total)
@@ -58,9 +61,9 @@ def _progress_bar(total: int | None) -> "Progress":
 
 
 def rows(count: int, seconds: float) -> str:
-    """How many rows are done, and how fast they went.
+    """Return the number of rows done, and their speed, in words.
 
     >>> rows(30_000, 1.5)
-    '30,000 rows, 20,000 a second'
+    '30,000 rows, 20,000 per second'
     """
-    return f"{count:,} rows, {count / seconds:,.0f} a second"
+    return f"{count:,} rows, {count / seconds:,.0f} per second"

@@ -105,8 +105,9 @@ class Report:
     equal_mass: Bins
 
     def __repr__(self) -> str:
-        """Return the measures without the bins."""
-        values = {"tau": self.tau, "rows": self.rows, **self.measures}
+        """Return the attributes without the bins."""
+        names = ("tau", "rows", "nll", "ece", "mce", "brier", "accuracy", "confidence")
+        values = {name: getattr(self, name) for name in names}
         return f"Report({', '.join(f'{name}={value:.6g}' for name, value in values.items())})"
 
     @property

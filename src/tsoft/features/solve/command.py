@@ -90,6 +90,10 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
     label = ""
     if measure == "prob":
         label, value = named_number(str(value), "--prob", "LABEL=P")
+    option = f"--{measure.replace('_', '-')}"
+    if measure not in ("entropy", "perplexity") and not 0 <= value <= 1:
+        hint = f" ({value / 100:g} for {value:g} %)" if 1 < value <= 100 else ""
+        raise UsageError(f"{option}: {value:g} is out of range; pass a number from 0 to 1{hint}")
     if not 0 <= value < float("inf"):
-        raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a finite number of at least 0")
+        raise UsageError(f"{option}: {value:g} is not a finite number of at least 0")
     return Target(measure, value, label, bits)

@@ -1,0 +1,65 @@
+"""Typer's errors about the command line, in the words of tsoft's other errors."""
+
+import os
+import re
+from typing import Any
+
+import typer
+
+from tsoft.options.names import nearest, unknown
+
+
+def usage_message(error: typer.TyperException) -> str:
+    """Return the message for an error that Typer raised."""
+    context, message = getattr(error, "ctx", None), error.message
+    if (name := getattr(error, "option_name", None)) is not None:
+        return _option_message(name, message, context)
+    if (parameter := getattr(error, "param", None)) is not None:
+        return _value_message(parameter, message)
+    if match := re.match(r"Got unexpected extra argument\(?s?\)? \((.*)\)$", message):
+        return _argument_message(match[1], context)
+    return error.format_message()
+
+
+def _option_message(name: str, message: str, context: Any) -> str:
+    """Return the message for an unknown option, or for one with a missing or needless value."""
+    if "requires an argument" in message:
+        return f"{name} needs a value"
+    if "does not take a value" in message:
+        return f"{name} takes no value"
+    options = [] if context is None else [name for parameter in context.command.params for name in _names(parameter)]
+    suggestion = nearest(name.replace("_", "-"), options)
+    return f"unknown option {name}" + (f"; did you mean {suggestion}?" if suggestion else "")
+
+
+def _names(parameter: Any) -> list[str]:
+    return [name for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")]
+
+
+def _value_message(parameter: Any, message: str) -> str:
+    """Return the message for a value that its option does not accept."""
+    kind = parameter.type
+    option = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+    value, separator, problem = message.partition(" is not ")
+    if not separator:
+        return f"{option}: {message}"
+    if choices := getattr(kind, "choices", None):
+        return f"{option}: {unknown('value', value[1:-1], map(str, choices))}"
+    number = "whole number" if "int" in kind.name else "number"
+    if problem.startswith("a valid"):
+        return f"{option}: {value} is not a {number}" + (f"; pass one {_range(kind)}" if _range(kind) else "")
+    return f"{option}: {value} is out of range; pass a {number} {_range(kind)}"
+
+
+def _range(kind: Any) -> str:
+    """Return the range of a type of numbers in words; empty if it has none."""
+    low, high = getattr(kind, "min", None), getattr(kind, "max", None)
+    if low is None:
+        return ""
+    return f"of at least {low:.15g}" if high is None else f"from {low:.15g} to {high:.15g}"
+
+
+def _argument_message(argument: str, context: Any) -> str:
+    reads_files = context is not None and any("--input" in parameter.opts for parameter in context.command.params)
+    hint = f"; to read this file, pass -i {argument}" if reads_files and os.path.exists(argument) else ""
+    return f"unexpected arguments: {argument}" if " " in argument else f"unexpected argument {argument!r}{hint}"

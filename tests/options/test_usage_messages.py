@@ -1,0 +1,54 @@
+"""Errors about the command line: Typer's, in the form of all other errors."""
+
+import pytest
+
+from tool import here
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("compute 2 1 --taus 1", "unknown option --taus; did you mean --tau?"),
+        ("compute 2 1 --top_p 0.9", "unknown option --top_p; did you mean --top-p?"),
+        ("compute 2 1 --qqqqq", "unknown option --qqqqq"),
+        ("compute 2 1 -x", "unknown option -x"),
+        ("compute 2 1 --tau", "--tau needs a value"),
+        ("compute 2 1 -t", "-t needs a value"),
+        ("compute 2 1 --explain=3", "--explain takes no value"),
+        ("compute 2 1 --digits x", "--digits: 'x' is not a whole number; pass one from 1 to 17"),
+        ("compute 2 1 --digits 1.5", "--digits: '1.5' is not a whole number; pass one from 1 to 17"),
+        ("compute 2 1 --digits 99", "--digits: 99 is out of range; pass a whole number from 1 to 17"),
+        ("compute 2 1 --digits -3", "--digits: -3 is out of range; pass a whole number from 1 to 17"),
+        ("compute 2 1 --show 0", "--show: 0 is out of range; pass a whole number of at least 1"),
+        ("anneal --steps 0", "--steps: 0 is out of range; pass a whole number from 1 to 10000000"),
+        ("generate x --timeout 0", "--timeout: 0.0 is out of range; pass a number of at least 0.1"),
+        ("compute 2 1 --top-p x", "--top-p: 'x' is not a number"),
+        (
+            "compute 2 1 -f CSV",
+            "--format: unknown value 'CSV'; did you mean 'csv'? choose from table, tsv, csv, json, ",
+        ),
+        ("sweep 2 1 --measure top_prob", "--measure: unknown value 'top_prob'; did you mean 'top-prob'? choose from "),
+        ("calibrate x", "unexpected argument 'x'"),
+        ("calibrate x y", "unexpected arguments: x y"),
+        ("calibrate README.md", "unexpected argument 'README.md'; to read this file, pass -i README.md"),
+        ("anneal README.md", "unexpected argument 'README.md'"),
+        ("compote 2 1", "unknown command 'compote'; did you mean 'compute'?"),
+        ("qqqqq", "unknown command 'qqqqq'; tsoft lists all commands"),
+        ("samplers", "unknown command 'samplers'; to read this page of the manual, type: tsoft help samplers"),
+        ("--qqqqq", "unknown option --qqqqq"),
+        ("compute 2 1 --input-format csv", "--input-format works only with a file or a pipe, but the logits are "),
+        ("solve 2 1 --top-prob 73", "--top-prob: 73 is out of range; pass a number from 0 to 1 (0.73 for 73 %)"),
+        ("solve 2 1 --margin 101", "--margin: 101 is out of range; pass a number from 0 to 1\n"),
+    ],
+)
+def test_usage_error(line: str, message: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.chdir(request.config.rootpath)
+    done = here(*line.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
+def test_the_hint_names_the_command() -> None:
+    for line in ("compute 2 --tau", "compute 2 --qqqqq", "compute 2 --digits x"):
+        assert here(*line.split()).stderr.splitlines()[1:] == ["Try 'tsoft compute --help'."]
+    assert here("--qqqqq").stderr.splitlines()[1:] == ["Try 'tsoft --help'."]
