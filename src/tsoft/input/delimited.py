@@ -393,7 +393,7 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
             values.append(numbers.values)
             lines += range(batch.number, batch.number + len(numbers.values))
             continue
-        classes = [(_labelled_number(line, has_labels, options), line.number) for line in batch.lines() if line.text]
+        classes = [(_labeled_number(line, has_labels, options), line.number) for line in batch.lines() if line.text]
         labels += [label for (label, _), _ in classes]
         values.append(np.array([value for (_, value), _ in classes]))
         lines += [number for _, number in classes]
@@ -401,7 +401,7 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
     yield from _blocks([RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines])], options)
 
 
-def _labelled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
+def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
     """Return the label and number of a line. The label is empty if the vector has no labels."""
     try:
         is_pair = has_label and fields.is_pair(line.text)
