@@ -46,6 +46,8 @@ def blocks(
             raise UsageError("the logits are arguments and --input reads a file; remove one of the two")
         if options.key is not None:
             raise UsageError(_KEY_ERROR)
+        if options.input_format is not None:
+            raise UsageError("--input-format has no effect on logits that are arguments; remove --input-format")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
         read = _read(_file(options, taus), options, quantity, labels, targets, note)

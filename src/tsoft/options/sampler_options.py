@@ -55,10 +55,10 @@ class SamplerOptions:
             "--samplers",
             metavar="NAME;…",
             show_default="the order of transformers",
-            help='Order of the samplers, such as "top_k;top_p;temperature".',
+            help='Apply the samplers in this order, such as "top_k;top_p;temperature".',
         ),
     ] = None
-    like: Annotated[list[str] | None, like_option("ENGINE,…", " Several, or all, are compared side by side.")] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " A list, or all, compares them.")] = None
     settings: Annotated[
         str | None,
         _option(
