@@ -16,7 +16,7 @@ LINES = {
     "degeneracy": "×: the number of states with this energy",
     "removed class": "(p) sampler: removed by this sampler; p: the probability without samplers",
     "kept": "kept: the number of classes that remain",
-    "removed": "removed: the total probability of the removed classes without samplers",
+    "removed": "removed: the total probability that the removed classes have without samplers",
     "entropy": "entropy: uncertainty; 0 for one certain class, highest for equal probabilities",
     "perplexity": "perplexity: exp of the entropy in nats, the effective number of classes",
     "perplexity of states": "perplexity: exp of the entropy in nats, the effective number of states",

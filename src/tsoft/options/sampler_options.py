@@ -14,12 +14,18 @@ _FIELDS = [
         parameter.name,
         Annotated[
             list[str] | None if parameter is BIAS else float | None,
-            _option(parameter.option, metavar=parameter.metavar, help=parameter.help),
+            _option(
+                parameter.option,
+                metavar=parameter.metavar,
+                help=parameter.help,
+                # The first parameter turns its sampler on, so only the others have a default to show.
+                show_default=f"{parameter.off:g}" if place else True,
+            ),
         ],
         None,
     )
     for sampler in SAMPLERS.values()
-    for parameter in sampler.parameters
+    for place, parameter in enumerate(sampler.parameters)
     if parameter is not TAU
 ]
 _Parameters: Any = make_dataclass("_Parameters", _FIELDS, frozen=True, repr=False)
@@ -58,7 +64,7 @@ class SamplerOptions:
             help='Apply the samplers in this order, such as "top_k;top_p;temperature".',
         ),
     ] = None
-    like: Annotated[list[str] | None, like_option("ENGINE,…", " A list, or all, compares them.")] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " Several engines, or all, are compared.")] = None
     settings: Annotated[
         str | None,
         _option(

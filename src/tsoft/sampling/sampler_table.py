@@ -230,7 +230,7 @@ SAMPLERS = {
                 _P(
                     "top_a",
                     "A",
-                    "Keep classes with a probability of at least A times the square of the highest one.",
+                    "Keep classes with a probability of at least A times the square of the top probability.",
                     0,
                     1,
                     0,
