@@ -186,6 +186,7 @@ TYPED = {
     "stdin for two": (["1", "--tau", "-,-"], "only one --tau - can read stdin"),
     "long json": (["1", "--long", "-f", "json"], "--long has no effect on json; use --format tsv or csv"),
     "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits has no effect on csv; use --format json or jsonl"),  # noqa: E501
+    "a format of arguments": (["1", "2", "--input-format", "csv"], "--input-format has no effect on logits that are"),
     "two inputs": (["1", "2", "-i", "x.txt"], "the logits are arguments and --input reads a file"),
     "two kinds": (["1", "--probs", "--energies"], "--energies, --probs and --logprobs exclude each other"),
     "stdin twice": (["--tau", "-"], "--tau - reads stdin; pass the logits as arguments or with -i FILE"),

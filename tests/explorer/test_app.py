@@ -176,7 +176,7 @@ async def drawing(page: Page) -> None:
         assert sum(counts(page).values()) == size
     await page.press("r")
     assert "s draws one, S draws 100" in page.text("#draws")
-    assert "drawn" not in page.text("#distribution")
+    assert "count" not in page.text("#distribution")
 
 
 def counts(page: Page) -> dict[str, int]:

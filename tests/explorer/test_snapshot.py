@@ -50,7 +50,7 @@ def test_the_measures_are_those_of_the_kept_classes(state: SamplerState) -> None
     assert snapshot.probs[snapshot.top] == pytest.approx(highest[0], rel=1e-14)
     tempered = Distributions(ROW.block, np.array([state.tau])).probs[0, 0]
     assert snapshot.tempered_probs.tolist() == tempered.tolist()
-    assert measures["cut"] == pytest.approx(tempered[snapshot.removing_steps >= 0].sum(), abs=1e-15)
+    assert measures["removed"] == pytest.approx(tempered[snapshot.removing_steps >= 0].sum(), abs=1e-15)
 
 
 @settings(some, max_examples=25)

@@ -655,7 +655,7 @@ def test_the_table() -> None:
     table = here("compute", "-i", str(DATA / "openai-chat.json"), "--chosen", "-f", "table", "--show", "3").stdout
     assert table.startswith("row 0 'The'\n")
     assert "\nrow 1 ' capital'\n" in table
-    for words in ("listed", "low–high", "› 'The'", "  'Paris'", "… 17 more", "drawn", "rank", "text, 8 tokens"):
+    for words in ("listed", "low–high", "› 'The'", "  'Paris'", "… 17 more", "chosen", "rank", "text, 8 tokens"):
         assert words in table
     # Three columns fit, so the second table starts with bounds.
     wide = run("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.5,2", "-f", "table", COLUMNS="110").stdout

@@ -36,7 +36,10 @@ from tool import here
         ("qqqqq", "unknown command 'qqqqq'; tsoft lists all commands"),
         ("samplers", "unknown command 'samplers'; to read this page of the manual, type: tsoft help samplers"),
         ("--qqqqq", "unknown option --qqqqq"),
-        ("compute 2 1 --input-format csv", "--input-format works only with a file or a pipe, but the logits are "),
+        (
+            "compute 2 1 --input-format csv",
+            "--input-format has no effect on logits that are arguments; remove --input-format",
+        ),
         ("solve 2 1 --top-prob 73", "--top-prob: 73 is out of range; pass a number from 0 to 1 (0.73 for 73 %)"),
         ("solve 2 1 --margin 101", "--margin: 101 is out of range; pass a number from 0 to 1\n"),
     ],

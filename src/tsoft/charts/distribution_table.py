@@ -137,7 +137,7 @@ def _bounds_column(
     measures = {}
     if result.chosen_token:
         token = result.chosen_token.token.probs()
-        measures["drawn"] = _range_text(token.low[t], token.high[t], view)
+        measures["chosen"] = _range_text(token.low[t], token.high[t], view)
     return _TableColumn(f"{style.header} low–high", style.color, cells, measures)
 
 
@@ -222,7 +222,7 @@ def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str
         return {}
     prob = float(result.chosen_token.token.probs().listed[t])
     texts = {
-        "drawn": "?" if np.isnan(prob) else _probability_text(prob, view),
+        "chosen": "?" if np.isnan(prob) else _probability_text(prob, view),
         "rank": str(partial.rank or f">{partial.more_probable}"),
     }
     return {name: text.rjust(PROB_WIDTH) for name, text in texts.items()}

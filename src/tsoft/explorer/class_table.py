@@ -118,7 +118,7 @@ class ClassTable(ScrollView, can_focus=True):
         text += " " + "p".rjust(_PROB) + " "
         if bar_width > 4:
             text += "0" + f"{self._scale:g}".rjust(bar_width - 1)
-        text += "drawn".rjust(_COUNT) if self._counts else ""
+        text += "count".rjust(_COUNT) if self._counts else ""
         return [Segment(text, GRAY)]
 
     def _line(self, snapshot: Snapshot, position: int, width: int) -> list[Segment]:

@@ -25,7 +25,9 @@ def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
     low_tau_message = engine.low_tau_message(snapshot.tau) if engine else None
     notes = [wrapped(f"{engine.name} {low_tau_message}.", width)] if engine and low_tau_message else []
     results = [snapshot.distributions]
-    return "\n".join([chain_report.sampler_order(results, view), *notes, *chain_report.step_tables(results, view)])
+    report = [chain_report.sampler_order(results, view), *notes, *chain_report.step_tables(results, view)]
+    # The legend explains the columns that were drawn, so it comes last.
+    return "\n".join(report) + view.draw_legend()
 
 
 def write(name: str, snapshot: Snapshot, screenshot: Callable[[], str], *, bits: bool) -> str | None:

@@ -34,9 +34,9 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("space", "switch", "switch the sampler on or off"),
             ("left_square_bracket", "move(-1)", "apply the sampler earlier"),
             ("right_square_bracket", "move(1)", "apply the sampler later"),
-            ("a", "add", "choose a sampler to switch on or off"),
-            ("l", "like", "follow the rules of an engine"),
-            ("e", "explain", "show what each sampler does"),
+            ("a", "add", "switch a sampler on or off, from a list"),
+            ("l", "like", "use the rules of an engine"),
+            ("e", "explain", "explain the samplers step by step"),
         ),
     ),
     (
@@ -44,7 +44,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
         (
             ("s", "draw(1)", "draw one class at random"),
             ("S,shift+s", "draw(100)", "draw 100 classes"),
-            ("r", "clear", "reset the draws"),
+            ("r", "clear", "clear the draws"),
         ),
     ),
     (
@@ -52,7 +52,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
         (
             ("slash", "find", "find classes by label"),
             ("escape", "show_all", "show all classes again"),
-            ("o", "order", "sort by probability or input order"),
+            ("o", "order", "sort by probability, or in input order"),
             ("pageup", "page(-1)", "one page of classes up"),
             ("pagedown", "page(1)", "one page of classes down"),
             ("home", "end(0)", "first class"),
@@ -72,7 +72,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
         "Program",
         (
             ("c", "copy", "copy a command that shows the same"),
-            ("x", "export", "export to a file"),
+            ("x", "export", "export numbers or a picture"),
             ("question_mark", "help", "show this help"),
             ("q", "quit", "quit"),
             ("ctrl+z", "suspend_process", "suspend; fg in the shell resumes"),
@@ -95,7 +95,7 @@ _TEXT_KEYS: tuple[KeyBinding, ...] = (
     ("backspace", "take_back", "remove the last token"),
     ("enter", "type", "on a class: add it; else type a value"),
     ("n,full_stop", "row(1)", "next token"),
-    ("p,comma", "row(-1)", "previous token; s and Enter cut there"),
+    ("p,comma", "row(-1)", "previous token; s, Enter continue there"),
     ("N,shift+n", "row(10)", "ten tokens forward"),
     ("P,shift+p", "row(-10)", "ten tokens back"),
     ("d", "draw(1)", "draw a token without adding it"),
@@ -138,10 +138,10 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("○", "slider: off"),
             ("█", "distribution: the probability now"),
             ("░ ▏", "its bar at τ = 1 without samplers"),
-            ("█", "draws: how often the class was drawn"),
+            ("█", "draws: the count of the class"),
             ("░ ▏", "draws: the expected count"),
-            ("(0.1)", "p of a removed class before samplers;"),
-            ("", "next to it, the sampler that did that"),
+            ("(0.1)", "p of a removed class without samplers;"),
+            ("", "beside it, the sampler that removed it"),
             ("?", "no probability in the API response"),
             ("│ ┊", "chart: the current τ, and τ = 1"),
             ("▁▄█", "a measure over τ from 0.01 to 100"),
@@ -151,11 +151,11 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Measures",
         (
-            ("entropy", "uncertainty; 0 for a certain class"),
+            ("entropy", "uncertainty; 0 if one class is certain"),
             ("perplexity", "effective number of classes"),
             ("top", "highest probability, and its class"),
             ("margin", "highest minus second probability"),
-            ("cut", "probability removed by samplers"),
+            ("removed", "total p of the removed classes"),
         ),
     ),
 )

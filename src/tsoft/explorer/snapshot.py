@@ -15,7 +15,7 @@ from tsoft.sampling.explanation import Stage, removed_by
 from tsoft.sampling.step import AllRemovedError
 
 # The measures, in display order.
-SHOWN_MEASURES = ("entropy", "perplexity", "top", "margin", "cut")
+SHOWN_MEASURES = ("entropy", "perplexity", "top", "margin", "removed")
 
 # The temperatures of the curves.
 CURVE_TAUS = np.geomspace(0.01, 100, 49)

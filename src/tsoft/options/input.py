@@ -24,19 +24,24 @@ class SourceOptions:
         InputFormat | None,
         _option(
             metavar="FORMAT",
-            show_default="detected from its name and content",
-            help="Format of the input: text, tsv, csv, json, jsonl, npy, npz, or response (of an API).",
+            show_default="detected from the file name or the content",
+            help="Format of the input: text, tsv, csv, json, jsonl, npy, npz, or response (an API response).",
         ),
     ] = None
     key: Annotated[
         str | None,
-        _option("--key", metavar="NAME", show_default="logits or probs", help="Array to read from an .npz file."),
+        _option(
+            "--key",
+            metavar="NAME",
+            show_default="logits, probs, logprobs, log_probs or energies, or the only array",
+            help="Name of the array to read from an .npz file.",
+        ),
     ] = None
     labels: Annotated[
         str | None,
         _option(
             metavar="A,B,…|@FILE",
-            help="Class names: a list, or a file with one per line, a JSON array, or a JSON object {token: id}.",
+            help="Class names: a list, or @FILE with one name per line, a JSON array, or a JSON object {token: id}.",
         ),
     ] = None
     energies: Annotated[
@@ -59,14 +64,14 @@ def logits_argument(without: str) -> Any:
 class LogitsOptions(SourceOptions):
     """Logits from a file or from the arguments, and the temperature of an API response."""
 
-    logits: Annotated[list[str] | None, logits_argument("Without any, tsoft reads stdin.")] = None
+    logits: Annotated[list[str] | None, logits_argument("Without logits, tsoft reads stdin.")] = None
     applied_tau: Annotated[
         float | None,
         _option(
             "--applied-tau",
             metavar="τ",
             show_default="1",
-            help="For an API response: the temperature that the server applied, which tsoft undoes.",
+            help="For an API response: the temperature that the server applied. tsoft undoes it.",
         ),
     ] = None
 
@@ -95,10 +100,10 @@ class EnergyOptions:
         _option(
             "--units",
             metavar="UNIT",
-            show_default="τ is kT",
-            help="Unit of the energies: eV, kJ/mol, kcal/mol, cm-1 or K. τ is then in kelvin.",
+            help="Unit of the energies: eV, kJ/mol, kcal/mol, cm-1 or K. τ is then in kelvin; otherwise, τ is kT.",
         ),
     ] = None
     degeneracy: Annotated[
-        str | None, _option("--degeneracy", metavar="G,…", help="Number of states at each energy, such as 1,3,5.")
+        str | None,
+        _option("--degeneracy", metavar="G,…", help="With --energies: number of states of each class, such as 1,3,5."),
     ] = None

@@ -47,7 +47,7 @@ def blocks(
         if options.key is not None:
             raise UsageError(_KEY_ERROR)
         if options.input_format is not None:
-            raise UsageError("--input-format works only with a file or a pipe, but the logits are arguments; remove it")
+            raise UsageError("--input-format has no effect on logits that are arguments; remove --input-format")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
         read = _read(_file(options, taus), options, quantity, labels, targets, note)

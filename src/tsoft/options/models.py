@@ -1,6 +1,7 @@
 """The options that select a language model, and the prompt."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -43,15 +44,15 @@ class ModelOptions:
         str | None,
         _option(
             metavar="FILE.gguf",
-            show_default="SmolLM2-135M-Instruct, from the extra llm",
-            help="Run a model with llama.cpp.",
+            show_default="SmolLM2-135M-Instruct, which the extra llm installs",
+            help="Run a GGUF model file with llama.cpp.",
         ),
     ] = None
     endpoint: Annotated[
         str | None,
         _option(
             metavar="URL",
-            help="Use a server with OpenAI's API, such as http://localhost:8080/v1. The key is that in OPENAI_API_KEY.",
+            help="Use a server with OpenAI's API, such as http://localhost:8080/v1. The API key is in OPENAI_API_KEY.",
         ),
     ] = None
     remote_model: Annotated[
@@ -60,11 +61,11 @@ class ModelOptions:
     ] = None
     ngram: Annotated[
         str | None,
-        _option(metavar="FILE", help="Build an n-gram model of a text; - is stdin. Needs no extra."),
+        _option(metavar="FILE", help="Build an n-gram model from a text file; - is stdin."),
     ] = None
     by: Annotated[
         Literal["word", "char"],
-        _option(metavar="UNIT", help="With --ngram: tokens are words (word) or characters (char)."),
+        _option(metavar="UNIT", help="With --ngram: whether tokens are words (word) or characters (char)."),
     ] = "word"
     order: Annotated[
         int | None,
@@ -72,34 +73,42 @@ class ModelOptions:
             min=1,
             max=20,
             metavar="N",
-            show_default="3 words or 8 characters",
-            help="With --ngram: number of tokens in an n-gram.",
+            show_default="3 for words, 8 for characters",
+            help="With --ngram: the n of the n-grams, in tokens.",
         ),
     ] = None
-    chat: Annotated[bool, _option("--chat", help="Send the prompt as a user's message, which the model answers.")] = (
-        False
-    )
-    top_logprobs: Annotated[int, top_logprobs_option("With --endpoint: number of alternatives to request.")] = 20
+    chat: Annotated[
+        bool, _option("--chat", help="Send the prompt as the message of a user, and let the model answer it.")
+    ] = False
+    top_logprobs: Annotated[
+        int, top_logprobs_option("With --endpoint: number of alternatives to request per token.")
+    ] = 20
     timeout: Annotated[
-        float, _option(min=0.1, metavar="SECONDS", help="With --endpoint: how long to wait for an answer.")
+        float,
+        _option(
+            min=0.1, metavar="SECONDS", show_default="60", help="With --endpoint: maximum time to wait for an answer."
+        ),
     ] = 60.0
     threads: Annotated[
         int | None,
-        _option(min=1, max=1024, metavar="N", show_default="one per core", help="With --model: number of threads."),
+        _option(
+            min=1, max=1024, metavar="N", show_default="one per core", help="With a model file: number of threads."
+        ),
     ] = None
 
 
-def open_model(options: ModelOptions) -> "Model":
+def open_model(options: ModelOptions, shared: Sequence[str] = ()) -> "Model":
     """Return the model that the options select.
 
-    Raise UsageError if they select several models, or if an option belongs to another kind of model.
+    `shared` names the options that have an effect on every kind of model in this command. Raise UsageError if the
+    options select several models, or if an option belongs to another kind of model.
     """
     kinds = [name for name in ("model", "endpoint", "ngram") if getattr(options, name) is not None]
     if len(kinds) > 1:
         typed = " and ".join(f"--{kind}" for kind in kinds)
         raise UsageError(f"{typed} exclude each other; pass one of them")
     kind = kinds[0] if kinds else "model"
-    _check_kind(options, kind)
+    _check_kind(options, kind, shared)
     if kind == "ngram":
         from tsoft.models.ngram import Ngram
 
@@ -120,13 +129,17 @@ def open_model(options: ModelOptions) -> "Model":
 
 
 # The options that work with one kind of model only.
-_OPTIONS_BY_KIND = {"ngram": ("by", "order"), "endpoint": ("remote_model", "timeout"), "model": ("threads",)}
+_OPTIONS_BY_KIND = {
+    "ngram": ("by", "order"),
+    "endpoint": ("remote_model", "top_logprobs", "timeout"),
+    "model": ("threads",),
+}
 
 
-def _check_kind(options: ModelOptions, kind: str) -> None:
+def _check_kind(options: ModelOptions, kind: str, shared: Sequence[str]) -> None:
     for owning_kind, names in _OPTIONS_BY_KIND.items():
         for name in names:
-            if owning_kind != kind and getattr(options, name) != getattr(ModelOptions(), name):
+            if owning_kind != kind and name not in shared and getattr(options, name) != getattr(ModelOptions(), name):
                 raise UsageError(f"--{name.replace('_', '-')} works only with --{owning_kind}")
     if kind == "ngram" and options.chat:
         raise UsageError("--chat needs a chat model, and an n-gram model is not one; remove --chat")

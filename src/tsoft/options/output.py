@@ -25,7 +25,7 @@ TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz")
 
 Mean = Annotated[
-    bool, typer.Option("--mean", help="Print the mean and the standard deviation of each measure over the rows.")
+    bool, typer.Option("--mean", help="Average over the rows: the mean and the standard deviation of each measure.")
 ]
 
 _output, _display = in_panel("Output"), in_panel("Table and chart")
@@ -71,13 +71,17 @@ class OutputOptions:
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to FILE, in the format of its ending. After an error, FILE is unchanged.",
+            help="Write to FILE; its ending selects the format. After an error, FILE is unchanged.",
         ),
     ] = None
     digits: Annotated[
         int | None,
         _output(
-            min=1, max=17, metavar="N", show_default="enough to read back the same number", help="Significant digits."
+            min=1,
+            max=17,
+            metavar="N",
+            show_default="all digits; about 4 in a table",
+            help="Number of significant digits.",
         ),
         OnlyIn("table", *TEXT_FORMATS),
     ] = None
@@ -94,12 +98,14 @@ class RecordOutputOptions(OutputOptions):
 class ContentOptions:
     """The content of records of distributions."""
 
-    log: Annotated[bool, _output("--log", help="Print natural logarithms of the probabilities; json has both.")] = False
+    log: Annotated[bool, _output("--log", help="Print natural logarithms of the probabilities. json has both.")] = False
     long: Annotated[
-        bool, _output("--long", help="tsv, csv: print one class per line, most probable first."), OnlyIn("tsv", "csv")
+        bool,
+        _output("--long", help="tsv and csv: print one class per line, most probable first."),
+        OnlyIn("tsv", "csv"),
     ] = False
     with_logits: Annotated[
-        bool, _output("--with-logits", help="json, jsonl: add the logits."), OnlyIn("json", "jsonl")
+        bool, _output("--with-logits", help="json and jsonl: add the logits."), OnlyIn("json", "jsonl")
     ] = False
 
 
@@ -115,17 +121,29 @@ class BitsOptions:
 def show_option(default: str) -> Any:
     """Return the option --show, with this default in its help."""
     return _display(
-        "--show", min=1, metavar="N", show_default=default, help="Show only the N most probable classes of a row."
+        "--show", min=1, metavar="N", show_default=default, help="Show only the N most probable classes of each row."
     )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DisplayOptions:
-    """The selection and the order of the classes and rows in a table."""
+class ClassDisplayOptions:
+    """The selection and the order of the classes in a table."""
 
     show: Annotated[int | None, show_option("20"), Displayed()] = None
-    sort: Annotated[bool, _display("--sort", help="Sort the classes by probability."), Displayed()] = False
-    rows: Annotated[int, _display(min=1, metavar="N", help="Number of input rows to show."), Displayed()] = 3
+    sort: Annotated[
+        bool,
+        _display(
+            "--sort", help="Sort the classes by probability. tsoft always does this if it does not show all classes."
+        ),
+        Displayed(),
+    ] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DisplayOptions(ClassDisplayOptions):
+    """The same, and the number of rows."""
+
+    rows: Annotated[int, _display(min=1, metavar="N", help="Maximum number of input rows to show."), Displayed()] = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -247,12 +265,12 @@ def is_watched(output: OutputOptions) -> bool:
 
 
 def view(
-    output: OutputOptions, display: DisplayOptions | None = None, *, bits: bool = False, log: bool = False
+    output: OutputOptions, display: ClassDisplayOptions | None = None, *, bits: bool = False, log: bool = False
 ) -> "View":
     """Return how to show a result on the terminal."""
     from tsoft.charts.view import Screen, View
 
-    display = display or DisplayOptions()
+    display = display or ClassDisplayOptions()
     return View(Screen.of_stdout(), display.show or 20, display.sort, bits, output.digits, log)
 
 

@@ -14,12 +14,18 @@ _FIELDS = [
         parameter.name,
         Annotated[
             list[str] | None if parameter is BIAS else float | None,
-            _option(parameter.option, metavar=parameter.metavar, help=parameter.help),
+            _option(
+                parameter.option,
+                metavar=parameter.metavar,
+                help=parameter.help,
+                # The first parameter turns its sampler on, so only the others have a default to show.
+                show_default=f"{parameter.off:g}" if place else True,
+            ),
         ],
         None,
     )
     for sampler in SAMPLERS.values()
-    for parameter in sampler.parameters
+    for place, parameter in enumerate(sampler.parameters)
     if parameter is not TAU
 ]
 _Parameters: Any = make_dataclass("_Parameters", _FIELDS, frozen=True, repr=False)
@@ -55,10 +61,10 @@ class SamplerOptions:
             "--samplers",
             metavar="NAME;…",
             show_default="the order of transformers",
-            help='Order of the samplers, such as "top_k;top_p;temperature".',
+            help='Apply the samplers in this order, such as "top_k;top_p;temperature".',
         ),
     ] = None
-    like: Annotated[list[str] | None, like_option("ENGINE,…", " Several, or all, are compared side by side.")] = None
+    like: Annotated[list[str] | None, like_option("ENGINE,…", " Several engines, or all, are compared.")] = None
     settings: Annotated[
         str | None,
         _option(

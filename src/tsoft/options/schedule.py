@@ -24,9 +24,12 @@ def _schedules(incomplete: str) -> list[str]:
 class ScheduleOptions:
     """The first and the last temperature, and the schedules between them."""
 
-    first: Annotated[float, typer.Option("--from", metavar="τ", help="First temperature.")] = 5.0
+    first: Annotated[float, typer.Option("--from", metavar="τ", show_default="5", help="First temperature.")] = 5.0
     last: Annotated[
-        float, typer.Option("--to", metavar="τ", help="Last temperature. Only linear and cosine can reach 0.")
+        float,
+        typer.Option(
+            "--to", metavar="τ", show_default="0.1", help="Last temperature. Only linear and cosine can end at 0."
+        ),
     ] = 0.1
     schedule: Annotated[
         list[str] | None,
@@ -34,7 +37,7 @@ class ScheduleOptions:
             "--schedule",
             metavar="NAME,…",
             show_default="cosine",
-            help="Schedules to follow: constant, linear, cosine, exponential, inverse-time, logarithmic, or all.",
+            help="Schedules: constant, linear, cosine, exponential, inverse-time, logarithmic, or all.",
             autocompletion=_schedules,
         ),
     ] = None

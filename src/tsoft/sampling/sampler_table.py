@@ -79,7 +79,11 @@ _P = SamplerParameter
 
 TAU = _P("tau", "τ", "The temperature.", 0, inf)
 BIAS = _P(
-    "logit_bias", "LABEL=B", "Add B to the logit of a class, such as cat=1.5 or #2=-1; -inf bans the class.", -inf, inf
+    "logit_bias",
+    "LABEL=B",
+    "Add B to the logit of a class, such as cat=1.5 or #2=-1; -inf bans the class. Can be repeated.",
+    -inf,
+    inf,
 )
 
 # The default order is that of transformers. Samplers that transformers lacks are where other engines have them.
@@ -109,7 +113,7 @@ SAMPLERS = {
                 _P(
                     "dynatemp_range",
                     "R",
-                    "Dynamic temperature: from τ - R if one class is certain to τ + R if all are equally likely.",
+                    "Dynamic temperature: τ - R if one class is certain, rising to τ + R if all are equally likely.",
                     0,
                     inf,
                     0,
@@ -117,7 +121,7 @@ SAMPLERS = {
                 _P(
                     "dynatemp_exponent",
                     "X",
-                    "Exponent of the dynamic temperature, which rises with (entropy / ln n)^X.",
+                    "With --dynatemp-range: the temperature rises with (entropy / ln n)^X.",
                     0,
                     inf,
                     1,
@@ -146,7 +150,7 @@ SAMPLERS = {
                 _P(
                     "top_h",
                     "A",
-                    "Keep the most probable classes that together make up at most the share A of the entropy.",
+                    "Keep the most probable classes that together contribute at most the share A of the entropy.",
                     0,
                     1,
                     exclusive_low=True,
@@ -166,7 +170,7 @@ SAMPLERS = {
         Sampler(
             "min_p",
             "cutoffs.min_p",
-            (_P("min_p", "P", "Keep classes at least P times as probable as the top one.", 0, 1, 0),),
+            (_P("min_p", "P", "Keep classes that are at least P times as probable as the top one.", 0, 1, 0),),
         ),
         Sampler(
             "typ_p",
@@ -175,7 +179,7 @@ SAMPLERS = {
                 _P(
                     "typical_p",
                     "P",
-                    "Keep classes whose -ln p is nearest the entropy, just enough for a total probability of P.",
+                    "Keep classes whose -ln p is nearest to the entropy, just enough for a total probability of P.",
                     0,
                     1,
                     1,
@@ -196,7 +200,7 @@ SAMPLERS = {
                 _P(
                     "eta_cutoff",
                     "E",
-                    "Keep classes with a probability of at least E or √E·exp(-entropy), whichever is less.",
+                    "Keep classes with a probability of at least E or √E·exp(-entropy), whichever is lower.",
                     0,
                     1,
                     0,
@@ -210,7 +214,8 @@ SAMPLERS = {
                 _P(
                     "tfs",
                     "Z",
-                    "Tail-free: keep the most probable classes, up to the share Z of the sorted curve's curvature.",
+                    "Tail-free: keep the most probable classes, up to the share Z of the curvature of the sorted"
+                    " probabilities.",
                     0,
                     1,
                     1,
@@ -225,7 +230,7 @@ SAMPLERS = {
                 _P(
                     "top_a",
                     "A",
-                    "Keep classes with a probability of at least A times the square of the top one.",
+                    "Keep classes with a probability of at least A times the square of the top probability.",
                     0,
                     1,
                     0,
@@ -239,12 +244,20 @@ SAMPLERS = {
                 _P(
                     "xtc_probability",
                     "P",
-                    "XTC: with probability P, remove all top choices but the least probable. tsoft averages both.",
+                    "XTC: with probability P, remove all top choices except the least probable one. tsoft averages both"
+                    " cases.",
                     0,
                     1,
                     0,
                 ),
-                _P("xtc_threshold", "T", "XTC: a top choice has a probability of at least T.", 0, 1, 0.1),
+                _P(
+                    "xtc_threshold",
+                    "T",
+                    "With --xtc-probability: a top choice has a probability of at least T.",
+                    0,
+                    1,
+                    0.1,
+                ),
             ),
             by_chance=True,
         ),

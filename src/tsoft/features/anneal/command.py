@@ -26,8 +26,8 @@ def anneal(
     """Compute a temperature schedule, from hot to cold.
 
     On a terminal, draws the schedules and prints a table. In a pipe, prints one
-    temperature per line, with one column per schedule. compute and sweep read
-    a single schedule with --tau -.
+    step per line, with one column of temperatures per schedule. Other commands
+    read a single schedule with --tau -.
 
     Examples:
       tsoft anneal --schedule all

@@ -58,7 +58,9 @@ class RunOptions:
     ] = 1000
     runs: Annotated[
         int,
-        typer.Option("--runs", min=1, max=1_000_000, metavar="N", help="Number of independent runs to average over."),
+        typer.Option(
+            "--runs", min=1, max=1_000_000, metavar="N", help="Number of independent runs. tsoft averages over them."
+        ),
     ] = 1000
     seed: Seed = None
 
@@ -67,14 +69,15 @@ class RunOptions:
 def bandit(
     arms: ArmOptions, annealing: ScheduleOptions, runs: RunOptions, output: RecordOutputOptions, charts: DiagramOptions
 ) -> None:
-    """Simulate a multi-armed bandit explored by softmax.
+    """Simulate softmax exploration of a multi-armed bandit.
 
     At each step, a run draws an arm from the softmax of the mean rewards so
-    far, at the temperature of the schedule. On a terminal, shows the regret,
-    how often runs pull the best arm, and the distribution over time, schedules
-    side by side. In a pipe, prints one line per schedule and step: schedule,
-    step, τ, regret so far, its standard error, share of runs that pull the best
-    arm, and the probability of each arm.
+    far, at the temperature of the schedule. On a terminal, compares the
+    schedules: the regret (the reward lost against the best arm), how often runs
+    pull the best arm, and the probability of each arm over time. In a pipe,
+    prints one line per schedule and step: schedule, step, τ, regret so far, its
+    standard error, share of runs that pull the best arm, and the probability of
+    each arm.
 
     Examples:
       tsoft bandit 1.0 0.9 0.5 --schedule cosine,linear

@@ -28,8 +28,8 @@ class TargetsOptions:
         _input(
             "--targets",
             metavar="FILE",
-            help="True class of each row, if the input has none: an .npy file, or text with one label or index per"
-            " line.",
+            help="True class of each row, if the input does not have it: an .npy file, or text with one label or index"
+            " per line.",
         ),
     ] = None
     test: Annotated[
@@ -37,12 +37,14 @@ class TargetsOptions:
         _input(
             "--test",
             metavar="FILE",
-            help="Further rows, to measure the calibration on; the temperature is not fitted to them.",
+            help="Further rows on which to measure the calibration. The temperature is not fitted to them.",
         ),
     ] = None
     test_targets: Annotated[
         str | None,
-        _input("--test-targets", metavar="FILE", help="True class of each row of --test, if that file has none."),
+        _input(
+            "--test-targets", metavar="FILE", help="True class of each row of --test, if that file does not have it."
+        ),
     ] = None
 
 
@@ -50,7 +52,15 @@ class TargetsOptions:
 class MeasuringOptions:
     """The bins, the resamples and the seed of the measures."""
 
-    bins: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Number of confidence bins.")] = 15
+    bins: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="N",
+            help="Number of bins of the confidence, for the ECE and the reliability diagrams.",
+        ),
+    ] = 15
     resamples: Annotated[
         int,
         typer.Option(
@@ -58,12 +68,14 @@ class MeasuringOptions:
             max=1_000_000,
             metavar="N",
             help="Number of bootstrap samples for the interval of τ, and of simulations for the ECE by chance."
-            " 0 skips both; the interval is then the sandwich estimate.",
+            " With 0, the interval is the sandwich estimate.",
         ),
         # tsv contains only the temperature, which needs no simulation.
         OnlyIn("table", "csv", "json", "jsonl"),
     ] = 1000
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the bootstrap and the simulations.")] = 0
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed of the random numbers of the bootstrap and the simulations.")
+    ] = 0
 
 
 @bundled
@@ -76,11 +88,11 @@ def calibrate(
 ) -> None:
     """Fit the temperature that calibrates a classifier.
 
-    Reads logits and the true class of each row: an .npz file with logits and
-    targets (or labels), a CSV with a column target, or any input with
-    --targets. On a terminal, shows the calibration before and after, with
-    reliability diagrams. In a pipe, prints the temperature. The exit code is 3
-    if the best fit is a limit, 0 or inf.
+    Reads logits and the true class of each row (the target): an .npz file with
+    the arrays logits and targets (or labels), a CSV with a column target, or
+    any input with --targets. On a terminal, shows the calibration before and
+    after the fit (NLL, ECE, reliability diagrams). In a pipe, prints the
+    temperature. The exit code is 3 if the best temperature is 0 or inf.
 
     Examples:
       tsoft calibrate -i val.npz --test test.npz

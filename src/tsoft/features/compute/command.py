@@ -23,7 +23,8 @@ class ResponseOptions:
         bool,
         in_panel("Input")(
             "--chosen",
-            help="For an API response: show the drawn token, its probability and rank, and the text's likelihood.",
+            help="For an API response: show the token that the server drew, its probability and rank, and how likely"
+            " the text is.",
         ),
         Displayed("json", "jsonl"),
     ] = False
@@ -35,7 +36,8 @@ class ExplanationOptions:
         bool,
         in_panel("Samplers")(
             "--explain",
-            help="Explain the samplers step by step: classes kept, probability cut, and threshold of each.",
+            help="Explain the samplers step by step: the classes that each step keeps, the probability that it cuts,"
+            " and its threshold.",
         ),
         Displayed("json", "jsonl"),
     ] = False

@@ -18,8 +18,8 @@ from tsoft.sampling.distributions import Distributions
 
 # The names of the measures in a table.
 _NAMES = {
-    "rest_prob": "other classes",
-    "rest_entropy": "their entropy",
+    "rest_prob": "rest-prob",
+    "rest_entropy": "rest-entropy",
     "information": "information",
     "kl": "KL",
     "kl_tau2": "τ²·KL",
@@ -28,19 +28,19 @@ _NAMES = {
     "cross_entropy": "cross-entropy",
     "loss": "loss",
 }
-# The explanations of the measures. {main} is the class that the other classes exclude.
+# The explanations of the measures. {main} is the class that is not one of the others.
 _LEGEND = {
-    "rest_prob": "the probability of all classes other than the {main}",
-    "rest_entropy": "the entropy of the distribution over the other classes, in nats",
-    "information": "KL divergence from targets that share the same probability evenly among the other classes, in nats",
+    "rest_prob": "the probability of all classes except the {main}",
+    "rest_entropy": "the entropy of the distribution over these classes, in nats",
+    "information": "rest-prob × (the highest possible rest-entropy − rest-entropy)",
     "kl": "KL(teacher‖student) of the probabilities at τ, in nats",
     "kl_tau2": "τ² times KL, the loss on the soft targets",
-    "gradient": "the norm of the gradient of KL by the student's logits",
+    "gradient": "the norm of the gradient of KL with respect to the student's logits",
     "gradient_tau2": "τ² times the gradient",
     "cross_entropy": "−ln of the student's probability of the target at τ = 1",
     "loss": "α·cross-entropy + (1 − α)·τ²·KL, with α = {alpha:g}",
 }
-_EVENNESS = "evenness: their entropy divided by its maximum; 1 if the other classes are equally likely"
+_EVENNESS = "evenness: rest-entropy divided by its maximum; 1 if these classes are equally likely"
 _UNDEFINED = "–: undefined, because all other classes are masked"
 # The charts extend to temperatures colder and hotter than the table's by this factor.
 _REACH = 4.0
@@ -102,11 +102,11 @@ def _charts(distillation: Distillation, view: View) -> Iterator[str]:
     best = _most_informative_tau(over_taus)
     title = "information (nats)" + (f", highest at {tau_text(float(f'{best:.3g}'))}" if best else "")
     yield chart_text(draw_curves(["information"], taus, over_taus.information, title=title), view)
-    names, values, title = ["other classes"], [over_taus.rest_prob[:, 0]], "probability of the other classes"
+    names, values, title = ["rest-prob"], [over_taus.rest_prob[:, 0]], "rest-prob"
     if _has_evenness(distillation):
         names.append("evenness")
         values.append(over_taus.rest_entropy[:, 0] / log(_other_classes(distillation)))
-        title += ", and its evenness"
+        title += " and evenness"
         view.legend.add_lines(_EVENNESS)
     yield chart_text(draw_curves(names, taus, np.column_stack(values), title=title, limits=(0.0, 1.0)), view)
 

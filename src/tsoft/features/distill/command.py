@@ -36,7 +36,7 @@ class DistillationOptions:
     student: Annotated[
         str | None,
         typer.Option(
-            "--student", metavar="FILE", help="Logits of the student, with the same rows and classes as the teacher's."
+            "--student", metavar="FILE", help="Logits of the student, for the same rows and classes as the teacher's."
         ),
     ] = None
     targets: Annotated[
@@ -44,8 +44,8 @@ class DistillationOptions:
         typer.Option(
             "--targets",
             metavar="FILE",
-            help="True class of each row, if the input has none: an .npy file, or text with one label or index per"
-            " line.",
+            help="True class of each row, if the input does not have it: an .npy file, or text with one label or index"
+            " per line.",
         ),
     ] = None
     alpha: Annotated[
@@ -54,7 +54,7 @@ class DistillationOptions:
             "--alpha",
             metavar="α",
             show_default="0.5",
-            help="Weight of the cross-entropy in the loss α·CE + (1 - α)·τ²·KL.",
+            help="With --student and targets: weight of the cross-entropy in the loss α·CE + (1 - α)·τ²·KL.",
         ),
     ] = None
     mean: Mean = False
@@ -69,13 +69,14 @@ def distill(
     display: DisplayOptions,
     charts: DiagramOptions,
 ) -> None:
-    """Measure what a teacher's soft targets tell a student.
+    """Measure the information in a teacher's soft targets.
 
-    Measures how much probability the classes other than the target have, and
-    how evenly they share it. With a student, also computes
-    KL(teacher‖student), its gradient with and without Hinton's factor τ², and
-    the loss. On a terminal, shows tables and curves. In a pipe, prints one line
-    per row and temperature.
+    Soft targets are the teacher's probabilities at a temperature. tsoft
+    measures how much probability the classes other than the target have, and
+    how evenly they share it. With --student, it also computes
+    KL(teacher‖student) and its gradient, both also times Hinton's factor τ²,
+    and the loss. On a terminal, shows tables and curves. In a pipe, prints one
+    line per row and temperature.
 
     Examples:
       tsoft distill cat=6 dog=4 car=0 truck=-1

@@ -26,14 +26,14 @@ class StartOptions:
 
     tau: Annotated[
         str | None,
-        typer.Option("--tau", "-t", "--temperature", metavar="τ", show_default="1", help="Temperature to start with."),
+        typer.Option("--tau", "-t", "--temperature", metavar="τ", show_default="1", help="Initial temperature."),
     ] = None
     prompt: Annotated[
         str | None,
         typer.Option(
             "--prompt",
             metavar="TEXT",
-            help="Explore a language model's next token after TEXT, and continue the text; - reads stdin.",
+            help="Explore the next token of a language model after TEXT, and continue the text; - reads stdin.",
             rich_help_panel="Model",
         ),
     ] = None
@@ -44,7 +44,8 @@ class StartOptions:
 @dataclass(frozen=True)
 class ExploredLogits(LogitsOptions):
     logits: Annotated[
-        list[str] | None, logits_argument("Without any, tsoft reads a piped stdin, or else opens examples.")
+        list[str] | None,
+        logits_argument("Without logits, tsoft reads stdin if it is a pipe; otherwise, it opens examples."),
     ] = None
 
 
@@ -57,13 +58,14 @@ class EngineOptions(SamplerOptions):
 def explore(
     input: ExploredLogits, start: StartOptions, parameters: ParameterOptions, rules: EngineOptions, model: ModelOptions
 ) -> None:
-    """Turn the temperature in an app, and watch the distribution.
+    """Change the temperature in an app, and watch the distribution.
 
-    Without logits, the app opens with examples. Logits can be
-    piped in; keys still come from the terminal. Press ? for all keys, x to
+    Without logits, the app opens with examples. Logits can be piped in; the
+    keys still come from the terminal. Press ? for a list of all keys, x to
     export numbers or a picture, and c to copy the tsoft compute command that
-    shows the same. With --prompt, a language model writes: s draws the next
-    token, Backspace removes it, and Enter on a class continues with it.
+    shows the same distribution. With --prompt, you write a text with a language
+    model: s draws the next token, Backspace removes the last one, and Enter
+    adds the selected token.
 
     Examples:
       tsoft explore

@@ -21,11 +21,13 @@ class TextOptions:
 
     n: Annotated[int, _texts("-n", min=1, max=1000, metavar="N", help="Number of texts per temperature.")] = 1
     max_tokens: Annotated[
-        int, _texts(min=1, max=1_000_000_000, metavar="N", help="Maximum number of tokens in a text.")
+        int, _texts(min=1, max=1_000_000_000, metavar="N", help="Maximum number of tokens per text.")
     ] = 50
     stop: Annotated[
         list[str] | None,
-        _texts(metavar="TEXT", help="End a text before TEXT. Can be repeated; \\n is a line break, \\t a tab."),
+        _texts(
+            metavar="TEXT", help="End a text where TEXT would begin. Can be repeated; \\n is a line break, \\t a tab."
+        ),
     ] = None
     seed: Seed = None
 
@@ -38,7 +40,7 @@ class SearchOptions:
         bool,
         _strategies(
             "--greedy",
-            help="Take the most probable token at each step. With --tau or a sampler, tsoft also draws texts.",
+            help="Take the most probable token at each step. Texts are drawn only if you pass --tau or a sampler, too.",
         ),
     ] = False
     beams: Annotated[
@@ -47,7 +49,7 @@ class SearchOptions:
             min=1,
             max=64,
             metavar="K",
-            help="Search for the most probable text, keeping the K best at each step. csv and json contain all K.",
+            help="Search for the most probable text, keeping the K best at each step. csv and json have all K texts.",
         ),
     ] = None
     length_penalty: Annotated[
@@ -56,7 +58,8 @@ class SearchOptions:
             min=0.0,
             max=10.0,
             metavar="α",
-            help="With --beams: rank texts by log-probability / tokens^α. 1 ranks them by the mean per token.",
+            show_default="0",
+            help="With --beams: rank texts by log-probability / tokens^α. With 1, this is the mean per token.",
         ),
     ] = 0.0
 
@@ -65,7 +68,7 @@ class SearchOptions:
 class TextModelOptions(ModelOptions):
     top_logprobs: Annotated[
         int,
-        top_logprobs_option("Number of alternatives per token: in json, and to request with --endpoint."),
+        top_logprobs_option("Number of alternatives per token: in json, and in requests to --endpoint."),
     ] = 20
 
 
@@ -85,8 +88,8 @@ def generate(
     On a terminal, prints the texts side by side, each token colored by its
     probability, and measures of each text: its log-probability under the model
     at τ = 1, its sequence perplexity, and how much it repeats itself. In a
-    pipe, prints one text per line. json has every token with its alternatives;
-    tsoft explore opens it. Ctrl-C ends the texts early and keeps them.
+    pipe, prints one text per line. json has every token with its alternatives,
+    and tsoft explore can open it. Ctrl-C ends the texts early and keeps them.
 
     Examples:
       tsoft generate "Once upon a time" --tau 0.2,0.7,1,1.5 --seed 1
@@ -113,7 +116,7 @@ def generate(
             raise UsageError("-n and --seed have no effect on --greedy and --beams; pass --tau to sample texts, too")
     stops = tuple(_stop(text) for text in texts.stop or ())
     text = models.read_prompt(prompt.prompt, model, temperatures.tau)
-    with closing(models.open_model(model)) as opened_model:
+    with closing(models.open_model(model, shared=["top_logprobs"])) as opened_model:
         prompted = PromptedModel(opened_model, text, plan)
         alternatives = model.top_logprobs if format in ("json", "jsonl") else 0
         limits = prompted.limits(texts.max_tokens, stops, alternatives)

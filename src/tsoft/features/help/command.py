@@ -23,7 +23,7 @@ class TopicArgument:
             metavar="[TOPIC]",
             show_default=False,
             autocompletion=_topics,
-            help="A command or a topic. Without it, lists all of them.",
+            help="A command or a topic. Without it, tsoft lists all pages.",
         ),
     ] = None
 

@@ -13,8 +13,8 @@ from tsoft.options.output import (
     ARRAY_FORMATS,
     BitsOptions,
     ChartOptions,
+    ClassDisplayOptions,
     Displayed,
-    DisplayOptions,
     OutputFormat,
     OutputOptions,
     format_option,
@@ -30,7 +30,7 @@ class LogOptions:
 
     log: Annotated[
         bool,
-        typer.Option("--log", help="Show natural logarithms of the probabilities.", rich_help_panel="Output"),
+        typer.Option("--log", help="Print natural logarithms of the probabilities.", rich_help_panel="Output"),
         Displayed(),
     ] = False
 
@@ -53,15 +53,15 @@ def next(
     output: NextOutputOptions,
     log: LogOptions,
     bits: BitsOptions,
-    display: DisplayOptions,
+    display: ClassDisplayOptions,
     charts: ChartOptions,
 ) -> None:
     """Get the logits of the next token from a language model.
 
-    On a terminal, prints the table of tsoft compute, with any temperatures and
-    samplers. In a pipe, prints the tokens and their logits as one JSON object,
-    which every other command reads. Samplers and temperatures are then options
-    of that command.
+    On a terminal, prints the table of tsoft compute, at the temperatures and
+    with the samplers that you pass. In a pipe, prints the tokens and their
+    logits as one JSON object, which all commands that take logits read. Pass
+    temperatures and samplers to these commands instead.
 
     Examples:
       tsoft next "The capital of France is" --tau 0.5,1,2

@@ -1,4 +1,4 @@
-"""A sample as a table: the expected and the drawn counts of each class, with bars for both."""
+"""A sample as a table: the expected and the actual count of each class, with bars for both."""
 
 from collections.abc import Iterator, Sequence
 
@@ -43,7 +43,7 @@ def _table(sample: Sample, order: Array, view: View, color: int) -> str:
     expected_texts = [_expected_text(value, view.digits) for value in expected]
     columns = {
         "expected": _cells("expected", expected_texts, expected, sample.size),
-        "drawn": _cells("drawn", list(map(str, counts)), counts, sample.size),
+        "count": _cells("count", list(map(str, counts)), counts, sample.size),
     }
     # A column's numbers and its header have the same width.
     numbers_width = sum(len(cells[0].number) + GAP for cells in columns.values())

@@ -31,22 +31,27 @@ class DrawOptions:
         typer.Option(
             "-n",
             metavar="N",
-            show_default="1000 in a table, else 1",
+            show_default="1000 in a table, otherwise 1",
             help="Number of draws per row and temperature, such as 50 or 1e9.",
         ),
     ] = None
     seed: Seed = None
     counts: Annotated[
         bool,
-        typer.Option("--counts", help="Print how often each class was drawn. json always has the counts."),
+        typer.Option("--counts", help="Print the number of draws of each class. json always has these counts."),
     ] = False
     draws: Annotated[
         bool,
-        typer.Option("--draws", help="Print each draw: the default in tsv and csv; in json, beside the counts."),
+        typer.Option(
+            "--draws",
+            help="Print each draw. This is the default in tsv and csv; json then has the counts and the draws.",
+        ),
         OnlyIn("tsv", "csv", "json", "jsonl"),
     ] = False
     index: Annotated[
-        bool, typer.Option("--index", help="tsv: print class indices, from 0, instead of labels."), OnlyIn("tsv")
+        bool,
+        typer.Option("--index", help="tsv: print the index of a class, from 0, instead of its label."),
+        OnlyIn("tsv"),
     ] = False
 
 
@@ -62,10 +67,10 @@ def sample(
 ) -> None:
     """Draw random classes from the distribution at each temperature.
 
-    On a terminal, shows the expected and the drawn counts, and tests whether
-    they agree. In a pipe, prints one draw per line, or with --counts one class
-    and its count per line. Counts of a billion draws take no longer than of
-    ten.
+    On a terminal, compares the counts of the classes with the expected counts,
+    and tests whether they agree. In a pipe, prints one draw per line, or with
+    --counts one class and its count per line. With --counts, a billion draws
+    take no longer than ten.
 
     Examples:
       tsoft sample 2 1 0.5 0.1 --tau 0.5 -n 10000

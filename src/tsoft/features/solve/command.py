@@ -57,10 +57,10 @@ def solve(
 ) -> None:
     """Find the temperature at which the distribution reaches a target.
 
-    On a terminal, shows the temperature, the distribution at it, and a curve.
-    In a pipe, prints the temperature, one line per row. A line has two
-    temperatures if both reach the target, and nan if none does; the exit code
-    is 3 if a row has no solution.
+    On a terminal, shows the temperature, the distribution there, and the curve.
+    In a pipe, prints one line per row: the temperature, both temperatures if
+    two reach the target, or nan if no temperature does. The exit code is 3 if
+    a row has no solution.
 
     Examples:
       tsoft solve 2 1 0.5 0.1 --top-prob 0.73

@@ -88,14 +88,14 @@ class SweepOptions:
             "--measure",
             metavar="MEASURE",
             show_default="entropy, on a terminal",
-            help="Chart this measure below the curves; in a pipe, print it instead of the probabilities: entropy,"
+            help="Chart this measure below the curves or, in a pipe, print it instead of the probabilities: entropy,"
             " perplexity, top-prob, margin or log-sum-exp; with --energies also log-z, free-energy, mean-energy or"
             " heat-capacity.",
         ),
         OnlyIn("table", "tsv", "csv", "json", "jsonl"),
     ] = None
     heatmap: Annotated[
-        bool, _display("--heatmap", help="Draw a heat map of classes and temperatures instead of curves."), Displayed()
+        bool, _display("--heatmap", help="Draw a heat map of the probabilities instead of curves."), Displayed()
     ] = False
     mean: Mean = False
 
