@@ -103,7 +103,7 @@ def test_table_of_next_has_temperatures_and_samplers() -> None:
         (("generate", "x", *MODEL, "--remote-model", "y"), "--remote-model works only with --endpoint"),
         (("generate", "x", *MODEL, "--threads", "2"), "--threads works only with --model"),
         (("next", "x", *MODEL, "--top-logprobs", "3"), "--top-logprobs works only with --endpoint"),
-        (("next", "x", *MODEL, "--rows", "2"), "No such option: --rows"),
+        (("next", "x", *MODEL, "--rows", "2"), "unknown option --rows"),
         (("generate", "x", *MODEL, "--chat"), "--chat needs a chat model, and an n-gram model is not one"),
         (("generate", "x", "--order", "2", "--endpoint", "http://localhost"), "--order works only with --ngram"),
         (("generate", "x", *MODEL, "--logit-bias", "zebra=2"), "zebra"),

@@ -10,7 +10,9 @@ from tool import here
     [
         ("compute 2 1 --taus 1", "unknown option --taus; did you mean --tau?"),
         ("compute 2 1 --top_p 0.9", "unknown option --top_p; did you mean --top-p?"),
-        ("compute 2 1 --qqqqq", "unknown option --qqqqq"),
+        ("compute 2 1 --qqqqq", "unknown option --qqqqq\n"),
+        ("compute 2 1 --json", "unknown option --json\n"),
+        ("compute 2 1 --temp 1", "unknown option --temp; did you mean --temperature?"),
         ("compute 2 1 -x", "unknown option -x"),
         ("compute 2 1 --tau", "--tau needs a value"),
         ("compute 2 1 -t", "-t needs a value"),

@@ -27,9 +27,17 @@ def _option_message(name: str, message: str, context: Any) -> str:
         return f"{name} needs a value"
     if "does not take a value" in message:
         return f"{name} takes no value"
-    options = [] if context is None else [name for parameter in context.command.params for name in _names(parameter)]
-    suggestion = nearest(name.replace("_", "-"), options)
-    return f"unknown option {name}" + (f"; did you mean {suggestion}?" if suggestion else "")
+    return f"unknown option {name}" + ("" if context is None else _similar_option(name, context))
+
+
+def _similar_option(name: str, context: Any) -> str:
+    """Return a hint at the option that starts with `name` or is most similar; empty if there is none."""
+    # Without their dashes, which would make all options similar.
+    options = [option.lstrip("-") for parameter in context.command.params for option in _names(parameter)]
+    typed = name.lstrip("-").replace("_", "-")
+    longer = [option for option in options if option.startswith(typed) and len(typed) > 1]
+    suggestion = longer[0] if longer else nearest(typed, options)
+    return f"; did you mean --{suggestion}?" if suggestion and len(suggestion) > 1 else ""
 
 
 def _names(parameter: Any) -> list[str]:
