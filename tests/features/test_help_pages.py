@@ -83,6 +83,10 @@ def test_common_words_lead_to_a_page(word: str) -> None:
     assert word in (ROOT / "README.md").read_text("utf-8")
 
 
+def test_the_page_of_help_is_the_contents() -> None:
+    assert out("help", "help") == out("help")
+
+
 def test_a_mistyped_topic_names_the_nearest() -> None:
     done = here("help", "samplrs")
     assert (done.returncode, done.stdout) == (2, "")

@@ -42,7 +42,8 @@ def help(topic: TopicArgument) -> None:
     from tsoft.features.help.pages import contents, page_text
     from tsoft.output.file import open_output
 
-    text = page_text("-".join(topic.topic)) if topic.topic else contents()
+    name = "-".join(topic.topic or ["help"])
+    text = contents() if name == "help" else page_text(name)
     encoding = "utf-8"
     if sys.stdout is not None and sys.stdout.isatty():
         from tsoft.features.help.terminal_markdown import rendered
