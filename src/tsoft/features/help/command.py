@@ -39,11 +39,10 @@ def help(topic: TopicArgument) -> None:
       tsoft help samplers
       tsoft help compute | less
     """
-    from tsoft.features.help.pages import contents, page_text
+    from tsoft.features.help.pages import page_text
     from tsoft.output.file import open_output
 
-    name = "-".join(topic.topic or ["help"])
-    text = contents() if name == "help" else page_text(name)
+    text = page_text("-".join(topic.topic or ["help"]))
     encoding = "utf-8"
     if sys.stdout is not None and sys.stdout.isatty():
         from tsoft.features.help.terminal_markdown import rendered

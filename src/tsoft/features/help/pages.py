@@ -46,9 +46,11 @@ def contents() -> str:
 
 
 def page_text(name: str) -> str:
-    """Return the page of a topic. Raise UsageError if no page has this name."""
+    """Return the page of a topic; the list of pages for `help`. Raise UsageError if no page has this name."""
     texts = {page.name: page.text for page in pages()}
     topic = name.lower().removesuffix(".md").removeprefix("tsoft-")
+    if topic == "help":
+        return contents()
     if topic in texts:
         return texts[topic]
     counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
