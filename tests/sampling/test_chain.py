@@ -943,7 +943,8 @@ def test_where_engines_part(capfd: Capture) -> None:
     tempered = np.sqrt([0.5, 0.3, 0.2]) / np.sqrt([0.5, 0.3, 0.2]).sum()
     assert len(nucleus(tempered, 0.6)) == 2
     sentence = (
-        "exllamav2 differs first at '[b]\\x1b': exllamav2 removes it by top_p 0.6 (step 2 of 2), transformers keeps it."
+        "exllamav2 first differs from transformers at '[b]\\x1b':"
+        " exllamav2 removes it with top_p 0.6 (step 2 of 2); transformers keeps it."
     )
     assert words.count(sentence) == 2
     assert words.count("vllm gives the same distribution as transformers.") == 2

@@ -93,5 +93,6 @@ def _difference(first: Distributions, other: Distributions, t: int, view: View) 
         label = shortened(visible(first.block.names[difference.index]), 24)
         # The labels of a response already have quotes.
         label = label if first.block.partial else f"'{label}'"
-        words = f"differs first at {label}: {remover.engine} removes it by {step}, {keeper.engine} keeps it"
+        outcome = f"{remover.engine} removes it with {step}; {keeper.engine} keeps it"
+        words = f"first differs from {first.engine} at {label}: {outcome}"
     return wrapped(f"{other.engine} {words}.", view.screen.width)
