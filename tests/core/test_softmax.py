@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from tool import environment
 from tsoft.core import measures, softmax
 from tsoft.sampling.sampler_table import SAMPLERS
 
@@ -21,7 +22,9 @@ ALL = [*KEEP, *REDUCE]
 
 def python(code: str) -> str:
     """Return what a new Python process prints."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize("module", [softmax, measures])

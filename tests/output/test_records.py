@@ -1,4 +1,4 @@
-"""The one writer of records, read back by the standard library's csv and json."""
+"""The writer of records, whose output the standard library's csv and json read back."""
 
 import csv
 import io
@@ -19,8 +19,8 @@ from tsoft.output.records import TOGETHER, Column, Fields, In, Recorded, Records
 
 
 @dataclass
-class Given(Recorded):
-    """These records."""
+class FixedRecords(Recorded):
+    """A result with these records."""
 
     chunks: list[Records]
 
@@ -29,8 +29,8 @@ class Given(Recorded):
 
 
 @dataclass
-class Objects(Given):
-    """These objects of JSON, in these batches."""
+class FixedObjects(FixedRecords):
+    """A result with these batches of JSON objects."""
 
     batches: list[list[Mapping[str, Any] | Fields]]
 
@@ -56,42 +56,42 @@ TABLE = Records(
 
 
 def test_csv_has_a_header_and_reads_back() -> None:
-    header, *rows = csv.reader(io.StringIO(text(Given([TABLE]), "csv")))
+    header, *rows = csv.reader(io.StringIO(text(FixedRecords([TABLE]), "csv")))
     assert header == ["row", "label", "a", "b,c", "d", "seed"]
     assert [row[:2] for row in rows] == [["0", 'say "x", y'], ["1", ""]]
     assert [[float(number) for number in row[2:5]] for row in rows] == NUMBERS.tolist()
     assert [row[5] for row in rows] == ["", "1"]
 
 
-def test_tsv_is_bare_and_escapes_what_would_break_a_line() -> None:
+def test_tsv_has_no_header_and_escapes_line_breaks_and_tabs() -> None:
     records = Records([Column("label", ["a\tb\n", 'q"'], In.TSV), Column("n", [1, 2])])
-    assert text(Given([records]), "tsv") == 'a\\tb\\n\t1\nq"\t2\n'
+    assert text(FixedRecords([records]), "tsv") == 'a\\tb\\n\t1\nq"\t2\n'
 
 
-def test_a_headed_tsv_has_one_header() -> None:
+def test_tsv_with_a_header_has_it_once() -> None:
     records = Records([Column("n", [1]), Column("label", ["x,y"]), Column("p", np.array([0.5]))], headed=True)
-    assert text(Given([records, records]), "tsv") == 'n\tlabel\tp\n1\t"x,y"\t0.5\n1\t"x,y"\t0.5\n'
+    assert text(FixedRecords([records, records]), "tsv") == 'n\tlabel\tp\n1\t"x,y"\t0.5\n1\t"x,y"\t0.5\n'
 
 
-def test_json_is_an_array_and_jsonl_an_object_a_line() -> None:
-    objects = json.loads(text(Given([TABLE, TABLE]), "json"))
-    assert objects == [json.loads(line) for line in text(Given([TABLE, TABLE]), "jsonl").splitlines()]
+def test_json_is_an_array_and_jsonl_has_one_object_per_line() -> None:
+    objects = json.loads(text(FixedRecords([TABLE, TABLE]), "json"))
+    assert objects == [json.loads(line) for line in text(FixedRecords([TABLE, TABLE]), "jsonl").splitlines()]
     first = {"row": 0, "label": 'say "x", y', "probs": [0.1, "-inf", 1e-300], "count": 7, "seed": None}
     assert objects[0] == objects[2] == first
     assert objects[1]["count"] == 10**18
 
 
-def test_what_json_has_no_number_for() -> None:
+def test_infinity_and_nan_in_json() -> None:
     values = {"a": inf, "b": nan, "c": np.array([-inf, nan]), "d": [inf], "e": {"f": (nan, 1.5)}, "g": np.float32(0.1)}
-    [found] = json.loads(text(Objects([], [[values]]), "json"))
-    assert found == {"a": "inf", "b": None, "c": ["-inf", None], "d": ["inf"], "e": {"f": [None, 1.5]}, "g": 0.1} | {
+    [record] = json.loads(text(FixedObjects([], [[values]]), "json"))
+    assert record == {"a": "inf", "b": None, "c": ["-inf", None], "d": ["inf"], "e": {"f": [None, 1.5]}, "g": 0.1} | {
         "g": float(np.float32(0.1))
     }
 
 
 @pytest.mark.parametrize("digits", [1, 3, 17])
 def test_digits_round_every_number(digits: int) -> None:
-    records = Given(
+    records = FixedRecords(
         [Records([Column("x", np.array([1 / 3, 2e-9])), Column("m", np.array([[1 / 7], [1e9]]), labels=["m"])])]
     )
     rounded = [[float(f"{x:.{digits}g}") for x in row] for row in ((1 / 3, 1 / 7), (2e-9, 1e9))]
@@ -100,9 +100,9 @@ def test_digits_round_every_number(digits: int) -> None:
     assert [[o["x"], *o["m"]] for o in json.loads(text(records, "json", digits))] == rounded
 
 
-def test_rows_of_several_lengths() -> None:
+def test_rows_of_different_lengths() -> None:
     column = Column("x", np.array([[1.0, 2.0], [3.0, nan]]), labels=[], widths=np.array([2, 1]))
-    assert text(Given([Records([column])]), "tsv") == "1.0\t2.0\n3.0\n"
+    assert text(FixedRecords([Records([column])]), "tsv") == "1.0\t2.0\n3.0\n"
 
 
 @pytest.mark.parametrize("sizes", [[1, 1], [5, 2], [0, 3]])
@@ -111,12 +111,12 @@ def test_picks_are_the_records_at_these_indices(sizes: list[int]) -> None:
     picks = [rng.integers(0, 4, size) for size in sizes]
     columns = [Column("row", [7] * 4, In.CSV), Column("label", list("abcd")), Column("p", np.arange(4) / 8, In.CSV)]
     records = [Records(columns, picks=iter(picks)) for _ in range(2)]
-    assert text(Given(records[:1]), "tsv") == "".join("abcd"[i] + "\n" for pick in picks for i in pick)
+    assert text(FixedRecords(records[:1]), "tsv") == "".join("abcd"[i] + "\n" for pick in picks for i in pick)
     rows = [f"7,{'abcd'[i]},{i / 8!r}\n" for pick in picks for i in pick.tolist()]
-    assert text(Given(records[1:]), "csv") == "row,label,p\n" + "".join(rows)
+    assert text(FixedRecords(records[1:]), "csv") == "row,label,p\n" + "".join(rows)
 
 
-def test_a_column_that_is_an_iterator_is_one_array_and_what_follows_is_made_after_it() -> None:
+def test_an_iterator_as_a_column_is_one_array_and_is_read_before_the_next_field() -> None:
     pulled: list[int] = []
 
     def pieces() -> Iterator[Any]:
@@ -129,19 +129,19 @@ def test_a_column_that_is_an_iterator_is_one_array_and_what_follows_is_made_afte
         yield "draws", pieces()
         yield "sum", sum(pulled)
 
-    assert json.loads(text(Objects([], [[fields()]]), "jsonl")) == {"n": 3, "draws": [1, 2, 3], "sum": 6}
+    assert json.loads(text(FixedObjects([], [[fields()]]), "jsonl")) == {"n": 3, "draws": [1, 2, 3], "sum": 6}
 
 
-def test_an_object_may_begin_with_an_array_and_have_none() -> None:
-    assert json.loads(text(Objects([], [[[("draws", iter(())), ("n", 0)]]]), "jsonl")) == {"draws": [], "n": 0}
+def test_an_object_may_begin_with_an_array_or_have_none() -> None:
+    assert json.loads(text(FixedObjects([], [[[("draws", iter(())), ("n", 0)]]]), "jsonl")) == {"draws": [], "n": 0}
 
 
 @pytest.mark.parametrize("batches", [[[], [{"a": 1}], [], [{"a": 2}, {"a": 3}]], [[{"a": 1}]], [[]]])
-def test_empty_batches_leave_the_array_whole(batches: list[list[Any]]) -> None:
+def test_empty_batches_do_not_break_the_array(batches: list[list[Any]]) -> None:
     flat = [element for batch in batches for element in batch]
     if flat:
-        assert json.loads(text(Objects([], batches), "json")) == flat
-    assert [json.loads(line) for line in text(Objects([], batches), "jsonl").splitlines()] == flat
+        assert json.loads(text(FixedObjects([], batches), "json")) == flat
+    assert [json.loads(line) for line in text(FixedObjects([], batches), "jsonl").splitlines()] == flat
 
 
 def test_an_error_leaves_the_array_open() -> None:
@@ -151,24 +151,24 @@ def test_an_error_leaves_the_array_open() -> None:
 
     pieces: list[str] = []
     with pytest.raises(InputError):
-        pieces += [str(piece) for piece in write(Objects([], [batches()]), "json", NumberFormat())]  # type: ignore[list-item]
+        pieces += [str(piece) for piece in write(FixedObjects([], [batches()]), "json", NumberFormat())]  # type: ignore[list-item]
     with pytest.raises(json.JSONDecodeError):
         json.loads("".join(pieces))
 
 
-def test_other_columns_than_the_headers_are_an_error_with_the_place() -> None:
+def test_columns_that_differ_from_the_header_are_an_error_with_the_location() -> None:
     chunks = [
         Records([Column("x", np.array([[1.0, 2.0]]), labels=labels)], place)
         for labels, place in ((["a", "b"], "f:1"), (["a", "c"], "f:2"))
     ]
     with pytest.raises(InputError, match=r"^f:2: its classes are not those of the header"):
-        text(Given(chunks), "csv")
-    assert text(Given(chunks), "tsv") == "1.0\t2.0\n" * 2
+        text(FixedRecords(chunks), "csv")
+    assert text(FixedRecords(chunks), "tsv") == "1.0\t2.0\n" * 2
 
 
-def test_long_texts_leave_in_pieces() -> None:
+def test_long_texts_are_written_in_pieces() -> None:
     batch: list[Any] = [{"x": "y" * 1000}] * 200
-    pieces = list(write(Objects([], [batch]), "jsonl", NumberFormat()))
+    pieces = list(write(FixedObjects([], [batch]), "jsonl", NumberFormat()))
     assert 2 <= len(pieces) <= 1 + 200 * 1010 // TOGETHER
     assert "".join(map(str, pieces)).count("\n") == 200
 
@@ -178,7 +178,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(CELLS, st.floats(allow_nan=False), st.integers(-(10**18), 10**18)), min_size=1, max_size=5))
-def test_every_text_and_number_is_in_json_as_it_was(rows: list[tuple[str, float, int]]) -> None:
+def test_json_has_every_text_and_number_unchanged(rows: list[tuple[str, float, int]]) -> None:
     columns = [Column(name, list(values)) for name, values in zip("abc", zip(*rows, strict=True), strict=True)]
-    found = json.loads(text(Given([Records(columns)]), "json"))
-    assert [(o["a"], float(o["b"]), o["c"]) for o in found] == rows
+    objects = json.loads(text(FixedRecords([Records(columns)]), "json"))
+    assert [(o["a"], float(o["b"]), o["c"]) for o in objects] == rows
