@@ -28,7 +28,7 @@ def once(*blocks: LabelledRows) -> Callable[[], Iterable[LabelledRows]]:
     return lambda: blocks
 
 
-def made(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabelledRows:
+def random_rows(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabelledRows:
     """Return random logits, with targets drawn from their softmax at a temperature."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(rows, classes)) * 3

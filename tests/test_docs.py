@@ -64,9 +64,9 @@ def test_output_of_commands(block: str) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if ">>> " in read(page)], ids=lambda page: page.name)
 def test_python_examples(page: Path) -> None:
-    ran = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
-    assert ran.attempted > 0
-    assert ran.failed == 0
+    results = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert results.attempted > 0
+    assert results.failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special
 
-from labelled import digits, made, once, reference, resampled
+from labelled import digits, once, random_rows, reference, resampled
 from tsoft.core.fit import fit_rows
 from tsoft.core.labelled_rows import CalibrationError, LabelledRows, TargetError, evaluate, row_slopes, summarize
 
@@ -47,7 +47,7 @@ def test_the_true_slope_changes_its_sign_at_the_fit(
     seed: int, count: int, classes: int, power: float, size_range: int, masked: bool
 ) -> None:
     """Also if the sizes of the rows' logits differ by a factor of about 10^`apart`."""
-    rows = made(seed, count, classes)
+    rows = random_rows(seed, count, classes)
     z = rows.logits * 10 ** (power + size_range * np.random.default_rng(seed).normal(size=(count, 1)))
     if masked and classes > 2:
         z[np.arange(count), (rows.targets + 1) % classes] = -inf
@@ -62,7 +62,7 @@ def test_the_true_slope_changes_its_sign_at_the_fit(
 
 
 def test_scipy_finds_no_lower_nll() -> None:
-    rows = made(1, 300, 7, tau=2.0)
+    rows = random_rows(1, 300, 7, tau=2.0)
 
     def nll(log_tau: float) -> float:
         scaled = special.log_softmax(rows.logits / np.exp(log_tau), axis=1)
@@ -102,7 +102,7 @@ def test_the_temperature_scales_with_the_logits(power: int) -> None:
 
 
 def test_the_fit_depends_neither_on_row_offsets_nor_on_blocks() -> None:
-    rows = made(2, 100, 5)
+    rows = random_rows(2, 100, 5)
     tau = fit_rows(once(rows)).tau
     moved = LabelledRows(rows.logits + np.arange(100)[:, np.newaxis], rows.targets)
     assert fit_rows(once(moved)).tau == pytest.approx(tau, rel=1e-12)
@@ -116,7 +116,7 @@ def test_the_fit_depends_neither_on_row_offsets_nor_on_blocks() -> None:
 def test_a_fit_takes_few_passes(spread: float, shape: tuple[int, int], offset: float) -> None:
     """Neither an offset nor the scale of the logits adds passes."""
     classes, count = shape
-    rows = made(3, count, classes, tau=1.7)
+    rows = random_rows(3, count, classes, tau=1.7)
     rows = LabelledRows((rows.logits + offset) * spread, rows.targets)
     passes = 0
 
@@ -255,7 +255,7 @@ def test_rows_that_cannot_be_fitted_are_an_error() -> None:
     parts = LabelledRows(np.zeros((2, 3)), np.zeros(2, int)), LabelledRows(np.zeros((2, 4)), np.zeros(2, int))
     with pytest.raises(CalibrationError, match="row 2 has 4 classes, the rows before it have 3"):
         fit_rows(once(*parts))
-    z = made(5, 3, 3).logits
+    z = random_rows(5, 3, 3).logits
     z[2, 1] = -inf
     with pytest.raises(TargetError, match="row 5: the target, class #1, is masked"):
         fit_rows(once(LabelledRows(np.zeros((3, 3)), np.zeros(3, int)), LabelledRows(z, np.array([0, 0, 1]))))
@@ -266,7 +266,7 @@ def test_rows_that_cannot_be_fitted_are_an_error() -> None:
 
 
 def test_rows_that_are_probabilities_are_recognized() -> None:
-    probs = special.softmax(made(6, 50, 4).logits, axis=1)
+    probs = special.softmax(random_rows(6, 50, 4).logits, axis=1)
     targets = np.zeros(50, int)
     for rounded in (probs, probs.astype(np.float32), probs.astype(np.float16), probs.round(3)):
         assert summarize(once(LabelledRows(rounded, targets))).are_probabilities
@@ -278,7 +278,7 @@ def test_rows_that_are_probabilities_are_recognized() -> None:
 
 @pytest.mark.parametrize("beta", [0.0, 1e-3, 0.7, 2.5])
 def test_row_slopes_are_derivatives(beta: float) -> None:
-    rows, step = made(7, 30, 4), 1e-5
+    rows, step = random_rows(7, 30, 4), 1e-5
     log_probs = [special.log_softmax(rows.logits * (beta + side), axis=1) for side in (step, -step)]
     up, down = (-row_log_probs[np.arange(30), rows.targets] for row_log_probs in log_probs)
     assert row_slopes(once(rows), np.array([beta]))[0] == pytest.approx((up - down) / (2 * step), abs=1e-8)

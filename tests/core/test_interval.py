@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from labelled import digits, made, once, resampled
+from labelled import digits, once, random_rows, resampled
 from tsoft.core import interval as interval_of
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich
@@ -53,7 +53,7 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
     With a short reach, many minima are outside the nodes.
     """
     monkeypatch.setattr(interval_of, "REACH", reach)
-    rows = digits("val") if count == 674 else made(9, count, 3, tau=1.5)
+    rows = digits("val") if count == 674 else random_rows(9, count, 3, tau=1.5)
     fit = fit_rows(once(rows))
     assert not fit.is_limit
     parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
@@ -121,7 +121,7 @@ def test_a_bootstrap_that_would_take_long_is_not_started(monkeypatch: pytest.Mon
     monkeypatch.setattr(interval_of, "MAX_EVALUATED", 674 * 10 * 3)
     with pytest.raises(TooLongError, match="too many numbers"):
         bootstrap(once(rows), fit, 10, np.random.default_rng(1))
-    few = made(9, 12, 3, tau=1.5)
+    few = random_rows(9, 12, 3, tau=1.5)
     monkeypatch.setattr(interval_of, "MAX_REFITTED", 0)
     monkeypatch.setattr(interval_of, "REACH", 1e-9)
     with pytest.raises(TooLongError, match="too many resamples"):
@@ -142,7 +142,7 @@ def test_95_percent_intervals_contain_the_true_temperature_about_95_times_in_100
     """For 100 classifiers with a known temperature, the expected count is 95, and 85 is four deviations below."""
     inside = {"bootstrap": 0, "sandwich": 0}
     for seed in range(100):
-        rows = made(100 + seed, 150, 4, tau=1.6)
+        rows = random_rows(100 + seed, 150, 4, tau=1.6)
         fit = fit_rows(once(rows))
         for interval in (bootstrap(once(rows), fit, 200, np.random.default_rng(seed)), sandwich(fit)):
             assert interval

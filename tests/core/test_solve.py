@@ -202,11 +202,11 @@ def test_round_trip_at_every_value(n: int) -> None:
     rng = np.random.default_rng(n)
     z = rng.normal(size=n) * 3
     ends = [1e-12, 1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6, 1 - 1e-12]
-    for back, compute in MONOTONIC.values():
+    for solve_value, compute in MONOTONIC.values():
         low, high = sorted([float(compute(z, 0)), float(compute(z, inf))])
         for share in ends:
             value = low + share * (high - low)
-            solution = only(back(z, value))
+            solution = only(solve_value(z, value))
             check(z, value, solution, compute)
             assert len(solution.taus) == 1
             assert 0 < solution.taus[0] < inf
@@ -306,7 +306,7 @@ def test_no_peak_if_the_logit_is_the_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("back", "z", "value", "reason"),
+    ("solve_value", "z", "value", "reason"),
     [
         (
             solve_top_prob,
@@ -424,8 +424,8 @@ def test_no_peak_if_the_logit_is_the_mean() -> None:
         ),
     ],
 )
-def test_a_value_without_a_solution_has_a_reason(back: Solve, z: list[float], value: float, reason: str) -> None:
-    assert only(back(z, value)) == Solution((), (), reason)
+def test_a_value_without_a_solution_has_a_reason(solve_value: Solve, z: list[float], value: float, reason: str) -> None:
+    assert only(solve_value(z, value)) == Solution((), (), reason)
 
 
 # The limits.
@@ -458,12 +458,12 @@ def test_limits(n: int, ties: int) -> None:
 
 def test_near_a_limit_is_not_the_limit() -> None:
     z = [3.0, 1.0, 0.0]
-    for name, (back, compute) in MONOTONIC.items():
+    for name, (solve_value, compute) in MONOTONIC.items():
         for limit in 0.0, inf:
             end = float(compute(z, limit))
             inward = 1 if float(compute(z, 1)) > end else -1
             value = end + inward * max(1e-14 * end, 1e-290)
-            solution = only(back(z, value))
+            solution = only(solve_value(z, value))
             assert 0 < solution.taus[0] < inf, name
             check(z, value, solution, compute)
 
@@ -493,8 +493,8 @@ def test_tau_is_the_nearest_float() -> None:
     z = [2.0, 1.0, 0.5, 0.1]
     for power in range(-280, -20, 4):
         value = 10.0**power
-        for name, (back, compute) in {"entropy": MONOTONIC["entropy"], "prob": prob(1)}.items():
-            tau = only(back(z, value)).taus[0]
+        for name, (solve_value, compute) in {"entropy": MONOTONIC["entropy"], "prob": prob(1)}.items():
+            tau = only(solve_value(z, value)).taus[0]
             errors = [abs(compute(z, t) - value) for t in (nextafter(tau, 0), tau, nextafter(tau, inf))]
             assert min(errors) == errors[1], name
 
@@ -521,12 +521,12 @@ def test_round_trip_of_extreme_rows(z: list[float]) -> None:
     """From temperatures near the magnitude of the row, and far below and above it."""
     for name in MEASURES:
         for index in range(min(len(z), 4)) if name == "prob" else [0]:
-            back, compute = pair(name, index)
+            solve_value, compute = pair(name, index)
             for tau in [1e-300, 1e-290, 1e-17, 0.1, 1.0, 30.0, 1e289, 1e300, 9e307, LAST]:
                 value = float(compute(z, tau))
                 if 0 < value < NEARLY_SUBNORMAL:
                     continue
-                check(z, value, only(back(z, value)), compute)
+                check(z, value, only(solve_value(z, value)), compute)
 
 
 def test_a_row_that_must_be_halved_does_not_change_another() -> None:
@@ -561,12 +561,12 @@ def test_many_rows_are_solved_independently(name: str, shape: tuple[int, int]) -
     z[rng.random(shape) < 0.1] = -inf
     z[:, 0] = 20.0
     z[:, 1] = 19.5
-    back, _ = pair(name, 1)
+    solve_value, _ = pair(name, 1)
     value = {"top_prob": 0.4, "entropy": 1.1, "perplexity": 2.5, "margin": 0.1, "prob": 0.22}[name]
-    solutions = back(z, value)
+    solutions = solve_value(z, value)
     assert len(solutions) == len(z)
     for row in {*range(0, len(z), max(1, len(z) // 12)), len(z) - 1}:
-        assert solutions[row] == only(back(z[row], value))
+        assert solutions[row] == only(solve_value(z[row], value))
     assert any(solution.taus for solution in solutions)
 
 
@@ -591,24 +591,24 @@ def test_shapes_and_types() -> None:
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_errors(name: str) -> None:
-    back, _ = pair(name)
+    solve_value, _ = pair(name)
     for value in [nan, -1e-300, -1.0, -inf]:
         with pytest.raises(ValueError, match="must be a number from 0, got"):
-            back([1, 2], value)
+            solve_value([1, 2], value)
         with pytest.raises(ValueError, match="must be a number from 0, got"):
-            back([1], value)
-    assert back([1, 2], -0.0) == back([1, 2], 0.0)
+            solve_value([1], value)
+    assert solve_value([1, 2], -0.0) == solve_value([1, 2], 0.0)
     for bad, problem in [(nan, "row 4, class 1: NaN"), (inf, r"row 4, class 1: \+inf")]:
         z = np.zeros((2, 3, 2))
         z[1, 1, 1] = bad
         with pytest.raises(tsoft.LogitsError, match=problem):
-            back(z, 0.5)
+            solve_value(z, 0.5)
     with pytest.raises(tsoft.LogitsError, match="row 0: every class is masked"):
-        back([-inf], 0.5)
+        solve_value([-inf], 0.5)
     with pytest.raises(ValueError, match="at least one class"):
-        back([], 0.5)
+        solve_value([], 0.5)
     with pytest.raises(TypeError, match="real numbers"):
-        back(["a"], 0.5)
+        solve_value(["a"], 0.5)
 
 
 @pytest.mark.parametrize("index", [-1, 2, 100])

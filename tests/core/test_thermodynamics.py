@@ -319,9 +319,9 @@ def test_pieces_have_the_results_of_the_whole(monkeypatch: pytest.MonkeyPatch) -
             assert len(pieces) > 1
             for piece in pieces:
                 first, stop = piece.block.first_row, piece.block.first_row + len(piece.block.logits)
-                at = np.isin(taus, piece.taus)
+                indices = np.isin(taus, piece.taus)
                 for name in ("probs", "log_probs", "top", "kept", *piece.measure_names):
-                    np.testing.assert_array_equal(getattr(piece, name), getattr(whole, name)[at, first:stop])
+                    np.testing.assert_array_equal(getattr(piece, name), getattr(whole, name)[indices, first:stop])
 
 
 def test_measures_of_levels_and_of_states() -> None:

@@ -191,8 +191,8 @@ def test_temperatures_from_stdin() -> None:
 
 
 def test_a_list_of_temperatures_equals_a_loop_of_processes() -> None:
-    each = [out("compute", "2", "1", "0.5", "0.1", "--tau", tau) for tau in ("0.5", "1", "2")]
-    assert "".join(each) == out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5,1,2")
+    outputs = [out("compute", "2", "1", "0.5", "0.1", "--tau", tau) for tau in ("0.5", "1", "2")]
+    assert "".join(outputs) == out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5,1,2")
 
 
 # Output

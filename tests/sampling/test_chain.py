@@ -240,9 +240,9 @@ def test_samplers_list_the_order(capfd: Capture, order: str) -> None:
     p = restricted(p, nucleus(p, 0.9))
     p = restricted(p, top(p, 4))
     remaining = sorted(kept(p))
-    stay = {remaining[i] for i in typical(p[remaining], 0.7)}
-    np.testing.assert_allclose(record["probs"], restricted(softmax(Z / 2), stay), rtol=1e-12)
-    assert record["kept"] == len(stay)
+    expected = {remaining[i] for i in typical(p[remaining], 0.7)}
+    np.testing.assert_allclose(record["probs"], restricted(softmax(Z / 2), expected), rtol=1e-12)
+    assert record["kept"] == len(expected)
 
 
 def test_every_name_of_a_sampler_is_known(capfd: Capture) -> None:
@@ -882,12 +882,12 @@ def test_a_removed_class_shows_its_probability_without_the_chain(capfd: Capture)
     text = printed(capfd, "compute", *TYPED, "--tau", "1.5", "--top-k", "4", "--min-p", "0.5", "-f", "table")
     p = softmax(Z / 1.5)
     q = restricted(p, top(p, 4))
-    stay = at_least(q, 0.5 * q.max())
-    assert stay == {0, 1}
+    remaining = at_least(q, 0.5 * q.max())
+    assert remaining == {0, 1}
     assert text.startswith("samplers: temperature 1.5 → top_k 4 → min_p 0.5\n")
     classes = table(text, "class")
-    r = restricted(p, stay)
-    for i in stay:
+    r = restricted(p, remaining)
+    for i in remaining:
         assert classes[f"#{i}"][2] == f"{r[i]:.4f}"
         assert classes[f"#{i}"][3].startswith("█")
     for i, by in {2: "min_p", 3: "min_p", 4: "top_k", 5: "top_k"}.items():
@@ -985,8 +985,12 @@ def test_help_imports_no_numpy() -> None:
 
 def test_the_engines_complete() -> None:
     def completions(word: str) -> list[str]:
-        asked = {"_TSOFT_COMPLETE": "complete_bash", "COMP_WORDS": f"tsoft compute --like {word}", "COMP_CWORD": "3"}
-        return run(**asked).stdout.split()
+        variables = {
+            "_TSOFT_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"tsoft compute --like {word}",
+            "COMP_CWORD": "3",
+        }
+        return run(**variables).stdout.split()
 
     assert completions("") == [*ENGINES, "all"]
     assert completions("ll") == ["llama.cpp"]

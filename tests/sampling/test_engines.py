@@ -200,8 +200,8 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
 def test_an_engine_keeps_these_classes(
     engine: str, name: str, probs: Row, value: float, expected: list[int] | int, dtype: Any
 ) -> None:
-    stay = kept(applied(rule(engine, name), np.log(probs).astype(dtype), value))
-    assert (len(stay) if isinstance(expected, int) else stay) == expected
+    actual = kept(applied(rule(engine, name), np.log(probs).astype(dtype), value))
+    assert (len(actual) if isinstance(expected, int) else actual) == expected
 
 
 def test_top_p_of_sglang_uses_all_classes_and_of_vllm_those_of_top_k() -> None:
@@ -362,9 +362,9 @@ def test_the_masks_of_mlx_lm_agree(row: Row, value: float) -> None:
     assert kept(applied(rule(MLX, "xtc"), z, value)) == kept(
         np.where(probs > np.where(probs > value, probs, inf).min(), -inf, z)
     )
-    stay = [int(i) for i in order[sums > 1 - value]]
+    expected = [int(i) for i in order[sums > 1 - value]]
     actual = kept(applied(rule(MLX, "top_p"), z, value))
-    assert sorted(row[i] for i in actual) == sorted(row[i] for i in stay)
+    assert sorted(row[i] for i in actual) == sorted(row[i] for i in expected)
 
 
 @FEW
@@ -499,9 +499,9 @@ def test_fragile_decisions_are_those_that_float32_changes() -> None:
                 if decision.is_tie:
                     row = z[decision.row]
                     # The class is removed, and a tied class is kept.
-                    stay = exact[decision.row] > -inf
-                    assert not stay[decision.index]
-                    assert stay[np.equal(row, row[decision.index])].any()
+                    is_kept = exact[decision.row] > -inf
+                    assert not is_kept[decision.index]
+                    assert is_kept[np.equal(row, row[decision.index])].any()
 
 
 def test_a_row_has_at_most_one_fragile_decision() -> None:
@@ -639,7 +639,7 @@ def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict
     assert [str(stage.step) for stage in stages] == [str(step) for step in chain.at(tau)]
     branches = [(1.0, np.array(row))]
     mixture = shares(row)
-    gone = dict.fromkeys(range(len(row)), -1)
+    removing_step = dict.fromkeys(range(len(row)), -1)
     for number, (stage, step) in enumerate(zip(stages, chain.at(tau), strict=True)):
         chance = step.values[0] if step.sampler.by_chance else 1.0
         after, cut = [], 0.0
@@ -658,10 +658,10 @@ def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict
         assert stage.cut == pytest.approx(cut, abs=1e-12)
         assert stage.entropy == pytest.approx(-fsum(p * log(p) for p in mixture if p), abs=1e-11)
         assert mixture[stage.top] == pytest.approx(max(mixture), rel=1e-11)
-        gone |= dict.fromkeys(removed, number)
-    assert removed_by(stages, len(row)).tolist() == [gone[i] for i in range(len(row))]
+        removing_step |= dict.fromkeys(removed, number)
+    assert removed_by(stages, len(row)).tolist() == [removing_step[i] for i in range(len(row))]
     # The masks of the input do not count as removed by a step.
-    assert all(gone[i] == -1 for i, x in enumerate(row) if x == -inf)
+    assert all(removing_step[i] == -1 for i, x in enumerate(row) if x == -inf)
 
 
 def by_class(branches: list[tuple[float, Any]]) -> list[tuple[float, ...]]:
@@ -712,11 +712,11 @@ def test_the_most_probable_of_several_classes_is_the_first_difference() -> None:
 @FEW
 @given(st.one_of(PLAIN, TIED), ORDERS, ORDERS, SETTINGS, SETTINGS)
 def test_the_first_difference_between_two_chains(
-    row: Row, one: list[str], other: list[str], first: dict[str, Any], second: dict[str, Any]
+    row: Row, order: list[str], other_order: list[str], first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     """Among the classes that only one chain keeps, it is the first by the step at which the other removes it."""
     z = np.array(row)
-    chained = [built(None, one, **first), built(None, other, **second)]
+    chained = [built(None, order, **first), built(None, other_order, **second)]
     assume(all(chain.steps for chain in chained))
     explanations: list[list[Stage]] = [explain(chain.at(1.0), z) for chain in chained]
     removals = []

@@ -76,7 +76,7 @@ def cutoff(name: str, z: Any, value: float) -> Cutoff:
     return decision
 
 
-def at(name: str, u: float) -> Callable[[Any], Any]:
+def sampler_at(name: str, u: float) -> Callable[[Any], Any]:
     return lambda z: public_sampler(name)(z, CUTS[name](u))
 
 
@@ -122,7 +122,7 @@ def test_any_shape_gives_the_results_of_its_rows(name: str) -> None:
         "smoothing": lambda z: samplers.smoothing(z, 0.3),
         "logit_bias": lambda z: samplers.logit_bias(z, ((1, 2.5), (3, -inf))),
     }
-    functions = [others[name]] if name in others else [at(name, u) for u in (0.1, 0.5, 0.9)]
+    functions = [others[name]] if name in others else [sampler_at(name, u) for u in (0.1, 0.5, 0.9)]
     rng = np.random.default_rng(0)
     for n in (4, 40):
         z = rng.integers(-4, 5, (2, 3, 5, n)).astype(float)
