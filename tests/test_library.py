@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, special, stats
 
 import tsoft
-from labelled import digits
-from tool import TESTS, out
+from labeled import digits
+from tool import TESTS, environment, out
 from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 
 FUNCTIONS = [name for name in tsoft.__all__ if name != "LogitsError"]
@@ -106,7 +106,8 @@ def test_help_shows_signatures_and_summaries() -> None:
 
 def test_a_name_imports_only_numpy() -> None:
     code = "import sys, tsoft; [getattr(tsoft, n) for n in tsoft.__all__]; print(*sorted(sys.modules))"
-    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    command = [sys.executable, "-c", code]
+    modules = subprocess.check_output(command, env=environment(), text=True).split()
     assert "numpy" in modules
     assert not {"typer", "rich", "textual", "plotext", "orjson", "click"} & set(modules)
 

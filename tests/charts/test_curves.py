@@ -183,7 +183,9 @@ def test_every_curve_has_a_different_mark(count: int) -> None:
         assert labels(text, "[a-z]") == [f"{letter} n{i}" for i, letter in enumerate("abcdefghi"[:count])]
         assert set(re.sub("[ ┊]", "", "".join(canvas(text)))) == set("abcdefghi"[:count])
     screen = on_screen(curve_text(values, height=24, color=True), 80)
-    for i, line in enumerate(i for i, line in enumerate(screen.display) if "━ n" in line):
+    named_lines = [i for i, line in enumerate(screen.display) if "━ n" in line]
+    assert len(named_lines) == count
+    for i, line in enumerate(named_lines):
         colors = {
             screen.buffer[line][x].fg
             for x in (10, 20, screen.display[line].index("━"), screen.display[line].index("n"))

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special
 
-from labelled import digits, once, random_rows, reference, resampled
+from labeled import digits, once, random_rows, reference, resampled
 from tsoft.core.fit import fit_rows
 from tsoft.core.labelled_rows import CalibrationError, LabelledRows, TargetError, evaluate, row_slopes, summarize
 

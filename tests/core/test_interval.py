@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from labelled import digits, once, random_rows, resampled
+from labeled import digits, once, random_rows, resampled
 from tsoft.core import interval as interval_of
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich

@@ -635,7 +635,7 @@ def test_labels_from_a_pipe(tmp_path: Path) -> None:
     assert "τ = 1.33966" in in_terminal(f"cat {tmp_path / 'names'} | {calibrate}")
 
 
-# The fit to four rows, of which the second is wrong.
+# The fit to four rows. The target of the second is not at the top.
 MIDDLE = fit_rows(lambda: [LabelledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
 NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 

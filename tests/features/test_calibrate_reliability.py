@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from labelled import digits, once, random_rows, reference
+from labeled import digits, once, random_rows, reference
 from tsoft.core.fit import fit_rows
 from tsoft.core.labelled_rows import LabelledRows
 from tsoft.features.calibrate.reliability import Bins, Report, equal_masses, report, score_rows, simulate_chance

@@ -154,7 +154,7 @@ def test_unknown_word_matches_no_history() -> None:
 
 
 def test_columns_that_exceed_64_bits() -> None:
-    """A row has at least 19 tokens, of which 64 bits have room for only eleven."""
+    """A row has at least 19 tokens, but 64 bits have room for only eleven."""
     random = np.random.default_rng(1)
     text = np.concatenate([random.integers(0, 40, 200)] * 3 + [random.integers(0, 40, 200)])
     text = np.unique(text, return_inverse=True)[1]
