@@ -115,7 +115,7 @@ def test_escape_codes_are_only_the_colors_of_classes() -> None:
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_letters_are_where_the_values_are(log: bool) -> None:
+def test_letters_are_at_the_values(log: bool) -> None:
     text = curve_text(PROBS[:, :2], TAUS, height=22, log=log, limits=(0, 1))
     lines = canvas(text)[::-1]
     ends = [log10(0.1), log10(10)] if log else [0.1, 10]
@@ -129,7 +129,7 @@ def test_letters_are_where_the_values_are(log: bool) -> None:
             assert min(abs(row + 0.5 - prob * len(lines)) for row in rows) <= (1 if log else 2.6)
 
 
-def test_dots_are_where_the_values_are() -> None:
+def test_dots_are_at_the_values() -> None:
     text = curve_text(PROBS[:, 1:2], TAUS, height=22, limits=(0, 0.4))
     columns, rows = 2 * len(canvas(text)[0]), 4 * len(canvas(text))
     drawn = dots(text)
@@ -307,7 +307,7 @@ def test_temperatures_without_a_place_are_omitted() -> None:
     assert 50 < len({column for column, _ in beyond}) < 90
 
 
-def test_a_chart_without_data_says_so() -> None:
+def test_a_chart_without_data_has_a_message() -> None:
     for taus in ([0.0], [np.inf], [0, np.inf]):
         values = np.ones((len(taus), 1))
         assert curve_text(values, taus, title="t") == "t\n… no temperature to chart\n"

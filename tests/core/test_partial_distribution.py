@@ -37,7 +37,9 @@ LOGITS = st.lists(st.floats(-30, 30), min_size=2, max_size=30).map(np.array)
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans(), st.sampled_from([1.0, 0.5, 2.0]))
-def test_the_truth_lies_between_the_bounds(logits: Array, k: int, draw: int, classes: bool, applied: float) -> None:
+def test_the_bounds_contain_the_true_probabilities(
+    logits: Array, k: int, draw: int, classes: bool, applied: float
+) -> None:
     """At any temperature, also if the server has applied one, and if the drawn token follows the list."""
     logs = tsoft.log_softmax(logits)
     partial, tokens = hidden(logs, min(k, len(logs)), draw % len(logs), classes=classes, tau=applied)
@@ -52,7 +54,9 @@ def test_the_truth_lies_between_the_bounds(logits: Array, k: int, draw: int, cla
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(LOGITS, st.integers(1, 30), st.integers(0, 29), st.booleans())
-def test_the_truth_of_a_server_that_works_in_float32(logits: Array, k: int, draw: int, classes: bool) -> None:
+def test_the_bounds_contain_the_true_probabilities_of_a_float32_server(
+    logits: Array, k: int, draw: int, classes: bool
+) -> None:
     logs = tsoft.log_softmax(logits)
     rounded = logs.astype(np.float32).astype(np.float64)
     partial, tokens = hidden(rounded, min(k, len(logs)), draw % len(logs), classes=classes)

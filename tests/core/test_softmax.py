@@ -28,7 +28,7 @@ def python(code: str) -> str:
 
 
 @pytest.mark.parametrize("module", [softmax, measures])
-def test_docstrings(module: Any) -> None:
+def test_examples_of_docstrings_run(module: Any) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 3
     assert result.failed == 0

@@ -86,7 +86,7 @@ def decimal(name: str, z: list[float], tau: float, index: int = 0) -> Decimal:
         }[name]
 
 
-def test_docstrings() -> None:
+def test_examples_of_docstrings_run() -> None:
     result = doctest.testmod(solve)
     assert result.attempted > 8
     assert result.failed == 0
@@ -128,7 +128,7 @@ def test_the_exact_measure_has_the_value_at_the_solution(name: str, value: float
             assert abs(decimal(name, z, tau, 1) - Decimal(value)) <= Decimal("1e-12") * Decimal(value)
 
 
-def test_the_article_s_temperature() -> None:
+def test_the_temperature_of_the_article_s_top_probability() -> None:
     """The top probability is 73 % at 0.65, not at 0.5 as an article claims."""
     z, value = [2.0, 1.0, 0.5, 0.1], 0.73
     tau = only(solve_top_prob(z, value)).taus[0]
@@ -436,7 +436,7 @@ def test_a_value_without_a_solution_has_a_reason(solve_value: Solve, z: list[flo
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 40, 1000])
 @pytest.mark.parametrize("ties", [1, 2, 3])
-def test_limits(n: int, ties: int) -> None:
+def test_a_value_at_a_limit_is_solved_by_the_limit(n: int, ties: int) -> None:
     """The value at a limit, exact or rounded, has this limit as its solution."""
     z = np.arange(n + ties, 0.0, -1)
     z[:ties] = z[0]
@@ -593,7 +593,7 @@ def test_shapes_and_types() -> None:
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_errors(name: str) -> None:
+def test_invalid_arguments_are_errors(name: str) -> None:
     solve_value, _ = pair(name)
     for value in [nan, -1e-300, -1.0, -inf]:
         with pytest.raises(ValueError, match="must be a number from 0, got"):

@@ -72,7 +72,7 @@ def test_the_curves_are_the_snapshots_at_each_temperature(state: SamplerState) -
             assert curves.probs[t].tolist() == probs.tolist()
 
 
-def test_the_curves_can_be_cancelled() -> None:
+def test_the_curves_can_be_canceled() -> None:
     answers = iter([False, False, False, True])
     assert temperature_curves(ROW, None, (0,), lambda: next(answers)) is None
     assert next(answers, None) is None

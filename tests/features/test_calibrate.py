@@ -69,7 +69,7 @@ def calibrated(*arguments: str, code: int = 0, stdin: str | bytes | None = None)
 # Output
 
 
-def test_a_pipe_gets_the_temperature() -> None:
+def test_a_pipe_prints_the_temperature() -> None:
     printed = out("calibrate", "-i", VAL, "--test", TEST)
     assert printed.endswith("\n")
     assert printed == f"{float(printed)!r}\n"

@@ -311,7 +311,7 @@ def test_ctrl_c_keeps_the_texts_so_far(tmp_path: Path) -> None:
 
 
 @posix
-def test_closed_pipe_is_no_error() -> None:
+def test_closed_pipe_is_not_an_error() -> None:
     with started(*looping("fox")) as process:
         assert process.stdout
         process.stdout.readline()

@@ -180,7 +180,7 @@ def test_xtc_gives_a_mixture_of_two_distributions(capfd: Capture) -> None:
     np.testing.assert_allclose(row, expected, rtol=1e-12)
 
 
-def test_in_a_pipe_the_order_is_temperature_then_k_p_and_min() -> None:
+def test_the_default_order_is_that_of_transformers() -> None:
     """The order is that of transformers, and each sampler works on the classes that the previous one keeps."""
     p = softmax(Z / 2)
     p = restricted(p, top(p, 4))
@@ -668,7 +668,7 @@ def test_logits_near_the_largest_float(capfd: Capture, typed: tuple[str, ...]) -
     assert printed(capfd, "compute", *typed) == "1.0\t0.0\n"
 
 
-def test_rows_shows_the_most_probable_classes_after_the_chain(capfd: Capture) -> None:
+def test_show_lists_the_most_probable_classes_after_the_chain(capfd: Capture) -> None:
     """The order differs from that of the logits: a bias raises the last class, and XTC removes the first."""
     typed = ("compute", "3", "2", "1", "0", "--logit-bias", "#3=2.5", "--xtc-probability", "1", "--show", "2")
     assert exclude_top(softmax([3, 2, 1, 2.5]), 0.1) == {1, 2}
@@ -983,7 +983,7 @@ def test_help_imports_no_numpy() -> None:
     assert not {name for name in imported("sweep", "--help") if name.startswith(("numpy", "orjson"))}
 
 
-def test_the_engines_complete() -> None:
+def test_names_of_engines_are_completed() -> None:
     def completions(word: str) -> list[str]:
         variables = {
             "_TSOFT_COMPLETE": "complete_bash",
