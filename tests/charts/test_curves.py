@@ -145,12 +145,12 @@ def test_dots_are_at_the_values() -> None:
 def test_a_steep_curve_has_no_gap() -> None:
     for color in (False, True):
         text = curve_text([[0, 0], [0, 1], [1, 0], [0, 1]], width=30, height=30, limits=(0, 1), color=color)
-        drawn = [bool(re.sub("[ ┊]", "", line)) for line in canvas(text)]
-        assert drawn[2:] == [True] * (len(drawn) - 2)
+        has_marks = [bool(re.sub("[ ┊]", "", line)) for line in canvas(text)]
+        assert has_marks[2:] == [True] * (len(has_marks) - 2)
     text = curve_text([[0], [1], [0], [1]], width=30, height=30, limits=(0, 1))
-    drawn = dots(text)
+    points = dots(text)
     for column in range(2 * len(canvas(text)[0]) - 1):
-        levels, next_levels = ([row for x, row in drawn if x == column + i] for i in (0, 1))
+        levels, next_levels = ([row for x, row in points if x == column + i] for i in (0, 1))
         assert min(abs(a - b) for a in levels for b in next_levels) <= 1
 
 

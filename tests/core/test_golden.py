@@ -182,7 +182,7 @@ def test_golden_numbers(case: dict[str, Any], of_reference: bool) -> None:
     for actual, x, text in zip(p, reference.x, case["probs"], strict=True):
         golden_p = float(text)
         assert abs(actual - golden_p) <= (4 * (1 - float(x) + h) * 2**-53 * golden_p if golden_p else 0) + 5e-324
-    values = {
+    values: dict[str, Any] = {
         "top_prob": max(reference.p) if of_reference else tsoft.top_prob(z, tau),
         "margin": reference.margin if of_reference else tsoft.margin(z, tau),
         "perplexity": reference.entropy.exp() if of_reference else tsoft.perplexity(z, tau),

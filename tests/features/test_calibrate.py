@@ -163,7 +163,7 @@ def sources(folder: Path) -> Iterator[tuple[str, list[str]]]:
     indices, plain = [str(i) for i in range(10)], [str(digit) for digit in DIGITS]
     yield "npz of targets", ["-i", saved(folder / "a.npz", logits=LOGITS, targets=DIGITS)]
     yield "npz of words", ["-i", saved(folder / "b.npz", logits=LOGITS, targets=words, labels=NAMES)]
-    yield "npz beside", ["-i", z, "--targets", VAL]
+    yield "npz with --targets", ["-i", z, "--targets", VAL]
     yield "npy", ["-i", z, "--targets", str(folder / "y.npy")]
     yield "npy of halves", ["-i", z, "--targets", str(folder / "y16.npy")]
     yield "numbers a line", ["-i", z, "--targets", str(folder / "y.txt")]
@@ -204,8 +204,8 @@ def test_energies_and_probabilities(tmp_path: Path) -> None:
     assert tau_of("-i", energies) == pytest.approx(REFERENCE["tau"], rel=1e-12)
     np.save(tmp_path / "p.npy", tsoft.softmax(LOGITS.astype(float)))
     np.save(tmp_path / "y.npy", DIGITS)
-    beside = ["-i", str(tmp_path / "p.npy"), "--targets", str(tmp_path / "y.npy")]
-    assert tau_of(*beside, "--probs") == pytest.approx(REFERENCE["tau"], rel=1e-9)
+    arguments = ["-i", str(tmp_path / "p.npy"), "--targets", str(tmp_path / "y.npy")]
+    assert tau_of(*arguments, "--probs") == pytest.approx(REFERENCE["tau"], rel=1e-9)
 
 
 def test_rows_of_two_axes(tmp_path: Path) -> None:
@@ -641,7 +641,7 @@ NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 
 
 @pytest.mark.parametrize(("labels", "targets"), NUMBERED.items())
-@pytest.mark.parametrize("kind", ["txt", "npy", "npy of floats", "npz", "npz of its own", "csv"])
+@pytest.mark.parametrize("kind", ["txt", "npy", "npy of floats", "npz", "npz with logits", "csv"])
 def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[Any], kind: str, tmp_path: Path) -> None:
     """If a label is a number, a number is a label, not an index."""
     z = np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]])
@@ -649,9 +649,9 @@ def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[A
         pytest.skip("the targets contain a word")
     y = np.array(targets, float) if kind == "npy of floats" else np.array(targets)
     np.save(tmp_path / "z.npy", z)
-    beside = ["-i", str(tmp_path / "z.npy"), "--labels", labels, "--targets", str(tmp_path / f"y.{kind[:3]}")]
-    if kind == "npz of its own":
-        beside = ["-i", saved(tmp_path / "z.npz", logits=z, targets=y, labels=labels.split(","))]
+    arguments = ["-i", str(tmp_path / "z.npy"), "--labels", labels, "--targets", str(tmp_path / f"y.{kind[:3]}")]
+    if kind == "npz with logits":
+        arguments = ["-i", saved(tmp_path / "z.npz", logits=z, targets=y, labels=labels.split(","))]
     elif kind == "npz":
         saved(tmp_path / "y.npz", targets=y)
     elif kind == "txt":
@@ -659,10 +659,10 @@ def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[A
     elif kind == "csv":
         lines = [f"{a},{b},{target}\n" for (a, b), target in zip(z.tolist(), targets, strict=True)]
         (tmp_path / "z.csv").write_text(f"{labels},target\n" + "".join(lines))
-        beside = ["-i", str(tmp_path / "z.csv")]
+        arguments = ["-i", str(tmp_path / "z.csv")]
     else:
         np.save(tmp_path / "y.npy", y)
-    assert float(calibrated(*beside)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+    assert float(calibrated(*arguments)[0]) == pytest.approx(MIDDLE, rel=1e-12)
 
 
 def test_labels_in_quotes(tmp_path: Path) -> None:
@@ -680,13 +680,13 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(("targets", "shape"), SHAPES.values(), ids=SHAPES.keys())
-@pytest.mark.parametrize("beside", [True, False])
-def test_targets_of_another_shape(targets: Any, shape: str, beside: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_a_file", [True, False])
+def test_targets_of_another_shape(targets: Any, shape: str, in_a_file: bool, tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     np.save(tmp_path / "y.npy", targets)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
-    typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if beside else ["-i", path]
-    source = str(tmp_path / "y.npy") if beside else f"{path}: targets"
+    typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if in_a_file else ["-i", path]
+    source = str(tmp_path / "y.npy") if in_a_file else f"{path}: targets"
     assert (
         calibrated(*typed, code=1)[1]
         == f"tsoft: error: {source}: an array of {shape}, where there is one target a row\n"
