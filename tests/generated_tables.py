@@ -1,4 +1,4 @@
-"""The tables of the manual that are made from tables in the code."""
+"""The tables of the manual that are generated from the code."""
 
 import re
 from math import inf
@@ -11,10 +11,7 @@ _TABLE = re.compile(r"^(?P<header>\|.*\|)\n(?:\|.*\|\n)+", re.MULTILINE)
 
 
 def updated(page: str) -> str:
-    """Return the text of a page with the rows of each generated table as the code has them.
-
-    A table is recognized by its header.
-    """
+    """Return the text of a page with each generated table updated. The header of a table identifies it."""
     return _TABLE.sub(lambda match: TABLES.get(match["header"], match[0]), page)
 
 
@@ -66,7 +63,7 @@ def _name(engine: Engine) -> str:
 
 _PARAMETERS = [(sampler, parameter) for sampler in SAMPLERS.values() for parameter in sampler.parameters]
 
-# Narrow tables, since a terminal of 80 columns shows them, too.
+# The tables are narrow, because `tsoft help` shows them on a terminal of 80 columns.
 TABLES = dict(
     (
         _table(

@@ -28,7 +28,7 @@ def once(*blocks: LabeledRows) -> Callable[[], Iterable[LabeledRows]]:
     return lambda: blocks
 
 
-def made(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabeledRows:
+def random_rows(seed: int, rows: int, classes: int, tau: float = 1.0) -> LabeledRows:
     """Return random logits, with targets drawn from their softmax at a temperature."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(rows, classes)) * 3

@@ -1,4 +1,4 @@
-"""The shell completions, in the shells themselves: what TAB makes of a line that is typed at a terminal."""
+"""The shell completions in real shells: the effect of TAB on a line that is typed at a terminal."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import tool
 from update_completions import COMPLETIONS, FILES, generated
 
 if sys.platform == "win32":
@@ -24,18 +25,23 @@ FORMATS = {"table", "tsv", "csv", "json", "jsonl", "npy", "npz"}
 TIMEOUT = 20
 
 PROMPT = "READY> "
-BACK = "\x02"
-EVERY = "\x0f"  # Ctrl-O types every completion there is
+CURSOR_LEFT = "\x02"
+INSERT_ALL = "\x0f"  # Ctrl-O inserts all completions
 ARGUMENTS = re.compile(r"\n((?:<[^<>\r\n]*>)+)END")
 
-# No shell reads its user's settings.
+# The shells do not read the settings of the user.
 COMMANDS = {"bash": ["bash", "--norc", "--noprofile"], "zsh": ["zsh", "-f"], "fish": ["fish", "--no-config"]}
 
-# In each, `tsoft` is a function that prints its arguments, so that a line that was completed is entered and read
-# back. The scripts are loaded as a user's are: zsh and fish look for them by name.
-PRINT = """tsoft() { printf '<%s>' "$@"; echo END; }"""
+# In each shell, `tsoft` is a function that prints its arguments, so that the tests can enter a completed line and read
+# it back. The shells load the scripts as they do for a user: zsh and fish search for them by name.
+PRINT_ARGUMENTS = """tsoft() { printf '<%s>' "$@"; echo END; }"""
 SETUPS = {
-    "bash": ["bind 'set enable-bracketed-paste off'", r"bind '\C-o: insert-completions'", PRINT, ". $DIR/tsoft.bash"],
+    "bash": [
+        "bind 'set enable-bracketed-paste off'",
+        r"bind '\C-o: insert-completions'",
+        PRINT_ARGUMENTS,
+        ". $DIR/tsoft.bash",
+    ],
     "zsh": [
         "unsetopt prompt_sp",
         "fpath=($DIR $fpath)",
@@ -45,20 +51,20 @@ SETUPS = {
         "bindkey '^O' every",
         "zstyle ':completion:every::::' completer _all_matches _complete",
         "zstyle ':completion:every:*' insert true",
-        PRINT,
+        PRINT_ARGUMENTS,
     ],
     "fish": [
         f"function fish_prompt; echo -n '{PROMPT}'; end",
         "set -p fish_complete_path $DIR",
         "function tsoft; printf '<%s>' $argv; echo END; end",
-        # Fish has no key that types every completion, but a command that prints them, each with its help.
+        # Fish has no key that inserts all completions, but a command that prints them with their descriptions.
         r"function every; printf '<%s>' (complete -C $argv | string replace -r '\t.*' ''); echo END; end",
     ],
 }
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Nothing of the user's but the PATH, where the tsoft under test comes first."""
+    """Return an environment with the tsoft under test first on the PATH, and no other variables of the user."""
     return {
         "PATH": os.pathsep.join([SCRIPTS, os.environ["PATH"]]),
         "HOME": str(home),
@@ -71,7 +77,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class Terminal:
-    """A shell at a pseudo-terminal, in a folder with the files NAMES."""
+    """A shell on a pseudo-terminal, in a folder with the files NAMES."""
 
     def __init__(self, shell: str, home: Path) -> None:
         self.shell = shell
@@ -96,7 +102,7 @@ class Terminal:
         self.child.expect_exact(PROMPT)
 
     def entered(self, keys: str) -> list[str]:
-        """The arguments that tsoft gets, or what else is printed so, when a line is entered."""
+        """Enter a line, and return the arguments that `tsoft` or `every` prints."""
         self.child.send(f"{keys}\r")
         self.child.expect(ARGUMENTS)
         arguments: str = self.child.match[1]
@@ -104,14 +110,14 @@ class Terminal:
         return arguments[1:-1].split("><")
 
     def completed(self, line: str) -> list[str]:
-        """The arguments that tsoft gets of a line whose end is completed."""
+        """Return the arguments of tsoft after TAB at the end of a line."""
         return self.entered(f"tsoft {line}\t")
 
     def completions(self, line: str) -> set[str]:
-        """Every completion of a line's last word."""
+        """Return all completions of the last word of a line."""
         if self.shell == "fish":
             return set(self.entered(f"every 'tsoft {line}'"))
-        return set(self.entered(f"tsoft {line}{EVERY}")[line.count(" ") :])
+        return set(self.entered(f"tsoft {line}{INSERT_ALL}")[line.count(" ") :])
 
     def close(self) -> None:
         self.child.close(force=True)
@@ -129,7 +135,7 @@ def terminal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize("shell", FILES)
-def test_files_are_what_tsoft_generates(shell: str) -> None:
+def test_files_are_up_to_date(shell: str) -> None:
     written = (COMPLETIONS / FILES[shell]).read_bytes().decode()
     assert written == generated(shell), "stale: run python tests/update_completions.py"
 
@@ -138,10 +144,10 @@ def test_files_are_what_tsoft_generates(shell: str) -> None:
     ("line", "arguments"),
     [
         ("co", ["compute"]),
-        # Between two blanks.
-        (f" -h{BACK * 3}co", ["compute", "-h"]),
+        # The word is between two blanks.
+        (f" -h{CURSOR_LEFT * 3}co", ["compute", "-h"]),
         ("compute --ta", ["compute", "--tau"]),
-        # Not the file table.txt.
+        # The completion is not the file table.txt.
         ("compute --format ta", ["compute", "--format", "table"]),
         ("compute --format=ta", ["compute", "--format=table"]),
         ("compute -f ta", ["compute", "-f", "table"]),
@@ -155,7 +161,7 @@ def test_files_are_what_tsoft_generates(shell: str) -> None:
         ("""compute --labels "it's a",b --di""", ["compute", "--labels", "it's a,b", "--digits"]),
     ],
 )
-def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
+def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[str]) -> None:
     assert terminal.completed(line) == arguments
 
 
@@ -195,7 +201,7 @@ def test_tab(terminal: Terminal, line: str, arguments: list[str]) -> None:
         ("calibrate -i x --targets ", set(NAMES)),
     ],
 )
-def test_every_completion(terminal: Terminal, line: str, completions: set[str]) -> None:
+def test_all_completions_of_a_word(terminal: Terminal, line: str, completions: set[str]) -> None:
     words = terminal.completions(line)
     assert {word.removeprefix("--format=") for word in words} == completions
 
@@ -210,7 +216,7 @@ def test_every_completion(terminal: Terminal, line: str, completions: set[str]) 
         ("tsoft compute --format=j", {"--format=json", "--format=jsonl"}),
     ],
 )
-def test_powershell(line: str, completions: set[str], tmp_path: Path) -> None:
+def test_completions_in_powershell(line: str, completions: set[str], tmp_path: Path) -> None:
     ask = f". $Env:DIR/tsoft.ps1; (TabExpansion2 '{line}' {len(line)}).CompletionMatches.CompletionText"
     command = ["pwsh", "-NoProfile", "-NonInteractive", "-Command", ask]
     output = subprocess.check_output(command, env=environment(tmp_path), cwd=tmp_path, text=True, timeout=TIMEOUT)
@@ -218,7 +224,7 @@ def test_powershell(line: str, completions: set[str], tmp_path: Path) -> None:
 
 
 def variables(shell: str, line: str) -> dict[str, str]:
-    """What a shell's script sets to ask for the completions of a line."""
+    """Return the variables that the script of a shell sets to request the completions of a line."""
     return {
         "_TSOFT_COMPLETE": f"complete_{shell}",
         "COMP_WORDS": line,
@@ -229,14 +235,14 @@ def variables(shell: str, line: str) -> dict[str, str]:
     }
 
 
-# How each shell that shows descriptions is given them.
+# The format of the completions for each shell that shows descriptions.
 DESCRIBED = {"fish": r"(.+)\t(.+)", "powershell": r"(.+?):::(.+)", "zsh": r'(?:.*\()?"(.+?)":"(.+)"\)*\'?'}
 
 
 @pytest.mark.parametrize("shell", DESCRIBED)
 @pytest.mark.parametrize("line", ["tsoft ", "tsoft compute --", "tsoft calibrate --", "tsoft help "])
 def test_each_completion_has_a_description(shell: str, line: str) -> None:
-    environ = os.environ | variables(shell, line)
+    environ = tool.environment(**variables(shell, line))
     printed = subprocess.check_output([sys.executable, "-m", "tsoft"], env=environ, encoding="utf-8")
     described = [re.fullmatch(DESCRIBED[shell], row) for row in printed.splitlines()]
     assert len(described) > 5
@@ -244,7 +250,7 @@ def test_each_completion_has_a_description(shell: str, line: str) -> None:
 
 
 def imported(shell: str) -> set[str]:
-    """The modules that are imported when a shell asks for the options of `tsoft compute`."""
+    """Return the modules that tsoft imports when a shell requests the options of `tsoft compute`."""
     # -X importtime would leave out what importlib.import_module imports.
     code = """
 import atexit, sys
@@ -255,7 +261,7 @@ main()
     command = [sys.executable, "-c", code]
     done = subprocess.run(
         command,
-        env=os.environ | variables(shell, "tsoft compute --"),
+        env=tool.environment(**variables(shell, "tsoft compute --")),
         capture_output=True,
         encoding="utf-8",
         check=True,
@@ -267,5 +273,5 @@ main()
 
 
 @pytest.mark.parametrize("shell", FILES)
-def test_tab_imports_little(shell: str) -> None:
+def test_tab_imports_no_slow_package(shell: str) -> None:
     assert not imported(shell) & {"numpy", "orjson", "plotext", "rich"}

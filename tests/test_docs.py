@@ -1,5 +1,5 @@
-"""The examples in the README and the manual are what the program prints, and their tables of samplers and engines
-are those of the code. Run as a script, this updates both.
+"""The examples in the README and the manual equal the output of the program, and the tables of samplers and engines
+equal those of the code. Run as a script, this module updates both.
 
 python tests/test_docs.py [PAGE.md ...]
 """
@@ -28,54 +28,54 @@ def read(page: Path) -> str:
 
 
 def printed(block: str) -> str:
-    """The commands of a block, each followed by what it prints on a terminal of 80 columns."""
+    """Return the commands of a block, each with its output on a terminal of 80 columns."""
     commands = [line for line in block.splitlines() if line.startswith("$ ")]
     return "".join(f"{command}\n{output(command.removeprefix('$ '))}" for command in commands)
 
 
 def output(command: str) -> str:
-    """What a shell command prints. A single run of tsoft is run in this process, which is faster."""
+    """Return the output of a shell command. A single run of tsoft runs in this process, which is faster."""
     single = command.removesuffix(" | cat")
     if single != command and single.startswith("tsoft ") and not re.search(r"[|&<>$*`\\]", single):
         with contextlib.chdir(ROOT):
             done = here(*shlex.split(single)[1:])
-        # The terminal decides in which order notes and results appear.
+        # With notes, only a terminal shows the order of notes and results.
         if not done.stderr:
             return done.stdout
     return in_terminal(command, NO_COLOR="1", TERM="dumb", cwd=str(ROOT))
 
 
 def rounded(text: str) -> str:
-    """The text with its long numbers shortened: their last digits depend on the machine's exp."""
+    """Return the text with its long numbers rounded, because their last digits depend on the exp of the machine."""
     return re.sub(r"\d\.\d{11,}(e-?\d+)?", lambda match: f"{float(match[0]):.12g}", text)
 
 
 BLOCKS = [pytest.param(block, id=page.name) for page in PAGES for block in BLOCK.findall(read(page))]
 
 
-def test_there_are_examples() -> None:
+def test_the_pages_have_examples() -> None:
     assert len(BLOCKS) > 5
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_commands(block: str) -> None:
+def test_output_of_commands(block: str) -> None:
     assert rounded(printed(block)) == rounded(block)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if ">>> " in read(page)], ids=lambda page: page.name)
-def test_python(page: Path) -> None:
-    ran = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
-    assert ran.attempted > 0
-    assert ran.failed == 0
+def test_python_examples(page: Path) -> None:
+    results = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert results.attempted > 0
+    assert results.failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_tables_are_those_of_the_code(page: Path) -> None:
+def test_tables_equal_those_of_the_code(page: Path) -> None:
     assert generated_tables.updated(read(page)) == read(page)
 
 
 @pytest.mark.parametrize("table", generated_tables.TABLES.values(), ids=generated_tables.TABLES)
-def test_the_manual_has_each_table_of_the_code(table: str) -> None:
+def test_a_page_has_each_table_of_the_code(table: str) -> None:
     assert any(table in read(page) for page in PAGES)
 
 

@@ -1,5 +1,6 @@
-"""What helps a newcomer: a bare `tsoft`, logits without a command, --help, and the manual."""
+"""Help for new users: `tsoft` alone, logits without a command, --help, and the examples of the commands."""
 
+import functools
 import importlib
 import re
 import shlex
@@ -15,19 +16,21 @@ from tsoft.sampling.sampler_table import SAMPLERS, TAU
 READERS = ("compute", "sweep", "solve", "sample", "explore", "calibrate", "distill")
 
 
+@functools.cache
 def help_of(command: str) -> str:
-    """The help of a command on a wide terminal, without the frames, each run of blanks as one."""
+    """Return the help of a command on a wide terminal, without frames, and with single blanks."""
     return re.sub(r"[│─╭╮╰╯\s]+", " ", out(command, "--help", COLUMNS="400"))
 
 
+@functools.cache
 def examples(command: str) -> list[str]:
-    """The lines below "Examples:" in the help of a command."""
+    """Return the lines below "Examples:" in the help of a command."""
     lines = [line.strip() for line in out(command, "--help", COLUMNS="200").splitlines()]
     start = lines.index("Examples:") + 1
     return lines[start : lines.index("", start)]
 
 
-def test_a_bare_tsoft_says_what_it_is_and_what_to_try() -> None:
+def test_tsoft_alone_shows_its_purpose_and_three_examples() -> None:
     text = here_on_terminal()
     assert text == out()
     introduction, *groups = text.split("\n\nOne distribution:")
@@ -43,8 +46,10 @@ def test_a_bare_tsoft_says_what_it_is_and_what_to_try() -> None:
 def test_commands_are_listed_in_groups(arguments: tuple[str, ...]) -> None:
     headings = "|".join(GROUPS)
     lines = out(*arguments, COLUMNS="100").splitlines()
-    found = [match[1] for line in lines if (match := re.match(rf"(?:│ |  |╭─ |)({headings}|[a-z]+)(?:  +|:| ─)", line))]
-    assert found == [name for group, names in GROUPS.items() for name in (group, *names)]
+    listed = [
+        match[1] for line in lines if (match := re.match(rf"(?:│ |  |╭─ |)({headings}|[a-z]+)(?:  +|:| ─)", line))
+    ]
+    assert listed == [name for group, names in GROUPS.items() for name in (group, *names)]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +63,7 @@ def test_commands_are_listed_in_groups(arguments: tuple[str, ...]) -> None:
         ("-inf", "0"),
     ],
 )
-def test_logits_without_a_command_name_compute(arguments: tuple[str, ...]) -> None:
+def test_the_error_for_logits_without_a_command_names_compute(arguments: tuple[str, ...]) -> None:
     done = here(*arguments)
     assert done.returncode == 2
     suggested = done.stderr.strip().removeprefix("tsoft: error: ").partition("type: ")[2]
@@ -78,7 +83,7 @@ def test_help_has_examples_of_the_command(command: str) -> None:
     assert len(shown) >= 3
     for line in shown:
         assert f"tsoft {command}" in line
-        # Each part of a pipeline is a command with options that it has.
+        # Each command of a pipeline has the options of the example.
         for called, typed in re.findall(r"tsoft ([a-z]+)([^|)]*)", line):
             known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", help_of(called)))
             assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", typed)) <= known
@@ -125,7 +130,7 @@ def test_help_names_no_other_command_s_defaults(command: str) -> None:
 
 @pytest.mark.parametrize("command", ["sample", "explore", "distill", "next", "generate", "calibrate"])
 def test_help_lists_no_option_without_effect(command: str) -> None:
-    """These show no bounds on what a response does not list."""
+    """These commands show no bounds, so --vocab-size has no effect."""
     assert "--vocab-size" not in help_of(command)
 
 
@@ -140,7 +145,7 @@ def test_help_lists_all_samplers_and_engines() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_summaries_and_helps_are_sentences(command: str) -> None:
+def test_summaries_are_sentences(command: str) -> None:
     function = getattr(importlib.import_module(f"tsoft.features.{command}.command"), command)
     summary = function.__doc__.split("\n")[0]
     assert re.fullmatch(r"[A-Z].*\.", summary)

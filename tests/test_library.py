@@ -1,4 +1,4 @@
-"""The package as a Python user sees it: names, signatures, documentation, errors, and the commands' functions.
+"""The public Python library: names, signatures, documentation, errors, and the functions behind the commands.
 
 The functions are compared with independent computations and with what the commands print.
 """
@@ -22,7 +22,7 @@ from scipy import integrate, optimize, special, stats
 
 import tsoft
 from labeled import digits
-from tool import TESTS, out
+from tool import TESTS, environment, out
 from tsoft.sampling.sampler_table import SAMPLERS, SamplerParameter
 
 FUNCTIONS = [name for name in tsoft.__all__ if name != "LogitsError"]
@@ -30,7 +30,7 @@ SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References"
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 ROW = st.lists(st.floats(-8, 8), min_size=2, max_size=8)
 
-# Each truncation sampler with its argument and the parameter of the table that limits it.
+# Each truncation sampler with the name of its argument, and the parameter of the table that has its range.
 TRUNCATIONS: dict[str, tuple[str, SamplerParameter]] = {
     "top_n_sigma": ("n", SAMPLERS["top_n_sigma"].parameters[0]),
     "top_h": ("alpha", SAMPLERS["top_h"].parameters[0]),
@@ -51,7 +51,7 @@ TRUNCATIONS: dict[str, tuple[str, SamplerParameter]] = {
 
 
 def sections(text: str) -> list[str]:
-    """The numpydoc sections of a docstring, in their order."""
+    """Return the numpydoc sections of a docstring, in their order."""
     return re.findall(r"^(\w[\w ]+)\n-{3,}$", text, re.MULTILINE)
 
 
@@ -63,9 +63,9 @@ def test_a_docstring_has_numpydoc_sections_in_the_standard_order(name: str) -> N
     assert summary.endswith(".")
     assert summary[0].isupper()
     assert blank == ""
-    found = sections(text)
-    assert found == [section for section in SECTIONS if section in found]
-    assert {"Parameters", "Returns", "Raises", "Examples"} <= set(found)
+    actual = sections(text)
+    assert actual == [section for section in SECTIONS if section in actual]
+    assert {"Parameters", "Returns", "Raises", "Examples"} <= set(actual)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -100,13 +100,14 @@ def test_help_shows_signatures_and_summaries() -> None:
     assert set(dir(tsoft)) == {*tsoft.__all__, "__version__"}
     for name in FUNCTIONS:
         assert inspect.isfunction(getattr(tsoft, name))
-        # numpy's types are unreadable when they are written out.
+        # The full names of numpy's types would be unreadable.
         assert "numpy._typing" not in str(inspect.signature(getattr(tsoft, name)))
 
 
 def test_a_name_imports_only_numpy() -> None:
     code = "import sys, tsoft; [getattr(tsoft, n) for n in tsoft.__all__]; print(*sorted(sys.modules))"
-    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    command = [sys.executable, "-c", code]
+    modules = subprocess.check_output(command, env=environment(), text=True).split()
     assert "numpy" in modules
     assert not {"typer", "rich", "textual", "plotext", "orjson", "click"} & set(modules)
 
@@ -140,7 +141,7 @@ def test_a_sampler_names_argument_value_and_range(name: str) -> None:
         assert function(z, **{argument: value}).tolist() == function(z, value).tolist()
 
 
-def test_the_values_of_the_issue() -> None:
+def test_invalid_arguments_of_top_p_and_top_k_are_errors() -> None:
     assert tsoft.top_p([2, 1, 0.5, 0.1], p=0.5).tolist() == [2, -inf, -inf, -inf]
     with pytest.raises(ValueError, match=r"p must be a number from 0 to 1, got 1\.5"):
         tsoft.top_p([2, 1], 1.5)
@@ -158,7 +159,7 @@ def test_a_row_without_a_softmax_is_an_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("k", [1, 300, 66_000])
-def test_of_many_ties_the_first_stay(k: int) -> None:
+def test_top_k_keeps_the_first_of_many_tied_classes(k: int) -> None:
     kept = tsoft.top_k(np.zeros(70_000), k) > -inf
     assert kept[:k].all()
     assert not kept[k:].any()
@@ -170,9 +171,9 @@ def test_a_list_of_temperatures_adds_a_leading_axis(row: list[float], taus: list
     z = np.array([row, row[::-1]])
     scaled = tsoft.temperature(z, taus)
     assert scaled.shape == (len(taus), *z.shape)
-    for tau, each in zip(taus, scaled, strict=True):
-        np.testing.assert_array_equal(each, tsoft.temperature(z, tau))
-        np.testing.assert_allclose(tsoft.softmax(each), tsoft.softmax(z, tau), rtol=1e-13, atol=1e-300)
+    for tau, result in zip(taus, scaled, strict=True):
+        np.testing.assert_array_equal(result, tsoft.temperature(z, tau))
+        np.testing.assert_allclose(tsoft.softmax(result), tsoft.softmax(z, tau), rtol=1e-13, atol=1e-300)
 
 
 def test_temperature_checks_its_range() -> None:
@@ -213,11 +214,11 @@ def test_solve_inverts_a_measure(measure: str, row: list[float], tau: float) -> 
     assert solution.taus.shape == solution.reached.shape == (1,)
     assert function(row, solution.tau) == pytest.approx(target, rel=1e-11)
     assert solution.reached[0] == function(row, solution.tau)
-    # Where the measure is steep enough for scipy's root finder, it finds the same temperature.
+    # If the measure is steep enough for the root finder of scipy, it finds the same temperature.
     sharpness = abs(float(function(row, tau * 1.01)) - target)
     if sharpness > 1e-4 * target:
-        found = optimize.brentq(lambda t: float(function(row, t)) - target, tau / 2, tau * 2, xtol=1e-14)
-        assert solution.tau == pytest.approx(found, rel=1e-6)
+        expected = optimize.brentq(lambda t: float(function(row, t)) - target, tau / 2, tau * 2, xtol=1e-14)
+        assert solution.tau == pytest.approx(expected, rel=1e-6)
 
 
 def test_solve_has_both_temperatures_of_a_class() -> None:
@@ -260,7 +261,7 @@ def test_solve_agrees_with_the_command(arguments: dict[str, Any], typed: list[st
     assert solution.reached[~np.isnan(solution.taus)].tolist() == record["reached"]
 
 
-def test_solve_refuses_another_number_of_targets() -> None:
+def test_solve_needs_exactly_one_target() -> None:
     with pytest.raises(ValueError, match=r"pass exactly one of top_prob, entropy, .*; got none"):
         tsoft.solve([2, 1])
     with pytest.raises(ValueError, match="got entropy and margin"):
@@ -320,7 +321,7 @@ def test_a_generator_advances_and_a_seed_repeats() -> None:
     np.testing.assert_array_equal(first, tsoft.sample(z, size=50, rng=other))
     np.testing.assert_array_equal(tsoft.sample(z, size=50, rng=4), tsoft.sample(z, size=50, rng=4))
     assert (tsoft.sample(z, size=50) != tsoft.sample(z, size=50)).any()
-    # Each row has its stream, and fewer draws are the first of more.
+    # Each row has its own random stream, and fewer draws are the first of more draws.
     assert (first[0] != first[1]).any()
     np.testing.assert_array_equal(tsoft.sample(z, size=20, rng=4), tsoft.sample(z, size=50, rng=4)[:, :20])
 
@@ -372,7 +373,7 @@ def test_a_fit_has_the_least_nll(seed: int, tau: float) -> None:
     assert fit.log_tau_error == pytest.approx(log(fit.tau_high / fit.tau) / stats.norm.ppf(0.975), rel=1e-9)
 
 
-def test_a_fit_of_any_shape_is_that_of_its_rows() -> None:
+def test_a_fit_of_any_shape_equals_that_of_its_rows() -> None:
     z, targets = VALIDATION.logits[:600], VALIDATION.targets[:600]
     assert tsoft.fit_temperature(z, targets) == tsoft.fit_temperature(
         z.reshape(20, 30, -1), targets.reshape(20, 30).astype(float)
@@ -381,19 +382,19 @@ def test_a_fit_of_any_shape_is_that_of_its_rows() -> None:
     assert one.measures == tsoft.reliability(z.reshape(20, 30, -1), targets.reshape(20, 30), 2.0, rng=1).measures
 
 
-def test_a_fit_and_its_reports_are_those_of_the_command() -> None:
-    """The command's simulations use one generator: for the interval, then at τ = 1, then at the fit."""
+def test_a_fit_and_its_reports_equal_those_of_the_command() -> None:
+    """The command uses one generator: for the interval, then at τ = 1, then at the fit."""
     record = json.loads(out(*COMMAND, "--resamples", "200"))[0]
     z, targets = VALIDATION.logits, VALIDATION.targets
     fit = tsoft.fit_temperature(z, targets, resamples=200, rng=3)
-    found = {name: getattr(fit, name) for name in ("tau", "tau_low", "tau_high", "interval", "log_tau_error")}
-    assert found == {name: record[name] for name in found}
-    assert found["interval"] == "bootstrap"
+    fields = {name: getattr(fit, name) for name in ("tau", "tau_low", "tau_high", "interval", "log_tau_error")}
+    assert fields == {name: record[name] for name in fields}
+    assert fields["interval"] == "bootstrap"
     generator = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(0,)))
     assert tsoft.fit_temperature(z, targets, resamples=200, rng=generator) == fit
     for tau, expected in zip((1.0, fit.tau), record["reports"], strict=True):
         report = tsoft.reliability(z, targets, tau, resamples=200, rng=generator)
-        # The order in which the rows are summed differs with the number of temperatures.
+        # The order of the sum over rows depends on the number of temperatures.
         assert report.measures == pytest.approx({name: expected[name] for name in report.measures}, rel=1e-14)
         assert (report.tau, report.rows) == (tau, expected["rows"])
 
@@ -447,7 +448,7 @@ def test_targets_that_do_not_match(function: Any, z: Any, targets: Any, problem:
         function(z, targets)
 
 
-def test_what_a_fit_refuses() -> None:
+def test_invalid_arguments_of_a_fit_are_errors() -> None:
     z, targets = VALIDATION.logits, VALIDATION.targets
     with pytest.raises(ValueError, match=r"every row looks like probabilities, not logits; pass np\.log\(probs\)"):
         tsoft.fit_temperature(tsoft.softmax(z), targets)
@@ -507,7 +508,7 @@ def test_thermodynamics_agrees_with_the_command() -> None:
 
 
 def test_the_heat_capacity_is_the_slope_of_the_entropy() -> None:
-    """The entropy gained between two temperatures is the integral of C / T."""
+    """The difference of the entropies at two temperatures is the integral of C / T."""
     ends = tsoft.thermodynamics([0.0, 1.0, 1.5], [0.2, 3.0]).entropy
     gained, _ = integrate.quad(lambda t: float(tsoft.thermodynamics([0.0, 1.0, 1.5], t).heat_capacity) / t, 0.2, 3.0)
     assert ends[1] - ends[0] == pytest.approx(gained, rel=1e-8)
@@ -570,7 +571,7 @@ def test_soft_targets_of_a_teacher_alone() -> None:
     assert np.ndim(tsoft.soft_targets([6, 4, 0, -1], 2.0).rest_prob) == 0
 
 
-def test_what_soft_targets_refuse() -> None:
+def test_invalid_arguments_of_soft_targets_are_errors() -> None:
     with pytest.raises(ValueError, match=r"student must have the teacher's shape \(2,\), got \(3,\)"):
         tsoft.soft_targets([2, 1], student=[1, 2, 3])
     with pytest.raises(ValueError, match=r"alpha must be from 0 to 1, got 1\.5"):

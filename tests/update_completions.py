@@ -3,10 +3,11 @@
 python tests/update_completions.py
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tool import environment
 
 COMPLETIONS = Path(__file__).parent.parent / "completions"
 
@@ -59,9 +60,9 @@ CORRECTIONS = {
 
 def generated(shell: str) -> str:
     """Return the completion script for a shell."""
-    environment = {**os.environ, "_TSOFT_COMPLETE": f"source_{shell}"}
+    environ = environment(_TSOFT_COMPLETE=f"source_{shell}")
     command = [sys.executable, "-m", "tsoft"]
-    script = subprocess.run(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    script = subprocess.run(command, env=environ, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
     for wrong, right in CORRECTIONS[shell]:
         if script.count(wrong) != 1:
             raise ValueError(

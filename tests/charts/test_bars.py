@@ -18,8 +18,8 @@ ROWS = 12
 HOSTILE = ["日本語のとても長い名前", "", "x" * 60, "[red]\\x1b[31m\\n", "né́", "👩‍🚀🇫🇷", "…", " "]
 
 
-def colors(series: int, asked: bool) -> list[int] | None:
-    return tau_colors(range(series)) if asked else None
+def colors(series: int, color: bool) -> list[int] | None:
+    return tau_colors(range(series)) if color else None
 
 
 def chart(probs: object, *, classes: list[str] | None = None, width: int = 80, color: bool = False) -> str:
@@ -36,8 +36,8 @@ def heights(text: str) -> list[int]:
     width = max(map(len, rows))
     columns = zip(*(row.ljust(width) for row in rows), strict=True)
     caps = " ▁▂▃▄▅▆▇"
-    found = [sum(8 if cell in FILLS else caps.index(cell) for cell in column) for column in columns]
-    return [height for height in found if height]
+    values = [sum(8 if cell in FILLS else caps.index(cell) for cell in column) for column in columns]
+    return [height for height in values if height]
 
 
 def eighths(probs: Array, top: float = 1.0) -> list[int]:

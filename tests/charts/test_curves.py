@@ -63,20 +63,20 @@ def scale(text: str) -> list[str]:
 
 
 def labels(text: str, mark: str) -> list[str]:
-    return [found[-1] for line in plain(text) if (found := re.findall(rf" ({mark}(?: \w+)?)$", line))]
+    return [matches[-1] for line in plain(text) if (matches := re.findall(rf" ({mark}(?: \w+)?)$", line))]
 
 
 def numbers(text: str) -> list[tuple[int, str]]:
     """Return the numbers of the axis of temperatures, each with the column of its mark."""
     lines = plain(text)
-    at = next(i for i, line in enumerate(lines) if "└" in line)
-    marks = [match.start() for match in re.finditer("[┬┼]", lines[at])]
-    texts = list(re.finditer(r"\S+", lines[at + 1]))
+    axis = next(i for i, line in enumerate(lines) if "└" in line)
+    marks = [match.start() for match in re.finditer("[┬┼]", lines[axis])]
+    texts = list(re.finditer(r"\S+", lines[axis + 1]))
     assert len(marks) == len(texts)
     for mark, number in zip(marks, texts, strict=True):
         centered = number.start() == mark - len(number.group()) // 2
-        assert centered or number.start() == 0 or number.end() >= len(lines[at])
-    return [(mark - lines[at].index("└") - 1, number.group()) for mark, number in zip(marks, texts, strict=True)]
+        assert centered or number.start() == 0 or number.end() >= len(lines[axis])
+    return [(mark - lines[axis].index("└") - 1, number.group()) for mark, number in zip(marks, texts, strict=True)]
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -115,7 +115,7 @@ def test_escape_codes_are_only_the_colors_of_classes() -> None:
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_letters_are_where_the_values_are(log: bool) -> None:
+def test_letters_are_at_the_values(log: bool) -> None:
     text = curve_text(PROBS[:, :2], TAUS, height=22, log=log, limits=(0, 1))
     lines = canvas(text)[::-1]
     ends = [log10(0.1), log10(10)] if log else [0.1, 10]
@@ -129,15 +129,15 @@ def test_letters_are_where_the_values_are(log: bool) -> None:
             assert min(abs(row + 0.5 - prob * len(lines)) for row in rows) <= (1 if log else 2.6)
 
 
-def test_dots_are_where_the_values_are() -> None:
+def test_dots_are_at_the_values() -> None:
     text = curve_text(PROBS[:, 1:2], TAUS, height=22, limits=(0, 0.4))
     columns, rows = 2 * len(canvas(text)[0]), 4 * len(canvas(text))
-    found = dots(text)
-    assert {column for column, _ in found} == set(range(columns))
+    drawn = dots(text)
+    assert {column for column, _ in drawn} == set(range(columns))
     for column in range(columns):
         tau = 10 ** (-1 + 2 * (column + 0.5) / columns)
         value = float(tsoft.softmax(LOGITS, tau)[1]) / 0.4 * rows
-        levels = [row for x, row in found if x == column]
+        levels = [row for x, row in drawn if x == column]
         assert min(levels) - 1 <= value <= max(levels) + 2
         assert max(levels) - min(levels) <= 3
 
@@ -145,13 +145,13 @@ def test_dots_are_where_the_values_are() -> None:
 def test_a_steep_curve_has_no_gap() -> None:
     for color in (False, True):
         text = curve_text([[0, 0], [0, 1], [1, 0], [0, 1]], width=30, height=30, limits=(0, 1), color=color)
-        drawn = [bool(re.sub("[ ┊]", "", line)) for line in canvas(text)]
-        assert drawn[2:] == [True] * (len(drawn) - 2)
+        has_marks = [bool(re.sub("[ ┊]", "", line)) for line in canvas(text)]
+        assert has_marks[2:] == [True] * (len(has_marks) - 2)
     text = curve_text([[0], [1], [0], [1]], width=30, height=30, limits=(0, 1))
-    found = dots(text)
+    points = dots(text)
     for column in range(2 * len(canvas(text)[0]) - 1):
-        here, there = ([row for x, row in found if x == column + i] for i in (0, 1))
-        assert min(abs(a - b) for a in here for b in there) <= 1
+        levels, next_levels = ([row for x, row in points if x == column + i] for i in (0, 1))
+        assert min(abs(a - b) for a in levels for b in next_levels) <= 1
 
 
 def test_a_number_of_the_scale_is_level_with_its_value() -> None:
@@ -171,8 +171,8 @@ def test_curves_that_meet_alternate(color: bool) -> None:
     screen = on_screen(text, 80)
     cells = [screen.buffer[row][column] for column in range(4, 70)]
     shown = [cell.fg if color else cell.data for cell in cells]
-    for own in [FG_BG_256[code] for code in CLASS_COLORS[:4]] if color else "abcd":
-        assert shown.count(own) >= 14
+    for mark in [FG_BG_256[code] for code in CLASS_COLORS[:4]] if color else "abcd":
+        assert shown.count(mark) >= 14
 
 
 @pytest.mark.parametrize("count", range(1, 10))
@@ -183,7 +183,9 @@ def test_every_curve_has_a_different_mark(count: int) -> None:
         assert labels(text, "[a-z]") == [f"{letter} n{i}" for i, letter in enumerate("abcdefghi"[:count])]
         assert set(re.sub("[ ┊]", "", "".join(canvas(text)))) == set("abcdefghi"[:count])
     screen = on_screen(curve_text(values, height=24, color=True), 80)
-    for i, line in enumerate(i for i, line in enumerate(screen.display) if "━ n" in line):
+    named_lines = [i for i, line in enumerate(screen.display) if "━ n" in line]
+    assert len(named_lines) == count
+    for i, line in enumerate(named_lines):
         colors = {
             screen.buffer[line][x].fg
             for x in (10, 20, screen.display[line].index("━"), screen.display[line].index("n"))
@@ -201,9 +203,9 @@ def test_names_are_at_the_ends_in_order_and_do_not_overlap() -> None:
     assert [i for i, line in enumerate(plain(close)) if re.search(" [a-c] n", line)] == [4, 5, 6]
 
 
-@pytest.mark.parametrize("at", [0.0, 1.0])
-def test_names_stay_in_the_chart(at: float) -> None:
-    text = curve_text(np.full((3, 9), at), limits=(0, 1), height=11)
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_names_stay_in_the_chart(value: float) -> None:
+    text = curve_text(np.full((3, 9), value), limits=(0, 1), height=11)
     assert labels(text, "[a-i]") == [f"{letter} n{i}" for i, letter in enumerate("abcdefghi")]
     assert plain(text)[0].endswith("a n0")
 
@@ -305,7 +307,7 @@ def test_temperatures_without_a_place_are_omitted() -> None:
     assert 50 < len({column for column, _ in beyond}) < 90
 
 
-def test_a_chart_without_data_says_so() -> None:
+def test_a_chart_without_data_has_a_message() -> None:
     for taus in ([0.0], [np.inf], [0, np.inf]):
         values = np.ones((len(taus), 1))
         assert curve_text(values, taus, title="t") == "t\n… no temperature to chart\n"
@@ -356,8 +358,8 @@ def oklab(light: Array) -> Array:
         [1.97799850, -2.42859221, 0.45059371],
         [0.02590404, 0.78277177, -0.80867577],
     ]
-    found: Array = np.array(lab) @ np.cbrt(np.clip(np.array(cones) @ light, 0, None))
-    return found
+    coordinates: Array = np.array(lab) @ np.cbrt(np.clip(np.array(cones) @ light, 0, None))
+    return coordinates
 
 
 # Source: Machado, Oliveira & Fernandes 2009, "A physiologically-based model for simulation of color
@@ -381,8 +383,8 @@ def test_colors_of_classes_are_visible_and_distinct() -> None:
     assert not set(CLASS_COLORS) & {*range(16), *range(232, 256), 16, 59, 102, 145, 188, 231, *COLD_TO_HOT}
     assert min(min(contrasts(code)) for code in CLASS_COLORS) >= 2.8
     for eye, least in (np.eye(3), 0.15), (DEUTERANOPIA, 0.07), (PROTANOPIA, 0.07):
-        seen = [oklab(np.clip(eye @ linear(code), 0, 1)) for code in CLASS_COLORS]
-        assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)) >= least
+        perceived = [oklab(np.clip(eye @ linear(code), 0, 1)) for code in CLASS_COLORS]
+        assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(perceived, 2)) >= least
 
 
 def test_the_last_color_is_for_the_rest() -> None:
@@ -399,8 +401,8 @@ def test_the_curve_of_the_rest_has_its_color() -> None:
 
 
 def test_the_ramp_gets_lighter_and_is_visible() -> None:
-    seen = [oklab(linear(code)) for code in RAMP]
-    assert (np.diff([lightness for lightness, *_ in seen]) > 0.03).all()
+    perceived = [oklab(linear(code)) for code in RAMP]
+    assert (np.diff([lightness for lightness, *_ in perceived]) > 0.03).all()
     assert min(min(contrasts(code)) for code in RAMP) >= 1.35
     assert len(RAMP) == len(SHADES) == len(set(SHADES)) == 10
 

@@ -136,7 +136,7 @@ def test_records_have_no_legend(form: str) -> None:
     assert "margin: " not in out("compute", "2", "1", "--format", form)
 
 
-def test_the_legend_is_dim_where_there_are_colors() -> None:
+def test_the_legend_is_dim_if_the_output_has_colors() -> None:
     legend = Legend()
     assert legend.draw(80, color=True) == ""
     legend.add("margin", "top-prob")

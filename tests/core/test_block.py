@@ -1,4 +1,4 @@
-"""Blocks: their parts, and where they say that a row stands."""
+"""Blocks: their parts, and the location of a row in its source."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from tsoft.core.block import Block, Origin
     ("origin", "locations"),
     [
         (Origin(), ["row 7", "row 8", "row 9"]),
-        # Only its first row stands where the source says.
+        # The source is the location of the first row only.
         (Origin(source="f.json: record 2"), ["f.json: record 2", "row 8", "row 9"]),
         (Origin(source="f.txt", lines=[3, 5, 6]), ["f.txt:3", "f.txt:5", "f.txt:6"]),
     ],
 )
-def test_a_part_says_where_its_first_row_stands(origin: Origin, locations: list[str]) -> None:
+def test_a_part_has_the_location_of_its_first_row(origin: Origin, locations: list[str]) -> None:
     block = Block(np.zeros((3, 2)), first_row=7, origin=origin)
     assert [block.part(i, i + 1).location for i in range(3)] == locations
     assert block.part(1, 3).part(1, 2).location == locations[2]

@@ -1,4 +1,4 @@
-"""Draws and counts against what they should be: exact cumulative sums, scipy's tests, Gumbel's maximum."""
+"""Draws and counts against exact cumulative sums, scipy's tests, and the Gumbel-max trick."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -24,11 +24,12 @@ from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.sampler_table import SAMPLERS
 from tsoft.sampling.step import Step
 
-SAME = settings(derandomize=True, deadline=None, database=None, max_examples=150)
-# With fixed seeds a test passes or fails for good; draws of another distribution are far below.
-CHANCE = 1e-3
+MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=150)
+# The seeds are fixed, so a test always passes or always fails. Draws from another distribution have a p-value that is
+# far below this one.
+MIN_P_VALUE = 1e-3
 WEIGHTS = st.lists(st.one_of(st.just(0.0), st.floats(0, 1), st.floats(0, 1e-300)), min_size=1, max_size=40).filter(any)
-LAST = 1 - 2.0**-53
+BELOW_ONE = 1 - 2.0**-53
 
 rng = np.random.default_rng(5)
 DISTRIBUTIONS = {
@@ -42,8 +43,8 @@ DISTRIBUTIONS = {
 each_distribution = pytest.mark.parametrize("probs", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS.keys())
 
 
-class Given:
-    """A generator that gives the uniform numbers it was given."""
+class FixedUniforms:
+    """A generator that returns the numbers of a list."""
 
     def __init__(self, uniform: Sequence[float]) -> None:
         self.uniform = list(uniform)
@@ -54,30 +55,33 @@ class Given:
 
 
 def drawn(probs: Any, uniform: Sequence[float]) -> list[int]:
-    """The draws that these uniform numbers give."""
-    pieces = draws(np.asarray(probs), len(uniform), cast(np.random.Generator, Given(uniform)))
+    """Return the classes that `draws` draws with these uniform numbers."""
+    pieces = draws(np.asarray(probs), len(uniform), cast(np.random.Generator, FixedUniforms(uniform)))
     return [int(index) for piece in pieces for index in piece]
 
 
 def tally(probs: Array, count: int, seed: int = 1) -> Array:
+    """Return how often `draws` draws each class."""
     pieces = draws(probs, count, generator(seed, 0, DRAWS))
-    found: Array = np.array([np.bincount(piece, minlength=len(probs)) for piece in pieces]).sum(0)
-    return found
+    total: Array = np.array([np.bincount(piece, minlength=len(probs)) for piece in pieces]).sum(0)
+    return total
 
 
-def chance(found: Array, probs: Array) -> float:
-    """How likely counts so far off are, by scipy. Classes expected fewer than 5 times are joined with
-    their neighbors of that kind until 10 are expected."""
-    assert not found[probs == 0].any()
-    expected = found.sum() * (probs.astype(float) / probs.sum(dtype=float))
+def p_value(observed: Array, probs: Array) -> float:
+    """Return the p-value of Pearson's chi-square test, by scipy.
+
+    The test joins adjacent classes with an expected count below 5 until their expected count is 10.
+    """
+    assert not observed[probs == 0].any()
+    expected = observed.sum() * (probs.astype(float) / probs.sum(dtype=float))
     rare = expected < 5
     group = np.minimum(expected[rare].cumsum() // 10, max(0, expected[rare].sum() // 10 - 1)).astype(int)
-    observed, expected = (
-        np.append(values[~rare], np.bincount(group, weights=values[rare])) for values in (found, expected)
+    grouped, expected = (
+        np.append(values[~rare], np.bincount(group, weights=values[rare])) for values in (observed, expected)
     )
     used = expected > 0
     assert used.sum() > 1
-    return float(stats.chi2.sf(((observed - expected)[used] ** 2 / expected[used]).sum(), used.sum() - 1))
+    return float(stats.chi2.sf(((grouped - expected)[used] ** 2 / expected[used]).sum(), used.sum() - 1))
 
 
 # Draws
@@ -85,77 +89,85 @@ def chance(found: Array, probs: Array) -> float:
 
 @each_distribution
 @pytest.mark.parametrize("count", [50, 1_000_000])
-def test_draws_are_of_the_distribution(probs: Array, count: int) -> None:
-    assert chance(tally(probs, count), probs) > CHANCE
+def test_draws_follow_the_distribution(probs: Array, count: int) -> None:
+    assert p_value(tally(probs, count), probs) > MIN_P_VALUE
 
 
 @each_distribution
 def test_gumbels_maximum_agrees(probs: Array) -> None:
-    """The class whose log-probability plus Gumbel noise is the largest (Gumbel 1954): other draws of
-    the same distribution, with neither sums nor bisection."""
+    """The class with the largest sum of log-probability and Gumbel noise (Gumbel 1954) has the same distribution.
+    This method uses neither cumulative sums nor bisection.
+    """
     probs = probs[:100].astype(float) / probs[:100].sum(dtype=float)
     with np.errstate(divide="ignore"):
         noisy = np.log(probs) + np.random.default_rng(3).gumbel(size=(20_000, len(probs)))
-    theirs = np.bincount(noisy.argmax(1), minlength=len(probs))
-    table = np.stack([theirs, tally(probs, 20_000), counts(probs, 20_000, generator(1, 0, COUNTS))])
+    gumbel_counts = np.bincount(noisy.argmax(1), minlength=len(probs))
+    table = np.stack([gumbel_counts, tally(probs, 20_000), counts(probs, 20_000, generator(1, 0, COUNTS))])
     table = table[:, table.sum(0) > 0]
-    assert table.shape[1] == 1 or stats.chi2_contingency(table).pvalue > CHANCE
+    assert table.shape[1] == 1 or stats.chi2_contingency(table).pvalue > MIN_P_VALUE
 
 
-@SAME
+@MANY_EXAMPLES
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30).filter(any), st.data())
-def test_a_draw_is_the_class_that_the_uniform_number_lies_in(weights: list[int], data: st.DataObject) -> None:
-    """By exact fractions, on the classes' edges and beside them. The weights are made to sum to a
-    power of two, so that the edges are floats; both ways to find a class are tried."""
-    whole = 1 << sum(weights).bit_length()
-    weights = [*weights, whole - sum(weights)]
-    edges = [edge / whole for edge in accumulate(weights)][:-1]
-    near = [np.nextafter(edge, to) for edge in edges for to in (0, 1)]
-    uniform = data.draw(st.lists(st.sampled_from([0.0, 5e-324, LAST, *edges, *near]) | st.floats(0, LAST), min_size=1))
-    uniform = [min(float(u), LAST) for u in uniform]
-    expected = [next(i for i, edge in enumerate(accumulate(weights)) if edge > Fraction(u) * whole) for u in uniform]
-    few = [index for u in uniform for index in drawn(weights, [u])]
-    many = drawn(weights, uniform * (4 * len(weights)))
-    assert few == expected
-    assert many == expected * (4 * len(weights))
+def test_a_draw_is_the_class_whose_interval_contains_the_uniform_number(
+    weights: list[int], data: st.DataObject
+) -> None:
+    """Compare with exact fractions, at the edges of the classes and next to them.
+
+    The sum of the weights is a power of two, so that the edges are floats. Few draws use a bisection, and many draws
+    use a guide table.
+    """
+    total = 1 << sum(weights).bit_length()
+    weights = [*weights, total - sum(weights)]
+    edges = [edge / total for edge in accumulate(weights)][:-1]
+    neighbors = [np.nextafter(edge, limit) for edge in edges for limit in (0, 1)]
+    uniform = data.draw(
+        st.lists(st.sampled_from([0.0, 5e-324, BELOW_ONE, *edges, *neighbors]) | st.floats(0, BELOW_ONE), min_size=1)
+    )
+    uniform = [min(float(u), BELOW_ONE) for u in uniform]
+    expected = [next(i for i, edge in enumerate(accumulate(weights)) if edge > Fraction(u) * total) for u in uniform]
+    single = [index for u in uniform for index in drawn(weights, [u])]
+    repeated = drawn(weights, uniform * (4 * len(weights)))
+    assert single == expected
+    assert repeated == expected * (4 * len(weights))
 
 
-@SAME
-@given(WEIGHTS, st.lists(st.sampled_from([0.0, LAST]) | st.floats(0, LAST), min_size=1))
+@MANY_EXAMPLES
+@given(WEIGHTS, st.lists(st.sampled_from([0.0, BELOW_ONE]) | st.floats(0, BELOW_ONE), min_size=1))
 def test_a_class_of_probability_0_is_never_drawn(weights: list[float], uniform: list[float]) -> None:
     for repeat in (1, 4 * len(weights)):
         assert all(weights[index] > 0 for index in drawn(weights, uniform * repeat))
 
 
 @each_distribution
-def test_the_first_draws_of_many_are_those_of_few(probs: Array, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether a guide table pays or not, and whatever the size of a piece."""
+def test_fewer_draws_are_the_first_of_many_draws(probs: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The draws depend neither on the guide table, which only many draws use, nor on the size of a piece."""
 
-    def all_of(count: int) -> Array:
+    def drawn_array(count: int) -> Array:
         return np.concatenate(list(draws(probs, count, generator(7, 0, DRAWS))))
 
-    many = all_of(2 * PIECE_SIZE + 3)
+    many = drawn_array(2 * PIECE_SIZE + 3)
     assert len(many) == 2 * PIECE_SIZE + 3
-    assert many.dtype == all_of(1).dtype == np.int64
+    assert many.dtype == drawn_array(1).dtype == np.int64
     for count in (1, 5, 1000):
-        np.testing.assert_array_equal(all_of(count), many[:count])
+        np.testing.assert_array_equal(drawn_array(count), many[:count])
     monkeypatch.setattr(draw, "PIECE_SIZE", 1001)
-    np.testing.assert_array_equal(all_of(len(many)), many)
+    np.testing.assert_array_equal(drawn_array(len(many)), many)
 
 
-def test_one_class_is_all_there_is() -> None:
+def test_a_single_class_is_always_drawn() -> None:
     one = np.array([0.3])
     assert tally(one, 1000).tolist() == counts(one, 1000, generator(1, 0, COUNTS)).tolist() == [1000]
 
 
-def test_no_draws_are_none() -> None:
+def test_a_count_of_0_draws_nothing() -> None:
     assert list(draws(np.array([1.0]), 0, generator(1, 0, DRAWS))) == []
     assert counts(np.array([0.5, 0.5]), 0, generator(1, 0, COUNTS)).tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("function", [lambda *given: list(draws(*given)), counts])
+@pytest.mark.parametrize("function", [lambda *arguments: list(draws(*arguments)), counts])
 @pytest.mark.parametrize("weights", [[0, 0], [0.5, -0.1], [np.nan, 1], [-1]])
-def test_weights_that_are_none(function: Callable[..., Any], weights: list[float]) -> None:
+def test_invalid_weights_are_an_error(function: Callable[..., Any], weights: list[float]) -> None:
     with pytest.raises(ValueError, match="at least 0"):
         function(np.array(weights), 3, generator(1, 0, DRAWS))
 
@@ -165,60 +177,62 @@ def test_weights_that_are_none(function: Callable[..., Any], weights: list[float
 
 @each_distribution
 @pytest.mark.parametrize("count", [50, 10**6, 10**9, 10**15])
-def test_counts_are_of_the_distribution(probs: Array, count: int) -> None:
-    found = counts(probs, count, generator(1, 0, COUNTS))
-    assert found.dtype == np.int64
-    assert found.sum() == count
-    assert chance(found, probs) > CHANCE
+def test_counts_follow_the_distribution(probs: Array, count: int) -> None:
+    observed = counts(probs, count, generator(1, 0, COUNTS))
+    assert observed.dtype == np.int64
+    assert observed.sum() == count
+    assert p_value(observed, probs) > MIN_P_VALUE
 
 
-def test_counts_of_very_many_leave_out_the_impossible() -> None:
-    """What is left of 1 after these classes is rounding, of which nothing may come: a class by class
-    multinomial gives the last one some."""
+def test_huge_counts_give_nothing_to_a_class_of_probability_0() -> None:
+    """The ten probabilities sum to a little less than 1. A multinomial that draws class by class would give the
+    difference to the last class, whose probability is 0.
+    """
     tenths = np.array([0.1] * 10 + [0.0])
-    found = [counts(tenths, 2**60, generator(seed, 0, COUNTS)) for seed in range(20)]
-    assert all(each[-1] == 0 and each.sum() == 2**60 for each in found)
+    observed = [counts(tenths, 2**60, generator(seed, 0, COUNTS)) for seed in range(20)]
+    assert all(row[-1] == 0 and row.sum() == 2**60 for row in observed)
 
 
 @pytest.mark.skipif(
     np.random.default_rng(0).binomial(10**16, 2e-17, 1000).sum() == 0,
-    reason="this numpy's binomial takes such a p for 0",
+    reason="this numpy's binomial takes a tiny p as 0",
 )
 @pytest.mark.parametrize(("count", "times"), [(10**16, 500), (10**18, 50)])
-def test_counts_of_very_many_hold_the_rare(count: int, times: int) -> None:
-    """Classes that 1 - p cannot tell from never."""
+def test_huge_counts_include_rare_classes(count: int, times: int) -> None:
+    """The probabilities are so small that 1 - p rounds to 1."""
     probs = np.array([1.0, 2e-17, 4e-17, 0.0, 8e-17])
     rare = [1, 2, 4]
-    found = np.array([counts(probs, count, generator(seed, 0, COUNTS))[rare] for seed in range(times)]).sum(0)
+    observed = np.array([counts(probs, count, generator(seed, 0, COUNTS))[rare] for seed in range(times)]).sum(0)
     expected = times * count * probs[rare]
-    assert stats.chi2.sf(((found - expected) ** 2 / expected).sum(), len(rare)) > CHANCE
+    assert stats.chi2.sf(((observed - expected) ** 2 / expected).sum(), len(rare)) > MIN_P_VALUE
 
 
 def test_counts_are_jointly_multinomial() -> None:
-    """The classes' counts hang together as they should: each outcome of three draws comes as often
-    as scipy's multinomial says."""
+    """The counts of the classes have the right dependence: the frequency of each outcome of three draws agrees with
+    scipy's multinomial distribution.
+    """
     probs = np.array([0.5, 0.2, 0.3])
     stream = generator(2, 0, COUNTS)
-    found = [tuple(counts(probs, 3, stream).tolist()) for _ in range(4000)]
+    observed = [tuple(counts(probs, 3, stream).tolist()) for _ in range(4000)]
     outcomes = [(a, b, 3 - a - b) for a in range(4) for b in range(4 - a)]
-    assert set(found) <= set(outcomes)
+    assert set(observed) <= set(outcomes)
     expected = 4000 * stats.multinomial(3, probs).pmf(outcomes)
-    assert stats.chisquare([found.count(outcome) for outcome in outcomes], expected).pvalue > CHANCE
+    assert stats.chisquare([observed.count(outcome) for outcome in outcomes], expected).pvalue > MIN_P_VALUE
 
 
-@SAME
+@MANY_EXAMPLES
 @given(WEIGHTS, st.integers(0, 2**62), st.integers(0, 2**64 - 1))
-def test_counts_add_up_and_leave_out_the_impossible(weights: list[float], count: int, seed: int) -> None:
-    found = counts(np.array(weights), count, generator(seed, 0, COUNTS))
-    assert found.sum() == count
-    assert (found >= 0).all()
-    assert all(weight > 0 for weight, times in zip(weights, found, strict=True) if times)
+def test_counts_sum_to_the_total_and_are_0_for_probability_0(weights: list[float], count: int, seed: int) -> None:
+    observed = counts(np.array(weights), count, generator(seed, 0, COUNTS))
+    assert observed.sum() == count
+    assert (observed >= 0).all()
+    assert all(weight > 0 for weight, times in zip(weights, observed, strict=True) if times)
 
 
 # Samples
 
 
-def test_a_stream_is_of_its_seed_row_and_kind() -> None:
+def test_a_random_stream_depends_on_seed_row_and_kind() -> None:
     keys = [(1, 0, DRAWS), (1, 0, COUNTS), (1, 1, DRAWS), (2, 0, DRAWS), (2**64 - 1, 10**9, COUNTS)]
     first = {key: generator(*key).random(4).tolist() for key in keys}
     assert len({tuple(numbers) for numbers in first.values()}) == len(keys)
@@ -226,30 +240,30 @@ def test_a_stream_is_of_its_seed_row_and_kind() -> None:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 31, 1000])
-def test_a_row_s_sample_does_not_depend_on_what_is_around_it(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_of_a_row_does_not_depend_on_the_other_rows(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
     z = np.random.default_rng(0).normal(0, 1, (5, 6))
     taus = np.array([0.0, 0.5, 1.0, np.inf])
 
-    def told(sample: Sample) -> tuple[Any, ...]:
-        each = np.concatenate(list(sample.draws())).tolist()
-        return sample.row, sample.tau, sample.probs.tolist(), each, sample.counts.tolist()
+    def values(sample: Sample) -> tuple[Any, ...]:
+        drawn_classes = np.concatenate(list(sample.draws())).tolist()
+        return sample.row, sample.tau, sample.probs.tolist(), drawn_classes, sample.counts.tolist()
 
     alone = [
-        told(sample)
+        values(sample)
         for row in range(5)
         for tau in taus
         for sample in samples(Distributions(Block(z[row : row + 1], first_row=row), np.array([tau])), 30, 4)
     ]
     monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE_SIZE", piece)
-    together = [told(sample) for result in distribution_pieces(Block(z), taus) for sample in samples(result, 30, 4)]
+    together = [values(sample) for result in distribution_pieces(Block(z), taus) for sample in samples(result, 30, 4)]
     assert together == alone
 
 
-def test_at_temperature_0_ties_come_evenly() -> None:
+def test_at_temperature_0_tied_classes_are_equally_frequent() -> None:
     [sample] = samples(Distributions(Block(np.array([[3.0, 1, 3, -np.inf, 3]])), np.array([0.0])), 30_000, 1)
-    for found in (sample.counts, tally(sample.probs, 30_000)):
-        assert found[[1, 3]].tolist() == [0, 0]
-        assert stats.chisquare(found[[0, 2, 4]]).pvalue > CHANCE
+    for observed in (sample.counts, tally(sample.probs, 30_000)):
+        assert observed[[1, 3]].tolist() == [0, 0]
+        assert stats.chisquare(observed[[0, 2, 4]]).pvalue > MIN_P_VALUE
     assert sample.expected.tolist() == pytest.approx([10_000, 0, 10_000, 0, 10_000])
 
 
@@ -257,7 +271,7 @@ def test_at_temperature_0_ties_come_evenly() -> None:
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 10, 101, 1000, 9999, 131_071, 131_072])
-def test_the_tail_is_scipys(degrees: int) -> None:
+def test_the_chi_square_tail_agrees_with_scipy(degrees: int) -> None:
     for p in (1 - 1e-9, 0.9, 0.5, 0.05, 1e-3, 1e-20, 1e-250):
         statistic = float(stats.chi2.isf(p, degrees))
         expected = float(stats.chi2.sf(statistic, degrees))
@@ -267,27 +281,27 @@ def test_the_tail_is_scipys(degrees: int) -> None:
     assert chi_square_tail(1e300, degrees) == 0
 
 
-@SAME
+@MANY_EXAMPLES
 @given(st.lists(st.integers(5, 1000), min_size=2, max_size=30), st.data())
-def test_the_fit_is_scipys(weights: list[int], data: st.DataObject) -> None:
-    found = np.array(data.draw(st.lists(st.integers(40, 1000), min_size=len(weights), max_size=len(weights))))
+def test_the_goodness_of_fit_agrees_with_scipy(weights: list[int], data: st.DataObject) -> None:
+    observed = np.array(data.draw(st.lists(st.integers(40, 1000), min_size=len(weights), max_size=len(weights))))
     probs = np.array(weights) / sum(weights)
-    # As many more as it takes that no class is rare.
-    found *= 1 + int(5 / probs.min())
-    theirs = stats.chisquare(found, found.sum() * probs)
-    ours = goodness_of_fit(found, probs)
-    assert ours
-    assert ours.degrees == len(weights) - 1
-    assert ours.statistic == pytest.approx(theirs.statistic, rel=1e-10, abs=1e-10)
-    assert ours.p_value == pytest.approx(theirs.pvalue, rel=1e-9)
+    # Multiply the counts until no class is rare.
+    observed *= 1 + int(5 / probs.min())
+    expected = stats.chisquare(observed, observed.sum() * probs)
+    fit = goodness_of_fit(observed, probs)
+    assert fit
+    assert fit.degrees == len(weights) - 1
+    assert fit.statistic == pytest.approx(expected.statistic, rel=1e-10, abs=1e-10)
+    assert fit.p_value == pytest.approx(expected.pvalue, rel=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("found", "probs", "cells"),
+    ("observed", "probs", "cells"),
     [
-        # Together the two rare ones are expected 6 times.
+        # The expected count of the two rare classes together is 6.
         ([94, 2, 4], [0.94, 0.03, 0.03], ([94, 6], [94, 6])),
-        # Together they are still rare, and go to the rarest of the others.
+        # Together they are still rare, so they join the rarest of the other classes.
         ([80, 17, 1, 2], [0.8, 0.16, 0.02, 0.02], ([80, 20], [80, 20])),
         ([70, 27, 3, 0], [0.7, 0.26, 0.04, 0], ([70, 30], [70, 30])),
         ([8, 2, 1, 1], [0.4, 0.2, 0.2, 0.2], None),
@@ -295,27 +309,29 @@ def test_the_fit_is_scipys(weights: list[int], data: st.DataObject) -> None:
         ([100], [1], None),
     ],
 )
-def test_rare_classes_share_a_cell(found: list[int], probs: list[float], cells: tuple[list[int], ...] | None) -> None:
-    ours = goodness_of_fit(np.array(found), np.array(probs))
+def test_rare_classes_share_a_cell(
+    observed: list[int], probs: list[float], cells: tuple[list[int], ...] | None
+) -> None:
+    fit = goodness_of_fit(np.array(observed), np.array(probs))
     if cells is None:
-        assert ours is None
+        assert fit is None
     else:
-        theirs = stats.chisquare(*cells)
-        assert ours
-        assert ours.degrees == len(cells[0]) - 1
-        assert (ours.statistic, ours.p_value) == pytest.approx((theirs.statistic, theirs.pvalue), abs=1e-9)
+        expected = stats.chisquare(*cells)
+        assert fit
+        assert fit.degrees == len(cells[0]) - 1
+        assert (fit.statistic, fit.p_value) == pytest.approx((expected.statistic, expected.pvalue), abs=1e-9)
 
 
-def test_p_values_of_true_draws_are_uniform_and_of_others_tiny() -> None:
+def test_p_values_are_uniform_for_the_right_distribution_and_tiny_for_another() -> None:
     probs = tsoft.softmax(np.random.default_rng(2).normal(0, 2, 60))
     fits = [goodness_of_fit(counts(probs, 5000, generator(seed, 0, COUNTS)), probs) for seed in range(300)]
-    assert stats.kstest([fit.p_value for fit in fits if fit], "uniform").pvalue > CHANCE
+    assert stats.kstest([fit.p_value for fit in fits if fit], "uniform").pvalue > MIN_P_VALUE
     other = goodness_of_fit(counts(probs**0.9, 50_000, generator(1, 0, COUNTS)), probs)
     assert other
     assert other.p_value < 1e-12
 
 
-# A value of each sampler's first knob that cuts some of ten classes, and not all.
+# A value of each sampler's first parameter. A sampler that removes classes removes some of the ten, but not all.
 CUTTING = {
     "logit_bias": ((2, 1.5), (0, -np.inf)),
     "smoothing": 0.4,
@@ -335,9 +351,10 @@ CUTTING = {
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_draws_from_what_each_sampler_leaves(name: str) -> None:
-    """As many draws by hand: for XTC a coin is tossed each time, and each class is the maximum of its
-    logit with Gumbel noise. Both, and the counts, are of the chain's one distribution."""
+def test_draws_follow_the_distribution_of_each_sampler(name: str) -> None:
+    """Compare with draws by hand: each drawn class has the largest sum of logit and Gumbel noise, and for XTC a coin
+    is tossed before each draw. The draws by hand, `draws` and `counts` follow the distribution of the chain.
+    """
     sampler = SAMPLERS[name]
     z = np.random.default_rng(11).normal(0, 1.5, 10)
     value: Any = CUTTING[name]
@@ -354,11 +371,11 @@ def test_draws_from_what_each_sampler_leaves(name: str) -> None:
         "drawn": np.array([np.bincount(piece, minlength=10) for piece in sample.draws()]).sum(0),
         "counted": sample.counts,
     }
-    for found in tallies.values():
-        fit = goodness_of_fit(found, sample.probs)
+    for observed in tallies.values():
+        fit = goodness_of_fit(observed, sample.probs)
         assert fit
-        assert fit.p_value > CHANCE
-        assert not found[sample.probs == 0].any()
-    # Without the sampler it is another distribution, which the test would tell.
+        assert fit.p_value > MIN_P_VALUE
+        assert not observed[sample.probs == 0].any()
+    # The distribution without the sampler differs so much that the test rejects it.
     other = goodness_of_fit(tallies["by hand"], tsoft.softmax(z))
     assert other is None or other.p_value < 1e-9

@@ -1,19 +1,19 @@
-"""The core against references of 60 digits and more: the golden cases, and rows made by hypothesis.
+"""The core against references of at least 60 digits: the golden cases, and rows that hypothesis generates.
 
-The bounds are in units u (2^-53, or 2^-24 for float32), with x_i = (z_i - max z) / tau <= 0, S the sum
-of exp(x_i) and H the entropy, all true values. `p` is the design's bound; the others follow the same
-way. x is two roundings away, three in float32 where tau is rounded too, and exp and log are within 2u:
+The bounds are in units u (2^-53, or 2^-24 for float32). x_i = (z_i - max z) / tau <= 0, S is the sum of exp(x_i), and
+H is the entropy, all exact. The bound of p is the documented bound; the others follow in the same way. Two roundings
+produce x, or three in float32, which rounds tau, too. The error of exp and log is at most 2u:
 
     p        4 (1 + |x_i| + H) u p
-    log p    4 (|x_i| + H) u       no 1: x_i and -log S have one sign, and log S has log1p's precision
+    log p    4 (|x_i| + H) u       without 1: x_i and -log S have the same sign, and log S has log1p's precision
     lse      4 (|max / tau| + H) u
     H        4 (H + M) u           M = sum(p_i x_i^2): the condition of the terms p_i |x_i|
-    perplexity   H's, and 4 u of its own
-    top      p's, where x is 0
+    perplexity   the bound of H, and 4 u
+    top      the bound of p at x = 0
     margin   4 (2 + H) u margin    expm1's condition number is at most 1
 
-Below the normal range a number has an absolute error instead, of the last place of a subnormal: one
-for a probability, one a class for a sum over classes, and for H each times its |x| < 1000.
+Below the normal range, a number has an absolute error in units of the smallest subnormal: one unit for a probability,
+one unit per class for a sum over classes, and for H one unit per class times |x| < 1000.
 """
 
 import json
@@ -34,8 +34,8 @@ from tool import TESTS
 
 GOLDEN = json.loads((TESTS / "data" / "golden.json").read_text(encoding="utf-8"))
 WIDE = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN)
-EXACTLY = settings(derandomize=True, deadline=None, database=None, max_examples=200)
-# Far beyond any float's range, and near enough for a decimal's exp to be quick.
+MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=200)
+# exp of this is far below the smallest float, and Decimal.exp is still fast.
 BEYOND = -2000
 
 
@@ -45,13 +45,13 @@ def exp(x: Decimal) -> Decimal:
 
 
 def log1p(t: Decimal) -> Decimal:
-    # 80 digits lose 30 of t in 1 + t; below that the series' next term is beyond 60 digits.
+    # With 80 digits, 1 + t loses at most 30 digits of t. For smaller t, the next term of the series is below 60 digits.
     return (1 + t).ln() if t > Decimal("1e-30") else t - t * t / 2 + t * t * t / 3
 
 
 @dataclass(frozen=True)
 class Exact:
-    """A row's softmax and all that is read off it, to 50 digits or more."""
+    """The softmax of a row and its measures, with at least 50 digits."""
 
     x: list[Decimal]
     p: list[Decimal]
@@ -64,7 +64,7 @@ class Exact:
 
 
 def exact(z: Iterable[Any], tau: float) -> Exact:
-    """From the exact values of floats: Decimal(float) does not round."""
+    """Compute from the exact values of the floats: Decimal(float) does not round."""
     with localcontext(WIDE):
         row = [Decimal(float(v)) for v in z]
         top = max(row)
@@ -81,18 +81,18 @@ def exact(z: Iterable[Any], tau: float) -> Exact:
         s = ones + tail
         log_s = Decimal(ones).ln() + log1p(tail / ones)
         p = [v / s for v in e]
-        seen = [(q, -v) for q, v in zip(p, x, strict=True) if q]
+        nonzero = [(q, -v) for q, v in zip(p, x, strict=True) if q]
         second = sorted(x)[-2] if len(x) > 1 else None
-        gap = None if second is None else -expm1(second) / s
+        margin = None if second is None else -expm1(second) / s
         return Exact(
             x=x,
             p=p,
             log_p=[v - log_s for v in x],
             highest=highest,
             log_s=log_s,
-            entropy=log_s + sum((q * v for q, v in seen), Decimal(0)),
-            curvature=sum((q * v * v for q, v in seen), Decimal(0)),
-            margin=gap,
+            entropy=log_s + sum((q * v for q, v in nonzero), Decimal(0)),
+            curvature=sum((q * v * v for q, v in nonzero), Decimal(0)),
+            margin=margin,
         )
 
 
@@ -100,110 +100,110 @@ def expm1(x: Decimal) -> Decimal:
     return exp(x) - 1 if x < Decimal("-1e-30") else x + x * x / 2 + x * x * x / 6
 
 
-def within(got: Any, true: Decimal, error: Decimal, dtype: np.dtype[Any], what: str) -> None:
-    """got is true to an error, or is the infinity of its sign where true is beyond the range."""
-    got = float(got)
-    assert not isnan(got), what
-    if isinf(got) or true.is_infinite():
+def within(actual: Any, expected: Decimal, error: Decimal, dtype: np.dtype[Any], name: str) -> None:
+    """Check that the actual value is within an error of the expected value, or is the infinity of its sign if the
+    expected value is outside the range of the dtype.
+    """
+    actual = float(actual)
+    assert not isnan(actual), name
+    if isinf(actual) or expected.is_infinite():
         last = Decimal(float(np.finfo(dtype).max))
-        assert isinf(got), what
-        assert (got > 0) == (true > 0), what
-        assert abs(true) > last * (1 - WIDE.power(2, -20)), what
+        assert isinf(actual), name
+        assert (actual > 0) == (expected > 0), name
+        assert abs(expected) > last * (1 - WIDE.power(2, -20)), name
         return
-    off = abs(Decimal(got) - true)
-    assert off <= error, f"{what}: {got!r} is {float(off / error):.3g} of the error allowed from {true:.20}"
+    difference = abs(Decimal(actual) - expected)
+    times = float(difference / error) if error else inf
+    assert difference <= error, f"{name}: {actual!r} differs from {expected:.20} by {times:.3g} times the allowed error"
 
 
 def check(z: Any, tau: float) -> None:
-    """Everything the core says of these rows at tau is within the bounds."""
+    """Check that all results of the core for these rows at tau are within the bounds."""
     z = np.asarray(z)
     rows = z.reshape(-1, z.shape[-1])
     names = ["softmax", "log_softmax", "log_sum_exp", "entropy", "perplexity", "top_prob", "margin"]
-    got = {name: getattr(tsoft, name)(rows, tau) for name in names}
+    results = {name: getattr(tsoft, name)(rows, tau) for name in names}
     for i, row in enumerate(rows):
-        check_row(row, tau, {name: result[i] for name, result in got.items()})
+        check_row(row, tau, {name: result[i] for name, result in results.items()})
 
 
-def check_row(row: Any, tau: float, got: dict[str, Any]) -> None:
-    dtype = got["softmax"].dtype
-    true = exact(row, tau)
+def check_row(row: Any, tau: float, results: dict[str, Any]) -> None:
+    dtype = results["softmax"].dtype
+    expected = exact(row, tau)
     n = len(row)
     with localcontext(WIDE):
         u = Decimal(2) ** (-24 if dtype == np.float32 else -53)
         least = Decimal(float(np.finfo(dtype).smallest_subnormal))
-        h = true.entropy
-        for i, (x, p, log_p) in enumerate(zip(true.x, true.p, true.log_p, strict=True)):
+        h = expected.entropy
+        for i, (x, p, log_p) in enumerate(zip(expected.x, expected.p, expected.log_p, strict=True)):
             size = -x if x.is_finite() else Decimal(0)
-            within(got["softmax"][i], p, 4 * (1 + size + h) * u * p + least, dtype, f"p[{i}]")
-            within(got["log_softmax"][i], log_p, 4 * (size + h) * u + n * least, dtype, f"log p[{i}]")
-        high = abs(true.highest) if true.highest.is_finite() else Decimal(0)
-        lse = true.highest + true.log_s
-        within(got["log_sum_exp"], lse, 4 * (high + h) * u + n * least, dtype, "log-sum-exp")
-        h_error = 4 * (h + true.curvature) * u + 1000 * n * least
-        within(got["entropy"], h, h_error, dtype, "entropy")
-        within(got["perplexity"], h.exp(), h.exp() * (h_error + 4 * u), dtype, "perplexity")
-        top = max(true.p)
-        within(got["top_prob"], top, 4 * (1 + h) * u * top, dtype, "top probability")
-        if true.margin is None:
-            assert isnan(got["margin"])
+            within(results["softmax"][i], p, 4 * (1 + size + h) * u * p + least, dtype, f"p[{i}]")
+            within(results["log_softmax"][i], log_p, 4 * (size + h) * u + n * least, dtype, f"log p[{i}]")
+        scaled_max = abs(expected.highest) if expected.highest.is_finite() else Decimal(0)
+        lse = expected.highest + expected.log_s
+        within(results["log_sum_exp"], lse, 4 * (scaled_max + h) * u + n * least, dtype, "log-sum-exp")
+        h_error = 4 * (h + expected.curvature) * u + 1000 * n * least
+        within(results["entropy"], h, h_error, dtype, "entropy")
+        within(results["perplexity"], h.exp(), h.exp() * (h_error + 4 * u), dtype, "perplexity")
+        top = max(expected.p)
+        within(results["top_prob"], top, 4 * (1 + h) * u * top, dtype, "top probability")
+        if expected.margin is None:
+            assert isnan(results["margin"])
         else:
-            within(got["margin"], true.margin, 4 * (2 + h) * u * true.margin + least, dtype, "margin")
-    sums_to_one(got["softmax"])
+            within(results["margin"], expected.margin, 4 * (2 + h) * u * expected.margin + least, dtype, "margin")
+    sums_to_one(results["softmax"])
 
 
 def sums_to_one(p: Any) -> None:
     assert abs(fsum([*p, -1.0])) <= (4 + log2(len(p))) * np.finfo(p.dtype).eps
 
 
-def number(text: str) -> float:
-    """A decimal string as a float. (float copes with any exponent; Fraction never comes back.)"""
-    return float(text)
-
-
-def by_name(case: dict[str, Any]) -> str:
+def case_name(case: dict[str, Any]) -> str:
     return str(case["name"])
 
 
-@pytest.mark.parametrize("case", GOLDEN, ids=by_name)
+@pytest.mark.parametrize("case", GOLDEN, ids=case_name)
 def test_golden_case_is_within_the_bounds(case: dict[str, Any]) -> None:
-    check([[number(v) for v in map(str, case["logits"])]], number(case["tau"]))
+    check([[float(v) for v in case["logits"]]], float(case["tau"]))
 
 
-@pytest.mark.parametrize("case", GOLDEN, ids=by_name)
-@pytest.mark.parametrize("mine", [True, False], ids=["reference", "core"])
-def test_golden_numbers(case: dict[str, Any], mine: bool) -> None:
-    """The core against the golden numbers themselves, and the reference above against them too. They
-    are worked from the floats' decimal names: a rounding of each logit and of tau away, so that p's
-    bound is needed for the reference as well. Where top_prob is 1 their 60 digits lost the tail."""
-    z, tau = [number(str(v)) for v in case["logits"]], number(case["tau"])
-    true = exact(z, tau)
-    h = number(case["entropy_nats"])
-    p = [float(v) for v in true.p] if mine else tsoft.softmax(z, tau)
-    for got, x, text in zip(p, true.x, case["probs"], strict=True):
-        q = number(text)
-        assert abs(got - q) <= (4 * (1 - float(x) + h) * 2**-53 * q if q else 0) + 5e-324
-    got = {
-        "top_prob": max(true.p) if mine else tsoft.top_prob(z, tau),
-        "margin": true.margin if mine else tsoft.margin(z, tau),
-        "perplexity": true.entropy.exp() if mine else tsoft.perplexity(z, tau),
-        "log_sum_exp": true.highest + true.log_s if mine else tsoft.log_sum_exp(z, tau),
+@pytest.mark.parametrize("case", GOLDEN, ids=case_name)
+@pytest.mark.parametrize("of_reference", [True, False], ids=["reference", "core"])
+def test_golden_numbers(case: dict[str, Any], of_reference: bool) -> None:
+    """Compare the core, and the reference above, with the golden numbers.
+
+    The golden numbers come from the decimal texts of the logits and tau, which differ from the floats by a rounding.
+    So the reference needs the bound of p, too. If top_prob is 1.0, the 60 digits of the golden numbers lost the tail.
+    """
+    z, tau = [float(v) for v in case["logits"]], float(case["tau"])
+    reference = exact(z, tau)
+    h = float(case["entropy_nats"])
+    p = [float(v) for v in reference.p] if of_reference else tsoft.softmax(z, tau)
+    for actual, x, text in zip(p, reference.x, case["probs"], strict=True):
+        golden_p = float(text)
+        assert abs(actual - golden_p) <= (4 * (1 - float(x) + h) * 2**-53 * golden_p if golden_p else 0) + 5e-324
+    values: dict[str, Any] = {
+        "top_prob": max(reference.p) if of_reference else tsoft.top_prob(z, tau),
+        "margin": reference.margin if of_reference else tsoft.margin(z, tau),
+        "perplexity": reference.entropy.exp() if of_reference else tsoft.perplexity(z, tau),
+        "log_sum_exp": reference.highest + reference.log_s if of_reference else tsoft.log_sum_exp(z, tau),
     }
     if case["top_prob"] != "1.0":
-        got["entropy_nats"] = true.entropy if mine else tsoft.entropy(z, tau)
-        logs = true.log_p if mine else tsoft.log_softmax(z, tau)
-        golden = [number(v) for v in case["log_probs"]]
+        values["entropy_nats"] = reference.entropy if of_reference else tsoft.entropy(z, tau)
+        logs = reference.log_p if of_reference else tsoft.log_softmax(z, tau)
+        golden = [float(v) for v in case["log_probs"]]
         assert [float(v) for v in logs] == pytest.approx(golden, rel=1e-14)
-    for name, value in got.items():
+    for name, value in values.items():
         if case[name] is not None:
-            # 1e-60: a log-sum-exp of 0 that has lost its tail.
-            assert float(value) == pytest.approx(number(case[name]), rel=1e-14, abs=1e-60), name
+            # 1e-60 is for a golden log-sum-exp of 0 that has lost its tail.
+            assert float(value) == pytest.approx(float(case[name]), rel=1e-14, abs=1e-60), name
 
 
-def test_golden_is_all_there() -> None:
+def test_golden_file_has_all_cases() -> None:
     assert len(GOLDEN) == 41
 
 
-# Rows made by hypothesis.
+# Rows that hypothesis generates.
 
 LIMITS = {np.float64: (-323, 308), np.float32: (-44, 38)}
 
@@ -215,8 +215,10 @@ def clip(v: float, dtype: Any) -> float:
 
 @st.composite
 def rows_and_tau(draw: st.DrawFn, dtype: Any, rows: int = 1, classes: int = 40) -> tuple[Any, float]:
-    """Rows of one length, each of a magnitude of its own, with ties and masks; and a tau, three times
-    in four of the first row's magnitude, where there is most to see."""
+    """Draw rows of one length and different magnitudes, with ties and masks, and a tau.
+
+    Most taus have about the magnitude of the first row, where the probabilities differ most from the limits.
+    """
     low, high = LIMITS[dtype]
     n = draw(st.integers(1, classes))
     powers = [draw(st.integers(low, high)) for _ in range(rows)]
@@ -234,7 +236,7 @@ def rows_and_tau(draw: st.DrawFn, dtype: Any, rows: int = 1, classes: int = 40) 
     return np.array(table, dtype), tau
 
 
-@EXACTLY
+@MANY_EXAMPLES
 @given(rows_and_tau(np.float64))
 @example((np.array([[1.7976931348623157e308, -1.7976931348623157e308, 0.0]]), 1e308))
 @example((np.array([[1.7976931348623157e308, 1.797693134862315e308, 5e-324]]), 1e292))
@@ -247,7 +249,7 @@ def test_bounds_float64(case: tuple[Any, float]) -> None:
     check(*case)
 
 
-@EXACTLY
+@MANY_EXAMPLES
 @given(rows_and_tau(np.float32))
 @example((np.array([[3.4e38, -3.4e38, 0.0]], np.float32), 1e38))
 @example((np.array([[1e-45, 0.0, -1e-45]], np.float32), 1e-45))
@@ -258,7 +260,7 @@ def test_bounds_float32(case: tuple[Any, float]) -> None:
     check(*case)
 
 
-@settings(EXACTLY, max_examples=60)
+@settings(MANY_EXAMPLES, max_examples=60)
 @given(rows_and_tau(np.float64, rows=6))
 def test_bounds_of_rows_of_different_magnitudes(case: tuple[Any, float]) -> None:
     check(*case)
@@ -266,7 +268,7 @@ def test_bounds_of_rows_of_different_magnitudes(case: tuple[Any, float]) -> None
 
 @pytest.mark.parametrize("n", [4, 40])
 def test_bounds_of_huge_and_subnormal_rows_in_one_block(n: int) -> None:
-    """A row that must be halved may not take with it the row that halving would round."""
+    """One row must be halved, and halving would round another row."""
     huge, tiny = 1.7e308 * np.linspace(1, -1, n), 5e-324 * np.arange(n)
     z = np.stack([huge, tiny, -huge, np.linspace(0, -3, n), -tiny])
     for tau in [5e-324, 2e-323, 1.0, 1e308]:
@@ -274,7 +276,7 @@ def test_bounds_of_huge_and_subnormal_rows_in_one_block(n: int) -> None:
 
 
 @pytest.mark.parametrize("tau", [5e-324, 1e-310, 1e-45, 1e-39, 1e39, 1e300])
-def test_float32_with_a_tau_it_cannot_hold(tau: float) -> None:
+def test_bounds_of_float32_with_a_tau_outside_its_range(tau: float) -> None:
     z = np.array([[1e-45, 0, -1e-45], [1, 2, 2], [3e38, -3e38, 0], [1, 1, -inf]], np.float32)
     check(z, tau)
     check(np.repeat(z, 20, axis=1), tau)
@@ -283,7 +285,7 @@ def test_float32_with_a_tau_it_cannot_hold(tau: float) -> None:
 @pytest.mark.parametrize("n", [31, 32, 33, 127, 500, 700])
 @pytest.mark.parametrize("x", [-36.7, -36.8, -40.0, -300.0, -705.0, -744.0])
 def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
-    """Hundreds of terms that each vanish beside the 1, and together do not."""
+    """Each of hundreds of terms is below the rounding of 1, but their sum is not."""
     z = np.full((2, n), x)
     z[:, 0] = 0
     check(z, 1.0)
@@ -295,8 +297,9 @@ def test_tail_below_the_rounding_of_one(n: int, x: float) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("near", [0.0, -1e-15, -1e-4])
 def test_tail_below_the_rounding_of_a_second_class(n: int, ties: int, dtype: Any, near: float) -> None:
-    """The second class of those at the top is itself in the tail's sum: added one by one after it, a
-    term of less than half its last place is lost each time."""
+    """The sum of the tail includes the second class at the top. A sum that added the small terms to it one by one
+    would lose each of them.
+    """
     u = np.finfo(dtype).epsneg / 2
     for half in (1.0, 0.5):
         z = np.full((2, n), np.log(0.99 * half * u), dtype)

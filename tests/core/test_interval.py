@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from labeled import digits, made, once, resampled
+from labeled import digits, once, random_rows, resampled
 from tsoft.core import interval as interval_of
 from tsoft.core.fit import TemperatureFit, fit_rows
 from tsoft.core.interval import TooLongError, bootstrap, confidence_interval, sandwich
@@ -17,8 +17,9 @@ from tsoft.core.labeled_rows import LabeledRows
 
 
 def test_the_sandwich_in_closed_form() -> None:
-    """With the same gap in every row, and a share p of them right, the score is E[t] - t_y with t = gap / tau
-    or 0: its variance is t^2 p (1 - p), and so is the curvature."""
+    """If each row has the same gap, and the target is at the top in a share p of them, the score is E[t] - t_y, with
+    t = gap / tau or 0. The variance and the curvature are both t^2 p (1 - p).
+    """
     rows = LabeledRows(np.tile([3.0, 0.0], (100, 1)), (np.arange(100) >= 80).astype(int))
     fit = fit_rows(once(rows))
     assert fit.error == pytest.approx(1 / (log(4) * sqrt(100 * 0.8 * 0.2)), rel=1e-9)
@@ -31,8 +32,8 @@ def test_the_sandwich_in_closed_form() -> None:
     assert sandwich(TemperatureFit(0.0)) is None
 
 
-def test_the_sandwich_of_a_model_that_is_wrong() -> None:
-    """Slopes and curvature as differences of scipy's NLL; here the inverse curvature alone is 5 % lower."""
+def test_the_sandwich_of_a_misspecified_model() -> None:
+    """Compare with slopes and curvature from differences of scipy's NLL. The inverse curvature alone is 5 % lower."""
     rows, step = digits("val"), 1e-4
     fit = fit_rows(once(rows))
 
@@ -48,10 +49,11 @@ def test_the_sandwich_of_a_model_that_is_wrong() -> None:
 
 @pytest.mark.parametrize(("count", "reach"), [(674, 6.0), (674, 0.5), (40, 6.0), (12, 6.0), (3, 6.0)])
 def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same resamples, each fitted for itself. Of few rows many have no minimum, or one far away; with a short
-    reach many lie outside the nodes."""
+    """Compare with a separate fit of each resample. With few rows, many resamples have no minimum, or a distant one.
+    With a short reach, many minima are outside the nodes.
+    """
     monkeypatch.setattr(interval_of, "REACH", reach)
-    rows = digits("val") if count == 674 else made(9, count, 3, tau=1.5)
+    rows = digits("val") if count == 674 else random_rows(9, count, 3, tau=1.5)
     fit = fit_rows(once(rows))
     assert not fit.is_limit
     parts = [resampled(rows, slice(0, 2)), resampled(rows, slice(2, None))]
@@ -67,7 +69,7 @@ def test_the_bootstrap_refits_in_full(count: int, reach: float, monkeypatch: pyt
 
 
 def counting(rows: LabeledRows) -> tuple[Callable[[], Iterable[LabeledRows]], list[int]]:
-    """The rows, and how many passes were made."""
+    """Return a function that returns the rows, and a list with its number of calls."""
     passes = [0]
 
     def counted() -> Iterable[LabeledRows]:
@@ -78,14 +80,14 @@ def counting(rows: LabeledRows) -> tuple[Callable[[], Iterable[LabeledRows]], li
 
 
 def weak(seed: int, count: int) -> LabeledRows:
-    """Logits that hardly tell the targets."""
+    """Return logits that hardly predict the targets."""
     random = np.random.default_rng(seed)
     z = random.normal(size=(count, 5)) * 3
     return LabeledRows(z, (z / 60 + random.gumbel(size=z.shape)).argmax(1))
 
 
 def test_a_resample_near_chance_is_refitted_without_another_pass() -> None:
-    """A third of them have no minimum, and the others theirs far from the fit."""
+    """A third of the resamples have no minimum, and the minima of the others are far from the fit."""
     rows = weak(3, 1500)
     fit = fit_rows(once(rows))
     assert float(fit.error or 0) > 0.3
@@ -109,17 +111,17 @@ def test_the_sandwich_replaces_a_bootstrap_that_would_take_long(monkeypatch: pyt
     assert confidence_interval(once(rows), fit, 674, 10, generator) == expected
     assert getattr(confidence_interval(once(rows), fit, 674, 9, generator), "method", None) == "bootstrap"
     monkeypatch.setattr(interval_of, "MAX_EVALUATED", 0)
-    found = confidence_interval(once(rows), fit, 674, 9, generator)
-    assert found == replace(expected, reason="there are too many numbers for the bootstrap")
+    interval = confidence_interval(once(rows), fit, 674, 9, generator)
+    assert interval == replace(expected, reason="there are too many numbers for the bootstrap")
 
 
-def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bootstrap_that_would_take_long_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = digits("val")
     fit = fit_rows(once(rows))
     monkeypatch.setattr(interval_of, "MAX_EVALUATED", 674 * 10 * 3)
     with pytest.raises(TooLongError, match="too many numbers"):
         bootstrap(once(rows), fit, 10, np.random.default_rng(1))
-    few = made(9, 12, 3, tau=1.5)
+    few = random_rows(9, 12, 3, tau=1.5)
     monkeypatch.setattr(interval_of, "MAX_REFITTED", 0)
     monkeypatch.setattr(interval_of, "REACH", 1e-9)
     with pytest.raises(TooLongError, match="too many resamples"):
@@ -128,7 +130,7 @@ def test_a_bootstrap_that_would_take_long_is_not_begun(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("power", [-1040, -1000, 1000, 1019])
 def test_the_interval_scales_with_the_logits(power: int) -> None:
-    """No warning either, each of which would be an error here."""
+    """At any scale, the interval is computed without a warning, which would be an error here."""
     val = digits("val")
     whole = bootstrap(once(val), fit_rows(once(val)), 100, np.random.default_rng(1))
     rows = LabeledRows(np.ldexp(val.logits.astype(float), power), val.targets)
@@ -136,11 +138,11 @@ def test_the_interval_scales_with_the_logits(power: int) -> None:
     assert np.ldexp([scaled.low, scaled.high], -power) == pytest.approx([whole.low, whole.high], rel=1e-6)
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    """Of 100 classifiers with a known temperature: 95 are expected, and 85 are four deviations below."""
+def test_95_percent_intervals_contain_the_true_temperature_about_95_times_in_100() -> None:
+    """For 100 classifiers with a known temperature, the expected count is 95, and 85 is four deviations below."""
     inside = {"bootstrap": 0, "sandwich": 0}
     for seed in range(100):
-        rows = made(100 + seed, 150, 4, tau=1.6)
+        rows = random_rows(100 + seed, 150, 4, tau=1.6)
         fit = fit_rows(once(rows))
         for interval in (bootstrap(once(rows), fit, 200, np.random.default_rng(seed)), sandwich(fit)):
             assert interval

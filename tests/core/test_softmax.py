@@ -1,4 +1,4 @@
-"""The core's surface: types, shapes, errors, what is imported when, and the examples in its docstrings."""
+"""The public functions of the core: types, shapes, errors, lazy imports, and the examples in the docstrings."""
 
 import doctest
 import subprocess
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tsoft
+from tool import environment
 from tsoft.core import measures, softmax
 from tsoft.sampling.sampler_table import SAMPLERS
 
@@ -20,18 +21,20 @@ ALL = [*KEEP, *REDUCE]
 
 
 def python(code: str) -> str:
-    """What a fresh process prints."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    """Return what a new Python process prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize("module", [softmax, measures])
-def test_docstrings(module: Any) -> None:
+def test_examples_of_docstrings_run(module: Any) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 3
     assert result.failed == 0
 
 
-def test_import_waits_for_numpy() -> None:
+def test_import_of_tsoft_does_not_import_numpy() -> None:
     out = python(
         "import sys, tsoft; print('numpy' in sys.modules, hasattr(tsoft, 'nothing'), 'numpy' in sys.modules);"
         "tsoft.softmax([1.0]); print('numpy' in sys.modules)"
@@ -39,7 +42,7 @@ def test_import_waits_for_numpy() -> None:
     assert out.split() == ["False", "False", "False", "True"]
 
 
-def test_names() -> None:
+def test_public_names() -> None:
     assert set(tsoft.__all__) <= set(dir(tsoft))
     samplers = {sampler.function.__name__ for sampler in SAMPLERS.values()}
     assert {f.__name__ for f in ALL} | {"LogitsError", "top"} | samplers <= set(tsoft.__all__)
@@ -56,7 +59,7 @@ def test_names() -> None:
 @pytest.mark.parametrize("f", ALL)
 @pytest.mark.parametrize("n", [3, 40])
 @pytest.mark.parametrize(
-    ("given", "comes_out"),
+    ("dtype", "expected"),
     [
         ("f4", "f4"),
         ("f2", "f4"),
@@ -71,14 +74,14 @@ def test_names() -> None:
         ("u8", "f8"),
     ],
 )
-def test_dtypes(f: Any, n: int, given: str, comes_out: str) -> None:
+def test_dtypes(f: Any, n: int, dtype: str, expected: str) -> None:
     z = np.arange(2 * n).reshape(2, n) % 2
     for tau in [0, 5e-324, 1, [0.5, 1e300], inf]:
-        got = f(z.astype(given), tau)
-        assert got.dtype == np.dtype(comes_out)
-        assert got.dtype.isnative
-        np.testing.assert_allclose(got, f(z.astype("f8"), tau), rtol=1e-6, atol=1e-44)
-    assert f(z[0].astype(given)).dtype == np.dtype(comes_out)
+        result = f(z.astype(dtype), tau)
+        assert result.dtype == np.dtype(expected)
+        assert result.dtype.isnative
+        np.testing.assert_allclose(result, f(z.astype("f8"), tau), rtol=1e-6, atol=1e-44)
+    assert f(z[0].astype(dtype)).dtype == np.dtype(expected)
 
 
 def test_lists_are_float64() -> None:
@@ -92,7 +95,7 @@ def test_lists_are_float64() -> None:
 
 
 @pytest.mark.parametrize("z", [[1j, 2], ["1", "2"], [b"1"], [None, 1.0], [10**400, 1], [np.datetime64("2020")]])
-def test_what_is_not_a_real_number(z: Any) -> None:
+def test_logits_that_are_not_real_numbers_are_a_type_error(z: Any) -> None:
     for f in [*ALL, tsoft.top]:
         with pytest.raises(TypeError, match="logits must be real numbers, got an array of "):
             f(z)
@@ -109,7 +112,7 @@ def test_shapes_without_classes(f: Any) -> None:
 
 @pytest.mark.parametrize("f", ALL)
 @pytest.mark.parametrize("tau", [-1, -5e-324, nan, -inf, [1, -1], [nan], [[1, 2]], [[1]]])
-def test_tau_that_is_none(f: Any, tau: Any) -> None:
+def test_invalid_tau_is_an_error(f: Any, tau: Any) -> None:
     with pytest.raises(ValueError, match="tau must be") as caught:
         f([1, 2], tau)
     assert not isinstance(caught.value, tsoft.LogitsError)
@@ -117,12 +120,12 @@ def test_tau_that_is_none(f: Any, tau: Any) -> None:
 
 def test_tau_in_any_form() -> None:
     for f in ALL:
-        want = f([1, 2, 4], 2.0)
+        expected = f([1, 2, 4], 2.0)
         for tau in [2, np.float32(2), np.int8(2), np.array(2), np.array([2])[0]]:
-            np.testing.assert_array_equal(f([1, 2, 4], tau), want)
+            np.testing.assert_array_equal(f([1, 2, 4], tau), expected)
         lists: list[Any] = [[2], (2,), np.array([2]), np.array([2], ">f4")]
         for taus in lists:
-            np.testing.assert_array_equal(f([1, 2, 4], taus), want[None])
+            np.testing.assert_array_equal(f([1, 2, 4], taus), expected[None])
         np.testing.assert_array_equal(f([1, 2, 4], -0.0), f([1, 2, 4], 0))
 
 
@@ -134,10 +137,10 @@ def test_tau_in_any_form() -> None:
     ("bad", "problem"),
     [(nan, "NaN is not a logit"), (inf, "+inf is not a logit"), (-inf, "every class is masked (-inf)")],
 )
-def test_a_row_that_has_no_softmax(f: Any, n: int, dtype: Any, row: int, bad: float, problem: str) -> None:
-    """One among many, some blocks away or at the very end; two leading axes count as one."""
+def test_a_row_without_a_softmax_is_an_error(f: Any, n: int, dtype: Any, row: int, bad: float, problem: str) -> None:
+    """The bad row is one of many, in the first block, a later one or the last. Two leading axes count as one."""
     z = np.zeros((30_000 if n == 3 else 12_000, n), dtype)
-    z[3, 1] = -inf  # a mask is no error
+    z[3, 1] = -inf  # a mask is not an error
     row %= len(z)
     column = None if bad == -inf else 2
     z[row, slice(None) if column is None else column] = bad
@@ -152,8 +155,8 @@ def test_a_row_that_has_no_softmax(f: Any, n: int, dtype: Any, row: int, bad: fl
         assert type(error.row) is int
 
 
-def test_which_fault_of_several_is_told() -> None:
-    """The first row at fault; in it NaN before +inf, and of each the first."""
+def test_the_first_of_several_bad_values_is_reported() -> None:
+    """In the first bad row, NaN is reported before +inf."""
     z = np.array([[0, 1, 2], [inf, nan, nan], [nan, 0, 0]])
     with pytest.raises(tsoft.LogitsError, match=r"^row 1, class 1: NaN is not a logit$"):
         tsoft.softmax(z)
@@ -162,7 +165,7 @@ def test_which_fault_of_several_is_told() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_no_warning_is_given(dtype: Any) -> None:
+def test_extreme_logits_cause_no_warning(dtype: Any) -> None:
     last = np.finfo(dtype).max
     z = np.array([[last, -last, 0], [-inf, 1, 2], [0, 0, np.finfo(dtype).smallest_subnormal]], dtype)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The inverse problem: solve, then compute, and what was asked comes back."""
+"""The temperature at which a measure has a value: at the solution, the measure has this value."""
 
 import doctest
 from collections.abc import Callable
@@ -26,11 +26,11 @@ from tsoft.core.solve import (
 Solve = Callable[[Any, float], list[Solution]]
 Compute = Callable[[Any, Any], Any]
 
-FEW = settings(derandomize=True, deadline=None, database=None, max_examples=80)
-# 1 - p, where it is 1e-200, takes 200 of these digits.
+FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=80)
+# A difference 1 - p of 1e-200 needs 200 of these digits.
 WIDE = Context(prec=260, Emax=MAX_EMAX, Emin=MIN_EMIN)
 LAST = float(np.finfo(float).max)
-# Below this what is asked has itself fewer digits than 1e-12 needs, or exp(x) has.
+# Below this, the value or exp(x) has fewer digits than a relative error of 1e-12 needs.
 NEARLY_SUBNORMAL = 1e-290
 
 
@@ -38,21 +38,21 @@ def prob(index: int) -> tuple[Solve, Compute]:
     return (lambda z, value: solve_prob(z, index, value)), (lambda z, tau: tsoft.softmax(z, tau)[..., index])
 
 
-ONE_WAY: dict[str, tuple[Solve, Compute]] = {
+MONOTONIC: dict[str, tuple[Solve, Compute]] = {
     "top_prob": (solve_top_prob, tsoft.top_prob),
     "entropy": (solve_entropy, tsoft.entropy),
     "perplexity": (solve_perplexity, tsoft.perplexity),
     "margin": (solve_margin, tsoft.margin),
 }
-MEASURES = [*ONE_WAY, "prob"]
+MEASURES = [*MONOTONIC, "prob"]
 
 
 def pair(name: str, index: int = 0) -> tuple[Solve, Compute]:
-    return ONE_WAY.get(name) or prob(index)
+    return MONOTONIC.get(name) or prob(index)
 
 
 def check(z: Any, value: float, solution: Solution, compute: Compute) -> None:
-    """The solution is one: in order, and right by the public function as by its own word."""
+    """Check that the temperatures are sorted, and that the public function and `reached` have the value."""
     assert solution.taus, solution.reason
     assert solution.reason is None
     assert list(solution.taus) == sorted(set(solution.taus))
@@ -70,7 +70,7 @@ def only(solutions: list[Solution]) -> Solution:
 
 
 def decimal(name: str, z: list[float], tau: float, index: int = 0) -> Decimal:
-    """The measure to 50 digits or more. Decimal(float) does not round."""
+    """Return the measure with at least 50 digits. Decimal(float) does not round."""
     with localcontext(WIDE):
         x = [(Decimal(v) - Decimal(max(z))) / Decimal(tau) for v in z if v > -inf]
         e = [v.exp() for v in x]
@@ -86,7 +86,7 @@ def decimal(name: str, z: list[float], tau: float, index: int = 0) -> Decimal:
         }[name]
 
 
-def test_docstrings() -> None:
+def test_examples_of_docstrings_run() -> None:
     result = doctest.testmod(solve)
     assert result.attempted > 8
     assert result.failed == 0
@@ -116,9 +116,10 @@ def test_docstrings() -> None:
         ("prob", 1e-300, 1),
     ],
 )
-def test_true_value_at_the_solution(name: str, value: float, count: int) -> None:
-    """What float64 says is reached is so: the true measure at the solution is what was asked. (prob is
-    of class 1, which has two solutions above 1/4.)"""
+def test_the_exact_measure_has_the_value_at_the_solution(name: str, value: float, count: int) -> None:
+    """At the solution, the exact measure has the value. (`prob` is the probability of class 1, which has two solutions
+    above 1/4.)
+    """
     z = [2.0, 1.0, 0.5, 0.1]
     taus = [tau for tau in only(pair(name, 1)[0](z, value)).taus if tau != inf]
     assert len(taus) == count
@@ -127,8 +128,8 @@ def test_true_value_at_the_solution(name: str, value: float, count: int) -> None
             assert abs(decimal(name, z, tau, 1) - Decimal(value)) <= Decimal("1e-12") * Decimal(value)
 
 
-def test_the_article_s_temperature() -> None:
-    """Which temperature gives 73 % (it is not 0.5, as an article has it)."""
+def test_the_temperature_of_the_article_s_top_probability() -> None:
+    """The top probability is 73 % at 0.65, not at 0.5 as an article claims."""
     z, value = [2.0, 1.0, 0.5, 0.1], 0.73
     tau = only(solve_top_prob(z, value)).taus[0]
     assert tau == pytest.approx(0.651715948857, rel=1e-11)
@@ -136,7 +137,7 @@ def test_the_article_s_temperature() -> None:
 
 
 def test_two_classes_in_closed_form() -> None:
-    """p / (1 - p) = exp(gap / tau), at every magnitude; the last gap is itself over the largest float."""
+    """p / (1 - p) = exp(gap / tau), at every magnitude. The last gap is larger than the largest float."""
     for half in [1e-290, 1e-20, 1.0, 1e20, 1e290, 1.5e308]:
         for p in [0.73, 0.99, 0.999999] if half < 1e300 else [0.99, 0.999999]:
             tau = only(solve_top_prob([half, -half], p)).taus[0]
@@ -144,12 +145,12 @@ def test_two_classes_in_closed_form() -> None:
             assert only(solve_prob([half, -half], 1, 1 - p)).taus[0] == pytest.approx(tau, rel=1e-10)
 
 
-# Rows made by hypothesis.
+# Rows that hypothesis generates.
 
 
 @st.composite
 def rows(draw: st.DrawFn, sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 32, 33, 128, 129, 200)) -> tuple[Any, float]:
-    """A row with ties and masks at some magnitude, and a temperature, most often of its spread's."""
+    """Draw a row with ties and masks, and a temperature, mostly of the magnitude of the row's spread."""
     n = draw(st.sampled_from(sizes))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     kind = draw(st.sampled_from(["normal", "whole", "near", "low"]))
@@ -174,22 +175,25 @@ def rows(draw: st.DrawFn, sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 32, 33, 128, 
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@given(case=rows(), at=st.floats(0, 1, exclude_max=True))
-@FEW
-def test_round_trip(name: str, case: tuple[Any, float], at: float) -> None:
-    """What some temperature gives is found again, there or where it is the same to the last digits."""
+@given(case=rows(), index_share=st.floats(0, 1, exclude_max=True))
+@FEW_EXAMPLES
+def test_round_trip(name: str, case: tuple[Any, float], index_share: float) -> None:
+    """The value at a temperature leads back to this temperature, or to one with the same value up to rounding."""
     z, tau = case
     assume(name != "margin" or len(z) > 1)
-    back, compute = pair(name, int(at * len(z)))
+    solve_value, compute = pair(name, int(index_share * len(z)))
     value = float(compute(z, tau))
-    solution = only(back(z, value))
+    solution = only(solve_value(z, value))
     if value == 0 and solution.taus == (1.0,):
         assert compute(z, 0) == compute(z, 1.0) == compute(z, inf) == 0
     check(z, value, solution, compute)
-    # Where the curve is neither flat nor near its peak, there is one float to be found.
-    near = [float(compute(z, tau * scale)) for scale in (0.999, 1, 1.001)]
-    if abs(near[0] - near[2]) > 1e-6 * near[1] and (near[0] - near[1]) * (near[1] - near[2]) > 0:
-        assert min(abs(found / tau - 1) for found in solution.taus) < 1e-7
+    # If the curve is neither flat nor near its peak, only this temperature has the value.
+    neighbors = [float(compute(z, tau * scale)) for scale in (0.999, 1, 1.001)]
+    if (
+        abs(neighbors[0] - neighbors[2]) > 1e-6 * neighbors[1]
+        and (neighbors[0] - neighbors[1]) * (neighbors[1] - neighbors[2]) > 0
+    ):
+        assert min(abs(solved / tau - 1) for solved in solution.taus) < 1e-7
 
 
 @pytest.mark.parametrize("n", [2, 3, 32, 33, 200, 5000])
@@ -198,11 +202,11 @@ def test_round_trip_at_every_value(n: int) -> None:
     rng = np.random.default_rng(n)
     z = rng.normal(size=n) * 3
     ends = [1e-12, 1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6, 1 - 1e-12]
-    for back, compute in ONE_WAY.values():
+    for solve_value, compute in MONOTONIC.values():
         low, high = sorted([float(compute(z, 0)), float(compute(z, inf))])
         for share in ends:
             value = low + share * (high - low)
-            solution = only(back(z, value))
+            solution = only(solve_value(z, value))
             check(z, value, solution, compute)
             assert len(solution.taus) == 1
             assert 0 < solution.taus[0] < inf
@@ -212,14 +216,16 @@ def test_round_trip_at_every_value(n: int) -> None:
         check(z, value, only(solve_prob(z, int(z.argmin()), value)), prob(int(z.argmin()))[1])
 
 
-@given(case=rows((2, 3, 4, 6)), at=st.floats(0, 1, exclude_max=True), share=st.floats(0.01, 1.1))
-@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), at=0.3, share=0.95)  # two solutions
-@example(case=(np.array([2.0, 2.0, 1.9, -3.0]), 1.0), at=0.6, share=0.99)
-@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), at=0.6, share=0.95)  # one, no peak
-@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), at=0.0, share=0.5)  # one, falling
-@settings(FEW, max_examples=150)
-def test_number_of_solutions_is_a_dense_scan_s(case: tuple[Any, float], at: float, share: float) -> None:
-    z, index = case[0], int(at * len(case[0]))
+@given(case=rows((2, 3, 4, 6)), index_share=st.floats(0, 1, exclude_max=True), share=st.floats(0.01, 1.1))
+@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), index_share=0.3, share=0.95)  # two solutions
+@example(case=(np.array([2.0, 2.0, 1.9, -3.0]), 1.0), index_share=0.6, share=0.99)
+@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), index_share=0.6, share=0.95)  # one, no peak
+@example(case=(np.array([2.0, 1.0, 0.0, -3.0]), 1.0), index_share=0.0, share=0.5)  # one, falling
+@settings(FEW_EXAMPLES, max_examples=150)
+def test_the_number_of_solutions_agrees_with_a_dense_scan(
+    case: tuple[Any, float], index_share: float, share: float
+) -> None:
+    z, index = case[0], int(index_share * len(case[0]))
     free = z[z > -inf]
     spread = float(np.ptp(free / 4)) * 4
     assume(z[index] > -inf and 1e-290 < spread < 1e300)
@@ -228,7 +234,7 @@ def test_number_of_solutions_is_a_dense_scan_s(case: tuple[Any, float], at: floa
     e = np.exp(x / scan[:, np.newaxis])
     p = np.exp((z[index] - free.max()) / scan) / e.sum(1)
     value = float(share * p.max())
-    # Where a solution is off the scan, or two are between two points of it, the scan is no judge.
+    # The scan misses a solution outside its range, and two solutions between two of its points.
     assume(abs(value - 1 / len(free)) > 1e-3 * value and abs(value / p.max() - 1) > 1e-4)
     assume(abs(value - p[0]) > 1e-9)
     crossings = np.flatnonzero((p[:-1] < value) != (p[1:] < value))
@@ -239,7 +245,7 @@ def test_number_of_solutions_is_a_dense_scan_s(case: tuple[Any, float], at: floa
     assert (solution.reason is None) == bool(solution.taus)
 
 
-# One class's peak.
+# The peak of one class's probability.
 
 
 def test_both_sides_of_the_peak() -> None:
@@ -262,7 +268,10 @@ def test_both_sides_of_the_peak() -> None:
     assert list(at_peak.taus) == pytest.approx([peak_tau], rel=1e-6)
     assert only(solve_prob(z, 1, nextafter(peak, 1))).taus == at_peak.taus
     assert only(solve_prob(z, 1, peak * (1 + 1e-12))).taus == ()
-    assert list(only(solve_prob(z, 1, 0.25)).taus) == pytest.approx([1.0499237198905855, inf])
+    at_uniform = only(solve_prob(z, 1, 0.25))
+    check(z, 0.25, at_uniform, prob(1)[1])
+    assert at_uniform.taus[0] < peak_tau
+    assert at_uniform.taus[1:] == (inf,)
     assert len(only(solve_prob(z, 1, 0.2)).taus) == 1
 
 
@@ -280,7 +289,7 @@ def test_peak_at_every_magnitude() -> None:
 
 @pytest.mark.parametrize("n", [40, 500])
 def test_peak_of_a_class_in_a_wide_row(n: int) -> None:
-    """One above, the class, and many far below: the peak is far above 1 / n."""
+    """One class is above this class and many are far below, so the peak is far above 1 / n."""
     z = np.r_[np.full(n - 2, -4.0), 1.0, 0.5]
     cold, hot = only(solve_prob(z, n - 1, 0.2)).taus
     assert cold < hot
@@ -288,7 +297,7 @@ def test_peak_of_a_class_in_a_wide_row(n: int) -> None:
     assert only(solve_prob(z, n - 1, 0.5)).taus == ()
 
 
-def test_no_peak_where_the_logit_is_the_mean() -> None:
+def test_no_peak_if_the_logit_is_the_mean() -> None:
     for middle in [0.0, -0.5, 1e-9]:
         assert only(solve_prob([1, middle, -1], 1, 1 / 3)).taus == (inf,)
         assert len(only(solve_prob([1, middle, -1], 1, 0.3)).taus) == 1
@@ -296,11 +305,11 @@ def test_no_peak_where_the_logit_is_the_mean() -> None:
     assert list(only(solve_prob([1, 0.01, -1], 1, 1 / 3)).taus) == pytest.approx([50, inf], rel=1e-3)
 
 
-# What nothing gives, and why.
+# Values without a solution.
 
 
 @pytest.mark.parametrize(
-    ("back", "z", "value", "reason"),
+    ("solve_value", "z", "value", "reason"),
     [
         (
             solve_top_prob,
@@ -418,8 +427,8 @@ def test_no_peak_where_the_logit_is_the_mean() -> None:
         ),
     ],
 )
-def test_why_there_is_none(back: Solve, z: list[float], value: float, reason: str) -> None:
-    assert only(back(z, value)) == Solution((), (), reason)
+def test_a_value_without_a_solution_has_a_reason(solve_value: Solve, z: list[float], value: float, reason: str) -> None:
+    assert only(solve_value(z, value)) == Solution((), (), reason)
 
 
 # The limits.
@@ -427,8 +436,8 @@ def test_why_there_is_none(back: Solve, z: list[float], value: float, reason: st
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 40, 1000])
 @pytest.mark.parametrize("ties", [1, 2, 3])
-def test_limits(n: int, ties: int) -> None:
-    """The value of a limit, exactly or as another's rounding has it, is that limit."""
+def test_a_value_at_a_limit_is_solved_by_the_limit(n: int, ties: int) -> None:
+    """The value at a limit, exact or rounded, has this limit as its solution."""
     z = np.arange(n + ties, 0.0, -1)
     z[:ties] = z[0]
     z = np.r_[-inf, z]
@@ -452,18 +461,18 @@ def test_limits(n: int, ties: int) -> None:
 
 def test_near_a_limit_is_not_the_limit() -> None:
     z = [3.0, 1.0, 0.0]
-    for name, (back, compute) in ONE_WAY.items():
+    for name, (solve_value, compute) in MONOTONIC.items():
         for limit in 0.0, inf:
             end = float(compute(z, limit))
             inward = 1 if float(compute(z, 1)) > end else -1
             value = end + inward * max(1e-14 * end, 1e-290)
-            solution = only(back(z, value))
+            solution = only(solve_value(z, value))
             assert 0 < solution.taus[0] < inf, name
             check(z, value, solution, compute)
 
 
-def test_what_rounding_puts_beyond_a_limit() -> None:
-    """The perplexity of 5000 classes comes out a few units over 5000: no reason to say that nothing does."""
+def test_a_value_that_rounding_moves_past_a_limit_is_solved() -> None:
+    """The computed perplexity of 5000 classes may be a few units in the last place above 5000."""
     z = np.random.default_rng(0).normal(size=5000)
     values = [float(tsoft.perplexity(z, 10.0**power)) for power in range(8, 40)]
     assert max(values) > 5000 * (1 + ROUNDING)
@@ -471,7 +480,7 @@ def test_what_rounding_puts_beyond_a_limit() -> None:
         check(z, value, only(solve_perplexity(z, value)), tsoft.perplexity)
 
 
-def test_where_every_temperature_gives_it() -> None:
+def test_a_value_at_every_temperature_gives_1() -> None:
     always = Solution((1.0,), (0.5,))
     assert only(solve_top_prob([4, 4, -inf], 0.5)) == always
     assert only(solve_prob([4, 4, -inf], 1, 0.5)) == always
@@ -482,15 +491,15 @@ def test_where_every_temperature_gives_it() -> None:
     assert only(solve_margin([4, -inf], 1)).taus == (1.0,)
 
 
-def test_nearer_of_two_floats() -> None:
-    """Where one float of temperature is many of the measure there is one that is nearest."""
+def test_tau_is_the_nearest_float() -> None:
+    """The measure changes by many units in the last place between neighboring temperatures."""
     z = [2.0, 1.0, 0.5, 0.1]
     for power in range(-280, -20, 4):
         value = 10.0**power
-        for name, (back, compute) in {"entropy": ONE_WAY["entropy"], "prob": prob(1)}.items():
-            tau = only(back(z, value)).taus[0]
-            missed = [abs(compute(z, t) - value) for t in (nextafter(tau, 0), tau, nextafter(tau, inf))]
-            assert min(missed) == missed[1], name
+        for name, (solve_value, compute) in {"entropy": MONOTONIC["entropy"], "prob": prob(1)}.items():
+            tau = only(solve_value(z, value)).taus[0]
+            errors = [abs(compute(z, t) - value) for t in (nextafter(tau, 0), tau, nextafter(tau, inf))]
+            assert min(errors) == errors[1], name
 
 
 # Extremes.
@@ -511,20 +520,20 @@ def test_nearer_of_two_floats() -> None:
         [0.0, *[-LAST] * 200, LAST],
     ],
 )
-def test_extremes(z: list[float]) -> None:
-    """A round trip from where a measure is half-way, and from far on either side."""
+def test_round_trip_of_extreme_rows(z: list[float]) -> None:
+    """From temperatures near the magnitude of the row, and far below and above it."""
     for name in MEASURES:
         for index in range(min(len(z), 4)) if name == "prob" else [0]:
-            back, compute = pair(name, index)
+            solve_value, compute = pair(name, index)
             for tau in [1e-300, 1e-290, 1e-17, 0.1, 1.0, 30.0, 1e289, 1e300, 9e307, LAST]:
                 value = float(compute(z, tau))
                 if 0 < value < NEARLY_SUBNORMAL:
                     continue
-                check(z, value, only(back(z, value)), compute)
+                check(z, value, only(solve_value(z, value)), compute)
 
 
-def test_rows_where_halves_are_needed_leave_others_alone() -> None:
-    """A subnormal row beside one whose spread overflows has the temperature that it has by itself."""
+def test_a_row_that_must_be_halved_does_not_change_another() -> None:
+    """A subnormal row next to a row whose spread overflows has the same temperature as alone."""
     for n in [3, 150]:
         z = np.full((2, n), -inf)
         z[0, :3] = LAST, -LAST, 0.0
@@ -534,7 +543,7 @@ def test_rows_where_halves_are_needed_leave_others_alone() -> None:
 
 
 def test_subnormal_logits() -> None:
-    """Three subnormals: what is found is right, and what cannot be told apart is not claimed."""
+    """A solution has the value; without one, no float is close enough."""
     z = [1e-310, 3e-311, 0.0]
     for value in np.linspace(0.34, 0.999, 40):
         solution = only(solve_top_prob(z, value))
@@ -549,19 +558,19 @@ def test_subnormal_logits() -> None:
 
 @pytest.mark.parametrize("shape", [(20_000, 5), (300, 200), (3, 70_000)])
 @pytest.mark.parametrize("name", MEASURES)
-def test_many_rows_are_each_by_itself(name: str, shape: tuple[int, int]) -> None:
+def test_many_rows_are_solved_independently(name: str, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(3)
     z = rng.normal(size=shape).round(1) * 4
     z[rng.random(shape) < 0.1] = -inf
     z[:, 0] = 20.0
     z[:, 1] = 19.5
-    back, _ = pair(name, 1)
+    solve_value, _ = pair(name, 1)
     value = {"top_prob": 0.4, "entropy": 1.1, "perplexity": 2.5, "margin": 0.1, "prob": 0.22}[name]
-    many = back(z, value)
-    assert len(many) == len(z)
+    solutions = solve_value(z, value)
+    assert len(solutions) == len(z)
     for row in {*range(0, len(z), max(1, len(z) // 12)), len(z) - 1}:
-        assert many[row] == only(back(z[row], value))
-    assert any(solution.taus for solution in many)
+        assert solutions[row] == only(solve_value(z[row], value))
+    assert any(solution.taus for solution in solutions)
 
 
 def test_shapes_and_types() -> None:
@@ -584,28 +593,28 @@ def test_shapes_and_types() -> None:
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_errors(name: str) -> None:
-    back, _ = pair(name)
+def test_invalid_arguments_are_errors(name: str) -> None:
+    solve_value, _ = pair(name)
     for value in [nan, -1e-300, -1.0, -inf]:
         with pytest.raises(ValueError, match="must be a number from 0, got"):
-            back([1, 2], value)
+            solve_value([1, 2], value)
         with pytest.raises(ValueError, match="must be a number from 0, got"):
-            back([1], value)
-    assert back([1, 2], -0.0) == back([1, 2], 0.0)
+            solve_value([1], value)
+    assert solve_value([1, 2], -0.0) == solve_value([1, 2], 0.0)
     for bad, problem in [(nan, "row 4, class 1: NaN"), (inf, r"row 4, class 1: \+inf")]:
         z = np.zeros((2, 3, 2))
         z[1, 1, 1] = bad
         with pytest.raises(tsoft.LogitsError, match=problem):
-            back(z, 0.5)
+            solve_value(z, 0.5)
     with pytest.raises(tsoft.LogitsError, match="row 0: every class is masked"):
-        back([-inf], 0.5)
+        solve_value([-inf], 0.5)
     with pytest.raises(ValueError, match="at least one class"):
-        back([], 0.5)
+        solve_value([], 0.5)
     with pytest.raises(TypeError, match="real numbers"):
-        back(["a"], 0.5)
+        solve_value(["a"], 0.5)
 
 
 @pytest.mark.parametrize("index", [-1, 2, 100])
-def test_no_such_class(index: int) -> None:
+def test_a_class_outside_the_row_is_an_index_error(index: int) -> None:
     with pytest.raises(IndexError, match=f"there is no class {index}; the classes are 0 to 1"):
         solve_prob([1, 2], index, 0.5)

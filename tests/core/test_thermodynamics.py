@@ -19,13 +19,13 @@ from tsoft.sampling import apply_chains
 from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 
-SAME = settings(derandomize=True, deadline=None, database=None, max_examples=150)
+MANY_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=150)
 U = 2.0**-53
 NAMES = ("log_z", "free_energy", "mean_energy", "entropy", "heat_capacity")
 
 
 class Exact(NamedTuple):
-    """What is asked of levels, with 400 digits, and how far rounding reaches: the mean of |x| and of x^2."""
+    """The measures of levels with 400 digits, and `reach`, the mean of |x| + x^2, which scales the rounding errors."""
 
     probs: list[float]
     log_z: float
@@ -37,20 +37,20 @@ class Exact(NamedTuple):
 
 
 def exact(energies: list[float], kt: float, degeneracy: list[int]) -> Exact:
-    """By the definitions, at a temperature that is no limit."""
+    """Compute by the definitions, at a temperature that is neither 0 nor inf."""
     with localcontext(prec=400, Emin=-(10**9), Emax=10**9):
-        found, t = list(map(Decimal, energies)), Decimal(kt)
-        lowest = min(found)
-        # Where exp is 0 to so many digits its argument may be too large for it.
-        x = [max(-(energy - lowest) / t, Decimal(-(10**6))) for energy in found]
+        levels, t = list(map(Decimal, energies)), Decimal(kt)
+        lowest = min(levels)
+        # Below this limit, exp is 0 with 400 digits, and its argument may be too large for Decimal.
+        x = [max(-(energy - lowest) / t, Decimal(-(10**6))) for energy in levels]
         terms = [g * a.exp() for g, a in zip(degeneracy, x, strict=True)]
         total = sum(terms, Decimal(0))
         p = [term / total for term in terms]
-        above = [energy - lowest for energy in found]
-        mean = sum(share * gap for share, gap in zip(p, above, strict=True))
+        excitations = [energy - lowest for energy in levels]
+        mean = sum(share * excitation for share, excitation in zip(p, excitations, strict=True))
         log_s = total.ln()
         entropy = -sum(q * (q / g).ln() for q, g in zip(p, degeneracy, strict=True))
-        heat = sum(q * ((gap - mean) / t) ** 2 for q, gap in zip(p, above, strict=True))
+        heat = sum(q * ((excitation - mean) / t) ** 2 for q, excitation in zip(p, excitations, strict=True))
         reach = sum(q * (abs(a) + a * a) for q, a in zip(p, x, strict=True))
         return Exact(
             [float(q) for q in p],
@@ -66,41 +66,43 @@ def exact(energies: list[float], kt: float, degeneracy: list[int]) -> Exact:
 LEVELS = st.lists(st.tuples(st.integers(-60, 60), st.integers(1, 10**15)), min_size=1, max_size=12)
 SINGLES = st.lists(st.tuples(st.integers(-60, 60), st.just(1)), min_size=1, max_size=12)
 SCALE = st.integers(-280, 280).map(lambda d: 10.0**d)
-# In units of the scale: from where only the lowest level is left to where all are alike.
+# In units of the scale: from temperatures that leave only the lowest level to temperatures that make all equal.
 HEAT = st.floats(-3, 6).map(lambda d: 10.0**d)
 
 
-@SAME
+@MANY_EXAMPLES
 @given(st.one_of(LEVELS, SINGLES), SCALE, HEAT)
 def test_the_definitions_with_400_digits(levels: list[tuple[int, int]], scale: float, heat: float) -> None:
     energies, degeneracy = [energy * scale for energy, _ in levels], [g for _, g in levels]
     kt = heat * scale
-    known, found = exact(energies, kt, degeneracy), thermodynamics(energies, kt, degeneracy)
+    expected, actual = exact(energies, kt, degeneracy), thermodynamics(energies, kt, degeneracy)
     probs = level_probs(-np.array([energies]), np.array([kt]), degeneracy)[0, 0]
-    room = 32 * (1 + known.reach + log(sum(degeneracy))) * U
+    tolerance = 32 * (1 + expected.reach + log(sum(degeneracy))) * U
     x = (np.array(energies) - min(energies)) / kt
-    assert (abs(probs - known.probs) <= 4 * (1 + x + log(sum(degeneracy))) * U * known.probs + 1e-300).all()
-    assert found.log_z == pytest.approx(known.log_z, rel=0, abs=room + 4 * U * abs(min(energies) / kt))
+    assert (abs(probs - expected.probs) <= 4 * (1 + x + log(sum(degeneracy))) * U * expected.probs + 1e-300).all()
+    assert actual.log_z == pytest.approx(expected.log_z, rel=0, abs=tolerance + 4 * U * abs(min(energies) / kt))
     largest = max(abs(min(energies)), kt * log(sum(degeneracy)))
-    assert found.free_energy == pytest.approx(known.free_energy, rel=0, abs=room * kt + 4 * U * largest)
-    assert found.mean_energy == pytest.approx(known.mean_energy, rel=0, abs=room * kt + 4 * U * abs(min(energies)))
-    # exp has the relative error of its argument's absolute one.
-    assert found.entropy == pytest.approx(known.entropy, rel=room + 4 * U * min(x.max(), 745), abs=1e-300)
-    # Of levels that all lie within a thousandth of their distance to the lowest, some digits go.
-    assert found.heat_capacity == pytest.approx(known.heat_capacity, rel=1e-11, abs=1e-300)
+    assert actual.free_energy == pytest.approx(expected.free_energy, rel=0, abs=tolerance * kt + 4 * U * largest)
+    assert actual.mean_energy == pytest.approx(
+        expected.mean_energy, rel=0, abs=tolerance * kt + 4 * U * abs(min(energies))
+    )
+    # The relative error of exp is the absolute error of its argument.
+    assert actual.entropy == pytest.approx(expected.entropy, rel=tolerance + 4 * U * min(x.max(), 745), abs=1e-300)
+    # If the levels are much closer to each other than to the lowest one, the heat capacity loses some digits.
+    assert actual.heat_capacity == pytest.approx(expected.heat_capacity, rel=1e-11, abs=1e-300)
 
 
-@SAME
+@MANY_EXAMPLES
 @given(st.one_of(LEVELS, SINGLES), st.floats(-1, 3).map(lambda d: 10.0**d))
 def test_the_relations_of_thermodynamics(levels: list[tuple[int, int]], kt: float) -> None:
-    """F = U - TS, S = -dF/dT, C = dU/dT: the last by differences over a ten-thousandth of T."""
+    """F = U - TS, S = -dF/dT, C = dU/dT, with the derivatives as differences over a ten-thousandth of T."""
     energies, degeneracy = [float(energy) for energy, _ in levels], [g for _, g in levels]
     step = kt * 1e-4
-    found = thermodynamics(energies, [kt - step, kt, kt + step], degeneracy)
-    free, mean, entropy, heat = found.free_energy, found.mean_energy, found.entropy, found.heat_capacity
+    result = thermodynamics(energies, [kt - step, kt, kt + step], degeneracy)
+    free, mean, entropy, heat = result.free_energy, result.mean_energy, result.entropy, result.heat_capacity
     scale = abs(np.array(energies)).max() + kt * log(sum(degeneracy)) + kt
     assert free[1] == pytest.approx(mean[1] - kt * entropy[1], abs=1e-13 * scale)
-    # The third derivative is what central differences leave.
+    # The error of a central difference is proportional to the third derivative.
     spread = 1 + (np.ptp(energies) / kt) ** 4
     assert -(free[2] - free[0]) / (2 * step) == pytest.approx(entropy[1], abs=1e-7 * spread)
     assert (mean[2] - mean[0]) / (2 * step) == pytest.approx(heat[1], abs=1e-7 * spread)
@@ -109,15 +111,15 @@ def test_the_relations_of_thermodynamics(levels: list[tuple[int, int]], kt: floa
     assert 0 <= heat[1] <= (np.ptp(energies) / kt) ** 2 / 4 * (1 + 64 * U)
 
 
-@SAME
+@MANY_EXAMPLES
 @given(
     st.lists(st.tuples(st.one_of(st.integers(-9, 9), st.just(inf)), st.integers(1, 40)), min_size=1, max_size=9).filter(
         lambda levels: min(energy for energy, _ in levels) < inf
     ),
     st.one_of(st.sampled_from([0.0, 5e-324, 1e-300, 1e300, inf]), HEAT),
 )
-def test_a_degeneracy_is_so_many_equal_classes(levels: list[tuple[float, int]], kt: float) -> None:
-    """The same from the softmax of as many classes as there are states, summed level by level."""
+def test_degeneracy_g_equals_g_equal_classes(levels: list[tuple[float, int]], kt: float) -> None:
+    """Compare with the softmax of one class per state, summed over each level."""
     energies, degeneracy = np.array([float(energy) for energy, _ in levels]), [g for _, g in levels]
     starts = np.cumsum([0, *degeneracy[:-1]])
     states = -np.repeat(energies, degeneracy)
@@ -125,14 +127,14 @@ def test_a_degeneracy_is_so_many_equal_classes(levels: list[tuple[float, int]], 
     summed = np.add.reduceat(tsoft.softmax(states, kt), starts)
     np.testing.assert_allclose(level_probs(z, taus, degeneracy)[0, 0], summed, rtol=1e-12, atol=1e-300)
     np.testing.assert_allclose(tsoft.softmax(level_logits(z, taus, degeneracy))[0, 0], summed, rtol=1e-11, atol=1e-300)
-    found, apart = thermodynamics(energies, kt, degeneracy), thermodynamics(-states, kt)
-    assert found.entropy == pytest.approx(tsoft.entropy(states, kt), rel=1e-12, abs=1e-300)
-    assert found.log_z == pytest.approx(tsoft.log_sum_exp(states, kt), rel=1e-12, abs=1e-12)
+    of_levels, of_states = thermodynamics(energies, kt, degeneracy), thermodynamics(-states, kt)
+    assert of_levels.entropy == pytest.approx(tsoft.entropy(states, kt), rel=1e-12, abs=1e-300)
+    assert of_levels.log_z == pytest.approx(tsoft.log_sum_exp(states, kt), rel=1e-12, abs=1e-12)
     for name in NAMES:
-        assert getattr(found, name) == pytest.approx(getattr(apart, name), rel=1e-11, abs=1e-11)
+        assert getattr(of_levels, name) == pytest.approx(getattr(of_states, name), rel=1e-11, abs=1e-11)
 
 
-@SAME
+@MANY_EXAMPLES
 @given(
     st.lists(
         st.tuples(st.one_of(st.integers(-9, 9), st.just(inf)), st.integers(1, 10**15)), min_size=1, max_size=9
@@ -140,20 +142,20 @@ def test_a_degeneracy_is_so_many_equal_classes(levels: list[tuple[float, int]], 
 )
 def test_the_limits_are_exact(levels: list[tuple[float, int]]) -> None:
     energies, degeneracy = np.array([float(energy) for energy, _ in levels]), np.array([g for _, g in levels])
-    there, lowest = np.isfinite(energies), energies.min()
-    ties, states = degeneracy[energies == lowest].sum(), degeneracy[there].sum()
+    finite, lowest = np.isfinite(energies), energies.min()
+    ties, states = degeneracy[energies == lowest].sum(), degeneracy[finite].sum()
     cold, hot = level_probs(-energies[np.newaxis], np.array([0.0, inf]), degeneracy)[:, 0]
     np.testing.assert_array_equal(cold, np.where(energies == lowest, degeneracy / ties, 0))
-    np.testing.assert_array_equal(hot, np.where(there, degeneracy / states, 0))
-    found = thermodynamics(energies, [0, inf], degeneracy)
-    assert found.free_energy.tolist() == [lowest, lowest if states == 1 else -inf]
-    mean = (degeneracy[there] / states * energies[there]).sum()
-    assert found.mean_energy == pytest.approx([lowest, mean], rel=1e-14, abs=1e-14)
-    assert found.mean_energy[0] == lowest
-    assert found.entropy == pytest.approx(np.log([ties, states]), rel=4 * U)
-    assert found.heat_capacity.tolist() == [0, 0]
+    np.testing.assert_array_equal(hot, np.where(finite, degeneracy / states, 0))
+    result = thermodynamics(energies, [0, inf], degeneracy)
+    assert result.free_energy.tolist() == [lowest, lowest if states == 1 else -inf]
+    mean = (degeneracy[finite] / states * energies[finite]).sum()
+    assert result.mean_energy == pytest.approx([lowest, mean], rel=1e-14, abs=1e-14)
+    assert result.mean_energy[0] == lowest
+    assert result.entropy == pytest.approx(np.log([ties, states]), rel=4 * U)
+    assert result.heat_capacity.tolist() == [0, 0]
     at_zero = log(ties) if lowest == 0 else -np.sign(lowest) * inf
-    assert found.log_z == pytest.approx([at_zero, log(states)], rel=4 * U)
+    assert result.log_z == pytest.approx([at_zero, log(states)], rel=4 * U)
 
 
 ANY = st.lists(
@@ -161,53 +163,53 @@ ANY = st.lists(
 ).filter(lambda row: min(row) < inf)
 
 
-@SAME
+@MANY_EXAMPLES
 @given(ANY, st.one_of(st.floats(0, inf), HEAT), st.data())
 def test_nothing_overflows(energies: list[float], kt: float, data: st.DataObject) -> None:
     degeneracy = data.draw(st.lists(st.integers(1, 10**15), min_size=len(energies), max_size=len(energies)))
-    found = thermodynamics(energies, kt, degeneracy)
-    there = [energy for energy in energies if energy < inf]
-    assert not any(np.isnan(getattr(found, name)) for name in NAMES)
-    slack = 8 * U * max(map(abs, there))
-    assert min(there) - slack <= found.mean_energy <= max(there) + slack
-    assert 0 <= found.heat_capacity < 1e8
-    assert found.free_energy <= min(there)
-    assert 0 <= found.entropy <= log(sum(degeneracy)) * (1 + 64 * U)
+    result = thermodynamics(energies, kt, degeneracy)
+    finite = [energy for energy in energies if energy < inf]
+    assert not any(np.isnan(getattr(result, name)) for name in NAMES)
+    slack = 8 * U * max(map(abs, finite))
+    assert min(finite) - slack <= result.mean_energy <= max(finite) + slack
+    assert 0 <= result.heat_capacity < 1e8
+    assert result.free_energy <= min(finite)
+    assert 0 <= result.entropy <= log(sum(degeneracy)) * (1 + 64 * U)
 
 
 def test_huge_and_tiny_energies() -> None:
-    """The same two levels, a thousandth, one and a thousand above each other at any scale."""
+    """Two levels with a gap of kT, at any scale."""
     for scale in (5e-324, 1e-300, 1.0, 1e300, 8e307):
-        found = thermodynamics([0.0, scale], scale)
-        assert found.heat_capacity == pytest.approx(e / (1 + e) ** 2, rel=1e-15)
-        assert found.entropy == pytest.approx(log(1 + 1 / e) + 1 / (1 + e), rel=1e-15)
-    # The range is twice the largest number.
-    found = thermodynamics([-1.5e308, 1.5e308, 0.0], inf)
-    assert found.mean_energy == pytest.approx(0, abs=1e293)
-    found = thermodynamics([-1.5e308, 1.5e308], 1.5e308)
-    assert found.mean_energy == pytest.approx(-1.5e308 * tanh(1), rel=1e-15)
-    assert found.heat_capacity == pytest.approx(1 - tanh(1) ** 2, rel=1e-14)
-    # What is subtracted from the energy is beyond the largest number, the difference is not.
-    found = thermodynamics([1.5e308], 1.5e308, [8])
-    assert found.free_energy == pytest.approx(1.5e308 * (1 - log(8)), rel=1e-14)
-    # And where it is, too, it is an infinity without a warning.
+        result = thermodynamics([0.0, scale], scale)
+        assert result.heat_capacity == pytest.approx(e / (1 + e) ** 2, rel=1e-15)
+        assert result.entropy == pytest.approx(log(1 + 1 / e) + 1 / (1 + e), rel=1e-15)
+    # The difference of the energies overflows.
+    result = thermodynamics([-1.5e308, 1.5e308, 0.0], inf)
+    assert result.mean_energy == pytest.approx(0, abs=1e293)
+    result = thermodynamics([-1.5e308, 1.5e308], 1.5e308)
+    assert result.mean_energy == pytest.approx(-1.5e308 * tanh(1), rel=1e-15)
+    assert result.heat_capacity == pytest.approx(1 - tanh(1) ** 2, rel=1e-14)
+    # kT ln g overflows, and the free energy does not.
+    result = thermodynamics([1.5e308], 1.5e308, [8])
+    assert result.free_energy == pytest.approx(1.5e308 * (1 - log(8)), rel=1e-14)
+    # A free energy that overflows is an infinity, without a warning.
     assert thermodynamics([-1.7976931348623157e308], 1e293, [3]).free_energy == -inf
 
 
 def test_the_free_energy_of_one_state_is_its_energy() -> None:
-    found = thermodynamics([3.5], [0, 1, 1e308, inf])
-    assert found.free_energy.tolist() == found.mean_energy.tolist() == [3.5] * 4
-    assert found.entropy.tolist() == found.heat_capacity.tolist() == [0] * 4
+    result = thermodynamics([3.5], [0, 1, 1e308, inf])
+    assert result.free_energy.tolist() == result.mean_energy.tolist() == [3.5] * 4
+    assert result.entropy.tolist() == result.heat_capacity.tolist() == [0] * 4
     assert thermodynamics([3.5, inf], inf).free_energy == 3.5
-    # None of what is 0 is -0.
+    # No result is -0.
     for energy in (0.0, -0.0):
-        found = thermodynamics([energy], [0, 1, inf])
-        assert not any(np.signbit(getattr(found, name)).any() for name in NAMES)
+        result = thermodynamics([energy], [0, 1, inf])
+        assert not any(np.signbit(getattr(result, name)).any() for name in NAMES)
     assert thermodynamics([3.5], inf, [2]).free_energy == -inf
 
 
 def schottky_peak() -> float:
-    """The x = gap / kT with x tanh(x / 2) = 2, where x^2 / cosh^2(x / 2) is highest, by bisection."""
+    """Return the x = gap / kT at which x^2 / cosh^2(x / 2) is highest: x tanh(x / 2) = 2, by bisection."""
     low, high = 1.0, 4.0
     for _ in range(200):
         middle = (low + high) / 2
@@ -215,7 +217,7 @@ def schottky_peak() -> float:
     return low
 
 
-def test_the_schottky_peak_is_where_the_closed_form_has_it() -> None:
+def test_the_schottky_peak_agrees_with_the_closed_form() -> None:
     x = schottky_peak()
     assert x == pytest.approx(2.39935728, abs=1e-8)
     taus = np.linspace(0.999, 1.001, 2001) / x
@@ -223,7 +225,7 @@ def test_the_schottky_peak_is_where_the_closed_form_has_it() -> None:
     assert abs(int(heat.argmax()) - 1000) <= 2
     assert heat.max() == pytest.approx(x**2 * exp(x) / (1 + exp(x)) ** 2, rel=1e-12)
     assert heat.max() == pytest.approx(0.43922884, abs=1e-8)
-    # Of any gap, from any zero.
+    # Neither the gap nor the zero of the energy changes the peak.
     moved = thermodynamics([-40.0, -37.0], 3 * taus).heat_capacity
     np.testing.assert_allclose(moved, heat, rtol=1e-12)
 
@@ -231,35 +233,35 @@ def test_the_schottky_peak_is_where_the_closed_form_has_it() -> None:
 @pytest.mark.parametrize("kt", [0.05, 0.3, 1, 4, 20])
 def test_the_harmonic_oscillator(kt: float) -> None:
     """Levels n + 1/2: coth, and Einstein's heat capacity."""
-    found = thermodynamics(np.arange(2000) + 0.5, kt)
-    assert found.log_z == pytest.approx(-log(2 * sinh(1 / (2 * kt))), rel=1e-13)
-    assert found.mean_energy == pytest.approx(1 / (2 * tanh(1 / (2 * kt))), rel=1e-13)
-    assert found.heat_capacity == pytest.approx((1 / (2 * kt) / sinh(1 / (2 * kt))) ** 2, rel=1e-12)
+    result = thermodynamics(np.arange(2000) + 0.5, kt)
+    assert result.log_z == pytest.approx(-log(2 * sinh(1 / (2 * kt))), rel=1e-13)
+    assert result.mean_energy == pytest.approx(1 / (2 * tanh(1 / (2 * kt))), rel=1e-13)
+    assert result.heat_capacity == pytest.approx((1 / (2 * kt) / sinh(1 / (2 * kt))) ** 2, rel=1e-12)
 
 
 @pytest.mark.parametrize("kt", [0.3, 1, 4])
 def test_the_harmonic_oscillator_in_three_dimensions(kt: float) -> None:
-    """Level n has (n + 1)(n + 2) / 2 states, and each mean is three of one dimension's."""
+    """Level n has (n + 1)(n + 2) / 2 states, and each mean is three times that of one dimension."""
     n = np.arange(400)
-    found = thermodynamics(n + 1.5, kt, [comb(k + 2, 2) for k in n.tolist()])
-    assert found.log_z == pytest.approx(-3 * log(2 * sinh(1 / (2 * kt))), rel=1e-12)
-    assert found.mean_energy == pytest.approx(3 / (2 * tanh(1 / (2 * kt))), rel=1e-12)
-    assert found.heat_capacity == pytest.approx(3 * (1 / (2 * kt) / sinh(1 / (2 * kt))) ** 2, rel=1e-11)
+    result = thermodynamics(n + 1.5, kt, [comb(k + 2, 2) for k in n.tolist()])
+    assert result.log_z == pytest.approx(-3 * log(2 * sinh(1 / (2 * kt))), rel=1e-12)
+    assert result.mean_energy == pytest.approx(3 / (2 * tanh(1 / (2 * kt))), rel=1e-12)
+    assert result.heat_capacity == pytest.approx(3 * (1 / (2 * kt) / sinh(1 / (2 * kt))) ** 2, rel=1e-11)
 
 
 def test_the_rigid_rotor() -> None:
-    """Levels J (J + 1) of 2J + 1 states: Mulholland's series for Z, and the peak of the heat capacity."""
+    """Levels J (J + 1) with 2J + 1 states: Mulholland's series for Z, and the peak of the heat capacity."""
     j = np.arange(400)
     energies, degeneracy = j * (j + 1.0), 2 * j + 1
     kt = 100.0
-    found = thermodynamics(energies, kt, degeneracy)
+    result = thermodynamics(energies, kt, degeneracy)
     s = 1 / kt
     # Mulholland 1928, "The statistics of the diatomic molecule": kT + 1/3 + 1/(15 kT) + 4/(315 kT^2) + …
     z = kt + 1 / 3 + s / 15 + 4 * s**2 / 315 + s**3 / 315
-    assert found.log_z == pytest.approx(log(z), rel=1e-12)
+    assert result.log_z == pytest.approx(log(z), rel=1e-12)
     slope = 1 - s**2 / 15 - 8 * s**3 / 315 - 3 * s**4 / 315
-    assert found.mean_energy == pytest.approx(kt**2 * slope / z, rel=1e-11)
-    assert found.heat_capacity == pytest.approx(1 + s**2 / 45 + 16 * s**3 / 945, abs=1e-9)
+    assert result.mean_energy == pytest.approx(kt**2 * slope / z, rel=1e-11)
+    assert result.heat_capacity == pytest.approx(1 + s**2 / 45 + 16 * s**3 / 945, abs=1e-9)
     # The heat capacity passes its classical value, 1, and is highest near kT = 0.81 at 1.10.
     taus = np.linspace(0.5, 1.5, 1001)
     heat = thermodynamics(energies, taus, degeneracy).heat_capacity
@@ -269,15 +271,15 @@ def test_the_rigid_rotor() -> None:
 
 def test_units_are_the_exact_constants() -> None:
     constants = scipy.constants
-    known = {
+    expected = {
         "eV": constants.k / constants.e,
         "kJ/mol": constants.R / 1e3,
         "kcal/mol": constants.R / (1e3 * constants.calorie),
         "cm-1": constants.k / (constants.h * constants.c * 100),
         "K": 1.0,
     }
-    assert {name: unit.k for name, unit in UNITS.items()} == pytest.approx(known, rel=1e-15)
-    # As tables print them.
+    assert {name: unit.k for name, unit in UNITS.items()} == pytest.approx(expected, rel=1e-15)
+    # The values in published tables.
     assert UNITS["eV"].k == pytest.approx(8.617333262e-5, rel=1e-10)
     assert UNITS["cm-1"].k == pytest.approx(0.6950348004, rel=1e-9)
     assert UNITS["kJ/mol"].k == pytest.approx(8.31446261815324e-3, rel=1e-15)
@@ -286,24 +288,24 @@ def test_units_are_the_exact_constants() -> None:
 
 @pytest.mark.parametrize("degeneracy", [None, np.array([2, 3])])
 def test_one_energy_in_every_unit(degeneracy: Any) -> None:
-    """A level 0.1 eV above another, by the tables' factors."""
+    """A level 0.1 eV above another, with the conversion factors of published tables."""
     factors = {"eV": 1.0, "kJ/mol": 96.48533212, "kcal/mol": 23.06054783, "cm-1": 8065.543937, "K": 11604.51812}
     taus = np.array([0, 77, 300, 5000, inf])
-    found = [
+    results = [
         BoltzmannDistributions(Block(-np.array([[0, 0.1 * factor]]), ensemble=Ensemble(UNITS[name], degeneracy)), taus)
         for name, factor in factors.items()
     ]
     kt = 1.380649 / 1.602176634e4 * 300
-    [known] = level_probs(-np.array([[0, 0.1]]), np.array([kt]), [1, 1] if degeneracy is None else degeneracy)
-    np.testing.assert_allclose(found[0].probs[2], known, rtol=1e-13)
-    for result, factor in zip(found, factors.values(), strict=True):
-        np.testing.assert_allclose(result.probs, found[0].probs, rtol=1e-7)
-        np.testing.assert_allclose(result.mean_energy, found[0].mean_energy * factor, rtol=1e-7)
-        np.testing.assert_allclose(result.heat_capacity, found[0].heat_capacity, rtol=1e-7)
+    [expected] = level_probs(-np.array([[0, 0.1]]), np.array([kt]), [1, 1] if degeneracy is None else degeneracy)
+    np.testing.assert_allclose(results[0].probs[2], expected, rtol=1e-13)
+    for result, factor in zip(results, factors.values(), strict=True):
+        np.testing.assert_allclose(result.probs, results[0].probs, rtol=1e-7)
+        np.testing.assert_allclose(result.mean_energy, results[0].mean_energy * factor, rtol=1e-7)
+        np.testing.assert_allclose(result.heat_capacity, results[0].heat_capacity, rtol=1e-7)
 
 
-def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the size of a piece, the width of a row and the rows beside it."""
+def test_pieces_have_the_results_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the size of a piece nor the other rows change a result."""
     taus = np.array([0.0, 0.5, 2.0, inf])
     for classes in (1, 3, 40, 300):
         z = np.random.default_rng(classes).normal(0, 2, (7, classes))
@@ -317,13 +319,13 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
             assert len(pieces) > 1
             for piece in pieces:
                 first, stop = piece.block.first_row, piece.block.first_row + len(piece.block.logits)
-                at = np.isin(taus, piece.taus)
+                indices = np.isin(taus, piece.taus)
                 for name in ("probs", "log_probs", "top", "kept", *piece.measure_names):
-                    np.testing.assert_array_equal(getattr(piece, name), getattr(whole, name)[at, first:stop])
+                    np.testing.assert_array_equal(getattr(piece, name), getattr(whole, name)[indices, first:stop])
 
 
 def test_measures_of_levels_and_of_states() -> None:
-    """The top level, its probability and the margin are what is shown; entropy and perplexity the states'."""
+    """The top level, its probability and the margin are those of levels; entropy and perplexity are those of states."""
     block = Block(-np.array([[0.0, 1.0, 3.0]]), ensemble=Ensemble(degeneracy=np.array([1, 3, 5])))
     result = BoltzmannDistributions(block, np.array([0.0, 0.5, 2.0, inf]))
     assert result.top[:, 0].tolist() == [0, 0, 1, 2]
@@ -336,7 +338,7 @@ def test_measures_of_levels_and_of_states() -> None:
     assert (result.entropy > tsoft.entropy(-np.array([[0.0, 1, 3]]), [0, 0.5, 2, inf]))[1:].all()
 
 
-def test_float32_stays_and_kelvins_that_it_cannot_hold_are_worked_out() -> None:
+def test_float32_stays_float32_at_temperatures_outside_its_range() -> None:
     z = -np.array([[0, 1, 2.5]], np.float32)
     for ensemble in (Ensemble(), Ensemble(degeneracy=np.array([1, 3, 5]))):
         result = BoltzmannDistributions(Block(z, ensemble=ensemble), np.array([0.5, 1e-60, 1e60]))
@@ -348,9 +350,9 @@ def test_float32_stays_and_kelvins_that_it_cannot_hold_are_worked_out() -> None:
         np.testing.assert_array_equal(result.mean_energy, wide.mean_energy)
 
 
-def test_shapes_and_what_is_no_level() -> None:
-    found = thermodynamics(np.zeros((2, 3, 4)), [1, 2])
-    assert found.log_z.shape == (2, 2, 3)
+def test_shapes_and_invalid_levels() -> None:
+    result = thermodynamics(np.zeros((2, 3, 4)), [1, 2])
+    assert result.log_z.shape == (2, 2, 3)
     assert isinstance(thermodynamics([1, 2]), Thermodynamics)
     assert thermodynamics([1, 2]).log_z.shape == ()
     with pytest.raises(LogitsError, match="every class is masked"):

@@ -14,6 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from explorer.states import PARAMETERS, ROW, Z, many, some, states, values
+from tool import environment
 from tsoft import cli
 from tsoft.explorer.sampler_state import SamplerState, exact_text
 from tsoft.explorer.slider_ranges import slider_range
@@ -28,7 +29,7 @@ from tsoft.sampling.step import AllRemovedError
 def test_the_state_is_imported_without_textual(module: str) -> None:
     code = f"import sys, tsoft.explorer.{module}; assert 'tsoft.explorer.{module}' in sys.modules; "
     code += "sys.exit(any(name in sys.modules for name in ('textual', 'rich', 'typer')))"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], env=environment(), check=True, timeout=60)
 
 
 def chain_steps(chain: Chain | None) -> Any:

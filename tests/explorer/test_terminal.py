@@ -193,19 +193,19 @@ def test_error_without_a_terminal(stdin: str) -> None:
 
 def on_stderr(**changes: str) -> tuple[int, str]:
     """Return the exit code and the message if stderr is a terminal, but not the controlling one."""
-    ours, theirs = os.openpty()
+    controller, terminal = os.openpty()
     done = subprocess.run(
         [TSOFT, "explore"],
         input=b"2 1\n",
         stdout=subprocess.PIPE,
-        stderr=theirs,
+        stderr=terminal,
         env=environment(**changes),
         start_new_session=True,
         timeout=60,
     )
-    os.close(theirs)
-    message = os.read(ours, 65536).decode()
-    os.close(ours)
+    os.close(terminal)
+    message = os.read(controller, 65536).decode()
+    os.close(controller)
     assert done.stdout == b""
     return done.returncode, message
 

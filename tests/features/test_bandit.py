@@ -112,14 +112,14 @@ def exact_fixed(means: list[float], taus: list[float]) -> tuple[Array, Array]:
     probs, regret = [], [0.0]
     for tau in taus:
         following: dict[frozenset[int], float] = {}
-        at = [0.0] * len(means)
+        by_arm = [0.0] * len(means)
         for tried, weight in states.items():
             for arm, p in enumerate(policy([mean if i in tried else 0.0 for i, mean in enumerate(means)], tau)):
-                at[arm] += weight * p
+                by_arm[arm] += weight * p
                 following[tried | {arm}] = following.get(tried | {arm}, 0.0) + weight * p
         states = following
-        probs.append(at)
-        regret.append(regret[-1] + sum(p * (max(means) - mean) for p, mean in zip(at, means, strict=True)))
+        probs.append(by_arm)
+        regret.append(regret[-1] + sum(p * (max(means) - mean) for p, mean in zip(by_arm, means, strict=True)))
     return np.array(regret[1:]), np.array(probs)
 
 
@@ -148,10 +148,10 @@ def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float
     first = []
     for tau in taus:
         following: dict[tuple[int, int, int, int], float] = {}
-        at = 0.0
+        first_prob = 0.0
         for (n0, w0, n1, w1), weight in states.items():
             p0, p1 = policy([w0 / n0 if n0 else 0.0, w1 / n1 if n1 else 0.0], tau)
-            at += weight * p0
+            first_prob += weight * p0
             for state, p in (
                 ((n0 + 1, w0 + 1, n1, w1), p0 * means[0]),
                 ((n0 + 1, w0, n1, w1), p0 * (1 - means[0])),
@@ -160,7 +160,7 @@ def exact_bernoulli(means: tuple[float, float], taus: list[float]) -> list[float
             ):
                 following[state] = following.get(state, 0.0) + weight * p
         states = following
-        first.append(at)
+        first.append(first_prob)
     return first
 
 
@@ -219,8 +219,8 @@ def test_every_schedule_uses_the_same_random_numbers() -> None:
     alone = out(*typed, "--schedule", "constant").splitlines()
     assert both[30:] == alone
     hot = [line.split("\t")[3:] for line in out(*typed, "--from", "2", "--to", "2").splitlines()]
-    again = ("--from", "2", "--schedule", "constant")
-    assert [line.split("\t")[3:] for line in out(*typed, *again).splitlines()] == hot
+    options = ("--from", "2", "--schedule", "constant")
+    assert [line.split("\t")[3:] for line in out(*typed, *options).splitlines()] == hot
 
 
 def test_one_line_per_schedule_and_step() -> None:

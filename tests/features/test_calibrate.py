@@ -69,7 +69,7 @@ def calibrated(*arguments: str, code: int = 0, stdin: str | bytes | None = None)
 # Output
 
 
-def test_a_pipe_gets_the_temperature() -> None:
+def test_a_pipe_prints_the_temperature() -> None:
     printed = out("calibrate", "-i", VAL, "--test", TEST)
     assert printed.endswith("\n")
     assert printed == f"{float(printed)!r}\n"
@@ -110,9 +110,9 @@ def test_csv_has_one_line_per_report() -> None:
     header, *lines = out("calibrate", "-i", VAL, "--test", TEST, "-f", "csv").splitlines()
     [record] = json.loads(out("calibrate", "-i", VAL, "--test", TEST, "-f", "json"))
     for line, report in zip(lines, record["reports"], strict=True):
-        found = dict(zip(header.split(","), line.split(","), strict=True))
-        assert found.pop("data") == report["data"]
-        assert {name: float(value) for name, value in found.items()} == {name: report[name] for name in found}
+        fields = dict(zip(header.split(","), line.split(","), strict=True))
+        assert fields.pop("data") == report["data"]
+        assert {name: float(value) for name, value in fields.items()} == {name: report[name] for name in fields}
 
 
 def test_the_seed_determines_the_interval() -> None:
@@ -160,10 +160,10 @@ def sources(folder: Path) -> Iterator[tuple[str, list[str]]]:
     (folder / "words.txt").write_text("target\n" + "".join(NAMES[digit] + "\n" for digit in DIGITS))
     (folder / "z.jsonl").write_text("".join(json.dumps(row) + "\n" for row in LOGITS.tolist()))
     z, words = str(folder / "z.npy"), np.array(NAMES)[DIGITS]
-    whole, plain = [str(i) for i in range(10)], [str(digit) for digit in DIGITS]
+    indices, plain = [str(i) for i in range(10)], [str(digit) for digit in DIGITS]
     yield "npz of targets", ["-i", saved(folder / "a.npz", logits=LOGITS, targets=DIGITS)]
     yield "npz of words", ["-i", saved(folder / "b.npz", logits=LOGITS, targets=words, labels=NAMES)]
-    yield "npz beside", ["-i", z, "--targets", VAL]
+    yield "npz with --targets", ["-i", z, "--targets", VAL]
     yield "npy", ["-i", z, "--targets", str(folder / "y.npy")]
     yield "npy of halves", ["-i", z, "--targets", str(folder / "y16.npy")]
     yield "numbers a line", ["-i", z, "--targets", str(folder / "y.txt")]
@@ -171,7 +171,7 @@ def sources(folder: Path) -> Iterator[tuple[str, list[str]]]:
     yield "json lines", ["-i", str(folder / "z.jsonl"), "--targets", str(folder / "y.npy")]
     yield "csv of indices", ["-i", table(folder / "a.csv", NAMES, plain)]
     yield "csv of words", ["-i", table(folder / "b.csv", NAMES, words.tolist())]
-    yield "csv, numbered", ["-i", table(folder / "c.csv", whole, plain, first=True)]
+    yield "csv, numbered", ["-i", table(folder / "c.csv", indices, plain, first=True)]
     # Labels that are numbers are not indices.
     ones = [str(i + 1) for i in range(10)]
     yield "csv of labels", ["-i", table(folder / "d.csv", ones, [str(digit + 1) for digit in DIGITS])]
@@ -179,10 +179,10 @@ def sources(folder: Path) -> Iterator[tuple[str, list[str]]]:
     yield "csv of fallen labels", ["-i", table(folder / "h.csv", fallen, [str(9 - digit) for digit in DIGITS])]
     yield "csv of #", ["-i", table(folder / "e.csv", ones, [f'"#{digit}"' for digit in DIGITS])]
     yield "tsv", ["-i", table(folder / "f.tsv", NAMES, plain, "\t")]
-    yield "text", ["-i", table(folder / "g.txt", whole, plain, " ")]
+    yield "text", ["-i", table(folder / "g.txt", indices, plain, " ")]
 
 
-def test_every_form_gives_the_same(tmp_path: Path) -> None:
+def test_every_form_gives_the_same_temperature(tmp_path: Path) -> None:
     for name, arguments in sources(tmp_path):
         found = tau_of(*arguments)
         assert found == pytest.approx(REFERENCE["tau"], rel=1e-12), name
@@ -204,17 +204,17 @@ def test_energies_and_probabilities(tmp_path: Path) -> None:
     assert tau_of("-i", energies) == pytest.approx(REFERENCE["tau"], rel=1e-12)
     np.save(tmp_path / "p.npy", tsoft.softmax(LOGITS.astype(float)))
     np.save(tmp_path / "y.npy", DIGITS)
-    beside = ["-i", str(tmp_path / "p.npy"), "--targets", str(tmp_path / "y.npy")]
-    assert tau_of(*beside, "--probs") == pytest.approx(REFERENCE["tau"], rel=1e-9)
+    arguments = ["-i", str(tmp_path / "p.npy"), "--targets", str(tmp_path / "y.npy")]
+    assert tau_of(*arguments, "--probs") == pytest.approx(REFERENCE["tau"], rel=1e-9)
 
 
 def test_rows_of_two_axes(tmp_path: Path) -> None:
     """For example, sequences of tokens. Both axes count as rows."""
     z, y = LOGITS[:600].reshape(20, 30, 10), DIGITS[:600].reshape(20, 30)
-    whole = saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
+    flat = saved(tmp_path / "a.npz", logits=LOGITS[:600], targets=DIGITS[:600])
     for order in ("C", "F"):
         folded = saved(tmp_path / "b.npz", logits=z, targets=np.asarray(y, order=order))
-        assert tau_of("-i", folded) == tau_of("-i", whole)
+        assert tau_of("-i", folded) == tau_of("-i", flat)
 
 
 @pytest.mark.parametrize("held", [1 << 28, 1000])
@@ -236,16 +236,16 @@ def test_passes_over_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(npy, "BLOCK", 4000)
     monkeypatch.setattr(labeled_input, "MAX_IN_MEMORY", held)
     rows = LabeledInput(SourceOptions(file=str(tmp_path / "z.npy")), str(tmp_path / "y.npy"), "--targets")
-    found = calibration(rows, None, 15, 100, 0, curve=True)
-    assert found.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
-    assert found.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
-    assert found.interval
+    result = calibration(rows, None, 15, 100, 0, curve=True)
+    assert result.fit.tau == pytest.approx(REFERENCE["tau"], rel=1e-12)
+    assert result.measured[0].after.equal_width.ece == pytest.approx(REFERENCE["ece15_val_after"], abs=1e-12)
+    assert result.interval
     if held == 1000:
         assert 5 < read <= 12
-        assert (rows.in_memory, found.interval.method) == (None, "sandwich")
+        assert (rows.in_memory, result.interval.method) == (None, "sandwich")
     else:
         assert read == 1
-        assert found.interval.method == "bootstrap"
+        assert result.interval.method == "bootstrap"
 
 
 @pytest.mark.parametrize("scale", [1e307, 1e-308, 1e-315])
@@ -301,18 +301,18 @@ def test_a_large_pipe_is_stored_in_a_temporary_file(
 
 def test_a_spool_returns_the_same_rows_in_every_pass() -> None:
     spool = Spool()
-    given = [
+    originals = [
         LabeledRows(LOGITS[first : first + 9], DIGITS[first : first + 9].astype(kind))
         for first, kind in ((0, np.uint8), (9, np.int64), (18, np.uint16))
     ]
-    given.append(LabeledRows(LOGITS.T[:, :4].astype(float), DIGITS[:10]))  # not in C order
-    for examples in given:
+    originals.append(LabeledRows(LOGITS.T[:, :4].astype(float), DIGITS[:10]))  # not in C order
+    for examples in originals:
         spool.add(examples)
     for _ in range(2):
-        for examples, back in zip(given, spool, strict=True):
-            assert back.logits.dtype == examples.logits.dtype
-            assert (back.logits == examples.logits).all()
-            assert (back.targets == examples.targets).all()
+        for examples, stored in zip(originals, spool, strict=True):
+            assert stored.logits.dtype == examples.logits.dtype
+            assert (stored.logits == examples.logits).all()
+            assert (stored.targets == examples.targets).all()
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,17 +345,17 @@ def test_a_file_that_changes_within_a_pass(
     rows = LabeledInput(SourceOptions(file=path), None, "--targets")
     list(rows())
     list(rows())
-    again = iter(rows())
-    next(again)
-    other = saved(tmp_path / "b.npz", **changed)
+    second_pass = iter(rows())
+    next(second_pass)
+    replacement = saved(tmp_path / "b.npz", **changed)
     if replaced:
-        os.replace(other, path)
+        os.replace(replacement, path)
     else:
-        Path(path).write_bytes(Path(other).read_bytes())
+        Path(path).write_bytes(Path(replacement).read_bytes())
         os.utime(path, ns=(0, 0))
     # An overwritten file may be invalid, too.
     with pytest.raises(InputError, match="the file changed while tsoft read it" if replaced else "a.npz: "):
-        list(again)
+        list(second_pass)
     with pytest.raises(InputError, match="the file changed while tsoft read it"):
         next(iter(rows()))
 
@@ -519,8 +519,8 @@ def test_a_note_on_a_wide_interval(
     z = random.normal(size=(2000, 4))
     targets = (z / 40 + random.gumbel(size=z.shape)).argmax(1)
     rows = LabeledInput(SourceOptions(file=saved(tmp_path / "a.npz", logits=z, targets=targets)), None, "--targets")
-    found = calibration(rows, None, 15, 100, 0, curve=False)
-    assert 10 < found.fit.tau < np.inf
+    result = calibration(rows, None, 15, 100, 0, curve=False)
+    assert 10 < result.fit.tau < np.inf
     assert "these rows determine τ only roughly" in capsys.readouterr().err
 
 
@@ -635,13 +635,13 @@ def test_labels_from_a_pipe(tmp_path: Path) -> None:
     assert "τ = 1.33966" in in_terminal(f"cat {tmp_path / 'names'} | {calibrate}")
 
 
-# The fit to four rows, of which the second is wrong.
+# The fit to four rows. The target of the second is not at the top.
 MIDDLE = fit_rows(lambda: [LabeledRows(np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1]))]).tau
 NUMBERED = {"1,0": [1, 0, 1, 0], "3,8": [3, 8, 3, 8], "2.5,x": ["2.5", "x"] * 2}
 
 
 @pytest.mark.parametrize(("labels", "targets"), NUMBERED.items())
-@pytest.mark.parametrize("kind", ["txt", "npy", "npy of floats", "npz", "npz of its own", "csv"])
+@pytest.mark.parametrize("kind", ["txt", "npy", "npy of floats", "npz", "npz with logits", "csv"])
 def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[Any], kind: str, tmp_path: Path) -> None:
     """If a label is a number, a number is a label, not an index."""
     z = np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]])
@@ -649,9 +649,9 @@ def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[A
         pytest.skip("the targets contain a word")
     y = np.array(targets, float) if kind == "npy of floats" else np.array(targets)
     np.save(tmp_path / "z.npy", z)
-    beside = ["-i", str(tmp_path / "z.npy"), "--labels", labels, "--targets", str(tmp_path / f"y.{kind[:3]}")]
-    if kind == "npz of its own":
-        beside = ["-i", saved(tmp_path / "z.npz", logits=z, targets=y, labels=labels.split(","))]
+    arguments = ["-i", str(tmp_path / "z.npy"), "--labels", labels, "--targets", str(tmp_path / f"y.{kind[:3]}")]
+    if kind == "npz with logits":
+        arguments = ["-i", saved(tmp_path / "z.npz", logits=z, targets=y, labels=labels.split(","))]
     elif kind == "npz":
         saved(tmp_path / "y.npz", targets=y)
     elif kind == "txt":
@@ -659,10 +659,10 @@ def test_targets_name_the_same_labels_in_every_form(labels: str, targets: list[A
     elif kind == "csv":
         lines = [f"{a},{b},{target}\n" for (a, b), target in zip(z.tolist(), targets, strict=True)]
         (tmp_path / "z.csv").write_text(f"{labels},target\n" + "".join(lines))
-        beside = ["-i", str(tmp_path / "z.csv")]
+        arguments = ["-i", str(tmp_path / "z.csv")]
     else:
         np.save(tmp_path / "y.npy", y)
-    assert float(calibrated(*beside)[0]) == pytest.approx(MIDDLE, rel=1e-12)
+    assert float(calibrated(*arguments)[0]) == pytest.approx(MIDDLE, rel=1e-12)
 
 
 def test_labels_in_quotes(tmp_path: Path) -> None:
@@ -680,15 +680,15 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(("targets", "shape"), SHAPES.values(), ids=SHAPES.keys())
-@pytest.mark.parametrize("beside", [True, False])
-def test_targets_of_another_shape(targets: Any, shape: str, beside: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_a_file", [True, False])
+def test_targets_of_another_shape(targets: Any, shape: str, in_a_file: bool, tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     np.save(tmp_path / "y.npy", targets)
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
-    typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if beside else ["-i", path]
-    source = str(tmp_path / "y.npy") if beside else f"{path}: targets"
-    expected = f"tsoft: error: {source}: an array of {shape}; expected one target per row\n"
-    assert calibrated(*typed, code=1)[1] == expected
+    typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if in_a_file else ["-i", path]
+    source = str(tmp_path / "y.npy") if in_a_file else f"{path}: targets"
+    message = f"tsoft: error: {source}: an array of {shape}; expected one target per row\n"
+    assert calibrated(*typed, code=1)[1] == message
 
 
 def test_an_array_without_rows_is_an_error(tmp_path: Path) -> None:
@@ -927,7 +927,7 @@ def test_the_diagram_counts_every_row() -> None:
     shown = in_terminal(f"tsoft calibrate -i {VAL} --bins 10", 100, NO_COLOR="1")
     lines = [line.split() for line in shown.splitlines() if "–" in line]
     counts = [[int(field) for field in line[1:] if field.isdecimal()] for line in lines]
-    assert sum(found[0] for found in counts) == 674
+    assert sum(count[0] for count in counts) == 674
 
 
 def test_compute_does_not_take_the_targets_for_a_class(tmp_path: Path) -> None:

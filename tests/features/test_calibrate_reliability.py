@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from labeled import digits, made, once, reference
+from labeled import digits, once, random_rows, reference
 from tsoft.core.fit import fit_rows
 from tsoft.core.labeled_rows import LabeledRows
 from tsoft.features.calibrate.reliability import Bins, Report, equal_masses, report, score_rows, simulate_chance
@@ -46,7 +46,7 @@ def naive_ece(confidences: list[float], right: list[bool], edges: list[float]) -
 @FEW
 @given(st.integers(0, 10**6), st.integers(1, 200), st.integers(2, 6), st.integers(1, 20), st.sampled_from([0.3, 1, 4]))
 def test_measures_row_by_row(seed: int, count: int, classes: int, bins: int, tau: float) -> None:
-    rows = made(seed, count, classes)
+    rows = random_rows(seed, count, classes)
     calibration = measured(rows, tau, bins)
     log_probs = special.log_softmax(rows.logits / tau, axis=1)
     probs = np.exp(log_probs)
@@ -139,8 +139,8 @@ def enumerated(confidences: list[float], counts: list[int]) -> float:
     mean, bounds = 0.0, [0, *itertools.accumulate(counts)]
     for outcome in itertools.product([0, 1], repeat=len(confidences)):
         likely = np.prod([c if o else 1 - c for c, o in zip(confidences, outcome, strict=True)])
-        off = [abs(sum(outcome[a:b]) - sum(confidences[a:b])) for a, b in itertools.pairwise(bounds)]
-        mean += float(likely) * sum(off) / len(confidences)
+        deviations = [abs(sum(outcome[a:b]) - sum(confidences[a:b])) for a, b in itertools.pairwise(bounds)]
+        mean += float(likely) * sum(deviations) / len(confidences)
     return mean
 
 
@@ -166,7 +166,7 @@ def test_a_calibrated_model_is_within_chance() -> None:
     """The targets are drawn from the probabilities, so 5 % of the models are above the 95 % value."""
     beyond = 0
     for seed in range(200):
-        calibration = measured(made(1000 + seed, 200, 3), 1.0, 10, 200, seed)
+        calibration = measured(random_rows(1000 + seed, 200, 3), 1.0, 10, 200, seed)
         beyond += calibration.equal_width.ece > calibration.equal_width.chance.high
     assert 1 <= beyond <= 25
 

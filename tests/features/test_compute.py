@@ -191,8 +191,8 @@ def test_temperatures_from_stdin() -> None:
 
 
 def test_a_list_of_temperatures_equals_a_loop_of_processes() -> None:
-    each = [out("compute", "2", "1", "0.5", "0.1", "--tau", tau) for tau in ("0.5", "1", "2")]
-    assert "".join(each) == out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5,1,2")
+    outputs = [out("compute", "2", "1", "0.5", "0.1", "--tau", tau) for tau in ("0.5", "1", "2")]
+    assert "".join(outputs) == out("compute", "2", "1", "0.5", "0.1", "--tau", "0.5,1,2")
 
 
 # Output
@@ -273,7 +273,7 @@ LABELS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
 
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LABELS, min_size=2, max_size=4), st.sampled_from(["csv", "csv --long", "tsv --long"]))
-def test_what_is_written_is_read(labels: list[str], form: str) -> None:
+def test_output_is_read_back(labels: list[str], form: str) -> None:
     """Labels of all kinds are read back from every form, except that a wide header with only the column names of the
     long form is read as the long form."""
     if form == "csv" and "label" in labels and set(labels) <= {"row", "label"}:

@@ -29,9 +29,9 @@ INF = float("inf")
 NAMES = ("kl", "kl_tau2", "gradient", "gradient_tau2")
 
 
-def of(teacher: list[float], student: list[float], tau: float) -> list[float]:
-    found = divergence(np.array([teacher]), np.array([student]), tau)
-    return [float(getattr(found, name)[0]) for name in NAMES]
+def measures_of(teacher: list[float], student: list[float], tau: float) -> list[float]:
+    result = divergence(np.array([teacher]), np.array([student]), tau)
+    return [float(getattr(result, name)[0]) for name in NAMES]
 
 
 def exact(teacher: list[float], student: list[float], tau: float) -> list[float]:
@@ -66,7 +66,7 @@ def test_measures_do_not_cancel(
     # The relative error of a weight is the rounding error of its exponent.
     spread = max(map(abs, [*teacher, *student])) - min(map(abs, [*teacher, *student]))
     # The rounding errors of the decimals are multiplied by tau^2, too.
-    assert of(teacher, student, tau) == pytest.approx(
+    assert measures_of(teacher, student, tau) == pytest.approx(
         exact(teacher, student, tau), rel=1e-13 + 2e-15 * (60 + spread) / tau, abs=1e-280 * max(1.0, tau**2)
     )
 
@@ -78,7 +78,7 @@ def test_measures_do_not_cancel(
 )
 def test_scipy_agrees(teacher: list[float], student: list[float], tau: float) -> None:
     p, q = softmax(np.array(teacher) / tau), softmax(np.array(student) / tau)
-    kl, kl_tau2, gradient, gradient_tau2 = of(teacher, student, tau)
+    kl, kl_tau2, gradient, gradient_tau2 = measures_of(teacher, student, tau)
     assert kl == pytest.approx(rel_entr(p, q).sum(), rel=1e-9, abs=1e-12)
     assert kl_tau2 == pytest.approx(kl * tau**2, rel=1e-12)
     assert gradient == pytest.approx(np.linalg.norm(q - p) / tau, rel=1e-9, abs=1e-12)
@@ -92,10 +92,10 @@ def test_scipy_agrees(teacher: list[float], student: list[float], tau: float) ->
 def test_the_limits_at_infinity(teacher: list[float], student: list[float]) -> None:
     """KL tends to half the variance of the differences over τ², its gradient to the centered differences over n τ²."""
     d = np.array(teacher) - np.array(student)
-    assert of(teacher, student, INF) == pytest.approx(
+    assert measures_of(teacher, student, INF) == pytest.approx(
         [0, d.var() / 2, 0, np.linalg.norm(d - d.mean()) / 5], rel=1e-9, abs=1e-18
     )
-    assert of(teacher, student, 1e30) == pytest.approx(
+    assert measures_of(teacher, student, 1e30) == pytest.approx(
         [0, d.var() / 2, 0, np.linalg.norm(d - d.mean()) / 5], rel=1e-9, abs=1e-18
     )
 
@@ -113,42 +113,44 @@ def test_the_limits_at_infinity(teacher: list[float], student: list[float]) -> N
     ],
 )
 def test_the_limits_at_zero(teacher: list[float], student: list[float], limits: list[float]) -> None:
-    assert of(teacher, student, 0) == pytest.approx(limits)
-    kl, kl_tau2, _, gradient_tau2 = of(teacher, student, 1e-9)
+    assert measures_of(teacher, student, 0) == pytest.approx(limits)
+    kl, kl_tau2, _, gradient_tau2 = measures_of(teacher, student, 1e-9)
     assert kl == pytest.approx(limits[0]) or (limits[0] == INF and kl > 1e8)
     assert kl_tau2 < 1e-8
     assert gradient_tau2 < 1e-8
 
 
 def test_tau_squared_kl_is_finite_if_kl_overflows() -> None:
-    kl, kl_tau2, gradient, gradient_tau2 = of([0, 1e300], [1e300, 0], 1e-20)
+    kl, kl_tau2, gradient, gradient_tau2 = measures_of([0, 1e300], [1e300, 0], 1e-20)
     assert kl == INF
     assert gradient == pytest.approx(math.sqrt(2) * 1e20)
     assert kl_tau2 == pytest.approx(1e280)
     assert gradient_tau2 == pytest.approx(math.sqrt(2) * 1e-20)
-    assert of([1000, 0], [1000, -1e308], 1e-300) == [0, 0, 0, 0]
-    assert of([1e308, -1e308], [-1e308, 1e308], 0) == [INF, 0, INF, 0]
-    assert of([1.7e308, -1.7e308], [1.7e308, -1.7e308], 1e308) == [0, 0, 0, 0]
-    assert of([1.7e308, -1.7e308], [-1.7e308, 1.7e308], 1.7e308)[0] == pytest.approx(exact([1, -1], [-1, 1], 1)[0])
+    assert measures_of([1000, 0], [1000, -1e308], 1e-300) == [0, 0, 0, 0]
+    assert measures_of([1e308, -1e308], [-1e308, 1e308], 0) == [INF, 0, INF, 0]
+    assert measures_of([1.7e308, -1.7e308], [1.7e308, -1.7e308], 1e308) == [0, 0, 0, 0]
+    assert measures_of([1.7e308, -1.7e308], [-1.7e308, 1.7e308], 1.7e308)[0] == pytest.approx(
+        exact([1, -1], [-1, 1], 1)[0]
+    )
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0, 50.0, INF])
 def test_masks(tau: float) -> None:
     """A class that only the student masks makes KL infinite. A class that only the teacher masks adds the student's
     probability of it. A class that both mask has no effect."""
-    assert of([2, 1, 0], [2, 1, -INF], tau)[:2] == [INF, INF]
-    assert of([2, 1, -INF], [1, 1.5, -INF], tau) == pytest.approx(of([2, 1], [1, 1.5], tau))
+    assert measures_of([2, 1, 0], [2, 1, -INF], tau)[:2] == [INF, INF]
+    assert measures_of([2, 1, -INF], [1, 1.5, -INF], tau) == pytest.approx(measures_of([2, 1], [1, 1.5], tau))
     # If the student gives these classes nearly all probability, the remaining probability is mostly rounding error.
     for student in ([3.0, 2, 1], [3.0, 2, 90]):
-        found = of([2, 1, -INF], student, tau)
+        actual = measures_of([2, 1, -INF], student, tau)
         if 0 < tau < INF:
             p, q = np.append(softmax(np.array([2, 1]) / tau), 0), softmax(np.array(student) / tau)
             kl, norm = rel_entr(p, q).sum(), np.linalg.norm(q - p) / tau
-            assert found == pytest.approx([kl, kl * tau**2, norm, norm * tau**2])
+            assert actual == pytest.approx([kl, kl * tau**2, norm, norm * tau**2])
         elif tau == 0:
-            assert found == ([0, 0, 0, 0] if student[2] == 1 else [INF, 0, INF, 0])
+            assert actual == ([0, 0, 0, 0] if student[2] == 1 else [INF, 0, INF, 0])
         else:
-            assert found == pytest.approx([math.log(1.5), INF, 0, INF])
+            assert actual == pytest.approx([math.log(1.5), INF, 0, INF])
 
 
 def test_rows_are_independent() -> None:
@@ -170,75 +172,75 @@ def test_torch_agrees() -> None:
     teacher, student = rng.standard_normal((2, 30, 7)) * 3
     classes = rng.integers(0, 7, 30)
     taus = np.array([0.3, 1.0, 2.0, 8.0])
-    found = Distillation(Block(teacher), taus, classes, student, 0.1)
+    result = Distillation(Block(teacher), taus, classes, student, 0.1)
     t, y = torch.tensor(teacher), torch.tensor(classes)
     for k, tau in enumerate(taus.tolist()):
         v = torch.tensor(student, requires_grad=True)
         kl = functional.kl_div((v / tau).log_softmax(-1), (t / tau).softmax(-1), reduction="none").sum(-1)
         kl.sum().backward()
-        assert found.kl[k] == pytest.approx(kl.detach().numpy(), rel=1e-10)
-        assert found.gradient[k] == pytest.approx(v.grad.norm(dim=-1).numpy(), rel=1e-10)
+        assert result.kl[k] == pytest.approx(kl.detach().numpy(), rel=1e-10)
+        assert result.gradient[k] == pytest.approx(v.grad.norm(dim=-1).numpy(), rel=1e-10)
         cross_entropy = functional.cross_entropy(v, y, reduction="none")
-        assert found.cross_entropy[k] == pytest.approx(cross_entropy.detach().numpy(), rel=1e-12)
+        assert result.cross_entropy[k] == pytest.approx(cross_entropy.detach().numpy(), rel=1e-12)
         loss = 0.1 * cross_entropy + 0.9 * tau**2 * kl
-        assert found.loss[k] == pytest.approx(loss.detach().numpy(), rel=1e-10)
-        assert found.gradient_tau2[k] == pytest.approx(v.grad.norm(dim=-1).numpy() * tau**2, rel=1e-10)
+        assert result.loss[k] == pytest.approx(loss.detach().numpy(), rel=1e-10)
+        assert result.gradient_tau2[k] == pytest.approx(v.grad.norm(dim=-1).numpy() * tau**2, rel=1e-10)
 
 
 def test_measures_of_the_other_classes() -> None:
     rng = np.random.default_rng(3)
     teacher, classes = rng.standard_normal((20, 6)) * 4, rng.integers(0, 6, 20)
     taus = np.array([0.2, 1.0, 3.0, 40.0])
-    found = Distillation(Block(teacher), taus, classes)
-    assert found.measures == TEACHER_MEASURES
+    result = Distillation(Block(teacher), taus, classes)
+    assert result.measures == TEACHER_MEASURES
     for k, tau in enumerate(taus):
         for r, y in enumerate(classes):
             p = softmax(teacher[r] / tau)
             rest = np.delete(p, y)
-            assert found.rest_prob[k, r] == pytest.approx(rest.sum(), rel=1e-12)
-            assert found.rest_entropy[k, r] == pytest.approx(entropy(rest), rel=1e-10)
+            assert result.rest_prob[k, r] == pytest.approx(rest.sum(), rel=1e-12)
+            assert result.rest_entropy[k, r] == pytest.approx(entropy(rest), rel=1e-10)
             # The divergence from evenly smoothed targets.
             smooth = np.full(6, rest.sum() / 5)
             smooth[y] = p[y]
-            assert found.information[k, r] == pytest.approx(rel_entr(p, smooth).sum(), rel=1e-9, abs=1e-15)
-            assert found.information[k, r] == pytest.approx(rest.sum() * (np.log(5) - entropy(rest)), rel=1e-6)
+            assert result.information[k, r] == pytest.approx(rel_entr(p, smooth).sum(), rel=1e-9, abs=1e-15)
+            assert result.information[k, r] == pytest.approx(rest.sum() * (np.log(5) - entropy(rest)), rel=1e-6)
 
 
 def test_measures_of_the_other_classes_at_the_limits() -> None:
-    found = Distillation(Block(np.array([[5.0, 2.0, 2.0, 0.0]])), np.array([0.0, 1e-3, INF]))
-    assert found.main_classes.tolist() == [0]
-    assert found.rest_prob[:, 0].tolist() == [0, 0, 0.75]
-    assert found.rest_entropy[:, 0] == pytest.approx([math.log(2), math.log(2), math.log(3)])
-    assert found.information[:, 0].tolist() == [0, 0, 0]
+    result = Distillation(Block(np.array([[5.0, 2.0, 2.0, 0.0]])), np.array([0.0, 1e-3, INF]))
+    assert result.main_classes.tolist() == [0]
+    assert result.rest_prob[:, 0].tolist() == [0, 0, 0.75]
+    assert result.rest_entropy[:, 0] == pytest.approx([math.log(2), math.log(2), math.log(3)])
+    assert result.information[:, 0].tolist() == [0, 0, 0]
     # A target that is not the top class: at 0, the others have all the probability.
     missed = Distillation(Block(np.array([[5.0, 2.0, 0.0]])), np.array([0.0]), np.array([2]))
     assert missed.information[:, 0].tolist() == [math.log(2)]
     # A single class.
-    for alone in ([3.0], [3.0, -INF]):
-        found = Distillation(Block(np.array([alone])), np.array([0.0, 1.0, INF]))
-        assert found.rest_prob[:, 0].tolist() == [0, 0, 0]
-        assert np.isnan(found.rest_entropy).all()
-        assert np.isnan(found.information).all()
+    for row in ([3.0], [3.0, -INF]):
+        result = Distillation(Block(np.array([row])), np.array([0.0, 1.0, INF]))
+        assert result.rest_prob[:, 0].tolist() == [0, 0, 0]
+        assert np.isnan(result.rest_entropy).all()
+        assert np.isnan(result.information).all()
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0])
 def test_the_loss_with_a_weight_of_0_or_1(alpha: float) -> None:
     """A term of weight 0 may be infinite."""
-    found = Distillation(Block(np.array([[2.0, 1.0]])), np.array([1.0]), np.array([1]), np.array([[1.0, -INF]]), alpha)
-    assert found.loss[0, 0] == INF
+    result = Distillation(Block(np.array([[2.0, 1.0]])), np.array([1.0]), np.array([1]), np.array([[1.0, -INF]]), alpha)
+    assert result.loss[0, 0] == INF
     student = np.array([[1.0, -1000.0]])
-    found = Distillation(Block(np.array([[2.0, -INF]])), np.array([INF]), np.array([0]), student, alpha)
-    assert found.cross_entropy[0, 0] == 0
-    assert found.loss[0, 0] == (0 if alpha == 1 else INF)
+    result = Distillation(Block(np.array([[2.0, -INF]])), np.array([INF]), np.array([0]), student, alpha)
+    assert result.cross_entropy[0, 0] == 0
+    assert result.loss[0, 0] == (0 if alpha == 1 else INF)
 
 
 def test_measures_of_float32_are_float64() -> None:
     rng = np.random.default_rng(4)
     teacher, student = rng.standard_normal((2, 10, 5)).astype(np.float32)
-    found = Distillation(Block(teacher), np.array([2.0]), None, student)
+    result = Distillation(Block(teacher), np.array([2.0]), None, student)
     wide = Distillation(Block(teacher.astype(float)), np.array([2.0]), None, student.astype(float))
-    assert found.probs.dtype == np.float32
-    assert all((getattr(found, name) == getattr(wide, name)).all() for name in TEACHER_MEASURES + STUDENT_MEASURES)
+    assert result.probs.dtype == np.float32
+    assert all((getattr(result, name) == getattr(wide, name)).all() for name in TEACHER_MEASURES + STUDENT_MEASURES)
 
 
 def blocks(values: Array, *sizes: int, labels: tuple[str, ...] | None = None) -> list[Block]:
@@ -248,15 +250,15 @@ def blocks(values: Array, *sizes: int, labels: tuple[str, ...] | None = None) ->
 
 def test_blocks_of_different_lengths_are_paired() -> None:
     teacher, student = np.arange(24.0).reshape(2, 12, 1)
-    for ours, theirs in (((12,), (12,)), ((5, 7), (12,)), ((12,), (3, 1, 8)), ((1, 6, 5), (4, 4, 4))):
-        found = list(with_student(iter(blocks(teacher, *ours)), iter(blocks(student, *theirs)), "s"))
-        assert np.concatenate([block.logits for block, _ in found]).tolist() == teacher.tolist()
-        assert np.concatenate([own for _, own in found if own is not None]).tolist() == student.tolist()
-        assert [row for block, _ in found for row in block.rows] == list(range(12))
+    for teacher_sizes, student_sizes in (((12,), (12,)), ((5, 7), (12,)), ((12,), (3, 1, 8)), ((1, 6, 5), (4, 4, 4))):
+        pairs = list(with_student(iter(blocks(teacher, *teacher_sizes)), iter(blocks(student, *student_sizes)), "s"))
+        assert np.concatenate([block.logits for block, _ in pairs]).tolist() == teacher.tolist()
+        assert np.concatenate([rows for _, rows in pairs if rows is not None]).tolist() == student.tolist()
+        assert [row for block, _ in pairs for row in block.rows] == list(range(12))
 
 
 @pytest.mark.parametrize(
-    ("theirs", "labels", "message"),
+    ("student", "labels", "message"),
     [
         (np.zeros((11, 3)), None, "s: the student has 11 rows, but the teacher has more"),
         (np.zeros((13, 3)), None, "s: the teacher has 12 rows, but the student has more"),
@@ -269,10 +271,10 @@ def test_blocks_of_different_lengths_are_paired() -> None:
         ),
     ],
 )
-def test_rows_that_cannot_be_paired(theirs: Array, labels: tuple[str, ...] | None, message: str) -> None:
+def test_rows_that_cannot_be_paired(student: Array, labels: tuple[str, ...] | None, message: str) -> None:
     teacher = blocks(np.zeros((12, 3)), 5, 7, labels=("a", "b", "c"))
     with pytest.raises(InputError) as caught:
-        list(with_student(iter(teacher), iter(blocks(theirs, len(theirs), labels=labels)), "s"))
+        list(with_student(iter(teacher), iter(blocks(student, len(student), labels=labels)), "s"))
     assert str(caught.value) == message
 
 
@@ -299,11 +301,11 @@ def test_labels_from_a_pipe(tmp_path: Path) -> None:
 def test_targets_of_text(tmp_path: Path) -> None:
     path = tmp_path / "y.txt"
     path.write_text("\ufeffdog\r\n#2\n a b \n")
-    found = targets_file.read(str(path))
+    targets = targets_file.read(str(path))
     block = Block(np.zeros((3, 3)), ("a b", "dog", "7"))
-    assert found.block_indices(block).tolist() == [1, 2, 0]
-    assert found.block_indices(block.part(1, 3)).tolist() == [2, 0]
-    found.check_count(3)
+    assert targets.block_indices(block).tolist() == [1, 2, 0]
+    assert targets.block_indices(block.part(1, 3)).tolist() == [2, 0]
+    targets.check_count(3)
 
 
 @pytest.mark.parametrize(
@@ -404,18 +406,18 @@ def test_means(files: tuple[list[str], Distillation]) -> None:
     names = TEACHER_MEASURES + STUDENT_MEASURES + TARGET_MEASURES
     assert header.split(",") == ["tau", "rows", *(column for name in names for column in (name, f"{name}_sd"))]
     for t, row in enumerate(rows):
-        found = [f(getattr(whole, name)[t]) for name in names for f in (np.mean, np.std)]
-        assert [float(field) for field in row.split(",")] == pytest.approx([whole.taus[t], 9, *found], rel=1e-12)
+        statistics = [f(getattr(whole, name)[t]) for name in names for f in (np.mean, np.std)]
+        assert [float(field) for field in row.split(",")] == pytest.approx([whole.taus[t], 9, *statistics], rel=1e-12)
     [record, _] = json.loads(out("distill", *typed, "--tau", "1,3", "--mean", "-f", "json"))
     assert record["loss"] == pytest.approx(np.mean(0.5 * whole.cross_entropy[0] + 0.5 * whole.kl_tau2[0]))
 
 
 def test_means_ignore_rows_without_the_measure() -> None:
     values = np.array([[[1.0, np.nan, 3.0]], [[np.nan, np.nan, np.nan]]])
-    found = average_measures([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
-    assert found.rows == 3
-    assert (found.by_measure["a"].mean[0], found.by_measure["a"].deviation[0]) == (2, 1)
-    assert np.isnan(found.by_measure["b"].mean[0])
+    averages = average_measures([values[..., :1], values[..., 1:]], np.ones(1), ["a", "b"])
+    assert averages.rows == 3
+    assert (averages.by_measure["a"].mean[0], averages.by_measure["a"].deviation[0]) == (2, 1)
+    assert np.isnan(averages.by_measure["b"].mean[0])
     done = out("distill", "--mean", "--tau", "1", "-f", "jsonl", stdin="1 2 0\n3\n")
     assert json.loads(done)["rest_entropy"] == pytest.approx(entropy(softmax([1, 0])))
 
@@ -451,15 +453,21 @@ def test_probabilities_of_float32_are_written_as_float32(tmp_path: Path) -> None
 def test_an_api_response() -> None:
     """Each token has its own alternatives. The soft targets are the probabilities among these."""
     path = str(TESTS / "data" / "llama-server.json")
-    ours, plain = (here(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute"))
+    distilled, computed = (
+        here(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute")
+    )
     # Only compute shows bounds, which --vocab-size tightens.
-    assert (ours.returncode, ours.stderr.strip()) == (0, plain.stderr.partition("; pass --vocab-size")[0])
-    for own, line in zip(ours.stdout.splitlines(), plain.stdout.splitlines(), strict=True):
-        record, given = json.loads(own), json.loads(line)
-        assert (record["row"], record["tau"], record["labels"]) == (given["row"], given["tau"], given["labels"])
-        assert record["probs"] == given["probs_listed"]
-        assert record["target"] == given["top"]
-        assert record["rest_prob"] == pytest.approx(1 - given["top_prob"])
+    assert (distilled.returncode, distilled.stderr.strip()) == (0, computed.stderr.partition("; pass --vocab-size")[0])
+    for distill_line, compute_line in zip(distilled.stdout.splitlines(), computed.stdout.splitlines(), strict=True):
+        record, computed_record = json.loads(distill_line), json.loads(compute_line)
+        assert (record["row"], record["tau"], record["labels"]) == (
+            computed_record["row"],
+            computed_record["tau"],
+            computed_record["labels"],
+        )
+        assert record["probs"] == computed_record["probs_listed"]
+        assert record["target"] == computed_record["top"]
+        assert record["rest_prob"] == pytest.approx(1 - computed_record["top_prob"])
 
 
 def test_rows_with_different_classes() -> None:
@@ -567,10 +575,10 @@ def test_targets_in_the_input(tmp_path: Path) -> None:
     table = "a,b,target\n2,0,b\n0,3,b\n"
     path = tmp_path / "t"
     path.write_text("b\nb\n")
-    own = here("distill", "--tau", "1", "-f", "csv", stdin=table)
-    given = here("distill", "--tau", "1", "-f", "csv", "--targets", str(path), stdin="a,b\n2,0\n0,3\n")
-    assert own.stdout == given.stdout != ""
-    assert [line.split(",")[2] for line in own.stdout.splitlines()] == ["target", "1", "1"]
+    from_input = here("distill", "--tau", "1", "-f", "csv", stdin=table)
+    from_file = here("distill", "--tau", "1", "-f", "csv", "--targets", str(path), stdin="a,b\n2,0\n0,3\n")
+    assert from_input.stdout == from_file.stdout != ""
+    assert [line.split(",")[2] for line in from_input.stdout.splitlines()] == ["target", "1", "1"]
     twice = here("distill", "--tau", "1", "--targets", str(path), stdin=table)
     assert (twice.returncode, twice.stderr) == (
         2,
@@ -581,8 +589,8 @@ def test_targets_in_the_input(tmp_path: Path) -> None:
 def test_logits_near_the_largest_float() -> None:
     """At inf, the gradient times tau^2 is the norm of the differences over n, even if the differences overflow."""
     teacher, student = np.array([[9e307, 0.0, -9e307]]), np.array([[-9e307, 0.0, 9e307]])
-    found = divergence(teacher, student, np.inf)
-    assert found.kl == 0
-    assert found.kl_tau2 == np.inf
-    np.testing.assert_allclose(found.gradient_tau2, 9e307 / 3 * (2 * np.sqrt(2.0)), rtol=1e-14)
-    assert found.gradient == 0
+    result = divergence(teacher, student, np.inf)
+    assert result.kl == 0
+    assert result.kl_tau2 == np.inf
+    np.testing.assert_allclose(result.gradient_tau2, 9e307 / 3 * (2 * np.sqrt(2.0)), rtol=1e-14)
+    assert result.gradient == 0

@@ -54,9 +54,9 @@ def test_next_in_a_pipe_has_tokens() -> None:
 def test_output_of_next_is_read_back(name: str, tmp_path: Path) -> None:
     file = str(tmp_path / f"next.{name}")
     assert out("next", PROMPT, *MODEL, "-o", file) == ""
-    found = json.loads(out("compute", "-i", file, "-f", "json", "--with-logits"))[0]
+    record = json.loads(out("compute", "-i", file, "-f", "json", "--with-logits"))[0]
     expected = json.loads(out("next", PROMPT, *MODEL))
-    assert dict(zip(found["labels"], found["logits"], strict=True)) == dict(
+    assert dict(zip(record["labels"], record["logits"], strict=True)) == dict(
         zip(expected["labels"], expected["logits"], strict=True)
     )
 
@@ -138,10 +138,10 @@ def test_missing_file() -> None:
 def test_generate_in_a_pipe_writes_one_text_per_line() -> None:
     lines = out("generate", PROMPT, *MODEL, "--tau", "0.2,2", "-n", "3", "--seed", "1").splitlines()
     assert len(lines) == 6
-    found = records("--tau", "0.2,2", "-n", "3", "--seed", "1")
-    assert [unescape(line) for line in lines] == [record["text"] for record in found]
-    assert [record["tau"] for record in found] == [0.2] * 3 + [2.0] * 3
-    assert [record["continuation"] for record in found] == [0, 1, 2] * 2
+    texts = records("--tau", "0.2,2", "-n", "3", "--seed", "1")
+    assert [unescape(line) for line in lines] == [record["text"] for record in texts]
+    assert [record["tau"] for record in texts] == [0.2] * 3 + [2.0] * 3
+    assert [record["continuation"] for record in texts] == [0, 1, 2] * 2
 
 
 def test_piped_prompt_equals_the_typed_one() -> None:
@@ -181,8 +181,8 @@ def test_each_step_agrees_with_next() -> None:
         assert step["logprob"] == pytest.approx(logprobs[step["token"]], abs=1e-12)
         best = sorted(logprobs, key=lambda label: -logprobs[label])[:3]
         assert [one["logprob"] for one in step["top_logprobs"]] == pytest.approx([logprobs[label] for label in best])
-        left = json.loads(out("compute", "--tau", "0.7", "--top-k", "4", "-f", "json", stdin=output))[0]
-        prob = dict(zip(left["labels"], left["probs"], strict=True))[step["token"]]
+        truncated = json.loads(out("compute", "--tau", "0.7", "--top-k", "4", "-f", "json", stdin=output))[0]
+        prob = dict(zip(truncated["labels"], truncated["probs"], strict=True))[step["token"]]
         assert step["chosen_prob"] == pytest.approx(prob, rel=1e-12)
         text += step["token"]
     assert text == PROMPT + record["text"]
@@ -198,10 +198,10 @@ def test_json_is_read_back_as_a_response(tmp_path: Path) -> None:
     out("generate", PROMPT, *MODEL, "--tau", "0.5,1", "--seed", "1", "--max-tokens", "5", "-o", file)
     written = json.loads(Path(file).read_text("utf-8"))
     done = here("compute", "-i", file, "--chosen", "-f", "jsonl")
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    token_rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert "--vocab-size" not in done.stderr
-    assert [row["token"] for row in found] == [step["token"] for text in written for step in text["logprobs"]]
-    for last, text in ((found[4], written[0]), (found[9], written[1])):
+    assert [row["token"] for row in token_rows] == [step["token"] for text in written for step in text["logprobs"]]
+    for last, text in ((token_rows[4], written[0]), (token_rows[9], written[1])):
         assert last["text_logprob_low"] == pytest.approx(text["logprob"], abs=1e-4)
         assert last["sequence_perplexity_high"] == pytest.approx(text["sequence_perplexity"], rel=1e-4)
 
@@ -209,14 +209,14 @@ def test_json_is_read_back_as_a_response(tmp_path: Path) -> None:
 def test_csv_has_the_statistics() -> None:
     arguments = ("--tau", "0.5", "--greedy", "--beams", "3", "--length-penalty", "1", "--seed", "1")
     rows = list(csv.DictReader(io.StringIO(out("generate", PROMPT, *MODEL, "-f", "csv", *arguments))))
-    found = records(*arguments)
+    texts = records(*arguments)
     assert [row["strategy"] for row in rows] == ["sample", "greedy", "beam 3", "beam 3", "beam 3"]
-    for row, record in zip(rows, found, strict=True):
+    for row, record in zip(rows, texts, strict=True):
         assert unescape(row["text"]) == record["text"]
         assert float(row["logprob"]) == record["logprob"]
-    scores = [record["score"] for record in found[2:]]
+    scores = [record["score"] for record in texts[2:]]
     assert scores == sorted(scores, reverse=True)
-    assert scores == pytest.approx([record["mean_logprob"] for record in found[2:]])
+    assert scores == pytest.approx([record["mean_logprob"] for record in texts[2:]])
 
 
 def test_only_requested_strategies_run() -> None:
@@ -231,8 +231,8 @@ def test_only_requested_strategies_run() -> None:
 
 def test_line_of_a_beam_search_is_its_best_text() -> None:
     lines = out("generate", PROMPT, *MODEL, "--greedy", "--beams", "3", "--max-tokens", "9").splitlines()
-    found = records("--greedy", "--beams", "3", "--max-tokens", "9")
-    assert [unescape(line) for line in lines] == [found[0]["text"], found[1]["text"]]
+    texts = records("--greedy", "--beams", "3", "--max-tokens", "9")
+    assert [unescape(line) for line in lines] == [texts[0]["text"], texts[1]["text"]]
 
 
 def test_text_without_tokens() -> None:
@@ -251,20 +251,20 @@ def test_text_without_tokens() -> None:
 
 def test_table_has_means_over_texts() -> None:
     arguments = ("--tau", "1", "-n", "3", "--seed", "4", "--stop", ".")
-    found = records(*arguments)
+    texts = records(*arguments)
     shown = out("generate", PROMPT, *MODEL, *arguments, "-f", "table")
     lines = [re.split(" {2,}", line.strip()) for line in shown.splitlines()]
     rows = {name: values for name, *values in lines}
-    counts = [record["tokens"] for record in found]
+    counts = [record["tokens"] for record in texts]
     assert rows["texts"] == ["3"]
     assert float(rows["tokens"][0]) == pytest.approx(sum(counts) / 3, rel=1e-4)
-    assert float(rows["log-probability"][0]) == pytest.approx(sum(one["logprob"] for one in found) / 3, rel=1e-4)
-    mean = sum(one["logprob"] for one in found) / sum(counts)
+    assert float(rows["log-probability"][0]) == pytest.approx(sum(text["logprob"] for text in texts) / 3, rel=1e-4)
+    mean = sum(text["logprob"] for text in texts) / sum(counts)
     assert float(rows["per token"][0]) == pytest.approx(mean, rel=1e-4)
     assert float(rows["sequence perplexity"][0]) == pytest.approx(math.exp(-mean), rel=1e-4)
     # A text that stops immediately has no tokens to compare.
-    each = [one["distinct_1"] for one in found if one["distinct_1"] is not None]
-    assert float(rows["distinct-1"][0]) == pytest.approx(sum(each) / len(each), rel=1e-4)
+    ratios = [text["distinct_1"] for text in texts if text["distinct_1"] is not None]
+    assert float(rows["distinct-1"][0]) == pytest.approx(sum(ratios) / len(ratios), rel=1e-4)
 
 
 def test_stop_text_is_cut_off() -> None:
@@ -313,7 +313,7 @@ def test_ctrl_c_keeps_the_texts_so_far(tmp_path: Path) -> None:
 
 
 @posix
-def test_closed_pipe_is_no_error() -> None:
+def test_closed_pipe_is_not_an_error() -> None:
     with started(*looping("fox")) as process:
         assert process.stdout
         process.stdout.readline()
@@ -357,20 +357,20 @@ def test_text_longer_than_the_screen_shows_its_end() -> None:
     child = pexpect.spawn(TSOFT, command, env=environment(NO_COLOR="1"), dimensions=(12, 40), timeout=50)
     terminal = pyte.Screen(40, 12)
     stream = pyte.ByteStream(terminal)
-    seen: set[str] = set()
+    frames: set[str] = set()
     # The text repeats itself, with a period that is not a multiple of the line length.
     for _ in range(1000):
         stream.feed(child.read_nonblocking(1 << 16, 30))
         lines = [line.rstrip() for line in terminal.display]
         if lines[0] == PROMPT and lines[2] == " greedy" and lines[9]:
-            seen.add("\n".join(lines[4:]))
-        if len(seen) == 12:
+            frames.add("\n".join(lines[4:]))
+        if len(frames) == 12:
             break
     child.sendintr()
     child.read()
     child.close()
     assert child.exitstatus == 130
-    assert len(seen) == 12
+    assert len(frames) == 12
 
 
 def test_table_in_a_file(tmp_path: Path) -> None:
@@ -384,9 +384,9 @@ def test_table_in_a_file(tmp_path: Path) -> None:
 
 def test_table_compares_beam_with_greedy() -> None:
     arguments = ("generate", "The cat", *MODEL, "--greedy", "--beams", "4", "--max-tokens", "12")
-    found = [json.loads(line) for line in out(*arguments, "-f", "jsonl").splitlines()]
-    assert [record["strategy"] for record in found[:2]] == ["greedy", "beam 4"]
-    by = found[1]["logprob"] - found[0]["logprob"]
+    texts = [json.loads(line) for line in out(*arguments, "-f", "jsonl").splitlines()]
+    assert [record["strategy"] for record in texts[:2]] == ["greedy", "beam 4"]
+    by = texts[1]["logprob"] - texts[0]["logprob"]
     assert by > 1
     comparison = f"The beam search's text beats the greedy one by {by:.5g} nats of log-probability"
     assert comparison in out(*arguments, "-f", "table")

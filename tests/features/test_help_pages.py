@@ -20,7 +20,7 @@ def text(page: str) -> str:
     return (DOCS / f"{page}.md").read_text("utf-8")
 
 
-def test_there_is_a_page_for_each_command_and_topic() -> None:
+def test_each_command_and_topic_has_a_page() -> None:
     assert set(PAGES) >= (COMMANDS.keys() - {"help"}) | TOPICS
 
 
@@ -35,14 +35,14 @@ def test_a_page_starts_with_its_purpose_and_an_example(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_prose_fits_and_links_lead_somewhere(page: str) -> None:
+def test_prose_fits_100_columns_and_links_exist(page: str) -> None:
     prose = re.sub(r"^```.*?^```$", "", text(page), flags=re.MULTILINE | re.DOTALL)
     assert all(len(line) <= 100 or line.startswith(("|", "    ", "![")) for line in prose.splitlines())
     for link in LINK.findall(prose):
         assert (DOCS / link).exists(), link
 
 
-def test_the_readme_s_links_lead_somewhere_and_it_is_short() -> None:
+def test_the_readme_is_short_and_its_links_exist() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert len(readme.splitlines()) <= 200
     links = LINK.findall(readme)
@@ -52,17 +52,17 @@ def test_the_readme_s_links_lead_somewhere_and_it_is_short() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_in_a_pipe_a_page_is_its_markdown(page: str) -> None:
+def test_a_pipe_prints_the_markdown_of_a_page(page: str) -> None:
     assert out("help", page) == text(page)
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("width", [80, 40])
-def test_on_a_terminal_a_page_is_formatted(page: str, width: int) -> None:
+def test_a_terminal_shows_a_formatted_page(page: str, width: int) -> None:
     shown = here_on_terminal("help", page, width=width, NO_COLOR="1")
     assert not re.search(r"```|^#+ |\]\(\w|\*\*\w+\*\*", re.sub(r"(?m)^ *(?:\d+ )?#\d.*", "", shown), re.MULTILINE)
     words = re.sub(r"\x1b\[[0-9;]*m|\W+", " ", shown)
-    # Every line of code is there as it is.
+    # The page shows every line of code, and the summary.
     for block in re.findall(r"^```\w+\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             assert re.sub(r"\W+", " ", line).strip() in words
@@ -93,12 +93,12 @@ def test_a_mistyped_topic_names_the_nearest() -> None:
     assert "did you mean 'samplers'?" in done.stderr
 
 
-def test_a_word_that_is_no_topic_names_the_pages_about_it() -> None:
+def test_a_word_that_is_not_a_topic_names_the_pages_with_it() -> None:
     done = here("help", "reliability")
     assert done.returncode == 2
     assert "calibrate" in done.stderr
     assert "tsoft help" in done.stderr
-    # A word that no page has.
+    # No page has this word.
     assert here("help", "xyzzy").returncode == 2
 
 
@@ -107,7 +107,7 @@ def test_a_topic_may_be_typed_in_several_ways(topic: tuple[str, ...]) -> None:
     assert out("help", *topic) == text("api-responses")
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     import subprocess
 
     from tool import TSOFT, environment

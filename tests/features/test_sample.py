@@ -70,12 +70,12 @@ def test_every_form_has_the_same_counts() -> None:
         assert row[:5] == ["0", "1.0", str(index), NAMES[index], str(expected[index])]
         assert float(row[5]) == pytest.approx(1e9 * probs[index], rel=1e-14)
     [record] = json.loads(out(*typed, "-f", "json"))
-    theirs = stats.chisquare(expected, 1e9 * probs)
+    test = stats.chisquare(expected, 1e9 * probs)
     assert record == {
         "row": 0, "tau": 1.0, "n": 10**9, "seed": 3, "labels": NAMES, "probs": probs.tolist(),
         "expected": pytest.approx(1e9 * probs, rel=1e-14), "counts": expected,
-        "statistic": pytest.approx(theirs.statistic, rel=1e-6), "degrees": 3,
-        "p_value": pytest.approx(theirs.pvalue, rel=1e-6),
+        "statistic": pytest.approx(test.statistic, rel=1e-6), "degrees": 3,
+        "p_value": pytest.approx(test.pvalue, rel=1e-6),
     }  # fmt: skip
 
 
@@ -246,11 +246,11 @@ def test_a_terminal_shows_a_thousand_draws_beside_the_expected_counts() -> None:
     probs = tsoft.softmax(LOGITS, 0.5)
     for name, count, prob in zip(NAMES, expected, probs, strict=True):
         assert numbers(shown, name) == [f"{1000 * prob:.1f}", str(count)]
-    theirs = stats.chisquare(expected, 1000 * probs)
+    test = stats.chisquare(expected, 1000 * probs)
     assert (numbers(shown, "draws"), numbers(shown, "seed")) == (["1000"], ["6"])
-    assert float(numbers(shown, "chi-square")[0]) == pytest.approx(theirs.statistic, rel=1e-4)
+    assert float(numbers(shown, "chi-square")[0]) == pytest.approx(test.statistic, rel=1e-4)
     assert numbers(shown, "chi-square")[1] == "3"
-    assert float(numbers(shown, "p-value")[0]) == pytest.approx(theirs.pvalue, abs=1e-4)
+    assert float(numbers(shown, "p-value")[0]) == pytest.approx(test.pvalue, abs=1e-4)
 
 
 @posix

@@ -149,7 +149,7 @@ def test_labels_are_quoted_in_csv() -> None:
     assert row[:3] == ["0", 'prob a,"b', "0.6"]
 
 
-def test_a_reason_in_bits_says_so() -> None:
+def test_a_reason_in_bits_has_the_unit() -> None:
     done = here("solve", "2", "1", "--entropy", "1.05", "--bits")
     assert "(in nats; 1 bit is 0.6931 nats)" in done.stderr
 

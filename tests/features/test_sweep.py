@@ -130,14 +130,14 @@ def test_pieces_together_equal_the_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     whole = Distributions(Block(z, first_row=3), taus).probs
     for piece in (1, 7, 13, 31, 61, 1000):
         monkeypatch.setattr("tsoft.sampling.apply_chains.PIECE_SIZE", piece)
-        seen = [
+        results = [
             (row, tau, result.probs[t, r])
             for result in distribution_pieces(Block(z, first_row=3), taus)
             for r, row in enumerate(result.block.rows)
             for t, tau in enumerate(result.taus)
         ]
-        assert [(row, tau) for row, tau, _ in seen] == [(row, tau) for row in range(3, 8) for tau in taus]
-        np.testing.assert_array_equal([probs for *_, probs in seen], whole.swapaxes(0, 1).reshape(-1, 6))
+        assert [(row, tau) for row, tau, _ in results] == [(row, tau) for row in range(3, 8) for tau in taus]
+        np.testing.assert_array_equal([probs for *_, probs in results], whole.swapaxes(0, 1).reshape(-1, 6))
 
 
 @posix

@@ -69,8 +69,8 @@ def markov(seed: int, spread: float = 1.0) -> Markov:
 def ended(most: int) -> list[Tokens]:
     """Return every sequence with which a search may end: with the end token, or of the maximum length."""
     others = range(LAST)
-    found = [(*body, LAST) for length in range(most) for body in itertools.product(others, repeat=length)]
-    return found + list(itertools.product(others, repeat=most))
+    sequences = [(*body, LAST) for length in range(most) for body in itertools.product(others, repeat=length)]
+    return sequences + list(itertools.product(others, repeat=most))
 
 
 def text_of(search: SequenceDecoder | BeamSearch) -> Tokens:
@@ -91,12 +91,12 @@ def test_wide_beam_finds_the_best_of_all_sequences(seed: int) -> None:
 @pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0, 2.0])
 def test_wide_beam_orders_all_sequences_by_score(penalty: float) -> None:
     model, most = markov(3, 1.5), 3
-    found = sorted(ended(most), key=lambda tokens: -model.logprob(tokens) / len(tokens) ** penalty * -1, reverse=True)
+    expected = sorted(ended(most), key=lambda tokens: model.logprob(tokens) / len(tokens) ** penalty, reverse=True)
     beam = BeamSearch(GeneratedText(()), 200, penalty, limits(most))
     for _ in run_decoders(model.next, [beam]):
         pass
-    assert [text.all_tokens for text in beam.texts] == found
-    scores = [model.logprob(tokens) / len(tokens) ** penalty for tokens in found]
+    assert [text.all_tokens for text in beam.texts] == expected
+    scores = [model.logprob(tokens) / len(tokens) ** penalty for tokens in expected]
     assert [beam.score(text) for text in beam.texts] == pytest.approx(scores, abs=1e-12)
 
 
@@ -191,10 +191,12 @@ def test_generated_token_has_its_probability_and_alternatives(seed: int, tau: fl
         row = model.logits[before]
         weights = np.exp((row - row.max()) / tau) if tau else (row == row.max()).astype(float)
         assert step.prob == pytest.approx(weights[step.token] / weights.sum(), rel=1e-12)
-        own = row - np.log(np.exp(row).sum())
-        assert step.logprob == pytest.approx(own[step.token], abs=1e-12)
+        logprobs = row - np.log(np.exp(row).sum())
+        assert step.logprob == pytest.approx(logprobs[step.token], abs=1e-12)
         assert [token for token, _ in step.alternatives] == np.argsort(-row)[:2].tolist()
-        assert [logprob for _, logprob in step.alternatives] == pytest.approx(np.sort(own)[:-3:-1].tolist(), abs=1e-12)
+        assert [logprob for _, logprob in step.alternatives] == pytest.approx(
+            np.sort(logprobs)[:-3:-1].tolist(), abs=1e-12
+        )
         before = step.token
     assert decoder.text.logprob == pytest.approx(model.logprob(decoder.text.all_tokens), abs=1e-12)
 
@@ -297,16 +299,16 @@ def test_diversity_equals_its_definition(tokens: list[int], n: int) -> None:
 
 def test_summary_is_a_mean_over_texts() -> None:
     one, two = scripted((0, 1, LAST)), scripted((0, 0, 0, 0, 0, 1), 6)
-    found = summary([one, two])
-    each = math.log(1 / len(WORDS))
-    assert found.tokens == (3 + 6) / 2
-    assert found.logprob == pytest.approx(9 * each / 2)
-    assert found.mean_logprob == pytest.approx(each)
-    assert found.sequence_perplexity == pytest.approx(len(WORDS))
+    result = summary([one, two])
+    logprob = math.log(1 / len(WORDS))
+    assert result.tokens == (3 + 6) / 2
+    assert result.logprob == pytest.approx(9 * logprob / 2)
+    assert result.mean_logprob == pytest.approx(logprob)
+    assert result.sequence_perplexity == pytest.approx(len(WORDS))
     # "ab" has two distinct tokens of two, and one pair. "aaaaab" has two distinct tokens of six, and two distinct
     # pairs of five; aaaa occurs twice among three 4-grams.
-    assert (found.distinct_1, found.distinct_2) == pytest.approx(((1 + 2 / 6) / 2, (1 + 2 / 5) / 2))
-    assert found.repeated_4 == pytest.approx(1 / 3)
+    assert (result.distinct_1, result.distinct_2) == pytest.approx(((1 + 2 / 6) / 2, (1 + 2 / 5) / 2))
+    assert result.repeated_4 == pytest.approx(1 / 3)
     empty = summary([GeneratedText(())])
     assert (empty.tokens, empty.logprob) == (0, 0)
     assert math.isnan(empty.mean_logprob)

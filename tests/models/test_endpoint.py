@@ -54,7 +54,7 @@ def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "BACKOFF", 0.0)
 
 
-def at(served: Served | str, model: str | None = None, **options: Any) -> Endpoint:
+def endpoint_at(served: Served | str, model: str | None = None, **options: Any) -> Endpoint:
     url = served if isinstance(served, str) else served.url
     return Endpoint(url, model, **({"chat": False, "alternatives": 3, "timeout": 20} | options))
 
@@ -108,25 +108,25 @@ def failure(model: Endpoint) -> str:
 
 def test_completion_request_asks_for_one_token() -> None:
     with serving(Reply(legacy())) as served:
-        model = at(served, "m")
-        (found,) = model.next([model.prompt(PROMPT)])
+        model = endpoint_at(served, "m")
+        (distribution,) = model.next([model.prompt(PROMPT)])
         (request,) = served.requests
     assert (request.method, request.path) == ("POST", "/v1/completions")
     neutral = {"temperature": 1, "stream": False}
     assert request.body == {"model": "m", "prompt": PROMPT, "max_tokens": 1, "logprobs": 3} | neutral
     assert request.headers["Content-Type"] == "application/json"
     assert "Authorization" not in request.headers
-    assert [model.label(found.token(i)) for i in range(3)] == [" Paris", " the", " a"]
-    assert [found.logprob(i) for i in range(3)] == [-0.25, -2.75, -4.5]
+    assert [model.label(distribution.token(i)) for i in range(3)] == [" Paris", " the", " a"]
+    assert [distribution.logprob(i) for i in range(3)] == [-0.25, -2.75, -4.5]
 
 
 def test_chat_request_for_an_answer_and_its_continuation() -> None:
     """Fields that OpenAI does not know are sent only with a partial answer, which it could not continue anyway."""
     with serving(Reply(chat([ENTRY]))) as served:
-        model = at(served, chat=True)
+        model = endpoint_at(served, chat=True)
         text = model.prompt("Hi")
-        (found,) = model.next([text])
-        model.next([(*text, found.token(0), found.token(1))])
+        (distribution,) = model.next([text])
+        model.next([(*text, distribution.token(0), distribution.token(1))])
         first, second = (request.body for request in served.requests)
         assert {request.path for request in served.requests} == {"/v1/chat/completions"}
     user = {"role": "user", "content": "Hi"}
@@ -149,13 +149,24 @@ def test_each_text_is_requested_once() -> None:
         return Reply(legacy(top=((f" {length}", -1.0), (" the", -2.0))))
 
     with serving(reply) as served:
-        model = at(served)
+        model = endpoint_at(served)
         texts = [model.prompt("a" * n) for n in (3, 1, 3, 2, 1, 5, 4, 3)]
-        found = model.next(texts)
-        assert [model.label(one.token(0)) for one in found] == [" 3", " 1", " 3", " 2", " 1", " 5", " 4", " 3"]
+        distributions = model.next(texts)
+        assert [model.label(distribution.token(0)) for distribution in distributions] == [
+            " 3",
+            " 1",
+            " 3",
+            " 2",
+            " 1",
+            " 5",
+            " 4",
+            " 3",
+        ]
         assert sorted(len(request.body["prompt"]) for request in served.requests) == [1, 2, 3, 4, 5]
-        again = model.next(texts[::-1])
-        assert [one.block for one in again] == [one.block for one in found[::-1]]
+        repeated = model.next(texts[::-1])
+        assert [distribution.block for distribution in repeated] == [
+            distribution.block for distribution in distributions[::-1]
+        ]
         assert model.next([]) == []
         assert len(served.requests) == 5
 
@@ -164,10 +175,10 @@ def test_each_text_is_requested_once() -> None:
 def test_same_text_from_different_tokens_is_requested_once(is_chat: bool) -> None:
     top = (("ab", -1.0), ("a", -2.0), ("b", -3.0))
     with serving(Reply(chat([entry("ab", -1.0, *top)]) if is_chat else legacy(top=top))) as served:
-        model = at(served, chat=is_chat)
+        model = endpoint_at(served, chat=is_chat)
         text = model.prompt("x")
-        (found,) = model.next([text])
-        ab, a, b = (found.token(i) for i in range(3))
+        (distribution,) = model.next([text])
+        ab, a, b = (distribution.token(i) for i in range(3))
         model.next([(*text, ab), (*text, a, b)])
         model.next([(*text, a, b)])
         assert len(served.requests) == 2
@@ -176,7 +187,7 @@ def test_same_text_from_different_tokens_is_requested_once(is_chat: bool) -> Non
 def test_cache_has_a_maximum_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "CACHE_SIZE", 2)
     with serving(Reply(legacy())) as served:
-        model = at(served)
+        model = endpoint_at(served)
         a, b, c = (model.prompt(letter) for letter in "abc")
         for texts in ([a], [b], [a], [c], [a], [b], [a, b, c], [c, b]):
             model.next(texts)
@@ -187,7 +198,7 @@ def test_cache_has_a_maximum_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_connections_are_reused() -> None:
     with serving(Reply(legacy())) as served:
-        model = at(served)
+        model = endpoint_at(served)
         for letter in "abcdef":
             model.next([model.prompt(letter)])
         assert len(served.requests) == 6
@@ -199,11 +210,11 @@ def test_compressed_response() -> None:
     """A server may compress its response without a request for it."""
     answer = gzip.compress(json.dumps(legacy(text=" the" + " " * 300_000)).encode())
     with serving(Reply(answer, headers={"Content-Encoding": "gzip"})) as served:
-        model = at(served)
-        (found,) = model.next([model.prompt("x")])
-        assert model.label(found.token(0)) == " Paris"
+        model = endpoint_at(served)
+        (distribution,) = model.next([model.prompt("x")])
+        assert model.label(distribution.token(0)) == " Paris"
     with serving(Reply(answer[:-9] + b"x", headers={"Content-Encoding": "deflate"})) as served:
-        assert failure(at(served)).endswith("the response is not compressed as its headers state")
+        assert failure(endpoint_at(served)).endswith("the response is not compressed as its headers state")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +228,7 @@ def test_compressed_response() -> None:
 )
 def test_path_is_appended_to_the_url(url: str, path: str) -> None:
     with serving(Reply(legacy())) as served:
-        model = at(served.url.removesuffix("/v1") + url)
+        model = endpoint_at(served.url.removesuffix("/v1") + url)
         model.next([model.prompt("x")])
         assert served.requests[0].path == path
 
@@ -244,18 +255,18 @@ def test_path_is_appended_to_the_url(url: str, path: str) -> None:
 )
 def test_invalid_url_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError, match="--endpoint: ") as caught:
-        at(url)
+        endpoint_at(url)
     assert "hunter2" not in str(caught.value)
 
 
 def test_invalid_prompt_and_timeout() -> None:
-    model = at("http://127.0.0.1:9/v1")
+    model = endpoint_at("http://127.0.0.1:9/v1")
     for prompt in ("", "\udcff"):
         with pytest.raises(UsageError, match="prompt"):
             model.prompt(prompt)
     for seconds in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(UsageError, match="--timeout"):
-            at("http://127.0.0.1:9/v1", timeout=seconds)
+            endpoint_at("http://127.0.0.1:9/v1", timeout=seconds)
 
 
 def test_endpoint_is_a_model() -> None:
@@ -274,12 +285,12 @@ def test_real_response_of_llama_cpp(name: str) -> None:
     answer = json.loads((DATA / f"{name}.json").read_text())
     first = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
     with serving(Reply(answer)) as served:
-        model = at(served, chat="chat" in name)
-        (found,) = model.next([model.prompt("x")])
-    block = found.block
+        model = endpoint_at(served, chat="chat" in name)
+        (distribution,) = model.next([model.prompt("x")])
+    block = distribution.block
     assert block.labels == tuple(one["token"] for one in first)
     np.testing.assert_allclose(block.logits, [[one["logprob"] for one in first]])
-    assert [model.piece(found.token(i)) for i in range(len(first))] == [bytes(one["bytes"]) for one in first]
+    assert [model.piece(distribution.token(i)) for i in range(len(first))] == [bytes(one["bytes"]) for one in first]
     assert block.partial is not None
     assert block.partial.mass == pytest.approx(sum(math.exp(one["logprob"]) for one in first))
 
@@ -293,14 +304,14 @@ def test_parts_of_a_character_join() -> None:
         {"token": "<0xE2>", "logprob": -4.0},
     ]
     with serving(Reply(llama_cpp(parts[0]))) as served:
-        model = at(served)
+        model = endpoint_at(served)
         text = model.prompt("q")
-        (found,) = model.next([text])
-        pieces = [model.piece(found.token(i)) for i in range(4)]
+        (distribution,) = model.next([text])
+        pieces = [model.piece(distribution.token(i)) for i in range(4)]
         assert pieces == [b"x", b"\xe2\x80", b"\x9c", b"\xe2"]
-        whole = (*text, found.token(1), found.token(2))
-        assert b"".join(map(model.piece, whole)).decode() == "q\u201c"
-        model.next([whole, (*text, found.token(1))])
+        complete = (*text, distribution.token(1), distribution.token(2))
+        assert b"".join(map(model.piece, complete)).decode() == "q\u201c"
+        model.next([complete, (*text, distribution.token(1))])
         assert sorted(request.body["prompt"] for request in served.requests[1:]) == ["q\u201c", "q\ufffd"]
 
 
@@ -313,20 +324,20 @@ def test_token_that_is_listed_several_times() -> None:
     listed = entry("a", math.log(0.25), ("b", math.log(0.125)), ("a", math.log(0.25)), ("a", math.log(0.25)))
     listed["top_logprobs"] += lone
     with serving(Reply(llama_cpp(listed))) as served:
-        model = at(served)
+        model = endpoint_at(served)
         text = model.prompt("x")
-        (found,) = model.next([text])
-        (again,) = model.next([text])
-    assert again is found
-    tokens = [found.token(i) for i in range(found.block.logits.shape[1])]
-    assert [model.label(token) for token in tokens] == ["b", "a", "?"] == list(found.block.labels or ())
+        (distribution,) = model.next([text])
+        (repeated,) = model.next([text])
+    assert repeated is distribution
+    tokens = [distribution.token(i) for i in range(distribution.block.logits.shape[1])]
+    assert [model.label(token) for token in tokens] == ["b", "a", "?"] == list(distribution.block.labels or ())
     assert len(set(tokens)) == 3
     sums = np.log([0.125, 0.5, 0.2])
-    assert [found.logprob(i) for i in range(3)] == pytest.approx(sums.tolist())
-    np.testing.assert_allclose(found.block.logits, sums[np.newaxis])
-    assert found.block.partial is not None
-    assert found.block.partial.index == 1
-    assert found.block.partial.mass == pytest.approx(0.825)
+    assert [distribution.logprob(i) for i in range(3)] == pytest.approx(sums.tolist())
+    np.testing.assert_allclose(distribution.block.logits, sums[np.newaxis])
+    assert distribution.block.partial is not None
+    assert distribution.block.partial.index == 1
+    assert distribution.block.partial.mass == pytest.approx(0.825)
 
 
 def test_merged_token_with_unknown_probabilities() -> None:
@@ -348,15 +359,15 @@ def test_merged_token_with_unknown_probabilities() -> None:
 
 @given(st.binary(min_size=1, max_size=8))
 def test_label_gives_its_bytes_back(piece: bytes) -> None:
-    found = endpoint._server_token(token_label(piece))
-    assert found.label == token_label(piece)
-    assert found.piece == (b"" if found.ends else piece)
-    assert found.ends == (found.label in endpoint.ENDS)
+    token = endpoint._server_token(token_label(piece))
+    assert token.label == token_label(piece)
+    assert token.piece == (b"" if token.ends else piece)
+    assert token.ends == (token.label in endpoint.ENDS)
 
 
 def test_prompt_is_never_a_control_token() -> None:
     """A prompt is text, whatever it looks like."""
-    model = at("http://127.0.0.1:9/v1")
+    model = endpoint_at("http://127.0.0.1:9/v1")
     for text in ("</s>", "<0xE2>", "<|im_end|>", " "):
         (number,) = model.prompt(text)
         assert (model.piece(number), model.ends(number), model.label(number)) == (text.encode(), False, text)
@@ -378,13 +389,13 @@ def test_prompt_is_never_a_control_token() -> None:
 )
 def test_end_among_the_alternatives(answer: dict[str, Any]) -> None:
     with serving(Reply(answer)) as served:
-        model = at(served, chat=answer["object"] == "chat.completion")
-        (found,) = model.next([model.prompt("x")])
+        model = endpoint_at(served, chat=answer["object"] == "chat.completion")
+        (distribution,) = model.next([model.prompt("x")])
         assert len(served.requests) == 1
-    end, other = found.token(0), found.token(1)
+    end, other = distribution.token(0), distribution.token(1)
     assert (model.ends(end), model.piece(end)) == (True, b"")
     assert (model.ends(other), model.piece(other)) == (False, b" the")
-    assert found.logprob(0) == -0.25
+    assert distribution.logprob(0) == -0.25
 
 
 @pytest.mark.parametrize(
@@ -400,29 +411,33 @@ def test_end_without_a_token(answer: dict[str, Any]) -> None:
     """Another seed may return the probabilities. If no seed does, the end is taken as certain."""
     is_chat = answer["object"] == "chat.completion"
     with serving(Reply(answer), Reply(answer), Reply(chat([ENTRY]) if is_chat else legacy())) as served:
-        model = at(served, chat=is_chat)
-        (found,) = model.next([model.prompt("x")])
+        model = endpoint_at(served, chat=is_chat)
+        (distribution,) = model.next([model.prompt("x")])
         assert [request.body.get("seed") for request in served.requests] == [None, 1, 2]
-        assert model.label(found.token(0)) == " Paris"
+        assert model.label(distribution.token(0)) == " Paris"
     with serving(Reply(answer)) as served:
-        model = at(served, chat=is_chat)
-        (found,) = model.next([model.prompt("x")])
+        model = endpoint_at(served, chat=is_chat)
+        (distribution,) = model.next([model.prompt("x")])
         assert len(served.requests) == 4
-    assert found.block.logits.shape == (1, 1)
-    assert (found.logprob(0), model.ends(found.token(0)), model.piece(found.token(0))) == (0.0, True, b"")
-    assert found.block.partial is not None
-    assert found.block.partial.mass == 1.0
+    assert distribution.block.logits.shape == (1, 1)
+    assert (distribution.logprob(0), model.ends(distribution.token(0)), model.piece(distribution.token(0))) == (
+        0.0,
+        True,
+        b"",
+    )
+    assert distribution.block.partial is not None
+    assert distribution.block.partial.mass == 1.0
 
 
 def test_part_of_a_character_without_probabilities() -> None:
     """llama.cpp's server waits until the character is complete: it returns no token, and no end."""
     silent = {"object": "text_completion", "choices": [{"text": "\ufffd", "logprobs": None, "finish_reason": "length"}]}
     with serving(Reply(silent), Reply(llama_cpp(ENTRY))) as served:
-        model = at(served)
-        (found,) = model.next([model.prompt("x")])
-        assert model.label(found.token(0)) == " Paris"
+        model = endpoint_at(served)
+        (distribution,) = model.next([model.prompt("x")])
+        assert model.label(distribution.token(0)) == " Paris"
     with serving(Reply(silent)) as served:
-        assert "4 responses had no token, no log-probability, and no end" in failure(at(served))
+        assert "4 responses had no token, no log-probability, and no end" in failure(endpoint_at(served))
 
 
 # Errors
@@ -486,7 +501,7 @@ def test_error_messages_of_responses(status: int, body: Any, expected: list[str]
         return Reply(body, status)
 
     with serving(reply) as served:
-        message = failure(at(served))
+        message = failure(endpoint_at(served))
         assert message.startswith(f"{served.url}/completions: ")
         assert len(served.posts) == 1
     for part in expected:
@@ -505,14 +520,14 @@ def test_error_lists_the_models() -> None:
         (Reply({"data": []}), "--remote-model x"),
     ]:
         with serving(Reply(error("The model `x` does not exist"), 404), answer) as served:
-            assert failure(at(served, "x")).endswith(expected)
+            assert failure(endpoint_at(served, "x")).endswith(expected)
 
 
 def test_path_without_v1_gets_a_hint() -> None:
     with serving(Reply({"detail": "Not Found"}, 404)) as served:
-        assert "usually ends in /v1" in failure(at(served.url.removesuffix("/v1")))
-        assert "usually ends in /v1" in failure(at(served.url + "/completions"))
-        assert "usually ends in /v1" not in failure(at(served))
+        assert "usually ends in /v1" in failure(endpoint_at(served.url.removesuffix("/v1")))
+        assert "usually ends in /v1" in failure(endpoint_at(served.url + "/completions"))
+        assert "usually ends in /v1" not in failure(endpoint_at(served))
 
 
 def test_server_that_begins_another_answer() -> None:
@@ -524,25 +539,25 @@ def test_server_that_begins_another_answer() -> None:
     for length, continues in [(31, True), (33, True), (36, False), (0, True), ("x", True)]:
         first, then = (chat([ENTRY]) | {"usage": {"prompt_tokens": n}} for n in (30, length))
         with serving(Reply(first), Reply(then)) as served:
-            model = at(served, chat=True)
+            model = endpoint_at(served, chat=True)
             text = model.prompt("x")
-            (found,) = model.next([text])
+            (distribution,) = model.next([text])
             with (
                 contextlib.nullcontext()
                 if continues
                 else pytest.raises(InputError, match="cannot continue a partial answer")
             ):
-                model.next([(*text, found.token(0))])
+                model.next([(*text, distribution.token(0))])
 
 
 def test_hints_for_chat_errors() -> None:
     def message_of(message: str, begun: bool) -> str:
         with serving(Reply(chat([ENTRY])), Reply(error(message), 400)) as served:
-            model = at(served, chat=True)
+            model = endpoint_at(served, chat=True)
             text = model.prompt("x")
-            (found,) = model.next([text])
+            (distribution,) = model.next([text])
             with pytest.raises(InputError) as caught:
-                model.next([(*text, found.token(0))] if begun else [model.prompt("y")])
+                model.next([(*text, distribution.token(0))] if begun else [model.prompt("y")])
             return str(caught.value)
 
     assert "remove --chat" in message_of("default chat template is no longer allowed", False)
@@ -558,11 +573,11 @@ def test_hints_for_chat_errors() -> None:
 def test_temporary_failure_is_retried(status: int) -> None:
     busy = Reply(error("busy"), status, {"Retry-After": "0"})
     with serving(busy, busy, busy, Reply(legacy())) as served:
-        model = at(served)
+        model = endpoint_at(served)
         assert len(model.next([model.prompt("x")])) == 1
         assert len(served.requests) == 4
     with serving(busy) as served:
-        assert f"HTTP {status}" in failure(at(served))
+        assert f"HTTP {status}" in failure(endpoint_at(served))
         assert len(served.requests) == 4
 
 
@@ -584,18 +599,18 @@ def test_time_between_retries(monkeypatch: pytest.MonkeyPatch) -> None:
         waits = []
         answer = http.Server(served.url, "", 20, pause=waits.append).request("/completions", b"{}")
         assert (answer.status, answer.retry_after, waits, len(served.requests)) == (429, 99.0, [], 1)
-        message = failure(at(served))
+        message = failure(endpoint_at(served))
         assert "too many requests, or the quota is used up, and the server asks to wait 99 s" in message
 
 
 @pytest.mark.parametrize("reply", [Reply(ends_at_once=True), Reply(legacy(), breaks_off=True)])
 def test_lost_connection_is_retried(reply: Reply) -> None:
     with serving(reply, reply, Reply(legacy())) as served:
-        model = at(served)
+        model = endpoint_at(served)
         assert len(model.next([model.prompt("x")])) == 1
         assert len(served.requests) == 3
     with serving(reply) as served:
-        assert failure(at(served)).endswith("the connection was lost before the response was complete")
+        assert failure(endpoint_at(served)).endswith("the connection was lost before the response was complete")
         assert len(served.requests) == 4
 
 
@@ -603,8 +618,8 @@ def test_no_server() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
-        assert failure(at(url)) == f"{url}/completions: cannot connect to the server: connection refused"
-    assert "cannot find the address of the server" in failure(at("http://nowhere.invalid/v1"))
+        assert failure(endpoint_at(url)) == f"{url}/completions: cannot connect to the server: connection refused"
+    assert "cannot find the address of the server" in failure(endpoint_at("http://nowhere.invalid/v1"))
 
 
 def test_server_without_http() -> None:
@@ -618,16 +633,16 @@ def test_server_without_http() -> None:
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert failure(at(url)).endswith("the server does not speak HTTP")
+        assert failure(endpoint_at(url)).endswith("the server does not speak HTTP")
         thread.join()
-    assert "or one that it redirects to, is invalid" in failure(at("http://a..b/v1"))
+    assert "or one that it redirects to, is invalid" in failure(endpoint_at("http://a..b/v1"))
 
 
 def test_silent_server_times_out() -> None:
     heads = (Reply(before=piece) for piece in (b"H", b"HTTP/1.1 100 Continue\r\n\r\n"))
     for reply in (Reply(is_silent=True), Reply(b"x", is_endless=True), *heads):
         with serving(reply) as served:
-            message = failure(at(served, timeout=0.2))
+            message = failure(endpoint_at(served, timeout=0.2))
             assert message.endswith("no response within 0.2 s; pass --timeout SECONDS to wait longer")
             assert len(served.requests) == 1
 
@@ -635,23 +650,23 @@ def test_silent_server_times_out() -> None:
 def test_endless_response_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BYTES", 1 << 20)
     with serving(Reply(b"x" * (1 << 16), is_endless=True)) as served:
-        assert failure(at(served)).endswith("the response is larger than 1 MB")
+        assert failure(endpoint_at(served)).endswith("the response is larger than 1 MB")
 
 
 def test_insecure_server(tmp_path: Path) -> None:
     with serving(Reply(legacy())) as served:
-        message = failure(at(served.url.replace("http:", "https:")))
+        message = failure(endpoint_at(served.url.replace("http:", "https:")))
         assert "no secure connection to the server: " in message
         assert "_ssl.c" not in message
     if not shutil.which("openssl"):
         pytest.skip("no openssl to make a certificate with")
     names = ["-subj", "/CN=127.0.0.1", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "cert")]
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", *names]
-    subprocess.run(made, check=True, capture_output=True)
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", *names]
+    subprocess.run(command, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
     with serving(Reply(legacy()), context=context) as served:
-        assert "no secure connection to the server: self-signed certificate" in failure(at(served))
+        assert "no secure connection to the server: self-signed certificate" in failure(endpoint_at(served))
         assert not served.requests
 
 
@@ -662,7 +677,7 @@ def test_first_failure_ends_all_requests() -> None:
         return Reply(error("no"), 400) if request.body["prompt"] == "bad" else Reply(is_silent=True)
 
     with serving(reply) as served:
-        model = at(served, timeout=600)
+        model = endpoint_at(served, timeout=600)
         with pytest.raises(InputError, match="HTTP 400"):
             model.next([model.prompt(text) for text in ("a", "b", "bad", "c", "d", "e")])
 
@@ -673,7 +688,7 @@ def test_first_failure_ends_all_requests() -> None:
 def test_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
     with serving(Reply(legacy())) as served:
-        model = at(served)
+        model = endpoint_at(served)
         model.next([model.prompt("x")])
         assert served.requests[0].headers["Authorization"] == f"Bearer {KEY}"
         assert KEY not in repr(model) + repr(model._server) + str(model._server)
@@ -688,7 +703,7 @@ def test_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         (200, chat([entry(KEY, 7.0)])),
     ]:
         with serving(Reply(body, status)) as served:
-            message = failure(at(served))
+            message = failure(endpoint_at(served))
             assert KEY[:7] not in message
             if status == 401:
                 assert "key provided: ***." in message
@@ -728,14 +743,14 @@ def test_key_is_redacted_in_every_spelling(spelling: str, monkeypatch: pytest.Mo
             for encoding in ("utf-8", "utf-16", "utf-32-le"):
                 for body in (f"{quoted:>60}", json.dumps(error(f"no {quoted}")), json.dumps(error(f"{quoted:>520}"))):
                     replies.append(Reply(body.encode(encoding), status))
-                    message = failure(at(served))
+                    message = failure(endpoint_at(served))
                     assert "***" in message
                     # Only quotes and brackets may follow the redacted key.
                     assert message.split("***")[1].strip("\\\"')(") in ("", "*")
                     assert "sk" not in message.split("***")[0].removeprefix(served.url)
     models = json.dumps({"data": [{"id": quoted}]})
     with serving(Reply(error("model x does not exist"), 404), Reply(models.encode("utf-16"))) as served:
-        assert "***" in (message := failure(at(served, "x")))
+        assert "***" in (message := failure(endpoint_at(served, "x")))
         assert "sk" not in message.removeprefix(served.url)
 
 
@@ -753,7 +768,7 @@ def test_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyP
     """It is sent as curl sends it. It belongs to this server, so it takes precedence over the key."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(Reply(error("not hunter2, aWNoOmh1bnRlcjI="), 401)) as served:
-        message = failure(at(served.url.replace("://", "://ich:hunter2@")))
+        message = failure(endpoint_at(served.url.replace("://", "://ich:hunter2@")))
         # base64 of ich:hunter2
         assert served.requests[0].headers["Authorization"] == "Basic aWNoOmh1bnRlcjI="
         assert message.startswith(f"{served.url}/completions: HTTP 401")
@@ -765,7 +780,7 @@ def test_invalid_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("a\nb", "schlüssel"):
         monkeypatch.setenv("OPENAI_API_KEY", key)
         with pytest.raises(UsageError, match="OPENAI_API_KEY") as caught:
-            at("http://127.0.0.1:9/v1")
+            endpoint_at("http://127.0.0.1:9/v1")
         assert key not in str(caught.value)
 
 
@@ -773,7 +788,7 @@ def test_key_is_not_sent_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(Reply(legacy())) as other:
         with serving(Reply(b"", 307, {"Location": f"{other.url}/elsewhere"})) as served:
-            model = at(served)
+            model = endpoint_at(served)
             model.next([model.prompt("x")])
         assert other.requests[0].path == "/v1/elsewhere"
         assert other.requests[0].body == served.requests[0].body
@@ -784,15 +799,15 @@ def test_key_is_not_sent_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_redirects_are_limited() -> None:
     with serving(Reply(b"", 307, {"Location": "/v1/completions"})) as served:
-        assert failure(at(served)).endswith("more than 5 redirects in a row")
+        assert failure(endpoint_at(served)).endswith("more than 5 redirects in a row")
         assert len(served.requests) == 6
     with serving(Reply(b"", 307, {"Location": "ftp://host/x"})) as served:
-        assert failure(at(served)).endswith("this URL, or one that it redirects to, is invalid")
+        assert failure(endpoint_at(served)).endswith("this URL, or one that it redirects to, is invalid")
 
 
 def test_redirect_to_an_invalid_url() -> None:
     with serving(Reply(b"", 307, {"Location": "http://[::bad/x"})) as served:
-        assert failure(at(served)).endswith("this URL, or one that it redirects to, is invalid")
+        assert failure(endpoint_at(served)).endswith("this URL, or one that it redirects to, is invalid")
     with warnings.catch_warnings():
         # urllib3 fails without closing the connection, so collect it here.
         warnings.simplefilter("ignore", ResourceWarning)
@@ -808,30 +823,32 @@ def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         port = proxy.url.removesuffix("/v1").removeprefix("http://")
         for named in (f"http://me:hunter2@{port}", port):
             monkeypatch.setenv("http_proxy", named)
-            model = at("http://api.invalid/v1")
+            model = endpoint_at("http://api.invalid/v1")
             model.next([model.prompt("x")])
             assert proxy.requests[-1].path == "http://api.invalid/v1/completions"
         # base64 of me:hunter2
         assert proxy.requests[0].headers["Proxy-Authorization"] == "Basic bWU6aHVudGVyMg=="
-        model = at(served)
+        model = endpoint_at(served)
         model.next([model.prompt("x")])
         assert (len(proxy.requests), len(served.requests)) == (2, 1)
         monkeypatch.setenv("no_proxy", "api.invalid")
-        assert "cannot find the address of the server" in failure(at("http://api.invalid/v1"))
+        assert "cannot find the address of the server" in failure(endpoint_at("http://api.invalid/v1"))
         assert len(proxy.requests) == 2
 
 
 def test_invalid_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://me:hunter2@127.0.0.1:9")
-    message = failure(at("http://api.invalid/v1"))
+    message = failure(endpoint_at("http://api.invalid/v1"))
     assert message.endswith("cannot connect to the proxy from the environment: connection refused")
     with serving(Reply(b"")) as served:
         monkeypatch.setenv("https_proxy", served.url.removesuffix("/v1"))
-        assert "did not forward the request: Tunnel connection failed: 501" in failure(at("https://api.invalid/v1"))
+        assert "did not forward the request: Tunnel connection failed: 501" in failure(
+            endpoint_at("https://api.invalid/v1")
+        )
     for proxy in ("socks5://me:hunter2@127.0.0.1:9", "http://me:hunter2@a:b:c"):
         monkeypatch.setenv("http_proxy", proxy)
         with pytest.raises(TsoftError, match="http_proxy") as caught:
-            at("http://api.invalid/v1")
+            endpoint_at("http://api.invalid/v1")
         assert "hunter2" not in str(caught.value)
 
 
@@ -952,27 +969,27 @@ def test_real_server_agrees_with_its_model(oracle: Callable[[bytes], dict[bytes,
     path = weights()
     assert path is not None
     with llama_cpp_server(path) as url:
-        model = at(url, alternatives=5, timeout=120)
+        model = endpoint_at(url, alternatives=5, timeout=120)
         text = model.prompt(PROMPT)
         for _ in range(6):
-            (found,) = model.next([text])
+            (distribution,) = model.next([text])
             expected = oracle(b"".join(map(model.piece, text)))
-            order = (-found.block.logits[0]).argsort()[:5]
-            pieces = [model.piece(found.token(int(i))) for i in order]
+            order = (-distribution.block.logits[0]).argsort()[:5]
+            pieces = [model.piece(distribution.token(int(i))) for i in order]
             assert pieces == list(expected)[:5]
-            assert [found.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
-            text = (*text, found.token(int(order[0])))
+            assert [distribution.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
+            text = (*text, distribution.token(int(order[0])))
         assert b"".join(map(model.piece, text)).startswith(b"The capital of France is Paris.")
         with pytest.raises(InputError, match=r"HTTP 400 Bad Request: .*maximum context length is 256 tokens"):
             model.next([model.prompt("one two three " * 200)])
-        elsewhere = failure(at(url.removesuffix("/v1")))
-        assert "HTTP 404 Not Found: the server returned an error: Not Found" in elsewhere
+        elsewhere = failure(endpoint_at(url.removesuffix("/v1")))
+        assert "HTTP 404 Not Found: the server answered with an error: Not Found" in elsewhere
         assert "usually ends in /v1" in elsewhere
-        answering = at(url, chat=True, alternatives=5, timeout=120)
+        answering = endpoint_at(url, chat=True, alternatives=5, timeout=120)
         text = answering.prompt("Say hi")
-        (found,) = answering.next([text])
+        (distribution,) = answering.next([text])
         expected = oracle(CHAT.format("Say hi").encode())
-        order = (-found.block.logits[0]).argsort()[:5]
-        assert [found.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
+        order = (-distribution.block.logits[0]).argsort()[:5]
+        assert [distribution.logprob(int(i)) for i in order] == pytest.approx(list(expected.values())[:5], abs=1e-3)
         with pytest.raises(InputError, match="cannot continue a partial answer"):
-            answering.next([(*text, found.token(int(order[0])))])
+            answering.next([(*text, distribution.token(int(order[0])))])

@@ -120,7 +120,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def after(model: Llama, *texts: Tokens) -> list[Array]:
-    return [found.block.logits[0] for found in model.next(texts)]
+    return [distribution.block.logits[0] for distribution in model.next(texts)]
 
 
 # Tokens.
@@ -161,7 +161,7 @@ def test_labels_of_the_vocabulary(model: Llama) -> None:
 @pytest.mark.skipif(not LLM.exists(), reason="a real server's vocabulary is not here")
 def test_labels_equal_those_of_a_server(model: Llama) -> None:
     served = json.loads((LLM / "vocab.json").read_bytes())
-    unlike = [token for token, theirs in enumerate(served) if model.label(token) != theirs]
+    unlike = [token for token, label in enumerate(served) if model.label(token) != label]
     # The server hides control tokens, and omits or replaces parts of characters.
     assert all(model.label(token).startswith("<") for token in unlike)
     assert all(model.piece(token).decode(errors="ignore") == served[token].replace("�", "") for token in unlike)
@@ -170,22 +170,22 @@ def test_labels_equal_those_of_a_server(model: Llama) -> None:
 @pytest.mark.skipif(not LLM.exists(), reason="a real server's logits are not here")
 def test_distributions_agree_with_a_server(model: Llama) -> None:
     prompts = json.loads((LLM / "prompts.json").read_bytes())
-    for prompt, theirs in zip(prompts, np.load(LLM / "next-token-logits.npy"), strict=True):
-        ours = log_softmax(after(model, model.prompt(prompt))[0][np.newaxis].astype(float), 1.0)[0]
-        p = np.exp(theirs.astype(float))
+    for prompt, expected in zip(prompts, np.load(LLM / "next-token-logits.npy"), strict=True):
+        actual = log_softmax(after(model, model.prompt(prompt))[0][np.newaxis].astype(float), 1.0)[0]
+        p = np.exp(expected.astype(float))
         # The server ran the same file on another processor, which rounds activations to 8 bits differently.
-        assert 0 <= (p * (theirs - ours)).sum() < 0.01
-        assert ours.argmax() == theirs.argmax()
+        assert 0 <= (p * (expected - actual)).sum() < 0.01
+        assert actual.argmax() == expected.argmax()
 
 
 # Logits.
 
 
 def test_next_token(model: Llama, reference: Reference, near: float) -> None:
-    [found] = model.next([FRANCE])
-    logits = found.block.logits
+    [distribution] = model.next([FRANCE])
+    logits = distribution.block.logits
     assert (str(logits.dtype), logits.shape) == ("float32", (1, 49152))
-    assert model.label(found.token(int(logits.argmax()))) == " Paris"
+    assert model.label(distribution.token(int(logits.argmax()))) == " Paris"
     np.testing.assert_allclose(logits[0], reference(FRANCE), rtol=0, atol=near)
 
 
@@ -207,7 +207,7 @@ def test_equal_texts_are_decoded_once(model: Llama) -> None:
 def test_logits_do_not_depend_on_the_calls(model: Llama, reference: Reference, near: float) -> None:
     text = model.prompt(STORY)
     half, other = len(text) // 2, (*text[: len(text) // 2], 260, 1165)
-    ways: list[list[list[Tokens]]] = [
+    sequences: list[list[list[Tokens]]] = [
         [[text]],
         [[text], [text]],
         [[text[: i + 1]] for i in range(len(text))],
@@ -218,11 +218,11 @@ def test_logits_do_not_depend_on_the_calls(model: Llama, reference: Reference, n
         [[text[:half]], [(*text[:half], i) for i in range(12)], [text]],
         [[text], [text[i:] for i in range(0, len(text), 3)], [text[:half], text]],
     ]
-    for way in ways:
+    for calls in sequences:
         fresh = Llama(None, chat=False, threads=1)
-        for texts in way:
-            for found, asked in zip(after(fresh, *texts), texts, strict=True):
-                np.testing.assert_allclose(found, reference(asked), rtol=0, atol=near)
+        for texts in calls:
+            for logits, requested in zip(after(fresh, *texts), texts, strict=True):
+                np.testing.assert_allclose(logits, reference(requested), rtol=0, atol=near)
         fresh.close()
 
 
@@ -234,8 +234,8 @@ TEXTS = st.lists(st.sampled_from([504, 3575, 282]), min_size=1, max_size=6).map(
 @settings(derandomize=True, deadline=None, database=None, max_examples=10)
 def test_random_sequence_of_calls(model: Llama, reference: Reference, near: float, calls: list[list[Tokens]]) -> None:
     for texts in calls:
-        for found, text in zip(after(model, *texts), texts, strict=True):
-            np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+        for logits, text in zip(after(model, *texts), texts, strict=True):
+            np.testing.assert_allclose(logits, reference(text), rtol=0, atol=near)
 
 
 def test_logits_with_a_small_context(
@@ -250,8 +250,8 @@ def test_logits_with_a_small_context(
         count, length = int(rng.integers(1, 4)), int(rng.integers(1, 10))
         others = rng.integers(300, 302, (count, 50)).tolist()
         texts = [(*base[:length], *other[: int(rng.integers(0, 50))]) for other in others]
-        for found, text in zip(after(small, *texts), texts, strict=True):
-            np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+        for logits, text in zip(after(small, *texts), texts, strict=True):
+            np.testing.assert_allclose(logits, reference(text), rtol=0, atol=near)
     assert len(contexts) > 1
     small.close()
 
@@ -259,13 +259,13 @@ def test_logits_with_a_small_context(
 def test_logits_do_not_depend_on_other_texts(model: Llama) -> None:
     """All bits are equal, although sequences are reused, and texts are copied and decoded again."""
     fresh, rng = Llama(None, chat=False, threads=1), np.random.default_rng(2)
-    asked: dict[Tokens, Array] = {}
+    first_logits: dict[Tokens, Array] = {}
     # More texts than sequences, so that sequences are reused.
     for _ in range(60):
         texts = [tuple(rng.integers(500, 502, int(rng.integers(1, 8))).tolist()) for _ in range(3)]
         for text, logits in zip(texts, after(fresh, *texts), strict=True):
-            assert (asked.setdefault(text, logits) == logits).all()
-    for text, logits in asked.items():
+            assert (first_logits.setdefault(text, logits) == logits).all()
+    for text, logits in first_logits.items():
         assert (after(model, text)[0] == logits).all()
     fresh.close()
 
@@ -277,9 +277,9 @@ def test_full_context_is_replaced(
     small = Llama(None, chat=False, threads=1)
     for i in range(6):
         text = tuple(range(300 + i, 360 + i))
-        [found] = after(small, text)
+        [logits] = after(small, text)
     assert contexts == [256, 256]
-    np.testing.assert_allclose(found, reference(text), rtol=0, atol=near)
+    np.testing.assert_allclose(logits, reference(text), rtol=0, atol=near)
     # More tokens than the context has cells.
     after(small, tuple(range(300, 600)))
     assert contexts == [256, 256, 451]
@@ -299,8 +299,8 @@ def test_memory_that_cannot_copy_a_part(
     # Each text is decoded from its start; only the last one continues a known text.
     assert sizes == [5, 5, 3, 10, 1]
     recurrent.close()
-    for texts, found in zip(calls, logits, strict=True):
-        for text, row in zip(texts, found, strict=True):
+    for texts, results in zip(calls, logits, strict=True):
+        for text, row in zip(texts, results, strict=True):
             np.testing.assert_allclose(row, reference(text), rtol=0, atol=near)
 
 
@@ -340,9 +340,9 @@ def test_memory_that_forgets(reference: Reference, near: float, monkeypatch: pyt
 
 def test_more_texts_than_sequences(model: Llama, reference: Reference, far: float) -> None:
     texts = [(*FRANCE[:2], token) for token in range(1000, 1130)]
-    found = after(model, *texts)
+    logits = after(model, *texts)
     for i in (0, 126, 127, 129):
-        np.testing.assert_allclose(found[i], reference(texts[i]), rtol=0, atol=far)
+        np.testing.assert_allclose(logits[i], reference(texts[i]), rtol=0, atol=far)
 
 
 def test_texts_of_many_decoders_are_decoded_once(
@@ -393,8 +393,8 @@ def test_interrupted_work_is_discarded(
     monkeypatch.setattr(c, "llama_decode", interrupted)
     with pytest.raises(KeyboardInterrupt):
         after(broken, text)
-    for asked in (text[:6], text, (*text[:9], 5)):
-        np.testing.assert_allclose(after(broken, asked)[0], reference(asked), rtol=0, atol=near)
+    for requested in (text[:6], text, (*text[:9], 5)):
+        np.testing.assert_allclose(after(broken, requested)[0], reference(requested), rtol=0, atol=near)
     broken.close()
 
 
@@ -419,7 +419,7 @@ def test_ctrl_c_while_llama_cpp_logs(reference: Reference, near: float, monkeypa
             model.next([FRANCE])
         np.testing.assert_allclose(after(model, FRANCE)[0], reference(FRANCE), rtol=0, atol=near)
         decode = c.llama_decode
-        monkeypatch.setattr(c, "llama_decode", lambda *both: callback(2, b"decoding", None) or decode(*both))
+        monkeypatch.setattr(c, "llama_decode", lambda *arguments: callback(2, b"decoding", None) or decode(*arguments))
         coming.append(True)
         with pytest.raises(KeyboardInterrupt):
             model.next([FRANCE])
@@ -654,7 +654,7 @@ except UsageError as error: print(error)
 
 
 @pytest.mark.parametrize(
-    ("name", "fails", "said"),
+    ("name", "fails", "message"),
     [
         (
             "llama_cpp",
@@ -667,6 +667,6 @@ except UsageError as error: print(error)
         ("llama_cpp._ctypes_extensions", "ImportError('gone')", "cannot load llama-cpp-python: gone"),
     ],
 )
-def test_missing_packages(name: str, fails: str, said: str) -> None:
+def test_missing_packages(name: str, fails: str, message: str) -> None:
     done = in_python(WITHOUT.format(name, f"raise {fails}" if fails else "pass", fails, name))
-    assert (done.returncode, done.stdout, done.stderr) == (0, said + "\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, message + "\n", "")

@@ -40,7 +40,7 @@ class Oracle:
             before: dict[Gram, set[object]] = defaultdict(set)
             for i, gram in enumerate(grams[k - 1]):
                 before[gram].add(words[i - 1] if i else BEGIN)
-            self.counts.insert(0, {gram: len(found) for gram, found in before.items()})
+            self.counts.insert(0, {gram: len(words) for gram, words in before.items()})
         self.taken = [self.discounts(counts) for counts in self.counts]
 
     @staticmethod
@@ -65,16 +65,16 @@ class Oracle:
         if not after:
             return lower
         backoff_mass = sum((taken[min(count, 3) - 1] for count in after.values()), Fraction(0))
-        own = after[token] - taken[min(after[token], 3) - 1] if token in after else Fraction(0)
-        return (own + backoff_mass * lower) / sum(after.values())
+        discounted = after[token] - taken[min(after[token], 3) - 1] if token in after else Fraction(0)
+        return (discounted + backoff_mass * lower) / sum(after.values())
 
 
 def logprobs(model: Ngram, prompt: str) -> dict[str, float]:
     """Return a model's log-probability of each token after a prompt."""
-    found = model.next([model.prompt(prompt)])[0]
-    assert found.block.labels is not None
-    assert found.tokens is None
-    return dict(zip(found.block.labels, found.block.logits[0].tolist(), strict=True))
+    distribution = model.next([model.prompt(prompt)])[0]
+    assert distribution.block.labels is not None
+    assert distribution.tokens is None
+    return dict(zip(distribution.block.labels, distribution.block.logits[0].tolist(), strict=True))
 
 
 def word(piece: str, by: By) -> str:
@@ -94,9 +94,9 @@ def test_probabilities_equal_the_equations(text: str, by: By, order: int, data: 
     stop = data.draw(st.integers(start, len(parts)))
     prompt = "".join(parts[start:stop])
     history = [text_ for piece in pieces(prompt, by) if (text_ := word(piece, by))]
-    found = logprobs(model, prompt)
-    assert sorted(found) == oracle.vocabulary
-    for token, logprob in found.items():
+    actual = logprobs(model, prompt)
+    assert sorted(actual) == oracle.vocabulary
+    for token, logprob in actual.items():
         assert logprob == pytest.approx(math.log(oracle.prob(history, token)), rel=1e-12, abs=1e-13)
 
 
@@ -119,7 +119,7 @@ def test_example_calculated_by_hand() -> None:
     model = Ngram("abacab", "char", 2, "text")
     expected = {"a": 0.4 * 0.6, "b": 1.4 / 3 + 0.4 * 0.2, "c": 0.4 / 3 + 0.4 * 0.2}
     for prompt, probs in (("", single), ("a", expected), ("ca", expected), ("x", single), ("ax", single)):
-        assert {token: math.exp(found) for token, found in logprobs(model, prompt).items()} == pytest.approx(probs)
+        assert {token: math.exp(logprob) for token, logprob in logprobs(model, prompt).items()} == pytest.approx(probs)
 
 
 @FEW
@@ -128,9 +128,9 @@ def test_order_one_counts_tokens(text: str, prompt: str) -> None:
     counts = Counter(text)
     taken = (0.0, *map(float, Oracle.discounts({(token,): count for token, count in counts.items()})))
     backoff_mass = sum(taken[min(count, 3)] for count in counts.values()) / len(text)
-    for token, found in logprobs(Ngram(text, "char", 1, "text"), prompt).items():
-        own = (counts[token] - taken[min(counts[token], 3)]) / len(text)
-        assert math.exp(found) == pytest.approx(own + backoff_mass / len(counts))
+    for token, logprob in logprobs(Ngram(text, "char", 1, "text"), prompt).items():
+        discounted = (counts[token] - taken[min(counts[token], 3)]) / len(text)
+        assert math.exp(logprob) == pytest.approx(discounted + backoff_mass / len(counts))
 
 
 @pytest.mark.parametrize("by", ["word", "char"])
@@ -154,7 +154,7 @@ def test_unknown_word_matches_no_history() -> None:
 
 
 def test_columns_that_exceed_64_bits() -> None:
-    """A row has at least 19 tokens, of which 64 bits have room for only eleven."""
+    """A row has at least 19 tokens, but 64 bits have room for only eleven."""
     random = np.random.default_rng(1)
     text = np.concatenate([random.integers(0, 40, 200)] * 3 + [random.integers(0, 40, 200)])
     text = np.unique(text, return_inverse=True)[1]
@@ -162,19 +162,21 @@ def test_columns_that_exceed_64_bits() -> None:
     model = ngrams(text, np.arange(text.max() + 1), order)
     oracle = Oracle([(str(token), str(token)) for token in text.tolist()], order)
     for stop in (20, 150, 399, 650):
-        found = np.exp(model.logprobs(text[:stop].tolist()))
-        expected = [float(oracle.prob(list(map(str, text[:stop])), str(token))) for token in range(len(found))]
-        assert found == pytest.approx(expected, rel=1e-12)
+        actual = np.exp(model.logprobs(text[:stop].tolist()))
+        expected = [float(oracle.prob(list(map(str, text[:stop])), str(token))) for token in range(len(actual))]
+        assert actual == pytest.approx(expected, rel=1e-12)
 
 
 @FEW
 @given(st.lists(st.integers(1, 6), max_size=60))
 def test_discount_is_between_zero_and_the_count(counts: list[int]) -> None:
-    found = discounts(np.array(counts, int))
-    assert found[0] == 0
-    assert (found[1:] > 0).all()
-    assert (found[1:] < [1, 2, 3]).all()
-    assert found[1:] == pytest.approx([float(one) for one in Oracle.discounts({(i,): c for i, c in enumerate(counts)})])
+    actual = discounts(np.array(counts, int))
+    assert actual[0] == 0
+    assert (actual[1:] > 0).all()
+    assert (actual[1:] < [1, 2, 3]).all()
+    assert actual[1:] == pytest.approx(
+        [float(discount) for discount in Oracle.discounts({(i,): c for i, c in enumerate(counts)})]
+    )
 
 
 def test_discount_that_would_be_zero_or_negative() -> None:
@@ -298,10 +300,10 @@ def test_model_of_a_file(tmp_path: Path) -> None:
     plain, marked = tmp_path / "plain.txt", tmp_path / "marked.txt"
     plain.write_bytes("Où est\nle chat\n".encode())
     marked.write_bytes(b"\xef\xbb\xbf" + "Où est\r\nle chat\r\n".encode())
-    found = [Ngram.of_file(str(file), "word", None) for file in (plain, marked)]
-    assert found[0].name == f"3-grams of {plain} by word"
-    assert logprobs(found[0], "est") == logprobs(found[1], "est")
-    assert set(logprobs(found[0], "")) == {"Où", " est", "\nle", " chat", "\n"}
+    models = [Ngram.of_file(str(file), "word", None) for file in (plain, marked)]
+    assert models[0].name == f"3-grams of {plain} by word"
+    assert logprobs(models[0], "est") == logprobs(models[1], "est")
+    assert set(logprobs(models[0], "")) == {"Où", " est", "\nle", " chat", "\n"}
 
 
 def test_model_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:

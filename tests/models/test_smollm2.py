@@ -39,20 +39,20 @@ def test_generate_agrees_with_next() -> None:
 
     A text does not depend on the other texts.
     """
-    found = records("--tau", "0.5,1.2", "--seed", "3", "--greedy", "--beams", "3")
+    texts = records("--tau", "0.5,1.2", "--seed", "3", "--greedy", "--beams", "3")
     [alone] = records("--tau", "1.2", "--seed", "3")
-    assert found[1]["text"] == alone["text"]
-    assert found[2]["strategy"] == "greedy"
-    assert found[2]["text"].startswith(" Paris")
-    assert found[3]["logprob"] >= found[2]["logprob"] - 1e-3
+    assert texts[1]["text"] == alone["text"]
+    assert texts[2]["strategy"] == "greedy"
+    assert texts[2]["text"].startswith(" Paris")
+    assert texts[3]["logprob"] >= texts[2]["logprob"] - 1e-3
     text = PROMPT
-    for step in found[1]["logprobs"][:3]:
-        said = json.loads(out("next", text))
-        highest = max(said["logits"])
-        total = highest + math.log(sum(math.exp(logit - highest) for logit in said["logits"]))
+    for step in texts[1]["logprobs"][:3]:
+        record = json.loads(out("next", text))
+        highest = max(record["logits"])
+        total = highest + math.log(sum(math.exp(logit - highest) for logit in record["logits"]))
         # `next` decodes the prompt in one batch, but `generate` decodes one token at a time.
-        own = said["logits"][step["id"]] - total
-        assert step["logprob"] == pytest.approx(own, abs=0.02)
+        expected = record["logits"][step["id"]] - total
+        assert step["logprob"] == pytest.approx(expected, abs=0.02)
         text += step["token"]
 
 

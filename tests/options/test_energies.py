@@ -161,7 +161,7 @@ def test_the_schottky_peak_of_a_sweep() -> None:
     assert highest["heat_capacity"] == pytest.approx(low**2 * exp(low) / (1 + exp(low)) ** 2, rel=1e-6)
 
 
-def test_without_energies_or_with_samplers_there_is_no_ensemble() -> None:
+def test_an_ensemble_needs_energies_and_no_samplers() -> None:
     [logits] = records("compute", "0", "1")
     [cut] = records("compute", "--energies", "0", "1", "--top-k", "1")
     for record in (logits, cut):

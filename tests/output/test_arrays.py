@@ -1,4 +1,4 @@
-"""Writing .npy and .npz files that numpy reads."""
+"""Arrays in .npy and .npz files, compared with those of numpy."""
 
 import io
 import itertools
@@ -34,7 +34,7 @@ TAUS = ([0.7], [0.5, 1.0, 2.0])
 
 
 def pieces(array: Array, taus: list[float]) -> Iterator[Any]:
-    """Return the distributions that a writer is called with."""
+    """Yield the distributions of an array, as a writer gets them."""
     for block in read(saved(array)):
         yield from distribution_pieces(block, np.array(taus))
 
@@ -46,7 +46,7 @@ def array_of(
     format: str = "npy",
     note: Callable[[str], None] = lambda _: None,
 ) -> bytes:
-    """Return the array of distributions that is written to an output that is not a file."""
+    """Return the bytes that tsoft writes for distributions if the output is not a file."""
     buffer = io.BytesIO()
     array = arrays.DistributionArray(iter(results), np.array(taus), Content(log), note)
     arrays.write(format, array, OutputStream(buffer, "buffer"))
@@ -62,7 +62,7 @@ def expected(array: Array, taus: list[float], log: bool = False) -> Array:
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
 @pytest.mark.parametrize("dtype", ["<f2", ">f4", "f8", "i4"])
 @pytest.mark.usefixtures("small_blocks")
-def test_arrays_are_written_as_numpy_saves_them(dtype: str, taus: list[float], log: bool) -> None:
+def test_output_equals_that_of_numpy_save(dtype: str, taus: list[float], log: bool) -> None:
     for shape in SHAPES:
         array = numbers(shape, dtype)
         assert array_of(pieces(array, taus), taus, log) == saved(expected(array, taus, log))
@@ -78,7 +78,7 @@ def test_fortran_order_is_written_in_c_order(taus: list[float]) -> None:
 
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
 def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
-    """A file's header is overwritten at the end, and a pipe waits for the last row. Both equal numpy's file."""
+    """tsoft completes the header of a file at the end. In a pipe, it writes nothing before the last row."""
     array = numbers((40, 3))
     (tmp_path / "in.txt").write_text("\n".join(" ".join(map(repr, row)) for row in array.tolist()))
     command = f"{TSOFT} compute -i in.txt --tau {','.join(map(str, taus))}"
@@ -89,7 +89,7 @@ def test_an_unknown_number_of_rows(tmp_path: Path, taus: list[float]) -> None:
     assert (tmp_path / "pipe.npy").read_bytes() == saved(expected(array, taus))
 
 
-def test_a_note_reports_an_array_that_is_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_held_in_memory_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
     monkeypatch.setattr(npy, "NOTE_BYTES", 100)
     monkeypatch.setattr(arrays, "NOTE_BYTES", 100)
@@ -117,7 +117,7 @@ def test_rows_with_different_classes_are_an_error(form: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("log", [False, True], ids=["probs", "log"])
 @pytest.mark.parametrize("taus", TAUS, ids=["one", "several"])
 @pytest.mark.usefixtures("small_blocks")
-def test_numpy_and_tsoft_read_an_npz(taus: list[float], log: bool) -> None:
+def test_numpy_and_tsoft_read_an_npz_file(taus: list[float], log: bool) -> None:
     array = numbers((2, 5, 3), "f4")
     results: list[Distributions] = []
     for block in read(saved(array), labels=Labels(("a", "", "a"))):
@@ -138,8 +138,8 @@ def test_numpy_and_tsoft_read_an_npz(taus: list[float], log: bool) -> None:
 # The whole program
 
 
-def test_an_array_is_read_from_a_pipe_as_from_a_file(tmp_path: Path) -> None:
-    """The content, the name or the option determines the format."""
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    """tsoft recognizes the format from the content, the name or the option."""
     array = numbers((50, 3), "f4")
     (tmp_path / "x.npy").write_bytes(saved(array))
     (tmp_path / "x.bin").write_bytes(saved(array))
@@ -158,7 +158,7 @@ def test_an_array_is_read_from_a_pipe_as_from_a_file(tmp_path: Path) -> None:
         assert archive["probs"] == pytest.approx(tsoft.softmax(array, 0.7), rel=1e-5)
 
 
-def test_options_that_an_array_excludes(tmp_path: Path) -> None:
+def test_options_that_an_array_does_not_support_are_errors(tmp_path: Path) -> None:
     typed = ["compute", "1", "2", "-o", str(tmp_path / "x.npy")]
     for options, message in {
         ("--like", "all", "--top-k", "1"): "npy has one distribution per row and τ; pass --like with one engine",
@@ -179,7 +179,7 @@ def test_options_that_an_array_excludes(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
-def test_a_chain_and_a_sweep(tmp_path: Path) -> None:
+def test_arrays_of_a_chain_and_of_a_sweep(tmp_path: Path) -> None:
     out = str(tmp_path / "x.npy")
     assert here("compute", "3", "2", "1", "--top-k", "1", "-o", out).returncode == 0
     assert np.load(out).tolist() == [[1, 0, 0]]
@@ -200,7 +200,7 @@ def test_an_error_leaves_the_output_as_it_was(tmp_path: Path, order: str) -> Non
     assert (sorted(os.listdir(tmp_path)), (tmp_path / "out.npy").read_text()) == (["in.npy", "out.npy"], "before")
 
 
-def test_an_output_whose_start_cannot_be_overwritten(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_replaced(tmp_path: Path) -> None:
     with (tmp_path / "x").open("wb") as file:
         write = OutputStream(file, "x", is_file=True)
     with pytest.raises((OutputError, ValueError)):
@@ -211,19 +211,21 @@ def test_an_output_whose_start_cannot_be_overwritten(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_array(tmp_path: Path) -> None:
     def peak_of(rows: int) -> int:
         path = tmp_path / f"{rows}.npy"
-        # A sparse file of zeros takes no space on the disk.
+        # A sparse file of zeros, which takes no space on the disk.
         np.lib.format.open_memmap(path, "w+", np.float32, (rows, 32_768)).flush()
         return peak("compute", "-i", str(path), "--tau", "0.7", "-o", str(tmp_path / "out.npy"))
 
-    # 200 MB compared with 13 MB.
+    # The larger array has 200 MB, the smaller one 13.
     assert peak_of(1_600) < 1.2 * peak_of(100)
 
 
 @pytest.mark.parametrize(("axes", "seconds", "remaining"), [((9,), 2, True), (None, 2, False), ((9,), 0, None)])
-def test_long_work_has_a_progress_bar(
+def test_long_work_shows_progress(
     monkeypatch: pytest.MonkeyPatch, axes: tuple[int, ...] | None, seconds: int, remaining: bool | None
 ) -> None:
-    """It shows the rows, their rate and, if their number is known, the remaining time. Short work has no bar."""
+    """The progress has the rows and their rate, and the remaining time if the number of rows is known. Short work shows
+    no progress.
+    """
     screen = progress_screen(monkeypatch, seconds)
     blocks = [Block(np.zeros((3, 2)), first_row=first, origin=Origin(axes=axes)) for first in (0, 3, 6)]
     total = None if axes is None else 9
@@ -237,7 +239,7 @@ def test_long_work_has_a_progress_bar(
     assert remaining is None or screen.getvalue().endswith("\x1b[2K")
 
 
-def test_progress_is_shown_if_only_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_needs_a_terminal_on_stderr_but_not_on_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Screen())
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert is_watched(OutputOptions())

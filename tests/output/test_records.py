@@ -1,4 +1,4 @@
-"""Writing records, which the standard library's csv and json read back."""
+"""The writer of records, whose output the standard library's csv and json read back."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ class FixedRecords(Recorded):
 
 @dataclass
 class FixedObjects(FixedRecords):
-    """A result with these JSON objects, in these batches."""
+    """A result with these batches of JSON objects."""
 
     batches: list[list[Mapping[str, Any] | Fields]]
 
@@ -63,17 +63,17 @@ def test_csv_has_a_header_and_reads_back() -> None:
     assert [row[5] for row in rows] == ["", "1"]
 
 
-def test_tsv_has_no_header_and_escapes_labels() -> None:
+def test_tsv_has_no_header_and_escapes_line_breaks_and_tabs() -> None:
     records = Records([Column("label", ["a\tb\n", 'q"'], In.TSV), Column("n", [1, 2])])
     assert text(FixedRecords([records]), "tsv") == 'a\\tb\\n\t1\nq"\t2\n'
 
 
-def test_a_headed_tsv_has_one_header() -> None:
+def test_tsv_with_a_header_has_it_once() -> None:
     records = Records([Column("n", [1]), Column("label", ["x,y"]), Column("p", np.array([0.5]))], headed=True)
     assert text(FixedRecords([records, records]), "tsv") == 'n\tlabel\tp\n1\t"x,y"\t0.5\n1\t"x,y"\t0.5\n'
 
 
-def test_json_is_an_array_and_jsonl_one_object_per_line() -> None:
+def test_json_is_an_array_and_jsonl_has_one_object_per_line() -> None:
     objects = json.loads(text(FixedRecords([TABLE, TABLE]), "json"))
     assert objects == [json.loads(line) for line in text(FixedRecords([TABLE, TABLE]), "jsonl").splitlines()]
     first = {"row": 0, "label": 'say "x", y', "probs": [0.1, "-inf", 1e-300], "count": 7, "seed": None}
@@ -81,10 +81,10 @@ def test_json_is_an_array_and_jsonl_one_object_per_line() -> None:
     assert objects[1]["count"] == 10**18
 
 
-def test_numbers_that_json_does_not_have() -> None:
+def test_infinity_and_nan_in_json() -> None:
     values = {"a": inf, "b": nan, "c": np.array([-inf, nan]), "d": [inf], "e": {"f": (nan, 1.5)}, "g": np.float32(0.1)}
-    [parsed] = json.loads(text(FixedObjects([], [[values]]), "json"))
-    assert parsed == {"a": "inf", "b": None, "c": ["-inf", None], "d": ["inf"], "e": {"f": [None, 1.5]}, "g": 0.1} | {
+    [record] = json.loads(text(FixedObjects([], [[values]]), "json"))
+    assert record == {"a": "inf", "b": None, "c": ["-inf", None], "d": ["inf"], "e": {"f": [None, 1.5]}, "g": 0.1} | {
         "g": float(np.float32(0.1))
     }
 
@@ -100,7 +100,7 @@ def test_digits_round_every_number(digits: int) -> None:
     assert [[o["x"], *o["m"]] for o in json.loads(text(records, "json", digits))] == rounded
 
 
-def test_rows_of_several_lengths() -> None:
+def test_rows_of_different_lengths() -> None:
     column = Column("x", np.array([[1.0, 2.0], [3.0, nan]]), labels=[], widths=np.array([2, 1]))
     assert text(FixedRecords([Records([column])]), "tsv") == "1.0\t2.0\n3.0\n"
 
@@ -116,7 +116,7 @@ def test_picks_are_the_records_at_these_indices(sizes: list[int]) -> None:
     assert text(FixedRecords(records[1:]), "csv") == "row,label,p\n" + "".join(rows)
 
 
-def test_an_iterator_is_one_array_and_the_next_field_is_computed_after_it() -> None:
+def test_an_iterator_as_a_column_is_one_array_and_is_read_before_the_next_field() -> None:
     pulled: list[int] = []
 
     def pieces() -> Iterator[Any]:
@@ -132,7 +132,7 @@ def test_an_iterator_is_one_array_and_the_next_field_is_computed_after_it() -> N
     assert json.loads(text(FixedObjects([], [[fields()]]), "jsonl")) == {"n": 3, "draws": [1, 2, 3], "sum": 6}
 
 
-def test_an_object_may_start_with_an_empty_array() -> None:
+def test_an_object_may_begin_with_an_array_or_have_none() -> None:
     assert json.loads(text(FixedObjects([], [[[("draws", iter(())), ("n", 0)]]]), "jsonl")) == {"draws": [], "n": 0}
 
 
@@ -156,7 +156,7 @@ def test_an_error_does_not_close_the_array() -> None:
         json.loads("".join(pieces))
 
 
-def test_columns_that_differ_from_the_header_are_an_error() -> None:
+def test_columns_that_differ_from_the_header_are_an_error_with_the_location() -> None:
     chunks = [
         Records([Column("x", np.array([[1.0, 2.0]]), labels=labels)], place)
         for labels, place in ((["a", "b"], "f:1"), (["a", "c"], "f:2"))
@@ -178,7 +178,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(CELLS, st.floats(allow_nan=False), st.integers(-(10**18), 10**18)), min_size=1, max_size=5))
-def test_every_text_and_number_reads_back_from_json(rows: list[tuple[str, float, int]]) -> None:
+def test_json_has_every_text_and_number_unchanged(rows: list[tuple[str, float, int]]) -> None:
     columns = [Column(name, list(values)) for name, values in zip("abc", zip(*rows, strict=True), strict=True)]
-    parsed = json.loads(text(FixedRecords([Records(columns)]), "json"))
-    assert [(o["a"], float(o["b"]), o["c"]) for o in parsed] == rows
+    objects = json.loads(text(FixedRecords([Records(columns)]), "json"))
+    assert [(o["a"], float(o["b"]), o["c"]) for o in objects] == rows

@@ -1,4 +1,4 @@
-"""The samplers' options on `compute` and `sweep`: their numbers by plain numpy, their screens and messages."""
+"""The sampler options of `compute` and `sweep`: results against plain numpy, output on a terminal, and messages."""
 
 import csv
 import io
@@ -31,17 +31,17 @@ HOSTILE = [f"[red]a{E31}=2", "[/INST]=1.5", "日本=1", "x" * 60 + "=0.5", "\u20
 
 
 def called(capfd: Capture, *arguments: str) -> tuple[int, str, str]:
-    """The exit code, stdout and stderr of a run in this process."""
+    """Run tsoft in this process, and return its exit code, stdout and stderr."""
     status = cli.run(list(arguments))
-    found = capfd.readouterr()
-    assert "internal error" not in found.err
-    return status, found.out, found.err
+    captured = capfd.readouterr()
+    assert "internal error" not in captured.err
+    return status, captured.out, captured.err
 
 
 def printed(capfd: Capture, *arguments: str) -> str:
-    """What is printed when all is well."""
-    status, text, said = called(capfd, *arguments)
-    assert (status, said) == (0, "")
+    """Return the stdout of a run without an error or a note."""
+    status, text, messages = called(capfd, *arguments)
+    assert (status, messages) == (0, "")
     return text
 
 
@@ -57,7 +57,7 @@ def kept(probs: Any) -> set[int]:
     return set(np.flatnonzero(np.asarray(probs) > 0).tolist())
 
 
-# The samplers once more, from their papers: which classes of a distribution stay.
+# Independent versions of the samplers, from their papers: the classes of a distribution that they keep.
 
 
 def softmax(z: Any) -> Vector:
@@ -110,10 +110,10 @@ def exclude_top(p: Vector, threshold: float) -> set[int]:
     return set(range(len(p))) - above | {least}
 
 
-def of(p: Vector, classes: set[int]) -> Vector:
-    """The distribution over these classes alone."""
-    left = np.where([i in classes for i in range(len(p))], p, 0)
-    return np.asarray(left / left.sum())
+def restricted(p: Vector, classes: set[int]) -> Vector:
+    """Return the distribution restricted to these classes."""
+    remaining = np.where([i in classes for i in range(len(p))], p, 0)
+    return np.asarray(remaining / remaining.sum())
 
 
 TRUNCATIONS: dict[str, tuple[float, Callable[[Vector], set[int]]]] = {
@@ -131,7 +131,7 @@ TRUNCATIONS: dict[str, tuple[float, Callable[[Vector], set[int]]]] = {
 }
 
 
-# What each knob leaves
+# The effect of each sampler
 
 
 @pytest.mark.parametrize("option", TRUNCATIONS)
@@ -139,7 +139,7 @@ def test_a_truncation_at_every_temperature(capfd: Capture, option: str) -> None:
     value, rule = TRUNCATIONS[option]
     taus = [0.7, 1.5, 3.0]
     distributions = [softmax(Z / tau) for tau in taus]
-    expected = [of(p, rule(p)) for p in distributions]
+    expected = [restricted(p, rule(p)) for p in distributions]
     assert 0 < min(map(np.count_nonzero, expected)) < len(Z)
     typed = (*TYPED, option, str(value), "--tau", "0.7,1.5,3")
     np.testing.assert_allclose(rows(printed(capfd, "compute", *typed)), expected, rtol=1e-12)
@@ -148,7 +148,7 @@ def test_a_truncation_at_every_temperature(capfd: Capture, option: str) -> None:
     np.testing.assert_allclose([row[1:] for row in swept], expected, rtol=1e-12)
 
 
-def test_every_sampler_is_tested_here() -> None:
+def test_every_truncation_sampler_has_a_test() -> None:
     others = {"logit_bias", "smoothing", "temperature"}
     options = {sampler.parameters[0].option for sampler in SAMPLERS.values() if sampler.name not in others}
     assert set(TRUNCATIONS) == options
@@ -162,7 +162,7 @@ def test_smoothing(capfd: Capture) -> None:
 
 @pytest.mark.parametrize("exponent", [None, 2.0])
 def test_dynamic_temperature(capfd: Capture, exponent: float | None) -> None:
-    """From 1.5 - 0.6 to 1.5 + 0.6 by the entropy at temperature 1."""
+    """The temperature is from 1.5 - 0.6 to 1.5 + 0.6, and depends on the entropy at temperature 1."""
     share = entropy(softmax(Z)) / np.log(len(Z))
     tau = 0.9 + 1.2 * share ** (exponent or 1)
     more = () if exponent is None else ("--dynatemp-exponent", str(exponent))
@@ -170,9 +170,9 @@ def test_dynamic_temperature(capfd: Capture, exponent: float | None) -> None:
     np.testing.assert_allclose(row, softmax(Z / tau), rtol=1e-12)
 
 
-def test_by_chance_is_the_mixture(capfd: Capture) -> None:
+def test_xtc_gives_a_mixture_of_two_distributions(capfd: Capture) -> None:
     p = softmax(Z / 1.5)
-    expected = 0.75 * p + 0.25 * of(p, exclude_top(p, 0.2))
+    expected = 0.75 * p + 0.25 * restricted(p, exclude_top(p, 0.2))
     assert len(exclude_top(p, 0.2)) < len(exclude_top(p, 0.3)) == len(Z)
     [row] = rows(
         printed(capfd, "compute", *TYPED, "--xtc-probability", "0.25", "--xtc-threshold", "0.2", "--tau", "1.5")
@@ -180,28 +180,28 @@ def test_by_chance_is_the_mixture(capfd: Capture) -> None:
     np.testing.assert_allclose(row, expected, rtol=1e-12)
 
 
-def test_in_a_pipe_the_order_is_temperature_then_k_p_and_min() -> None:
-    """transformers' order, each on what the one before leaves."""
+def test_the_default_order_is_that_of_transformers() -> None:
+    """The order is that of transformers, and each sampler works on the classes that the previous one keeps."""
     p = softmax(Z / 2)
-    p = of(p, top(p, 4))
-    p = of(p, nucleus(p, 0.85))
-    expected = of(p, at_least(p, 0.6 * p.max()))
+    p = restricted(p, top(p, 4))
+    p = restricted(p, nucleus(p, 0.85))
+    expected = restricted(p, at_least(p, 0.6 * p.max()))
     assert len(kept(expected)) == 2
     printed = out("compute", "--tau", "2", "--min-p", "0.6", "--top-p=.85", "--top-k", "4", stdin=" ".join(TYPED))
     np.testing.assert_allclose(rows(printed), [expected], rtol=1e-12)
 
 
-def test_each_row_has_its_own(capfd: Capture, tmp_path: Path) -> None:
+def test_each_row_is_truncated_independently(capfd: Capture, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(0, 2, (40, 12))
     path = tmp_path / "z.txt"
     path.write_text("\n".join(" ".join(map(repr, row)) for row in z.tolist()))
-    found = rows(printed(capfd, "compute", "-i", str(path), "--top-p", "0.9", "--tau", "0.5,1.5"))
-    expected = [of(p, nucleus(p, 0.9)) for row in z for p in (softmax(row / 0.5), softmax(row / 1.5))]
-    np.testing.assert_allclose(found, expected, rtol=1e-11)
+    actual = rows(printed(capfd, "compute", "-i", str(path), "--top-p", "0.9", "--tau", "0.5,1.5"))
+    expected = [restricted(p, nucleus(p, 0.9)) for row in z for p in (softmax(row / 0.5), softmax(row / 1.5))]
+    np.testing.assert_allclose(actual, expected, rtol=1e-11)
 
 
-def test_means_of_a_sweep_are_of_what_the_chain_leaves(capfd: Capture, tmp_path: Path) -> None:
+def test_means_of_a_sweep_average_the_truncated_distributions(capfd: Capture, tmp_path: Path) -> None:
     z = np.array([[3.0, 1.0, 0.5], [0.0, 0.4, -2.0]])
     path = tmp_path / "z.txt"
     path.write_text("\n".join(" ".join(map(str, row)) for row in z))
@@ -237,12 +237,12 @@ def test_samplers_list_the_order(capfd: Capture, order: str) -> None:
     [record] = records(printed(capfd, "compute", *TYPED, *parameters, "--samplers", order, "-f", "jsonl"))
     assert record["samplers"] == ["top_p 0.9", "top_k 4", "typ_p 0.7", "temperature 2"]
     p = softmax(Z)
-    p = of(p, nucleus(p, 0.9))
-    p = of(p, top(p, 4))
-    left = sorted(kept(p))
-    stay = {left[i] for i in typical(p[left], 0.7)}
-    np.testing.assert_allclose(record["probs"], of(softmax(Z / 2), stay), rtol=1e-12)
-    assert record["kept"] == len(stay)
+    p = restricted(p, nucleus(p, 0.9))
+    p = restricted(p, top(p, 4))
+    remaining = sorted(kept(p))
+    expected = {remaining[i] for i in typical(p[remaining], 0.7)}
+    np.testing.assert_allclose(record["probs"], restricted(softmax(Z / 2), expected), rtol=1e-12)
+    assert record["kept"] == len(expected)
 
 
 def test_every_name_of_a_sampler_is_known(capfd: Capture) -> None:
@@ -253,25 +253,25 @@ def test_every_name_of_a_sampler_is_known(capfd: Capture) -> None:
             assert record["samplers"] == (["temperature 1"] if sampler.name == "temperature" else [])
 
 
-def test_the_order_matters(capfd: Capture, tmp_path: Path) -> None:
-    """At τ = 1.5 a nucleus that is taken before the temperature is far smaller."""
+def test_the_order_changes_the_kept_classes(capfd: Capture, tmp_path: Path) -> None:
+    """At τ = 1.5, top-p keeps far fewer classes before the temperature than after it."""
     z = -1.3 * np.log(np.arange(1, 2001))
     before, after = len(nucleus(softmax(z), 0.9)), len(nucleus(softmax(z / 1.5), 0.9))
     assert 2 * before < after
     path = tmp_path / "z.txt"
     path.write_text(" ".join(map(repr, z.tolist())))
     typed = ("compute", "-i", str(path), "--tau", "1.5", "--top-p", "0.9", "-f", "jsonl")
-    found = [records(printed(capfd, *typed, *more))[0]["kept"] for more in ((), ("--samplers", "top_p;temperature"))]
-    assert found == [after, before]
+    counts = [records(printed(capfd, *typed, *more))[0]["kept"] for more in ((), ("--samplers", "top_p;temperature"))]
+    assert counts == [after, before]
 
 
-def test_a_chain_may_lack_the_temperature(capfd: Capture) -> None:
+def test_a_chain_without_temperature(capfd: Capture) -> None:
     [row] = rows(printed(capfd, "compute", *TYPED, "--top-k", "2", "--samplers", "top_k"))
     p = softmax(Z)
-    np.testing.assert_allclose(row, of(p, top(p, 2)), rtol=1e-12)
+    np.testing.assert_allclose(row, restricted(p, top(p, 2)), rtol=1e-12)
 
 
-def test_a_knob_that_is_off_is_no_step(capfd: Capture) -> None:
+def test_a_sampler_that_is_off_is_not_a_step(capfd: Capture) -> None:
     off = [(k.option, f"{k.off:g}") for s in SAMPLERS.values() for k in s.parameters[:1] if k.off is not None]
     assert len(off) >= 9
     assert printed(capfd, "compute", *TYPED, *(word for pair in off for word in pair)) == printed(
@@ -281,7 +281,7 @@ def test_a_knob_that_is_off_is_no_step(capfd: Capture) -> None:
 
 # Engines
 
-# From each engine's rule: what top-p keeps of these probabilities.
+# The number of classes that top-p keeps, by the rule of each engine.
 TOP_P = [
     ((0.5, 0.3, 0.2), 0.6, {"transformers": 2, "vllm": 2, "mlx-lm": 2, "sglang": 2, "exllamav2": 1}),
     ((0.5, 0.3, 0.2), 0.5, {"transformers": 1, "vllm": 1, "mlx-lm": 1, "sglang": 2}),
@@ -292,32 +292,32 @@ TOP_P = [
 @pytest.mark.parametrize(("probs", "p", "counts"), TOP_P)
 def test_engines_side_by_side(capfd: Capture, probs: tuple[float, ...], p: float, counts: dict[str, int]) -> None:
     typed = ("compute", "--probs", *map(str, probs), "--top-p", str(p), "--like", ",".join(counts))
-    by_engine = {name: of(np.array(probs), set(range(count))) for name, count in counts.items()}
-    status, text, said = called(capfd, *typed, "-f", "jsonl")
+    by_engine = {name: restricted(np.array(probs), set(range(count))) for name, count in counts.items()}
+    status, text, messages = called(capfd, *typed, "-f", "jsonl")
     assert status == 0
-    assert all("ties with it" in line or "in float32" in line for line in said.splitlines())
-    found = {record["engine"]: record for record in records(text)}
-    assert {name: record["kept"] for name, record in found.items()} == counts
-    for name, record in found.items():
+    assert all("ties with it" in line or "in float32" in line for line in messages.splitlines())
+    actual = {record["engine"]: record for record in records(text)}
+    assert {name: record["kept"] for name, record in actual.items()} == counts
+    for name, record in actual.items():
         np.testing.assert_allclose(record["probs"], by_engine[name], rtol=1e-12, atol=0)
         distances = {other: abs(by_engine[name] - by_engine[other]).sum() / 2 for other in by_engine if other != name}
         assert record["total_variation"] == pytest.approx(distances, rel=1e-12, abs=1e-15)
-    assert rows(called(capfd, *typed)[1]) == [record["probs"] for record in found.values()]
+    assert rows(called(capfd, *typed)[1]) == [record["probs"] for record in actual.values()]
     header, *lines = csv.reader(io.StringIO(called(capfd, *typed, "-f", "csv")[1]))
     assert header == ["row", "tau", "engine", *map(str, range(len(probs)))]
     assert [(line[:3], [float(field) for field in line[3:]]) for line in lines] == [
-        (["0", "1.0", name], record["probs"]) for name, record in found.items()
+        (["0", "1.0", name], record["probs"]) for name, record in actual.items()
     ]
 
 
-def test_one_engine_has_its_order(capfd: Capture) -> None:
+def test_a_single_engine_uses_its_order(capfd: Capture) -> None:
     typed = ("compute", *TYPED, "--tau", "1.5", "--top-k", "5", "--top-p", "0.8", "--min-p", "0.1", "-f", "jsonl")
     orders = {}
     for name in ENGINES:
         [record] = records(printed(capfd, *typed, "--like", name))
         orders[name] = [step.split()[0] for step in record["samplers"]]
         assert (record["engine"], "total_variation" in record) == (name, False)
-    # SGLang applies the three together.
+    # SGLang applies the three samplers together.
     sglang = orders.pop("sglang")
     assert (sglang[0], sorted(sglang[1:])) == ("temperature", ["min_p", "top_k", "top_p"])
     assert orders == {
@@ -329,7 +329,7 @@ def test_one_engine_has_its_order(capfd: Capture) -> None:
     }
 
 
-def test_all_engines_in_the_order_they_were_named(capfd: Capture) -> None:
+def test_engines_appear_in_the_order_of_the_option(capfd: Capture) -> None:
     def engines(*like: str) -> list[str]:
         return [record["engine"] for record in records(printed(capfd, "compute", "2", "1", *like, "-f", "jsonl"))]
 
@@ -346,33 +346,33 @@ def test_engines_follow_each_other_row_by_row(capfd: Capture, tmp_path: Path) ->
     assert keys == [[row, tau, name] for row in "01" for name in ("vllm", "sglang") for tau in ("1.0", "2.0")]
 
 
-def test_an_order_for_an_engine_that_takes_one(capfd: Capture) -> None:
+def test_samplers_set_the_order_of_engines_without_a_fixed_one(capfd: Capture) -> None:
     typed = ("compute", *TYPED, "--top-k", "3", "--tau", "2", "--samplers", "temperature;top_k", "-f", "jsonl")
     [record] = records(printed(capfd, *typed, "--like", "llama.cpp"))
     assert record["samplers"] == ["temperature 2", "top_k 3"]
-    status, text, said = called(capfd, *typed, "--like", "all")
+    status, text, messages = called(capfd, *typed, "--like", "all")
     assert (status, [record["engine"] for record in records(text)]) == (0, ["llama.cpp"])
     others = ", ".join(name for name in ENGINES if name != "llama.cpp")
-    assert said.startswith(f"tsoft: note: {others} are omitted, because they have a fixed sampler order")
+    assert messages.startswith(f"tsoft: note: {others} are omitted, because they have a fixed sampler order")
 
 
-def test_an_engine_that_lacks_a_knob_is_left_out_of_all(capfd: Capture) -> None:
-    status, text, said = called(capfd, "compute", *TYPED, "--typical-p", "0.5", "--like", "all", "-f", "jsonl")
-    # Who has it.
+def test_all_omits_engines_without_the_sampler(capfd: Capture) -> None:
+    status, text, messages = called(capfd, "compute", *TYPED, "--typical-p", "0.5", "--like", "all", "-f", "jsonl")
+    # The engines that have it.
     have = ["transformers", "llama.cpp", "exllamav2"]
     assert (status, [record["engine"] for record in records(text)]) == (0, have)
     others = ", ".join(name for name in ENGINES if name not in have)
-    assert said == f"tsoft: note: {others} are omitted, because they have no --typical-p\n"
+    assert messages == f"tsoft: note: {others} are omitted, because they have no --typical-p\n"
 
 
 @pytest.mark.parametrize("form", ["tsv", "jsonl", "table"])
 @pytest.mark.parametrize("command", ["compute", "sweep"])
-def test_someone_is_left_of_all(capfd: Capture, command: str, form: str) -> None:
-    """Only transformers has top-h, only exllamav2 top-a."""
+def test_samplers_that_no_engine_has_together_are_an_error(capfd: Capture, command: str, form: str) -> None:
+    """Only transformers has top-h, and only exllamav2 has top-a."""
     typed = ("2", "1", "--top-h", "0.5", "--top-a", "0.5", "--like", "all", "-f", form, "--tau", "1")
-    status, text, said = called(capfd, command, *typed)
+    status, text, messages = called(capfd, command, *typed)
     assert (status, text) == (2, "")
-    assert "tsoft: error: " in said
+    assert "tsoft: error: " in messages
 
 
 @pytest.mark.parametrize(
@@ -392,15 +392,15 @@ def test_someone_is_left_of_all(capfd: Capture, command: str, form: str) -> None
     ],
 )
 def test_temperatures_near_0(capfd: Capture, engine: str, tau: str, greedy: bool) -> None:
-    """Greedy decoding is said, and asks no sampler."""
+    """A note reports greedy decoding, which uses no sampler."""
     typed = ("compute", "5", "5", "4", "1", "--top-p", "0.9", "--like", engine, "--tau", tau, "-f", "jsonl")
-    status, text, said = called(capfd, *typed)
+    status, text, messages = called(capfd, *typed)
     [record] = records(text)
     assert status == 0
     assert (record["samplers"] == ["greedy"]) == greedy
     greedily = ("greed", "argmax", "top_k 1")
     assert (
-        any(f"tsoft: note: {engine} " in line and any(w in line for w in greedily) for line in said.splitlines())
+        any(f"tsoft: note: {engine} " in line and any(w in line for w in greedily) for line in messages.splitlines())
         == greedy
     )
     if greedy or engine == "llama.cpp":
@@ -409,20 +409,20 @@ def test_temperatures_near_0(capfd: Capture, engine: str, tau: str, greedy: bool
         assert record["probs"] == [0.5, 0.5, 0, 0]
 
 
-def test_a_tie_that_a_sort_decides_is_said_once(capfd: Capture, tmp_path: Path) -> None:
+def test_a_tie_that_the_sort_of_an_engine_decides_is_noted_once(capfd: Capture, tmp_path: Path) -> None:
     path = tmp_path / "z.txt"
     path.write_text("3 1 0\n2 1 1\n1 1 0\n")
     typed = ("compute", "-i", str(path), "--top-k", "2", "--like")
-    status, text, said = called(capfd, *typed, "llama.cpp")
+    status, text, messages = called(capfd, *typed, "llama.cpp")
     assert (status, [kept(row) for row in rows(text)]) == (0, [{0, 1}, {0, 1}, {0, 1}])
-    assert [line for line in said.splitlines() if "ties" in line] == said.splitlines()
-    assert re.fullmatch(r"tsoft: note: row 1, τ = 1: top_k 2 of llama\.cpp removes '#2' but keeps .*\n", said)
-    # vLLM keeps what ties with the k-th, so nothing is left to a sort.
+    assert [line for line in messages.splitlines() if "ties" in line] == messages.splitlines()
+    assert re.fullmatch(r"tsoft: note: row 1, τ = 1: top_k 2 of llama\.cpp removes '#2' but keeps .*\n", messages)
+    # vLLM keeps all classes that tie with the k-th, so its sort decides nothing.
     assert [kept(row) for row in rows(printed(capfd, *typed, "vllm"))] == [{0, 1}, {0, 1, 2}, {0, 1}]
 
 
-def test_what_float32_would_decide_otherwise_is_said(capfd: Capture) -> None:
-    """A class that is just under min-p's threshold, by less than float32 can tell."""
+def test_a_decision_that_differs_in_float32_is_noted(capfd: Capture) -> None:
+    """A class is below the threshold of min-p by less than the rounding of float32."""
     for step in range(1, 50):
         z = np.array([0, np.log(0.1) - step * 1e-9, -1])
         p, rounded = softmax(z), np.exp(z.astype(np.float32)) / np.exp(z.astype(np.float32)).sum(dtype=np.float32)
@@ -431,19 +431,21 @@ def test_what_float32_would_decide_otherwise_is_said(capfd: Capture) -> None:
     else:
         pytest.fail("no such class")
     typed = ("compute", *map(repr, z.tolist()), "--min-p", "0.1", "--like", "vllm")
-    status, text, said = called(capfd, *typed)
+    status, text, messages = called(capfd, *typed)
     assert (status, kept(rows(text)[0])) == (0, {0, 2})
-    assert re.match(r"tsoft: note: row 0, τ = 1: min_p 0\.1 of vllm decides differently about '#1' in float32", said)
+    assert re.match(
+        r"tsoft: note: row 0, τ = 1: min_p 0\.1 of vllm decides differently about '#1' in float32", messages
+    )
     assert printed(capfd, "compute", "0", "-2.4", "-1", "--min-p", "0.1", "--like", "vllm")
 
 
-# What is written is read
+# Reading the output back
 
 
 @pytest.mark.parametrize("form", [("-f", "csv"), ("-f", "csv", "--long"), ("-f", "tsv", "--long")])
 @pytest.mark.parametrize("command", ["compute", "sweep"])
-def test_engines_read_back(capfd: Capture, tmp_path: Path, command: str, form: tuple[str, ...]) -> None:
-    """The classes again, and no number from the key columns or the measures; one is called engine."""
+def test_output_of_engines_is_read_back(capfd: Capture, tmp_path: Path, command: str, form: tuple[str, ...]) -> None:
+    """The key columns and the measures are not classes, but a class may be named engine."""
     path = tmp_path / "written.txt"
     typed = ("cat=2", "engine=1.5", "a,b=1", "--top-p", "0.8", "--tau", "1,2", "--like", "llama.cpp,exllamav2")
     text = printed(capfd, command, *typed, *form)
@@ -452,9 +454,9 @@ def test_engines_read_back(capfd: Capture, tmp_path: Path, command: str, form: t
     status, again, _ = called(capfd, "compute", "-i", str(path), "--probs", "-f", "jsonl")
     expected = records(printed(capfd, command, *typed, "-f", "jsonl"))
     assert (status, len(expected)) == (0, 4)
-    for record, given in zip(records(again), expected, strict=True):
-        assert record["labels"] == given["labels"] == ["cat", "engine", "a,b"]
-        np.testing.assert_allclose(record["probs"], given["probs"], rtol=1e-14)
+    for record, original in zip(records(again), expected, strict=True):
+        assert record["labels"] == original["labels"] == ["cat", "engine", "a,b"]
+        np.testing.assert_allclose(record["probs"], original["probs"], rtol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -468,10 +470,10 @@ def test_engines_read_back(capfd: Capture, tmp_path: Path, command: str, form: t
         ("tau,row,engine,x", "1,1,1,1", ["engine", "x"]),
     ],
 )
-def test_engine_is_a_key_in_the_third_column_alone(
+def test_engine_is_a_key_only_in_the_third_column(
     capfd: Capture, tmp_path: Path, header: str, line: str, classes: list[str]
 ) -> None:
-    """And there only where its column has names: a class may be called so."""
+    """It is a key only if the column contains names, because a class may be named engine, too."""
     path = tmp_path / "logits.csv"
     path.write_text(f"{header}\n{line}\n")
     [record] = records(printed(capfd, "compute", "-i", str(path), "-f", "jsonl"))
@@ -490,36 +492,36 @@ def saved(folder: Path, settings: object) -> str:
     return str(path)
 
 
-def test_a_hidden_top_k_is_applied_and_said(capfd: Capture, tmp_path: Path) -> None:
+def test_an_implicit_top_k_is_applied_and_noted(capfd: Capture, tmp_path: Path) -> None:
     file = saved(tmp_path, CONFIG)
     typed = ("compute", *map(repr, LONG.tolist()), "--settings", file)
-    status, text, said = called(capfd, *typed)
+    status, text, messages = called(capfd, *typed)
     p = softmax(LONG / 0.6)
-    np.testing.assert_allclose(rows(text), [of(p, top(p, 50))], rtol=1e-12)
+    np.testing.assert_allclose(rows(text), [restricted(p, top(p, 50))], rtol=1e-12)
     assert status == 0
-    assert f"{file}: transformers applies top_k 50, which the file does not set" in said
-    assert all(line.startswith("tsoft: note: ") for line in said.splitlines())
+    assert f"{file}: transformers applies top_k 50, which the file does not set" in messages
+    assert all(line.startswith("tsoft: note: ") for line in messages.splitlines())
     for more, expected in (
-        (("--top-k", "3"), of(p, top(p, 3))),
+        (("--top-k", "3"), restricted(p, top(p, 3))),
         (("--top-k", "0"), p),
-        (("--tau", "2"), of(softmax(LONG / 2), top(p, 50))),
-        (("--min-p", "0.9"), of(p, at_least(p, 0.9 * p.max()))),
+        (("--tau", "2"), restricted(softmax(LONG / 2), top(p, 50))),
+        (("--min-p", "0.9"), restricted(p, at_least(p, 0.9 * p.max()))),
     ):
-        status, text, said = called(capfd, *typed, *more)
+        status, text, messages = called(capfd, *typed, *more)
         np.testing.assert_allclose(rows(text), [expected], rtol=1e-12)
-        # What is typed is not said to be the file's.
-        gives = said.splitlines()[0]
+        # The note lists only options that come from the file.
+        gives = messages.splitlines()[0]
         assert gives.startswith(f"tsoft: note: {file}, transformers' generation_config.json, ")
         name = {"--tau": "temperature", "--top-k": "top_k", "--min-p": "min_p"}[more[0]]
         assert f"{name} " not in gives
-        assert ("transformers applies top_k 50" in said) == (name != "top_k")
+        assert ("transformers applies top_k 50" in messages) == (name != "top_k")
 
 
 def test_greedy_settings(capfd: Capture, tmp_path: Path) -> None:
     file = saved(tmp_path, CONFIG | {"do_sample": False, "top_p": 0.9})
-    status, text, said = called(capfd, "compute", "2", "1", "--settings", file)
+    status, text, messages = called(capfd, "compute", "2", "1", "--settings", file)
     assert (status, rows(text)) == (0, [[1, 0]])
-    assert "do_sample is not true, so transformers takes the most probable token" in said
+    assert "do_sample is not true, so transformers takes the most probable token" in messages
 
 
 GENERATION_SETTINGS = {
@@ -560,17 +562,17 @@ def test_settings_with_their_engine(capfd: Capture, tmp_path: Path, kind: str) -
     settings, engine, steps = ENGINE_SETTINGS[kind]
     file = saved(tmp_path, settings)
     typed = ("compute", *TYPED, "--settings", file, "--like", engine, "-f", "jsonl")
-    status, text, said = called(capfd, *typed)
+    status, text, messages = called(capfd, *typed)
     [record] = records(text)
     assert status == 0
     assert [step for step in record["samplers"] if not step.startswith("top_p 1")] == steps
-    assert all(line.startswith(f"tsoft: note: {file}") for line in said.splitlines())
+    assert all(line.startswith(f"tsoft: note: {file}") for line in messages.splitlines())
     for step in steps:
         name, value = step.split()
-        assert f"{name} {value}" in said or (name == "temperature" and f"tau {value}" in said)
+        assert f"{name} {value}" in messages or (name == "temperature" and f"tau {value}" in messages)
 
 
-def test_biases_by_id_and_what_is_typed_over_them(capfd: Capture, tmp_path: Path) -> None:
+def test_biases_by_id_and_options_that_override_them(capfd: Capture, tmp_path: Path) -> None:
     settings = {"model": "m", "messages": [], "logit_bias": {"0": -100, "2": 1.5}}
     typed = ("compute", "a=2", "b=1", "c=0", "--settings", saved(tmp_path, settings))
     for more, z in (
@@ -584,13 +586,13 @@ def test_biases_by_id_and_what_is_typed_over_them(capfd: Capture, tmp_path: Path
         np.testing.assert_allclose(rows(text), [softmax(z)], rtol=1e-12)
 
 
-def test_a_bias_of_a_token_that_is_not_there(capfd: Capture, tmp_path: Path) -> None:
+def test_a_bias_of_an_unknown_token_is_ignored_with_a_note(capfd: Capture, tmp_path: Path) -> None:
     file = saved(tmp_path, {"logit_bias": {"7": 1, "0": 1, " the": 2}})
-    status, text, said = called(capfd, "compute", "2", "1", "--settings", file)
+    status, text, messages = called(capfd, "compute", "2", "1", "--settings", file)
     np.testing.assert_allclose(rows(text), [softmax([3, 1])], rtol=1e-12)
     assert status == 0
-    assert re.search("ignores the logit_bias of .*#7", said)
-    assert re.search("ignores the logit_bias of .* the", said)
+    assert re.search("ignores the logit_bias of .*#7", messages)
+    assert re.search("ignores the logit_bias of .* the", messages)
 
 
 @pytest.mark.parametrize(
@@ -605,28 +607,28 @@ def test_a_bias_of_a_token_that_is_not_there(capfd: Capture, tmp_path: Path) -> 
         ({"color": 1}, "no sampling settings"),
     ],
 )
-def test_what_is_wrong_with_settings(capfd: Capture, tmp_path: Path, settings: object, message: str) -> None:
+def test_errors_in_settings(capfd: Capture, tmp_path: Path, settings: object, message: str) -> None:
     file = saved(tmp_path, settings)
-    status, text, said = called(capfd, "compute", "2", "1", "--settings", file)
+    status, text, messages = called(capfd, "compute", "2", "1", "--settings", file)
     assert (status, text) == (1, "")
-    assert f"tsoft: error: {file}: {message}" in said
+    assert f"tsoft: error: {file}: {message}" in messages
 
 
-def test_settings_with_an_order_that_lacks_some(capfd: Capture, tmp_path: Path) -> None:
-    """What is not typed is not complained of as if it were: it is not applied, with a note."""
+def test_settings_outside_the_order_are_not_applied(capfd: Capture, tmp_path: Path) -> None:
+    """A note reports this. The same option on the command line is an error."""
     file = saved(tmp_path, CONFIG | {"top_p": 0.5})
     typed = ("compute", *TYPED, "--settings", file, "-f", "jsonl", "--samplers")
-    status, text, said = called(capfd, *typed, "top_p")
-    assert status == 0, said
+    status, text, messages = called(capfd, *typed, "top_p")
+    assert status == 0, messages
     assert records(text)[0]["samplers"] == ["top_p 0.5"]
-    assert "top_k" in said
+    assert "top_k" in messages
 
 
-def test_settings_of_llama_cpp_with_their_own_order(capfd: Capture, tmp_path: Path) -> None:
+def test_settings_of_llama_cpp_with_an_order(capfd: Capture, tmp_path: Path) -> None:
     file = saved(tmp_path, GENERATION_SETTINGS | {"samplers": ["top_k", "temperature"]})
-    status, text, said = called(capfd, "compute", *TYPED, "--settings", file, "-f", "jsonl")
+    status, text, messages = called(capfd, "compute", *TYPED, "--settings", file, "-f", "jsonl")
     assert (status, records(text)[0]["samplers"]) == (0, ["top_k 4", "temperature 1.5"])
-    assert "min_p 0.25" in said
+    assert "min_p 0.25" in messages
 
 
 # Biases
@@ -646,7 +648,7 @@ def test_biases(capfd: Capture, typed: list[str], z: list[float]) -> None:
     [record] = records(printed(capfd, "compute", "a=2", "b=1", "c=0", *options, "--tau", "1.5", "-f", "jsonl"))
     np.testing.assert_allclose(record["probs"], softmax(np.array(z) / 1.5), rtol=1e-12)
     assert [step.split()[0] for step in record["samplers"]] == ["logit_bias", "temperature"]
-    # It comes first wherever the order is listed.
+    # The bias is first in every chain.
     listed = ("--samplers", "top_k;temperature", "--top-k", "1")
     [row] = rows(printed(capfd, "compute", "a=2", "b=1", "c=0", *options, *listed))
     assert kept(row) == {int(np.argmax(z))}
@@ -661,13 +663,13 @@ def test_biases(capfd: Capture, typed: list[str], z: list[float]) -> None:
         ("9", "-inf", "--dynatemp-range", "1e308", "--dynatemp-exponent", "1e308", "--tau", "1e308"),
     ],
 )
-def test_numbers_near_the_largest(capfd: Capture, typed: tuple[str, ...]) -> None:
-    """No overflow is seen, in float64 or in the float32 of the engines."""
+def test_logits_near_the_largest_float(capfd: Capture, typed: tuple[str, ...]) -> None:
+    """Nothing overflows, neither in float64 nor in the float32 of the engines."""
     assert printed(capfd, "compute", *typed) == "1.0\t0.0\n"
 
 
-def test_the_most_probable_are_shown_as_the_chain_leaves_them(capfd: Capture) -> None:
-    """Which is not the order of the logits where a bias lifts the last class and XTC removes the first."""
+def test_show_lists_the_most_probable_classes_after_the_chain(capfd: Capture) -> None:
+    """The order differs from that of the logits: a bias raises the last class, and XTC removes the first."""
     typed = ("compute", "3", "2", "1", "0", "--logit-bias", "#3=2.5", "--xtc-probability", "1", "--show", "2")
     assert exclude_top(softmax([3, 2, 1, 2.5]), 0.1) == {1, 2}
     long = [line.split(",") for line in printed(capfd, *typed, "-f", "csv", "--long").splitlines()[1:]]
@@ -701,7 +703,7 @@ def with_new_sampler(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_new_sampler_is_a_function_and_a_row() -> None:
-    """Its option, help, errors, order, explanation and record come from the table."""
+    """The option, help, errors, order, explanation and record of the sampler come from the table."""
     assert "--odd-one" in with_new_sampler("compute", "--help").stdout
     assert "--odd-one: 10 is not a number from 0 to 9" in with_new_sampler("compute", "1", "--odd-one", "10").stderr
     typed = ("compute", "2", "1", "0", "--odd-one", "0.75", "--samplers", "odd_one;temperature", "-f", "json")
@@ -712,7 +714,7 @@ def test_a_new_sampler_is_a_function_and_a_row() -> None:
     assert drawn.stdout == "0\n0\n0\n"
 
 
-# What was typed
+# Errors in the options
 
 WRONG: dict[str, tuple[list[str], str]] = {
     "over the range": (["--top-p", "1.5"], "--top-p: 1.5 is not a number from 0 to 1"),
@@ -767,11 +769,11 @@ WRONG: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_was_typed(capfd: Capture, name: str) -> None:
+def test_errors_in_the_options(capfd: Capture, name: str) -> None:
     typed, message = WRONG[name]
-    status, text, said = called(capfd, "compute", "a=2", "b=1", "b=0.5", "c=0", *typed)
+    status, text, messages = called(capfd, "compute", "a=2", "b=1", "b=0.5", "c=0", *typed)
     assert (status, text) == (2, "")
-    assert said.startswith(f"tsoft: error: {message}")
+    assert messages.startswith(f"tsoft: error: {message}")
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "table"])
@@ -782,28 +784,28 @@ def test_what_was_typed(capfd: Capture, name: str) -> None:
         (["--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"], "logit_bias"),
     ],
 )
-def test_everything_removed(capfd: Capture, form: str, typed: list[str], step: str) -> None:
-    status, text, said = called(capfd, "compute", "2", "1", *typed, "-f", form)
+def test_a_step_that_removes_every_class_is_an_error(capfd: Capture, form: str, typed: list[str], step: str) -> None:
+    status, text, messages = called(capfd, "compute", "2", "1", *typed, "-f", form)
     assert (status, text) == (2, "")
-    assert re.search(rf"^tsoft: error: .*row 0: .*{re.escape(step)}", said, re.MULTILINE)
+    assert re.search(rf"^tsoft: error: .*row 0: .*{re.escape(step)}", messages, re.MULTILINE)
 
 
 @pytest.mark.parametrize("like", [(), ("--like", "vllm")])
-def test_the_row_that_is_left_empty(capfd: Capture, tmp_path: Path, like: tuple[str, ...]) -> None:
+def test_the_error_names_the_row_without_classes(capfd: Capture, tmp_path: Path, like: tuple[str, ...]) -> None:
     path = tmp_path / "z.txt"
     path.write_text("a=1 b=1\na=2\n")
-    status, text, said = called(capfd, "compute", "-i", str(path), "--logit-bias", "a=-inf", *like)
+    status, text, messages = called(capfd, "compute", "-i", str(path), "--logit-bias", "a=-inf", *like)
     assert (status, text) == (2, "0.0\t1.0\n")
-    assert re.match("tsoft: error: .*row 1: ", said)
+    assert re.match("tsoft: error: .*row 1: ", messages)
 
 
-def test_a_sweep_has_a_temperature(capfd: Capture) -> None:
+def test_a_sweep_needs_the_temperature(capfd: Capture) -> None:
     for form in ("tsv", "table"):
-        status, text, said = called(capfd, "sweep", "2", "1", "--samplers", "top_k", "--top-k", "1", "-f", form)
+        status, text, messages = called(capfd, "sweep", "2", "1", "--samplers", "top_k", "--top-k", "1", "-f", form)
         assert (status, text) == (2, "")
-        assert said.startswith("tsoft: error: --samplers lists no temperature")
-    status, _, said = called(capfd, "sweep", "2", "1", "--mean", "--like", "all", "--tau", "1")
-    assert (status, said) == (2, "tsoft: error: sweep --mean averages over one engine; pass only one to --like\n")
+        assert messages.startswith("tsoft: error: --samplers lists no temperature")
+    status, _, messages = called(capfd, "sweep", "2", "1", "--mean", "--like", "all", "--tau", "1")
+    assert (status, messages) == (2, "tsoft: error: sweep --mean averages over one engine; pass only one to --like\n")
 
 
 # Step by step
@@ -814,9 +816,9 @@ def test_steps_in_json(capfd: Capture) -> None:
     labels = [f"{name}={z}" for name, z in zip("abcdef", Z, strict=True)]
     [record] = records(printed(capfd, "compute", *labels, *typed))
     stages = [softmax(Z / 2)]
-    stages.append(of(stages[-1], top(stages[-1], 5)))
-    stages.append(of(stages[-1], nucleus(stages[-1], 0.8)))
-    stages.append(of(stages[-1], at_least(stages[-1], 0.6 * stages[-1].max())))
+    stages.append(restricted(stages[-1], top(stages[-1], 5)))
+    stages.append(restricted(stages[-1], nucleus(stages[-1], 0.8)))
+    stages.append(restricted(stages[-1], at_least(stages[-1], 0.6 * stages[-1].max())))
     before = [stages[0], *stages[:-1]]
     steps = record["steps"]
     assert [step["sampler"] for step in steps] == ["temperature", "top_k", "top_p", "min_p"]
@@ -828,14 +830,14 @@ def test_steps_in_json(capfd: Capture) -> None:
     assert [step["cut"] for step in steps] == pytest.approx(cuts, rel=1e-12)
     assert [step["entropy"] for step in steps] == pytest.approx([entropy(p[p > 0]) for p in stages], rel=1e-12)
     assert {step["top"] for step in steps} == {"a"}
-    # The least that stays of what a step was given; min-p's is a share of the top.
+    # For top-k and top-p, the threshold is the smallest kept probability; for min-p, a share of the top probability.
     assert steps[0]["threshold"] is None
     least = [before[i][stages[i] > 0].min() for i in (1, 2)]
     thresholds = [*least, 0.6 * before[3].max()]
     assert [step["threshold"] for step in steps[1:]] == pytest.approx(thresholds, rel=1e-12)
-    gone = [next((i for i, p in enumerate(stages) if p[c] == 0), None) for c in range(len(Z))]
-    assert record["removed_by"] == gone
-    assert [i is None for i in gone] == [prob > 0 for prob in record["probs"]]
+    removed_by = [next((i for i, p in enumerate(stages) if p[c] == 0), None) for c in range(len(Z))]
+    assert record["removed_by"] == removed_by
+    assert [i is None for i in removed_by] == [prob > 0 for prob in record["probs"]]
 
 
 def test_steps_in_bits(capfd: Capture) -> None:
@@ -856,7 +858,7 @@ def test_nothing_to_explain(capfd: Capture, form: str, more: tuple[str, ...]) ->
 
 
 def table(text: str, head: str) -> dict[str, list[str]]:
-    """The lines of the table whose first column has that head, by their first word."""
+    """Return the lines of the table whose first column has this header, by their first word."""
     lines = text.split(f"\n {head} ", 1)[1].split("\n\n")[0].splitlines()[2:]
     return {line.split()[0]: line.split() for line in lines}
 
@@ -864,7 +866,7 @@ def table(text: str, head: str) -> dict[str, list[str]]:
 def test_steps_in_a_table(capfd: Capture) -> None:
     text = printed(capfd, "compute", *TYPED, "--top-k", "4", "--top-p", "0.6", "--explain", "-f", "table")
     p = softmax(Z)
-    q = of(p, top(p, 4))
+    q = restricted(p, top(p, 4))
     steps = table(text, "step")
     assert list(steps) == ["temperature", "top_k", "top_p"]
     least = min(q[i] for i in nucleus(q, 0.6))
@@ -873,19 +875,19 @@ def test_steps_in_a_table(capfd: Capture) -> None:
     assert steps["top_k"][2:4] == ["4", f"{p[4:].sum():.4f}"]
 
 
-# On a screen
+# On a terminal
 
 
-def test_what_is_removed_has_its_probability_without_the_chain(capfd: Capture) -> None:
+def test_a_removed_class_shows_its_probability_without_the_chain(capfd: Capture) -> None:
     text = printed(capfd, "compute", *TYPED, "--tau", "1.5", "--top-k", "4", "--min-p", "0.5", "-f", "table")
     p = softmax(Z / 1.5)
-    q = of(p, top(p, 4))
-    stay = at_least(q, 0.5 * q.max())
-    assert stay == {0, 1}
+    q = restricted(p, top(p, 4))
+    remaining = at_least(q, 0.5 * q.max())
+    assert remaining == {0, 1}
     assert text.startswith("samplers: temperature 1.5 → top_k 4 → min_p 0.5\n")
     classes = table(text, "class")
-    r = of(p, stay)
-    for i in stay:
+    r = restricted(p, remaining)
+    for i in remaining:
         assert classes[f"#{i}"][2] == f"{r[i]:.4f}"
         assert classes[f"#{i}"][3].startswith("█")
     for i, by in {2: "min_p", 3: "min_p", 4: "top_k", 5: "top_k"}.items():
@@ -894,13 +896,13 @@ def test_what_is_removed_has_its_probability_without_the_chain(capfd: Capture) -
     assert measures == {"kept": "2", "removed": f"{1 - p[0] - p[1]:.4f}"}
 
 
-def test_a_masked_class_is_not_a_removed_one(capfd: Capture) -> None:
+def test_a_masked_class_is_not_shown_as_removed(capfd: Capture) -> None:
     classes = table(printed(capfd, "compute", "2", "1", "-inf", "--top-k", "1", "-f", "table"), "class")
     assert classes["#2"] == ["#2", "-inf", "0"]
     assert classes["#1"][2] == "(0.2689)"
 
 
-def test_what_is_removed_is_dim(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removed_classes_are_dim(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = ("compute", "2", "1", "--top-k", "1", "-f", "table")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -918,7 +920,7 @@ def test_what_is_removed_is_dim(capfd: Capture, monkeypatch: pytest.MonkeyPatch)
 def test_hostile_labels_on_any_screen(
     capfd: Capture, monkeypatch: pytest.MonkeyPatch, command: str, width: int
 ) -> None:
-    """Many engines, several temperatures: no line is wider than the screen, and no label acts on it."""
+    """With many engines and temperatures, no line is wider than the screen, and no label controls the terminal."""
     from rich.cells import cell_len
 
     monkeypatch.setenv("COLUMNS", str(width))
@@ -934,8 +936,8 @@ def test_hostile_labels_on_any_screen(
     assert text.endswith("\n")
 
 
-def test_where_engines_part(capfd: Capture) -> None:
-    """The class is the first that one keeps and the other does not; the words say who removes it where."""
+def test_the_first_class_on_which_engines_differ(capfd: Capture) -> None:
+    """One engine keeps the class and another does not. The line names the engine and the step that removes it."""
     typed = ("compute", "--probs", "a=0.5", "[b]\x1b=0.3", "c=0.2", "--top-p", "0.6", "-f", "table", "--tau", "1,2")
     text = printed(capfd, *typed, "--like", "transformers,exllamav2,vllm")
     words = " ".join(text.split())
@@ -954,7 +956,7 @@ def test_where_engines_part(capfd: Capture) -> None:
         assert f"exllamav2 {distance:.4f} vllm 0 {distance:.4f}" in part
 
 
-# How it comes
+# Memory, help and completions
 
 
 @posix
@@ -967,7 +969,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     assert peak_of(60_000) < 1.2 * peak_of(10_000)
 
 
-def test_help_lists_every_knob(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_lists_every_sampler_option(capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     for command in ("compute", "sweep"):
         panel = re.sub(r"\s+", " ", printed(capfd, command, "--help").split(" Samplers ")[1].split("╰")[0])
@@ -982,10 +984,14 @@ def test_help_imports_no_numpy() -> None:
     assert not {name for name in imported("sweep", "--help") if name.startswith(("numpy", "orjson"))}
 
 
-def test_the_engines_complete() -> None:
+def test_names_of_engines_are_completed() -> None:
     def completions(word: str) -> list[str]:
-        asked = {"_TSOFT_COMPLETE": "complete_bash", "COMP_WORDS": f"tsoft compute --like {word}", "COMP_CWORD": "3"}
-        return run(**asked).stdout.split()
+        variables = {
+            "_TSOFT_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"tsoft compute --like {word}",
+            "COMP_CWORD": "3",
+        }
+        return run(**variables).stdout.split()
 
     assert completions("") == [*ENGINES, "all"]
     assert completions("ll") == ["llama.cpp"]
@@ -993,21 +999,23 @@ def test_the_engines_complete() -> None:
 
 @pytest.mark.parametrize("command", [["sample"], ["sweep"], ["sweep", "--mean"]])
 @pytest.mark.parametrize("form", ["table", "tsv"])
-def test_nothing_left_is_said_and_nothing_drawn(capfd: Capture, command: list[str], form: str) -> None:
+def test_a_chain_that_removes_every_class_is_an_error_before_drawing(
+    capfd: Capture, command: list[str], form: str
+) -> None:
     typed = [*command, "2", "1", "-f", form, "--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"]
-    status, text, said = called(capfd, *typed)
+    status, text, messages = called(capfd, *typed)
     assert (status, text) == (2, "")
-    assert said == "tsoft: error: row 0: logit_bias of 2 classes removes every class\n"
+    assert messages == "tsoft: error: row 0: logit_bias of 2 classes removes every class\n"
 
 
-def test_all_in_capitals_leaves_out_too(capfd: Capture) -> None:
-    status, text, said = called(capfd, "compute", "2", "1", "--top-a", "0.1", "--like", "ALL", "-f", "jsonl")
+def test_all_in_capitals_omits_engines_too(capfd: Capture) -> None:
+    status, text, messages = called(capfd, "compute", "2", "1", "--top-a", "0.1", "--like", "ALL", "-f", "jsonl")
     assert (status, [record["engine"] for record in records(text)]) == (0, ["exllamav2"])
-    assert "are omitted, because they have no --top-a" in said
+    assert "are omitted, because they have no --top-a" in messages
 
 
-def test_an_order_of_nothing_is_none_of_tsofts(capfd: Capture, tmp_path: Path) -> None:
-    """What needs the text is left out of a file's order; of that none may be left."""
+def test_unsupported_samplers_of_a_file_are_omitted_from_its_order(capfd: Capture, tmp_path: Path) -> None:
+    """tsoft omits samplers that need the text, so the order may be empty."""
     path = tmp_path / "settings.json"
     path.write_text('{"samplers": ["dry", "penalties"], "temperature": 0.5, "top_k": 1, "prompt": "x"}')
     status, text, _ = called(capfd, "compute", "2", "1", "--settings", str(path), "-f", "jsonl", "--like", "llama.cpp")

@@ -1,4 +1,4 @@
-"""The engines' rules, by what their own code was seen to do; and chains, step by step, by brute force."""
+"""The rules of the engines against results of their code, and the steps of chains against brute force."""
 
 import json
 from math import fsum, inf, log
@@ -25,7 +25,7 @@ from tsoft.sampling.sampler_table import SAMPLERS, Sampler
 from tsoft.sampling.step import AllRemovedError, Step
 
 FEW = settings(derandomize=True, deadline=None, database=None, max_examples=30)
-# Where they are: the logits of a real model for four prompts, and what its llama.cpp server makes of them.
+# If they exist: the logits of a real model for four prompts, and the answers of its llama.cpp server.
 LOGITS = TESTS.parents[1] / "shared/data/llm/next-token-logits.npy"
 ANSWERS = LOGITS.with_name("llama-cpp-chain.json")
 SHORT = TESTS / "data" / "llama-cpp-chain.json"
@@ -41,7 +41,7 @@ def rule(engine: str, name: str) -> Sampler:
 
 
 def built(engine: str | None, order: list[str], **values: float) -> Chain:
-    """The samplers of that order that are turned on, by the engine's rules or by tsoft's own."""
+    """Return a chain of the samplers that are on, in this order, by the rules of the engine or of tsoft."""
     rules = {s.name: s for s in ENGINES[engine].samplers} if engine else SAMPLERS
     steps = []
     for sampler in (rules[name] for name in order):
@@ -59,7 +59,7 @@ def result(chain: Chain, z: Any, tau: float = 1.0) -> Any:
 
 
 def applied(sampler: Sampler, z: Any, *values: float) -> Any:
-    """The logits after a sampler is applied, with the arithmetic in the dtype of its logits, as in an engine."""
+    """Return the logits after a sampler, computed in their dtype as an engine does."""
     chance = (1.0,) * sampler.by_chance
     return apply_step(Step(sampler, (*chance, *values)), np.asarray(z))
 
@@ -68,11 +68,11 @@ def kept(z: Any) -> list[int]:
     return [int(i) for i in np.flatnonzero(z > -inf)]
 
 
-# llama.cpp, by its server's own answers.
+# llama.cpp, against the answers of its server.
 
 
 def answered(case: dict[str, Any], z: Any) -> tuple[Any, dict[int, float]]:
-    """What the chain leaves of the logits for a case, and what the server says is left."""
+    """Return the logits after the chain of a case, and the probabilities that the server returned."""
     params = {k: v for k, v in case["params"].items() if k != "samplers"}
     tau = params.pop("temperature")
     order = [name for name in case["order"] if name not in ("penalties", "dry")]
@@ -81,13 +81,13 @@ def answered(case: dict[str, Any], z: Any) -> tuple[Any, dict[int, float]]:
 
 
 @pytest.mark.skipif(not ANSWERS.exists(), reason="a real server's answers are not here")
-def test_llama_cpp_s_answers() -> None:
+def test_llama_cpp_server_agrees() -> None:
     cases, real = json.loads(ANSWERS.read_bytes()), np.load(LOGITS)
     other = 0
     for case in cases:
         logits, expected = answered(case, real[case["row"]])
         stay = {*kept(logits)}
-        # A float32 sum over 49152 classes: it may cross a cumulative threshold a class or two elsewhere.
+        # The server sums 49152 classes in float32, so a cumulative threshold may be a class or two away.
         loose = case["params"]["top_p"] < 1 and not case["params"]["top_k"]
         assert stay == {*expected} or (loose and len(stay ^ {*expected}) <= 2), case["params"]
         other += stay != {*expected}
@@ -104,8 +104,8 @@ def short_cases() -> list[Any]:
 
 
 @pytest.mark.parametrize("number", range(len(short_cases())))
-def test_llama_cpp_s_answers_for_the_likeliest_classes(number: int) -> None:
-    """The same server's: the classes after the first few hundred are lumped, which the samplers do not see."""
+def test_llama_cpp_server_agrees_on_the_most_probable_classes(number: int) -> None:
+    """The classes after the first few hundred are merged into one, which does not change the samplers."""
     case = short_cases()[number]
     row = json.loads(SHORT.read_bytes())["rows"][str(case["row"])]
     z = np.array(row["logits"] + [row["tail"]["logit"]] * row["tail"]["classes"])
@@ -116,13 +116,13 @@ def test_llama_cpp_s_answers_for_the_likeliest_classes(number: int) -> None:
         assert probs[index] == pytest.approx(prob, abs=1e-6)
 
 
-# What each engine keeps: seen by running its code, or a transcription of it.
+# The classes that each engine keeps, from a run of its code or of a transcription.
 
 THREE, FOUR = [0.5, 0.3, 0.2], [0.25] * 4
 FIVE = [0.4, 0.3, 0.15, 0.1, 0.05]
 TRANSFORMERS, LLAMA, VLLM, SGLANG, MLX, EXLLAMA = "transformers", "llama.cpp", "vllm", "sglang", "mlx-lm", "exllamav2"
 
-# With a number where it is up to the engine's sort which of those that tie stay.
+# A number instead of classes: the sort of the engine decides which of the tied classes it keeps.
 KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     # transformers 5.23.0 with torch 2.13, run
     (TRANSFORMERS, "top_p", THREE, 0.6, [0, 1]),
@@ -153,7 +153,7 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     (SGLANG, "top_p", THREE, 0.5, [0, 1]),
     (SGLANG, "top_p", FOUR, 0.5, 3),
     (SGLANG, "top_k", FOUR, 2, 2),
-    # mlx-lm d78bf58, mlx_lm/sample_utils.py, transcribed and run; what it shares with 0.32.2, run
+    # mlx-lm d78bf58, mlx_lm/sample_utils.py, transcribed and run; the part that is the same in 0.32.2, run
     (MLX, "top_p", THREE, 0.6, [0, 1]),
     (MLX, "top_p", THREE, 0.5, [0]),
     (MLX, "top_p", FOUR, 0.5, 2),
@@ -175,9 +175,9 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     (EXLLAMA, "typ_p", FIVE, 0.2, [1]),
     (EXLLAMA, "typ_p", FIVE, 0.5, [1]),
     (EXLLAMA, "typ_p", FIVE, 0.8, [0, 1]),
-    # Run at .95, which the four reach in float32 and not in float64.
+    # Run at .95, which the sum of the four reaches in float32 but not in float64.
     (EXLLAMA, "typ_p", FIVE, 0.949, [0, 1, 2]),
-    # By its formula: .6 + ln .6 is nearer the mean of p + ln p than .2 + ln .2 is; ln .6 is farther.
+    # By its formula, .6 + ln .6 is nearer to the mean of p + ln p than .2 + ln .2 is. ln .6 alone would be farther.
     (EXLLAMA, "typ_p", [0.6, 0.2, 0.15, 0.05], 0.7, [0]),
     (EXLLAMA, "tfs", FIVE, 0.05, [0]),
     (EXLLAMA, "tfs", FIVE, 0.3, [0]),
@@ -185,7 +185,7 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     (EXLLAMA, "tfs", FIVE, 0.75, [0, 1]),
     (EXLLAMA, "tfs", FIVE, 0.99, [0, 1]),
     (EXLLAMA, "tfs", FOUR, 0.5, 3),
-    # Of two nothing is dropped.
+    # It removes nothing from two classes.
     (EXLLAMA, "tfs", [0.7, 0.3], 0.5, [0, 1]),
     (EXLLAMA, "xtc", FOUR, 0.25, 1),
     (EXLLAMA, "xtc", THREE, 0.6, [0, 1, 2]),
@@ -197,23 +197,25 @@ KEPT: list[tuple[str, str, Row, float, list[int] | int]] = [
     [pytest.param(*case, id=f"{case[0]} {case[1]} {case[3]} of {case[2]}") for case in KEPT],
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_what_an_engine_keeps(
+def test_an_engine_keeps_these_classes(
     engine: str, name: str, probs: Row, value: float, expected: list[int] | int, dtype: Any
 ) -> None:
-    stay = kept(applied(rule(engine, name), np.log(probs).astype(dtype), value))
-    assert (len(stay) if isinstance(expected, int) else stay) == expected
+    actual = kept(applied(rule(engine, name), np.log(probs).astype(dtype), value))
+    assert (len(actual) if isinstance(expected, int) else actual) == expected
 
 
-def test_sglang_takes_top_p_of_all_and_vllm_of_what_top_k_leaves() -> None:
-    """.4 .3 .2 .1 with top_k 2, top_p .5: run, as above."""
+def test_top_p_of_sglang_uses_all_classes_and_of_vllm_those_of_top_k() -> None:
+    """.4 .3 .2 .1 with top_k 2 and top_p .5, from a run as above."""
     z = np.log([0.4, 0.3, 0.2, 0.1])
     for engine, expected in {SGLANG: [0, 1], VLLM: [0]}.items():
         order = [sampler.name for sampler in ENGINES[engine].samplers if sampler.name != "logit_bias"]
         assert kept(result(built(engine, order, top_k=2, top_p=0.5), z)) == expected
 
 
-def test_tempering_first_or_last_is_another_set() -> None:
-    """At a temperature of 2, .5 .3 .2 are .41 .32 .26: to .6, both ways two; to .5 one more where it is first."""
+def test_temperature_before_or_after_top_p_changes_the_kept_classes() -> None:
+    """At temperature 2, .5 .3 .2 become .41 .32 .26. top_p .6 keeps two classes in both orders. top_p .5 keeps one more
+    after the temperature than before it.
+    """
     for engine, expected in {TRANSFORMERS: [0, 1], VLLM: [0, 1], SGLANG: [0, 1], LLAMA: [0], MLX: [0]}.items():
         order = [sampler.name for sampler in ENGINES[engine].samplers if sampler.name != "logit_bias"]
         logits = result(built(engine, order, top_p=0.45), np.log(THREE), 2.0)
@@ -222,12 +224,12 @@ def test_tempering_first_or_last_is_another_set() -> None:
         np.testing.assert_allclose(tsoft.softmax(logits)[: len(expected)], weights / weights.sum(), rtol=1e-14)
 
 
-def test_mlx_lm_may_leave_nothing() -> None:
-    """In float32 1 - 1e-8 is 1, and no sum is over it; 1e-6 leaves the first: run, as above."""
+def test_mlx_lm_may_remove_every_class() -> None:
+    """In float32, 1 - 1e-8 is 1, which no sum exceeds. 1e-6 keeps the first class. Both are from a run as above."""
     single = np.log(THREE).astype(np.float32)
     assert kept(applied(rule(MLX, "top_p"), single, 1e-8)) == []
     assert kept(applied(rule(MLX, "top_p"), single, 1e-6)) == [0]
-    # What 1 - p cannot tell from 1 leaves nothing in any width.
+    # If 1 - p rounds to 1, no class remains, in float64 either.
     chain = built(MLX, ["top_p"], top_p=1e-17)
     z = np.log([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
     with pytest.raises(AllRemovedError, match="row 0: top_p 1e-17 of mlx-lm removes every class"):
@@ -237,13 +239,13 @@ def test_mlx_lm_may_leave_nothing() -> None:
 
 
 @pytest.mark.parametrize("wide", [2, 4096])
-def test_nothing_left_tells_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_an_empty_row_names_the_row(wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chains, "WIDE_ROW", wide)
     banned = (Step(SAMPLERS["logit_bias"], (((0, -inf), (2, -inf)),)), Step(SAMPLERS["temperature"], (0.0, 1.0)))
     z = np.zeros((6, 3))
     z[4, 1] = -inf
-    [found] = distribution_pieces(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
-    assert found.kept.tolist() == [[[False, True, False]] * 4]
+    [piece] = distribution_pieces(Block(z[:4], first_row=10), np.array([1.0]), [Chain(banned)])
+    assert piece.kept.tolist() == [[[False, True, False]] * 4]
     with pytest.raises(AllRemovedError) as caught:
         Chain(banned).logits(z, np.array([0.5, 1.0]), first_row=10)
     assert caught.value.row == 14
@@ -266,7 +268,7 @@ VALUES = {
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_samples_each_row_by_itself(engine: str) -> None:
+def test_an_engine_samples_rows_independently(engine: str) -> None:
     z = np.random.default_rng(1).normal(0, 2, (20, 6))
     z[::3, 2:] = -inf
     z[1::3, 3:] = -inf
@@ -278,12 +280,14 @@ def test_an_engine_samples_each_row_by_itself(engine: str) -> None:
             np.testing.assert_array_equal(chain.logits(z, np.array([0.7, 1.0])), alone, err_msg=sampler.name)
 
 
-# transcriptions
+# Transcriptions
 
 
 def sglang(probs: Any, top_k: int, top_p: float, min_p: float) -> Any:
-    """What is left of the probabilities, as they are sorted: SGLang 0.5.23, srt/layers/sampler.py,
-    top_k_top_p_min_p_sampling_from_probs_torch, up to its draw."""
+    """Return the remaining probabilities, sorted.
+
+    Source: SGLang 0.5.23, srt/layers/sampler.py, top_k_top_p_min_p_sampling_from_probs_torch, up to its draw.
+    """
     torch = pytest.importorskip("torch")
     probs = torch.from_numpy(probs)
     top_ks, top_ps, min_ps = (torch.full((len(probs),), value) for value in (top_k, top_p, min_p))
@@ -297,7 +301,7 @@ def sglang(probs: Any, top_k: int, top_p: float, min_p: float) -> Any:
 
 
 def vllm(logits: Any, k: int, p: float) -> Any:
-    """vLLM @ 01fa3fe, v1/sample/ops/topk_topp_sampler.py, apply_top_k_top_p's PyTorch path."""
+    """Source: vLLM @ 01fa3fe, v1/sample/ops/topk_topp_sampler.py, the PyTorch path of apply_top_k_top_p."""
     torch = pytest.importorskip("torch")
     logits = torch.from_numpy(logits.copy())
     ks, ps = torch.full((len(logits),), k), torch.full((len(logits),), p, dtype=torch.float64)
@@ -321,35 +325,35 @@ def random_rows() -> list[Any]:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("tau", [0.6, 1.0, 1.7])
-def test_sglang_s_own_code(tau: float) -> None:
+def test_the_code_of_sglang_agrees(tau: float) -> None:
     for z in random_rows():
         for k, p, least in [(1000, 0.619, 0.0), (3, 0.843, 0.0), (4, 0.951, 0.171), (2, 0.337, 0.532)]:
             chain = built(
                 SGLANG, ["temperature", "top_p", "top_k", "min_p"], top_k=min(k, z.shape[1]), top_p=p, min_p=least
             )
-            found = tsoft.softmax(chain.logits(z, np.array([tau]))[0])
+            actual = tsoft.softmax(chain.logits(z, np.array([tau]))[0])
             expected = sglang(tsoft.softmax(z, tau), k, p, least)
-            np.testing.assert_allclose(-np.sort(-found), expected, rtol=1e-12, atol=1e-15)
+            np.testing.assert_allclose(-np.sort(-actual), expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("tau", [0.6, 1.0, 1.7])
-def test_vllm_s_own_code(tau: float) -> None:
+def test_the_code_of_vllm_agrees(tau: float) -> None:
     for z in random_rows():
         for k, p in [(2, 0.619), (2, 0.911), (1, 0.5)]:
             chain = built(VLLM, ["temperature", "min_p", "top_k", "top_p"], top_k=k, top_p=p)
-            found, expected = chain.logits(z, np.array([tau]))[0], vllm(z / tau, k, p)
+            actual, expected = chain.logits(z, np.array([tau]))[0], vllm(z / tau, k, p)
             np.testing.assert_allclose(
-                np.sort(tsoft.softmax(found)), np.sort(tsoft.softmax(expected)), rtol=1e-12, atol=1e-15
+                np.sort(tsoft.softmax(actual)), np.sort(tsoft.softmax(expected)), rtol=1e-12, atol=1e-15
             )
             distinct = [len({*row}) == len(row) for row in z.tolist()]
-            np.testing.assert_array_equal((found > -inf)[distinct], (expected > -inf)[distinct])
+            np.testing.assert_array_equal((actual > -inf)[distinct], (expected > -inf)[distinct])
 
 
 @FEW
 @given(st.one_of(PLAIN, TIED), st.floats(0.01, 0.99))
-def test_mlx_lm_s_masks(row: Row, value: float) -> None:
-    """Its two lines for top_p and for xtc, as numpy has them."""
+def test_the_masks_of_mlx_lm_agree(row: Row, value: float) -> None:
+    """Its two lines for top_p and for xtc, in numpy."""
     z = np.array(row)
     probs = tsoft.softmax(z)
     order = np.argsort(z)
@@ -358,20 +362,21 @@ def test_mlx_lm_s_masks(row: Row, value: float) -> None:
     assert kept(applied(rule(MLX, "xtc"), z, value)) == kept(
         np.where(probs > np.where(probs > value, probs, inf).min(), -inf, z)
     )
-    stay = [int(i) for i in order[sums > 1 - value]]
-    found = kept(applied(rule(MLX, "top_p"), z, value))
-    assert sorted(row[i] for i in found) == sorted(row[i] for i in stay)
+    expected = [int(i) for i in order[sums > 1 - value]]
+    actual = kept(applied(rule(MLX, "top_p"), z, value))
+    assert sorted(row[i] for i in actual) == sorted(row[i] for i in expected)
 
 
 @FEW
 @given(st.one_of(PLAIN, TIED), st.floats(0.01, 0.99))
-def test_exllamav2_s_loops(row: Row, value: float) -> None:
-    """What top_p holds never sums to more than p, and the top is in it where it fits; typical takes classes
-    while they sum to less than the mass."""
+def test_the_loops_of_exllamav2_agree(row: Row, value: float) -> None:
+    """top_p keeps classes whose sum is at most p, with the top class if it fits. typical adds classes while their sum
+    is below the mass.
+    """
     probs = tsoft.softmax(row).tolist()
     held = kept(applied(rule(EXLLAMA, "top_p"), row, value))
     assert len(held) == 1 or fsum(probs[i] for i in held) <= value + 1e-12
-    # The most probable class is held unless it alone is too much, and then the last of the top ones is.
+    # It keeps the most probable class if its probability is at most p, and the last of the tied top classes otherwise.
     assert max(probs) in [probs[i] for i in held] or max(probs) > value - 1e-12
 
     terms = {i: p + log(p + 1e-10) for i, p in enumerate(probs) if p >= 1e-8}
@@ -385,7 +390,7 @@ def test_exllamav2_s_loops(row: Row, value: float) -> None:
     assert kept(applied(rule(EXLLAMA, "typ_p"), row, value)) == sorted(order[:number])
 
 
-# Temperature 0, and nearly 0.
+# Temperatures at and near 0.
 
 
 @pytest.mark.parametrize(
@@ -393,7 +398,7 @@ def test_exllamav2_s_loops(row: Row, value: float) -> None:
     [
         # GenerationConfig(do_sample=False); temperature has to be a strictly positive float
         (TRANSFORMERS, [0.0], [5e-324, 1e-6, 0.1]),
-        # its temperature sampler masks, at 0 alone
+        # its temperature sampler masks only at 0
         (LLAMA, [], [0.0, 5e-324, 1e-6, 0.1]),
         # _SAMPLING_EPS = 1e-5 in v1/sample/sampler.py
         (VLLM, [0.0], [1e-5, 0.005, 0.1]),
@@ -405,25 +410,27 @@ def test_exllamav2_s_loops(row: Row, value: float) -> None:
         (EXLLAMA, [0.0, 1e-6, 0.0099], [0.01, 0.1]),
     ],
 )
-def test_where_an_engine_is_greedy(engine: str, greedy: Row, samples: Row) -> None:
-    found = ENGINES[engine]
-    assert [found.is_greedy(tau) for tau in greedy] == [True] * len(greedy)
-    assert [found.is_greedy(tau) for tau in samples] == [False] * len(samples)
-    assert bool(found.greedy_message) == bool(greedy)
+def test_temperatures_at_which_an_engine_is_greedy(engine: str, greedy: Row, samples: Row) -> None:
+    record = ENGINES[engine]
+    assert [record.is_greedy(tau) for tau in greedy] == [True] * len(greedy)
+    assert [record.is_greedy(tau) for tau in samples] == [False] * len(samples)
+    assert bool(record.greedy_message) == bool(greedy)
 
 
 def every_step(engine: Engine) -> Chain:
-    """All samplers that the engine has, each turned on."""
+    """Return a chain of all samplers of the engine, each switched on."""
     values = {"top_k": 3, "xtc_probability": 0.5, "xtc_threshold": 0.05, "smoothing_factor": 0.3, "top_n_sigma": 1.0}
     order = [sampler.name for sampler in engine.samplers if sampler.name != "logit_bias"]
-    own = {parameter.name for sampler in engine.samplers for parameter in sampler.parameters}
-    others = dict.fromkeys(own - {*values, "tau", "dynatemp_range", "dynatemp_exponent", "logit_bias"}, 0.9)
-    return built(engine.name, order, **others | {name: value for name, value in values.items() if name in own})
+    parameter_names = {parameter.name for sampler in engine.samplers for parameter in sampler.parameters}
+    others = dict.fromkeys(parameter_names - {*values, "tau", "dynatemp_range", "dynatemp_exponent", "logit_bias"}, 0.9)
+    return built(
+        engine.name, order, **others | {name: value for name, value in values.items() if name in parameter_names}
+    )
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != LLAMA])
-def test_greedy_takes_the_first_of_the_top(engine: str) -> None:
-    """Whatever the samplers are set to, after the biases."""
+def test_greedy_decoding_takes_the_first_of_the_top_classes(engine: str) -> None:
+    """The other samplers have no effect; the biases come first."""
     chain = every_step(ENGINES[engine])
     tied = np.array([1.0, 3.0, 0.0, 3.0, 2.9])
     assert kept(result(chain, tied, 0.0)) == [1]
@@ -432,18 +439,18 @@ def test_greedy_takes_the_first_of_the_top(engine: str) -> None:
     assert [str(step) for step in chain.at(0.0)] == ["greedy"]
 
 
-def test_llama_cpp_at_zero_is_a_step_of_the_chain() -> None:
+def test_llama_cpp_at_temperature_0_is_a_step_of_the_chain() -> None:
     chain = built(LLAMA, ["xtc", "temperature"], xtc_probability=0.5, xtc_threshold=0.2)
-    # Half of the time .5 is excluded, and .3 is the top.
+    # With probability 1/2, XTC excludes .5, and .3 is the top.
     np.testing.assert_allclose(tsoft.softmax(result(chain, np.log(THREE), 0.0)), [0.5, 0.0, 0.5], atol=1e-15)
     assert kept(result(built(LLAMA, ["temperature"]), [1.0, 3.0, 3.0], 0.0)) == [1]
-    # With a range it is no temperature of 0, but one from 0 to the range.
+    # With a range, the temperature is not 0 but from 0 to the range.
     dynamic = built(LLAMA, ["temperature"], dynatemp_range=1.0)
     assert tsoft.softmax(result(dynamic, [1.0, 1.0, 1.0], 0.0)) == pytest.approx([1 / 3] * 3)
 
 
 def test_vllm_raises_a_low_temperature() -> None:
-    """v1: sampling_params.py, __post_init__: what is over 0 and under 0.01 becomes 0.01."""
+    """Source: v1, sampling_params.py, __post_init__: a temperature between 0 and 0.01 becomes 0.01."""
     z = [0.0, -0.01]
     chain = built(VLLM, ["temperature"])
     for tau in (0.001, 0.005, 0.01):
@@ -456,9 +463,10 @@ def test_vllm_raises_a_low_temperature() -> None:
 
 
 @pytest.mark.oracle
-def test_float32_decides_otherwise() -> None:
-    """Ten equal classes to .9: in float32 a tenth is not over 1 - .9, so that one more goes, as in transformers'
-    own warper; in float64 it is over."""
+def test_float32_keeps_other_classes_at_a_threshold() -> None:
+    """top_p .9 of ten equal classes: in float64, a tenth is above 1 - .9. In float32 it is not, so the sampler removes
+    one more class, as the warper of transformers does.
+    """
     process = pytest.importorskip("transformers.generation.logits_process")
     torch = pytest.importorskip("torch")
     z = np.zeros((1, 10))
@@ -472,8 +480,8 @@ def test_float32_decides_otherwise() -> None:
     assert 0 < decision.slack < 1e-15
 
 
-def test_fragile_decisions_are_where_the_widths_differ() -> None:
-    """Found by trying: rows and numbers for which the samplers, given float32, keep another set."""
+def test_fragile_decisions_are_those_that_float32_changes() -> None:
+    """Compare with rows and parameters for which the samplers keep other classes in float32."""
     rng = np.random.default_rng(5)
     z = rng.integers(-1, 2, (400, 9)).astype(float)
     for p in (0.25, 0.5, 0.9):
@@ -484,23 +492,23 @@ def test_fragile_decisions_are_where_the_widths_differ() -> None:
             exact, single = cutoff.apply(z), applied(sampler, z.astype(np.float32), p)
             differ = {int(row) for row in np.flatnonzero(((exact > -inf) != (single > -inf)).any(-1))}
             ties = {int(row) for row in np.flatnonzero(cutoff.splits_tie)}
-            found = list(fragile_decisions(built(engine, ["top_p"], top_p=p), z, 1.0))
-            assert {decision.row for decision in found if decision.is_tie} == ties
-            assert {decision.row for decision in found if not decision.is_tie} == differ - ties
-            for decision in found:
+            decisions = list(fragile_decisions(built(engine, ["top_p"], top_p=p), z, 1.0))
+            assert {decision.row for decision in decisions if decision.is_tie} == ties
+            assert {decision.row for decision in decisions if not decision.is_tie} == differ - ties
+            for decision in decisions:
                 if decision.is_tie:
                     row = z[decision.row]
-                    # It is removed, and one that is its equal stays.
-                    stay = exact[decision.row] > -inf
-                    assert not stay[decision.index]
-                    assert stay[np.equal(row, row[decision.index])].any()
+                    # The class is removed, and a tied class is kept.
+                    is_kept = exact[decision.row] > -inf
+                    assert not is_kept[decision.index]
+                    assert is_kept[np.equal(row, row[decision.index])].any()
 
 
-def test_a_row_has_one_fragile_decision_at_most() -> None:
+def test_a_row_has_at_most_one_fragile_decision() -> None:
     z = np.random.default_rng(5).normal(0, 2, (20, 1, 9))
     rounding = 0
     for row in z:
-        # Four classes hold a little less than p, which float32 does not see.
+        # The sum of four classes is a little less than p, but not in float32.
         p = float(np.sort(tsoft.softmax(row))[0, :-5:-1].sum()) + 1e-10
         top_p, min_p = Step(rule(LLAMA, "top_p"), (p,)), Step(SAMPLERS["min_p"], (1e-3,))
         decisions = fragile_decisions(Chain((top_p, min_p, top_p)), row, 1.0)
@@ -513,15 +521,15 @@ def test_a_tie_at_the_threshold_is_a_fragile_decision() -> None:
     z = np.array([[0.0, 1.0, 1.0, 1.0], [3.0, 2.0, 1.0, 0.0]])
     [decision] = fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=2), z, 0.7)
     assert (decision.row, decision.index, str(decision.step), decision.is_tie) == (0, 3, "top_k 2", True)
-    # Ten equal classes to .8 are nine, and in float32 eight: one decision a row.
+    # top_p .8 of ten equal classes keeps nine, or eight in float32: one decision per row.
     [decision] = fragile_decisions(built(LLAMA, ["top_p"], top_p=0.8), np.zeros((1, 10)), 1.0)
     assert (decision.index, decision.is_tie) == (9, True)
-    # Where all that tie stay there is none.
+    # If all tied classes are kept, no decision is fragile.
     assert not list(fragile_decisions(built(TRANSFORMERS, ["top_k", "temperature"], top_k=2), z, 0.7))
     assert not list(fragile_decisions(built(LLAMA, ["top_k", "temperature"], top_k=3), z, 0.7))
 
 
-def test_nothing_left_in_float32_is_a_fragile_decision() -> None:
+def test_a_row_that_is_empty_only_in_float32_is_a_fragile_decision() -> None:
     z = np.log([[0.2, 0.5, 0.3]])
     chain = built(MLX, ["top_p", "temperature"], top_p=1e-8)
     assert kept(result(chain, z)) == [1]
@@ -548,12 +556,12 @@ ORDERS = st.permutations(["top_k", "top_p", "min_p", "typ_p", "xtc", "temperatur
 
 @FEW
 @given(st.lists(PLAIN, min_size=1, max_size=3), ORDERS, SETTINGS)
-def test_temperatures_and_rows_are_each_by_itself(rows: list[Row], order: list[str], values: dict[str, Any]) -> None:
+def test_temperatures_and_rows_are_independent(rows: list[Row], order: list[str], values: dict[str, Any]) -> None:
     n = min(map(len, rows))
     z, taus = np.array([row[:n] for row in rows]), np.array([0.0, 0.5, 1.0, 3.0, inf])
     for engine in (None, VLLM, LLAMA):
-        own = {sampler.name for sampler in ENGINES[engine].samplers} if engine else SAMPLERS
-        chain = built(engine, [name for name in order if name in own] or ["temperature"], **values)
+        available = {sampler.name for sampler in ENGINES[engine].samplers} if engine else SAMPLERS
+        chain = built(engine, [name for name in order if name in available] or ["temperature"], **values)
         if not chain.steps:
             continue
         together = chain.logits(z, taus)
@@ -564,12 +572,12 @@ def test_temperatures_and_rows_are_each_by_itself(rows: list[Row], order: list[s
                 np.testing.assert_array_equal(together[t, r], result(chain, row, float(tau)))
 
 
-def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_depend_on_the_size_of_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     z = np.random.default_rng(3).normal(0, 2, (7, 30))
     taus = np.array([0.5, 1.0, 2.0])
     chain = built(LLAMA, ["top_k", "top_p", "xtc", "temperature"], top_k=20, top_p=0.9, xtc_probability=0.5)
     [whole] = distribution_pieces(Block(z), taus, [chain])
-    # One row at some of the temperatures, the last of which are fewer.
+    # A piece has one row at a few temperatures, and the last piece has fewer temperatures.
     monkeypatch.setattr(apply_chains, "PIECE_SIZE", 60)
     parts = [piece.probs[:, 0] for piece in distribution_pieces(Block(z), taus, [chain])]
     assert [len(part) for part in parts] == [2, 1] * 7
@@ -586,23 +594,21 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("engine", [None, *ENGINES])
-def test_what_is_removed_early_costs_nothing_and_changes_nothing(
-    engine: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A wide row goes through the chain without the classes that are gone."""
+def test_classes_that_are_removed_early_change_nothing(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The later samplers get a wide row without the classes that earlier ones removed."""
     z = np.random.default_rng(6).normal(0, 2, (5, 40))
     rules = ENGINES[engine].samplers if engine else tuple(SAMPLERS.values())
     names = [sampler.name for sampler in rules]
     names.sort(key=lambda name: (name != "logit_bias", name != "top_k"))
-    own = {
+    sampler_values = {
         parameter.name: 0.8
         for sampler in rules
         for parameter in sampler.parameters
         if parameter.name not in ("tau", "logit_bias")
     }
-    own |= {"top_k": 9, "min_p": 0.01, "xtc_probability": 0.5, "xtc_threshold": 0.1, "top_n_sigma": 2.0}
-    own |= {"epsilon_cutoff": 0.001, "eta_cutoff": 0.001, "top_a": 0.01}
-    chain = built(engine, [name for name in names if name != "logit_bias"], **own)
+    sampler_values |= {"top_k": 9, "min_p": 0.01, "xtc_probability": 0.5, "xtc_threshold": 0.1, "top_n_sigma": 2.0}
+    sampler_values |= {"epsilon_cutoff": 0.001, "eta_cutoff": 0.001, "top_a": 0.01}
+    chain = built(engine, [name for name in names if name != "logit_bias"], **sampler_values)
     biases = Step(SAMPLERS["logit_bias"], (((3, 4.0), (5, -inf)),))
     taus = np.array([0.7, 1.3])
     for steps in ((biases, *chain.steps), (*chain.steps[:2], biases, *chain.steps[2:])):
@@ -618,7 +624,7 @@ def test_what_is_removed_early_costs_nothing_and_changes_nothing(
 
 
 def shares(z: Any) -> Row:
-    """Probabilities, summed exactly."""
+    """Return the probabilities, with an exact sum."""
     terms = np.exp(np.asarray(z) - np.max(z)).tolist()
     return [term / fsum(terms) for term in terms]
 
@@ -626,21 +632,21 @@ def shares(z: Any) -> Row:
 @FEW
 @given(st.one_of(PLAIN, TIED), ORDERS, SETTINGS, st.sampled_from([0.5, 1.0, 2.0]))
 def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict[str, Any], tau: float) -> None:
-    """Each step again, on the branches that XTC makes."""
+    """Apply each step to every branch that XTC creates."""
     chain = built(None, order, **values)
     assume(chain.steps)
     stages = explain(chain.at(tau), np.array(row))
     assert [str(stage.step) for stage in stages] == [str(step) for step in chain.at(tau)]
     branches = [(1.0, np.array(row))]
     mixture = shares(row)
-    gone = dict.fromkeys(range(len(row)), -1)
+    removing_step = dict.fromkeys(range(len(row)), -1)
     for number, (stage, step) in enumerate(zip(stages, chain.at(tau), strict=True)):
         chance = step.values[0] if step.sampler.by_chance else 1.0
         after, cut = [], 0.0
         for weight, z in branches:
-            found = apply_step(step, z)
-            cut += weight * chance * fsum(p for p, x in zip(shares(z), found, strict=True) if x == -inf)
-            after += [(weight * (1 - chance), z)] * (chance < 1) + [(weight * chance, found)]
+            logits = apply_step(step, z)
+            cut += weight * chance * fsum(p for p, x in zip(shares(z), logits, strict=True) if x == -inf)
+            after += [(weight * (1 - chance), z)] * (chance < 1) + [(weight * chance, logits)]
         branches, before = after, mixture
         mixture = [fsum(w * p for w, p in zip([w for w, _ in branches], ps, strict=True)) for ps in by_class(branches)]
         removed = [i for i in range(len(row)) if before[i] > 0 and mixture[i] == 0]
@@ -652,10 +658,10 @@ def test_the_explanation_by_brute_force(row: Row, order: list[str], values: dict
         assert stage.cut == pytest.approx(cut, abs=1e-12)
         assert stage.entropy == pytest.approx(-fsum(p * log(p) for p in mixture if p), abs=1e-11)
         assert mixture[stage.top] == pytest.approx(max(mixture), rel=1e-11)
-        gone |= dict.fromkeys(removed, number)
-    assert removed_by(stages, len(row)).tolist() == [gone[i] for i in range(len(row))]
-    # What the masks took is nothing that a step took.
-    assert all(gone[i] == -1 for i, x in enumerate(row) if x == -inf)
+        removing_step |= dict.fromkeys(removed, number)
+    assert removed_by(stages, len(row)).tolist() == [removing_step[i] for i in range(len(row))]
+    # The masks of the input do not count as removed by a step.
+    assert all(removing_step[i] == -1 for i, x in enumerate(row) if x == -inf)
 
 
 def by_class(branches: list[tuple[float, Any]]) -> list[tuple[float, ...]]:
@@ -663,7 +669,7 @@ def by_class(branches: list[tuple[float, Any]]) -> list[tuple[float, ...]]:
 
 
 def threshold(name: str, probs: Row, **values: float) -> float:
-    """What the step, alone, says a class is compared with."""
+    """Return the threshold of a chain with a single step."""
     order = list(values)
     [stage] = explain(built(None, [name], **{parameter: values[parameter] for parameter in order}).steps, np.log(probs))
     assert stage.threshold is not None
@@ -671,64 +677,65 @@ def threshold(name: str, probs: Row, **values: float) -> float:
     return stage.threshold
 
 
-def test_the_thresholds_that_are_told() -> None:
-    """The number that a class's probability has to reach; for a rank, the last one that stays; for XTC the most
-    that may stay; for typical how far from the entropy it may be."""
+def test_thresholds_of_steps() -> None:
+    """The threshold is the least probability of a kept class. For top-k it is the last kept probability, for XTC the
+    largest, and for typical sampling the largest distance from the entropy.
+    """
     entropy = -fsum(p * log(p) for p in FIVE)
-    expected = {
-        threshold("min_p", FIVE, min_p=0.3): 0.12,
-        threshold("epsilon_cutoff", FIVE, epsilon_cutoff=0.12): 0.12,
-        threshold("top_a", FIVE, top_a=0.5): 0.08,
-        threshold("top_k", FIVE, top_k=2): 0.3,
-        threshold("top_p", FIVE, top_p=0.72): 0.15,
-        threshold("xtc", FIVE, xtc_probability=1.0, xtc_threshold=0.12): 0.15,
-        # .3 is .2 nearer than the entropy, .15 is .5 farther.
-        threshold("typ_p", FIVE, typical_p=0.2): abs(-log(0.3) - entropy),
-    }
-    for found, number in expected.items():
-        assert found == pytest.approx(number, rel=1e-12)
+    expected = [
+        (threshold("min_p", FIVE, min_p=0.3), 0.12),
+        (threshold("epsilon_cutoff", FIVE, epsilon_cutoff=0.12), 0.12),
+        (threshold("top_a", FIVE, top_a=0.5), 0.08),
+        (threshold("top_k", FIVE, top_k=2), 0.3),
+        (threshold("top_p", FIVE, top_p=0.72), 0.15),
+        (threshold("xtc", FIVE, xtc_probability=1.0, xtc_threshold=0.12), 0.15),
+        # -ln .3 is .2 below the entropy, and -ln .15 is .5 above it.
+        (threshold("typ_p", FIVE, typical_p=0.2), abs(-log(0.3) - entropy)),
+    ]
+    for actual, number in expected:
+        assert actual == pytest.approx(number, rel=1e-12)
     z = [2.0, 1.0, 0.0, -5.0]
     [stage] = explain([Step(SAMPLERS["top_n_sigma"], (1.0,))], np.array(z))
     assert stage.threshold == pytest.approx(np.exp(2 - np.std(z)) / np.exp(z).sum(), rel=1e-12)
     assert explain([Step(SAMPLERS["temperature"], (0.5, 0.0, 1.0))], np.array(z))[0].threshold is None
 
 
-def test_of_several_the_most_probable_parts_them() -> None:
+def test_the_most_probable_of_several_classes_is_the_first_difference() -> None:
     z = np.array([0.0, 3.0, 1.0, 2.0])
     one, three = (explain(built(None, ["top_k"], top_k=k).steps, z) for k in (1, 3))
-    found = first_difference(three, one, z)
-    assert found is not None
-    assert (found.index, found.by_first, found.step) == (3, False, 0)
+    difference = first_difference(three, one, z)
+    assert difference is not None
+    assert (difference.index, difference.by_first, difference.step) == (3, False, 0)
     assert first_difference(three, three, z) is None
 
 
 @FEW
 @given(st.one_of(PLAIN, TIED), ORDERS, ORDERS, SETTINGS, SETTINGS)
-def test_where_two_chains_part(
-    row: Row, one: list[str], other: list[str], first: dict[str, Any], second: dict[str, Any]
+def test_the_first_difference_between_two_chains(
+    row: Row, order: list[str], other_order: list[str], first: dict[str, Any], second: dict[str, Any]
 ) -> None:
-    """Each class that only one keeps, by the step at which the other removes it."""
+    """Among the classes that only one chain keeps, it is the first by the step at which the other removes it."""
     z = np.array(row)
-    chained = [built(None, one, **first), built(None, other, **second)]
+    chained = [built(None, order, **first), built(None, other_order, **second)]
     assume(all(chain.steps for chain in chained))
-    both: list[list[Stage]] = [explain(chain.at(1.0), z) for chain in chained]
+    explanations: list[list[Stage]] = [explain(chain.at(1.0), z) for chain in chained]
     removals = []
-    for who in (0, 1):
-        for number, stage in enumerate(both[who]):
+    for index_of_chain in (0, 1):
+        for number, stage in enumerate(explanations[index_of_chain]):
             removals += [
-                (number, -row[i], i, who == 0)
+                (number, -row[i], i, index_of_chain == 0)
                 for i in range(len(row))
                 if not stage.kept[i]
-                and (number == 0 or both[who][number - 1].kept[i])
+                and (number == 0 or explanations[index_of_chain][number - 1].kept[i])
                 and row[i] > -inf
-                and both[1 - who][-1].kept[i]
+                and explanations[1 - index_of_chain][-1].kept[i]
             ]
-    found = first_difference(both[0], both[1], z)
+    difference = first_difference(explanations[0], explanations[1], z)
     if not removals:
-        assert found is None
+        assert difference is None
     else:
-        assert found is not None
+        assert difference is not None
         step, _, index, by_first = min(removals)
-        assert (found.step, found.index, found.by_first) == (step, index, by_first)
-    again = first_difference(both[1], both[0], z)
-    assert (again is None) == (found is None)
+        assert (difference.step, difference.index, difference.by_first) == (step, index, by_first)
+    again = first_difference(explanations[1], explanations[0], z)
+    assert (again is None) == (difference is None)

@@ -1,4 +1,4 @@
-"""The samplers by their definitions, worked out in plain Python, and by transformers' own warpers."""
+"""The samplers against their definitions in plain Python, and against the warpers of transformers."""
 
 import ast
 import re
@@ -30,12 +30,12 @@ FEW = settings(derandomize=True, deadline=None, database=None, max_examples=12)
 MANY = settings(FEW, max_examples=50)
 LAST = float(np.finfo(float).max)
 SOURCES = Path(tsoft.__file__).parent
-# Where it is, the logits of a real model for four prompts.
+# If the file exists, it has the logits of a real model for four prompts.
 REAL = TESTS.parents[1] / "shared/data/llm/next-token-logits.npy"
 
 Row = list[float]
 
-# Each from a number between 0 and 1 to what its knob is set to, so that a larger one keeps more classes.
+# Functions from a number between 0 and 1 to the first parameter. A larger number keeps more classes.
 CUTS: dict[str, Callable[[float], float]] = {
     "top_n_sigma": lambda u: 4 * u,
     "top_h": lambda u: u,
@@ -57,15 +57,15 @@ def unmasked(row: Row) -> bool:
 
 
 MASK = st.just(-inf)
-# Of integers, so that many tie; of ordinary numbers; and of any at all.
+# Rows of integers with many ties, of ordinary numbers, and of any numbers.
 TIED = st.lists(st.one_of(st.integers(-4, 4).map(float), MASK), min_size=1, max_size=20).filter(unmasked)
 PLAIN = st.lists(st.one_of(st.floats(-9, 9), MASK), min_size=1, max_size=20).filter(unmasked)
 ANY = st.lists(st.floats(allow_nan=False, max_value=LAST), min_size=1, max_size=20).filter(unmasked)
 TAUS = st.one_of(st.floats(0, inf), st.floats(-3, 3).map(lambda d: 10.0**d), st.sampled_from([0.0, 5e-324, 1.0, inf]))
 
 
-def cut(name: str) -> Callable[[Any, float], Any]:
-    """The sampler's public function, which has the name of its rule."""
+def public_sampler(name: str) -> Callable[[Any, float], Any]:
+    """Return the public function of the sampler, which has the name of the function in the table."""
     function: Callable[[Any, float], Any] = getattr(tsoft, SAMPLERS[name].function.__name__)
     return function
 
@@ -76,53 +76,53 @@ def cutoff(name: str, z: Any, value: float) -> Cutoff:
     return decision
 
 
-def at(name: str, u: float) -> Callable[[Any], Any]:
-    return lambda z: cut(name)(z, CUTS[name](u))
+def sampler_at(name: str, u: float) -> Callable[[Any], Any]:
+    return lambda z: public_sampler(name)(z, CUTS[name](u))
 
 
 def kept(z: Any) -> list[int]:
     return [int(i) for i in np.flatnonzero(z > -inf)]
 
 
-def test_every_sampler_is_tested_here() -> None:
+def test_every_sampler_has_a_test() -> None:
     assert set(SAMPLERS) == {*CUTS, "logit_bias", "smoothing", "temperature"}
 
 
-# What holds of every sampler that removes classes.
+# Properties of every sampler that removes classes.
 
 
 @pytest.mark.parametrize("name", CUTS)
 @FEW
 @given(st.one_of(TIED, ANY), SHARES)
-def test_what_stays_keeps_its_logit(name: str, row: Row, u: float) -> None:
+def test_a_sampler_keeps_the_logits_of_the_kept_classes(name: str, row: Row, u: float) -> None:
     z = np.array(row)
-    left = cut(name)(z, CUTS[name](u))
-    stay = left > -inf
-    assert stay.any()
-    assert left[stay].tobytes() == z[stay].tobytes()
+    result = public_sampler(name)(z, CUTS[name](u))
+    is_kept = result > -inf
+    assert is_kept.any()
+    assert result[is_kept].tobytes() == z[is_kept].tobytes()
     assert z.tobytes() == np.array(row).tobytes()
 
 
 @pytest.mark.parametrize("name", CUTS)
 @FEW
 @given(TIED, SHARES)
-def test_at_a_tie_the_lower_index_stays(name: str, row: Row, u: float) -> None:
-    stay = cut(name)(row, CUTS[name](u)) > -inf
+def test_at_a_tie_the_lower_index_is_kept(name: str, row: Row, u: float) -> None:
+    is_kept = public_sampler(name)(row, CUTS[name](u)) > -inf
     for value in {*row} - {-inf}:
-        tied = stay[np.equal(row, value)].tolist()
+        tied = is_kept[np.equal(row, value)].tolist()
         assert tied == sorted(tied, reverse=True)
 
 
 @pytest.mark.parametrize("name", [*CUTS, "temperature", "dynamic", "smoothing", "logit_bias"])
-def test_any_shape_is_its_rows(name: str) -> None:
-    """Wherever the row stands, whatever is beside it, in either width."""
+def test_any_shape_gives_the_results_of_its_rows(name: str) -> None:
+    """The other rows have no effect, in float64 and in float32."""
     others: dict[str, Callable[[Any], Any]] = {
         "temperature": lambda z: samplers.temperature(z, 0.7),
         "dynamic": lambda z: samplers.temperature(z, 0.7, 0.5, 2.0),
         "smoothing": lambda z: samplers.smoothing(z, 0.3),
         "logit_bias": lambda z: samplers.logit_bias(z, ((1, 2.5), (3, -inf))),
     }
-    functions = [others[name]] if name in others else [at(name, u) for u in (0.1, 0.5, 0.9)]
+    functions = [others[name]] if name in others else [sampler_at(name, u) for u in (0.1, 0.5, 0.9)]
     rng = np.random.default_rng(0)
     for n in (4, 40):
         z = rng.integers(-4, 5, (2, 3, 5, n)).astype(float)
@@ -131,40 +131,40 @@ def test_any_shape_is_its_rows(name: str) -> None:
         z[..., 0] = 1.0
         for dtype in (np.float64, np.float32):
             for f in functions:
-                whole = f(z.astype(dtype))
-                assert whole.dtype == dtype
-                assert whole.shape == z.shape
+                result = f(z.astype(dtype))
+                assert result.dtype == dtype
+                assert result.shape == z.shape
                 for i in np.ndindex(z.shape[:-1]):
-                    np.testing.assert_array_equal(whole[i], f(z[i].astype(dtype)))
+                    np.testing.assert_array_equal(result[i], f(z[i].astype(dtype)))
                 assert f(z[:0]).shape == (0, 3, 5, n)
 
 
 @pytest.mark.parametrize("name", CUTS)
 @FEW
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.25, -3.0]), min_size=1, max_size=20), SHARES)
-def test_half_a_width_is_worked_in_a_whole_one(name: str, row: Row, u: float) -> None:
-    half = cut(name)(np.array(row, np.float16), CUTS[name](u))
+def test_float16_is_computed_as_float32(name: str, row: Row, u: float) -> None:
+    half = public_sampler(name)(np.array(row, np.float16), CUTS[name](u))
     assert half.dtype == np.float32
-    np.testing.assert_array_equal(half, cut(name)(np.array(row, np.float32), CUTS[name](u)))
-    assert cut(name)(np.array(row, int), CUTS[name](u)).dtype == np.float64
+    np.testing.assert_array_equal(half, public_sampler(name)(np.array(row, np.float32), CUTS[name](u)))
+    assert public_sampler(name)(np.array(row, int), CUTS[name](u)).dtype == np.float64
 
 
 @pytest.mark.parametrize("name", CUTS)
 @FEW
 @given(st.lists(st.integers(-99, 99), min_size=1, max_size=20), st.integers(-(2**30), 2**30), SHARES)
 def test_a_shift_changes_nothing(name: str, row: list[int], shift: int, u: float) -> None:
-    """Eighths and integers: the differences are the same to the bit."""
+    """Differences of multiples of 1/8 are exact, so the shift does not change them."""
     z, value = np.array(row) / 8, CUTS[name](u)
-    # But for sigma's rounding, in parts of the largest logit.
+    # The rounding error of sigma is relative to the largest logit.
     assume(name != "top_n_sigma" or cutoff(name, z, value).slack > 1e-6)
-    assert kept(cut(name)(z + shift, value)) == kept(cut(name)(z, value))
+    assert kept(public_sampler(name)(z + shift, value)) == kept(public_sampler(name)(z, value))
 
 
 @pytest.mark.parametrize("name", CUTS)
 @FEW
 @given(st.one_of(TIED, PLAIN), SHARES, SHARES)
-def test_the_knob_goes_one_way(name: str, row: Row, one: float, other: float) -> None:
-    fewer, more = (cut(name)(row, CUTS[name](u)) for u in sorted([one, other]))
+def test_a_larger_value_keeps_the_same_or_more_classes(name: str, row: Row, u: float, v: float) -> None:
+    fewer, more = (public_sampler(name)(row, CUTS[name](u)) for u in sorted([u, v]))
     assert {*kept(fewer)} <= {*kept(more)}
 
 
@@ -175,7 +175,7 @@ def test_the_order_of_the_classes_does_not_matter(name: str, row: list[int], u: 
     z, value = np.array(row) / 9, CUTS[name](u)
     assume(DEFINITIONS[name](z.tolist(), value)[1] > 1e-9)
     order = random.sample(range(len(row)), len(row))
-    assert {order[i] for i in kept(cut(name)(z[order], value))} == {*kept(cut(name)(z, value))}
+    assert {order[i] for i in kept(public_sampler(name)(z[order], value))} == {*kept(public_sampler(name)(z, value))}
 
 
 # By the definition.
@@ -191,7 +191,7 @@ def entropy(probs: Row) -> float:
 
 
 def first_to_reach(mass: float, parts: Row) -> tuple[int, float]:
-    """How many parts sum to the mass, and how near to it a sum is."""
+    """Return the number of parts whose sum reaches the mass, and the smallest distance of a partial sum from it."""
     sums = [fsum(parts[: i + 1]) for i in range(len(parts))]
     return next((i + 1 for i, s in enumerate(sums) if s >= mass), len(parts)), nearest(sums, mass)
 
@@ -205,7 +205,7 @@ def at_least(scores: Row, bound: float) -> tuple[set[int], float]:
 
 
 def falling(row: Row) -> list[int]:
-    """The classes that are left, the most probable first, of those that tie the lower index."""
+    """Return the unmasked classes, the most probable first; of tied classes, the lower index first."""
     return sorted((i for i, x in enumerate(row) if x > -inf), key=lambda i: (-row[i], i))
 
 
@@ -241,7 +241,7 @@ def by_typ_p(row: Row, mass: float) -> tuple[set[int], float]:
     far = {i: abs(-log(probs[i]) - entropy(probs)) for i in falling(row)}
     order = sorted(far, key=lambda i: (far[i], i))
     number, near = first_to_reach(mass, [probs[i] for i in order])
-    # Two classes that are equally far above and below: rounding says which is nearer.
+    # If two classes are equally far above and below, rounding decides which is nearer.
     alike = [abs(far[i] - far[j]) for i, j in pairwise(order) if row[i] != row[j]]
     return {*order[:number]}, min(near, *alike, inf)
 
@@ -279,7 +279,7 @@ def by_xtc(row: Row, threshold: float) -> tuple[set[int], float]:
     return {*order[max(0, above - 1) :]}, nearest(probs, threshold)
 
 
-# What a definition keeps of a row, and how near a number came to its bound.
+# Each definition returns the kept classes of a row, and the smallest distance of a number from its bound.
 DEFINITIONS: dict[str, Callable[[Row, float], tuple[set[int], float]]] = {
     "top_n_sigma": by_top_n_sigma,
     "top_h": by_top_h,
@@ -298,10 +298,10 @@ DEFINITIONS: dict[str, Callable[[Row, float], tuple[set[int], float]]] = {
 @pytest.mark.parametrize("name", CUTS)
 @MANY
 @given(st.one_of(TIED, PLAIN), SHARES)
-def test_the_definition_says_the_same(name: str, row: Row, u: float) -> None:
+def test_a_sampler_agrees_with_its_definition(name: str, row: Row, u: float) -> None:
     expected, near = DEFINITIONS[name](row, CUTS[name](u))
     assume(near > 1e-11)
-    assert {*kept(cut(name)(row, CUTS[name](u)))} == expected - {i for i, x in enumerate(row) if x == -inf}
+    assert {*kept(public_sampler(name)(row, CUTS[name](u)))} == expected - {i for i, x in enumerate(row) if x == -inf}
 
 
 @pytest.mark.parametrize(
@@ -328,10 +328,10 @@ def test_the_definition_says_the_same(name: str, row: Row, u: float) -> None:
     ],
 )
 def test_four_equal_classes(name: str, value: float, expected: list[int]) -> None:
-    """Quarters are exact: what is just at the threshold is."""
-    assert kept(cut(name)([7.0] * 4, value)) == expected
-    # And what is masked is no class, wherever it stands.
-    assert kept(cut(name)([-inf, 7.0, 7.0, -inf, 7.0, 7.0], value)) == [(1, 2, 4, 5)[i] for i in expected]
+    """The probabilities are exactly 1/4, so they can be exactly at a threshold."""
+    assert kept(public_sampler(name)([7.0] * 4, value)) == expected
+    # Masked classes have no effect.
+    assert kept(public_sampler(name)([-inf, 7.0, 7.0, -inf, 7.0, 7.0], value)) == [(1, 2, 4, 5)[i] for i in expected]
 
 
 @pytest.mark.parametrize(
@@ -350,8 +350,8 @@ def test_four_equal_classes(name: str, value: float, expected: list[int]) -> Non
 )
 @FEW
 @given(TIED)
-def test_just_beside_its_off_value_it_removes_nothing(name: str, value: float, row: Row) -> None:
-    np.testing.assert_array_equal(cut(name)(row, value), row)
+def test_a_value_close_to_off_removes_nothing(name: str, value: float, row: Row) -> None:
+    np.testing.assert_array_equal(public_sampler(name)(row, value), row)
 
 
 def test_an_option_at_its_off_value_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -364,12 +364,12 @@ def test_an_option_at_its_off_value_changes_nothing(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.01])
-def test_xtc_does_not_count_what_is_masked(threshold: float) -> None:
+def test_xtc_ignores_masked_classes(threshold: float) -> None:
     assert kept(samplers.xtc([2.0, 1.0, 0.0], threshold)) == [2]
     assert kept(samplers.xtc([2.0, -inf, 1.0, 0.0, -inf], threshold)) == [3]
 
 
-def test_top_h_looks_at_a_hundred() -> None:
+def test_top_h_keeps_at_most_a_hundred_classes() -> None:
     row = [3.0, *[0.0] * 200]
     for alpha in (0.5, 0.9):
         assert {*kept(samplers.top_h(row, alpha))} == by_top_h(row, alpha)[0]
@@ -381,13 +381,13 @@ def test_tail_free_keeps_the_class_at_which_the_share_is_reached() -> None:
     assert np.isfinite(tsoft.tail_free(-np.log(2) * np.array([0, 1, 2, 2]), 0.5)).tolist() == [True, True, False, False]
 
 
-def test_numbers_as_large_as_they_get() -> None:
-    """Half of the span of the floats is two standard deviations, and twice a standard deviation overflows."""
+def test_top_n_sigma_of_the_largest_logits() -> None:
+    """Two standard deviations are half the range of the floats, and twice a standard deviation overflows."""
     row = [LAST, -LAST, 0.0]
     assert kept(samplers.top_n_sigma(row, 1.0)) == [0]
     assert kept(samplers.top_n_sigma(row, 10.0)) == [0, 1, 2]
     for name in set(CUTS) - {"top_n_sigma", "top_k", "tfs", "xtc"}:
-        assert kept(cut(name)(row, CUTS[name](0.5))) == [0], name
+        assert kept(public_sampler(name)(row, CUTS[name](0.5))) == [0], name
 
 
 @MANY
@@ -404,7 +404,7 @@ def test_a_bias_is_added(row: Row, biases: list[tuple[int, float]]) -> None:
 
 @MANY
 @given(PLAIN, st.floats(1e-6, 10))
-def test_smoothing_is_its_parabola(row: Row, factor: float) -> None:
+def test_smoothing_is_a_parabola(row: Row, factor: float) -> None:
     expected = [max(row) - factor * (max(row) - x) ** 2 if x > -inf else -inf for x in row]
     np.testing.assert_allclose(samplers.smoothing(row, factor), expected, rtol=1e-14, atol=1e-14)
 
@@ -414,15 +414,15 @@ def test_smoothing_is_its_parabola(row: Row, factor: float) -> None:
 
 @MANY
 @given(st.one_of(ANY, TIED), TAUS)
-def test_temperature_is_softmax_s_own(row: Row, tau: float) -> None:
+def test_temperature_agrees_with_softmax(row: Row, tau: float) -> None:
     scaled = samplers.temperature(row, tau)
     np.testing.assert_array_equal(tsoft.softmax(scaled), tsoft.softmax(row, tau))
-    # What underflows is not what is masked.
+    # An underflow does not mask a class.
     assert [bool(x > -inf) for x in scaled] == [x > -inf and (tau > 0 or x == max(row)) for x in row]
 
 
 @pytest.mark.parametrize("tau", [0.0, 5e-324, 1e-310, 1e-200, 0.5, 1.0, 1e200, LAST, inf])
-def test_temperature_at_the_edges(tau: float) -> None:
+def test_temperature_at_extreme_values(tau: float) -> None:
     rows = [
         [LAST, -LAST, 0.0, -inf],
         [1e308, 1e308, -1e308, 5e-324],
@@ -439,7 +439,7 @@ def test_temperature_at_the_edges(tau: float) -> None:
 
 
 @pytest.mark.parametrize("tau", [1e-50, 0.3, 0.7, 3.0, 1e50])
-def test_temperature_of_single_width(tau: float) -> None:
+def test_temperature_of_float32(tau: float) -> None:
     z = np.random.default_rng(0).normal(0, 3, (50, 20)).astype(np.float32)
     z[:, 3] = -inf
     scaled = samplers.temperature(z, tau)
@@ -451,9 +451,9 @@ def test_temperature_of_single_width(tau: float) -> None:
 
 
 def dynamic(row: Row, tau: float, span: float, exponent: float) -> float:
-    """The temperature of llama.cpp's `temperature` sampler with a dynatemp_range (llama_sampler_temp_ext_apply)."""
-    left = [x for x in row if x > -inf]
-    share = min(1.0, entropy(softmax(row)) / log(len(left))) if len(left) > 1 else 0.0
+    """Return the temperature of llama.cpp's `temperature` sampler with a range (llama_sampler_temp_ext_apply)."""
+    unmasked_row = [x for x in row if x > -inf]
+    share = min(1.0, entropy(softmax(row)) / log(len(unmasked_row))) if len(unmasked_row) > 1 else 0.0
     coldest, hottest = max(0.0, tau - span), tau + span
     return coldest + (hottest - coldest) * float(share**exponent)
 
@@ -469,8 +469,10 @@ def test_dynamic_temperature_follows_the_entropy(row: Row, tau: float, span: flo
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1e308])
 @pytest.mark.parametrize("span", [0.5, 1e308])
-def test_dynamic_temperature_is_between_its_ends(tau: float, span: float) -> None:
-    """A sure distribution has the coldest, a uniform one the hottest; one class has all the mass at any."""
+def test_dynamic_temperature_is_within_its_range(tau: float, span: float) -> None:
+    """A certain distribution has the lowest temperature, and a uniform one the highest. The probability of a single
+    class is 1 at any temperature.
+    """
     for row in ([3.0], [3.0, -inf], [3.0, -2000.0], [1.0, 1.0, 1.0]):
         probs = tsoft.softmax(samplers.temperature(row, tau, span))
         top = np.equal(row, max(row))
@@ -491,7 +493,7 @@ def after(functions: list[Callable[[Any], Any]], z: Any) -> Any:
 @MANY
 @given(PLAIN, st.floats(0.01, 0.99), SHARES, SHARES, st.floats(0.2, 4))
 def test_xtc_is_a_mixture(row: Row, chance: float, u: float, p: float, tau: float) -> None:
-    """Of what the chain gives with it and without it, whatever comes before and after."""
+    """The result is a mixture of the chain with and without XTC, whatever samplers come before and after it."""
     before: list[Callable[[Any], Any]] = [lambda z: samplers.min_p(z, 0.01)]
     behind: list[Callable[[Any], Any]] = [lambda z: samplers.top_p(z, p), lambda z: samplers.temperature(z, tau)]
     with_it = after([*before, lambda z: samplers.xtc(z, u / 2), *behind], row)
@@ -513,39 +515,40 @@ def test_xtc_is_a_mixture(row: Row, chance: float, u: float, p: float, tau: floa
     assert np.flatnonzero(last.kept).tolist() == np.flatnonzero(mixture).tolist()
 
 
-def test_two_that_go_by_chance_are_four_chains() -> None:
+def test_two_xtc_steps_are_a_mixture_of_four_chains() -> None:
     row = np.log([0.4, 0.3, 0.2, 0.1])
     steps = (Step(SAMPLERS["xtc"], (0.25, 0.25)), Step(SAMPLERS["xtc"], (0.5, 0.18)))
-    # Neither; the first; the second; both: .2 is at least .18 of .4 .3 .2 .1, and a third of .3 .2 .1.
+    # The branches: no step acts, the first, the second, both. Of .4 .3 .2 .1, the probability .2 is above .18; of
+    # .3 .2 .1, it is a third.
     branches = [[0.4, 0.3, 0.2, 0.1], [0, 0.3, 0.2, 0.1], [0, 0, 0.2, 0.1], [0, 0, 0.2, 0.1]]
     weights = [0.375, 0.125, 0.375, 0.125]
     expected = sum(w * np.array(b) / sum(b) for w, b in zip(weights, branches, strict=True))
-    found = tsoft.softmax(Chain(steps).logits(row[np.newaxis], np.array([1.0]))[0, 0])
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    actual = tsoft.softmax(Chain(steps).logits(row[np.newaxis], np.array([1.0]))[0, 0])
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize(("chance", "expected"), [(0.0, [0.5, 0.3, 0.2]), (1.0, [0.0, 0.6, 0.4])])
-def test_xtc_never_and_always(chance: float, expected: Row) -> None:
+def test_xtc_with_probability_0_and_1(chance: float, expected: Row) -> None:
     chain = Chain((Step(SAMPLERS["xtc"], (chance, 0.25)),))
     logits = chain.logits(np.log([[0.5, 0.3, 0.2]]), np.array([1.0]))[0, 0]
     np.testing.assert_allclose(tsoft.softmax(logits), expected, rtol=1e-15)
 
 
-# The one table.
+# The table of samplers.
 
 
 @pytest.mark.parametrize("command", ["compute", "sweep"])
-def test_a_knob_is_an_option(command: str) -> None:
-    found = group().commands.get(command)
-    assert found
-    options = [name for parameter in found.params for name in parameter.opts]
+def test_every_parameter_is_an_option(command: str) -> None:
+    registered = group().commands.get(command)
+    assert registered
+    options = [name for parameter in registered.params for name in parameter.opts]
     for sampler in SAMPLERS.values():
         for parameter in sampler.parameters:
             assert options.count(parameter.option) == 1, parameter
 
 
-def test_llama_cpp_s_names() -> None:
-    """As its server lists them in `generation_settings`, and its older ones; a name has one meaning."""
+def test_names_of_llama_cpp_are_known() -> None:
+    """These are the names that its server lists in `generation_settings`, and older ones. Each name has one meaning."""
     listed = "penalties dry top_n_sigma top_k typ_p top_p min_p xtc temperature"
     assert {*listed.split(), "infill"} <= {*chains.SAMPLERS_BY_NAME, *chains.NEED_TEXT}
     for name, sampler in {"temp": "temperature", "typical": "typ_p", "typical_p": "typ_p", "tfs_z": "tfs"}.items():
@@ -555,13 +558,14 @@ def test_llama_cpp_s_names() -> None:
     assert len(chains.PARAMETERS) == sum(len(s.parameters) for s in SAMPLERS.values())
 
 
-def test_only_the_table_knows_the_samplers() -> None:
-    """By name: the rest of the house has them from there. Temperature and the biases are its own concern, since
-    their numbers come another way."""
-    own = [s for s in SAMPLERS.values() if s.parameters[0] not in (TAU, BIAS)]
-    names = {n for s in own for n in (s.name, s.function.__name__, *s.aliases, *(k.name for k in s.parameters))}
+def test_only_the_table_names_the_samplers() -> None:
+    """Other modules get the names from the table, except for temperature and the biases, which have other options."""
+    with_options = [s for s in SAMPLERS.values() if s.parameters[0] not in (TAU, BIAS)]
+    names = {
+        n for s in with_options for n in (s.name, s.function.__name__, *s.aliases, *(k.name for k in s.parameters))
+    }
     named = re.compile(rf"\b({'|'.join(names)})\b")
-    at_home = {
+    allowed = {
         "__init__.py",
         "sampling/cutoffs.py",
         "sampling/samplers.py",
@@ -572,18 +576,18 @@ def test_only_the_table_knows_the_samplers() -> None:
         "input/settings.py",
         "explorer/slider_ranges.py",
     }
-    seen = 0
+    count = 0
     for file in SOURCES.rglob("*.py"):
-        if file.relative_to(SOURCES).as_posix() not in at_home:
-            words = [word.replace("-", "_") for word in told(ast.parse(file.read_text(encoding="utf-8")))]
-            seen += len(words)
+        if file.relative_to(SOURCES).as_posix() not in allowed:
+            words = [word.replace("-", "_") for word in identifiers(ast.parse(file.read_text(encoding="utf-8")))]
+            count += len(words)
             assert not [word for word in words if named.search(word)], file
-    assert seen > 1000
+    assert count > 1000
 
 
-def told(tree: ast.AST) -> list[str]:
-    """The names and the strings of a program, but for docstrings and an option's help."""
-    aside = {
+def identifiers(tree: ast.AST) -> list[str]:
+    """Return the names and the strings of a program, without docstrings and the help of options."""
+    ignored = {
         id(node)
         for parent in ast.walk(tree)
         for node in (
@@ -594,15 +598,15 @@ def told(tree: ast.AST) -> list[str]:
     }
     words: list[str] = []
     for node in ast.walk(tree):
-        if id(node) not in aside:
+        if id(node) not in ignored:
             fields = (getattr(node, name, None) for name in ("id", "attr", "arg", "name", "value"))
             words += [field for field in fields if isinstance(field, str)]
     return words
 
 
-# transformers' own warpers, in float64.
+# The warpers of transformers, in float64.
 
-# Those that both have, each with numbers that float32 holds, as a square root too where it is taken.
+# The samplers that both have. The warper of eta takes a square root in float32, so its values are exact squares.
 WARPERS: dict[str, tuple[str, list[float]]] = {
     "temperature": ("TemperatureLogitsWarper", [0.3, 0.71, 2.5]),
     "top_h": ("TopHLogitsWarper", [0.123, 0.456, 0.87]),
@@ -616,7 +620,7 @@ WARPERS: dict[str, tuple[str, list[float]]] = {
 
 
 def warped(warpers: list[tuple[str, float]], z: Any) -> Any:
-    """z after transformers' warpers of those samplers."""
+    """Return z after the warpers of transformers for these samplers."""
     torch = pytest.importorskip("torch")
     process = pytest.importorskip("transformers.generation.logits_process")
     scores = torch.from_numpy(z.copy())
@@ -626,45 +630,45 @@ def warped(warpers: list[tuple[str, float]], z: Any) -> Any:
 
 
 def row_sets() -> list[Any]:
-    """Rows with ties and without, of few classes and of many, with masks; and the real ones, where they are."""
+    """Return rows with and without ties and masks, with few and many classes, and the real rows if they exist."""
     rng = np.random.default_rng(7)
     sets = [rng.integers(-3, 4, (60, n)).astype(float) for n in (1, 2, 3, 8, 30, 150)]
     sets += [rng.normal(0, 2, (60, n)) for n in (2, 5, 40, 300)]
     masked = rng.normal(0, 2, (60, 40))
     masked[:, 1:][rng.random((60, 39)) < 0.3] = -inf
-    # A tie is in the order of its indices only up to 16 classes.
+    # torch sorts ties by index only up to 16 classes.
     return [*sets, masked, *([np.load(REAL).astype(float)] if REAL.exists() else [])]
 
 
-def agree(ours: Any, theirs: Any, alike: Any, told: object) -> None:
-    """The same probabilities, in whichever of the classes that tie; in the same classes, where `alike`."""
-    found, expected = tsoft.softmax(ours), tsoft.softmax(theirs)
-    assert (abs(np.sort(found) - np.sort(expected)) <= 1e-12).all(), told
-    assert ((found > 0) == (expected > 0))[alike].all(), told
+def agree(logits: Any, expected: Any, alike: Any, case: object) -> None:
+    """Check that the sorted probabilities are equal, and that rows in `alike` keep the same classes."""
+    probs, expected_probs = tsoft.softmax(logits), tsoft.softmax(expected)
+    assert (abs(np.sort(probs) - np.sort(expected_probs)) <= 1e-12).all(), case
+    assert ((probs > 0) == (expected_probs > 0))[alike].all(), case
 
 
 @pytest.mark.oracle
-def test_transformers_warpers_say_the_same() -> None:
-    """Each with the engine's rule, and with the table's where that keeps no tie of which the rule drops some."""
+def test_transformers_warpers_agree() -> None:
+    """Compare each warper with the rule of the engine, and with the table in rows where the table splits no tie."""
     rules = {sampler.name: sampler for sampler in ENGINES["transformers"].samplers}
     for z in row_sets():
         for name, (_, values) in WARPERS.items():
             for value in values if z.shape[1] < 1000 else values[1:2]:
-                theirs = warped([(name, value)], z)
-                told = (name, value, z.shape)
+                expected = warped([(name, value)], z)
+                case = (name, value, z.shape)
                 if name == "temperature":
-                    agree(samplers.temperature(z, value), theirs, np.ones(len(z), bool), told)
+                    agree(samplers.temperature(z, value), expected, np.ones(len(z), bool), case)
                     continue
                 limit = rules[name].function(z, value)
                 assert isinstance(limit, Cutoff)
-                agree(limit.apply(z), theirs, ~limit.splits_tie, told)
+                agree(limit.apply(z), expected, ~limit.splits_tie, case)
                 alike = ~cutoff(name, z, value).splits_tie
-                agree(cut(name)(z, value)[alike], theirs[alike], np.ones(alike.sum(), bool), told)
+                agree(public_sampler(name)(z, value)[alike], expected[alike], np.ones(alike.sum(), bool), case)
 
 
 @pytest.mark.oracle
 def test_transformers_ties_at_the_threshold() -> None:
-    """Four quarters: how many of them stay."""
+    """Compare how many of four equal classes are kept."""
     four = np.zeros((1, 4))
     rules = {sampler.name: sampler for sampler in ENGINES["transformers"].samplers}
     for name, value, number in [("top_p", 0.5, 2), ("typ_p", 0.5, 4), ("top_k", 1.0, 4), ("min_p", 1.0, 4)]:
@@ -674,8 +678,8 @@ def test_transformers_ties_at_the_threshold() -> None:
 
 
 @pytest.mark.oracle
-def test_transformers_chains_say_the_same() -> None:
-    """Several at once, in the order of its `_get_logits_processor`."""
+def test_transformers_chains_agree() -> None:
+    """Apply several samplers in the order of `_get_logits_processor`."""
     engine = ENGINES["transformers"]
     rules = {sampler.name: sampler for sampler in engine.samplers}
     assert list(WARPERS) == [name for name in rules if name != "logit_bias"]
@@ -687,9 +691,9 @@ def test_transformers_chains_say_the_same() -> None:
             tau = dict(chosen).get("temperature", 1.0)
             steps = [Step(rules[name], () if name == "temperature" else (value,)) for name, value in chosen]
             chain = Chain(tuple(steps) or (Step(rules["temperature"], ()),), engine)
-            ours = chain.logits(z, np.array([tau]))[0]
+            logits = chain.logits(z, np.array([tau]))[0]
             distinct = np.array([len({*row.tolist()} - {-inf}) == (row > -inf).sum() for row in z])
-            agree(ours, warped(chosen, z), distinct, (chosen, z.shape))
+            agree(logits, warped(chosen, z), distinct, (chosen, z.shape))
 
 
 @pytest.mark.oracle
@@ -701,17 +705,17 @@ def test_transformers_has_this_order() -> None:
     values["temperature"] = values.pop("tau")
     config = generation.GenerationConfig(do_sample=True, num_beams=1, **values)
     config._eos_token_tensor = None
-    found = generation.GenerationMixin()._get_logits_processor(config)
+    warpers = generation.GenerationMixin()._get_logits_processor(config)
     kinds = {kind: name for name, (kind, _) in WARPERS.items()}
-    assert [kinds[type(warper).__name__] for warper in found] == list(WARPERS)
+    assert [kinds[type(warper).__name__] for warper in warpers] == list(WARPERS)
 
 
 @pytest.mark.parametrize("name", ["top_k", "top_n_sigma"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_hottest_temperature_is_a_limit_for_what_comes_after(name: str, dtype: type) -> None:
-    """All probabilities are equal, and the order is still there, as at every temperature below."""
+def test_samplers_after_temperature_inf_keep_the_classes_of_a_high_temperature(name: str, dtype: type) -> None:
+    """At inf, all probabilities are equal, but the order of the classes remains, as at any finite temperature."""
     row: Any = np.array([0.5, -3.0, 40.0, -np.inf, 7.0, 7.0, 1e-3], dtype)
-    sampler, value = cut(name), {"top_k": 4, "top_n_sigma": 0.4}[name]
+    sampler, value = public_sampler(name), {"top_k": 4, "top_n_sigma": 0.4}[name]
     hottest = samplers.temperature(row, inf)
     assert tsoft.softmax(hottest).tolist() == tsoft.softmax(row, tau=inf).tolist()
     finite = sampler(samplers.temperature(row, 1e12), value)
