@@ -500,6 +500,7 @@ def test_an_implicit_top_k_is_applied_and_noted(capfd: Capture, tmp_path: Path) 
     np.testing.assert_allclose(rows(text), [restricted(p, top(p, 50))], rtol=1e-12)
     assert status == 0
     assert f"{file}: transformers applies top_k 50, which the file does not set" in messages
+    assert "sets temperature 0.6\n" in messages
     assert all(line.startswith("tsoft: note: ") for line in messages.splitlines())
     for more, expected in (
         (("--top-k", "3"), restricted(p, top(p, 3))),

@@ -190,7 +190,9 @@ def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[st
 def _note_settings(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:
     """Print notes on the settings that tsoft takes from the file, on those that it ignores, and on the file's
     engine."""
-    parts = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in typed]
+    # The sentences in `hidden` describe the defaults.
+    omitted = {*typed, *settings.defaults}
+    parts = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in omitted]
     count = len(settings.biases)
     parts += [f"logit_bias of {count} class{'es' * (count != 1)}"] * bool(count)
     effect = f"sets {', '.join(parts)}" if parts else "sets nothing that the command line does not set"
