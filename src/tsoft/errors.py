@@ -1,4 +1,6 @@
-"""The errors that tsoft reports to its user, and helpers to show text in messages."""
+"""The errors that tsoft reports to its user, and helpers for the text of messages."""
+
+from collections.abc import Iterable
 
 
 class TsoftError(Exception):
@@ -53,3 +55,25 @@ def shortened(text: str, width: int = 40) -> str:
     if head == text:
         return text
     return head.rstrip() + "…" if width > 0 else ""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the most similar of the names; None if no name is similar."""
+    import difflib  # imported here because only errors need it
+
+    return next(iter(difflib.get_close_matches(name, list(names), 1)), None)
+
+
+def unknown(kind: str, name: str, choices: Iterable[str], aliases: Iterable[str] = ()) -> str:
+    """Return the message for a name that is not one of the choices. It suggests the most similar choice or alias.
+
+    >>> unknown("schedule", "cosin", ["linear", "cosine"])
+    "unknown schedule 'cosin'; did you mean 'cosine'? choose from linear, cosine"
+    >>> unknown("class", "cow", [" cat", "dog"])
+    "unknown class 'cow'; choose from ' cat', dog"
+    """
+    choices = list(choices)
+    suggestion = nearest(name, [*choices, *aliases])
+    hint = f"did you mean {suggestion!r}? " if suggestion else ""
+    shown = [repr(choice) if any(c in choice for c in " ,;'") else choice for choice in choices]
+    return f"unknown {kind} {name!r}; {hint}choose from {', '.join(shown)}"

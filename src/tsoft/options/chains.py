@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tsoft.errors import InputError, TsoftError, UsageError
+from tsoft.errors import InputError, TsoftError, UsageError, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
-from tsoft.options.names import split_names, unknown
+from tsoft.options.names import split_names
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import ENGINES, Engine
@@ -90,7 +90,7 @@ def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None
 
 def _biases(parameters: ParameterOptions, settings: "Settings | None") -> tuple[Bias, ...]:
     """Return the typed biases, after those in the settings file for other classes."""
-    typed = [Bias(*named_number(text, BIAS.option, "LABEL=B")) for text in parameters.logit_bias or ()]
+    typed = [Bias(*named_number(text, BIAS.option, "cat=1.5")) for text in parameters.logit_bias or ()]
     for bias in typed:
         if not bias.value < float("inf"):
             problem = f"the bias of {bias.name!r} is {bias.value:g}"

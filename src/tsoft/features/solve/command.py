@@ -89,7 +89,7 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
-        label, value = named_number(str(value), "--prob", "LABEL=P")
+        label, value = named_number(str(value), "--prob", "dog=0.25")
     if not 0 <= value < float("inf"):
         raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a finite number of at least 0")
     return Target(measure, value, label, bits)
