@@ -1,6 +1,6 @@
 """The errors that tsoft reports to its user, and helpers for the text of messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class TsoftError(Exception):
@@ -55,6 +55,15 @@ def shortened(text: str, width: int = 40) -> str:
     if head == text:
         return text
     return head.rstrip() + "…" if width > 0 else ""
+
+
+def joined(words: Sequence[str]) -> str:
+    """Return words as a list with commas and a final "and".
+
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -250,7 +250,7 @@ def test_what_cannot_be_fitted() -> None:
     with pytest.raises(CalibrationError, match="no rows"):
         fit_rows(once())
     parts = LabelledRows(np.zeros((2, 3)), np.zeros(2, int)), LabelledRows(np.zeros((2, 4)), np.zeros(2, int))
-    with pytest.raises(CalibrationError, match="row 2 has 4 classes, the rows before it have 3"):
+    with pytest.raises(CalibrationError, match="row 2 has 4 classes, but the rows before it have 3"):
         fit_rows(once(*parts))
     z = made(5, 3, 3).logits
     z[2, 1] = -inf

@@ -132,7 +132,11 @@ def test_tau_in_any_form() -> None:
 @pytest.mark.parametrize("row", [0, 1, 9999, -1])
 @pytest.mark.parametrize(
     ("bad", "problem"),
-    [(nan, "NaN is not a logit"), (inf, "+inf is not a logit"), (-inf, "every class is masked (-inf)")],
+    [
+        (nan, "NaN is not a logit; write -inf to mask a class"),
+        (inf, "+inf is not a logit; logits are finite, or -inf for a masked class"),
+        (-inf, "every class is masked (-inf); at least one needs a finite logit"),
+    ],
 )
 def test_a_row_that_has_no_softmax(f: Any, n: int, dtype: Any, row: int, bad: float, problem: str) -> None:
     """One among many, some blocks away or at the very end; two leading axes count as one."""
@@ -155,9 +159,12 @@ def test_a_row_that_has_no_softmax(f: Any, n: int, dtype: Any, row: int, bad: fl
 def test_which_fault_of_several_is_told() -> None:
     """The first row at fault; in it NaN before +inf, and of each the first."""
     z = np.array([[0, 1, 2], [inf, nan, nan], [nan, 0, 0]])
-    with pytest.raises(tsoft.LogitsError, match=r"^row 1, class 1: NaN is not a logit$"):
+    with pytest.raises(tsoft.LogitsError, match=r"^row 1, class 1: NaN is not a logit; write -inf to mask a class$"):
         tsoft.softmax(z)
-    with pytest.raises(tsoft.LogitsError, match=r"^row 0, class 1: \+inf is not a logit$"):
+    with pytest.raises(
+        tsoft.LogitsError,
+        match=r"^row 0, class 1: \+inf is not a logit; logits are finite, or -inf for a masked class$",
+    ):
         tsoft.softmax([-inf, inf, inf])
 
 

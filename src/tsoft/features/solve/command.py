@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, joined
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.output import BitsOptions, DisplayOptions, RecordOutputOptions
@@ -84,12 +84,15 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
     from tsoft.options.class_names import named_number
 
     typed = {name: value for name, value in vars(options).items() if value is not None}
-    if len(typed) != 1:
-        raise UsageError("pass exactly one of --top-prob, --entropy, --perplexity, --margin and --prob")
+    if not typed:
+        raise UsageError("no target; pass one of --top-prob, --entropy, --perplexity, --margin and --prob")
+    if len(typed) > 1:
+        names = joined([f"--{name.replace('_', '-')}" for name in typed])
+        raise UsageError(f"{names} exclude each other; pass one of them")
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
         label, value = named_number(str(value), "--prob", "dog=0.25")
     if not 0 <= value < float("inf"):
-        raise UsageError(f"--{measure.replace('_', '-')}: {value:g} is not a finite number of at least 0")
+        raise UsageError(f"--{measure.replace('_', '-')}: expected a finite number from 0, got {value:.15g}")
     return Target(measure, value, label, bits)
