@@ -796,7 +796,10 @@ def test_a_column_label_beside_logits_is_ambiguous(tmp_path: Path) -> None:
     problem = "ambiguous: label may be the class of each line or the target of each row"
     assert said == f"tsoft: error: stdin:1: {problem}; add a column row, or rename label to target\n"
     assert "the rows have no targets" in calibrated(stdin="row,label,logit\n0,a,0.5\n0,b,2\n", code=1)[1]
-    assert "at least two classes" in calibrated(stdin=text.replace("label", "target"), code=1)[1]
+    single = "for a single logit z of a binary classifier, write the two logits 0 and z"
+    assert calibrated(stdin=text.replace("label", "target"), code=1)[1] == (
+        f"tsoft: error: stdin:2: field 1: unknown class '1'; the only class is logit; {single}\n"
+    )
     # With a file of targets, the labels are the classes.
     assert "ambiguous" not in calibrated("--targets", str(targets), stdin=text, code=3)[1]
 

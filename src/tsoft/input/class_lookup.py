@@ -27,6 +27,8 @@ def unknown_class(name: str, labels: tuple[str, ...] | None, classes: int, prefi
     ("unknown class '#3'; use a label, or an index from #0 to #1", "unknown class '3'; use an index from 0 to 2")
     """
     names = class_names(labels, classes)
+    if classes == 1:
+        return f"unknown class {shortened(name)!r}; the only class is {shortened(names[0]) if labels else prefix + '0'}"
     is_index = name.startswith("#") or (not prefix and is_number(name))
     if labels and classes <= MAX_LISTED and not is_index:
         return unknown("class", shortened(name), map(shortened, names))

@@ -261,7 +261,8 @@ class Table:
         try:
             return self.lookup.index(texts[self.target])
         except ValueError as error:
-            raise fields.FieldError(str(error), self.target + 1) from None
+            fix = "; for a single logit z of a binary classifier, write the two logits 0 and z"
+            raise fields.FieldError(f"{error}{fix * (len(self.classes) == 1)}", self.target + 1) from None
 
     def groups(self, batch: LineBatch) -> list[RowGroup] | None:
         numbers = batch.numbers()
