@@ -92,8 +92,8 @@ def read_header(stream: BinaryIO, source: str, check: DtypeCheck | None = None) 
         raise InputError(f"{source}: no array: the input is empty")
     if start[: len(MAGIC)] != MAGIC[: len(start)]:
         kind = kind_of(start)
-        problem = f"this is {kind}" if kind else "not an .npy file; if it is text, pass --input-format text"
-        raise InputError(f"{source}: {problem}")
+        other = f"this is {kind}" if kind else "not an .npy file; if it is text, pass --input-format text"
+        raise InputError(f"{source}: {other}")
     if len(start) == len(MAGIC) + 2 and start[-2] not in (1, 2, 3):
         raise InputError(f"{source}: an .npy file of version {start[-2]}.{start[-1]}; tsoft reads versions 1 to 3")
     width = 2 if start[-2:-1] == b"\1" else 4
