@@ -1,11 +1,16 @@
 """Errors of the whole program: the message, the exit code, and an empty stdout."""
 
 import contextlib
+import gzip
+import io
+import lzma
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -30,11 +35,12 @@ def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> s
 COLUMN = "expected one number per line, as in the first line, got 2 fields"
 MIXED = "commas and semicolons in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
 UNNAMED = "the column has no name; call it row if it numbers the rows"
-INDEX = "index '1' repeats; add a column row to separate the vectors"
+INDEX = "field 2: the index 1 repeats; add a column row to separate the vectors"
 NO_NUMBERS = "the header has no numbers; add a column logit, logprob, prob or energy"
 TWICE = "the header has two columns called 'label'; remove or rename one"
 CARRIAGE_RETURN = "carriage return inside the line; convert old Mac line ends with tr '\\r' '\\n'"
-UTF16 = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts"
+MARKED = "UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"
+UTF16 = "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8"
 READ = {
     "empty": ("", "stdin: no logits: the input is empty"),
     "only comments": ("\n# nothing\n", "stdin: no logits: the input is empty"),
@@ -48,7 +54,7 @@ READ = {
     "both under a header": ("a,b\n1,2;3\n", f"stdin:2: {MIXED}"),
     "commas and semicolons": ("1,5;2,5\n", f"stdin:1: {MIXED}"),
     "a comma at the end": ("1,2,\n", "stdin:1: field 3: empty; write -inf to mask a class"),
-    "some labels": ("cat=2 1\n", "stdin:1: field 1: 'cat=2' is not a number"),
+    "some labels": ("cat=2 1\n", "stdin:1: field 1: 'cat=2' is not a number; label every number or no number"),
     "decimal commas of a column": ("cat;2,5\ndog;1,5\n", f"stdin:1: {MIXED}"),
     "a label's number": ("cat=2 dog=x\n", "stdin:1: field 2: 'x' is not a number"),
     "too large": ("1 1e400\n", "stdin:1: field 2: '1e400' is too large; the largest number is 1.8e308"),
@@ -59,21 +65,21 @@ READ = {
     "an index again": ("label,index,logit\na,1,2\nb,1,2\n", f"stdin:3: {INDEX}"),
     "old line ends": ("1 2\r3 4\r", f"stdin:1: {CARRIAGE_RETURN}"),
     "NUL": (b"1\x00 2\n", f"stdin:1: not UTF-8 text (a NUL byte); {UTF16}"),
-    "NaN": ("1 2\n# c\n3 nan\n", "stdin:3: field 2: NaN is not a logit"),
-    "+inf": ("1 inf\n", "stdin:1: field 2: +inf is not a logit"),
-    "all masked": ("1 2\n-inf -inf\n", "stdin:2: every class is masked (-inf)"),
-    "NaN in a column": ("1\n2\nnan\n", "stdin:3: NaN is not a logit"),
+    "NaN": ("1 2\n# c\n3 nan\n", "stdin:3: field 2: NaN is not a logit; write -inf to mask a class"),
+    "+inf": ("1 inf\n", "stdin:1: field 2: +inf is not a logit; logits are finite, or -inf for a masked class"),
+    "all masked": ("1 2\n-inf -inf\n", "stdin:2: every class is masked (-inf); at least one needs a finite logit"),
+    "NaN in a column": ("1\n2\nnan\n", "stdin:3: NaN is not a logit; write -inf to mask a class"),
     "a blank line between rows": ("1 2\n\n3 4\n", "stdin:2: blank line between two rows; remove it"),
     "a short row": ("a,b\n1,2\n3\n", "stdin:3: expected 2 fields, as in the header, got 1"),
     "a long row": ("a b\n1 2 3\n", "stdin:2: expected 2 fields, as in the header, got 3"),
     "a word under a header": ("row,a,b\n0,1,x\n", "stdin:2: field 3: 'x' is not a number"),
-    "NaN under a header": ("row,a,b\n0,1,nan\n", "stdin:2: field 3: NaN is not a logit"),
+    "NaN under a header": ("row,a,b\n0,1,nan\n", "stdin:2: field 3: NaN is not a logit; write -inf to mask a class"),
     "a column of two": ("1\n2 3\n", f"stdin:2: {COLUMN}"),
-    "a label alone": ("cat 1\ndog\n", "stdin:2: expected a label and a number, as in the first line"),
+    "a label alone": ("cat 1\ndog\n", "stdin:2: expected a label and a number, as in the first line, got 'dog'"),
     "a number that is a word": ("label,logit\ncat,1\ndog,x\n", "stdin:3: field 2: 'x' is not a number"),
     "no class": ("label,logit\n", "stdin:1: no classes below the header; add one line per class"),
-    "bytes": (b"1 2\n3 \xff\n", "stdin:2: not UTF-8 text (byte 0xff); save it as UTF-8"),
-    "UTF-16": (b"\xff\xfe1\x00 \x002\x00\n\x00", f"stdin:1: not UTF-8 text (byte 0xff); {UTF16}"),
+    "bytes": (b"1 2\n3 \xff\n", "stdin:2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
+    "UTF-16": (b"\xff\xfe1\x00 \x002\x00\n\x00", f"stdin: this is {MARKED}"),
     "an escape": ("1 \x1b[31m2\n", "stdin:1: field 2: '\\x1b[31m2' is not a number"),
 }  # fmt: skip
 
@@ -81,6 +87,50 @@ READ = {
 @pytest.mark.parametrize(("text", "message"), READ.values(), ids=READ.keys())
 def test_errors_in_the_input(text: str | bytes, message: str) -> None:
     assert complaint("compute", stdin=text, code=1) == message
+
+
+def zipped(*names: str) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    return data.getvalue()
+
+
+PICKLE = "a Python pickle, which tsoft never loads; save the data as text or with numpy.save"
+PYTORCH = "a PyTorch file, which tsoft never loads; save the array with numpy.save(FILE, tensor.numpy())"
+KINDS = {
+    "a pickle": (pickle.dumps([1, 2]), PICKLE),
+    "an old pickle": (pickle.dumps([1, 2], 2), PICKLE),
+    "PyTorch": (zipped("archive/data.pkl", "archive/version"), PYTORCH),
+    "Excel": (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook; save the sheet as CSV"),
+    "a zip": (zipped("a.txt"), "a zip file without .npy arrays; save the arrays with numpy.savez"),
+    "UTF-16": ("1 2\n".encode("utf-16"), MARKED),
+    "gzip": (gzip.compress(b"1 2"), "a gzip file; unpack it with gunzip"),
+    "xz": (lzma.compress(b"1 2"), "a compressed file; unpack it"),
+    "Parquet": (b"PAR1\x15\x04\0\xff", "a Parquet file; save the table as CSV"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n", "an HDF5 file; save the array with numpy.save"),
+    "GGUF": (b"GGUF\3\0\0\0", "a GGUF model; run it with tsoft next --model FILE"),
+    "safetensors": (b'\x20\0\0\0\0\0\0\0{"a": 1}', "a safetensors file; save the array with numpy.save"),
+}
+
+
+@pytest.mark.parametrize(("data", "kind"), KINDS.values(), ids=KINDS.keys())
+def test_a_file_that_is_no_text_is_named(data: bytes, kind: str) -> None:
+    assert complaint("compute", stdin=data, code=1) == f"stdin: this is {kind}"
+
+
+def test_a_pickle_in_the_place_of_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(pickle.dumps([1, 2]))
+    for typed in (
+        ["compute", "-i", str(path)],
+        ["compute", "1", "--labels", f"@{path}"],
+        ["compute", "1", "--settings", str(path)],
+        ["distill", "1", "2", "--targets", str(path)],
+        ["next", "x", "--ngram", str(path)],
+    ):
+        assert complaint(*typed, code=1) == f"{path}: this is {PICKLE}"
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "table"])
@@ -94,15 +144,21 @@ def test_no_format_writes_anything_before_its_first_record(text: str, form: str)
     [
         ("--probs", "0.5 1.5", "field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
         ("--probs", "-0.5 1", "field 1: -0.5 is not a probability; probabilities are from 0 to 1"),
-        ("--probs", "0 0", "every class is masked (0)"),
+        ("--probs", "0 0", "every class is masked (0); at least one needs a probability above 0"),
         ("--logprobs", "0.5 -1", "field 1: 0.5 is not a log-probability; log-probabilities are at most 0"),
+        ("--probs", "1,,0", "field 2: empty; write 0 to mask a class"),
+        ("--energies", "label,energy\na,1\nb,\n", "field 2: empty; write inf to mask a class"),
+        ("--probs", "nan 1", "field 1: NaN is not a probability; write 0 to mask a class"),
+        ("--probs", "[null]", "field 1: expected a number, got null; write 0 to mask a class"),
+        ("--energies", "[NaN, 1]", 'field 1: NaN is not an energy; write "inf" to mask a class'),
         ("--energies", "1 -inf", "field 2: -inf is not an energy; energies are finite, or inf for a masked class"),
-        ("--energies", "inf inf", "every class is masked (+inf)"),
-        ("--probs", "label,energy\na,1", "column 'energy' contains energies, not probabilities; leave out --probs"),
+        ("--energies", "inf inf", "every class is masked (inf); at least one needs a finite energy"),
+        ("--probs", "label,energy\na,1", "column 'energy' contains energies, not probabilities; remove --probs"),
     ],
 )
 def test_quantities(flag: str, text: str, message: str) -> None:
-    assert complaint("compute", flag, stdin=text, code=1) == f"stdin:1: {message}"
+    line = 3 if text.startswith("label,energy\na,1\n") else 1
+    assert complaint("compute", flag, stdin=text, code=1) == f"stdin:{line}: {message}"
 
 
 def test_files(tmp_path: Path) -> None:
@@ -144,11 +200,11 @@ def test_labels(tmp_path: Path) -> None:
     assert "cut.json:1: " in complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'cut.json'}", code=1)
     assert complaint("compute", "--labels", "@none", "1", code=1) == "none: No such file or directory"
     assert complaint("compute", "--labels", "a,b,c", stdin="1 2\n", code=1) == (
-        "stdin:1: 2 classes, but --labels has 3 names"
+        "stdin:1: 2 classes, but --labels has 3 names; pass one name per class"
     )
     for text in ("a,b\n1,2\n", "a 1\nb 2\n", "a=1 b=2\n", "label,logit\na,1\nb,2\n"):
         message = complaint("compute", "--labels", "a,b", stdin=text, code=1)
-        assert message.endswith(": the input already names the classes; leave out --labels")
+        assert message.endswith(": the input already names the classes; remove --labels")
 
 
 def test_rows_that_do_not_fit_a_header() -> None:
@@ -162,14 +218,14 @@ def test_rows_that_do_not_fit_a_header() -> None:
 
 TYPED = {
     "a word": (["1", "hello"], "argument 2: 'hello' is not a number"),
-    "NaN": (["1", "-nan"], "argument 2: NaN is not a logit"),
-    "+inf": (["--", "inf", "1"], "argument 1: +inf is not a logit"),
-    "all masked": (["-inf", "-inf"], "every class is masked (-inf)"),
-    "nothing in an argument": (["1", ""], "argument 2 is empty; write -inf to mask a class"),
-    "a label alone": (["cat=", "dog=1"], "argument 1: no number; write -inf to mask a class"),
-    "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number; label every class or no class"),
+    "NaN": (["1", "-nan"], "argument 2: NaN is not a logit; write -inf to mask a class"),
+    "+inf": (["--", "inf", "1"], "argument 1: +inf is not a logit; logits are finite, or -inf for a masked class"),
+    "all masked": (["-inf", "-inf"], "every class is masked (-inf); at least one needs a finite logit"),
+    "nothing in an argument": (["1", ""], "argument 2: empty; write -inf to mask a class"),
+    "a label alone": (["cat=", "dog=1"], "argument 1: no number after cat=; write -inf to mask a class"),
+    "some labels": (["cat=2", "1"], "argument 1: 'cat=2' is not a number; label every number or no number"),
     "two names": (["a=1", "b=2", "--labels", "x,y"], "--labels and LABEL=NUMBER both name the classes; use only one"),
-    "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels has 1 name"),
+    "labels that do not match": (["1", "2", "--labels", "x"], "2 classes, but --labels has 1 name; pass one name per"),
     "a negative τ": (["1", "2", "--tau", "-1"], "--tau: '-1' is not a temperature; pass a number from 0 to inf"),
     "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature; pass a number from 0 to inf"),
     "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature; pass a number from 0 to inf"),
@@ -178,8 +234,15 @@ TYPED = {
     "an option of one letter": (["1", "-x"], "unknown option -x"),
     "an option without its value": (["1", "--tau"], "--tau needs a value"),
     "a format": (["1", "-f", "xml"], "--format: unknown value 'xml'; "),
-    "digits": (["1", "--digits", "-3"], "--digits: -3 is out of range; pass a whole number "),
-    "digits that are none": (["1", "--digits", "-1.5"], "--digits: '-1.5' is not a whole number"),
+    "digits": (["1", "--digits", "-3"], "--digits: expected a whole number from "),
+    "digits that are none": (["1", "--digits", "-1.5"], "--digits: expected a "),
+    "a column's gap": (["1,,2"], "argument 1: field 2: empty; write -inf to mask a class"),
+    "a gap of probabilities": (["--probs", "1", ""], "argument 2: empty; write 0 to mask a class"),
+    "a missing number": (["1", "NA"], "argument 2: 'NA' is not a number; write -inf to mask a class"),
+    "JSON": (["[1,2]"], "argument 1: '[1' is not a number; to read JSON, pipe it in, or pass -i FILE"),
+    "no file of labels": (["1", "--labels", "@"], "--labels @ needs a file name"),
+    "no file of settings": (["1", "--settings", ""], "--settings needs a file name"),
+    "drawn tokens of logits": (["1", "2", "--chosen", "-f", "json"], "--chosen works only with an API response"),
     "a decimal comma": (["0,5", "1,5"], "argument 1: '0,5' is not a number; did you mean 0.5?"),
     "no file": (["-i", ""], "--input needs a file name"),
     "no file to write": (["1", "-o", ""], "--output needs a file name"),
@@ -207,10 +270,7 @@ def test_temperatures_from_stdin() -> None:
     assert complaint("compute", "1", "--tau", "-", stdin="1\n2 -1\n", code=1) == (
         "stdin:2: field 2: '-1' is not a temperature; pass a number from 0 to inf"
     )
-    assert (
-        complaint("compute", "1", "--tau", "-", stdin="", code=1)
-        == "stdin: the input is empty; --tau - needs at least one temperature"
-    )
+    assert complaint("compute", "1", "--tau", "-", stdin="", code=1) == "stdin: no temperatures: the input is empty"
 
 
 @posix

@@ -267,7 +267,7 @@ def test_solve_needs_exactly_one_target() -> None:
     with pytest.raises(ValueError, match="got entropy and margin"):
         tsoft.solve([2, 1], entropy=0.5, margin=0.5)
     for arguments in ({"prob": 0.5}, {"top_prob": 0.5, "index": 1}):
-        with pytest.raises(ValueError, match="prob and index belong together"):
+        with pytest.raises(ValueError, match="prob needs index, and index needs prob"):
             tsoft.solve([2, 1], **arguments)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="the entropy must be a number from 0, got -1"):
         tsoft.solve([2, 1], entropy=-1)

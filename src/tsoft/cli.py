@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tsoft.errors import OutputError, ReaderGoneError, TsoftError, UsageError, visible
+from tsoft.errors import OutputError, ReaderGoneError, TsoftError, UsageError, nearest, visible
 from tsoft.options.command import LogitsCommand
 
 # In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
@@ -49,7 +49,6 @@ class CommandGroup(TyperGroup):
 
 def _unknown_command(name: str) -> str:
     from tsoft.features.help.pages import pages
-    from tsoft.options.names import nearest
 
     if name.lower() in [page.name for page in pages()]:
         return f"unknown command {name!r}; to read this page of the manual, type: tsoft help {name.lower()}"

@@ -1,4 +1,6 @@
-"""The errors that tsoft reports to its user, and helpers to show text in messages."""
+"""The errors that tsoft reports to its user, and helpers for the text of messages."""
+
+from collections.abc import Iterable, Sequence
 
 
 class TsoftError(Exception):
@@ -53,3 +55,36 @@ def shortened(text: str, width: int = 40) -> str:
     if head == text:
         return text
     return head.rstrip() + "…" if width > 0 else ""
+
+
+def joined(words: Sequence[str]) -> str:
+    """Return words as a list with commas and a final "and".
+
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the most similar of the names; None if no name is similar."""
+    import difflib  # imported here because only errors need it
+
+    by_lower_case = {choice.lower(): choice for choice in names}
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1)
+    return by_lower_case[matches[0]] if matches else None
+
+
+def unknown(kind: str, name: str, choices: Iterable[str], aliases: Iterable[str] = ()) -> str:
+    """Return the message for a name that is not one of the choices. It suggests the most similar choice or alias.
+
+    >>> unknown("schedule", "cosin", ["linear", "cosine"])
+    "unknown schedule 'cosin'; did you mean 'cosine'? choose from linear, cosine"
+    >>> unknown("class", "cow", [" cat", "dog"])
+    "unknown class 'cow'; choose from ' cat', dog"
+    """
+    choices = list(choices)
+    suggestion = nearest(name, [*choices, *aliases])
+    hint = f"did you mean {suggestion!r}? " if suggestion else ""
+    shown = [repr(choice) if any(c in choice for c in " ,;'") else choice for choice in choices]
+    return f"unknown {kind} {name!r}; {hint}choose from {', '.join(shown)}"

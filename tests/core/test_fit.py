@@ -253,7 +253,7 @@ def test_rows_that_cannot_be_fitted_are_an_error() -> None:
     with pytest.raises(CalibrationError, match="no rows"):
         fit_rows(once())
     parts = LabeledRows(np.zeros((2, 3)), np.zeros(2, int)), LabeledRows(np.zeros((2, 4)), np.zeros(2, int))
-    with pytest.raises(CalibrationError, match="row 2 has 4 classes, the rows before it have 3"):
+    with pytest.raises(CalibrationError, match="row 2 has 4 classes, but the rows before it have 3"):
         fit_rows(once(*parts))
     z = random_rows(5, 3, 3).logits
     z[2, 1] = -inf

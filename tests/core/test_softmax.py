@@ -135,7 +135,11 @@ def test_tau_in_any_form() -> None:
 @pytest.mark.parametrize("row", [0, 1, 9999, -1])
 @pytest.mark.parametrize(
     ("bad", "problem"),
-    [(nan, "NaN is not a logit"), (inf, "+inf is not a logit"), (-inf, "every class is masked (-inf)")],
+    [
+        (nan, "NaN is not a logit; write -inf to mask a class"),
+        (inf, "+inf is not a logit; logits are finite, or -inf for a masked class"),
+        (-inf, "every class is masked (-inf); at least one needs a finite logit"),
+    ],
 )
 def test_a_row_without_a_softmax_is_an_error(f: Any, n: int, dtype: Any, row: int, bad: float, problem: str) -> None:
     """The bad row is one of many, in the first block, a later one or the last. Two leading axes count as one."""
@@ -158,9 +162,12 @@ def test_a_row_without_a_softmax_is_an_error(f: Any, n: int, dtype: Any, row: in
 def test_the_first_of_several_bad_values_is_reported() -> None:
     """In the first bad row, NaN is reported before +inf."""
     z = np.array([[0, 1, 2], [inf, nan, nan], [nan, 0, 0]])
-    with pytest.raises(tsoft.LogitsError, match=r"^row 1, class 1: NaN is not a logit$"):
+    with pytest.raises(tsoft.LogitsError, match=r"^row 1, class 1: NaN is not a logit; write -inf to mask a class$"):
         tsoft.softmax(z)
-    with pytest.raises(tsoft.LogitsError, match=r"^row 0, class 1: \+inf is not a logit$"):
+    with pytest.raises(
+        tsoft.LogitsError,
+        match=r"^row 0, class 1: \+inf is not a logit; logits are finite, or -inf for a masked class$",
+    ):
         tsoft.softmax([-inf, inf, inf])
 
 

@@ -966,7 +966,7 @@ def test_sliders_start_at_the_options() -> None:
         (["--tau", "0.5,1"], "--tau: explore starts at one temperature, got 2"),
         (["--like", "vllm,sglang"], "--like: explore follows one engine at a time"),
         (["--tau", "-1"], "--tau"),
-        (["--top-p", "2"], "--top-p: 2 is not a number from 0 to 1"),
+        (["--top-p", "2"], "--top-p: expected a number from 0 to 1, got 2"),
     ],
 )
 def test_wrong_arguments_are_reported_before_the_app_opens(arguments: list[str], message: str, capsys: Capture) -> None:

@@ -286,7 +286,7 @@ def test_a_note_has_the_seed_that_repeats_the_result() -> None:
     [
         ([], "no arms; pass the mean reward of each arm"),
         (["1", "x"], "argument 2: 'x' is not a number"),
-        (["a=1", "2"], "argument 1: 'a=1' is not a number; label every class or no class"),
+        (["a=1", "2"], "argument 1: 'a=1' is not a number; label every number or no number"),
         (["1", "inf"], "argument 2: inf is not a mean of gaussian rewards; pass a number from -1e+100 to 1e+100"),
         (["-inf", "1"], "argument 1: -inf is not a mean of gaussian rewards"),
         (["nan"], "argument 1: nan is not a mean of gaussian rewards"),
@@ -304,7 +304,7 @@ def test_a_note_has_the_seed_that_repeats_the_result() -> None:
         (["0.5", "--sd", "nan"], "--sd: nan is not a standard deviation"),
         (["0.5", "--steps", "0"], "--steps: "),
         (["0.5", "--runs", "0"], "--runs: "),
-        (["0.5", "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
+        (["0.5", "--seed", str(2**64)], f"--seed: expected a whole number from 0 to {2**64 - 1}, got {2**64}"),
         (["0.5", "--to", "0", "--schedule", "exponential"], "--to 0: exponential needs a finite temperature above 0"),
         (["0.5", "--schedule", "hot"], "--schedule: unknown schedule 'hot'"),
         (["0.5", "-f", "npz"], "--format: unknown value 'npz'; "),

@@ -26,6 +26,7 @@ from tsoft.features.calibrate.labeled_input import LabeledInput
 from tsoft.features.calibrate.spool import Spool
 from tsoft.input import delimited, npy
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
+from tsoft.input.npy import PICKLED
 from tsoft.input.read_options import ReadOptions
 from tsoft.options.input import SourceOptions
 
@@ -532,6 +533,7 @@ def test_a_note_on_a_worse_nll_of_the_test(tmp_path: Path) -> None:
     )
 
 
+ONE_EACH, MASK = "expected one target per row", "write -inf to mask a class"
 PROBS = tsoft.softmax(LOGITS)
 MASKED = LOGITS.copy()
 MASKED[5, DIGITS[5]] = -np.inf
@@ -552,26 +554,32 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "out of range": (
         {"logits": LOGITS, "targets": DIGITS + 1},
-        "targets: row 3: target 10 is out of range; indices are 0 to 9",
+        "targets: row 3: unknown class '10'; use an index from 0 to 9",
     ),
     "negative": (
         {"logits": LOGITS, "targets": np.where(np.arange(674) == 7, -100, DIGITS)},
-        "targets: row 7: target -100 is out of range; indices are 0 to 9",
+        "targets: row 7: unknown class '-100'; use an index from 0 to 9",
     ),
     "no whole number": (
         {"logits": LOGITS, "targets": DIGITS + 0.5},
-        "targets: row 0: 2.5 is not a class's index; indices are whole numbers from 0 to 9",
+        "targets: row 0: unknown class '2.5'; use an index from 0 to 9",
     ),
     "no number": (
         {"logits": LOGITS, "targets": DIGITS * np.nan},
-        "targets: row 0: nan is not a class's index; indices are whole numbers from 0 to 9",
+        "targets: row 0: unknown class 'nan'; use an index from 0 to 9",
     ),
     "one-hot": (
         {"logits": LOGITS, "targets": np.eye(10)[DIGITS]},
         "targets: an array of 674 × 10 that looks one-hot; save array.argmax(1), one index per row",
     ),
-    "too few": ({"logits": LOGITS, "targets": DIGITS[:-4]}, "targets: 670 targets, but the logits have 674 rows"),
-    "too many": ({"logits": LOGITS[:-4], "targets": DIGITS}, "targets: 674 targets, but the logits have 670 rows"),
+    "too few": (
+        {"logits": LOGITS, "targets": DIGITS[:-4]},
+        f"targets: 670 targets, but the logits have 674 rows; {ONE_EACH}",
+    ),
+    "too many": (
+        {"logits": LOGITS[:-4], "targets": DIGITS},
+        f"targets: 674 targets, but the logits have 670 rows; {ONE_EACH}",
+    ),
     "none": (
         {"logits": LOGITS},
         "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass --targets"
@@ -579,20 +587,23 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "words without labels": (
         {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},
-        "targets: row 0: no class is called 'two'; the classes have no labels, so use an index from 0 to 9",
+        "targets: row 0: unknown class 'two'; use an index from 0 to 9",
     ),
     "a label of two classes": (
         {"logits": LOGITS, "targets": ["a"] * 674, "labels": [*"aab", *NAMES[:7]]},
-        "targets: row 0: 2 classes are called 'a'; use an index instead: #0, #1",
+        "targets: row 0: 2 classes have the label 'a'; choose one by its index: #0, #1",
     ),
     "a masked target": (
         {"logits": MASKED, "targets": DIGITS},
         f"row 5: the target, class #{DIGITS[5]}, is masked, so its probability is 0 at every temperature",
     ),
-    "not a number": ({"logits": LOGITS * np.nan, "targets": DIGITS}, "logits: row 0, class #0: NaN is not a logit"),
+    "not a number": (
+        {"logits": LOGITS * np.nan, "targets": DIGITS},
+        f"logits: row 0, class #0: NaN is not a logit; {MASK}",
+    ),
     "pickles": (
         {"logits": LOGITS, "targets": np.array([None] * 674)},
-        "targets: pickled objects, which tsoft never loads since they can run any code; save an array of numbers",
+        f"targets: {PICKLED}; save an array of numbers or strings",
     ),
 }  # fmt: skip
 
@@ -726,15 +737,16 @@ def test_a_long_seed(seed: int) -> None:
     assert record["seed"] == seed
 
 
+INDEX = "use a label, or an index from 0 to 1"
 TEXTS = {
     "a masked target": (
         "cat,dog,target\n2,0,cat\n1,-inf,dog\n",
         "stdin:3: the target, class 'dog', is masked, so its probability is 0 at every temperature",
     ),
-    "a word": ("a,b,target\n1,2,a\n2,1,c\n", "stdin:3: field 3: no class is called 'c'"),
-    "an escape": ("a,b,target\n1,2,\x1b[31m\n", "stdin:2: field 3: no class is called '\\x1b[31m'"),
-    "out of range": ("a,b,target\n1,2,0\n2,1,2\n", "stdin:3: field 3: target 2 is out of range; indices are 0 to 1"),
-    "labels that are numbers": ("1,2,target\n1,2,1\n2,1,0\n", "stdin:3: field 3: no class is called '0'"),
+    "a word": ("a,b,target\n1,2,a\n2,1,c\n", "stdin:3: field 3: unknown class 'c'; choose from a, b"),
+    "an escape": ("a,b,target\n1,2,\x1b[31m\n", "stdin:2: field 3: unknown class '\\x1b[31m'; choose from a, b"),
+    "out of range": ("a,b,target\n1,2,0\n2,1,2\n", f"stdin:3: field 3: unknown class '2'; {INDEX}"),
+    "labels that are numbers": ("1,2,target\n1,2,1\n2,1,0\n", "stdin:3: field 3: unknown class '0'; choose from 1, 2"),
     "nothing": ("a,b,target\n1,2,\n", "stdin:2: field 3: empty; write a class's label or index"),
     "a number that is a word": ("a,b,target\n1,x,0\n", "stdin:2: field 2: 'x' is not a number"),
     "a short row": ("a,b,target\n1,2\n", "stdin:2: expected 3 fields, as in the header, got 2"),
@@ -773,18 +785,33 @@ def test_the_line_of_a_wrong_target_in_many(tmp_path: Path) -> None:
     """A fast path reads plain lines together. An error still names the line."""
     path = table(tmp_path / "a.csv", NAMES, [*map(str, DIGITS[:-1]), "11"])
     assert calibrated("-i", path, code=1)[1].startswith(
-        f"tsoft: error: {path}:675: field 11: target 11 is out of range"
+        f"tsoft: error: {path}:675: field 11: unknown class '11'; use a label, or an index from 0 to 9"
     )
 
 
+def test_a_column_label_beside_logits_is_ambiguous(tmp_path: Path) -> None:
+    text, targets = "label,logit\n1,0.5\n0,2\n", tmp_path / "y.txt"
+    targets.write_text("0\n")
+    _, said = calibrated(stdin=text, code=1)
+    problem = "ambiguous: label may be the class of each line or the target of each row"
+    assert said == f"tsoft: error: stdin:1: {problem}; add a column row, or rename label to target\n"
+    assert "the rows have no targets" in calibrated(stdin="row,label,logit\n0,a,0.5\n0,b,2\n", code=1)[1]
+    single = "for a single logit z of a binary classifier, write the two logits 0 and z"
+    assert calibrated(stdin=text.replace("label", "target"), code=1)[1] == (
+        f"tsoft: error: stdin:2: field 1: unknown class '1'; the only class is logit; {single}\n"
+    )
+    # With a file of targets, the labels are the classes.
+    assert "ambiguous" not in calibrated("--targets", str(targets), stdin=text, code=3)[1]
+
+
 BESIDE = {
-    "too few": ("0\n" * 670, ": 670 targets, but {z} has more rows"),
-    "too many": ("0\n" * 680, ": 680 targets, but the logits have 674 rows"),
-    "a word": ("0\n1\nx\n" + "0\n" * 671, ":3: no class is called 'x'; the classes have no labels"),
-    "under a heading": ("target\n0\n10\n" + "0\n" * 672, ":3: target 10 is out of range"),
+    "too few": ("0\n" * 670, ": 670 targets, but {z} has more rows; expected one target per row"),
+    "too many": ("0\n" * 680, ": 680 targets, but the logits have 674 rows; expected one target per row"),
+    "a word": ("0\n1\nx\n" + "0\n" * 671, ":3: unknown class 'x'; use an index from 0 to 9"),
+    "under a heading": ("target\n0\n10\n" + "0\n" * 672, ":3: unknown class '10'; use an index from 0 to 9"),
     "a blank line": ("0\n\n" + "0\n" * 672, ":2: empty; write a class's label or index"),
     "nothing": ("\n\n", ": no targets: the input is empty"),
-    "bytes": (b"\xff\n", ": not UTF-8 text; save the targets as UTF-8"),
+    "bytes": (b"\xff\n", ":1: not UTF-8 text (byte 0xff); convert it to UTF-8"),
 }
 
 
@@ -812,14 +839,17 @@ def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
     [
         (["-i", VAL, "--targets", VAL], f"--targets has no effect, because {VAL} contains targets; remove --targets"),
         (["-i", VAL, "--test-targets", "y.npy"], "--test-targets has no effect without --test; add --test FILE"),
-        (["--targets", "-"], "only one of --input and --targets can read stdin; pass files for the others"),
+        (
+            ["--targets", "-"],
+            "only one of --input and --targets can read stdin; pass files or arguments for the others",
+        ),
         (["-i", VAL, "--test", ""], "--test needs a file name"),
         (["-i", VAL, "--log"], "unknown option --log"),
         (["-i", VAL, "--bits"], "unknown option --bits"),
         (["-i", VAL, "-f", "npy"], "--format: unknown value 'npy'; "),
-        (["-i", VAL, "--bins", "0"], "--bins: 0 is out of range; pass a whole number "),
-        (["-i", VAL, "--seed", str(2**64)], f"--seed: {2**64} is not a whole number from 0 to {2**64 - 1}"),
-        (["-i", VAL, "--resamples", "-5"], "--resamples: -5 is out of range; pass a whole number "),
+        (["-i", VAL, "--bins", "0"], "--bins: expected a whole number from "),
+        (["-i", VAL, "--seed", str(2**64)], f"--seed: expected a whole number from 0 to {2**64 - 1}, got {2**64}"),
+        (["-i", VAL, "--resamples", "-5"], "--resamples: expected a whole number from "),
         (
             ["-i", VAL, "--probs", "--energies"],
             "--energies, --probs and --logprobs exclude each other; pass one of them",
@@ -890,7 +920,7 @@ def test_a_target_is_one_class_or_an_error(labels: list[str], target: str) -> No
 
 
 def test_an_index_out_of_range_is_an_error_with_its_position() -> None:
-    with pytest.raises(TargetIndexError, match="target 3") as caught:
+    with pytest.raises(TargetIndexError, match="unknown class '3'") as caught:
         ClassLookup(None, 3).indices(np.array([0, 2, 3, 9]))
     assert caught.value.position == 2
 

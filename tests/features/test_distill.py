@@ -23,9 +23,11 @@ from tsoft.features.distill.command import with_student
 from tsoft.features.distill.soft_targets import Distillation, divergence
 from tsoft.input import targets_file
 from tsoft.input.columns import STUDENT_MEASURES, TARGET_MEASURES, TEACHER_MEASURES
+from tsoft.input.npy import PICKLED
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 INF = float("inf")
+SAME = "both need the same classes"
 NAMES = ("kl", "kl_tau2", "gradient", "gradient_tau2")
 
 
@@ -260,10 +262,10 @@ def test_blocks_of_different_lengths_are_paired() -> None:
 @pytest.mark.parametrize(
     ("student", "labels", "message"),
     [
-        (np.zeros((11, 3)), None, "s: the student has 11 rows, but the teacher has more"),
-        (np.zeros((13, 3)), None, "s: the teacher has 12 rows, but the student has more"),
-        (np.zeros((12, 1)), None, "row 0: the student's row 0 has 1 class, but the teacher's row has 3"),
-        (np.zeros((12, 2)), None, "row 0: the student's row 0 has 2 classes, but the teacher's row has 3"),
+        (np.zeros((11, 3)), None, "s: the student has 11 rows, but the teacher has more; both need the same rows"),
+        (np.zeros((13, 3)), None, "s: the teacher has 12 rows, but the student has more; both need the same rows"),
+        (np.zeros((12, 1)), None, f"row 0: the student's row 0 has 1 class, but the teacher's row has 3; {SAME}"),
+        (np.zeros((12, 2)), None, f"row 0: the student's row 0 has 2 classes, but the teacher's row has 3; {SAME}"),
         (
             np.zeros((12, 3)),
             ("a", "c", "b"),
@@ -313,15 +315,15 @@ def test_targets_of_text(tmp_path: Path) -> None:
     [
         (b"", "no targets: the input is empty"),
         (b"\n\n", "no targets: the input is empty"),
-        (b"0\nx\n", ":2: no class is called 'x'"),
+        (b"0\nx\n", ":2: unknown class 'x'"),
         (b"0\n\n1\n", ":2: empty; write a class's label or index"),
-        (b"0\n-1\n", ":2: target -1 is out of range; indices are 0 to 2"),
-        (b"0\n1.5\n", ":2: 1.5 is not a class's index; indices are whole numbers from 0 to 2"),
-        (b"0\n3\n", ":2: target 3 is out of range; indices are 0 to 2"),
-        (b"b\na\n", ":1: 2 classes are called 'b'; use an index instead: #1, #2"),
-        (b"0\n\xff\n", ": not UTF-8 text; save the targets as UTF-8"),
-        (b"0\n", ": 1 target, but the logits have more rows"),
-        (b"0\n1\n2\n", ": 3 targets, but the logits have 2 rows"),
+        (b"0\n-1\n", ":2: unknown class '-1'; use a label, or an index from 0 to 2"),
+        (b"0\n1.5\n", ":2: unknown class '1.5'; use a label, or an index from 0 to 2"),
+        (b"0\n3\n", ":2: unknown class '3'; use a label, or an index from 0 to 2"),
+        (b"b\na\n", ":1: 2 classes have the label 'b'; choose one by its index: #1, #2"),
+        (b"0\n\xff\n", ":2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
+        (b"0\n", ": 1 target, but the logits have more rows; expected one target per row"),
+        (b"0\n1\n2\n", ": 3 targets, but the logits have 2 rows; expected one target per row"),
         (b"\x93NUMPY\x01", "version"),
     ],
 )
@@ -340,13 +342,13 @@ def test_errors_in_a_text_of_targets(tmp_path: Path, content: bytes, message: st
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([0.0, 1.5]), ": row 1: 1.5 is not a class's index; indices are whole numbers from 0 to 2"),
+        (np.array([0.0, 1.5]), ": row 1: unknown class '1.5'; use an index from 0 to 2"),
         (np.array([[0, 1], [1, 0]]), ": an array of 2 × 2 that looks one-hot; save array.argmax(1), one index per row"),
-        (np.array([0, -1]), ": row 1: target -1 is out of range; indices are 0 to 2"),
-        (np.array([0, 3]), ": row 1: target 3 is out of range; indices are 0 to 2"),
+        (np.array([0, -1]), ": row 1: unknown class '-1'; use an index from 0 to 2"),
+        (np.array([0, 3]), ": row 1: unknown class '3'; use an index from 0 to 2"),
         (
             np.array(["0", None]),
-            ": pickled objects, which tsoft never loads since they can run any code; save an array of numbers",
+            f": {PICKLED}; save an array of numbers or strings",
         ),
     ],
 )
@@ -481,8 +483,8 @@ def test_rows_with_different_classes() -> None:
     ("typed", "message"),
     [
         (["2", "1", "--alpha", "0.5"], "--alpha has no effect without --student; add --student FILE"),
-        (["2", "1", "--alpha", "1.5"], "--alpha: 1.5 is not a weight; pass a number from 0 to 1"),
-        (["2", "1", "--alpha", "nan"], "--alpha: nan is not a weight"),
+        (["2", "1", "--alpha", "1.5"], "--alpha: expected a number from 0 to 1, got 1.5"),
+        (["2", "1", "--alpha", "nan"], "--alpha: expected a number from 0 to 1, got nan"),
         (["2", "1", "--student", "-", "--targets", "-"], "only one of --student and --targets can read stdin"),
         (["--student", "-"], "only one of the teacher's logits and --student can read stdin"),
         (["2", "1", "--targets", "-", "--tau", "1,-"], "only one of --targets and --tau can read stdin"),
@@ -517,7 +519,10 @@ def test_errors_in_the_files(tmp_path: Path) -> None:
     assert done.stderr == f"tsoft: error: {student}:1: field 2: 'x' is not a number\n"
     student.write_text("1 2\n3 4\n")
     done = here("distill", "2", "1", "--student", str(student))
-    assert done.stderr == f"tsoft: error: {student}: the teacher has 1 row, but the student has more\n"
+    assert (
+        done.stderr
+        == f"tsoft: error: {student}: the teacher has 1 row, but the student has more; both need the same rows\n"
+    )
     done = here("distill", "2", "1", "--student", str(tmp_path / "none"))
     assert done.stderr == f"tsoft: error: {tmp_path / 'none'}: No such file or directory\n"
 

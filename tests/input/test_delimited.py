@@ -9,7 +9,7 @@ from tsoft.errors import InputError
 from tsoft.input import delimited
 from tsoft.input.read_options import ReadOptions
 
-UTF16 = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts"
+UTF16 = "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8"
 
 
 def read(text: str | bytes, **options: bool) -> list[Block]:
@@ -40,18 +40,21 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
     ("text", "expected"),
     [
         (b"1 2\n1 x\n\xff\n", "f:2: field 2: 'x' is not a number"),
-        (b"1 2\n\xff\n1 x\n", "f:2: not UTF-8 text (byte 0xff); save it as UTF-8"),
+        (b"1 2\n\xff\n1 x\n", "f:2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
         (
             b"1\0 \x002\0\n",
             f"f:1: not UTF-8 text (a NUL byte); {UTF16}",
         ),
         (b"1\nx\n\xff\n", "f:2: field 1: 'x' is not a number"),
-        (b"row,tau\n\xff\n", "f:2: not UTF-8 text (byte 0xff); save it as UTF-8"),
+        (b"row,tau\n\xff\n", "f:2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
         (b"1 2\n\n1 2\n", "f:2: blank line between two rows; remove it"),
         (b"row,a,b\n0,1,x\n", "f:2: field 3: 'x' is not a number"),
         (b"row,a,b\n0,1\n", "f:2: expected 3 fields, as in the header, got 2"),
-        (b"index,label,logit\n0,a,1\n0,b,2\n", "f:3: index '0' repeats; add a column row to separate the vectors"),
-        (b"index,label,logit\n-1,a,1\n", "f:2: index '-1' is not a whole number from 0"),
+        (
+            b"index,label,logit\n0,a,1\n0,b,2\n",
+            "f:3: field 1: the index 0 repeats; add a column row to separate the vectors",
+        ),
+        (b"index,label,logit\n-1,a,1\n", "f:2: field 1: expected a whole number from 0, got '-1'"),
         (b"label,logit\na,1\nb,y\n", "f:3: field 2: 'y' is not a number"),
     ],
 )
@@ -70,8 +73,11 @@ def test_targets_are_found_by_label_or_index() -> None:
     blocks = read("cat,target,dog\n1,dog,2\n3,0,4\n", targets=True)
     assert [target for block in blocks if block.targets is not None for target in block.targets.tolist()] == [1, 0]
     wrong = "cat,target,dog\n1,%s,2\n"
-    assert message(wrong % "cow", targets=True) == "f:2: field 2: no class is called 'cow'"
-    assert message(wrong % "Dog", targets=True) == "f:2: field 2: no class is called 'Dog'; did you mean dog?"
+    assert message(wrong % "cow", targets=True) == "f:2: field 2: unknown class 'cow'; choose from cat, dog"
+    assert (
+        message(wrong % "Dog", targets=True)
+        == "f:2: field 2: unknown class 'Dog'; did you mean 'dog'? choose from cat, dog"
+    )
 
 
 def test_a_label_of_a_vector_may_have_several_words() -> None:

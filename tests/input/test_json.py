@@ -113,6 +113,8 @@ def test_labels() -> None:
 
 
 HINT = '; write "-inf" to mask a class'
+NAN = f"NaN is not a logit{HINT}"
+MASKED = "every class is masked (0); at least one needs a probability above 0"
 SHAPE = "expected an array of numbers or an object {label: number}"
 OVER = "0.5 is not a log-probability; log-probabilities are at most 0"
 EMPTY = "empty row; expected at least one number"
@@ -124,8 +126,8 @@ WRONG = {
     "no classes": ("{}", f"f:1: {EMPTY}"),
     "an empty row among rows": ("[[1], []]", f"f:1: row 1: {EMPTY}"),
     "an empty record": ('{"logits": []}', f"f:1: logits: {EMPTY}"),
-    "NaN": ("[[1], [NaN]]", "f:1: row 1: field 1: NaN is not a logit"),
-    "+inf": ('[1, "inf"]', "f:1: field 2: +inf is not a logit"),
+    "NaN": ("[[1], [NaN]]", "f:1: row 1: field 1: NaN is not a logit; write \"-inf\" to mask a class"),
+    "+inf": ('[1, "inf"]', "f:1: field 2: +inf is not a logit; logits are finite, or -inf for a masked class"),
     "null": ("[1, null]", f"f:1: field 2: expected a number, got null{HINT}"),
     "true": ("[1, true]", "f:1: field 2: expected a number, got true"),
     "a word": ('[1, "-inf", "x"]', 'f:1: field 3: expected a number, got "x"'),
@@ -137,18 +139,19 @@ WRONG = {
     "a number": ("\n3", f"f:2: {SHAPE}, got 3"),
     "a label's word": ('{"cat": 1, "dog": "x"}', "f:1: 'dog': expected a number, got \"x\""),
     "a label's array": ('{"cat": [1]}', "f:1: 'cat': expected a number, got an array"),
-    "NaN in a record": ('[{"a": 1}, {"logits": [1, NaN]}]', "f:1: record 1: logits: field 2: NaN is not a logit"),
-    "all masked": ('{"probs": [0, 0]}', "f:1: probs: every class is masked (0)"),
+    "NaN in a record": ('[{"a": 1}, {"logits": [1, NaN]}]', f"f:1: record 1: logits: field 2: {NAN}"),
+    "all masked": ('{"probs": [0, 0]}', f"f:1: probs: {MASKED}"),
     "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
     "over 0": ('{"logprobs": [0.5]}', f"f:1: logprobs: field 1: {OVER}"),
-    "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label"),
-    "labels of numbers": ('{"logits": [1], "labels": [1]}', "f:1: labels: expected an array of strings"),
+    "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label; write one label per class"),
+    "labels of numbers": ('{"logits": [1], "labels": [1]}', "f:1: labels: field 1: expected a string, got 1"),
+    "labels of no array": ('{"logits": [1], "labels": "a"}', 'f:1: labels: expected an array of strings, got "a"'),
     "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
     "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),
     "over lines": ("[\n[1],\n[true]\n]\n", "f: row 1: field 1: expected a number, got true"),
     "over lines and cut": ("\n[\n[1],\n[2]\n", "f:4: not JSON: "),
     "over lines and wrong": ("{\n'a': 1\n}", "f:2: not JSON: "),
-    "beyond a float": ("[1e400]", "f:1: not JSON: number is infinity when parsed as double"),
+    "beyond a float": ("[1e400]", "f:1: a number is too large; the largest number is 1.8e308"),
     "beyond a float and infinite": (f"[1{'0' * 400}, -Infinity]", f"f:1: field 1: {BEYOND}"),
     "beyond Python": (f"[1{'0' * 5000}, NaN]", "f:1: not JSON: a number that is too long"),
     "deep": ("[" * 100_000, "f:1: the JSON is nested too deep"),
@@ -157,7 +160,8 @@ WRONG = {
     # How deep Python reads differs by version, and so does the message.
     "deep under a label": ('{"a": 1, "b": ' + '{"c":' * 1000 + "1" + "}" * 1001, "f:1: "),
     "deep for the other": ("[" * 99 + "-Infinity" + "]" * 99, "f:1: row 0: field 1: expected a number, got an array"),
-    "bytes": (b'["\xff"]', "f:1: not JSON: "),
+    "bytes": (b'["\xff"]', "f:1: not UTF-8 text (byte 0xff); convert it to UTF-8"),
+    "UTF-16": ("[1]".encode("utf-16"), "f: this is UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"),
     "half a character": ('["\\ud800"]', "f:1: not JSON: "),
     "an escape in a label": ('{"\\u001b[31m": "x"}', "f:1: '\\x1b[31m': expected a number, got \"x\""),
 }  # fmt: skip
@@ -175,7 +179,7 @@ WRONG = {
     ],
 )
 def test_a_part_of_a_response_is_named_with_its_place(text: str, where: str, kind: str) -> None:
-    problem = f"{where} is {kind}, as inside a server's response; tsoft needs the whole response"
+    problem = f"{where} is {kind}, as inside a server's response; pass the whole response"
     assert complaint(text) == problem
 
 
@@ -191,11 +195,14 @@ def test_errors(text: str | bytes, message: str) -> None:
 
 def test_options_that_contradict_the_input() -> None:
     record = '{"probs": [1, 0], "labels": ["a", "b"]}'
-    contradiction = "'probs' contains probabilities, not energies; leave out --energies"
+    contradiction = "'probs' contains probabilities, not energies; remove --energies"
     assert complaint(record, quantity="energy") == f"f:1: {contradiction}"
-    named = "the input already names the classes; leave out --labels"
+    named = "the input already names the classes; remove --labels"
     assert complaint(record, labels=Labels(("x", "y"))) == f"f:1: {named}"
-    assert complaint("[1, 2, 3]", labels=Labels(("x", "y"))) == "f:1: 3 classes, but --labels has 2 names"
+    assert (
+        complaint("[1, 2, 3]", labels=Labels(("x", "y")))
+        == "f:1: 3 classes, but --labels has 2 names; pass one name per class"
+    )
 
 
 def test_each_json_line_is_a_complete_value() -> None:

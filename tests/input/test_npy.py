@@ -83,13 +83,14 @@ def header(text: str, version: int = 1) -> bytes:
     return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text.encode()
 
 
+MASKED = "every class is masked (-inf); at least one needs a finite logit"
 OBJECTS = "pickled objects, which tsoft never loads since they can run any code; save an array of numbers"
 
 RECORDS = np.zeros(2, [("a", "f4"), ("b", "f4")])
 
 WRONG = {
-    "empty": (b"", "not an .npy file, which starts with \\x93NUMPY"),
-    "text": (b"1 2 3\n", "not an .npy file, which starts with \\x93NUMPY"),
+    "empty": (b"", "no array: the input is empty"),
+    "text": (b"1 2 3\n", "not an .npy file; if it is text, pass --input-format text"),
     "a version": (b"\x93NUMPY\x09\0", "an .npy file of version 9.0; tsoft reads versions 1 to 3"),
     "objects": (saved(np.array([1, None])), OBJECTS),
     "records": (saved(RECORDS), "an array of records (a, b); save one array of numbers"),
@@ -103,8 +104,8 @@ WRONG = {
     "a number": (saved(np.array(1.0)), "a single number; expected an array whose last axis is the classes"),
     "no row": (saved(np.zeros((0, 3))), "an array of shape (0, 3) has no rows"),
     "no class": (saved(np.zeros((3, 0))), "an array of shape (3, 0) has no classes"),
-    "NaN": (saved(np.array([[1, 2], [3, np.nan]])), "row 1, class #1: NaN is not a logit"),
-    "all masked": (saved(np.full((2, 2), -np.inf, "f4")), "row 0: every class is masked (-inf)"),
+    "NaN": (saved(np.array([[1, 2], [3, np.nan]])), "row 1, class #1: NaN is not a logit; write -inf to mask a class"),
+    "all masked": (saved(np.full((2, 2), -np.inf, "f4")), f"row 0: {MASKED}"),
     "no header": (header("hello"), "invalid .npy header: 'hello'"),
     "a part of one": (header("{'shape': (2,)}"), "invalid .npy header: \"{'shape': (2,)}\""),
     "a shape": (

@@ -40,23 +40,25 @@ def test_the_array_that_is_read() -> None:
 
 LABELLED = zipped(logits=np.zeros((2, 3)), labels=np.array(["a", "b"]))
 
+NAN = "NaN is not a logit; write -inf to mask a class"
+MASKED = "every class is masked (0); at least one needs a probability above 0"
 BROKEN = {
-    "no zip": (b"PK\3\4 and no more", {}, "not a complete .npz file: File is not a zip file"),
+    "no zip": (b"PK\3\4 and no more", {}, "not a complete .npz file: its end is missing"),
     "none": (zipped(), {}, "no array is called logits or probs; the file has no arrays"),
     "several": (
         zipped(a=np.zeros(2), b=np.zeros(2)),
         {},
         "no array is called logits or probs; pass --key NAME to choose one: a, b",
     ),
-    "no such": (zipped(a=np.zeros(2)), {"key": "b"}, "no array is called 'b'; the file has 'a'"),
+    "no such": (zipped(a=np.zeros(2)), {"key": "b"}, "unknown array 'b'; choose from a"),
     "another kind": (
         zipped(probs=np.ones(1)),
         {"quantity": "logprob"},
-        "the array 'probs' contains probabilities, not log-probabilities; leave out --logprobs, "
+        "the array 'probs' contains probabilities, not log-probabilities; remove --logprobs, "
         "or save the array as 'log_probs'",
     ),
-    "too few labels": (LABELLED, {}, "logits: 3 classes, but 2 labels"),
-    "labels twice": (LABELLED, {"labels": Labels(("x",))}, "the input already names the classes; leave out --labels"),
+    "too few labels": (LABELLED, {}, "logits: 3 classes, but 2 labels; save one label per class"),
+    "labels twice": (LABELLED, {"labels": Labels(("x",))}, "the input already names the classes; remove --labels"),
     "labels of complex numbers": (
         zipped(logits=np.zeros(2), labels=np.zeros(2, complex)),
         {},
@@ -67,8 +69,8 @@ BROKEN = {
         {},
         "labels: not UTF-8 text; save the labels as UTF-8",
     ),
-    "NaN": (zipped(logits=np.array([[0, np.nan]])), {}, "logits: row 0, class #1: NaN is not a logit"),
-    "all masked": (zipped(probs=np.zeros((1, 2))), {}, "probs: row 0: every class is masked (0)"),
+    "NaN": (zipped(logits=np.array([[0, np.nan]])), {}, f"logits: row 0, class #1: {NAN}"),
+    "all masked": (zipped(probs=np.zeros((1, 2))), {}, f"probs: row 0: {MASKED}"),
 }  # fmt: skip
 
 
@@ -80,7 +82,8 @@ def test_errors(data: bytes, reading: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
 def test_every_truncation_is_an_error(pack: bool) -> None:
     whole = zipped(pack, logits=numbers((2, 2)))
-    for cut in range(len(whole)):
+    assert complaint(b"", "npz") == "no array: the input is empty"
+    for cut in range(1, len(whole)):
         assert complaint(whole[:cut], "npz").startswith("not a complete .npz file: ")
     assert rows(read(whole, "npz")).shape == (2, 2)
 
@@ -112,4 +115,6 @@ def test_targets_are_read_only_when_requested() -> None:
     np.savez(data, logits=np.zeros((2, 3)), targets=np.array([0, 7]))
     [block] = read(data.getvalue(), "npz")
     assert block.targets is None
-    assert "targets: row 1: target 7 is out of range" in complaint(data.getvalue(), "npz", targets=True)
+    assert "targets: row 1: unknown class '7'; use an index from 0 to 2" in complaint(
+        data.getvalue(), "npz", targets=True
+    )

@@ -442,7 +442,7 @@ WRONG = {
     "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability; log-probabilities are at most 0$"),
     "over 0 in the list": (entry(" a", -1, (" b", 1e-3)), TOKEN + r"top_logprobs\[0\], logprob: 0\.001 is not"),
     "no number": ({"token": " a"}, TOKEN + "logprob: missing; expected a number$"),
-    "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: missing$"),
+    "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: missing; expected a string$"),
     "text": (entry(" a", "-1"), TOKEN + 'logprob: expected a number, got "-1"$'),  # type: ignore[arg-type]
     "truth": (entry(" a", True), TOKEN + "logprob: expected a number, got true$"),
     "not a list": (
@@ -451,7 +451,7 @@ WRONG = {
     ),
     "bytes": (
         {"token": " a", "logprob": -1, "bytes": [256]},
-        TOKEN + "token, bytes: expected a list of whole numbers from 0 to 255",
+        TOKEN + "token, bytes: expected an array of whole numbers from 0 to 255",
     ),
     "not an object": (3, "^FILE: choice 0, token 0: expected an object, got 3$"),
     "nothing known": (entry(" a", -9999.0), TOKEN[:-2] + ": no alternative has a known probability above 0$"),

@@ -42,6 +42,7 @@ from tsoft.options.models import ModelOptions, open_model
 
 DATA = TESTS / "data"
 KEY = "sk-test-3141592653589793"
+RUNNING = "check that it is running"
 PROMPT = "The capital of France is"
 
 
@@ -462,8 +463,8 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (404, error("model '' not found"), ["model '' not found", "--remote-model NAME to select a model", "m1, m2"]),
         (422, {"detail": [{"loc": ["body", "model"], "msg": "Field required"}]}, ["Field required", "--remote-model"]),
         (400, error("This model's maximum context length is 9 tokens"), ["HTTP 400 Bad Request", "is 9 tokens"]),
-        (401, error("Incorrect API key provided"), ["HTTP 401 Unauthorized", "OPENAI_API_KEY is not set"]),
-        (403, {"detail": "no"}, ["HTTP 403 Forbidden", "no", "OPENAI_API_KEY is not set"]),
+        (401, error("Incorrect API key provided"), ["HTTP 401 Unauthorized", "set OPENAI_API_KEY to your key"]),
+        (403, {"detail": "no"}, ["HTTP 403 Forbidden", "no", "set OPENAI_API_KEY to your key"]),
         (404, {"detail": "Not Found"}, ["HTTP 404 Not Found"]),
         (500, error("boom"), ["HTTP 500 Internal Server Error", "boom"]),
         (500, b"", ["HTTP 500 Internal Server Error", "the response is empty"]),
@@ -482,7 +483,7 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, [1], ["expected a server's response"]),
         (200, 7, ["expected a server's response"]),
         (200, None, ["expected a server's response"]),
-        (200, {"choices": []}, ["no log-probabilities"]),
+        (200, {"choices": []}, ["the response has no choices"]),
         (200, {"choices": [7]}, ["expected an object"]),
         (200, error("overloaded"), ["the server returned an error: overloaded"]),
         (200, chat(None, text=" the"), ["did not return the requested log-probabilities", "with --chat, some servers"]),
@@ -618,7 +619,10 @@ def test_no_server() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
-        assert failure(endpoint_at(url)) == f"{url}/completions: cannot connect to the server: connection refused"
+        assert (
+            failure(endpoint_at(url))
+            == f"{url}/completions: cannot connect to the server: connection refused; {RUNNING}"
+        )
     assert "cannot find the address of the server" in failure(endpoint_at("http://nowhere.invalid/v1"))
 
 
@@ -707,7 +711,7 @@ def test_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             assert KEY[:7] not in message
             if status == 401:
                 assert "key provided: ***." in message
-                assert message.endswith("OPENAI_API_KEY is set, but this server rejects it")
+                assert message.endswith("this server rejects the key in OPENAI_API_KEY")
 
 
 ODD_KEY = "sk-/a&b<c>\"d'\\e+f%=~ g"
@@ -839,7 +843,7 @@ def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_invalid_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://me:hunter2@127.0.0.1:9")
     message = failure(endpoint_at("http://api.invalid/v1"))
-    assert message.endswith("cannot connect to the proxy from the environment: connection refused")
+    assert message.endswith(f"cannot connect to the proxy from the environment: connection refused; {RUNNING}")
     with serving(Reply(b"")) as served:
         monkeypatch.setenv("https_proxy", served.url.removesuffix("/v1"))
         assert "did not forward the request: Tunnel connection failed: 501" in failure(

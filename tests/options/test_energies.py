@@ -172,7 +172,7 @@ def test_an_ensemble_needs_energies_and_no_samplers() -> None:
 KELVIN = "--units eV needs temperatures in kelvin; pass "
 NOT_ENERGIES = "needs energies; add --energies if the numbers are energies"
 WITH_SAMPLERS = "works only without samplers and --explain; remove them"
-STATES = "is not a whole number of states from 1 to 1e15"
+STATES = "--degeneracy: expected whole numbers from 1 to 1e15, got"
 
 
 @pytest.mark.parametrize(
@@ -190,17 +190,20 @@ STATES = "is not a whole number of states from 1 to 1e15"
         (["sweep", "--energies", "--degeneracy", "1,2", "--like", "vllm"], f"--degeneracy {WITH_SAMPLERS}"),
         (["compute", "--energies", "--degeneracy", "1"], "--degeneracy has 1 number, but row 0 has 2 energies"),
         (["compute", "--energies", "--degeneracy", "1,2,3"], "--degeneracy has 3 numbers, but row 0 has 2 energies"),
-        (["compute", "--energies", "--degeneracy", "1,0"], f"--degeneracy: '0' {STATES}"),
-        (["compute", "--energies", "--degeneracy", "-1,2"], f"--degeneracy: '-1' {STATES}"),
-        (["compute", "--energies", "--degeneracy", "1,2.5"], f"--degeneracy: '2.5' {STATES}"),
-        (["compute", "--energies", "--degeneracy", "1,x"], f"--degeneracy: 'x' {STATES}"),
-        (["compute", "--energies", "--degeneracy", "1,1e16"], f"--degeneracy: '1e16' {STATES}"),
-        (["compute", "--energies", "--degeneracy", "1,nan"], f"--degeneracy: 'nan' {STATES}"),
-        (["compute", "--energies", "--degeneracy", "inf,1"], f"--degeneracy: 'inf' {STATES}"),
-        (["compute", "--energies", "--degeneracy", "1,,3"], f"--degeneracy: '' {STATES}"),
-        (["compute", "--energies", "--degeneracy", ""], f"--degeneracy: '' {STATES}"),
-        (["sweep", "--measure", "heat-capacity"], "--measure heat-capacity needs --energies, and no samplers"),
-        (["sweep", "--energies", "--top-p", "0.9", "--measure", "log-z"], "--measure log-z needs --energies"),
+        (["compute", "--energies", "--degeneracy", "1,0"], f"{STATES} '0'"),
+        (["compute", "--energies", "--degeneracy", "-1,2"], f"{STATES} '-1'"),
+        (["compute", "--energies", "--degeneracy", "1,2.5"], f"{STATES} '2.5'"),
+        (["compute", "--energies", "--degeneracy", "1,x"], f"{STATES} 'x'"),
+        (["compute", "--energies", "--degeneracy", "1,1e16"], f"{STATES} '1e16'"),
+        (["compute", "--energies", "--degeneracy", "1,nan"], f"{STATES} 'nan'"),
+        (["compute", "--energies", "--degeneracy", "inf,1"], f"{STATES} 'inf'"),
+        (["compute", "--energies", "--degeneracy", "1,,3"], f"{STATES} ''"),
+        (["compute", "--energies", "--degeneracy", ""], f"{STATES} ''"),
+        (["sweep", "--measure", "heat-capacity"], "--measure heat-capacity needs energies; add --energies"),
+        (
+            ["sweep", "--energies", "--top-p", "0.9", "--measure", "log-z"],
+            "--measure log-z works only without samplers; remove them",
+        ),
         (["solve", "--energies", "--units", "K", "--margin", "0.1"], "unknown option --units"),
         (["sample", "--energies", "--degeneracy", "1,2"], "unknown option --degeneracy"),
     ],

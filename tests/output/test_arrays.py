@@ -196,7 +196,7 @@ def test_an_error_leaves_the_output_as_it_was(tmp_path: Path, order: str) -> Non
     (tmp_path / "out.npy").write_text("before")
     done = here("compute", "-i", str(tmp_path / "in.npy"), "-o", str(tmp_path / "out.npy"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith("in.npy: row 99999, class #0: NaN is not a logit\n")
+    assert done.stderr.endswith("in.npy: row 99999, class #0: NaN is not a logit; write -inf to mask a class\n")
     assert (sorted(os.listdir(tmp_path)), (tmp_path / "out.npy").read_text()) == (["in.npy", "out.npy"], "before")
 
 

@@ -16,6 +16,7 @@ import pytest
 from test_imports import imported
 from tool import environment, out, peak, run
 from tsoft import cli
+from tsoft.errors import joined
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import SAMPLERS
 
@@ -352,7 +353,7 @@ def test_samplers_set_the_order_of_engines_without_a_fixed_one(capfd: Capture) -
     assert record["samplers"] == ["temperature 2", "top_k 3"]
     status, text, messages = called(capfd, *typed, "--like", "all")
     assert (status, [record["engine"] for record in records(text)]) == (0, ["llama.cpp"])
-    others = ", ".join(name for name in ENGINES if name != "llama.cpp")
+    others = joined([name for name in ENGINES if name != "llama.cpp"])
     assert messages.startswith(f"tsoft: note: {others} are omitted, because they have a fixed sampler order")
 
 
@@ -361,7 +362,7 @@ def test_all_omits_engines_without_the_sampler(capfd: Capture) -> None:
     # The engines that have it.
     have = ["transformers", "llama.cpp", "exllamav2"]
     assert (status, [record["engine"] for record in records(text)]) == (0, have)
-    others = ", ".join(name for name in ENGINES if name not in have)
+    others = joined([name for name in ENGINES if name not in have])
     assert messages == f"tsoft: note: {others} are omitted, because they have no --typical-p\n"
 
 
@@ -599,11 +600,11 @@ def test_a_bias_of_an_unknown_token_is_ignored_with_a_note(capfd: Capture, tmp_p
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"top_p": 1.5}, "top_p: 1.5 is not a number from 0 to 1"),
-        ({"temperature": -1}, "temperature: -1 is not a finite number from 0"),
+        ({"top_p": 1.5}, "top_p: expected a number from 0 to 1, got 1.5"),
+        ({"temperature": -1}, "temperature: expected a finite number from 0, got -1"),
         ({"min_p": "0.1"}, 'min_p: expected a number, got the string "0.1"'),
-        ({"typ_p": 1.5}, "typ_p: 1.5 is not a number above 0 and up to 1"),
-        ({"top_k": 2.5}, "top_k: 2.5 is not a whole number from 0"),
+        ({"typ_p": 1.5}, "typ_p: expected a number above 0 and up to 1, got 1.5"),
+        ({"top_k": 2.5}, "top_k: expected a whole number from 0, got 2.5"),
         ([1], "expected an object of settings, got an array"),
         ({"color": 1}, "no sampling settings"),
     ],
@@ -706,7 +707,9 @@ def with_new_sampler(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_new_sampler_is_a_function_and_a_row() -> None:
     """The option, help, errors, order, explanation and record of the sampler come from the table."""
     assert "--odd-one" in with_new_sampler("compute", "--help").stdout
-    assert "--odd-one: 10 is not a number from 0 to 9" in with_new_sampler("compute", "1", "--odd-one", "10").stderr
+    assert (
+        "--odd-one: expected a number from 0 to 9, got 10" in with_new_sampler("compute", "1", "--odd-one", "10").stderr
+    )
     typed = ("compute", "2", "1", "0", "--odd-one", "0.75", "--samplers", "odd_one;temperature", "-f", "json")
     [record] = json.loads(with_new_sampler(*typed, "--explain", "--tau", "0.5").stdout)
     assert record["samplers"] == ["odd_one 0.75", "temperature 0.5"]
@@ -718,13 +721,13 @@ def test_a_new_sampler_is_a_function_and_a_row() -> None:
 # Errors in the options
 
 WRONG: dict[str, tuple[list[str], str]] = {
-    "over the range": (["--top-p", "1.5"], "--top-p: 1.5 is not a number from 0 to 1"),
-    "under the range": (["--top-k", "-1"], "--top-k: -1 is not a whole number from 0"),
-    "a part of a class": (["--top-k", "2.5"], "--top-k: 2.5 is not a whole number from 0"),
-    "NaN": (["--min-p", "nan"], "--min-p: nan is not a number from 0 to 1"),
-    "infinity": (["--dynatemp-range", "inf"], "--dynatemp-range: inf is not a "),
-    "an end that is open": (["--top-h", "0"], "--top-h: 0 is not a number above 0 and up to 1"),
-    "no number": (["--top-k", "many"], "--top-k: 'many' is not a number"),
+    "over the range": (["--top-p", "1.5"], "--top-p: expected a number from 0 to 1, got 1.5"),
+    "under the range": (["--top-k", "-1"], "--top-k: expected a whole number from 0, got -1"),
+    "a part of a class": (["--top-k", "2.5"], "--top-k: expected a whole number from 0, got 2.5"),
+    "NaN": (["--min-p", "nan"], "--min-p: expected a number from 0 to 1, got nan"),
+    "infinity": (["--dynatemp-range", "inf"], "--dynatemp-range: expected a finite number from 0, got inf"),
+    "an end that is open": (["--top-h", "0"], "--top-h: expected a number above 0 and up to 1, got 0"),
+    "no number": (["--top-k", "many"], "--top-k: expected a "),
     "a sampler": (["--samplers", "top_kk"], "--samplers: unknown sampler 'top_kk'; did you mean 'top_k'? choose from "),
     "a sampler twice": (["--samplers", "typ_p;typical"], "--samplers: typical is listed twice"),
     "penalties": (["--samplers", "penalties"], "--samplers: penalties depends on the preceding text"),
@@ -744,10 +747,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "an engine": (["--like", "vlm"], "--like: unknown engine 'vlm'; did you mean 'vllm'? choose from transform"),
     "no engine": (["--like", ""], "--like: "),
     "a knob it lacks": (["--like", "vllm", "--tfs", "0.5"], "--like vllm: this engine has no --tfs"),
-    "knobs one lacks": (["--like", "all,vllm", "--tfs", "2"], "--tfs: 2 is not a number from 0 to 1"),
+    "knobs one lacks": (["--like", "all,vllm", "--tfs", "2"], "--tfs: expected a number from 0 to 1, got 2"),
     "a fixed order": (
         ["--like", "vllm", "--samplers", "temperature"],
-        "--like vllm: this engine has a fixed sampler order; --samplers works only with llama.cpp",
+        "--like vllm: this engine has a fixed sampler order; use --like llama.cpp",
     ),
     "no settings": (["--settings", ""], "--settings"),
     "steps in csv": (
@@ -757,7 +760,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "a bias of no class": (["--logit-bias", "d=1"], "--logit-bias: unknown class 'd'; choose from a, b"),
     "an index of no class": (["--logit-bias", "#4=1"], "--logit-bias: unknown class '#4'"),
     "a bias of two": (["--logit-bias", "b=1"], "--logit-bias: 2 classes have the label 'b'; choose one by its index: "),
-    "a bias without a number": (["--logit-bias", "a"], "--logit-bias: expected LABEL=B, got 'a'"),
+    "a bias without a number": (["--logit-bias", "a"], "--logit-bias: expected LABEL=NUMBER, such as cat=1.5, got 'a'"),
     "a bias of NaN": (
         ["--logit-bias", "a=nan"],
         "--logit-bias: the bias of 'a' is nan; pass a finite number, or -inf to ban the class",
@@ -804,9 +807,9 @@ def test_a_sweep_needs_the_temperature(capfd: Capture) -> None:
     for form in ("tsv", "table"):
         status, text, messages = called(capfd, "sweep", "2", "1", "--samplers", "top_k", "--top-k", "1", "-f", form)
         assert (status, text) == (2, "")
-        assert messages.startswith("tsoft: error: --samplers lists no temperature")
+        assert messages.startswith("tsoft: error: the samplers include no temperature")
     status, _, messages = called(capfd, "sweep", "2", "1", "--mean", "--like", "all", "--tau", "1")
-    assert (status, messages) == (2, "tsoft: error: sweep --mean averages over one engine; pass only one to --like\n")
+    assert (status, messages) == (2, "tsoft: error: --like: sweep --mean averages over one engine; pass one of them\n")
 
 
 # Step by step
@@ -1006,7 +1009,7 @@ def test_a_chain_that_removes_every_class_is_an_error_before_drawing(
     typed = [*command, "2", "1", "-f", form, "--logit-bias", "#0=-inf", "--logit-bias", "#1=-inf"]
     status, text, messages = called(capfd, *typed)
     assert (status, text) == (2, "")
-    assert messages == "tsoft: error: row 0: logit_bias of 2 classes removes every class\n"
+    assert messages == "tsoft: error: row 0: logit_bias of 2 classes removes every class; use a less strict setting\n"
 
 
 def test_all_in_capitals_omits_engines_too(capfd: Capture) -> None:

@@ -127,7 +127,7 @@ def summarize(read_rows: ReadRows) -> RowSummary:
         classes = examples.logits.shape[1]
         counts = counts if len(counts) else np.zeros(classes, np.int64)
         if len(counts) != classes:
-            raise CalibrationError(f"row {rows} has {classes} classes, the rows before it have {len(counts)}")
+            raise CalibrationError(f"row {rows} has {classes} classes, but the rows before it have {len(counts)}")
         counts += np.bincount(examples.targets, minlength=classes)
         like_probabilities += _like_probabilities(examples.logits)
         are_one_hot = are_one_hot and bool(((examples.logits == 0) | (examples.logits == 1)).all())

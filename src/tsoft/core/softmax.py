@@ -54,7 +54,7 @@ class LogitsError(ValueError):
     >>> import tsoft
     >>> tsoft.softmax([[2, 1], [float("nan"), 0]])
     Traceback (most recent call last):
-    tsoft.core.softmax.LogitsError: row 1, class 0: NaN is not a logit
+    tsoft.core.softmax.LogitsError: row 1, class 0: NaN is not a logit; write -inf to mask a class
     """
 
     def __init__(self, problem: str, row: int, column: int | None = None):
@@ -334,7 +334,7 @@ def require_softmax(z: Array) -> None:
 
     >>> require_softmax(np.array([[1.0, 2.0], [-np.inf, -np.inf]]))
     Traceback (most recent call last):
-    tsoft.core.softmax.LogitsError: row 1: every class is masked (-inf)
+    tsoft.core.softmax.LogitsError: row 1: every class is masked (-inf); at least one needs a finite logit
     """
     finite = np.isfinite(z.max(-1))
     if not finite.all():
@@ -454,7 +454,9 @@ def divide_by_tau(gaps: Array, scale: Array | None, tau: float, x: Array) -> Non
 def row_error(rows: Array, row: int) -> LogitsError:
     """Return the error for a row whose maximum is not finite."""
     if np.isnan(rows[row]).any():
-        return LogitsError("NaN is not a logit", row, int(np.isnan(rows[row]).argmax()))
+        return LogitsError("NaN is not a logit; write -inf to mask a class", row, int(np.isnan(rows[row]).argmax()))
     if np.isposinf(rows[row]).any():
-        return LogitsError("+inf is not a logit", row, int(rows[row].argmax()))
-    return LogitsError("every class is masked (-inf)", row)
+        return LogitsError(
+            "+inf is not a logit; logits are finite, or -inf for a masked class", row, int(rows[row].argmax())
+        )
+    return LogitsError("every class is masked (-inf); at least one needs a finite logit", row)

@@ -180,7 +180,7 @@ def solve(
     if len(passed) != 1:
         raise ValueError(f"pass exactly one of {', '.join(targets)}; got {' and '.join(passed) or 'none'}")
     if (prob is None) != (index is None):
-        raise ValueError("prob and index belong together: the probability of the class with that index")
+        raise ValueError("prob needs index, and index needs prob; pass both")
     z = validate_logits(z)
     [(name, value)] = passed.items()
     if name not in ("entropy", "perplexity") and value > 1:

@@ -27,11 +27,16 @@ from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input.labels import token_label
 from tsoft.input.quantity import QUANTITIES, SLACK
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.utf8 import decode_text, json_problem
 
 # OpenAI writes this for a very unlikely token, instead of its log-probability.
 UNKNOWN = -9999.0
 # A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
 _BYTES = re.compile(r"bytes?: ?((?:\\x[0-9a-fA-F]{2})+)")
+
+_UNKNOWN_RESPONSE = (
+    "unknown response: no choices, output, candidates or logprobs; tsoft help api-responses lists the formats"
+)
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
 _COMPLETION = '"logprobs": 5'
@@ -62,14 +67,14 @@ def response_part_problem(value: Object) -> str | None:
     """Return the problem with an object that is only part of a server's response; None for any other object.
 
     >>> response_part_problem({"logprobs": {"content": []}})
-    "'logprobs' is an object, as inside a server's response; tsoft needs the whole response"
+    "'logprobs' is an object, as inside a server's response; pass the whole response"
     """
     part = next((name for name in _INNER_FIELDS if isinstance(value.get(name), dict | list)), None)
     if part is None and isinstance(value.get("token"), str):
         part = "token"
     if part is None:
         return None
-    return f"{part!r} is {described(value[part])}, as inside a server's response; tsoft needs the whole response"
+    return f"{part!r} is {described(value[part])}, as inside a server's response; pass the whole response"
 
 
 def blocks(value: object, options: ReadOptions, where: str, first_row: int) -> Iterator[Block]:
@@ -151,6 +156,8 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        if "UTF-8" in error.msg:
+            decode_text(data, options.source, line)
         problem, error_line = error.msg, error.lineno
     is_deep = "depth" in problem or "recursion" in problem.lower()
     if not is_deep and (b"Infinity" in data or b"NaN" in data):
@@ -162,8 +169,7 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
             is_deep = True
         except ValueError:
             problem = "a number that is too long"
-    problem = "the JSON is nested too deep" if is_deep else f"not JSON: {problem}"
-    raise options.error(line + error_line - 1, problem)
+    raise options.error(line + error_line - 1, json_problem("recursion" if is_deep else problem))
 
 
 def described(value: object) -> str:
@@ -270,10 +276,10 @@ class ResponseReader:
 
     def __init__(self, options: ReadOptions, first_row: int):
         if options.labels:
-            raise UsageError("leave out --labels; the classes of a server's response are its tokens")
+            raise UsageError("--labels has no effect on an API response, whose classes are its tokens; remove --labels")
         if options.quantity not in (None, "logprob"):
             option = QUANTITIES[options.quantity].option or "the quantity"
-            raise UsageError(f"leave out {option}; a server's response already specifies what its numbers are")
+            raise UsageError(f"{option} has no effect on an API response, which names its numbers; remove {option}")
         self.first_row = self.row = first_row
         self.several = False
         self.request: str | None = None
@@ -300,7 +306,7 @@ class ResponseReader:
             raise location.error(f"the server returned an error: {message[:500]}")
         request = _logprobs_request(response)
         if request is None:
-            problem = response_part_problem(response) or "unknown response: no choices, output, candidates or logprobs"
+            problem = response_part_problem(response) or _UNKNOWN_RESPONSE
             raise location.error(problem)
         self.request = request
         inner = response.get("response")
@@ -547,11 +553,13 @@ def _label(token: object, byte_list: object, location: Location) -> str:
     (' Paris', '<0xE2><0x80>')
     """
     if not isinstance(token, str):
-        raise location.error("missing" if token is None else f"expected a string, got {described(token)}")
+        raise location.error(
+            "missing; expected a string" if token is None else f"expected a string, got {described(token)}"
+        )
     escaped = _BYTES.fullmatch(token)
     if byte_list is not None:
         if not isinstance(byte_list, list) or not all(_is_index(byte) and byte < 256 for byte in byte_list):
-            raise location.at("bytes").error("expected a list of whole numbers from 0 to 255")
+            raise location.at("bytes").error("expected an array of whole numbers from 0 to 255")
         data = bytes(byte_list)
     else:
         data = bytes.fromhex(escaped[1].replace("\\x", "")) if escaped else b""
@@ -576,7 +584,9 @@ def _as_object(value: object, location: Location) -> Object:
 
 def _as_list(value: object, location: Location) -> list[Any]:
     if not isinstance(value, list):
-        raise location.error("missing" if value is None else f"expected an array, got {described(value)}")
+        raise location.error(
+            "missing; expected an array" if value is None else f"expected an array, got {described(value)}"
+        )
     return value
 
 

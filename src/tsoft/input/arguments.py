@@ -22,14 +22,14 @@ class TypedNumbers:
     places: list[int]
 
 
-def parse_arguments(arguments: list[str]) -> TypedNumbers:
-    """Parse numbers or label=number. Raises UsageError, which names the argument."""
+def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
+    """Parse numbers or label=number. Raises UsageError, which names the argument, and has the fix for an empty one."""
     texts: list[str] = []
     places: list[int] = []
     for place, argument in enumerate(arguments, 1):
-        pieces = _fields_of_only_argument(argument) if len(arguments) == 1 else [argument]
+        pieces = _fields_of_only_argument(argument, empty_fix) if len(arguments) == 1 else [argument]
         if not "".join(pieces).strip():
-            raise UsageError(f"argument {place} is empty; write -inf to mask a class")
+            raise UsageError(f"argument {place}: empty; {empty_fix}")
         texts += pieces
         places += [place] * len(pieces)
     try:
@@ -37,12 +37,12 @@ def parse_arguments(arguments: list[str]) -> TypedNumbers:
         return TypedNumbers(numbers, tuple(map(decode, labels)) if labels else None, places)
     except fields.FieldError as error:
         index = (error.field or 1) - 1
-        raise UsageError(f"argument {places[index]}: {error.problem}{_hint(texts, texts[index])}") from None
+        raise UsageError(f"argument {places[index]}: {error.explained(empty_fix)}{_hint(texts[index])}") from None
 
 
 def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> Block:
     """Return a block of one row. Its labels are `labels` or those of the arguments. Raises UsageError."""
-    row = parse_arguments(arguments)
+    row = parse_arguments(arguments, QUANTITIES[quantity].mask_fix)
     if row.labels and labels:
         raise UsageError("--labels and LABEL=NUMBER both name the classes; use only one")
     try:
@@ -63,7 +63,7 @@ def decode(argument: str, name: str = "a label") -> str:
         raise UsageError(f"{name} is not UTF-8 text") from None
 
 
-def _fields_of_only_argument(argument: str) -> list[str]:
+def _fields_of_only_argument(argument: str, empty_fix: str) -> list[str]:
     """Return the fields of the only argument, since a shell may pass a whole row as one argument.
 
     A label may contain blanks, so an argument with labels is split only if each field is label=number.
@@ -72,12 +72,12 @@ def _fields_of_only_argument(argument: str) -> list[str]:
         pieces = fields.split(argument)
     except fields.FieldError as error:
         where = "" if error.field is None else f"field {error.field}: "
-        raise UsageError(f"argument 1: {where}{error.problem}") from None
+        raise UsageError(f"argument 1: {where}{error.explained(empty_fix)}") from None
     return [argument] if "=" in argument and not all(map(fields.is_pair, pieces)) else pieces
 
 
-def _hint(texts: list[str], wrong: str) -> str:
+def _hint(wrong: str) -> str:
     """Return a hint at the likely mistake if the argument `wrong` is not a number."""
-    if 0 < sum("=" in text for text in texts) < len(texts):
-        return "; label every class or no class"
+    if wrong.startswith(("[", "{")):
+        return "; to read JSON, pipe it in, or pass -i FILE"
     return f"; to read the file {wrong!r}, pass -i {wrong}" if os.path.exists(wrong) else ""

@@ -5,14 +5,48 @@ text and in arrays of numbers: with the labels 3 and 8, the target 3 is the firs
 an index.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from tsoft.core.block import class_names
 from tsoft.core.softmax import Array
-from tsoft.errors import shortened
+from tsoft.errors import nearest, shortened, unknown
 from tsoft.input.fields import is_number, number
 
-# A search for the nearest label among more labels than this would take too long.
-MAX_SEARCHED = 10_000
+# An error lists the names of at most this many classes, and suggests one of at most this many.
+MAX_LISTED, MAX_COMPARED = 10, 1000
+
+
+def unknown_class(name: str, labels: tuple[str, ...] | None, classes: int, prefix: str = "#") -> str:
+    """Return the message for a name that no class has. An index starts with `prefix`.
+
+    >>> unknown_class("dgo", ("cat", "dog"), 2)
+    "unknown class 'dgo'; did you mean 'dog'? choose from cat, dog"
+    >>> unknown_class("#3", ("cat", "dog"), 2), unknown_class("3", None, 3, prefix="")
+    ("unknown class '#3'; use a label, or an index from #0 to #1", "unknown class '3'; use an index from 0 to 2")
+    """
+    names = class_names(labels, classes)
+    if classes == 1:
+        return f"unknown class {shortened(name)!r}; the only class is {shortened(names[0]) if labels else prefix + '0'}"
+    is_index = name.startswith("#") or (not prefix and is_number(name))
+    if labels and classes <= MAX_LISTED and not is_index:
+        return unknown("class", shortened(name), map(shortened, names))
+    is_comparable = not is_index and classes <= MAX_COMPARED and (labels or prefix)
+    suggestion = nearest(name, names) if is_comparable else None
+    hint = f"did you mean {shortened(suggestion)!r}? " if suggestion else ""
+    indices = f"an index from {prefix}0 to {prefix}{classes - 1}"
+    return f"unknown class {shortened(name)!r}; {hint}use {'a label, or ' if labels else ''}{indices}"
+
+
+def ambiguous_class(name: str, indices: Sequence[int]) -> str:
+    """Return the message for a label of several classes.
+
+    >>> ambiguous_class("cat", (0, 2))
+    "2 classes have the label 'cat'; choose one by its index: #0, #2"
+    """
+    choices = ", ".join(f"#{i}" for i in indices[:MAX_LISTED]) + ", …" * (len(indices) > MAX_LISTED)
+    return f"{len(indices)} classes have the label {shortened(name)!r}; choose one by its index: {choices}"
 
 
 class ClassLookup:
@@ -21,6 +55,7 @@ class ClassLookup:
 
     def __init__(self, labels: tuple[str, ...] | None, classes: int):
         self.classes = classes
+        self._labels = labels
         self._indices: dict[str, list[int]] = {}
         for index, label in enumerate(labels or ()):
             self._indices.setdefault(label, []).append(index)
@@ -39,23 +74,16 @@ class ClassLookup:
         if len(indices) == 1:
             return indices[0]
         if indices:
-            names = ", ".join(f"#{i}" for i in indices[:10])
-            raise ValueError(f"{len(indices)} classes are called {text!r}; use an index instead: {names}")
+            raise ValueError(ambiguous_class(text, indices))
         digits = text.removeprefix("#")
         if is_number(digits) and (self.by_index or digits != text):
             return int(self.indices(np.array([number(digits)]))[0])
         if not text:
             raise ValueError("empty; write a class's label or index")
-        raise ValueError(f"no class is called {shortened(text)!r}{self._hint(text)}")
+        raise ValueError(self._problem(text))
 
-    def _hint(self, text: str) -> str:
-        if not self._indices:
-            return f"; the classes have no labels, so use an index from 0 to {self.classes - 1}"
-        import difflib  # imported here because only this error needs it
-
-        labels = [label for label in self._indices if label] if len(self._indices) <= MAX_SEARCHED else []
-        nearest = difflib.get_close_matches(text, labels, 1)
-        return f"; did you mean {shortened(nearest[0])}?" if nearest else ""
+    def _problem(self, text: str) -> str:
+        return unknown_class(text, self._labels, self.classes, "" if self.by_index else "#")
 
     def indices(self, numbers: Array) -> Array:
         """Return numbers, (rows,), as indices. Raises TargetIndexError for the first number that is not an index.
@@ -67,13 +95,9 @@ class ClassLookup:
         if numbers.dtype.kind == "f":
             invalid |= numbers != np.floor(numbers)
         if invalid.any():
-            raise TargetIndexError(self._problem(numbers[invalid.argmax()].item()), int(invalid.argmax()))
+            position = int(invalid.argmax())
+            raise TargetIndexError(self._problem(f"{numbers[position].item():.15g}"), position)
         return numbers.astype(np.int64)
-
-    def _problem(self, value: float) -> str:
-        if value != value // 1:
-            return f"{value:g} is not a class's index; indices are whole numbers from 0 to {self.classes - 1}"
-        return f"target {value:.15g} is out of range; indices are 0 to {self.classes - 1}"
 
 
 class TargetIndexError(ValueError):

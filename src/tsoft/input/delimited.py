@@ -20,7 +20,7 @@ from tsoft.core.block import Block, Origin
 from tsoft.core.measures import MEASURES
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.core.thermodynamics import THERMODYNAMICS
-from tsoft.errors import InputError
+from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
 from tsoft.input.columns import KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
@@ -43,7 +43,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             try:
                 layout = _layout(first.text, options)
             except fields.FieldError as error:
-                raise options.error(first.number, error.problem, error.field) from None
+                raise options.field_error(first.number, error) from None
             rest = batch.since(first.number)
             yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
             return
@@ -251,7 +251,8 @@ class Table:
         try:
             values = fields.numbers([texts[i] for i in self.classes])
         except fields.FieldError as error:
-            raise fields.FieldError(error.problem, self.class_fields[(error.field or 1) - 1]) from None
+            error.field = self.class_fields[(error.field or 1) - 1]
+            raise
         return ParsedRow(line.number, values, self.labels, self._row_target(texts))
 
     def _row_target(self, texts: list[str]) -> int | None:
@@ -260,7 +261,8 @@ class Table:
         try:
             return self.lookup.index(texts[self.target])
         except ValueError as error:
-            raise fields.FieldError(str(error), self.target + 1) from None
+            fix = "; for a single logit z of a binary classifier, write the two logits 0 and z"
+            raise fields.FieldError(f"{error}{fix * (len(self.classes) == 1)}", self.target + 1) from None
 
     def groups(self, batch: LineBatch) -> list[RowGroup] | None:
         numbers = batch.numbers()
@@ -297,7 +299,7 @@ def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: Re
             try:
                 rows.append(parser.row(line))
             except fields.FieldError as error:
-                raise options.error(line.number, error.problem, error.field) from None
+                raise options.field_error(line.number, error) from None
         yield from _grouped(rows, parser.class_fields)
 
 
@@ -328,7 +330,7 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     try:
         keys = _key_columns(names, fields.split_labels(second.text, options.delimiter) if second else None)
     except fields.FieldError as error:
-        raise options.error(second.number if second else 0, error.problem, error.field) from None
+        raise options.field_error(second.number if second else 0, error) from None
     # If the table has keys, tsoft wrote it, and a column called target is a class.
     target = names.index(TARGET) if TARGET in names and (options.targets or not keys) else None
     if target is not None and not options.targets:
@@ -409,10 +411,10 @@ def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[
         if label and not has_label:
             raise fields.FieldError(f"expected one number per line, as in the first line, got {len(label) + 1} fields")
         if has_label and not label:
-            raise fields.FieldError("expected a label and a number, as in the first line")
+            raise fields.FieldError(f"expected a label and a number, as in the first line, got {shortened(value)!r}")
         return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]
     except fields.FieldError as error:
-        raise options.error(line.number, error.problem, error.field) from None
+        raise options.field_error(line.number, error) from None
 
 
 # The long form
@@ -446,8 +448,13 @@ def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOpti
     if options.quantity is not None and options.quantity != quantity:
         raise options.error(first.number, contradiction(f"column {quantity!r}", quantity, options.quantity))
     delimiter = options.delimiter or next((d for d in ",;\t" if d in first.text), None)
+    if options.refuses_label and len(names) == 2:
+        problem = "ambiguous: label may be the class of each line or the target of each row"
+        fix = "add a column row, or rename label to target"
+        raise options.error(first.number, f"{problem}; {fix}")
+    options = replace(options, quantity=quantity)
     groups = LongForm(names, quantity, delimiter, options).groups(_without_header(first, batches))
-    blocks = _blocks(groups, replace(options, quantity=quantity))
+    blocks = _blocks(groups, options)
     yield from _not_empty(blocks, options.error(first.number, "no classes below the header; add one line per class"))
 
 
@@ -512,7 +519,7 @@ class LongForm:
         try:
             texts = fields.split_labels(line.text, self.delimiter)
         except fields.FieldError as error:
-            raise self.options.error(line.number, error.problem, error.field) from None
+            raise self.options.field_error(line.number, error) from None
         if len(texts) != len(self.names):
             raise self.options.error(line.number, fields.wrong_field_count(len(texts), len(self.names)))
         return texts
@@ -558,7 +565,7 @@ class LongForm:
         values = []
         for line, text in zip(part.lines, part.columns[self.quantity], strict=True):
             if not fields.is_number(text):
-                raise self.options.error(line, fields.not_a_number(text), self.names.index(self.quantity) + 1)
+                raise self.options.field_error(line, fields.number_error(text, self.names.index(self.quantity) + 1))
             values.append(fields.number(text))
         return np.array(values)
 
@@ -567,9 +574,11 @@ class LongForm:
         seen: set[str] = set()
         for line, index in zip(lines, texts, strict=True):
             if not (index.isdigit() and index.isascii() and len(index) < 10):
-                raise self.options.error(line, f"index {index!r} is not a whole number from 0")
+                problem = f"expected a whole number from 0, got {shortened(index)!r}"
+                raise self.options.error(line, problem, self.names.index("index") + 1)
             if index in seen:
-                raise self.options.error(line, f"index {index!r} repeats; add a column row to separate the vectors")
+                problem = f"the index {index} repeats; add a column row to separate the vectors"
+                raise self.options.error(line, problem, self.names.index("index") + 1)
             seen.add(index)
         return list(map(int, texts))
 

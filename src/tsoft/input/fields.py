@@ -12,16 +12,23 @@ from tsoft.errors import shortened
 _COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
+# What programs write for a missing number, in lower case.
+MISSING = ("none", "null", "na", "n/a")
 # The minus sign of word processors and papers, which is not the ASCII hyphen.
 _MINUS = "\N{MINUS SIGN}"
 
 
 class FieldError(ValueError):
-    """A problem with a field, which counts from 1, or with the whole line if `field` is None."""
+    """A problem with a field, which counts from 1, or with the whole line if `field` is None. `is_missing` is true if
+    the field has no number, so that the fix may be to mask the class."""
 
-    def __init__(self, problem: str, field: int | None = None):
+    def __init__(self, problem: str, field: int | None = None, *, is_missing: bool = False):
         super().__init__(problem)
-        self.problem, self.field = problem, field
+        self.problem, self.field, self.is_missing = problem, field, is_missing
+
+    def explained(self, mask_fix: str) -> str:
+        """Return the problem, with how to mask a class if that may be the fix."""
+        return f"{self.problem}; {mask_fix}" if self.is_missing else self.problem
 
 
 def without_comment(line: str) -> str:
@@ -91,7 +98,7 @@ def split(line: str) -> list[str]:
     parts = [part.split() for part in line.replace(";", ",").split(",")]
     if not all(parts):
         before = parts[: parts.index([])]
-        raise FieldError("empty; write -inf to mask a class", 1 + sum(map(len, before)))
+        raise FieldError("empty", 1 + sum(map(len, before)), is_missing=True)
     return [field for part in parts for field in part]
 
 
@@ -105,13 +112,19 @@ def numbers(fields: list[str]) -> list[float]:
         return [number(field) for field in fields]
     except ValueError:
         index = next(i for i, field in enumerate(fields) if not is_number(field))
-        raise FieldError(not_a_number(fields[index]), index + 1) from None
+        hint = "; label every number or no number" if 0 < sum("=" in field for field in fields) < len(fields) else ""
+        raise number_error(fields[index], index + 1, hint) from None
+
+
+def number_error(text: str, field: int, hint: str = "") -> FieldError:
+    """Return the error for a field that is not a number. `hint` is added to its problem."""
+    if not text:
+        return FieldError("empty", field, is_missing=True)
+    return FieldError(not_a_number(text) + hint, field, is_missing=text.lower() in MISSING)
 
 
 def not_a_number(text: str) -> str:
     """Return the problem with a text that is not a number, with a fix if the cause is likely."""
-    if not text:
-        return "no number; write -inf to mask a class"
     shown = shortened(text)
     if _is_too_large(text):
         return f"{shown!r} is too large; the largest number is 1.8e308"
@@ -146,6 +159,9 @@ def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None
     if not all("=" in field for field in fields):
         return None
     pairs = [field.rsplit("=", 1) for field in fields]
+    for i, (label, value) in enumerate(pairs, 1):
+        if not value:
+            raise FieldError(f"no number after {shortened(label)}=", i, is_missing=True)
     return tuple(label for label, _ in pairs), numbers([value for _, value in pairs])
 
 

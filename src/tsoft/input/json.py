@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,6 +31,11 @@ from tsoft.input.read_options import ReadOptions
 
 # The infinities, which are strings because JSON has no numbers for them.
 INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
+# JSON writes a mask that is infinite as a string.
+JSON_QUANTITIES = {
+    name: replace(quantity, mask=f'"{quantity.mask}"') if quantity.mask in INFINITIES else quantity
+    for name, quantity in QUANTITIES.items()
+}
 NumberedLine = tuple[int, bytes]
 
 
@@ -220,8 +225,8 @@ def _record(record: dict[str, Any], key: str, where: str, options: ReadOptions) 
     if options.quantity not in (None, quantity):
         raise InputError(f"{where}: {contradiction(repr(key), quantity, options.quantity)}")
     labels = record.get("labels")
-    if labels is not None and not (isinstance(labels, list) and set(map(type, labels)) <= {str}):
-        raise InputError(f"{where}: labels: expected an array of strings")
+    if labels is not None:
+        _check_labels(labels, where)
     names = None if labels is None else tuple(labels)
     has_rows = bool(values) and isinstance(values[0], list)
     for i, row in enumerate(values if has_rows else [values]):
@@ -229,8 +234,18 @@ def _record(record: dict[str, Any], key: str, where: str, options: ReadOptions) 
         if not isinstance(row, list):
             raise InputError(f"{place}: {key}: expected an array, got {described(row)}")
         if names is not None and len(names) != len(row):
-            raise InputError(f"{place}: {len(row)} {key}, but {len(names)} label{'s' * (len(names) != 1)}")
+            counts = f"{len(row)} {key}, but {len(names)} label{'s' * (len(names) != 1)}"
+            raise InputError(f"{place}: {counts}; write one label per class")
         yield _not_empty(JsonRow(place, row, quantity, names, key))
+
+
+def _check_labels(labels: Any, where: str) -> None:
+    """Raise InputError if the labels of a record are not an array of strings."""
+    if not isinstance(labels, list):
+        raise InputError(f"{where}: labels: expected an array of strings, got {described(labels)}")
+    if not set(map(type, labels)) <= {str}:
+        i = next(i for i, label in enumerate(labels) if not isinstance(label, str))
+        raise InputError(f"{where}: labels: field {i + 1}: expected a string, got {described(labels[i])}")
 
 
 # From rows to blocks
@@ -270,7 +285,7 @@ def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
     """Return the block of rows that share their length, quantity and labels. Raises InputError."""
     first = rows[0]
     try:
-        logits = to_logits(_numbers(rows), QUANTITIES[first.quantity])
+        logits = to_logits(_numbers(rows), JSON_QUANTITIES[first.quantity])
     except LogitsError as error:
         raise rows[error.row].error(error.problem, error.column) from None
     labels = options.class_labels(first.labels, logits.shape[1], first.where)
@@ -290,16 +305,16 @@ def _numbers(rows: list[JsonRow]) -> Array:
             return np.array(values, np.float64)
     for row in rows:
         for column, value in enumerate(row.values):
-            if (problem := _problem(value)) is not None:
+            if (problem := _problem(value, row.quantity)) is not None:
                 raise row.error(problem, column)
     raise AssertionError
 
 
-def _problem(value: Any) -> str | None:
-    """Return the problem with a value that is not a number; None if it is a number."""
+def _problem(value: Any, quantity: str) -> str | None:
+    """Return the problem with a value of a quantity that is not a number; None if it is a number."""
     if type(value) is int:
         return f"{str(value)[:8]}… is too large; the largest number is 1.8e308" if abs(value) >> 1024 else None
     if type(value) is float or (isinstance(value, str) and value in INFINITIES):
         return None
-    fix = '; write "-inf" to mask a class' if value is None else ""
+    fix = f"; {JSON_QUANTITIES[quantity].mask_fix}" if value is None else ""
     return f"expected a number, got {described(value)}{fix}"

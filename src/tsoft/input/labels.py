@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tsoft.errors import InputError, UsageError
+from tsoft.input.utf8 import decode_text, json_problem
 
 # Larger vocabularies do not exist; a larger id is a mistake that would take much memory.
 LARGEST_ID = (1 << 24) - 1
@@ -25,7 +26,9 @@ class Labels:
         if missing == 0 or (self.is_vocabulary and missing > 0):
             return self.names + ("",) * missing
         count = len(self.names)
-        raise ValueError(f"{classes} class{'es' * (classes != 1)}, but --labels has {count} name{'s' * (count != 1)}")
+        names = f"{count} name{'s' * (count != 1)}"
+        fix = "pass one name per class"
+        raise ValueError(f"{classes} class{'es' * (classes != 1)}, but --labels has {names}; {fix}")
 
 
 def parse(text: str) -> Labels:
@@ -35,14 +38,16 @@ def parse(text: str) -> Labels:
         return Labels(tuple(text.split(",")))
     name = text[1:]
     if not name:
-        raise UsageError("--labels @ needs a file name: --labels @FILE")
+        raise UsageError("--labels @ needs a file name")
     try:
-        with open(name, encoding="utf-8-sig", newline="") as file:
-            content = file.read().replace("\r\n", "\n")
+        with open(name, "rb") as file:
+            data = file.read()
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: not UTF-8 text; save the labels as UTF-8") from None
+    # A vocabulary may have a token that is a NUL byte.
+    content = decode_text(data, name, allows_nul=True).replace("\r\n", "\n")
+    if not content:
+        raise InputError(f"{name}: no labels: the input is empty")
     if content.lstrip()[:1] in ("[", "{"):
         labels = _from_json(name, content)
         if labels is not None:
@@ -58,7 +63,7 @@ def _from_json(name: str, content: str) -> Labels | None:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         if name.lower().endswith(".json"):
-            raise InputError(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
+            raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
         return None
     if isinstance(value, list):
         not_text = next((i for i, label in enumerate(value) if not isinstance(label, str)), None)
@@ -75,7 +80,7 @@ def _from_vocabulary(name: str, ids: dict[str, object]) -> Labels:
     names: dict[int, str] = {}
     for token, i in ids.items():
         if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i <= LARGEST_ID:
-            raise InputError(f"{name}: the id of {token!r} is not a whole number from 0 to {LARGEST_ID}")
+            raise InputError(f"{name}: the id of {token!r}: expected a whole number from 0 to {LARGEST_ID}, got {i!r}")
         if i in names:
             raise InputError(f"{name}: {names[i]!r} and {token!r} have the same id, {i}; ids must be unique")
         names[i] = token

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from tsoft.input import fast_numbers, fields
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.utf8 import decode_text
 
 CHUNK = 1 << 18
 
@@ -39,7 +40,7 @@ class LineBatch:
         """Yield the lines, including blank ones, but not those with only a comment. Raises InputError at the first line
         that is not UTF-8 text."""
         for number, data in enumerate(self.data.split(b"\n"), self.number):
-            line = decoded(data, self.options, number)
+            line = decode_text(data, self.options.source, number)
             text = fields.without_comment(line).strip()
             if "\r" in text:
                 raise self.options.error(
@@ -71,19 +72,6 @@ class LineBatch:
     def numbers(self) -> fast_numbers.NumberLines | None:
         """Return the numbers of the lines; None if the lines contain anything else, or few numbers."""
         return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.MIN_BYTES else None
-
-
-def decoded(data: bytes, options: ReadOptions, number: int = 1) -> str:
-    """Decode lines, the first of which has that number. Raises InputError at the first byte that is not UTF-8 text."""
-    try:
-        text = data.decode()
-        if "\0" not in text:
-            return text
-        position, problem = data.index(0), "a NUL byte"
-    except UnicodeDecodeError as error:
-        position, problem = error.start, f"byte 0x{data[error.start]:02x}"
-    fix = "this looks like UTF-16, which iconv -f UTF-16 -t UTF-8 converts" if b"\0" in data else "save it as UTF-8"
-    raise options.error(number + data.count(b"\n", 0, position), f"not UTF-8 text ({problem}); {fix}")
 
 
 def line_batches(stream: BinaryIO, options: ReadOptions) -> Iterator[LineBatch]:

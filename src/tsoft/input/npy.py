@@ -18,9 +18,13 @@ from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError
 from tsoft.input.quantity import QUANTITIES, to_logits
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.utf8 import kind_of
 
 # Returns the problem with a data type; None if there is no problem.
 DtypeCheck = Callable[[np.dtype[Any]], str | None]
+
+# The start of the problem with an array of objects.
+PICKLED = "pickled objects, which tsoft never loads since they can run any code"
 
 MAGIC = b"\x93NUMPY"
 # numpy's limit: a longer header may crash Python's parser.
@@ -84,8 +88,12 @@ def read_header(stream: BinaryIO, source: str, check: DtypeCheck | None = None) 
     an array of pickled objects, too, so tsoft never unpickles one.
     """
     start = stream.read(len(MAGIC) + 2)
-    if start[: len(MAGIC)] != MAGIC[: len(start)] or not start:
-        raise InputError(f"{source}: not an .npy file, which starts with \\x93NUMPY")
+    if not start:
+        raise InputError(f"{source}: no array: the input is empty")
+    if start[: len(MAGIC)] != MAGIC[: len(start)]:
+        kind = kind_of(start)
+        other = f"this is {kind}" if kind else "not an .npy file; if it is text, pass --input-format text"
+        raise InputError(f"{source}: {other}")
     if len(start) == len(MAGIC) + 2 and start[-2] not in (1, 2, 3):
         raise InputError(f"{source}: an .npy file of version {start[-2]}.{start[-1]}; tsoft reads versions 1 to 3")
     width = 2 if start[-2:-1] == b"\1" else 4
@@ -135,7 +143,7 @@ def _dtype(descr: Any, source: str) -> np.dtype[Any]:
 def check_real(dtype: np.dtype[Any]) -> str | None:
     """Return the problem with a data type that is not a real number; None if there is no problem."""
     if dtype.hasobject:
-        return "pickled objects, which tsoft never loads since they can run any code; save an array of numbers"
+        return f"{PICKLED}; save an array of numbers"
     if dtype.names is not None:
         return f"an array of records ({', '.join(dtype.names[:5])}); save one array of numbers"
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
@@ -147,7 +155,7 @@ def check_real(dtype: np.dtype[Any]) -> str | None:
 def check_text(dtype: np.dtype[Any]) -> str | None:
     """Return the problem with a data type that is not a string; None if there is no problem."""
     if dtype.hasobject:
-        return "pickled objects, which tsoft never loads; save numpy.array(labels, dtype=str)"
+        return f"{PICKLED}; save numpy.array(labels, dtype=str)"
     return None if dtype.kind in "US" and dtype.itemsize else f"expected strings, got {dtype}"
 
 

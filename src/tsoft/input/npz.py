@@ -15,13 +15,14 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError
+from tsoft.errors import InputError, unknown
 from tsoft.input import npy
 from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.targets import Targets, check_dtype, parse_array
+from tsoft.input.utf8 import kind_of
 
 LABELS, TAUS, TARGETS = "labels", "taus", "targets"
 # An array that unpacks to more than SMALL_ARRAY bytes, and to more than LARGEST_RATIO times its packed size, may be a
@@ -29,6 +30,14 @@ LABELS, TAUS, TARGETS = "labels", "taus", "targets"
 SMALL_ARRAY, LARGEST_RATIO = 1 << 28, 64
 # A zip file lists its members at the end, so a piped one is kept in memory, up to this many bytes.
 LONGEST_PIPED = 1 << 32
+# The first bytes of a zip file.
+_ZIP = b"PK"
+# Other programs' zip files, by a part of a member's name.
+_ZIP_KINDS = {
+    "data.pkl": "a PyTorch file, which tsoft never loads; save the array with numpy.save(FILE, tensor.numpy())",
+    "xl/": "an Excel workbook; save the sheet as CSV",
+}
+_OTHER_ZIP = "a zip file without .npy arrays; save the arrays with numpy.savez"
 # The exceptions of zipfile for a damaged or unsupported file.
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 
@@ -37,7 +46,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of one of the arrays, with the file's labels. Raises InputError."""
     source = options.source
     with _opened(stream, options) as archive:
-        members = _members(archive)
+        members = _members(archive, source)
         key = _array_key(list(members), options)
         options = replace(options, quantity=_quantity(key, options))
         targets_key = _targets_key(archive, members, source)
@@ -47,7 +56,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         has_labels = LABELS in members and LABELS not in (key, targets_key)
         labels = _labels(archive, members[LABELS], source) if has_labels else None
         if labels and options.labels:
-            raise InputError(f"{source}: the input already names the classes; leave out --labels")
+            raise InputError(f"{source}: the input already names the classes; remove --labels")
         blocks = _blocks(archive, members[key], replace(options, source=f"{source}: {key}"), labels)
         if targets_key and options.targets:
             blocks = _with_targets(blocks, archive, members[targets_key], f"{source}: {targets_key}")
@@ -57,7 +66,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 def read_targets(stream: BinaryIO, source: str) -> Targets:
     """Return the true classes in a file. Raises InputError if it has none."""
     with _opened(stream, ReadOptions(source)) as archive:
-        members = _members(archive)
+        members = _members(archive, source)
         key = _targets_key(archive, members, source)
         if key is None:
             raise InputError(f"{source}: no array is called {TARGETS!r}; {_listed(list(members))}")
@@ -67,14 +76,28 @@ def read_targets(stream: BinaryIO, source: str) -> Targets:
 @contextlib.contextmanager
 def _opened(stream: BinaryIO, options: ReadOptions) -> Iterator[zipfile.ZipFile]:
     """Open the archive in a stream. Turns an error of zipfile inside the context into an InputError."""
+    file = stream if stream.seekable() else _in_memory(stream, options)
     try:
-        with zipfile.ZipFile(stream if stream.seekable() else _in_memory(stream, options)) as archive:
+        with zipfile.ZipFile(file) as archive:
             yield archive
     except (*BROKEN, OSError) as error:
         # A wrong offset in the zip file makes zipfile seek to before the start of the file.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        raise InputError(f"{options.source}: not a complete .npz file: {error or type(error).__name__}") from None
+        raise InputError(f"{options.source}: {_broken(file, error)}") from None
+
+
+def _broken(file: BinaryIO, error: Exception) -> str:
+    """Return the problem with a file that zipfile cannot read."""
+    file.seek(0)
+    head = file.read(16)
+    if not head:
+        return "no array: the input is empty"
+    if _ZIP.startswith(head[: len(_ZIP)]):
+        reason = "its end is missing" if "not a zip file" in str(error) else error or type(error).__name__
+        return f"not a complete .npz file: {reason}"
+    kind = kind_of(head)
+    return f"this is {kind}" if kind else "not an .npz file; if it is text, pass --input-format text"
 
 
 def _in_memory(stream: BinaryIO, options: ReadOptions) -> BinaryIO:
@@ -89,8 +112,12 @@ def _in_memory(stream: BinaryIO, options: ReadOptions) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Return the arrays of the archive by their names."""
+def _members(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays of the archive by their names. Raises InputError if all members are something else."""
+    names = archive.namelist()
+    if names and not any(name.endswith(".npy") for name in names):
+        problem = next((kind for part, kind in _ZIP_KINDS.items() if any(part in name for name in names)), _OTHER_ZIP)
+        raise InputError(f"{source}: this is {problem}")
     return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
 
@@ -103,7 +130,7 @@ def _array_key(names: list[str], options: ReadOptions) -> str:
     """Return the array to read: the one that --key names, or the first with the name of a quantity, or the only one."""
     if options.key is not None:
         if options.key not in names:
-            raise InputError(f"{options.source}: no array is called {options.key!r}; {_listed(names)}")
+            raise InputError(f"{options.source}: {unknown('array', options.key, names) if names else _listed(names)}")
         return options.key
     requested = (key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
     others = [name for name in names if name not in (LABELS, TAUS)]
@@ -152,7 +179,9 @@ def _blocks(
         if labels and len(labels) == header.classes:
             options = replace(options, labels=Labels(labels))
         elif labels and options.key is None:
-            raise InputError(f"{options.source}: {header.classes} classes, but {len(labels)} {LABELS}")
+            raise InputError(
+                f"{options.source}: {header.classes} classes, but {len(labels)} {LABELS}; save one label per class"
+            )
         yield from npy.blocks(member, header, options, None)
 
 

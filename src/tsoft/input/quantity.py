@@ -27,8 +27,12 @@ class Quantity:
 
     def problem(self, number: str) -> str:
         """Return the problem with a number out of range."""
-        limits = f"; {self.plural} are {self.range}" if self.range else ""
-        return f"{number} is not {self.noun}{limits}"
+        return f"{number} is not {self.noun}; {self.plural} are {self.range}"
+
+    @property
+    def mask_fix(self) -> str:
+        """How to mask a class, for messages."""
+        return f"write {self.mask} to mask a class"
 
 
 def _log(probs: Array) -> Array:
@@ -39,7 +43,16 @@ def _log(probs: Array) -> Array:
 QUANTITIES = {
     quantity.name: quantity
     for quantity in (
-        Quantity("logit", "a logit", "logits", "", None, "-inf", lambda v: ~(v < np.inf), lambda v: v),
+        Quantity(
+            "logit",
+            "a logit",
+            "logits",
+            "finite, or -inf for a masked class",
+            None,
+            "-inf",
+            lambda v: ~(v < np.inf),
+            lambda v: v,
+        ),
         Quantity(
             "logprob",
             "a log-probability",
@@ -66,7 +79,7 @@ QUANTITIES = {
             "energies",
             "finite, or inf for a masked class",
             "--energies",
-            "+inf",
+            "inf",
             lambda v: ~(v > -np.inf),
             lambda v: -v,
         ),
@@ -88,7 +101,7 @@ ARRAY_QUANTITIES = {
 def contradiction(source: str, quantity: str, requested: str) -> str:
     """Return the problem with a source of numbers of one quantity if the options request another."""
     option = QUANTITIES[requested].option
-    fix = f"; leave out {option}" if option else ""
+    fix = f"; remove {option}" if option else ""
     return f"{source} contains {QUANTITIES[quantity].plural}, not {QUANTITIES[requested].plural}{fix}"
 
 
@@ -104,10 +117,16 @@ def to_logits(values: Array, quantity: Quantity) -> Array:
     if invalid.any():
         row, column = (int(i) for i in np.unravel_index(invalid.argmax(), invalid.shape))
         value = float(values[row, column])
-        number = {"nan": "NaN", "inf": "+inf"}.get(repr(value), repr(value))
+        if np.isnan(value):
+            raise LogitsError(f"NaN is not {quantity.noun}; {quantity.mask_fix}", row, column)
+        number = "+inf" if value == np.inf else repr(value).removesuffix(".0")
         raise LogitsError(quantity.problem(number), row, column)
     logits = quantity.to_logits(values)
     masked = np.isneginf(logits.max(axis=1))
     if masked.any():
-        raise LogitsError(f"every class is masked ({quantity.mask})", int(masked.argmax()))
+        unmasked = (
+            "a probability above 0" if quantity.name == "prob" else f"a finite {quantity.noun.split(maxsplit=1)[1]}"
+        )
+        problem = f"every class is masked ({quantity.mask}); at least one needs {unmasked}"
+        raise LogitsError(problem, int(masked.argmax()))
     return logits

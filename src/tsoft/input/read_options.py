@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tsoft.errors import InputError
+from tsoft.input.fields import FieldError
 from tsoft.input.labels import Labels
+from tsoft.input.quantity import QUANTITIES
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,8 @@ class ReadOptions:
 
     `source` is its name in messages. `quantity` is the kind of its numbers, None if the source specifies it or they are
     logits. A `delimiter` makes it strict CSV or TSV. `key` names one of several arrays. `targets` requests the true
-    classes of the rows, if the source has them. `note` is called with each note to the user.
+    classes of the rows, if the source has them. `note` is called with each note to the user. With
+    `refuses_label`, a table with only a column label and a column of numbers is an error.
     """
 
     source: str
@@ -23,6 +26,7 @@ class ReadOptions:
     key: str | None = None
     targets: bool = False
     note: Callable[[str], None] = lambda _: None
+    refuses_label: bool = False
 
     def class_labels(self, labels: tuple[str, ...] | None, classes: int, where: str) -> tuple[str, ...] | None:
         """Return the labels of the classes: those in the source, or those of the options.
@@ -32,11 +36,15 @@ class ReadOptions:
         if self.labels is None:
             return labels
         if labels:
-            raise InputError(f"{where}: the input already names the classes; leave out --labels")
+            raise InputError(f"{where}: the input already names the classes; remove --labels")
         try:
             return self.labels.matching(classes)
         except ValueError as error:
             raise InputError(f"{where}: {error}") from None
+
+    def field_error(self, line: int, error: FieldError) -> InputError:
+        """Return an error in a line that was split into fields."""
+        return self.error(line, error.explained(QUANTITIES[self.quantity or "logit"].mask_fix), error.field)
 
     def error(self, line: int, problem: str, field: int | None = None) -> InputError:
         """Return an error in a line of the source, and in a field of it; both count from 1."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
-from tsoft.errors import InputError, shortened
+from tsoft.errors import InputError, joined, shortened
+from tsoft.input.utf8 import decode_text, json_problem
 
 
 @dataclass(frozen=True)
@@ -263,12 +264,12 @@ def _load(name: str) -> Any:
     import orjson
 
     try:
-        with open(name, encoding="utf-8-sig") as file:
-            text = file.read()
+        with open(name, "rb") as file:
+            text = decode_text(file.read(), name)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: not UTF-8 text; save the settings as UTF-8") from None
+    if not text.strip():
+        raise InputError(f"{name}: no settings: the input is empty")
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -276,7 +277,7 @@ def _load(name: str) -> Any:
             if error.lineno > 1:
                 orjson.loads(text.split("\n", 1)[0])
                 raise InputError(f"{name}:{error.lineno}: more than one JSON value; expected one object") from None
-        raise InputError(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
+        raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
 
 
 def _file(name: str, fields: Mapping[str, Any]) -> _SettingsFile:
@@ -363,7 +364,7 @@ def _model_defaults(file: _SettingsFile) -> tuple[str, ...]:
     missing = [field for field in ("temperature", "top_k", "top_p", "min_p") if field not in file.fields]
     if not missing:
         return ()
-    return (f"vLLM takes {_joined(missing)} from the model's generation_config.json if it sets them",)
+    return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",)
 
 
 def _llama_cpp(kind: _FileKind, file: _SettingsFile) -> Settings:
@@ -397,7 +398,8 @@ def _samplers(file: _SettingsFile) -> tuple[tuple[str, ...] | None, list[str]]:
     elif isinstance(value, list) and all(isinstance(name, str) for name in value):
         names = [(name, _SAMPLER_NAMES.get(canonical := name.replace("-", "_"), canonical)) for name in value]
     else:
-        raise InputError(f"{file.name}: samplers: expected an array of names or a string of letters")
+        problem = "expected an array of names or a string of letters"
+        raise InputError(f"{file.name}: samplers: {problem}, got {_type_of(value)}")
     unknown = [_shown(name) for name, sampler in names if sampler not in _SAMPLER_PARAMETERS]
     sentence = f"llama.cpp has no sampler called {' or '.join(dict.fromkeys(unknown))}, so it skips the name"
     samplers = tuple(sampler for _, sampler in names if sampler in _SAMPLER_PARAMETERS)
@@ -544,8 +546,12 @@ def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
 def _suppressed_tokens(file: _SettingsFile) -> list[int]:
     """Return the ids of the tokens that transformers bans at every step. It ignores negative ids."""
     ids = file.fields.get("suppress_tokens", [])
-    if not isinstance(ids, list) or not all(type(i) is int for i in ids):
-        raise InputError(f"{file.name}: suppress_tokens: expected an array of token ids")
+    where = f"{file.name}: suppress_tokens"
+    if not isinstance(ids, list):
+        raise InputError(f"{where}: expected an array of token ids, got {_type_of(ids)}")
+    for i in ids:
+        if type(i) is not int:
+            raise InputError(f"{where}: expected a token's id, got {_type_of(i)}")
     return [i for i in ids if i >= 0]
 
 
@@ -580,11 +586,6 @@ def _described(parameters: Mapping[str, float]) -> str:
     >>> _described({"tau": 0.8, "top_k": 40, "min_p": 0.05})
     'temperature 0.8, top_k 40 and min_p 0.05'
     """
-    return _joined(
+    return joined(
         [f"{'temperature' if parameter == 'tau' else parameter} {value:g}" for parameter, value in parameters.items()]
     )
-
-
-def _joined(words: list[str]) -> str:
-    """Return words as a list with commas and a final "and"."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

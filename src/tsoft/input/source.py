@@ -3,10 +3,10 @@
 import contextlib
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, joined
 
 STDIN = "stdin"
 
@@ -33,6 +33,11 @@ def _suffices(head: bytes) -> bool:
     """Return whether these bytes are enough to recognize the format."""
     text = head.lstrip()
     return bool(text) and (text[:1] not in _FIRST_BYTES or len(text) >= _NEEDED or b"\n" in text)
+
+
+def stdin_conflict(readers: Sequence[str]) -> str:
+    """Return the message for several options that read stdin."""
+    return f"only one of {joined(readers)} can read stdin; pass files or arguments for the others"
 
 
 class _Replayed(io.RawIOBase):

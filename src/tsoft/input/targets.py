@@ -10,7 +10,10 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
 from tsoft.input.columns import TARGET
-from tsoft.input.npy import NpyHeader, check_real, check_text
+from tsoft.input.npy import PICKLED, NpyHeader, check_real, check_text
+from tsoft.input.utf8 import decode_text
+
+_ONE_EACH = "expected one target per row"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +39,16 @@ class Targets:
     def check_count(self, rows: int) -> None:
         """Raise InputError if the number of targets is not the number of rows."""
         if len(self) != rows:
-            raise InputError(f"{self.source}: {self._count()}, but the logits have {rows} row{'s' * (rows != 1)}")
+            raise InputError(
+                f"{self.source}: {self._count()}, but the logits have {rows} row{'s' * (rows != 1)}; {_ONE_EACH}"
+            )
 
     def check_shape(self, axes: tuple[int, ...] | None) -> None:
         """Raise InputError if the array's shape is not the shape of the rows, unless it has one axis."""
         shape, rows = (tuple(size for size in sizes or () if size != 1) for sizes in (self.shape, axes))
         if len(shape) > 1 and shape != rows:
             sizes = " × ".join(map(str, self.shape or ()))
-            raise InputError(f"{self.source}: an array of {sizes}; expected one target per row")
+            raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}")
 
     def indices(self, lookup: ClassLookup) -> Array:
         """Return the indices of the classes, (rows,).
@@ -68,7 +73,7 @@ class Targets:
         if first == 0:
             self.check_shape(block.origin.axes)
         if stop > len(self):
-            raise InputError(f"{self.source}: {self._count()}, but the logits have more rows")
+            raise InputError(f"{self.source}: {self._count()}, but the logits have more rows; {_ONE_EACH}")
         line = None if self.first_line is None else self.first_line + first
         targets = Targets(self.values[first:stop], self.source, line, first)
         return targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
@@ -96,6 +101,8 @@ def _number_text(value: float) -> str:
 
 def check_dtype(dtype: np.dtype[Any]) -> str | None:
     """Return the problem with a data type that is neither numbers nor strings; None if there is no problem."""
+    if dtype.hasobject:
+        return f"{PICKLED}; save an array of numbers or strings"
     return None if check_text(dtype) is None else check_real(dtype)
 
 
@@ -120,10 +127,7 @@ def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
 
 def parse_text(data: bytes, source: str) -> Targets:
     """Return the targets in a text, one per line, with or without the header `target`. Raises InputError."""
-    try:
-        lines = data.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
-    except UnicodeDecodeError:
-        raise InputError(f"{source}: not UTF-8 text; save the targets as UTF-8") from None
+    lines = decode_text(data, source).replace("\r\n", "\n").removesuffix("\n").split("\n")
     lines = [_unquoted(line.strip()) for line in lines]
     has_header = lines[0] == TARGET
     if not any(lines[has_header:]):

@@ -205,6 +205,8 @@ class Endpoint:
         """Return the first token of a response; None if the response has no token, as at the end of a text."""
         value = _parsed_json(where, body)
         choice = _value_at(value, "choices", 0)
+        if isinstance(value, dict) and value.get("choices") == []:
+            raise InputError(f"{where}: the response has no choices")
         has_tokens = any(_value_at(choice, "logprobs", key) for key in ("tokens", "content", "refusal"))
         if isinstance(choice, dict) and choice and not has_tokens:
             text = _value_at(choice, "message", "content") or _value_at(choice, "text") or ""
@@ -241,8 +243,8 @@ class Endpoint:
     def _hints(self, response: HttpResponse, message: str) -> Iterator[str]:
         status = response.status
         if status in (401, 403):
-            state = "set, but this server rejects it" if self._has_key else "not set"
-            yield f"OPENAI_API_KEY is {state}"
+            rejected = "this server rejects the key in OPENAI_API_KEY"
+            yield rejected if self._has_key else "set OPENAI_API_KEY to your key for this server"
         elif status == 429:
             retry = "" if response.retry_after is None else f", and the server asks to wait {response.retry_after:g} s"
             yield f"too many requests, or the quota is used up{retry}"

@@ -192,7 +192,7 @@ class Server:
         if isinstance(error, exceptions.NameResolutionError):
             return InputError(f"{url}: cannot find the address of {server}; check the host name")
         if isinstance(error, exceptions.NewConnectionError):
-            return InputError(f"{url}: cannot connect to {server}: {_reason(error)}")
+            return InputError(f"{url}: cannot connect to {server}: {_reason(error)}; check that it is running")
         if isinstance(error, exceptions.TimeoutError):
             return self._too_late(url)
         if isinstance(error, exceptions.SSLError | ssl.SSLError):

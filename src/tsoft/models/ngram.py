@@ -1,6 +1,5 @@
 """An n-gram model of a text, by words or by characters."""
 
-import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -11,9 +10,8 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.errors import InputError, UsageError
-from tsoft.input.lines import decoded
-from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import STDIN, open_input
+from tsoft.input.utf8 import decode_text
 from tsoft.models.kneser_ney import ngrams
 from tsoft.models.model import encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
@@ -90,7 +88,7 @@ class Ngram:
         with open_input(file) as bytes_:
             data = bytes_.read()
         name = STDIN if file == "-" else file
-        text = decoded(data.removeprefix(codecs.BOM_UTF8), ReadOptions(name)).replace("\r\n", "\n")
+        text = decode_text(data, name).replace("\r\n", "\n")
         return cls(text, by, order, name)
 
     def prompt(self, text: str) -> Tokens:

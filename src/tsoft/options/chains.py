@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tsoft.errors import InputError, TsoftError, UsageError
+from tsoft.errors import InputError, TsoftError, UsageError, joined, unknown
 from tsoft.notes import note
 from tsoft.options.biases import Bias
 from tsoft.options.class_names import named_number
-from tsoft.options.names import split_names, unknown
+from tsoft.options.names import split_names
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.sampling.chain import Chain, chain_of
 from tsoft.sampling.engines import ENGINES, Engine
@@ -72,7 +72,7 @@ def _settings(file: str | None) -> "Settings | None":
 
 def _check(parameter: SamplerParameter, value: float, where: str, error: Error) -> None:
     if not parameter.allows(value):
-        raise error(f"{where}: {value:g} is not {parameter.range}")
+        raise error(f"{where}: expected {parameter.range}, got {value:.15g}")
 
 
 def _is_on(sampler: Sampler, values: dict[str, float]) -> bool:
@@ -90,7 +90,7 @@ def _check_companions(typed: dict[str, float], values: dict[str, float]) -> None
 
 def _biases(parameters: ParameterOptions, settings: "Settings | None") -> tuple[Bias, ...]:
     """Return the typed biases, after those in the settings file for other classes."""
-    typed = [Bias(*named_number(text, BIAS.option, "LABEL=B")) for text in parameters.logit_bias or ()]
+    typed = [Bias(*named_number(text, BIAS.option, "cat=1.5")) for text in parameters.logit_bias or ()]
     for bias in typed:
         if not bias.value < float("inf"):
             problem = f"the bias of {bias.name!r} is {bias.value:g}"
@@ -162,15 +162,18 @@ def _supporting_engines(
 
     Other engines are omitted with a note if the option allows this, as with --like all; otherwise raise UsageError.
     """
-    obstacles = {engine.name: _obstacle(engine, order, values) for engine in engines}
+    obstacles = {engine.name: _obstacle(engine, order, values) for engine in ENGINES.values()}
+    others = [name for name, obstacle in obstacles.items() if obstacle is None]
+    obstacles = {engine.name: obstacles[engine.name] for engine in engines}
     for obstacle in dict.fromkeys(obstacles.values()):
         if obstacle is None:
             continue
         names = [name for name in obstacles if obstacles[name] == obstacle]
         if not allows_omission:
-            raise UsageError(f"--like {names[0]}: this engine has {obstacle}")
+            fix = f"; use --like {' or '.join(others)}" if others else ""
+            raise UsageError(f"--like {names[0]}: this engine has {obstacle}{fix}")
         verb, clause = ("is", "it has") if len(names) == 1 else ("are", "they have")
-        note(f"{', '.join(names)} {verb} omitted, because {clause} {obstacle}")
+        note(f"{joined(names)} {verb} omitted, because {clause} {obstacle}")
     supporting = [engine for engine in engines if not obstacles[engine.name]]
     if engines and not supporting:
         raise UsageError("--like all: no engine has all of these options; remove one of them")
@@ -180,8 +183,7 @@ def _supporting_engines(
 def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[str, float]) -> str | None:
     """Return why an engine cannot apply the order and the parameters, as words that follow "has"; None if it can."""
     if order is not None and not engine.reorders:
-        names = ", ".join(other.name for other in ENGINES.values() if other.reorders)
-        return f"a fixed sampler order; --samplers works only with {names}"
+        return "a fixed sampler order"
     on = [PARAMETERS[name] for name, value in values.items() if value != PARAMETERS[name].off]
     missing = [parameter.option for parameter in on if not engine.has(parameter.name)]
     return f"no {' and no '.join(missing)}" if missing else None

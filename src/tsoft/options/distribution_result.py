@@ -124,4 +124,4 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
             array = arrays.DistributionArray(result.results(), result.taus, result.form.content, note)
             arrays.write(result.form.format, array, out)
         except AllRemovedError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(error.with_fix) from None

@@ -66,7 +66,7 @@ def _states(text: str) -> int:
     except ValueError:
         number = 0.0
     if not (1 <= number <= MAX_STATES and number == int(number)):
-        raise UsageError(f"--degeneracy: {shortened(text)!r} is not a whole number of states from 1 to 1e15")
+        raise UsageError(f"--degeneracy: expected whole numbers from 1 to 1e15, got {shortened(text)!r}")
     return int(number)
 
 

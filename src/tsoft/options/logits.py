@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from tsoft.options.temperatures import pieces
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
+    from tsoft.input.read_options import ReadOptions
 
 _KEY_ERROR = "--key selects an array of an .npz file, but the input is not an .npz file; remove --key"
 
@@ -29,13 +31,15 @@ def blocks(
     targets: bool = False,
     labels: "Labels | None" = None,
     note: Callable[[str], None] = note,
+    refuses_label: bool = False,
 ) -> Iterator[Block]:
     """Return the blocks of typed logits, of a file, or of stdin.
 
     taus: the values of --tau, one of which may read stdin. bounds: None for a command that shows no bounds.
     ragged: whether rows of a block may differ in length. targets: whether to read the true classes of the rows, too.
     labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
-    note: prints a note to the user.
+    note: prints a note to the user. refuses_label: whether a table with only a column label and a column of numbers is
+    an error, since its labels may be meant as targets.
     """
     quantity = _quantity(options)
     labels = labels or parsed_labels(options.labels)
@@ -50,7 +54,10 @@ def blocks(
             raise UsageError("--input-format has no effect on logits that are arguments; remove --input-format")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
-        read = _read(_file(options, taus), options, quantity, labels, targets, note)
+        from tsoft.input.read_options import ReadOptions
+
+        reading = ReadOptions("", quantity, labels, None, options.key, targets, note, refuses_label)
+        read = _read(_file(options, taus), options.input_format, reading)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
     return _check_sums(apply_options(read, options, bounds), note)
@@ -86,28 +93,19 @@ def _file(options: LogitsOptions, taus: list[str] | None) -> str:
     return file
 
 
-def _read(
-    file: str,
-    options: LogitsOptions,
-    quantity: str | None,
-    labels: "Labels | None",
-    targets: bool,
-    note: Callable[[str], None],
-) -> Iterator[Block]:
+def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
     from tsoft.input.formats import FORMATS, by_content, by_name
-    from tsoft.input.read_options import ReadOptions
     from tsoft.input.source import STDIN, open_input, with_head
 
     with open_input(file) as stream:
-        format = FORMATS[options.input_format] if options.input_format else by_name(file)
-        if format is None or (not options.input_format and format.name == "text"):
+        format = FORMATS[input_format] if input_format else by_name(file)
+        if format is None or (not input_format and format.name == "text"):
             head, stream = with_head(stream)
             format = by_content(head) or FORMATS["text"]
         if options.key is not None and not format.keys:
             raise UsageError(_KEY_ERROR)
         source = STDIN if file == "-" else file
-        reading = ReadOptions(source, quantity, labels, format.delimiter, options.key, targets, note)
-        yield from format.reader()(stream, reading)
+        yield from format.reader()(stream, replace(options, source=source, delimiter=format.delimiter))
 
 
 def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tsoft.errors import InputError, UsageError
-from tsoft.input.source import STDIN, open_input
+from tsoft.errors import UsageError
+from tsoft.input.source import STDIN, open_input, stdin_conflict
+from tsoft.input.utf8 import decode_text
 from tsoft.options.command import in_panel
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def open_model(options: ModelOptions, shared: Sequence[str] = ()) -> "Model":
         typed = " and ".join(f"--{kind}" for kind in kinds)
         raise UsageError(f"{typed} exclude each other; pass one of them")
     kind = kinds[0] if kinds else "model"
-    _check_kind(options, kind, shared)
+    _check_kind(options, kind, shared, is_chosen=bool(kinds))
+    if kinds and getattr(options, kind) == "":
+        raise UsageError(f"--{kind} needs a {'URL' if kind == 'endpoint' else 'file name'}")
     if kind == "ngram":
         from tsoft.models.ngram import Ngram
 
@@ -134,13 +137,16 @@ _OPTIONS_BY_KIND = {
     "endpoint": ("remote_model", "top_logprobs", "timeout"),
     "model": ("threads",),
 }
+_METAVARS = {"ngram": "FILE", "endpoint": "URL", "model": "FILE.gguf"}
 
 
-def _check_kind(options: ModelOptions, kind: str, shared: Sequence[str]) -> None:
+def _check_kind(options: ModelOptions, kind: str, shared: Sequence[str], *, is_chosen: bool) -> None:
     for owning_kind, names in _OPTIONS_BY_KIND.items():
         for name in names:
             if owning_kind != kind and name not in shared and getattr(options, name) != getattr(ModelOptions(), name):
-                raise UsageError(f"--{name.replace('_', '-')} works only with --{owning_kind}")
+                option = f"--{name.replace('_', '-')}"
+                fix = f"remove {option}" if is_chosen else f"add --{owning_kind} {_METAVARS[owning_kind]}"
+                raise UsageError(f"{option} has no effect without --{owning_kind}; {fix}")
     if kind == "ngram" and options.chat:
         raise UsageError("--chat needs a chat model, and an n-gram model is not one; remove --chat")
 
@@ -154,7 +160,7 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
 
     readers = ["--tau -"] * ("-" in pieces(taus)) + ["--ngram -"] * (options.ngram == "-")
     if len(readers) > 1:
-        raise UsageError(f"only one of {' and '.join(readers)} can read stdin")
+        raise UsageError(stdin_conflict(readers))
     if prompt and len(prompt) > 1:
         raise UsageError(f'the prompt must be one argument; put it in quotes: "{" ".join(prompt)[:60]}"')
     if prompt and prompt != ["-"]:
@@ -167,10 +173,8 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
         raise UsageError('no prompt; pass it in quotes ("The capital of France is") or in a pipe')
     with open_input("-") as bytes_:
         data = bytes_.read()
-    try:
-        return _with_note(data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"), options)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{STDIN}: byte {error.start}: the prompt is not UTF-8 text; convert it to UTF-8") from None
+    text = decode_text(data, STDIN, allows_nul=True)
+    return _with_note(text.removesuffix("\n").removesuffix("\r"), options)
 
 
 def _with_note(text: str, options: ModelOptions) -> str:

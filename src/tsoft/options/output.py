@@ -302,4 +302,4 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
             # The legend explains what was drawn, so it comes last.
             out(shown.draw_legend())
         except AllRemovedError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(error.with_fix) from None

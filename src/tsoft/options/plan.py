@@ -50,7 +50,8 @@ class Plan:
             names = [step.sampler.name for chain in self.chains if chain for step in chain.steps]
             samplers = [name for name in dict.fromkeys(names) if name != "temperature"]
             needing = f"samplers ({', '.join(samplers)}) need" if samplers else "--like and --explain need"
-            raise UsageError(f"{place}: an API response lists only part of the distribution; {needing} every logit")
+            problem = "an API response lists only part of the distribution"
+            raise UsageError(f"{place}: {problem}, but {needing} every logit; remove them")
 
     @cached_property
     def biases_for(self) -> "Callable[[Block], Biases]":

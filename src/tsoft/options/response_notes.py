@@ -25,7 +25,7 @@ def apply_options(
     """
     tau, classes = options.applied_tau, bounds.vocab_size if bounds else None
     if tau is not None and not 0 < tau < np.inf:
-        raise UsageError(f"--applied-tau: {tau:g} is not a finite number above 0")
+        raise UsageError(f"--applied-tau: expected a finite number above 0, got {tau:.15g}")
     if tau is not None or classes is not None:
         blocks = (_with_options(block, tau, classes) for block in blocks)
     return with_notes(blocks, shows_bounds=bounds is not None)
@@ -37,14 +37,15 @@ def _with_options(block: Block, applied_tau: float | None, classes: int | None) 
         raise UsageError(f"{option} works only with an API response, and the input is not one; remove {option}")
     tau = 1.0 if applied_tau is None else applied_tau
     partial = replace(block.partial, tau=tau, classes=block.partial.classes if classes is None else classes)
-    too_small = f"--vocab-size {classes} is too small"
+    too_small, fix = f"--vocab-size {classes} is too small", "pass the size of the model's vocabulary"
     if classes is not None and classes < block.logits.shape[1]:
-        raise UsageError(f"{too_small}: row {block.first_row} lists {block.logits.shape[1]} tokens")
+        raise UsageError(f"{too_small}: row {block.first_row} lists {block.logits.shape[1]} tokens; {fix}")
     if not partial.is_consistent:
         unlisted = f"{partial.unlisted} unlisted token{'s' * (partial.unlisted != 1)}"
         most = f"at most {np.exp(min(partial.cap, 0.0)):.3g} each"
         remaining = f"{1 - partial.mass:.3g} of the probability"
-        raise UsageError(f"{too_small}: in row {block.first_row}, {unlisted} with {most} cannot have {remaining}")
+        problem = f"in row {block.first_row}, {unlisted} with {most} cannot have {remaining}"
+        raise UsageError(f"{too_small}: {problem}; {fix}")
     if tau == 1.0:
         return replace(block, partial=partial)
     logits = block.logits * tau

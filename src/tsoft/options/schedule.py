@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError
-from tsoft.options.names import split_names, unknown
+from tsoft.errors import UsageError, unknown
+from tsoft.options.names import split_names
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule

@@ -23,5 +23,5 @@ def chosen_seed(seed: int | None) -> int:
     import secrets
 
     if seed is not None and seed >= 2**64:
-        raise UsageError(f"--seed: {seed} is not a whole number from 0 to {2**64 - 1}")
+        raise UsageError(f"--seed: expected a whole number from 0 to {2**64 - 1}, got {seed}")
     return secrets.randbits(32) if seed is None else seed

@@ -40,7 +40,7 @@ def parsed_temperatures(taus: list[str] | None) -> "Array":
     import numpy as np
 
     if pieces(taus).count("-") > 1:
-        raise UsageError("only one --tau - can read stdin")
+        raise UsageError("only one --tau - can read stdin; remove the others")
     values: list[float] = []
     for piece in pieces(taus):
         values += _piped() if piece == "-" else [_temperature(piece)]
@@ -63,13 +63,11 @@ def _piped() -> list[float]:
     """Return the temperatures on stdin."""
     from tsoft.input import fields
     from tsoft.input.source import STDIN, open_input
+    from tsoft.input.utf8 import decode_text
 
     values: list[float] = []
     with open_input("-") as stream:
-        try:
-            lines = stream.read().decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError:
-            raise InputError(f"{STDIN}: the temperatures are not UTF-8 text; convert them to UTF-8") from None
+        lines = decode_text(stream.read(), STDIN).splitlines()
     for number, line in enumerate(lines, 1):
         try:
             for field, text in enumerate(fields.split(fields.without_comment(line)), 1):
@@ -78,7 +76,8 @@ def _piped() -> list[float]:
                 except UsageError as error:
                     raise fields.FieldError(str(error).removeprefix("--tau: "), field) from None
         except fields.FieldError as error:
-            raise InputError(f"{STDIN}:{number}: field {error.field}: {error.problem}") from None
+            where = f"{STDIN}:{number}" + (f": field {error.field}" if error.field else "")
+            raise InputError(f"{where}: {error.explained('write a temperature from 0 to inf')}") from None
     if not values:
-        raise InputError(f"{STDIN}: the input is empty; --tau - needs at least one temperature")
+        raise InputError(f"{STDIN}: no temperatures: the input is empty")
     return values

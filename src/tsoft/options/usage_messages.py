@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from tsoft.options.names import nearest, unknown
+from tsoft.errors import nearest, unknown
 
 
 def usage_message(error: typer.TyperException) -> str:
@@ -48,23 +48,21 @@ def _value_message(parameter: Any, message: str) -> str:
     """Return the message for a value that its option does not accept."""
     kind = parameter.type
     option = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
-    value, separator, problem = message.partition(" is not ")
+    value, separator, _ = message.partition(" is not ")
     if not separator:
         return f"{option}: {message}"
     if choices := getattr(kind, "choices", None):
         return f"{option}: {unknown('value', value[1:-1], map(str, choices))}"
-    number = "whole number" if "int" in kind.name else "number"
-    if problem.startswith("a valid"):
-        return f"{option}: {value} is not a {number}" + (f"; pass one {_range(kind)}" if _range(kind) else "")
-    return f"{option}: {value} is out of range; pass a {number} {_range(kind)}"
+    return f"{option}: expected {_numbers(kind)}, got {value}"
 
 
-def _range(kind: Any) -> str:
-    """Return the range of a type of numbers in words; empty if it has none."""
+def _numbers(kind: Any) -> str:
+    """Return the numbers that a type accepts, in words."""
+    number = "a whole number" if "int" in kind.name else "a number"
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if low is None:
-        return ""
-    return f"of at least {low:.15g}" if high is None else f"from {low:.15g} to {high:.15g}"
+        return number
+    return f"{number} from {low:.15g}" + ("" if high is None else f" to {high:.15g}")
 
 
 def _argument_message(argument: str, context: Any) -> str:

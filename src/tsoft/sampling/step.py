@@ -43,3 +43,8 @@ class AllRemovedError(ValueError):
     def __init__(self, row: int, step: str):
         super().__init__(f"row {row}: {step} removes every class")
         self.row, self.step = row, step
+
+    @property
+    def with_fix(self) -> str:
+        """The message for a user who typed the settings."""
+        return f"{self}; use a less strict setting"

@@ -93,7 +93,7 @@ def bandit(
     format = chosen_format(output, charts)
     if not arms.means:
         raise UsageError("no arms; pass the mean reward of each arm (tsoft bandit 1 0.9 0.5)")
-    typed = parse_arguments(arms.means)
+    typed = parse_arguments(arms.means, "pass the mean reward of the arm")
     rewards = _rewards(arms, typed)
     schedules = chosen_schedules(annealing, runs.steps)
     seed = chosen_seed(runs.seed)

@@ -119,6 +119,7 @@ def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabeledInput, 
     import sys
 
     from tsoft.features.calibrate.labeled_input import LabeledInput
+    from tsoft.input.source import stdin_conflict
     from tsoft.options import logits
 
     if source.file is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -134,7 +135,7 @@ def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabeledInput, 
             raise UsageError(f"{option} needs a file name")
     readers = [option for option, file in files.items() if file == "-"]
     if len(readers) > 1:
-        raise UsageError(f"only one of {' and '.join(readers)} can read stdin; pass files for the others")
+        raise UsageError(stdin_conflict(readers))
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
     names = logits.parsed_labels(source.labels)

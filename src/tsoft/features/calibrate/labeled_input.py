@@ -112,7 +112,7 @@ class LabeledInput:
         """Read the source. `note` prints a note to the user."""
         options = LogitsOptions(**vars(self._source))
         rows = 0
-        for block in logits.blocks(options, None, targets=True, labels=self._parsed_labels, note=note):
+        for block in self._blocks(options, note):
             if rows == 0:
                 self._set_classes(block)
             self._check_classes(block)
@@ -122,6 +122,13 @@ class LabeledInput:
             yield examples
         if self._targets:
             self._targets.check_count(rows)
+
+    def _blocks(self, options: LogitsOptions, note: Callable[[str], None]) -> Iterator[Block]:
+        # A column label next to logits would name the classes, but it may be meant as the targets.
+        refuses_label = self._targets is None
+        return logits.blocks(
+            options, None, targets=True, labels=self._parsed_labels, note=note, refuses_label=refuses_label
+        )
 
     def _set_classes(self, block: Block) -> None:
         """Set the classes to those of the first block, and look up the targets among them."""
@@ -167,5 +174,6 @@ class LabeledInput:
             return block.targets
         assert self._targets
         if block.rows.stop > len(self._indices):
-            raise InputError(f"{self._targets.source}: {len(self._indices)} targets, but {self.name} has more rows")
+            problem = f"{len(self._indices)} targets, but {self.name} has more rows"
+            raise InputError(f"{self._targets.source}: {problem}; expected one target per row")
         return self._indices[block.rows.start : block.rows.stop]

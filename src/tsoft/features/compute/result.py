@@ -74,5 +74,5 @@ class ChosenResult(ComputeResult):
 
 def _of_response(result: Distributions) -> Distributions:
     if result.block.partial is None:
-        raise UsageError("--chosen needs an API response with logprobs as input")
+        raise UsageError("--chosen works only with an API response, and the input is not one; remove --chosen")
     return result

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT = ["1,2,4,8,16"]
 
+_SAME_ROWS = "both need the same rows"
+
 
 @dataclass(frozen=True)
 class TeacherTemperatures(TemperatureOptions):
@@ -112,7 +114,7 @@ def _alpha(distillation: DistillationOptions) -> float:
     if distillation.alpha is None:
         return 0.5
     if not 0 <= distillation.alpha <= 1:
-        raise UsageError(f"--alpha: {distillation.alpha:g} is not a weight; pass a number from 0 to 1")
+        raise UsageError(f"--alpha: expected a number from 0 to 1, got {distillation.alpha:.15g}")
     if distillation.student is None:
         raise UsageError("--alpha has no effect without --student; add --student FILE")
     return distillation.alpha
@@ -120,6 +122,7 @@ def _alpha(distillation: DistillationOptions) -> float:
 
 def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temperatures: TemperatureOptions) -> None:
     """Raise UsageError if several options read stdin, or if the name of a file is empty."""
+    from tsoft.input.source import stdin_conflict
     from tsoft.options.temperatures import pieces
 
     files = {
@@ -130,7 +133,7 @@ def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temper
     }
     readers = [name for name, file in files.items() if file == "-"]
     if len(readers) > 1:
-        raise UsageError(f"only one of {' and '.join(readers)} can read stdin")
+        raise UsageError(stdin_conflict(readers))
     if "" in (distillation.student, distillation.targets):
         raise UsageError(f"{'--student' if distillation.student == '' else '--targets'} needs a file name")
 
@@ -186,7 +189,7 @@ def with_student(
             pending = pending or next(student, None)
             if pending is None:
                 rows = f"{block.rows[first]} row{'s' * (block.rows[first] != 1)}"
-                raise InputError(f"{source}: the student has {rows}, but the teacher has more")
+                raise InputError(f"{source}: the student has {rows}, but the teacher has more; {_SAME_ROWS}")
             count = min(len(block.logits) - first, len(pending.logits))
             teacher_part, student_part = block.part(first, first + count), pending.part(0, count)
             _check_classes(teacher_part, student_part)
@@ -196,7 +199,7 @@ def with_student(
     pending = pending or next(student, None)
     if pending is not None:
         rows = f"{pending.first_row} row{'s' * (pending.first_row != 1)}"
-        raise InputError(f"{source}: the teacher has {rows}, but the student has more")
+        raise InputError(f"{source}: the teacher has {rows}, but the student has more; {_SAME_ROWS}")
 
 
 def _check_classes(teacher: "Block", student: "Block") -> None:
@@ -204,7 +207,9 @@ def _check_classes(teacher: "Block", student: "Block") -> None:
     count, expected = student.logits.shape[1], teacher.logits.shape[1]
     if count != expected:
         classes = f"{count} class{'es' * (count != 1)}, but the teacher's row has {expected}"
-        raise InputError(f"{student.location}: the student's row {student.first_row} has {classes}")
+        raise InputError(
+            f"{student.location}: the student's row {student.first_row} has {classes}; both need the same classes"
+        )
     if teacher.labels and student.labels and teacher.labels != student.labels:
         pairs = zip(student.labels, teacher.labels, strict=True)
         index, (label, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])

@@ -62,7 +62,7 @@ class Generation:
         except (TsoftError, KeyboardInterrupt) as error:
             self._error = error
         except AllRemovedError as error:
-            self._error = UsageError(str(error))
+            self._error = UsageError(error.with_fix)
         for decoder in self._decoders:
             decoder.stop(INTERRUPTED if isinstance(self._error, KeyboardInterrupt) else FAILED)
         if self._error is not None and not any(self._lengths()):

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from importlib.resources import files
 
-from tsoft.errors import UsageError
-from tsoft.options.names import nearest
+from tsoft.errors import UsageError, nearest
 
 _MOST_MENTIONS = 4
 

@@ -88,7 +88,7 @@ def sample(
 
     format = chosen_format(output, drawing, display)
     if format == "tsv" and output.digits is not None:
-        raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels")
+        raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels; remove --digits")
     if drawing.counts and drawing.draws:
         raise UsageError("--counts and --draws exclude each other; pass one of them")
     size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
@@ -127,5 +127,5 @@ def _size(text: str | None, form: str) -> int:
     except ValueError:
         number = 0
     if not (1 <= number <= MAX_DRAWS and number == int(number)):
-        raise UsageError(f"-n: {shortened(text)!r} is not a whole number from 1 to 1e18")
+        raise UsageError(f"-n: expected a whole number from 1 to 1e18, got {shortened(text)!r}")
     return int(number)

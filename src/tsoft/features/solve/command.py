@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsoft.errors import UsageError
+from tsoft.errors import UsageError, joined
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.output import BitsOptions, DisplayOptions, RecordOutputOptions
@@ -84,16 +84,19 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
     from tsoft.options.class_names import named_number
 
     typed = {name: value for name, value in vars(options).items() if value is not None}
-    if len(typed) != 1:
-        raise UsageError("pass exactly one of --top-prob, --entropy, --perplexity, --margin and --prob")
+    if not typed:
+        raise UsageError("no target; pass one of --top-prob, --entropy, --perplexity, --margin and --prob")
+    if len(typed) > 1:
+        names = joined([f"--{name.replace('_', '-')}" for name in typed])
+        raise UsageError(f"{names} exclude each other; pass one of them")
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
-        label, value = named_number(str(value), "--prob", "LABEL=P")
+        label, value = named_number(str(value), "--prob", "dog=0.25")
     option = f"--{measure.replace('_', '-')}"
     if measure not in ("entropy", "perplexity") and not 0 <= value <= 1:
-        hint = f" ({value / 100:g} for {value:g} %)" if 1 < value <= 100 else ""
-        raise UsageError(f"{option}: {value:g} is out of range; pass a number from 0 to 1{hint}")
+        hint = f"; for {value:g} %, pass {value / 100:g}" if 1 < value <= 100 else ""
+        raise UsageError(f"{option}: expected a number from 0 to 1, got {value:.15g}{hint}")
     if not 0 <= value < float("inf"):
-        raise UsageError(f"{option}: {value:g} is not a finite number of at least 0")
+        raise UsageError(f"{option}: expected a finite number from 0, got {value:.15g}")
     return Target(measure, value, label, bits)

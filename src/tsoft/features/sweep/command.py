@@ -146,8 +146,8 @@ def sweep(
     blocks = with_ensemble(logits.blocks(input, temperatures.tau, bounds=bounds), ensemble)
     taus = _temperatures(temperatures, grid)
     if plan.chains[0] and not plan.chains[0].has_temperature:
-        raise UsageError("--samplers lists no temperature, which a sweep varies; add temperature to the list")
-    measure = _measure(sweeping, ensemble)
+        raise UsageError("the samplers include no temperature, which a sweep varies; pass --samplers with temperature")
+    measure = _measure(sweeping, input, ensemble)
 
     def view() -> "View":
         return outputs.view(output, display, bits=bits.bits, log=content.log)
@@ -155,9 +155,9 @@ def sweep(
     if sweeping.mean:
         outputs.refuse("sweep --mean", content, display)
         if sweeping.heatmap:
-            raise UsageError("--heatmap has no effect on sweep --mean")
+            raise UsageError("--heatmap has no effect on sweep --mean; remove --heatmap")
         if len(plan.chains) > 1:
-            raise UsageError("sweep --mean averages over one engine; pass only one to --like")
+            raise UsageError("--like: sweep --mean averages over one engine; pass one of them")
         format = outputs.chosen_format(output, bits, charts, forms=lambda _: ["measures"])
         recorded = None if measure is None else [measure]
         means = MeanResult(
@@ -172,22 +172,21 @@ def sweep(
         outputs.write(means, format, output, view)
         return
     form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
-    if measure and (content.long or content.log or content.with_logits or form.format in outputs.ARRAY_FORMATS):
-        raise UsageError(
-            f"--measure {sweeping.measure} writes one number per distribution; remove --long, --log, --with-logits,"
-            " npy or npz"
-        )
+    if measure:
+        outputs.refuse(f"sweep --measure {sweeping.measure}", content)
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
     write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
 
 
-def _measure(sweeping: SweepOptions, ensemble: "Ensemble | None") -> str | None:
+def _measure(sweeping: SweepOptions, input: LogitsOptions, ensemble: "Ensemble | None") -> str | None:
     """Return the requested measure, by its name in records."""
     from tsoft.features.sweep.result import measure_names
 
     name = sweeping.measure and sweeping.measure.replace("-", "_")
     if name is not None and name not in measure_names(ensemble):
-        raise UsageError(f"--measure {sweeping.measure} needs --energies, and no samplers")
+        if input.energies:
+            raise UsageError(f"--measure {sweeping.measure} works only without samplers; remove them")
+        raise UsageError(f"--measure {sweeping.measure} needs energies; add --energies if the numbers are energies")
     return name
 
 
