@@ -987,7 +987,7 @@ def test_real_server_agrees_with_its_model(oracle: Callable[[bytes], dict[bytes,
         with pytest.raises(InputError, match=r"HTTP 400 Bad Request: .*maximum context length is 256 tokens"):
             model.next([model.prompt("one two three " * 200)])
         elsewhere = failure(endpoint_at(url.removesuffix("/v1")))
-        assert "HTTP 404 Not Found: the server answered with an error: Not Found" in elsewhere
+        assert "HTTP 404 Not Found: the server returned an error: Not Found" in elsewhere
         assert "usually ends in /v1" in elsewhere
         answering = endpoint_at(url, chat=True, alternatives=5, timeout=120)
         text = answering.prompt("Say hi")
