@@ -34,7 +34,7 @@ class LiveText:
     Row i of `rows` is the distribution after the first i tokens. The row after the last token is missing until the
     model has answered, and if the text has ended. With `is_answer`, the tokens answer the prompt.
 
-    Raises the errors of the model for a prompt that it cannot continue.
+    Raise the errors of the model for a prompt that it cannot continue.
     """
 
     def __init__(self, model: Model, prompt: str, *, is_answer: bool = False):

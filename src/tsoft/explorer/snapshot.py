@@ -25,7 +25,7 @@ CURVE_TAUS = np.geomspace(0.01, 100, 49)
 class Snapshot:
     """A row at a temperature, after a chain of samplers.
 
-    Raises AllRemovedError if a sampler removes every class.
+    Raise AllRemovedError if a sampler removes every class.
     """
 
     row: ExplorerRow

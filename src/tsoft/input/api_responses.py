@@ -80,7 +80,7 @@ def response_part_problem(value: Object) -> str | None:
 def blocks(value: object, options: ReadOptions, where: str, first_row: int) -> Iterator[Block]:
     """Yield one block of one row per token of a response, or of a list of responses.
 
-    `where` is the value's location in messages. Raises InputError if a response is an error, has no log-probabilities,
+    `where` is the value's location in messages. Raise InputError if a response is an error, has no log-probabilities,
     or has numbers out of range.
     """
     reader = ResponseReader(options, first_row)

@@ -23,7 +23,7 @@ class TypedNumbers:
 
 
 def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
-    """Parse numbers or label=number. Raises UsageError, which names the argument, and has the fix for an empty one."""
+    """Parse numbers or label=number. Raise UsageError, which names the argument, and has the fix for an empty one."""
     texts: list[str] = []
     places: list[int] = []
     for place, argument in enumerate(arguments, 1):
@@ -41,7 +41,7 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
 
 
 def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> Block:
-    """Return a block of one row. Its labels are `labels` or those of the arguments. Raises UsageError."""
+    """Return a block of one row. Its labels are `labels` or those of the arguments. Raise UsageError."""
     row = parse_arguments(arguments, QUANTITIES[quantity].mask_fix)
     if row.labels and labels:
         raise UsageError("--labels and LABEL=NUMBER both name the classes; use only one")
@@ -56,7 +56,7 @@ def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> B
 
 
 def decode(argument: str, name: str = "a label") -> str:
-    """Return an argument read as UTF-8, whatever the locale. Raises UsageError, which calls the argument `name`."""
+    """Return an argument read as UTF-8, whatever the locale. Raise UsageError, which calls the argument `name`."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:

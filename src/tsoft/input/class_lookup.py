@@ -62,7 +62,7 @@ class ClassLookup:
         self.by_index = not any(map(is_number, self._indices))
 
     def index(self, text: str) -> int:
-        """Return the index of the class that a text names. Raises ValueError if it names no class, or several.
+        """Return the index of the class that a text names. Raise ValueError if it names no class, or several.
 
         >>> lookup = ClassLookup(("cat", "dog"), 2)
         >>> lookup.index("dog"), lookup.index("0"), lookup.index("#1")
@@ -86,7 +86,7 @@ class ClassLookup:
         return unknown_class(text, self._labels, self.classes, "" if self.by_index else "#")
 
     def indices(self, numbers: Array) -> Array:
-        """Return numbers, (rows,), as indices. Raises TargetIndexError for the first number that is not an index.
+        """Return numbers, (rows,), as indices. Raise TargetIndexError for the first number that is not an index.
 
         >>> ClassLookup(None, 3).indices(np.array([2.0, 0.0]))
         array([2, 0])

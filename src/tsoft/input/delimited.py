@@ -33,7 +33,7 @@ MANY_RUNS = 8
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """Yield the blocks of a text. Raises InputError, which names the line and the field."""
+    """Yield the blocks of a text. Raise InputError, which names the line and the field."""
     batches = line_batches(stream, options)
     for batch in batches:
         first = batch.first()
@@ -130,7 +130,7 @@ class RowGroup:
         ]
 
     def block(self, first_row: int, options: ReadOptions) -> Block:
-        """Return the rows as a block. Raises LogitsError for a number that is out of range."""
+        """Return the rows as a block. Raise LogitsError for a number that is out of range."""
         quantity = options.quantity or "logit"
         logits = to_logits(self.values, QUANTITIES[quantity])
         return Block(
@@ -169,7 +169,7 @@ def _within(widths: Array, widest: int) -> Array:
 
 
 def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0) -> Iterator[Block]:
-    """Yield the groups as blocks. Raises InputError for the first row that has no softmax."""
+    """Yield the groups as blocks. Raise InputError for the first row that has no softmax."""
     for group in groups:
         try:
             block = group.block(first_row, options)
@@ -187,7 +187,7 @@ def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0
 
 
 def _not_empty(blocks: Iterator[Block], error: InputError) -> Iterator[Block]:
-    """Yield the blocks. Raises the error if there is no block."""
+    """Yield the blocks. Raise the error if there is no block."""
     first = next(blocks, None)
     if first is None:
         raise error
@@ -515,7 +515,7 @@ class LongForm:
             start = stop
 
     def _texts(self, line: Line) -> list[str]:
-        """Return the fields of a line. Raises InputError if their number differs from the header's."""
+        """Return the fields of a line. Raise InputError if their number differs from the header's."""
         try:
             texts = fields.split_labels(line.text, self.delimiter)
         except fields.FieldError as error:
@@ -570,7 +570,7 @@ class LongForm:
         return np.array(values)
 
     def _indices(self, texts: list[str], lines: list[int]) -> list[int]:
-        """Return the index of each class. Raises InputError for an invalid or repeated index."""
+        """Return the index of each class. Raise InputError for an invalid or repeated index."""
         seen: set[str] = set()
         for line, index in zip(lines, texts, strict=True):
             if not (index.isdigit() and index.isascii() and len(index) < 10):

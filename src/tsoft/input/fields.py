@@ -45,7 +45,7 @@ def without_comment(line: str) -> str:
 
 
 def number(text: str) -> float:
-    """Parse a number, written as in Python or C. Raises ValueError, also for a finite number too large for float64."""
+    """Parse a number, written as in Python or C. Raise ValueError, also for a finite number too large for float64."""
     value = float(text)
     if "_" in text or not text.isascii() or (math.isinf(value) and _is_too_large(text)):
         raise ValueError(text)
@@ -87,7 +87,7 @@ def looks_like_number(text: str) -> bool:
 
 
 def split(line: str) -> list[str]:
-    """Split a line of numbers into fields. Raises FieldError.
+    """Split a line of numbers into fields. Raise FieldError.
 
     >>> split("2, 1  0.5,0.1")
     ['2', '1', '0.5', '0.1']
@@ -103,7 +103,7 @@ def split(line: str) -> list[str]:
 
 
 def numbers(fields: list[str]) -> list[float]:
-    """Parse fields as numbers. Raises FieldError for the first field that is not a number.
+    """Parse fields as numbers. Raise FieldError for the first field that is not a number.
 
     >>> numbers(["2", "-inf", "1e-3"])
     [2.0, -inf, 0.001]
@@ -151,7 +151,7 @@ def is_pair(text: str) -> bool:
 def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None:
     """Split fields that are all `label=number`, each at its last `=`, into labels and numbers.
 
-    Return None if some field has no `=`. Raises FieldError if no number follows the `=`.
+    Return None if some field has no `=`. Raise FieldError if no number follows the `=`.
 
     >>> split_pairs(["cat=2", "a=b=1"])
     (('cat', 'a=b'), [2.0, 1.0])

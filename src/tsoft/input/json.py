@@ -118,7 +118,7 @@ def _values(lines: Iterable[NumberedLine], options: ReadOptions) -> Iterator[Jso
 
 
 def _parsed(data: bytes, options: ReadOptions, line: int) -> Any:
-    """Parse a text that starts on that line, keeping repeated names. Raises InputError if it is not JSON."""
+    """Parse a text that starts on that line, keeping repeated names. Raise InputError if it is not JSON."""
     value = parsed_json(data, options, line)
     if b":" not in data or data.count(b":") <= _name_count(value):
         return value
@@ -187,7 +187,7 @@ def _items(value: JsonValue, options: ReadOptions) -> Iterator[JsonRow | JsonVal
 
 
 def _not_empty(row: JsonRow) -> JsonRow:
-    """Return the row. Raises InputError if it has no numbers."""
+    """Return the row. Raise InputError if it has no numbers."""
     if not row.values:
         raise row.error("empty row; expected at least one number")
     return row
@@ -282,7 +282,7 @@ def _block_key(item: JsonRow | JsonValue) -> tuple[Any, ...] | None:
 
 
 def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
-    """Return the block of rows that share their length, quantity and labels. Raises InputError."""
+    """Return the block of rows that share their length, quantity and labels. Raise InputError."""
     first = rows[0]
     try:
         logits = to_logits(_numbers(rows), JSON_QUANTITIES[first.quantity])
@@ -294,7 +294,7 @@ def _block(rows: list[JsonRow], first_row: int, options: ReadOptions) -> Block:
 
 
 def _numbers(rows: list[JsonRow]) -> Array:
-    """Return the numbers of rows of the same length, (rows, n). Raises InputError."""
+    """Return the numbers of rows of the same length, (rows, n). Raise InputError."""
     values = [row.values for row in rows]
     types = set(map(type, itertools.chain.from_iterable(values)))
     if str in types:

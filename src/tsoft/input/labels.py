@@ -21,7 +21,7 @@ class Labels:
     is_vocabulary: bool = False
 
     def matching(self, classes: int) -> tuple[str, ...]:
-        """Return one label per class. Raises ValueError if the number of labels differs."""
+        """Return one label per class. Raise ValueError if the number of labels differs."""
         missing = classes - len(self.names)
         if missing == 0 or (self.is_vocabulary and missing > 0):
             return self.names + ("",) * missing
@@ -33,7 +33,7 @@ class Labels:
 
 def parse(text: str) -> Labels:
     """Parse the value of `--labels`: `a,b,c`, or `@FILE` with one label per line, a JSON array, or an object
-    {token: id}. Raises UsageError or InputError."""
+    {token: id}. Raise UsageError or InputError."""
     if not text.startswith("@"):
         return Labels(tuple(text.split(",")))
     name = text[1:]

@@ -37,7 +37,7 @@ class LineBatch:
         return self.data.count(b"\n") + 1
 
     def lines(self) -> Iterator[Line]:
-        """Yield the lines, including blank ones, but not those with only a comment. Raises InputError at the first line
+        """Yield the lines, including blank ones, but not those with only a comment. Raise InputError at the first line
         that is not UTF-8 text."""
         for number, data in enumerate(self.data.split(b"\n"), self.number):
             line = decode_text(data, self.options.source, number)

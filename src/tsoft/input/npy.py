@@ -76,7 +76,7 @@ class NpyHeader:
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """Yield the blocks of an array. Raises InputError if the stream is not a complete array of real numbers."""
+    """Yield the blocks of an array. Raise InputError if the stream is not a complete array of real numbers."""
     header = read_header(stream, options.source)
     yield from blocks(stream, header, options, _remaining_bytes(stream))
 
@@ -84,7 +84,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 def read_header(stream: BinaryIO, source: str, check: DtypeCheck | None = None) -> NpyHeader:
     """Read a header of any version.
 
-    Raises InputError for a data type in which `check` finds a problem, by default any except real numbers. This refuses
+    Raise InputError for a data type in which `check` finds a problem, by default any except real numbers. This refuses
     an array of pickled objects, too, so tsoft never unpickles one.
     """
     start = stream.read(len(MAGIC) + 2)

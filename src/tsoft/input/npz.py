@@ -43,7 +43,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtime
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """Yield the blocks of one of the arrays, with the file's labels. Raises InputError."""
+    """Yield the blocks of one of the arrays, with the file's labels. Raise InputError."""
     source = options.source
     with _opened(stream, options) as archive:
         members = _members(archive, source)
@@ -64,7 +64,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 
 def read_targets(stream: BinaryIO, source: str) -> Targets:
-    """Return the true classes in a file. Raises InputError if it has none."""
+    """Return the true classes in a file. Raise InputError if it has none."""
     with _opened(stream, ReadOptions(source)) as archive:
         members = _members(archive, source)
         key = _targets_key(archive, members, source)
@@ -113,7 +113,7 @@ def _in_memory(stream: BinaryIO, options: ReadOptions) -> BinaryIO:
 
 
 def _members(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo]:
-    """Return the arrays of the archive by their names. Raises InputError if all members are something else."""
+    """Return the arrays of the archive by their names. Raise InputError if all members are something else."""
     names = archive.namelist()
     if names and not any(name.endswith(".npy") for name in names):
         problem = next((kind for part, kind in _ZIP_KINDS.items() if any(part in name for name in names)), _OTHER_ZIP)
@@ -143,7 +143,7 @@ def _array_key(names: list[str], options: ReadOptions) -> str:
 
 
 def _quantity(key: str, options: ReadOptions) -> str | None:
-    """Return the quantity of the array, by its name or the options. Raises InputError if they contradict each other."""
+    """Return the quantity of the array, by its name or the options. Raise InputError if they contradict each other."""
     quantity = ARRAY_QUANTITIES.get(key)
     if quantity and options.quantity not in (None, quantity):
         name = next(key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
@@ -153,7 +153,7 @@ def _quantity(key: str, options: ReadOptions) -> str | None:
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> BinaryIO:
-    """Open a member. Raises InputError if it unpacks to suspiciously many bytes."""
+    """Open a member. Raise InputError if it unpacks to suspiciously many bytes."""
     if info.file_size > max(SMALL_ARRAY, LARGEST_RATIO * info.compress_size):
         size = f"{info.compress_size} bytes unpack to {info.file_size / 1e9:.1f} GB"
         raise InputError(f"{source}: {size}, like a zip bomb; if you trust the file, unzip it and read the .npy")

@@ -108,7 +108,7 @@ def contradiction(source: str, quantity: str, requested: str) -> str:
 def to_logits(values: Array, quantity: Quantity) -> Array:
     """Convert numbers of a quantity, (rows, n), to logits.
 
-    Raises LogitsError for the first number out of the quantity's range, and for a row in which every class is masked.
+    Raise LogitsError for the first number out of the quantity's range, and for a row in which every class is masked.
 
     >>> to_logits(np.array([[1.0, 0.5]]), QUANTITIES["energy"])
     array([[-1. , -0.5]])

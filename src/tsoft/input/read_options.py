@@ -31,7 +31,7 @@ class ReadOptions:
     def class_labels(self, labels: tuple[str, ...] | None, classes: int, where: str) -> tuple[str, ...] | None:
         """Return the labels of the classes: those in the source, or those of the options.
 
-        Raises InputError, located at `where`, if both have labels, or if the number of the options' labels differs.
+        Raise InputError, located at `where`, if both have labels, or if the number of the options' labels differs.
         """
         if self.labels is None:
             return labels

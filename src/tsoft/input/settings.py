@@ -210,7 +210,7 @@ class _SettingsFile:
     fields: Mapping[str, Any]
 
     def number(self, field: str) -> float | None:
-        """Return the number in a field; None if the field is absent. Raises InputError."""
+        """Return the number in a field; None if the field is absent. Raise InputError."""
         value = self.fields.get(field)
         return None if value is None else _number(value, f"{self.name}: {field}")
 
@@ -235,7 +235,7 @@ def read(name: str) -> Settings:
     """Read the settings in a file.
 
     The file is a generation_config.json of transformers, a request to llama.cpp, OpenAI or vLLM, a llama.cpp response
-    with its generation_settings, or a JSON object of parameters. Raises InputError if the file cannot be read, is of
+    with its generation_settings, or a JSON object of parameters. Raise InputError if the file cannot be read, is of
     another kind, or has a field of the wrong type.
 
     >>> import tempfile
@@ -260,7 +260,7 @@ def read(name: str) -> Settings:
 
 
 def _load(name: str) -> Any:
-    """Return the JSON value in a file. Raises InputError."""
+    """Return the JSON value in a file. Raise InputError."""
     import orjson
 
     try:
@@ -313,7 +313,7 @@ def _recognized(file: _SettingsFile) -> tuple[_FileKind, _SettingsFile]:
 
 
 def _file_kind(file: _SettingsFile) -> _FileKind:
-    """Return the kind of file, by its fields. Raises InputError if it has no settings."""
+    """Return the kind of file, by its fields. Raise InputError if it has no settings."""
     fields = file.fields.keys()
     refused = next((field for field in _REFUSED if field in fields), None)
     if refused and _PARAMETERS.keys().isdisjoint(fields):
@@ -503,7 +503,7 @@ def _unused_fields(file: _SettingsFile, idle: frozenset[str] = frozenset()) -> I
 
 
 def _biases(file: _SettingsFile) -> Iterator[tuple[int | str, float]]:
-    """Yield each token's id or text and its bias. Raises InputError."""
+    """Yield each token's id or text and its bias. Raise InputError."""
     where = f"{file.name}: logit_bias"
     value = file.fields.get("logit_bias")
     if isinstance(value, dict):
@@ -529,7 +529,7 @@ def _token_key(text: str) -> int | str:
 
 
 def _bias_pair(where: str, entry: Any) -> tuple[int | str, Any]:
-    """Return the token and bias of an array's element. Raises InputError."""
+    """Return the token and bias of an array's element. Raise InputError."""
     match entry:
         case [token, bias]:
             pass

@@ -53,7 +53,7 @@ class Targets:
     def indices(self, lookup: ClassLookup) -> Array:
         """Return the indices of the classes, (rows,).
 
-        A number is an index, unless some class's label is a number; then it is a label, as in a text. Raises InputError
+        A number is an index, unless some class's label is a number; then it is a label, as in a text. Raise InputError
         for the first target that names no class.
         """
         try:
@@ -67,7 +67,7 @@ class Targets:
             raise InputError(f"{self.source}:{place}: {error.problem}") from None
 
     def block_indices(self, block: Block) -> Array:
-        """Return the indices of the true classes of a block's rows, (rows,). Raises InputError if there are fewer
+        """Return the indices of the true classes of a block's rows, (rows,). Raise InputError if there are fewer
         targets than rows."""
         first, stop = block.rows.start, block.rows.stop
         if first == 0:
@@ -107,7 +107,7 @@ def check_dtype(dtype: np.dtype[Any]) -> str | None:
 
 
 def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
-    """Return the targets in an array, one per row. Raises InputError for a one-hot array."""
+    """Return the targets in an array, one per row. Raise InputError for a one-hot array."""
     header.check(len(data), source)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     is_table = array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf"
@@ -126,7 +126,7 @@ def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
 
 
 def parse_text(data: bytes, source: str) -> Targets:
-    """Return the targets in a text, one per line, with or without the header `target`. Raises InputError."""
+    """Return the targets in a text, one per line, with or without the header `target`. Raise InputError."""
     lines = decode_text(data, source).replace("\r\n", "\n").removesuffix("\n").split("\n")
     lines = [_unquoted(line.strip()) for line in lines]
     has_header = lines[0] == TARGET

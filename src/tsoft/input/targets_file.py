@@ -10,7 +10,7 @@ def read(name: str) -> Targets:
     """Return the targets in a file, one per row.
 
     The file is an .npy or .npz of numbers or strings, or a text with one target per line, with or without the header
-    `target`. Raises InputError.
+    `target`. Raise InputError.
     """
     source = STDIN if name == "-" else name
     with open_input(name) as stream:

@@ -39,7 +39,7 @@ def json_problem(message: str) -> str:
 def decode_text(data: bytes, source: str, number: int = 1, *, allows_nul: bool = False) -> str:
     """Decode lines of UTF-8 text, the first of which has that number, without a byte order mark at the start of line 1.
 
-    Raises InputError, which names the line of the first wrong byte, or the kind of the file. By default, a NUL byte is
+    Raise InputError, which names the line of the first wrong byte, or the kind of the file. By default, a NUL byte is
     wrong, too.
     """
     content = data.removeprefix(codecs.BOM_UTF8) if number == 1 else data

@@ -64,7 +64,7 @@ class Server:
     """A server at a URL.
 
     Each request has the user name and password of the URL, or else the `key`. tsoft sends these to no other host,
-    and no message shows them. Raises UsageError for an invalid URL or key.
+    and no message shows them. Raise UsageError for an invalid URL or key.
     """
 
     def __init__(self, url: str, key: str, timeout: float, pause: Callable[[float], None] = time.sleep):

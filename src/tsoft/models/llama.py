@@ -58,7 +58,7 @@ class Llama:
 
     With `chat` the prompt is a user's message. `threads` defaults to the number of cores.
 
-    Raises UsageError if llama.cpp or the default model is not installed, and InputError for a file without a model that
+    Raise UsageError if llama.cpp or the default model is not installed, and InputError for a file without a model that
     continues a text.
     """
 

@@ -36,7 +36,7 @@ class DistributionArray:
         return "log_probs" if self.content.log else "probs"
 
     def pieces(self, first: Distributions) -> Iterator[Array]:
-        """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. Raises InputError
+        """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. Raise InputError
         if a result has other classes."""
         classes = first.block.labels, first.block.logits.shape[1]
         for result in itertools.chain([first], self.results):

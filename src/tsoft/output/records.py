@@ -86,7 +86,7 @@ class Recorded(ABC):
 def write(result: Recorded, format: str, numbers: NumberFormat) -> Iterator[str | bytes]:
     """Yield the text of a result's records in tsv, csv, json or jsonl, in pieces.
 
-    Raises InputError for records whose columns differ from the header's.
+    Raise InputError for records whose columns differ from the header's.
     """
     if format in ("json", "jsonl"):
         yield from _objects(result.objects(), numbers, is_array=format == "json")
