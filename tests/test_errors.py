@@ -251,7 +251,7 @@ TYPED = {
     "logits in csv": (["1", "--with-logits", "-f", "csv"], "--with-logits has no effect on csv; use --format json or jsonl"),  # noqa: E501
     "a format of arguments": (["1", "2", "--input-format", "csv"], "--input-format has no effect on logits that are"),
     "two inputs": (["1", "2", "-i", "x.txt"], "the logits are arguments and --input reads a file"),
-    "two kinds": (["1", "--probs", "--energies"], "--energies, --probs and --logprobs exclude each other"),
+    "two kinds": (["1", "--probs", "--energies"], "--energies, --probs and --logprobs are mutually exclusive"),
     "stdin twice": (["--tau", "-"], "--tau - reads stdin; pass the logits as arguments or with -i FILE"),
     "an unknown ending": (["1", "-o", "x.xyz"], "x.xyz: cannot tell the format from the ending .xyz; pass --format"),
 }  # fmt: skip

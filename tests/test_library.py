@@ -145,7 +145,7 @@ def test_invalid_arguments_of_top_p_and_top_k_are_errors() -> None:
     assert tsoft.top_p([2, 1, 0.5, 0.1], p=0.5).tolist() == [2, -inf, -inf, -inf]
     with pytest.raises(ValueError, match=r"p must be a number from 0 to 1, got 1\.5"):
         tsoft.top_p([2, 1], 1.5)
-    with pytest.raises(ValueError, match=r"k must be a whole number from 0, got 2\.5"):
+    with pytest.raises(ValueError, match=r"k must be a whole number of at least 0, got 2\.5"):
         tsoft.top_k([2, 1], 2.5)  # type: ignore[arg-type]
 
 
@@ -269,7 +269,7 @@ def test_solve_needs_exactly_one_target() -> None:
     for arguments in ({"prob": 0.5}, {"top_prob": 0.5, "index": 1}):
         with pytest.raises(ValueError, match="prob needs index, and index needs prob"):
             tsoft.solve([2, 1], **arguments)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="the entropy must be a number from 0, got -1"):
+    with pytest.raises(ValueError, match="the entropy must be a number of at least 0, got -1"):
         tsoft.solve([2, 1], entropy=-1)
     with pytest.raises(IndexError, match="there is no class 2; the classes are 0 to 1"):
         tsoft.solve([2, 1], prob=0.5, index=2)

@@ -21,7 +21,7 @@ Measures
     perplexity       the effective number of classes, exp(entropy)
     top              the index of the most probable class
     top_prob         the probability of the most probable class
-    margin           the first minus the second probability
+    margin           the highest minus the second-highest probability
 
 Temperatures
     solve            the temperature at which a measure reaches a target

@@ -596,9 +596,9 @@ def test_shapes_and_types() -> None:
 def test_invalid_arguments_are_errors(name: str) -> None:
     solve_value, _ = pair(name)
     for value in [nan, -1e-300, -1.0, -inf]:
-        with pytest.raises(ValueError, match="must be a number from 0, got"):
+        with pytest.raises(ValueError, match="must be a number of at least 0, got"):
             solve_value([1, 2], value)
-        with pytest.raises(ValueError, match="must be a number from 0, got"):
+        with pytest.raises(ValueError, match="must be a number of at least 0, got"):
             solve_value([1], value)
     assert solve_value([1, 2], -0.0) == solve_value([1, 2], 0.0)
     for bad, problem in [(nan, "row 4, class 1: NaN"), (inf, r"row 4, class 1: \+inf")]:

@@ -597,9 +597,9 @@ def test_partial_answer_has_no_command_line(model: Markov, capfd: Capture) -> No
     ("arguments", "message"),
     [
         (["--prompt", "a", "2", "1"], "explore takes either --prompt or logits, not both"),
-        (["--prompt", "a", "-i", "x.npy"], "--prompt and --input exclude each other"),
-        (["--prompt", "a", "--labels", "a,b"], "--prompt and --labels exclude each other"),
-        (["--prompt", "a", "--probs"], "--prompt and --probs exclude each other"),
+        (["--prompt", "a", "-i", "x.npy"], "--prompt and --input are mutually exclusive"),
+        (["--prompt", "a", "--labels", "a,b"], "--prompt and --labels are mutually exclusive"),
+        (["--prompt", "a", "--probs"], "--prompt and --probs are mutually exclusive"),
         (["--ngram", "book.txt"], "--ngram has no effect without a language model; pass --prompt TEXT"),
         (["2", "1", "--chat"], "--chat has no effect without a language model; pass --prompt TEXT"),
         (["--timeout", "3"], "--timeout has no effect without a language model"),

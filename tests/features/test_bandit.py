@@ -336,7 +336,7 @@ def test_a_terminal_shows_the_charts_and_the_table() -> None:
         line.split() == ["arm", "probabilities,", "linear", "arm", "probabilities,", "constant"] for line in lines
     )
     assert "20 runs of 50 steps, seed 1" in lines
-    assert lines[-1] == "best arm, last step: the share of runs that pull the best arm in the last step"
+    assert lines[-1] == "best-arm share, last step: the share of runs that pull it in the last step"
     piped = [line.split("\t") for line in out("bandit", "1", "0.5", *options.split()).splitlines()]
     [row] = [line.split() for line in lines if line.startswith(" regret  ")]
     assert [float(field) for field in row[1:]] == pytest.approx([float(line[3]) for line in piped[49::50]], rel=1e-4)

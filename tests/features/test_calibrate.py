@@ -852,7 +852,7 @@ def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
         (["-i", VAL, "--resamples", "-5"], "--resamples: expected a whole number from "),
         (
             ["-i", VAL, "--probs", "--energies"],
-            "--energies, --probs and --logprobs exclude each other; pass one of them",
+            "--energies, --probs and --logprobs are mutually exclusive; pass only one",
         ),
         (["2", "1"], "unexpected arguments: 2 1"),
     ],

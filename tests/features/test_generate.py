@@ -99,7 +99,7 @@ def test_table_of_next_has_temperatures_and_samplers() -> None:
         (("generate", "x", *MODEL, "--beams", "0"), "--beams: "),
         (("generate", "x", *MODEL, "-n", "0"), "-n: "),
         (("generate", "x", *MODEL, "-f", "npy"), "--format: unknown value 'npy'; "),
-        (("generate", "x", *MODEL, "--model", "y.gguf"), "--model and --ngram exclude each other; pass one of them"),
+        (("generate", "x", *MODEL, "--model", "y.gguf"), "--model and --ngram are mutually exclusive; pass only one"),
         (
             ("generate", "x", *MODEL, "--remote-model", "y"),
             "--remote-model has no effect without --endpoint; remove --remote-model",

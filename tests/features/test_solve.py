@@ -102,9 +102,9 @@ def test_forms() -> None:
     ("typed", "message"),
     [
         ([], "no target; pass one of --top-prob, --entropy, --perplexity, --margin and --prob"),
-        (["--margin", "0.1", "--entropy", "1"], "--entropy and --margin exclude each other; pass one of them"),
-        (["--entropy", "-1"], "--entropy: expected a finite number from 0, got -1"),
-        (["--entropy", "nan"], "--entropy: expected a finite number from 0, got nan"),
+        (["--margin", "0.1", "--entropy", "1"], "--entropy and --margin are mutually exclusive; pass only one"),
+        (["--entropy", "-1"], "--entropy: expected a finite number of at least 0, got -1"),
+        (["--entropy", "nan"], "--entropy: expected a finite number of at least 0, got nan"),
         (["--top-prob", "x"], "--top-prob: expected a "),
         (["--prob", "a"], "--prob: expected LABEL=NUMBER, such as dog=0.25, got 'a'"),
         (["--prob", "-1"], "--prob: expected LABEL=NUMBER, such as dog=0.25, got '-1'"),

@@ -54,7 +54,7 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
             b"index,label,logit\n0,a,1\n0,b,2\n",
             "f:3: field 1: the index 0 repeats; add a column row to separate the vectors",
         ),
-        (b"index,label,logit\n-1,a,1\n", "f:2: field 1: expected a whole number from 0, got '-1'"),
+        (b"index,label,logit\n-1,a,1\n", "f:2: field 1: expected a whole number of at least 0, got '-1'"),
         (b"label,logit\na,1\nb,y\n", "f:3: field 2: 'y' is not a number"),
     ],
 )

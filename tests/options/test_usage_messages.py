@@ -21,9 +21,9 @@ from tool import here
         ("compute 2 1 --digits 1.5", "--digits: expected a whole number from 1 to 17, got '1.5'"),
         ("compute 2 1 --digits 99", "--digits: expected a whole number from 1 to 17, got 99"),
         ("compute 2 1 --digits -3", "--digits: expected a whole number from 1 to 17, got -3"),
-        ("compute 2 1 --show 0", "--show: expected a whole number from 1, got 0"),
+        ("compute 2 1 --show 0", "--show: expected a whole number of at least 1, got 0"),
         ("anneal --steps 0", "--steps: expected a whole number from 1 to 10000000, got 0"),
-        ("generate x --timeout 0", "--timeout: expected a number from 0.1, got 0.0"),
+        ("generate x --timeout 0", "--timeout: expected a number of at least 0.1, got 0.0"),
         ("compute 2 1 --top-p x", "--top-p: expected a number, got 'x'"),
         (
             "compute 2 1 -f CSV",

@@ -42,7 +42,7 @@ def draw(results: Sequence[Distributions], view: View) -> str:
         for t, style in enumerate(styles)
         for column in _columns(result, t, selection, view, style)
     ]
-    view.legend.add(*_legend_keys(results[0], selection, columns))
+    view.legend.add(*_legend_keys(results[0], selection, columns), *["logarithms"] * view.log)
     widest = max(column.width for column in columns)
     left = 1 + GAP + max(map(len, logits)) + GAP
     longest = max(len("perplexity"), *(cell_len(label) for label in labels))

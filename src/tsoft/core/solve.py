@@ -129,7 +129,7 @@ def solve(
     Returns
     -------
     Solutions
-        ``tau`` has the temperature of each row, NaN if there is no solution. ``taus`` has all solutions:
+        ``tau`` has the solution of each row: the lower one of two, NaN if there is none. ``taus`` has all solutions:
         a class may have the same probability at two temperatures. ``reached`` has the measure at each
         temperature, and ``reason`` the cause if a row has no solution.
 
@@ -162,12 +162,12 @@ def solve(
     >>> tsoft.top_prob([2, 1, 0.5, 0.1], tau=solution.tau).round(12)
     np.float64(0.73)
 
-    A class that is not the most probable one has a peak between two solutions:
+    The probability of a class below the top can have a peak. A target below the peak has two solutions:
 
     >>> tsoft.solve([2, 1, 0, -3], prob=0.27, index=1).taus.round(4)
     array([ 1.2618, 11.0135])
 
-    No temperature reaches every target:
+    Some targets cannot be reached at any temperature:
 
     >>> tsoft.solve([[2, 1, 0], [3, 3, 0]], top_prob=0.6).tau.round(4)
     array([1.2785,    nan])
@@ -443,7 +443,7 @@ def _peak_condition(index: int) -> Kernel:
 def _solve(z: ArrayLike, value: float, curve: _Curve) -> list[Solution]:
     value = float(value)
     if isnan(value) or value < 0:
-        raise ValueError(f"{curve.name} must be a number from 0, got {value}")
+        raise ValueError(f"{curve.name} must be a number of at least 0, got {value}")
     z = validate_logits(z)
     classes = z.shape[-1]
     require_softmax(z)

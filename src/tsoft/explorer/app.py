@@ -326,8 +326,6 @@ class Explorer(App[None]):
         self._update_list()
         self._update(curves=True)
 
-    # Key actions.
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether the explorer handles a key: not while a field or a dialog is open."""
         if action in ("interrupt", "suspend_process"):

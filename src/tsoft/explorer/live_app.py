@@ -234,8 +234,6 @@ class LiveExplorer(Explorer):
             self._update_head()
         await super().on_event(event)
 
-    # The command line.
-
     @property
     def command_line(self) -> str:
         """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints."""

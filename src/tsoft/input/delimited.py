@@ -574,7 +574,7 @@ class LongForm:
         seen: set[str] = set()
         for line, index in zip(lines, texts, strict=True):
             if not (index.isdigit() and index.isascii() and len(index) < 10):
-                problem = f"expected a whole number from 0, got {shortened(index)!r}"
+                problem = f"expected a whole number of at least 0, got {shortened(index)!r}"
                 raise self.options.error(line, problem, self.names.index("index") + 1)
             if index in seen:
                 problem = f"the index {index} repeats; add a column row to separate the vectors"

@@ -14,7 +14,7 @@ _KINDS = (
     (rb"PAR1", "a Parquet file; save the table as CSV"),
     (rb"\x89HDF", "an HDF5 file; save the array with numpy.save"),
     (rb"GGUF", "a GGUF model; run it with tsoft next --model FILE"),
-    (rb"PK\x03\x04", "a zip file; unpack it"),
+    (rb"PK\x03\x04", "a zip file, as .npz files are; pass an .npz with --input-format npz, or unpack it"),
     (rb"[^\0]{1,7}\0{1,7}\{\"", "a safetensors file; save the array with numpy.save"),
 )
 

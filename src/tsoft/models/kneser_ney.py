@@ -83,8 +83,8 @@ class Ngrams:
         probs, logs = self._shortest
         if not matches:
             return logs.copy()
-        # A token after a history also follows the ends of the history. So only the tokens after the shortest match have
-        # shares; all others have backoff alone.
+        # A token that follows a history also follows each of its suffixes. So only tokens that follow the shortest
+        # match have counts; all others have only the probability of the backoff.
         level, number = matches[0]
         tokens = level.tokens[level.starts[number] : level.starts[number + 1]]
         seen_probs, backoff = probs[tokens], 1.0

@@ -77,7 +77,7 @@ def _quantity(options: LogitsOptions) -> str | None:
     chosen = {"energy": options.energies, "prob": options.probs, "logprob": options.logprobs}
     names = [name for name, is_chosen in chosen.items() if is_chosen]
     if len(names) > 1:
-        raise UsageError("--energies, --probs and --logprobs exclude each other; pass one of them")
+        raise UsageError("--energies, --probs and --logprobs are mutually exclusive; pass only one")
     return names[0] if names else None
 
 

@@ -107,7 +107,7 @@ def open_model(options: ModelOptions, shared: Sequence[str] = ()) -> "Model":
     kinds = [name for name in ("model", "endpoint", "ngram") if getattr(options, name) is not None]
     if len(kinds) > 1:
         typed = " and ".join(f"--{kind}" for kind in kinds)
-        raise UsageError(f"{typed} exclude each other; pass one of them")
+        raise UsageError(f"{typed} are mutually exclusive; pass only one")
     kind = kinds[0] if kinds else "model"
     _check_kind(options, kind, shared, is_chosen=bool(kinds))
     if kinds and getattr(options, kind) == "":

@@ -62,7 +62,7 @@ def _numbers(kind: Any) -> str:
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if low is None:
         return number
-    return f"{number} from {low:.15g}" + ("" if high is None else f" to {high:.15g}")
+    return f"{number} of at least {low:.15g}" if high is None else f"{number} from {low:.15g} to {high:.15g}"
 
 
 def _argument_message(argument: str, context: Any) -> str:

@@ -37,8 +37,8 @@ class SamplerParameter:
         """The allowed values, in words."""
         kind = "a whole number" if self.whole else "a number" if self.high < inf else "a finite number"
         if self.exclusive_low:
-            return f"{kind} above {self.low:g}" + (f" and up to {self.high:g}" if self.high < inf else "")
-        return f"{kind} from {self.low:g}" + (f" to {self.high:g}" if self.high < inf else "")
+            return f"{kind} above {self.low:g}" + (f", at most {self.high:g}" if self.high < inf else "")
+        return f"{kind} " + (f"from {self.low:g} to {self.high:g}" if self.high < inf else f"of at least {self.low:g}")
 
     def allows(self, value: float) -> bool:
         above_low = value > self.low if self.exclusive_low else value >= self.low

@@ -25,8 +25,8 @@ _LEGEND = (
     "regret: the best arm's mean reward minus the pulled arm's, summed over the steps and averaged over the runs",
     "standard error: of the regret, from its spread over the runs",
     "regret / uniform: the regret divided by that of arms drawn uniformly at random",
-    "best arm: the share of all pulls that go to the best arm",
-    "best arm, last step: the share of runs that pull the best arm in the last step",
+    "best-arm share: the share of all pulls that go to the best arm",
+    "best-arm share, last step: the share of runs that pull it in the last step",
 )
 _UNDEFINED = "–: undefined for a single run (standard error) or for arms with equal means (regret / uniform)"
 
@@ -42,7 +42,7 @@ def draw(explorations: Sequence[Exploration], view: View, chart: bool) -> Iterat
         regret = np.column_stack([history.regret[steps] for history in histories])
         yield f"{_step_chart(names, steps, regret, view.screen, title='cumulative regret')}\n"
         best_share = np.column_stack([_smoothed(history.best_share, steps) for history in histories])
-        title = "runs that pull the best arm"
+        title = "share of runs that pull the best arm"
         yield f"{_step_chart(names, steps, best_share, view.screen, title=title, limits=(0.0, 1.0))}\n"
         yield from (part + "\n" for part in _distributions(explorations, steps, view.screen))
     table = _table(explorations, view)
@@ -83,7 +83,15 @@ def _distribution(exploration: Exploration, steps: Array, screen: Screen) -> str
 
 
 def _table(explorations: Sequence[Exploration], view: View) -> str:
-    names = ["schedule", "τ", "regret", "standard error", "regret / uniform", "best arm", "best arm, last step"]
+    names = [
+        "schedule",
+        "τ",
+        "regret",
+        "standard error",
+        "regret / uniform",
+        "best-arm share",
+        "best-arm share, last step",
+    ]
     columns = [
         [exploration.schedule, _tau_range(exploration.history), *_numbers(exploration, view)]
         for exploration in explorations

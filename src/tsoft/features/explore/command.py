@@ -138,7 +138,9 @@ def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions)
     if input.logits and start.prompt is not None:
         raise UsageError("explore takes either --prompt or logits, not both; remove one of them")
     if start.prompt is not None and words:
-        raise UsageError(f"--prompt and {words[0]} exclude each other: a model computes the logits; remove one of them")
+        raise UsageError(
+            f"--prompt and {words[0]} are mutually exclusive, since a model computes the logits; remove one of them"
+        )
 
 
 def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, tuple[str, ...] | None]":

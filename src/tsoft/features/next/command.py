@@ -61,7 +61,7 @@ def next(
     On a terminal, prints the table of tsoft compute, at the temperatures and
     with the samplers that you pass. In a pipe, prints the tokens and their
     logits as one JSON object, which all commands that take logits read. Pass
-    temperatures and samplers to these commands instead.
+    temperatures and samplers to those commands, not to next.
 
     Examples:
       tsoft next "The capital of France is" --tau 0.5,1,2

@@ -90,7 +90,7 @@ def sample(
     if format == "tsv" and output.digits is not None:
         raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels; remove --digits")
     if drawing.counts and drawing.draws:
-        raise UsageError("--counts and --draws exclude each other; pass one of them")
+        raise UsageError("--counts and --draws are mutually exclusive; pass only one")
     size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts

@@ -88,7 +88,7 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
         raise UsageError("no target; pass one of --top-prob, --entropy, --perplexity, --margin and --prob")
     if len(typed) > 1:
         names = joined([f"--{name.replace('_', '-')}" for name in typed])
-        raise UsageError(f"{names} exclude each other; pass one of them")
+        raise UsageError(f"{names} are mutually exclusive; pass only one")
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
@@ -98,5 +98,5 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
         hint = f"; for {value:g} %, pass {value / 100:g}" if 1 < value <= 100 else ""
         raise UsageError(f"{option}: expected a number from 0 to 1, got {value:.15g}{hint}")
     if not 0 <= value < float("inf"):
-        raise UsageError(f"{option}: expected a finite number from 0, got {value:.15g}")
+        raise UsageError(f"{option}: expected a finite number of at least 0, got {value:.15g}")
     return Target(measure, value, label, bits)
