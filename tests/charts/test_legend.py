@@ -29,7 +29,7 @@ MARKS = {
     "›": "^ › ",
     "?": r" \?( |$)",
     "×": r"×\d",
-    "(p) sampler": r"\([\d.]+\) [a-z]+_[a-z]",
+    "(p) NAME": r"\([\d.]+\) [a-z]+_[a-z]",
     "kept": r"^ kept|^ step .* kept",
     "removed": "^ removed",
     "entropy": r"^ entropy|^entropy|^ step .* entropy",
