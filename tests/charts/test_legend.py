@@ -24,6 +24,7 @@ MARKS = {
     "┊": "┊",
     "shades": r"\+ 0\.5 \*",
     "more": r"\d+ more",
+    "ln p": r" -\d[\d.]* [█▏▎▍▌▋▊▉]",
     "listed": r"τ = [\d.]+ listed",
     "low–high": "low–high",
     "›": "^ › ",
@@ -71,6 +72,7 @@ MARKS = {
 COMMANDS: dict[str, tuple[list[str], str | None]] = {
     "compute": (["compute", "2", "1", "--tau", "0.5,1"], None),
     "rows": (["compute"], ROWS),
+    "logarithms": (["compute", "2", "1", "--log"], None),
     "one class": (["compute", "a=2"], None),
     "many classes": (["compute", *map(str, range(30)), "--show", "3"], None),
     "samplers": (["compute", *LABELED, "--top-k", "4", "--min-p", "0.3", "--explain"], None),

@@ -9,7 +9,7 @@ LINES = {
     "line at 1": "┊: τ = 1",
     "shades": "shades: the probability at each τ, on the scale below the map; blank is 0",
     "more": "more: the classes that are not shown, added up",
-    "logarithms": "numbers beside the bars: ln p; the bars show p",
+    "logarithms": "ln p: with --log, the number beside each bar; the bar shows p",
     "listed": "listed: the probability among the listed tokens alone",
     "bounds": "low–high: bounds on the probability among all tokens of the vocabulary",
     "drawn token": "›: the token that the server drew",
@@ -51,7 +51,7 @@ LINES = {
     "expected": "expected: the expected count, the probability times the number of draws",
     "count": "count: the number of draws of the class in this sample",
     "seed": "seed: pass this number as --seed to repeat the sample",
-    "chi-square": "chi-square: Σ (count − expected)² / expected",
+    "chi-square": "chi-square: Σ (count − expected)² / expected; df: its degrees of freedom",
     "p-value": "p-value: the probability of such a deviation, or a larger one, by chance",
     "untested": "–: no test, because of too few draws or only one probable class",
 }

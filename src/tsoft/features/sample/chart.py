@@ -90,9 +90,7 @@ def _summary(sample: Sample, view: View, label_width: int) -> str:
     texts = (
         str(sample.size),
         str(sample.seed),
-        "–"
-        if fit is None
-        else f"{number_text(fit.statistic)}, {fit.degrees} degree{'s' * (fit.degrees != 1)} of freedom",
+        "–" if fit is None else f"{number_text(fit.statistic)}, {fit.degrees} df",
         "–" if fit is None else prob_text(fit.p_value, view.digits),
     )
     table = new_table(show_header=False)
