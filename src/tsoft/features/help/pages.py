@@ -52,7 +52,7 @@ def page_text(name: str) -> str:
         return contents()
     if topic in texts:
         return texts[topic]
-    counts = {page: text.lower().count(topic) for page, text in texts.items() if topic in text.lower()}
+    counts = {page: text.lower().count(topic) for page, text in texts.items() if topic and topic in text.lower()}
     mentioning = sorted(counts, key=lambda page: -counts[page])[:_MOST_MENTIONS]
     hint = f"it occurs in {', '.join(mentioning)}; " if mentioning else ""
     if suggestion := nearest(topic, texts):
