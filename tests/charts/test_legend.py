@@ -14,6 +14,11 @@ from tsoft.core.thermodynamics import THERMODYNAMICS
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 RESPONSE = str(TESTS / "data" / "llama-server-post-sampling.json")
+DISTILLED = [
+    *("-i", str(TESTS / "data" / "teacher.csv")),
+    *("--student", str(TESTS / "data" / "student.csv")),
+    *("--targets", str(TESTS / "data" / "targets.txt")),
+]
 LABELED = ["the=4.2", "a=3.9", "Paris=3.5", "one=2.2", "of=0.1"]
 ENERGIES = ["J=0=0", "J=1=4", "--energies", "--degeneracy", "1,3", "--units", "cm-1"]
 ROWS = "2 1\n0 5\n1 1\n"
@@ -67,6 +72,12 @@ MARKS = {
     "rest-prob": "^ rest-prob",
     "rest-entropy": "^ rest-entropy",
     "information": "^ information",
+    "kl": "^ kl ",
+    "kl-tau2": "^ kl-tau2",
+    "gradient": "^ gradient ",
+    "gradient-tau2": "^ gradient-tau2",
+    "cross-entropy": "^ cross-entropy",
+    "loss": "^ loss",
 }
 
 COMMANDS: dict[str, tuple[list[str], str | None]] = {
@@ -88,6 +99,7 @@ COMMANDS: dict[str, tuple[list[str], str | None]] = {
     "mean": (["sweep", "--mean"], ROWS),
     "mean of one class": (["sweep", "--mean"], "1\n\n"),
     "mean of energies": (["sweep", "--mean", "--energies"], ROWS),
+    "mean of a distillation": (["distill", "--mean", *DISTILLED], None),
     "solve": (["solve", "2", "1", "--margin", "0.2"], None),
     "sample": (["sample", "2", "1", "--tau", "0.5,1"], None),
     "certain sample": (["sample", "2", "1", "--tau", "0"], None),
