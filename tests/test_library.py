@@ -336,7 +336,7 @@ def test_a_billion_draws_are_counted() -> None:
 def test_a_size_and_a_seed_are_not_negative(function: Any) -> None:
     with pytest.raises(ValueError, match=r"size must be .*, got -1"):
         function([2, 1], size=-1)
-    with pytest.raises(ValueError, match="a seed must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="rng must be a Generator or a whole number of at least 0, got -1"):
         function([2, 1], size=1, rng=-1)
     with pytest.raises(ValueError, match="tau must be from 0 to inf, got -1"):
         function([2, 1], -1)
@@ -459,7 +459,7 @@ def test_invalid_arguments_of_a_fit_are_errors() -> None:
     for function in (tsoft.fit_temperature, tsoft.reliability):
         with pytest.raises(ValueError, match="resamples must be at least 0, got -1"):
             function(z, targets, resamples=-1)
-    with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="bins must be a whole number of at least 1, got 0"):
         tsoft.reliability(z, targets, bins=0)
     with pytest.raises(ValueError, match="tau must be a single number"):
         tsoft.reliability(z, targets, [1, 2])  # type: ignore[arg-type]
@@ -582,3 +582,32 @@ def test_invalid_arguments_of_soft_targets_are_errors() -> None:
     student[15_000, 3] = nan
     with pytest.raises(tsoft.LogitsError, match="row 15000, class 3: NaN"):
         tsoft.soft_targets(np.zeros_like(student), student=student)
+
+
+WRONG_NUMBERS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
+    (tsoft.sample_counts, ([2, 1],), {"size": 9.99}),
+    (tsoft.sample_counts, ([2, 1],), {"size": None}),
+    (tsoft.sample, ([2, 1],), {"rng": 1.9}),
+    (tsoft.sample, ([2, 1],), {"rng": "a"}),
+    (tsoft.reliability, ([[2, 1]], [0]), {"bins": 2.5}),
+    (tsoft.reliability, ([[2, 1]], [0]), {"bins": float("nan")}),
+    (tsoft.reliability, ([[2, 1]], [0]), {"rng": 1.5}),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments", "options"), WRONG_NUMBERS)
+def test_only_whole_numbers_are_sizes_seeds_and_bins(
+    function: Any, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        function(*arguments, **options)
+
+
+def test_integers_of_numpy_are_whole_numbers() -> None:
+    integers: Any = np.int64(10), np.uint8(1)
+    assert tsoft.sample_counts([2, 1], size=integers[0], rng=integers[1]).sum() == 10
+
+
+def test_a_bias_of_class_true_changes_only_class_1() -> None:
+    biases: Any = {True: 1}
+    assert tsoft.logit_bias([2, 1], biases).tolist() == [2, 2]

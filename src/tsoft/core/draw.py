@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import prod
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -156,8 +157,8 @@ def sample_counts(z: ArrayLike, tau: Taus = 1.0, size: int = 1000, *, rng: Rng =
     >>> tsoft.sample_counts([2, 1, 0.5, 0.1], size=1_000_000, rng=1)
     array([574816, 211107, 128007,  86070])
     """
-    if not 0 <= size <= MAX_COUNT:
-        raise ValueError(f"size must be from 0 to 2**62, got {size}")
+    if not (isinstance(size, Integral) and 0 <= size <= MAX_COUNT):
+        raise ValueError(f"size must be a whole number from 0 to 2**62, got {size}")
     probs, seed = softmax(z, tau), _seed(rng)
     rows = prod(np.shape(z)[:-1])
     result = np.empty((probs.size // probs.shape[-1], probs.shape[-1]), np.int64)
@@ -172,8 +173,8 @@ def _seed(rng: Rng) -> int:
         return int(rng.integers(1 << 63))
     if rng is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    if rng < 0:
-        raise ValueError(f"a seed must be at least 0, got {rng}")
+    if not (isinstance(rng, Integral) and rng >= 0):
+        raise ValueError(f"rng must be a Generator or a whole number of at least 0, got {rng!r}")
     return int(rng)
 
 

@@ -169,7 +169,9 @@ def logit_bias(z: ArrayLike, biases: Mapping[int, float] | Iterable[tuple[int, f
             raise ValueError(f"a bias must be a finite number or -inf, got {bias} for class {index}")
         with np.errstate(over="ignore"):
             # The sum may overflow, and inf is not a logit.
-            biased[..., index] = np.minimum(biased[..., index] + bias, np.finfo(biased.dtype).max)
+            # An index that is a bool would select every class.
+            class_index = as_index(index)
+            biased[..., class_index] = np.minimum(biased[..., class_index] + bias, np.finfo(biased.dtype).max)
     return biased
 
 

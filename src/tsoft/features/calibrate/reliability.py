@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan, nan
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -212,8 +213,8 @@ def reliability(
     >>> round(tsoft.reliability(z, targets, tau).ece, 4)
     0.0
     """
-    if bins < 1:
-        raise ValueError(f"bins must be at least 1, got {bins}")
+    if not (isinstance(bins, Integral) and bins >= 1):
+        raise ValueError(f"bins must be a whole number of at least 1, got {bins}")
     if resamples < 0:
         raise ValueError(f"resamples must be at least 0, got {resamples}")
     taus = validate_taus(tau)
