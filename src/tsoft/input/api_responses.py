@@ -24,10 +24,11 @@ from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, UsageError, shortened
+from tsoft.input.json_problems import TOO_DEEP, json_problem
 from tsoft.input.labels import token_label
 from tsoft.input.quantity import QUANTITIES, SLACK
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.utf8 import decode_text, json_problem
+from tsoft.input.utf8 import decode_text
 
 # OpenAI writes this for a very unlikely token, instead of its log-probability.
 UNKNOWN = -9999.0
@@ -149,7 +150,7 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
 
 
 def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
-    """Parse a JSON text that starts on that line. NaN and the infinities of Python and JavaScript are allowed. Raises
+    """Parse a JSON text that starts on that line. NaN and the infinities of Python and JavaScript are allowed. Raise
     InputError."""
     import orjson
 
@@ -158,18 +159,17 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
     except orjson.JSONDecodeError as error:
         if "UTF-8" in error.msg:
             decode_text(data, options.source, line)
-        problem, error_line = error.msg, error.lineno
-    is_deep = "depth" in problem or "recursion" in problem.lower()
-    if not is_deep and (b"Infinity" in data or b"NaN" in data):
+        problem, error_line = json_problem(error.msg), error.lineno
+    if problem != TOO_DEEP and (b"Infinity" in data or b"NaN" in data):
         try:
             return json.loads(data)
         except json.JSONDecodeError as error:
-            problem, error_line = error.msg, error.lineno
+            problem, error_line = json_problem(error.msg), error.lineno
         except RecursionError:
-            is_deep = True
+            problem = TOO_DEEP
         except ValueError:
-            problem = "a number that is too long"
-    raise options.error(line + error_line - 1, json_problem("recursion" if is_deep else problem))
+            problem = json_problem("a number that is too long")
+    raise options.error(line + error_line - 1, problem)
 
 
 def described(value: object) -> str:

@@ -25,6 +25,7 @@ from tsoft.input.api_responses import (
     parsed_json,
     response_part_problem,
 )
+from tsoft.input.json_problems import TOO_DEEP
 from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, to_logits
 from tsoft.input.read_options import ReadOptions
@@ -125,7 +126,7 @@ def _parsed(data: bytes, options: ReadOptions, line: int) -> Any:
     try:
         return _with_repeated_names(data)
     except RecursionError:
-        raise options.error(line, "the JSON is nested too deep") from None
+        raise options.error(line, TOO_DEEP) from None
 
 
 def _name_count(value: Any) -> float:

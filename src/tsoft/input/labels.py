@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from tsoft.errors import InputError, UsageError
-from tsoft.input.utf8 import decode_text, json_problem
+from tsoft.input.json_problems import json_problem
+from tsoft.input.utf8 import decode_text
 
 # Larger vocabularies do not exist; a larger id is a mistake that would take much memory.
 LARGEST_ID = (1 << 24) - 1

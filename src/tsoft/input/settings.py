@@ -8,7 +8,8 @@ from math import inf
 from typing import Any
 
 from tsoft.errors import InputError, joined, shortened
-from tsoft.input.utf8 import decode_text, json_problem
+from tsoft.input.json_problems import json_problem
+from tsoft.input.utf8 import decode_text
 
 
 @dataclass(frozen=True)

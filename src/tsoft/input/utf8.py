@@ -28,14 +28,6 @@ def kind_of(head: bytes) -> str | None:
     return next((kind for start, kind in _KINDS if re.match(start, head)), None)
 
 
-def json_problem(message: str) -> str:
-    """Return the problem with a text that is not JSON. `message` is that of the parser."""
-    if "is infinity" in message:
-        return "a number is too large; the largest number is 1.8e308"
-    is_deep = "depth" in message or "recursion" in message.lower()
-    return "the JSON is nested too deep" if is_deep else f"not JSON: {message}"
-
-
 def decode_text(data: bytes, source: str, number: int = 1, *, allows_nul: bool = False) -> str:
     """Decode lines of UTF-8 text, the first of which has that number, without a byte order mark at the start of line 1.
 
