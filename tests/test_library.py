@@ -457,7 +457,7 @@ def test_invalid_arguments_of_a_fit_are_errors() -> None:
     with pytest.raises(ValueError, match="row 0: the target, class #1, is masked"):
         tsoft.fit_temperature([[1.0, -inf, 0.0], [2.0, 2.0, 0.0]], [1, 1])
     for function in (tsoft.fit_temperature, tsoft.reliability):
-        with pytest.raises(ValueError, match="resamples must be at least 0, got -1"):
+        with pytest.raises(ValueError, match="resamples must be a whole number of at least 0, got -1"):
             function(z, targets, resamples=-1)
     with pytest.raises(ValueError, match="bins must be a whole number of at least 1, got 0"):
         tsoft.reliability(z, targets, bins=0)
@@ -587,11 +587,15 @@ def test_invalid_arguments_of_soft_targets_are_errors() -> None:
 WRONG_NUMBERS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (tsoft.sample_counts, ([2, 1],), {"size": 9.99}),
     (tsoft.sample_counts, ([2, 1],), {"size": None}),
+    (tsoft.sample, ([2, 1],), {"size": 1.5}),
+    (tsoft.sample, ([2, 1],), {"size": (2, 1.5)}),
     (tsoft.sample, ([2, 1],), {"rng": 1.9}),
     (tsoft.sample, ([2, 1],), {"rng": "a"}),
     (tsoft.reliability, ([[2, 1]], [0]), {"bins": 2.5}),
     (tsoft.reliability, ([[2, 1]], [0]), {"bins": float("nan")}),
     (tsoft.reliability, ([[2, 1]], [0]), {"rng": 1.5}),
+    (tsoft.reliability, ([[2, 1]], [0]), {"resamples": 1.5}),
+    (tsoft.fit_temperature, ([[2, 1], [0, 1]], [0, 0]), {"resamples": 1.5}),
 ]
 
 

@@ -93,9 +93,8 @@ def sample(z: ArrayLike, tau: Taus = 1.0, size: int | tuple[int, ...] | None = N
     array([[0, 1],
            [0, 1]])
     """
-    shape = () if size is None else (size,) if isinstance(size, int | np.integer) else tuple(size)
-    if any(length < 0 for length in shape):
-        raise ValueError(f"size must be at least 0, got {size}")
+    lengths = () if size is None else size if isinstance(size, tuple | list) else (size,)
+    shape = tuple(whole_number("size", length) for length in lengths)
     count = prod(shape)
     probs, seed = softmax(z, tau), _seed(rng)
     rows = prod(np.shape(z)[:-1])
@@ -157,13 +156,14 @@ def sample_counts(z: ArrayLike, tau: Taus = 1.0, size: int = 1000, *, rng: Rng =
     >>> tsoft.sample_counts([2, 1, 0.5, 0.1], size=1_000_000, rng=1)
     array([574816, 211107, 128007,  86070])
     """
-    if not (isinstance(size, Integral) and 0 <= size <= MAX_COUNT):
-        raise ValueError(f"size must be a whole number from 0 to 2**62, got {size}")
+    count = whole_number("size", size)
+    if count > MAX_COUNT:
+        raise ValueError(f"size must be at most 2**62, got {size}")
     probs, seed = softmax(z, tau), _seed(rng)
     rows = prod(np.shape(z)[:-1])
     result = np.empty((probs.size // probs.shape[-1], probs.shape[-1]), np.int64)
     for i, (row_probs, row_counts) in enumerate(zip(probs.reshape(result.shape), result, strict=True)):
-        row_counts[:] = counts(row_probs, int(size), generator(seed, i % rows, COUNTS))
+        row_counts[:] = counts(row_probs, count, generator(seed, i % rows, COUNTS))
     return result.reshape(probs.shape)
 
 
@@ -173,9 +173,15 @@ def _seed(rng: Rng) -> int:
         return int(rng.integers(1 << 63))
     if rng is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    if not (isinstance(rng, Integral) and rng >= 0):
-        raise ValueError(f"rng must be a Generator or a whole number of at least 0, got {rng!r}")
-    return int(rng)
+    return whole_number("rng", rng, "a Generator or ")
+
+
+def whole_number(name: str, value: int, alternative: str = "", *, low: int = 0) -> int:
+    """Return an argument as an int. Raise ValueError, which names the argument, if it is not a whole number of at
+    least `low`."""
+    if not (isinstance(value, Integral) and value >= low):
+        raise ValueError(f"{name} must be {alternative}a whole number of at least {low}, got {value!r}")
+    return int(value)
 
 
 def as_generator(rng: Rng) -> np.random.Generator:

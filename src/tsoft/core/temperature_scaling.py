@@ -8,7 +8,7 @@ from math import nan
 
 from numpy.typing import ArrayLike
 
-from tsoft.core.draw import Rng, as_generator
+from tsoft.core.draw import Rng, as_generator, whole_number
 from tsoft.core.fit import fit_rows
 from tsoft.core.interval import confidence_interval
 from tsoft.core.labeled_rows import CalibrationError, summarize, validate_examples
@@ -103,8 +103,7 @@ def fit_temperature(z: ArrayLike, targets: ArrayLike, *, resamples: int = 0, rng
     >>> tsoft.softmax([2, 0], fit.tau).round(4)
     array([0.6667, 0.3333])
     """
-    if resamples < 0:
-        raise ValueError(f"resamples must be at least 0, got {resamples}")
+    whole_number("resamples", resamples)
     rows = validate_examples(z, targets)
     summary = summarize(lambda: [rows])
     if summary.are_probabilities:

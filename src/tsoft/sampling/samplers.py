@@ -163,15 +163,15 @@ def logit_bias(z: ArrayLike, biases: Mapping[int, float] | Iterable[tuple[int, f
     biased = validate_logits(z).copy()
     require_softmax(biased)
     for index, bias in biases.items() if isinstance(biases, Mapping) else biases:
-        if not 0 <= as_index(index) < biased.shape[-1]:
+        # A bool as an index would select every class.
+        position = as_index(index)
+        if not 0 <= position < biased.shape[-1]:
             raise IndexError(f"there is no class {index}; the classes are 0 to {biased.shape[-1] - 1}")
         if not bias < inf:
             raise ValueError(f"a bias must be a finite number or -inf, got {bias} for class {index}")
         with np.errstate(over="ignore"):
             # The sum may overflow, and inf is not a logit.
-            # An index that is a bool would select every class.
-            class_index = as_index(index)
-            biased[..., class_index] = np.minimum(biased[..., class_index] + bias, np.finfo(biased.dtype).max)
+            biased[..., position] = np.minimum(biased[..., position] + bias, np.finfo(biased.dtype).max)
     return biased
 
 

@@ -19,12 +19,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan, nan
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tsoft.core.draw import Rng, as_generator
+from tsoft.core.draw import Rng, as_generator, whole_number
 from tsoft.core.labeled_rows import LabeledRows, ReadRows, validate_examples
 from tsoft.core.softmax import Array, log_softmax, softmax, validate_taus
 
@@ -213,10 +212,8 @@ def reliability(
     >>> round(tsoft.reliability(z, targets, tau).ece, 4)
     0.0
     """
-    if not (isinstance(bins, Integral) and bins >= 1):
-        raise ValueError(f"bins must be a whole number of at least 1, got {bins}")
-    if resamples < 0:
-        raise ValueError(f"resamples must be at least 0, got {resamples}")
+    whole_number("bins", bins, low=1)
+    whole_number("resamples", resamples)
     taus = validate_taus(tau)
     if taus.ndim:
         raise ValueError(f"tau must be a single number, got shape {taus.shape}")
