@@ -4,6 +4,18 @@ from collections.abc import Iterable
 
 from tsoft.charts.style import wrapped
 
+# The measures of a distillation. {main} is the class that is not one of the others.
+DISTILLATION = {
+    "rest-prob": "the probability of all classes except the {main}",
+    "rest-entropy": "the entropy of the distribution over these classes, in nats",
+    "information": "rest-prob × (the highest possible rest-entropy − rest-entropy)",
+    "kl": "KL(teacher‖student) of the probabilities at τ, in nats",
+    "kl-tau2": "τ² times KL, the loss on the soft targets",
+    "gradient": "the norm of the gradient of KL with respect to the student's logits",
+    "gradient-tau2": "τ² times the gradient",
+    "cross-entropy": "−ln of the student's probability of the target at τ = 1",
+    "loss": "α·cross-entropy + (1 − α)·τ²·KL, with {alpha}",
+}
 # One line for each measure and mark, in the order in which a legend lists them.
 LINES = {
     "line at 1": "┊: τ = 1",
@@ -39,15 +51,10 @@ LINES = {
     "S/k": "S/k: the entropy of the states, in nats",
     "C/k": "C/k: the heat capacity dU/dT, in units of k",
     "heat-capacity": "heat-capacity: dU/dT, in units of k; U is the mean energy",
-    "rest-prob": "rest-prob: the probability of all classes except the target (or the top class)",
-    "rest-entropy": "rest-entropy: the entropy of the distribution over these classes, in nats",
-    "information": "information: rest-prob × (the highest possible rest-entropy − rest-entropy)",
-    "kl": "kl: KL(teacher‖student) of the probabilities at τ, in nats",
-    "kl-tau2": "kl-tau2: τ² times kl, the loss on the soft targets",
-    "gradient": "gradient: the norm of the gradient of kl by the logits of the student",
-    "gradient-tau2": "gradient-tau2: τ² times the gradient",
-    "cross-entropy": "cross-entropy: −ln of the student's probability of the target at τ = 1",
-    "loss": "loss: α·cross-entropy + (1 − α)·kl-tau2, with the α of --alpha",
+    **{
+        name: f"{name}: {explanation.format(main='target (or the top class)', alpha='the α of --alpha')}"
+        for name, explanation in DISTILLATION.items()
+    },
     "deviation": "±: the standard deviation (sd) over the rows",
     "cut": "cut: the probability that the step removes, if it applies",
     "top": "top: the most probable class after the step",

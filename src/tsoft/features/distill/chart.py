@@ -9,6 +9,7 @@ import numpy as np
 
 from tsoft.charts import distribution_table
 from tsoft.charts.curves import chart_text, curve_chart, surrounding_taus
+from tsoft.charts.legend import DISTILLATION
 from tsoft.charts.style import number_text, prob_text, tau_text
 from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
@@ -27,18 +28,6 @@ _NAMES = {
     "gradient_tau2": "τ²·gradient",
     "cross_entropy": "cross-entropy",
     "loss": "loss",
-}
-# The explanations of the measures. {main} is the class that is not one of the others.
-_LEGEND = {
-    "rest_prob": "the probability of all classes except the {main}",
-    "rest_entropy": "the entropy of the distribution over these classes, in nats",
-    "information": "rest-prob × (the highest possible rest-entropy − rest-entropy)",
-    "kl": "KL(teacher‖student) of the probabilities at τ, in nats",
-    "kl_tau2": "τ² times KL, the loss on the soft targets",
-    "gradient": "the norm of the gradient of KL with respect to the student's logits",
-    "gradient_tau2": "τ² times the gradient",
-    "cross_entropy": "−ln of the student's probability of the target at τ = 1",
-    "loss": "α·cross-entropy + (1 − α)·τ²·KL, with α = {alpha:g}",
 }
 _EVENNESS = "evenness: rest-entropy divided by its maximum; 1 if these classes are equally likely"
 _UNDEFINED = "–: undefined, because all other classes are masked"
@@ -62,7 +51,8 @@ def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
 def _add_to_legend(distillation: Distillation, view: View) -> None:
     main = "top class" if distillation.targets is None else "target"
     for name in distillation.measures:
-        view.legend.add_lines(f"{_NAMES[name]}: {_LEGEND[name].format(main=main, alpha=distillation.alpha)}")
+        explanation = DISTILLATION[name.replace("_", "-")].format(main=main, alpha=f"α = {distillation.alpha:g}")
+        view.legend.add_lines(f"{_NAMES[name]}: {explanation}")
     if distillation.block.logits.shape[1] > 1 and np.isnan(distillation.rest_entropy).any():
         view.legend.add_lines(_UNDEFINED)
 
