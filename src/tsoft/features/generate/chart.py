@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tsoft.charts.legend import explanations
 from tsoft.charts.style import likely_color, number_text, tau_colors, tau_text, wrapped
 from tsoft.charts.table import GAP, new_table, rendered, text_tables
 from tsoft.charts.view import View
@@ -55,8 +56,7 @@ def draw(prompt: str, strategies: Sequence[Strategy], piece: Piece, view: View, 
     if view.screen.color:
         yield rendered_text(legend(), view) + "\n"
     yield text_tables(_statistics(strategies, view, seed), view.screen) + "\n"
-    for explanation in _explanations(strategies):
-        yield rendered_text(Text(wrapped(explanation, view.screen.width).rstrip(), "dim"), view)
+    yield explanations(_explanations(strategies), view.screen.width, color=view.screen.color)
     if comparison := _comparison(strategies):
         yield "\n" + wrapped(comparison, view.screen.width)
 
