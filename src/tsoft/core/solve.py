@@ -129,7 +129,7 @@ def solve(
     Returns
     -------
     Solutions
-        ``tau`` has the solution of each row: the lower one of two, NaN if there is none. ``taus`` has all solutions:
+        ``tau`` has the lowest solution of each row, NaN for a row without a solution. ``taus`` has all solutions:
         a class may have the same probability at two temperatures. ``reached`` has the measure at each
         temperature, and ``reason`` the cause if a row has no solution.
 
@@ -183,18 +183,12 @@ def solve(
         raise ValueError("prob needs index, and index needs prob; pass both")
     z = validate_logits(z)
     [(name, value)] = passed.items()
-    if name not in ("entropy", "perplexity") and value > 1:
+    if name not in UNBOUNDED and value > 1:
         raise ValueError(f"{name} must be a number from 0 to 1, got {value:g}")
     if index is not None:
         solutions, size = solve_prob(z, index, value), 2
     else:
-        solvers = {
-            "top_prob": solve_top_prob,
-            "entropy": solve_entropy,
-            "perplexity": solve_perplexity,
-            "margin": solve_margin,
-        }
-        solutions, size = solvers[name](z, value), 1
+        solutions, size = SOLVERS[name](z, value), 1
     taus, reached = np.full((2, len(solutions), size), nan)
     reasons = np.empty(len(solutions), object)
     for row, solution in enumerate(solutions):
@@ -292,13 +286,24 @@ def solve_prob(z: ArrayLike, index: int, value: float) -> list[Solution]:
     return _solve(z, value, _Curve(name, _prob_of(index), _limits_and_peak(index), _format_fraction, index))
 
 
+# The solver of each measure of a distribution.
+SOLVERS = {
+    "top_prob": solve_top_prob,
+    "entropy": solve_entropy,
+    "perplexity": solve_perplexity,
+    "margin": solve_margin,
+}
+# The measures that may be above 1.
+UNBOUNDED = ("entropy", "perplexity")
+
+
 @dataclass(frozen=True, eq=False)
 class _Evaluator:
     """An evaluator of kernels on m rows, each at a different temperature.
 
-    `gaps` is (z - max z) times `scale`, which is None or one number per row: 1, or 1/2 if the difference
-    might overflow. The layout is that of `ScaledRows`: (n, m) for narrow rows and (m, n) for wide ones.
-    `x` and `scratch` have the same shape. `ties` counts the classes at each row's maximum, `unmasked` the
+    `gaps` is (z - max z), times `scale` unless that is None. `scale` has one number per row: 1/2 if the
+    difference might overflow, otherwise 1. The layout is that of `ScaledRows`: (n, m) for narrow rows and
+    (m, n) for wide ones. `x` and `scratch` have the same shape. `ties` counts the classes at each row's maximum, `unmasked` the
     classes that are not masked.
     """
 

@@ -60,7 +60,7 @@ class SamplerSetting:
 class SamplerState:
     """The settings of the samplers in the order in which they apply, and the engine whose rules they follow.
 
-    The engine is None for tsoft's rules. Samplers that the engine lacks keep their place and have no effect.
+    Without an engine, tsoft's rules apply. Samplers that the engine lacks keep their place and have no effect.
     """
 
     settings: tuple[SamplerSetting, ...]

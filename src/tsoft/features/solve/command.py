@@ -80,6 +80,7 @@ def solve(
 
 
 def _target(options: TargetOptions, bits: bool) -> "Target":
+    from tsoft.core.solve import UNBOUNDED
     from tsoft.features.solve.target import Target
     from tsoft.options.class_names import named_number
 
@@ -94,7 +95,7 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
     if measure == "prob":
         label, value = named_number(str(value), "--prob", "dog=0.25")
     option = f"--{measure.replace('_', '-')}"
-    if measure not in ("entropy", "perplexity") and not 0 <= value <= 1:
+    if measure not in UNBOUNDED and not 0 <= value <= 1:
         hint = f"; for {value:g} %, pass {value / 100:g}" if 1 < value <= 100 else ""
         raise UsageError(f"{option}: expected a number from 0 to 1, got {value:.15g}{hint}")
     if not 0 <= value < float("inf"):

@@ -33,15 +33,14 @@ class Target:
 
     def solutions(self, block: Block) -> list[Solution]:
         """Return the solutions of a block's rows."""
-        from tsoft.core import solve
+        from tsoft.core.solve import SOLVERS, solve_prob
 
         if self.measure != "prob":
-            solutions: list[Solution] = getattr(solve, f"solve_{self.measure}")(block.logits, self.value * self.unit)
-            return solutions
+            return SOLVERS[self.measure](block.logits, self.value * self.unit)
         index = self.index(block)
         if index is None:
             return [Solution((), (), f"this row has no class {self.label!r}")] * len(block.logits)
-        return solve.solve_prob(block.logits, index, self.value)
+        return solve_prob(block.logits, index, self.value)
 
 
 @dataclass(frozen=True)
