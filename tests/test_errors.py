@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import json
 import lzma
 import os
 import pickle
@@ -106,6 +107,7 @@ KINDS = {
     "Excel": (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook; save the sheet as CSV"),
     "a zip": (zipped("a.txt"), "a zip file without .npy arrays; save the arrays with numpy.savez"),
     "UTF-16": ("1 2\n".encode("utf-16"), MARKED),
+    "UTF-32": ("1 2\n".encode("utf-32"), "UTF-32 text; convert it with iconv -f UTF-32 -t UTF-8"),
     "gzip": (gzip.compress(b"1 2"), "a gzip file; unpack it with gunzip"),
     "xz": (lzma.compress(b"1 2"), "a compressed file; unpack it"),
     "Parquet": (b"PAR1\x15\x04\0\xff", "a Parquet file; save the table as CSV"),
@@ -118,6 +120,21 @@ KINDS = {
 @pytest.mark.parametrize(("data", "kind"), KINDS.values(), ids=KINDS.keys())
 def test_a_file_that_is_no_text_is_named(data: bytes, kind: str) -> None:
     assert complaint("compute", stdin=data, code=1) == f"stdin: this is {kind}"
+
+
+@pytest.mark.parametrize(("data", "kind"), [(b"PAR1\x15\0\0PAR1", "a Parquet file"), (b"GGUF\3\0\0\0", "a GGUF model")])
+def test_a_binary_file_of_labels_is_named_even_if_it_is_valid_utf_8(data: bytes, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "labels"
+    path.write_bytes(data)
+    assert f"{path}: this is {kind}" in complaint("compute", "1", "--labels", f"@{path}", code=1)
+
+
+def test_a_label_may_be_a_nul(tmp_path: Path) -> None:
+    path = tmp_path / "labels"
+    path.write_bytes(b"a\n\0\n")
+    done = here("compute", "1", "1", "--labels", f"@{path}", "-f", "json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)[0]["labels"] == ["a", "\0"]
 
 
 def test_a_pickle_in_the_place_of_another_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from tsoft.errors import InputError
 # Patterns for the first bytes of files that tsoft cannot read as text: what they are, and the fix.
 _KINDS = (
     (rb"\x80[\x02-\x05]", "a Python pickle, which tsoft never loads; save the data as text or with numpy.save"),
+    (rb"\xff\xfe\0\0|\0\0\xfe\xff", "UTF-32 text; convert it with iconv -f UTF-32 -t UTF-8"),
     (rb"\xff\xfe|\xfe\xff", "UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"),
     (rb"\x1f\x8b", "a gzip file; unpack it with gunzip"),
     (rb"BZh|\xfd7zXZ|\x28\xb5\x2f\xfd", "a compressed file; unpack it"),
@@ -32,12 +33,12 @@ def decode_text(data: bytes, source: str, number: int = 1, *, allows_nul: bool =
     """Decode lines of UTF-8 text, the first of which has that number, without a byte order mark at the start of line 1.
 
     Raise InputError, which names the line of the first wrong byte, or the kind of the file. By default, a NUL byte is
-    wrong, too.
+    wrong, too; with `allows_nul`, only in a file of a kind that is not text.
     """
     content = data.removeprefix(codecs.BOM_UTF8) if number == 1 else data
     try:
         text = content.decode()
-        if allows_nul or "\0" not in text:
+        if "\0" not in text or (allows_nul and kind_of(content) is None):
             return text
         position, problem = content.index(0), "a NUL byte"
     except UnicodeDecodeError as error:
