@@ -607,6 +607,15 @@ def test_only_whole_numbers_are_sizes_seeds_and_bins(
         function(*arguments, **options)
 
 
+def test_masked_arrays_are_errors() -> None:
+    masked = np.ma.masked_array([1.0, 2.0, 3.0], [False, False, True])
+    for function in (tsoft.softmax, tsoft.entropy, tsoft.sample):
+        with pytest.raises(TypeError, match="masked array"):
+            function(masked)
+    filled = masked.filled(-np.inf)
+    assert tsoft.softmax(filled).tolist() == [*tsoft.softmax([1.0, 2.0]).tolist(), 0.0]
+
+
 def test_integers_of_numpy_are_whole_numbers() -> None:
     integers: Any = np.int64(10), np.uint8(1)
     assert tsoft.sample_counts([2, 1], size=integers[0], rng=integers[1]).sum() == 10

@@ -318,6 +318,9 @@ class TauOutput:
 
 def validate_logits(z: ArrayLike) -> Array:
     """Return z as an array of the dtype of the arithmetic. Errors are those of `softmax`."""
+    if hasattr(z, "filled"):
+        # np.asarray would drop the mask.
+        raise TypeError("logits must not be a masked array; pass z.filled(-numpy.inf)")
     z = np.asarray(z)
     if z.dtype.kind not in "biuf":
         raise TypeError(f"logits must be real numbers, got an array of {z.dtype}")
