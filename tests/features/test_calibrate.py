@@ -794,7 +794,7 @@ def test_a_column_label_beside_logits_is_ambiguous(tmp_path: Path) -> None:
     targets.write_text("0\n")
     _, said = calibrated(stdin=text, code=1)
     problem = "ambiguous: label may be the class of each line or the target of each row"
-    assert said == f"tsoft: error: stdin:1: {problem}; add a column row, or rename label to target\n"
+    assert said == f"tsoft: error: stdin:1: {problem}; pass --targets FILE, or rename label to target\n"
     assert "the rows have no targets" in calibrated(stdin="row,label,logit\n0,a,0.5\n0,b,2\n", code=1)[1]
     single = "for a single logit z of a binary classifier, write the two logits 0 and z"
     assert calibrated(stdin=text.replace("label", "target"), code=1)[1] == (

@@ -303,8 +303,8 @@ class _Evaluator:
 
     `gaps` is (z - max z), times `scale` unless that is None. `scale` has one number per row: 1/2 if the
     difference might overflow, otherwise 1. The layout is that of `ScaledRows`: (n, m) for narrow rows and
-    (m, n) for wide ones. `x` and `scratch` have the same shape. `ties` counts the classes at each row's maximum, `unmasked` the
-    classes that are not masked.
+    (m, n) for wide ones. `x` and `scratch` have the same shape. `ties` counts the classes at each row's
+    maximum, `unmasked` the classes that are not masked.
     """
 
     gaps: Array

@@ -450,7 +450,7 @@ def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOpti
     delimiter = options.delimiter or next((d for d in ",;\t" if d in first.text), None)
     if options.refuses_label and len(names) == 2:
         problem = "ambiguous: label may be the class of each line or the target of each row"
-        fix = "add a column row, or rename label to target"
+        fix = "pass --targets FILE, or rename label to target"
         raise options.error(first.number, f"{problem}; {fix}")
     options = replace(options, quantity=quantity)
     groups = LongForm(names, quantity, delimiter, options).groups(_without_header(first, batches))
