@@ -42,6 +42,13 @@ def test_tsoft_alone_shows_its_purpose_and_three_examples() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_bare_tsoft_wraps_between_words(width: int) -> None:
+    text = here_on_terminal(width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.split() == out(COLUMNS="200").split()
+
+
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
 def test_commands_are_listed_in_groups(arguments: tuple[str, ...]) -> None:
     headings = "|".join(GROUPS)

@@ -6,7 +6,9 @@ import io
 import os
 import re
 import shlex
+import shutil
 import sys
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -98,7 +100,13 @@ def _welcome() -> str:
     for group, names in GROUPS.items():
         summaries = ((name, commands.get(name).get_short_help_str()) for name in names)
         parts.append("\n".join([f"{group}:", *(f"  {name:{width}}  {summary}" for name, summary in summaries)]))
-    return "\n\n".join([*parts, "Options of a command: tsoft COMMAND --help"])
+    text = "\n\n".join([*parts, "Options of a command: tsoft COMMAND --help"])
+    wrapper = textwrap.TextWrapper(shutil.get_terminal_size().columns, break_on_hyphens=False)
+    lines = []
+    for line in text.split("\n"):
+        wrapper.subsequent_indent = " " * (width + 4) if line.startswith(" ") else ""
+        lines.append(wrapper.fill(line))
+    return "\n".join(lines)
 
 
 class Commands(dict[str, Any]):
