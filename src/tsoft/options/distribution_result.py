@@ -77,6 +77,9 @@ class DistributionsResult(Result):
             blocks = (part for block in blocks for part in block.split_by_width())
         self.blocks = plan.noted(blocks, taus)
 
+    # Whether records contain all measures, and not only a requested one.
+    has_all_measures = True
+
     @abstractmethod
     def columns(self, result: Distributions) -> list[Column]:
         """Return the columns of tsv and csv, with one distribution per record."""
@@ -99,10 +102,20 @@ class DistributionsResult(Result):
         if self.form.format == "csv" and not is_long:
             is_long, results = labels_differ(results)
         for result in results:
-            if is_long:
+            if result.block.partial is not None and self.form.format == "csv" and self.has_all_measures:
+                yield self.token_records(result)
+            elif is_long:
                 yield long(result, self.form.content, self.form.max_classes)
             else:
                 yield Records(self.columns(result), result.block.location)
+
+    def token_records(self, result: Distributions) -> Records:
+        """Return the records for csv of a token of an API response, whose columns are the same for every token."""
+        from tsoft.output.token_records import alternatives, drawn_tokens
+
+        if self.form.is_long:
+            return alternatives(result, self.form.content, self.form.max_classes)
+        return drawn_tokens(result, self.form.content)
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any] | Fields]]:
         return (objects(result, self.form.content) for result in self.results())
@@ -115,7 +128,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         return
     from tsoft.output import arrays
     from tsoft.output.file import open_output
-    from tsoft.sampling.step import AllRemovedError
+    from tsoft.sampling.step import ChainError
 
     if len(result.plan.chains) > 1:
         raise UsageError(f"{result.form.format} has one distribution per row and τ; pass --like with one engine")
@@ -123,5 +136,5 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         try:
             array = arrays.DistributionArray(result.results(), result.taus, result.form.content, note)
             arrays.write(result.form.format, array, out)
-        except AllRemovedError as error:
+        except ChainError as error:
             raise UsageError(error.with_fix) from None

@@ -78,7 +78,7 @@ class LogitsOptions(SourceOptions):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BoundsOptions:
-    """The size of the vocabulary, which bounds the tokens that an API response does not list."""
+    """What is assumed about the tokens that an API response does not list: their number, or that there are none."""
 
     vocab_size: Annotated[
         int | None,
@@ -89,6 +89,13 @@ class BoundsOptions:
             help="For an API response: the size of the model's vocabulary, for tighter bounds on the unlisted tokens.",
         ),
     ] = None
+    listed_only: Annotated[
+        bool,
+        _option(
+            "--listed-only",
+            help="For an API response: take the listed tokens for the whole distribution, as if no others existed.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)

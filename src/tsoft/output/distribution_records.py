@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from tsoft.sampling.distributions import Distributions, descending_order, measur
 
 if TYPE_CHECKING:
     from tsoft.sampling.explanation import Stage
+    from tsoft.sampling.partial_explanation import PartialStage
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,16 @@ class Content:
         """Return the probabilities or their logarithms, (k, rows, n); NaN if the server marks one as unknown."""
         values = result.log_probs if self.log else result.probs
         partial = result.block.partial
-        return values if partial is None or not partial.unknown.any() else np.where(partial.unknown, np.nan, values)
+        if partial is None or not partial.unknown.any():
+            return values
+        return np.where(partial.unknown & ~result.exact[:, np.newaxis, np.newaxis], np.nan, values)
 
     def measure(self, result: Distributions, name: str) -> Array:
-        """Return a measure in the unit of the output, (k, rows)."""
+        """Return a measure in the unit of the output, (k, rows); NaN if it is not exact."""
+        return np.where(result.exact[:, np.newaxis], self.listed(result, name), np.nan)
+
+    def listed(self, result: Distributions, name: str) -> Array:
+        """Return a measure of the listed classes alone, as if there were no others, (k, rows)."""
         return np.asarray(getattr(result, name) / measure_unit(name, self.bits))
 
 
@@ -129,8 +136,11 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     fields = {
         "row": block.rows[r],
         "tau": float(result.taus[t]),
-        **({"labels": labels, "probs": result.probs[t, r]} if block.partial is None else {}),
-        **_token_fields(result, t),
+        **(
+            {"labels": labels, "probs": result.probs[t, r]}
+            if block.partial is None
+            else _token_fields(result, content, t)
+        ),
         "entropy": entropy,
         "perplexity": perplexity,
         "top": top if labels is None else labels[top],
@@ -150,21 +160,24 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     return fields
 
 
-def _token_fields(result: Distributions, t: int) -> dict[str, Any]:
-    """Return the fields of a server's token: the token, its choice, the probabilities among the listed alternatives,
-    and the bounds of the probabilities among all classes. Unknown values become null."""
+def _token_fields(result: Distributions, content: Content, t: int) -> dict[str, Any]:
+    """Return the fields of a server's token: the token, its choice, the probabilities if they are exact, their bounds,
+    and the probabilities among the listed alternatives. Unknown values become null."""
     block, partial = result.block, result.block.partial
-    if partial is None:
-        return {}
+    assert partial
     assert block.labels
-    low, high = (None, None) if result.bounds is None else (bound[t, 0] for bound in result.bounds)
+    low, high = (bound[t, 0] for bound in result.bounds)
+    is_exact = bool(result.exact[t])
     fields = {
         "token": block.labels[partial.index],
         "choice": partial.choice,
         "labels": block.labels,
+        "exact": is_exact,
+        "probs": result.probs[t, 0] if is_exact else None,
         "probs_low": low,
         "probs_high": high,
-        "probs_listed": np.where(partial.unknown, np.nan, result.probs[t, 0]),
+        "probs_listed": Content().cells(result)[t, 0],
+        **{f"{name}_listed": float(content.listed(result, name)[t, 0]) for name in ("entropy", "perplexity")},
     }
     if result.chosen_token:
         chosen = result.chosen_token
@@ -185,10 +198,15 @@ def _chain_fields(result: Distributions, content: Content, t: int, r: int) -> di
     assert result.chain
     fields: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
     fields["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]
-    fields["kept"] = int(result.kept[t, r].sum())
+    undecided = result.undecided[t, r]
+    fields["kept"] = int((result.kept[t, r] & ~undecided).sum())
+    if result.block.partial is not None:
+        fields["undecided"] = int(undecided.sum())
     if result.compared_with:
         fields["total_variation"] = {
             str(other.engine): float(total_variation(result.probs[t, r], other.probs[t, r]))
+            if result.exact[t] and other.exact[t]
+            else None
             for other in result.compared_with
             if other.chain is not result.chain
         }
@@ -202,10 +220,19 @@ def _chain_fields(result: Distributions, content: Content, t: int, r: int) -> di
     return fields
 
 
-def _step_fields(stage: "Stage", block: Block, content: Content) -> dict[str, Any]:
-    return {
+def _step_fields(stage: "Stage | PartialStage", block: Block, content: Content) -> dict[str, Any]:
+    fields = {
         "sampler": stage.step.sampler.name,
         "parameters": {parameter.name: _setting(value, parameter.whole) for parameter, value in stage.step.settings},
+    }
+    if block.partial is not None:
+        stage = cast("PartialStage", stage)
+        undecided = stage.undecided
+        kept = int((stage.kept & ~undecided).sum())
+        may_have_unlisted = stage.may_have_unlisted
+        return fields | {"kept": kept, "undecided": int(undecided.sum()), "unlisted_may_remain": may_have_unlisted}
+    stage = cast("Stage", stage)
+    return fields | {
         "kept": int(stage.kept.sum()),
         "cut": float(stage.cut),
         "entropy": float(stage.entropy / measure_unit("entropy", content.bits)),

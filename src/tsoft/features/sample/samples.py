@@ -8,6 +8,7 @@ import numpy as np
 
 from tsoft.core.draw import COUNTS, DRAWS, counts, draws, generator
 from tsoft.core.softmax import Array
+from tsoft.options.response_notes import require_exact
 from tsoft.sampling.distributions import Distributions
 
 
@@ -40,6 +41,7 @@ class Sample:
 
 def samples(result: Distributions, size: int, seed: int) -> Iterator[Sample]:
     """Yield a sample of each row at each temperature, in the order of the output."""
+    require_exact(result)
     tokens = result.block.partial is not None
     for r, row in enumerate(result.block.rows):
         for t, tau in enumerate(result.taus.tolist()):

@@ -8,6 +8,7 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.features.solve.target import SolvedRow, Target
 from tsoft.notes import note
+from tsoft.options.response_notes import require_whole
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Records
 
@@ -25,6 +26,7 @@ class SolveResult(Result):
     def _solved(self) -> Iterator[tuple[Block, list[SolvedRow]]]:
         """Yield the blocks with the solutions of their rows, and print a note for each row without a solution."""
         for block in self._blocks:
+            require_whole(block)
             solutions = zip(block.rows, self._target.solutions(block), strict=True)
             rows = [SolvedRow(row, self._target, solution) for row, solution in solutions]
             for row in rows:
