@@ -10,8 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-# An argument that Typer would take for an option: -1, -.5, -inf, -nan=3.
-_NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=]|$))", re.IGNORECASE)
+# An argument that Typer would take for an option: -1, -.5, -inf, -nan=3, -Infinity].
+_NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=\]}]|$))", re.IGNORECASE)
 
 
 def shield(token: str) -> str:
