@@ -67,11 +67,16 @@ def joined(words: Sequence[str]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the most similar of the names; None if no name is similar."""
+    """Return the most similar of the names; None if no name is similar.
+
+    >>> nearest("row", ["rows", "show"]), nearest("rows", ["probs"])
+    ('rows', None)
+    """
     import difflib  # imported here because only errors need it
 
     by_lower_case = {choice.lower(): choice for choice in names}
-    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1)
+    # With less, "rows" and "probs" would be similar.
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1, cutoff=0.68)
     return by_lower_case[matches[0]] if matches else None
 
 

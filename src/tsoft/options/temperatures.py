@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.errors import InputError, UsageError
+from tsoft.options.ranges import MAX_TEMPERATURES, parsed_range
 
 if TYPE_CHECKING:
     from tsoft.core.softmax import Array
@@ -20,8 +21,8 @@ def tau_option(default: str) -> Any:
         "--temperature",
         metavar="τ,…",
         show_default=default,
-        help="Temperatures from 0 (argmax) to inf (uniform), such as 0.7 or 0.5,1,2; - reads them from stdin."
-        " Can be repeated.",
+        help="Temperatures from 0 (argmax) to inf (uniform): a list such as 0.5,1,2, or a range START:STOP:STEP such as"
+        " 0.1:2:0.1, which must end at STOP; - reads them from stdin. Can be repeated.",
     )
 
 
@@ -30,9 +31,26 @@ class TemperatureOptions:
     tau: Annotated[list[str] | None, tau_option("1")] = None
 
 
+# The unit kelvin at the end of a temperature, which may be in a list or a range.
+_KELVIN = re.compile(r"(?<=\d|\.)\s*K(?=$|[\s,;:])")
+
+
+def in_kelvin(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a command's options. If they include the unit of energies, τ is in kelvin, so its values
+    lose the unit K."""
+    if values.get("units") is None or not values.get("tau"):
+        return values
+    return values | {"tau": [_KELVIN.sub("", text) for text in values["tau"]]}
+
+
 def pieces(taus: list[str] | None) -> list[str]:
     """Return the texts between the commas, semicolons and blanks in the values of --tau."""
-    return [piece for text in (taus or ["1"]) for piece in re.split(r"\s*[,;]\s*|\s+", text.strip())]
+    return [piece for text in (taus or ["1"]) for piece in _split(text)]
+
+
+def _split(text: str) -> list[str]:
+    # The blank in 300 K separates nothing.
+    return re.split(r"\s*[,;]\s*|\s+", _KELVIN.sub("K", text.strip()))
 
 
 def parsed_temperatures(taus: list[str] | None) -> "Array":
@@ -41,15 +59,39 @@ def parsed_temperatures(taus: list[str] | None) -> "Array":
 
     if pieces(taus).count("-") > 1:
         raise UsageError("only one --tau - can read stdin; remove the others")
+    _note_decimal_comma(taus)
     values: list[float] = []
-    for piece in pieces(taus):
-        values += _piped() if piece == "-" else [_temperature(piece)]
+    for text in taus or ["1"]:
+        for piece in _split(text):
+            if not piece:
+                place = f" between the commas of {text!r}; remove the extra comma" if re.search("[,;]", text) else ""
+                raise UsageError(f"--tau: no temperature{place or '; pass a number from 0 to inf'}")
+            values += _piped() if piece == "-" else _temperatures(piece)
+    if len(values) > MAX_TEMPERATURES:
+        raise UsageError(f"--tau: more than {MAX_TEMPERATURES} temperatures; use a larger step")
     return np.array(values)
+
+
+def _note_decimal_comma(taus: list[str] | None) -> None:
+    """Print a note if the only value of --tau looks like a number with a decimal comma."""
+    if taus and len(taus) == 1 and (match := re.fullmatch(r"\s*0,(\d+)\s*", taus[0], re.ASCII)):
+        from tsoft.notes import note
+
+        digits = match[1]
+        note(f"--tau 0,{digits} is two temperatures, 0 and {digits}; for a decimal number, write 0.{digits}")
+
+
+def _temperatures(text: str) -> list[float]:
+    """Return the temperature, or those of a range."""
+    return parsed_range(text, _temperature) if ":" in text else [_temperature(text)]
 
 
 def _temperature(text: str) -> float:
     from tsoft.input.fields import number
 
+    if _KELVIN.search(text):
+        fix = f"write {_KELVIN.sub('', text)}, or add --energies --units UNIT (compute and sweep) to type kelvin"
+        raise UsageError(f"--tau: {text!r} has a unit, which needs energies with a unit; {fix}")
     try:
         value = number(text.replace("∞", "inf"))
     except ValueError:
@@ -71,8 +113,10 @@ def _piped() -> list[float]:
     for number, line in enumerate(lines, 1):
         try:
             for field, text in enumerate(fields.split(fields.without_comment(line)), 1):
+                if _KELVIN.search(text):
+                    raise fields.FieldError(f"{text!r} has a unit; write the number alone", field)
                 try:
-                    values.append(_temperature(text))
+                    values += _temperatures(text)
                 except UsageError as error:
                     raise fields.FieldError(str(error).removeprefix("--tau: "), field) from None
         except fields.FieldError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from tsoft.core.units import unit_hint
 from tsoft.errors import nearest, unknown
 
 
@@ -48,10 +49,14 @@ def _value_message(parameter: Any, message: str) -> str:
     """Return the message for a value that its option does not accept."""
     kind = parameter.type
     option = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+    if kind.name == "share":
+        return f"{option}: expected a number or a percentage from 0% to 100%, got {message!r}"
     value, separator, _ = message.partition(" is not ")
     if not separator:
         return f"{option}: {message}"
     if choices := getattr(kind, "choices", None):
+        if option == "--units" and (hint := unit_hint(value[1:-1])):
+            return f"--units: unknown unit {value}; {hint}"
         return f"{option}: {unknown('value', value[1:-1], map(str, choices))}"
     return f"{option}: expected {_numbers(kind)}, got {value}"
 
