@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import io
 import itertools
 import os
 import re
@@ -17,6 +16,7 @@ from typer.core import TyperGroup
 
 from tsoft.errors import OutputError, ReaderGoneError, TsoftError, UsageError, nearest, visible
 from tsoft.options.command import LogitsCommand, shield
+from tsoft.output.encodings import adapt_standard_streams
 
 # In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
 GROUPS = {
@@ -110,7 +110,8 @@ def tsoft(
       tsoft help                                read the manual
     """
     if context.invoked_subcommand is None:
-        typer.echo(_welcome())
+        # Without `file`, Typer would write UTF-8 to a stream in ASCII.
+        typer.echo(_welcome(), file=sys.stdout)
 
 
 def _welcome() -> str:
@@ -167,9 +168,7 @@ def run(arguments: list[str] | None = None) -> int:
     if os.environ.get("_TSOFT_COMPLETE"):
         # Typer would lay out the help of each option with rich, which takes most of the time of a completion.
         sys.modules["rich"] = None  # type: ignore[assignment]
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Help contains a τ, which some encodings lack.
-        sys.stdout.reconfigure(errors="replace")
+    adapt_standard_streams()
     if os.environ.get("COLUMNS", "").isdecimal():
         # rich allocates memory for every column.
         os.environ["COLUMNS"] = os.environ["COLUMNS"][:4]

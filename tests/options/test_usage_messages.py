@@ -32,7 +32,7 @@ from tool import here
             "compute 2 1 -f CSV",
             "--format: unknown value 'CSV'; did you mean 'csv'? choose from table, tsv, csv, json, ",
         ),
-        ("sweep 2 1 --measure top", "--measure: unknown value 'top'; did you mean 'top-prob'? choose from "),
+        ("sweep 2 1 --measure topprob", "--measure: unknown value 'topprob'; did you mean 'top-prob'? choose from "),
         ("calibrate x", "unexpected argument 'x'"),
         ("calibrate x y", "unexpected arguments: x y"),
         ("calibrate README.md", "unexpected argument 'README.md'; to read this file, pass -i README.md"),

@@ -1,20 +1,18 @@
 """Numbers as the values of options, by the same rule as in arguments and files."""
 
+import copy
 from typing import Any
 
 
 def number(text: str) -> float:
-    """Parse a number, as `tsoft.input.fields` does. Raise ValueError, also for NaN.
+    """Parse a number, as `tsoft.input.fields` does. Raise ValueError.
 
     >>> number("1e-3")
     0.001
     """
     from tsoft.input import fields
 
-    value = fields.number(text)
-    if value != value:
-        raise ValueError(text)
-    return value
+    return fields.number(text)
 
 
 def whole_number(text: str) -> int:
@@ -27,9 +25,8 @@ def whole_number(text: str) -> int:
 
     if text.strip().removeprefix("-").isdigit() and text.isascii():
         return int(text)
-    # Infinities, and exponents that would take all memory, are no whole numbers.
-    value = Decimal(text) if abs(number(text)) < float("inf") else Decimal("0.5")
-    if value != value.to_integral_value():
+    # The number is checked first, since a huge exponent would take all memory, and Decimal reads underscores.
+    if not abs(number(text)) < float("inf") or (value := Decimal(text.strip())) != value.to_integral_value():
         raise ValueError(text)
     return int(value)
 
@@ -53,14 +50,19 @@ def share(text: str) -> float:
 
 def read_strictly(parameter: Any) -> None:
     """Let an option read its numbers by the rule of this module, not by that of Python's int and float."""
-    parsers = {"int": whole_number, "float": number}
-    kind = parameter.type
-    parser = parsers.get(kind.name.split(" ")[0])
-    if parser is None:
+    parse = {"int": whole_number, "float": number}.get(parameter.type.name.removesuffix(" range"))
+    if parse is None:
         return
-    # Typer shares one type between all options without a range, so change a copy.
-    import copy
 
-    parameter.type = copy.copy(kind)
-    # Defaults are numbers already.
-    parameter.type._number_class = lambda value: parser(value) if isinstance(value, str) else value
+    def parsed(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value  # a default
+        result = parse(value)
+        # NaN would pass the comparisons with the ends of a range.
+        if result != result and parameter.type.name.endswith("range"):
+            raise ValueError(value)
+        return result
+
+    # Typer shares one type between all options without a range, so change a copy.
+    parameter.type = copy.copy(parameter.type)
+    parameter.type._number_class = parsed
