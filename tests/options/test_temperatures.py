@@ -102,5 +102,8 @@ def test_an_unknown_unit(unit: str, hint: str) -> None:
 def test_a_decimal_comma_is_noted() -> None:
     done = here("compute", "2", "1", "--tau", "0,5")
     assert done.stdout == out("compute", "2", "1", "--tau", "0", "--tau", "5")
-    assert done.stderr == "tsoft: note: --tau 0,5 is two temperatures, 0 and 5; for a decimal number, write 0.5\n"
-    assert here("compute", "2", "1", "--tau", "0,5,7").stderr == ""
+    assert done.stderr == "tsoft: note: --tau 0,5 is a list of 0 and 5; for decimal numbers, write 0.5\n"
+    ranged = here("compute", "2", "1", "--tau", "0,1:2:1,5").stderr
+    assert ranged == "tsoft: note: --tau 0,1:2:1,5 is a list of 0, 1:2:1 and 5; for decimal numbers, write 0.1:2:1.5\n"
+    for text in ("0,5,7", "1,5", "0,0.5", "0,0.5:2:0.5,5", "5,0"):
+        assert here("compute", "2", "1", "--tau", text).stderr == ""

@@ -81,7 +81,7 @@ def test_notes_and_errors_in_ascii() -> None:
     assert text.isascii()
     assert "tsoft: error: --tau: '\\u4e2d' is not a temperature" in text
     assert "unknown sampler '...'" in text
-    assert "tsoft: note: --tau 0,5 is two temperatures" in text
+    assert "tsoft: note: --tau 0,5 is a list of 0 and 5" in text
 
 
 @posix

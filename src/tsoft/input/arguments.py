@@ -98,7 +98,7 @@ def _check_syntax(arguments: list[str]) -> None:
         place = next((i for i, end in enumerate(ends) if error.pos < end), len(arguments) - 1)
         rest = arguments[place][max(0, error.pos - (ends[place] - len(arguments[place]) - 1)) :]
         where = f"at {shortened(rest, 20)!r}" if rest else "at its end"
-        problem = error.msg[:1].lower() + error.msg[1:]
+        problem = "text after the end" if error.msg == "Extra data" else error.msg.replace("Expecting", "expected")
         fix = "put JSON in single quotes, with commas between its numbers"
         raise UsageError(f"argument {place + 1}: not JSON {where}: {problem}; {fix}") from None
     except (RecursionError, ValueError):

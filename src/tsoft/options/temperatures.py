@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsoft.errors import InputError, UsageError
-from tsoft.options.ranges import MAX_TEMPERATURES, parsed_range
 
 if TYPE_CHECKING:
     from tsoft.core.softmax import Array
@@ -57,6 +56,8 @@ def parsed_temperatures(taus: list[str] | None) -> "Array":
     """Return the temperatures that were typed, with those on stdin in the place of a `-`: (k,)."""
     import numpy as np
 
+    from tsoft.options.ranges import MAX_TEMPERATURES
+
     if pieces(taus).count("-") > 1:
         raise UsageError("only one --tau - can read stdin; remove the others")
     _note_decimal_comma(taus)
@@ -73,17 +74,24 @@ def parsed_temperatures(taus: list[str] | None) -> "Array":
 
 
 def _note_decimal_comma(taus: list[str] | None) -> None:
-    """Print a note if the only value of --tau looks like a number with a decimal comma."""
-    if taus and len(taus) == 1 and (match := re.fullmatch(r"\s*0,(\d+)\s*", taus[0], re.ASCII)):
-        from tsoft.notes import note
+    """Print a note if the only value of --tau seems to contain decimal commas, as 0,5 and 0,1:2:0,1 do."""
+    text = taus[0].strip() if taus and len(taus) == 1 else ""
+    if "." in text or not re.search(r"(?:^|:)0,\d+(?:$|:)", text):
+        return
+    from tsoft.errors import joined
+    from tsoft.notes import note
 
-        digits = match[1]
-        note(f"--tau 0,{digits} is two temperatures, 0 and {digits}; for a decimal number, write 0.{digits}")
+    items = [item for item in _split(text) if item]
+    note(f"--tau {text} is a list of {joined(items)}; for decimal numbers, write {text.replace(',', '.')}")
 
 
 def _temperatures(text: str) -> list[float]:
     """Return the temperature, or those of a range."""
-    return parsed_range(text, _temperature) if ":" in text else [_temperature(text)]
+    if ":" not in text:
+        return [_temperature(text)]
+    from tsoft.options.ranges import parsed_range
+
+    return parsed_range(text, _temperature)
 
 
 def _temperature(text: str) -> float:
