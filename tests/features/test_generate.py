@@ -171,7 +171,7 @@ def test_seed_determines_a_text() -> None:
 
 
 def test_tau_0_is_greedy() -> None:
-    cold, hot, greedy = records("--tau", "0,50", "--greedy", "--seed", "1")
+    cold, hot, greedy = records("--tau", "0 50", "--greedy", "--seed", "1")
     for record in (cold, greedy):
         # Among tied tokens, τ = 0 draws any, and greedy takes the first.
         assert all(step["logprob"] == step["top_logprobs"][0]["logprob"] for step in record["logprobs"])

@@ -99,6 +99,20 @@ def test_an_unknown_unit(unit: str, hint: str) -> None:
     assert done.stderr.startswith(f"tsoft: error: --units: unknown unit '{unit}'; {hint}\n")
 
 
+@pytest.mark.parametrize("option", [["--tau", "0.5"], ["--tau=0.5"], ["-t", "0.5"]])
+def test_numbers_after_tau_among_the_logits_are_noted(option: list[str]) -> None:
+    done = here("compute", "2", "1", *option, "1", "2")
+    assert done.stdout == out("compute", "2", "1", "1", "2", "--tau", "0.5")
+    name = option[0].removesuffix("=0.5")
+    fix = f"for several temperatures, write {name} 0.5,1,2"
+    assert done.stderr == f"tsoft: note: 1 and 2 after {name} 0.5 are logits; {fix}\n"
+
+
+@pytest.mark.parametrize("line", ["--tau 0.5 2 1", "2 -t 0.5 -1", "--top-k 5 --tau 0.5 2 1", "a=2 --tau 0.5 b=1"])
+def test_other_logits_after_tau_are_not_noted(line: str) -> None:
+    assert here("compute", *line.split()).stderr == ""
+
+
 def test_a_decimal_comma_is_noted() -> None:
     done = here("compute", "2", "1", "--tau", "0,5")
     assert done.stdout == out("compute", "2", "1", "--tau", "0", "--tau", "5")

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from tsoft.options.numbers import read_strictly
-from tsoft.options.temperatures import in_kelvin
+from tsoft.options.temperatures import in_kelvin, note_logits_after_tau
 
 # An argument that Typer would take for an option: -1, -.5, -inf, -nan=3, -Infinity].
 _NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=\]}]|$))", re.IGNORECASE)
@@ -56,6 +56,8 @@ class LogitsCommand(TyperCommand):
             error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
             raise
         ctx.params = in_kelvin({name: unshield(value) for name, value in ctx.params.items()})
+        if not ctx.resilient_parsing:
+            note_logits_after_tau(args, ctx.params.get("logits"))
         return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -1,5 +1,6 @@
 """The option --tau, and the temperatures that it lists."""
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,6 +41,30 @@ def in_kelvin(values: dict[str, Any]) -> dict[str, Any]:
     if values.get("units") is None or not values.get("tau"):
         return values
     return values | {"tau": [_KELVIN.sub("", text) for text in values["tau"]]}
+
+
+def note_logits_after_tau(arguments: list[str], logits: list[str] | None) -> None:
+    """Print a note if some of the logits follow a value of --tau, since they may be meant as further temperatures.
+
+    If all logits follow it, as in `compute --tau 0.5 2 1`, they are not.
+    """
+    from tsoft.input.fields import is_number
+
+    for place, argument in enumerate(arguments):
+        option, equals, value = argument.partition("=")
+        if option not in ("-t", "--tau", "--temperature"):
+            continue
+        first = place + 1 if equals else place + 2
+        value = value if equals else "".join(arguments[place + 1 : first])
+        numbers = [*itertools.takewhile(is_number, arguments[first:])]
+        # A negative number is no temperature.
+        if 0 < len(numbers) < len(logits or ()) and min(map(float, numbers)) >= 0:
+            from tsoft.errors import joined
+            from tsoft.notes import note
+
+            verb = "are logits" if len(numbers) > 1 else "is a logit"
+            fix = f"for several temperatures, write {option} {','.join([value, *numbers])}"
+            note(f"{joined(numbers)} after {option} {value} {verb}; {fix}")
 
 
 def pieces(taus: list[str] | None) -> list[str]:
