@@ -56,6 +56,22 @@ def test_every_command_that_takes_logits(command: str) -> None:
     assert out(*command.split(), "[1.5,", "-1]") == out(*command.split(), "1.5", "-1")
 
 
+@pytest.mark.parametrize("typed", ['["a", "b,c"]', '{"b,c": 1, "a": 0}'])
+def test_the_labels_may_be_json(typed: str) -> None:
+    assert out("compute", "2", "1", "--labels", typed, "-f", "csv").startswith('row,tau,a,"b,c"\n')
+
+
+def test_labels_that_are_almost_json_are_refused() -> None:
+    assert out("compute", "2", "1", "--labels", "[PAD],[a]", "-f", "csv").startswith("row,tau,[PAD],[a]\n")
+    for typed, problem in (
+        ("[a,b]", "'[a,b]' is not JSON; write"),
+        ('["a",2]', "label 1 of the array is not a string"),
+    ):
+        done = here("compute", "2", "1", "--labels", typed)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"tsoft: error: --labels: {problem}")
+
+
 def test_labels_in_brackets_are_no_json() -> None:
     assert out("compute", "[PAD]=2", "[1]=1", "-f", "csv").startswith("row,tau,[PAD],[1]\n")
 
