@@ -39,6 +39,16 @@ def test_nested_arrays_are_rows() -> None:
     assert probs("[[1,", "2],", "[3,", "-4]]") == [*probs("1", "2"), *probs("3", "-4")]
 
 
+@pytest.mark.parametrize(
+    "command", ["compute", "sweep --tau 1", "solve --entropy 0.5", "sample -n 5 --seed 1", "distill"]
+)
+def test_nested_arrays_may_differ_in_length(command: str) -> None:
+    rows = "[[1, 2, 3], [3, -4], [5, 4, 6]]"
+    for form in ("tsv", "jsonl"):
+        line = (*command.split(), "-f", form, "--energies")
+        assert out(*line, *rows.split()) == out(*line, stdin=rows)
+
+
 def test_an_object_has_labels() -> None:
     assert (
         out("compute", '{"cat": 2, "dog": -1}', "-f", "csv", "--digits", "4") == "row,tau,cat,dog\n0,1,0.9526,0.04743\n"
@@ -89,7 +99,7 @@ def test_labels_in_brackets_are_no_json() -> None:
         ("[Infinity, 2]", "the JSON: field 1: +inf is not a logit; "),
         ("[1, null]", "the JSON: field 2: expected a number, got null; "),
         ("[]", "the JSON: empty row; "),
-        ("[[1,2],[3]]", "the JSON has rows with different numbers of classes"),
+        ('[{"a":1},{"b":3}]', "the JSON has several rows with different labels; pipe it in"),
         ("[1,2] --labels a", "the JSON: 2 classes, but --labels has 1 name"),
         ("[2,1] -i x.npy", "the logits are arguments and --input reads a file"),
     ],

@@ -27,6 +27,11 @@ from tool import here
         ("anneal --steps 0", "--steps: expected a whole number from 1 to 10000000, got 0"),
         ("generate x --timeout 0", "--timeout: expected a number of at least 0.1, got 0.0"),
         ("compute 2 1 --top-p x", "--top-p: expected a number or a percentage from 0% to 100%, got 'x'"),
+        (
+            "compute 2 1 --top-p 0,9",
+            "--top-p: expected a number or a percentage from 0% to 100%, got '0,9'; did you mean 0.9?",
+        ),
+        ("anneal --from 2,5", "--from: expected a number, got '2,5'; did you mean 2.5?"),
         ("compute 2 1 --applied-tau x", "--applied-tau: expected a number, got 'x'"),
         (
             "compute 2 1 -f CSV",

@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,13 +79,24 @@ def _json_block(arguments: list[str], quantity: str, labels: Labels | None) -> B
     # None accepts a record of another quantity, such as {"probs": [...]}, as from a file.
     options = ReadOptions(source, None if quantity == "logit" else quantity, labels, note=note)
     try:
-        first, *others = read(io.BytesIO(os.fsencode(" ".join(arguments))), options)
+        blocks = list(read(io.BytesIO(os.fsencode(" ".join(arguments))), options))
     except InputError as error:
         # Arguments rarely have several lines.
         raise UsageError(str(error).replace(f"{source}:1:", f"{source}:", 1)) from None
-    if others:
-        raise UsageError("the JSON has rows with different numbers of classes, or different labels; pipe it in")
-    return first
+    if len(blocks) > 1 and any(block.labels or block.partial for block in blocks):
+        raise UsageError("the JSON has several rows with different labels; pipe it in")
+    return _padded(blocks)
+
+
+def _padded(blocks: list[Block]) -> Block:
+    """Return the rows of blocks without labels as one block, in which shorter rows are padded."""
+    if len(blocks) == 1:
+        return blocks[0]
+    widths = np.concatenate([np.full(len(block.logits), block.logits.shape[1]) for block in blocks])
+    logits = np.full((len(widths), widths.max()), -np.inf)
+    for block in blocks:
+        logits[block.first_row : block.first_row + len(block.logits), : block.logits.shape[1]] = block.logits
+    return replace(blocks[0], logits=logits, widths=widths)
 
 
 def _check_syntax(arguments: list[str]) -> None:

@@ -51,7 +51,7 @@ def _value_message(parameter: Any, message: str) -> str:
     kind = parameter.type
     option = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
     if kind.name == "share":
-        return f"{option}: expected a number or a percentage from 0% to 100%, got {message!r}"
+        return f"{option}: expected a number or a percentage from 0% to 100%, got {message!r}{_point(message)}"
     value, separator, _ = message.partition(" is not ")
     if not separator:
         return f"{option}: {message}"
@@ -59,7 +59,12 @@ def _value_message(parameter: Any, message: str) -> str:
         if option == "--units" and (hint := unit_hint(value[1:-1])):
             return f"--units: unknown unit {value}; {hint}"
         return f"{option}: {unknown('value', value[1:-1], map(str, choices))}"
-    return f"{option}: expected {_numbers(kind)}, got {value}"
+    return f"{option}: expected {_numbers(kind)}, got {value}{_point(value[1:-1])}"
+
+
+def _point(value: str) -> str:
+    """Return a hint at the decimal point if the value has a decimal comma."""
+    return f"; did you mean {value.replace(',', '.')}?" if re.fullmatch(r"\d+,\d+%?", value) else ""
 
 
 def _numbers(kind: Any) -> str:
