@@ -110,5 +110,27 @@ def test_an_error_names_its_place(line: str, message: str) -> None:
     assert done.stderr.startswith(f"tsoft: error: {message}")
 
 
+@pytest.mark.parametrize("line", ["2, -1, 0.5", "2,-1,0.5", "a=2, b=-1, c=0.5"])
+def test_a_pasted_list(line: str) -> None:
+    assert probs(*line.split()) == probs("2", "-1", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2, , 1", "argument 2: empty; "),
+        ("2, 1,", "argument 2: '1,' is not a number"),
+        ("2, 1 3", "argument 1: '2,' is not a number"),
+        ("0,5, 1,5", "argument 1: '0,5' is not a number; did you mean 0.5?"),
+        ("2, 1, [3]", "argument 3: '[3]' is not a number"),
+        ("2 1 --tau 1, 2, 3", "argument 3: '2,' is not a number"),
+    ],
+)
+def test_a_pasted_list_with_an_error(line: str, message: str) -> None:
+    done = here("compute", *line.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tsoft: error: {message}")
+
+
 def test_bandit_has_no_rows() -> None:
     assert "write the numbers without brackets" in here("bandit", "[1,0.5]").stderr

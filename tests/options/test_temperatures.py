@@ -64,6 +64,19 @@ def test_what_is_no_temperature_is_refused(text: str) -> None:
     assert "is not a temperature; pass a number from 0 to inf" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "no temperature; pass a number from 0 to inf"),
+        ("1,,2", "no temperature between the commas of '1,,2'; remove the extra comma"),
+        ("0.5,", "no temperature after the comma of '0.5,'; write a list without blanks, such as 0.5,1,2"),
+    ],
+)
+def test_a_temperature_that_is_missing(text: str, problem: str) -> None:
+    done = here("compute", "2", "1", f"--tau={text}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tsoft: error: --tau: {problem}\n")
+
+
 def test_too_many_temperatures_in_several_ranges() -> None:
     done = here("compute", "2", "1", "--tau", "1:999999:1,1:9:1")
     assert (done.returncode, done.stdout) == (2, "")

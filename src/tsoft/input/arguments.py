@@ -30,6 +30,9 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
     """Parse numbers or label=number. Raise UsageError, which names the argument, and has the fix for an empty one."""
     texts: list[str] = []
     places: list[int] = []
+    if len(arguments) > 1 and all(argument.endswith(",") for argument in arguments[:-1]):
+        # A pasted list: 2, 1, 0.5
+        arguments = [*(argument.removesuffix(",") for argument in arguments[:-1]), arguments[-1]]
     for place, argument in enumerate(arguments, 1):
         pieces = _fields_of_only_argument(argument, empty_fix) if len(arguments) == 1 else [argument]
         if not "".join(pieces).strip():

@@ -63,7 +63,7 @@ def note_logits_after_tau(arguments: list[str], logits: list[str] | None) -> Non
             from tsoft.notes import note
 
             verb = "are logits" if len(numbers) > 1 else "is a logit"
-            fix = f"for several temperatures, write {option} {','.join([value, *numbers])}"
+            fix = f"for several temperatures, write {option} {','.join([value.rstrip(','), *numbers])}"
             note(f"{joined(numbers)} after {option} {value} {verb}; {fix}")
 
 
@@ -90,12 +90,20 @@ def parsed_temperatures(taus: list[str] | None) -> "Array":
     for text in taus or ["1"]:
         for piece in _split(text):
             if not piece:
-                place = f" between the commas of {text!r}; remove the extra comma" if re.search("[,;]", text) else ""
-                raise UsageError(f"--tau: no temperature{place or '; pass a number from 0 to inf'}")
+                raise UsageError(f"--tau: {_missing(text)}")
             values += _piped() if piece == "-" else _temperatures(piece)
     if len(values) > MAX_TEMPERATURES:
         raise UsageError(f"--tau: more than {MAX_TEMPERATURES} temperatures; use a larger step")
     return np.array(values)
+
+
+def _missing(text: str) -> str:
+    """Return the problem with a list in which a temperature is missing."""
+    if not re.search("[,;]", text):
+        return "no temperature; pass a number from 0 to inf"
+    if text.rstrip()[-1] in ",;":
+        return f"no temperature after the comma of {text!r}; write a list without blanks, such as 0.5,1,2"
+    return f"no temperature between the commas of {text!r}; remove the extra comma"
 
 
 def _note_decimal_comma(taus: list[str] | None) -> None:
