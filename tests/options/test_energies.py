@@ -184,7 +184,7 @@ STATES = "--degeneracy: expected whole numbers from 1 to 1e15, got"
         (["compute", "--energies", "--units", "eV"], f"{KELVIN}--tau 300"),
         (["sweep", "--energies", "--units", "eV"], f"{KELVIN}--tau 100,300, or --from 10 --to 1000"),
         (["sweep", "--energies", "--units", "eV", "--from", "9"], f"{KELVIN}--tau 100,300, or --from 10"),
-        (["compute", "--energies", "--units", "J", "--tau", "1"], "--units: unknown value 'J'; "),
+        (["compute", "--energies", "--units", "J", "--tau", "1"], "--units: unknown unit 'J'; convert the energies"),
         (["compute", "--energies", "--units", "K", "--tau", "1", "--top-k", "1"], f"--units {WITH_SAMPLERS}"),
         (["compute", "--energies", "--degeneracy", "1,2", "--explain"], f"--degeneracy {WITH_SAMPLERS}"),
         (["sweep", "--energies", "--degeneracy", "1,2", "--like", "vllm"], f"--degeneracy {WITH_SAMPLERS}"),

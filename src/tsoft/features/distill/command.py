@@ -9,6 +9,7 @@ import typer
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import LogitsOptions
+from tsoft.options.numbers import share
 from tsoft.options.output import DiagramOptions, DisplayOptions, Mean, RecordOutputOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
 
@@ -56,6 +57,7 @@ class DistillationOptions:
             "--alpha",
             metavar="α",
             show_default="0.5",
+            parser=share,
             help="With --student and targets: weight of the cross-entropy in the loss α·CE + (1 - α)·τ²·KL.",
         ),
     ] = None
