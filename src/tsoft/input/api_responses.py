@@ -16,13 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from tsoft.core.block import Block, Origin
-from tsoft.core.partial_distribution import PartialDistribution
-from tsoft.core.softmax import Array
+from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
-from tsoft.input.api_tokens import ApiToken, DrawnToken, label_of, log_of_prob, logprob_of
+from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
 from tsoft.input.json_values import (
     Location,
     Object,
@@ -35,6 +31,7 @@ from tsoft.input.json_values import (
 )
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.token_blocks import listed_tokens, token_block
 
 _UNKNOWN_RESPONSE = (
     "unknown response: no choices, output, candidates or logprobs; tsoft help api-responses lists the formats"
@@ -203,6 +200,7 @@ class ResponseReader:
         self.request: str | None = None
         self.responses = 0
         self.texts: dict[tuple[str, ...], int] = {}
+        self._note, self._noted = options.note, set[str]()
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a response, or of an array of responses."""
@@ -251,42 +249,22 @@ class ResponseReader:
     def _without_logprobs(self, location: Location) -> InputError:
         return location.error(f"the response has no log-probabilities; add {self.request} to the request")
 
-    def _block(self, generated: DrawnToken, choice: int, text: int, classes: object) -> Block:
-        tokens, index = _with_generated(generated)
-        logprobs = np.array([np.nan if token.logprob is None else token.logprob for token in tokens])
-        logits = np.where(np.isnan(logprobs), -np.inf, logprobs)
-        if not np.isfinite(logits.max()):
-            raise generated.location.error("no alternative has a known probability above 0")
-        cap = _unlisted_cap(logprobs, index, len(generated.alternatives))
-        partial = PartialDistribution(logprobs, index, cap, choice, self.several, text, generated.tempered)
+    def _block(self, drawn: DrawnToken, choice: int, text: int, classes: object) -> Block:
+        """Return the block of a token, the next row. Print each kind of note on contradictions once."""
+        listed = listed_tokens(drawn)
+        for kind, problem in listed.notes.items():
+            if kind not in self._noted:
+                self._noted.add(kind)
+                self._note(drawn.location.message(problem))
+        block = token_block(drawn, listed, self.row)
+        assert block.partial
+        partial = replace(block.partial, choice=choice, has_choices=self.several, text=text)
         if is_index(classes):
             # Responses that tsoft writes have the vocabulary's size, which rounded numbers may contradict.
             with_classes = replace(partial, classes=classes)
-            partial = with_classes if len(tokens) <= classes and with_classes.is_consistent else partial
-        labels = tuple(token.label for token in tokens)
-        block = Block(logits[np.newaxis], labels, self.row, Origin("logprob", labels_vary=True), partial=partial)
+            partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
-        return block
-
-
-def _with_generated(generated: DrawnToken) -> tuple[list[ApiToken], int]:
-    """Return the alternatives, with the generated token appended if it is not listed, and the token's index."""
-    indices = [i for i, token in enumerate(generated.alternatives) if token.is_same(generated.token)]
-    equal = [i for i in indices if generated.alternatives[i].logprob == generated.token.logprob]
-    if indices:
-        return generated.alternatives, (equal or indices)[0]
-    return [*generated.alternatives, generated.token], len(generated.alternatives)
-
-
-def _unlisted_cap(logprobs: Array, index: int, listed: int) -> float:
-    """Return the log-probability that no unlisted class exceeds: the least of the list without the generated token.
-
-    Servers may add the generated token to their list (vLLM puts it first; completions make the list longer by one). If
-    the token is the least of the list, it therefore bounds nothing. If it is not, leaving it out changes nothing.
-    """
-    others = np.delete(logprobs[:listed], index if index < listed else [])
-    others = others[~np.isnan(others)]
-    return float(others.min()) if len(others) else np.inf
+        return replace(block, partial=partial)
 
 
 def _is_chunk(response: Object) -> bool:
@@ -378,14 +356,19 @@ def _legacy_tokens(logprobs: Object, location: Location) -> Iterator[DrawnToken]
             raise location.at(name).error(f"expected one entry per token, {len(names)} in all, got {len(values)}")
     for i, (name, number, top) in enumerate(zip(names, numbers, tops, strict=True)):
         inner = location.at(_token_name(i, name))
-        if number is None and top is None:
+        if i == 0 and number is None and top is None:
             continue
-        token = ApiToken(label_of(name, None, inner.at("tokens")), None, logprob_of(number, inner.at("token_logprobs")))
+        token = _keyed_token(name, number, inner.at("tokens"), inner.at("token_logprobs"))
         alternatives = [
-            ApiToken(label_of(key, None, inner), None, logprob_of(value, inner.at(f"top_logprobs[{key!r}]")))
+            _keyed_token(key, value, inner, inner.at(f"top_logprobs[{key!r}]"))
             for key, value in as_object(top or {}, inner.at("top_logprobs")).items()
         ]
-        yield DrawnToken(inner, token, alternatives)
+        yield DrawnToken(inner, token, alternatives, keyed_by_text=True)
+
+
+def _keyed_token(text: object, number: object, text_location: Location, number_location: Location) -> ApiToken:
+    """Return a token that consists of a text and a number."""
+    return ApiToken(label_of(text, None, text_location), logprob_of(number, number_location))
 
 
 def _token_list(entry: Object, key: str, location: Location) -> Iterator[DrawnToken] | None:
@@ -412,7 +395,7 @@ def _old_llama_cpp_token(entry: Object, location: Location) -> DrawnToken:
     """Return a token in the format of llama.cpp's server before 2025, where the generated token has no number."""
     alternatives = _alternatives(entry["probs"], location, "probs", "prob", "tok_str")
     label = label_of(entry.get("content"), None, location.at("content"))
-    return DrawnToken(location, ApiToken(label, None, None), alternatives, tempered=True)
+    return DrawnToken(location, ApiToken(label, None), alternatives, tempered=True)
 
 
 def _alternatives(values: object, location: Location, name: str, number: str, label: str = "token") -> list[ApiToken]:
@@ -427,8 +410,10 @@ def _api_token(value: object, location: Location, number: str, name: str = "toke
     key = number if number in entry else re.sub("[A-Z]", lambda match: "_" + match[0].lower(), number)
     inner = location.at(number)
     logprob = log_of_prob(entry.get(key), inner) if number == "prob" else logprob_of(entry.get(key), inner)
-    label = label_of(entry.get(name), entry.get("bytes"), location.at(name))
-    return ApiToken(label, first_value(entry, "id", "tokenId", "token_id"), logprob)
+    text = location.at(name)
+    data = bytes_of(entry.get("bytes"), text.at("bytes"))
+    label = label_of(entry.get(name), data, text)
+    return ApiToken(label, logprob, first_value(entry, "id", "tokenId", "token_id"), data)
 
 
 def _token_name(i: int, entry: object) -> str:

@@ -24,13 +24,17 @@ class Location:
         return Location(self.source, self.parts + parts)
 
     def error(self, problem: str) -> InputError:
-        """Return an error at this location.
+        """Return an error at this location."""
+        return InputError(self.message(problem))
 
-        >>> str(Location("FILE").at("choice 0").at("token 2", "logprob").error("missing"))
+    def message(self, text: str) -> str:
+        """Return a message about this location.
+
+        >>> Location("FILE").at("choice 0").at("token 2", "logprob").message("missing")
         'FILE: choice 0, token 2, logprob: missing'
         """
         parts = f"{', '.join(self.parts)}: " if self.parts else ""
-        return InputError(f"{self.source}: {parts}{problem}")
+        return f"{self.source}: {parts}{text}"
 
 
 def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
