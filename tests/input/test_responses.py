@@ -488,6 +488,22 @@ def test_bytes_of_a_replacement_character_do_not_identify_a_token() -> None:
     assert block.logits.tolist() == [[-3, -0.25]]
 
 
+def test_the_number_selects_the_drawn_token_among_alternatives_with_its_text() -> None:
+    part = {"token": "\ufffd"}
+    tops = [part | {"logprob": -1.0}, part | {"logprob": -2.0}]
+    block, notes = noted(chat(part | {"logprob": -2.0, "top_logprobs": tops}))
+    assert block.partial
+    assert (block.partial.index, block.logits.tolist(), notes) == (1, [[-1.0, -2.0]], [])
+    block, [message] = noted(chat(part | {"top_logprobs": tops}))
+    assert "several alternatives have the text of the drawn token" in message
+
+
+def test_a_row_of_probability_0_is_unknown() -> None:
+    [block] = read(chat(entry("a", -math.inf, ("a", -math.inf), ("b", -math.inf))))
+    assert block.partial
+    assert block.partial.unknown.all()
+
+
 def test_a_list_that_is_not_of_the_most_probable_tokens_has_no_cap() -> None:
     block, [message] = noted(chat(entry("c", -0.25, ("a", -3.0), ("b", -2.0))))
     assert block.partial
