@@ -490,10 +490,10 @@ def test_bytes_of_a_replacement_character_do_not_identify_a_token() -> None:
 
 def test_the_number_selects_the_drawn_token_among_alternatives_with_its_text() -> None:
     part = {"token": "\ufffd"}
-    tops = [part | {"logprob": -1.0}, part | {"logprob": -2.0}]
+    tops = [part | {"logprob": -2.001}, part | {"logprob": -2.0}]
     block, notes = noted(chat(part | {"logprob": -2.0, "top_logprobs": tops}))
     assert block.partial
-    assert (block.partial.index, block.logits.tolist(), notes) == (1, [[-1.0, -2.0]], [])
+    assert (block.partial.index, block.logits.tolist(), notes) == (1, [[-2.001, -2.0]], [])
     block, [message] = noted(chat(part | {"top_logprobs": tops}))
     assert "several alternatives have the text of the drawn token" in message
 
