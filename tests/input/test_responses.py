@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -393,6 +394,143 @@ def test_unknown_is_not_0() -> None:
     assert [line.split()[-3:] for line in table.splitlines() if " b'" in line or "› 'x'" in line] == [["?"] * 3] * 2
 
 
+@pytest.mark.parametrize("number", [{}, {"logprob": None}, {"logprob": -9999}, {"logprob": -3.4028235e38}])
+def test_an_alternative_without_a_number_is_unknown(number: dict[str, Any]) -> None:
+    """JSON has no infinity: pydantic and JavaScript write null for it, llama.cpp the lowest float32."""
+    item = entry("a", -0.5, ("a", -0.5), ("b", -1.0)) | {"top_logprobs": [{"token": "c"} | number]}
+    first, second = read(chat(item, ENTRIES[1]))
+    assert first.partial
+    assert (first.labels, first.partial.unknown.tolist(), first.partial.cap) == (("c", "a"), [True, False], math.inf)
+    assert second.labels == (" b", "\n")
+
+
+def test_null_in_legacy_completions_is_unknown() -> None:
+    """Only the first token of an echoed prompt has no row."""
+    logprobs = {"tokens": ["a", "b"], "token_logprobs": [-1, None], "top_logprobs": [{"a": -1, "c": None}, None]}
+    first, second = read({"choices": [{"text": "ab", "logprobs": logprobs}]})
+    assert first.partial
+    assert second.partial
+    assert (first.partial.unknown.tolist(), second.partial.unknown.tolist()) == ([False, True], [True])
+
+
+UNKNOWN_ROW = json.dumps(chat(ENTRIES[0], {"token": "x", "logprob": -9999, "top_logprobs": []}, ENTRIES[1]))
+
+
+def test_a_row_of_which_nothing_is_known_is_a_row_of_nulls() -> None:
+    done = here("compute", stdin=UNKNOWN_ROW)
+    assert (done.returncode, len(done.stdout.splitlines()), done.stdout.splitlines()[1]) == (0, 3, "nan")
+    assert "row 1: the response does not contain the probability of the drawn token, nor of any" in done.stderr
+    # The mean over the two other rows: e^-0.5 + e^-1.5 = 82.96 %, e^-0.25 + e^-2 = 91.41 %.
+    assert "lists at least 82.96 % (row 0), on average 87.18 %" in done.stderr
+    done = here("compute", "--chosen", "-f", "jsonl", "--tau", "0,0.5,2,inf", "--vocab-size", "9", stdin=UNKNOWN_ROW)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [rows[i]["text_logprob_high"] is None for i in range(12)] == [False] * 4 + [True] * 8
+    for record in rows[4:8]:
+        assert (
+            record["probs_low"] == record["probs_high"] == record["probs_listed"] == [record["chosen_high"]] == [None]
+        )
+    table = here("compute", "--chosen", "-f", "table", stdin=UNKNOWN_ROW).stdout
+    assert [line.split()[-1] for line in table.splitlines() if re.match(" (log-prob|sequence)", line)] == ["?", "?"]
+
+
+@pytest.mark.parametrize("command", ["sweep --steps 3", "solve --entropy 0.1", "sample -n 5 --seed 1"])
+def test_other_commands_skip_a_row_of_which_nothing_is_known(command: str) -> None:
+    whole = here(*command.split(), "-f", "csv", stdin=json.dumps(chat(*ENTRIES)))
+    done = here(*command.split(), "-f", "csv", stdin=UNKNOWN_ROW)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, len(whole.stdout.splitlines()))
+    assert "row 1: tsoft skips the rows without any known probability" in done.stderr
+    nothing = here(*command.split(), stdin=json.dumps(chat({"token": "x", "logprob": None})))
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "does not contain the probability of any token" in nothing.stderr
+
+
+# Contradictions
+
+
+def completion(token: str, logprob: float | None, tops: Mapping[str, float | None]) -> dict[str, Any]:
+    logprobs = {"tokens": [token], "token_logprobs": [logprob], "top_logprobs": [tops]}
+    return {"choices": [{"text": token, "logprobs": logprobs}]}
+
+
+def noted(response: Any) -> tuple[Block, list[str]]:
+    notes: list[str] = []
+    [block] = read(response, note=notes.append)
+    assert block.partial
+    return block, notes
+
+
+def test_the_servers_number_for_the_drawn_token_wins_over_an_alternative_with_its_text() -> None:
+    block, [message] = noted(completion("no", -0.25, {"no": -8.5, "yes": -1.75}))
+    assert block.labels == ("no", "yes", "no")
+    assert block.partial
+    assert (block.partial.index, block.partial.rank, block.partial.cap) == (2, 1, -8.5)
+    assert block.partial.logprobs.tolist() == [-8.5, -1.75, -0.25]
+    assert "the log-probability -0.25, and an alternative with the same text has -8.5" in message
+    # The number of an alternative is rounded.
+    block, notes = noted(completion("no", -0.2513, {"no": -0.251, "yes": -1.75}))
+    assert (block.labels, notes) == (("no", "yes"), [])
+    assert block.logits[0, 0] == -0.2513
+
+
+@pytest.mark.parametrize("identity", [{"id": 7}, {"bytes": [110, 111]}])
+def test_two_numbers_of_one_token_are_a_contradiction(identity: dict[str, Any]) -> None:
+    tops = [{"token": "no", "logprob": -8.5} | identity, {"token": "yes", "logprob": -1.75}]
+    block, [message] = noted(chat({"token": "no", "logprob": -0.25, "top_logprobs": tops} | identity))
+    assert block.labels == ("no", "yes")
+    assert block.logits.tolist() == [[-0.25, -1.75]]
+    assert "two log-probabilities of the drawn token, -0.25, and -8.5 among the alternatives" in message
+
+
+def test_bytes_of_a_replacement_character_do_not_identify_a_token() -> None:
+    """vLLM decodes a part of a character to U+FFFD, and returns the bytes of U+FFFD."""
+    part = {"token": "\ufffd", "bytes": [239, 191, 189]}
+    block, _ = noted(chat(part | {"logprob": -0.25, "top_logprobs": [part | {"logprob": -3}]}))
+    assert block.logits.tolist() == [[-3, -0.25]]
+
+
+def test_the_number_selects_the_drawn_token_among_alternatives_with_its_text() -> None:
+    part = {"token": "\ufffd"}
+    tops = [part | {"logprob": -2.001}, part | {"logprob": -2.0}]
+    block, notes = noted(chat(part | {"logprob": -2.0, "top_logprobs": tops}))
+    assert block.partial
+    assert (block.partial.index, block.logits.tolist(), notes) == (1, [[-2.001, -2.0]], [])
+    block, [message] = noted(chat(part | {"top_logprobs": tops}))
+    assert "several alternatives have the text of the drawn token" in message
+
+
+def test_a_row_of_probability_0_is_unknown() -> None:
+    [block] = read(chat(entry("a", -math.inf, ("a", -math.inf), ("b", -math.inf))))
+    assert block.partial
+    assert block.partial.unknown.all()
+
+
+def test_a_list_that_is_not_of_the_most_probable_tokens_has_no_cap() -> None:
+    block, [message] = noted(chat(entry("c", -0.25, ("a", -3.0), ("b", -2.0))))
+    assert block.partial
+    assert block.partial.cap == math.inf
+    assert "-0.25 exceeds -3 of an alternative, so the alternatives cannot be the most probable tokens" in message
+    block, [message] = noted(completion("a", -1.0, {"a": -1.0, "b": -2.0, "c": -math.inf}))
+    assert block.partial
+    assert block.partial.cap == -2.0
+    assert "an alternative has probability 0, but the listed tokens have only 0.5032" in message
+
+
+def test_an_alternative_of_probability_0_completes_a_list() -> None:
+    block, notes = noted(completion("a", 0.0, {"a": 0.0, "b": -math.inf}))
+    assert block.partial
+    assert (block.partial.cap, notes) == (-math.inf, [])
+
+
+def test_a_list_that_needs_thousands_of_tied_tokens_is_noted() -> None:
+    """1 - e^-1.5768 - e^-8.3893 - e^-8.4753 = 0.79293, in tokens of at most e^-8.3893 = 2.27286e-4: 3488.7 of them."""
+    tops = {"no": -8.4753, "yes": -1.5768, "null": -8.3893}
+    done = here("compute", stdin=json.dumps(completion("no", -8.4753, tops)))
+    assert "sum to 0.2071, so at least 3488 other tokens must be as probable as the least" in done.stderr
+    # Many equal tokens are not suspicious.
+    flat = {f"t{i}": -9.0 for i in range(5)}
+    assert "other tokens must be" not in here("compute", stdin=json.dumps(completion("t0", -9.0, flat))).stderr
+
+
 ERRORS = {
     "openai": ({"error": {"message": "Incorrect API key", "type": "invalid_request_error"}}, "Incorrect API key"),
     "ollama": ({"error": "model 'x' not found"}, "model 'x' not found"),
@@ -441,7 +579,6 @@ TOKEN = r"^FILE: choice 0, token 0 \(' a'\), "
 WRONG = {
     "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability; log-probabilities are at most 0$"),
     "over 0 in the list": (entry(" a", -1, (" b", 1e-3)), TOKEN + r"top_logprobs\[0\], logprob: 0\.001 is not"),
-    "no number": ({"token": " a"}, TOKEN + "logprob: missing; expected a number$"),
     "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: missing; expected a string$"),
     "text": (entry(" a", "-1"), TOKEN + 'logprob: expected a number, got "-1"$'),  # type: ignore[arg-type]
     "truth": (entry(" a", True), TOKEN + "logprob: expected a number, got true$"),
@@ -454,7 +591,6 @@ WRONG = {
         TOKEN + "token, bytes: expected an array of whole numbers from 0 to 255",
     ),
     "not an object": (3, "^FILE: choice 0, token 0: expected an object, got 3$"),
-    "nothing known": (entry(" a", -9999.0), TOKEN[:-2] + ": no alternative has a known probability above 0$"),
     "prob": ({"token": " a", "prob": 1.5, "top_probs": []}, TOKEN + "prob: 1.5 is not a probability"),
 }
 

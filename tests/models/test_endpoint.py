@@ -490,6 +490,7 @@ def error(message: str, **more: Any) -> dict[str, Any]:
         (200, legacy() | {"choices": [{"text": " the"}]}, ["did not return the requested log-probabilities"]),
         (200, chat([entry(" the", -2.0, (" the", -2.0))]), ["only the sampled token, without alternatives"]),
         (200, chat([entry(" the", -2.0)]), ["only the sampled token"]),
+        (200, chat([entry(" the", -9999.0)]), ["a token without any known log-probability"]),
         (200, chat([entry(" the", math.nan, (" the", 3.0))]), ["3 is not a log-probability"]),
         (200, chat([{"token": 7}]), ["token"]),
     ],

@@ -1,6 +1,6 @@
 """Reading the responses of LLM servers with log-probabilities: one row per generated token.
 
-tsoft recognizes each server's format by its fields. A token of any format becomes a `_GeneratedToken`. The formats are
+tsoft recognizes each server's format by its fields. A token of any format becomes a `DrawnToken`. The formats are
 documented in:
 
 - OpenAI's chat completions, legacy completions and Responses API: platform.openai.com/docs/api-reference; vLLM
@@ -10,30 +10,28 @@ documented in:
 """
 
 import itertools
-import json
-import math
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, TypeGuard
+from typing import Any, BinaryIO
 
-import numpy as np
-
-from tsoft.core.block import Block, Origin
-from tsoft.core.partial_distribution import PartialDistribution
-from tsoft.core.softmax import Array
-from tsoft.errors import InputError, UsageError, shortened
-from tsoft.input.json_problems import TOO_DEEP, json_problem
-from tsoft.input.labels import token_label
-from tsoft.input.quantity import QUANTITIES, SLACK
+from tsoft.core.block import Block
+from tsoft.errors import InputError, UsageError
+from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
+from tsoft.input.json_values import (
+    Location,
+    Object,
+    as_list,
+    as_object,
+    described,
+    first_value,
+    is_index,
+    parsed_json,
+)
+from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.utf8 import decode_text
-
-# OpenAI writes this for a very unlikely token, instead of its log-probability.
-UNKNOWN = -9999.0
-# A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
-_BYTES = re.compile(r"bytes?: ?((?:\\x[0-9a-fA-F]{2})+)")
+from tsoft.input.token_blocks import listed_tokens, token_block
 
 _UNKNOWN_RESPONSE = (
     "unknown response: no choices, output, candidates or logprobs; tsoft help api-responses lists the formats"
@@ -44,8 +42,6 @@ _COMPLETION = '"logprobs": 5'
 _RESPONSE = '"include": ["message.output_text.logprobs"], "top_logprobs": 20'
 _LLAMA = '"n_probs": 20'
 _GEMINI = '"generationConfig": {"responseLogprobs": true, "logprobs": 20}'
-
-Object = dict[str, Any]
 
 
 def is_response(value: object) -> bool:
@@ -99,27 +95,6 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     reader.finish(Location(options.source))
 
 
-@dataclass(frozen=True)
-class Location:
-    """A location in a source, for messages: the source, and the parts of the path in it."""
-
-    source: str
-    parts: tuple[str, ...] = ()
-
-    def at(self, *parts: str) -> "Location":
-        """Return a location inside this one."""
-        return Location(self.source, self.parts + parts)
-
-    def error(self, problem: str) -> InputError:
-        """Return an error at this location.
-
-        >>> str(Location("FILE").at("choice 0").at("token 2", "logprob").error("missing"))
-        'FILE: choice 0, token 2, logprob: missing'
-        """
-        parts = f"{', '.join(self.parts)}: " if self.parts else ""
-        return InputError(f"{self.source}: {parts}{problem}")
-
-
 # From bytes to JSON values
 
 
@@ -149,67 +124,7 @@ def _json_texts(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[int, b
             return
 
 
-def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
-    """Parse a JSON text that starts on that line. NaN and the infinities of Python and JavaScript are allowed. Raise
-    InputError."""
-    import orjson
-
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        if "UTF-8" in error.msg:
-            decode_text(data, options.source, line)
-        problem, error_line = json_problem(error.msg), error.lineno
-    if problem != TOO_DEEP and (b"Infinity" in data or b"NaN" in data):
-        try:
-            return json.loads(data)
-        except json.JSONDecodeError as error:
-            problem, error_line = json_problem(error.msg), error.lineno
-        except RecursionError:
-            problem = TOO_DEEP
-        except ValueError:
-            problem = json_problem("a number that is too long")
-    raise options.error(line + error_line - 1, problem)
-
-
-def described(value: object) -> str:
-    """Return a JSON value in words for a message: its kind if it is an array or object, else the value itself.
-
-    >>> described([1]), described(None), described("x")
-    ('an array', 'null', '"x"')
-    """
-    if isinstance(value, list):
-        return "an array"
-    if value is None or isinstance(value, str | int | float):
-        return shortened(json.dumps(value, ensure_ascii=False))
-    return "an object"
-
-
 # From JSON values to tokens
-
-
-@dataclass(frozen=True)
-class _ApiToken:
-    """A token in a response: its label, its id if it has one, and its log-probability, None if unknown."""
-
-    label: str
-    id: int | None
-    logprob: float | None
-
-    def is_same(self, other: "_ApiToken") -> bool:
-        """Return whether two tokens have the same id or, if one has no id, the same label."""
-        return self.label == other.label if None in (self.id, other.id) else self.id == other.id
-
-
-@dataclass(frozen=True)
-class _GeneratedToken:
-    """A generated token and its alternatives, which may include it. `tempered` is true if samplers have changed the
-    probabilities."""
-
-    location: Location
-    token: _ApiToken
-    alternatives: list[_ApiToken]
-    tempered: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,7 +134,7 @@ class _GeneratedText:
 
     number: int
     several: bool
-    tokens: Iterable[_GeneratedToken] | None
+    tokens: Iterable[DrawnToken] | None
 
 
 def _logprobs_request(value: Object) -> str | None:
@@ -285,6 +200,7 @@ class ResponseReader:
         self.request: str | None = None
         self.responses = 0
         self.texts: dict[tuple[str, ...], int] = {}
+        self._note, self._noted = options.note, set[str]()
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a response, or of an array of responses."""
@@ -324,7 +240,7 @@ class ResponseReader:
                 raise self._without_logprobs(location if not choice.several else location.at(f"choice {choice.number}"))
             self.several |= choice.several
             # The chunks of a stream share an id.
-            key = (self.responses, _first_value(response, "id", "responseId") if chunk else None, choice.number)
+            key = (self.responses, first_value(response, "id", "responseId") if chunk else None, choice.number)
             text = self.texts.setdefault(tuple(map(str, key)), len(self.texts))
             for generated in choice.tokens or ():
                 yield self._block(generated, choice.number, text, response.get("vocab_size"))
@@ -333,42 +249,22 @@ class ResponseReader:
     def _without_logprobs(self, location: Location) -> InputError:
         return location.error(f"the response has no log-probabilities; add {self.request} to the request")
 
-    def _block(self, generated: _GeneratedToken, choice: int, text: int, classes: object) -> Block:
-        tokens, index = _with_generated(generated)
-        logprobs = np.array([np.nan if token.logprob is None else token.logprob for token in tokens])
-        logits = np.where(np.isnan(logprobs), -np.inf, logprobs)
-        if not np.isfinite(logits.max()):
-            raise generated.location.error("no alternative has a known probability above 0")
-        cap = _unlisted_cap(logprobs, index, len(generated.alternatives))
-        partial = PartialDistribution(logprobs, index, cap, choice, self.several, text, generated.tempered)
-        if _is_index(classes):
+    def _block(self, drawn: DrawnToken, choice: int, text: int, classes: object) -> Block:
+        """Return the block of a token, the next row. Print each kind of note on contradictions once."""
+        listed = listed_tokens(drawn)
+        for kind, problem in listed.notes.items():
+            if kind not in self._noted:
+                self._noted.add(kind)
+                self._note(drawn.location.message(problem))
+        block = token_block(drawn, listed, self.row)
+        assert block.partial
+        partial = replace(block.partial, choice=choice, has_choices=self.several, text=text)
+        if is_index(classes):
             # Responses that tsoft writes have the vocabulary's size, which rounded numbers may contradict.
             with_classes = replace(partial, classes=classes)
-            partial = with_classes if len(tokens) <= classes and with_classes.is_consistent else partial
-        labels = tuple(token.label for token in tokens)
-        block = Block(logits[np.newaxis], labels, self.row, Origin("logprob", labels_vary=True), partial=partial)
+            partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
-        return block
-
-
-def _with_generated(generated: _GeneratedToken) -> tuple[list[_ApiToken], int]:
-    """Return the alternatives, with the generated token appended if it is not listed, and the token's index."""
-    indices = [i for i, token in enumerate(generated.alternatives) if token.is_same(generated.token)]
-    equal = [i for i in indices if generated.alternatives[i].logprob == generated.token.logprob]
-    if indices:
-        return generated.alternatives, (equal or indices)[0]
-    return [*generated.alternatives, generated.token], len(generated.alternatives)
-
-
-def _unlisted_cap(logprobs: Array, index: int, listed: int) -> float:
-    """Return the log-probability that no unlisted class exceeds: the least of the list without the generated token.
-
-    Servers may add the generated token to their list (vLLM puts it first; completions make the list longer by one). If
-    the token is the least of the list, it therefore bounds nothing. If it is not, leaving it out changes nothing.
-    """
-    others = np.delete(logprobs[:listed], index if index < listed else [])
-    others = others[~np.isnan(others)]
-    return float(others.min()) if len(others) else np.inf
+        return replace(block, partial=partial)
 
 
 def _is_chunk(response: Object) -> bool:
@@ -389,7 +285,7 @@ def _generated_texts(response: Object, location: Location) -> Iterator[_Generate
     elif isinstance(response.get("candidates"), list):
         yield from _numbered_texts(response["candidates"], location, _candidate_tokens)
     elif "completion_probabilities" in response:
-        number = response["index"] if _is_index(response.get("index")) else 0
+        number = response["index"] if is_index(response.get("index")) else 0
         tokens = _token_list(response, "completion_probabilities", location.at(f"choice {number}"))
         yield _GeneratedText(number, number > 0, tokens)
     else:
@@ -399,20 +295,20 @@ def _generated_texts(response: Object, location: Location) -> Iterator[_Generate
 def _numbered_texts(
     choices: list[Any],
     location: Location,
-    tokens: Callable[[Object, Location], Iterable[_GeneratedToken] | None],
+    tokens: Callable[[Object, Location], Iterable[DrawnToken] | None],
 ) -> Iterator[_GeneratedText]:
     """Yield the texts of a list of choices. `tokens` returns the tokens of a choice."""
     for i, choice in enumerate(choices):
-        number = choice["index"] if isinstance(choice, dict) and _is_index(choice.get("index")) else i
+        number = choice["index"] if isinstance(choice, dict) and is_index(choice.get("index")) else i
         inner = location.at(f"choice {number}")
-        yield _GeneratedText(number, len(choices) > 1 or number > 0, tokens(_as_object(choice, inner), inner))
+        yield _GeneratedText(number, len(choices) > 1 or number > 0, tokens(as_object(choice, inner), inner))
 
 
-def _choice_tokens(choice: Object, location: Location) -> Iterable[_GeneratedToken] | None:
+def _choice_tokens(choice: Object, location: Location) -> Iterable[DrawnToken] | None:
     """Return the tokens of a choice of a chat or legacy completion, whose logprobs have different formats."""
     if choice.get("logprobs") is None:
         return None
-    logprobs = _as_object(choice["logprobs"], location.at("logprobs"))
+    logprobs = as_object(choice["logprobs"], location.at("logprobs"))
     if logprobs.get("tokens") is not None:
         return _legacy_tokens(logprobs, location)
     lists = [_token_list(logprobs, key, location) for key in ("content", "refusal")]
@@ -421,179 +317,106 @@ def _choice_tokens(choice: Object, location: Location) -> Iterable[_GeneratedTok
 
 def _output_text(output: list[Any], location: Location) -> Iterator[_GeneratedText]:
     """Yield the text of the Responses API, which is the parts of its messages in sequence."""
-    token_lists: list[Iterator[_GeneratedToken]] = []
+    token_lists: list[Iterator[DrawnToken]] = []
     for i, item in enumerate(output):
-        parts = _as_object(item, location.at(f"output[{i}]")).get("content")
+        parts = as_object(item, location.at(f"output[{i}]")).get("content")
         for j, part in enumerate(parts if isinstance(parts, list) else ()):
             inner = location.at(f"output[{i}]", f"content[{j}]")
-            tokens = _token_list(_as_object(part, inner), "logprobs", inner)
+            tokens = _token_list(as_object(part, inner), "logprobs", inner)
             # This API returns an empty list if the request does not include log-probabilities.
             token_lists += [tokens] if tokens and part["logprobs"] else []
     yield _GeneratedText(0, False, itertools.chain(*token_lists) if token_lists else None)
 
 
-def _candidate_tokens(candidate: Object, location: Location) -> Iterator[_GeneratedToken] | None:
+def _candidate_tokens(candidate: Object, location: Location) -> Iterator[DrawnToken] | None:
     """Return the tokens of a Gemini candidate, in the spelling of its API or its Python library."""
-    result = _first_value(candidate, "logprobsResult", "logprobs_result")
-    return None if result is None else _gemini_tokens(_as_object(result, location.at("logprobsResult")), location)
+    result = first_value(candidate, "logprobsResult", "logprobs_result")
+    return None if result is None else _gemini_tokens(as_object(result, location.at("logprobsResult")), location)
 
 
-def _gemini_tokens(result: Object, location: Location) -> Iterator[_GeneratedToken]:
-    chosen = _first_value(result, "chosenCandidates", "chosen_candidates") or []
-    chosen = _as_list(chosen, location.at("chosenCandidates"))
-    tops = _as_list(_first_value(result, "topCandidates", "top_candidates") or [], location.at("topCandidates"))
+def _gemini_tokens(result: Object, location: Location) -> Iterator[DrawnToken]:
+    chosen = first_value(result, "chosenCandidates", "chosen_candidates") or []
+    chosen = as_list(chosen, location.at("chosenCandidates"))
+    tops = as_list(first_value(result, "topCandidates", "top_candidates") or [], location.at("topCandidates"))
     for i, token in enumerate(chosen):
         inner = location.at(f"token {i}")
-        top = _as_object(tops[i], inner.at("topCandidates")).get("candidates") if i < len(tops) else None
+        top = as_object(tops[i], inner.at("topCandidates")).get("candidates") if i < len(tops) else None
         alternatives = _alternatives(top or [], inner, "topCandidates", "logProbability")
-        yield _GeneratedToken(inner, _api_token(token, inner, "logProbability"), alternatives)
+        yield DrawnToken(inner, _api_token(token, inner, "logProbability"), alternatives)
 
 
-def _legacy_tokens(logprobs: Object, location: Location) -> Iterator[_GeneratedToken]:
+def _legacy_tokens(logprobs: Object, location: Location) -> Iterator[DrawnToken]:
     """Yield the tokens of legacy completions, which have a list of tokens, one of numbers and one of alternatives. The
     first token of an echoed prompt has no number."""
-    names = _as_list(logprobs["tokens"], location.at("tokens"))
-    numbers = _as_list(logprobs.get("token_logprobs"), location.at("token_logprobs"))
-    tops = _as_list(logprobs.get("top_logprobs") or [None] * len(names), location.at("top_logprobs"))
+    names = as_list(logprobs["tokens"], location.at("tokens"))
+    numbers = as_list(logprobs.get("token_logprobs"), location.at("token_logprobs"))
+    tops = as_list(logprobs.get("top_logprobs") or [None] * len(names), location.at("top_logprobs"))
     for values, name in ((numbers, "token_logprobs"), (tops, "top_logprobs")):
         if len(values) != len(names):
             raise location.at(name).error(f"expected one entry per token, {len(names)} in all, got {len(values)}")
     for i, (name, number, top) in enumerate(zip(names, numbers, tops, strict=True)):
         inner = location.at(_token_name(i, name))
-        if number is None and top is None:
+        if i == 0 and number is None and top is None:
             continue
-        token = _ApiToken(_label(name, None, inner.at("tokens")), None, _logprob(number, inner.at("token_logprobs")))
+        token = _keyed_token(name, number, inner.at("tokens"), inner.at("token_logprobs"))
         alternatives = [
-            _ApiToken(_label(key, None, inner), None, _logprob(value, inner.at(f"top_logprobs[{key!r}]")))
-            for key, value in _as_object(top or {}, inner.at("top_logprobs")).items()
+            _keyed_token(key, value, inner, inner.at(f"top_logprobs[{key!r}]"))
+            for key, value in as_object(top or {}, inner.at("top_logprobs")).items()
         ]
-        yield _GeneratedToken(inner, token, alternatives)
+        yield DrawnToken(inner, token, alternatives, keyed_by_text=True)
 
 
-def _token_list(entry: Object, key: str, location: Location) -> Iterator[_GeneratedToken] | None:
+def _keyed_token(text: object, number: object, text_location: Location, number_location: Location) -> ApiToken:
+    """Return a token that consists of a text and a number."""
+    return ApiToken(label_of(text, None, text_location), logprob_of(number, number_location))
+
+
+def _token_list(entry: Object, key: str, location: Location) -> Iterator[DrawnToken] | None:
     """Return the tokens of a list of objects, the format of most servers; None if there is no list."""
     if entry.get(key) is None:
         return None
-    entries = _as_list(entry[key], location.at(key))
+    entries = as_list(entry[key], location.at(key))
     return (_generated_token(entry, location.at(_token_name(i, entry))) for i, entry in enumerate(entries))
 
 
-def _generated_token(value: object, location: Location) -> _GeneratedToken:
+def _generated_token(value: object, location: Location) -> DrawnToken:
     """Return a token and its alternatives, each with its number. The number's name distinguishes log-probabilities from
     probabilities after the samplers."""
-    entry = _as_object(value, location)
+    entry = as_object(value, location)
     if "probs" in entry and "token" not in entry:
         return _old_llama_cpp_token(entry, location)
     tempered = "top_probs" in entry or "prob" in entry
     name, number = ("top_probs", "prob") if tempered else ("top_logprobs", "logprob")
     alternatives = _alternatives(entry.get(name) or [], location, name, number)
-    return _GeneratedToken(location, _api_token(entry, location, number), alternatives, tempered)
+    return DrawnToken(location, _api_token(entry, location, number), alternatives, tempered)
 
 
-def _old_llama_cpp_token(entry: Object, location: Location) -> _GeneratedToken:
+def _old_llama_cpp_token(entry: Object, location: Location) -> DrawnToken:
     """Return a token in the format of llama.cpp's server before 2025, where the generated token has no number."""
     alternatives = _alternatives(entry["probs"], location, "probs", "prob", "tok_str")
-    label = _label(entry.get("content"), None, location.at("content"))
-    return _GeneratedToken(location, _ApiToken(label, None, None), alternatives, tempered=True)
+    label = label_of(entry.get("content"), None, location.at("content"))
+    return DrawnToken(location, ApiToken(label, None), alternatives, tempered=True)
 
 
-def _alternatives(values: object, location: Location, name: str, number: str, label: str = "token") -> list[_ApiToken]:
+def _alternatives(values: object, location: Location, name: str, number: str, label: str = "token") -> list[ApiToken]:
     """Return the tokens in the list `name`. The fields `number` and `label` of its objects have number and label."""
-    entries = _as_list(values, location.at(name))
+    entries = as_list(values, location.at(name))
     return [_api_token(entry, location.at(f"{name}[{i}]"), number, label) for i, entry in enumerate(entries)]
 
 
-def _api_token(value: object, location: Location, number: str, name: str = "token") -> _ApiToken:
+def _api_token(value: object, location: Location, number: str, name: str = "token") -> ApiToken:
     """Return the token in an object: its label under `name`, its number under `number`, and its bytes and id if any."""
-    entry = _as_object(value, location)
+    entry = as_object(value, location)
     key = number if number in entry else re.sub("[A-Z]", lambda match: "_" + match[0].lower(), number)
     inner = location.at(number)
-    logprob = _log_of_prob(entry.get(key), inner) if number == "prob" else _logprob(entry.get(key), inner)
-    label = _label(entry.get(name), entry.get("bytes"), location.at(name))
-    return _ApiToken(label, _first_value(entry, "id", "tokenId", "token_id"), logprob)
-
-
-def _logprob(value: object, location: Location) -> float | None:
-    """Return a log-probability; None if the server marks it as unknown."""
-    number = _number(value, location)
-    if number == UNKNOWN:
-        return None
-    if not number <= SLACK:
-        raise location.error(QUANTITIES["logprob"].problem(_number_text(number)))
-    return number
-
-
-def _log_of_prob(value: object, location: Location) -> float:
-    """Return the logarithm of a probability."""
-    number = _number(value, location)
-    if not 0 <= number <= 1 + SLACK:
-        raise location.error(QUANTITIES["prob"].problem(_number_text(number)))
-    return math.log(number) if number else -math.inf
-
-
-def _number_text(number: float) -> str:
-    return "NaN" if math.isnan(number) else f"{number:.6g}"
-
-
-def _number(value: object, location: Location) -> float:
-    if value is None:
-        raise location.error("missing; expected a number")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise location.error(f"expected a number, got {described(value)}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise location.error("too large; the largest number is 1.8e308") from None
-
-
-def _label(token: object, byte_list: object, location: Location) -> str:
-    r"""Return the label of a token: its text or, if the token is only part of a character, its bytes.
-
-    >>> _label(" Paris", None, Location("")), _label("bytes:\\xe2\\x80", None, Location(""))
-    (' Paris', '<0xE2><0x80>')
-    """
-    if not isinstance(token, str):
-        raise location.error(
-            "missing; expected a string" if token is None else f"expected a string, got {described(token)}"
-        )
-    escaped = _BYTES.fullmatch(token)
-    if byte_list is not None:
-        if not isinstance(byte_list, list) or not all(_is_index(byte) and byte < 256 for byte in byte_list):
-            raise location.at("bytes").error("expected an array of whole numbers from 0 to 255")
-        data = bytes(byte_list)
-    else:
-        data = bytes.fromhex(escaped[1].replace("\\x", "")) if escaped else b""
-    try:
-        text = data.decode()
-        return text if escaped and data else token.encode(errors="replace").decode()
-    except UnicodeDecodeError:
-        return token_label(data)
+    logprob = log_of_prob(entry.get(key), inner) if number == "prob" else logprob_of(entry.get(key), inner)
+    text = location.at(name)
+    data = bytes_of(entry.get("bytes"), text.at("bytes"))
+    label = label_of(entry.get(name), data, text)
+    return ApiToken(label, logprob, first_value(entry, "id", "tokenId", "token_id"), data)
 
 
 def _token_name(i: int, entry: object) -> str:
     """Return a token's name for messages: its number and its text, if it has one."""
     token = entry.get("token") if isinstance(entry, dict) else entry
     return f"token {i} ({token[:40]!r})" if isinstance(token, str) else f"token {i}"
-
-
-def _as_object(value: object, location: Location) -> Object:
-    if not isinstance(value, dict):
-        raise location.error(f"expected an object, got {described(value)}")
-    return value
-
-
-def _as_list(value: object, location: Location) -> list[Any]:
-    if not isinstance(value, list):
-        raise location.error(
-            "missing; expected an array" if value is None else f"expected an array, got {described(value)}"
-        )
-    return value
-
-
-def _is_index(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _first_value(entry: Object, *names: str) -> Any:
-    """Return the value of the first of these fields that is present and not null; None if there is no such field."""
-    return next((entry[name] for name in names if entry.get(name) is not None), None)

@@ -17,15 +17,9 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError
-from tsoft.input.api_responses import (
-    Location,
-    ResponseReader,
-    described,
-    is_response,
-    parsed_json,
-    response_part_problem,
-)
+from tsoft.input.api_responses import ResponseReader, is_response, response_part_problem
 from tsoft.input.json_problems import TOO_DEEP
+from tsoft.input.json_values import Location, described, parsed_json
 from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, to_logits
 from tsoft.input.read_options import ReadOptions

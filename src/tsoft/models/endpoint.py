@@ -216,6 +216,8 @@ class Endpoint:
             chat = "" if self._chat else "; with --chat, some servers (such as Ollama) do"
             raise InputError(f"{where}: the server did not return the requested log-probabilities{chat}")
         block = next(api_responses.blocks(value, ReadOptions(where), where, 0))
+        if block.partial and block.partial.unknown.all():
+            raise InputError(f"{where}: the server returned a token without any known log-probability")
         if self._alternatives > 1 and block.logits.shape == (1, 1) and block.logits[0, 0] < _NEARLY_SURE:
             raise InputError(f"{where}: the server returned only the sampled token, without alternatives")
         return block

@@ -32,6 +32,7 @@ def blocks(
     labels: "Labels | None" = None,
     note: Callable[[str], None] = note,
     refuses_label: bool = False,
+    unknown_rows: bool = False,
 ) -> Iterator[Block]:
     """Return the blocks of typed logits, of a file, or of stdin.
 
@@ -39,7 +40,8 @@ def blocks(
     ragged: whether rows of a block may differ in length. targets: whether to read the true classes of the rows, too.
     labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
     note: prints a note to the user. refuses_label: whether a table with only a column label and a column of numbers is
-    an error, since its labels may be meant as targets.
+    an error, since its labels may be meant as targets. unknown_rows: whether to return the rows of an API response
+    without any known probability.
     """
     quantity = _quantity(options)
     labels = labels or parsed_labels(options.labels)
@@ -60,7 +62,7 @@ def blocks(
         read = _read(_file(options, taus), options.input_format, reading)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
-    return _check_sums(apply_options(read, options, bounds), note)
+    return _check_sums(apply_options(read, options, bounds, unknown_rows=unknown_rows), note)
 
 
 def parsed_labels(text: str | None) -> "Labels | None":

@@ -8,7 +8,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
-from tsoft.errors import UsageError
+from tsoft.errors import InputError, UsageError
 from tsoft.notes import note
 from tsoft.options.input import BoundsOptions, LogitsOptions
 
@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from tsoft.sampling.distributions import Distributions
 
 
+# A list is suspicious if more unlisted tokens than this, and this many times the listed ones, must be as probable as
+# the least probable listed token, while the most probable one is this many times as probable.
+_MANY_TIED, _MANY_TIMES = 1000, 100
+
+
 def apply_options(
-    blocks: Iterator[Block], options: LogitsOptions, bounds: BoundsOptions | None = None
+    blocks: Iterator[Block],
+    options: LogitsOptions,
+    bounds: BoundsOptions | None = None,
+    *,
+    unknown_rows: bool = False,
 ) -> Iterator[Block]:
     """Yield the blocks, with --applied-tau and --vocab-size applied to those of an API response. Print notes on these.
 
-    bounds: None for a command that shows no bounds.
+    bounds: None for a command that shows no bounds. unknown_rows: whether to yield rows without any known probability,
+    whose logits mean nothing.
     """
     tau, classes = options.applied_tau, bounds.vocab_size if bounds else None
     listed_only = bounds is not None and bounds.listed_only
@@ -35,8 +45,27 @@ def apply_options(
     hint = "" if bounds is None or classes is not None else "; pass --vocab-size for tighter bounds"
     if listed_only:
         hint = "; with --listed-only, the listed tokens count as all tokens"
-    noted = with_notes(blocks, hint)
-    return map(_of_listed, noted) if listed_only else noted
+    blocks = with_notes(blocks, hint)
+    if listed_only:
+        blocks = map(_of_listed, blocks)
+    return blocks if unknown_rows else _without_unknown_rows(blocks)
+
+
+def _without_unknown_rows(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield the blocks except the rows without any known probability. Print a note on the first of these.
+
+    Raise InputError if no row remains.
+    """
+    skipped, remaining = "", False
+    for block in blocks:
+        if block.partial is None or not block.partial.unknown.all():
+            remaining = True
+            yield block
+        elif not skipped:
+            skipped = f"row {block.first_row}"
+            note(f"{skipped}: tsoft skips the rows without any known probability; compute shows them")
+    if skipped and not remaining:
+        raise InputError("the response does not contain the probability of any token")
 
 
 _NOT_WHOLE = "the distribution depends on tokens that the response does not list; pass --listed-only to ignore them"
@@ -93,13 +122,14 @@ def with_notes(blocks: Iterator[Block], hint: str = "") -> Iterator[Block]:
     for block in blocks:
         if block.partial:
             partial = block.partial
-            rows, total, smallest = rows + 1, total + partial.mass, min(smallest, (partial.mass, block.first_row))
+            if not partial.unknown.all():
+                rows, total, smallest = rows + 1, total + partial.mass, min(smallest, (partial.mass, block.first_row))
             for kind, message in response_notes(partial):
                 if kind not in noted:
                     noted.add(kind)
                     note(f"row {block.first_row}: {message}")
         yield block
-    if partial:
+    if partial and rows:
         shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (smallest[0], total / rows)]
         mass = f"at least {shares[0]} (row {smallest[1]}), on average {shares[1]}," if rows > 1 else shares[0]
         note(f"the response lists {mass} of the probability at τ = {partial.tau:g}" + hint * (partial.classes is None))
@@ -107,6 +137,9 @@ def with_notes(blocks: Iterator[Block], hint: str = "") -> Iterator[Block]:
 
 def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
     """Yield the kind and the text of each note on a token's alternatives. One note of each kind is enough."""
+    if partial.unknown.all():
+        yield "unknown", "the response does not contain the probability of the drawn token, nor of any alternative"
+        return
     if partial.is_sampled:
         hint = "; pass --applied-tau to undo the temperature" if partial.tau == 1.0 else ""
         yield "sampled", f"top_probs are the probabilities after the server's temperature and samplers{hint}"
@@ -120,3 +153,20 @@ def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:
         yield "alone", f"the response lists only the drawn token; {fix}"
     if partial.mass > 1 + 1e-3:
         yield "over", f"the listed probabilities sum to {partial.mass:.4g}, more than 1"
+    tied = _tied_tokens(partial)
+    if tied > max(_MANY_TIED, _MANY_TIMES * len(partial.logprobs)) and _is_steep(partial):
+        least = f"as probable as the least probable alternative, {np.exp(partial.cap):.2g}"
+        problem = (
+            f"the listed probabilities sum to {partial.mass:.4g}, so at least {tied:.0f} other tokens must be {least}"
+        )
+        yield "tied", f"{problem}; the alternatives are probably not the most probable tokens"
+
+
+def _tied_tokens(partial: "PartialDistribution") -> float:
+    """Return the number of unlisted tokens at the cap that would have the remaining probability."""
+    missing = max(0.0, 1.0 - partial.mass)
+    return float(np.floor(missing * np.exp(-partial.cap))) if missing and partial.cap > -np.inf else 0.0
+
+
+def _is_steep(partial: "PartialDistribution") -> bool:
+    return bool(np.nanmax(partial.logprobs) - partial.cap > np.log(_MANY_TIMES))

@@ -38,15 +38,18 @@ def _header(key: TextKey, t: int) -> str:
 
 
 def _cells(chosen: ChosenToken, t: int, view: View) -> Iterator[str]:
-    """Yield, for each measure, its bounds, empty if unknown, and its value among the listed tokens."""
+    """Yield, for each measure, its bounds and its value among the listed tokens. If one token's probability is unknown,
+    so is the measure."""
     for measure in _MEASURES.values():
         likelihood = measure(chosen)
-        low, high = _text(likelihood.low[t], view), _text(likelihood.high[t], view)
-        yield low if low == high else f"{low} … {high}"
         listed = _text(likelihood.listed[t], view)
         if not listed:
             view.legend.add("unknown")
-        yield listed or "?"
+            yield from ("?", "")
+            continue
+        low, high = _text(likelihood.low[t], view), _text(likelihood.high[t], view)
+        yield low if low == high else f"{low} … {high}"
+        yield listed
 
 
 def _text(value: float, view: View) -> str:

@@ -85,7 +85,7 @@ def compute(
     form = chosen_form(output, content, bits, display, charts, response, explanation, steps=explanation.explain)
     plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain)
     ensemble = chosen_ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
-    blocks = with_ensemble(logits.blocks(input, plan.taus, bounds=bounds, ragged=True), ensemble)
+    blocks = with_ensemble(logits.blocks(input, plan.taus, bounds=bounds, ragged=True, unknown_rows=True), ensemble)
     kind = ChosenResult if response.chosen else ComputeResult
     result = kind(blocks, parsed_temperatures(plan.taus), plan, form, rows=display.rows, chart=charts.chart)
     write(result, output, lambda: view(output, display, bits=bits.bits, log=content.log))

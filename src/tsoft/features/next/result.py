@@ -9,7 +9,7 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, softmax
-from tsoft.input.api_responses import UNKNOWN
+from tsoft.input.api_tokens import UNKNOWN
 from tsoft.models.tokens import NextDistribution
 from tsoft.options.plan import Plan
 from tsoft.options.result import Result

@@ -1,0 +1,144 @@
+"""The tokens of an API response: a drawn token, its alternatives, and their labels and log-probabilities."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from tsoft.input.json_values import Location, described, is_index
+from tsoft.input.labels import token_label
+from tsoft.input.quantity import QUANTITIES, SLACK
+
+# OpenAI, vLLM and DeepSeek write this for a token whose log-probability they do not return, and llama.cpp writes the
+# lowest float32. A finite number this low stands for "unknown" or for 0.
+UNKNOWN = -9999.0
+# Numbers of the same token may be rounded differently. The difference that rounding explains, absolute and relative.
+_ROUNDING = 1e-3
+# A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
+_BYTES = re.compile(r"bytes?: ?((?:\\x[0-9a-fA-F]{2})+)")
+# What a decoder writes for bytes that are only part of a character. Different tokens have it.
+_REPLACEMENT = "\ufffd"
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """A token in a response: its label, its log-probability as the server writes it, None if the response has no
+    number, and its id and bytes if it has them."""
+
+    label: str
+    number: float | None
+    id: object = None
+    data: bytes | None = None
+
+    @property
+    def logprob(self) -> float:
+        """The log-probability; NaN if unknown.
+
+        >>> ApiToken("a", -0.5).logprob, ApiToken("a", -9999).logprob, ApiToken("a", -math.inf).logprob
+        (-0.5, nan, -inf)
+        """
+        if self.number is None or -math.inf < self.number <= UNKNOWN:
+            return math.nan
+        return self.number
+
+    def is_same(self, other: "ApiToken") -> bool | None:
+        """Return whether two tokens are the same; None if the response does not show it, because they share only their
+        text.
+
+        >>> ApiToken("a", -1, id=1).is_same(ApiToken("a", -1, id=2)), ApiToken("a", -1).is_same(ApiToken("a", -1))
+        (False, None)
+        """
+        if self.id is not None and other.id is not None:
+            return self.id == other.id
+        if self.label != other.label:
+            return False
+        if self.data is None or other.data is None or _REPLACEMENT in self.label:
+            return None
+        return self.data == other.data
+
+    def agrees(self, other: "ApiToken") -> bool:
+        """Return whether two tokens have the same number, except for rounding. A missing number agrees with any.
+
+        >>> ApiToken("a", -1.2346).agrees(ApiToken("a", -1.23456)), ApiToken("a", -1).agrees(ApiToken("a", -2))
+        (True, False)
+        """
+        if self.number is None or other.number is None or self.number == other.number:
+            return True
+        return math.isclose(self.number, other.number, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+
+
+@dataclass(frozen=True)
+class DrawnToken:
+    """A token that a server drew, and its alternatives, which may include it.
+
+    `tempered` is true if samplers have changed the probabilities. With `keyed_by_text`, the alternatives are the names
+    of a JSON object, which cannot contain two tokens with the same text.
+    """
+
+    location: Location
+    token: ApiToken
+    alternatives: list[ApiToken]
+    tempered: bool = False
+    keyed_by_text: bool = False
+
+
+def logprob_of(value: object, location: Location) -> float | None:
+    """Return a log-probability; None if it is missing or null."""
+    number = _number(value, location)
+    if number is not None and not number <= SLACK:
+        raise location.error(QUANTITIES["logprob"].problem(number_text(number)))
+    return number
+
+
+def log_of_prob(value: object, location: Location) -> float | None:
+    """Return the logarithm of a probability; None if it is missing or null."""
+    number = _number(value, location)
+    if number is None:
+        return None
+    if not 0 <= number <= 1 + SLACK:
+        raise location.error(QUANTITIES["prob"].problem(number_text(number)))
+    return math.log(number) if number else -math.inf
+
+
+def number_text(number: float) -> str:
+    """Return a number for a message."""
+    return "NaN" if math.isnan(number) else f"{number:.6g}"
+
+
+def _number(value: object, location: Location) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise location.error(f"expected a number, got {described(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise location.error("too large; the largest number is 1.8e308") from None
+
+
+def label_of(token: object, data: bytes | None, location: Location) -> str:
+    r"""Return the label of a token: its text or, if the token is only part of a character, its bytes.
+
+    >>> label_of(" Paris", None, Location("")), label_of("bytes:\\xe2\\x80", None, Location(""))
+    (' Paris', '<0xE2><0x80>')
+    """
+    if not isinstance(token, str):
+        raise location.error(
+            "missing; expected a string" if token is None else f"expected a string, got {described(token)}"
+        )
+    escaped = _BYTES.fullmatch(token)
+    if data is None:
+        data = bytes.fromhex(escaped[1].replace("\\x", "")) if escaped else b""
+    try:
+        text = data.decode()
+        return text if escaped and data else token.encode(errors="replace").decode()
+    except UnicodeDecodeError:
+        return token_label(data)
+
+
+def bytes_of(values: object, location: Location) -> bytes | None:
+    """Return the bytes that a token has as an array of numbers; None if it has no array."""
+    if values is None:
+        return None
+    if not isinstance(values, list) or not all(is_index(byte) and byte < 256 for byte in values):
+        raise location.error("expected an array of whole numbers from 0 to 255")
+    return bytes(values)

@@ -1,0 +1,96 @@
+"""JSON values: parsing, their location in a source, and checks of their kind."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from tsoft.errors import InputError, shortened
+from tsoft.input.json_problems import TOO_DEEP, json_problem
+from tsoft.input.read_options import ReadOptions
+from tsoft.input.utf8 import decode_text
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Location:
+    """A location in a source, for messages: the source, and the parts of the path in it."""
+
+    source: str
+    parts: tuple[str, ...] = ()
+
+    def at(self, *parts: str) -> "Location":
+        """Return a location inside this one."""
+        return Location(self.source, self.parts + parts)
+
+    def error(self, problem: str) -> InputError:
+        """Return an error at this location."""
+        return InputError(self.message(problem))
+
+    def message(self, text: str) -> str:
+        """Return a message about this location.
+
+        >>> Location("FILE").at("choice 0").at("token 2", "logprob").message("missing")
+        'FILE: choice 0, token 2, logprob: missing'
+        """
+        parts = f"{', '.join(self.parts)}: " if self.parts else ""
+        return f"{self.source}: {parts}{text}"
+
+
+def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
+    """Parse a JSON text that starts on that line. NaN and the infinities of Python and JavaScript are allowed. Raise
+    InputError."""
+    import orjson
+
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if "UTF-8" in error.msg:
+            decode_text(data, options.source, line)
+        problem, error_line = json_problem(error.msg), error.lineno
+    if problem != TOO_DEEP and (b"Infinity" in data or b"NaN" in data):
+        try:
+            return json.loads(data)
+        except json.JSONDecodeError as error:
+            problem, error_line = json_problem(error.msg), error.lineno
+        except RecursionError:
+            problem = TOO_DEEP
+        except ValueError:
+            problem = json_problem("a number that is too long")
+    raise options.error(line + error_line - 1, problem)
+
+
+def described(value: object) -> str:
+    """Return a JSON value in words for a message: its kind if it is an array or object, else the value itself.
+
+    >>> described([1]), described(None), described("x")
+    ('an array', 'null', '"x"')
+    """
+    if isinstance(value, list):
+        return "an array"
+    if value is None or isinstance(value, str | int | float):
+        return shortened(json.dumps(value, ensure_ascii=False))
+    return "an object"
+
+
+def as_object(value: object, location: Location) -> Object:
+    if not isinstance(value, dict):
+        raise location.error(f"expected an object, got {described(value)}")
+    return value
+
+
+def as_list(value: object, location: Location) -> list[Any]:
+    if not isinstance(value, list):
+        raise location.error(
+            "missing; expected an array" if value is None else f"expected an array, got {described(value)}"
+        )
+    return value
+
+
+def is_index(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def first_value(entry: Object, *names: str) -> Any:
+    """Return the value of the first of these fields that is present and not null; None if there is no such field."""
+    return next((entry[name] for name in names if entry.get(name) is not None), None)

@@ -1,0 +1,136 @@
+"""From a drawn token and its alternatives to a block of one row.
+
+Servers differ in what they do with the drawn token. OpenAI lists it only if it is among the most probable; vLLM puts it
+first; completions add it to the end. So its number never bounds the unlisted tokens, unless another alternative is as
+improbable.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tsoft.core.block import Block, Origin
+from tsoft.core.partial_distribution import ROUNDING, PartialDistribution
+from tsoft.core.softmax import Array
+from tsoft.input.api_tokens import ApiToken, DrawnToken, number_text
+
+# If less than this is missing from the sum of the probabilities, rounding may explain it.
+_MISSING = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class ListedTokens:
+    """The tokens that a response lists for one position: the alternatives and, at `index`, the drawn token.
+
+    `cap` is a log-probability that no unlisted token exceeds, inf if unknown. `notes` are the kinds and the texts of
+    notes on contradictions.
+    """
+
+    tokens: list[ApiToken]
+    index: int
+    cap: float
+    notes: dict[str, str]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(token.label for token in self.tokens)
+
+    @property
+    def logprobs(self) -> Array:
+        """The log-probabilities; NaN if unknown. All are unknown if no token has a probability above 0."""
+        logprobs = _logprobs(self.tokens)
+        return logprobs if (logprobs > -np.inf).any() else np.full(len(logprobs), np.nan)
+
+
+class UnknownDistribution(PartialDistribution):
+    """The alternatives of a token without any known probability."""
+
+    def log_bounds(self, taus: Array) -> tuple[Array, Array]:
+        """Return unknown bounds: (t, k) each."""
+        unknown = np.full((len(taus), len(self.logprobs)), np.nan)
+        return unknown, unknown
+
+
+def listed_tokens(drawn: DrawnToken) -> ListedTokens:
+    """Return the tokens that a response lists.
+
+    The server's number for the drawn token takes precedence over that of an alternative. An alternative with the same
+    text but another number is another token, unless its id or bytes are the same.
+    """
+    tokens, token, notes = drawn.alternatives, drawn.token, dict[str, str]()
+    identities = [token.is_same(other) for other in tokens]
+    candidates = [i for i, is_same in enumerate(identities) if is_same is not False]
+    same = [i for i in candidates if identities[i]] or [i for i in candidates if token.agrees(tokens[i])]
+    if same:
+        index = min(same, key=lambda i: _difference(token, tokens[i]))
+        if not token.agrees(tokens[index]):
+            numbers = f"{_text(token)}, and {_text(tokens[index])} among the alternatives"
+            notes["contradiction"] = f"the response has two log-probabilities of the drawn token, {numbers}"
+            notes["contradiction"] += "; tsoft uses the first"
+        elif token.number is None and len({tokens[i].number for i in same}) > 1:
+            notes["ambiguous"] = "several alternatives have the text of the drawn token; tsoft takes the first"
+        if token.number is not None:
+            tokens = [*tokens[:index], replace(tokens[index], number=token.number), *tokens[index + 1 :]]
+    else:
+        index, tokens = len(tokens), [*tokens, token]
+        if candidates:
+            numbers = f"{_text(token)}, and an alternative with the same text has {_text(tokens[candidates[0]])}"
+            notes["same text"] = f"the drawn token has the log-probability {numbers}; tsoft takes them for two tokens"
+    cap, problem = _unlisted_cap(drawn, tokens, index, explained=drawn.keyed_by_text and bool(candidates))
+    if problem:
+        notes["not the most probable"] = f"{problem}, so the alternatives cannot be the most probable tokens"
+    return ListedTokens(tokens, index, cap, notes)
+
+
+def _unlisted_cap(
+    drawn: DrawnToken, tokens: list[ApiToken], index: int, *, explained: bool
+) -> tuple[float, str | None]:
+    """Return the log-probability that no unlisted token exceeds, and a contradiction that rules out a cap.
+
+    If all alternatives are the most probable tokens, it is the lowest of them. The drawn token does not count, since
+    the server may have added it. `explained` is true if the drawn token is not an alternative because an object has
+    room for only one token of this text.
+    """
+    others = _logprobs([token for i, token in enumerate(drawn.alternatives) if i != index])
+    others = others[~np.isnan(others)]
+    if not len(others):
+        return math.inf, None
+    cap, drawn_logprob = float(others.min()), tokens[index].logprob
+    if index == len(drawn.alternatives) and not explained and drawn_logprob > cap and not _is_close(drawn_logprob, cap):
+        problem = f"the drawn token is not an alternative, but its log-probability {number_text(drawn_logprob)} exceeds"
+        return math.inf, f"{problem} {number_text(cap)} of an alternative"
+    missing = 1.0 - float(np.nansum(np.exp(_logprobs(tokens))))
+    if cap == -math.inf and missing > len(tokens) * ROUNDING:
+        problem = f"an alternative has probability 0, but the listed tokens have only {1 - missing:.4g}"
+        return float(min(others[others > -np.inf], default=np.inf)), problem if missing > _MISSING else None
+    return cap, None
+
+
+def _logprobs(tokens: list[ApiToken]) -> Array:
+    return np.array([token.logprob for token in tokens])
+
+
+def _difference(token: ApiToken, other: ApiToken) -> float:
+    """Return the difference of two tokens' numbers; inf if one is unknown."""
+    difference = abs(token.logprob - other.logprob)
+    return math.inf if math.isnan(difference) else difference
+
+
+def _is_close(logprob: float, other: float) -> bool:
+    return ApiToken("", logprob).agrees(ApiToken("", other))
+
+
+def _text(token: ApiToken) -> str:
+    return "null" if token.number is None else number_text(token.number)
+
+
+def token_block(drawn: DrawnToken, listed: ListedTokens, row: int) -> Block:
+    """Return the block of one row that contains the listed tokens. If nothing is known of them, its logits mean
+    nothing."""
+    logprobs = listed.logprobs
+    kind = UnknownDistribution if np.isnan(logprobs).all() else PartialDistribution
+    partial = kind(logprobs, listed.index, listed.cap, is_sampled=drawn.tempered)
+    known = np.where(np.isnan(logprobs), -np.inf, logprobs)
+    logits = np.zeros(len(logprobs)) if kind is UnknownDistribution else known
+    return Block(logits[np.newaxis], listed.labels, row, Origin("logprob", labels_vary=True), partial=partial)
