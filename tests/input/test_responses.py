@@ -433,7 +433,9 @@ def test_a_row_of_which_nothing_is_known_is_a_row_of_nulls() -> None:
     assert [line.split()[-1] for line in table.splitlines() if re.match(" (log-prob|sequence)", line)] == ["?", "?"]
 
 
-@pytest.mark.parametrize("command", ["sweep --steps 3", "solve --entropy 0.1", "sample -n 5 --seed 1"])
+@pytest.mark.parametrize(
+    "command", ["sweep --steps 3", "solve --entropy 0.1 --listed-only", "sample -n 5 --seed 1 --listed-only"]
+)
 def test_other_commands_skip_a_row_of_which_nothing_is_known(command: str) -> None:
     whole = here(*command.split(), "-f", "csv", stdin=json.dumps(chat(*ENTRIES)))
     done = here(*command.split(), "-f", "csv", stdin=UNKNOWN_ROW)
@@ -755,11 +757,12 @@ def test_a_temperature_is_undone() -> None:
 def test_notes() -> None:
     done = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
     notes = done.stderr.splitlines()
-    assert len(notes) == 3
+    assert len(notes) == 4
     assert "the probabilities after the server's temperature and samplers" in notes[0]
     assert notes[0].endswith("pass --applied-tau to undo the temperature")
-    assert "row 1: the 7 alternatives sum to 1" in notes[1]
-    assert "at least 87.14 % (row 0), on average 96.16 %" in notes[2]
+    assert "row 0: tsv contains the probabilities among the listed tokens alone" in notes[1]
+    assert "row 1: the 7 alternatives sum to 1" in notes[2]
+    assert "at least 87.14 % (row 0), on average 96.16 %" in notes[3]
     undone = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"), "--applied-tau", "0.8")
     assert "pass --applied-tau" not in undone.stderr
 

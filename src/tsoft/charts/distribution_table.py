@@ -183,9 +183,13 @@ def _probability_column(
         removed_numbers = [f"({_probability_text(share, view) if is_known else '–'})" for share in unfiltered]
         numbers = [removed_numbers[i] if remover else numbers[i] for i, remover in enumerate(removers)]
     measures = _measures(result, t, view)
-    if result.block.partial is not None:
-        for i in np.flatnonzero(result.block.partial.unknown[selection.shown]):
-            numbers[i] = "?"
+    partial = result.block.partial
+    if partial is not None:
+        if partial.unknown.all():
+            measures = dict.fromkeys(measures, "?".rjust(PROB_WIDTH))
+        if not result.exact[t]:
+            for i in np.flatnonzero(partial.unknown[selection.shown]):
+                numbers[i], shares[i] = "?", 0.0
         measures |= _chosen_measures(result, t, view)
     cells = [
         BarCell(number.rjust(PROB_WIDTH), share, remover)

@@ -190,7 +190,9 @@ class PartialDistribution:
     def of_listed(self) -> "PartialDistribution":
         """Return the distribution among the listed alternatives, as if there were no other classes."""
         known = self._known_logprobs
-        log_sum = np.logaddexp.reduce(known) if len(known) else 0.0
+        if not len(known):
+            return self
+        log_sum = np.logaddexp.reduce(known)
         return replace(self, logprobs=self.logprobs - log_sum, cap=self.cap - log_sum, classes=len(known))
 
     @cached_property

@@ -93,16 +93,29 @@ class DistributionsResult(Result):
                 lambda block, seconds: (rows(block.rows.stop, seconds), block.rows.stop),
                 lambda block: None if block.origin.axes is None else math.prod(block.origin.axes),
             )
-        return (
+        results = (
             result for block in blocks for result in distribution_pieces(block, self.taus, self.plan.chains_for(block))
         )
+        has_bounds = self.form.is_long or self.form.format not in ("tsv", *ARRAY_FORMATS)
+        return results if has_bounds else self._noting_listed(results)
+
+    def _noting_listed(self, results: Iterator[Distributions]) -> Iterator[Distributions]:
+        """Yield the results. Print a note before the first one that is not exact, because the format has no bounds."""
+        is_noted = False
+        for result in results:
+            if not is_noted and not result.exact.all():
+                is_noted = True
+                kind = "the probabilities among the listed tokens alone; csv and json contain bounds, too"
+                note(f"row {result.block.first_row}: {self.form.format} contains {kind}")
+            yield result
 
     def records(self) -> Iterator[Records]:
         results, is_long = self.results(), self.form.is_long
         if self.form.format == "csv" and not is_long:
             is_long, results = labels_differ(results)
         for result in results:
-            if result.block.partial is not None and self.form.format == "csv" and self.has_all_measures:
+            has_bounds = self.form.is_long or (self.form.format == "csv" and self.has_all_measures)
+            if result.block.partial is not None and has_bounds:
                 yield self.token_records(result)
             elif is_long:
                 yield long(result, self.form.content, self.form.max_classes)
@@ -110,7 +123,7 @@ class DistributionsResult(Result):
                 yield Records(self.columns(result), result.block.location)
 
     def token_records(self, result: Distributions) -> Records:
-        """Return the records for csv of a token of an API response, whose columns are the same for every token."""
+        """Return the records of a token of an API response, whose columns are the same for every token."""
         from tsoft.output.token_records import alternatives, drawn_tokens
 
         if self.form.is_long:

@@ -41,8 +41,11 @@ class Content:
         return np.where(result.exact[:, np.newaxis], self.listed(result, name), np.nan)
 
     def listed(self, result: Distributions, name: str) -> Array:
-        """Return a measure of the listed classes alone, as if there were no others, (k, rows)."""
-        return np.asarray(getattr(result, name) / measure_unit(name, self.bits))
+        """Return a measure of the listed classes alone, as if there were no others, (k, rows); NaN if a response
+        contains no known probability."""
+        values = np.asarray(getattr(result, name) / measure_unit(name, self.bits))
+        is_known = result.block.partial is None or not result.block.partial.unknown.all()
+        return values if is_known else np.full_like(values, np.nan)
 
 
 def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Distributions]]:
@@ -131,7 +134,7 @@ def objects(result: Distributions, content: Content) -> Iterator[dict[str, Any]]
 
 
 def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
-    block, labels, top = result.block, result.block.labels, int(result.top[t, r])
+    block, labels = result.block, result.block.labels
     entropy, perplexity, *others = (float(content.measure(result, name)[t, r]) for name in result.measure_names)
     fields = {
         "row": block.rows[r],
@@ -143,7 +146,7 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
         ),
         "entropy": entropy,
         "perplexity": perplexity,
-        "top": top if labels is None else labels[top],
+        "top": _top(result, t, r),
         **dict(zip(result.measure_names[2:], others, strict=True)),
     }
     if block.ensemble and block.ensemble.unit is not None:
@@ -158,6 +161,14 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
         unknown = False if block.partial is None else block.partial.unknown
         fields["logits"] = np.where(unknown, np.nan, block.logits[r]) if np.any(unknown) else block.logits[r]
     return fields
+
+
+def _top(result: Distributions, t: int, r: int) -> int | str | None:
+    """Return the most probable class; None if an unlisted one may be more probable."""
+    top, labels, partial = int(result.top[t, r]), result.block.labels, result.block.partial
+    if partial is not None and not result.exact[t] and partial.rank_of(top) != 1:
+        return None
+    return top if labels is None else labels[top]
 
 
 def _token_fields(result: Distributions, content: Content, t: int) -> dict[str, Any]:

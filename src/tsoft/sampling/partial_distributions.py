@@ -26,6 +26,11 @@ class PartialDistributions(Distributions):
         assert self.block.partial
         return self.block.partial
 
+    @property
+    def _has_steps(self) -> bool:
+        """Whether a chain changes the distribution. Of a token without any known probability, nothing is known."""
+        return self.chain is not None and not self.partial.unknown.all()
+
     @cached_property
     def _mixtures(self) -> list[list[PartialMixture]]:
         """The mixtures before the first step and after each step, at each temperature."""
@@ -38,21 +43,21 @@ class PartialDistributions(Distributions):
 
     @cached_property
     def _tempered(self) -> tuple[Array, Array | float]:
-        if self.chain is None:
+        if not self._has_steps:
             return self.block.logits, self.taus
         return np.array([steps[-1].merged_logits for steps in self._mixtures])[:, np.newaxis], 1.0
 
     @cached_property
     def exact(self) -> Array:
         """Whether all classes that remain are listed and known: (k,) booleans."""
-        if self.chain is None:
+        if not self._has_steps:
             return np.full(len(self.taus), self.partial.unlisted == 0)
         return np.array([steps[-1].is_exact for steps in self._mixtures])
 
     @cached_property
     def undecided(self) -> Array:
         """The listed classes of which it is not known whether they remain: (k, 1, n) booleans."""
-        if self.chain is None:
+        if not self._has_steps:
             return np.zeros((len(self.taus), *self.block.logits.shape), bool)
         return np.array([steps[-1].undecided for steps in self._mixtures])[:, np.newaxis]
 
@@ -67,7 +72,7 @@ class PartialDistributions(Distributions):
     @cached_property
     def log_bounds(self) -> tuple[Array, Array]:
         """The logarithms of the bounds, which do not underflow."""
-        if self.chain is None:
+        if not self._has_steps:
             bounds = self.partial.log_bounds(self.taus)
             low, high = (np.minimum(bound[:, np.newaxis], self.log_probs) for bound in bounds)
             return low, high
@@ -83,7 +88,8 @@ class PartialDistributions(Distributions):
 
     def stages(self, t: int, r: int) -> list[PartialStage]:  # type: ignore[override]
         """Return the effect of each step of the chain at a temperature; empty without a chain."""
-        if self.chain is None:
+        if not self._has_steps:
             return []
+        assert self.chain
         steps, states = self.chain.at(float(self.taus[t])), self._mixtures[t]
         return [PartialStage(*stage, self.block.logits[r]) for stage in zip(steps, states, states[1:], strict=False)]
