@@ -123,6 +123,12 @@ def test_a_number_that_needs_the_whole_distribution_is_an_error(arguments: list[
     assert here(*arguments, "-i", CHAT, "-f", "tsv", "--listed-only").returncode == 0
 
 
+def test_a_requested_measure_has_one_column_although_tokens_have_different_alternatives() -> None:
+    text = printed("sweep", "-i", CHAT, "--tau", "1", "--top-k", "2", "--measure", "top-prob", "-f", "csv")
+    assert text.splitlines()[0] == "row,tau,top_prob"
+    assert float(text.splitlines()[1].split(",")[-1]) == pytest.approx(P[0] / (P[0] + P[1]))
+
+
 def test_a_sampler_that_needs_every_logit_names_the_reason() -> None:
     done = here("compute", "-i", CHAT, "--typical-p", "0.5")
     assert (done.returncode, done.stdout) == (2, "")

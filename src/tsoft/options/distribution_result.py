@@ -111,11 +111,11 @@ class DistributionsResult(Result):
 
     def records(self) -> Iterator[Records]:
         results, is_long = self.results(), self.form.is_long
-        if self.form.format == "csv" and not is_long:
+        has_class_columns = self.form.format == "csv" and self.has_all_measures
+        if has_class_columns and not is_long:
             is_long, results = labels_differ(results)
         for result in results:
-            has_bounds = self.form.is_long or (self.form.format == "csv" and self.has_all_measures)
-            if result.block.partial is not None and has_bounds:
+            if result.block.partial is not None and (self.form.is_long or has_class_columns):
                 yield self.token_records(result)
             elif is_long:
                 yield long(result, self.form.content, self.form.max_classes)
