@@ -108,7 +108,7 @@ SHAPES = {
 
 @pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
 def test_shapes(text: str, logits: list[list[float]], labels: list[str] | None) -> None:
-    rows = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
+    rows = records(here("compute", "--with-logits", "-f", "jsonl", stdin=text).stdout)
     assert [[float(z) for z in record["logits"]] for record in rows] == logits  # type: ignore[attr-defined]
     if labels is not None:
         assert rows[0]["labels"] == labels
