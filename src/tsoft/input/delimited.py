@@ -410,7 +410,15 @@ def _grouped(rows: list[ParsedRow], class_fields: Sequence[int] | None) -> Itera
 
 
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    return _blocks(_parsed(PlainRows(options), batches, options), options)
+    counts = fields.split_labels(first.text, options.delimiter)
+    may_be_header = len(counts) > 1 and counts == list(map(str, range(len(counts))))
+    for block in _blocks(_parsed(PlainRows(options), batches, options), options):
+        if may_be_header and block.rows.stop > 1:
+            options.note(
+                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from 0, as a row;"
+                " if it is a header, remove it"
+            )
+        yield block
 
 
 def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
@@ -440,6 +448,8 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     if 0 in columns.logits and not names[0]:
         problem = "the column has no name; name it, or list the columns of the logits with --columns"
         raise options.error(first.number, problem, 1)
+    if len(columns.logits) == 1:
+        options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
     if len(columns.logits) == 1 and options.targets is None and not {ROW, TAU} <= set(names):
         yield from _read_column(columns, batches, options)
         return
@@ -447,6 +457,15 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     if columns.target is not None:
         lookup, batches, options = _class_lookup(columns, batches, options)
     yield from _blocks(_parsed(Table(columns, options, lookup), batches, options), options)
+
+
+def _with_named_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
+    """Return the options for a single column of numbers, whose name may say what the numbers are."""
+    if name not in QUANTITIES:
+        return options
+    if options.quantity not in (None, name):
+        raise options.error(header.number, contradiction(f"column {name!r}", name, options.quantity or "logit"))
+    return replace(options, quantity=name)
 
 
 def _class_lookup(

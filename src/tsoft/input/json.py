@@ -264,20 +264,26 @@ class RowReader:
                 problem = f"{names[i]!r}: {value!r} is not a class, but tsoft ignores this field as one of true classes"
                 raise InputError(f"{where}: {problem}; list the fields of the logits with --columns")
         key = None if columns.key is None else self._key(content[names[columns.key]], names, where)
-        values = [content[label] for label in labels]
-        return JsonRow(where, values, self._quantity, labels, is_object=True, target=target, id=key)
+        values, quantity = [content[label] for label in labels], self._quantity
+        if len(labels) == 1 and labels[0].lower() in QUANTITIES:
+            # The name of a single number may say what it is.
+            quantity = labels[0].lower()
+            if self.options.quantity not in (None, quantity):
+                raise InputError(f"{where}: {contradiction(repr(labels[0]), quantity, self._quantity)}")
+        return JsonRow(where, values, quantity, labels, is_object=True, target=target, id=key)
 
     def _key(self, value: Any, names: tuple[str, ...], where: str) -> str | int:
         """Return the key of an object. Raise InputError if the keys stop counting."""
         columns = self._columns[names]
         assert columns.key is not None
         if columns.counts:
+            is_whole = type(value) is int or (type(value) is float and value % 1 == 0)
             expected = value if self._next_key is None else self._next_key
-            if type(value) is not int or value != expected:
+            if not is_whole or value != expected:
                 problem = f"expected {expected}, as this field counts the rows, got {described(value)}"
                 fix = "pass --id-column if it names the rows, or list the fields of the logits with --columns"
                 raise InputError(f"{where}: {names[columns.key]!r}: {problem}; {fix}")
-            self._next_key = value + 1
+            self._next_key = int(value) + 1
             return int(value)
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise InputError(

@@ -18,6 +18,11 @@ ROW, TAU = KEY_COLUMNS[:2]
 # Columns that programs write to identify the rows, such as id, Unnamed: 0, sample_id and ImageId.
 _KEY_NAME = re.compile(r"(?i:(?:.*[\s_-])?(?:id|idx|index)|unnamed: ?\d+(?:\.\d+)*)|.*[a-z]I[dD]")
 _NUMBERED = re.compile(r"(.*?\D)[\s_.-]*\d+")
+# Columns that programs write next to logits.
+_RESULT_NAMES = {
+    *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
+    *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
+}
 MAX_LISTED = 8
 
 
@@ -246,17 +251,27 @@ class _Decision:
         stems = {i: match[1].lower() for i in logits if (match := _NUMBERED.fullmatch(self.names[i]))}
         common = [i for i in stems if list(stems.values()).count(stems[i]) > 1]
         odd = [i for i in logits if i not in common]
-        if common and len({stems[i] for i in common}) == 1 and 0 < len(odd) < len(common):
-            pair = self._quoted(common[:2])
+        results = [i for i in logits if self._lower(i) in _RESULT_NAMES]
+        if results and len(results) < len(logits):
             self.notes.append(
-                f"tsoft reads {self._quoted(odd)} as logits, too, like {pair}; pass --columns if they are not"
+                f"tsoft reads {self._quoted(results)} as {_logits(results)}; pass --columns if that is wrong"
             )
+            return
+        if common and len({stems[i] for i in common}) == 1 and 0 < len(odd) < len(common):
+            reading = f"tsoft reads {self._quoted(odd)} as {_logits(odd)}, like {self._quoted(common[:2])}"
+            self.notes.append(f"{reading}; pass --columns if that is wrong")
 
     def _quoted(self, indices: Sequence[int]) -> str:
-        names = [repr(shortened(self.names[i])) for i in indices[:MAX_LISTED]]
+        names = [
+            repr(shortened(self.names[i])) if self.names[i] else "the unnamed column" for i in indices[:MAX_LISTED]
+        ]
         if len(indices) > MAX_LISTED:
             return f"{', '.join(names)} and {len(indices) - MAX_LISTED} more"
         return joined(names)
+
+
+def _logits(columns: Sequence[int]) -> str:
+    return "a logit" if len(columns) == 1 else "logits"
 
 
 def _is_decimal(text: str) -> bool:

@@ -97,9 +97,9 @@ def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) 
     summary = summarize(rows)
     if reference:
         _check_reference(rows, reference)
-    if summary.classes == 1:
-        fix = "for a binary classifier with a single logit z, pass the two logits 0 and z"
-        raise InputError(f"{rows.name}: calibration needs at least two classes; {fix}")
+    if rows.are_like_binary_probabilities and not summary.are_one_hot:
+        problem = "the number of every row is from 0 to 1, so they look like probabilities"
+        raise InputError(f"{rows.name}: {problem}; pass --probs, or write the two logits 0 and z for each logit z")
     if summary.are_probabilities:
         problem = "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities"
         fix = "save the array under the name probs" if rows.name.endswith(".npz") else "pass --probs"

@@ -47,6 +47,8 @@ class LabeledInput:
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
         self.rows = self.ignored = self.classes = 0
+        # Whether each row is one logit, and all of them are from 0 to 1.
+        self.are_like_binary_probabilities = False
         self.in_memory: list[LabeledRows] | None = []
         self._source, self._option = source, option
         self._parsed_labels = labels or logits.parsed_labels(source.labels)
@@ -78,9 +80,8 @@ class LabeledInput:
             yield examples
         self._is_read = True
         if self.ignored:
-            target = self._target_options.ignored
-            rows = self.rows + self.ignored
-            note(f"{self.name}: {self.ignored} of {rows} rows have the target {target} and are left out")
+            rows = f"{self.ignored} of {self.rows + self.ignored} rows"
+            note(f"{self.name}: tsoft leaves out {rows}, whose target is {self._target_options.ignored}")
 
     def _further_pass(self) -> Iterator[LabeledRows]:
         self._check_file_state()
@@ -134,6 +135,8 @@ class LabeledInput:
                 block = self._targets.fitting(block, self.name, note)
             if rows == 0:
                 self._set_classes(block)
+                self.are_like_binary_probabilities = block.origin.is_binary and block.origin.quantity == "logit"
+            self.are_like_binary_probabilities &= bool(((block.logits >= 0) & (block.logits <= 1)).all())
             self._check_classes(block)
             rows += len(block.logits)
             targets = self._targets_of(block)

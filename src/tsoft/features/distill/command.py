@@ -212,7 +212,7 @@ def _with_targets(
     if targets:
         targets.check_count(rows)
     if ignored:
-        note(f"{ignored} of {rows} rows have the target {options.ignored} and are left out")
+        note(f"tsoft leaves out {ignored} of {rows} rows, whose target is {options.ignored}")
 
 
 def _runs(kept: "Array") -> list[tuple[int, int]]:
