@@ -9,6 +9,7 @@ Python's csv module does not fit: it supports neither runs of blanks as separato
 several times slower than parsing a batch of numbers at once.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from tsoft.core.softmax import Array, LogitsError
 from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
-from tsoft.input.class_lookup import ClassLookup, TargetIndexError
+from tsoft.input.class_lookup import IGNORED, ClassLookup, TargetIndexError
 from tsoft.input.columns import ID, KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch, line_batches
@@ -263,7 +264,11 @@ class PlainRows:
 
 
 class Table:
-    """The layout with a header: each line below it is a row. `lookup` finds the true classes if they are to be read."""
+    """The layout with a header: each line below it is a row. `lookup` finds the true classes if they are to be read.
+
+    If the targets are in a separate file, those in the table only serve for a comparison, so a target that is no class
+    is IGNORED.
+    """
 
     def __init__(self, columns: TableColumns, options: ReadOptions, lookup: ClassLookup | None):
         self.columns, self.options, self.lookup = columns, options, lookup
@@ -271,6 +276,10 @@ class Table:
         self.labels = columns.labels
         # The key of the next row, if the keys count.
         self._next_key: int | None = None
+        self._other_lookup = None
+        if options.targets and options.targets.separate and columns.unused_targets and len(columns.logits) > 1:
+            names = options.labels.names if options.labels else self.labels
+            self._other_lookup = ClassLookup(names, len(columns.logits), options.targets.ignored)
 
     def row(self, line: Line) -> ParsedRow:
         columns, names = self.columns, self.columns.names
@@ -291,6 +300,11 @@ class Table:
 
     def _target(self, texts: list[str]) -> int | None:
         index = self.columns.target
+        if self._other_lookup is not None:
+            try:
+                return self._other_lookup.index(texts[self.columns.unused_targets[0]])
+            except ValueError:
+                return IGNORED
         if self.lookup is None or index is None:
             return None
         try:
@@ -352,6 +366,9 @@ class Table:
                 targets = self.lookup.indices(values[:, columns.target])
             except TargetIndexError:
                 return None
+        elif self._other_lookup and self._other_lookup.by_index:
+            with contextlib.suppress(TargetIndexError):
+                targets = self._other_lookup.indices(values[:, columns.unused_targets[0]])
         if keys is not None:
             self._next_key = keys.stop
         lines = range(batch.number, batch.number + len(values))

@@ -125,9 +125,11 @@ class _Decision:
             logits = listed
             skipped += sorted(others - set(keys) - set(targets))
         self._note(found_key if key is None else None, found_target if target is None else None, unused, skipped)
+        if listed is None:
+            self._note_odd_columns([i for i in logits if fields.is_number(self._value(i))])
         for note in self.notes:
             options.note(f"{options.source}: {note}")
-        counts = found_key is not None and key is None and self._counts(found_key)
+        counts = found_key is not None and key is None and not is_written and self._counts(found_key)
         return TableColumns(self.names, tuple(logits), found_key, counts, found_target, tuple(unused))
 
     def _lower(self, index: int) -> str:
@@ -241,13 +243,10 @@ class _Decision:
             self.notes.insert(
                 0, text if self.options.columns.logits else f"{text}; pass --columns to list the logits instead"
             )
-        self._note_odd_columns([key, target, *unused, *skipped])
 
-    def _note_odd_columns(self, others: Sequence[int | None]) -> None:
-        """Add a note on columns that do not look like the numbered columns next to them, such as logit_0, logit_1."""
-        if self.options.columns.logits is not None:
-            return
-        logits = [i for i in range(len(self.names)) if i not in others]
+    def _note_odd_columns(self, logits: Sequence[int]) -> None:
+        """Add a note on columns of logits that do not look like it: they have the name of a result, or a name unlike
+        those of the numbered columns next to them, such as logit_0 and logit_1."""
         stems = {i: match[1].lower() for i in logits if (match := _NUMBERED.fullmatch(self.names[i]))}
         common = [i for i in stems if list(stems.values()).count(stems[i]) > 1]
         odd = [i for i in logits if i not in common]

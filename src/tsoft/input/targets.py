@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, class_names
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
-from tsoft.input.class_lookup import BOOLEANS, ClassLookup, TargetIndexError
+from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.fields import is_number
 from tsoft.input.npy import PICKLED, NpyHeader, check_real, check_text
@@ -18,6 +18,7 @@ from tsoft.input.read_options import binary_note
 from tsoft.input.utf8 import decode_text
 
 _ONE_EACH = "expected one target per row"
+_ORDER = "; pass the logits first, then one integer per row"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Targets:
         shape, rows = (tuple(size for size in sizes or () if size != 1) for sizes in (self.shape, axes))
         if len(shape) > 1 and shape != rows:
             sizes = " × ".join(map(str, self.shape or ()))
-            raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}")
+            raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}{_ORDER * (shape[-1] > 1)}")
 
     def indices(self, lookup: ClassLookup) -> Array:
         """Return the indices of the classes, (rows,).
@@ -123,6 +124,21 @@ class Targets:
         return indices
 
 
+def difference_note(block: Block, indices: Array) -> str | None:
+    """Return a note on the first row of a block whose target in the input is not the one in `indices`; None if there is
+    no such row."""
+    if block.targets is None:
+        return None
+    differs = (block.targets != indices) & (block.targets != IGNORED)
+    if not differs.any():
+        return None
+    row = int(differs.argmax())
+    names = class_names(block.labels, block.logits.shape[1])
+    own, other = (shortened(names[i]) if i >= 0 else "none" for i in (block.targets[row], indices[row]))
+    where = block.part(row, row + 1).location
+    return f"{where}: the true class in the input is {own}, but in the file of targets {other}, which tsoft uses"
+
+
 def _column(block: Block) -> Block:
     """Return a block of one row as one row for each of its numbers, with the two classes of a binary classifier."""
     z = block.logits.T
@@ -132,7 +148,8 @@ def _column(block: Block) -> Block:
     else:
         others = np.zeros_like(z)
     origin = replace(block.origin, axes=None, lines=None, is_binary=True)
-    return replace(block, logits=np.concatenate([others, z], axis=1), labels=None, origin=origin)
+    labels = block.labels if block.labels and len(block.labels) == 2 else None
+    return replace(block, logits=np.concatenate([others, z], axis=1), labels=labels, origin=origin)
 
 
 def _number_text(value: float) -> str:

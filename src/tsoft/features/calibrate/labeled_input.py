@@ -15,6 +15,7 @@ from tsoft.features.calibrate.spool import Spool
 from tsoft.input.class_lookup import IGNORED
 from tsoft.input.read_options import TargetSource
 from tsoft.input.source import STDIN
+from tsoft.input.targets import difference_note
 from tsoft.input.targets_file import read as read_targets
 from tsoft.notes import note
 from tsoft.options import logits
@@ -126,7 +127,7 @@ class LabeledInput:
     def _read(self, note: Callable[[str], None]) -> Iterator[LabeledRows]:
         """Read the source. `note` prints a note to the user."""
         options = LogitsOptions(**vars(self._source))
-        rows, first = 0, not self._is_read
+        rows, first, differs = 0, not self._is_read, False
         for source_block in logits.blocks(
             options, None, targets=self._target_options, labels=self._parsed_labels, note=note
         ):
@@ -140,6 +141,9 @@ class LabeledInput:
             self._check_classes(block)
             rows += len(block.logits)
             targets = self._targets_of(block)
+            if first and self._targets and not differs and (difference := difference_note(block, targets)):
+                differs = True
+                note(difference)
             kept = targets != IGNORED
             if first:
                 self.ignored += int((~kept).sum())

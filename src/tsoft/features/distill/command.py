@@ -192,16 +192,21 @@ def _with_targets(
 
     targets: Targets | None = None
     if file is not None:
+        from tsoft.input.targets import difference_note
         from tsoft.input.targets_file import read
 
         targets = read(file, options)
-    rows = ignored = 0
+    rows, ignored, differs = 0, 0, False
     for teacher, student in pairs:
         block, paired = teacher, student
         if targets:
             block = targets.fitting(teacher, teacher.origin.source or "the teacher", note)
             paired = student and targets.fitting(student, student.origin.source or "the student", lambda _: None)
-            block = replace(block, targets=targets.block_indices(block))
+            indices = targets.block_indices(block)
+            if not differs and (difference := difference_note(block, indices)):
+                differs = True
+                note(difference)
+            block = replace(block, targets=indices)
         rows += len(block.logits)
         if block.targets is None or not (is_ignored := block.targets == IGNORED).any():
             yield block, paired
