@@ -53,6 +53,8 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     for batch in batches:
         first = batch.first()
         if first:
+            if batch.starts_with_tab(first.number):
+                first = _with_unnamed_column(first)
             if options.delimiter and options.delimiter not in first.text:
                 options = replace(options, delimiter=None)
             try:
@@ -63,6 +65,13 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
             return
     raise InputError(f"{options.source}: no logits: the input is empty")
+
+
+def _with_unnamed_column(first: Line) -> Line:
+    """Return a first line that starts with a tab, with that tab if the line may be a header without its first name."""
+    names = first.text.split("\t")
+    is_header = not any(map(fields.looks_like_number, names)) or names == list(map(str, range(len(names))))
+    return replace(first, text=f"\t{first.text}") if is_header and len(names) > 1 else first
 
 
 # Reads the blocks of one layout, from the first line and the batches, which start with that line.
@@ -453,6 +462,9 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     batches = itertools.chain(seen, batches)
     try:
         texts = fields.split_labels(second.text, options.delimiter)
+        if not names[0] and len(texts) == len(names) - 1 and first.text.startswith("\t"):
+            # The lines are indented.
+            names = names[1:]
         texts = texts if len(texts) == len(names) else fields.split(second.text)
     except fields.FieldError as error:
         raise options.field_error(second.number, error) from None

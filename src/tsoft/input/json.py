@@ -428,8 +428,8 @@ def _blocks(batches: Iterable[Iterable[JsonValue]], options: ReadOptions) -> Ite
     first_row, first_width = 0, 0
     reader: ResponseReader | None = None
     row_reader, targets = RowReader(options), TargetReader(options)
-    for batch in batches:
-        items = (item for value in batch for item in row_reader.items(value))
+    all_items = ((item for value in batch for item in row_reader.items(value)) for batch in batches)
+    for items in targets.complete(all_items):
         for _, group in itertools.groupby(items, _block_key):
             members = list(group)
             rows = [item for item in members if isinstance(item, JsonRow)]
@@ -482,6 +482,32 @@ class TargetReader:
     def __init__(self, options: ReadOptions):
         self._options = options
 
+    def complete(self, batches: Iterable[Iterable[JsonRow | JsonValue]]) -> Iterator[Iterable[JsonRow | JsonValue]]:
+        """Yield the batches, of which the first ones are joined until both classes of a binary classifier are known."""
+        if not self._options.reads_targets:
+            yield from batches
+            return
+        pending: list[JsonRow | JsonValue] = []
+        for batch in batches:
+            pending += batch
+            if pending and not self._needs_more(pending):
+                yield pending
+                pending = []
+        if pending:
+            yield pending
+
+    def _needs_more(self, items: list[JsonRow | JsonValue]) -> bool:
+        rows = [item for item in items if isinstance(item, JsonRow) and item.target and len(item.values) == 1]
+        if self._options.labels or len(rows) < len(items) or (rows[0].labels is not None and len(rows[0].labels) == 2):
+            return False
+        names = self._names(rows)
+        return len(names) == 1 and not fields.is_number(next(iter(names)))
+
+    def _names(self, rows: list[JsonRow]) -> set[str]:
+        """Return the distinct targets of rows, except that of the rows to leave out."""
+        ignored = self._options.targets and self._options.targets.ignored
+        return {_text(row.target[1]) for row in rows if row.target} - {str(ignored)}
+
     def options_for(self, rows: list[JsonRow]) -> ReadOptions:
         """Return the options for a block of rows, with the labels of a binary classifier."""
         options, first = self._options, rows[0]
@@ -489,8 +515,7 @@ class TargetReader:
             return options
         if first.labels is not None and len(first.labels) == 2:
             return options
-        ignored = None if options.targets.ignored is None else str(options.targets.ignored)
-        names = {_text(row.target[1]) for row in rows if row.target} - {ignored}
+        names = self._names(rows)
         if any(map(fields.is_number, names)) or names <= {"true", "false"}:
             return options
         if len(names) != 2:

@@ -53,6 +53,10 @@ class LineBatch:
         """Return the first line that is not blank, if there is one."""
         return next((line for line in self.lines() if line.text), None)
 
+    def starts_with_tab(self, number: int) -> bool:
+        """Return whether line `number` starts with a tab, which the text of a line does not show."""
+        return self.data.split(b"\n", number - self.number + 1)[number - self.number].startswith(b"\t")
+
     def since(self, number: int) -> "LineBatch | None":
         """Return the lines from line `number` on; None if the batch ends before it."""
         *before, rest = self.data.split(b"\n", number - self.number)

@@ -5,11 +5,12 @@ if a later row contradicts the decision.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from tsoft.errors import InputError, joined, shortened, unknown
+from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
 from tsoft.input.read_options import ReadOptions
@@ -23,7 +24,8 @@ _RESULT_NAMES = {
     *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
     *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
 }
-MAX_LISTED = 8
+# A note lists this many columns. An error lists at most MAX_CHOICES, and suggests one of at most MAX_COMPARED.
+MAX_LISTED, MAX_CHOICES, MAX_COMPARED = 8, 20, 1000
 
 
 def is_key_name(name: str) -> bool:
@@ -144,13 +146,18 @@ class _Decision:
             return None
         count = self.names.count(name)
         if count == 0:
-            raise ColumnError(f"{option}: {unknown('column', shortened(name), self._choices())}")
+            raise ColumnError(f"{option}: {self._unknown(name)}")
         if count > 1:
             raise ColumnError(f"{option}: {count} columns are called {shortened(name)!r}; rename one")
         return self.names.index(name)
 
-    def _choices(self) -> list[str]:
-        return [shortened(name) for name in self.names]
+    def _unknown(self, name: str) -> str:
+        """Return the message for a name that no column has."""
+        if len(self.names) <= MAX_CHOICES:
+            return unknown("column", shortened(name), map(shortened, self.names))
+        suggestion = nearest(name, self.names[:MAX_COMPARED])
+        hint = f"; did you mean {shortened(suggestion)!r}?" if suggestion else ""
+        return f"unknown column {shortened(name)!r}{hint or f'; the header names {len(self.names)} columns'}"
 
     def _listed(self, names: Sequence[str]) -> list[int]:
         """Return the columns that --columns lists, in its order. Patterns such as logit_* list several."""
@@ -240,30 +247,28 @@ class _Decision:
         ignoring = f"ignores {joined(ignored)}" if ignored else ""
         if reading or ignoring:
             text = f"tsoft {' and '.join(filter(None, [reading, ignoring]))}"
-            self.notes.insert(
-                0, text if self.options.columns.logits else f"{text}; pass --columns to list the logits instead"
-            )
+            fix = "" if self.options.columns.logits else "; pass --columns to list the logits instead"
+            self.notes.insert(0, text + fix)
 
     def _note_odd_columns(self, logits: Sequence[int]) -> None:
         """Add a note on columns of logits that do not look like it: they have the name of a result, or a name unlike
         those of the numbered columns next to them, such as logit_0 and logit_1."""
         stems = {i: match[1].lower() for i in logits if (match := _NUMBERED.fullmatch(self.names[i]))}
-        common = [i for i in stems if list(stems.values()).count(stems[i]) > 1]
-        odd = [i for i in logits if i not in common]
+        counts = Counter(stems.values())
+        common = [i for i in stems if counts[stems[i]] > 1]
+        odd = sorted(set(logits) - set(common))
         results = [i for i in logits if self._lower(i) in _RESULT_NAMES]
         if results and len(results) < len(logits):
-            self.notes.append(
-                f"tsoft reads {self._quoted(results)} as {_logits(results)}; pass --columns if that is wrong"
-            )
+            reading = f"tsoft reads {self._quoted(results)} as {_logits(results)}"
+            self.notes.append(f"{reading}; pass --columns if that is wrong")
             return
         if common and len({stems[i] for i in common}) == 1 and 0 < len(odd) < len(common):
             reading = f"tsoft reads {self._quoted(odd)} as {_logits(odd)}, like {self._quoted(common[:2])}"
             self.notes.append(f"{reading}; pass --columns if that is wrong")
 
     def _quoted(self, indices: Sequence[int]) -> str:
-        names = [
-            repr(shortened(self.names[i])) if self.names[i] else "the unnamed column" for i in indices[:MAX_LISTED]
-        ]
+        shown = [self.names[i] for i in indices[:MAX_LISTED]]
+        names = [repr(shortened(name)) if name else "the unnamed column" for name in shown]
         if len(indices) > MAX_LISTED:
             return f"{', '.join(names)} and {len(indices) - MAX_LISTED} more"
         return joined(names)

@@ -62,6 +62,11 @@ class LabeledInput:
         self._size = 0
         self._is_read = False
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether rows with a target are to be left out."""
+        return self._target_options.ignored is not None
+
     def class_name(self, index: int) -> str:
         """Return the name of a class for a message."""
         return f"#{index}" if self.labels is None else repr(self.labels[index])
