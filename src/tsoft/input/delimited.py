@@ -437,7 +437,8 @@ def _grouped(rows: list[ParsedRow], class_fields: Sequence[int] | None) -> Itera
 
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     counts = fields.split_labels(first.text, options.delimiter)
-    may_be_header = len(counts) > 1 and counts == list(map(str, range(len(counts))))
+    has_separators = any(separator in first.text for separator in ",;\t")
+    may_be_header = has_separators and counts == list(map(str, range(len(counts))))
     for block in _blocks(_parsed(PlainRows(options), batches, options), options):
         if may_be_header and block.rows.stop > 1:
             options.note(
@@ -469,7 +470,7 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     except fields.FieldError as error:
         raise options.field_error(second.number, error) from None
     try:
-        columns = decide(names, texts, options, _written_columns(names, texts, options))
+        columns = decide(names, texts, options, sorted(_written_columns(names, texts, options)))
     except ColumnError as error:
         raise options.error(first.number, str(error)) from None
     if not columns.logits:

@@ -333,7 +333,7 @@ class RowReader:
     def _target_field(self, record: dict[str, Any], where: str) -> tuple[str, Any] | None:
         """Return the field of the true classes and its value: that of --target-column, or `targets`, `labels` if it
         contains integers, `target` or `label`, or, if targets are requested, `y` or `class`."""
-        options, chosen = self.options, self.options.targets and self.options.targets.column
+        options, chosen = self.options, self.options.targets.column if self.options.targets else None
         if chosen is not None:
             return _field("--target-column", chosen, record, where)
         labels = record.get("labels")
@@ -357,7 +357,7 @@ class RowReader:
     def _note_ignored(self, record: dict[str, Any], used: set[str | None], target: tuple[str, Any] | None) -> None:
         """Print a note that names the fields that tsoft does not read and that no note has named yet, except those of
         a record that tsoft wrote."""
-        if ROW in record and TAU in record:
+        if {ROW, TAU} <= record.keys() or {"prompt", "model"} <= record.keys():
             return
         if target and self.options.reads_targets:
             used = {*used, target[0]}

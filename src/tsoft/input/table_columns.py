@@ -109,7 +109,7 @@ class _Decision:
         for option, index in (("--id-column", key), ("--target-column", target)):
             if index is not None and index in (listed or ()):
                 raise ColumnError(f"--columns and {option} both name {self.names[index]!r}; remove it from one of them")
-        others -= {key, target}  # type: ignore[arg-type]
+        others -= {key, target}
         # A table with row and tau is one that tsoft wrote: its other columns are classes.
         is_written = {ROW, TAU} <= {self.names[i] for i in self.written}
         keys = [i for i in sorted(others) if is_key_name(self.names[i].strip()) or self._is_unnamed(i)]
