@@ -579,8 +579,8 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "none": (
         {"logits": LOGITS},
-        "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass --targets"
-        " FILE",
+        "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass"
+        " --target-column NAME or --targets FILE",
     ),
     "words without labels": (
         {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},
@@ -695,7 +695,8 @@ def test_targets_of_another_shape(targets: Any, shape: str, in_a_file: bool, tmp
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
     typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if in_a_file else ["-i", path]
     source = str(tmp_path / "y.npy") if in_a_file else f"{path}: targets"
-    message = f"tsoft: error: {source}: an array of {shape}; expected one target per row\n"
+    fix = "expected one target per row; pass the logits first, then one integer per row"
+    message = f"tsoft: error: {source}: an array of {shape}; {fix}\n"
     assert calibrated(*typed, code=1)[1] == message
 
 

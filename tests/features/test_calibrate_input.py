@@ -181,6 +181,11 @@ WRONG = {
         f"row 1: targets: unknown class '2'; {INDEX}; the targets look like they count from 1, so subtract 1 from each",
     ),
     "one for all": ({"logits": [[1, 2], [2, 1]], "target": 0}, "target: expected one value for each of 2 rows, got 0"),
+    "one-hot": (
+        {"logits": [2, 1, 0], "target": [0, 1, 0]},
+        "target: ambiguous: this may be one-hot, or one target for each number; write the index of the class, or the"
+        " logits as one array per row",
+    ),
     "a word": ({"cat": 1, "dog": 2, "label": "cow"}, "label: unknown class 'cow'; choose from cat, dog"),
 }  # fmt: skip
 
@@ -188,6 +193,16 @@ WRONG = {
 @pytest.mark.parametrize(("value", "message"), WRONG.values(), ids=WRONG.keys())
 def test_errors_in_json(value: dict[str, Any], message: str) -> None:
     assert calibrated(stdin=json.dumps(value), code=1)[1].splitlines()[-1] == f"tsoft: error: stdin:1: {message}"
+
+
+def test_every_row_has_a_target_or_none_has() -> None:
+    one, none = '{"logits": [1, 2], "target": 0}', '{"logits": [1, 2]}'
+    for text, problem in (
+        (f"{one}\n{none}", "no target, although the first row has one"),
+        (f"{none}\n{one}", "a target, unlike the first row"),
+    ):
+        done = here("distill", "--tau", "1", stdin=text)
+        assert (done.returncode, done.stderr) == (1, f"tsoft: error: stdin:2: {problem}; write one for each row\n")
 
 
 def test_objects_with_keys_and_targets() -> None:

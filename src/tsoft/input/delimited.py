@@ -50,9 +50,11 @@ LONG_FORM_COLUMNS = {"label", "index", *VECTOR_KEYS, *QUANTITIES}
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a text. Raise InputError, which names the line and the field."""
     batches = line_batches(stream, options)
-    for batch in batches:
+    for source_batch in batches:
+        batch = source_batch.with_hash_column() if source_batch.number == 1 else source_batch
         first = batch.first()
         if first:
+            _note_commented_header(batch, first, options)
             if batch.starts_with_tab(first.number):
                 first = _with_unnamed_column(first)
             if options.delimiter and options.delimiter not in first.text:
@@ -65,6 +67,20 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
             return
     raise InputError(f"{options.source}: no logits: the input is empty")
+
+
+def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) -> None:
+    """Print a note if the line before the first one is a comment that may be its header."""
+    comment = batch.comment_before(first.number)
+    if comment is None:
+        return
+    try:
+        names, texts = (fields.split_labels(text, options.delimiter) for text in (comment, first.text))
+    except fields.FieldError:
+        return
+    if len(names) == len(texts) > 1 and not any(map(fields.looks_like_number, names)) and fields.is_number(texts[-1]):
+        where = f"{options.source}:{first.number - 1}"
+        options.note(f"{where}: tsoft ignores this comment; if it is the header of the columns, remove the #")
 
 
 def _with_unnamed_column(first: Line) -> Line:
@@ -290,6 +306,16 @@ class Table:
             names = options.labels.names if options.labels else self.labels
             self._other_lookup = ClassLookup(names, len(columns.logits), options.targets.ignored)
 
+    def check_comments(self, batch: LineBatch) -> None:
+        """Raise InputError for a comment that looks like a row with a key, such as `#1,2,0`."""
+        columns = self.columns
+        if 0 in (columns.key, columns.target, *columns.unused_targets) and not columns.counts:
+            separators = len(columns.names) - 1
+            for number, text in batch.comments():
+                if any(text.count(delimiter) == separators for delimiter in ",;\t"):
+                    problem = "a line that starts with # is a comment; write the first field in quotes if it is a row"
+                    raise self.options.error(number, problem)
+
     def row(self, line: Line) -> ParsedRow:
         columns, names = self.columns, self.columns.names
         # A key or target may have blanks.
@@ -403,6 +429,8 @@ def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: Re
     """Yield the rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
     blank = None
     for batch in batches:
+        if isinstance(parser, Table):
+            parser.check_comments(batch)
         if not blank and (groups := parser.groups(batch)) is not None:
             yield from groups
             continue

@@ -225,8 +225,7 @@ class RowReader:
         """Yield the rows of an object: a record or {label: number}; or the object itself if it is a response."""
         content = value.value
         if isinstance(content, RepeatedNames):
-            names, values = (list(column) for column in zip(*content.pairs, strict=True))
-            yield JsonRow(value.where, values, self._quantity, tuple(names), is_object=True)
+            yield self._numbers_by_label(content.pairs, value.where)
             return
         if not isinstance(content, dict):
             problem = f"expected an array of numbers or an object {{label: number}}, got {described(content)}"
@@ -238,18 +237,18 @@ class RowReader:
         elif part_problem := response_part_problem(content):
             raise InputError(f"{value.where}: {part_problem}")
         else:
-            yield _not_empty(self._numbers_by_label(content, value.where))
+            yield _not_empty(self._numbers_by_label(list(content.items()), value.where))
 
-    def _numbers_by_label(self, content: dict[str, Any], where: str) -> JsonRow:
+    def _numbers_by_label(self, pairs: list[tuple[str, Any]], where: str) -> JsonRow:
         """Return the row of an object {label: number}, which may also have a key and a true class."""
-        names = tuple(content)
+        names, content = tuple(name for name, _ in pairs), [value for _, value in pairs]
         if not self.options.names_columns and not any(
             is_key_name(name) or is_target_name(name, self.options) for name in names
         ):
-            return JsonRow(where, list(content.values()), self._quantity, names, is_object=True)
+            return JsonRow(where, content, self._quantity, names, is_object=True)
         if names not in self._columns:
             try:
-                texts = [_text(value) for value in content.values()]
+                texts = [_text(value) for value in content]
                 self._columns[names] = decide(names, texts, self.options, [])
             except ColumnError as error:
                 raise InputError(f"{where}: {error}") from None
@@ -257,14 +256,14 @@ class RowReader:
         if not columns.logits:
             raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
         labels = tuple(names[i] for i in columns.logits)
-        target = None if columns.target is None else (names[columns.target], content[names[columns.target]])
+        target = None if columns.target is None else (names[columns.target], content[columns.target])
         for i in columns.unused_targets:
-            value = content[names[i]]
+            value = content[i]
             if isinstance(value, float) and value % 1 != 0:
                 problem = f"{names[i]!r}: {value!r} is not a class, but tsoft ignores this field as one of true classes"
                 raise InputError(f"{where}: {problem}; list the fields of the logits with --columns")
-        key = None if columns.key is None else self._key(content[names[columns.key]], names, where)
-        values, quantity = [content[label] for label in labels], self._quantity
+        key = None if columns.key is None else self._key(content[columns.key], names, where)
+        values, quantity = [content[i] for i in columns.logits], self._quantity
         if len(labels) == 1 and labels[0].lower() in QUANTITIES:
             # The name of a single number may say what it is.
             quantity = labels[0].lower()
@@ -310,6 +309,8 @@ class RowReader:
         target = target if options.reads_targets else None
         is_column = target is not None and isinstance(target[1], list) and len(target[1]) == len(values) > 1
         has_rows = bool(values) and isinstance(values[0], list)
+        if is_column and not has_rows:
+            _refuse_one_hot(target, where)
         rows = values if has_rows else [[value] for value in values] if is_column else [values]
         targets = _one_each(target, len(rows), has_rows or is_column, where)
         keys = _one_each(ids, len(rows), has_rows or is_column, where)
@@ -369,6 +370,13 @@ class RowReader:
         more = f" and {len(shown) - MAX_LISTED} more" * (len(shown) > MAX_LISTED)
         listed = ", ".join(shown[:MAX_LISTED]) + more if more else joined(shown)
         self.options.note(f"{self.options.source}: tsoft ignores the field{'s' * (len(shown) > 1)} {listed}")
+
+
+def _refuse_one_hot(target: tuple[str, Any] | None, where: str) -> None:
+    """Raise InputError for an array of targets that may also be one-hot, for one row."""
+    if target and all(value in (0, 1) for value in target[1]) and sum(target[1]) == 1:
+        problem = f"{target[0]}: ambiguous: this may be one-hot, or one target for each number"
+        raise InputError(f"{where}: {problem}; write the index of the class, or the logits as one array per row")
 
 
 def _field(option: str, name: str, record: dict[str, Any], where: str) -> tuple[str, Any]:
@@ -481,6 +489,7 @@ class TargetReader:
 
     def __init__(self, options: ReadOptions):
         self._options = options
+        self._has_targets: bool | None = None
 
     def complete(self, batches: Iterable[Iterable[JsonRow | JsonValue]]) -> Iterator[Iterable[JsonRow | JsonValue]]:
         """Yield the batches, of which the first ones are joined until both classes of a binary classifier are known."""
@@ -511,6 +520,13 @@ class TargetReader:
     def options_for(self, rows: list[JsonRow]) -> ReadOptions:
         """Return the options for a block of rows, with the labels of a binary classifier."""
         options, first = self._options, rows[0]
+        if self._has_targets is None:
+            self._has_targets = first.target is not None
+        if self._has_targets != (first.target is not None):
+            problem = (
+                "no target, although the first row has one" if self._has_targets else "a target, unlike the first row"
+            )
+            raise InputError(f"{first.where}: {problem}; write one for each row")
         if options.targets is None or first.target is None or len(first.values) != 1 or options.labels:
             return options
         if first.labels is not None and len(first.labels) == 2:

@@ -53,7 +53,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         key = _array_key(list(members), targets_key, options)
         options = replace(options, quantity=_quantity(key, options))
         targets_key = None if targets_key == key else targets_key
-        id_key = _id_key(list(members), {key, targets_key}, options)
+        id_key = _id_key(archive, members, {key, targets_key}, source)
         has_labels = LABELS in members and LABELS not in (key, targets_key)
         labels = _labels(archive, members[LABELS], source) if has_labels else None
         if labels and options.labels:
@@ -62,7 +62,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
         _note_unused([name for name in members if name not in used], targets_key, options)
         blocks = _blocks(archive, members[key], replace(options, source=f"{source}: {key}"), labels)
         if id_key:
-            blocks = _with_keys(blocks, archive, members[id_key], f"{source}: {id_key}")
+            blocks = _with_keys(blocks, archive, members[id_key], replace(options, source=f"{source}: {id_key}"))
         if targets_key and options.targets and options.reads_targets:
             blocks = _with_targets(blocks, archive, members[targets_key], f"{source}: {targets_key}", options)
         yield from blocks
@@ -253,21 +253,33 @@ def _with_targets(
         yield replace(fitting, targets=indices[fitting.rows.start : fitting.rows.stop])
 
 
-def _id_key(names: list[str], used: set[str | None], options: ReadOptions) -> str | None:
-    """Return the name of the array of the rows' keys, None if there is no such array."""
-    return next((name for name in IDS if name in names and name not in used), None)
+def _id_key(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], used: set[str | None], source: str
+) -> str | None:
+    """Return the name of the array of the rows' keys; None if there is no such array of numbers or strings."""
+    key = next((name for name in IDS if name in members and name not in used), None)
+    if key is None:
+        return None
+    try:
+        with _open(archive, members[key], source) as member:
+            npy.read_header(member, source, check_dtype)
+    except InputError:
+        return None
+    return key
 
 
 def _with_keys(
-    blocks: Iterable[Block], archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str
+    blocks: Iterable[Block], archive: zipfile.ZipFile, info: zipfile.ZipInfo, options: ReadOptions
 ) -> Iterator[Block]:
-    """Yield the blocks with the keys of their rows."""
-    header, data = _header_and_data(archive, info, source, check_dtype)
-    header.check(len(data), source)
+    """Yield the blocks with the keys of their rows. If there is not one key per row, they are ignored, with a note."""
+    header, data = _header_and_data(archive, info, options.source, check_dtype)
+    header.check(len(data), options.source)
     texts = np.frombuffer(data, header.dtype).tolist()
     keys = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in texts]
     for block in blocks:
         rows = math.prod(block.origin.axes or ())
-        if len(keys) != rows and len(keys) != block.logits.shape[1]:
-            raise InputError(f"{source}: {len(keys)} keys, but the logits have {rows} rows; save one key per row")
-        yield replace(block, keys=keys[block.rows.start : block.rows.stop]) if len(keys) == rows else block
+        if len(keys) == rows:
+            yield replace(block, keys=keys[block.rows.start : block.rows.stop])
+            continue
+        options.note(f"{options.source}: {len(keys)} keys, but {rows} row{'s' * (rows != 1)}; tsoft ignores the keys")
+        yield block

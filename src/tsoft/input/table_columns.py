@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
 from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
+from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 
 ROW, TAU = KEY_COLUMNS[:2]
@@ -22,7 +23,14 @@ _NUMBERED = re.compile(r"(.*?\D)[\s_.-]*\d+")
 # Columns that programs write next to logits.
 _RESULT_NAMES = {
     *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
+    *("labels", "targets", "y_true", "true_label", "true_class", "gt", "gold", "ground_truth", "truth", "answer"),
     *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
+}
+# The stems of numbered columns that are probably not logits, and what they are.
+_QUANTITY_STEMS = {
+    **dict.fromkeys(("prob", "probs", "proba", "probability", "softmax"), "prob"),
+    **dict.fromkeys(("logprob", "logprobs", "log_prob", "log_probs"), "logprob"),
+    **dict.fromkeys(("energy", "energies"), "energy"),
 }
 # A note lists this many columns. An error lists at most MAX_CHOICES, and suggests one of at most MAX_COMPARED.
 MAX_LISTED, MAX_CHOICES, MAX_COMPARED = 8, 20, 1000
@@ -81,7 +89,7 @@ def decide(names: Sequence[str], first: Sequence[str], options: ReadOptions, wri
     `written` are the columns that tsoft writes next to the classes. Raise ColumnError for a name that no column has, or
     if the columns are ambiguous.
     """
-    return _Decision(tuple(names), tuple(first), options, set(written)).result()
+    return _Decision(tuple(names), tuple(first), options, written).result()
 
 
 class ColumnError(InputError):
@@ -95,13 +103,13 @@ class _Decision:
     names: tuple[str, ...]
     first: tuple[str, ...]
     options: ReadOptions
-    written: set[int]
+    written: Sequence[int]
     notes: list[str] = field(default_factory=list)
 
     def result(self) -> TableColumns:
         options = self.options
         listed = None if options.columns.logits is None else self._listed(options.columns.logits)
-        others = set(range(len(self.names))) - set(listed or ()) - self.written
+        others = set(range(len(self.names))) - set(listed or ()) - set(self.written)
         key = self._named("--id-column", options.columns.key)
         target = self._named("--target-column", options.targets.column if options.targets else None)
         if key is not None and key == target:
@@ -119,7 +127,7 @@ class _Decision:
         targets = self._targets(others - set(keys), target, is_written)
         found_key = key if key is not None else self._best_key(keys)
         found_target = target if target is not None else (targets[0] if targets and options.reads_targets else None)
-        skipped = [i for i in [*sorted(self.written), *keys] if i not in (found_key, found_target)]
+        skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
         unused = [i for i in targets if i != found_target]
         if listed is None:
             logits = sorted(others - set(keys) - set(targets))
@@ -262,6 +270,13 @@ class _Decision:
             reading = f"tsoft reads {self._quoted(results)} as {_logits(results)}"
             self.notes.append(f"{reading}; pass --columns if that is wrong")
             return
+        quantity = _QUANTITY_STEMS.get(stems[common[0]].strip("_. -")) if common else None
+        if quantity is not None and self.options.quantity is None:
+            names = self._quoted(common[:2])
+            self.notes.append(
+                f"tsoft reads {names} as logits, but the names suggest {QUANTITIES[quantity].plural}; if they are, pass"
+                f" {QUANTITIES[quantity].option}"
+            )
         if common and len({stems[i] for i in common}) == 1 and 0 < len(odd) < len(common):
             reading = f"tsoft reads {self._quoted(odd)} as {_logits(odd)}, like {self._quoted(common[:2])}"
             self.notes.append(f"{reading}; pass --columns if that is wrong")

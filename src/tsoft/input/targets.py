@@ -55,7 +55,7 @@ class Targets:
         shape, rows = (tuple(size for size in sizes or () if size != 1) for sizes in (self.shape, axes))
         if len(shape) > 1 and shape != rows:
             sizes = " × ".join(map(str, self.shape or ()))
-            raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}{_ORDER * (shape[-1] > 1)}")
+            raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}{_ORDER}")
 
     def indices(self, lookup: ClassLookup) -> Array:
         """Return the indices of the classes, (rows,).

@@ -109,6 +109,8 @@ def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) 
     if summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
+    if summary.classes > 2 and summary.counts[0] == 0 and (summary.counts[1:] > 0).all():
+        note(f"{rows.name}: no target is class #0, but every other class occurs; do the targets count from 1?")
     if (summary.counts > 0).sum() == 1:
         class_name = rows.class_name(int(summary.counts.argmax()))
         statement = "the measures say" if reference else "the fit says"

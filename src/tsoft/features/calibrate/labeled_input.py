@@ -198,7 +198,9 @@ class LabeledInput:
         """Return the indices of the rows' true classes, from the targets file or from the block: (rows,)."""
         if self._indices is None:
             if block.targets is None:
-                fix = f"add a column target (in an .npz file, an array targets or labels), or pass {self._option} FILE"
+                fix = "add a column target (in an .npz file, an array targets or labels)"
+                if self._target_options.column is None:
+                    fix += f", or pass --target-column NAME or {self._option} FILE"
                 raise InputError(f"{self.name}: the rows have no targets; {fix}")
             return block.targets
         assert self._targets
