@@ -288,6 +288,27 @@ class PlainRows:
         return list(_runs(values, widths, lines))
 
 
+def plain_columns(batch: LineBatch, width: int, delimiter: str | None) -> list[list[str]] | None:
+    """Return the texts of a batch of lines of `width` fields by column; None if it has quotes, escapes or comments, or
+    a line with another number of fields."""
+    text = batch.plain_text()
+    if text is None or delimiter is None or any(special in text for special in '"\\#'):
+        return None
+    # A tab at either end of a line is stripped as a blank.
+    if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
+        return None
+    if any(line.count(delimiter) != width - 1 for line in text.split("\n")):
+        return None
+    cells = list(map(str.strip, text.replace("\n", delimiter).split(delimiter)))
+    return [cells[i::width] for i in range(width)]
+
+
+def numbers_of(texts: Sequence[str]) -> Array | None:
+    """Return the numbers that texts stand for; None if one is not a plain number."""
+    numbers = fast_numbers.parse("\n".join(texts).encode())
+    return numbers.values if numbers and len(numbers.widths) == len(numbers.values) == len(texts) else None
+
+
 class Table:
     """The layout with a header: each line below it is a row. `lookup` finds the true classes if they are to be read.
 
@@ -295,8 +316,9 @@ class Table:
     is IGNORED.
     """
 
-    def __init__(self, columns: TableColumns, options: ReadOptions, lookup: ClassLookup | None):
+    def __init__(self, columns: TableColumns, options: ReadOptions, delimiter: str | None, lookup: ClassLookup | None):
         self.columns, self.options, self.lookup = columns, options, lookup
+        self.delimiter = options.delimiter or delimiter
         self.class_fields = [i + 1 for i in columns.logits]
         self.labels = columns.labels
         # The key of the next row, if the keys count.
@@ -336,16 +358,23 @@ class Table:
     def _target(self, texts: list[str]) -> int | None:
         index = self.columns.target
         if self._other_lookup is not None:
-            try:
-                return self._other_lookup.index(texts[self.columns.unused_targets[0]])
-            except ValueError:
-                return IGNORED
+            return self._index(texts[self.columns.unused_targets[0]])
         if self.lookup is None or index is None:
             return None
         try:
-            return self.lookup.index(texts[index])
+            return self._index(texts[index])
         except ValueError as error:
             raise fields.FieldError(str(error) + self._target_fix(texts[index], index), index + 1) from None
+
+    def _index(self, text: str) -> int:
+        """Return the index of a true class. Raise ValueError if the text names no class, and the class is needed."""
+        if self.lookup is not None:
+            return self.lookup.index(text)
+        assert self._other_lookup
+        try:
+            return self._other_lookup.index(text)
+        except ValueError:
+            return IGNORED
 
     def _target_fix(self, text: str, index: int) -> str:
         """Return how to say what a column is that was taken as the targets, if it may be something else."""
@@ -380,11 +409,10 @@ class Table:
 
     def groups(self, batch: LineBatch) -> list[RowGroup] | None:
         columns, width = self.columns, len(self.columns.names)
-        if columns.key is not None and not columns.counts:
-            return None
-        numbers = batch.numbers()
+        has_texts = columns.key is not None and not columns.counts
+        numbers = None if has_texts else batch.numbers()
         if numbers is None or (numbers.widths != width).any():
-            return None
+            return self._groups_of_texts(batch)
         values = numbers.values.reshape(-1, width)
         if (values[:, columns.unused_targets] % 1 != 0).any():
             return None
@@ -408,6 +436,38 @@ class Table:
             self._next_key = keys.stop
         lines = range(batch.number, batch.number + len(values))
         logits = values if columns.logits == tuple(range(width)) else values[:, columns.logits]
+        return [RowGroup(logits, lines, self.labels, self.class_fields, targets=targets, keys=keys)]
+
+    def _groups_of_texts(self, batch: LineBatch) -> list[RowGroup] | None:
+        """Return the rows of a batch whose key or targets are texts; None if the batch is not plain."""
+        columns = self.columns
+        texts = plain_columns(batch, len(columns.names), self.delimiter)
+        if texts is None:
+            return None
+        values = [numbers_of(texts[i]) for i in columns.logits]
+        if any(column is None for column in values):
+            return None
+        keys: Sequence[str | int] | None = None if columns.key is None else texts[columns.key]
+        if columns.key is not None and columns.counts:
+            counts = numbers_of(texts[columns.key])
+            keys = None if counts is None else self._counted_keys(counts)
+            if keys is None:
+                return None
+        try:
+            for i in columns.unused_targets:
+                for text in set(texts[i]):
+                    self._check_class(text, i)
+            targets = None
+            if (self.lookup and columns.target is not None) or self._other_lookup:
+                column = columns.unused_targets[0] if columns.target is None else columns.target
+                indices = {text: self._index(text) for text in set(texts[column])}
+                targets = np.array([indices[text] for text in texts[column]])
+        except ValueError:
+            return None
+        if isinstance(keys, range):
+            self._next_key = keys.stop
+        lines = range(batch.number, batch.number + len(texts[0]))
+        logits = np.column_stack([column for column in values if column is not None])
         return [RowGroup(logits, lines, self.labels, self.class_fields, targets=targets, keys=keys)]
 
     def _counted_keys(self, values: Array) -> range | None:
@@ -509,12 +569,12 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     if len(columns.logits) == 1:
         options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
     if len(columns.logits) == 1 and options.targets is None and not {ROW, TAU} <= set(names):
-        yield from _read_column(columns, batches, options)
+        yield from _read_column(first, columns, batches, options)
         return
     lookup = None
     if columns.target is not None:
         lookup, batches, options = _class_lookup(columns, batches, options)
-    yield from _blocks(_parsed(Table(columns, options, lookup), batches, options), options)
+    yield from _blocks(_parsed(Table(columns, options, _delimiter(first), lookup), batches, options), options)
 
 
 def _with_named_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
@@ -575,20 +635,27 @@ def _distinct(names: list[str], target: int, batch: LineBatch, options: ReadOpti
     return names
 
 
-def _read_column(columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+def _read_column(
+    first: Line, columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions
+) -> Iterator[Block]:
     """Read a table with a single column of logits as one vector, whose classes have the keys as labels if these are
     texts."""
     options.note(
         f"{options.source}: the header has one column of logits, {columns.names[columns.logits[0]]!r}, which is read as"
         " one distribution with one class per line"
     )
-    groups = list(_parsed(Table(columns, options, None), batches, options))
+    groups = list(_parsed(Table(columns, options, _delimiter(first), None), batches, options))
     values = np.concatenate([group.values for group in groups]).T
     lines = [line for group in groups for line in group.lines]
     keys = [key for group in groups for key in group.keys or ()]
     labels = None if columns.counts or not keys else tuple(map(str, keys))
     group = RowGroup(values, lines[:1], labels, class_lines=[lines], class_fields=[columns.logits[0] + 1] * len(lines))
     yield from _blocks([group], options)
+
+
+def _delimiter(header: Line) -> str | None:
+    """Return the delimiter of a header; None if blanks separate its fields."""
+    return next((delimiter for delimiter in ",;\t" if delimiter in header.text), None)
 
 
 def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
@@ -700,7 +767,7 @@ def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOpti
         raise options.error(first.number, f"the header has no numbers; add a column {', '.join(others)} or {last}")
     if options.quantity is not None and options.quantity != quantity:
         raise options.error(first.number, contradiction(f"column {quantity!r}", quantity, options.quantity))
-    delimiter = options.delimiter or next((d for d in ",;\t" if d in first.text), None)
+    delimiter = options.delimiter or _delimiter(first)
     if options.targets and not set(names) & {"index", *KEY_COLUMNS}:
         problem = "ambiguous: label may be the class of each line or the target of each row"
         fix = f"pass --columns {quantity} if it is the target, or add a column row if it is the class"
@@ -778,22 +845,12 @@ class LongForm:
         return texts
 
     def _plain_columns(self, batch: LineBatch) -> tuple[list[list[str]], Array] | None:
-        """Return the texts of a batch by column, and its numbers; None if it has quotes, escapes or comments, or a line
-        whose number of fields differs from the header's."""
-        text, delimiter, width = batch.plain_text(), self.delimiter, len(self.names)
-        if text is None or delimiter is None or any(special in text for special in '"\\#'):
+        """Return the texts of a batch by column, and its numbers; None if the batch is not plain."""
+        columns = plain_columns(batch, len(self.names), self.delimiter)
+        if columns is None:
             return None
-        # A tab at either end of a line is stripped as a blank.
-        if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
-            return None
-        if any(line.count(delimiter) != width - 1 for line in text.split("\n")):
-            return None
-        cells = list(map(str.strip, text.replace("\n", delimiter).split(delimiter)))
-        columns = [cells[i::width] for i in range(width)]
-        numbers = fast_numbers.parse("\n".join(columns[self.names.index(self.quantity)]).encode())
-        if numbers is None or not len(numbers.widths) == len(numbers.values) == text.count("\n") + 1:
-            return None
-        return columns, numbers.values
+        values = numbers_of(columns[self.names.index(self.quantity)])
+        return None if values is None else (columns, values)
 
     def _vector(self, parts: list[ClassLines]) -> RowGroup:
         """Return one vector, with its classes in the order of their indices if it has any."""
