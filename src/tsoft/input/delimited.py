@@ -11,6 +11,7 @@ several times slower than parsing a batch of numbers at once.
 
 import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -96,7 +97,7 @@ Layout = Callable[[Line, Iterator[LineBatch], ReadOptions], Iterator[Block]]
 
 def _layout(first: str, options: ReadOptions) -> Layout:
     """Return the reader of the layout that the first line decides."""
-    if _is_long_row(first, options):
+    if not options.names_columns and _is_long_row(first, options):
         return _read_rows
     names = fields.split_labels(first, options.delimiter)
     numeric = [fields.looks_like_number(name) for name in names]
@@ -316,9 +317,8 @@ class Table:
     is IGNORED.
     """
 
-    def __init__(self, columns: TableColumns, options: ReadOptions, delimiter: str | None, lookup: ClassLookup | None):
+    def __init__(self, columns: TableColumns, options: ReadOptions, lookup: ClassLookup | None):
         self.columns, self.options, self.lookup = columns, options, lookup
-        self.delimiter = options.delimiter or delimiter
         self.class_fields = [i + 1 for i in columns.logits]
         self.labels = columns.labels
         # The key of the next row, if the keys count.
@@ -342,7 +342,7 @@ class Table:
         columns, names = self.columns, self.columns.names
         # A key or target may have blanks.
         has_labels = len(columns.logits) < len(names) or '"' in line.text
-        texts = fields.split_labels(line.text, self.options.delimiter) if has_labels else fields.split(line.text)
+        texts = _split_row(line.text, self.options.delimiter, len(names)) if has_labels else fields.split(line.text)
         if len(texts) != len(names):
             raise fields.FieldError(fields.wrong_field_count(len(texts), len(names)))
         try:
@@ -441,7 +441,7 @@ class Table:
     def _groups_of_texts(self, batch: LineBatch) -> list[RowGroup] | None:
         """Return the rows of a batch whose key or targets are texts; None if the batch is not plain."""
         columns = self.columns
-        texts = plain_columns(batch, len(columns.names), self.delimiter)
+        texts = plain_columns(batch, len(columns.names), self.options.delimiter)
         if texts is None:
             return None
         values = [numbers_of(texts[i]) for i in columns.logits]
@@ -539,6 +539,8 @@ def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
 def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     """Read a table: the first line names the columns, and each further line is a row with one number per class."""
     names = fields.split_labels(first.text, options.delimiter)
+    # A key or a target may contain another delimiter than that of the header.
+    options = replace(options, delimiter=options.delimiter or _delimiter(first))
     seen: list[LineBatch] = []
     second: Line | None = None
     batches = _without_header(first, batches)
@@ -550,7 +552,7 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
         raise options.error(first.number, problem, 1)
     batches = itertools.chain(seen, batches)
     try:
-        texts = fields.split_labels(second.text, options.delimiter)
+        texts = _split_row(second.text, options.delimiter, len(names))
         if not names[0] and len(texts) == len(names) - 1 and first.text.startswith("\t"):
             # The lines are indented.
             names = names[1:]
@@ -569,12 +571,12 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     if len(columns.logits) == 1:
         options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
     if len(columns.logits) == 1 and options.targets is None and not {ROW, TAU} <= set(names):
-        yield from _read_column(first, columns, batches, options)
+        yield from _read_column(columns, batches, options)
         return
     lookup = None
     if columns.target is not None:
         lookup, batches, options = _class_lookup(columns, batches, options)
-    yield from _blocks(_parsed(Table(columns, options, _delimiter(first), lookup), batches, options), options)
+    yield from _blocks(_parsed(Table(columns, options, lookup), batches, options), options)
 
 
 def _with_named_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
@@ -604,7 +606,7 @@ def _class_lookup(
     names: list[str] = []
     for batch in batches:
         seen.append(batch)
-        names = _distinct(names, columns.target, batch, options)
+        names = _distinct(names, columns, batch, options)
         if len(names) > 1 or (names and fields.is_number(names[0])):
             break
     batches = itertools.chain(seen, batches)
@@ -618,13 +620,13 @@ def _class_lookup(
     return ClassLookup(pair, 2, ignored), batches, replace(options, labels=Labels(pair))
 
 
-def _distinct(names: list[str], target: int, batch: LineBatch, options: ReadOptions) -> list[str]:
+def _distinct(names: list[str], columns: TableColumns, batch: LineBatch, options: ReadOptions) -> list[str]:
     """Return the first two distinct targets, some of which are known, except that of the rows to leave out."""
     assert options.targets
-    names, ignored = list(names), options.targets.ignored
+    names, ignored, width = list(names), options.targets.ignored, len(columns.names)
     for line in batch.lines():
         try:
-            text = next(itertools.islice(fields.split_labels(line.text, options.delimiter), target, None), "")
+            text = next(itertools.islice(_split_row(line.text, options.delimiter, width), columns.target, None), "")
         except fields.FieldError:
             return names
         is_ignored = fields.is_number(text) and ignored is not None and fields.number(text) == ignored
@@ -635,16 +637,14 @@ def _distinct(names: list[str], target: int, batch: LineBatch, options: ReadOpti
     return names
 
 
-def _read_column(
-    first: Line, columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions
-) -> Iterator[Block]:
+def _read_column(columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     """Read a table with a single column of logits as one vector, whose classes have the keys as labels if these are
     texts."""
     options.note(
         f"{options.source}: the header has one column of logits, {columns.names[columns.logits[0]]!r}, which is read as"
         " one distribution with one class per line"
     )
-    groups = list(_parsed(Table(columns, options, _delimiter(first), None), batches, options))
+    groups = list(_parsed(Table(columns, options, None), batches, options))
     values = np.concatenate([group.values for group in groups]).T
     lines = [line for group in groups for line in group.lines]
     keys = [key for group in groups for key in group.keys or ()]
@@ -655,7 +655,18 @@ def _read_column(
 
 def _delimiter(header: Line) -> str | None:
     """Return the delimiter of a header; None if blanks separate its fields."""
-    return next((delimiter for delimiter in ",;\t" if delimiter in header.text), None)
+    unquoted = re.sub(r'"[^"]*"', "", header.text)
+    return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)
+
+
+def _split_row(text: str, delimiter: str | None, width: int) -> list[str]:
+    """Split a row below a header of `width` fields, whose delimiter also separates the fields of the row if it occurs
+    there. Blanks may separate numbers."""
+    texts = fields.split_labels(text, delimiter if delimiter and delimiter in text else None)
+    if len(texts) == width:
+        return texts
+    numbers = text.replace(delimiter or " ", " ").split()
+    return numbers if len(numbers) == width and all(map(fields.is_number, numbers)) else texts
 
 
 def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
