@@ -108,7 +108,7 @@ SHAPES = {
 
 @pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
 def test_shapes(text: str, logits: list[list[float]], labels: list[str] | None) -> None:
-    rows = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
+    rows = records(here("compute", "--with-logits", "-f", "jsonl", stdin=text).stdout)
     assert [[float(z) for z in record["logits"]] for record in rows] == logits  # type: ignore[attr-defined]
     if labels is not None:
         assert rows[0]["labels"] == labels
@@ -243,7 +243,7 @@ def test_bits_and_digits() -> None:
 
 
 def test_csv_of_a_stream_of_different_labels_is_long() -> None:
-    printed = out("compute", "-f", "csv", "--digits", "2", stdin="a=2 b=1\nc=0\n")
+    printed = here("compute", "-f", "csv", "--digits", "2", stdin="a=2 b=1\nc=0\n").stdout
     assert printed == "row,tau,index,label,prob\n0,1,0,a,0.73\n0,1,1,b,0.27\n1,1,0,c,1\n"
     assert out("compute", "-f", "csv", "--digits", "2", "a=2", "b=1") == "row,tau,a,b\n0,1,0.73,0.27\n"
 

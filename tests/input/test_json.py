@@ -99,7 +99,7 @@ def test_json_is_recognized_by_its_content() -> None:
     for text in ("[PAD] 1", "[PAD]=1", "[1]=2", "{a}=2", "[INST] 2", "1 2", "", '"[1]" 2', "[-] 3"):
         assert by_content(text.encode()) is None, text
     assert out("compute", "-f", "csv", stdin="[1]=2 [PAD]=-inf\n") == "row,tau,[1],[PAD]\n0,1.0,1.0,0.0\n"
-    assert out("compute", stdin='{"a": 1}\n[2, 2]\n') == "1.0\n0.5\t0.5\n"
+    assert out("compute", stdin='{"a": 1, "b": 1}\n[2, 2]\n') == "0.5\t0.5\n0.5\t0.5\n"
 
 
 def test_quantities() -> None:
@@ -144,7 +144,7 @@ WRONG = {
     "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
     "over 0": ('{"logprobs": [0.5]}', f"f:1: logprobs: field 1: {OVER}"),
     "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label; write one label per class"),
-    "labels of numbers": ('{"logits": [1], "labels": [1]}', "f:1: labels: field 1: expected a string, got 1"),
+    "labels of fractions": ('{"logits": [1], "labels": [1.5]}', "f:1: labels: field 1: expected a string, got 1.5"),
     "labels of no array": ('{"logits": [1], "labels": "a"}', 'f:1: labels: expected an array of strings, got "a"'),
     "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
     "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),

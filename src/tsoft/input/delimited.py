@@ -9,7 +9,9 @@ Python's csv module does not fit: it supports neither runs of blanks as separato
 several times slower than parsing a batch of numbers at once.
 """
 
+import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -22,22 +24,40 @@ from tsoft.core.softmax import Array, LogitsError
 from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
-from tsoft.input.class_lookup import ClassLookup, TargetIndexError
-from tsoft.input.columns import KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
+from tsoft.input.class_lookup import IGNORED, ClassLookup, TargetIndexError
+from tsoft.input.columns import ID, KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
+from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch, line_batches
-from tsoft.input.quantity import QUANTITIES, contradiction, to_logits
+from tsoft.input.quantity import QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.table_columns import (
+    ROW,
+    TAU,
+    ColumnError,
+    TableColumns,
+    decide,
+    is_key_name,
+    is_target_name,
+    whole_number,
+)
 
 # Rows whose length changes at least this often become one padded block, not one block per run of equal lengths.
 MANY_RUNS = 8
+# The columns that identify a vector in the long form, and all of its columns.
+VECTOR_KEYS = (*KEY_COLUMNS, ID)
+LONG_FORM_COLUMNS = {"label", "index", *VECTOR_KEYS, *QUANTITIES}
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a text. Raise InputError, which names the line and the field."""
     batches = line_batches(stream, options)
-    for batch in batches:
+    for source_batch in batches:
+        batch = source_batch.with_hash_column() if source_batch.number == 1 else source_batch
         first = batch.first()
         if first:
+            _note_commented_header(batch, first, options)
+            if batch.starts_with_tab(first.number):
+                first = _with_unnamed_column(first)
             if options.delimiter and options.delimiter not in first.text:
                 options = replace(options, delimiter=None)
             try:
@@ -50,28 +70,61 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     raise InputError(f"{options.source}: no logits: the input is empty")
 
 
+def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) -> None:
+    """Print a note if the line before the first one is a comment that may be its header."""
+    comment = batch.comment_before(first.number)
+    if comment is None:
+        return
+    try:
+        names, texts = (fields.split_labels(text, options.delimiter) for text in (comment, first.text))
+    except fields.FieldError:
+        return
+    if len(names) == len(texts) > 1 and not any(map(fields.looks_like_number, names)) and fields.is_number(texts[-1]):
+        where = f"{options.source}:{first.number - 1}"
+        options.note(f"{where}: tsoft ignores this comment; if it is the header of the columns, remove the #")
+
+
+def _with_unnamed_column(first: Line) -> Line:
+    """Return a first line that starts with a tab, with that tab if the line may be a header without its first name."""
+    names = first.text.split("\t")
+    is_header = not any(map(fields.looks_like_number, names)) or names == list(map(str, range(len(names))))
+    return replace(first, text=f"\t{first.text}") if is_header and len(names) > 1 else first
+
+
 # Reads the blocks of one layout, from the first line and the batches, which start with that line.
 Layout = Callable[[Line, Iterator[LineBatch], ReadOptions], Iterator[Block]]
 
 
 def _layout(first: str, options: ReadOptions) -> Layout:
     """Return the reader of the layout that the first line decides."""
-    if _is_long_row(first, options):
+    if not options.names_columns and _is_long_row(first, options):
         return _read_rows
     names = fields.split_labels(first, options.delimiter)
     numeric = [fields.looks_like_number(name) for name in names]
-    if options.targets and TARGET in names:
+    if options.names_columns or (options.targets and TARGET in names):
         return _read_table
-    if "label" in names and set(names) <= {"label", "index", *KEY_COLUMNS, *QUANTITIES} and len(names) > 1:
+    if "label" in names and set(names) <= LONG_FORM_COLUMNS and len(names) > 1:
         return _read_long_form
-    if names[0] in KEY_COLUMNS[:2] and len(names) > 1 and not (len(names) == 2 and numeric[1]):
-        return _read_table
     pairs = [fields.is_pair(name) for name in names]
+    if _names_columns(names, numeric, options):
+        return _read_table
     if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
         return _read_vector
     if options.delimiter is not None:
         return _read_rows if all(numeric) else _read_table
     return _read_rows if any(numeric + pairs) else _read_table
+
+
+def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) -> bool:
+    """Return whether a line is a header although it contains numbers, since its other fields name no classes.
+
+    `id 2` may be a class and its number; pandas writes `,0` above a single column.
+    """
+    others = [name for name, is_numeric in zip(names, numeric, strict=True) if not is_numeric]
+    if len(names) == 2 and numeric[1]:
+        return names == ["", "0"]
+    is_known = [name == TAU or is_key_name(name) or is_target_name(name, options) for name in others[names[0] == "" :]]
+    return len(names) > 1 and bool(others) and all(is_known) and not any(map(fields.is_pair, others))
 
 
 def _is_long_row(first: str, options: ReadOptions) -> bool:
@@ -90,12 +143,13 @@ def _is_long_row(first: str, options: ReadOptions) -> bool:
 @dataclass(frozen=True)
 class ParsedRow:
     """One row: the number of its first line, its numbers, their labels if it has any, and the index of its true class
-    if a column has it."""
+    and its key if columns have them."""
 
     line: int
     values: list[float]
     labels: tuple[str, ...] | None = None
     target: int | None = None
+    key: str | int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +159,8 @@ class RowGroup:
     `values` are the numbers, (rows, n). `lines` has each row's first line. `class_fields` has the field of each class;
     if each class has its own line, `class_lines` has these lines for each row. `labels_vary` is true if the next rows
     may have other labels. Rows of different lengths have `widths`, (rows,), and are masked beyond them. `targets`,
-    (rows,), are the indices of the true classes, if a column has them.
+    (rows,), are the indices of the true classes, and `keys` the keys of the rows, if columns have them. With
+    `is_column`, a single row may also be one number for each of several rows.
     """
 
     values: Array
@@ -116,6 +171,8 @@ class RowGroup:
     labels_vary: bool = False
     widths: Array | None = None
     targets: Array | None = None
+    keys: Sequence[str | int] | None = None
+    is_column: bool = False
 
     def parts(self) -> "list[RowGroup]":
         """Return smaller groups with the same rows, to find the rows before a wrong one; empty if this is the
@@ -125,22 +182,25 @@ class RowGroup:
         if self.class_lines is None or len(self.lines) == 1:
             return []
         return [
-            replace(self, values=row[np.newaxis], lines=[line], class_lines=[class_lines])
-            for row, line, class_lines in zip(self.values, self.lines, self.class_lines, strict=True)
+            replace(
+                self,
+                values=self.values[i : i + 1],
+                lines=self.lines[i : i + 1],
+                class_lines=[class_lines],
+                keys=None if self.keys is None else self.keys[i : i + 1],
+            )
+            for i, class_lines in enumerate(self.class_lines)
         ]
 
     def block(self, first_row: int, options: ReadOptions) -> Block:
         """Return the rows as a block. Raise LogitsError for a number that is out of range."""
         quantity = options.quantity or "logit"
-        logits = to_logits(self.values, QUANTITIES[quantity])
-        return Block(
-            logits,
-            options.class_labels(self.labels, logits.shape[1], f"{options.source}:{self.lines[0]}"),
-            first_row,
-            Origin(quantity, None, self.labels_vary, options.source, self.lines),
-            self.widths,
-            self.targets,
-        )
+        where = f"{options.source}:{self.lines[0]}"
+        logits, labels = options.logits(self.values, QUANTITIES[quantity], self.labels, where)
+        axes = () if self.is_column else None
+        is_binary = logits.shape != self.values.shape
+        origin = Origin(quantity, axes, self.labels_vary, options.source, self.lines, is_binary)
+        return Block(logits, labels, first_row, origin, self.widths, self.targets, keys=self.keys)
 
 
 def _runs(values: Array, widths: Array, lines: Sequence[int]) -> Iterator[RowGroup]:
@@ -170,14 +230,18 @@ def _within(widths: Array, widest: int) -> Array:
 
 def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0) -> Iterator[Block]:
     """Yield the groups as blocks. Raise InputError for the first row that has no softmax."""
+    first_width: int | None = None
     for group in groups:
+        first_width = first_width or group.values.shape[1]
         try:
-            block = group.block(first_row, options)
+            block = group.block(first_row, options.for_width(group.values.shape[1], first_width))
         except LogitsError as error:
             # Yield the rows before the wrong one.
             yield from _blocks(group.parts(), options, first_row)
             row, column = error.row, error.column
             line, field = group.lines[row], None
+            if column is not None and group.values.shape[1] == 1:
+                column = 0
             if column is not None:
                 line = line if group.class_lines is None else group.class_lines[row][column]
                 field = None if group.class_fields is None else group.class_fields[column]
@@ -225,67 +289,208 @@ class PlainRows:
         return list(_runs(values, widths, lines))
 
 
-class Table:
-    """The layout with a header: each line below it is a row.
+def plain_columns(batch: LineBatch, width: int, delimiter: str | None) -> list[list[str]] | None:
+    """Return the texts of a batch of lines of `width` fields by column; None if it has quotes, escapes or comments, or
+    a line with another number of fields."""
+    text = batch.plain_text()
+    if text is None or delimiter is None or any(special in text for special in '"\\#'):
+        return None
+    # A tab at either end of a line is stripped as a blank.
+    if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
+        return None
+    if any(line.count(delimiter) != width - 1 for line in text.split("\n")):
+        return None
+    cells = list(map(str.strip, text.replace("\n", delimiter).split(delimiter)))
+    return [cells[i::width] for i in range(width)]
 
-    `classes` are the indices of the columns that are classes, and `target` is the index of the column of true classes.
-    `lookup` finds these classes if the true classes are requested.
+
+def numbers_of(texts: Sequence[str]) -> Array | None:
+    """Return the numbers that texts stand for; None if one is not a plain number."""
+    numbers = fast_numbers.parse("\n".join(texts).encode())
+    return numbers.values if numbers and len(numbers.widths) == len(numbers.values) == len(texts) else None
+
+
+class Table:
+    """The layout with a header: each line below it is a row. `lookup` finds the true classes if they are to be read.
+
+    If the targets are in a separate file, those in the table only serve for a comparison, so a target that is no class
+    is IGNORED.
     """
 
-    def __init__(self, names: list[str], classes: list[int], target: int | None, options: ReadOptions):
-        self.names, self.classes, self.target, self.delimiter = names, classes, target, options.delimiter
-        self.class_fields = [i + 1 for i in classes]
-        labels = tuple(names[i] for i in classes)
-        # tsoft writes indices as names if the classes have no labels.
-        self.labels = None if labels == tuple(map(str, range(len(classes)))) else labels
-        self.lookup = None
-        if target is not None and options.targets:
-            self.lookup = ClassLookup(options.labels.names if options.labels else self.labels, len(classes))
+    def __init__(self, columns: TableColumns, options: ReadOptions, lookup: ClassLookup | None):
+        self.columns, self.options, self.lookup = columns, options, lookup
+        self.class_fields = [i + 1 for i in columns.logits]
+        self.labels = columns.labels
+        # The key of the next row, if the keys count.
+        self._next_key: int | None = None
+        self._other_lookup = None
+        if options.targets and options.targets.separate and columns.unused_targets and len(columns.logits) > 1:
+            names = options.labels.names if options.labels else self.labels
+            self._other_lookup = ClassLookup(names, len(columns.logits), options.targets.ignored)
+
+    def check_comments(self, batch: LineBatch) -> None:
+        """Raise InputError for a comment that looks like a row with a key, such as `#1,2,0`."""
+        columns = self.columns
+        if 0 in (columns.key, columns.target, *columns.unused_targets) and not columns.counts:
+            separators = len(columns.names) - 1
+            for number, text in batch.comments():
+                if any(text.count(delimiter) == separators for delimiter in ",;\t"):
+                    problem = "a line that starts with # is a comment; write the first field in quotes if it is a row"
+                    raise self.options.error(number, problem)
 
     def row(self, line: Line) -> ParsedRow:
-        # A target may be a label with blanks.
-        has_labels = self.target is not None or '"' in line.text
-        texts = fields.split_labels(line.text, self.delimiter) if has_labels else fields.split(line.text)
-        if len(texts) != len(self.names):
-            raise fields.FieldError(fields.wrong_field_count(len(texts), len(self.names)))
+        columns, names = self.columns, self.columns.names
+        # A key or target may have blanks.
+        has_labels = len(columns.logits) < len(names) or '"' in line.text
+        texts = _split_row(line.text, self.options.delimiter, len(names)) if has_labels else fields.split(line.text)
+        if len(texts) != len(names):
+            raise fields.FieldError(fields.wrong_field_count(len(texts), len(names)))
         try:
-            values = fields.numbers([texts[i] for i in self.classes])
+            values = fields.numbers([texts[i] for i in columns.logits])
         except fields.FieldError as error:
-            error.field = self.class_fields[(error.field or 1) - 1]
-            raise
-        return ParsedRow(line.number, values, self.labels, self._row_target(texts))
+            index = columns.logits[(error.field or 1) - 1]
+            raise _not_a_logit(error, names[index], index) from None
+        for i in columns.unused_targets:
+            self._check_class(texts[i], i)
+        key = None if columns.key is None else self._key(texts[columns.key], columns.key)
+        return ParsedRow(line.number, values, self.labels, self._target(texts), key)
 
-    def _row_target(self, texts: list[str]) -> int | None:
-        if self.lookup is None or self.target is None:
+    def _target(self, texts: list[str]) -> int | None:
+        index = self.columns.target
+        if self._other_lookup is not None:
+            return self._index(texts[self.columns.unused_targets[0]])
+        if self.lookup is None or index is None:
             return None
         try:
-            return self.lookup.index(texts[self.target])
+            return self._index(texts[index])
         except ValueError as error:
-            fix = "; for a single logit z of a binary classifier, write the two logits 0 and z"
-            raise fields.FieldError(f"{error}{fix * (len(self.classes) == 1)}", self.target + 1) from None
+            raise fields.FieldError(str(error) + self._target_fix(texts[index], index), index + 1) from None
+
+    def _index(self, text: str) -> int:
+        """Return the index of a true class. Raise ValueError if the text names no class, and the class is needed."""
+        if self.lookup is not None:
+            return self.lookup.index(text)
+        assert self._other_lookup
+        try:
+            return self._other_lookup.index(text)
+        except ValueError:
+            return IGNORED
+
+    def _target_fix(self, text: str, index: int) -> str:
+        """Return how to say what a column is that was taken as the targets, if it may be something else."""
+        is_chosen = self.options.targets is not None and self.options.targets.column is not None
+        is_other = text and (not fields.is_number(text) or whole_number(text) is None)
+        if is_chosen or not is_other:
+            return ""
+        name = shortened(self.columns.names[index])
+        return f"; tsoft reads the column {name!r} as the true classes; pass --target-column or --columns if it is not"
+
+    def _check_class(self, text: str, index: int) -> None:
+        """Raise FieldError for a fraction in a column of classes that is not used."""
+        if fields.is_number(text) and whole_number(text) is None and not text.isdigit():
+            name = shortened(self.columns.names[index])
+            problem = (
+                f"{shortened(text)!r} is not a class, but tsoft ignores the column {name!r} as one of true classes"
+            )
+            raise fields.FieldError(f"{problem}; list the columns of the logits with --columns", index + 1)
+
+    def _key(self, text: str, index: int) -> str | int:
+        """Return the key of the next row. Raise FieldError if the keys stop counting."""
+        if not self.columns.counts:
+            return text
+        key = whole_number(text)
+        if key is None or key != (key if self._next_key is None else self._next_key):
+            name = shortened(self.columns.names[index])
+            problem = f"expected {self._next_key}, as the column {name!r} counts the rows, got {shortened(text)!r}"
+            fix = f"pass --id-column {name!r} if it names the rows, or list the columns of the logits with --columns"
+            raise fields.FieldError(f"{problem}; {fix}", index + 1)
+        self._next_key = key + 1
+        return key
 
     def groups(self, batch: LineBatch) -> list[RowGroup] | None:
-        numbers = batch.numbers()
-        if numbers is None or (numbers.widths != len(self.names)).any():
+        columns, width = self.columns, len(self.columns.names)
+        has_texts = columns.key is not None and not columns.counts
+        numbers = None if has_texts else batch.numbers()
+        if numbers is None or (numbers.widths != width).any():
+            return self._groups_of_texts(batch)
+        values = numbers.values.reshape(-1, width)
+        if (values[:, columns.unused_targets] % 1 != 0).any():
             return None
-        values = numbers.values.reshape(-1, len(self.names))
+        keys = None
+        if columns.key is not None:
+            keys = self._counted_keys(values[:, columns.key])
+            if keys is None:
+                return None
         targets = None
-        if self.lookup and self.target is not None:
+        if self.lookup and columns.target is not None:
             if not self.lookup.by_index:
                 return None
             try:
-                targets = self.lookup.indices(values[:, self.target])
+                targets = self.lookup.indices(values[:, columns.target])
             except TargetIndexError:
                 return None
+        elif self._other_lookup and self._other_lookup.by_index:
+            with contextlib.suppress(TargetIndexError):
+                targets = self._other_lookup.indices(values[:, columns.unused_targets[0]])
+        if keys is not None:
+            self._next_key = keys.stop
         lines = range(batch.number, batch.number + len(values))
-        columns = values[:, self.classes] if len(self.classes) < len(self.names) else values
-        return [RowGroup(columns, lines, self.labels, self.class_fields, targets=targets)]
+        logits = values if columns.logits == tuple(range(width)) else values[:, columns.logits]
+        return [RowGroup(logits, lines, self.labels, self.class_fields, targets=targets, keys=keys)]
+
+    def _groups_of_texts(self, batch: LineBatch) -> list[RowGroup] | None:
+        """Return the rows of a batch whose key or targets are texts; None if the batch is not plain."""
+        columns = self.columns
+        texts = plain_columns(batch, len(columns.names), self.options.delimiter)
+        if texts is None:
+            return None
+        values = [numbers_of(texts[i]) for i in columns.logits]
+        if any(column is None for column in values):
+            return None
+        keys: Sequence[str | int] | None = None if columns.key is None else texts[columns.key]
+        if columns.key is not None and columns.counts:
+            counts = numbers_of(texts[columns.key])
+            keys = None if counts is None else self._counted_keys(counts)
+            if keys is None:
+                return None
+        try:
+            for i in columns.unused_targets:
+                for text in set(texts[i]):
+                    self._check_class(text, i)
+            targets = None
+            if (self.lookup and columns.target is not None) or self._other_lookup:
+                column = columns.unused_targets[0] if columns.target is None else columns.target
+                indices = {text: self._index(text) for text in set(texts[column])}
+                targets = np.array([indices[text] for text in texts[column]])
+        except ValueError:
+            return None
+        if isinstance(keys, range):
+            self._next_key = keys.stop
+        lines = range(batch.number, batch.number + len(texts[0]))
+        logits = np.column_stack([column for column in values if column is not None])
+        return [RowGroup(logits, lines, self.labels, self.class_fields, targets=targets, keys=keys)]
+
+    def _counted_keys(self, values: Array) -> range | None:
+        """Return the keys of consecutive rows; None if they do not count."""
+        first = values[0] if self._next_key is None else self._next_key
+        if not (values == np.arange(len(values)) + first).all() or first % 1 != 0:
+            return None
+        return range(int(first), int(first) + len(values))
+
+
+def _not_a_logit(error: fields.FieldError, name: str, index: int) -> fields.FieldError:
+    """Return an error in a column of logits, with what to do if the column is something else."""
+    fix = f"; if {shortened(name)!r} is not a logit, pass --id-column or --columns"
+    problem = f"{error.problem}{'' if error.is_missing or '; did you mean' in error.problem else fix}"
+    return fields.FieldError(problem, index + 1, is_missing=error.is_missing)
 
 
 def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: ReadOptions) -> Iterator[RowGroup]:
     """Yield the rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
     blank = None
     for batch in batches:
+        if isinstance(parser, Table):
+            parser.check_comments(batch)
         if not blank and (groups := parser.groups(batch)) is not None:
             yield from groups
             continue
@@ -314,36 +519,154 @@ def _grouped(rows: list[ParsedRow], class_fields: Sequence[int] | None) -> Itera
             class_fields or range(1, width + 1),
             labels_vary=labels is not None and class_fields is None,
             targets=None if run[0].target is None else np.array([row.target for row in run]),
+            keys=None if run[0].key is None else [row.key for row in run if row.key is not None],
         )
 
 
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    return _blocks(_parsed(PlainRows(options), batches, options), options)
+    counts = fields.split_labels(first.text, options.delimiter)
+    has_separators = any(separator in first.text for separator in ",;\t")
+    may_be_header = has_separators and counts == list(map(str, range(len(counts))))
+    for block in _blocks(_parsed(PlainRows(options), batches, options), options):
+        if may_be_header and block.rows.stop > 1:
+            options.note(
+                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from 0, as a row;"
+                " if it is a header, remove it"
+            )
+        yield block
 
 
 def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
     """Read a table: the first line names the columns, and each further line is a row with one number per class."""
     names = fields.split_labels(first.text, options.delimiter)
+    # A key or a target may contain another delimiter than that of the header.
+    options = replace(options, delimiter=options.delimiter or _delimiter(first))
+    seen: list[LineBatch] = []
+    second: Line | None = None
     batches = _without_header(first, batches)
-    batch = next(batches, None)
-    second = batch.first() if batch else None
+    while second is None and (batch := next(batches, None)):
+        seen.append(batch)
+        second = batch.first()
+    if second is None:
+        problem = f"{fields.not_a_number(names[0])}; if this line is a header, add a row below it"
+        raise options.error(first.number, problem, 1)
+    batches = itertools.chain(seen, batches)
     try:
-        keys = _key_columns(names, fields.split_labels(second.text, options.delimiter) if second else None)
+        texts = _split_row(second.text, options.delimiter, len(names))
+        if not names[0] and len(texts) == len(names) - 1 and first.text.startswith("\t"):
+            # The lines are indented.
+            names = names[1:]
+        texts = texts if len(texts) == len(names) else fields.split(second.text)
     except fields.FieldError as error:
-        raise options.field_error(second.number if second else 0, error) from None
-    # If the table has keys, tsoft wrote it, and a column called target is a class.
-    target = names.index(TARGET) if TARGET in names and (options.targets or not keys) else None
-    if target is not None and not options.targets:
-        options.note(f"{options.source}: tsoft ignores the column {TARGET}, which contains the true classes")
-    classes = [i for i in range(len(names)) if i not in keys and i != target]
-    if not classes:
+        raise options.field_error(second.number, error) from None
+    try:
+        columns = decide(names, texts, options, sorted(_written_columns(names, texts, options)))
+    except ColumnError as error:
+        raise options.error(first.number, str(error)) from None
+    if not columns.logits:
         raise options.error(first.number, "the header names no class; add one column per class")
-    if not names[0]:
-        raise options.error(first.number, "the column has no name; call it row if it numbers the rows", 1)
-    table = Table(names, classes, target, options)
-    blocks = _blocks(_parsed(table, itertools.chain([batch] if batch else [], batches), options), options)
-    problem = f"{fields.not_a_number(names[0])}; if this line is a header, add a row below it"
-    yield from _not_empty(blocks, options.error(first.number, problem, 1))
+    if 0 in columns.logits and not names[0]:
+        problem = "the column has no name; name it, or list the columns of the logits with --columns"
+        raise options.error(first.number, problem, 1)
+    if len(columns.logits) == 1:
+        options = _with_named_quantity(names[columns.logits[0]].lower(), first, options)
+    if len(columns.logits) == 1 and options.targets is None and not {ROW, TAU} <= set(names):
+        yield from _read_column(columns, batches, options)
+        return
+    lookup = None
+    if columns.target is not None:
+        lookup, batches, options = _class_lookup(columns, batches, options)
+    yield from _blocks(_parsed(Table(columns, options, lookup), batches, options), options)
+
+
+def _with_named_quantity(name: str, header: Line, options: ReadOptions) -> ReadOptions:
+    """Return the options for a single column of numbers, whose name may say what the numbers are."""
+    if name not in QUANTITIES:
+        return options
+    if options.quantity not in (None, name):
+        raise options.error(header.number, contradiction(f"column {name!r}", name, options.quantity or "logit"))
+    return replace(options, quantity=name)
+
+
+def _class_lookup(
+    columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions
+) -> tuple[ClassLookup, Iterator[LineBatch], ReadOptions]:
+    """Return the lookup of the true classes, and the batches and options for the rows.
+
+    With one logit per row, there are two classes. If the targets name them, but --labels does not, the batches are read
+    until both names are known.
+    """
+    assert options.targets
+    assert columns.target is not None
+    labels = options.labels.names if options.labels else columns.labels
+    ignored = options.targets.ignored
+    if len(columns.logits) > 1 or options.labels:
+        return ClassLookup(labels, len(columns.logits) if len(columns.logits) > 1 else 2, ignored), batches, options
+    seen: list[LineBatch] = []
+    names: list[str] = []
+    for batch in batches:
+        seen.append(batch)
+        names = _distinct(names, columns, batch, options)
+        if len(names) > 1 or (names and fields.is_number(names[0])):
+            break
+    batches = itertools.chain(seen, batches)
+    if not names or fields.is_number(names[0]):
+        return ClassLookup(None, 2, ignored), batches, options
+    if len(names) == 1:
+        problem = f"every target is {shortened(names[0])!r}; name both classes with --labels NEGATIVE,POSITIVE"
+        raise InputError(f"{options.source}: {problem}")
+    own = columns.names[columns.logits[0]]
+    pair = tuple(sorted(names[:2], key=lambda name: (name == own, name)))
+    return ClassLookup(pair, 2, ignored), batches, replace(options, labels=Labels(pair))
+
+
+def _distinct(names: list[str], columns: TableColumns, batch: LineBatch, options: ReadOptions) -> list[str]:
+    """Return the first two distinct targets, some of which are known, except that of the rows to leave out."""
+    assert options.targets
+    names, ignored, width = list(names), options.targets.ignored, len(columns.names)
+    for line in batch.lines():
+        try:
+            text = next(itertools.islice(_split_row(line.text, options.delimiter, width), columns.target, None), "")
+        except fields.FieldError:
+            return names
+        is_ignored = fields.is_number(text) and ignored is not None and fields.number(text) == ignored
+        if text and text not in names and not is_ignored:
+            names.append(text)
+        if len(names) > 1:
+            break
+    return names
+
+
+def _read_column(columns: TableColumns, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    """Read a table with a single column of logits as one vector, whose classes have the keys as labels if these are
+    texts."""
+    options.note(
+        f"{options.source}: the header has one column of logits, {columns.names[columns.logits[0]]!r}, which is read as"
+        " one distribution with one class per line"
+    )
+    groups = list(_parsed(Table(columns, options, None), batches, options))
+    values = np.concatenate([group.values for group in groups]).T
+    lines = [line for group in groups for line in group.lines]
+    keys = [key for group in groups for key in group.keys or ()]
+    labels = None if columns.counts or not keys else tuple(map(str, keys))
+    group = RowGroup(values, lines[:1], labels, class_lines=[lines], class_fields=[columns.logits[0] + 1] * len(lines))
+    yield from _blocks([group], options)
+
+
+def _delimiter(header: Line) -> str | None:
+    """Return the delimiter of a header; None if blanks separate its fields."""
+    unquoted = re.sub(r'"[^"]*"', "", header.text)
+    return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)
+
+
+def _split_row(text: str, delimiter: str | None, width: int) -> list[str]:
+    """Split a row below a header of `width` fields, whose delimiter also separates the fields of the row if it occurs
+    there. Blanks may separate numbers."""
+    texts = fields.split_labels(text, delimiter if delimiter and delimiter in text else None)
+    if len(texts) == width:
+        return texts
+    numbers = text.replace(delimiter or " ", " ").split()
+    return numbers if len(numbers) == width and all(map(fields.is_number, numbers)) else texts
 
 
 def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
@@ -353,21 +676,26 @@ def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[Line
     yield from batches
 
 
-def _key_columns(names: list[str], second: list[str] | None) -> set[int]:
-    """Return the indices of the columns that are keys or measures, not classes.
+def _written_columns(names: list[str], first: list[str], options: ReadOptions) -> set[int]:
+    """Return the indices of the columns that tsoft writes next to the classes and does not read.
 
-    These are row and tau; an engine after both, unless the `second` line has a number there; and, after all keys, the
-    measures that tsoft writes.
+    These are tau, and row if there is tau; an engine after both, unless the `first` row has a number there; and, after
+    all keys, the measures.
     """
-    keys = {names.index(key) for key in KEY_COLUMNS[:2] if key in names}
-    if tuple(names[:3]) == KEY_COLUMNS and not (second and fields.is_number("".join(second[2:3]))):
-        keys.add(2)
-    if len(keys) > 1 and keys == set(range(len(keys))):
+    if TAU not in names:
+        return set()
+    written = {names.index(name) for name in (ROW, TAU) if name in names}
+    keys = len(written) + (names[:3] == [ROW, ID, TAU])
+    is_number = fields.is_number("".join(first[keys : keys + 1]))
+    if names[keys : keys + 1] == [KEY_COLUMNS[2]] and len(written) > 1 and not is_number:
+        written.add(keys)
+        keys += 1
+    if len(written) > 1 and max(written) == keys - 1:
         for measures in WRITTEN_MEASURES:
-            last = len(keys) + len(measures)
-            if tuple(names[len(keys) : last]) == measures:
-                return set(range(last))
-    return keys
+            if tuple(names[keys : keys + len(measures)]) == measures:
+                written |= set(range(keys, keys + len(measures)))
+                break
+    return written - ({names.index(TARGET)} if options.targets and TARGET in names else set())
 
 
 # The columns that tsoft writes between the keys and the classes. If two start alike, the longer one is first.
@@ -400,7 +728,10 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
         values.append(np.array([value for (_, value), _ in classes]))
         lines += [number for _, number in classes]
     names = tuple(labels) if has_labels else None
-    yield from _blocks([RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines])], options)
+    # With targets, a column of numbers without labels may be that of a binary classifier.
+    is_column = options.targets is not None and not has_labels
+    group = RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines], is_column=is_column)
+    yield from _blocks([group], options)
 
 
 def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
@@ -447,10 +778,10 @@ def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOpti
         raise options.error(first.number, f"the header has no numbers; add a column {', '.join(others)} or {last}")
     if options.quantity is not None and options.quantity != quantity:
         raise options.error(first.number, contradiction(f"column {quantity!r}", quantity, options.quantity))
-    delimiter = options.delimiter or next((d for d in ",;\t" if d in first.text), None)
-    if options.refuses_label and len(names) == 2:
+    delimiter = options.delimiter or _delimiter(first)
+    if options.targets and not set(names) & {"index", *KEY_COLUMNS}:
         problem = "ambiguous: label may be the class of each line or the target of each row"
-        fix = "pass --targets FILE, or rename label to target"
+        fix = f"pass --columns {quantity} if it is the target, or add a column row if it is the class"
         raise options.error(first.number, f"{problem}; {fix}")
     options = replace(options, quantity=quantity)
     groups = LongForm(names, quantity, delimiter, options).groups(_without_header(first, batches))
@@ -503,7 +834,7 @@ class LongForm:
     ) -> Iterator[ClassLines]:
         """Yield consecutive lines with the same key."""
         texts = dict(zip(self.names, columns, strict=True))
-        key_columns = [texts[name] for name in KEY_COLUMNS if name in texts]
+        key_columns = [texts[name] for name in VECTOR_KEYS if name in texts]
         keys: Iterable[tuple[str, ...]] = (
             zip(*key_columns, strict=True) if key_columns else itertools.repeat((), len(lines))
         )
@@ -525,22 +856,12 @@ class LongForm:
         return texts
 
     def _plain_columns(self, batch: LineBatch) -> tuple[list[list[str]], Array] | None:
-        """Return the texts of a batch by column, and its numbers; None if it has quotes, escapes or comments, or a line
-        whose number of fields differs from the header's."""
-        text, delimiter, width = batch.plain_text(), self.delimiter, len(self.names)
-        if text is None or delimiter is None or any(special in text for special in '"\\#'):
+        """Return the texts of a batch by column, and its numbers; None if the batch is not plain."""
+        columns = plain_columns(batch, len(self.names), self.delimiter)
+        if columns is None:
             return None
-        # A tab at either end of a line is stripped as a blank.
-        if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
-            return None
-        if any(line.count(delimiter) != width - 1 for line in text.split("\n")):
-            return None
-        cells = list(map(str.strip, text.replace("\n", delimiter).split(delimiter)))
-        columns = [cells[i::width] for i in range(width)]
-        numbers = fast_numbers.parse("\n".join(columns[self.names.index(self.quantity)]).encode())
-        if numbers is None or not len(numbers.widths) == len(numbers.values) == text.count("\n") + 1:
-            return None
-        return columns, numbers.values
+        values = numbers_of(columns[self.names.index(self.quantity)])
+        return None if values is None else (columns, values)
 
     def _vector(self, parts: list[ClassLines]) -> RowGroup:
         """Return one vector, with its classes in the order of their indices if it has any."""
@@ -557,7 +878,8 @@ class LongForm:
                     # Some classes are missing, so the others keep their indices as names.
                     labels = [texts[i] for i in order]
         names = tuple(labels) if any(labels) else None
-        return RowGroup(values[np.newaxis], lines[:1], names, class_lines=[lines], labels_vary=True)
+        keys = [parts[0].columns[ID][0]] if ID in self.names else None
+        return RowGroup(values[np.newaxis], lines[:1], names, class_lines=[lines], labels_vary=True, keys=keys)
 
     def _values(self, part: ClassLines) -> Array:
         if part.values is not None:
@@ -589,4 +911,5 @@ def _joined(vectors: list[RowGroup]) -> Iterator[RowGroup]:
         run = list(group)
         values, lines = np.concatenate([row.values for row in run]), [row.lines[0] for row in run]
         class_lines = [numbers for row in run for numbers in row.class_lines or ()]
-        yield RowGroup(values, lines, labels, class_lines=class_lines, labels_vary=True)
+        keys = None if run[0].keys is None else [key for row in run for key in row.keys or ()]
+        yield RowGroup(values, lines, labels, class_lines=class_lines, labels_vary=True, keys=keys)

@@ -11,6 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
 from tsoft.core.softmax import Array
 from tsoft.output.records import Column, In, Recorded, Records
+from tsoft.output.row_keys import ID, id_column, id_field
 from tsoft.sampling.distributions import Distributions, descending_order, measure_unit
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
     rows, taus = result.block.rows, result.taus
     columns = [
         Column("row", [row for row in rows for _ in range(len(taus))], In.CSV | In.JSON),
+        *id_column(result.block, len(taus), In.CSV | In.JSON),
         Column("tau", np.tile(taus, len(rows)), tau),
     ]
     if result.engine is not None:
@@ -98,6 +100,7 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
     indices = np.concatenate(orders)
     columns = [
         Column("row", np.repeat([block.rows[r] for r, _ in places], counts)),
+        *_long_id(block, [r for r, _ in places], counts),
         Column("tau", np.repeat([result.taus[t] for _, t in places], counts)),
         *([] if result.engine is None else [Column("engine", [result.engine] * len(indices))]),
         Column("index", indices),
@@ -108,6 +111,13 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
         ),
     ]
     return Records(columns, block.location, headed=True)
+
+
+def _long_id(block: Block, rows: Sequence[int], counts: Sequence[int]) -> list[Column]:
+    """Return the column of the keys of these rows, each repeated for its classes; no column without keys."""
+    if block.keys is None:
+        return []
+    return [Column(ID, [block.keys[r] for r, count in zip(rows, counts, strict=True) for _ in range(count)])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +148,7 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     entropy, perplexity, *others = (float(content.measure(result, name)[t, r]) for name in result.measure_names)
     fields = {
         "row": block.rows[r],
+        **id_field(block, r),
         "tau": float(result.taus[t]),
         **(
             {"labels": labels, "probs": result.probs[t, r]}

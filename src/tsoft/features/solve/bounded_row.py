@@ -42,7 +42,6 @@ class BoundedRow:
     def fields(self) -> dict[str, Any]:
         """Return the fields of a JSON object."""
         return {
-            "row": self.row,
             "measure": self.target.name,
             "target": self.target.value,
             "tau_low": self.taus.low,

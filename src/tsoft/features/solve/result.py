@@ -11,6 +11,7 @@ from tsoft.features.solve.target import SolvedRow, Target
 from tsoft.notes import note
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Records
+from tsoft.output.row_keys import ID, id_field
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -46,15 +47,15 @@ class SolveResult(Result):
     def records(self) -> Iterator[Records]:
         """Yield, for tsv, one line per row with its solutions from cold to hot; for csv, one line per solution. A row
         without a solution has NaN."""
-        for _, rows in self._solved():
+        for block, rows in self._solved():
             if isinstance(rows[0], BoundedRow):
                 yield rows[0].records()
-                continue
-            yield Records(_by_row(rows) if self._format == "tsv" else _by_solution(rows))
+            else:
+                yield Records(_by_row(rows) if self._format == "tsv" else _by_solution(block, rows))
 
     def objects(self) -> Iterator[Iterable[dict[str, Any]]]:
-        for _, rows in self._solved():
-            yield (row.fields() for row in rows)
+        for block, rows in self._solved():
+            yield ({"row": row.row, **id_field(block, row.row - block.first_row), **row.fields()} for row in rows)
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import DrawRow, each_row
@@ -78,11 +79,13 @@ def _by_row(rows: list[SolvedRow]) -> list[Column]:
     return [Column("tau", taus, labels=[], widths=widths)]
 
 
-def _by_solution(rows: list[SolvedRow]) -> list[Column]:
+def _by_solution(block: Block, rows: list[SolvedRow]) -> list[Column]:
     records = [
         (row.row, row.target.name, row.target.value, tau, reached)
         for row in rows
         for tau, reached in zip(row.solution.taus or [np.nan], row.reached or [np.nan], strict=True)
     ]
     names = ("row", "measure", "target", "tau", "reached")
-    return [Column(name, values) for name, values in zip(names, zip(*records, strict=True), strict=True)]
+    row, *others = (Column(name, values) for name, values in zip(names, zip(*records, strict=True), strict=True))
+    keys = None if block.keys is None else [block.keys[index - block.first_row] for index in row.values]
+    return [row, *([] if keys is None else [Column(ID, keys)]), *others]

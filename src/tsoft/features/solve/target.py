@@ -60,7 +60,6 @@ class SolvedRow:
     def fields(self) -> dict[str, Any]:
         """Return the fields of a JSON object."""
         return {
-            "row": self.row,
             "measure": self.target.name,
             "target": self.target.value,
             "taus": self.solution.taus,
