@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from tsoft.input.source import with_head
+
 if TYPE_CHECKING:
     from tsoft.core.block import Block
     from tsoft.input.read_options import ReadOptions
@@ -19,7 +21,7 @@ class Format:
 
     `reader_name` is the module and function that reads it, imported on first use. `endings` are its file name endings.
     `starts` are patterns for the first bytes, if these identify the format. `keys` marks formats that contain several
-    named arrays.
+    named arrays, and `columns` those whose columns have names.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Format:
     delimiter: str | None = None
     starts: tuple[bytes, ...] = ()
     keys: bool = False
+    columns: bool = False
 
     def reader(self) -> Reader:
         module, function = self.reader_name.split(".")
@@ -36,18 +39,46 @@ class Format:
 
 # A JSON array or object, but not text that starts with a label such as [PAD] or [1]=2.
 _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
+# What Python prints: a tensor or an array, or brackets around numbers that are not JSON, such as -inf, 2. or 2 1.
+_PRINTED = (
+    rb"(?:torch\.|tf\.|np\.|numpy\.)?(?:[Tt]ensor|array|Array)\(\s*[\[.]",
+    rb"\[[\[\s]*[-+]?\d[\d.e+-]*(?:(?<=\.)(?![\d.e])|\s+[-+]?(?:\d|inf|nan|\.{3}))(?=[^=]*$)",
+    rb"\[[][\s\d.,e+-]*(?<=[][\s,+-])(?:inf|nan)\b(?!=)",
+)
+_ZIP = rb"PK\x03\x04"
 
 FORMATS = {
     format.name: format
     for format in (
-        Format("text", "delimited.read", (".txt", ".dat")),
-        Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t"),
-        Format("csv", "delimited.read", (".csv",), delimiter=","),
+        Format("text", "delimited.read", (".txt", ".dat"), columns=True),
+        Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t", columns=True),
+        Format("csv", "delimited.read", (".csv",), delimiter=",", columns=True),
+        Format("printed", "printed.read", starts=_PRINTED),
         Format("response", "api_responses.read", starts=(b"data:", b"event:")),
-        Format("json", "json.read", (".json",), starts=(_JSON,)),
-        Format("jsonl", "json.read_lines", (".jsonl", ".ndjson")),
+        Format("json", "json.read", (".json",), starts=(_JSON,), columns=True),
+        Format("jsonl", "json.read_lines", (".jsonl", ".ndjson"), columns=True),
         Format("npy", "npy.read", (".npy",), starts=(rb"\x93NUMPY",)),
-        Format("npz", "npz.read", (".npz",), starts=(rb"PK\x03\x04", rb"PK\x05\x06"), keys=True),
+        Format(
+            "torch",
+            "torch.read",
+            (".pt", ".pth"),
+            starts=(_ZIP + rb".{26}[^\0]{0,100}?data\.pkl", rb"\x80\x02\x8a\nl\xfc\x9cF\xf9"),
+            keys=True,
+        ),
+        Format("npz", "npz.read", (".npz",), starts=(_ZIP, rb"PK\x05\x06"), keys=True),
+        Format("safetensors", "safetensors.read", (".safetensors",), starts=(rb".{4}\0{4}\{",), keys=True),
+        Format(
+            "parquet", "arrow.read_parquet", (".parquet", ".pq"), starts=(rb"PAR1[\0-\x1f]",), keys=True, columns=True
+        ),
+        Format(
+            "arrow",
+            "arrow.read",
+            (".arrow", ".arrows", ".feather", ".ipc"),
+            starts=(rb"ARROW1\0", rb"FEA1[\0-\x1f]", rb"\xff{4}.{3}\0.\0\0\0"),
+            keys=True,
+            columns=True,
+        ),
+        Format("kld", "kld.read", (".kld",), starts=(rb"_logits_.{3}[\0-\x0f]",)),
     )
 }
 
@@ -59,5 +90,20 @@ def by_name(path: str) -> Format | None:
 
 def by_content(head: bytes) -> Format | None:
     """Return the format that the first bytes identify; None if they identify no format."""
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return next((f for f in FORMATS.values() if any(re.match(start, head) for start in f.starts)), None)
+    # Blanks before text mean nothing, but the first byte of a binary file may be a blank.
+    starts = (head, head.removeprefix(b"\xef\xbb\xbf").lstrip())
+    return next(
+        (f for f in FORMATS.values() for start in starts if any(re.match(p, start, re.DOTALL) for p in f.starts)), None
+    )
+
+
+def detect(stream: BinaryIO, name: str) -> tuple[Format, BinaryIO]:
+    """Return the format of a file by its name or else by its content, and the stream from its start.
+
+    A name that ends in .gz has the ending before it. The content decides for names that end in .txt and the like, too.
+    """
+    named = by_name(re.sub(r"\.gz$", "", name, flags=re.IGNORECASE))
+    if named is not None and named.name != "text":
+        return named, stream
+    head, stream = with_head(stream)
+    return by_content(head) or FORMATS["text"], stream

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tsoft.errors import InputError, UsageError
 from tsoft.input.json_problems import json_problem
+from tsoft.input.source import open_input
 from tsoft.input.utf8 import decode_text
 
 # Larger vocabularies do not exist; a larger id is a mistake that would take much memory.
@@ -40,11 +41,9 @@ def parse(text: str) -> Labels:
     name = text[1:]
     if not name:
         raise UsageError("--labels @ needs a file name")
-    try:
-        with open(name, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror}") from None
+    # A file called - is not stdin here, from which the logits may come.
+    with open_input("./-" if name == "-" else name) as file:
+        data = file.read()
     # A vocabulary may have a token that is a NUL byte.
     content = decode_text(data, name, allows_nul=True).replace("\r\n", "\n")
     if not content:

@@ -91,7 +91,7 @@ def read_header(stream: BinaryIO, source: str, check: DtypeCheck | None = None) 
     if not start:
         raise InputError(f"{source}: no array: the input is empty")
     if start[: len(MAGIC)] != MAGIC[: len(start)]:
-        kind = kind_of(start)
+        kind = kind_of(start + stream.read(256))
         other = f"this is {kind}" if kind else "not an .npy file; if it is text, pass --input-format text"
         raise InputError(f"{source}: {other}")
     if len(start) == len(MAGIC) + 2 and start[-2] not in (1, 2, 3):
@@ -108,9 +108,21 @@ def read_header(stream: BinaryIO, source: str, check: DtypeCheck | None = None) 
         # An invalid header may cause a warning in addition to the exception.
         warnings.simplefilter("ignore")
         header = _parsed_header(text.decode("utf-8" if start[-2] == 3 else "latin-1", "replace"), source)
+    check_header(header, source, check)
+    return header
+
+
+def check_header(header: NpyHeader, source: str, check: DtypeCheck | None = None) -> None:
+    """Raise InputError for an array without rows or classes, and for a data type in which `check` finds a problem, by
+    default any except real numbers."""
+    if not header.shape:
+        raise InputError(f"{source}: a single number; expected an array whose last axis is the classes")
+    if 0 in header.shape:
+        raise InputError(
+            f"{source}: an array of shape {header.shape} has no {'classes' if header.classes == 0 else 'rows'}"
+        )
     if problem := (check or check_real)(header.dtype):
         raise InputError(f"{source}: {problem}")
-    return header
 
 
 def _parsed_header(text: str, source: str) -> NpyHeader:
@@ -124,10 +136,6 @@ def _parsed_header(text: str, source: str) -> NpyHeader:
         raise InputError(f"{source}: invalid .npy header: {text.strip()[:60]!r}") from None
     if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape) and type(fortran) is bool):
         raise InputError(f"{source}: invalid shape or fortran_order in the header: {text.strip()[:60]!r}")
-    if not shape:
-        raise InputError(f"{source}: a single number; expected an array whose last axis is the classes")
-    if 0 in shape:
-        raise InputError(f"{source}: an array of shape {shape} has no {'classes' if shape[-1] == 0 else 'rows'}")
     # Both orders store one row, or one class, in the same way.
     has_order = sum(n > 1 for n in shape) > 1
     return NpyHeader(_dtype(descr, source), shape, fortran and has_order)

@@ -1,38 +1,33 @@
 """Opening an input: a file or stdin."""
 
 import contextlib
-import io
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tsoft.errors import InputError, joined
+from tsoft.input.streams import with_start
+from tsoft.input.unpacked import unpacked
 
 STDIN = "stdin"
 
-
-# The first bytes of the formats that tsoft recognizes by their content, and how many bytes it needs for that.
-_FIRST_BYTES, _NEEDED = b"\x93P{[de\xef", 8
+# The first characters of a number, and how many bytes are enough to recognize any format.
+_NUMBER, _NEEDED = b"+-.0123456789", 256
 
 
 def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
     """Return enough of a stream's first bytes to recognize its format, and the stream from its start.
 
-    If the stream starts with a number, only the bytes that have arrived are read, without waiting for more.
+    If the stream starts with a line or a number, only the bytes that have arrived are read, without waiting for more.
     """
-    head = stream.peek() if isinstance(stream, io.BufferedReader) else b""
-    if _suffices(head):
-        return head, stream
-    head = b""
-    while not _suffices(head) and (more := stream.read1(1 << 16)):  # type: ignore[attr-defined]
-        head += more
-    return head, io.BufferedReader(_Replayed(head, stream))
+    return with_start(stream, _suffices)
 
 
 def _suffices(head: bytes) -> bool:
     """Return whether these bytes are enough to recognize the format."""
     text = head.lstrip()
-    return bool(text) and (text[:1] not in _FIRST_BYTES or len(text) >= _NEEDED or b"\n" in text)
+    is_line = bool(text) and (text[:1] in _NUMBER or b"\n" in text) and b"\0" not in head
+    return is_line or len(text) >= _NEEDED
 
 
 def stdin_conflict(readers: Sequence[str]) -> str:
@@ -40,32 +35,20 @@ def stdin_conflict(readers: Sequence[str]) -> str:
     return f"only one of {joined(readers)} can read stdin; pass files or arguments for the others"
 
 
-class _Replayed(io.RawIOBase):
-    """A stream from its start: the bytes that were already read, then the rest."""
-
-    def __init__(self, head: bytes, stream: BinaryIO):
-        self._head, self._stream = head, stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._head[: len(buffer)] or self._stream.read1(len(buffer))  # type: ignore[attr-defined]
-        self._head = self._head[len(data) :] if self._head else b""
-        buffer[: len(data)] = data
-        return len(data)
-
-
 @contextlib.contextmanager
 def open_input(name: str) -> Iterator[BinaryIO]:
-    """Open a file, or stdin for `-`, as bytes. Turns an OSError inside the context into an InputError."""
+    """Open a file, or stdin for `-`, as bytes: the content of a gzip file, and UTF-16 text as UTF-8.
+
+    Turns an OSError inside the context into an InputError.
+    """
+    source = STDIN if name == "-" else name
     try:
         if name == "-":
             if sys.stdin is None:
                 raise InputError(f"{STDIN}: closed; read a file with -i FILE")
-            yield sys.stdin.buffer
+            yield unpacked(sys.stdin.buffer, source)
         else:
             with open(name, "rb") as stream:
-                yield stream
+                yield unpacked(stream, source)
     except OSError as error:
-        raise InputError(f"{STDIN if name == '-' else name}: {error.strerror or error}") from None
+        raise InputError(f"{source}: {error.strerror or error}") from None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tsoft.input.labels import Labels
     from tsoft.input.read_options import ReadOptions, TargetSource
 
-_KEY_ERROR = "--key selects an array of an .npz file, but the input is not an .npz file; remove --key"
+_KEY_ERROR = "--key selects an array of a file with several, such as an .npz, but the input is {}; remove --key"
 
 
 def blocks(
@@ -49,7 +49,7 @@ def blocks(
         if options.file is not None:
             raise UsageError("the logits are arguments and --input reads a file; remove one of the two")
         if options.key is not None:
-            raise UsageError(_KEY_ERROR)
+            raise UsageError(_KEY_ERROR.format("typed"))
         for option, value in {
             "--input-format": options.input_format,
             "--columns": options.columns,
@@ -126,17 +126,14 @@ def _file(options: LogitsOptions, taus: list[str] | None) -> str:
 
 
 def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterator[Block]:
-    from tsoft.input.formats import FORMATS, by_content, by_name
-    from tsoft.input.source import STDIN, open_input, with_head
+    from tsoft.input.formats import FORMATS, detect
+    from tsoft.input.source import STDIN, open_input
 
     with open_input(file) as stream:
-        format = FORMATS[input_format] if input_format else by_name(file)
-        if format is None or (not input_format and format.name == "text"):
-            head, stream = with_head(stream)
-            format = by_content(head) or FORMATS["text"]
+        format, stream = (FORMATS[input_format], stream) if input_format else detect(stream, file)
         if options.key is not None and not format.keys:
-            raise UsageError(_KEY_ERROR)
-        if options.names_columns and format.name in ("npy", "npz", "response"):
+            raise UsageError(_KEY_ERROR.format(format.name))
+        if options.names_columns and not format.columns:
             problem = "--columns, --id-column and --target-column select columns by name"
             raise UsageError(f"{problem}, but the input is {format.name}; remove them")
         source = STDIN if file == "-" else file

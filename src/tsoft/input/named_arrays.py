@@ -1,0 +1,218 @@
+"""Reading a file of several named arrays: one of numbers, and optionally others of labels, targets and keys.
+
+Such a file is an .npz, a safetensors file or a PyTorch file.
+"""
+
+import io
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import BinaryIO, Protocol
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError, joined, unknown
+from tsoft.input import npy
+from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
+from tsoft.input.labels import Labels
+from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
+from tsoft.input.read_options import ReadOptions, TargetSource
+from tsoft.input.streams import Pieces
+from tsoft.input.targets import Targets, check_dtype, parse_array
+
+LABELS, TAUS, TARGETS = "labels", "taus", "targets"
+# The names of the array of the rows' keys.
+IDS = ("id", "ids")
+
+
+class ArrayFile(Protocol):
+    """A file of arrays with the `names`."""
+
+    @property
+    def names(self) -> list[str]: ...
+
+    def open(
+        self, name: str, source: str, check: npy.DtypeCheck | None = None
+    ) -> AbstractContextManager[tuple[npy.NpyHeader, BinaryIO]]:
+        """Open an array: its header, and the stream of its bytes. Raise InputError if its data type has the problem
+        that `check` finds, by default any except real numbers, or its size is wrong."""
+
+
+@contextmanager
+def open_memory(
+    array: Array, source: str, check: npy.DtypeCheck | None = None
+) -> Iterator[tuple[npy.NpyHeader, BinaryIO]]:
+    """Open an array in memory as `ArrayFile.open` does."""
+    header = npy.NpyHeader(array.dtype, array.shape, fortran=False)
+    npy.check_header(header, source, check)
+    yield header, io.BufferedReader(Pieces([np.ascontiguousarray(array).reshape(-1).view(np.uint8).data]))
+
+
+def read_arrays(file: ArrayFile, options: ReadOptions) -> Iterator[Block]:
+    """Yield the blocks of one of the arrays, with the file's labels. Raise InputError."""
+    source, names = options.source, file.names
+    targets_key = _targets_key(file, options)
+    key = _array_key(names, targets_key, options)
+    options = replace(options, quantity=quantity_of(key, options))
+    targets_key = None if targets_key == key else targets_key
+    id_key = _id_key(file, {key, targets_key}, source)
+    has_labels = LABELS in names and LABELS not in (key, targets_key)
+    labels = _labels(file, source) if has_labels else None
+    if labels and options.labels:
+        raise InputError(f"{source}: the input already names the classes; remove --labels")
+    used = {key, id_key, LABELS if has_labels else None, targets_key if options.reads_targets else None}
+    _note_unused([name for name in names if name not in used], targets_key, options)
+    blocks = _blocks(file, key, replace(options, source=f"{source}: {key}"), labels)
+    if id_key:
+        blocks = _with_keys(blocks, file, id_key, replace(options, source=f"{source}: {id_key}"))
+    if targets_key and options.targets and options.reads_targets:
+        blocks = _with_targets(blocks, file, targets_key, f"{source}: {targets_key}", options)
+    yield from blocks
+
+
+def _note_unused(names: list[str], targets_key: str | None, options: ReadOptions) -> None:
+    """Print a note that names the arrays that tsoft does not read."""
+    if names:
+        shown = joined([f"{name!r} (true classes)" if name == targets_key else repr(name) for name in names])
+        options.note(f"{options.source}: tsoft ignores the array{'s' * (len(names) > 1)} {shown}")
+
+
+def read_file_targets(file: ArrayFile, source: str, options: TargetSource) -> Targets:
+    """Return the true classes in a file of arrays. Raise InputError if it has none."""
+    names = file.names
+    key = _targets_key(file, ReadOptions(source, targets=replace(options, separate=False)))
+    if key is None:
+        fix = f"pass --targets-key NAME to choose an array: {', '.join(names)}" if names else _listed([])
+        raise InputError(f"{source}: no array is called {TARGETS!r}; {fix}")
+    return _targets(file, key, f"{source}: {key}", options.ignored)
+
+
+def _listed(names: list[str]) -> str:
+    """Return the names of the file's arrays for a message."""
+    return f"the file has {', '.join(map(repr, names)) or 'no arrays'}"
+
+
+def _array_key(names: list[str], targets_key: str | None, options: ReadOptions) -> str:
+    """Return the array to read: the one that --key names, or the first with the name of a quantity, or the only one
+    except those of labels, temperatures, targets and keys."""
+    if options.key is not None:
+        if options.key not in names:
+            raise InputError(f"{options.source}: {unknown('array', options.key, names) if names else _listed(names)}")
+        return options.key
+    requested = (key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
+    others = [name for name in names if name not in (LABELS, TAUS, targets_key, *IDS)]
+    default = others[0] if len(others) == 1 else None
+    key = next((key for key in (*requested, *ARRAY_QUANTITIES) if key in names), default)
+    if key is None:
+        fix = f"; pass --key NAME to choose one: {', '.join(names)}" if names else f"; {_listed(names)}"
+        raise InputError(f"{options.source}: no array is called logits or probs{fix}")
+    return key
+
+
+def quantity_of(key: str, options: ReadOptions) -> str | None:
+    """Return the quantity of the array, by its name or the options. Raise InputError if they contradict each other."""
+    quantity = ARRAY_QUANTITIES.get(key)
+    if quantity and options.quantity not in (None, quantity):
+        name = next(key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
+        problem = contradiction(f"the array {key!r}", quantity, options.quantity)
+        raise InputError(f"{options.source}: {problem}, or save the array as {name!r}")
+    return quantity or options.quantity
+
+
+def _blocks(file: ArrayFile, key: str, options: ReadOptions, labels: tuple[str, ...] | None) -> Iterator[Block]:
+    with file.open(key, options.source) as (header, stream):
+        if (labels and len(labels) == header.classes) or (
+            labels and options.targets and (header.classes, len(labels)) == (1, 2)
+        ):
+            options = replace(options, labels=Labels(labels))
+        elif labels and options.key is None:
+            raise InputError(
+                f"{options.source}: {header.classes} classes, but {len(labels)} {LABELS}; save one label per class"
+            )
+        yield from npy.blocks(stream, header, options, None)
+
+
+def _header_and_data(file: ArrayFile, name: str, source: str, check: npy.DtypeCheck) -> tuple[npy.NpyHeader, bytes]:
+    with file.open(name, source, check) as (header, stream):
+        return header, stream.read()
+
+
+def _labels(file: ArrayFile, source: str) -> tuple[str, ...]:
+    """Return the labels in an array of strings."""
+    source = f"{source}: {LABELS}"
+    header, data = _header_and_data(file, LABELS, source, npy.check_text)
+    header.check(len(data), source)
+    texts = np.frombuffer(data, header.dtype).tolist()
+    try:
+        return tuple(text.decode() if isinstance(text, bytes) else text for text in texts)
+    except UnicodeDecodeError:
+        raise InputError(f"{source}: not UTF-8 text; save the labels as UTF-8") from None
+
+
+def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
+    """Return the name of the array of true classes: that of --targets-key, or `targets`, or `labels` if it contains
+    numbers, or `label`, `target` or, if targets are requested, `y`; None if there is no such array."""
+    source, requested, arrays = options.source, options.targets, file.names
+    if requested and requested.key is not None and not requested.separate:
+        if requested.key not in arrays:
+            raise InputError(f"{source}: {unknown('array', requested.key, arrays) if arrays else _listed([])}")
+        return requested.key
+    if TARGETS in arrays:
+        return TARGETS
+    if LABELS in arrays:
+        with file.open(LABELS, f"{source}: {LABELS}", check_dtype) as (header, _):
+            if npy.check_text(header.dtype) is not None:
+                return LABELS
+    names = (*TARGET_NAMES, *(FURTHER_TARGET_NAMES if requested else ()))
+    return next((name for name in names if name in arrays and name != options.key), None)
+
+
+def _targets(file: ArrayFile, key: str, source: str, ignored: int | None) -> Targets:
+    return parse_array(*_header_and_data(file, key, source, check_dtype), source, ignored)
+
+
+def _with_targets(
+    blocks: Iterable[Block], file: ArrayFile, key: str, source: str, options: ReadOptions
+) -> Iterator[Block]:
+    """Yield the blocks with the true classes of their rows, which are read at the first block."""
+    indices: Array | None = None
+    targets: Targets | None = None
+    for block in blocks:
+        targets = targets or _targets(file, key, source, options.targets.ignored if options.targets else None)
+        fitting = targets.fitting(block, options.source, options.note)
+        if indices is None:
+            targets.check_shape(fitting.origin.axes)
+            indices = targets.indices(targets.lookup(fitting.labels, fitting.logits.shape[1]))
+            rows = block.origin.axes if fitting.origin.axes is not None else (len(fitting.logits),)
+            targets.check_count(math.prod(rows or ()))
+        yield replace(fitting, targets=indices[fitting.rows.start : fitting.rows.stop])
+
+
+def _id_key(file: ArrayFile, used: set[str | None], source: str) -> str | None:
+    """Return the name of the array of the rows' keys; None if there is no such array of numbers or strings."""
+    key = next((name for name in IDS if name in file.names and name not in used), None)
+    if key is None:
+        return None
+    try:
+        with file.open(key, source, check_dtype):
+            return key
+    except InputError:
+        return None
+
+
+def _with_keys(blocks: Iterable[Block], file: ArrayFile, key: str, options: ReadOptions) -> Iterator[Block]:
+    """Yield the blocks with the keys of their rows. If there is not one key per row, they are ignored, with a note."""
+    header, data = _header_and_data(file, key, options.source, check_dtype)
+    header.check(len(data), options.source)
+    texts = np.frombuffer(data, header.dtype).tolist()
+    keys = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in texts]
+    for block in blocks:
+        rows = math.prod(block.origin.axes or ())
+        if len(keys) == rows:
+            yield replace(block, keys=keys[block.rows.start : block.rows.stop])
+            continue
+        options.note(f"{options.source}: {len(keys)} keys, but {rows} row{'s' * (rows != 1)}; tsoft ignores the keys")
+        yield block

@@ -1,0 +1,83 @@
+"""Reading PyTorch files, if torch is installed: a tensor, or a dictionary of tensors.
+
+torch loads them with `weights_only=True`, which runs no code in the file.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError, shortened
+from tsoft.input import npy
+from tsoft.input.named_arrays import open_memory, read_arrays
+from tsoft.input.read_options import ReadOptions
+from tsoft.input.streams import seekable
+
+# The name of an array in a file of a single tensor.
+TENSOR = "tensor"
+_FIX = "save the array with numpy.save('logits.npy', tensor.float().numpy())"
+
+
+@dataclass(frozen=True)
+class TorchFile:
+    """The arrays of a PyTorch file, by their names."""
+
+    arrays: dict[str, Array]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.arrays)
+
+    def open(
+        self, name: str, source: str, check: npy.DtypeCheck | None = None
+    ) -> AbstractContextManager[tuple[npy.NpyHeader, BinaryIO]]:
+        return open_memory(self.arrays[name], source, check)
+
+
+def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
+    """Yield the blocks of one of the tensors, with the file's labels. Raise InputError."""
+    yield from read_arrays(opened(stream, options), options)
+
+
+def opened(stream: BinaryIO, options: ReadOptions) -> TorchFile:
+    """Return the tensors in a stream. Raise InputError if torch is not installed, or does not load the file."""
+    source = options.source
+    try:
+        import torch
+    except ImportError:
+        problem = f"this is a PyTorch file, which needs torch; run pip install torch, or {_FIX}"
+        raise InputError(f"{source}: {problem}") from None
+    file = seekable(stream, source, "a piped PyTorch file", options.note)
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises exceptions of many types for a damaged file.
+        reason = shortened(str(error).strip().split("\n")[0], 100)
+        raise InputError(f"{source}: torch does not load this file: {reason}; {_FIX}") from None
+    arrays = dict(_arrays(content, TENSOR, torch))
+    if not arrays:
+        raise InputError(f"{source}: the PyTorch file has no tensors; {_FIX}")
+    return TorchFile(arrays)
+
+
+def _arrays(content: Any, name: str, torch: Any) -> Iterator[tuple[str, Array]]:
+    """Yield the arrays in the content of a file. Those of nested dictionaries have names such as `outputs.logits`."""
+    if isinstance(content, torch.Tensor):
+        yield name, _array(content, torch)
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _arrays(value, f"{key}" if name == TENSOR else f"{name}.{key}", torch)
+    elif isinstance(content, list) and content and all(isinstance(text, str) for text in content):
+        yield name, np.array(content)
+
+
+def _array(tensor: Any, torch: Any) -> Array:
+    tensor = tensor.detach()
+    # numpy has no bfloat16, and no numbers of 8 bits or fewer with a fraction; float32 contains all of them.
+    if tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64):
+        tensor = tensor.float()
+    return np.asarray(tensor.numpy())
