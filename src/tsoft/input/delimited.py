@@ -560,7 +560,7 @@ def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions)
     except fields.FieldError as error:
         raise options.field_error(second.number, error) from None
     try:
-        columns = decide(names, texts, options, sorted(_written_columns(names, texts, options)))
+        columns = decide(names, texts, options, sorted(written_columns(names, texts, options)))
     except ColumnError as error:
         raise options.error(first.number, str(error)) from None
     if not columns.logits:
@@ -676,7 +676,7 @@ def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[Line
     yield from batches
 
 
-def _written_columns(names: list[str], first: list[str], options: ReadOptions) -> set[int]:
+def written_columns(names: list[str], first: list[str], options: ReadOptions) -> set[int]:
     """Return the indices of the columns that tsoft writes next to the classes and does not read.
 
     These are tau, and row if there is tau; an engine after both, unless the `first` row has a number there; and, after

@@ -41,7 +41,8 @@ class Format:
 _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$)|\{\s*(?:["}]|$))'
 # What Python prints: a tensor or an array, or brackets around numbers that are not JSON, such as -inf, 2. or 2 1.
 _PRINTED = (
-    rb"(?:torch\.|tf\.|np\.|numpy\.)?(?:[Tt]ensor|array|Array)\(\s*[\[.]",
+    rb"(?:torch\.|tf\.|np\.|numpy\.)?(?:[Tt]ensor|[Aa]rray)\(\s*[\[.]",
+    rb"\[[\[\s]*(?:np\.(?:float|int|uint)\d+|tensor)\(",
     rb"\[[\[\s]*[-+]?\d[\d.e+-]*(?:(?<=\.)(?![\d.e])|\s+[-+]?(?:\d|inf|nan|\.{3}))(?=[^=]*$)",
     rb"\[[][\s\d.,e+-]*(?<=[][\s,+-])(?:inf|nan)\b(?!=)",
 )

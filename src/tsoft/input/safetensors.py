@@ -23,7 +23,10 @@ from tsoft.input.streams import seekable
 from tsoft.input.utf8 import kind_of
 
 _DTYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BOOL": "?",
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BOOL": "?",
     **{f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
 }
 _BFLOAT16 = "BF16"

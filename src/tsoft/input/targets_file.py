@@ -1,32 +1,54 @@
 """Reading a file of targets in any of its formats."""
 
+from typing import BinaryIO
+
 from tsoft.errors import InputError
 from tsoft.input import npy
 from tsoft.input.formats import FORMATS, by_content, by_name
-from tsoft.input.read_options import TargetSource
+from tsoft.input.read_options import ReadOptions, TargetSource
 from tsoft.input.source import STDIN, open_input, with_head
 from tsoft.input.targets import Targets, check_dtype, parse_array, parse_text
 
 
 def read(name: str, options: TargetSource | None = None) -> Targets:
-    """Return the targets in a file, one per row.
+    """Read the targets in a file, one per row.
 
-    The file is an .npy or .npz of numbers or strings, or a text with one target per line, with or without the header
-    `target`. Raise InputError.
+    The file is an array, a file of several arrays, a table, or a text with one target per line, with or without the
+    header `target`. Raise InputError.
     """
     options = options or TargetSource()
     source = STDIN if name == "-" else name
     with open_input(name) as stream:
         head, stream = with_head(stream)
         format = by_content(head) or by_name(name) or FORMATS["text"]
-        if format.name == "npz":
-            # npz imports zipfile, which other formats do not need.
-            from tsoft.input import npz
-
-            return npz.read_targets(stream, source, options)
+        if format.keys:
+            return _from_named(stream, format.name, source, options)
         if options.key is not None:
-            raise InputError(f"{source}: --targets-key selects an array of an .npz file; remove --targets-key")
+            raise InputError(f"{source}: --targets-key selects an array of a file with several; remove --targets-key")
         if format.name == "npy":
             header = npy.read_header(stream, source, check_dtype)
             return parse_array(header, stream.read(), source, options.ignored)
         return parse_text(stream.read(), source, options.ignored)
+
+
+def _from_named(stream: BinaryIO, format: str, source: str, options: TargetSource) -> Targets:
+    """Return the targets in one of the arrays or columns of a file. The modules for each format import much."""
+    reading = ReadOptions(source, targets=options)
+    if format in ("parquet", "arrow"):
+        from tsoft.input import arrow
+
+        return arrow.read_targets(stream, format, reading)
+    from tsoft.input.named_arrays import read_file_targets
+
+    if format == "npz":
+        from tsoft.input import npz
+
+        with npz.opened(stream, reading) as file:
+            return read_file_targets(file, source, options)
+    if format == "safetensors":
+        from tsoft.input import safetensors
+
+        return read_file_targets(safetensors.opened(stream, reading), source, options)
+    from tsoft.input import torch
+
+    return read_file_targets(torch.opened(stream, reading), source, options)

@@ -140,6 +140,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         write_result(result, result.form.format, output, view)
         return
     from tsoft.output import arrays
+    from tsoft.output.distribution_array import DistributionArray
     from tsoft.output.file import open_output
     from tsoft.sampling.step import ChainError
 
@@ -147,7 +148,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         raise UsageError(f"{result.form.format} has one distribution per row and τ; pass --like with one engine")
     with open_output(output.output) as out:
         try:
-            array = arrays.DistributionArray(result.results(), result.taus, result.form.content, note)
+            array = DistributionArray(result.results(), result.taus, result.form.content, note)
             arrays.write(result.form.format, array, out)
         except ChainError as error:
             raise UsageError(error.with_fix) from None

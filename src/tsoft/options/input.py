@@ -7,7 +7,22 @@ import typer
 
 from tsoft.options.command import in_panel
 
-InputFormat = Literal["text", "tsv", "csv", "response", "json", "jsonl", "npy", "npz"]
+InputFormat = Literal[
+    "text",
+    "tsv",
+    "csv",
+    "printed",
+    "response",
+    "json",
+    "jsonl",
+    "npy",
+    "torch",
+    "npz",
+    "safetensors",
+    "parquet",
+    "arrow",
+    "kld",
+]
 
 _option = in_panel("Input")
 
@@ -25,7 +40,10 @@ class SourceOptions:
         _option(
             metavar="FORMAT",
             show_default="detected from the file name or the content",
-            help="Format of the input: text, tsv, csv, json, jsonl, npy, npz, or response (an API response).",
+            help=(
+                "Format of the input: text, tsv, csv, json, jsonl, npy, npz, safetensors, torch, parquet, arrow, kld"
+                " (logits of llama.cpp), printed (by Python), or response (of an API)."
+            ),
         ),
     ] = None
     key: Annotated[
@@ -34,7 +52,7 @@ class SourceOptions:
             "--key",
             metavar="NAME",
             show_default="logits, probs, logprobs, log_probs or energies, or the only array",
-            help="Name of the array to read from an .npz file.",
+            help="Name of the array to read from a file with several, or of a column of lists or structures.",
         ),
     ] = None
     labels: Annotated[
@@ -113,7 +131,7 @@ class TargetFieldOptions:
             "--targets-key",
             metavar="NAME",
             show_default="targets, or labels if these are integers",
-            help="Name of the array of true classes in an .npz file.",
+            help="Name of the array of true classes in a file with several arrays.",
         ),
     ] = None
     ignore_index: Annotated[

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from tsoft.options.result import Result
 
 RecordFormat = Literal["table", "tsv", "csv", "json", "jsonl"]
-OutputFormat = Literal[RecordFormat, "npy", "npz"]
+OutputFormat = Literal[RecordFormat, "npy", "npz", "parquet", "safetensors"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
-ARRAY_FORMATS = ("npy", "npz")
+ARRAY_FORMATS = ("npy", "npz", "parquet", "safetensors")
+# The formats that need an extra: its package and its name.
+EXTRAS = {"parquet": ("pyarrow", "parquet"), "safetensors": ("safetensors", "arrays")}
 
 Mean = Annotated[
     bool, typer.Option("--mean", help="Average over the rows: the mean and the standard deviation of each measure.")
@@ -64,7 +66,9 @@ def format_option(formats: str, default: str = "table on a terminal, tsv in a pi
 class OutputOptions:
     """The destination, the format and the digits of a result."""
 
-    format: Annotated[OutputFormat | None, format_option("table, tsv, csv, json, jsonl, npy or npz")] = None
+    format: Annotated[
+        OutputFormat | None, format_option("table, tsv, csv, json, jsonl, npy, npz, parquet or safetensors")
+    ] = None
     output: Annotated[
         str | None,
         _output(
@@ -236,7 +240,8 @@ def _named_format(output: OutputOptions, arrays: bool) -> str | None:
         return output.format
     known = by_name(output.output)
     ending = os.path.splitext(output.output)[1]
-    if known is None and ending and not os.path.exists(output.output):
+    is_read_only = known is not None and known.name not in ("text", *TEXT_FORMATS, *ARRAY_FORMATS)
+    if is_read_only or (known is None and ending and not os.path.exists(output.output)):
         problem = f"{output.output}: cannot tell the format from the ending {ending}"
         raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
     return known.name if known and known.name in (*TEXT_FORMATS, *ARRAY_FORMATS) else None
@@ -253,6 +258,12 @@ def _check_array(format: str, output: OutputOptions, arrays: bool) -> None:
         raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
     if output.output is None and _is_terminal(sys.stdout):
         raise UsageError(f"{format} is binary; write it to a file with -o FILE, or to a pipe")
+    if format in EXTRAS:
+        from importlib.util import find_spec
+
+        package, extra = EXTRAS[format]
+        if find_spec(package) is None:
+            raise UsageError(f"{format} needs {package}; run pip install 'tsoft[{extra}]'")
 
 
 def _is_terminal(stream: Any) -> bool:

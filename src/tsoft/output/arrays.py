@@ -1,81 +1,56 @@
-"""Writing arrays of distributions as NumPy's .npy and .npz."""
+"""Writing arrays of distributions as NumPy's .npy and .npz, as Parquet, and as safetensors."""
 
 import io
-import itertools
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError
-from tsoft.output.distribution_records import Content
+from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.file import OutputStream
 from tsoft.output.row_keys import ID
+from tsoft.output.sink import Sink
 from tsoft.sampling.distributions import Distributions
 
 # Keeping more bytes than this in memory is worth a note.
 NOTE_BYTES = 1 << 24
 
 
-@dataclass(frozen=True, eq=False)
-class DistributionArray:
-    """Distributions as one array of probabilities or, according to `content`, their logarithms.
-
-    Its axes are those of the rows, the temperatures `taus` if there are several, and the classes. `note` is called with
-    each note to the user. `keys` are those of the rows that `pieces` has yielded, if the rows have keys.
-    """
-
-    results: Iterator[Distributions]
-    taus: Array
-    content: Content
-    note: Callable[[str], None]
-    keys: list[str | int] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return "log_probs" if self.content.log else "probs"
-
-    def pieces(self, first: Distributions) -> Iterator[Array]:
-        """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. Raise InputError
-        if a result has other classes."""
-        classes = first.block.labels, first.block.logits.shape[1]
-        for result in itertools.chain([first], self.results):
-            if (result.block.labels, result.block.logits.shape[1]) != classes:
-                problem = f"{result.block.location}: the classes differ from those of the first row"
-                raise InputError(f"{problem}; use --format jsonl")
-            self.keys.extend(result.block.keys or ())
-            yield self.content.cells(result).swapaxes(0, 1)
-
-    def header(self, first: Distributions, axes: tuple[int, ...]) -> bytes:
-        """Return the header of an .npy, with room for any number of rows."""
-        taus = () if len(self.taus) == 1 else (len(self.taus),)
-        buffer = io.BytesIO()
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self.content.cells(first).dtype),
-            "fortran_order": False,
-            "shape": (*axes, *taus, first.block.logits.shape[1]),
-        }
-        np.lib.format.write_array_header_1_0(buffer, header)
-        return buffer.getvalue()
-
-    def rows(self, first: Distributions, numbers: int) -> int:
-        """Return the number of rows that `numbers` numbers fill."""
-        return int(numbers // (len(self.taus) * first.block.logits.shape[1]))
-
-
 def write(format: str, array: DistributionArray, out: OutputStream) -> None:
-    """Write an array as npy or npz."""
+    """Write an array in one of the formats of arrays."""
     first = next(array.results, None)
     if first is None:
         return
-    if format == "npz":
-        pieces: Iterable[bytes | memoryview] = _npz(first, array)
-    else:
-        pieces = _npy(first, array, out if out.is_file else None)
-    for piece in pieces:
+    for piece in _pieces(format, first, array, out if out.is_file else None):
         out(piece)
+
+
+def _pieces(
+    format: str, first: Distributions, array: DistributionArray, file: OutputStream | None
+) -> Iterable[bytes | memoryview]:
+    if format == "parquet":
+        from tsoft.output import parquet
+
+        return parquet.pieces(first, array)
+    if format == "safetensors":
+        from tsoft.output import safetensors
+
+        return safetensors.pieces(first, array)
+    return _npz(first, array) if format == "npz" else _npy(first, array, file)
+
+
+def logits_file(format: str, row: Array, labels: tuple[str, ...]) -> bytes:
+    """Return the bytes of a file of one row of logits, (n,), with the labels of the classes unless it is an .npy."""
+    if format == "parquet":
+        from tsoft.output import parquet
+
+        return parquet.logits_file(row, labels)
+    if format == "safetensors":
+        from tsoft.output import safetensors
+
+        return safetensors.arrays_file({"logits": row}, labels)
+    return _npy_bytes(row) if format == "npy" else _npz_bytes({"logits": row, "labels": np.array(labels)})
 
 
 def _npy(first: Distributions, array: DistributionArray, file: OutputStream | None) -> Iterator[bytes | memoryview]:
@@ -116,28 +91,9 @@ def _bytes(array: Array) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-class _Sink(io.RawIOBase):
-    """Collects what a zip file's writer writes, so that a generator can yield it."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self.pieces.append(bytes(data))
-        return len(data)
-
-    def take(self) -> list[bytes]:
-        """Return the pieces since the last call."""
-        pieces, self.pieces = self.pieces, []
-        return pieces
-
-
 def _npz(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
     """Yield an .npz of the array, the temperatures and the labels, uncompressed since numbers hardly compress."""
-    sink = _Sink()
+    sink = Sink()
     with zipfile.ZipFile(sink, "w") as archive:
         with archive.open(zipfile.ZipInfo(f"{array.name}.npy"), "w", force_zip64=True) as member:
             for piece in _npy(first, array, None):
@@ -151,7 +107,7 @@ def _npz(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
     yield from sink.take()
 
 
-def npz(arrays: Mapping[str, Array]) -> bytes:
+def _npz_bytes(arrays: Mapping[str, Array]) -> bytes:
     """Return an .npz of arrays by their names."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -160,7 +116,7 @@ def npz(arrays: Mapping[str, Array]) -> bytes:
     return buffer.getvalue()
 
 
-def npy(array: Array) -> bytes:
+def _npy_bytes(array: Array) -> bytes:
     """Return an .npy of an array."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, allow_pickle=False)
@@ -168,4 +124,4 @@ def npy(array: Array) -> bytes:
 
 
 def _add(archive: zipfile.ZipFile, name: str, array: Array) -> None:
-    archive.writestr(zipfile.ZipInfo(f"{name}.npy"), npy(array))
+    archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy_bytes(array))

@@ -39,7 +39,9 @@ class LogOptions:
 class NextOutputOptions(OutputOptions):
     format: Annotated[
         OutputFormat | None,
-        format_option("table, tsv, csv, json, jsonl, npy or npz", "table on a terminal, jsonl in a pipe"),
+        format_option(
+            "table, tsv, csv, json, jsonl, npy, npz, parquet or safetensors", "table on a terminal, jsonl in a pipe"
+        ),
     ] = None
 
 

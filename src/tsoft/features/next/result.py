@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array, softmax
 from tsoft.input.api_tokens import UNKNOWN
@@ -58,12 +56,11 @@ class NextResult(Result):
             yield [{**prompt, "logprobs": [{**tokens[block.partial.index], "top_logprobs": tokens}]}]
 
     def array(self) -> bytes:
-        """Return the logits as .npy, or together with their labels as .npz."""
-        from tsoft.output import arrays
+        """Return the logits as a file of arrays, with their labels unless it is an .npy."""
+        from tsoft.output.arrays import logits_file
 
-        row = self.next.block.logits[0]
-        labels = np.array(self.next.block.labels or ())
-        return arrays.npy(row) if self.format == "npy" else arrays.npz({"logits": row, "labels": labels})
+        block = self.next.block
+        return logits_file(self.format, block.logits[0], block.labels or ())
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import draw_row

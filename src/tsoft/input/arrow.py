@@ -1,0 +1,128 @@
+"""Opening Parquet and Arrow files with pyarrow, one batch of rows at a time."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from tsoft.core.block import Block
+from tsoft.errors import InputError, shortened
+from tsoft.input.read_options import ReadOptions
+from tsoft.input.streams import seekable
+from tsoft.input.targets import Targets
+from tsoft.input.utf8 import kind_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# The approximate number of values in a batch.
+BATCH = 1 << 19
+_FILE, _OLD_FILE = b"ARROW1", b"FEA1"
+
+
+@dataclass(frozen=True)
+class ArrowSource:
+    """A table of a schema, whose rows arrive in `batches`. `rows` is their number, None if it is not known."""
+
+    schema: "pa.Schema"
+    batches: "Iterator[pa.RecordBatch]"
+    rows: int | None
+
+
+def read_parquet(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
+    """Yield the blocks of a Parquet file. Raise InputError."""
+    with _errors("Parquet", options.source):
+        from tsoft.input import arrow_table
+
+        yield from arrow_table.read(parquet(stream, options), options)
+
+
+def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
+    """Yield the blocks of an Arrow file (also called Feather) or an Arrow stream. Raise InputError."""
+    with _errors("Arrow", options.source):
+        from tsoft.input import arrow_table
+
+        yield from arrow_table.read(arrow(stream, options), options)
+
+
+@contextlib.contextmanager
+def _errors(kind: str, source: str) -> Iterator[None]:
+    """Turn an error of pyarrow inside the context, or its absence, into an InputError."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        article = "an" if kind == "Arrow" else "a"
+        problem = f"this is {article} {kind} file, which needs pyarrow; run pip install 'tsoft[parquet]'"
+        raise InputError(f"{source}: {problem}") from None
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = shortened(str(error).strip().split("\n")[0].rstrip("."), 100)
+        raise InputError(f"{source}: pyarrow cannot read this {kind} file: {reason}") from None
+
+
+def parquet(stream: BinaryIO, options: ReadOptions) -> ArrowSource:
+    """Open a Parquet file."""
+    import pyarrow.parquet as pq
+
+    file = seekable(stream, options.source, "a piped Parquet file", options.note)
+    _check_start(file, (b"PAR1", b"PARE"), "Parquet", options.source)
+    table = pq.ParquetFile(file)
+    schema = table.schema_arrow
+    rows = max(1, BATCH // max(1, table.metadata.num_columns))
+    return ArrowSource(schema, table.iter_batches(batch_size=rows), table.metadata.num_rows)
+
+
+def arrow(stream: BinaryIO, options: ReadOptions) -> ArrowSource:
+    """Open an Arrow file or stream."""
+    import pyarrow as pa
+
+    head = stream.peek()[:8] if hasattr(stream, "peek") else b""
+    if head.startswith((_FILE, _OLD_FILE)) or stream.seekable():
+        file = seekable(stream, options.source, "a piped Arrow file", options.note)
+        _check_start(file, (_FILE, _OLD_FILE, b"\xff\xff\xff\xff"), "Arrow", options.source)
+        head = file.read(8)
+        file.seek(-len(head), 1)
+        if head.startswith(_OLD_FILE):
+            import pyarrow.feather
+
+            table = pyarrow.feather.read_table(file)
+            return ArrowSource(table.schema, _pieces(iter(table.to_batches())), table.num_rows)
+        if head.startswith(_FILE):
+            reader = pa.ipc.open_file(file)
+            batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            return ArrowSource(reader.schema, _pieces(batches), None)
+        stream = file
+    stream_reader = pa.ipc.open_stream(stream)
+    return ArrowSource(stream_reader.schema, _pieces(iter(stream_reader)), None)
+
+
+def _pieces(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+    """Yield the rows in batches of a limited size."""
+    for batch in batches:
+        rows = max(1, BATCH // max(1, batch.num_columns))
+        for first in range(0, batch.num_rows, rows):
+            yield batch.slice(first, rows)
+
+
+def _check_start(file: BinaryIO, starts: tuple[bytes, ...], kind: str, source: str) -> None:
+    """Raise InputError if the file does not start as a file of this kind does."""
+    position = file.tell()
+    head = file.read(256)
+    file.seek(position)
+    if not head:
+        raise InputError(f"{source}: no logits: the input is empty")
+    if not head.startswith(starts):
+        other = kind_of(head)
+        raise InputError(f"{source}: {f'this is {other}' if other else f'not an {kind} file'}")
+
+
+def read_targets(stream: BinaryIO, format: str, options: ReadOptions) -> Targets:
+    """Return the true classes in a column of a file. Raise InputError if it has none."""
+    kind = format.capitalize()
+    with _errors(kind, options.source):
+        from tsoft.input import arrow_table
+
+        return arrow_table.read_targets((parquet if format == "parquet" else arrow)(stream, options), options)

@@ -1,0 +1,59 @@
+"""Distributions as one array, for the formats of arrays."""
+
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tsoft.core.softmax import Array
+from tsoft.errors import InputError
+from tsoft.output.distribution_records import Content
+from tsoft.sampling.distributions import Distributions
+
+
+@dataclass(frozen=True, eq=False)
+class DistributionArray:
+    """Distributions as one array of probabilities or, according to `content`, their logarithms.
+
+    Its axes are those of the rows, the temperatures `taus` if there are several, and the classes. `note` is called with
+    each note to the user. `keys` are those of the rows that `pieces` has yielded, if the rows have keys.
+    """
+
+    results: Iterator[Distributions]
+    taus: Array
+    content: Content
+    note: Callable[[str], None]
+    keys: list[str | int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return "log_probs" if self.content.log else "probs"
+
+    def pieces(self, first: Distributions) -> Iterator[Array]:
+        """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. Raise InputError
+        if a result has other classes."""
+        classes = first.block.labels, first.block.logits.shape[1]
+        for result in itertools.chain([first], self.results):
+            if (result.block.labels, result.block.logits.shape[1]) != classes:
+                problem = f"{result.block.location}: the classes differ from those of the first row"
+                raise InputError(f"{problem}; use --format jsonl")
+            self.keys.extend(result.block.keys or ())
+            yield self.content.cells(result).swapaxes(0, 1)
+
+    def header(self, first: Distributions, axes: tuple[int, ...]) -> bytes:
+        """Return the header of an .npy, with room for any number of rows."""
+        taus = () if len(self.taus) == 1 else (len(self.taus),)
+        buffer = io.BytesIO()
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.content.cells(first).dtype),
+            "fortran_order": False,
+            "shape": (*axes, *taus, first.block.logits.shape[1]),
+        }
+        np.lib.format.write_array_header_1_0(buffer, header)
+        return buffer.getvalue()
+
+    def rows(self, first: Distributions, numbers: int) -> int:
+        """Return the number of rows that `numbers` numbers fill."""
+        return int(numbers // (len(self.taus) * first.block.logits.shape[1]))
