@@ -23,6 +23,7 @@ from tsoft.input import npy
 from tsoft.input.labels import Labels
 from tsoft.options.output import OutputOptions, is_watched
 from tsoft.output import arrays, watching
+from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.distribution_records import Content
 from tsoft.output.file import OutputStream
 from tsoft.sampling.apply_chains import distribution_pieces
@@ -48,7 +49,7 @@ def array_of(
 ) -> bytes:
     """Return the bytes that tsoft writes for distributions if the output is not a file."""
     buffer = io.BytesIO()
-    array = arrays.DistributionArray(iter(results), np.array(taus), Content(log), note)
+    array = DistributionArray(iter(results), np.array(taus), Content(log), note)
     arrays.write(format, array, OutputStream(buffer, "buffer"))
     return buffer.getvalue()
 

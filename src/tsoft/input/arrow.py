@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from tsoft.core.block import Block
@@ -15,18 +14,11 @@ from tsoft.input.utf8 import kind_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tsoft.input.arrow_table import ArrowSource
+
 # The approximate number of values in a batch.
 BATCH = 1 << 19
 _FILE, _OLD_FILE = b"ARROW1", b"FEA1"
-
-
-@dataclass(frozen=True)
-class ArrowSource:
-    """A table of a schema, whose rows arrive in `batches`. `rows` is their number, None if it is not known."""
-
-    schema: "pa.Schema"
-    batches: "Iterator[pa.RecordBatch]"
-    rows: int | None
 
 
 def read_parquet(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
@@ -63,9 +55,11 @@ def _errors(kind: str, source: str) -> Iterator[None]:
         raise InputError(f"{source}: pyarrow cannot read this {kind} file: {reason}") from None
 
 
-def parquet(stream: BinaryIO, options: ReadOptions) -> ArrowSource:
+def parquet(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
     """Open a Parquet file."""
     import pyarrow.parquet as pq
+
+    from tsoft.input.arrow_table import ArrowSource
 
     file = seekable(stream, options.source, "a piped Parquet file", options.note)
     _check_start(file, (b"PAR1", b"PARE"), "Parquet", options.source)
@@ -75,9 +69,11 @@ def parquet(stream: BinaryIO, options: ReadOptions) -> ArrowSource:
     return ArrowSource(schema, table.iter_batches(batch_size=rows), table.metadata.num_rows)
 
 
-def arrow(stream: BinaryIO, options: ReadOptions) -> ArrowSource:
+def arrow(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
     """Open an Arrow file or stream."""
     import pyarrow as pa
+
+    from tsoft.input.arrow_table import ArrowSource
 
     head = stream.peek()[:8] if hasattr(stream, "peek") else b""
     if head.startswith((_FILE, _OLD_FILE)) or stream.seekable():

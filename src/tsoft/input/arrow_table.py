@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,12 +28,18 @@ from tsoft.input.read_options import ColumnOptions, ReadOptions
 from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide
 from tsoft.input.targets import Targets
 
-if TYPE_CHECKING:
-    from tsoft.input.arrow import ArrowSource
-
 # The entry in the metadata of a schema for what tsoft writes: the name of the array of the numbers, and the labels.
 TSOFT = b"tsoft"
 _NULL = "null is not a number; fill it, or write -inf to mask a class (pandas writes NaN as null)"
+
+
+@dataclass(frozen=True)
+class ArrowSource:
+    """A table of a schema, whose rows arrive in `batches`. `rows` is their number, None if it is not known."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    rows: int | None
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def _is_list(type: pa.DataType) -> bool:
     return is_list and _is_number(_plain_type(type.value_type))
 
 
-def read(source: "ArrowSource", options: ReadOptions) -> Iterator[Block]:
+def read(source: ArrowSource, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a table. Raise InputError."""
     first = next((batch for batch in source.batches if batch.num_rows), None)
     if first is None:
@@ -105,7 +111,7 @@ def read(source: "ArrowSource", options: ReadOptions) -> Iterator[Block]:
         raise InputError(f"{options.source}: {error}") from None
 
 
-def read_targets(source: "ArrowSource", options: ReadOptions) -> Targets:
+def read_targets(source: ArrowSource, options: ReadOptions) -> Targets:
     """Return the true classes in the only column, or in one with the name of targets, which --targets-key names."""
     leaves = [leaf for leaf in _leaves(source.schema) if not _is_list(leaf.type)]
     requested = options.targets.key if options.targets else None
@@ -177,7 +183,7 @@ def _list_column(leaves: list[Leaf], first: pa.RecordBatch, options: ReadOptions
 class _Table:
     """A table, whose batches start with the `first` one, which has rows."""
 
-    source: "ArrowSource"
+    source: ArrowSource
     batches: Iterator[pa.RecordBatch]
     first: pa.RecordBatch
     options: ReadOptions
@@ -187,7 +193,9 @@ class _Table:
         if options.columns.logits is not None:
             raise ColumnError("--columns selects columns of numbers, and --key a column of lists; remove one of them")
         name, labels = self._written()
-        options = replace(options, quantity=quantity_of(name or column.name.rsplit(".", 1)[-1].lower(), options))
+        if column.name != name:
+            name, labels = column.name.rsplit(".", 1)[-1].lower(), None
+        options = replace(options, quantity=quantity_of(name, options))
         scalars = [leaf for leaf in leaves if leaf != column]
         # No column of a single number is a logit.
         columns = self._decide(scalars, replace(options, columns=replace(options.columns, logits=())))
@@ -320,8 +328,8 @@ class _Rows:
             self._check_classes(self.leaves[i], batch, first_row)
         if self.lists is None:
             leaves = [self.leaves[i] for i in self.columns.logits]
-            values = [_numbers(leaf.values(batch), self._where(leaf, first_row)) for leaf in leaves]
-            yield np.column_stack(values), 0, batch.num_rows
+            columns = [_numbers(leaf.values(batch), self._where(leaf, first_row)) for leaf in leaves]
+            yield np.column_stack(columns), 0, batch.num_rows
             return
         column, where = self.lists.values(batch), self._where(self.lists, first_row)
         if column.null_count:

@@ -117,7 +117,7 @@ def _read(stream: BinaryIO, size: int, source: str, header: Header | None = None
 def _logprobs(rows: Array, classes: int) -> Array:
     """Return the log-probabilities of rows, (rows, n), as llama.cpp computes them, but never above 0."""
     values = rows["codes"][:, :classes] * rows["scale"][:, np.newaxis] + rows["minimum"][:, np.newaxis]
-    return np.minimum(values, np.float32(0))
+    return np.asarray(np.minimum(values, np.float32(0)))
 
 
 def _note_floor(rows: Array, classes: int, first: int, options: ReadOptions) -> None:

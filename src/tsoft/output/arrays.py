@@ -30,26 +30,26 @@ def _pieces(
     format: str, first: Distributions, array: DistributionArray, file: OutputStream | None
 ) -> Iterable[bytes | memoryview]:
     if format == "parquet":
-        from tsoft.output import parquet
+        from tsoft.output import parquet_file
 
-        return parquet.pieces(first, array)
+        return parquet_file.pieces(first, array)
     if format == "safetensors":
-        from tsoft.output import safetensors
+        from tsoft.output import safetensors_file
 
-        return safetensors.pieces(first, array)
+        return safetensors_file.pieces(first, array)
     return _npz(first, array) if format == "npz" else _npy(first, array, file)
 
 
 def logits_file(format: str, row: Array, labels: tuple[str, ...]) -> bytes:
     """Return the bytes of a file of one row of logits, (n,), with the labels of the classes unless it is an .npy."""
     if format == "parquet":
-        from tsoft.output import parquet
+        from tsoft.output import parquet_file
 
-        return parquet.logits_file(row, labels)
+        return parquet_file.logits_file(row, labels)
     if format == "safetensors":
-        from tsoft.output import safetensors
+        from tsoft.output import safetensors_file
 
-        return safetensors.arrays_file({"logits": row}, labels)
+        return safetensors_file.arrays_file({"logits": row}, labels)
     return _npy_bytes(row) if format == "npy" else _npz_bytes({"logits": row, "labels": np.array(labels)})
 
 

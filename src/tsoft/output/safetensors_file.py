@@ -37,4 +37,4 @@ def arrays_file(arrays: Mapping[str, Array], labels: Sequence[str] | None, keys:
         arrays = {**arrays, ID: np.array(keys)}
     elif keys:
         metadata[ID] = json.dumps([str(key) for key in keys])
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
