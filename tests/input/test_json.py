@@ -106,6 +106,9 @@ def test_quantities() -> None:
     assert rows(read("[1, 0]", quantity="energy")) == [[-1, 0]]
     assert rows(read('{"logits": [2, 1], "probs": [1, 0]}', quantity="prob")) == [[0, -INF]]
     assert read('{"log_probs": [-1, -2], "x": [1]}')[0].origin.quantity == "logprob"
+    # Probabilities may have underflowed.
+    both = read('{"probs": [1, 0], "log_probs": [0, -800]}')[0]
+    assert (both.origin.quantity, both.logits.tolist()) == ("logprob", [[0, -800]])
 
 
 def test_labels() -> None:

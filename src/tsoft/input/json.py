@@ -293,6 +293,9 @@ class RowReader:
             raise InputError(
                 f"{where}: --columns selects fields with one number each, and {key!r} has several; remove it"
             )
+        if record.get("exact") is False and key != "logits":
+            listed = f"{key} are of the listed tokens alone, which tsoft takes for all tokens"
+            options.note(f"{options.source}: the records of an API response are not exact; {listed}")
         target = self._target_field(record, where)
         labels = None if target and target[0] == "labels" else record.get("labels")
         if labels is not None:
