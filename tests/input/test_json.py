@@ -243,9 +243,9 @@ def test_written_records_read_back(format: str, log: bool, case: tuple[list[list
     by_row = np.repeat(logits, 2, axis=0)
     assert are(through(None, "logits"), by_row)
     with np.errstate(divide="ignore"):
-        assert are(through(None), np.log(result.probs.swapaxes(0, 1).reshape(by_row.shape)))
-    if log and np.isfinite(result.log_probs.max(-1)).all():
-        assert are(through("logprob"), result.log_probs.swapaxes(0, 1).reshape(by_row.shape))
+        of_probs = np.log(result.probs.swapaxes(0, 1).reshape(by_row.shape))
+    assert are(through("prob"), of_probs)
+    assert are(through(None), result.log_probs.swapaxes(0, 1).reshape(by_row.shape) if log else of_probs)
 
 
 @pytest.mark.parametrize(
