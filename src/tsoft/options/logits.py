@@ -11,7 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
-from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.input import ListedOptions, LogitsOptions
 from tsoft.options.response_notes import apply_options
 from tsoft.options.temperatures import pieces
 
@@ -26,7 +26,7 @@ def blocks(
     options: LogitsOptions,
     taus: list[str] | None,
     *,
-    bounds: BoundsOptions | None = None,
+    bounds: ListedOptions | None = None,
     ragged: bool = False,
     targets: "TargetSource | None" = None,
     labels: "Labels | None" = None,
@@ -35,7 +35,7 @@ def blocks(
 ) -> Iterator[Block]:
     """Return the blocks of typed logits, of a file, or of stdin.
 
-    taus: the values of --tau, one of which may read stdin. bounds: None for a command that shows no bounds.
+    taus: the values of --tau, one of which may read stdin. bounds: None for a command without these options.
     ragged: whether rows of a block may differ in length. targets: how to read the true classes of the rows, if they are
     to be read, too. labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
     note: prints a note to the user. unknown_rows: whether to return the rows of an API response without any known
