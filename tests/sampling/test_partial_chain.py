@@ -247,6 +247,15 @@ def test_xtc_removes_the_top_choices_except_the_last() -> None:
     np.testing.assert_allclose([low[1], high[1]], [0.3 / 0.6, 0.3 / 0.6], rtol=1e-5)
 
 
+def test_several_unlisted_classes_may_be_top_choices() -> None:
+    """With 0.37 in two unlisted classes, XTC removes one of them; with 0.37 in one, it does not."""
+    appended = PartialDistribution(np.log([0.627, 0.003]), 1, np.log(0.627), classes=52)
+    *_, mixture = mixtures(appended, [Step(SAMPLERS["xtc"], (1.0, 0.1))])
+    low, high = np.exp(mixture.log_bounds)
+    assert low[1] < 0.003 / 0.373
+    assert high[1] > 0.003 / (0.003 + 0.17)
+
+
 def test_mlx_keeps_all_classes_at_top_p_0() -> None:
     sampler = next(sampler for sampler in ENGINES["mlx-lm"].samplers if sampler.name == "top_p")
     *_, mixture = mixtures(LISTED, [Step(sampler, (0.0,))])

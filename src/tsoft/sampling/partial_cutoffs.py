@@ -93,6 +93,8 @@ def xtc(classes: KnownRanks, threshold: float) -> Decision:
     last = int(lowest.argmin())
     lowest_of_others = np.full_like(lowest, lowest[last])
     lowest_of_others[last] = np.delete(lowest, last).min()
+    # There may be several unlisted classes.
+    lowest_of_others[-1] = lowest[-1]
     return Decision(
         certain=~is_top.possible | (lowest_of_others > classes.logit.high),
         possible=~is_top.certain | (highest_of_last >= classes.logit.low),
