@@ -97,13 +97,16 @@ def _layout(first: str, options: ReadOptions) -> Layout:
 
 
 def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) -> bool:
-    """Return whether a line is a header although it contains numbers, since its other fields name no classes.
+    """Return whether a line is a header although it contains numbers: tsoft wrote it, or its other fields name no
+    classes.
 
     `id 2` may be a class and its number; pandas writes `,0` above a single column.
     """
     others = [name for name, is_numeric in zip(names, numeric, strict=True) if not is_numeric]
     if len(names) == 2 and numeric[1]:
         return names == ["", "0"]
+    if names[0] in KEY_COLUMNS[:2] and len(names) > 1:
+        return True
     if not others or len(names) == 1 or any(map(fields.is_pair, others)):
         return False
     from tsoft.input.table_columns import TAU, is_key_name, is_target_name

@@ -78,11 +78,18 @@ class Table:
             values = fields.numbers([texts[i] for i in columns.logits])
         except fields.FieldError as error:
             index = columns.logits[(error.field or 1) - 1]
-            raise _not_a_logit(error, names[index], index) from None
+            raise self._not_a_logit(error, index) from None
         for i in columns.unused_targets:
             self._check_class(texts[i], i)
         key = None if columns.key is None else self._key(texts[columns.key], columns.key)
         return ParsedRow(line.number, values, self.labels, self._target(texts), key)
+
+    def _not_a_logit(self, error: fields.FieldError, index: int) -> fields.FieldError:
+        """Return an error in a column of logits, with what to do if the column is something else."""
+        options = "--target-column, --id-column" if self.options.reads_targets else "--id-column"
+        fix = f"; if {shortened(self.columns.names[index])!r} is not a logit, pass {options} or --columns"
+        is_explained = error.is_missing or "; did you mean" in error.problem
+        return fields.FieldError(error.problem + fix * (not is_explained), index + 1, is_missing=error.is_missing)
 
     def _target(self, texts: list[str]) -> int | None:
         index = self.columns.target
@@ -205,13 +212,6 @@ class Table:
         if not (values == np.arange(len(values)) + first).all() or first % 1 != 0:
             return None
         return range(int(first), int(first) + len(values))
-
-
-def _not_a_logit(error: fields.FieldError, name: str, index: int) -> fields.FieldError:
-    """Return an error in a column of logits, with what to do if the column is something else."""
-    fix = f"; if {shortened(name)!r} is not a logit, pass --id-column or --columns"
-    problem = f"{error.problem}{'' if error.is_missing or '; did you mean' in error.problem else fix}"
-    return fields.FieldError(problem, index + 1, is_missing=error.is_missing)
 
 
 def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
