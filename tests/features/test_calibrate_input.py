@@ -128,6 +128,14 @@ def test_rows_are_left_out(tmp_path: Path) -> None:
     assert "there are no rows" in nothing
 
 
+def test_names_are_found_behind_a_row_that_is_left_out() -> None:
+    for text in (
+        "z,target\n9,-100\n" + lines(Z, WORDS),
+        '{"z": 9, "target": -100}\n' + objects(z=Z.tolist(), target=WORDS),
+    ):
+        assert float(calibrated("--ignore-index", "-100", stdin=text)[0]) == pytest.approx(TAU, rel=1e-9)
+
+
 def test_distill_leaves_rows_out(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("a,b\n" + lines(*ROWS[::-1].T))
     text = "id,a,b,target\n" + lines("vwxyz", *ROWS.T, LEFT_OUT)

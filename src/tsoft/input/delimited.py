@@ -68,7 +68,8 @@ def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) 
 def _with_unnamed_column(first: Line) -> Line:
     """Return a first line that starts with a tab, with that tab if the line may be a header without its first name."""
     names = first.text.split("\t")
-    is_header = not any(map(fields.looks_like_number, names)) or names == list(map(str, range(len(names))))
+    numbers = list(filter(fields.looks_like_number, names))
+    is_header = numbers == list(map(str, range(len(numbers))))
     return replace(first, text=f"\t{first.text}") if is_header and len(names) > 1 else first
 
 

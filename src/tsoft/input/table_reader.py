@@ -137,7 +137,8 @@ class Table:
         key = whole_number(text)
         if key is None or key != (key if self._next_key is None else self._next_key):
             name = shortened(self.columns.names[index])
-            problem = f"expected {self._next_key}, as the column {name!r} counts the rows, got {shortened(text)!r}"
+            column = f"the column {name!r}" if name else "the unnamed column"
+            problem = f"expected {self._next_key}, as {column} counts the rows, got {shortened(text)!r}"
             fix = f"pass --id-column {name!r} if it names the rows, or list the columns of the logits with --columns"
             raise fields.FieldError(f"{problem}; {fix}", index + 1)
         self._next_key = key + 1
@@ -234,6 +235,8 @@ def read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
         if not names[0] and len(texts) == len(names) - 1 and first.text.startswith("\t"):
             # The lines are indented.
             names = names[1:]
+            if all(map(fields.is_number, names)):
+                raise fields.FieldError("this line and the header start with a tab; remove it if the header is a row")
         texts = texts if len(texts) == len(names) else fields.split(second.text)
     except fields.FieldError as error:
         raise options.field_error(second.number, error) from None
