@@ -36,7 +36,7 @@ def objects(**fields: Any) -> str:
 TEXTS = {
     "a table": ("logit,target\n" + lines(Z, Y), NOTE),
     "floats": ("score,y\n" + lines(Z, Y.astype(float)), NOTE),
-    "booleans": ("score,target\n" + lines(Z, ["True", "False", "False", "True"]), "z is the logit of class 'True'"),
+    "booleans": ("score,target\n" + lines(Z, ["True", "False", "False", "True"]), NOTE),
     "names": ("score,target\n" + lines(Z, WORDS), "z is the logit of class 'pos', and 0 that of 'neg'"),
     "the column's own name": ("neg,target\n" + lines(-Z, WORDS), "z is the logit of class 'neg', and 0 that of 'pos'"),
     "probabilities": ("prob,target\n" + lines(expit(Z), Y), "each is the probability of class #1, and the rest"),

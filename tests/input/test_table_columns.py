@@ -290,6 +290,12 @@ def test_a_column_of_logits_is_one_distribution() -> None:
     assert "row 0 has one class" in here("compute", stdin="[[1], [2]]").stderr
 
 
+def test_the_better_of_two_keys_is_used() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin="Unnamed: 0,row,id,a,b\n0,5,x,1,1\n1,6,y,0,0\n")
+    assert done.stdout == "row,id,tau,a,b\n0,x,1,0.5,0.5\n1,y,1,0.5,0.5\n"
+    assert "reads 'id' as the key of the rows and ignores 'Unnamed: 0' and 'row'" in done.stderr
+
+
 def test_output_with_keys_is_read_back() -> None:
     text = "id,cat,dog\n4,2,1\n5,0,3\n"
     for options in (["--tau", "1,2"], ["--tau", "1,2", "--long"]):

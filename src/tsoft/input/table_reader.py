@@ -13,7 +13,7 @@ from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.errors import InputError, shortened
 from tsoft.input import fields
-from tsoft.input.class_lookup import IGNORED, ClassLookup, TargetIndexError
+from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
 from tsoft.input.columns import ID, KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
 from tsoft.input.labels import Labels
 from tsoft.input.lines import Line, LineBatch
@@ -291,7 +291,7 @@ def _class_lookup(
         if len(names) > 1 or (names and fields.is_number(names[0])):
             break
     batches = itertools.chain(seen, batches)
-    if not names or fields.is_number(names[0]):
+    if not names or fields.is_number(names[0]) or {name.lower() for name in names} <= set(BOOLEANS):
         return ClassLookup(None, 2, ignored), batches, options
     if len(names) == 1:
         problem = f"every target is {shortened(names[0])!r}; name both classes with --labels NEGATIVE,POSITIVE"
