@@ -248,6 +248,8 @@ def test_headers_of_pandas_and_r(mark: str) -> None:
         '"","V1","V2"\n"1",2,0\n"2",1,0\n',
         "Unnamed: 0\t0\t1\r\n0\t2\t0\r\n1\t1\t0\r\n",
         "\t0\t1\n0\t2\t0\n1\t1\t0\n",
+        "\t0\t1\ttarget\n0\t2\t0\t0\n1\t1\t0\t1\n",
+        "#,cat,dog\n1,2,0\n2,1,0\n",
         "\tcat\tdog\n\t2\t0\n\t1\t0\n",
         "\t2\t0\n\t1\t0\n",
     ):
@@ -257,6 +259,21 @@ def test_headers_of_pandas_and_r(mark: str) -> None:
         "tsoft: note: stdin:1: tsoft reads this line, which counts the columns from 0, as a row; if it is a header,"
         " remove it\n"
     )
+
+
+def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:
+    done = here("compute", stdin="# cat dog\n2 0\n1 0\n")
+    note = "tsoft ignores this comment; if it is the header of the columns, remove the #"
+    assert done.stderr == f"tsoft: note: stdin:1: {note}\n"
+    assert here("compute", stdin="# two rows\n2 0 1\n").stderr == ""
+    done = here("compute", stdin="id,cat,dog\na,2,0\n#1,1,0\n# a comment\n")
+    problem = "a line that starts with # is a comment; write the first field in quotes if it is a row"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"tsoft: error: stdin:3: {problem}")
+
+
+def test_a_key_may_contain_another_delimiter() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin="id\tcat\tdog\nNew York, NY\t2\t0\n")
+    assert done.stdout == 'row,id,tau,cat,dog\n0,"New York, NY",1,0.881,0.119\n'
 
 
 def test_a_column_of_logits_is_one_distribution() -> None:
@@ -271,6 +288,12 @@ def test_a_column_of_logits_is_one_distribution() -> None:
         assert "which is read as one distribution with one class per line" in done.stderr
     assert here("compute", "--tau", "2", stdin="id,prob\na,0.9\nb,0.1\n").stdout == "0.7499999999999999\t0.25\n"
     assert "row 0 has one class" in here("compute", stdin="[[1], [2]]").stderr
+
+
+def test_the_better_of_two_keys_is_used() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin="Unnamed: 0,row,id,a,b\n0,5,x,1,1\n1,6,y,0,0\n")
+    assert done.stdout == "row,id,tau,a,b\n0,x,1,0.5,0.5\n1,y,1,0.5,0.5\n"
+    assert "reads 'id' as the key of the rows and ignores 'Unnamed: 0' and 'row'" in done.stderr
 
 
 def test_output_with_keys_is_read_back() -> None:

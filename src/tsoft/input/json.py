@@ -507,7 +507,7 @@ class TargetReader:
         if self._options.labels or len(rows) < len(items) or (rows[0].labels is not None and len(rows[0].labels) == 2):
             return False
         names = self._names(rows)
-        return len(names) == 1 and not fields.is_number(next(iter(names)))
+        return len(names) < 2 and not any(map(fields.is_number, names))
 
     def _names(self, rows: list[JsonRow]) -> set[str]:
         """Return the distinct targets of rows, except that of the rows to leave out."""

@@ -68,7 +68,8 @@ def blocks(
         read = _read(_file(options, taus), options.input_format, reading)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
-    return _check_sums(apply_options(read, options, bounds, unknown_rows=unknown_rows), note)
+    read = apply_options(read, options, bounds, unknown_rows=unknown_rows)
+    return _check_sums(read, note, has_targets=targets is not None)
 
 
 def _once(note: Callable[[str], None]) -> Callable[[str], None]:
@@ -150,11 +151,13 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
             yield block
 
 
-def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
+def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_targets: bool) -> Iterator[Block]:
     """Yield the blocks. Print a note for the first row whose probabilities do not sum to 1."""
     is_noted = False
     for block in blocks:
-        if block.origin.quantity in ("prob", "logprob") and not is_noted and not block.partial:
+        # With targets, an array of one axis may be one probability for each row.
+        is_column = has_targets and block.origin.axes == ()
+        if block.origin.quantity in ("prob", "logprob") and not (is_noted or is_column or block.partial):
             sums = np.exp(log_sum_exp(block.logits))
             is_off = abs(sums - 1) > 1e-3
             if is_off.any():

@@ -117,8 +117,8 @@ class PartialRow:
         return -inf if self.unlisted is None else self.unlisted.at(self.partial.ceiling)
 
     def keeping(self, decision: Decision) -> "PartialRow":
-        """Return the row after a decision about the listed classes and, at the end, about the unlisted ones: whether all
-        of them certainly remain, and whether any may."""
+        """Return the row after a decision about the listed classes and, at the end, about the unlisted ones: whether
+        all of them certainly remain, and whether any may."""
         possible, certain = decision.possible, decision.certain
         z, low, high = (np.where(possible[:-1], x, -inf) for x in (self.z, self.logit.low, self.logit.high))
         unlisted = self.unlisted if possible[-1] else None
