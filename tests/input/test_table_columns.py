@@ -282,7 +282,6 @@ def test_a_column_of_logits_is_one_distribution() -> None:
         ("logit\n2\n0\n", "row,tau,0,1"),
         ("id,logit\na,2\nb,0\n", "row,tau,a,b"),
         (",0\n0,2\n1,0\n", "row,tau,0,1"),
-        ("z,target\n2,1\n0,0\n", "row,tau,0,1"),
     ):
         done = here("compute", "-f", "csv", "--digits", "3", stdin=text)
         assert done.stdout == f"{header}\n0,1,0.881,0.119\n"
