@@ -780,6 +780,26 @@ def test_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyP
         assert "hunter2" not in message
 
 
+def test_a_key_that_comes_back_as_a_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short key is no secret, and may be a part of the text."""
+    for key, label in ((KEY, "***"), ("none", "none")):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        with serving(Reply(legacy(key))) as served:
+            model = endpoint_at(served)
+            [distribution] = model.next([model.prompt("x")])
+            assert distribution.block.labels is not None
+            assert label in distribution.block.labels
+
+
+def test_bytes_that_are_no_text_become_replacement_characters() -> None:
+    body = json.dumps(legacy("abc")).encode().replace(b"abc", b"a\xff")
+    with serving(Reply(body)) as served:
+        model = endpoint_at(served)
+        [distribution] = model.next([model.prompt("x")])
+        assert distribution.block.labels is not None
+        assert "a\ufffd" in distribution.block.labels
+
+
 def test_invalid_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("a\nb", "schlüssel"):
         monkeypatch.setenv("OPENAI_API_KEY", key)

@@ -117,14 +117,16 @@ class Server:
             self._pause(retry_after)
         return response
 
-    def redacted(self, data: bytes) -> str:
-        """Return a response body as text, without the key.
+    def redacted(self, data: bytes, *, min_length: int = 0) -> str:
+        """Return a response body as text, without the key, if this has at least `min_length` characters.
 
         Some servers repeat the key in their errors, in any spelling of JSON, HTML or a URL. Redact before shortening a
-        text: a part of the key would not be recognized.
+        text: a part of the key would not be recognized. Bytes that are no text become U+FFFD.
         """
         text = data.decode(json.detect_encoding(data), errors="replace")
         for secret in self._secrets:
+            if len(secret) < min_length:
+                continue
             text = re.sub("".join(map(_spelling_pattern, secret)), "***", text)
         return text
 
