@@ -21,7 +21,7 @@ import pexpect
 
 SCRIPTS = sysconfig.get_path("scripts")
 NAMES = ("logits.txt", "my file.txt", "table.txt")
-FORMATS = {"table", "tsv", "csv", "json", "jsonl", "npy", "npz"}
+FORMATS = {"table", "tsv", "csv", "json", "jsonl", "npy", "npz", "parquet", "safetensors"}
 TIMEOUT = 20
 
 PROMPT = "READY> "
@@ -195,9 +195,9 @@ def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[s
         ("compute --format=", FORMATS),
         ("compute -1 -inf --format ", FORMATS),
         ("compute --units ", {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}),
-        ("compute --input-format ", FORMATS - {"table"} | {"text", "response"}),
+        ("compute --input-format ", FORMATS - {"table"} | {"text", "response", "printed", "torch", "arrow", "kld"}),
         ("compute -i ", set(NAMES)),
-        ("calibrate --t", {"--targets", "--test", "--test-targets"}),
+        ("calibrate --t", {"--target-column", "--targets", "--targets-key", "--test", "--test-targets"}),
         ("calibrate -i x --targets ", set(NAMES)),
     ],
 )

@@ -1,7 +1,7 @@
 """Errors of the whole program: the message, the exit code, and an empty stdout."""
 
+import bz2
 import contextlib
-import gzip
 import io
 import json
 import lzma
@@ -40,7 +40,6 @@ INDEX = "field 2: the index 1 repeats; add a column row to separate the vectors"
 NO_NUMBERS = "the header has no numbers; add a column logit, logprob, prob or energy"
 TWICE = "the header has two columns called 'label'; remove or rename one"
 CARRIAGE_RETURN = "carriage return inside the line; convert old Mac line ends with tr '\\r' '\\n'"
-MARKED = "UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"
 UTF16 = "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8"
 READ = {
     "empty": ("", "stdin: no logits: the input is empty"),
@@ -63,7 +62,8 @@ READ = {
     "a header without a number": ("label,index\na,2\n", f"stdin:1: {NO_NUMBERS}"),
     "an index again": ("label,index,logit\na,1,2\nb,1,2\n", f"stdin:3: {INDEX}"),
     "old line ends": ("1 2\r3 4\r", f"stdin:1: {CARRIAGE_RETURN}"),
-    "NUL": (b"1\x00 2\n", f"stdin:1: not UTF-8 text (a NUL byte); {UTF16}"),
+    "NUL": (b"1\x00 2\n", "stdin:1: not UTF-8 text (a NUL byte); pass the numbers as text or as .npy"),
+    "UTF-16 without a mark": ("1 2\n".encode("utf-16-le"), f"stdin:1: not UTF-8 text (a NUL byte); {UTF16}"),
     "NaN": ("1 2\n# c\n3 nan\n", "stdin:3: field 2: NaN is not a logit; write -inf to mask a class"),
     "+inf": ("1 inf\n", "stdin:1: field 2: +inf is not a logit; logits are finite, or -inf for a masked class"),
     "all masked": ("1 2\n-inf -inf\n", "stdin:2: every class is masked (-inf); at least one needs a finite logit"),
@@ -78,7 +78,7 @@ READ = {
     "a number that is a word": ("label,logit\ncat,1\ndog,x\n", "stdin:3: field 2: 'x' is not a number"),
     "no class": ("label,logit\n", "stdin:1: no classes below the header; add one line per class"),
     "bytes": (b"1 2\n3 \xff\n", "stdin:2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
-    "UTF-16": (b"\xff\xfe1\x00 \x002\x00\n\x00", f"stdin: this is {MARKED}"),
+    "half a character": (b"\xff\xfe1\x00 ", "stdin: not UTF-16 text (truncated data); save it as UTF-8"),
     "an escape": ("1 \x1b[31m2\n", "stdin:1: field 2: '\\x1b[31m2' is not a number"),
 }  # fmt: skip
 
@@ -97,21 +97,28 @@ def zipped(*names: str) -> bytes:
 
 
 PICKLE = "a Python pickle, which tsoft never loads; save the data as text or with numpy.save"
-PYTORCH = "a PyTorch file, which tsoft never loads; save the array with numpy.save(FILE, tensor.numpy())"
+IMAGE, PROGRAM = (f"{kind}; pass the numbers as text or as .npy" for kind in ("an image", "a program"))
 KINDS = {
     "a pickle": (pickle.dumps([1, 2]), PICKLE),
     "an old pickle": (pickle.dumps([1, 2], 2), PICKLE),
-    "PyTorch": (zipped("archive/data.pkl", "archive/version"), PYTORCH),
+    "the oldest pickle": (pickle.dumps([1, 2], 0), PICKLE),
     "Excel": (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook; save the sheet as CSV"),
     "a zip": (zipped("a.txt"), "a zip file without .npy arrays; save the arrays with numpy.savez"),
-    "UTF-16": ("1 2\n".encode("utf-16"), MARKED),
-    "UTF-32": ("1 2\n".encode("utf-32"), "UTF-32 text; convert it with iconv -f UTF-32 -t UTF-8"),
-    "gzip": (gzip.compress(b"1 2"), "a gzip file; unpack it with gunzip"),
-    "xz": (lzma.compress(b"1 2"), "a compressed file; unpack it"),
-    "Parquet": (b"PAR1\x15\x04\0\xff", "a Parquet file; save the table as CSV"),
-    "HDF5": (b"\x89HDF\r\n\x1a\n", "an HDF5 file; save the array with numpy.save"),
+    "bzip2": (bz2.compress(b"1 2"), "a bzip2 file; unpack it with bunzip2"),
+    "xz": (lzma.compress(b"1 2"), "an xz file; unpack it with unxz"),
+    "HDF5": (
+        b"\x89HDF\r\n\x1a\n",
+        "an HDF5 file; save the array with numpy.save('logits.npy', h5py.File('FILE')['NAME'][:])",
+    ),
     "GGUF": (b"GGUF\3\0\0\0", "a GGUF model; run it with tsoft next --model FILE"),
-    "safetensors": (b'\x20\0\0\0\0\0\0\0{"a": 1}', "a safetensors file; save the array with numpy.save"),
+    "PNG": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", IMAGE),
+    "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF", IMAGE),
+    "ELF": (b"\x7fELF\2\1\1\0", PROGRAM),
+    "SQLite": (
+        b"SQLite format 3\0\x10",
+        "an SQLite database; save the table with sqlite3 -csv -header FILE 'SELECT * FROM NAME'",
+    ),
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3\n", "a PDF file; pass the numbers as text or as .npy"),
 }
 
 

@@ -980,3 +980,10 @@ def test_compute_does_not_take_the_targets_for_a_class(tmp_path: Path) -> None:
 def test_a_class_named_target_is_read_back() -> None:
     written = here("compute", "a=1", "target=2", "-f", "csv").stdout
     assert here("compute", "--probs", "-f", "csv", stdin=written).stdout == written
+
+
+def test_an_api_response_is_refused() -> None:
+    """Its alternatives are not all classes."""
+    done = here("calibrate", "-i", str(TESTS / "data" / "openai-chat.json"), "--targets", "-", stdin="The\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "row 0: an API response lists only some of the classes, but calibrate needs all of them" in done.stderr

@@ -36,7 +36,7 @@ def objects(**fields: Any) -> str:
 TEXTS = {
     "a table": ("logit,target\n" + lines(Z, Y), NOTE),
     "floats": ("score,y\n" + lines(Z, Y.astype(float)), NOTE),
-    "booleans": ("score,target\n" + lines(Z, ["True", "False", "False", "True"]), "z is the logit of class 'True'"),
+    "booleans": ("score,target\n" + lines(Z, ["True", "False", "False", "True"]), NOTE),
     "names": ("score,target\n" + lines(Z, WORDS), "z is the logit of class 'pos', and 0 that of 'neg'"),
     "the column's own name": ("neg,target\n" + lines(-Z, WORDS), "z is the logit of class 'neg', and 0 that of 'pos'"),
     "probabilities": ("prob,target\n" + lines(expit(Z), Y), "each is the probability of class #1, and the rest"),
@@ -126,6 +126,14 @@ def test_rows_are_left_out(tmp_path: Path) -> None:
     assert [(report["rows"], report["ignored"]) for report in json.loads(stdout)[0]["reports"]] == [(4, 1)] * 4
     nothing = calibrated("--ignore-index", "0", stdin="a,b,target\n1,2,0\n", code=1)[1]
     assert "there are no rows" in nothing
+
+
+def test_names_are_found_behind_a_row_that_is_left_out() -> None:
+    for text in (
+        "z,target\n9,-100\n" + lines(Z, WORDS),
+        '{"z": 9, "target": -100}\n' + objects(z=Z.tolist(), target=WORDS),
+    ):
+        assert float(calibrated("--ignore-index", "-100", stdin=text)[0]) == pytest.approx(TAU, rel=1e-9)
 
 
 def test_distill_leaves_rows_out(tmp_path: Path) -> None:

@@ -457,13 +457,11 @@ def test_probabilities_of_float32_are_written_as_float32(tmp_path: Path) -> None
 
 
 def test_an_api_response() -> None:
-    """Each token has its own alternatives. The soft targets are the probabilities among these."""
+    """Each token has its own alternatives. With --listed-only, the soft targets are the probabilities among these."""
     path = str(TESTS / "data" / "llama-server.json")
-    distilled, computed = (
-        here(command, "-i", path, "--tau", "1,2", "-f", "jsonl") for command in ("distill", "compute")
-    )
-    # Only compute shows bounds, which --vocab-size tightens.
-    assert (distilled.returncode, distilled.stderr.strip()) == (0, computed.stderr.partition("; pass --vocab-size")[0])
+    typed = ("-i", path, "--tau", "1,2", "-f", "jsonl", "--listed-only")
+    distilled, computed = (here(command, *typed) for command in ("distill", "compute"))
+    assert (distilled.returncode, distilled.stderr) == (0, computed.stderr)
     for distill_line, compute_line in zip(distilled.stdout.splitlines(), computed.stdout.splitlines(), strict=True):
         record, computed_record = json.loads(distill_line), json.loads(compute_line)
         assert (record["row"], record["tau"], record["labels"]) == (
@@ -471,9 +469,12 @@ def test_an_api_response() -> None:
             computed_record["tau"],
             computed_record["labels"],
         )
-        assert record["probs"] == computed_record["probs_listed"]
+        assert record["probs"] == computed_record["probs_listed"] == computed_record["probs"]
         assert record["target"] == computed_record["top"]
-        assert record["rest_prob"] == pytest.approx(1 - max(computed_record["probs_listed"]))
+        assert record["rest_prob"] == pytest.approx(1 - computed_record["top_prob"])
+    refused = here("distill", "-i", path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "depends on tokens that the response does not list; pass --listed-only" in refused.stderr
 
 
 def test_rows_with_different_classes() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError
-from tsoft.input import delimited
+from tsoft.input import delimited, table_reader
 from tsoft.input.read_options import ReadOptions, TargetSource
 
 TARGET = "; tsoft reads the column 'target' as the true classes; pass --target-column or --columns if it is not"
@@ -105,7 +105,7 @@ def test_lines_are_counted_over_all_batches() -> None:
         list(delimited.read(LineByLine(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
 
 
-@pytest.mark.parametrize("measures", delimited.WRITTEN_MEASURES)
+@pytest.mark.parametrize("measures", table_reader.WRITTEN_MEASURES)
 def test_the_measures_that_tsoft_writes_are_not_classes(measures: tuple[str, ...]) -> None:
     names = ["row", "tau", *measures, "cat", "dog"]
     line = [*"01", *["a" if name in ("top", "target") else "2" for name in measures], "0.25", "0.75"]

@@ -106,6 +106,9 @@ def test_quantities() -> None:
     assert rows(read("[1, 0]", quantity="energy")) == [[-1, 0]]
     assert rows(read('{"logits": [2, 1], "probs": [1, 0]}', quantity="prob")) == [[0, -INF]]
     assert read('{"log_probs": [-1, -2], "x": [1]}')[0].origin.quantity == "logprob"
+    # Probabilities may have underflowed.
+    both = read('{"probs": [1, 0], "log_probs": [0, -800]}')[0]
+    assert (both.origin.quantity, both.logits.tolist()) == ("logprob", [[0, -800]])
 
 
 def test_labels() -> None:
@@ -240,9 +243,9 @@ def test_written_records_read_back(format: str, log: bool, case: tuple[list[list
     by_row = np.repeat(logits, 2, axis=0)
     assert are(through(None, "logits"), by_row)
     with np.errstate(divide="ignore"):
-        assert are(through(None), np.log(result.probs.swapaxes(0, 1).reshape(by_row.shape)))
-    if log and np.isfinite(result.log_probs.max(-1)).all():
-        assert are(through("logprob"), result.log_probs.swapaxes(0, 1).reshape(by_row.shape))
+        of_probs = np.log(result.probs.swapaxes(0, 1).reshape(by_row.shape))
+    assert are(through("prob"), of_probs)
+    assert are(through(None), result.log_probs.swapaxes(0, 1).reshape(by_row.shape) if log else of_probs)
 
 
 @pytest.mark.parametrize(

@@ -771,6 +771,10 @@ def test_notes() -> None:
     ("arguments", "message"),
     [
         (("--vocab-size", "5"), "row 0 lists 20 tokens"),
+        (
+            ("--vocab-size", str(10**20), "--tau", "2"),
+            "--vocab-size: expected a whole number from 1 to 1e+12, got 1000",
+        ),
         (("--vocab-size", "25"), "cannot have 0.343 of the probability"),
         (("--applied-tau", "0"), "--applied-tau"),
         (("--applied-tau", "nan"), "--applied-tau"),
@@ -819,7 +823,9 @@ def test_logits_that_are_not_a_response_have_no_notes() -> None:
 def test_records_read_back() -> None:
     """The probabilities among the listed alternatives are read as a row of probabilities."""
     typed = ("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.7", "-f")
-    again = out("compute", stdin=here(*typed, "jsonl").stdout)
+    done = here("compute", stdin=here(*typed, "jsonl").stdout)
+    assert done.stderr.count("not exact; probs_listed are of the listed tokens alone, which tsoft takes for all") == 1
+    again = done.stdout
     direct = here(*typed, "tsv").stdout
     for line, expected in zip(again.splitlines(), direct.splitlines(), strict=True):
         assert [float(p) for p in line.split("\t")] == pytest.approx(

@@ -1,6 +1,7 @@
 """What the columns of a table are: logits, the key of the rows, their true classes, or none of these."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,8 @@ def test_headers_of_pandas_and_r(mark: str) -> None:
         '"","V1","V2"\n"1",2,0\n"2",1,0\n',
         "Unnamed: 0\t0\t1\r\n0\t2\t0\r\n1\t1\t0\r\n",
         "\t0\t1\n0\t2\t0\n1\t1\t0\n",
+        "\t0\t1\ttarget\n0\t2\t0\t0\n1\t1\t0\t1\n",
+        "#,cat,dog\n1,2,0\n2,1,0\n",
         "\tcat\tdog\n\t2\t0\n\t1\t0\n",
         "\t2\t0\n\t1\t0\n",
     ):
@@ -259,18 +262,38 @@ def test_headers_of_pandas_and_r(mark: str) -> None:
     )
 
 
+def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:
+    done = here("compute", stdin="# cat dog\n2 0\n1 0\n")
+    note = "tsoft ignores this comment; if it is the header of the columns, remove the #"
+    assert done.stderr == f"tsoft: note: stdin:1: {note}\n"
+    assert here("compute", stdin="# two rows\n2 0 1\n").stderr == ""
+    done = here("compute", stdin="id,cat,dog\na,2,0\n#1,1,0\n# a comment\n")
+    problem = "a line that starts with # is a comment; write the first field in quotes if it is a row"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"tsoft: error: stdin:3: {problem}")
+
+
+def test_a_key_may_contain_another_delimiter() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin="id\tcat\tdog\nNew York, NY\t2\t0\n")
+    assert done.stdout == 'row,id,tau,cat,dog\n0,"New York, NY",1,0.881,0.119\n'
+
+
 def test_a_column_of_logits_is_one_distribution() -> None:
     for text, header in (
         ("logit\n2\n0\n", "row,tau,0,1"),
         ("id,logit\na,2\nb,0\n", "row,tau,a,b"),
         (",0\n0,2\n1,0\n", "row,tau,0,1"),
-        ("z,target\n2,1\n0,0\n", "row,tau,0,1"),
     ):
         done = here("compute", "-f", "csv", "--digits", "3", stdin=text)
         assert done.stdout == f"{header}\n0,1,0.881,0.119\n"
         assert "which is read as one distribution with one class per line" in done.stderr
     assert here("compute", "--tau", "2", stdin="id,prob\na,0.9\nb,0.1\n").stdout == "0.7499999999999999\t0.25\n"
     assert "row 0 has one class" in here("compute", stdin="[[1], [2]]").stderr
+
+
+def test_the_better_of_two_keys_is_used() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin="Unnamed: 0,row,id,a,b\n0,5,x,1,1\n1,6,y,0,0\n")
+    assert done.stdout == "row,id,tau,a,b\n0,x,1,0.5,0.5\n1,y,1,0.5,0.5\n"
+    assert "reads 'id' as the key of the rows and ignores 'Unnamed: 0' and 'row'" in done.stderr
 
 
 def test_output_with_keys_is_read_back() -> None:
@@ -295,3 +318,11 @@ def test_many_rows_with_keys_and_targets() -> None:
     wrong[2500] = wrong[2500].replace("2504", "2505", 1)
     done = here("calibrate", stdin="\n".join(wrong))
     assert "stdin:2501: field 1: expected 2504, as the column 'id' counts the rows, got '2505'" in done.stderr
+
+
+def test_one_logit_next_to_true_classes_is_a_binary_classifier_in_every_command() -> None:
+    done = here("compute", stdin="logit,target\n2.0,1\n-1.0,0\n")
+    assert [[float(p) for p in line.split("\t")] for line in done.stdout.splitlines()] == [
+        pytest.approx([1 / (1 + math.exp(z)), 1 / (1 + math.exp(-z))]) for z in (2.0, -1.0)
+    ]
+    assert "one number per row, so tsoft reads a binary classifier" in done.stderr

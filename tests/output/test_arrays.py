@@ -166,7 +166,10 @@ def test_options_that_an_array_does_not_support_are_errors(tmp_path: Path) -> No
         ("--digits", "3"): "--digits has no effect on npy; use --format table, tsv, csv, json or jsonl",
         ("--long",): "--long has no effect on npy; use --format tsv or csv",
         ("--with-logits",): "--with-logits has no effect on npy; use --format json or jsonl",
-        ("--key", "x"): "--key selects an array of an .npz file, but the input is not an .npz file; remove --key",
+        (
+            "--key",
+            "x",
+        ): "--key selects an array of a file with several, such as an .npz, but the input is typed; remove --key",
     }.items():
         done = here(*typed, *options)
         assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"tsoft: error: {message}")
@@ -178,6 +181,7 @@ def test_options_that_an_array_does_not_support_are_errors(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == []
     done = here("compute", "--key", "x", stdin="1 2")
     assert done.returncode == 2
+    assert "but the input is text; remove --key" in done.stderr
 
 
 def test_arrays_of_a_chain_and_of_a_sweep(tmp_path: Path) -> None:

@@ -209,6 +209,72 @@ def test_a_drawn_token_behind_the_list_is_no_cap() -> None:
     assert mixture.may_have_unlisted
 
 
+def test_a_drawn_token_that_ties_with_the_cap_may_be_behind_the_list() -> None:
+    tied = PartialDistribution(np.log([0.3, 0.2, 0.2]), 2, np.log(0.2))
+    np.testing.assert_array_equal(after(tied, ("top_k", 3)).undecided, [False, False, True])
+
+
+def test_unlisted_classes_may_be_above_a_drawn_token_behind_the_list() -> None:
+    """Between 0.7 and 0.999 are above it."""
+    appended = PartialDistribution(np.log([0.4, 0.3, 0.001]), 2, np.log(0.3))
+    np.testing.assert_array_equal(after(appended, ("top_p", 0.9)).undecided, [False, False, True])
+    np.testing.assert_array_equal(after(appended, ("top_p", 0.65)).kept, [True, True, False])
+
+
+def test_a_class_that_is_more_probable_than_all_unlisted_ones_together_is_the_top() -> None:
+    """The response lists only the drawn token."""
+    assert after(PartialDistribution(np.log([0.9]), 0, np.inf), ("top_p", 0.5)).is_exact
+    alone = after(PartialDistribution(np.log([0.1]), 0, np.inf), ("top_p", 0.5))
+    assert (alone.undecided.tolist(), alone.may_have_unlisted) == ([True], True)
+
+
+def test_an_undecided_class_stays_undecided_or_is_removed() -> None:
+    """The second class has 0.36 beside the first one, if it remains."""
+    undecided = [("temperature", 0.5), ("top_p", 0.6)]
+    np.testing.assert_array_equal(after(LISTED, *undecided, ("top_p", 0.7)).undecided, [False, True, False])
+    np.testing.assert_array_equal(after(LISTED, *undecided, ("top_p", 0.5)).kept, [True, False, False])
+    *_, mixture = mixtures(LISTED, [*steps(*undecided), Step(SAMPLERS["xtc"], (1.0, 0.3))])
+    # The first class is removed if the second one remains.
+    np.testing.assert_array_equal(mixture.undecided, [True, True, False])
+
+
+def test_xtc_removes_the_top_choices_except_the_last() -> None:
+    *_, mixture = mixtures(LISTED, [Step(SAMPLERS["xtc"], (1.0, 0.2))])
+    np.testing.assert_array_equal(mixture.kept, [False, True, True])
+    assert not mixture.undecided.any()
+    assert mixture.may_have_unlisted
+    low, high = np.exp(mixture.log_bounds)
+    np.testing.assert_allclose([low[1], high[1]], [0.3 / 0.6, 0.3 / 0.6], rtol=1e-5)
+
+
+def test_several_unlisted_classes_may_be_top_choices() -> None:
+    """With 0.37 in two unlisted classes, XTC removes one of them; with 0.37 in one, it does not."""
+    appended = PartialDistribution(np.log([0.627, 0.003]), 1, np.log(0.627), classes=52)
+    *_, mixture = mixtures(appended, [Step(SAMPLERS["xtc"], (1.0, 0.1))])
+    low, high = np.exp(mixture.log_bounds)
+    assert low[1] < 0.003 / 0.373
+    assert high[1] > 0.003 / (0.003 + 0.17)
+
+
+def test_mlx_keeps_all_classes_at_top_p_0() -> None:
+    sampler = next(sampler for sampler in ENGINES["mlx-lm"].samplers if sampler.name == "top_p")
+    *_, mixture = mixtures(LISTED, [Step(sampler, (0.0,))])
+    assert mixture.kept.all()
+    assert not mixture.undecided.any()
+
+
+def test_smoothing_needs_the_highest_logit() -> None:
+    with pytest.raises(PartialDistributionError, match="smoothing 1 needs every logit"):
+        after(PartialDistribution(np.log([0.1]), 0, np.inf), ("smoothing", 1.0))
+
+
+def test_an_unknown_alternative_is_removed_with_the_unlisted_classes() -> None:
+    unknown = PartialDistribution(np.array([*np.log([0.4, 0.3]), np.nan]), 0, float(np.log(0.3)))
+    low, _ = after(unknown, ("top_k", 2)).log_bounds
+    np.testing.assert_allclose(low, [np.log(0.4 / 0.7), np.log(0.3 / 0.7), -np.inf], rtol=1e-5)
+    assert np.isnan(after(unknown, ("temperature", 2.0)).log_bounds[0][2])
+
+
 def test_a_decision_within_the_rounding_of_the_printed_numbers_is_undecided() -> None:
     """The sum 0.7 of the first two is exact only to the digits that the server prints."""
     rounded = PartialDistribution(np.round(np.log([0.4, 0.3, 0.1]), 3), 0, round(float(np.log(0.1)), 3))

@@ -20,12 +20,13 @@ from tsoft.errors import InputError, joined, shortened, unknown
 from tsoft.input import fields
 from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
-from tsoft.input.delimited import LONG_FORM_COLUMNS, written_columns
+from tsoft.input.delimited import LONG_FORM_COLUMNS
 from tsoft.input.labels import Labels
 from tsoft.input.named_arrays import TARGETS, quantity_of
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
-from tsoft.input.read_options import ColumnOptions, ReadOptions
+from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 from tsoft.input.table_columns import ROW, TAU, ColumnError, TableColumns, decide
+from tsoft.input.table_reader import written_columns
 from tsoft.input.targets import Targets
 
 # The entry in the metadata of a schema for what tsoft writes: the name of the array of the numbers, and the labels.
@@ -231,6 +232,9 @@ class _Table:
                 options = replace(options, quantity=quantity)
         elif name is not None:
             options = replace(options, quantity=quantity_of(name, options))
+        if len(columns.logits) == 1 and columns.unused_targets and options.targets is None:
+            # Next to true classes, one number per row is a binary classifier, also where they are not used.
+            options = replace(options, targets=TargetSource(separate=True))
         labels = columns.labels
         if labels and options.key is not None:
             labels = tuple(label.removeprefix(f"{options.key}.") for label in labels)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from tsoft.input.source import with_head
+from tsoft.errors import InputError
+from tsoft.input.source import STDIN, with_head
+from tsoft.input.utf8 import kind_of
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -102,9 +104,13 @@ def detect(stream: BinaryIO, name: str) -> tuple[Format, BinaryIO]:
     """Return the format of a file by its name or else by its content, and the stream from its start.
 
     A name that ends in .gz has the ending before it. The content decides for names that end in .txt and the like, too.
+    Raise InputError for content that tsoft cannot read.
     """
     named = by_name(re.sub(r"\.gz$", "", name, flags=re.IGNORECASE))
     if named is not None and named.name != "text":
         return named, stream
     head, stream = with_head(stream)
-    return by_content(head) or FORMATS["text"], stream
+    format = by_content(head)
+    if format is None and (kind := kind_of(head)) is not None:
+        raise InputError(f"{STDIN if name == '-' else name}: this is {kind}")
+    return format or FORMATS["text"], stream

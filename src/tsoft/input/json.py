@@ -293,6 +293,9 @@ class RowReader:
             raise InputError(
                 f"{where}: --columns selects fields with one number each, and {key!r} has several; remove it"
             )
+        if record.get("exact") is False and key != "logits":
+            listed = f"{key} are of the listed tokens alone, which tsoft takes for all tokens"
+            options.note(f"{options.source}: the records of an API response are not exact; {listed}")
         target = self._target_field(record, where)
         labels = None if target and target[0] == "labels" else record.get("labels")
         if labels is not None:
@@ -504,7 +507,7 @@ class TargetReader:
         if self._options.labels or len(rows) < len(items) or (rows[0].labels is not None and len(rows[0].labels) == 2):
             return False
         names = self._names(rows)
-        return len(names) == 1 and not fields.is_number(next(iter(names)))
+        return len(names) < 2 and not any(map(fields.is_number, names))
 
     def _names(self, rows: list[JsonRow]) -> set[str]:
         """Return the distinct targets of rows, except that of the rows to leave out."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from tsoft.errors import InputError, joined, nearest, shortened, unknown
 from tsoft.input import fields
@@ -107,9 +108,31 @@ class _Decision:
     notes: list[str] = field(default_factory=list)
 
     def result(self) -> TableColumns:
+        listed, key, target = self._named_columns()
+        others = set(range(len(self.names))) - {*(listed or ()), *self.written, key, target}
+        keys = self._keys(others)
+        targets = self._targets(others - set(keys), target)
+        rest = sorted(others - set(keys) - set(targets))
+        found_key = self._best_key(keys) if key is None else key
+        found_target = target
+        if target is None and targets and self.options.reads_targets:
+            found_target = targets[0]
+        unused = [i for i in targets if i != found_target]
+        skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
+        guessed_key, guessed_target = found_key if key is None else None, found_target if target is None else None
+        self._note(guessed_key, guessed_target, unused, skipped if listed is None else skipped + rest)
+        if listed is None:
+            self._note_odd_columns([i for i in rest if fields.is_number(self._value(i))])
+        for note in self.notes:
+            self.options.note(f"{self.options.source}: {note}")
+        counts = guessed_key is not None and not self.is_written and self._counts(guessed_key)
+        logits = tuple(rest if listed is None else listed)
+        return TableColumns(self.names, logits, found_key, counts, found_target, tuple(unused))
+
+    def _named_columns(self) -> tuple[list[int] | None, int | None, int | None]:
+        """Return the columns that the options name: the logits, the key and the target. Raise ColumnError."""
         options = self.options
         listed = None if options.columns.logits is None else self._listed(options.columns.logits)
-        others = set(range(len(self.names))) - set(listed or ()) - set(self.written)
         key = self._named("--id-column", options.columns.key)
         target = self._named("--target-column", options.targets.column if options.targets else None)
         if key is not None and key == target:
@@ -117,47 +140,41 @@ class _Decision:
         for option, index in (("--id-column", key), ("--target-column", target)):
             if index is not None and index in (listed or ()):
                 raise ColumnError(f"--columns and {option} both name {self.names[index]!r}; remove it from one of them")
-        others -= {key, target}
-        # A table with row and tau is one that tsoft wrote: its other columns are classes.
-        is_written = {ROW, TAU} <= {self.names[i] for i in self.written}
-        keys = [i for i in sorted(others) if is_key_name(self.names[i].strip()) or self._is_unnamed(i)]
-        if is_written:
-            keys = [i for i in keys if self.names[:3] == (ROW, ID, TAU) and i == 1]
-        keys = [i for i in keys if self._may_be_key(i)]
-        targets = self._targets(others - set(keys), target, is_written)
-        found_key = key if key is not None else self._best_key(keys)
-        found_target = target if target is not None else (targets[0] if targets and options.reads_targets else None)
-        skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
-        unused = [i for i in targets if i != found_target]
-        if listed is None:
-            logits = sorted(others - set(keys) - set(targets))
-        else:
-            logits = listed
-            skipped += sorted(others - set(keys) - set(targets))
-        self._note(found_key if key is None else None, found_target if target is None else None, unused, skipped)
-        if listed is None:
-            self._note_odd_columns([i for i in logits if fields.is_number(self._value(i))])
-        for note in self.notes:
-            options.note(f"{options.source}: {note}")
-        counts = found_key is not None and key is None and not is_written and self._counts(found_key)
-        return TableColumns(self.names, tuple(logits), found_key, counts, found_target, tuple(unused))
+        return listed, key, target
+
+    @property
+    def is_written(self) -> bool:
+        """Whether tsoft wrote the table, which then has row and tau. Its other columns are classes."""
+        return {ROW, TAU} <= {self.names[i] for i in self.written}
+
+    def _keys(self, others: set[int]) -> list[int]:
+        """Return the columns that identify the rows, with a note on those that only have the name of a key."""
+        if self.is_written:
+            return [1] if self.names[:3] == (ROW, ID, TAU) and 1 in others else []
+        named = [i for i in sorted(others) if is_key_name(self.names[i].strip()) or (i == 0 and not self._lower(i))]
+        return [i for i in named if self._may_be_key(i)]
 
     def _lower(self, index: int) -> str:
         return self.names[index].strip().lower()
-
-    def _is_unnamed(self, index: int) -> bool:
-        return index == 0 and not self._lower(index)
 
     def _named(self, option: str, name: str | None) -> int | None:
         """Return the column that an option names."""
         if name is None:
             return None
-        count = self.names.count(name)
-        if count == 0:
+        columns = self._columns.get(name, [])
+        if not columns:
             raise ColumnError(f"{option}: {self._unknown(name)}")
-        if count > 1:
-            raise ColumnError(f"{option}: {count} columns are called {shortened(name)!r}; rename one")
-        return self.names.index(name)
+        if len(columns) > 1:
+            raise ColumnError(f"{option}: {len(columns)} columns are called {shortened(name)!r}; rename one")
+        return columns[0]
+
+    @cached_property
+    def _columns(self) -> dict[str, list[int]]:
+        """The columns of each name."""
+        columns: dict[str, list[int]] = {}
+        for i, name in enumerate(self.names):
+            columns.setdefault(name, []).append(i)
+        return columns
 
     def _unknown(self, name: str) -> str:
         """Return the message for a name that no column has."""
@@ -170,14 +187,14 @@ class _Decision:
     def _listed(self, names: Sequence[str]) -> list[int]:
         """Return the columns that --columns lists, in its order. Patterns such as logit_* list several."""
         names = [match for name in names for match in self._matching(name)]
-        repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        repeated = next((name for name, count in Counter(names).items() if count > 1), None)
         if repeated is not None:
             raise ColumnError(f"--columns lists {shortened(repeated)!r} twice; remove one")
         return [index for name in names if (index := self._named("--columns", name)) is not None]
 
     def _matching(self, name: str) -> list[str]:
-        is_pattern = name not in self.names and any(character in name for character in "*?[")
-        return [other for other in self.names if is_pattern and fnmatchcase(other, name)] or [name]
+        is_pattern = name not in self._columns and any(character in name for character in "*?[")
+        return [other for other in self._columns if is_pattern and fnmatchcase(other, name)] or [name]
 
     def _value(self, index: int) -> str:
         return self.first[index] if index < len(self.first) else ""
@@ -210,12 +227,12 @@ class _Decision:
 
         return min(keys, key=rank, default=None)
 
-    def _targets(self, others: set[int], target: int | None, is_written: bool) -> list[int]:
+    def _targets(self, others: set[int], target: int | None) -> list[int]:
         """Return the columns that contain classes, in the order of precedence, without the chosen target."""
         options, candidates = self.options, []
         for name in (*TARGET_NAMES, *FURTHER_TARGET_NAMES):
             same = [i for i in sorted(others) if self._lower(i) == name and is_target_name(name, options)]
-            if is_written and not (options.targets is not None and name == TARGET_NAMES[0]):
+            if self.is_written and not (options.targets is not None and name == TARGET_NAMES[0]):
                 continue
             fitting = [i for i in same if not self._is_fraction(i)]
             if len(fitting) > 1:

@@ -13,7 +13,7 @@ _KINDS = (
         "a PyTorch file; save the array with numpy.save('logits.npy', tensor.float().numpy())",
     ),
     (
-        rb"\x80[\x02-\x05]|\(?[ld]p0\n|c(?:numpy|torch|copy_reg|__builtin__|collections)[\w.]*\n",
+        rb"\x80[\x02-\x05]|\([ldt]p0\n|c[\w.]+\n\w+\n[(pq]",
         "a Python pickle, which tsoft never loads; save the data as text or with numpy.save",
     ),
     (rb"\xff\xfe\0\0|\0\0\xfe\xff", "UTF-32 text; convert it with iconv -f UTF-32 -t UTF-8"),
@@ -33,7 +33,7 @@ _KINDS = (
         "a MATLAB file; save the array with numpy.save('logits.npy', scipy.io.loadmat('FILE')['NAME'])",
     ),
     (rb"GGUF(?:[\x01-\xff]\x00{3}|\x00{3}[\x01-\xff])", "a GGUF model; run it with tsoft next --model FILE"),
-    (rb"\x89PNG\r\n|GIF8[79]a[^\n]{0,9}\0|\xff\xd8\xff|BM.{4}\0{4}", "an image; pass the numbers as text or as .npy"),
+    (rb"\x89PNG\r|GIF8[79]a[^\n]{0,9}\0|\xff\xd8\xff|BM.{4}\0{4}", "an image; pass the numbers as text or as .npy"),
     (rb"%PDF-\d", "a PDF file; pass the numbers as text or as .npy"),
     (rb"\x7fELF|MZ.{0,40}\0|\xcf\xfa\xed\xfe|\xca\xfe\xba\xbe", "a program; pass the numbers as text or as .npy"),
     (rb"SQLite format 3\0", "an SQLite database; save the table with sqlite3 -csv -header FILE 'SELECT * FROM NAME'"),

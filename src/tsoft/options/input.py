@@ -141,7 +141,20 @@ class TargetFieldOptions:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BoundsOptions:
+class ListedOptions:
+    """Whether an API response counts as the whole distribution."""
+
+    listed_only: Annotated[
+        bool,
+        _option(
+            "--listed-only",
+            help="For an API response: take the listed tokens for the whole distribution, as if no others existed.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BoundsOptions(ListedOptions):
     """What is assumed about the tokens that an API response does not list: their number, or that there are none."""
 
     vocab_size: Annotated[
@@ -153,13 +166,6 @@ class BoundsOptions:
             help="For an API response: the size of the model's vocabulary, for tighter bounds on the unlisted tokens.",
         ),
     ] = None
-    listed_only: Annotated[
-        bool,
-        _option(
-            "--listed-only",
-            help="For an API response: take the listed tokens for the whole distribution, as if no others existed.",
-        ),
-    ] = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)

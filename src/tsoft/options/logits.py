@@ -11,7 +11,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
-from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.input import ListedOptions, LogitsOptions
 from tsoft.options.response_notes import apply_options
 from tsoft.options.temperatures import pieces
 
@@ -26,7 +26,7 @@ def blocks(
     options: LogitsOptions,
     taus: list[str] | None,
     *,
-    bounds: BoundsOptions | None = None,
+    bounds: ListedOptions | None = None,
     ragged: bool = False,
     targets: "TargetSource | None" = None,
     labels: "Labels | None" = None,
@@ -35,7 +35,7 @@ def blocks(
 ) -> Iterator[Block]:
     """Return the blocks of typed logits, of a file, or of stdin.
 
-    taus: the values of --tau, one of which may read stdin. bounds: None for a command that shows no bounds.
+    taus: the values of --tau, one of which may read stdin. bounds: None for a command without these options.
     ragged: whether rows of a block may differ in length. targets: how to read the true classes of the rows, if they are
     to be read, too. labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
     note: prints a note to the user. unknown_rows: whether to return the rows of an API response without any known
@@ -68,7 +68,8 @@ def blocks(
         read = _read(_file(options, taus), options.input_format, reading)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
-    return _check_sums(apply_options(read, options, bounds, unknown_rows=unknown_rows), note)
+    read = apply_options(read, options, bounds, unknown_rows=unknown_rows)
+    return _check_sums(read, note, has_targets=targets is not None)
 
 
 def _once(note: Callable[[str], None]) -> Callable[[str], None]:
@@ -147,11 +148,13 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
             yield block
 
 
-def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
+def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_targets: bool) -> Iterator[Block]:
     """Yield the blocks. Print a note for the first row whose probabilities do not sum to 1."""
     is_noted = False
     for block in blocks:
-        if block.origin.quantity in ("prob", "logprob") and not is_noted and not block.partial:
+        # With targets, an array of one axis may be one probability for each row.
+        is_column = has_targets and block.origin.axes == ()
+        if block.origin.quantity in ("prob", "logprob") and not (is_noted or is_column or block.partial):
             sums = np.exp(log_sum_exp(block.logits))
             is_off = abs(sums - 1) > 1e-3
             if is_off.any():

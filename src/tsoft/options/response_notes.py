@@ -1,6 +1,6 @@
 """The options for an API response, and notes on its limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import InputError, UsageError
 from tsoft.notes import note
-from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.input import BoundsOptions, ListedOptions, LogitsOptions
 
 if TYPE_CHECKING:
     from tsoft.core.partial_distribution import PartialDistribution
@@ -20,29 +20,34 @@ if TYPE_CHECKING:
 # A list is suspicious if more unlisted tokens than this, and this many times the listed ones, must be as probable as
 # the least probable listed token, while the most probable one is this many times as probable.
 _MANY_TIED, _MANY_TIMES = 1000, 100
+_MAX_VOCABULARY = 10**12
 
 
 def apply_options(
     blocks: Iterator[Block],
     options: LogitsOptions,
-    bounds: BoundsOptions | None = None,
+    bounds: ListedOptions | None = None,
     *,
     unknown_rows: bool = False,
 ) -> Iterator[Block]:
     """Yield the blocks, with --applied-tau and --vocab-size applied to those of an API response. Print notes on these.
 
-    bounds: None for a command that shows no bounds. unknown_rows: whether to yield rows without any known probability,
+    bounds: None for a command without these options. unknown_rows: whether to yield rows without any known probability,
     whose logits mean nothing.
     """
-    tau, classes = options.applied_tau, bounds.vocab_size if bounds else None
+    tau, classes, hint = options.applied_tau, None, ""
+    if isinstance(bounds, BoundsOptions):
+        classes = bounds.vocab_size
+        hint = "" if classes is not None else "; pass --vocab-size for tighter bounds"
     listed_only = bounds is not None and bounds.listed_only
     if tau is not None and not 0 < tau < np.inf:
         raise UsageError(f"--applied-tau: expected a finite number above 0, got {tau:.15g}")
+    if classes is not None and classes > _MAX_VOCABULARY:
+        raise UsageError(f"--vocab-size: expected a whole number from 1 to {_MAX_VOCABULARY:.0e}, got {classes}")
     if listed_only and classes is not None:
         raise UsageError("--listed-only and --vocab-size are mutually exclusive; pass only one")
     if tau is not None or classes is not None:
         blocks = (_with_options(block, tau, classes) for block in blocks)
-    hint = "" if bounds is None or classes is not None else "; pass --vocab-size for tighter bounds"
     if listed_only:
         hint = "; with --listed-only, the listed tokens count as all tokens"
     blocks = with_notes(blocks, hint)
@@ -82,6 +87,13 @@ def require_whole(block: Block) -> None:
     """Raise UsageError for a partial distribution, for a result that has no samplers."""
     if block.partial is not None and block.partial.unlisted != 0:
         raise UsageError(f"row {block.first_row}: {_NOT_WHOLE}")
+
+
+def whole_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the blocks. Raise UsageError for a partial distribution."""
+    for block in blocks:
+        require_whole(block)
+        yield block
 
 
 def _of_listed(block: Block) -> Block:

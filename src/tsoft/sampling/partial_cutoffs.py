@@ -1,8 +1,9 @@
 """The rules by which samplers remove classes of a partial distribution.
 
-Each function takes what is known about the classes, and the sampler's value. It returns a `Decision` about
-which classes stay. No rule has a case for an undecided class or for the rounding of printed numbers: the
-intervals have them. So the rule of an engine that differs from tsoft's only at equality needs no function here.
+Each function takes what is known about the classes, and the sampler's value. It returns a `Decision`
+about which classes stay; about the unlisted ones, whether all of them certainly do, and whether any may.
+No rule has a case for an undecided class or for the rounding of printed numbers: the intervals have them.
+So the rule of an engine that differs from tsoft's only at equality needs no function here.
 """
 
 import sys
@@ -92,6 +93,8 @@ def xtc(classes: KnownRanks, threshold: float) -> Decision:
     last = int(lowest.argmin())
     lowest_of_others = np.full_like(lowest, lowest[last])
     lowest_of_others[last] = np.delete(lowest, last).min()
+    # There may be several unlisted classes.
+    lowest_of_others[-1] = lowest[-1]
     return Decision(
         certain=~is_top.possible | (lowest_of_others > classes.logit.high),
         possible=~is_top.certain | (highest_of_last >= classes.logit.low),

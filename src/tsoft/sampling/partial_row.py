@@ -117,10 +117,13 @@ class PartialRow:
         return -inf if self.unlisted is None else self.unlisted.at(self.partial.ceiling)
 
     def keeping(self, decision: Decision) -> "PartialRow":
-        """Return the row after a decision about the listed classes and, at the end, about the unlisted ones."""
+        """Return the row after a decision about the listed classes and, at the end, about the unlisted ones: whether
+        all of them certainly remain, and whether any may."""
         possible, certain = decision.possible, decision.certain
         z, low, high = (np.where(possible[:-1], x, -inf) for x in (self.z, self.logit.low, self.logit.high))
-        unlisted = replace(self.unlisted, all_remain=False) if self.unlisted and possible[-1] else None
+        unlisted = self.unlisted if possible[-1] else None
+        if unlisted and not certain[-1]:
+            unlisted = replace(unlisted, all_remain=False)
         is_certain = self.is_certain & certain[:-1]
         return replace(self, z=z, logit=Range(low, high), is_certain=is_certain, unlisted=unlisted)
 

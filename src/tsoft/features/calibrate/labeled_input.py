@@ -162,7 +162,13 @@ class LabeledInput:
             self._targets.check_count(rows)
 
     def _set_classes(self, block: Block) -> None:
-        """Set the classes to those of the first block, and look up the targets among them."""
+        """Set the classes to those of the first block, and look up the targets among them.
+
+        Raise InputError for an API response.
+        """
+        if block.partial is not None:
+            problem = "an API response lists only some of the classes, but calibrate needs all of them"
+            raise InputError(f"{block.location}: {problem}; pass a table of logits")
         classes = block.logits.shape[1]
         if self._is_read and (block.labels, classes) != (self.labels, self.classes):
             raise InputError(f"{self.name}: {_CHANGED}")

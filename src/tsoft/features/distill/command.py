@@ -8,7 +8,7 @@ import typer
 
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.options.command import bundled
-from tsoft.options.input import LogitsOptions, TargetFieldOptions
+from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions
 from tsoft.options.numbers import share
 from tsoft.options.output import DiagramOptions, DisplayOptions, Mean, RecordOutputOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
@@ -68,6 +68,7 @@ class DistillationOptions:
 @bundled
 def distill(
     input: LogitsOptions,
+    listed: ListedOptions,
     distillation: DistillationOptions,
     fields: TargetFieldOptions,
     temperatures: TeacherTemperatures,
@@ -93,6 +94,7 @@ def distill(
     from tsoft.options import logits
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.output import chosen_format, refuse, view, write
+    from tsoft.options.response_notes import whole_blocks
     from tsoft.options.temperatures import parsed_temperatures
 
     if distillation.mean:
@@ -103,9 +105,9 @@ def distill(
     typed = temperatures.tau or DEFAULT
     labels = logits.parsed_labels(input.labels)
     targets = _target_options(distillation, fields)
-    teacher = logits.blocks(input, typed, targets=targets, labels=labels)
+    teacher = whole_blocks(logits.blocks(input, typed, bounds=listed, targets=targets, labels=labels))
     taus = parsed_temperatures(typed)
-    distillations = _distillations(teacher, input, labels, distillation, targets, taus, alpha)
+    distillations = _distillations(teacher, input, listed, labels, distillation, targets, taus, alpha)
     chart = charts.chart is not False
     if distillation.mean:
         means = MeanResult(lambda: average_distillations(distillations, taus), "information", chart=chart)
@@ -156,6 +158,7 @@ def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temper
 def _distillations(
     teacher: "Iterator[Block]",
     input: LogitsOptions,
+    listed: ListedOptions,
     labels: "Labels | None",
     distillation: DistillationOptions,
     options: "TargetSource",
@@ -166,13 +169,16 @@ def _distillations(
     out."""
     from tsoft.features.distill.soft_targets import Distillation
     from tsoft.options import logits
+    from tsoft.options.response_notes import whole_blocks
 
     pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
     if distillation.student is not None:
         # The same input options apply to the teacher and the student. Only the teacher's targets are used.
         student_input = replace(input, logits=None, file=distillation.student)
         student_options = replace(options, column=None, key=None, separate=True)
-        student = logits.blocks(student_input, None, targets=student_options, labels=labels)
+        student = whole_blocks(
+            logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
+        )
         pairs = with_student(teacher, student, distillation.student)
     is_empty = True
     for block, student_block in _with_targets(pairs, distillation.targets, options):
