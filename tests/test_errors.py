@@ -62,7 +62,7 @@ READ = {
     "a header without a number": ("label,index\na,2\n", f"stdin:1: {NO_NUMBERS}"),
     "an index again": ("label,index,logit\na,1,2\nb,1,2\n", f"stdin:3: {INDEX}"),
     "old line ends": ("1 2\r3 4\r", f"stdin:1: {CARRIAGE_RETURN}"),
-    "NUL": (b"1\x00 2\n", "stdin:1: not UTF-8 text (a NUL byte); pass the numbers as text or as .npy"),
+    "NUL": (b"1\x00 2\n", "stdin:1: not UTF-8 text (a NUL byte); convert it to UTF-8"),
     "UTF-16 without a mark": ("1 2\n".encode("utf-16-le"), f"stdin:1: not UTF-8 text (a NUL byte); {UTF16}"),
     "NaN": ("1 2\n# c\n3 nan\n", "stdin:3: field 2: NaN is not a logit; write -inf to mask a class"),
     "+inf": ("1 inf\n", "stdin:1: field 2: +inf is not a logit; logits are finite, or -inf for a masked class"),

@@ -318,15 +318,14 @@ def test_model_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
             assert model.label(model.prompt("é")[0]) == "é"
 
 
-UTF16 = "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8"
 READ = {
     "empty": (b"", ": cannot build a model from an empty text"),
     "a mark alone": (b"\xef\xbb\xbf", ": cannot build a model from an empty text"),
     "blank": (b" \n\r\n\t", ": cannot build a model from a blank text"),
     "bytes": (b"\xef\xbb\xbfone\ntwo \xff\n", ":2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
     "cut": (b"one\n\ntw" + "ö".encode()[:1], ":3: not UTF-8 text (byte 0xc3); convert it to UTF-8"),
-    "NUL": (b"one\ntwo\0", f":2: not UTF-8 text (a NUL byte); {UTF16}"),
-    "UTF-16": ("one".encode("utf-16"), ": this is UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"),
+    "NUL": (b"one\ntwo\0", ":2: not UTF-8 text (a NUL byte); convert it to UTF-8"),
+    "half of UTF-16": ("one".encode("utf-16")[:-1], ": not UTF-16 text (truncated data); save it as UTF-8"),
 }
 
 

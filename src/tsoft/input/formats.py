@@ -45,7 +45,7 @@ _JSON = rb'(?![^"\s]*=)(?:\[\s*(?:[\[{"\]]|-?\d|-?Infinity|NaN|null|true|false|$
 _PRINTED = (
     rb"(?:torch\.|tf\.|np\.|numpy\.)?(?:[Tt]ensor|[Aa]rray)\(\s*[\[.]",
     rb"\[[\[\s]*(?:np\.(?:float|int|uint)\d+|tensor)\(",
-    rb"\[[\[\s]*[-+]?\d[\d.e+-]*(?:(?<=\.)(?![\d.e])|\s+[-+]?(?:\d|inf|nan|\.{3}))(?=[^=]*$)",
+    rb"\[[\[\s]*[-+]?\d[\d.e+-]*(?:(?<=\.)(?![\d.e])|\s*\]\s*\[|\s+[-+]?(?:\d|inf|nan|\.{3}))(?=[^=]*$)",
     rb"\[[][\s\d.,e+-]*(?<=[][\s,+-])(?:inf|nan)\b(?!=)",
 )
 _ZIP = rb"PK\x03\x04"

@@ -49,9 +49,12 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 def _array(text: str, options: ReadOptions) -> Array:
     """Return the array in a text. Raise InputError if the text is anything else, or leaves out numbers."""
-    start, end = _START.match(text), text.rfind("]") + 1
-    if not start or end == 0:
+    start = _START.match(text)
+    if not start:
         raise InputError(f"{options.source}: not a printed tensor, array or list; pass --input-format text")
+    end = _end(text, start.end())
+    if end is None:
+        raise InputError(f"{options.source}: a bracket is not closed; {_SAVE}")
     if "..." in text:
         raise InputError(f"{options.source}: the printed array leaves out numbers (...); {_SAVE}")
     if not _END.fullmatch(text, end):
@@ -65,10 +68,23 @@ def _array(text: str, options: ReadOptions) -> Array:
             line = 1 + text.count("\n", 0, start.end()) + body.count("\n", 0, match.start())
             raise options.error(line, f"{shortened(match[0])!r} is not a number; {_SAVE}")
     try:
-        return np.array(json.loads(_as_json(body)), np.float64)
+        array = np.array(json.loads(_as_json(body)), np.float64)
     except (ValueError, RecursionError):
         problem = "the brackets do not contain an array, whose rows have the same length"
         raise InputError(f"{options.source}: {problem}; {_SAVE}") from None
+    if array.size == 0:
+        raise InputError(f"{options.source}: the brackets contain no numbers")
+    return array
+
+
+def _end(text: str, start: int) -> int | None:
+    """Return the end of the brackets that open at `start`; None if they do not close."""
+    depth = 0
+    for match in re.finditer(r"[][]", text[start:]):
+        depth += 1 if match[0] == "[" else -1
+        if depth == 0:
+            return start + match.end()
+    return None
 
 
 def _as_json(body: str) -> str:

@@ -83,9 +83,8 @@ def _encoding_fix(data: bytes) -> str:
     'if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8'
     """
     start = data[:1000]
-    if b"\0" not in start:
-        return "convert it to UTF-8"
     halves = (start[::2], start[1::2])
-    if any(2 * half.count(0) > len(half) for half in halves) and not all(0 in half for half in halves):
+    has_nul = [0 in half for half in halves]
+    if any(2 * half.count(0) > len(half) for half in halves) and has_nul in ([True, False], [False, True]):
         return "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8"
-    return "pass the numbers as text or as .npy"
+    return "convert it to UTF-8"
