@@ -96,8 +96,9 @@ def arrow(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
 
 
 def _pieces(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
-    """Yield the rows in batches of a limited size."""
+    """Yield the rows in batches of a limited size. pyarrow trusts the offsets in a file, unless they are checked."""
     for batch in batches:
+        batch.validate(full=True)
         rows = max(1, BATCH // max(1, batch.num_columns))
         for first in range(0, batch.num_rows, rows):
             yield batch.slice(first, rows)
