@@ -134,7 +134,8 @@ def _imports() -> None:
 
     import tsoft
 
-    excluded = ("tsoft.explorer", "tsoft.models")
+    extras = ("tsoft.input.arrow_table", "tsoft.output.parquet_file", "tsoft.output.safetensors_file")
+    excluded = ("tsoft.explorer", "tsoft.models", *extras)
     for module in pkgutil.walk_packages(tsoft.__path__, "tsoft."):
         if not module.name.startswith(excluded):
             importlib.import_module(module.name)
