@@ -291,6 +291,29 @@ def test_damaged_files_are_errors(piped: bool) -> None:
     assert "this is UTF-16 text" in complaint("2 1".encode("utf-16"), "parquet")
 
 
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+def test_a_stream_without_its_end_is_noted(piped: bool) -> None:
+    """The format allows a stream that just ends, which a stream that is cut off between two batches does, too."""
+    notes: list[str] = []
+    whole = ipc(pa.table(CAT_DOG), stream=True)
+    for data in (whole, whole[:-8]):
+        assert rows(read(data, "arrow", piped=piped, note=notes.append)).tolist() == LOGITS
+    assert notes == ["f: the Arrow stream has no end marker, so rows may be missing at its end"]
+
+
+def test_fields_of_structures_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow, "BATCH", 1)
+    for data, format in ((parquet(pa.table(NESTED)), "parquet"), (ipc(pa.table(NESTED)), "arrow")):
+        blocks = read(data, format, key="scores")
+        assert (len(blocks), rows(blocks).tolist()) == (2, LOGITS)
+
+
+def test_columns_of_one_name_are_several_classes() -> None:
+    table = pa.Table.from_arrays([pa.array([2.0]), pa.array([1.0]), pa.array([0.5])], names=["a", "b", "a"])
+    both = block(parquet(table))
+    assert (both.labels, both.logits.tolist()) == (("a", "b", "a"), [[2, 1, 0.5]])
+
+
 def test_offsets_outside_a_list_are_an_error() -> None:
     """Without a check, pyarrow would read foreign memory."""
     data = ipc(pa.table({"logits": LOGITS}), stream=True)

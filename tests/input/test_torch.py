@@ -88,6 +88,12 @@ def test_a_dictionary_is_read(loaded: list[Any]) -> None:
     assert np.array_equal(rows(read(stored(), "torch", key="a.b")), array)
 
 
+def test_a_transposed_tensor_keeps_its_shape(loaded: list[Any]) -> None:
+    array = numbers((3, 2)).T
+    loaded.append(tensor(array))
+    assert rows(read(stored(), "torch")).tolist() == array.tolist()
+
+
 def test_what_torch_does_not_load_is_an_error(loaded: list[Any]) -> None:
     loaded.append(RuntimeError("Weights only load failed. Unsupported class Model\nmore"))
     assert complaint(stored(), "torch").startswith(

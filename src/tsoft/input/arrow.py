@@ -1,8 +1,9 @@
 """Opening Parquet and Arrow files with pyarrow, one batch of rows at a time."""
 
 import contextlib
+import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError, shortened
@@ -13,12 +14,17 @@ from tsoft.input.utf8 import kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from tsoft.input.arrow_table import ArrowSource
 
 # The approximate number of values in a batch.
 BATCH = 1 << 19
+# The number of bytes of each column to read at once from a Parquet file.
+BUFFER = 1 << 16
 _FILE, _OLD_FILE = b"ARROW1", b"FEA1"
+# The last bytes of an Arrow stream, unless it ends when it is closed.
+_END = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def read_parquet(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
@@ -63,10 +69,17 @@ def parquet(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
 
     file = seekable(stream, options.source, "a piped Parquet file", options.note)
     _check_start(file, (b"PAR1", b"PARE"), "Parquet", options.source)
-    table = pq.ParquetFile(file)
-    schema = table.schema_arrow
-    rows = max(1, BATCH // max(1, table.metadata.num_columns))
-    return ArrowSource(schema, table.iter_batches(batch_size=rows), table.metadata.num_rows)
+    # Without pre_buffer, pyarrow reads a row group, which may be the whole file, in parts.
+    table = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
+    rows = table.metadata.num_rows
+    batch = max(1, BATCH * rows // max(1, _values(table.metadata)))
+    return ArrowSource(table.schema_arrow, table.iter_batches(batch_size=batch), rows)
+
+
+def _values(metadata: "pq.FileMetaData") -> int:
+    """Return the number of values in a Parquet file, which has several per row and column of lists."""
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    return sum(group.column(j).num_values for group in groups for j in range(group.num_columns))
 
 
 def arrow(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
@@ -91,8 +104,34 @@ def arrow(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
             batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
             return ArrowSource(reader.schema, _pieces(batches), None)
         stream = file
-    stream_reader = pa.ipc.open_stream(stream)
-    return ArrowSource(stream_reader.schema, _pieces(iter(stream_reader)), None)
+    watched = _Watched(stream)
+    stream_reader = pa.ipc.open_stream(pa.PythonFile(watched, mode="r"))
+    return ArrowSource(stream_reader.schema, _noting_cut(_pieces(iter(stream_reader)), watched, options), None)
+
+
+class _Watched(io.RawIOBase):
+    """A stream that remembers the last bytes that were read."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream, self.last = stream, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self.last = (self.last + data)[-len(_END) :]
+        return len(data)
+
+
+def _noting_cut(
+    batches: "Iterator[pa.RecordBatch]", stream: _Watched, options: ReadOptions
+) -> "Iterator[pa.RecordBatch]":
+    """Yield the batches of a stream, with a note if it may be cut off between two of them."""
+    yield from batches
+    if stream.last != _END:
+        options.note(f"{options.source}: the Arrow stream has no end marker, so rows may be missing at its end")
 
 
 def _pieces(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":

@@ -54,11 +54,10 @@ def opened(stream: BinaryIO, options: ReadOptions) -> TorchFile:
         raise InputError(f"{source}: {problem}") from None
     file = seekable(stream, source, "a piped PyTorch file", options.note)
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises exceptions of many types for a damaged file.
+        arrays = dict(_arrays(torch.load(file, map_location="cpu", weights_only=True), TENSOR, torch))
+    except Exception as error:  # torch raises exceptions of many types, for a damaged file or a sparse tensor.
         reason = shortened(str(error).strip().split("\n")[0], 100)
         raise InputError(f"{source}: torch does not load this file: {reason}; {_FIX}") from None
-    arrays = dict(_arrays(content, TENSOR, torch))
     if not arrays:
         raise InputError(f"{source}: the PyTorch file has no tensors; {_FIX}")
     return TorchFile(arrays)

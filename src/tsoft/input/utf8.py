@@ -25,6 +25,7 @@ _KINDS = (
     (rb"7z\xbc\xaf|Rar!\x1a", "an archive; unpack it"),
     (rb"PAR1[\0-\x1f]", "a Parquet file; for logits, pass --input-format parquet"),
     (rb"ARROW1\0|FEA1[\0-\x1f]|\xff{4}.{3}\0.\0\0\0", "an Arrow file; for logits, pass --input-format arrow"),
+    (rb"\x93NUMPY", "a NumPy array; for logits, pass --input-format npy"),
     (rb"_logits_.{3}[\0-\x0f]", "llama.cpp's file of logits; pass --input-format kld"),
     (rb".{4}\0{4}\{", "a safetensors file; for logits, pass --input-format safetensors"),
     (rb"\x89HDF", "an HDF5 file; save the array with numpy.save('logits.npy', h5py.File('FILE')['NAME'][:])"),

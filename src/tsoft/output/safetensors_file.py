@@ -25,6 +25,7 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
         size += piece.nbytes
         copies.append(np.array(piece))
     rows, axes = np.concatenate(copies), first.block.origin.axes
+    copies.clear()
     taus = () if len(array.taus) == 1 else (len(array.taus),)
     shape = ((len(rows),) if axes is None else axes) + taus + rows.shape[2:]
     yield arrays_file({array.name: rows.reshape(shape), "taus": np.asarray(array.taus)}, first.block.labels, array.keys)
