@@ -55,7 +55,7 @@ LOGITS = [[2.0, 1.0], [0.0, 3.0]]
 
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_every_kind_of_file_is_recognized_and_read(piped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrow, "BATCH", 12)
+    monkeypatch.setattr(arrow, "BATCH", 48)
     array = numbers((50, 3), "f4")
     table = pa.table({name: array[:, i] for i, name in enumerate("abc")})
     for data, format in (
@@ -272,7 +272,7 @@ def test_errors(columns: dict[str, Any], reading: dict[str, Any], message: str) 
 
 
 def test_a_later_batch_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrow, "BATCH", 2)
+    monkeypatch.setattr(arrow, "BATCH", 40)
     with pytest.raises(InputError, match="row 3: 'dog': null is not a number"):
         read(stored(cat=[1.0] * 5, dog=[1.0, 2.0, 3.0, None, 4.0]), "parquet")
     with pytest.raises(InputError, match="row 3: 'dog': NaN is not a logit"):

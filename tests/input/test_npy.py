@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,15 @@ def test_no_pickle_is_loaded(tmp_path: Path) -> None:
 
 CHANGES = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=3)
 
+PLACE = b'{"x":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}'
 WHOLE = {
     "npy": saved(numbers((3, 2), "f4")),
     "npz": zipped(logits=numbers((2, 2)), labels=np.array(["a", "b"])),
+    "safetensors": struct.pack("<Q", len(PLACE)) + PLACE + numbers((6,), "f2").tobytes(),
+    "kld": b"_logits_"
+    + struct.pack("<9i", 3, 3, 2, 0, 1, 2, 0, 1, 2)
+    + struct.pack("<2f4H", 1e-4, -6, 0, 9, 65535, 0) * 2,
+    "printed": b"tensor([[1.5, 2., -inf],\n [3., 4e-1, 7]], device='cuda:0')\n",
 }
 
 

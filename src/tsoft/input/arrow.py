@@ -14,12 +14,11 @@ from tsoft.input.utf8 import kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from tsoft.input.arrow_table import ArrowSource
 
-# The approximate number of values in a batch.
-BATCH = 1 << 19
+# The approximate size of a batch in bytes.
+BATCH = 1 << 22
 # The number of bytes of each column to read at once from a Parquet file.
 BUFFER = 1 << 16
 _FILE, _OLD_FILE = b"ARROW1", b"FEA1"
@@ -54,10 +53,10 @@ def _errors(kind: str, source: str) -> Iterator[None]:
         raise InputError(f"{source}: {problem}") from None
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        reason = shortened(str(error).strip().split("\n")[0].rstrip("."), 100)
+        reason = shortened(str(error).strip().split("\n")[0].rstrip("."), 100) or "it would need too much memory"
         raise InputError(f"{source}: pyarrow cannot read this {kind} file: {reason}") from None
 
 
@@ -71,15 +70,14 @@ def parquet(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
     _check_start(file, (b"PAR1", b"PARE"), "Parquet", options.source)
     # Without pre_buffer, pyarrow reads a row group, which may be the whole file, in parts.
     table = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
-    rows = table.metadata.num_rows
-    batch = max(1, BATCH * rows // max(1, _values(table.metadata)))
-    return ArrowSource(table.schema_arrow, table.iter_batches(batch_size=batch), rows)
+    first = next(table.iter_batches(batch_size=1), None)
+    batches = table.iter_batches(batch_size=1 if first is None else _batch_rows(first))
+    return ArrowSource(table.schema_arrow, batches, table.metadata.num_rows)
 
 
-def _values(metadata: "pq.FileMetaData") -> int:
-    """Return the number of values in a Parquet file, which has several per row and column of lists."""
-    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
-    return sum(group.column(j).num_values for group in groups for j in range(group.num_columns))
+def _batch_rows(batch: "pa.RecordBatch") -> int:
+    """Return the number of rows to read at once, from the size of those in a batch."""
+    return int(max(1, BATCH * batch.num_rows // max(1, batch.nbytes)))
 
 
 def arrow(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
@@ -105,7 +103,8 @@ def arrow(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
             return ArrowSource(reader.schema, _pieces(batches), None)
         stream = file
     watched = _Watched(stream)
-    stream_reader = pa.ipc.open_stream(pa.PythonFile(watched, mode="r"))
+    # pyarrow would call `read` of a raw stream, which cannot report an error inside `readinto` without a warning.
+    stream_reader = pa.ipc.open_stream(io.BufferedReader(watched))
     return ArrowSource(stream_reader.schema, _noting_cut(_pieces(iter(stream_reader)), watched, options), None)
 
 
@@ -119,7 +118,7 @@ class _Watched(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
+        data = self._stream.read1(len(buffer))  # type: ignore[attr-defined]
         buffer[: len(data)] = data
         self.last = (self.last + data)[-len(_END) :]
         return len(data)
@@ -138,7 +137,7 @@ def _pieces(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
     """Yield the rows in batches of a limited size. pyarrow trusts the offsets in a file, unless they are checked."""
     for batch in batches:
         batch.validate(full=True)
-        rows = max(1, BATCH // max(1, batch.num_columns))
+        rows = _batch_rows(batch)
         for first in range(0, batch.num_rows, rows):
             yield batch.slice(first, rows)
 

@@ -219,6 +219,10 @@ class _Table:
         if not columns.logits:
             raise ColumnError("no column is a logit; list the columns of the logits with --columns")
         for i in columns.logits:
+            if i == 0 and not leaves[i].name:
+                raise ColumnError(
+                    "the first column has no name; name it, or list the columns of the logits with --columns"
+                )
             if not _is_number(leaves[i].type):
                 value = shortened(_text(leaves[i].values(self.first)[0].as_py()) or "null")
                 problem = f"the column {shortened(leaves[i].name)!r} contains {leaves[i].type}, such as {value!r}"

@@ -25,8 +25,8 @@ from tsoft.input.utf8 import kind_of
 MAGIC = b"_logits_"
 # The approximate size of a block in bytes.
 BLOCK = 1 << 22
-# More tokens than these would need too much memory; the file is then probably something else.
-MOST_TOKENS = 1 << 28
+# More tokens and classes than these would need too much memory, and no text and no vocabulary has them.
+MOST_TOKENS, MOST_CLASSES = 1 << 26, 1 << 24
 FLOOR, LARGEST_CODE = 16.0, 65535
 
 
@@ -95,7 +95,8 @@ def _read_header(stream: BinaryIO, source: str) -> Header:
     if len(start) < len(MAGIC) + 12:
         raise InputError(f"{source}: cut off inside the header")
     header = Header(*struct.unpack("<3i", start[len(MAGIC) :]))
-    if header.context < 3 or header.classes < 1 or header.chunks < 1 or header.chunks * header.context > MOST_TOKENS:
+    is_valid = header.context >= 3 and 1 <= header.classes <= MOST_CLASSES and header.chunks >= 1
+    if not is_valid or header.chunks * header.context > MOST_TOKENS:
         problem = f"n_ctx = {header.context}, n_vocab = {header.classes}, n_chunk = {header.chunks}"
         raise InputError(f"{source}: invalid header: {problem}; the file is damaged")
     return header
@@ -116,13 +117,15 @@ def _read(stream: BinaryIO, size: int, source: str, header: Header | None = None
 
 def _logprobs(rows: Array, classes: int) -> Array:
     """Return the log-probabilities of rows, (rows, n), as llama.cpp computes them, but never above 0."""
-    values = rows["codes"][:, :classes] * rows["scale"][:, np.newaxis] + rows["minimum"][:, np.newaxis]
+    # A damaged file may have any scale.
+    with np.errstate(all="ignore"):
+        values = rows["codes"][:, :classes] * rows["scale"][:, np.newaxis] + rows["minimum"][:, np.newaxis]
     return np.asarray(np.minimum(values, np.float32(0)))
 
 
 def _note_floor(rows: Array, classes: int, first: int, options: ReadOptions) -> None:
     """Print a note if some classes have the lowest log-probability that the file can contain."""
-    is_cut = rows["scale"] * LARGEST_CODE > FLOOR * (1 - 1e-5)
+    is_cut = rows["scale"].astype(np.float64) * LARGEST_CODE > FLOOR * (1 - 1e-5)
     counts = np.where(is_cut, (rows["codes"][:, :classes] == 0).sum(1), 0)
     if counts.any():
         options.note(

@@ -24,7 +24,7 @@ SMALL_ARRAY, LARGEST_RATIO = 1 << 28, 64
 _ZIP = b"PK"
 # Other programs' zip files, by a part of a member's name.
 _ZIP_KINDS = {
-    "data.pkl": "a PyTorch file, which tsoft never loads; save the array with numpy.save(FILE, tensor.numpy())",
+    "data.pkl": "a PyTorch file; pass --input-format torch",
     "xl/": "an Excel workbook; save the sheet as CSV",
 }
 _OTHER_ZIP = "a zip file without .npy arrays; save the arrays with numpy.savez"
