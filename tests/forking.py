@@ -134,7 +134,7 @@ def _imports() -> None:
 
     import tsoft
 
-    extras = ("tsoft.input.arrow_table", "tsoft.output.parquet_file", "tsoft.output.safetensors_file")
+    extras = ("tsoft.input.arrow_", "tsoft.output.parquet_file", "tsoft.output.safetensors_file")
     excluded = ("tsoft.explorer", "tsoft.models", *extras)
     for module in pkgutil.walk_packages(tsoft.__path__, "tsoft."):
         if not module.name.startswith(excluded):

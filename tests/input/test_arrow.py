@@ -72,6 +72,16 @@ def test_every_kind_of_file_is_recognized_and_read(piped: bool, monkeypatch: pyt
         assert (blocks[0].labels, blocks[0].logits.dtype.name) == (("a", "b", "c"), "float32")
 
 
+@pytest.mark.parametrize("options", [{"compression": "zstd"}, {"compression": "lz4"}, {"version": 1}])
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_feather_files_are_read(options: dict[str, Any], tmp_path: Path) -> None:
+    feather = pytest.importorskip("pyarrow.feather")
+    path = tmp_path / "a.feather"
+    feather.write_feather(pa.table(CAT_DOG), str(path), **options)
+    for piped in (False, True):
+        assert rows(read(path.read_bytes(), "arrow", piped=piped)).tolist() == LOGITS
+
+
 def test_a_table_is_read_as_the_same_table_in_text() -> None:
     """With keys and targets, which each command finds by their names."""
     table = pa.table({"id": ["x", "y", "z"], "cat": [2.0, 0, 1], "dog": [1.0, 3, 2], "label": ["cat", "dog", "cat"]})
@@ -320,7 +330,7 @@ def test_offsets_outside_a_list_are_an_error() -> None:
     offsets = np.array([0, 2, 4], "<i4").tobytes()
     assert data.count(offsets) == 1
     damaged = data.replace(offsets, np.array([0, 2, 1 << 20], "<i4").tobytes())
-    assert complaint(damaged, "arrow").startswith("pyarrow cannot read this Arrow file: ")
+    assert complaint(damaged, "arrow").startswith("pyarrow cannot read this as an Arrow file: ")
 
 
 def test_a_null_in_the_values_of_a_dictionary_is_a_null() -> None:

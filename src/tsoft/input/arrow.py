@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BATCH = 1 << 22
 # The number of bytes of each column to read at once from a Parquet file.
 BUFFER = 1 << 16
+_PARQUET, _ARROW = "a Parquet file", "an Arrow file"
 _FILE, _OLD_FILE = b"ARROW1", b"FEA1"
 # The last bytes of an Arrow stream, unless it ends when it is closed.
 _END = b"\xff\xff\xff\xff\0\0\0\0"
@@ -28,7 +29,7 @@ _END = b"\xff\xff\xff\xff\0\0\0\0"
 
 def read_parquet(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a Parquet file. Raise InputError."""
-    with _errors("Parquet", options.source):
+    with _errors(_PARQUET, options.source):
         from tsoft.input import arrow_table
 
         yield from arrow_table.read(parquet(stream, options), options)
@@ -36,7 +37,7 @@ def read_parquet(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of an Arrow file (also called Feather) or an Arrow stream. Raise InputError."""
-    with _errors("Arrow", options.source):
+    with _errors(_ARROW, options.source):
         from tsoft.input import arrow_table
 
         yield from arrow_table.read(arrow(stream, options), options)
@@ -48,8 +49,7 @@ def _errors(kind: str, source: str) -> Iterator[None]:
     try:
         import pyarrow as pa
     except ImportError:
-        article = "an" if kind == "Arrow" else "a"
-        problem = f"this is {article} {kind} file, which needs pyarrow; run pip install 'tsoft[parquet]'"
+        problem = f"this is {kind}, which needs pyarrow; run pip install 'tsoft[parquet]'"
         raise InputError(f"{source}: {problem}") from None
     try:
         yield
@@ -57,7 +57,7 @@ def _errors(kind: str, source: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         reason = shortened(str(error).strip().split("\n")[0].rstrip("."), 100) or "it would need too much memory"
-        raise InputError(f"{source}: pyarrow cannot read this {kind} file: {reason}") from None
+        raise InputError(f"{source}: pyarrow cannot read this as {kind}: {reason}") from None
 
 
 def parquet(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
@@ -67,7 +67,7 @@ def parquet(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
     from tsoft.input.arrow_table import ArrowSource
 
     file = seekable(stream, options.source, "a piped Parquet file", options.note)
-    _check_start(file, (b"PAR1", b"PARE"), "Parquet", options.source)
+    _check_start(file, (b"PAR1", b"PARE"), _PARQUET, options.source)
     # Without pre_buffer, pyarrow reads a row group, which may be the whole file, in parts.
     table = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
     first = next(table.iter_batches(batch_size=1), None)
@@ -89,7 +89,7 @@ def arrow(stream: BinaryIO, options: ReadOptions) -> "ArrowSource":
     head = stream.peek()[:8] if hasattr(stream, "peek") else b""
     if head.startswith((_FILE, _OLD_FILE)) or stream.seekable():
         file = seekable(stream, options.source, "a piped Arrow file", options.note)
-        _check_start(file, (_FILE, _OLD_FILE, b"\xff\xff\xff\xff"), "Arrow", options.source)
+        _check_start(file, (_FILE, _OLD_FILE, b"\xff\xff\xff\xff"), _ARROW, options.source)
         head = file.read(8)
         file.seek(-len(head), 1)
         if head.startswith(_OLD_FILE):
@@ -151,13 +151,13 @@ def _check_start(file: BinaryIO, starts: tuple[bytes, ...], kind: str, source: s
         raise InputError(f"{source}: no logits: the input is empty")
     if not head.startswith(starts):
         other = kind_of(head)
-        raise InputError(f"{source}: {f'this is {other}' if other else f'not an {kind} file'}")
+        raise InputError(f"{source}: {f'this is {other}' if other else f'not {kind}'}")
 
 
 def read_targets(stream: BinaryIO, format: str, options: ReadOptions) -> Targets:
     """Return the true classes in a column of a file. Raise InputError if it has none."""
-    kind = format.capitalize()
+    kind, opened = (_PARQUET, parquet) if format == "parquet" else (_ARROW, arrow)
     with _errors(kind, options.source):
         from tsoft.input import arrow_table
 
-        return arrow_table.read_targets((parquet if format == "parquet" else arrow)(stream, options), options)
+        return arrow_table.read_targets(opened(stream, options), options)
