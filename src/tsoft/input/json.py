@@ -17,12 +17,13 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError
-from tsoft.input.api_responses import ResponseReader, is_response, response_part_problem
+from tsoft.input.api_responses import ResponseReader
 from tsoft.input.json_problems import TOO_DEEP
 from tsoft.input.json_values import Location, described, parsed_json
 from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction, to_logits
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.response_kinds import is_response
 
 # The infinities, which are strings because JSON has no numbers for them.
 INFINITIES = {text: float(text) for text in ("inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity")}
@@ -167,7 +168,9 @@ def may_continue(line: bytes) -> bool:
 def _items(value: JsonValue, options: ReadOptions) -> Iterator[JsonRow | JsonValue]:
     """Yield the rows of a value, and the responses in it."""
     where, content = value.where, value.value
-    if not isinstance(content, list):
+    if isinstance(content, list) and is_response(content):
+        yield value
+    elif not isinstance(content, list):
         yield from _object(value, options)
     elif content and isinstance(content[0], list):
         for i, values in enumerate(content):
@@ -202,8 +205,6 @@ def _object(value: JsonValue, options: ReadOptions) -> Iterator[JsonRow | JsonVa
         yield value
     elif key := _array_key(content, options.quantity):
         yield from _record(content, key, value.where, options)
-    elif part_problem := response_part_problem(content):
-        raise InputError(f"{value.where}: {part_problem}")
     else:
         yield _not_empty(JsonRow(value.where, list(content.values()), quantity, tuple(content), is_object=True))
 

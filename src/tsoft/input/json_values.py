@@ -23,6 +23,10 @@ class Location:
         """Return a location inside this one."""
         return Location(self.source, self.parts + parts)
 
+    def outside(self, part: str) -> "Location":
+        """Return the location without its last part, if this is `part`."""
+        return Location(self.source, self.parts[:-1]) if self.parts[-1:] == (part,) else self
+
     def error(self, problem: str) -> InputError:
         """Return an error at this location."""
         return InputError(self.message(problem))

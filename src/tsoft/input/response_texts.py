@@ -1,0 +1,113 @@
+"""Which token lists of successive documents make one text.
+
+The pieces of a stream have the same id and the same number of the answer, until the answer is finished. Any other
+document is a whole response.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tsoft.input import token_lists
+from tsoft.input.api_tokens import DrawnToken
+from tsoft.input.json_values import Object
+from tsoft.input.response_lists import Answer
+
+# Objects in an answer that contain why it finished.
+_DETAILS = ("details", "meta_info", "delta")
+# Fields with the reason why an answer finished; null while it is not finished.
+_REASONS = ("finish_reason", "stop_reason")
+_UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED")
+# Fields that say whether an answer is finished: Ollama, llama.cpp.
+_FLAGS = ("done", "stop")
+
+
+@dataclass
+class Text:
+    """A text that has begun: its number, whether it is finished, and, if later pieces may repeat them, its tokens."""
+
+    number: int
+    is_finished: bool = False
+    tokens: list[DrawnToken] = field(default_factory=list)
+
+    def without_repeated(self, tokens: list[DrawnToken]) -> list[DrawnToken]:
+        """Return the tokens of a piece without those that it repeats: all tokens of the text so far."""
+        count = len(self.tokens)
+        repeats = 0 < count <= len(tokens) and (len(tokens) > 1) and _same(tokens[:count], self.tokens)
+        new = tokens[count:] if repeats else tokens
+        self.tokens += new
+        return new
+
+
+def _same(tokens: list[DrawnToken], others: list[DrawnToken]) -> bool:
+    return all(a.token == b.token and a.alternatives == b.alternatives for a, b in zip(tokens, others, strict=True))
+
+
+class Texts:
+    """The texts of a source, numbered in the order in which they begin."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[Any, ...], Text] = {}
+        self._count = 0
+
+    def text_of(self, answer: Answer, *, is_prompt: bool) -> Text:
+        """Return the text of an answer's tokens: the unfinished one of an earlier piece, or a new one."""
+        key = (*_place(answer), is_prompt)
+        text = self._texts.get(key)
+        if text is None or text.is_finished:
+            text = self._texts[key] = Text(self._count)
+            self._count += 1
+        return text
+
+    def continues(self, answer: Answer) -> bool:
+        """Return whether an answer without tokens continues an earlier one: it has the same ids, or it is in the same
+        place as an unfinished text."""
+        place = _place(answer)
+        if place[0]:
+            return any(key[0] == place[0] for key in self._texts)
+        return any(key[:3] == place and not text.is_finished for key, text in self._texts.items())
+
+    def finish(self, answer: Answer | None = None) -> None:
+        """Finish the texts of an answer, or all texts."""
+        for key, text in self._texts.items():
+            text.is_finished |= answer is None or key[:3] == _place(answer)
+
+
+def _place(answer: Answer) -> tuple[tuple[str, ...], tuple[str | int, ...], int]:
+    """Return the ids and the place of an answer, which the pieces of its text share."""
+    return _ids(answer), answer.path[:-1], answer.number
+
+
+def _ids(answer: Answer) -> tuple[str, ...]:
+    """Return the ids of the objects that contain an answer."""
+    values = (token_lists.field(record, "id", "response_id") for record in _records(answer))
+    return tuple(value for value in values if isinstance(value, str) and value)
+
+
+def is_finished(answer: Answer) -> bool | None:
+    """Return whether an answer is finished; None if its document does not show it."""
+    for record in _records(answer):
+        for name in _REASONS:
+            spelling = token_lists.spelling_of(record, name)
+            if spelling is not None:
+                return record[spelling] not in _UNFINISHED
+        for name in _FLAGS:
+            if isinstance(record.get(name), bool):
+                return bool(record[name])
+        if "generated_text" in record and isinstance(record.get("token"), dict):
+            return record["generated_text"] is not None
+    # Gemini leaves out the reason in the pieces of a stream.
+    return False if any("candidates" in record for record in answer.objects) else None
+
+
+def _records(answer: Answer) -> Iterator[Object]:
+    for record in answer.objects:
+        yield record
+        yield from (record[name] for name in _DETAILS if isinstance(record.get(name), dict))
+
+
+def is_piece(document: Object, answer: Answer) -> bool:
+    """Return whether an answer in a document is a piece of a stream."""
+    if str(document.get("object")).endswith(".chunk") or any("delta" in record for record in answer.objects):
+        return True
+    return is_finished(answer) is False and not (len(answer.objects) > 1 and "message" in answer.objects[0])
