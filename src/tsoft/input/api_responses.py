@@ -12,12 +12,14 @@ from tsoft.core.block import Block
 from tsoft.errors import InputError, UsageError
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.eval_samples import is_eval_sample, sample_block
+from tsoft.input.inspect_logs import ZIP, samples
 from tsoft.input.json_values import Location, Object, described, is_index, parsed_json
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.response_kinds import error_message, logprobs_request, mark_in, numbers_path
-from tsoft.input.response_lists import Answer, FoundList, answers, found_lists
+from tsoft.input.response_kinds import error_message, is_batched, logprobs_request, mark_in, numbers_path
+from tsoft.input.response_lists import FoundList, answers, found_lists, outer_answer
 from tsoft.input.response_texts import Texts, is_finished, is_piece
+from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
 from tsoft.input.token_lists import is_token_list
 
@@ -42,9 +44,15 @@ def blocks(value: object, options: ReadOptions, where: str, first_row: int) -> I
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
-    """Yield the blocks of a source: a response, an array or lines of responses, or a saved stream. Each token is read
-    as soon as it arrives."""
+    """Yield the blocks of a source: a response, an array or lines of responses, a saved stream, or a log of Inspect.
+    Each token is read as soon as it arrives."""
     reader = ResponseReader(options, 0)
+    head, stream = with_head(stream)
+    if head.startswith(ZIP):
+        for name, sample in samples(stream, options):
+            yield from reader.sample(Location(options.source, (name,)), sample)
+        reader.finish(Location(options.source))
+        return
     for number, data, streamed in _json_texts(stream, options):
         if streamed and data.strip() == _END:
             reader.end_stream()
@@ -112,6 +120,16 @@ class ResponseReader:
         for document in value if isinstance(value, list) and not is_token_list(value) else [value]:
             yield from self._document(location, document, streamed)
 
+    def sample(self, location: Location, sample: object) -> Iterator[Block]:
+        """Yield the blocks of the output of an Inspect sample. A sample without log-probabilities is noted."""
+        before = self.row
+        output = sample.get("output") if isinstance(sample, dict) else None
+        yield from self._lists(location, {"output": output}, streamed=False)
+        if self.row == before:
+            problem = "the sample has no log-probabilities"
+            self._problem = location.error(f"{problem}; run inspect eval with --logprobs --top-logprobs 20")
+            self.options.note(location.message(f"{problem}; tsoft skips it"))
+
     def end_stream(self) -> None:
         """Finish all texts, since a stream has ended."""
         self._texts.finish()
@@ -122,7 +140,7 @@ class ResponseReader:
             raise self._problem or location.error("no response: the input is empty")
 
     def _document(self, location: Location, document: object, streamed: bool) -> Iterator[Block]:
-        if isinstance(document, dict) and isinstance(document.get("custom_id"), str):
+        if isinstance(document, dict) and is_batched(document):
             yield from self._batched(location.at(f"request {document['custom_id']!r}"), document)
         elif isinstance(document, dict) and is_eval_sample(document):
             yield sample_block(document, location, self.row, targets=self.options.targets)
@@ -168,11 +186,12 @@ class ResponseReader:
 
     def _response(self, location: Location, response: Object, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of a response. Raise InputError if it is whole and has no log-probabilities."""
-        several = answers(response) or [Answer((), 0, False, (response,))]
+        choices = answers(response)
+        several = choices or [outer_answer(response)]
         continued = [answer.path for answer in several if self._texts.continues(answer)]
         yield from self._lists(location, response, streamed)
         for answer in several:
-            if not self._answered.isdisjoint({answer.path, ()}):
+            if not self._answered.isdisjoint({answer.path, ()}) or (self._answered and not choices):
                 continue
             place = location.at(f"choice {answer.number}") if answer.is_several else location
             problem = _without_logprobs(place, response)
@@ -197,7 +216,7 @@ class ResponseReader:
             if guess := item.list.guess():
                 self._note("guess", location, guess)
             text = self._texts.text_of(item.answer, is_prompt=item.is_prompt)
-            tokens: Iterable[DrawnToken] = item.list.tokens()
+            tokens: Iterable[DrawnToken] = _without_first(item) if item.is_prompt else item.list.tokens()
             if item.name in _CUMULATIVE and _is_piece(document, item, streamed):
                 tokens = text.without_repeated(list(tokens))
             classes = document.get("vocab_size") if isinstance(document, dict) else None
@@ -240,6 +259,15 @@ class ResponseReader:
 def _is_piece(document: object, item: FoundList, streamed: bool) -> bool:
     """Return whether a list is a piece of a text: that of a stream, or a token alone."""
     return streamed or (isinstance(document, dict) and (item.name == "" or is_piece(document, item.answer)))
+
+
+def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:
+    """Yield the tokens of a prompt without the first one, if it has no distribution because nothing precedes it."""
+    tokens = prompt.list.tokens()
+    first = next(tokens, None)
+    if first and (first.token.number is not None or first.alternatives):
+        yield first
+    yield from tokens
 
 
 def _without_logprobs(location: Location, response: Object) -> InputError:

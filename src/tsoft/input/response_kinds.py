@@ -15,6 +15,7 @@ _COMPLETION = '"logprobs": 5'
 _RESPONSE = '"include": ["message.output_text.logprobs"], "top_logprobs": 20'
 _LLAMA = '"n_probs": 20'
 _GEMINI = '"generationConfig": {"responseLogprobs": true, "logprobs": 20}'
+_COHERE = '"logprobs": true'
 _TGI = '"details": true, "top_n_tokens": 5'
 _SGLANG = '"return_logprob": true, "top_logprobs_num": 20'
 
@@ -44,9 +45,16 @@ def is_response(value: object) -> bool:
         return is_token_list(value) or (isinstance(first, list) and any(map(_is_response_element, first)))
     if not isinstance(value, dict) or set(map(type, value.values())) <= {int, float}:
         return False
-    if logprobs_request(value) is not None or error_message(value) is not None or is_eval_sample(value):
+    if is_batched(value) or is_eval_sample(value):
+        return True
+    if logprobs_request(value) is not None or error_message(value) is not None:
         return True
     return not _is_row(value) and (bool(record_tokens(value, Location(""), None)) or mark_in(value) is not None)
+
+
+def is_batched(value: Object) -> bool:
+    """Return whether an object is a line of a batch's output, which contains a response or an error."""
+    return isinstance(value.get("custom_id"), str) and ("response" in value or "error" in value)
 
 
 def _is_response_element(value: object) -> bool:
@@ -135,6 +143,8 @@ def logprobs_request(value: Object) -> str | None:
         return _TGI
     if isinstance(value.get("meta_info"), dict):
         return _SGLANG
+    if isinstance(value.get("type"), str) and isinstance(value.get("delta"), dict):
+        return _COHERE
     answer = value.get("response", value.get("message"))
     # Ollama's responses, and those that tsoft writes, whose text may be empty. A list of numbers is a row, not a
     # response.

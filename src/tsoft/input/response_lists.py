@@ -94,12 +94,20 @@ class _Place:
 def found_lists(document: object, location: Location) -> Iterator[FoundList]:
     """Yield the token lists of a document, in the order in which their tokens were generated. A list that an answer
     contains twice is yielded once."""
-    objects = (document,) if isinstance(document, dict) else ()
+    answer = outer_answer(document) if isinstance(document, dict) else Answer((), 0, False, ())
     read: list[FoundList] = []
-    for found in _lists(document, _Place((), Answer((), 0, False, objects), location)):
+    for found in _lists(document, _Place((), answer, location)):
         if not any(other.is_copy_of(found) for other in read):
             read.append(found)
             yield found
+
+
+def outer_answer(document: Object) -> Answer:
+    """Return the answer of a document outside its arrays of answers."""
+    # llama.cpp numbers the answers to several prompts.
+    index = document.get("index") if "completion_probabilities" in document else 0
+    number = index if is_index(index) else 0
+    return Answer((), number, number > 0, (document,))
 
 
 def answers(document: Object) -> list[Answer]:
@@ -107,7 +115,7 @@ def answers(document: Object) -> list[Answer]:
     name = next((name for name in _ANSWERS if isinstance(document.get(name), list)), None)
     if name is None:
         return []
-    root = _Place((name,), Answer((), 0, False, (document,)), Location(""))
+    root = _Place((name,), outer_answer(document), Location(""))
     return [place.answer for _, place in _elements(document[name], root)]
 
 

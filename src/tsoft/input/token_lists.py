@@ -40,13 +40,6 @@ _PAIRS = (
 # The names of the numbers of drawn tokens in a list next to the tokens.
 _NUMBER_LISTS = ("token_logprobs", "logprobs")
 
-# The fields that `record_tokens` reads.
-COVERED = {
-    spelling
-    for name in (*itertools.chain(*_PAIRS), *_NUMBER_LISTS, *_ALTERNATIVES, *_INNER_TOKENS, "top_logprobs_ids")
-    for spelling in (name, re.sub("_([a-z])", lambda match: match[1].upper(), name))
-}
-
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
 
@@ -84,6 +77,7 @@ def spelling_of(entry: Object, *names: str) -> str | None:
     return next((spelling for spelling in spellings if spelling in entry), None)
 
 
+@functools.cache
 def _camel(name: str) -> str:
     return re.sub("_([a-z])", lambda match: match[1].upper(), name)
 
@@ -145,6 +139,14 @@ def _is_piece(value: object) -> bool:
 
 def _is_numbers(value: object) -> bool:
     return isinstance(value, list) and all(v is None or isinstance(v, int | float) for v in value)
+
+
+# The fields that `record_tokens` reads.
+COVERED = {
+    spelling
+    for name in (*itertools.chain(*_PAIRS), *_NUMBER_LISTS, *_ALTERNATIVES, *_INNER_TOKENS, "top_logprobs_ids")
+    for spelling in (name, _camel(name))
+}
 
 
 def is_token_list(value: object) -> bool:
@@ -280,7 +282,7 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     pairs: dict[str, TokenList] = {}
     for drawn_name, top_name in _PAIRS:
         drawn, tops = field(record, drawn_name), field(record, top_name)
-        if isinstance(drawn, list) and drawn and all(_is_pair_entry(entry) for entry in drawn):
+        if isinstance(drawn, list) and drawn and all(_is_pair_entry(entry, tops) for entry in drawn):
             pairs[drawn_name] = _paired(record, drawn, tops, spelling_of(record, top_name) or top_name, location)
     if pairs:
         return pairs
@@ -294,9 +296,11 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     return {}
 
 
-def _is_pair_entry(entry: object) -> bool:
-    is_listed = isinstance(entry, list) and 2 <= len(entry) <= 3 and is_index(entry[1])
-    return is_listed or _is_token(entry) or (isinstance(entry, dict) and spelling_of(entry, *_NUMBERS) is not None)
+def _is_pair_entry(entry: object, tops: object) -> bool:
+    """Return whether a value is a drawn token whose alternatives are in another list, if there are any."""
+    if isinstance(entry, list):
+        return 2 <= len(entry) <= 3 and is_index(entry[1])
+    return isinstance(entry, dict) and isinstance(tops, list) and spelling_of(entry, *_NUMBERS) is not None
 
 
 def _is_alternatives(value: object) -> bool:

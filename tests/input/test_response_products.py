@@ -1,0 +1,377 @@
+"""Reading what each product writes. Each file in tests/data/responses is named for the product and the version whose
+source or documentation shows its fields."""
+
+import io
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tool import TESTS, here
+from tsoft.core.block import Block
+from tsoft.errors import InputError
+from tsoft.input import api_responses
+from tsoft.input import json as json_reader
+from tsoft.input.read_options import ReadOptions
+
+FILES = sorted((TESTS / "data/responses").iterdir())
+# All files have two tokens: " a" of " a" and " b", then "." of "," and ".". Their log-probabilities:
+LOGPROBS = [{" a": -0.5, " b": -1.5}, {",": -0.25, ".": -2.0}]
+# Some products do not write the texts, and Cohere no alternatives.
+IDS = {"#11": " a", "#12": " b", "#13": ".", "#14": ","}
+SKIPPED_PROMPT = "tsoft skips the tokens of the prompt"
+FIRST = "tsoft takes the first one of each position"
+NOTES = {
+    "deepseek-v3.1-reasoning-stream.sse": [],
+    "sglang-0.4-generate-stream.sse": [SKIPPED_PROMPT],
+    "sglang-0.4-generate.json": [SKIPPED_PROMPT],
+    "vllm-0.6-offline.json": [FIRST],
+    "vllm-0.6-prompt-logprobs.json": [FIRST],
+    "vllm-0.6-request-output.json": [SKIPPED_PROMPT],
+}
+
+
+def read(data: bytes, **options: Any) -> tuple[list[Block], list[str]]:
+    """Return the blocks of a file, and the notes on it."""
+    notes: list[str] = []
+    reading = ReadOptions("FILE", note=notes.append, **options)
+    reader = api_responses.read if data.startswith((b"data:", b"PK")) else json_reader.read
+    return list(reader(io.BytesIO(data), reading)), notes
+
+
+def read_json(value: object, **options: Any) -> tuple[list[Block], list[str]]:
+    return read(json.dumps(value).encode(), **options)
+
+
+def texts(blocks: list[Block]) -> list[list[str]]:
+    """Return the drawn tokens of each text."""
+    found: dict[int, list[str]] = {}
+    for block in blocks:
+        assert block.partial
+        assert block.labels
+        found.setdefault(block.partial.text, []).append(block.labels[block.partial.index])
+    return list(found.values())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_product(path: Path) -> None:
+    blocks, notes = read(path.read_bytes())
+    drawn = [[IDS.get(label, label) for label in text] for text in texts(blocks)]
+    assert drawn == [[" a", "."]]
+    for block, logprobs in zip(blocks, LOGPROBS, strict=True):
+        assert block.labels
+        labels = [IDS.get(label, label) for label in block.labels]
+        assert sorted(labels) == sorted(logprobs) or (path.name.startswith("cohere") and labels[0] in logprobs)
+        np.testing.assert_allclose(block.logits[0], [logprobs[label] for label in labels])
+    expected = NOTES.get(path.name, [])
+    assert len(notes) == len(expected)
+    assert all(words in note for words, note in zip(expected, notes, strict=True))
+
+
+def test_the_fixtures_are_read_by_the_program() -> None:
+    """The names of the files, and their first bytes, identify the format."""
+    for name in ("tgi-2.3-generate-stream.sse", "cohere-v2-chat-stream.jsonl", "openai-content-list.json"):
+        done = here("compute", "-i", str(TESTS / "data/responses" / name))
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+
+
+# One token as most products write it.
+
+
+def entry(text: str, logprob: float = -0.5) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "top_logprobs": [{"token": text, "logprob": logprob}]}
+
+
+def choice(*tokens: str, **fields: Any) -> dict[str, Any]:
+    return {"index": 0, "logprobs": {"content": [entry(token) for token in tokens]}} | fields
+
+
+def test_lists_beside_the_content_are_read_in_order() -> None:
+    """The reasoning was generated before the answer, wherever the object has it."""
+    lists = {"content": [entry("c")], "refusal": [entry("r")], "reasoning_content": [entry("t")]}
+    blocks, [note] = read_json({"choices": [{"index": 0, "logprobs": lists, "finish_reason": "stop"}]})
+    assert texts(blocks) == [["t", "c", "r"]]
+    assert "reasoning_content and content and refusal as one text" in note
+
+
+def test_only_the_reasoning_has_tokens() -> None:
+    blocks, notes = read_json({"choices": [{"logprobs": {"content": None, "reasoning_content": [entry("t")]}}]})
+    assert (texts(blocks), notes) == ([["t"]], [])
+
+
+def test_the_prompt_is_read_if_there_is_nothing_else() -> None:
+    """The first token of a prompt has no distribution. SGLang's prompt has pairs or triples."""
+    prompt = [[None, 1, None], [-1.0, 2, "b"], [-2.0, 3]]
+    blocks, notes = read_json({"text": "", "meta_info": {"input_token_logprobs": prompt, "output_token_logprobs": []}})
+    assert (texts(blocks), notes) == ([["b", "#3"]], [])
+    prefill = [{"id": 1, "text": "<s>", "logprob": None}, {"id": 2, "text": "b", "logprob": -1.0}]
+    blocks, notes = read_json({"generated_text": "", "details": {"prefill": prefill, "tokens": []}})
+    assert (texts(blocks), notes) == ([["b"]], [])
+
+
+def test_ids_of_a_vllm_output_mark_the_drawn_tokens() -> None:
+    """Without them, the first token of each map is the drawn one, which a note says."""
+    maps = [{"1": {"logprob": -2.0}, "2": {"logprob": -1.0, "decoded_token": "b"}}, {"3": {"logprob": -1.0}}]
+    blocks, notes = read_json({"outputs": [{"index": 0, "token_ids": [2, 9], "logprobs": maps}]})
+    assert (texts(blocks), notes) == ([["b", "#9"]], [])
+    assert blocks[1].partial
+    assert np.isnan(blocks[1].partial.logprobs[1])
+    blocks, [note] = read_json(maps)
+    assert texts(blocks) == [["#1", "#3"]]
+    assert FIRST in note
+
+
+def test_a_text_marks_the_drawn_tokens_among_alternatives() -> None:
+    tops = [{" blue": -1.5, " b": -0.5}, {"lue": -2.0, ".": -0.25}]
+    blocks, notes = read_json({"choices": [{"text": " blue.", "logprobs": {"top_logprobs": tops}}]})
+    assert (texts(blocks), notes) == ([[" blue", "."]], [])
+    # " blue" is " b" and "lue" only, since each list has a token.
+    blocks, notes = read_json({"choices": [{"text": " blue", "logprobs": {"top_logprobs": tops}}]})
+    assert (texts(blocks), notes) == ([[" b", "lue"]], [])
+    blocks, [note] = read_json({"choices": [{"text": "other", "logprobs": {"top_logprobs": tops}}]})
+    assert texts(blocks) == [[" b", "."]]
+    assert "the response does not contain the drawn token; tsoft takes the most probable one" in note
+
+
+def test_a_piece_of_several_tokens_has_ids_as_labels() -> None:
+    blocks, _ = read_json({"logprobs": [{"text": "ab", "token_ids": [1, 2], "logprobs": [-1.0, -2.0]}]})
+    assert texts(blocks) == [["#1", "#2"]]
+    with pytest.raises(InputError, match="expected one entry per token, 2 in all, got 1"):
+        read_json({"logprobs": [{"text": "ab", "token_ids": [1, 2], "logprobs": [-1.0]}]})
+
+
+def test_tokens_and_logprobs_side_by_side_are_a_text_and_not_a_row() -> None:
+    blocks, _ = read_json({"tokens": ["a", "b"], "logprobs": [-0.5, -0.25]})
+    assert texts(blocks) == [["a", "b"]]
+    with pytest.raises(InputError, match="logprobs: expected one entry per token, 2 in all, got 1"):
+        read_json({"tokens": ["a", "b"], "logprobs": [-0.5]})
+
+
+def test_an_answer_that_repeats_its_list_is_read_once() -> None:
+    """Two answers may be equal."""
+    logprobs = {"logprobs": {"content": [entry("a")]}}
+    blocks, _ = read_json({"generations": [[{"generation_info": logprobs, "message": logprobs}]] * 2})
+    assert texts(blocks) == [["a"], ["a"]]
+
+
+def test_names_in_camel_case() -> None:
+    token = {"token": "a", "logProbability": -0.5, "topLogprobs": [{"token": "a", "logprob": -0.5, "tokenId": 3}]}
+    blocks, _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})
+    assert texts(blocks) == [["a"]]
+
+
+def test_numbers_may_be_strings() -> None:
+    token = {"token": "a", "logprob": "-0.5", "top_logprobs": [{"token": "b", "logprob": "-inf"}]}
+    [block], _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})
+    assert block.logits.tolist() == [[-math.inf, -0.5]]
+
+
+# Batches
+
+
+def batched(name: str, **fields: Any) -> dict[str, Any]:
+    return {"id": f"batch_{name}", "custom_id": name, "response": None, "error": None} | fields
+
+
+def lines(*documents: object) -> bytes:
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+
+
+def test_a_failed_request_of_a_batch_is_noted() -> None:
+    good = batched("q-1", response={"status_code": 200, "body": {"choices": [choice("a", finish_reason="stop")]}})
+    bad = batched("q-2", response={"status_code": 400, "body": {"error": {"message": "too long"}}})
+    expired = batched("q-3", error={"code": "batch_expired", "message": "not done in time"})
+    blocks, notes = read(lines(bad, good, expired, good))
+    assert texts(blocks) == [["a"], ["a"]]
+    assert [note.split(": ", 1)[1] for note in notes] == [
+        "request 'q-2': the server returned an error: too long; tsoft skips it",
+        "request 'q-3': the server returned an error: not done in time; tsoft skips it",
+    ]
+    with pytest.raises(InputError, match="request 'q-2': the server returned an error: too long"):
+        read(lines(bad))
+
+
+# Whole answers and pieces of streams
+
+
+def chunk(token: str, **fields: Any) -> dict[str, Any]:
+    return {"choices": [choice(token, finish_reason=None)]} | fields
+
+
+def end(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "logprobs": None, "finish_reason": "stop"}]} | fields
+
+
+DOCUMENTS = {
+    "two answers": ([{"choices": [choice("a")]}, {"choices": [choice("b")]}], [["a"], ["b"]]),
+    "finished answers with one id": (
+        [{"id": "1", "choices": [choice("a", finish_reason="stop")]}] * 2,
+        [["a"], ["a"]],
+    ),
+    "pieces without an id": ([chunk("a"), chunk("b"), end(), chunk("c"), end()], [["a", "b"], ["c"]]),
+    "interleaved streams": (
+        [chunk("a", id="1"), chunk("b", id="2"), chunk("c", id="1"), end(id="1"), chunk("d", id="2"), end(id="2")],
+        [["a", "c"], ["b", "d"]],
+    ),
+    "the last piece has a token": (
+        [chunk("a", id="1"), {"id": "1", "choices": [choice("b", finish_reason="stop")]}, chunk("c", id="1")],
+        [["a", "b"], ["c"]],
+    ),
+    "usage at the end": ([chunk("a", id="1"), end(id="1"), {"id": "1", "choices": [], "usage": {}}], [["a"]]),
+    "answers with a message are whole": (
+        [{"choices": [choice(token, finish_reason=None, message={"content": token})]} for token in "ab"],
+        [["a"], ["b"]],
+    ),
+    "llama.cpp with two answers": (
+        [
+            {"index": i, "content": "x", "stop": False, "completion_probabilities": [entry(token)]}
+            for i, token in ((0, "a"), (1, "b"), (0, "c"))
+        ],
+        [["a", "c"], ["b"]],
+    ),
+    "tokens alone": ([entry("a"), entry("b")], [["a", "b"]]),
+}
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "data"])
+@pytest.mark.parametrize(("documents", "expected"), DOCUMENTS.values(), ids=DOCUMENTS.keys())
+def test_pieces_and_whole_answers(documents: list[Any], expected: list[list[str]], form: str) -> None:
+    if form == "data":
+        data = b"".join(b"data: " + line + b"\n" for line in lines(*documents).splitlines())
+        if documents in (DOCUMENTS["two answers"][0], DOCUMENTS["answers with a message are whole"][0]):
+            # A stream's lines are pieces until one is finished.
+            expected = [["a", "b"]]
+    else:
+        data = lines(*documents) if form == "lines" else json.dumps(documents).encode()
+    assert texts(read(data)[0]) == expected
+
+
+def test_two_saved_streams_are_two_texts() -> None:
+    data = b"".join(b"data: " + json.dumps(chunk(token)).encode() + b"\n\ndata: [DONE]\n\n" for token in "ab")
+    blocks, notes = read(data)
+    assert (texts(blocks), notes) == ([["a"], ["b"]], [])
+    _, [note] = read(data + b"< HTTP/1.1 200 OK\n")
+    assert "FILE:9: tsoft ignores the lines after the end of the stream" in note
+
+
+def test_a_stream_may_repeat_the_same_token() -> None:
+    """Only pieces that repeat all tokens so far are repetitions."""
+    pieces = [{"text": "x", "meta_info": {"id": "1", "output_token_logprobs": [[-0.5, 7, "x"]] * n}} for n in (1, 2, 3)]
+    data = b"".join(b"data: " + json.dumps(piece).encode() + b"\n" for piece in pieces)
+    assert texts(read(data)[0]) == [["x", "x", "x"]]
+
+
+def test_a_whole_answer_without_logprobs_is_an_error_after_others() -> None:
+    with pytest.raises(InputError, match="FILE:2: the response has no log-probabilities"):
+        read(lines({"choices": [choice("a", finish_reason="stop")]}, end()))
+
+
+@pytest.mark.parametrize(
+    ("response", "path"),
+    [
+        ({"choices": [{"index": 0, "logprobs": {"odd": {"a": -1}}}]}, "choices[0].logprobs"),
+        ({"choices": [{"index": 0}], "extra": [{"logprob": -1}]}, "extra[0].logprob"),
+        ({"a": {"b": [{"logprob": -1, "rank": 1}]}}, "a.b[0].logprob"),
+    ],
+)
+def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path: str) -> None:
+    with pytest.raises(InputError) as error:
+        read_json(response)
+    problem = f"{path}: log-probabilities in an unknown format; tsoft help api-responses lists the formats"
+    assert str(error.value) == f"FILE:1: {problem}"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"choices": 2.0, "logprobs": -1.0},
+        {"logprob": 1, "top_logprobs": 2},
+        {"logits": [2.0, 1.0], "choices": ["A", "B"]},
+        {"text": "good", "probs": [0.25, 0.75]},
+        {"logprobs": [-0.5, -1.0], "labels": ["a", "b"]},
+        {"logits": [[2.0, 1.0]], "meta": {"choices": []}},
+    ],
+)
+def test_rows_with_fields_of_responses_are_rows(row: dict[str, Any]) -> None:
+    [block], _ = read_json(row)
+    assert block.partial is None
+    assert block.logits.shape == (1, 2)
+
+
+# Evaluations
+
+
+def sample(*numbers: object, **fields: Any) -> dict[str, Any]:
+    """Return a sample of lm-evaluation-harness: lm_eval/loggers/evaluation_tracker.py, save_results_samples."""
+    arguments = {
+        f"gen_args_{i}": {"arg_0": "Q:", "arg_1": f" {label}"} for i, label in enumerate("ABC"[: len(numbers)])
+    }
+    responses = [[[number, "False"]] for number in numbers]
+    return {"doc_id": 0, "doc": {}, "target": "1", "arguments": arguments, "resps": responses} | fields
+
+
+def test_a_sample_of_lm_evaluation_harness_is_a_row_of_log_likelihoods() -> None:
+    blocks, _ = read(lines(sample("-1.5", "-0.5"), sample(-2.0, -0.25, target="A")), targets=True)
+    assert [block.labels for block in blocks] == [("A", "B")] * 2
+    assert [block.logits.tolist() for block in blocks] == [[[-1.5, -0.5]], [[-2.0, -0.25]]]
+    assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[1], [0]]
+    assert [block.first_row for block in blocks] == [0, 1]
+
+
+def test_calibrate_reads_samples() -> None:
+    """The odds of the right answer are e^(1/tau), and three of four answers are right: tau = 1 / ln 3."""
+    rows = [sample("-1", "-2", target="0")] * 3 + [sample("-1", "-2", target="1")]
+    done = here("calibrate", "-f", "json", stdin=lines(*rows))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["tau"] == pytest.approx(1 / math.log(3), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (sample("-1", "-2", resps=[["some text"]]), "resps[0]: the sample has no log-likelihoods of answers"),
+        (sample("-1", None), "resps[1]: missing; expected a number"),
+        (sample("-1", "much"), 'resps[1]: expected a number, got "much"'),
+        (sample("-1", "-2", target="5"), "target: '5' is neither the index nor the text of one of 2 answers"),
+    ],
+)
+def test_samples_without_log_likelihoods(document: Any, problem: str) -> None:
+    with pytest.raises(InputError) as error:
+        read(lines(document), targets=True)
+    assert problem in str(error.value)
+
+
+def inspect_log(*samples: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("_journal/start.json", "{}")
+        for i, document in enumerate(samples):
+            archive.writestr(f"samples/{i}_epoch_1.json", json.dumps(document))
+        archive.writestr("header.json", json.dumps({"choices": []}))
+    return file.getvalue()
+
+
+def test_an_inspect_log_is_read_sample_by_sample(tmp_path: Path) -> None:
+    """The events repeat the output."""
+    samples = [{"id": i, "output": {"choices": [choice(token, stop_reason="stop")]}} for i, token in enumerate("ab")]
+    for item in samples:
+        item["events"] = [{"output": item["output"]}]
+    data = inspect_log(samples[0], {"id": 9, "output": {"choices": [{"stop_reason": "stop"}]}}, samples[1])
+    blocks, [note] = read(data)
+    assert texts(blocks) == [["a"], ["b"]]
+    assert note == "FILE: samples/1_epoch_1.json: the sample has no log-probabilities; tsoft skips it"
+    (tmp_path / "log.eval").write_bytes(data)
+    assert here("compute", "-i", str(tmp_path / "log.eval")).stdout == "1.0\n1.0\n"
+    with pytest.raises(InputError, match=r"samples/0_epoch_1.json: .*run inspect eval with --logprobs"):
+        read(inspect_log({"id": 9, "output": {}}))
+
+
+def test_zip_files_that_are_not_inspect_logs() -> None:
+    with pytest.raises(InputError, match="a zip file without a folder samples"):
+        read(inspect_log())
+    with pytest.raises(InputError, match="not a complete log of Inspect"):
+        read(inspect_log({"output": {}})[:80])
