@@ -151,6 +151,28 @@ def test_tokens_and_logprobs_side_by_side_are_a_text_and_not_a_row() -> None:
         read_json({"tokens": ["a", "b"], "logprobs": [-0.5]})
 
 
+def test_a_list_of_alternatives_alone_is_one_token() -> None:
+    """A ranking of probabilities that sum to at most 1. With other numbers, the list is a text."""
+    tops = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    for value in (tops, {"top_logprobs": tops}, {"top_logprobs": tops[::-1]}):
+        [block], [note] = read_json(value)
+        assert block.partial
+        assert sorted(block.labels or ()) == ["a", "b"]
+        assert block.logits[0, block.partial.index] == -0.5
+        assert "as the alternatives of one token" in note
+    for value in (tops[::-1], [tops[0], tops[0]], [tops[0] | {"top_logprobs": []}, tops[1]], {"content": tops}):
+        blocks, notes = read_json(value)
+        assert (len(texts(blocks)), len(blocks), notes) == (1, 2, [])
+
+
+def test_alternatives_of_gemini_without_the_drawn_tokens() -> None:
+    top = [{"candidates": [{"token": "a", "logProbability": -0.5}, {"token": "b", "logProbability": -1.5}]}]
+    parts = {"content": {"parts": [{"text": "b"}]}}
+    blocks, [note] = read_json({"candidates": [parts | {"logprobsResult": {"topCandidates": top}}]})
+    assert texts(blocks) == [["a"]]
+    assert "takes the most probable one" in note
+
+
 def test_an_answer_that_repeats_its_list_is_read_once() -> None:
     """Two answers may be equal."""
     logprobs = {"logprobs": {"content": [entry("a")]}}
@@ -270,6 +292,14 @@ def test_a_whole_answer_without_logprobs_is_an_error_after_others() -> None:
         read(lines({"choices": [choice("a", finish_reason="stop")]}, end()))
 
 
+def test_a_text_with_a_number_is_not_a_token() -> None:
+    """It may be a sentence with its log-probability, or with a class's probability."""
+    with pytest.raises(InputError, match="FILE:1: logprob: log-probabilities in an unknown format"):
+        read_json({"text": "a long sentence", "logprob": -12.5})
+    with pytest.raises(InputError, match="'text': expected a number"):
+        read_json({"text": "good", "prob": 0.9})
+
+
 @pytest.mark.parametrize(
     ("response", "path"),
     [
@@ -292,6 +322,7 @@ def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path
         {"logprob": 1, "top_logprobs": 2},
         {"logits": [2.0, 1.0], "choices": ["A", "B"]},
         {"text": "good", "probs": [0.25, 0.75]},
+        {"a": 0.5, "prob": 0.25},
         {"logprobs": [-0.5, -1.0], "labels": ["a", "b"]},
         {"logits": [[2.0, 1.0]], "meta": {"choices": []}},
     ],

@@ -42,7 +42,7 @@ def is_response(value: object) -> bool:
     """
     if isinstance(value, list):
         first = value[0] if value else None
-        return is_token_list(value) or (isinstance(first, list) and any(map(_is_response_element, first)))
+        return is_token_list(value) or (isinstance(first, list) and any(map(_is_response_element, first[:1])))
     if not isinstance(value, dict) or set(map(type, value.values())) <= {int, float}:
         return False
     if is_batched(value) or is_eval_sample(value):
@@ -79,9 +79,7 @@ def mark_in(value: Object) -> str | None:
     >>> mark_in({"a": [1, {"logprob": -1}]}), mark_in({"choices": [{}]})
     ('a[1].logprob', 'choices')
     """
-    marks = _marks(value, (*_NUMBER_MARKS, *_ANSWER_MARKS), "", 0)
-    # An array of numbers or of strings in the outermost object may be a row or its labels.
-    return next((path for path, inner in marks if path not in value or _is_nested(inner)), None)
+    return next((path for path, _ in _marks(value, (*_NUMBER_MARKS, *_ANSWER_MARKS), "", 0)), None)
 
 
 def numbers_path(value: object) -> str | None:
@@ -91,11 +89,6 @@ def numbers_path(value: object) -> str | None:
     ('choices[0].logprobs', None)
     """
     return next((path for path, inner in _marks(value, _NUMBER_MARKS, "", 0) if _has_number(inner)), None)
-
-
-def _is_nested(value: object) -> bool:
-    """Return whether a value is an object, or an array with objects or arrays."""
-    return not isinstance(value, list) or any(isinstance(element, dict | list) for element in value)
 
 
 def _has_number(value: object) -> bool:
@@ -115,8 +108,7 @@ def _marks(value: object, marks: tuple[str, ...], path: str, depth: int) -> Iter
     elif isinstance(value, dict):
         for name, inner in value.items():
             place = f"{path}.{name}".removeprefix(".")
-            # An object can have a class called logprob.
-            if name in marks and (isinstance(inner, dict | list) or depth > 0):
+            if name in marks:
                 yield place, inner
             elif isinstance(inner, dict | list):
                 yield from _marks(inner, marks, place, depth + 1)

@@ -25,7 +25,7 @@ _ANSWERS = ("choices", "candidates")
 # Names that say nothing about a location.
 _QUIET = ("logprobs", "logprobs_result", "logprobsResult", "content", "completion_probabilities", "message")
 # Lists of the prompt's tokens.
-_PROMPTS = ("prompt_logprobs", "input_token_logprobs", "prefill")
+_PROMPTS = ("prompt_logprobs", "input_token_logprobs", "prefill", "prefill_token_logprobs")
 # Copies of tokens that are elsewhere, and of other answers: the events of an Inspect log.
 _COPIES = ("events", "attachments")
 # Deeper values are not searched.
@@ -129,7 +129,7 @@ def _lists(value: object, place: _Place) -> Iterator[FoundList]:
 
 
 def _lists_in_array(values: list[Any], place: _Place) -> Iterator[FoundList]:
-    tokens = array_tokens(values, place.location, place.ids)
+    tokens = array_tokens(values, place.location, place.name, place.ids)
     if tokens is None and place.must_have_tokens(values):
         # If these tokens are wrong, the error names the first wrong one.
         tokens = object_tokens(values, place.location)

@@ -24,8 +24,10 @@ from typing import Any
 from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
 from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
 
-# The names of a token's text, of its log-probability, and of its alternatives.
-_TEXTS = ("token", "text", "tok_str", "decoded_token", "content", "str")
+# The names of a token's text, of its log-probability, and of its alternatives. A text under one of the names after the
+# first three may be longer than a token, unless the object has other fields of tokens.
+_TEXTS = ("token", "tok_str", "decoded_token", "text", "content", "str")
+_TOKEN_TEXTS, _TOKEN_FIELDS = _TEXTS[:3], ("id", "token_id", "special", "bytes")
 _NUMBERS = ("logprob", "log_probability", "log_prob", "likelihood", "raw_logprob")
 _ALTERNATIVES = ("top_logprobs", "top_probs", "probs", "top_tokens", "top_candidates", "top_log_probs")
 # Objects that contain the drawn token next to its alternatives.
@@ -36,11 +38,17 @@ _PAIRS = (
     ("tokens", "top_tokens"),
     ("output_token_logprobs", "output_top_logprobs"),
     ("input_token_logprobs", "input_top_logprobs"),
+    # SGLang before 0.3.
+    ("decode_token_logprobs", "decode_top_logprobs"),
+    ("prefill_token_logprobs", "prefill_top_logprobs"),
 )
 # The names of the numbers of drawn tokens in a list next to the tokens.
 _NUMBER_LISTS = ("token_logprobs", "logprobs")
+# The probabilities of a list of alternatives may exceed 1 by this much, since they are rounded.
+_EXCESS = 1e-3
 
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
+_ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
 
 
@@ -99,8 +107,12 @@ def _is_token(value: object) -> bool:
         return False
     if any(isinstance(field(value, name), dict) and _is_token(field(value, name)) for name in _INNER_TOKENS):
         return True
-    has_text = any(isinstance(field(value, name), str) for name in _TEXTS)
-    return has_text and (spelling_of(value, *_NUMBERS, "prob") is not None or _has_alternatives(value))
+    if not any(isinstance(field(value, name), str) for name in _TEXTS):
+        return False
+    if _has_alternatives(value):
+        return True
+    is_token = spelling_of(value, *_TOKEN_TEXTS, *_TOKEN_FIELDS) is not None
+    return is_token and spelling_of(value, *_NUMBERS, "prob") is not None
 
 
 def _alternatives_name(entry: Object) -> str | None:
@@ -154,19 +166,39 @@ def is_token_list(value: object) -> bool:
     return isinstance(value, list) and array_tokens(value, Location("")) is not None
 
 
-def array_tokens(values: list[Any], location: Location, ids: object = None) -> TokenList | None:
+def array_tokens(values: list[Any], location: Location, name: str = "", ids: object = None) -> TokenList | None:
     """Return the tokens of an array; None if it is not a token list of a known shape.
 
-    ids: the ids of the drawn tokens, if known.
+    name: the field of the array. ids: the ids of the drawn tokens, if known.
     """
-    entries = [value for value in values if value]
+    entries = [value for value in values if value] if _may_be_tokens(values) else []
     if not entries:
         return None
+    if _are_alternatives(entries) and (name in _ALTERNATIVES or (name == "" and _is_ranking(entries))):
+        return _only_alternatives(values, location)
     if all(map(_is_piece, entries)):
         return TokenList(values, lambda: _pieces(values, location))
     if all(map(_is_id_map, entries)):
         return _id_maps(values, ids, location)
     return object_tokens(values, location) if objects_list(values) else None
+
+
+def _may_be_tokens(values: list[Any]) -> bool:
+    """Return whether an array is not one of numbers or strings. Its first element decides, since rows are long."""
+    return bool(values) and not isinstance(values[0], int | float | str)
+
+
+def _are_alternatives(entries: list[Any]) -> bool:
+    """Return whether objects are tokens that have no alternatives themselves."""
+    return objects_list(entries) and not any(_alternatives_name(entry) for entry in entries)
+
+
+def _is_ranking(entries: list[Any]) -> bool:
+    """Return whether tokens may be the most probable ones of one position: in order, and not more than certain."""
+    numbers = [field(entry, *_NUMBERS) for entry in entries]
+    if len(numbers) < 2 or not all(isinstance(number, int | float) for number in numbers):
+        return False
+    return numbers == sorted(numbers, reverse=True) and sum(map(math.exp, numbers)) < 1 + _EXCESS
 
 
 def record_tokens(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
@@ -211,7 +243,7 @@ def _drawn_token(value: object, location: Location) -> DrawnToken:
         token = api_token(inner, location)
     name = _alternatives_name(entry)
     alternatives, keyed_by_text = _alternatives(entry[name], location.at(name)) if name else ([], False)
-    tempered = name in ("top_probs", "probs") or "prob" in inner
+    tempered = name in ("top_probs", "probs") or spelling_of(inner, *_NUMBERS, "prob") == "prob"
     return DrawnToken(location, token, alternatives, tempered, keyed_by_text)
 
 
@@ -291,8 +323,10 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     are_texts = isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens)
     if are_texts and (field(record, numbers) is not None or isinstance(tops, list)):
         return {"tokens": TokenList(record, lambda: _legacy_tokens(record, tokens, numbers, location))}
-    if isinstance(tops, list) and any(tops) and all(not top or _is_alternatives(top) for top in tops):
-        return {"top_logprobs": _without_drawn(record, tops, text, location)}
+    for name in ("top_logprobs", *(top_name for _, top_name in _PAIRS)):
+        tops = field(record, name)
+        if isinstance(tops, list) and any(tops) and all(not top or _is_alternatives(top) for top in tops):
+            return {name: _without_drawn(record, tops, text, location)}
     return {}
 
 
@@ -304,6 +338,8 @@ def _is_pair_entry(entry: object, tops: object) -> bool:
 
 
 def _is_alternatives(value: object) -> bool:
+    if isinstance(value, dict) and isinstance(value.get("candidates"), list):
+        return objects_list(value["candidates"])
     return objects_list(value) or _is_id_map(value) or (isinstance(value, dict) and _is_text_map(value))
 
 
@@ -368,6 +404,16 @@ def _without_drawn(record: Object, tops: list[Any], text: str | None, location: 
             yield DrawnToken(location.at(f"token {i}"), token, alternatives, keyed_by_text=keyed_by_text)
 
     return TokenList(record, tokens, lambda: _MOST_PROBABLE if spelled() is None else None)
+
+
+def _only_alternatives(values: list[Any], location: Location) -> TokenList:
+    """Return the one token whose alternatives are given."""
+
+    def tokens() -> Iterator[DrawnToken]:
+        alternatives, _ = _alternatives(values, location.at("alternatives"))
+        yield DrawnToken(location, alternatives[_most_probable(alternatives)], alternatives)
+
+    return TokenList(values, tokens, lambda: _ONE_POSITION)
 
 
 def _most_probable(tokens: list[ApiToken]) -> int:
