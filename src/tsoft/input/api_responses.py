@@ -17,7 +17,7 @@ from tsoft.input.json_values import Location, Object, described, is_index, parse
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import error_message, is_batched, logprobs_request, mark_in, numbers_path
-from tsoft.input.response_lists import FoundList, answers, found_lists, outer_answer
+from tsoft.input.response_lists import Answer, FoundList, Search
 from tsoft.input.response_texts import Texts, is_finished, is_piece
 from tsoft.input.source import with_head
 from tsoft.input.token_blocks import listed_tokens, token_block
@@ -117,14 +117,20 @@ class ResponseReader:
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
-        for document in value if isinstance(value, list) and not is_token_list(value) else [value]:
-            yield from self._document(location, document, streamed)
+        if not isinstance(value, list) or is_token_list(value):
+            yield from self._document(location, value, streamed)
+            return
+        for document in value:
+            if isinstance(document, list):
+                yield from self.blocks(location, document, streamed=streamed)
+            else:
+                yield from self._document(location, document, streamed)
 
     def sample(self, location: Location, sample: object) -> Iterator[Block]:
         """Yield the blocks of the output of an Inspect sample. A sample without log-probabilities is noted."""
         before = self.row
         output = sample.get("output") if isinstance(sample, dict) else None
-        yield from self._lists(location, {"output": output}, streamed=False)
+        yield from self._lists(location, Search({"output": output}, location), streamed=False)
         if self.row == before:
             problem = "the sample has no log-probabilities"
             self._problem = location.error(f"{problem}; run inspect eval with --logprobs --top-logprobs 20")
@@ -154,7 +160,7 @@ class ResponseReader:
             else:
                 yield from self._response(location, document, streamed)
         elif isinstance(document, list):
-            yield from self._lists(location, document, streamed=False)
+            yield from self._lists(location, Search(document, location), streamed=False)
         else:
             raise location.error(f"expected a server's response (an object), got {described(document)}")
 
@@ -178,53 +184,53 @@ class ResponseReader:
             problem = error_message(inner) or "the response failed"
             raise location.error(f"the server returned an error: {problem}")
         if event["type"] == "response.output_text.delta":
-            yield from self._lists(location, event, streamed=True)
+            yield from self._lists(location, Search(event, location), streamed=True)
         elif event["type"] in _WHOLE_EVENTS:
             if self.row == self.first_row and isinstance(inner, dict):
                 yield from self._response(location, inner, streamed=True)
             self._texts.finish()
 
     def _response(self, location: Location, response: Object, streamed: bool) -> Iterator[Block]:
-        """Yield the blocks of a response. Raise InputError if it is whole and has no log-probabilities."""
-        choices = answers(response)
-        several = choices or [outer_answer(response)]
-        continued = [answer.path for answer in several if self._texts.continues(answer)]
-        yield from self._lists(location, response, streamed)
-        for answer in several:
-            if not self._answered.isdisjoint({answer.path, ()}) or (self._answered and not choices):
-                continue
+        """Yield the blocks of a response. Raise InputError if an answer is whole and has no log-probabilities."""
+        search = Search(response, location)
+        answered = {found.answer.path for found in search.lists}
+        answers = search.answers or [search.outer] * (not answered)
+        # llama.cpp before 2025 has the list of a chat's tokens outside its choices.
+        silent = [answer for answer in answers if not any(answer.path[: len(path)] == path for path in answered)]
+        continued = [answer for answer in silent if self._texts.continues(answer)]
+        yield from self._lists(location, search, streamed)
+        for answer in silent:
             place = location.at(f"choice {answer.number}") if answer.is_several else location
             problem = _without_logprobs(place, response)
             self._problem = self._problem or problem
-            is_whole = not streamed and answer.path not in continued and not is_piece(response, answer)
+            is_whole = not streamed and answer not in continued and not is_piece(answer)
             if is_whole or numbers_path(response) is not None:
                 raise problem
             if is_finished(answer):
                 self._texts.finish(answer)
 
-    def _lists(self, location: Location, document: object, streamed: bool) -> Iterator[Block]:
+    def _lists(self, location: Location, search: Search, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of the token lists in a document. Those of the prompt count only if there are no others."""
-        found = list(found_lists(document, location))
-        generated = [item for item in found if not item.is_prompt]
-        prompts = [item for item in found if item.is_prompt]
-        self._answered = {item.answer.path for item in found}
+        prompts = [found for found in search.lists if found.is_prompt]
+        generated = [found for found in search.lists if not found.is_prompt]
         if generated and prompts:
             self._note("prompt", location, f"tsoft skips the tokens of the prompt, {prompts[0].name}")
         self._note_order(location, generated)
-        for item in generated or prompts:
-            self._has_choices |= item.answer.is_several
-            if guess := item.list.guess():
+        for found in generated or prompts:
+            self._has_choices |= found.answer.is_several
+            if guess := found.list.guess():
                 self._note("guess", location, guess)
-            text = self._texts.text_of(item.answer, is_prompt=item.is_prompt)
-            tokens: Iterable[DrawnToken] = _without_first(item) if item.is_prompt else item.list.tokens()
-            if item.name in _CUMULATIVE and _is_piece(document, item, streamed):
+            text = self._texts.text_of(found.answer, is_prompt=found.is_prompt)
+            tokens: Iterable[DrawnToken] = _without_first(found) if found.is_prompt else found.list.tokens()
+            if found.name in _CUMULATIVE:
                 tokens = text.without_repeated(list(tokens))
-            classes = document.get("vocab_size") if isinstance(document, dict) else None
             for drawn in tokens:
-                yield self._block(drawn, item.answer.number, text.number, classes)
-        for item in generated or prompts:
-            if is_finished(item.answer) or not _is_piece(document, item, streamed):
-                self._texts.finish(item.answer)
+                yield self._block(drawn, found.answer, text.number)
+        for found in generated or prompts:
+            # An object with one token is a piece of a list.
+            is_part = streamed or found.is_alone or is_piece(found.answer)
+            if is_finished(found.answer) or not is_part:
+                self._texts.finish(found.answer)
 
     def _note_order(self, location: Location, generated: list[FoundList]) -> None:
         """Print a note if an answer has several lists of tokens, such as those of its reasoning."""
@@ -240,25 +246,21 @@ class ResponseReader:
             self._noted.add(kind)
             self.options.note(location.message(text))
 
-    def _block(self, drawn: DrawnToken, choice: int, text: int, classes: object) -> Block:
+    def _block(self, drawn: DrawnToken, answer: Answer, text: int) -> Block:
         """Return the block of a token, the next row. Print notes on contradictions."""
         listed = listed_tokens(drawn)
         for kind, problem in listed.notes.items():
             self._note(kind, drawn.location, problem)
         block = token_block(drawn, listed, self.row)
         assert block.partial
-        partial = replace(block.partial, choice=choice, has_choices=self._has_choices, text=text)
+        partial = replace(block.partial, choice=answer.number, has_choices=self._has_choices, text=text)
+        classes = answer.objects[-1].get("vocab_size") if answer.objects else None
         if is_index(classes):
             # Responses that tsoft writes have the vocabulary's size, which rounded numbers may contradict.
             with_classes = replace(partial, classes=classes)
             partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
         return replace(block, partial=partial)
-
-
-def _is_piece(document: object, item: FoundList, streamed: bool) -> bool:
-    """Return whether a list is a piece of a text: that of a stream, or a token alone."""
-    return streamed or (isinstance(document, dict) and (item.name == "" or is_piece(document, item.answer)))
 
 
 def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:

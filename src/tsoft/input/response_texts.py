@@ -106,8 +106,9 @@ def _records(answer: Answer) -> Iterator[Object]:
         yield from (record[name] for name in _DETAILS if isinstance(record.get(name), dict))
 
 
-def is_piece(document: Object, answer: Answer) -> bool:
-    """Return whether an answer in a document is a piece of a stream."""
-    if str(document.get("object")).endswith(".chunk") or any("delta" in record for record in answer.objects):
+def is_piece(answer: Answer) -> bool:
+    """Return whether an answer is a piece of a stream."""
+    if any(str(record.get("object")).endswith(".chunk") or "delta" in record for record in answer.objects):
         return True
-    return is_finished(answer) is False and not (len(answer.objects) > 1 and "message" in answer.objects[0])
+    has_message = any("message" in record and "done" not in record for record in answer.objects)
+    return is_finished(answer) is False and not has_message

@@ -81,8 +81,13 @@ def field(entry: Object, *names: str) -> Any:
 
 def spelling_of(entry: Object, *names: str) -> str | None:
     """Return which of these fields an object has, as it is spelled."""
-    spellings = (spelling for name in names for spelling in (name, _camel(name)))
-    return next((spelling for spelling in spellings if spelling in entry), None)
+    candidates = (spelling for name in names for spelling in (name, _camel(name)))
+    return next((spelling for spelling in candidates if spelling in entry), None)
+
+
+def spellings(*names: str) -> frozenset[str]:
+    """Return names in snake case and in camel case."""
+    return frozenset(names) | frozenset(map(_camel, names))
 
 
 @functools.cache
@@ -154,11 +159,7 @@ def _is_numbers(value: object) -> bool:
 
 
 # The fields that `record_tokens` reads.
-COVERED = {
-    spelling
-    for name in (*itertools.chain(*_PAIRS), *_NUMBER_LISTS, *_ALTERNATIVES, *_INNER_TOKENS, "top_logprobs_ids")
-    for spelling in (name, _camel(name))
-}
+COVERED = spellings(*itertools.chain(*_PAIRS), *_NUMBER_LISTS, *_ALTERNATIVES, *_INNER_TOKENS, "top_logprobs_ids")
 
 
 def is_token_list(value: object) -> bool:
