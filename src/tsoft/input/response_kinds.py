@@ -8,7 +8,8 @@ from typing import Any
 from tsoft.input.eval_samples import is_eval_sample
 from tsoft.input.json_values import Location, Object
 from tsoft.input.quantity import ARRAY_QUANTITIES
-from tsoft.input.token_lists import field, is_token_list, record_tokens
+from tsoft.input.token_lists import is_token_list, record_tokens
+from tsoft.input.token_shapes import field
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
 _COMPLETION = '"logprobs": 5'

@@ -7,16 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsoft.input.json_values import Location, Object, is_index
-from tsoft.input.token_lists import (
-    COVERED,
-    TokenList,
-    array_tokens,
-    field,
-    is_token_list,
-    object_tokens,
-    record_tokens,
-    spellings,
-)
+from tsoft.input.token_lists import COVERED, TokenList, array_tokens, is_token_list, object_tokens, record_tokens
+from tsoft.input.token_shapes import field, spellings
 
 # Arrays whose elements are parts of one answer. The elements of any other array are different answers.
 _PARTS = ("output", "content", "parts")

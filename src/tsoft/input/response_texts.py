@@ -4,14 +4,15 @@ The pieces of a stream have the same id and the same number of the answer, until
 document is a whole response.
 """
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from tsoft.input import token_lists
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.json_values import Object
 from tsoft.input.response_lists import Answer
+from tsoft.input.token_shapes import field, spelling_of
 
 # Objects in an answer that contain why it finished.
 _DETAILS = ("details", "meta_info", "delta")
@@ -28,7 +29,7 @@ class Text:
 
     number: int
     is_finished: bool = False
-    tokens: list[DrawnToken] = field(default_factory=list)
+    tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
 
     def without_repeated(self, tokens: list[DrawnToken]) -> list[DrawnToken]:
         """Return the tokens of a piece without those that it repeats: all tokens of the text so far."""
@@ -80,7 +81,7 @@ def _place(answer: Answer) -> tuple[tuple[str, ...], tuple[str | int, ...], int]
 
 def _ids(answer: Answer) -> tuple[str, ...]:
     """Return the ids of the objects that contain an answer."""
-    values = (token_lists.field(record, "id", "response_id") for record in _records(answer))
+    values = (field(record, "id", "response_id") for record in _records(answer))
     return tuple(value for value in values if isinstance(value, str) and value)
 
 
@@ -88,7 +89,7 @@ def is_finished(answer: Answer) -> bool | None:
     """Return whether an answer is finished; None if its document does not show it."""
     for record in _records(answer):
         for name in _REASONS:
-            spelling = token_lists.spelling_of(record, name)
+            spelling = spelling_of(record, name)
             if spelling is not None:
                 return record[spelling] not in _UNFINISHED
         for name in _FLAGS:

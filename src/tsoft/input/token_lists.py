@@ -16,36 +16,35 @@ Names are accepted in snake case and in camel case.
 import functools
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
 from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
-
-# The names of a token's text, of its log-probability, and of its alternatives. A text under one of the names after the
-# first three may be longer than a token, unless the object has other fields of tokens.
-_TEXTS = ("token", "tok_str", "decoded_token", "text", "content", "str")
-_TOKEN_TEXTS, _TOKEN_FIELDS = _TEXTS[:3], ("id", "token_id", "special", "bytes")
-_NUMBERS = ("logprob", "log_probability", "log_prob", "likelihood", "raw_logprob")
-_ALTERNATIVES = ("top_logprobs", "top_probs", "probs", "top_tokens", "top_candidates", "top_log_probs")
-# Objects that contain the drawn token next to its alternatives.
-_INNER_TOKENS = ("token", "generated_token")
-# The names of a list of drawn tokens, and of the list of their alternatives, in one object.
-_PAIRS = (
-    ("chosen_candidates", "top_candidates"),
-    ("tokens", "top_tokens"),
-    ("output_token_logprobs", "output_top_logprobs"),
-    ("input_token_logprobs", "input_top_logprobs"),
-    # SGLang before 0.3.
-    ("decode_token_logprobs", "decode_top_logprobs"),
-    ("prefill_token_logprobs", "prefill_top_logprobs"),
+from tsoft.input.token_shapes import (
+    ALTERNATIVES,
+    INNER_TOKENS,
+    NUMBER_LISTS,
+    NUMBERS,
+    PAIRS,
+    TEXTS,
+    alternatives_name,
+    are_alternatives,
+    are_tokens,
+    field,
+    has_tokens_of_one_position,
+    is_id_map,
+    is_numbers,
+    is_pair_entry,
+    is_ranking,
+    is_text_map,
+    is_text_piece,
+    is_token,
+    may_be_tokens,
+    spelling_of,
+    spellings,
 )
-# The names of the numbers of drawn tokens in a list next to the tokens.
-_NUMBER_LISTS = ("token_logprobs", "logprobs")
-# The probabilities of a list of alternatives may exceed 1 by this much, since they are rounded.
-_EXCESS = 1e-3
 
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
 _ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
@@ -66,100 +65,8 @@ class TokenList:
     guess: Callable[[], str | None] = _nothing
 
 
-def field(entry: Object, *names: str) -> Any:
-    """Return the value of the first of these fields that is present and not null, in snake case or camel case.
-
-    >>> field({"topLogprobs": [1]}, "probs", "top_logprobs")
-    [1]
-    """
-    for name in names:
-        for spelling in (name, _camel(name)):
-            if entry.get(spelling) is not None:
-                return entry[spelling]
-    return None
-
-
-def spelling_of(entry: Object, *names: str) -> str | None:
-    """Return which of these fields an object has, as it is spelled."""
-    candidates = (spelling for name in names for spelling in (name, _camel(name)))
-    return next((spelling for spelling in candidates if spelling in entry), None)
-
-
-def spellings(*names: str) -> frozenset[str]:
-    """Return names in snake case and in camel case."""
-    return frozenset(names) | frozenset(map(_camel, names))
-
-
-@functools.cache
-def _camel(name: str) -> str:
-    return re.sub("_([a-z])", lambda match: match[1].upper(), name)
-
-
-# Which values are token lists
-
-
-def objects_list(value: object) -> bool:
-    """Return whether a value is a list of objects with tokens.
-
-    >>> objects_list([{"token": "a", "logprob": -1}, None]), objects_list([{"a": -1}])
-    (True, False)
-    """
-    return isinstance(value, list) and any(map(_is_token, value)) and all(not v or _is_token(v) for v in value)
-
-
-def _is_token(value: object) -> bool:
-    if not isinstance(value, dict):
-        return False
-    if any(isinstance(field(value, name), dict) and _is_token(field(value, name)) for name in _INNER_TOKENS):
-        return True
-    if not any(isinstance(field(value, name), str) for name in _TEXTS):
-        return False
-    if _has_alternatives(value):
-        return True
-    is_token = spelling_of(value, *_TOKEN_TEXTS, *_TOKEN_FIELDS) is not None
-    return is_token and spelling_of(value, *_NUMBERS, "prob") is not None
-
-
-def _alternatives_name(entry: Object) -> str | None:
-    """Return the name of the field with the alternatives of a token, as it is spelled; None if there is none."""
-    return spelling_of(entry, *(name for name in _ALTERNATIVES if field(entry, name) is not None))
-
-
-def _has_alternatives(entry: Object) -> bool:
-    """Return whether an object has a list of alternatives, and not the probabilities of classes."""
-    name = _alternatives_name(entry)
-    tops = entry.get(name or "")
-    if isinstance(tops, dict):
-        return name not in ("probs", "top_probs")
-    return isinstance(tops, list) and (not tops or isinstance(tops[0], dict | list))
-
-
-def _is_id_map(value: object) -> bool:
-    """Return whether a value is {id: {logprob, …}}."""
-    return (
-        isinstance(value, dict)
-        and bool(value)
-        and all(isinstance(token, dict) and "logprob" in token for token in value.values())
-        and all(key.isdecimal() for key in value)
-    )
-
-
-def _is_piece(value: object) -> bool:
-    """Return whether a value is a piece of text with several numbers."""
-    return (
-        isinstance(value, dict)
-        and isinstance(field(value, "token_ids"), list)
-        and _is_numbers(field(value, "logprobs"))
-        and isinstance(value.get("text"), str | None)
-    )
-
-
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(v is None or isinstance(v, int | float) for v in value)
-
-
 # The fields that `record_tokens` reads.
-COVERED = spellings(*itertools.chain(*_PAIRS), *_NUMBER_LISTS, *_ALTERNATIVES, *_INNER_TOKENS, "top_logprobs_ids")
+COVERED = spellings(*itertools.chain(*PAIRS), *NUMBER_LISTS, *ALTERNATIVES, *INNER_TOKENS, "top_logprobs_ids")
 
 
 def is_token_list(value: object) -> bool:
@@ -172,34 +79,16 @@ def array_tokens(values: list[Any], location: Location, name: str = "", ids: obj
 
     name: the field of the array. ids: the ids of the drawn tokens, if known.
     """
-    entries = [value for value in values if value] if _may_be_tokens(values) else []
+    entries = [value for value in values if value] if may_be_tokens(values) else []
     if not entries:
         return None
-    if _are_alternatives(entries) and (name in _ALTERNATIVES or (name == "" and _is_ranking(entries))):
+    if are_alternatives(entries) and (name in ALTERNATIVES or (name == "" and is_ranking(entries))):
         return _only_alternatives(values, location)
-    if all(map(_is_piece, entries)):
+    if all(map(is_text_piece, entries)):
         return TokenList(values, lambda: _pieces(values, location))
-    if all(map(_is_id_map, entries)):
+    if all(map(is_id_map, entries)):
         return _id_maps(values, ids, location)
-    return object_tokens(values, location) if objects_list(values) else None
-
-
-def _may_be_tokens(values: list[Any]) -> bool:
-    """Return whether an array is not one of numbers or strings. Its first element decides, since rows are long."""
-    return bool(values) and not isinstance(values[0], int | float | str)
-
-
-def _are_alternatives(entries: list[Any]) -> bool:
-    """Return whether objects are tokens that have no alternatives themselves."""
-    return objects_list(entries) and not any(_alternatives_name(entry) for entry in entries)
-
-
-def _is_ranking(entries: list[Any]) -> bool:
-    """Return whether tokens may be the most probable ones of one position: in order, and not more than certain."""
-    numbers = [field(entry, *_NUMBERS) for entry in entries]
-    if len(numbers) < 2 or not all(isinstance(number, int | float) for number in numbers):
-        return False
-    return numbers == sorted(numbers, reverse=True) and sum(map(math.exp, numbers)) < 1 + _EXCESS
+    return object_tokens(values, location) if are_tokens(values) else None
 
 
 def record_tokens(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
@@ -207,11 +96,11 @@ def record_tokens(record: Object, location: Location, text: str | None) -> dict[
 
     text: the text that the tokens make up, if known.
     """
-    if _is_piece(record):
+    if is_text_piece(record):
         return {"": TokenList(record, lambda: _piece_tokens(record, location))}
-    if _is_id_map(record):
+    if is_id_map(record):
         return {"": _id_maps([record], None, location)}
-    if _is_token(record):
+    if is_token(record):
         return {"": TokenList(record, lambda: iter([_drawn_token(record, location)]))}
     return _side_by_side(record, location, text)
 
@@ -236,15 +125,15 @@ def _drawn_token(value: object, location: Location) -> DrawnToken:
     if not entry:
         # MLX LM writes {} for a token without alternatives.
         return DrawnToken(location, ApiToken("", None), [])
-    inner = next((field(entry, name) for name in _INNER_TOKENS if isinstance(field(entry, name), dict)), entry)
+    inner = next((field(entry, name) for name in INNER_TOKENS if isinstance(field(entry, name), dict)), entry)
     if "probs" in entry and "token" not in entry:
         # llama.cpp before 2025 does not write a number for the drawn token.
         token = ApiToken(label_of(entry.get("content"), None, location.at("content")), None)
     else:
         token = api_token(inner, location)
-    name = _alternatives_name(entry)
+    name = alternatives_name(entry)
     alternatives, keyed_by_text = _alternatives(entry[name], location.at(name)) if name else ([], False)
-    tempered = name in ("top_probs", "probs") or spelling_of(inner, *_NUMBERS, "prob") == "prob"
+    tempered = name in ("top_probs", "probs") or spelling_of(inner, *NUMBERS, "prob") == "prob"
     return DrawnToken(location, token, alternatives, tempered, keyed_by_text)
 
 
@@ -253,12 +142,12 @@ def api_token(value: object, location: Location) -> ApiToken:
     if isinstance(value, list):
         return _listed_token(value, location)
     entry = as_object(value, location)
-    name = spelling_of(entry, *_NUMBERS, "prob")
+    name = spelling_of(entry, *NUMBERS, "prob")
     number = entry.get(name) if name else None
     convert = log_of_prob if name == "prob" else logprob_of
     logprob = convert(number, location.at(name or "logprob"))
     token_id = field(entry, "id", "token_id")
-    text_name = spelling_of(entry, *_TEXTS) or "token"
+    text_name = spelling_of(entry, *TEXTS) or "token"
     text = entry.get(text_name)
     if text is None and is_index(token_id):
         text = f"#{token_id}"
@@ -281,20 +170,15 @@ def _alternatives(value: object, location: Location) -> tuple[list[ApiToken], bo
         return [], False
     if isinstance(value, dict) and isinstance(value.get("candidates"), list):
         return _alternatives(value["candidates"], location)
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and _is_text_map(value[0]):
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and is_text_map(value[0]):
         # What the program llm saves.
         value = value[0]
     if isinstance(value, list):
         return [api_token(v, _at_index(location, i)) for i, v in enumerate(value)], False
     entry = as_object(value, location)
-    if _is_id_map(entry):
+    if is_id_map(entry):
         return [_mapped_token(key, token, location) for key, token in entry.items()], False
     return [_keyed_token(key, number, location) for key, number in entry.items()], True
-
-
-def _is_text_map(entry: Object) -> bool:
-    """Return whether an object is {text: number}."""
-    return all(value is None or isinstance(value, int | float) for value in entry.values()) and "token" not in entry
 
 
 def _at_index(location: Location, i: int) -> Location:
@@ -313,35 +197,22 @@ def _keyed_token(text: str, number: object, location: Location) -> ApiToken:
 
 def _side_by_side(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
     pairs: dict[str, TokenList] = {}
-    for drawn_name, top_name in _PAIRS:
+    for drawn_name, top_name in PAIRS:
         drawn, tops = field(record, drawn_name), field(record, top_name)
-        if isinstance(drawn, list) and drawn and all(_is_pair_entry(entry, tops) for entry in drawn):
+        if isinstance(drawn, list) and drawn and all(is_pair_entry(entry, tops) for entry in drawn):
             pairs[drawn_name] = _paired(record, drawn, tops, spelling_of(record, top_name) or top_name, location)
     if pairs:
         return pairs
     tokens, tops = field(record, "tokens"), field(record, "top_logprobs")
-    numbers = next((name for name in _NUMBER_LISTS if _is_numbers(field(record, name))), "token_logprobs")
+    numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
     are_texts = isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens)
     if are_texts and (field(record, numbers) is not None or isinstance(tops, list)):
         return {"tokens": TokenList(record, lambda: _legacy_tokens(record, tokens, numbers, location))}
-    for name in ("top_logprobs", *(top_name for _, top_name in _PAIRS)):
+    for name in ("top_logprobs", *(top_name for _, top_name in PAIRS)):
         tops = field(record, name)
-        if isinstance(tops, list) and any(tops) and all(not top or _is_alternatives(top) for top in tops):
+        if isinstance(tops, list) and any(tops) and all(not top or has_tokens_of_one_position(top) for top in tops):
             return {name: _without_drawn(record, tops, text, location)}
     return {}
-
-
-def _is_pair_entry(entry: object, tops: object) -> bool:
-    """Return whether a value is a drawn token whose alternatives are in another list, if there are any."""
-    if isinstance(entry, list):
-        return 2 <= len(entry) <= 3 and is_index(entry[1])
-    return isinstance(entry, dict) and isinstance(tops, list) and spelling_of(entry, *_NUMBERS) is not None
-
-
-def _is_alternatives(value: object) -> bool:
-    if isinstance(value, dict) and isinstance(value.get("candidates"), list):
-        return objects_list(value["candidates"])
-    return objects_list(value) or _is_id_map(value) or (isinstance(value, dict) and _is_text_map(value))
 
 
 def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, location: Location) -> TokenList:
@@ -499,5 +370,5 @@ def _piece_tokens(piece: Object, location: Location) -> Iterator[DrawnToken]:
 
 def _token_name(i: int, entry: object) -> str:
     """Return a token's name for messages: its number and its text, if it has one."""
-    text = field(entry, *_TEXTS) if isinstance(entry, dict) else entry
+    text = field(entry, *TEXTS) if isinstance(entry, dict) else entry
     return f"token {i} ({text[:40]!r})" if isinstance(text, str) else f"token {i}"
