@@ -5,6 +5,7 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,39 @@ def test_every_product(path: Path) -> None:
     expected = NOTES.get(path.name, [])
     assert len(notes) == len(expected)
     assert all(words in note for words, note in zip(expected, notes, strict=True))
+
+
+def documents_of(path: Path) -> list[Any]:
+    data = path.read_text()
+    if data.startswith("data:"):
+        return [json.loads(line[5:]) for line in data.splitlines() if line.strip() and "[DONE]" not in line]
+    return [json.loads(line) for line in data.splitlines()]
+
+
+FORMS: dict[str, Callable[[list[Any]], str]] = {
+    "lines": lambda documents: "".join(json.dumps(document) + "\n" for document in documents),
+    "indented": lambda documents: json.dumps(documents if len(documents) > 1 else documents[0], indent=1),
+    "data": lambda documents: "".join(f"data: {json.dumps(document)}\n\n" for document in documents),
+    "twice": lambda documents: "".join(json.dumps(document) + "\n" for document in documents * 2),
+    "in a log": lambda documents: "".join(
+        json.dumps({"time": "x", "request": {"tau": 1}, "reply": document}) + "\n" for document in documents
+    ),
+}
+# In a log, the pieces of these streams have nothing in common, and lines of tokens alone have no end.
+WITHOUT_IDS = {
+    "in a log": ("cohere-v2-chat-stream.jsonl", "gemini-1.5-stream.json", "openai-tokens-as-lines.jsonl"),
+    "twice": ("openai-tokens-as-lines.jsonl",),
+}
+
+
+PATHS_AND_FORMS = [(path, form) for path in FILES for form in FORMS if path.name not in WITHOUT_IDS.get(form, ())]
+
+
+@pytest.mark.parametrize(("path", "form"), PATHS_AND_FORMS, ids=lambda value: getattr(value, "name", value))
+def test_every_product_in_every_form(path: Path, form: str) -> None:
+    blocks, _ = read(FORMS[form](documents_of(path)).encode())
+    drawn = [[IDS.get(label, label) for label in text] for text in texts(blocks)]
+    assert drawn == [[" a", "."]] * (2 if form == "twice" else 1)
 
 
 def test_the_fixtures_are_read_by_the_program() -> None:
@@ -178,6 +212,26 @@ def test_an_answer_that_repeats_its_list_is_read_once() -> None:
     logprobs = {"logprobs": {"content": [entry("a")]}}
     blocks, _ = read_json({"generations": [[{"generation_info": logprobs, "message": logprobs}]] * 2})
     assert texts(blocks) == [["a"], ["a"]]
+
+
+def test_an_echoed_prompt_of_together_is_skipped() -> None:
+    prompt = [{"text": "p", "logprobs": {"tokens": ["p"], "token_logprobs": [-1.0]}}]
+    blocks, [note] = read_json({"prompt": prompt, "choices": [choice("a")]})
+    assert texts(blocks) == [["a"]]
+    assert SKIPPED_PROMPT in note
+
+
+def test_tokens_with_a_text_and_a_number() -> None:
+    """HELM's completions. Elsewhere, these objects could be sentences."""
+    tokens = [{"text": "a", "logprob": -0.5}, {"text": "b", "logprob": -1.5}]
+    blocks, notes = read_json({"result": {"completions": [{"text": "ab", "logprob": -2.0, "tokens": tokens}]}})
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
+
+
+def test_maps_of_numbers_under_logprobs() -> None:
+    """What Bedrock writes for imported models."""
+    blocks, notes = read_json({"generation": "ab", "logprobs": [{"a": -1.5, "x": -0.5}, {"b": -0.5}]})
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
 
 
 def test_names_in_camel_case() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tsoft.input.json_values import Location, Object, is_index
 from tsoft.input.token_lists import COVERED, TokenList, array_tokens, is_token_list, object_tokens, record_tokens
-from tsoft.input.token_shapes import field, spellings
+from tsoft.input.token_shapes import NUMBERS, field, spelling_of, spellings
 
 # Arrays whose elements are parts of one answer. The elements of any other array are different answers.
 _PARTS = ("output", "content", "parts")
@@ -17,7 +17,7 @@ _ANSWERS = ("choices", "candidates")
 # Names that say nothing about a location.
 _QUIET = spellings("logprobs", "logprobs_result", "content", "completion_probabilities", "message")
 # Lists of the prompt's tokens.
-_PROMPTS = spellings("prompt_logprobs", "input_token_logprobs", "prefill", "prefill_token_logprobs")
+_PROMPTS = spellings("prompt", "prompt_logprobs", "input_token_logprobs", "prefill", "prefill_token_logprobs")
 # Copies of tokens that are elsewhere, and of other answers: the events of an Inspect log.
 _COPIES = ("events", "attachments")
 # Deeper values are not searched.
@@ -78,7 +78,8 @@ class _Place:
         if self.path[-2:] in (("logprobs", "content"), ("logprobs", "refusal")):
             return bool(values)
         is_inside = "logprobs" in self.path[-2:] or self.name == "completion_probabilities"
-        return is_inside and any(isinstance(value, dict) for value in values)
+        has_numbers = self.name == "tokens" and any(isinstance(v, dict) and spelling_of(v, *NUMBERS) for v in values)
+        return has_numbers or (is_inside and any(isinstance(value, dict) for value in values))
 
     def field(self, name: str, record: Object) -> "_Place":
         """Return the place of a field of an object in this place."""
@@ -121,7 +122,7 @@ class Search:
             self._search_object(value, replace(place, answer=replace(place.answer, objects=objects)))
 
     def _search_array(self, values: list[Any], place: _Place) -> None:
-        tokens = array_tokens(values, place.location, place.name, place.ids)
+        tokens = array_tokens(values, place.location, place.name, ids=place.ids, text=place.text)
         if tokens is None and place.must_have_tokens(values):
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)
@@ -141,7 +142,8 @@ class Search:
             inner = place.field(name, record) if name else place
             self._add(FoundList(inner.answer, inner.name, tokens, inner.is_prompt, is_alone=not name))
         covered = COVERED if own or has_list else ()
-        for name in sorted(record, key=lambda name: not any(word in name for word in _THOUGHTS)):
+        names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
+        for name in sorted(names, key=lambda name: not any(word in name for word in _THOUGHTS)):
             if name not in covered and name not in _COPIES:
                 self._search(record[name], place.field(name, record))
 
@@ -163,5 +165,9 @@ def _outer_answer(document: object) -> Answer:
 def _text_of(record: Object) -> str | None:
     """Return the text of an answer."""
     message = record.get("message")
-    texts = (record.get("text"), message.get("content") if isinstance(message, dict) else None)
+    texts = (
+        record.get("text"),
+        record.get("generation"),
+        message.get("content") if isinstance(message, dict) else None,
+    )
     return next((text for text in texts if isinstance(text, str)), None)

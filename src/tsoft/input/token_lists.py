@@ -74,10 +74,12 @@ def is_token_list(value: object) -> bool:
     return isinstance(value, list) and array_tokens(value, Location("")) is not None
 
 
-def array_tokens(values: list[Any], location: Location, name: str = "", ids: object = None) -> TokenList | None:
+def array_tokens(
+    values: list[Any], location: Location, name: str = "", *, ids: object = None, text: str | None = None
+) -> TokenList | None:
     """Return the tokens of an array; None if it is not a token list of a known shape.
 
-    name: the field of the array. ids: the ids of the drawn tokens, if known.
+    name: the field of the array. ids: the ids of the drawn tokens, and text: the text that they make up, if known.
     """
     entries = [value for value in values if value] if may_be_tokens(values) else []
     if not entries:
@@ -88,6 +90,8 @@ def array_tokens(values: list[Any], location: Location, name: str = "", ids: obj
         return TokenList(values, lambda: _pieces(values, location))
     if all(map(is_id_map, entries)):
         return _id_maps(values, ids, location)
+    if name in NUMBER_LISTS and all(isinstance(entry, dict) and is_text_map(entry) for entry in entries):
+        return _without_drawn(values, values, text, location)
     return object_tokens(values, location) if are_tokens(values) else None
 
 
@@ -125,7 +129,8 @@ def _drawn_token(value: object, location: Location) -> DrawnToken:
     if not entry:
         # MLX LM writes {} for a token without alternatives.
         return DrawnToken(location, ApiToken("", None), [])
-    inner = next((field(entry, name) for name in INNER_TOKENS if isinstance(field(entry, name), dict)), entry)
+    inner = field(entry, *INNER_TOKENS)
+    inner = inner if isinstance(inner, dict) else entry
     if "probs" in entry and "token" not in entry:
         # llama.cpp before 2025 does not write a number for the drawn token.
         token = ApiToken(label_of(entry.get("content"), None, location.at("content")), None)
@@ -255,7 +260,7 @@ def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Loc
         yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
 
 
-def _without_drawn(record: Object, tops: list[Any], text: str | None, location: Location) -> TokenList:
+def _without_drawn(value: object, tops: list[Any], text: str | None, location: Location) -> TokenList:
     """Return the tokens of alternatives alone. The drawn ones are those that make up the text, if only one choice of
     alternatives does."""
 
@@ -275,7 +280,7 @@ def _without_drawn(record: Object, tops: list[Any], text: str | None, location: 
             token = alternatives[index] if alternatives else ApiToken("", None)
             yield DrawnToken(location.at(f"token {i}"), token, alternatives, keyed_by_text=keyed_by_text)
 
-    return TokenList(record, tokens, lambda: _MOST_PROBABLE if spelled() is None else None)
+    return TokenList(value, tokens, lambda: _MOST_PROBABLE if spelled() is None else None)
 
 
 def _only_alternatives(values: list[Any], location: Location) -> TokenList:

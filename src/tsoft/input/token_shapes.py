@@ -41,16 +41,22 @@ def field(entry: Object, *names: str) -> Any:
     [1]
     """
     for name in names:
-        for spelling in (name, _camel(name)):
-            if entry.get(spelling) is not None:
-                return entry[spelling]
+        value = entry.get(name)
+        if value is None and "_" in name:
+            value = entry.get(_camel(name))
+        if value is not None:
+            return value
     return None
 
 
 def spelling_of(entry: Object, *names: str) -> str | None:
     """Return which of these fields an object has, as it is spelled."""
-    candidates = (spelling for name in names for spelling in (name, _camel(name)))
-    return next((spelling for spelling in candidates if spelling in entry), None)
+    for name in names:
+        if name in entry:
+            return name
+        if "_" in name and _camel(name) in entry:
+            return _camel(name)
+    return None
 
 
 def spellings(*names: str) -> frozenset[str]:
@@ -76,9 +82,10 @@ def is_token(value: object) -> bool:
     """Return whether a value is an object with a token, and its number or its alternatives."""
     if not isinstance(value, dict):
         return False
-    if any(isinstance(field(value, name), dict) and is_token(field(value, name)) for name in INNER_TOKENS):
-        return True
-    if not any(isinstance(field(value, name), str) for name in TEXTS):
+    inner = field(value, *INNER_TOKENS)
+    if isinstance(inner, dict):
+        return is_token(inner)
+    if not isinstance(field(value, *TEXTS), str):
         return False
     if _has_alternatives(value):
         return True
