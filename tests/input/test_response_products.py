@@ -166,9 +166,12 @@ def test_a_text_marks_the_drawn_tokens_among_alternatives() -> None:
     # " blue" is " b" and "lue" only, since each list has a token.
     blocks, notes = read_json({"choices": [{"text": " blue", "logprobs": {"top_logprobs": tops}}]})
     assert (texts(blocks), notes) == ([[" b", "lue"]], [])
-    blocks, [note] = read_json({"choices": [{"text": "other", "logprobs": {"top_logprobs": tops}}]})
-    assert texts(blocks) == [[" b", "."]]
-    assert "the response does not contain the drawn token; tsoft takes the most probable one" in note
+    # There are two ways to " abc", and none to "other".
+    ambiguous = [{" a": -0.5, " ab": -1.5}, {"bc": -0.5, "c": -1.5}]
+    for text, maps in ((" abc", ambiguous), ("other", tops)):
+        blocks, [note] = read_json({"choices": [{"text": text, "logprobs": {"top_logprobs": maps}}]})
+        assert texts(blocks) == [[max(top, key=top.__getitem__) for top in maps]]
+        assert "the response does not contain the drawn token; tsoft takes the most probable one" in note
 
 
 def test_a_piece_of_several_tokens_has_ids_as_labels() -> None:
@@ -197,6 +200,11 @@ def test_a_list_of_alternatives_alone_is_one_token() -> None:
     for value in (tops[::-1], [tops[0], tops[0]], [tops[0] | {"top_logprobs": []}, tops[1]], {"content": tops}):
         blocks, notes = read_json(value)
         assert (len(texts(blocks)), len(blocks), notes) == (1, 2, [])
+
+
+def test_wrong_numbers_in_a_ranking() -> None:
+    with pytest.raises(InputError, match="logprob: 1000 is not a log-probability"):
+        read_json([{"token": "a", "logprob": 1000}, {"token": "b", "logprob": -1}])
 
 
 def test_alternatives_of_gemini_without_the_drawn_tokens() -> None:
@@ -334,11 +342,50 @@ def test_two_saved_streams_are_two_texts() -> None:
     assert "FILE:9: tsoft ignores the lines after the end of the stream" in note
 
 
-def test_a_stream_may_repeat_the_same_token() -> None:
-    """Only pieces that repeat all tokens so far are repetitions."""
-    pieces = [{"text": "x", "meta_info": {"id": "1", "output_token_logprobs": [[-0.5, 7, "x"]] * n}} for n in (1, 2, 3)]
-    data = b"".join(b"data: " + json.dumps(piece).encode() + b"\n" for piece in pieces)
-    assert texts(read(data)[0]) == [["x", "x", "x"]]
+def sglang(count: int, **fields: Any) -> dict[str, Any]:
+    return {"text": "x", "meta_info": {"id": "1", "output_token_logprobs": [[-0.5, 7, "x"]] * count} | fields}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "count"),
+    [
+        ([sglang(1), sglang(2), sglang(3)], 3),
+        ([sglang(1), sglang(1), sglang(1)], 3),
+        ([sglang(1), sglang(2), sglang(2, finish_reason={"type": "stop"})], 2),
+        ([sglang(1), sglang(1, finish_reason={"type": "stop"}), sglang(2)], 3),
+    ],
+)
+def test_a_piece_that_begins_with_all_tokens_so_far_repeats_them(pieces: list[Any], count: int) -> None:
+    """But a text may repeat a token."""
+    assert len(read(b"".join(b"data: " + line + b"\n" for line in lines(*pieces).splitlines()))[0]) == count
+
+
+def test_an_unknown_list_in_a_stream_is_an_error() -> None:
+    odd = {"object": "chat.completion.chunk", "choices": [{"index": 0, "logprobs": {"odd": [-1]}}]}
+    with pytest.raises(InputError, match=r"FILE:2: choices\[0\].logprobs: log-probabilities in an unknown format"):
+        read(b"data: " + json.dumps(chunk("a")).encode() + b"\ndata: " + json.dumps(odd).encode())
+
+
+def test_the_parts_of_an_answer_make_one_text() -> None:
+    """The Responses API has several messages with several parts."""
+    parts = [{"type": "output_text", "logprobs": [entry(token)]} for token in "ab"]
+    output = [{"type": "message", "content": parts}, {"type": "message", "content": parts[:1]}]
+    assert texts(read_json({"object": "response", "output": output})[0]) == [["a", "b", "a"]]
+
+
+def test_the_answers_of_text_generation_inference_have_numbers() -> None:
+    tokens = [[{"id": i, "text": text, "logprob": -0.5}] for i, text in enumerate("abc")]
+    others = [{"generated_text": "", "tokens": tokens[i]} for i in (1, 2)]
+    blocks, _ = read_json({"generated_text": "", "details": {"tokens": tokens[0], "best_of_sequences": others}})
+    assert texts(blocks) == [["a"], ["b"], ["c"]]
+    assert [block.partial.choice for block in blocks if block.partial] == [0, 1, 2]
+
+
+def test_a_deep_document_is_refused() -> None:
+    deep = '{"a": ' * 900 + '{"logprobs": 1}' + "}" * 900
+    for form in ("{}", "data: {}\n", "[{}]"):
+        with pytest.raises(InputError, match=r"^FILE"):
+            read(form.replace("{}", deep, 1).encode())
 
 
 def test_a_whole_answer_without_logprobs_is_an_error_after_others() -> None:
@@ -350,8 +397,9 @@ def test_a_text_with_a_number_is_not_a_token() -> None:
     """It may be a sentence with its log-probability, or with a class's probability."""
     with pytest.raises(InputError, match="FILE:1: logprob: log-probabilities in an unknown format"):
         read_json({"text": "a long sentence", "logprob": -12.5})
-    with pytest.raises(InputError, match="'text': expected a number"):
-        read_json({"text": "good", "prob": 0.9})
+    for row in ({"text": "good", "prob": 0.9}, {"text": "good", "probs": {"a": 0.5, "b": 0.5}}):
+        with pytest.raises(InputError, match="'text': expected a number"):
+            read_json(row)
 
 
 @pytest.mark.parametrize(

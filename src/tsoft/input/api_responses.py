@@ -223,7 +223,7 @@ class ResponseReader:
             text = self._texts.text_of(found.answer, is_prompt=found.is_prompt)
             tokens: Iterable[DrawnToken] = _without_first(found) if found.is_prompt else found.list.tokens()
             if found.name in _CUMULATIVE:
-                tokens = text.without_repeated(list(tokens))
+                tokens = text.without_repeated(list(tokens), is_last=is_finished(found.answer) is True)
             for drawn in tokens:
                 yield self._block(drawn, found.answer, text.number)
         for found in generated or prompts:

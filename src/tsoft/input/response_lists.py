@@ -39,18 +39,28 @@ class Answer:
 
 @dataclass(frozen=True)
 class FoundList:
-    """A token list in a document: the answer that it belongs to, its own name, whether its tokens are those of the
-    prompt, and whether it is not an array, but one object with the tokens of one position or piece."""
+    """A token list in a document: its path, the answer that it belongs to, whether its tokens are those of the prompt,
+    and whether it is not an array, but one object with the tokens of one position or piece."""
 
+    path: tuple[str | int, ...]
     answer: Answer
-    name: str
     list: TokenList
     is_prompt: bool = False
     is_alone: bool = False
 
+    @property
+    def name(self) -> str:
+        """The name of the innermost field; empty for the document itself."""
+        return _innermost(self.path)
+
     def is_copy_of(self, other: "FoundList") -> bool:
-        """Return whether two lists of an answer are equal."""
-        return (self.answer.path, self.name) == (other.answer.path, other.name) and self.list.value == other.list.value
+        """Return whether two lists are equal and in the same elements of arrays, but in different fields."""
+        elements, others = ([key for key in path if isinstance(key, int)] for path in (self.path, other.path))
+        return elements == others and self.name == other.name and self.list.value == other.list.value
+
+
+def _innermost(path: tuple[str | int, ...]) -> str:
+    return next((key for key in reversed(path) if isinstance(key, str)), "")
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ class _Place:
     @property
     def name(self) -> str:
         """The name of the innermost field."""
-        return next((key for key in reversed(self.path) if isinstance(key, str)), "")
+        return _innermost(self.path)
 
     @property
     def is_prompt(self) -> bool:
@@ -127,7 +137,7 @@ class Search:
             # If these tokens are wrong, the error names the first wrong one.
             tokens = object_tokens(values, place.location)
         if tokens:
-            self._add(FoundList(place.answer, place.name, tokens, place.is_prompt))
+            self._add(FoundList(place.path, place.answer, tokens, place.is_prompt))
             return
         for i, value in enumerate(values):
             self._search(value, place.element(i, value, len(values)))
@@ -140,7 +150,7 @@ class Search:
         own = {} if has_list else record_tokens(record, place.location, _text_of(record) or place.text)
         for name, tokens in own.items():
             inner = place.field(name, record) if name else place
-            self._add(FoundList(inner.answer, inner.name, tokens, inner.is_prompt, is_alone=not name))
+            self._add(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
         covered = COVERED if own or has_list else ()
         names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
         for name in sorted(names, key=lambda name: not any(word in name for word in _THOUGHTS)):

@@ -31,11 +31,14 @@ class Text:
     is_finished: bool = False
     tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
 
-    def without_repeated(self, tokens: list[DrawnToken]) -> list[DrawnToken]:
-        """Return the tokens of a piece without those that it repeats: all tokens of the text so far."""
+    def without_repeated(self, tokens: list[DrawnToken], *, is_last: bool) -> list[DrawnToken]:
+        """Return the tokens of a piece without those that it repeats: all tokens of the text so far.
+
+        A piece that only repeats them is the last one. Others with the same tokens continue the text.
+        """
         count = len(self.tokens)
-        repeats = 0 < count <= len(tokens) and (len(tokens) > 1) and _same(tokens[:count], self.tokens)
-        new = tokens[count:] if repeats else tokens
+        repeats = len(tokens) > count or (len(tokens) == count and is_last)
+        new = tokens[count:] if repeats and _same(tokens[:count], self.tokens) else tokens
         self.tokens += new
         return new
 
