@@ -448,8 +448,11 @@ def sample(*numbers: object, **fields: Any) -> dict[str, Any]:
 
 
 def test_a_sample_of_lm_evaluation_harness_is_a_row_of_log_likelihoods() -> None:
-    blocks, _ = read(lines(sample("-1.5", "-0.5"), sample(-2.0, -0.25, target="A")), targets=True)
-    assert [block.labels for block in blocks] == [("A", "B")] * 2
+    data = lines(sample("-1.5", "-0.5"), sample(-2.0, -0.25, target="A"))
+    assert [block.labels for block in read(data)[0]] == [("A", "B")] * 2
+    # The answers differ from question to question, so the classes are their places.
+    blocks, _ = read(data, targets=True)
+    assert [block.labels for block in blocks] == [None] * 2
     assert [block.logits.tolist() for block in blocks] == [[[-1.5, -0.5]], [[-2.0, -0.25]]]
     assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[1], [0]]
     assert [block.first_row for block in blocks] == [0, 1]

@@ -117,14 +117,8 @@ class ResponseReader:
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
-        if not isinstance(value, list) or is_token_list(value):
-            yield from self._document(location, value, streamed)
-            return
-        for document in value:
-            if isinstance(document, list):
-                yield from self.blocks(location, document, streamed=streamed)
-            else:
-                yield from self._document(location, document, streamed)
+        for document in _documents(value):
+            yield from self._document(location, document, streamed)
 
     def sample(self, location: Location, sample: object) -> Iterator[Block]:
         """Yield the blocks of the output of an Inspect sample. A sample without log-probabilities is noted."""
@@ -261,6 +255,15 @@ class ResponseReader:
             partial = with_classes if len(listed.tokens) <= classes and with_classes.is_consistent else partial
         self.row += 1
         return replace(block, partial=partial)
+
+
+def _documents(value: object) -> Iterator[object]:
+    """Yield the documents of an array, or of an array of arrays. A list of tokens is one document."""
+    if not isinstance(value, list) or is_token_list(value):
+        yield value
+        return
+    for element in value:
+        yield from element if isinstance(element, list) and not is_token_list(element) else [element]
 
 
 def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:

@@ -20,7 +20,8 @@ def is_eval_sample(value: object) -> bool:
 def sample_block(sample: Object, location: Location, row: int, *, targets: bool) -> Block:
     """Return the block of one row: the log-likelihood of each answer.
 
-    targets: whether the block has the index of the right answer. Raise InputError if the sample has no log-likelihoods.
+    targets: whether the block has the index of the right answer instead of the answers as labels, which differ from
+    question to question. Raise InputError if the sample has no log-likelihoods.
     """
     responses = sample["resps"]
     numbers = [_log_likelihood(response, location.at(f"resps[{i}]")) for i, response in enumerate(responses)]
@@ -29,8 +30,9 @@ def sample_block(sample: Object, location: Location, row: int, *, targets: bool)
     except LogitsError as error:
         raise location.at("resps").error(error.problem) from None
     origin = Origin("logprob", labels_vary=True, source=location.source)
-    target = _target(sample, len(numbers), location) if targets else None
-    return Block(logits, _labels(sample, len(numbers)), row, origin, targets=target)
+    if targets:
+        return Block(logits, None, row, origin, targets=_target(sample, len(numbers), location))
+    return Block(logits, _labels(sample, len(numbers)), row, origin)
 
 
 def _log_likelihood(response: object, location: Location) -> float:

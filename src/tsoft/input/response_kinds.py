@@ -9,7 +9,7 @@ from tsoft.input.eval_samples import is_eval_sample
 from tsoft.input.json_values import Location, Object
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_lists import is_token_list, record_tokens
-from tsoft.input.token_shapes import field
+from tsoft.input.token_shapes import field, may_be_tokens
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
 _COMPLETION = '"logprobs": 5'
@@ -27,9 +27,8 @@ _NUMBER_MARKS = (
     *("output_token_logprobs", "input_token_logprobs", "token_likelihoods"),
 )
 _ANSWER_MARKS = ("choices", "candidates", "meta_info")
-# How many elements of an array are searched, and how deep.
-_ALIKE = 9
-_DEEPEST = 12
+# Deeper values are not searched.
+_DEEPEST = 40
 
 
 def is_response(value: object) -> bool:
@@ -42,8 +41,8 @@ def is_response(value: object) -> bool:
     (True, False)
     """
     if isinstance(value, list):
-        first = value[0] if value else None
-        return is_token_list(value) or (isinstance(first, list) and any(map(_is_response_element, first[:1])))
+        inner = value[0] if value and isinstance(value[0], list) else []
+        return any(map(is_token_list, (value, inner))) or (bool(inner) and _is_response_object(inner[0]))
     if not isinstance(value, dict) or set(map(type, value.values())) <= {int, float}:
         return False
     if is_batched(value) or is_eval_sample(value):
@@ -58,9 +57,8 @@ def is_batched(value: Object) -> bool:
     return isinstance(value.get("custom_id"), str) and ("response" in value or "error" in value)
 
 
-def _is_response_element(value: object) -> bool:
-    """Return whether an element of an array in an array is a response or a list of tokens."""
-    return isinstance(value, list | dict) and is_response(value)
+def _is_response_object(value: object) -> bool:
+    return isinstance(value, dict) and is_response(value)
 
 
 def _is_row(record: Object) -> bool:
@@ -70,8 +68,10 @@ def _is_row(record: Object) -> bool:
 
 
 def _starts_with_number(array: list[Any]) -> bool:
-    first = array[0] if array else None
-    return isinstance(first, int | float) or (isinstance(first, list) and _starts_with_number(first))
+    first: Any = array
+    while isinstance(first, list) and first:
+        first = first[0]
+    return isinstance(first, int | float)
 
 
 def mark_in(value: Object) -> str | None:
@@ -92,19 +92,19 @@ def numbers_path(value: object) -> str | None:
     return next((path for path, inner in _marks(value, _NUMBER_MARKS, "", 0) if _has_number(inner)), None)
 
 
-def _has_number(value: object) -> bool:
+def _has_number(value: object, depth: int = 0) -> bool:
     if isinstance(value, dict | list):
-        return any(map(_has_number, value.values() if isinstance(value, dict) else value))
+        inner = value.values() if isinstance(value, dict) else value
+        return depth < _DEEPEST and any(_has_number(element, depth + 1) for element in inner)
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _marks(value: object, marks: tuple[str, ...], path: str, depth: int) -> Iterator[tuple[str, object]]:
-    """Yield the path and the value of each field of these names, in snake case or camel case."""
+    """Yield the path and the value of each field of these names."""
     if depth > _DEEPEST:
         return
-    if isinstance(value, list):
-        # The elements of an array are alike.
-        for i, element in enumerate(value[:_ALIKE]):
+    if isinstance(value, list) and may_be_tokens(value):
+        for i, element in enumerate(value):
             yield from _marks(element, marks, f"{path}[{i}]", depth + 1)
     elif isinstance(value, dict):
         for name, inner in value.items():
