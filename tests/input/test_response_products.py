@@ -360,6 +360,14 @@ def test_a_piece_that_begins_with_all_tokens_so_far_repeats_them(pieces: list[An
     assert len(read(b"".join(b"data: " + line + b"\n" for line in lines(*pieces).splitlines()))[0]) == count
 
 
+def test_a_piece_may_have_tokens_of_one_answer_only() -> None:
+    answers = [choice("a", finish_reason=None), {"index": 1, "logprobs": None, "finish_reason": None}]
+    pieces = [{"id": "1", "choices": answers}, {"id": "1", "choices": [choice("b", index=1, finish_reason="stop")]}]
+    assert texts(read(lines(*pieces))[0]) == [["a"], ["b"]]
+    with pytest.raises(InputError, match="FILE:1: choice 1: the response has no log-probabilities"):
+        read_json({"choices": [choice("a", finish_reason="stop"), {"index": 1, "finish_reason": "stop"}]})
+
+
 def test_an_unknown_list_in_a_stream_is_an_error() -> None:
     odd = {"object": "chat.completion.chunk", "choices": [{"index": 0, "logprobs": {"odd": [-1]}}]}
     with pytest.raises(InputError, match=r"FILE:2: choices\[0\].logprobs: log-probabilities in an unknown format"):

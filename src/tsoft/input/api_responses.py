@@ -4,6 +4,7 @@ tsoft does not ask which product wrote a document. It searches the document for 
 `token_lists` knows, and joins the pieces of a stream (`response_texts`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -13,7 +14,7 @@ from tsoft.errors import InputError, UsageError
 from tsoft.input.api_tokens import DrawnToken
 from tsoft.input.eval_samples import is_eval_sample, sample_block
 from tsoft.input.inspect_logs import ZIP, samples
-from tsoft.input.json_values import Location, Object, described, is_index, parsed_json
+from tsoft.input.json_values import Location, Object, described, is_index, json_path, parsed_json
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import error_message, is_batched, logprobs_request, mark_in, numbers_path
@@ -132,7 +133,7 @@ class ResponseReader:
 
     def end_stream(self) -> None:
         """Finish all texts, since a stream has ended."""
-        self._texts.finish()
+        self._texts.finish_all()
 
     def finish(self, location: Location) -> None:
         """Raise InputError if there was no token."""
@@ -182,7 +183,7 @@ class ResponseReader:
         elif event["type"] in _WHOLE_EVENTS:
             if self.row == self.first_row and isinstance(inner, dict):
                 yield from self._response(location, inner, streamed=True)
-            self._texts.finish()
+            self._texts.finish_all()
 
     def _response(self, location: Location, response: Object, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of a response. Raise InputError if an answer is whole and has no log-probabilities."""
@@ -194,11 +195,15 @@ class ResponseReader:
         continued = [answer for answer in silent if self._texts.continues(answer)]
         yield from self._lists(location, search, streamed)
         for answer in silent:
+            # The numbers of another answer are not those of this one.
+            own = (answer.objects[0], json_path(answer.path)) if answered else (response, "")
+            path = numbers_path(*own)
+            if path is not None:
+                raise location.error(f"{path}: log-probabilities in an unknown format; {_FORMATS}")
             place = location.at(f"choice {answer.number}") if answer.is_several else location
             problem = _without_logprobs(place, response)
             self._problem = self._problem or problem
-            is_whole = not streamed and answer not in continued and not is_piece(answer)
-            if is_whole or numbers_path(response) is not None:
+            if not streamed and answer not in continued and not is_piece(answer):
                 raise problem
             if is_finished(answer):
                 self._texts.finish(answer)
@@ -208,7 +213,7 @@ class ResponseReader:
         prompts = [found for found in search.lists if found.is_prompt]
         generated = [found for found in search.lists if not found.is_prompt]
         if generated and prompts:
-            self._note("prompt", location, f"tsoft skips the tokens of the prompt, {prompts[0].name}")
+            self._note("prompt", location, f"tsoft skips the tokens of the prompt ({prompts[0].name})")
         self._note_order(location, generated)
         for found in generated or prompts:
             self._has_choices |= found.answer.is_several
@@ -228,7 +233,9 @@ class ResponseReader:
 
     def _note_order(self, location: Location, generated: list[FoundList]) -> None:
         """Print a note if an answer has several lists of tokens, such as those of its reasoning."""
-        names = {item.answer.path: [i.name for i in generated if i.answer == item.answer] for item in generated}
+        names = defaultdict[tuple[str | int, ...], list[str]](list)
+        for found in generated:
+            names[found.answer.path].append(found.name)
         several = next((names for names in names.values() if len(set(names)) > 1), None)
         if several:
             problem = f"tsoft reads the tokens of {' and '.join(several)} as one text, in this order"
@@ -276,13 +283,10 @@ def _without_first(prompt: FoundList) -> Iterator[DrawnToken]:
 
 
 def _without_logprobs(location: Location, response: Object) -> InputError:
-    """Return the error for a response whose log-probabilities are missing or in an unknown format."""
-    path = numbers_path(response)
-    if path is not None:
-        return location.error(f"{path}: log-probabilities in an unknown format; {_FORMATS}")
-    request = logprobs_request(response) if isinstance(response, dict) else None
+    """Return the error for a response without log-probabilities."""
+    request = logprobs_request(response)
     if request is None:
-        place = mark_in(response) if isinstance(response, dict) else None
+        place = mark_in(response)
         problem = "no choices, output, candidates or logprobs" if place is None else f"no log-probabilities in {place}"
         return location.error(f"unknown response: {problem}; {_FORMATS}")
     return location.error(f"the response has no log-probabilities; add {request} to the request")

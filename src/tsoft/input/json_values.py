@@ -1,6 +1,7 @@
 """JSON values: parsing, their location in a source, and checks of their kind."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -39,6 +40,15 @@ class Location:
         """
         parts = f"{', '.join(self.parts)}: " if self.parts else ""
         return f"{self.source}: {parts}{text}"
+
+
+def json_path(parts: Iterable[str | int]) -> str:
+    """Return a path of names and indices as text.
+
+    >>> json_path(("choices", 0, "logprobs"))
+    'choices[0].logprobs'
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
 
 def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:

@@ -77,19 +77,20 @@ def _starts_with_number(array: list[Any]) -> bool:
 def mark_in(value: Object) -> str | None:
     """Return the path of the first field that only responses have; None if there is no such field.
 
-    >>> mark_in({"a": [1, {"logprob": -1}]}), mark_in({"choices": [{}]})
+    >>> mark_in({"a": [{}, {"logprob": -1}]}), mark_in({"choices": [{}]})
     ('a[1].logprob', 'choices')
     """
     return next((path for path, _ in _marks(value, (*_NUMBER_MARKS, *_ANSWER_MARKS), "", 0)), None)
 
 
-def numbers_path(value: object) -> str | None:
-    """Return the path of the first field with log-probabilities; None if there is no such field.
+def numbers_path(value: object, outer: str = "") -> str | None:
+    """Return the path of the first field with log-probabilities, inside the path `outer`; None if there is no such
+    field.
 
     >>> numbers_path({"choices": [{"logprobs": {"odd": [-1]}}]}), numbers_path({"choices": [{"logprobs": None}]})
     ('choices[0].logprobs', None)
     """
-    return next((path for path, inner in _marks(value, _NUMBER_MARKS, "", 0) if _has_number(inner)), None)
+    return next((path for path, inner in _marks(value, _NUMBER_MARKS, outer, 0) if _has_number(inner)), None)
 
 
 def _has_number(value: object, depth: int = 0) -> bool:

@@ -3,6 +3,7 @@
 A document is one JSON value: a response, a piece of a stream, or any object that contains them.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,11 +53,6 @@ class FoundList:
     def name(self) -> str:
         """The name of the innermost field; empty for the document itself."""
         return _innermost(self.path)
-
-    def is_copy_of(self, other: "FoundList") -> bool:
-        """Return whether two lists are equal and in the same elements of arrays, but in different fields."""
-        elements, others = ([key for key in path if isinstance(key, int)] for path in (self.path, other.path))
-        return elements == others and self.name == other.name and self.list.value == other.list.value
 
 
 def _innermost(path: tuple[str | int, ...]) -> str:
@@ -119,6 +115,7 @@ class Search:
     def __init__(self, document: object, location: Location):
         self.lists: list[FoundList] = []
         self.answers: list[Answer] = []
+        self._by_place: dict[tuple[int | str, ...], list[FoundList]] = defaultdict(list)
         self.outer = _outer_answer(document)
         self._search(document, _Place((), replace(self.outer, objects=()), location))
 
@@ -158,7 +155,10 @@ class Search:
                 self._search(record[name], place.field(name, record))
 
     def _add(self, found: FoundList) -> None:
-        if not any(found.is_copy_of(other) for other in self.lists):
+        """Add a list, unless another field of the same elements of arrays contains an equal one."""
+        same_place = self._by_place[*(key for key in found.path if isinstance(key, int)), found.name]
+        if not any(found.list.value == other.list.value for other in same_place):
+            same_place.append(found)
             self.lists.append(found)
 
 

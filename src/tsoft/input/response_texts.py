@@ -25,10 +25,9 @@ _FLAGS = ("done", "stop")
 
 @dataclass
 class Text:
-    """A text that has begun: its number, whether it is finished, and, if later pieces may repeat them, its tokens."""
+    """A text that has begun: its number, and its tokens if later pieces may repeat them."""
 
     number: int
-    is_finished: bool = False
     tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
 
     def without_repeated(self, tokens: list[DrawnToken], *, is_last: bool) -> list[DrawnToken]:
@@ -48,33 +47,36 @@ def _same(tokens: list[DrawnToken], others: list[DrawnToken]) -> bool:
 
 
 class Texts:
-    """The texts of a source, numbered in the order in which they begin."""
+    """The texts of a source, numbered in the order in which they begin, of which some are not finished yet."""
 
     def __init__(self) -> None:
-        self._texts: dict[tuple[Any, ...], Text] = {}
+        self._unfinished: dict[tuple[Any, ...], Text] = {}
         self._count = 0
+        self._ids: set[tuple[str, ...]] = set()
 
     def text_of(self, answer: Answer, *, is_prompt: bool) -> Text:
         """Return the text of an answer's tokens: the unfinished one of an earlier piece, or a new one."""
-        key = (*_place(answer), is_prompt)
-        text = self._texts.get(key)
-        if text is None or text.is_finished:
-            text = self._texts[key] = Text(self._count)
+        key = (_place(answer), is_prompt)
+        if key not in self._unfinished:
+            self._unfinished[key] = Text(self._count)
             self._count += 1
-        return text
+        self._ids.add(_ids(answer))
+        return self._unfinished[key]
 
     def continues(self, answer: Answer) -> bool:
         """Return whether an answer without tokens continues an earlier one: it has the same ids, or it is in the same
         place as an unfinished text."""
-        place = _place(answer)
-        if place[0]:
-            return any(key[0] == place[0] for key in self._texts)
-        return any(key[:3] == place and not text.is_finished for key, text in self._texts.items())
+        ids = _ids(answer)
+        return ids in self._ids if ids else (_place(answer), False) in self._unfinished
 
-    def finish(self, answer: Answer | None = None) -> None:
-        """Finish the texts of an answer, or all texts."""
-        for key, text in self._texts.items():
-            text.is_finished |= answer is None or key[:3] == _place(answer)
+    def finish(self, answer: Answer) -> None:
+        """Finish the texts of an answer."""
+        for is_prompt in (False, True):
+            self._unfinished.pop((_place(answer), is_prompt), None)
+
+    def finish_all(self) -> None:
+        """Finish all texts."""
+        self._unfinished.clear()
 
 
 def _place(answer: Answer) -> tuple[tuple[str, ...], tuple[str | int, ...], int]:

@@ -76,7 +76,7 @@ def listed_tokens(drawn: DrawnToken) -> ListedTokens:
         index, tokens = len(tokens), [*tokens, token]
         if candidates:
             numbers = f"{_text(token)}, and an alternative with the same text has {_text(tokens[candidates[0]])}"
-            notes["same text"] = f"the drawn token has the log-probability {numbers}; tsoft takes them for two tokens"
+            notes["same text"] = f"the drawn token has the log-probability {numbers}; tsoft treats them as two tokens"
     cap, problem = _unlisted_cap(drawn, tokens, index, explained=drawn.keyed_by_text and bool(candidates))
     if problem:
         notes["not the most probable"] = f"{problem}, so the alternatives cannot be the most probable tokens"
