@@ -191,7 +191,7 @@ class ResponseReader:
         answered = {found.answer.path for found in search.lists}
         answers = search.answers or [search.outer] * (not answered)
         # llama.cpp before 2025 has the list of a chat's tokens outside its choices.
-        silent = [answer for answer in answers if not any(answer.path[: len(path)] == path for path in answered)]
+        silent = [answer for answer in answers if answered.isdisjoint(answer.outer_paths)]
         continued = [answer for answer in silent if self._texts.continues(answer)]
         yield from self._lists(location, search, streamed)
         for answer in silent:

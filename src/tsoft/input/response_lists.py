@@ -37,6 +37,11 @@ class Answer:
     is_several: bool
     objects: tuple[Object, ...]
 
+    @property
+    def outer_paths(self) -> list[tuple[str | int, ...]]:
+        """The answer's path, and those of the objects and arrays that contain it."""
+        return [self.path[:count] for count in range(len(self.path) + 1)]
+
 
 @dataclass(frozen=True)
 class FoundList:
