@@ -374,6 +374,40 @@ def test_an_unknown_list_in_a_stream_is_an_error() -> None:
         read(b"data: " + json.dumps(chunk("a")).encode() + b"\ndata: " + json.dumps(odd).encode())
 
 
+def test_events_of_the_responses_api_repeat_tokens() -> None:
+    """The pieces, the whole text, and the whole response. Each of them may be the only one with tokens."""
+    whole = {"object": "response", "output": [{"content": [{"logprobs": [entry("a"), entry("b")]}]}]}
+    pieces = [{"type": "response.output_text.delta", "logprobs": [entry(token)]} for token in "ab"]
+    silent: list[Any] = [{"type": "response.output_text.delta", "logprobs": []}]
+    done = {"type": "response.output_text.done", "logprobs": [entry("a"), entry("b")]}
+    end = {"type": "response.completed", "response": whole}
+    for events in ([*pieces, done, end], [*silent, done, end], [*silent, end]):
+        assert texts(read(lines(*events))[0]) == [["a", "b"]]
+        assert texts(read(lines(*events, *events))[0]) == [["a", "b"]] * 2
+
+
+def test_answers_with_equal_numbers_are_different_texts() -> None:
+    blocks, _ = read_json({"choices": [choice("a", finish_reason=None), choice("b", finish_reason=None)]})
+    assert texts(blocks) == [["a"], ["b"]]
+
+
+def test_an_echoed_prompt_is_noted() -> None:
+    logprobs = {"tokens": ["p", "a"], "token_logprobs": [None, -0.5], "top_logprobs": None}
+    blocks, [note] = read_json({"choices": [{"text": "pa", "logprobs": logprobs}]})
+    assert texts(blocks) == [["a"]]
+    assert "the list starts with the prompt" in note
+
+
+def test_a_replacement_character_in_a_map_hides_other_tokens() -> None:
+    """Several tokens can have this text, and the map has room for one, so the lowest number bounds nothing."""
+    for label, cap in (("\ufffd", math.inf), ("x", -2.5)):
+        tops = {label: -2.5, "a": -0.5}
+        logprobs = {"tokens": ["a"], "token_logprobs": [-0.5], "top_logprobs": [tops]}
+        [block], _ = read_json({"choices": [{"text": "a", "logprobs": logprobs}]})
+        assert block.partial
+        assert block.partial.cap == cap
+
+
 def test_the_parts_of_an_answer_make_one_text() -> None:
     """The Responses API has several messages with several parts."""
     parts = [{"type": "output_text", "logprobs": [entry(token)]} for token in "ab"]

@@ -25,8 +25,9 @@ from tsoft.input.token_blocks import listed_tokens, token_block
 from tsoft.input.token_lists import is_token_list
 
 _FORMATS = "tsoft help api-responses lists the formats"
-# Events of OpenAI's Responses API that repeat the tokens of others.
+# Events of OpenAI's Responses API with tokens: a piece of a text, the text, and the whole response.
 _WHOLE_EVENTS = ("response.completed", "response.incomplete")
+_EVENTS = ("response.output_text.delta", "response.output_text.done", *_WHOLE_EVENTS)
 # Lists that repeat all tokens so far in each piece of a stream: SGLang, and the last piece of llama.cpp before 2025.
 _CUMULATIVE = ("output_token_logprobs", "completion_probabilities")
 # The data of the last line of a stream.
@@ -115,6 +116,8 @@ class ResponseReader:
         self._problem: InputError | None = None
         self._texts = Texts()
         self._noted: set[str] = set()
+        # The kinds of events of the Responses API that had tokens of the current response.
+        self._read_events: set[str] = set()
 
     def blocks(self, location: Location, value: object, *, streamed: bool = False) -> Iterator[Block]:
         """Yield the blocks of a document, or of an array of documents."""
@@ -172,18 +175,23 @@ class ResponseReader:
             self.options.note(location.message(f"{problem}; tsoft skips it"))
 
     def _event(self, location: Location, event: Object) -> Iterator[Block]:
-        """Yield the blocks of an event of the Responses API. Only some events add tokens; the last one repeats all."""
+        """Yield the blocks of an event of the Responses API. Events of another kind repeat the tokens."""
         inner = event.get("response")
         self._problem = self._problem or _without_logprobs(location, event)
         if event["type"] == "response.failed" and isinstance(inner, dict):
             problem = error_message(inner) or "the response failed"
             raise location.error(f"the server returned an error: {problem}")
-        if event["type"] == "response.output_text.delta":
-            yield from self._lists(location, Search(event, location), streamed=True)
-        elif event["type"] in _WHOLE_EVENTS:
-            if self.row == self.first_row and isinstance(inner, dict):
-                yield from self._response(location, inner, streamed=True)
+        kind = event["type"]
+        if kind in _EVENTS and self._read_events <= {kind}:
+            before = self.row
+            if kind in _WHOLE_EVENTS:
+                yield from self._response(location, inner if isinstance(inner, dict) else {}, streamed=True)
+            else:
+                yield from self._lists(location, Search(event, location), streamed=True)
+            self._read_events |= {kind} if self.row > before else set()
+        if kind in _WHOLE_EVENTS:
             self._texts.finish_all()
+            self._read_events = set()
 
     def _response(self, location: Location, response: Object, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of a response. Raise InputError if an answer is whole and has no log-probabilities."""

@@ -17,7 +17,7 @@ _ROUNDING = 1e-3
 # A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
 _BYTES = re.compile(r"bytes?: ?((?:\\x[0-9a-fA-F]{2})+)")
 # What a decoder writes for bytes that are only part of a character. Different tokens have it.
-_REPLACEMENT = "\ufffd"
+REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ApiToken:
             return self.id == other.id
         if self.label != other.label:
             return False
-        if self.data is None or other.data is None or _REPLACEMENT in self.label:
+        if self.data is None or other.data is None or REPLACEMENT in self.label:
             return None
         return self.data == other.data
 

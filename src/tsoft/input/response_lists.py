@@ -4,6 +4,7 @@ A document is one JSON value: a response, a piece of a stream, or any object tha
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,11 +100,10 @@ class _Place:
         text = _text_of(record) or self.text
         return _Place((*self.path, name), self.answer, location, text, ids)
 
-    def element(self, i: int, value: object, count: int) -> "_Place":
-        """Return the place of an element of an array in this place: in an answer of its own, unless the array contains
-        parts of one answer."""
+    def element(self, i: int, number: int, count: int) -> "_Place":
+        """Return the place of an element of an array in this place: in an answer of its own, with this number, unless
+        the array contains parts of one answer."""
         path = (*self.path, i)
-        number = value["index"] if isinstance(value, dict) and is_index(value.get("index")) else i
         answer = self.answer
         if self.name not in _PARTS:
             # The best answer of Text Generation Inference is not in the list of the others.
@@ -141,8 +141,8 @@ class Search:
         if tokens:
             self._add(FoundList(place.path, place.answer, tokens, place.is_prompt))
             return
-        for i, value in enumerate(values):
-            self._search(value, place.element(i, value, len(values)))
+        for (i, value), number in zip(enumerate(values), _numbers(values), strict=True):
+            self._search(value, place.element(i, number, len(values)))
 
     def _search_object(self, record: Object, place: _Place) -> None:
         if place.path[-2:-1] and place.path[-2] in _ANSWERS:
@@ -165,6 +165,12 @@ class Search:
         if not any(found.list.value == other.list.value for other in same_place):
             same_place.append(found)
             self.lists.append(found)
+
+
+def _numbers(values: list[Any]) -> Iterable[int]:
+    """Return the numbers of the answers in an array: their fields `index`, unless these are missing or equal."""
+    numbers = [value["index"] for value in values if isinstance(value, dict) and is_index(value.get("index"))]
+    return numbers if len(set(numbers)) == len(values) else range(len(values))
 
 
 def _outer_answer(document: object) -> Answer:

@@ -13,7 +13,7 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import ROUNDING, PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.input.api_tokens import ApiToken, DrawnToken, number_text
+from tsoft.input.api_tokens import REPLACEMENT, ApiToken, DrawnToken, number_text
 
 # If less than this is missing from the sum of the probabilities, rounding may explain it.
 _MISSING = 1e-3
@@ -92,6 +92,9 @@ def _unlisted_cap(
     the server may have added it. `explained` is true if the drawn token is not an alternative because an object has
     room for only one token of this text.
     """
+    if drawn.keyed_by_text and any(REPLACEMENT in token.label for token in drawn.alternatives):
+        # Several of the most probable tokens may have this text, and an object has room for only one of them.
+        return math.inf, None
     others = _logprobs([token for i, token in enumerate(drawn.alternatives) if i != index])
     others = others[~np.isnan(others)]
     if not len(others):

@@ -47,6 +47,7 @@ from tsoft.input.token_shapes import (
 )
 
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
+_ECHO = "the first token has no number, so the list starts with the prompt; tsoft reads it as part of the text"
 _ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
 
@@ -212,7 +213,7 @@ def _side_by_side(record: Object, location: Location, text: str | None) -> dict[
     numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
     are_texts = isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens)
     if are_texts and (field(record, numbers) is not None or isinstance(tops, list)):
-        return {"tokens": TokenList(record, lambda: _legacy_tokens(record, tokens, numbers, location))}
+        return {"tokens": _legacy_list(record, tokens, numbers, location)}
     for name in ("top_logprobs", *(top_name for _, top_name in PAIRS)):
         tops = field(record, name)
         if isinstance(tops, list) and any(tops) and all(not top or has_tokens_of_one_position(top) for top in tops):
@@ -234,6 +235,16 @@ def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, locat
             yield DrawnToken(inner, api_token(value, inner), alternatives, keyed_by_text=keyed_by_text)
 
     return TokenList(record, tokens)
+
+
+def _legacy_list(record: Object, tokens: list[Any], numbers: str, location: Location) -> TokenList:
+    values = field(record, numbers)
+    is_echoed = isinstance(values, list) and len(values) > 1 and values[0] is None and values[1] is not None
+    return TokenList(
+        record,
+        lambda: _legacy_tokens(record, tokens, numbers, location),
+        lambda: _ECHO if is_echoed else None,
+    )
 
 
 def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Location) -> Iterator[DrawnToken]:
