@@ -1,12 +1,14 @@
 """Reading what each product writes. Each file in tests/data/responses is named for the product and the version whose
 source or documentation shows its fields."""
 
+import contextlib
 import io
 import json
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -104,6 +106,38 @@ def test_every_product_in_every_form(path: Path, form: str) -> None:
     blocks, _ = read(FORMS[form](documents_of(path)).encode())
     drawn = [[IDS.get(label, label) for label in text] for text in texts(blocks)]
     assert drawn == [[" a", "."]] * (2 if form == "twice" else 1)
+
+
+VALUES: list[Any] = [None, True, 0, -1, -0.5, 1.5, "a", "", [], {}, [1], [None], [{}], {"a": -1}, "-inf"]
+VALUES += [{"token": "a", "logprob": -1}, [{"token": "a", "logprob": -1}], [[-1, 2, "a"]], {"7": {"logprob": -1}}]
+
+
+def test_a_response_with_other_values_is_read_or_refused() -> None:
+    """Some values anywhere in a product's response are removed or replaced."""
+    random = Random(1)
+    documents = [document for path in FILES for document in documents_of(path)]
+    for _ in range(1000):
+        document = json.loads(json.dumps(random.choice(documents)))
+        for _ in range(random.randint(1, 3)):
+            places = list(walk(document))
+            if not places:
+                break
+            node, key = random.choice(places)
+            if random.random() < 0.2 and isinstance(node, dict):
+                del node[key]
+            else:
+                node[key] = json.loads(json.dumps(random.choice(VALUES)))
+        for form in ("{}", "data: {}"):
+            with contextlib.suppress(InputError):
+                for block in read(form.replace("{}", json.dumps(document), 1).encode())[0]:
+                    assert not np.isnan(block.logits).any()
+                    assert np.isfinite(block.logits.max())
+
+
+def walk(node: Any) -> Iterator[tuple[Any, Any]]:
+    for key in list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
+        yield node, key
+        yield from walk(node[key])
 
 
 def test_the_fixtures_are_read_by_the_program() -> None:

@@ -374,7 +374,7 @@ def _pieces(values: list[Any], location: Location) -> Iterator[DrawnToken]:
 
 def _piece_tokens(piece: Object, location: Location) -> Iterator[DrawnToken]:
     """Yield the tokens of a piece of text. The text of each of several tokens is unknown."""
-    ids, numbers = field(piece, "token_ids"), field(piece, "logprobs")
+    ids, numbers = (as_list(field(piece, name), location.at(name)) for name in ("token_ids", "logprobs"))
     if len(ids) != len(numbers):
         raise location.at("logprobs").error(f"expected one entry per token, {len(ids)} in all, got {len(numbers)}")
     for i, (token_id, number) in enumerate(zip(ids, numbers, strict=True)):
