@@ -213,6 +213,8 @@ def test_a_piece_of_several_tokens_has_ids_as_labels() -> None:
     assert texts(blocks) == [["#1", "#2"]]
     with pytest.raises(InputError, match="expected one entry per token, 2 in all, got 1"):
         read_json({"logprobs": [{"text": "ab", "token_ids": [1, 2], "logprobs": [-1.0]}]})
+    with pytest.raises(InputError, match="piece 1, token_ids: missing; expected an array"):
+        read_json({"logprobs": [{"text": "a", "token_ids": [1], "logprobs": [-1.0]}, {}]})
 
 
 def test_tokens_and_logprobs_side_by_side_are_a_text_and_not_a_row() -> None:
