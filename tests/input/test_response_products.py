@@ -422,6 +422,19 @@ def test_events_of_the_responses_api_repeat_tokens() -> None:
         assert texts(read(lines(*events, *events))[0]) == [["a", "b"]] * 2
 
 
+def test_an_answer_may_have_no_tokens() -> None:
+    """An empty list is not a missing one, unless it is the only one."""
+    empties: list[Any] = [
+        {"choices": [{"index": 0, "logprobs": {"content": []}, "finish_reason": "stop"}]},
+        {"choices": [{"index": 0, "text": "", "logprobs": {"tokens": [], "token_logprobs": []}}]},
+        {"text": "", "logprobs": []},
+    ]
+    for empty in empties:
+        assert texts(read(lines(empty, {"choices": [choice("a", finish_reason="stop")]}))[0]) == [["a"]]
+        with pytest.raises(InputError, match="no log-probabilities"):
+            read(lines(empty))
+
+
 def test_answers_with_equal_numbers_are_different_texts() -> None:
     blocks, _ = read_json({"choices": [choice("a", finish_reason=None), choice("b", finish_reason=None)]})
     assert texts(blocks) == [["a"], ["b"]]

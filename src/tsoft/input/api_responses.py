@@ -200,21 +200,28 @@ class ResponseReader:
         answers = search.answers or [search.outer] * (not answered)
         # llama.cpp before 2025 has the list of a chat's tokens outside its choices.
         silent = [answer for answer in answers if answered.isdisjoint(answer.outer_paths)]
-        continued = [answer for answer in silent if self._texts.continues(answer)]
+        pieces = [answer for answer in silent if streamed or is_piece(answer) or self._texts.continues(answer)]
         yield from self._lists(location, search, streamed)
+        self._problem = self._problem or _without_logprobs(location, response)
         for answer in silent:
-            # The numbers of another answer are not those of this one.
-            own = (answer.objects[0], json_path(answer.path)) if answered else (response, "")
-            path = numbers_path(*own)
-            if path is not None:
-                raise location.error(f"{path}: log-probabilities in an unknown format; {_FORMATS}")
-            place = location.at(f"choice {answer.number}") if answer.is_several else location
-            problem = _without_logprobs(place, response)
-            self._problem = self._problem or problem
-            if not streamed and answer not in continued and not is_piece(answer):
-                raise problem
+            if answer.path not in search.empty:
+                self._check_silent(answer, location, response, is_piece=answer in pieces, is_alone=not answered)
             if is_finished(answer):
                 self._texts.finish(answer)
+
+    def _check_silent(
+        self, answer: Answer, location: Location, response: Object, *, is_piece: bool, is_alone: bool
+    ) -> None:
+        """Raise InputError for an answer without tokens if it is whole, or if it has numbers in an unknown format.
+
+        is_alone: whether no answer of the response has tokens, so that all numbers in it may be those of this one.
+        """
+        path = numbers_path(response) if is_alone else numbers_path(answer.objects[0], json_path(answer.path))
+        if path is not None:
+            raise location.error(f"{path}: log-probabilities in an unknown format; {_FORMATS}")
+        if not is_piece:
+            place = location.at(f"choice {answer.number}") if answer.is_several else location
+            raise _without_logprobs(place, response)
 
     def _lists(self, location: Location, search: Search, streamed: bool) -> Iterator[Block]:
         """Yield the blocks of the token lists in a document. Those of the prompt count only if there are no others."""

@@ -115,11 +115,13 @@ class _Place:
 
 class Search:
     """A search for the token lists of a document. `lists` are in the order in which their tokens were generated. A list
-    that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates."""
+    that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
+    `empty` are the paths of answers whose list of tokens is empty."""
 
     def __init__(self, document: object, location: Location):
         self.lists: list[FoundList] = []
         self.answers: list[Answer] = []
+        self.empty: set[tuple[str | int, ...]] = set()
         self._by_place: dict[tuple[int | str, ...], list[FoundList]] = defaultdict(list)
         self.outer = _outer_answer(document)
         self._search(document, _Place((), replace(self.outer, objects=()), location))
@@ -147,6 +149,8 @@ class Search:
     def _search_object(self, record: Object, place: _Place) -> None:
         if place.path[-2:-1] and place.path[-2] in _ANSWERS:
             self.answers.append(place.answer)
+        if _is_empty(record, place):
+            self.empty.add(place.answer.path)
         # KoboldCpp writes the same tokens as a list and as lists side by side.
         has_list = is_token_list(record.get("content"))
         own = {} if has_list else record_tokens(record, place.location, _text_of(record) or place.text)
@@ -165,6 +169,14 @@ class Search:
         if not any(found.list.value == other.list.value for other in same_place):
             same_place.append(found)
             self.lists.append(found)
+
+
+def _is_empty(record: Object, place: _Place) -> bool:
+    """Return whether an object has an empty list of tokens, as a text without tokens does."""
+    if place.name == "logprobs":
+        return any(record.get(name) == [] for name in ("content", "refusal", "tokens"))
+    # What tsoft writes. The Responses API has an empty list if the request does not include log-probabilities.
+    return record.get("logprobs") == [] and isinstance(record.get("text"), str) and "type" not in record
 
 
 def _numbers(values: list[Any]) -> Iterable[int]:
