@@ -197,7 +197,7 @@ def test_tab_completes_the_word(terminal: Terminal, line: str, arguments: list[s
         ("compute --units ", {"eV", "kJ/mol", "kcal/mol", "cm-1", "K"}),
         ("compute --input-format ", FORMATS - {"table"} | {"text", "response"}),
         ("compute -i ", set(NAMES)),
-        ("calibrate --t", {"--targets", "--test", "--test-targets"}),
+        ("calibrate --t", {"--target-column", "--targets", "--targets-key", "--test", "--test-targets"}),
         ("calibrate -i x --targets ", set(NAMES)),
     ],
 )

@@ -35,7 +35,7 @@ def complaint(*arguments: str, stdin: str | bytes | None = None, code: int) -> s
 
 COLUMN = "expected one number per line, as in the first line, got 2 fields"
 MIXED = "commas and semicolons in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
-UNNAMED = "the column has no name; call it row if it numbers the rows"
+COLUMNS = "if 'b' is not a logit, pass --id-column or --columns"
 INDEX = "field 2: the index 1 repeats; add a column row to separate the vectors"
 NO_NUMBERS = "the header has no numbers; add a column logit, logprob, prob or energy"
 TWICE = "the header has two columns called 'label'; remove or rename one"
@@ -59,8 +59,6 @@ READ = {
     "decimal commas of a column": ("cat;2,5\ndog;1,5\n", f"stdin:1: {MIXED}"),
     "a label's number": ("cat=2 dog=x\n", "stdin:1: field 2: 'x' is not a number"),
     "too large": ("1 1e400\n", "stdin:1: field 2: '1e400' is too large; the largest number is 1.8e308"),
-    "a header of keys": ("row,tau\n0,1\n", "stdin:1: the header names no class; add one column per class"),
-    "a pandas index": (",a,b\n0,1,2\n", f"stdin:1: field 1: {UNNAMED}"),
     "a header's name again": ("label,label,logit\na,b,2\n", f"stdin:1: {TWICE}"),
     "a header without a number": ("label,index\na,2\n", f"stdin:1: {NO_NUMBERS}"),
     "an index again": ("label,index,logit\na,1,2\nb,1,2\n", f"stdin:3: {INDEX}"),
@@ -73,8 +71,8 @@ READ = {
     "a blank line between rows": ("1 2\n\n3 4\n", "stdin:2: blank line between two rows; remove it"),
     "a short row": ("a,b\n1,2\n3\n", "stdin:3: expected 2 fields, as in the header, got 1"),
     "a long row": ("a b\n1 2 3\n", "stdin:2: expected 2 fields, as in the header, got 3"),
-    "a word under a header": ("row,a,b\n0,1,x\n", "stdin:2: field 3: 'x' is not a number"),
-    "NaN under a header": ("row,a,b\n0,1,nan\n", "stdin:2: field 3: NaN is not a logit; write -inf to mask a class"),
+    "a word under a header": ("a,b\n1,x\n", f"stdin:2: field 2: 'x' is not a number; {COLUMNS}"),
+    "NaN under a header": ("a,b\n1,nan\n", "stdin:2: field 2: NaN is not a logit; write -inf to mask a class"),
     "a column of two": ("1\n2 3\n", f"stdin:2: {COLUMN}"),
     "a label alone": ("cat 1\ndog\n", "stdin:2: expected a label and a number, as in the first line, got 'dog'"),
     "a number that is a word": ("label,logit\ncat,1\ndog,x\n", "stdin:3: field 2: 'x' is not a number"),
@@ -246,7 +244,7 @@ TYPED = {
     "a negative τ": (["1", "2", "--tau", "-1"], "--tau: '-1' is not a temperature; pass a number from 0 to inf"),
     "a τ of NaN": (["1", "2", "-t", "nan"], "--tau: 'nan' is not a temperature; pass a number from 0 to inf"),
     "a τ that is a word": (["1", "--tau", "abc"], "--tau: 'abc' is not a temperature; pass a number from 0 to inf"),
-    "a τ that is missing": (["1", "-t", "1,,2"], "--tau: '' is not a temperature; pass a number from 0 to inf"),
+    "a τ that is missing": (["1", "-t", "1,,2"], "--tau: no temperature between the commas of '1,,2'; remove"),
     "a mistyped option": (["1", "--tua", "2"], "unknown option --tua"),
     "an option of one letter": (["1", "-x"], "unknown option -x"),
     "an option without its value": (["1", "--tau"], "--tau needs a value"),
@@ -256,7 +254,6 @@ TYPED = {
     "a column's gap": (["1,,2"], "argument 1: field 2: empty; write -inf to mask a class"),
     "a gap of probabilities": (["--probs", "1", ""], "argument 2: empty; write 0 to mask a class"),
     "a missing number": (["1", "NA"], "argument 2: 'NA' is not a number; write -inf to mask a class"),
-    "JSON": (["[1,2]"], "argument 1: '[1' is not a number; to read JSON, pipe it in, or pass -i FILE"),
     "no file of labels": (["1", "--labels", "@"], "--labels @ needs a file name"),
     "no file of settings": (["1", "--settings", ""], "--settings needs a file name"),
     "drawn tokens of logits": (["1", "2", "--chosen", "-f", "json"], "--chosen works only with an API response"),

@@ -135,7 +135,7 @@ def test_help_names_no_other_command_s_defaults(command: str) -> None:
         assert "npz" not in text.partition("--format -f")[2]
 
 
-@pytest.mark.parametrize("command", ["sample", "explore", "distill", "next", "generate", "calibrate"])
+@pytest.mark.parametrize("command", ["distill", "next", "generate", "calibrate"])
 def test_help_lists_no_option_without_effect(command: str) -> None:
     """These commands show no bounds, so --vocab-size has no effect."""
     assert "--vocab-size" not in help_of(command)

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-import io
+import itertools
 import os
 import re
 import shlex
@@ -15,7 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from tsoft.errors import OutputError, ReaderGoneError, TsoftError, UsageError, nearest, visible
-from tsoft.options.command import LogitsCommand
+from tsoft.options.command import LogitsCommand, shield
+from tsoft.output.encodings import adapt_standard_streams
 
 # In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
 GROUPS = {
@@ -27,10 +28,16 @@ GROUPS = {
 }
 COMMANDS = {name: group for group, names in GROUPS.items() for name in names}
 
-CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
-# A number, perhaps with a label.
-_LOGIT = re.compile(r"\s*(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b)", re.IGNORECASE)
+
+def with_hyphens(name: str) -> str:
+    """Return the name of an option or a choice, in which an underscore means a hyphen: --top_p is --top-p."""
+    return name.replace("_", "-")
+
+
+# A number, perhaps with a label, or the start of JSON.
+_LOGIT = re.compile(r"\s*(?:[\[{]|(?:[^=]+=)?[-+]?(?:\d|\.\d|inf\b|nan\b))", re.IGNORECASE)
 
 
 class CommandGroup(TyperGroup):
@@ -39,6 +46,8 @@ class CommandGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         is_command_missing = args and (args[0].startswith("-") or _LOGIT.match(args[0]))
         if is_command_missing and any(map(_LOGIT.match, args)) and COMMANDS.keys().isdisjoint(args):
+            if (option := _option_unknown_to_compute(args)) is not None:
+                raise UsageError(f"no command, and tsoft compute has no option {option}; tsoft lists all commands")
             raise UsageError(f"no command; to compute probabilities, type: tsoft compute {shlex.join(args)}")
         return super().parse_args(ctx, args)
 
@@ -47,6 +56,18 @@ class CommandGroup(TyperGroup):
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             raise UsageError(_unknown_command(args[0]))
         return super().resolve_command(ctx, args)
+
+
+def _option_unknown_to_compute(args: list[str]) -> str | None:
+    """Return the first option among the arguments that `tsoft compute` does not have, if there is one."""
+    parameters = Commands().get("compute").params
+    known = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
+    known.update(CONTEXT_SETTINGS["help_option_names"])
+    typed = itertools.takewhile(lambda arg: arg != "--", args)
+    options = (arg.partition("=")[0] for arg in typed if arg.startswith("-") and shield(arg) == arg)
+    # A letter may be followed by its value, as in -t0.5.
+    names = {option: with_hyphens(option) if option.startswith("--") else option[:2] for option in options}
+    return next((option for option, name in names.items() if name not in known), None)
 
 
 def _unknown_command(name: str) -> str:
@@ -89,7 +110,8 @@ def tsoft(
       tsoft help                                read the manual
     """
     if context.invoked_subcommand is None:
-        typer.echo(_welcome())
+        # Without `file`, Typer would write UTF-8 to a stream in ASCII.
+        typer.echo(_welcome(), file=sys.stdout)
 
 
 def _welcome() -> str:
@@ -126,7 +148,7 @@ class Commands(dict[str, Any]):
         single.command(
             name,
             cls=LogitsCommand,
-            context_settings=CONTEXT_SETTINGS,
+            context_settings={**CONTEXT_SETTINGS, "token_normalize_func": with_hyphens},
             short_help=summary,
             rich_help_panel=COMMANDS[name],
         )(function)
@@ -146,9 +168,7 @@ def run(arguments: list[str] | None = None) -> int:
     if os.environ.get("_TSOFT_COMPLETE"):
         # Typer would lay out the help of each option with rich, which takes most of the time of a completion.
         sys.modules["rich"] = None  # type: ignore[assignment]
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Help contains a τ, which some encodings lack.
-        sys.stdout.reconfigure(errors="replace")
+    adapt_standard_streams()
     if os.environ.get("COLUMNS", "").isdecimal():
         # rich allocates memory for every column.
         os.environ["COLUMNS"] = os.environ["COLUMNS"][:4]

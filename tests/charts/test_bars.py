@@ -198,7 +198,7 @@ def test_a_long_legend_has_several_lines() -> None:
     text = grouped_bars(["a", "b"], SERIES * 2, np.full((6, 2), 0.5), width=40)
     assert plain(text)[:2] == [
         "      ██ τ = 0.5   ▒▒ τ = 1   ░░ τ = 2",
-        "      ## τ = 0.5   xx τ = 1   ++ τ = 2",
+        "      @@ τ = 0.5   xx τ = 1   ++ τ = 2",
     ]
     assert len(plain(text)) == 16
 

@@ -13,6 +13,7 @@ from tsoft.core.measures import MEASURES
 from tsoft.core.thermodynamics import THERMODYNAMICS
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+OPENAI = str(TESTS / "data" / "openai-chat.json")
 RESPONSE = str(TESTS / "data" / "llama-server-post-sampling.json")
 DISTILLED = [
     *("-i", str(TESTS / "data" / "teacher.csv")),
@@ -32,6 +33,12 @@ MARKS = {
     "ln p": r" -\d[\d.]* [█▏▎▍▌▋▊▉]",
     "listed": r"τ = [\d.]+ listed",
     "low–high": "low–high",
+    "exact": r"τ = [\d.]+ exact",
+    "*": r"\d\*",
+    "(–) NAME": r"\(–\) [a-z]+_[a-z]",
+    "undecided": "^ step .* undecided",
+    "unlisted": "^ step .* unlisted",
+    "removes": "^ step .* removes",
     "›": "^ › ",
     "?": r" \?( |$)",
     "×": r"×\d",
@@ -88,6 +95,10 @@ COMMANDS: dict[str, tuple[list[str], str | None]] = {
     "many classes": (["compute", *map(str, range(30)), "--show", "3"], None),
     "samplers": (["compute", *LABELED, "--top-k", "4", "--min-p", "0.3", "--explain"], None),
     "typical": (["compute", *LABELED, "--typical-p", "0.5", "--explain"], None),
+    "samplers on a response": (
+        ["compute", "-i", OPENAI, "--tau", "0.7,1", "--rows", "9", "--top-p", "0.9", "--explain"],
+        None,
+    ),
     "engines": (["compute", *LABELED, "--top-p", "0.9", "--min-p", "0.12", "--like", "vllm,llama.cpp"], None),
     "response": (["compute", "-i", RESPONSE, "--rows", "4"], None),
     "chosen": (["compute", "-i", RESPONSE, "--rows", "4", "--chosen", "--tau", "0.5,2"], None),

@@ -65,7 +65,7 @@ CASES = {
     "heatmap": Case("sweep --heatmap --tau 0,0.5,1,2,4,8,inf --measure perplexity", stdin=numbers(30, 30)),
     "mean": Case("sweep --mean --measure top-prob", stdin="2 1\n0 5\n1 1\n"),
     "solve": Case("solve cat=2 dog=1 bird=0 fish=0 --prob dog=0.26", (40, 80)),
-    "sample": Case("sample cat=2 dog=1 bird=0.5 fish=-inf --tau 0,1 --seed 1", (80,)),
+    "sample": Case("sample cat=2 dog=1 bird=0.5 fish=-inf --tau 0 -t 1 --seed 1", (80,)),
     "sample-many": Case("sample -n 1e12 --sort --show 4 --tau 0.5 --seed 1", (40, 80), HOSTILE),
     "energies": Case(
         "compute J=0=0 J=1=4 J=2=12 --energies --degeneracy 1,3,5 --units cm-1 --tau 0,5,inf --no-chart", (40, 80)

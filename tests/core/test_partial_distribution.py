@@ -14,7 +14,7 @@ from tsoft.core.block import Block
 from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.core.softmax import Array
 from tsoft.features.compute.text_likelihoods import TextLikelihoods
-from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.apply_chains import compute_distributions
 
 TAUS = np.array([0.0, 1e-300, 0.01, 0.3, 0.7, 0.999, 1.0, 1.001, 1.5, 3.0, 100.0, 1e300, np.inf])
 
@@ -185,10 +185,9 @@ def test_listed_probabilities_that_sum_to_1_are_truncated_by_a_sampler() -> None
 
 def test_the_upper_bound_is_at_most_the_listed_only_probability() -> None:
     logs = np.log([0.5, 0.3, 0.1])
-    result = Distributions(
+    result = compute_distributions(
         Block(logs[np.newaxis], tuple("abc"), partial=PartialDistribution(logs, 0, logs[2], classes=9)), TAUS
     )
-    assert result.bounds
     low, high = result.bounds
     assert (low <= high).all()
     assert (high <= result.probs).all()
@@ -199,7 +198,7 @@ def test_a_text_is_as_likely_as_its_tokens() -> None:
     texts = TextLikelihoods()
     for row in logs:
         chosen = texts.add(
-            Distributions(Block(row[np.newaxis], ("a", "b"), partial=PartialDistribution(row, 1, row[1])), TAUS)
+            compute_distributions(Block(row[np.newaxis], ("a", "b"), partial=PartialDistribution(row, 1, row[1])), TAUS)
         )
     assert chosen.tokens == 2
     index = int(np.argmax(TAUS == 1))

@@ -335,16 +335,22 @@ def test_draws_from_the_alternatives_of_a_server(monkeypatch: pytest.MonkeyPatch
     assert live_on(drive, "--tau", "0") == 0
 
 
-def test_partial_distribution_allows_no_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samplers_on_a_partial_distribution_draw_only_if_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     opened(monkeypatch, Remote())
 
     async def drive(page: Page) -> None:
-        await page.press("down", "space")
-        assert "lists only part of the distribution" in " ".join(page.text().split())
-        assert page.app.state.chain() is None
+        assert "exact: every class" in " ".join(page.text().split())
+        await page.press("s")
+        assert len(tokens(page)) == 1
 
-    assert live_on(drive, "--tau", "0", size=(160, 50)) == 0
-    assert live_on(drive, "--top-k", "2") == 2
+    async def drive_undecided(page: Page) -> None:
+        assert "≤" in page.text()
+        await page.press("s")
+        assert "cannot draw" in " ".join(page.text().split())
+        assert tokens(page) == []
+
+    assert live_on(drive, "--tau", "0.7", "--top-k", "2", size=(160, 50)) == 0
+    assert live_on(drive_undecided, "--tau", "3", "--top-p", "0.99", size=(160, 50)) == 0
 
 
 # A model that is slow or fails.

@@ -27,7 +27,7 @@ from tsoft.features.calibrate.spool import Spool
 from tsoft.input import delimited, npy
 from tsoft.input.class_lookup import ClassLookup, TargetIndexError
 from tsoft.input.npy import PICKLED
-from tsoft.input.read_options import ReadOptions
+from tsoft.input.read_options import ReadOptions, TargetSource
 from tsoft.options.input import SourceOptions
 
 DATA = TESTS / "data"
@@ -56,7 +56,7 @@ def table(path: Path, header: list[str], targets: list[str], delimiter: str = ",
 
 
 def tau_of(*arguments: str, stdin: bytes | None = None) -> float:
-    return float(out("calibrate", *arguments, stdin=stdin))
+    return float(calibrated(*arguments, stdin=stdin)[0])
 
 
 def calibrated(*arguments: str, code: int = 0, stdin: str | bytes | None = None) -> tuple[str, str]:
@@ -547,18 +547,15 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
         {"logits": LOGITS * 0, "targets": DIGITS},
         "all logits of each row are equal, so the temperature has no effect",
     ),
-    "one column": (
-        {"logits": LOGITS[:, :1], "targets": DIGITS * 0},
-        "calibration needs at least two classes; for a binary classifier with a single logit z, pass the two logits 0"
-        " and z",
-    ),
     "out of range": (
         {"logits": LOGITS, "targets": DIGITS + 1},
-        "targets: row 3: unknown class '10'; use an index from 0 to 9",
+        "targets: row 3: unknown class '10'; use an index from 0 to 9; the targets look like they count from 1, so"
+        " subtract 1 from each",
     ),
     "negative": (
         {"logits": LOGITS, "targets": np.where(np.arange(674) == 7, -100, DIGITS)},
-        "targets: row 7: unknown class '-100'; use an index from 0 to 9",
+        "targets: row 7: unknown class '-100'; use an index from 0 to 9; to leave out the rows with this target, pass"
+        " --ignore-index -100",
     ),
     "no whole number": (
         {"logits": LOGITS, "targets": DIGITS + 0.5},
@@ -582,8 +579,8 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "none": (
         {"logits": LOGITS},
-        "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass --targets"
-        " FILE",
+        "the rows have no targets; add a column target (in an .npz file, an array targets or labels), or pass"
+        " --target-column NAME or --targets FILE",
     ),
     "words without labels": (
         {"logits": LOGITS, "targets": np.array(NAMES)[DIGITS]},
@@ -698,7 +695,8 @@ def test_targets_of_another_shape(targets: Any, shape: str, in_a_file: bool, tmp
     path = saved(tmp_path / "a.npz", logits=LOGITS, targets=targets)
     typed = ["-i", str(tmp_path / "z.npy"), "--targets", str(tmp_path / "y.npy")] if in_a_file else ["-i", path]
     source = str(tmp_path / "y.npy") if in_a_file else f"{path}: targets"
-    message = f"tsoft: error: {source}: an array of {shape}; expected one target per row\n"
+    fix = "expected one target per row; pass the logits first, then one integer per row"
+    message = f"tsoft: error: {source}: an array of {shape}; {fix}\n"
     assert calibrated(*typed, code=1)[1] == message
 
 
@@ -761,8 +759,9 @@ TEXTS = {
 def test_errors_in_a_text(piped: str, message: str) -> None:
     stdout, stderr = calibrated(code=1, stdin=piped)
     assert stdout == ""
-    assert stderr.startswith(f"tsoft: error: {message}")
-    assert stderr.count("\n") == 1
+    *notes, error = stderr.splitlines()
+    assert error.startswith(f"tsoft: error: {message}")
+    assert len(notes) <= 1
 
 
 @pytest.mark.parametrize(("ending", "mark"), [("csv", '"'), ("tsv", "")])
@@ -776,32 +775,32 @@ def test_labels_of_several_words(ending: str, mark: str, tmp_path: Path) -> None
     assert float(calibrated("-i", str(path))[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
 
 
-def test_the_first_of_two_columns_named_target_contains_the_targets() -> None:
-    piped = "target,a,target\n0,3,2\n0,3,2\n1,3,2\n"
-    assert float(calibrated(stdin=piped)[0]) == pytest.approx(1 / np.log(2), rel=1e-12)
+def test_two_columns_named_target_are_ambiguous() -> None:
+    message = calibrated(stdin="target,a,target\n0,3,2\n0,3,2\n1,3,2\n", code=1)[1]
+    assert message.startswith("tsoft: error: stdin:1: 2 columns are called 'target'; rename one, or list")
 
 
 def test_the_line_of_a_wrong_target_in_many(tmp_path: Path) -> None:
     """A fast path reads plain lines together. An error still names the line."""
     path = table(tmp_path / "a.csv", NAMES, [*map(str, DIGITS[:-1]), "11"])
-    assert calibrated("-i", path, code=1)[1].startswith(
-        f"tsoft: error: {path}:675: field 11: unknown class '11'; use a label, or an index from 0 to 9"
+    assert (
+        f"\ntsoft: error: {path}:675: field 11: unknown class '11'; use a label, or an index from 0 to 9"
+        in calibrated("-i", path, code=1)[1]
     )
 
 
 def test_a_column_label_beside_logits_is_ambiguous(tmp_path: Path) -> None:
-    text, targets = "label,logit\n1,0.5\n0,2\n", tmp_path / "y.txt"
-    targets.write_text("0\n")
-    _, said = calibrated(stdin=text, code=1)
+    text = "label,logit\n1,2\n0,-2\n0,1\n"
+    message = calibrated(stdin=text, code=1)[1]
     problem = "ambiguous: label may be the class of each line or the target of each row"
-    assert said == f"tsoft: error: stdin:1: {problem}; pass --targets FILE, or rename label to target\n"
+    fix = "pass --columns logit if it is the target, or add a column row if it is the class"
+    assert message == f"tsoft: error: stdin:1: {problem}; {fix}\n"
     assert "the rows have no targets" in calibrated(stdin="row,label,logit\n0,a,0.5\n0,b,2\n", code=1)[1]
-    single = "for a single logit z of a binary classifier, write the two logits 0 and z"
-    assert calibrated(stdin=text.replace("label", "target"), code=1)[1] == (
-        f"tsoft: error: stdin:2: field 1: unknown class '1'; the only class is logit; {single}\n"
-    )
-    # With a file of targets, the labels are the classes.
-    assert "ambiguous" not in calibrated("--targets", str(targets), stdin=text, code=3)[1]
+    # The fix works, and so does another name.
+    expected = calibrated(stdin="neg,pos,target\n0,2,1\n0,-2,0\n0,1,0\n")[0]
+    assert calibrated("--columns", "logit", stdin=text)[0] == expected
+    assert calibrated("--target-column", "label", stdin=text)[0] == expected
+    assert calibrated(stdin=text.replace("label", "target"))[0] == expected
 
 
 BESIDE = {
@@ -837,7 +836,13 @@ def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["-i", VAL, "--targets", VAL], f"--targets has no effect, because {VAL} contains targets; remove --targets"),
+        ([VAL, "-i", VAL], f"{VAL!r} and --input both name the logits; remove one of the two"),
+        ([VAL, VAL, "--targets", VAL], f"{VAL!r} and --targets both name the targets; remove one of the two"),
+        ([VAL, VAL, VAL], f"unexpected arguments: {VAL}; pass a file of logits and a file of targets"),
+        (
+            ["--targets", VAL, "--target-column", "y"],
+            "--target-column and --targets both select the targets; remove one of the two",
+        ),
         (["-i", VAL, "--test-targets", "y.npy"], "--test-targets has no effect without --test; add --test FILE"),
         (
             ["--targets", "-"],
@@ -854,7 +859,7 @@ def test_rows_with_different_classes_are_an_error(tmp_path: Path) -> None:
             ["-i", VAL, "--probs", "--energies"],
             "--energies, --probs and --logprobs are mutually exclusive; pass only one",
         ),
-        (["2", "1"], "unexpected arguments: 2 1"),
+        (["2", "1"], "'2' is not a file; calibrate reads logits and targets from files or from a pipe"),
     ],
 )
 def test_errors_in_the_options(typed: list[str], message: str) -> None:
@@ -876,7 +881,7 @@ def test_a_targets_file_without_targets_is_an_error(tmp_path: Path) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     y = saved(tmp_path / "y.npz", other=DIGITS)
     assert calibrated("-i", str(tmp_path / "z.npy"), "--targets", y, code=1)[1] == (
-        f"tsoft: error: {y}: no array is called 'targets'; the file has 'other'\n"
+        f"tsoft: error: {y}: no array is called 'targets'; pass --targets-key NAME to choose an array: other\n"
     )
     cut = tmp_path / "cut.npz"
     cut.write_bytes(Path(VAL).read_bytes()[:500])
@@ -929,7 +934,7 @@ def test_an_index_out_of_range_is_an_error_with_its_position() -> None:
 @given(st.lists(st.sampled_from([*'01a,,,,\n\n#"', "target", "target,a,b\n", "1.5", "-", "x", "\t"]), max_size=40))
 def test_every_text_with_targets_is_read_or_refused(tokens: list[str]) -> None:
     try:
-        blocks = list(delimited.read(io.BytesIO("".join(tokens).encode()), ReadOptions("f", targets=True)))
+        blocks = list(delimited.read(io.BytesIO("".join(tokens).encode()), ReadOptions("f", targets=TargetSource())))
     except InputError:
         return
     for block in blocks:
@@ -965,13 +970,20 @@ def test_compute_does_not_take_the_targets_for_a_class(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", logits=np.array([[2.0, 0.0], [0.0, 3.0]]), labels=np.array([0, 1]))
     done = here("compute", "-i", str(tmp_path / "a.npz"), "-f", "json")
     assert [record["labels"] for record in json.loads(done.stdout)] == [None, None]
-    assert "ignores the array labels: it contains numbers" in done.stderr
+    assert "ignores the array 'labels' (true classes)" in done.stderr
     for table in ("a,b,target\n2,0,0\n0,3,1\n", "a,b,target\n2,0,a b\n0,3,b\n", "target,a,b\na,2,0\nb,0,3\n"):
         again = here("compute", stdin=table)
         assert again.stdout == here("compute", "2", "0").stdout + here("compute", "0", "3").stdout
-        assert "ignores the column target, which contains the true classes" in again.stderr
+        assert "ignores 'target' (true classes)" in again.stderr
 
 
 def test_a_class_named_target_is_read_back() -> None:
     written = here("compute", "a=1", "target=2", "-f", "csv").stdout
     assert here("compute", "--probs", "-f", "csv", stdin=written).stdout == written
+
+
+def test_an_api_response_is_refused() -> None:
+    """Its alternatives are not all classes."""
+    done = here("calibrate", "-i", str(TESTS / "data" / "openai-chat.json"), "--targets", "-", stdin="The\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "row 0: an API response lists only some of the classes, but calibrate needs all of them" in done.stderr

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import tsoft
 from tool import TSOFT, environment, here, out, peak, started
+from tsoft.input import delimited
 from tsoft.input.formats import FORMATS
 from tsoft.input.read_options import ReadOptions
 
@@ -108,7 +109,7 @@ SHAPES = {
 
 @pytest.mark.parametrize(("text", "logits", "labels"), SHAPES.values(), ids=SHAPES.keys())
 def test_shapes(text: str, logits: list[list[float]], labels: list[str] | None) -> None:
-    rows = records(out("compute", "--with-logits", "-f", "jsonl", stdin=text))
+    rows = records(here("compute", "--with-logits", "-f", "jsonl", stdin=text).stdout)
     assert [[float(z) for z in record["logits"]] for record in rows] == logits  # type: ignore[attr-defined]
     if labels is not None:
         assert rows[0]["labels"] == labels
@@ -243,7 +244,7 @@ def test_bits_and_digits() -> None:
 
 
 def test_csv_of_a_stream_of_different_labels_is_long() -> None:
-    printed = out("compute", "-f", "csv", "--digits", "2", stdin="a=2 b=1\nc=0\n")
+    printed = here("compute", "-f", "csv", "--digits", "2", stdin="a=2 b=1\nc=0\n").stdout
     assert printed == "row,tau,index,label,prob\n0,1,0,a,0.73\n0,1,1,b,0.27\n1,1,0,c,1\n"
     assert out("compute", "-f", "csv", "--digits", "2", "a=2", "b=1") == "row,tau,a,b\n0,1,0.73,0.27\n"
 
@@ -276,7 +277,7 @@ LABELS = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
 def test_output_is_read_back(labels: list[str], form: str) -> None:
     """Labels of all kinds are read back from every form, except that a wide header with only the column names of the
     long form is read as the long form."""
-    if form == "csv" and "label" in labels and set(labels) <= {"row", "label"}:
+    if form == "csv" and "label" in labels and set(labels) <= delimited.LONG_FORM_COLUMNS:
         return
     logits = np.linspace(1, 0, len(labels))
     long = "--long" in form

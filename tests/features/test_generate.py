@@ -150,10 +150,15 @@ def test_generate_in_a_pipe_writes_one_text_per_line() -> None:
     assert [record["continuation"] for record in texts] == [0, 1, 2] * 2
 
 
-def test_piped_prompt_equals_the_typed_one() -> None:
+def test_piped_prompt_and_option_equal_the_argument() -> None:
     arguments = ("generate", *MODEL, "--seed", "3")
     typed = out(*arguments, PROMPT)
     assert out(*arguments, stdin=PROMPT + "\n") == out(*arguments, "-", stdin=PROMPT + "\r\n") == typed
+    for command in ("generate", "next"):
+        model = (*MODEL, *(("--seed", "1", "--max-tokens", "5") if command == "generate" else ()))
+        typed = out(command, PROMPT, *model)
+        assert out(command, "--prompt", PROMPT, *model) == typed
+        assert out(command, "--prompt", "-", *model, stdin=f"{PROMPT}\n") == typed
 
 
 def test_seed_determines_a_text() -> None:
@@ -166,7 +171,7 @@ def test_seed_determines_a_text() -> None:
 
 
 def test_tau_0_is_greedy() -> None:
-    cold, hot, greedy = records("--tau", "0,50", "--greedy", "--seed", "1")
+    cold, hot, greedy = records("--tau", "0 50", "--greedy", "--seed", "1")
     for record in (cold, greedy):
         # Among tied tokens, τ = 0 draws any, and greedy takes the first.
         assert all(step["logprob"] == step["top_logprobs"][0]["logprob"] for step in record["logprobs"])

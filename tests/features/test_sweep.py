@@ -65,7 +65,9 @@ def test_csv_and_json_carry_the_measures() -> None:
 
 def test_its_csv_is_read_back() -> None:
     printed = out("sweep", "cat=2", "dog=1", "--tau", "2", "-f", "csv")
-    [record] = [json.loads(line) for line in out("compute", "--probs", "-f", "jsonl", stdin=printed).splitlines()]
+    done = here("compute", "--probs", "-f", "jsonl", stdin=printed)
+    assert "tsoft ignores 'row', 'tau', 'entropy'," in done.stderr
+    [record] = [json.loads(line) for line in done.stdout.splitlines()]
     assert record["labels"] == ["cat", "dog"]
     assert record["probs"] == pytest.approx(tsoft.softmax([2, 1], 2), rel=1e-15)
 

@@ -1,23 +1,25 @@
 """Delimited text: its layouts and its errors."""
 
 import io
+from typing import Any
 
 import pytest
 
 from tsoft.core.block import Block
 from tsoft.errors import InputError
-from tsoft.input import delimited
-from tsoft.input.read_options import ReadOptions
+from tsoft.input import delimited, table_reader
+from tsoft.input.read_options import ReadOptions, TargetSource
 
+TARGET = "; tsoft reads the column 'target' as the true classes; pass --target-column or --columns if it is not"
 UTF16 = "if it is UTF-16, convert it with iconv -f UTF-16 -t UTF-8"
 
 
-def read(text: str | bytes, **options: bool) -> list[Block]:
+def read(text: str | bytes, **options: Any) -> list[Block]:
     data = text.encode() if isinstance(text, str) else text
-    return list(delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", **options)))  # type: ignore[arg-type]
+    return list(delimited.read(io.BufferedReader(io.BytesIO(data)), ReadOptions("f", **options)))
 
 
-def message(text: str | bytes, **options: bool) -> str:
+def message(text: str | bytes, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         read(text, **options)
     return str(caught.value)
@@ -48,7 +50,10 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
         (b"1\nx\n\xff\n", "f:2: field 1: 'x' is not a number"),
         (b"row,tau\n\xff\n", "f:2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
         (b"1 2\n\n1 2\n", "f:2: blank line between two rows; remove it"),
-        (b"row,a,b\n0,1,x\n", "f:2: field 3: 'x' is not a number"),
+        (
+            b"row,a,b\n0,1,x\n",
+            "f:2: field 3: 'x' is not a number; if 'b' is not a logit, pass --id-column or --columns",
+        ),
         (b"row,a,b\n0,1\n", "f:2: expected 3 fields, as in the header, got 2"),
         (
             b"index,label,logit\n0,a,1\n0,b,2\n",
@@ -70,13 +75,16 @@ def test_a_line_without_quotes_is_split_and_unescaped() -> None:
 
 
 def test_targets_are_found_by_label_or_index() -> None:
-    blocks = read("cat,target,dog\n1,dog,2\n3,0,4\n", targets=True)
+    blocks = read("cat,target,dog\n1,dog,2\n3,0,4\n", targets=TargetSource())
     assert [target for block in blocks if block.targets is not None for target in block.targets.tolist()] == [1, 0]
     wrong = "cat,target,dog\n1,%s,2\n"
-    assert message(wrong % "cow", targets=True) == "f:2: field 2: unknown class 'cow'; choose from cat, dog"
     assert (
-        message(wrong % "Dog", targets=True)
-        == "f:2: field 2: unknown class 'Dog'; did you mean 'dog'? choose from cat, dog"
+        message(wrong % "cow", targets=TargetSource())
+        == f"f:2: field 2: unknown class 'cow'; choose from cat, dog{TARGET}"
+    )
+    assert (
+        message(wrong % "Dog", targets=TargetSource())
+        == f"f:2: field 2: unknown class 'Dog'; did you mean 'dog'? choose from cat, dog{TARGET}"
     )
 
 
@@ -97,7 +105,7 @@ def test_lines_are_counted_over_all_batches() -> None:
         list(delimited.read(LineByLine(b"1 2\n3 4\n5 6\n7 x\n"), ReadOptions("f")))
 
 
-@pytest.mark.parametrize("measures", delimited.WRITTEN_MEASURES)
+@pytest.mark.parametrize("measures", table_reader.WRITTEN_MEASURES)
 def test_the_measures_that_tsoft_writes_are_not_classes(measures: tuple[str, ...]) -> None:
     names = ["row", "tau", *measures, "cat", "dog"]
     line = [*"01", *["a" if name in ("top", "target") else "2" for name in measures], "0.25", "0.75"]

@@ -14,7 +14,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import delimited, fast_numbers, lines
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import ReadOptions
+from tsoft.input.read_options import ColumnOptions, ReadOptions, TargetSource
 from tsoft.output import records
 from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
@@ -90,6 +90,24 @@ def long_form_texts(draw: st.DrawFn) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+@st.composite
+def tables(draw: st.DrawFn) -> bytes:
+    """Tables with keys and targets, most of them valid."""
+    names = draw(st.lists(st.sampled_from(["id", "label", "y", "cat", "dog", "0", "row", ""]), min_size=2, unique=True))
+    delimiter = draw(st.sampled_from([",", ",", "\t", ";", " "]))
+    texts, start = draw(st.booleans()), draw(st.integers(0, 3))
+    wrong = draw(st.sampled_from([None, None, None, "x", "0.5", "7", "", "#1", '"a b"', "-100", "1,5"]))
+    lines = [delimiter.join(names)]
+    for i in range(draw(st.integers(1, 12))):
+        target = draw(st.sampled_from(["cat", "dog"] if texts else ["0", "1", "1.0"]))
+        cells = {"id": f"img_{i}" if texts else str(start + i), "label": target, "y": target, "row": f"{i}", "": f"{i}"}
+        fields = [cells.get(name) or draw(st.sampled_from(["2", "-1.5", "-inf", "0"])) for name in names]
+        if wrong is not None and draw(st.integers(0, 9)) == 0:
+            fields[draw(st.integers(0, len(names) - 1))] = wrong
+        lines.append(delimiter.join(fields))
+    return ("\n".join(lines) + "\n").encode()
+
+
 class SlowStream(io.BytesIO):
     """A stream that returns a few bytes per read."""
 
@@ -101,7 +119,7 @@ class SlowStream(io.BytesIO):
         return super().read1(self.step)
 
 
-Row = tuple[int, tuple[str, ...] | None, str, list[str]]
+Row = tuple[int, tuple[str, ...] | None, str, list[str], int | None, str | int | None]
 
 
 def read(data: bytes, options: ReadOptions, step: int) -> tuple[list[Row], str]:
@@ -109,8 +127,11 @@ def read(data: bytes, options: ReadOptions, step: int) -> tuple[list[Row], str]:
     rows: list[Row] = []
     try:
         for block in unpadded(delimited.read(SlowStream(data, step), options)):
-            for row, values in zip(block.rows, block.logits.tolist(), strict=True):
-                rows.append((row, block.labels, block.origin.quantity, [*map(float.hex, values)]))
+            targets = [None] * len(block.logits) if block.targets is None else block.targets.tolist()
+            keys = [None] * len(block.logits) if block.keys is None else block.keys
+            for row, values, target, key in zip(block.rows, block.logits.tolist(), targets, keys, strict=True):
+                numbers = [*map(float.hex, values)]
+                rows.append((row, block.labels, block.origin.quantity, numbers, target, key))
     except InputError as error:
         return rows, str(error)
     return rows, ""
@@ -126,11 +147,20 @@ OPTIONS = st.builds(
     st.sampled_from([None, None, "prob", "energy", "logprob"]),
     st.sampled_from([None, None, None, Labels(("x", "y"))]),
     st.sampled_from([None, None, ",", "\t"]),
+    st.none(),
+    st.sampled_from(
+        [None, None, TargetSource(), TargetSource(ignored=-100), TargetSource(separate=True), TargetSource("label")]
+    ),
+    columns=st.sampled_from([ColumnOptions(), ColumnOptions(), ColumnOptions(key="id"), ColumnOptions(("cat", "dog"))]),
 )
 
 
 @settings(max_examples=900, deadline=None, derandomize=True)
-@given(texts_of_odd_numbers() | texts_of_numbers() | long_form_texts(), OPTIONS, st.sampled_from([7, 40, 1 << 18]))
+@given(
+    texts_of_odd_numbers() | texts_of_numbers() | long_form_texts() | tables(),
+    OPTIONS,
+    st.sampled_from([7, 40, 1 << 18]),
+)
 def test_the_fast_and_the_slow_parser_agree(data: bytes, options: ReadOptions, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast_numbers, "MIN_BYTES", NEVER)

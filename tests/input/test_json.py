@@ -99,13 +99,16 @@ def test_json_is_recognized_by_its_content() -> None:
     for text in ("[PAD] 1", "[PAD]=1", "[1]=2", "{a}=2", "[INST] 2", "1 2", "", '"[1]" 2', "[-] 3"):
         assert by_content(text.encode()) is None, text
     assert out("compute", "-f", "csv", stdin="[1]=2 [PAD]=-inf\n") == "row,tau,[1],[PAD]\n0,1.0,1.0,0.0\n"
-    assert out("compute", stdin='{"a": 1}\n[2, 2]\n') == "1.0\n0.5\t0.5\n"
+    assert out("compute", stdin='{"a": 1, "b": 1}\n[2, 2]\n') == "0.5\t0.5\n0.5\t0.5\n"
 
 
 def test_quantities() -> None:
     assert rows(read("[1, 0]", quantity="energy")) == [[-1, 0]]
     assert rows(read('{"logits": [2, 1], "probs": [1, 0]}', quantity="prob")) == [[0, -INF]]
     assert read('{"log_probs": [-1, -2], "x": [1]}')[0].origin.quantity == "logprob"
+    # Probabilities may have underflowed.
+    both = read('{"probs": [1, 0], "log_probs": [0, -800]}')[0]
+    assert (both.origin.quantity, both.logits.tolist()) == ("logprob", [[0, -800]])
 
 
 def test_labels() -> None:
@@ -144,7 +147,7 @@ WRONG = {
     "over 1": ('{"probs": [0, 1.5]}', "f:1: probs: field 2: 1.5 is not a probability; probabilities are from 0 to 1"),
     "over 0": ('{"logprobs": [0.5]}', f"f:1: logprobs: field 1: {OVER}"),
     "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label; write one label per class"),
-    "labels of numbers": ('{"logits": [1], "labels": [1]}', "f:1: labels: field 1: expected a string, got 1"),
+    "labels of fractions": ('{"logits": [1], "labels": [1.5]}', "f:1: labels: field 1: expected a string, got 1.5"),
     "labels of no array": ('{"logits": [1], "labels": "a"}', 'f:1: labels: expected an array of strings, got "a"'),
     "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
     "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),
@@ -240,9 +243,9 @@ def test_written_records_read_back(format: str, log: bool, case: tuple[list[list
     by_row = np.repeat(logits, 2, axis=0)
     assert are(through(None, "logits"), by_row)
     with np.errstate(divide="ignore"):
-        assert are(through(None), np.log(result.probs.swapaxes(0, 1).reshape(by_row.shape)))
-    if log and np.isfinite(result.log_probs.max(-1)).all():
-        assert are(through("logprob"), result.log_probs.swapaxes(0, 1).reshape(by_row.shape))
+        of_probs = np.log(result.probs.swapaxes(0, 1).reshape(by_row.shape))
+    assert are(through("prob"), of_probs)
+    assert are(through(None), result.log_probs.swapaxes(0, 1).reshape(by_row.shape) if log else of_probs)
 
 
 @pytest.mark.parametrize(

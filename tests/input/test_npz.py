@@ -12,6 +12,7 @@ import tsoft
 from array_files import complaint, numbers, read, rows, saved, zipped
 from tsoft.input import npz
 from tsoft.input.labels import Labels
+from tsoft.input.read_options import TargetSource
 
 
 @pytest.mark.parametrize("pack", [False, True], ids=["stored", "deflated"])
@@ -116,5 +117,5 @@ def test_targets_are_read_only_when_requested() -> None:
     [block] = read(data.getvalue(), "npz")
     assert block.targets is None
     assert "targets: row 1: unknown class '7'; use an index from 0 to 2" in complaint(
-        data.getvalue(), "npz", targets=True
+        data.getvalue(), "npz", targets=TargetSource()
     )

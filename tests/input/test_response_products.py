@@ -19,7 +19,7 @@ from tsoft.core.block import Block
 from tsoft.errors import InputError
 from tsoft.input import api_responses
 from tsoft.input import json as json_reader
-from tsoft.input.read_options import ReadOptions
+from tsoft.input.read_options import ReadOptions, TargetSource
 
 FILES = sorted((TESTS / "data/responses").iterdir())
 # All files have two tokens: " a" of " a" and " b", then "." of "," and ".". Their log-probabilities:
@@ -542,7 +542,7 @@ def test_a_sample_of_lm_evaluation_harness_is_a_row_of_log_likelihoods() -> None
     data = lines(sample("-1.5", "-0.5"), sample(-2.0, -0.25, target="A"))
     assert [block.labels for block in read(data)[0]] == [("A", "B")] * 2
     # The answers differ from question to question, so the classes are their places.
-    blocks, _ = read(data, targets=True)
+    blocks, _ = read(data, targets=TargetSource())
     assert [block.labels for block in blocks] == [None] * 2
     assert [block.logits.tolist() for block in blocks] == [[[-1.5, -0.5]], [[-2.0, -0.25]]]
     assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[1], [0]]
@@ -568,7 +568,7 @@ def test_calibrate_reads_samples() -> None:
 )
 def test_samples_without_log_likelihoods(document: Any, problem: str) -> None:
     with pytest.raises(InputError) as error:
-        read(lines(document), targets=True)
+        read(lines(document), targets=TargetSource())
     assert problem in str(error.value)
 
 

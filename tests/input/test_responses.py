@@ -434,7 +434,9 @@ def test_a_row_of_which_nothing_is_known_is_a_row_of_nulls() -> None:
     assert [line.split()[-1] for line in table.splitlines() if re.match(" (log-prob|sequence)", line)] == ["?", "?"]
 
 
-@pytest.mark.parametrize("command", ["sweep --steps 3", "solve --entropy 0.1", "sample -n 5 --seed 1"])
+@pytest.mark.parametrize(
+    "command", ["sweep --steps 3", "solve --entropy 0.1 --listed-only", "sample -n 5 --seed 1 --listed-only"]
+)
 def test_other_commands_skip_a_row_of_which_nothing_is_known(command: str) -> None:
     whole = here(*command.split(), "-f", "csv", stdin=json.dumps(chat(*ENTRIES)))
     done = here(*command.split(), "-f", "csv", stdin=UNKNOWN_ROW)
@@ -720,7 +722,7 @@ def test_records() -> None:
     rows = records("--tau", "0.5,1,2", "--vocab-size", VOCABULARY)
     assert len(rows) == 24
     for record in rows:
-        assert "probs" not in record
+        assert (record["exact"], record["probs"]) == (False, None)
         low, high, among = (np.array(record[f"probs_{end}"]) for end in ("low", "high", "listed"))
         assert (low <= high).all()
         assert (high <= among).all()
@@ -756,11 +758,12 @@ def test_a_temperature_is_undone() -> None:
 def test_notes() -> None:
     done = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"))
     notes = done.stderr.splitlines()
-    assert len(notes) == 3
+    assert len(notes) == 4
     assert "the probabilities after the server's temperature and samplers" in notes[0]
     assert notes[0].endswith("pass --applied-tau to undo the temperature")
-    assert "row 1: the 7 alternatives sum to 1" in notes[1]
-    assert "at least 87.14 % (row 0), on average 96.16 %" in notes[2]
+    assert "row 0: tsv contains the probabilities among the listed tokens alone" in notes[1]
+    assert "row 1: the 7 alternatives sum to 1" in notes[2]
+    assert "at least 87.14 % (row 0), on average 96.16 %" in notes[3]
     undone = here("compute", "-i", str(DATA / "llama-server-post-sampling.json"), "--applied-tau", "0.8")
     assert "pass --applied-tau" not in undone.stderr
 
@@ -805,30 +808,9 @@ def test_the_table() -> None:
 
 def test_other_formats_and_commands() -> None:
     path = str(DATA / "llama-server.json")
-    long = here("compute", "-i", path, "-f", "csv", "--digits", "3").stdout
-    assert long.startswith('row,tau,index,label,prob\n0,1,0," fib",0.234\n')
-    for command in ("sweep --steps 3 -f csv", "solve --entropy 1 -f table", "sample --seed 1 -f table", "sweep --mean"):
+    for command in ("sweep --steps 3 -f csv", "sample --seed 1 -f table --listed-only", "sweep --mean --listed-only"):
         done = here(*command.split(), "-i", path)
         assert done.returncode == 0, (command, done.stderr)
-
-
-@pytest.mark.parametrize("command", ["compute", "sweep", "sample"])
-@pytest.mark.parametrize(
-    "options", [("--top-p", "0.7"), ("--logit-bias", "#0=1"), ("--like", "vllm"), ("--like", "all")]
-)
-@pytest.mark.parametrize("name", ["openai-chat", "llama-server"])
-def test_samplers_on_a_partial_distribution_are_refused(command: str, options: tuple[str, ...], name: str) -> None:
-    """A cutoff depends on the whole distribution: on the listed part it would keep other classes."""
-    for form in ("tsv", "json", "table"):
-        done = here(command, "-i", str(DATA / f"{name}.json"), *options, "-f", form)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "lists only part of the distribution" in done.stderr
-
-
-def test_an_explanation_of_a_partial_distribution_is_refused() -> None:
-    done = here("compute", "-i", str(DATA / "openai-chat.json"), "--explain", "-f", "json")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "lists only part of the distribution" in done.stderr
 
 
 def test_logits_that_are_not_a_response_have_no_notes() -> None:
@@ -838,7 +820,9 @@ def test_logits_that_are_not_a_response_have_no_notes() -> None:
 def test_records_read_back() -> None:
     """The probabilities among the listed alternatives are read as a row of probabilities."""
     typed = ("compute", "-i", str(DATA / "llama-server.json"), "--tau", "0.7", "-f")
-    again = out("compute", stdin=here(*typed, "jsonl").stdout)
+    done = here("compute", stdin=here(*typed, "jsonl").stdout)
+    assert done.stderr.count("not exact; probs_listed are of the listed tokens alone, which tsoft takes for all") == 1
+    again = done.stdout
     direct = here(*typed, "tsv").stdout
     for line, expected in zip(again.splitlines(), direct.splitlines(), strict=True):
         assert [float(p) for p in line.split("\t")] == pytest.approx(

@@ -30,6 +30,9 @@ from tsoft.models.decoding import (
 )
 from tsoft.models.ngram import Ngram
 from tsoft.models.tokens import NextDistribution, Tokens
+from tsoft.sampling.chain import chain_of
+from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.step import PartialDistributionError
 
 WORDS = (b"a", b"b", b"\xe2\x82", b"\xac", b"")
 LAST = len(WORDS) - 1
@@ -277,6 +280,19 @@ def test_partial_distribution_with_token_numbers() -> None:
     index, prob = greedy_token(next_)
     assert next_.token(index) == 7
     assert prob == pytest.approx(0.5)
+
+
+def test_samplers_draw_from_a_partial_distribution_only_if_it_is_exact() -> None:
+    logprobs = np.log([0.5, 0.3, 0.1])
+    block = Block(logprobs[np.newaxis], ("x", "y", "z"), partial=PartialDistribution(logprobs, 0, logprobs[2]))
+    top_p = chain_of(None, None, [SAMPLERS["temperature"], SAMPLERS["top_p"]], {"top_p": 0.7})
+    exact = token_sampler(1.0, lambda _: top_p, np.random.default_rng(1))
+    drawn = {exact(NextDistribution(block)) for _ in range(50)}
+    assert {index for index, _ in drawn} == {0, 1}
+    assert dict(drawn)[0] == pytest.approx(0.5 / 0.8, rel=1e-6)
+    undecided = token_sampler(2.0, lambda _: top_p, np.random.default_rng(1))
+    with pytest.raises(PartialDistributionError, match="do not determine the distribution after the samplers"):
+        undecided(NextDistribution(block))
 
 
 def test_best_classes_equal_those_of_a_sort() -> None:

@@ -19,7 +19,9 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 
 def records(*arguments: str, stdin: str | None = None) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out(*arguments, "-f", "jsonl", stdin=stdin).splitlines()]
+    done = here(*arguments, "-f", "jsonl", stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_two_levels_by_their_closed_forms() -> None:
@@ -101,9 +103,9 @@ def test_probabilities_are_those_of_the_negative_logits() -> None:
     assert out("sweep", "--energies", "-2", "1", *typed) == out("sweep", "2", "-1", *typed)
     [record] = records("compute", "--energies", "2", "-1", "--with-logits")
     assert record["logits"] == [-2, 1]
-    text = "0 1\n0 1 2\n5\n"
+    text = "0 1\n0 1 2\n5 6\n"
     shown = out("compute", "--energies", "--tau", "0.5", stdin=text)
-    assert shown == out("compute", "--tau", "0.5", stdin="0 -1\n0 -1 -2\n-5\n")
+    assert shown == out("compute", "--tau", "0.5", stdin="0 -1\n0 -1 -2\n-5 -6\n")
 
 
 def test_sweep_csv_has_the_thermodynamics_and_is_read_back() -> None:
@@ -184,7 +186,7 @@ STATES = "--degeneracy: expected whole numbers from 1 to 1e15, got"
         (["compute", "--energies", "--units", "eV"], f"{KELVIN}--tau 300"),
         (["sweep", "--energies", "--units", "eV"], f"{KELVIN}--tau 100,300, or --from 10 --to 1000"),
         (["sweep", "--energies", "--units", "eV", "--from", "9"], f"{KELVIN}--tau 100,300, or --from 10"),
-        (["compute", "--energies", "--units", "J", "--tau", "1"], "--units: unknown value 'J'; "),
+        (["compute", "--energies", "--units", "J", "--tau", "1"], "--units: unknown unit 'J'; convert the energies"),
         (["compute", "--energies", "--units", "K", "--tau", "1", "--top-k", "1"], f"--units {WITH_SAMPLERS}"),
         (["compute", "--energies", "--degeneracy", "1,2", "--explain"], f"--degeneracy {WITH_SAMPLERS}"),
         (["sweep", "--energies", "--degeneracy", "1,2", "--like", "vllm"], f"--degeneracy {WITH_SAMPLERS}"),

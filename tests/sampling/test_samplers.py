@@ -573,6 +573,8 @@ def test_only_the_table_names_the_samplers() -> None:
         "sampling/engines.py",
         "sampling/engine_cutoffs.py",
         "sampling/engine_samplers.py",
+        "sampling/partial_cutoffs.py",
+        "sampling/partial_chain.py",
         "input/settings.py",
         "explorer/slider_ranges.py",
     }

@@ -21,7 +21,7 @@ from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions, ranked_classes
 
 # The fills of bars on a screen without colors, which differ in density.
-FILLS = "█▒░#x+=-"
+FILLS = "█▒░@x+=-"
 # The tops of bars, by the number of eighths of a line that they fill.
 _CAPS = " ▁▂▃▄▅▆▇"
 # Wider bars would show nothing more.

@@ -12,8 +12,13 @@ from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions, measure_unit
 from tsoft.sampling.explanation import Stage
 from tsoft.sampling.first_difference import first_difference
+from tsoft.sampling.partial_distributions import PartialDistributions
+from tsoft.sampling.partial_explanation import PartialStage
 
 _STEP_COLUMNS = ("step", "kept", "cut", "entropy", "top", "keeps")
+_PARTIAL_STEP_COLUMNS = ("step", "kept", "undecided", "unlisted", "removes")
+# At most this many tokens that a step removes are named.
+_MAX_NAMED = 3
 
 
 def sampler_order(results: Sequence[Distributions], view: View) -> str:
@@ -31,16 +36,41 @@ def sampler_order(results: Sequence[Distributions], view: View) -> str:
 
 def step_tables(results: Sequence[Distributions], view: View) -> Iterator[str]:
     """Yield a table of the steps of each chain at each temperature."""
-    view.legend.add(*_STEP_COLUMNS[1:])
     for result in results:
         for t, tau in enumerate(result.taus.tolist()):
             header = " ".join([result.engine or "", tau_text(tau) if len(result.taus) > 1 else ""]).strip()
-            stages = result.stages(t, 0)
-            if any("H" in (stage.keeps or "") for stage in stages):
-                view.legend.add("H")
-            rows = [_step_row(stage, result.block.names, view) for stage in stages]
-            table = text_tables([_STEP_COLUMNS, *rows], view.screen, right=_STEP_COLUMNS[1:4])
+            if isinstance(result, PartialDistributions):
+                table = _partial_steps(result, t, view)
+            else:
+                table = _steps(result, t, view)
             yield (header + "\n" if header else "") + table
+
+
+def _steps(result: Distributions, t: int, view: View) -> str:
+    """Return the table of the steps at a temperature."""
+    stages = result.stages(t, 0)
+    view.legend.add(*_STEP_COLUMNS[1:], *["H"] * any("H" in (stage.keeps or "") for stage in stages))
+    rows = [_step_row(stage, result.block.names, view) for stage in stages]
+    return text_tables([_STEP_COLUMNS, *rows], view.screen, right=_STEP_COLUMNS[1:4])
+
+
+def _partial_steps(result: PartialDistributions, t: int, view: View) -> str:
+    """Return the table of the steps on a partial distribution at a temperature."""
+    view.legend.add("kept", *(f"{name} tokens" for name in _PARTIAL_STEP_COLUMNS[2:]))
+    rows = [_partial_step_row(stage, result.block.names) for stage in result.stages(t, 0)]
+    return text_tables([_PARTIAL_STEP_COLUMNS, *rows], view.screen, right=_PARTIAL_STEP_COLUMNS[1:3])
+
+
+def _partial_step_row(stage: PartialStage, names: Sequence[str]) -> tuple[str, ...]:
+    removed = [shortened(visible(names[i]), 16) for i in stage.removed[:_MAX_NAMED].tolist()]
+    more = len(stage.removed) - len(removed)
+    return (
+        str(stage.step),
+        str(int((stage.kept & ~stage.undecided).sum())),
+        str(int(stage.undecided.sum()) or ""),
+        "may remain" if stage.may_have_unlisted else "removed",
+        ", ".join(removed) + f" and {more} others" * (more > 0),
+    )
 
 
 def _step_row(stage: Stage, names: Sequence[str], view: View) -> tuple[str, ...]:
@@ -72,17 +102,27 @@ def _distances(results: Sequence[Distributions], t: int, view: View) -> str:
     names = [str(result.engine) for result in results]
     rows = [["", *names[:-1]]]
     for i, result in enumerate(results[1:], 1):
-        distances = (total_variation(result.probs[t, 0], other.probs[t, 0]) for other in results[:i])
-        texts = [prob_text(float(distance), view.digits) for distance in distances]
+        texts = [_distance(result, other, t, view) for other in results[:i]]
         rows.append([names[i], *texts, *[""] * (len(names) - 1 - i)])
     return text_tables(rows, view.screen)
+
+
+def _distance(first: Distributions, second: Distributions, t: int, view: View) -> str:
+    """Return the total variation; ? if a distribution is not known exactly."""
+    if not (first.exact[t] and second.exact[t]):
+        view.legend.add("unknown distance")
+        return "?"
+    return prob_text(float(total_variation(first.probs[t, 0], second.probs[t, 0])), view.digits)
 
 
 def _difference(first: Distributions, other: Distributions, t: int, view: View) -> str:
     """Return a sentence on where another engine's chain differs from the first."""
     stages = first.stages(t, 0), other.stages(t, 0)
-    difference = first_difference(*stages, first.block.logits[0])
-    if difference is None:
+    undecided = first.undecided[t, 0] | other.undecided[t, 0]
+    difference = first_difference(*stages, first.block.logits[0], undecided)
+    if difference is None and not (first.exact[t] and other.exact[t]):
+        words = f"may keep the same tokens as {first.engine}, as far as the response decides it"
+    elif difference is None:
         is_same = np.allclose(first.probs[t, 0], other.probs[t, 0], rtol=1e-9, atol=0)
         verb = "gives the same distribution as" if is_same else "keeps the same classes as"
         words = f"{verb} {first.engine}{'' if is_same else ', with other probabilities'}"

@@ -21,6 +21,8 @@ from tsoft.sampling.explanation import removed_by
 PROB_WIDTH, SHORTEST_BAR, LONGEST_BAR = 7, 7, 34
 # The mark of the token that a server drew.
 CHOSEN_MARK = "› "
+# The mark of a token of which it is not known whether the samplers keep it.
+UNDECIDED_MARK = "*"
 
 
 class ColumnStyle(NamedTuple):
@@ -122,8 +124,10 @@ def _columns(
     column = _probability_column(result, t, selection, view, style)
     if result.block.partial is None:
         return [column]
+    if result.exact[t]:
+        return [replace(column, header=f"{style.header} exact")]
     column = replace(column, header=f"{style.header} listed")
-    return [column] if result.bounds is None else [column, _bounds_column(result, t, selection, view, style)]
+    return [column, _bounds_column(result, t, selection, view, style)]
 
 
 def _bounds_column(
@@ -131,9 +135,12 @@ def _bounds_column(
 ) -> _TableColumn:
     """Return the column of the bounds on each probability among all classes. All classes share the normalizer, so
     the bounds of the rest are sums, too."""
-    assert result.bounds
-    low, high = (selection.values(bound[t, 0]).tolist() for bound in result.bounds)
-    cells = [BarCell(_range_text(*bounds, view)) for bounds in zip(low, high, strict=True)]
+    low, high = (np.minimum(selection.values(bound[t, 0]), 1.0).tolist() for bound in result.bounds)
+    undecided = [*result.undecided[t, 0][selection.shown].tolist(), *[False] * bool(len(selection.rest))]
+    cells = [
+        BarCell(_range_text(lowest, highest, view) + UNDECIDED_MARK * is_undecided)
+        for lowest, highest, is_undecided in zip(low, high, undecided, strict=True)
+    ]
     measures = {}
     if result.chosen_token:
         token = result.chosen_token.token.probs()
@@ -169,13 +176,20 @@ def _probability_column(
     removers = _removers(result, t, selection)
     numbers = [_probability_text(share, view) for share in shares]
     if any(removers):
-        unfiltered = selection.values(result.without_chain.probs[t, 0]).tolist()
-        removed_numbers = [f"({_probability_text(share, view)})" for share in unfiltered]
+        without_chain = result.without_chain
+        unfiltered = selection.values(without_chain.probs[t, 0]).tolist()
+        # Without a chain, only the share of the listed tokens is known.
+        is_known = result.block.partial is None or without_chain.exact[t]
+        removed_numbers = [f"({_probability_text(share, view) if is_known else '–'})" for share in unfiltered]
         numbers = [removed_numbers[i] if remover else numbers[i] for i, remover in enumerate(removers)]
     measures = _measures(result, t, view)
-    if result.block.partial is not None:
-        for i in np.flatnonzero(result.block.partial.unknown[selection.shown]):
-            numbers[i] = "?"
+    partial = result.block.partial
+    if partial is not None:
+        if partial.unknown.all():
+            measures = dict.fromkeys(measures, "?".rjust(PROB_WIDTH))
+        if not result.exact[t]:
+            for i in np.flatnonzero(partial.unknown[selection.shown]):
+                numbers[i], shares[i] = "?", 0.0
         measures |= _chosen_measures(result, t, view)
     cells = [
         BarCell(number.rjust(PROB_WIDTH), share, remover)
@@ -211,6 +225,10 @@ def _measures(result: Distributions, t: int, view: View) -> dict[str, str]:
     if result.chain is None:
         return measures
     kept = result.kept[t, 0]
+    if not result.without_chain.exact[t]:
+        certain, possible = (kept & ~result.undecided[t, 0]).sum(), kept.sum()
+        count = str(possible) if result.exact[t] else f"{certain}–{possible}" if certain < possible else f"≥ {possible}"
+        return {"kept": count.rjust(PROB_WIDTH), **measures}
     removed = result.without_chain.probs[t, 0][~kept].sum()
     return {"kept": f"{kept.sum():{PROB_WIDTH}}", "removed": text(removed), **measures}
 
@@ -256,9 +274,9 @@ def _legend_keys(result: Distributions, selection: ClassSelection, columns: Sequ
         if (ensemble.degeneracy[shown] > 1).any():
             keys.add("degeneracy")
     if partial:
-        keys.add("listed")
-        if result.bounds is not None:
-            keys.add("bounds")
+        keys |= {"exact"} if result.exact.any() else set()
+        keys |= {"listed", "bounds"} if not result.exact.all() else set()
+        keys |= {"undecided"} if result.undecided[:, 0, shown].any() else set()
         if partial.unknown[shown].any():
             keys.add("unknown")
         if result.chosen_token and partial.index in shown:
@@ -268,7 +286,7 @@ def _legend_keys(result: Distributions, selection: ClassSelection, columns: Sequ
     if len(selection.rest):
         keys.add("more")
     if any(cell.remover for column in columns for cell in column.cells):
-        keys.add("removed class")
+        keys.add("removed class" if result.without_chain.exact.all() else "removed token")
     if any("–" in column.measures.get("margin", "") for column in columns):
         keys.add("single class")
     return keys

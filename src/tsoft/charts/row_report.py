@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tsoft.charts import bars, chain_report, distribution_table
 from tsoft.charts.view import View
 from tsoft.core.block import Block
-from tsoft.errors import shortened
+from tsoft.errors import shortened, visible
 from tsoft.sampling.distributions import Distributions
 
 # Draws a row from a block that contains only this row, and from its index in the original block.
@@ -33,13 +33,18 @@ def each_row(blocks: Iterable[tuple[Block, DrawRow]], max_rows: int) -> Iterator
     for block, draw in blocks:
         total += len(block.logits)
         for row in range(min(len(block.logits), max_rows - shown)):
-            if len(block.logits) > 1 or shown > 0 or block.partial:
-                yield ("\n" if shown else "") + f"row {block.rows[row]}{_token(block)}\n"
+            if len(block.logits) > 1 or shown > 0 or block.partial or block.keys is not None:
+                yield ("\n" if shown else "") + f"row {block.rows[row]}{_key(block, row)}{_token(block)}\n"
             shown += 1
             yield from draw(block.part(row, row + 1), row)
     if total > shown:
         rows = "row" if total - shown == 1 else "rows"
         yield f"\n… {total - shown} more {rows} (--rows N shows more)\n"
+
+
+def _key(block: Block, row: int) -> str:
+    """Return the key of a row, for its heading; empty if the rows have no keys."""
+    return "" if block.keys is None else f": {visible(shortened(str(block.keys[row])))}"
 
 
 def _token(block: Block) -> str:

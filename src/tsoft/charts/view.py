@@ -29,7 +29,18 @@ class Screen:
         environ = os.environ
         is_terminal = sys.stdout is not None and sys.stdout.isatty() and environ.get("TERM") != "dumb"
         color = bool(environ.get("FORCE_COLOR")) or is_terminal
-        return cls(min(max(20, shutil.get_terminal_size().columns), MAX_WIDTH), color and not environ.get("NO_COLOR"))
+        width = shutil.get_terminal_size().columns - _look_alike_columns()
+        return cls(min(max(20, width), MAX_WIDTH), color and not environ.get("NO_COLOR"))
+
+
+def _look_alike_columns() -> int:
+    """Return the columns to keep free for look-alikes, such as tau for τ, if the encoding of stdout lacks τ."""
+    encoding = sys.stdout.encoding if sys.stdout is not None else "utf-8"
+    try:
+        "τ".encode(encoding)
+    except UnicodeEncodeError:
+        return 4
+    return 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,8 @@ class Origin:
 
     `quantity` is their kind before they became logits. For an array, `axes` is its shape without the classes:
     (2, 3) for the shape (2, 3, classes). With `labels_vary`, other blocks may have other labels. For messages,
-    `source` is the file, and `lines` are the line numbers of the rows if it has lines.
+    `source` is the file, and `lines` are the line numbers of the rows if it has lines. With `is_binary`, the rows had
+    one number each, that of the second of two classes.
     """
 
     quantity: str = "logit"
@@ -29,6 +30,7 @@ class Origin:
     labels_vary: bool = False
     source: str = ""
     lines: Sequence[int] | None = None
+    is_binary: bool = False
 
     def part(self, first: int, stop: int) -> "Origin":
         """Return the origin of some of the rows. Without lines, `source` describes only the first row."""
@@ -44,8 +46,9 @@ class Block:
     `logits` are (rows, n). `labels`, if any, are n strings that may repeat or be empty. `first_row` is the index of
     the first row in the whole input, from 0. Rows of different lengths are padded with masked classes, and
     `widths` are their numbers of classes; readers return such rows only if ragged blocks are requested.
-    `targets`, (rows,), are the indices of the rows' true classes if requested. A block of one row may be a `partial`
-    distribution. A block of energies has an `ensemble` if the thermodynamics are requested.
+    `targets`, (rows,), are the indices of the rows' true classes if requested; -1 marks a row to leave out. `keys` name
+    the rows in the output if the input names them. A block of one row may be a `partial` distribution. A block of
+    energies has an `ensemble` if the thermodynamics are requested.
     """
 
     logits: Array
@@ -56,6 +59,7 @@ class Block:
     targets: Array | None = None
     partial: "PartialDistribution | None" = None
     ensemble: "Ensemble | None" = None
+    keys: Sequence[str | int] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -81,6 +85,7 @@ class Block:
             first_row=self.first_row + first,
             origin=self.origin.part(first, stop),
             targets=None if self.targets is None else self.targets[first:stop],
+            keys=None if self.keys is None else self.keys[first:stop],
         )
         if self.widths is None:
             return part

@@ -6,25 +6,29 @@ classes, n = V - k of them, the probability of a listed class at temperature tau
     P_i = p_i^(1/tau) / (sum_j p_j^(1/tau) + W)        W = sum_j q_j^(1/tau)
 
 The response determines the sum of q, m = 1 - sum p, and a cap that no q_j exceeds: the smallest listed
-probability. x^(1/tau) is convex below tau = 1 and concave above, so W is Schur-convex or Schur-concave in q
-(Marshall, Olkin & Arnold 2011, "Inequalities: Theory of Majorization", proposition 3.C.1). Its extremes are
-at the even spread over all n classes, which every q majorizes, and at the concentration of q in
-floor(m / cap) classes at the cap and one with the remainder, which majorizes every q. Below tau = 1 the even
-spread is the minimum, above tau = 1 it is the maximum; at tau = 1 both extremes are m. If V is unknown, the
-even spread over more and more classes makes W approach 0 below tau = 1 and grow without bound above.
+probability. Both are known up to the rounding of the printed numbers. x^(1/tau) is convex below tau = 1 and
+concave above, so W is Schur-convex or Schur-concave in q (Marshall, Olkin & Arnold 2011, "Inequalities:
+Theory of Majorization", proposition 3.C.1). Its extremes are at the even spread over all n classes, which
+every q majorizes, and at the concentration of q in floor(m / cap) classes at the cap and one with the
+remainder, which majorizes every q. Below tau = 1 the even spread is the minimum, above tau = 1 it is the
+maximum; at tau = 1 both extremes are m. If V is unknown, the even spread over more and more classes makes W
+approach 0 below tau = 1 and grow without bound above.
 
-All numbers are logarithms relative to the highest of p, so that nothing overflows.
+All numbers are logarithms relative to a reference, such as the highest of p, so that nothing overflows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from tsoft.core.softmax import Array
 
-# The error that rounding to float32 may cause in each probability of a sum.
+# The error that rounding to float32 may cause in each probability of a sum, and relative to a log-probability.
 ROUNDING = 2.0**-24
+# Log-probabilities that all have at most this number of decimals were rounded to it. A float32 needs more. Numbers
+# with a single decimal are typed by hand, and exact.
+MIN_DECIMALS, MAX_DECIMALS = 2, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +58,39 @@ class PartialDistribution:
         return np.isnan(self.logprobs)
 
     @cached_property
+    def errors(self) -> Array:
+        """The largest error that rounding may have caused in each log-probability: (k,), NaN if it is unknown.
+
+        >>> PartialDistribution(np.array([-0.2331, -1.5768]), 0, -1.5768).errors
+        array([5.e-05, 5.e-05])
+        """
+        decimals = _decimals(self._known_logprobs)
+        is_rounded = ~self.unknown & (decimals is not None)
+        errors = np.where(is_rounded, 0.5 * 10.0 ** -(decimals or 0), ROUNDING * np.maximum(1.0, abs(self.logprobs)))
+        return np.where(np.isneginf(self.logprobs), 0.0, errors)
+
+    @cached_property
     def mass(self) -> float:
         """The total probability of the alternatives."""
         return float(np.exp(self._known_logprobs).sum())
+
+    @property
+    def min_unlisted_mass(self) -> float:
+        """The lowest possible sum of the unlisted probabilities."""
+        return max(0.0, 1.0 - self.mass - self._rounding)
+
+    @property
+    def max_unlisted_mass(self) -> float:
+        """The highest possible sum of the unlisted probabilities."""
+        return max(0.0, 1.0 - self.mass) + self._rounding
+
+    @property
+    def ceiling(self) -> float:
+        """A log-probability that no unlisted class exceeds, with the rounding of the numbers, -inf if there is no
+        unlisted class with a probability above 0."""
+        if self.unlisted == 0 or (self.cap == -np.inf and self.min_unlisted_mass == 0.0):
+            return -np.inf
+        return min(self._cap, float(np.log(self.max_unlisted_mass)))
 
     @property
     def unlisted(self) -> int | None:
@@ -66,7 +100,7 @@ class PartialDistribution:
     @property
     def is_consistent(self) -> bool:
         """Whether the unlisted classes can have the remaining probability, each at most the cap."""
-        min_mass = max(0.0, 1.0 - self.mass - self._rounding)
+        min_mass = self.min_unlisted_mass
         return self.unlisted is None or min_mass == 0 or self.unlisted * np.exp(min(self.cap, 0.0)) >= min_mass
 
     @property
@@ -78,16 +112,26 @@ class PartialDistribution:
     @property
     def more_probable(self) -> int:
         """The number of alternatives that are more probable than the drawn one."""
-        chosen = self.logprobs[self.index]
-        return int((self._known_logprobs > chosen).sum()) if chosen == chosen else len(self._known_logprobs)
+        return self.more_probable_than(self.index)
 
     @property
     def rank(self) -> int | None:
-        """The drawn token's rank, from 1, among all classes by probability, which temperature does not change.
-        None if an unlisted class may be more probable: the rank is then above `more_probable`, but unknown."""
-        chosen = self.logprobs[self.index]
-        is_certain = chosen >= self.cap or np.exp(chosen) >= 1.0 - self.mass + self._rounding
-        return self.more_probable + 1 if is_certain else None
+        """The drawn token's rank; see `rank_of`."""
+        return self.rank_of(self.index)
+
+    def more_probable_than(self, index: int) -> int:
+        """Return the number of alternatives that are more probable than one of them."""
+        logprob = self.logprobs[index]
+        return int((self._known_logprobs > logprob).sum()) if logprob == logprob else len(self._known_logprobs)
+
+    def rank_of(self, index: int) -> int | None:
+        """Return an alternative's rank, from 1, among all classes by probability, which temperature does not change.
+
+        None if an unlisted class may be more probable: the rank is then above `more_probable_than`, but unknown.
+        """
+        logprob = self.logprobs[index]
+        is_certain = logprob >= self.cap or np.exp(logprob) >= 1.0 - self.mass + self._rounding
+        return self.more_probable_than(index) + 1 if is_certain else None
 
     def log_bounds(self, taus: Array) -> tuple[Array, Array]:
         """Return the logarithms of a lower and an upper bound on the probability of each alternative among all
@@ -105,47 +149,76 @@ class PartialDistribution:
                [0.415, 0.322]])
         """
         tau = np.asarray(taus, np.float64)[:, np.newaxis] / self.tau
-        weights = self._divide_by_tau(self.logprobs - self._known_logprobs.max(), tau)
+        if self.unknown.all():
+            unknown = np.full((len(tau), len(self.logprobs)), np.nan)
+            return unknown, unknown
+        top = float(self._known_logprobs.max())
+        weights = self._divide_by_tau(self.logprobs - top, tau)
         total = np.logaddexp.reduce(weights[:, ~self.unknown], axis=1, keepdims=True)
         among_listed = self.logprobs - np.log(max(1.0, self.mass))
         bounds = [
-            np.where(tau == 1.0, among_listed, weights - np.logaddexp(total, w)) for w in self._log_weight_bounds(tau)
+            np.where(tau == 1.0, among_listed, weights - np.logaddexp(total, w))
+            for w in self.log_unlisted_weights(tau, top)
         ]
         # Rounding may reverse the order of equal bounds.
         return np.minimum(*bounds), np.maximum(*bounds)
+
+    def log_unlisted_weights(self, tau: Array, reference: float) -> tuple[Array, Array]:
+        """Return the logarithms of the smallest and the largest possible sum of (q_j / e^reference)^(1/tau) over the
+        unlisted classes, in the shape of `tau`.
+
+        >>> partial = PartialDistribution(np.log([0.5, 0.3]), 0, np.log(0.3), classes=4)
+        >>> np.exp(partial.log_unlisted_weights(np.array([0.5]), 0.0)).round(6)
+        array([[0.02],
+               [0.04]])
+        """
+        spread, concentrated = self._spread, self._concentrated
+        is_cold = tau < 1.0
+        return (
+            np.where(
+                is_cold,
+                spread(self.min_unlisted_mass, tau, reference),
+                concentrated(self.min_unlisted_mass, tau, reference),
+            ),
+            np.where(
+                is_cold,
+                concentrated(self.max_unlisted_mass, tau, reference),
+                spread(self.max_unlisted_mass, tau, reference),
+            ),
+        )
+
+    def of_listed(self) -> "PartialDistribution":
+        """Return the distribution among the listed alternatives, as if there were no other classes."""
+        known = self._known_logprobs
+        if not len(known):
+            return self
+        log_sum = np.logaddexp.reduce(known)
+        return replace(self, logprobs=self.logprobs - log_sum, cap=self.cap - log_sum, classes=len(known))
 
     @cached_property
     def _known_logprobs(self) -> Array:
         return self.logprobs[~self.unknown]
 
-    @property
+    @cached_property
     def _rounding(self) -> float:
-        return len(self._known_logprobs) * ROUNDING
+        """The error that rounding may have caused in the sum of the probabilities."""
+        known = self._known_logprobs
+        return max(len(known) * ROUNDING, float(np.exp(known) @ self.errors[~self.unknown]))
 
-    def _log_weight_bounds(self, tau: Array) -> tuple[Array, Array]:
-        """Return the logarithms of the largest and the smallest possible W, relative to the highest of p."""
-        min_mass = max(0.0, 1.0 - self.mass - self._rounding)
-        max_mass = max(0.0, 1.0 - self.mass) + self._rounding
-        is_cold = tau < 1.0
-        return (
-            np.where(is_cold, self._concentrated(max_mass, tau), self._spread(max_mass, tau)),
-            np.where(is_cold, self._spread(min_mass, tau), self._concentrated(min_mass, tau)),
-        )
-
-    def _spread(self, mass: float, tau: Array) -> Array:
+    def _spread(self, mass: float, tau: Array, reference: float) -> Array:
         """Return log W if the mass is spread evenly over the unlisted classes."""
-        if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
+        if mass == 0.0 or self.ceiling == -np.inf:
             return np.full_like(tau, -np.inf)
         if self.unlisted is None:
-            return np.where(tau < 1.0, -np.inf, np.inf)
-        log_prob = min(np.log(mass) - np.log(self.unlisted), self.cap)
-        return np.asarray(np.log(self.unlisted) + self._divide_by_tau(log_prob - self._known_logprobs.max(), tau))
+            return np.select([tau < 1.0, tau == 1.0], [-np.inf, np.log(mass) - reference], np.inf)
+        log_prob = min(np.log(mass) - np.log(self.unlisted), self._cap)
+        return np.asarray(np.log(self.unlisted) + self._divide_by_tau(log_prob - reference, tau))
 
-    def _concentrated(self, mass: float, tau: Array) -> Array:
+    def _concentrated(self, mass: float, tau: Array, reference: float) -> Array:
         """Return log W if as few unlisted classes as the cap allows have all the mass."""
-        if mass == 0.0 or self.unlisted == 0 or self.cap == -np.inf:
+        if mass == 0.0 or self.ceiling == -np.inf:
             return np.full_like(tau, -np.inf)
-        cap = min(self.cap, float(np.log(mass)))
+        cap = min(self._cap, float(np.log(mass)))
         with np.errstate(over="ignore", divide="ignore"):
             # The number of classes at the cap. Above 2^53, its fractional part is negligible.
             quotient = np.exp(np.log(mass) - cap)
@@ -154,10 +227,16 @@ class PartialDistribution:
             remainder = cap + np.log(quotient - full) if full < 2.0**53 else -np.inf
         if self.unlisted is not None and log_full >= np.log(self.unlisted):
             log_full, remainder = np.log(self.unlisted), -np.inf
-        top = self._known_logprobs.max()
         return np.asarray(
-            np.logaddexp(log_full + self._divide_by_tau(cap - top, tau), self._divide_by_tau(remainder - top, tau))
+            np.logaddexp(
+                log_full + self._divide_by_tau(cap - reference, tau), self._divide_by_tau(remainder - reference, tau)
+            )
         )
+
+    @property
+    def _cap(self) -> float:
+        """The cap with the rounding of the numbers; inf if the numbers contradict a cap of -inf."""
+        return self.cap + float(self.errors[~self.unknown].max(initial=0.0)) if self.cap > -np.inf else np.inf
 
     @staticmethod
     def _divide_by_tau(gaps: Array | float, tau: Array) -> Array:
@@ -167,3 +246,15 @@ class PartialDistribution:
             cold = np.where(gaps == 0.0, 0.0, gaps * np.inf)
             hot = np.where(np.isneginf(gaps), -np.inf, gaps * 0.0)
             return np.asarray(np.where(tau == 0.0, cold, np.where(tau == np.inf, hot, gaps / tau)))
+
+
+def _decimals(logprobs: Array) -> int | None:
+    """Return the number of decimals to which a server has rounded; None if it has not.
+
+    >>> _decimals(np.array([-0.25, -1.5768])), _decimals(np.array([-0.5])), _decimals(np.log([0.5, 0.25]))
+    (4, None, None)
+    """
+    finite = logprobs[np.isfinite(logprobs)]
+    if (finite == np.round(finite, MIN_DECIMALS - 1)).all():
+        return None
+    return next((d for d in range(MIN_DECIMALS, MAX_DECIMALS + 1) if (finite == np.round(finite, d)).all()), None)

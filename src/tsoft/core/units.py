@@ -39,3 +39,39 @@ UNITS = {
         _unit("K", BOLTZMANN),
     )
 }
+
+# Other ways to write the units, in lower case.
+_ALIASES = {
+    "ev": "eV",
+    **dict.fromkeys(("kj", "kj/mole", "kj mol-1", "kj mol^-1", "kj*mol-1", "kj.mol-1", "kjmol", "kj/mol"), "kJ/mol"),
+    **dict.fromkeys(
+        ("kcal", "kcal/mole", "kcal mol-1", "kcal mol^-1", "kcal*mol-1", "kcalmol", "kcal/mol"), "kcal/mol"
+    ),
+    **dict.fromkeys(("cm", "1/cm", "/cm", "cm^-1", "cm**-1", "cm⁻¹", "cm−1", "wavenumber", "wavenumbers"), "cm-1"),
+    **dict.fromkeys(("k", "kelvin", "kelvins", "°k"), "K"),
+}
+# Units that tsoft does not have, in lower case: the number of units that tsoft has in one of them.
+_CONVERSIONS = {
+    **dict.fromkeys(("mev", "millielectronvolt"), "1 meV is 0.001 eV"),
+    **dict.fromkeys(("ha", "hartree", "hartrees", "au", "a.u.", "eh"), "1 hartree is 27.211386246 eV"),
+    **dict.fromkeys(("ry", "rydberg"), "1 rydberg is 13.605693123 eV"),
+    **dict.fromkeys(("j", "joule", "joules"), "1 J is 6.241509074e18 eV"),
+    "j/mol": "1 J/mol is 0.001 kJ/mol",
+    "cal/mol": "1 cal/mol is 0.001 kcal/mol",
+    "cal": "1 cal/mol is 0.001 kcal/mol",
+    "hz": "1 Hz is 3.33564095e-11 cm-1",
+    "ghz": "1 GHz is 0.0333564095 cm-1",
+    "thz": "1 THz is 33.3564095 cm-1",
+}
+
+
+def unit_hint(name: str) -> str:
+    """Return a hint at the unit that is meant, for a message; empty if the name is unknown.
+
+    >>> unit_hint("kJ"), unit_hint("meV")
+    ('did you mean kJ/mol?', 'convert the energies: 1 meV is 0.001 eV')
+    """
+    if alias := _ALIASES.get(name.lower()):
+        return f"did you mean {alias}?"
+    conversion = _CONVERSIONS.get(name.lower())
+    return f"convert the energies: {conversion}" if conversion else ""

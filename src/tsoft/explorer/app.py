@@ -46,12 +46,15 @@ from tsoft.explorer.theme import THEME
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
-from tsoft.sampling.step import AllRemovedError
+from tsoft.sampling.step import ChainError
 
 # Seconds to wait before computing the curves: the next key may change them again.
 CURVE_DELAY = 0.06
 # The number of classes with a curve, from the most probable down.
 CURVE_COUNT = 5
+
+# The notice if samplers on an API response leave something undecided.
+CANNOT_DRAW = "The response does not determine the distribution after these samplers, so tsoft cannot draw from it."
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ class Explorer(App[None]):
         try:
             self.snapshot = Snapshot(self._row, self.state.tau, self.state.chain(self._row.biases))
             self._problem = ""
-        except AllRemovedError as error:
+        except ChainError as error:
             self.snapshot, self._problem = None, str(error)
         self._update_head()
         if self.snapshot:
@@ -210,6 +213,8 @@ class Explorer(App[None]):
         if row.block.partial:
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
             words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
+            if self.snapshot and self.snapshot.is_exact:
+                words.append("exact: every class that remains is listed")
         engine = self.state.engine
         if engine and (low_tau_message := engine.low_tau_message(self.state.tau)):
             words.append(f"{engine.name} {low_tau_message}")
@@ -225,7 +230,7 @@ class Explorer(App[None]):
             biases, _ = self._biases(rows.block(number))
             try:
                 return rows.likelihood(number, state.tau, state.chain(biases))
-            except AllRemovedError:
+            except ChainError:
                 return 0.0
 
         self._strip.show(self._row.number, likelihood)
@@ -295,13 +300,7 @@ class Explorer(App[None]):
         self._set_state(self.state.with_value(parameter, value))
 
     def _set_state(self, state: SamplerState) -> None:
-        """Set the samplers. The curves stay if only τ changes.
-
-        On an API response only τ can change: the cutoff of a sampler depends on the whole distribution.
-        """
-        if self._row.block.partial is not None and state.chain() is not None:
-            self.notify("An API response lists only part of the distribution; samplers need all logits.")
-            return
+        """Set the samplers. The curves stay if only τ changes."""
         before, self.state = self.state, state
         if before.with_value(TAU, 1.0) == state.with_value(TAU, 1.0):
             self._update(curves=False)
@@ -385,7 +384,9 @@ class Explorer(App[None]):
         self._update(curves=False)
 
     def action_draw(self, count: int) -> None:
-        if self.snapshot:
+        if self.snapshot and not self.snapshot.can_draw:
+            self.notify(CANNOT_DRAW)
+        elif self.snapshot:
             self._counts.draw(self.snapshot.probs, count)
             self._update_classes()
 

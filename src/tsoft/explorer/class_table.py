@@ -15,7 +15,18 @@ from tsoft.core.softmax import Array
 from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
-from tsoft.explorer.paint import BOLD, GRAY, PLAIN, REMOVED, bars, color, prob_cell, strip, tau_style
+from tsoft.explorer.paint import (
+    BOLD,
+    GRAY,
+    PLAIN,
+    REMOVED,
+    bars,
+    color,
+    interval_bar,
+    prob_cell,
+    strip,
+    tau_style,
+)
 from tsoft.explorer.snapshot import Snapshot
 
 # The lines of the header.
@@ -27,6 +38,7 @@ _RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
 _MEASURED_NAMES = 200
 # Legends of the marks in bars, the longest first.
 _LEGENDS = (" · ░ ▏ at τ = 1 without samplers", " · ░ ▏ at τ = 1")
+_BOUNDS_LEGENDS = (" · █ lower, ▒ upper bound among all classes", " · █ lower, ▒ upper bound")
 
 
 class ClassTable(ScrollView, can_focus=True):
@@ -58,7 +70,8 @@ class ClassTable(ScrollView, can_focus=True):
         self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
         if not is_same_list:
             self._show_list(row, from_top=row_before is None or row.number != row_before.number)
-        top_prob = float(snapshot.distributions.top_prob[0, 0])
+        top_prob = float(np.nanmax(snapshot.bounds[1]))
+        self.show_title(self._title)
         self._scale = scale_top(max(top_prob, float(row.probs_at_one.max())))
         self.refresh()
 
@@ -66,7 +79,8 @@ class ClassTable(ScrollView, can_focus=True):
         """Show a title, and next to it the longest legend that fits."""
         self._title = title
         room = self.size.width - 2 - cell_len(title)
-        self.border_title = title + next((legend for legend in _LEGENDS if cell_len(legend) <= room), "")
+        legends = _LEGENDS if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
+        self.border_title = title + next((legend for legend in legends if cell_len(legend) <= room), "")
 
     def clear(self) -> None:
         """Show no class."""
@@ -146,16 +160,29 @@ class ClassTable(ScrollView, can_focus=True):
 
     def _prob(self, snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
         """Return a class's probability and its bar."""
+        if not snapshot.is_exact:
+            return self._bounds(snapshot, index, bar_width)
         prob, reference = float(snapshot.probs[index]), float(snapshot.row.probs_at_one[index])
         text = "?".rjust(_PROB) if snapshot.row.is_unknown(index) else prob_cell(prob)
         style = tau_style(snapshot.tau)
         return [Segment(f" {text} ", PLAIN), *bars(prob / self._scale, reference / self._scale, bar_width, style)]
 
+    def _bounds(self, snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
+        """Return the bounds on the probability of an alternative: the upper one as a number, both in the bar."""
+        low, high = (float(bound[index]) for bound in snapshot.bounds)
+        if np.isnan(low):
+            return [Segment(f" {'?':>{_PROB}} " + " " * bar_width, PLAIN)]
+        texts = prob_cell(low), prob_cell(high)
+        text = texts[1] if texts[0] == texts[1] else f"≤{texts[1].strip()}"
+        bar = interval_bar(low / self._scale, high / self._scale, bar_width, tau_style(snapshot.tau))
+        return [Segment(f" {text:>{_PROB}} ", PLAIN), *bar]
+
     @staticmethod
     def _removed(snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
         """Return the probability of a removed class before the samplers, and the step that removed the class."""
         step = str(snapshot.stages[int(snapshot.removing_steps[index])].step)
-        prob = f"({prob_cell(snapshot.tempered_probs[index]).strip()})"
+        is_known = snapshot.distributions.without_chain.exact[0]
+        prob = f"({prob_cell(snapshot.tempered_probs[index]).strip() if is_known else '–'})"
         text = f" {prob:>{_PROB}} " + set_cell_size(shortened(step, bar_width), bar_width)
         return [Segment(text, Style(dim=True))]
 

@@ -12,8 +12,9 @@ from tsoft.core.block import Block, class_names
 from tsoft.core.softmax import Array, softmax
 from tsoft.errors import visible
 from tsoft.explorer.sampler_state import LogitBiases
+from tsoft.sampling.apply_chains import compute_distributions
 from tsoft.sampling.chain import Chain
-from tsoft.sampling.distributions import Distributions, descending_order
+from tsoft.sampling.distributions import descending_order
 from tsoft.sampling.samplers import logit_bias
 
 # A command line lists the logits of at most this many classes.
@@ -59,7 +60,11 @@ class ExplorerRow:
     @cached_property
     def probs_at_one(self) -> Array:
         """The probabilities at τ = 1 without samplers: (n,)."""
-        return np.asarray(softmax(self.block.logits)[0])
+        if self.block.partial is None:
+            return np.asarray(softmax(self.block.logits)[0])
+        # At the temperature of the server, both bounds are the probability.
+        _, high = self.block.partial.log_bounds(np.array([1.0]))
+        return np.asarray(np.nan_to_num(np.exp(high[0])))
 
     def is_unknown(self, index: int) -> bool:
         """Return whether an API response lacks the probability of a class."""
@@ -141,7 +146,7 @@ class ExplorerRows:
     def likelihood(self, number: int, tau: float, chain: Chain | None) -> float:
         """Return the probability of the token that a row's server sampled, or else of the most probable class."""
         block = self.block(number)
-        distributions = Distributions(block, np.array([tau]), chain)
+        distributions = compute_distributions(block, np.array([tau]), chain)
         if block.partial is None:
             return float(distributions.top_prob[0, 0])
         return float(distributions.probs[0, 0, block.partial.index])

@@ -142,6 +142,8 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("░ ▏", "draws: the expected count"),
             ("(0.1)", "p of a removed class without samplers;"),
             ("", "beside it, the sampler that removed it"),
+            ("█▒ ≤", "API response: lower and upper bound"),
+            ("*", "a measure of the listed classes alone"),
             ("?", "no probability in the API response"),
             ("│ ┊", "chart: the current τ, and τ = 1"),
             ("▁▄█", "a measure over τ from 0.01 to 100"),

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from tsoft.core.draw import draws
 from tsoft.errors import TsoftError, visible
-from tsoft.explorer.app import Explorer, ExplorerInput
+from tsoft.explorer.app import CANNOT_DRAW, Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.live_strip import LiveStrip
@@ -21,7 +21,7 @@ from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.models.tokens import NextDistribution, Tokens
-from tsoft.sampling.step import AllRemovedError
+from tsoft.sampling.step import ChainError
 
 # The maximum number of draws that wait for the model.
 MAX_WAITING = 10
@@ -124,13 +124,17 @@ class LiveExplorer(Explorer):
             # A sampler removes every class, which the head reports.
             self._waiting.clear()
             return
+        if not snapshot.can_draw:
+            self._waiting.clear()
+            self.notify(CANNOT_DRAW)
+            return
         [index] = next(draws(snapshot.probs, 1, self._generator))
         self._choose(int(index), float(snapshot.probs[index]))
 
     def _snapshot_at(self, state: SamplerState) -> Snapshot | None:
         try:
             return Snapshot(self._row, state.tau, state.chain(self._row.biases))
-        except AllRemovedError:
+        except ChainError:
             return None
 
     def _choose(self, index: int, prob: float) -> None:

@@ -89,6 +89,8 @@ class MeasurePanel(Horizontal):
 
     def show(self, snapshot: Snapshot) -> None:
         titles = {"top": f"top: {snapshot.row.name(snapshot.top)}"}
+        if not snapshot.is_exact:
+            titles = {name: f"{titles.get(name, name)}*" for name in SHOWN_MEASURES}
         units = {"entropy": "bits" if self._bits else "nats"}
         for name, display, value in zip(SHOWN_MEASURES, self._displays, snapshot.measures, strict=True):
             value = value / measure_unit(name, self._bits)

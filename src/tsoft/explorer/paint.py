@@ -30,6 +30,17 @@ def prob_style(prob: float) -> Style:
     return color(likely_color(prob))
 
 
+def interval_bar(low: float, high: float, width: int, style: Style) -> list[Segment]:
+    """Return a bar up to `low` of the width, with a lighter end up to `high`. The segments fill the width.
+
+    >>> [segment.text for segment in interval_bar(0.25, 0.5, 8, PLAIN)]
+    ['██', '▒▒', '    ']
+    """
+    certain, possible = (round(min(share, 1.0) * width) for share in (low, high))
+    texts = "█" * certain, "▒" * (possible - certain), " " * (width - possible)
+    return [Segment(text, text_style) for text, text_style in zip(texts, (style, style, PLAIN), strict=True) if text]
+
+
 def bars(share: float, reference: float, width: int, style: Style) -> list[Segment]:
     """Return a bar for `share` of the width in front of a bar for `reference`.
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from tsoft.core.softmax import Array
 from tsoft.explorer.explorer_rows import ExplorerRow
+from tsoft.sampling.apply_chains import compute_distributions
 from tsoft.sampling.chain import Chain
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.explanation import Stage, removed_by
-from tsoft.sampling.step import AllRemovedError
+from tsoft.sampling.step import ChainError
 
 # The measures, in display order.
 SHOWN_MEASURES = ("entropy", "perplexity", "top", "margin", "removed")
@@ -25,7 +26,7 @@ CURVE_TAUS = np.geomspace(0.01, 100, 49)
 class Snapshot:
     """A row at a temperature, after a chain of samplers.
 
-    Raise AllRemovedError if a sampler removes every class.
+    Raise ChainError if a sampler removes every class.
     """
 
     row: ExplorerRow
@@ -37,7 +38,7 @@ class Snapshot:
 
     @cached_property
     def distributions(self) -> Distributions:
-        return Distributions(self.row.block, np.array([self.tau]), self.chain)
+        return compute_distributions(self.row.block, np.array([self.tau]), self.chain)
 
     @property
     def kept(self) -> Array:
@@ -48,6 +49,22 @@ class Snapshot:
     def probs(self) -> Array:
         """The probabilities: (n,)."""
         return np.asarray(self.distributions.probs[0, 0])
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the probabilities are known exactly, and not only among the alternatives that a response lists."""
+        return bool(self.distributions.exact[0])
+
+    @cached_property
+    def bounds(self) -> tuple[Array, Array]:
+        """Bounds on the probabilities: (n,) each."""
+        low, high = self.distributions.bounds
+        return low[0, 0], high[0, 0]
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether classes can be drawn: of a response without samplers, among the listed alternatives."""
+        return self.is_exact or self.chain is None
 
     @property
     def stages(self) -> list[Stage]:
@@ -79,6 +96,9 @@ class Snapshot:
         values = (distributions.entropy, distributions.perplexity, distributions.top_prob, distributions.margin)
         removes = self.chain is not None and not self.kept.all()
         removed = float(self.tempered_probs[~self.kept].sum()) if removes else 0.0
+        if self.chain is not None and not distributions.without_chain.exact[0]:
+            # The unlisted classes may be among the removed ones.
+            removed = nan
         return (*(float(value[0, 0]) for value in values), removed)
 
 
@@ -109,7 +129,7 @@ def temperature_curves(
             return None
         try:
             snapshot = Snapshot(row, tau, chain)
-        except AllRemovedError:
+        except ChainError:
             continue
         measures[t] = snapshot.measures
         probs[t] = snapshot.probs[list(indices)]

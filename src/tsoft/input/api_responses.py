@@ -147,7 +147,7 @@ class ResponseReader:
         if isinstance(document, dict) and is_batched(document):
             yield from self._batched(location.at(f"request {document['custom_id']!r}"), document)
         elif isinstance(document, dict) and is_eval_sample(document):
-            yield sample_block(document, location, self.row, targets=self.options.targets)
+            yield sample_block(document, location, self.row, targets=self.options.reads_targets)
             self.row += 1
         elif isinstance(document, dict):
             message = error_message(document)

@@ -1,13 +1,17 @@
-"""Logits on the command line: each argument is a number or label=number."""
+"""Logits on the command line: each argument is a number or label=number, or all together are JSON."""
 
+import io
+import itertools
+import json
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import LogitsError
-from tsoft.errors import UsageError
+from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import fields
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES, to_logits
@@ -26,6 +30,9 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
     """Parse numbers or label=number. Raise UsageError, which names the argument, and has the fix for an empty one."""
     texts: list[str] = []
     places: list[int] = []
+    if len(arguments) > 1 and all(argument.endswith(",") for argument in arguments[:-1]):
+        # A pasted list: 2, 1, 0.5
+        arguments = [*(argument.removesuffix(",") for argument in arguments[:-1]), arguments[-1]]
     for place, argument in enumerate(arguments, 1):
         pieces = _fields_of_only_argument(argument, empty_fix) if len(arguments) == 1 else [argument]
         if not "".join(pieces).strip():
@@ -41,7 +48,10 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
 
 
 def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> Block:
-    """Return a block of one row. Its labels are `labels` or those of the arguments. Raise UsageError."""
+    """Return a block of one row, or of the rows of JSON. Its labels are `labels` or those of the arguments. Raise
+    UsageError."""
+    if _are_json(arguments):
+        return _json_block(arguments, quantity, labels)
     row = parse_arguments(arguments, QUANTITIES[quantity].mask_fix)
     if row.labels and labels:
         raise UsageError("--labels and LABEL=NUMBER both name the classes; use only one")
@@ -53,6 +63,61 @@ def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> B
         raise UsageError(f"{where}{error.problem}") from None
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _are_json(arguments: list[str]) -> bool:
+    """Return whether the arguments are JSON, which a shell may have split at its blanks. A label such as [PAD]=2 may
+    start with a bracket, too."""
+    return re.match(r'\s*(?![^"\s]*=)[\[{]', arguments[0]) is not None
+
+
+def _json_block(arguments: list[str], quantity: str, labels: Labels | None) -> Block:
+    """Return the block of JSON. Raise UsageError."""
+    from tsoft.input.json import read
+    from tsoft.input.read_options import ReadOptions
+    from tsoft.notes import note
+
+    _check_syntax(arguments)
+    source = "the JSON"
+    # None accepts a record of another quantity, such as {"probs": [...]}, as from a file.
+    options = ReadOptions(source, None if quantity == "logit" else quantity, labels, note=note)
+    try:
+        blocks = list(read(io.BytesIO(os.fsencode(" ".join(arguments))), options))
+    except InputError as error:
+        # Arguments rarely have several lines.
+        raise UsageError(str(error).replace(f"{source}:1:", f"{source}:", 1)) from None
+    if len(blocks) > 1 and any(block.labels or block.partial for block in blocks):
+        raise UsageError("the JSON has several rows with different labels; pipe it in")
+    return _padded(blocks)
+
+
+def _padded(blocks: list[Block]) -> Block:
+    """Return the rows of blocks without labels as one block, in which shorter rows are padded."""
+    if len(blocks) == 1:
+        return blocks[0]
+    widths = np.concatenate([np.full(len(block.logits), block.logits.shape[1]) for block in blocks])
+    logits = np.full((len(widths), widths.max()), -np.inf)
+    for block in blocks:
+        logits[block.first_row : block.first_row + len(block.logits), : block.logits.shape[1]] = block.logits
+    return replace(blocks[0], logits=logits, widths=widths)
+
+
+def _check_syntax(arguments: list[str]) -> None:
+    """Raise UsageError, which names the argument and its text at the error, if the arguments are not JSON."""
+    try:
+        json.loads(" ".join(arguments))
+    except json.JSONDecodeError as error:
+        # Each argument but the first has a blank before it.
+        ends = list(itertools.accumulate(len(argument) + 1 for argument in arguments))
+        place = next((i for i, end in enumerate(ends) if error.pos < end), len(arguments) - 1)
+        rest = arguments[place][max(0, error.pos - (ends[place] - len(arguments[place]) - 1)) :]
+        where = f"at {shortened(rest, 20)!r}" if rest else "at its end"
+        problem = "text after the end" if error.msg == "Extra data" else error.msg.replace("Expecting", "expected")
+        fix = "put JSON in single quotes, with commas between its numbers"
+        raise UsageError(f"argument {place + 1}: not JSON {where}: {problem}; {fix}") from None
+    except (RecursionError, ValueError):
+        # The reader names these problems: JSON that is nested too deep, and numbers with too many digits.
+        return
 
 
 def decode(argument: str, name: str = "a label") -> str:
@@ -79,5 +144,5 @@ def _fields_of_only_argument(argument: str, empty_fix: str) -> list[str]:
 def _hint(wrong: str) -> str:
     """Return a hint at the likely mistake if the argument `wrong` is not a number."""
     if wrong.startswith(("[", "{")):
-        return "; to read JSON, pipe it in, or pass -i FILE"
+        return "; write the numbers without brackets"
     return f"; to read the file {wrong!r}, pass -i {wrong}" if os.path.exists(wrong) else ""

@@ -14,6 +14,10 @@ from tsoft.core.softmax import Array
 from tsoft.errors import nearest, shortened, unknown
 from tsoft.input.fields import is_number, number
 
+# The index of a row's target if the row is to be left out.
+IGNORED = -1
+# The targets of a binary classifier as text, in the order of the indices.
+BOOLEANS = ("false", "true")
 # An error lists the names of at most this many classes, and suggests one of at most this many.
 MAX_LISTED, MAX_COMPARED = 10, 1000
 
@@ -51,11 +55,12 @@ def ambiguous_class(name: str, indices: Sequence[int]) -> str:
 
 class ClassLookup:
     """Finds the class that a target names, by label or index. `labels` are the classes' labels, None if they have
-    none; `classes` is the number of classes."""
+    none; `classes` is the number of classes. The target `ignored` marks rows to leave out; its index is IGNORED."""
 
-    def __init__(self, labels: tuple[str, ...] | None, classes: int):
+    def __init__(self, labels: tuple[str, ...] | None, classes: int, ignored: int | None = None):
         self.classes = classes
-        self._labels = labels
+        self._labels, self._ignored = labels, ignored
+        self._has_zero = False
         self._indices: dict[str, list[int]] = {}
         for index, label in enumerate(labels or ()):
             self._indices.setdefault(label, []).append(index)
@@ -70,6 +75,8 @@ class ClassLookup:
         >>> ClassLookup(("3", "8"), 2).index("8")
         1
         """
+        if self._ignored is not None and is_number(text) and number(text) == self._ignored:
+            return IGNORED
         indices = self._indices.get(text, [])
         if len(indices) == 1:
             return indices[0]
@@ -80,10 +87,20 @@ class ClassLookup:
             return int(self.indices(np.array([number(digits)]))[0])
         if not text:
             raise ValueError("empty; write a class's label or index")
+        if text.lower() in BOOLEANS and self.classes == 2 and self.by_index:
+            return BOOLEANS.index(text.lower())
         raise ValueError(self._problem(text))
 
     def _problem(self, text: str) -> str:
-        return unknown_class(text, self._labels, self.classes, "" if self.by_index else "#")
+        problem = unknown_class(text, self._labels, self.classes, "" if self.by_index else "#")
+        if not self.by_index or not is_number(text):
+            return problem
+        value = number(text)
+        if value == self.classes and not self._has_zero:
+            return f"{problem}; the targets look like they count from 1, so subtract 1 from each"
+        if value < 0 and value % 1 == 0:
+            return f"{problem}; to leave out the rows with this target, pass --ignore-index {value:.0f}"
+        return problem
 
     def indices(self, numbers: Array) -> Array:
         """Return numbers, (rows,), as indices. Raise TargetIndexError for the first number that is not an index.
@@ -94,10 +111,14 @@ class ClassLookup:
         invalid = ~((numbers >= 0) & (numbers < self.classes))
         if numbers.dtype.kind == "f":
             invalid |= numbers != np.floor(numbers)
+        is_ignored = numbers == self._ignored if self._ignored is not None else np.zeros(len(numbers), bool)
+        invalid &= ~is_ignored
         if invalid.any():
             position = int(invalid.argmax())
+            self._has_zero |= bool((numbers == 0).any())
             raise TargetIndexError(self._problem(f"{numbers[position].item():.15g}"), position)
-        return numbers.astype(np.int64)
+        self._has_zero |= bool((numbers == 0).any())
+        return np.where(is_ignored, IGNORED, np.where(is_ignored, 0, numbers).astype(np.int64))
 
 
 class TargetIndexError(ValueError):

@@ -6,5 +6,10 @@ STUDENT_MEASURES = ("kl", "kl_tau2", "gradient", "gradient_tau2")
 TARGET_MEASURES = ("cross_entropy", "loss")
 # The columns that identify a distribution.
 KEY_COLUMNS = ("row", "tau", "engine")
+# The column of keys, which name the rows, next to those of KEY_COLUMNS.
+ID = "id"
 # The column of the true classes, and the header of a file of targets.
 TARGET = "target"
+# The names of columns, in lower case, that may contain the true classes, in the order of precedence. The second group
+# is common for classes, too, so only commands that take targets look for it.
+TARGET_NAMES, FURTHER_TARGET_NAMES = (TARGET, "label"), ("y", "class")

@@ -10,34 +10,35 @@ several times slower than parsing a batch of numbers at once.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 
-from tsoft.core.block import Block, Origin
-from tsoft.core.measures import MEASURES
-from tsoft.core.softmax import Array, LogitsError
-from tsoft.core.thermodynamics import THERMODYNAMICS
+from tsoft.core.block import Block
+from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
-from tsoft.input.class_lookup import ClassLookup, TargetIndexError
-from tsoft.input.columns import KEY_COLUMNS, STUDENT_MEASURES, TARGET, TARGET_MEASURES, TEACHER_MEASURES
+from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
 from tsoft.input.lines import Line, LineBatch, line_batches
-from tsoft.input.quantity import QUANTITIES, contradiction, to_logits
+from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.row_groups import ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
 
-# Rows whose length changes at least this often become one padded block, not one block per run of equal lengths.
-MANY_RUNS = 8
+LONG_FORM_COLUMNS = {"label", "index", ID, *KEY_COLUMNS, *QUANTITIES}
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a text. Raise InputError, which names the line and the field."""
     batches = line_batches(stream, options)
-    for batch in batches:
+    for source_batch in batches:
+        batch = source_batch.with_hash_column() if source_batch.number == 1 else source_batch
         first = batch.first()
         if first:
+            _note_commented_header(batch, first, options)
+            if batch.starts_with_tab(first.number):
+                first = _with_unnamed_column(first)
             if options.delimiter and options.delimiter not in first.text:
                 options = replace(options, delimiter=None)
             try:
@@ -50,28 +51,82 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     raise InputError(f"{options.source}: no logits: the input is empty")
 
 
+def _note_commented_header(batch: LineBatch, first: Line, options: ReadOptions) -> None:
+    """Print a note if the line before the first one is a comment that may be its header."""
+    comment = batch.comment_before(first.number)
+    if comment is None:
+        return
+    try:
+        names, texts = (fields.split_labels(text, options.delimiter) for text in (comment, first.text))
+    except fields.FieldError:
+        return
+    if len(names) == len(texts) > 1 and not any(map(fields.looks_like_number, names)) and fields.is_number(texts[-1]):
+        where = f"{options.source}:{first.number - 1}"
+        options.note(f"{where}: tsoft ignores this comment; if it is the header of the columns, remove the #")
+
+
+def _with_unnamed_column(first: Line) -> Line:
+    """Return a first line that starts with a tab, with that tab if the line may be a header without its first name."""
+    names = first.text.split("\t")
+    numbers = list(filter(fields.looks_like_number, names))
+    is_header = numbers == list(map(str, range(len(numbers))))
+    return replace(first, text=f"\t{first.text}") if is_header and len(names) > 1 else first
+
+
 # Reads the blocks of one layout, from the first line and the batches, which start with that line.
 Layout = Callable[[Line, Iterator[LineBatch], ReadOptions], Iterator[Block]]
 
 
 def _layout(first: str, options: ReadOptions) -> Layout:
     """Return the reader of the layout that the first line decides."""
-    if _is_long_row(first, options):
+    if not options.names_columns and _is_long_row(first, options):
         return _read_rows
     names = fields.split_labels(first, options.delimiter)
     numeric = [fields.looks_like_number(name) for name in names]
-    if options.targets and TARGET in names:
+    if options.names_columns or (options.targets and TARGET in names):
         return _read_table
-    if "label" in names and set(names) <= {"label", "index", *KEY_COLUMNS, *QUANTITIES} and len(names) > 1:
+    if "label" in names and set(names) <= LONG_FORM_COLUMNS and len(names) > 1:
         return _read_long_form
-    if names[0] in KEY_COLUMNS[:2] and len(names) > 1 and not (len(names) == 2 and numeric[1]):
-        return _read_table
     pairs = [fields.is_pair(name) for name in names]
+    if _names_columns(names, numeric, options):
+        return _read_table
     if (numeric[-1] and not any(numeric[:-1] + pairs)) or pairs == [True]:
         return _read_vector
     if options.delimiter is not None:
         return _read_rows if all(numeric) else _read_table
     return _read_rows if any(numeric + pairs) else _read_table
+
+
+def _names_columns(names: list[str], numeric: list[bool], options: ReadOptions) -> bool:
+    """Return whether a line is a header although it contains numbers: tsoft wrote it, or its other fields name no
+    classes.
+
+    `id 2` may be a class and its number; pandas writes `,0` above a single column.
+    """
+    others = [name for name, is_numeric in zip(names, numeric, strict=True) if not is_numeric]
+    if len(names) == 2 and numeric[1]:
+        return names == ["", "0"]
+    if names[0] in KEY_COLUMNS[:2] and len(names) > 1:
+        return True
+    if not others or len(names) == 1 or any(map(fields.is_pair, others)):
+        return False
+    from tsoft.input.table_columns import TAU, is_key_name, is_target_name
+
+    others = others[names[0] == "" :]
+    return all(name == TAU or is_key_name(name) or is_target_name(name, options) for name in others)
+
+
+def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    # Most inputs of a short run have no header, so they need no reader of tables.
+    from tsoft.input.table_reader import read_table
+
+    return read_table(first, batches, options)
+
+
+def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
+    from tsoft.input.long_form import read_long_form
+
+    return read_long_form(first, batches, options)
 
 
 def _is_long_row(first: str, options: ReadOptions) -> bool:
@@ -84,124 +139,13 @@ def _is_long_row(first: str, options: ReadOptions) -> bool:
     return numbers is not None and len(numbers.values) > 1
 
 
-# From rows to blocks
-
-
-@dataclass(frozen=True)
-class ParsedRow:
-    """One row: the number of its first line, its numbers, their labels if it has any, and the index of its true class
-    if a column has it."""
-
-    line: int
-    values: list[float]
-    labels: tuple[str, ...] | None = None
-    target: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class RowGroup:
-    """Rows that were read together and share their labels.
-
-    `values` are the numbers, (rows, n). `lines` has each row's first line. `class_fields` has the field of each class;
-    if each class has its own line, `class_lines` has these lines for each row. `labels_vary` is true if the next rows
-    may have other labels. Rows of different lengths have `widths`, (rows,), and are masked beyond them. `targets`,
-    (rows,), are the indices of the true classes, if a column has them.
-    """
-
-    values: Array
-    lines: Sequence[int]
-    labels: tuple[str, ...] | None = None
-    class_fields: Sequence[int] | None = None
-    class_lines: Sequence[Sequence[int]] | None = None
-    labels_vary: bool = False
-    widths: Array | None = None
-    targets: Array | None = None
-
-    def parts(self) -> "list[RowGroup]":
-        """Return smaller groups with the same rows, to find the rows before a wrong one; empty if this is the
-        smallest."""
-        if self.widths is not None:
-            return list(_runs(self.values[_within(self.widths, self.values.shape[1])], self.widths, self.lines))
-        if self.class_lines is None or len(self.lines) == 1:
-            return []
-        return [
-            replace(self, values=row[np.newaxis], lines=[line], class_lines=[class_lines])
-            for row, line, class_lines in zip(self.values, self.lines, self.class_lines, strict=True)
-        ]
-
-    def block(self, first_row: int, options: ReadOptions) -> Block:
-        """Return the rows as a block. Raise LogitsError for a number that is out of range."""
-        quantity = options.quantity or "logit"
-        logits = to_logits(self.values, QUANTITIES[quantity])
-        return Block(
-            logits,
-            options.class_labels(self.labels, logits.shape[1], f"{options.source}:{self.lines[0]}"),
-            first_row,
-            Origin(quantity, None, self.labels_vary, options.source, self.lines),
-            self.widths,
-            self.targets,
-        )
-
-
-def _runs(values: Array, widths: Array, lines: Sequence[int]) -> Iterator[RowGroup]:
-    """Yield consecutive rows of the same length as groups. `values` has the numbers of all rows in sequence."""
-    starts = np.cumsum(widths) - widths
-    bounds = [0, *(np.flatnonzero(np.diff(widths)) + 1).tolist(), len(widths)]
-    for first, stop in itertools.pairwise(bounds):
-        width, start = int(widths[first]), int(starts[first])
-        run = values[start : start + width * (stop - first)].reshape(-1, width)
-        yield RowGroup(run, lines[first:stop], class_fields=range(1, width + 1))
-
-
-def _padded(values: Array, widths: Array, lines: Sequence[int], mask: float) -> RowGroup | None:
-    """Return the same rows as one padded group; None if it would take much more memory, or replace few groups."""
-    widest = int(widths.max())
-    if np.count_nonzero(np.diff(widths)) < MANY_RUNS or widest * len(widths) > 4 * len(values):
-        return None
-    full = np.full((len(widths), widest), mask)
-    full[_within(widths, widest)] = values
-    return RowGroup(full, lines, class_fields=range(1, widest + 1), widths=widths)
-
-
-def _within(widths: Array, widest: int) -> Array:
-    """Return which elements of padded rows are numbers: (rows, widest) booleans."""
-    return np.asarray(np.arange(widest) < widths[:, np.newaxis])
-
-
-def _blocks(groups: Iterable[RowGroup], options: ReadOptions, first_row: int = 0) -> Iterator[Block]:
-    """Yield the groups as blocks. Raise InputError for the first row that has no softmax."""
-    for group in groups:
-        try:
-            block = group.block(first_row, options)
-        except LogitsError as error:
-            # Yield the rows before the wrong one.
-            yield from _blocks(group.parts(), options, first_row)
-            row, column = error.row, error.column
-            line, field = group.lines[row], None
-            if column is not None:
-                line = line if group.class_lines is None else group.class_lines[row][column]
-                field = None if group.class_fields is None else group.class_fields[column]
-            raise options.error(line, error.problem, field) from None
-        yield block
-        first_row += len(block.logits)
-
-
-def _not_empty(blocks: Iterator[Block], error: InputError) -> Iterator[Block]:
-    """Yield the blocks. Raise the error if there is no block."""
-    first = next(blocks, None)
-    if first is None:
-        raise error
-    yield first
-    yield from blocks
-
-
-# One row per line. `row` parses one line. `groups` parses a batch of plain numbers, and returns None for other batches.
+# One row per line
 
 
 class PlainRows:
     """The layout without a header: each line is a row of numbers or of `label=number`."""
 
-    class_fields = None
+    class_fields: Sequence[int] | None = None
 
     def __init__(self, options: ReadOptions):
         self._pads = options.labels is None
@@ -214,170 +158,31 @@ class PlainRows:
             return ParsedRow(line.number, values, labels)
         return ParsedRow(line.number, fields.numbers(texts))
 
+    def check_comments(self, batch: LineBatch) -> None:
+        """A row has no key that could start with #."""
+
     def groups(self, batch: LineBatch) -> list[RowGroup] | None:
         numbers = batch.numbers()
         if numbers is None:
             return None
         values, widths = numbers
         lines = range(batch.number, batch.number + len(widths))
-        if self._pads and (padded := _padded(values, widths, lines, self._mask)):
-            return [padded]
-        return list(_runs(values, widths, lines))
-
-
-class Table:
-    """The layout with a header: each line below it is a row.
-
-    `classes` are the indices of the columns that are classes, and `target` is the index of the column of true classes.
-    `lookup` finds these classes if the true classes are requested.
-    """
-
-    def __init__(self, names: list[str], classes: list[int], target: int | None, options: ReadOptions):
-        self.names, self.classes, self.target, self.delimiter = names, classes, target, options.delimiter
-        self.class_fields = [i + 1 for i in classes]
-        labels = tuple(names[i] for i in classes)
-        # tsoft writes indices as names if the classes have no labels.
-        self.labels = None if labels == tuple(map(str, range(len(classes)))) else labels
-        self.lookup = None
-        if target is not None and options.targets:
-            self.lookup = ClassLookup(options.labels.names if options.labels else self.labels, len(classes))
-
-    def row(self, line: Line) -> ParsedRow:
-        # A target may be a label with blanks.
-        has_labels = self.target is not None or '"' in line.text
-        texts = fields.split_labels(line.text, self.delimiter) if has_labels else fields.split(line.text)
-        if len(texts) != len(self.names):
-            raise fields.FieldError(fields.wrong_field_count(len(texts), len(self.names)))
-        try:
-            values = fields.numbers([texts[i] for i in self.classes])
-        except fields.FieldError as error:
-            error.field = self.class_fields[(error.field or 1) - 1]
-            raise
-        return ParsedRow(line.number, values, self.labels, self._row_target(texts))
-
-    def _row_target(self, texts: list[str]) -> int | None:
-        if self.lookup is None or self.target is None:
-            return None
-        try:
-            return self.lookup.index(texts[self.target])
-        except ValueError as error:
-            fix = "; for a single logit z of a binary classifier, write the two logits 0 and z"
-            raise fields.FieldError(f"{error}{fix * (len(self.classes) == 1)}", self.target + 1) from None
-
-    def groups(self, batch: LineBatch) -> list[RowGroup] | None:
-        numbers = batch.numbers()
-        if numbers is None or (numbers.widths != len(self.names)).any():
-            return None
-        values = numbers.values.reshape(-1, len(self.names))
-        targets = None
-        if self.lookup and self.target is not None:
-            if not self.lookup.by_index:
-                return None
-            try:
-                targets = self.lookup.indices(values[:, self.target])
-            except TargetIndexError:
-                return None
-        lines = range(batch.number, batch.number + len(values))
-        columns = values[:, self.classes] if len(self.classes) < len(self.names) else values
-        return [RowGroup(columns, lines, self.labels, self.class_fields, targets=targets)]
-
-
-def _parsed(parser: PlainRows | Table, batches: Iterable[LineBatch], options: ReadOptions) -> Iterator[RowGroup]:
-    """Yield the rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
-    blank = None
-    for batch in batches:
-        if not blank and (groups := parser.groups(batch)) is not None:
-            yield from groups
-            continue
-        rows = []
-        for line in batch.lines():
-            if not line.text:
-                blank = blank or line.number
-                continue
-            if blank:
-                raise options.error(blank, "blank line between two rows; remove it")
-            try:
-                rows.append(parser.row(line))
-            except fields.FieldError as error:
-                raise options.field_error(line.number, error) from None
-        yield from _grouped(rows, parser.class_fields)
-
-
-def _grouped(rows: list[ParsedRow], class_fields: Sequence[int] | None) -> Iterator[RowGroup]:
-    """Yield consecutive rows with the same labels and length as groups."""
-    for (width, labels), group in itertools.groupby(rows, lambda row: (len(row.values), row.labels)):
-        run = list(group)
-        yield RowGroup(
-            np.array([row.values for row in run]),
-            [row.line for row in run],
-            labels,
-            class_fields or range(1, width + 1),
-            labels_vary=labels is not None and class_fields is None,
-            targets=None if run[0].target is None else np.array([row.target for row in run]),
-        )
+        if self._pads and (group := padded(values, widths, lines, self._mask)):
+            return [group]
+        return list(runs(values, widths, lines))
 
 
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    return _blocks(_parsed(PlainRows(options), batches, options), options)
-
-
-def _read_table(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    """Read a table: the first line names the columns, and each further line is a row with one number per class."""
-    names = fields.split_labels(first.text, options.delimiter)
-    batches = _without_header(first, batches)
-    batch = next(batches, None)
-    second = batch.first() if batch else None
-    try:
-        keys = _key_columns(names, fields.split_labels(second.text, options.delimiter) if second else None)
-    except fields.FieldError as error:
-        raise options.field_error(second.number if second else 0, error) from None
-    # If the table has keys, tsoft wrote it, and a column called target is a class.
-    target = names.index(TARGET) if TARGET in names and (options.targets or not keys) else None
-    if target is not None and not options.targets:
-        options.note(f"{options.source}: tsoft ignores the column {TARGET}, which contains the true classes")
-    classes = [i for i in range(len(names)) if i not in keys and i != target]
-    if not classes:
-        raise options.error(first.number, "the header names no class; add one column per class")
-    if not names[0]:
-        raise options.error(first.number, "the column has no name; call it row if it numbers the rows", 1)
-    table = Table(names, classes, target, options)
-    blocks = _blocks(_parsed(table, itertools.chain([batch] if batch else [], batches), options), options)
-    problem = f"{fields.not_a_number(names[0])}; if this line is a header, add a row below it"
-    yield from _not_empty(blocks, options.error(first.number, problem, 1))
-
-
-def _without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
-    """Yield the batches, which start with the header, without the header."""
-    if rest := next(batches).since(header.number + 1):
-        yield rest
-    yield from batches
-
-
-def _key_columns(names: list[str], second: list[str] | None) -> set[int]:
-    """Return the indices of the columns that are keys or measures, not classes.
-
-    These are row and tau; an engine after both, unless the `second` line has a number there; and, after all keys, the
-    measures that tsoft writes.
-    """
-    keys = {names.index(key) for key in KEY_COLUMNS[:2] if key in names}
-    if tuple(names[:3]) == KEY_COLUMNS and not (second and fields.is_number("".join(second[2:3]))):
-        keys.add(2)
-    if len(keys) > 1 and keys == set(range(len(keys))):
-        for measures in WRITTEN_MEASURES:
-            last = len(keys) + len(measures)
-            if tuple(names[len(keys) : last]) == measures:
-                return set(range(last))
-    return keys
-
-
-# The columns that tsoft writes between the keys and the classes. If two start alike, the longer one is first.
-WRITTEN_MEASURES = (
-    (TARGET, *TEACHER_MEASURES, *STUDENT_MEASURES, *TARGET_MEASURES),
-    (TARGET, *TEACHER_MEASURES, *STUDENT_MEASURES),
-    (TARGET, *TEACHER_MEASURES),
-    (*MEASURES, *THERMODYNAMICS),
-    MEASURES,
-)
+    counts = fields.split_labels(first.text, options.delimiter)
+    has_separators = any(separator in first.text for separator in ",;\t")
+    may_be_header = has_separators and counts == list(map(str, range(len(counts))))
+    for block in blocks(parsed_groups(PlainRows(options), batches, options), options):
+        if may_be_header and block.rows.stop > 1:
+            options.note(
+                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from 0, as a row;"
+                " if it is a header, remove it"
+            )
+        yield block
 
 
 # One vector, one class per line
@@ -400,7 +205,10 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
         values.append(np.array([value for (_, value), _ in classes]))
         lines += [number for _, number in classes]
     names = tuple(labels) if has_labels else None
-    yield from _blocks([RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines])], options)
+    # With targets, a column of numbers without labels may be that of a binary classifier.
+    is_column = options.targets is not None and not has_labels
+    group = RowGroup(np.concatenate(values)[np.newaxis], lines[:1], names, class_lines=[lines], is_column=is_column)
+    yield from blocks([group], options)
 
 
 def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[str, float]:
@@ -415,178 +223,3 @@ def _labeled_number(line: Line, has_label: bool, options: ReadOptions) -> tuple[
         return " ".join(label), fields.numbers([*"0" * len(label), value])[-1]
     except fields.FieldError as error:
         raise options.field_error(line.number, error) from None
-
-
-# The long form
-
-
-@dataclass(frozen=True, eq=False)
-class ClassLines:
-    """Lines of one vector, one class per line.
-
-    `key` identifies the vector. `columns` are the texts of each column by its name. `values` are the numbers, or None
-    if they are not parsed yet.
-    """
-
-    key: tuple[str, ...]
-    lines: Sequence[int]
-    columns: dict[str, Sequence[str]]
-    values: Array | None = None
-
-
-def _read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    """Read the long form: a header with `label` and a quantity, then one class per line. The columns `row` and `tau`
-    identify the vector, and `index` is the class's index."""
-    names = fields.split_labels(first.text, options.delimiter)
-    repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if repeated is not None:
-        raise options.error(first.number, f"the header has two columns called {repeated!r}; remove or rename one")
-    quantity = next(filter(QUANTITIES.get, names), None)
-    if quantity is None:
-        *others, last = QUANTITIES
-        raise options.error(first.number, f"the header has no numbers; add a column {', '.join(others)} or {last}")
-    if options.quantity is not None and options.quantity != quantity:
-        raise options.error(first.number, contradiction(f"column {quantity!r}", quantity, options.quantity))
-    delimiter = options.delimiter or next((d for d in ",;\t" if d in first.text), None)
-    if options.refuses_label and len(names) == 2:
-        problem = "ambiguous: label may be the class of each line or the target of each row"
-        fix = "pass --targets FILE, or rename label to target"
-        raise options.error(first.number, f"{problem}; {fix}")
-    options = replace(options, quantity=quantity)
-    groups = LongForm(names, quantity, delimiter, options).groups(_without_header(first, batches))
-    blocks = _blocks(groups, options)
-    yield from _not_empty(blocks, options.error(first.number, "no classes below the header; add one line per class"))
-
-
-@dataclass(frozen=True)
-class LongForm:
-    """The long form below its header. `names` are the columns, and `quantity` is the column of numbers. The
-    `delimiter` is None if each line determines its delimiter."""
-
-    names: list[str]
-    quantity: str
-    delimiter: str | None
-    options: ReadOptions
-
-    def groups(self, batches: Iterable[LineBatch]) -> Iterator[RowGroup]:
-        """Yield the vectors that are complete after each batch. A vector is complete when the next one starts, or at
-        the end. The vectors before an error are yielded first."""
-        unfinished: list[ClassLines] = []
-        for batch in batches:
-            vectors: list[RowGroup] = []
-            try:
-                for part in self._parts(batch):
-                    if unfinished and unfinished[0].key != part.key:
-                        vectors.append(self._vector(unfinished))
-                        unfinished = []
-                    unfinished.append(part)
-            except InputError:
-                yield from _joined(vectors)
-                raise
-            yield from _joined(vectors)
-        if unfinished:
-            yield self._vector(unfinished)
-
-    def _parts(self, batch: LineBatch) -> Iterator[ClassLines]:
-        """Yield the lines of a batch by vector, parsed column by column if they are plain, else line by line."""
-        plain = self._plain_columns(batch)
-        if plain:
-            columns, values = plain
-            yield from self._by_vector(columns, range(batch.number, batch.number + len(values)), values)
-            return
-        for line in batch.lines():
-            if line.text:
-                yield from self._by_vector([[text] for text in self._texts(line)], [line.number], None)
-
-    def _by_vector(
-        self, columns: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None
-    ) -> Iterator[ClassLines]:
-        """Yield consecutive lines with the same key."""
-        texts = dict(zip(self.names, columns, strict=True))
-        key_columns = [texts[name] for name in KEY_COLUMNS if name in texts]
-        keys: Iterable[tuple[str, ...]] = (
-            zip(*key_columns, strict=True) if key_columns else itertools.repeat((), len(lines))
-        )
-        start = 0
-        for key, group in itertools.groupby(keys):
-            stop = start + sum(1 for _ in group)
-            part = {name: column[start:stop] for name, column in texts.items()}
-            yield ClassLines(key, lines[start:stop], part, None if values is None else values[start:stop])
-            start = stop
-
-    def _texts(self, line: Line) -> list[str]:
-        """Return the fields of a line. Raise InputError if their number differs from the header's."""
-        try:
-            texts = fields.split_labels(line.text, self.delimiter)
-        except fields.FieldError as error:
-            raise self.options.field_error(line.number, error) from None
-        if len(texts) != len(self.names):
-            raise self.options.error(line.number, fields.wrong_field_count(len(texts), len(self.names)))
-        return texts
-
-    def _plain_columns(self, batch: LineBatch) -> tuple[list[list[str]], Array] | None:
-        """Return the texts of a batch by column, and its numbers; None if it has quotes, escapes or comments, or a line
-        whose number of fields differs from the header's."""
-        text, delimiter, width = batch.plain_text(), self.delimiter, len(self.names)
-        if text is None or delimiter is None or any(special in text for special in '"\\#'):
-            return None
-        # A tab at either end of a line is stripped as a blank.
-        if delimiter == "\t" and any(end in f"\n{text}\n" for end in ("\n\t", "\t\n")):
-            return None
-        if any(line.count(delimiter) != width - 1 for line in text.split("\n")):
-            return None
-        cells = list(map(str.strip, text.replace("\n", delimiter).split(delimiter)))
-        columns = [cells[i::width] for i in range(width)]
-        numbers = fast_numbers.parse("\n".join(columns[self.names.index(self.quantity)]).encode())
-        if numbers is None or not len(numbers.widths) == len(numbers.values) == text.count("\n") + 1:
-            return None
-        return columns, numbers.values
-
-    def _vector(self, parts: list[ClassLines]) -> RowGroup:
-        """Return one vector, with its classes in the order of their indices if it has any."""
-        lines = [line for part in parts for line in part.lines]
-        values = np.concatenate([self._values(part) for part in parts])
-        labels = [label for part in parts for label in part.columns["label"]]
-        if "index" in self.names:
-            texts = [index for part in parts for index in part.columns["index"]]
-            indices = self._indices(texts, lines)
-            if indices != list(range(len(indices))):
-                order = np.argsort(indices, kind="stable").tolist()
-                values, lines, labels = values[order], [lines[i] for i in order], [labels[i] for i in order]
-                if not any(labels) and indices[order[-1]] >= len(order):
-                    # Some classes are missing, so the others keep their indices as names.
-                    labels = [texts[i] for i in order]
-        names = tuple(labels) if any(labels) else None
-        return RowGroup(values[np.newaxis], lines[:1], names, class_lines=[lines], labels_vary=True)
-
-    def _values(self, part: ClassLines) -> Array:
-        if part.values is not None:
-            return part.values
-        values = []
-        for line, text in zip(part.lines, part.columns[self.quantity], strict=True):
-            if not fields.is_number(text):
-                raise self.options.field_error(line, fields.number_error(text, self.names.index(self.quantity) + 1))
-            values.append(fields.number(text))
-        return np.array(values)
-
-    def _indices(self, texts: list[str], lines: list[int]) -> list[int]:
-        """Return the index of each class. Raise InputError for an invalid or repeated index."""
-        seen: set[str] = set()
-        for line, index in zip(lines, texts, strict=True):
-            if not (index.isdigit() and index.isascii() and len(index) < 10):
-                problem = f"expected a whole number of at least 0, got {shortened(index)!r}"
-                raise self.options.error(line, problem, self.names.index("index") + 1)
-            if index in seen:
-                problem = f"the index {index} repeats; add a column row to separate the vectors"
-                raise self.options.error(line, problem, self.names.index("index") + 1)
-            seen.add(index)
-        return list(map(int, texts))
-
-
-def _joined(vectors: list[RowGroup]) -> Iterator[RowGroup]:
-    """Yield consecutive vectors with the same labels as one group."""
-    for (_, labels), group in itertools.groupby(vectors, lambda row: (row.values.shape[1], row.labels)):
-        run = list(group)
-        values, lines = np.concatenate([row.values for row in run]), [row.lines[0] for row in run]
-        class_lines = [numbers for row in run for numbers in row.class_lines or ()]
-        yield RowGroup(values, lines, labels, class_lines=class_lines, labels_vary=True)

@@ -70,10 +70,15 @@ def is_number(text: str) -> bool:
 
 
 def _refuse_mixture(line: str) -> None:
-    """Raise FieldError if a line has both commas and semicolons, since decimal commas would be misread."""
+    """Raise FieldError if a line has both commas and semicolons, or commas between digits and tabs, since decimal
+    commas would be misread."""
     if "," in line and ";" in line:
         raise FieldError(
             "commas and semicolons in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
+        )
+    if "\t" in line and re.search(r"\d,\d", line):
+        raise FieldError(
+            "commas and tabs in one line; separate fields with only one of them, and write 1.5 instead of 1,5"
         )
 
 

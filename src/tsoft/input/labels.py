@@ -34,9 +34,9 @@ class Labels:
 
 def parse(text: str) -> Labels:
     """Parse the value of `--labels`: `a,b,c`, or `@FILE` with one label per line, a JSON array, or an object
-    {token: id}. Raise UsageError or InputError."""
+    {token: id}. The JSON may also be the value itself. Raise UsageError or InputError."""
     if not text.startswith("@"):
-        return Labels(tuple(text.split(",")))
+        return _typed(text)
     name = text[1:]
     if not name:
         raise UsageError("--labels @ needs a file name")
@@ -54,6 +54,26 @@ def parse(text: str) -> Labels:
         if labels is not None:
             return labels
     return Labels(tuple(content.removesuffix("\n").split("\n")))
+
+
+def _typed(text: str) -> Labels:
+    """Return the labels of a list or of JSON."""
+    if text[:1] in ("[", "{"):
+        try:
+            labels = _from_json("--labels", text)
+        except InputError as error:
+            raise UsageError(str(error)) from None
+        if labels is not None:
+            return labels
+    names = text.split(",")
+    # Each of the labels [PAD] and [CLS] has both brackets.
+    if (
+        len(names) > 1
+        and (names[0][:1], names[-1][-1:]) in (("[", "]"), ("{", "}"))
+        and names[0][-1:] not in ("]", "}")
+    ):
+        raise UsageError(f"--labels: {text!r} is not JSON; write the labels without brackets")
+    return Labels(tuple(names))
 
 
 def _from_json(name: str, content: str) -> Labels | None:

@@ -4,8 +4,9 @@ A batch is the data that one read returns, up to the last newline, so tsoft read
 """
 
 import codecs
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from tsoft.input import fast_numbers, fields
@@ -49,9 +50,29 @@ class LineBatch:
             if text or not line.strip():
                 yield Line(number, text)
 
+    def comments(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines that are only a comment, with their numbers."""
+        if self.data.startswith(b"#") or b"\n#" in self.data:
+            for number, data in enumerate(self.data.split(b"\n"), self.number):
+                if data.startswith(b"#"):
+                    yield number, data.decode(errors="replace").strip()
+
+    def comment_before(self, number: int) -> str | None:
+        """Return the text of the comment that is the line before line `number`; None if there is no comment."""
+        return next((text.lstrip("#").strip() for line, text in self.comments() if line == number - 1), None)
+
+    def with_hash_column(self) -> "LineBatch":
+        """Return the same lines, except that a first line such as `#,cat,dog` is a header without its first name, and
+        not a comment."""
+        return replace(self, data=self.data[1:]) if re.match(rb"#[,;\t]", self.data) else self
+
     def first(self) -> Line | None:
         """Return the first line that is not blank, if there is one."""
         return next((line for line in self.lines() if line.text), None)
+
+    def starts_with_tab(self, number: int) -> bool:
+        """Return whether line `number` starts with a tab, which the text of a line does not show."""
+        return self.data.split(b"\n", number - self.number + 1)[number - self.number].startswith(b"\t")
 
     def since(self, number: int) -> "LineBatch | None":
         """Return the lines from line `number` on; None if the batch ends before it."""

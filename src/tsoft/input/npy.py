@@ -16,7 +16,7 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError, validate_logits
 from tsoft.errors import InputError
-from tsoft.input.quantity import QUANTITIES, to_logits
+from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.utf8 import kind_of
 
@@ -167,17 +167,19 @@ def blocks(stream: BinaryIO, header: NpyHeader, options: ReadOptions, remaining:
     """
     if remaining is not None:
         header.check(remaining, options.source)
-    labels = options.class_labels(None, header.classes, options.source)
     quantity = options.quantity or "logit"
     first_row = 0
     for rows in _row_arrays(stream, header, options, remaining):
         try:
-            logits = to_logits(validate_logits(rows), QUANTITIES[quantity])
+            numbers = validate_logits(rows)
+            logits, labels = options.logits(numbers, QUANTITIES[quantity], None, options.source)
         except LogitsError as error:
             where = f"{options.source}: row {first_row + error.row}"
-            place = "" if error.column is None else f", class #{error.column}"
+            column = error.column if header.classes > 1 else 0
+            place = "" if error.column is None else f", class #{column}"
             raise InputError(f"{where}{place}: {error.problem}") from None
-        yield Block(logits, labels, first_row, Origin(quantity, header.axes))
+        is_binary = logits.shape != numbers.shape
+        yield Block(logits, labels, first_row, Origin(quantity, header.axes, is_binary=is_binary))
         first_row += len(rows)
 
 

@@ -15,16 +15,18 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError, unknown
+from tsoft.errors import InputError, joined, unknown
 from tsoft.input import npy
-from tsoft.input.class_lookup import ClassLookup
+from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.labels import Labels
 from tsoft.input.quantity import ARRAY_QUANTITIES, contradiction
-from tsoft.input.read_options import ReadOptions
+from tsoft.input.read_options import ReadOptions, TargetSource
 from tsoft.input.targets import Targets, check_dtype, parse_array
 from tsoft.input.utf8 import kind_of
 
 LABELS, TAUS, TARGETS = "labels", "taus", "targets"
+# The names of the array of the rows' keys.
+IDS = ("id", "ids")
 # An array that unpacks to more than SMALL_ARRAY bytes, and to more than LARGEST_RATIO times its packed size, may be a
 # zip bomb.
 SMALL_ARRAY, LARGEST_RATIO = 1 << 28, 64
@@ -47,30 +49,41 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     source = options.source
     with _opened(stream, options) as archive:
         members = _members(archive, source)
-        key = _array_key(list(members), options)
+        targets_key = _targets_key(archive, members, options)
+        key = _array_key(list(members), targets_key, options)
         options = replace(options, quantity=_quantity(key, options))
-        targets_key = _targets_key(archive, members, source)
-        if targets_key == LABELS != key and not options.targets:
-            reason = "it contains numbers, which are the true classes of the rows, not class names"
-            options.note(f"{source}: tsoft ignores the array {LABELS}: {reason}")
+        targets_key = None if targets_key == key else targets_key
+        id_key = _id_key(archive, members, {key, targets_key}, source)
         has_labels = LABELS in members and LABELS not in (key, targets_key)
         labels = _labels(archive, members[LABELS], source) if has_labels else None
         if labels and options.labels:
             raise InputError(f"{source}: the input already names the classes; remove --labels")
+        used = {key, id_key, LABELS if has_labels else None, targets_key if options.reads_targets else None}
+        _note_unused([name for name in members if name not in used], targets_key, options)
         blocks = _blocks(archive, members[key], replace(options, source=f"{source}: {key}"), labels)
-        if targets_key and options.targets:
-            blocks = _with_targets(blocks, archive, members[targets_key], f"{source}: {targets_key}")
+        if id_key:
+            blocks = _with_keys(blocks, archive, members[id_key], replace(options, source=f"{source}: {id_key}"))
+        if targets_key and options.targets and options.reads_targets:
+            blocks = _with_targets(blocks, archive, members[targets_key], f"{source}: {targets_key}", options)
         yield from blocks
 
 
-def read_targets(stream: BinaryIO, source: str) -> Targets:
+def _note_unused(names: list[str], targets_key: str | None, options: ReadOptions) -> None:
+    """Print a note that names the arrays that tsoft does not read."""
+    if names:
+        shown = joined([f"{name!r} (true classes)" if name == targets_key else repr(name) for name in names])
+        options.note(f"{options.source}: tsoft ignores the array{'s' * (len(names) > 1)} {shown}")
+
+
+def read_targets(stream: BinaryIO, source: str, options: TargetSource) -> Targets:
     """Return the true classes in a file. Raise InputError if it has none."""
     with _opened(stream, ReadOptions(source)) as archive:
         members = _members(archive, source)
-        key = _targets_key(archive, members, source)
+        key = _targets_key(archive, members, ReadOptions(source, targets=replace(options, separate=False)))
         if key is None:
-            raise InputError(f"{source}: no array is called {TARGETS!r}; {_listed(list(members))}")
-        return _targets(archive, members[key], f"{source}: {key}")
+            fix = f"pass --targets-key NAME to choose an array: {', '.join(members)}" if members else _listed([])
+            raise InputError(f"{source}: no array is called {TARGETS!r}; {fix}")
+        return _targets(archive, members[key], f"{source}: {key}", options.ignored)
 
 
 @contextlib.contextmanager
@@ -126,14 +139,15 @@ def _listed(names: list[str]) -> str:
     return f"the file has {', '.join(map(repr, names)) or 'no arrays'}"
 
 
-def _array_key(names: list[str], options: ReadOptions) -> str:
-    """Return the array to read: the one that --key names, or the first with the name of a quantity, or the only one."""
+def _array_key(names: list[str], targets_key: str | None, options: ReadOptions) -> str:
+    """Return the array to read: the one that --key names, or the first with the name of a quantity, or the only one
+    except those of labels, temperatures, targets and keys."""
     if options.key is not None:
         if options.key not in names:
             raise InputError(f"{options.source}: {unknown('array', options.key, names) if names else _listed(names)}")
         return options.key
     requested = (key for key, quantity in ARRAY_QUANTITIES.items() if quantity == options.quantity)
-    others = [name for name in names if name not in (LABELS, TAUS)]
+    others = [name for name in names if name not in (LABELS, TAUS, targets_key, *IDS)]
     default = others[0] if len(others) == 1 else None
     key = next((key for key in (*requested, *ARRAY_QUANTITIES) if key in names), default)
     if key is None:
@@ -176,7 +190,9 @@ def _blocks(
         header = npy.read_header(member, options.source)
         # This only checks the zip file's entry; the bytes themselves are counted while they are read.
         header.check(info.file_size - member.tell(), options.source)
-        if labels and len(labels) == header.classes:
+        if (labels and len(labels) == header.classes) or (
+            labels and options.targets and (header.classes, len(labels)) == (1, 2)
+        ):
             options = replace(options, labels=Labels(labels))
         elif labels and options.key is None:
             raise InputError(
@@ -197,29 +213,73 @@ def _labels(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> tup
         raise InputError(f"{source}: not UTF-8 text; save the labels as UTF-8") from None
 
 
-def _targets_key(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: str) -> str | None:
-    """Return the name of the array of true classes: `targets`, or `labels` if it contains numbers; None if there is no
-    such array."""
-    if TARGETS in members or LABELS not in members:
-        return TARGETS if TARGETS in members else None
-    with _open(archive, members[LABELS], f"{source}: {LABELS}") as member:
-        header = npy.read_header(member, f"{source}: {LABELS}", check_dtype)
-    return None if npy.check_text(header.dtype) is None else LABELS
+def _targets_key(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], options: ReadOptions) -> str | None:
+    """Return the name of the array of true classes: that of --targets-key, or `targets`, or `labels` if it contains
+    numbers, or `label`, `target` or, if targets are requested, `y`; None if there is no such array."""
+    source, requested = options.source, options.targets
+    if requested and requested.key is not None and not requested.separate:
+        if requested.key not in members:
+            raise InputError(f"{source}: {unknown('array', requested.key, members) if members else _listed([])}")
+        return requested.key
+    if TARGETS in members:
+        return TARGETS
+    if LABELS in members:
+        with _open(archive, members[LABELS], f"{source}: {LABELS}") as member:
+            header = npy.read_header(member, f"{source}: {LABELS}", check_dtype)
+        if npy.check_text(header.dtype) is not None:
+            return LABELS
+    names = (*TARGET_NAMES, *(FURTHER_TARGET_NAMES if requested else ()))
+    return next((name for name in names if name in members and name != options.key), None)
 
 
-def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> Targets:
-    return parse_array(*_header_and_data(archive, info, source, check_dtype), source)
+def _targets(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, ignored: int | None) -> Targets:
+    return parse_array(*_header_and_data(archive, info, source, check_dtype), source, ignored)
 
 
 def _with_targets(
-    blocks: Iterable[Block], archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str
+    blocks: Iterable[Block], archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, options: ReadOptions
 ) -> Iterator[Block]:
     """Yield the blocks with the true classes of their rows, which are read at the first block."""
     indices: Array | None = None
+    targets: Targets | None = None
     for block in blocks:
+        targets = targets or _targets(archive, info, source, options.targets.ignored if options.targets else None)
+        fitting = targets.fitting(block, options.source, options.note)
         if indices is None:
-            targets = _targets(archive, info, source)
-            targets.check_shape(block.origin.axes)
-            indices = targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
-            targets.check_count(math.prod(block.origin.axes or ()))
-        yield replace(block, targets=indices[block.rows.start : block.rows.stop])
+            targets.check_shape(fitting.origin.axes)
+            indices = targets.indices(targets.lookup(fitting.labels, fitting.logits.shape[1]))
+            rows = block.origin.axes if fitting.origin.axes is not None else (len(fitting.logits),)
+            targets.check_count(math.prod(rows or ()))
+        yield replace(fitting, targets=indices[fitting.rows.start : fitting.rows.stop])
+
+
+def _id_key(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], used: set[str | None], source: str
+) -> str | None:
+    """Return the name of the array of the rows' keys; None if there is no such array of numbers or strings."""
+    key = next((name for name in IDS if name in members and name not in used), None)
+    if key is None:
+        return None
+    try:
+        with _open(archive, members[key], source) as member:
+            npy.read_header(member, source, check_dtype)
+    except InputError:
+        return None
+    return key
+
+
+def _with_keys(
+    blocks: Iterable[Block], archive: zipfile.ZipFile, info: zipfile.ZipInfo, options: ReadOptions
+) -> Iterator[Block]:
+    """Yield the blocks with the keys of their rows. If there is not one key per row, they are ignored, with a note."""
+    header, data = _header_and_data(archive, info, options.source, check_dtype)
+    header.check(len(data), options.source)
+    texts = np.frombuffer(data, header.dtype).tolist()
+    keys = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in texts]
+    for block in blocks:
+        rows = math.prod(block.origin.axes or ())
+        if len(keys) == rows:
+            yield replace(block, keys=keys[block.rows.start : block.rows.stop])
+            continue
+        options.note(f"{options.source}: {len(keys)} keys, but {rows} row{'s' * (rows != 1)}; tsoft ignores the keys")
+        yield block

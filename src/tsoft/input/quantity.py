@@ -87,13 +87,14 @@ QUANTITIES = {
 }
 
 
-# The names of arrays, in an .npz or a JSON record, that specify the quantity, in the order of precedence.
+# The names of arrays, in an .npz or a JSON record, that specify the quantity, in the order of precedence. Probabilities
+# may have underflowed to 0 where their logarithms are exact.
 ARRAY_QUANTITIES = {
     "logits": "logit",
-    "probs": "prob",
-    "probs_listed": "prob",
     "log_probs": "logprob",
     "logprobs": "logprob",
+    "probs": "prob",
+    "probs_listed": "prob",
     "energies": "energy",
 }
 

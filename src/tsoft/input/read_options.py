@@ -1,12 +1,37 @@
 """The options that every reader takes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tsoft.errors import InputError
+import numpy as np
+
+from tsoft.core.softmax import Array, LogitsError
+from tsoft.errors import InputError, shortened
 from tsoft.input.fields import FieldError
 from tsoft.input.labels import Labels
-from tsoft.input.quantity import QUANTITIES
+from tsoft.input.quantity import QUANTITIES, Quantity, to_logits
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """The columns of a table that the user names: those of the `logits`, in this order, and the `key` of the rows."""
+
+    logits: tuple[str, ...] | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class TargetSource:
+    """How to read the true classes of the rows.
+
+    `column` is the column of a table, or the field of a JSON object; `key` is the array of an .npz file. Rows with the
+    target `ignored` are left out. If the targets are in a `separate` file, readers skip those next to the logits.
+    """
+
+    column: str | None = None
+    key: str | None = None
+    ignored: int | None = None
+    separate: bool = False
 
 
 @dataclass(frozen=True)
@@ -15,8 +40,7 @@ class ReadOptions:
 
     `source` is its name in messages. `quantity` is the kind of its numbers, None if the source specifies it or they are
     logits. A `delimiter` makes it strict CSV or TSV. `key` names one of several arrays. `targets` requests the true
-    classes of the rows, if the source has them. `note` is called with each note to the user. With
-    `refuses_label`, a table with only a column label and a column of numbers is an error.
+    classes of the rows, if the source has them. `note` is called with each note to the user.
     """
 
     source: str
@@ -24,9 +48,45 @@ class ReadOptions:
     labels: Labels | None = None
     delimiter: str | None = None
     key: str | None = None
-    targets: bool = False
+    targets: TargetSource | None = None
     note: Callable[[str], None] = lambda _: None
-    refuses_label: bool = False
+    columns: ColumnOptions = ColumnOptions()
+
+    @property
+    def reads_targets(self) -> bool:
+        """Whether to read the true classes next to the logits."""
+        return self.targets is not None and not self.targets.separate
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether the user names columns, which only a table with a header has."""
+        return self.columns != ColumnOptions() or bool(self.targets and self.targets.column is not None)
+
+    def logits(
+        self, values: Array, quantity: Quantity, labels: tuple[str, ...] | None, where: str
+    ) -> tuple[Array, tuple[str, ...] | None]:
+        """Return numbers of a quantity, (rows, n), as logits, and the labels of the classes.
+
+        If targets are requested, one number per row is the second of two classes: a binary classifier. `labels` are
+        those in the source. Raise LogitsError for a number out of range, and InputError, located at `where`, for labels
+        that do not fit.
+        """
+        if self.targets is None or values.shape[1] != 1:
+            logits = to_logits(values, quantity)
+            return logits, self.class_labels(labels, logits.shape[1], where)
+        logits = to_logits(_binary(values, quantity), quantity)
+        labels = self.class_labels(labels if labels and len(labels) == 2 else None, 2, where)
+        self.note(f"{self.source}: {binary_note(quantity, labels)}")
+        return logits, labels
+
+    def for_width(self, width: int, first_width: int) -> "ReadOptions":
+        """Return the options for rows of `width` numbers, if the first row has `first_width`. A row of one number after
+        longer rows is not that of a binary classifier. Raise LogitsError for a longer row of one."""
+        if self.targets is None or width == first_width:
+            return self
+        if first_width == 1:
+            raise LogitsError(f"expected one number, as in the first row, got {width}", 0)
+        return replace(self, targets=None)
 
     def class_labels(self, labels: tuple[str, ...] | None, classes: int, where: str) -> tuple[str, ...] | None:
         """Return the labels of the classes: those in the source, or those of the options.
@@ -50,3 +110,39 @@ class ReadOptions:
         """Return an error in a line of the source, and in a field of it; both count from 1."""
         where = f"{self.source}:{line}"
         return InputError(f"{where}: {problem}" if field is None else f"{where}: field {field}: {problem}")
+
+
+def binary_note(quantity: Quantity, labels: tuple[str, ...] | None) -> str:
+    """Return a note that one number per row is read as a binary classifier.
+
+    >>> binary_note(QUANTITIES["logit"], ("neg", "pos"))
+    "one number per row, so tsoft reads a binary classifier: z is the logit of class 'pos', and 0 that of 'neg'"
+    """
+    first, second = ("#0", "#1") if labels is None else (repr(shortened(label)) for label in labels)
+    if quantity.name in ("prob", "logprob"):
+        reading = f"each is the {quantity.noun.split(maxsplit=1)[1]} of class {second}, and the rest is that of {first}"
+    else:
+        reading = f"z is the {quantity.noun.split(maxsplit=1)[1]} of class {second}, and 0 that of {first}"
+    return f"one number per row, so tsoft reads a binary classifier: {reading}"
+
+
+def _binary(values: Array, quantity: Quantity) -> Array:
+    """Return the numbers of both classes of a binary classifier, (rows, 2), from those of its second class, (rows, 1).
+
+    >>> _binary(np.array([[2.0], [-1.0]]), QUANTITIES["logit"]).tolist()
+    [[0.0, 2.0], [0.0, -1.0]]
+    >>> _binary(np.array([[0.75]]), QUANTITIES["prob"]).tolist()
+    [[0.25, 0.75]]
+    """
+    try:
+        to_logits(values, quantity)
+    except LogitsError as error:
+        # A masked second class is certainly the first class.
+        if error.column is not None:
+            raise
+    if quantity.name == "prob":
+        return np.concatenate([np.maximum(1 - values, 0), values], axis=1)
+    if quantity.name == "logprob":
+        with np.errstate(divide="ignore"):
+            return np.concatenate([np.log(-np.expm1(np.minimum(values, 0))), values], axis=1)
+    return np.concatenate([np.zeros_like(values), values], axis=1)

@@ -1,19 +1,24 @@
 """The true classes of rows, from a file of targets: an array, or a text with one target per line."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tsoft.core.block import Block
+from tsoft.core.block import Block, class_names
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError
-from tsoft.input.class_lookup import ClassLookup, TargetIndexError
-from tsoft.input.columns import TARGET
+from tsoft.errors import InputError, shortened
+from tsoft.input.class_lookup import BOOLEANS, IGNORED, ClassLookup, TargetIndexError
+from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
+from tsoft.input.fields import is_number
 from tsoft.input.npy import PICKLED, NpyHeader, check_real, check_text
+from tsoft.input.quantity import QUANTITIES
+from tsoft.input.read_options import binary_note
 from tsoft.input.utf8 import decode_text
 
 _ONE_EACH = "expected one target per row"
+_ORDER = "; pass the logits first, then one integer per row"
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +26,8 @@ class Targets:
     """Targets as they were read, one per row: numbers or strings.
 
     `source` is their file in messages. `first_row` is the number of the first target's row, and `first_line` the number
-    of its line if the source is a text. `shape` is the shape of an array of targets.
+    of its line if the source is a text. `shape` is the shape of an array of targets. Rows with the target `ignored` are
+    to be left out.
     """
 
     values: Array | list[str]
@@ -29,6 +35,7 @@ class Targets:
     first_line: int | None = None
     first_row: int = 0
     shape: tuple[int, ...] | None = None
+    ignored: int | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -48,7 +55,7 @@ class Targets:
         shape, rows = (tuple(size for size in sizes or () if size != 1) for sizes in (self.shape, axes))
         if len(shape) > 1 and shape != rows:
             sizes = " × ".join(map(str, self.shape or ()))
-            raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}")
+            raise InputError(f"{self.source}: an array of {sizes}; {_ONE_EACH}{_ORDER}")
 
     def indices(self, lookup: ClassLookup) -> Array:
         """Return the indices of the classes, (rows,).
@@ -66,6 +73,10 @@ class Targets:
                 place = f"{self.first_line + error.position}"
             raise InputError(f"{self.source}:{place}: {error.problem}") from None
 
+    def lookup(self, labels: tuple[str, ...] | None, classes: int) -> ClassLookup:
+        """Return the lookup of these targets among the classes."""
+        return ClassLookup(labels, classes, self.ignored)
+
     def block_indices(self, block: Block) -> Array:
         """Return the indices of the true classes of a block's rows, (rows,). Raise InputError if there are fewer
         targets than rows."""
@@ -76,7 +87,30 @@ class Targets:
             raise InputError(f"{self.source}: {self._count()}, but the logits have more rows; {_ONE_EACH}")
         line = None if self.first_line is None else self.first_line + first
         targets = Targets(self.values[first:stop], self.source, line, first)
-        return targets.indices(ClassLookup(block.labels, block.logits.shape[1]))
+        return targets.indices(self.lookup(block.labels, block.logits.shape[1]))
+
+    def fitting(self, block: Block, source: str, note: Callable[[str], None]) -> Block:
+        """Return a block, read from `source`, with classes for these targets. `note` is called with notes on guesses.
+
+        A single row is rather one number for each of several rows, of a binary classifier, if there are as many
+        targets. If the two classes of a binary classifier have no labels, those of the targets are its labels, in
+        alphabetical order.
+        """
+        if block.origin.axes == () and len(self) == block.logits.shape[1] > 1:
+            block = _column(block)
+            note(f"{source}: {binary_note(QUANTITIES[block.origin.quantity], block.labels)}")
+        labels = self._two_labels() if block.origin.is_binary and block.labels is None else None
+        if labels is None:
+            return block
+        if block.first_row == 0:
+            first, second = map(shortened, labels)
+            note(f"{self.source}: the targets name class #0 {first!r} and class #1 {second!r}; pass --labels to choose")
+        return replace(block, labels=labels)
+
+    def _two_labels(self) -> tuple[str, ...] | None:
+        """Return the two labels that the targets contain; None if they are numbers or booleans, or not two labels."""
+        texts = {value for value in self.values if isinstance(value, str) and not is_number(value)}
+        return None if len(texts) != 2 or {text.lower() for text in texts} == set(BOOLEANS) else tuple(sorted(texts))
 
     def _indices_of_texts(self, lookup: ClassLookup) -> Array:
         indices = np.empty(len(self), np.int64)
@@ -88,6 +122,34 @@ class Targets:
             except ValueError as error:
                 raise TargetIndexError(str(error), position) from None
         return indices
+
+
+def difference_note(block: Block, indices: Array) -> str | None:
+    """Return a note on the first row of a block whose target in the input is not the one in `indices`; None if there is
+    no such row."""
+    if block.targets is None:
+        return None
+    differs = (block.targets != indices) & (block.targets != IGNORED)
+    if not differs.any():
+        return None
+    row = int(differs.argmax())
+    names = class_names(block.labels, block.logits.shape[1])
+    own, other = (shortened(names[i]) if i >= 0 else "none" for i in (block.targets[row], indices[row]))
+    where = block.part(row, row + 1).location
+    return f"{where}: the true class in the input is {own}, but in the file of targets {other}, which tsoft uses"
+
+
+def _column(block: Block) -> Block:
+    """Return a block of one row as one row for each of its numbers, with the two classes of a binary classifier."""
+    z = block.logits.T
+    if block.origin.quantity in ("prob", "logprob"):
+        with np.errstate(divide="ignore"):
+            others = np.log(-np.expm1(np.minimum(z, 0)))
+    else:
+        others = np.zeros_like(z)
+    origin = replace(block.origin, axes=None, lines=None, is_binary=True)
+    labels = block.labels if block.labels and len(block.labels) == 2 else None
+    return replace(block, logits=np.concatenate([others, z], axis=1), labels=labels, origin=origin)
 
 
 def _number_text(value: float) -> str:
@@ -106,7 +168,7 @@ def check_dtype(dtype: np.dtype[Any]) -> str | None:
     return None if check_text(dtype) is None else check_real(dtype)
 
 
-def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
+def parse_array(header: NpyHeader, data: bytes, source: str, ignored: int | None = None) -> Targets:
     """Return the targets in an array, one per row. Raise InputError for a one-hot array."""
     header.check(len(data), source)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
@@ -120,19 +182,19 @@ def parse_array(header: NpyHeader, data: bytes, source: str) -> Targets:
             values = array.reshape(-1).astype(np.int64)
         elif array.dtype.kind in "SU":
             values = [text.decode() if isinstance(text, bytes) else text for text in array.reshape(-1).tolist()]
-        return Targets(values, source, shape=header.shape)
+        return Targets(values, source, shape=header.shape, ignored=ignored)
     except UnicodeDecodeError:
         raise InputError(f"{source}: not UTF-8 text; save the targets as UTF-8") from None
 
 
-def parse_text(data: bytes, source: str) -> Targets:
-    """Return the targets in a text, one per line, with or without the header `target`. Raise InputError."""
+def parse_text(data: bytes, source: str, ignored: int | None = None) -> Targets:
+    """Return the targets in a text, one per line, with or without a header such as `target`. Raise InputError."""
     lines = decode_text(data, source).replace("\r\n", "\n").removesuffix("\n").split("\n")
     lines = [_unquoted(line.strip()) for line in lines]
-    has_header = lines[0] == TARGET
+    has_header = lines[0].lower() in (*TARGET_NAMES, *FURTHER_TARGET_NAMES) and lines[0] not in lines[1:]
     if not any(lines[has_header:]):
         raise InputError(f"{source}: no targets: the input is empty")
-    return Targets(lines[has_header:], source, 1 + has_header)
+    return Targets(lines[has_header:], source, 1 + has_header, ignored=ignored)
 
 
 def _unquoted(line: str) -> str:

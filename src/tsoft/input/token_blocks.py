@@ -43,15 +43,6 @@ class ListedTokens:
         return logprobs if (logprobs > -np.inf).any() else np.full(len(logprobs), np.nan)
 
 
-class UnknownDistribution(PartialDistribution):
-    """The alternatives of a token without any known probability."""
-
-    def log_bounds(self, taus: Array) -> tuple[Array, Array]:
-        """Return unknown bounds: (t, k) each."""
-        unknown = np.full((len(taus), len(self.logprobs)), np.nan)
-        return unknown, unknown
-
-
 def listed_tokens(drawn: DrawnToken) -> ListedTokens:
     """Return the tokens that a response lists.
 
@@ -132,8 +123,7 @@ def token_block(drawn: DrawnToken, listed: ListedTokens, row: int) -> Block:
     """Return the block of one row that contains the listed tokens. If nothing is known of them, its logits mean
     nothing."""
     logprobs = listed.logprobs
-    kind = UnknownDistribution if np.isnan(logprobs).all() else PartialDistribution
-    partial = kind(logprobs, listed.index, listed.cap, is_sampled=drawn.tempered)
-    known = np.where(np.isnan(logprobs), -np.inf, logprobs)
-    logits = np.zeros(len(logprobs)) if kind is UnknownDistribution else known
+    unknown = np.isnan(logprobs)
+    logits = np.zeros(len(logprobs)) if unknown.all() else np.where(unknown, -np.inf, logprobs)
+    partial = PartialDistribution(logprobs, listed.index, listed.cap, is_sampled=drawn.tempered)
     return Block(logits[np.newaxis], listed.labels, row, Origin("logprob", labels_vary=True), partial=partial)

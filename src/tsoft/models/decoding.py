@@ -16,8 +16,9 @@ from tsoft.core.block import Block
 from tsoft.core.draw import draws
 from tsoft.models.model import TEXTS_AT_ONCE
 from tsoft.models.tokens import NextDistribution, Tokens
+from tsoft.sampling.apply_chains import compute_distributions
 from tsoft.sampling.chain import Chain
-from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.step import PartialDistributionError
 
 # Why a text ends: the model ended it, it reached a stop text or the maximum number of tokens, the user interrupted it,
 # or the model failed.
@@ -170,7 +171,12 @@ def token_sampler(
     taus = np.array([tau])
 
     def choose(distribution: NextDistribution) -> tuple[int, float]:
-        probs = Distributions(distribution.block, taus, chain_of(distribution.block)).probs[0, 0]
+        chain = chain_of(distribution.block)
+        result = compute_distributions(distribution.block, taus, chain)
+        if chain and not result.exact[0]:
+            problem = "the alternatives that the server lists do not determine the distribution after the samplers"
+            raise PartialDistributionError(0, problem)
+        probs = result.probs[0, 0]
         [[index]] = draws(probs, 1, generator)
         return int(index), float(probs[index])
 

@@ -30,7 +30,9 @@ class ChainNotes:
                 continue
             for tau in taus.tolist():
                 self._note_low_tau(chain.engine, tau)
-                self._note_fragile(chain, chain.engine.name, block, tau)
+                # On a partial distribution, a decision by a tie is undecided.
+                if block.partial is None:
+                    self._note_fragile(chain, chain.engine.name, block, tau)
 
     def _note_missing(self, block: "Block") -> None:
         missing = [bias.name for bias in self._biases if bias.index(block) is None]
@@ -56,7 +58,7 @@ class ChainNotes:
 
 
 def _fragile_message(decision: FragileDecision, block: "Block", engine: str, tau: float) -> str:
-    name = block.names[decision.index] if block.partial else repr(block.names[decision.index])
+    name = repr(block.names[decision.index])
     place = f"row {block.rows[decision.row]}, τ = {tau:g}: {decision.step} of {engine}"
     if decision.is_tie:
         return f"{place} removes {name} but keeps a class that ties with it; which one depends on the engine's sort"

@@ -1,8 +1,10 @@
 """The class that a name on the command line selects."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
+from tsoft.options.numbers import number
 
 if TYPE_CHECKING:
     from tsoft.core.block import Block
@@ -18,7 +20,7 @@ def class_index(block: "Block", name: str, option: str) -> int | None:
 
     classes = block.logits.shape[1]
     index = name.removeprefix("#")
-    if name.startswith("#") and index.isdecimal() and len(index) < 10:
+    if name.startswith("#") and index.isdecimal() and index.isascii() and len(index) < 10:
         indices = [int(index)] if int(index) < classes else []
     else:
         name_lists = (block.labels or (), class_names(block.labels, classes), block.names)
@@ -35,12 +37,15 @@ def class_index(block: "Block", name: str, option: str) -> int | None:
     raise UsageError(f"{option}: {unknown_class(name, block.labels, classes)}")
 
 
-def named_number(text: str, option: str, example: str) -> tuple[str, float]:
+def named_number(text: str, option: str, example: str, parse: Callable[[str], float] = number) -> tuple[str, float]:
     """Return the name and the number of LABEL=NUMBER, split at the last =. Raise UsageError, with the example."""
-    from tsoft.input import fields
     from tsoft.input.arguments import decode
 
-    name, equals, number = text.rpartition("=")
-    if not equals or not fields.is_number(number):
+    name, equals, typed = text.rpartition("=")
+    try:
+        value = parse(typed)
+    except ValueError:
+        equals = ""
+    if not equals:
         raise UsageError(f"{option}: expected LABEL=NUMBER, such as {example}, got {text!r}")
-    return decode(name), fields.number(number)
+    return decode(name), value

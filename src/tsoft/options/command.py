@@ -10,8 +10,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-# An argument that Typer would take for an option: -1, -.5, -inf, -nan=3.
-_NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=]|$))", re.IGNORECASE)
+from tsoft.options.numbers import read_strictly
+from tsoft.options.temperatures import in_kelvin, note_logits_after_tau
+
+# An argument that Typer would take for an option: -1, -.5, -inf, -nan=3, -Infinity].
+_NEGATIVE = re.compile(r" *-(?:\d|\.\d|(?:inf|infinity|nan)(?:[\s,;=\]}]|$))", re.IGNORECASE)
 
 
 def shield(token: str) -> str:
@@ -35,17 +38,26 @@ def unshield(value: Any) -> Any:
 
 
 class LogitsCommand(TyperCommand):
-    """A command that takes negative numbers as arguments, before and after its options."""
+    """A command that takes negative numbers as arguments, before and after its options, and reads all numbers by the
+    same rule."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for param in self.params:
+            read_strictly(param)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
             rest = super().parse_args(ctx, [shield(arg) for arg in args])
         except typer.TyperException as error:
+            _restore_name(error, args)
             error.message = re.sub(r"(?<=')( +-)", lambda blanks: blanks[0][1:], error.message)
             # The parser's own errors lack the context, which names the command.
             error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
             raise
-        ctx.params = {name: unshield(value) for name, value in ctx.params.items()}
+        ctx.params = in_kelvin({name: unshield(value) for name, value in ctx.params.items()})
+        if not ctx.resilient_parsing:
+            note_logits_after_tau(args, ctx.params.get("logits"))
         return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -56,6 +68,14 @@ class LogitsCommand(TyperCommand):
                 param.help = rf"{param.help} [dim]\[default: {default}][/dim]"  # type: ignore[attr-defined]
                 param.show_default = False  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
+
+
+def _restore_name(error: Any, args: list[str]) -> None:
+    """Let an error about an option show its name as typed, which may have underscores for hyphens."""
+    name = getattr(error, "option_name", None)
+    typed = (arg.partition("=")[0] for arg in args)
+    if name is not None:
+        error.option_name = next((word for word in typed if word.replace("_", "-") == name), name)
 
 
 def bundled(function: Callable[..., None]) -> Callable[..., None]:

@@ -77,6 +77,9 @@ class DistributionsResult(Result):
             blocks = (part for block in blocks for part in block.split_by_width())
         self.blocks = plan.noted(blocks, taus)
 
+    # Whether records contain all measures, and not only a requested one.
+    has_all_measures = True
+
     @abstractmethod
     def columns(self, result: Distributions) -> list[Column]:
         """Return the columns of tsv and csv, with one distribution per record."""
@@ -90,19 +93,42 @@ class DistributionsResult(Result):
                 lambda block, seconds: (rows(block.rows.stop, seconds), block.rows.stop),
                 lambda block: None if block.origin.axes is None else math.prod(block.origin.axes),
             )
-        return (
+        results = (
             result for block in blocks for result in distribution_pieces(block, self.taus, self.plan.chains_for(block))
         )
+        has_bounds = self.form.is_long or self.form.format not in ("tsv", *ARRAY_FORMATS)
+        return results if has_bounds else self._noting_listed(results)
+
+    def _noting_listed(self, results: Iterator[Distributions]) -> Iterator[Distributions]:
+        """Yield the results. Print a note before the first one that is not exact, because the format has no bounds."""
+        is_noted = False
+        for result in results:
+            if not is_noted and not result.exact.all():
+                is_noted = True
+                kind = "the probabilities among the listed tokens alone; csv and json contain bounds, too"
+                note(f"row {result.block.first_row}: {self.form.format} contains {kind}")
+            yield result
 
     def records(self) -> Iterator[Records]:
         results, is_long = self.results(), self.form.is_long
-        if self.form.format == "csv" and not is_long:
+        has_class_columns = self.form.format == "csv" and self.has_all_measures
+        if has_class_columns and not is_long:
             is_long, results = labels_differ(results)
         for result in results:
-            if is_long:
+            if result.block.partial is not None and (self.form.is_long or has_class_columns):
+                yield self.token_records(result)
+            elif is_long:
                 yield long(result, self.form.content, self.form.max_classes)
             else:
                 yield Records(self.columns(result), result.block.location)
+
+    def token_records(self, result: Distributions) -> Records:
+        """Return the records of a token of an API response, whose columns are the same for every token."""
+        from tsoft.output.token_records import alternatives, drawn_tokens
+
+        if self.form.is_long:
+            return alternatives(result, self.form.content, self.form.max_classes)
+        return drawn_tokens(result, self.form.content)
 
     def objects(self) -> Iterator[Iterable[Mapping[str, Any] | Fields]]:
         return (objects(result, self.form.content) for result in self.results())
@@ -115,7 +141,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         return
     from tsoft.output import arrays
     from tsoft.output.file import open_output
-    from tsoft.sampling.step import AllRemovedError
+    from tsoft.sampling.step import ChainError
 
     if len(result.plan.chains) > 1:
         raise UsageError(f"{result.form.format} has one distribution per row and τ; pass --like with one engine")
@@ -123,5 +149,5 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
         try:
             array = arrays.DistributionArray(result.results(), result.taus, result.form.content, note)
             arrays.write(result.form.format, array, out)
-        except AllRemovedError as error:
+        except ChainError as error:
             raise UsageError(error.with_fix) from None

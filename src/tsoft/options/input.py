@@ -44,6 +44,24 @@ class SourceOptions:
             help="Class names: a list, or @FILE with one name per line, a JSON array, or a JSON object {token: id}.",
         ),
     ] = None
+    columns: Annotated[
+        str | None,
+        _option(
+            "--columns",
+            metavar="A,B,…",
+            show_default="all except keys and targets",
+            help="Columns of a table that are logits, such as cat,dog or 'logit_*'. tsoft ignores the others.",
+        ),
+    ] = None
+    id_column: Annotated[
+        str | None,
+        _option(
+            "--id-column",
+            metavar="NAME",
+            show_default="id, index or unnamed, if it counts or has text",
+            help="Column of a table that names the rows. The output has it, too.",
+        ),
+    ] = None
     energies: Annotated[
         bool, _option("--energies", help="The numbers are energies: logit = -energy, and inf masks a class.")
     ] = False
@@ -77,8 +95,49 @@ class LogitsOptions(SourceOptions):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BoundsOptions:
-    """The size of the vocabulary, which bounds the tokens that an API response does not list."""
+class TargetFieldOptions:
+    """Where the input has the true classes, and the rows to leave out."""
+
+    target_column: Annotated[
+        str | None,
+        _option(
+            "--target-column",
+            metavar="NAME",
+            show_default="target, label, y or class",
+            help="Column of a table with the true class of each row.",
+        ),
+    ] = None
+    targets_key: Annotated[
+        str | None,
+        _option(
+            "--targets-key",
+            metavar="NAME",
+            show_default="targets, or labels if these are integers",
+            help="Name of the array of true classes in an .npz file.",
+        ),
+    ] = None
+    ignore_index: Annotated[
+        int | None,
+        _option("--ignore-index", metavar="N", help="Leave out the rows whose true class is N, such as -100."),
+    ] = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ListedOptions:
+    """Whether an API response counts as the whole distribution."""
+
+    listed_only: Annotated[
+        bool,
+        _option(
+            "--listed-only",
+            help="For an API response: take the listed tokens for the whole distribution, as if no others existed.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BoundsOptions(ListedOptions):
+    """What is assumed about the tokens that an API response does not list: their number, or that there are none."""
 
     vocab_size: Annotated[
         int | None,

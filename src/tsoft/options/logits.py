@@ -11,13 +11,13 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
-from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.input import ListedOptions, LogitsOptions
 from tsoft.options.response_notes import apply_options
 from tsoft.options.temperatures import pieces
 
 if TYPE_CHECKING:
     from tsoft.input.labels import Labels
-    from tsoft.input.read_options import ReadOptions
+    from tsoft.input.read_options import ReadOptions, TargetSource
 
 _KEY_ERROR = "--key selects an array of an .npz file, but the input is not an .npz file; remove --key"
 
@@ -26,22 +26,20 @@ def blocks(
     options: LogitsOptions,
     taus: list[str] | None,
     *,
-    bounds: BoundsOptions | None = None,
+    bounds: ListedOptions | None = None,
     ragged: bool = False,
-    targets: bool = False,
+    targets: "TargetSource | None" = None,
     labels: "Labels | None" = None,
     note: Callable[[str], None] = note,
-    refuses_label: bool = False,
     unknown_rows: bool = False,
 ) -> Iterator[Block]:
     """Return the blocks of typed logits, of a file, or of stdin.
 
-    taus: the values of --tau, one of which may read stdin. bounds: None for a command that shows no bounds.
-    ragged: whether rows of a block may differ in length. targets: whether to read the true classes of the rows, too.
-    labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
-    note: prints a note to the user. refuses_label: whether a table with only a column label and a column of numbers is
-    an error, since its labels may be meant as targets. unknown_rows: whether to return the rows of an API response
-    without any known probability.
+    taus: the values of --tau, one of which may read stdin. bounds: None for a command without these options.
+    ragged: whether rows of a block may differ in length. targets: how to read the true classes of the rows, if they are
+    to be read, too. labels: the labels of --labels if they are parsed already, since a pipe can be read only once.
+    note: prints a note to the user. unknown_rows: whether to return the rows of an API response without any known
+    probability.
     """
     quantity = _quantity(options)
     labels = labels or parsed_labels(options.labels)
@@ -52,17 +50,50 @@ def blocks(
             raise UsageError("the logits are arguments and --input reads a file; remove one of the two")
         if options.key is not None:
             raise UsageError(_KEY_ERROR)
-        if options.input_format is not None:
-            raise UsageError("--input-format has no effect on logits that are arguments; remove --input-format")
+        for option, value in {
+            "--input-format": options.input_format,
+            "--columns": options.columns,
+            "--id-column": options.id_column,
+            "--target-column": targets and targets.column,
+            "--targets-key": targets and targets.key,
+        }.items():
+            if value is not None:
+                raise UsageError(f"{option} has no effect on logits that are arguments; remove {option}")
         read: Iterator[Block] = iter([typed_block(options.logits, quantity or "logit", labels)])
     else:
-        from tsoft.input.read_options import ReadOptions
+        from tsoft.input.read_options import ColumnOptions, ReadOptions
 
-        reading = ReadOptions("", quantity, labels, None, options.key, targets, note, refuses_label)
+        columns = ColumnOptions(_column_names(options.columns), options.id_column)
+        reading = ReadOptions("", quantity, labels, None, options.key, targets, _once(note), columns)
         read = _read(_file(options, taus), options.input_format, reading)
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
-    return _check_sums(apply_options(read, options, bounds, unknown_rows=unknown_rows), note)
+    read = apply_options(read, options, bounds, unknown_rows=unknown_rows)
+    return _check_sums(read, note, has_targets=targets is not None)
+
+
+def _once(note: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that prints each note only once, since readers repeat it for each block."""
+    printed: set[str] = set()
+
+    def print_new(message: str) -> None:
+        if message not in printed:
+            printed.add(message)
+            note(message)
+
+    return print_new
+
+
+def _column_names(text: str | None) -> tuple[str, ...] | None:
+    """Return the columns that --columns lists."""
+    if text is None:
+        return None
+    from tsoft.input.fields import split_labels
+
+    names = tuple(split_labels(text, ","))
+    if names == ("",):
+        raise UsageError("--columns: empty; list the columns of the logits, such as cat,dog")
+    return names
 
 
 def parsed_labels(text: str | None) -> "Labels | None":
@@ -106,15 +137,27 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
             format = by_content(head) or FORMATS["text"]
         if options.key is not None and not format.keys:
             raise UsageError(_KEY_ERROR)
+        if options.names_columns and format.name in ("npy", "npz", "response"):
+            problem = "--columns, --id-column and --target-column select columns by name"
+            raise UsageError(f"{problem}, but the input is {format.name}; remove them")
         source = STDIN if file == "-" else file
-        yield from format.reader()(stream, replace(options, source=source, delimiter=format.delimiter))
+        is_noted = False
+        for block in format.reader()(stream, replace(options, source=source, delimiter=format.delimiter)):
+            if block.logits.shape[1] == 1 and block.partial is None and not is_noted:
+                is_noted = True
+                options.note(
+                    f"{source}: row {block.first_row} has one class, whose probability is 1 at every temperature"
+                )
+            yield block
 
 
-def _check_sums(blocks: Iterator[Block], note: Callable[[str], None]) -> Iterator[Block]:
+def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_targets: bool) -> Iterator[Block]:
     """Yield the blocks. Print a note for the first row whose probabilities do not sum to 1."""
     is_noted = False
     for block in blocks:
-        if block.origin.quantity in ("prob", "logprob") and not is_noted and not block.partial:
+        # With targets, an array of one axis may be one probability for each row.
+        is_column = has_targets and block.origin.axes == ()
+        if block.origin.quantity in ("prob", "logprob") and not (is_noted or is_column or block.partial):
             sums = np.exp(log_sum_exp(block.logits))
             is_off = abs(sums - 1) > 1e-3
             if is_off.any():

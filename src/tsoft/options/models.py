@@ -20,7 +20,7 @@ _option = in_panel("Model")
 
 @dataclass(frozen=True)
 class PromptArgument:
-    """The prompt."""
+    """The prompt, as an argument or as an option."""
 
     prompt: Annotated[
         list[str] | None,
@@ -30,6 +30,18 @@ class PromptArgument:
             help="Text to continue, in quotes. Without it, or with -, tsoft reads stdin.",
         ),
     ] = None
+    prompt_option: Annotated[
+        str | None, _option("--prompt", metavar="TEXT", help="Text to continue, in place of the argument.")
+    ] = None
+
+    @property
+    def typed(self) -> list[str] | None:
+        """The arguments, or the value of --prompt. Raise UsageError if both were typed."""
+        if self.prompt_option is None:
+            return self.prompt
+        if self.prompt:
+            raise UsageError("the prompt is an argument and --prompt, too; remove one of them")
+        return [self.prompt_option]
 
 
 def top_logprobs_option(help: str) -> Any:

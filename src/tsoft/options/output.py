@@ -288,7 +288,7 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
     from tsoft.output import records
     from tsoft.output.file import open_output
     from tsoft.output.number_format import NumberFormat
-    from tsoft.sampling.step import AllRemovedError
+    from tsoft.sampling.step import ChainError
 
     with open_output(output.output, encoding(format, output)) as out:
         try:
@@ -301,5 +301,5 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
                 out(piece)
             # The legend explains what was drawn, so it comes last.
             out(shown.draw_legend())
-        except AllRemovedError as error:
+        except ChainError as error:
             raise UsageError(error.with_fix) from None

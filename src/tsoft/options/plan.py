@@ -32,26 +32,11 @@ class Plan:
         return self.chains != (None,)
 
     def chains_for(self, block: "Block") -> "tuple[Chain | None, ...]":
-        """Return the chains for a block, with the biases of its classes.
-
-        Raise UsageError for samplers on an API response, which lists only part of the distribution: a sampler's
-        cutoff depends on all of it.
-        """
-        if block.partial is not None:
-            self.refuse_partial(f"row {block.first_row}")
+        """Return the chains for a block, with the biases of its classes."""
         if not self.biases:
             return self.chains
         biases = self.biases_for(block)
         return tuple(chain and chain.biased(biases) for chain in self.chains)
-
-    def refuse_partial(self, place: str) -> None:
-        """Raise UsageError, which names the `place` of a partial distribution, if there is a chain."""
-        if self.has_chain and self.chains:
-            names = [step.sampler.name for chain in self.chains if chain for step in chain.steps]
-            samplers = [name for name in dict.fromkeys(names) if name != "temperature"]
-            needing = f"samplers ({', '.join(samplers)}) need" if samplers else "--like and --explain need"
-            problem = "an API response lists only part of the distribution"
-            raise UsageError(f"{place}: {problem}, but {needing} every logit; remove them")
 
     @cached_property
     def biases_for(self) -> "Callable[[Block], Biases]":
@@ -59,12 +44,22 @@ class Plan:
         return remembered(self._biases_for)
 
     def _biases_for(self, block: "Block") -> Biases:
+        if block.partial is not None:
+            self._require_listed(block)
         # With two biases for a class, the second one applies. Typed biases come after those of the settings file.
         values = {bias.index(block): bias.value for bias in self.biases}
         return tuple((index, value) for index, value in values.items() if index is not None)
 
+    def _require_listed(self, block: "Block") -> None:
+        """Raise UsageError for a bias of a class that a partial distribution does not list: it would change the
+        probabilities of all classes."""
+        missing = [bias.name for bias in self.biases if bias.index(block) is None]
+        if missing:
+            place, names = f"row {block.first_row}", ", ".join(map(repr, missing[:5])) + ", …" * (len(missing) > 5)
+            raise UsageError(f"{place}: the response does not list {names}, so a bias cannot be added; remove the bias")
+
     def results(self, block: "Block", taus: "Array") -> "list[Distributions]":
-        """Return a block's distributions after each chain. Raise AllRemovedError if a chain removes every class."""
+        """Return a block's distributions after each chain. Raise ChainError if a chain cannot be applied."""
         from tsoft.sampling.apply_chains import distributions_by_chain
 
         results = distributions_by_chain(block, taus, self.chains_for(block))

@@ -1,6 +1,6 @@
 """The options for an API response, and notes on its limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,11 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import log_sum_exp
 from tsoft.errors import InputError, UsageError
 from tsoft.notes import note
-from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.input import BoundsOptions, ListedOptions, LogitsOptions
 
 if TYPE_CHECKING:
     from tsoft.core.partial_distribution import PartialDistribution
+    from tsoft.sampling.distributions import Distributions
 
 
 # A list is suspicious if more unlisted tokens than this, and this many times the listed ones, must be as probable as
@@ -24,21 +25,31 @@ _MANY_TIED, _MANY_TIMES = 1000, 100
 def apply_options(
     blocks: Iterator[Block],
     options: LogitsOptions,
-    bounds: BoundsOptions | None = None,
+    bounds: ListedOptions | None = None,
     *,
     unknown_rows: bool = False,
 ) -> Iterator[Block]:
     """Yield the blocks, with --applied-tau and --vocab-size applied to those of an API response. Print notes on these.
 
-    bounds: None for a command that shows no bounds. unknown_rows: whether to yield rows without any known probability,
+    bounds: None for a command without these options. unknown_rows: whether to yield rows without any known probability,
     whose logits mean nothing.
     """
-    tau, classes = options.applied_tau, bounds.vocab_size if bounds else None
+    tau, classes, hint = options.applied_tau, None, ""
+    if isinstance(bounds, BoundsOptions):
+        classes = bounds.vocab_size
+        hint = "" if classes is not None else "; pass --vocab-size for tighter bounds"
+    listed_only = bounds is not None and bounds.listed_only
     if tau is not None and not 0 < tau < np.inf:
         raise UsageError(f"--applied-tau: expected a finite number above 0, got {tau:.15g}")
+    if listed_only and classes is not None:
+        raise UsageError("--listed-only and --vocab-size are mutually exclusive; pass only one")
     if tau is not None or classes is not None:
         blocks = (_with_options(block, tau, classes) for block in blocks)
-    blocks = with_notes(blocks, shows_bounds=bounds is not None)
+    if listed_only:
+        hint = "; with --listed-only, the listed tokens count as all tokens"
+    blocks = with_notes(blocks, hint)
+    if listed_only:
+        blocks = map(_of_listed, blocks)
     return blocks if unknown_rows else _without_unknown_rows(blocks)
 
 
@@ -57,6 +68,35 @@ def _without_unknown_rows(blocks: Iterator[Block]) -> Iterator[Block]:
             note(f"{skipped}: tsoft skips the rows without any known probability; compute shows them")
     if skipped and not remaining:
         raise InputError("the response does not contain the probability of any token")
+
+
+_NOT_WHOLE = "the distribution depends on tokens that the response does not list; pass --listed-only to ignore them"
+
+
+def require_exact(result: "Distributions") -> None:
+    """Raise UsageError unless the distributions of a response are exact, for a result that needs whole ones."""
+    if not result.exact.all():
+        place = f"row {result.block.first_row}, τ = {result.taus[result.exact.argmin()]:g}"
+        raise UsageError(f"{place}: {_NOT_WHOLE}, or samplers that remove them (such as --top-k 5)")
+
+
+def require_whole(block: Block) -> None:
+    """Raise UsageError for a partial distribution, for a result that has no samplers."""
+    if block.partial is not None and block.partial.unlisted != 0:
+        raise UsageError(f"row {block.first_row}: {_NOT_WHOLE}")
+
+
+def whole_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the blocks. Raise UsageError for a partial distribution."""
+    for block in blocks:
+        require_whole(block)
+        yield block
+
+
+def _of_listed(block: Block) -> Block:
+    if block.partial is None:
+        raise UsageError("--listed-only works only with an API response, and the input is not one; remove it")
+    return replace(block, partial=block.partial.of_listed())
 
 
 def _with_options(block: Block, applied_tau: float | None, classes: int | None) -> Block:
@@ -80,10 +120,10 @@ def _with_options(block: Block, applied_tau: float | None, classes: int | None) 
     return replace(block, logits=logits - log_sum_exp(logits)[:, np.newaxis], partial=partial)
 
 
-def with_notes(blocks: Iterator[Block], *, shows_bounds: bool = False) -> Iterator[Block]:
+def with_notes(blocks: Iterator[Block], hint: str = "") -> Iterator[Block]:
     """Yield the blocks. Print notes on those of an API response and, at the end, how much of the probability it lists.
 
-    shows_bounds: whether the command shows bounds, so that the note can recommend --vocab-size.
+    hint: the end of that note if the size of the vocabulary is unknown.
     """
     rows, total, smallest = 0, 0.0, (np.inf, 0)
     noted: set[str] = set()
@@ -101,8 +141,7 @@ def with_notes(blocks: Iterator[Block], *, shows_bounds: bool = False) -> Iterat
     if partial and rows:
         shares = [f"{np.floor(share * 1e4) / 1e2:.4g} %" for share in (smallest[0], total / rows)]
         mass = f"at least {shares[0]} (row {smallest[1]}), on average {shares[1]}," if rows > 1 else shares[0]
-        hint = "" if partial.classes or not shows_bounds else "; pass --vocab-size for tighter bounds"
-        note(f"the response lists {mass} of the probability at τ = {partial.tau:g}{hint}")
+        note(f"the response lists {mass} of the probability at τ = {partial.tau:g}" + hint * (partial.classes is None))
 
 
 def response_notes(partial: "PartialDistribution") -> Iterator[tuple[str, str]]:

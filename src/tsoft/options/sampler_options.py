@@ -4,6 +4,7 @@ from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any
 
 from tsoft.options.command import in_panel
+from tsoft.options.numbers import share
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
 _option = in_panel("Samplers")
@@ -17,6 +18,7 @@ _FIELDS = [
             _option(
                 parameter.option,
                 metavar=parameter.metavar,
+                parser=share if parameter.high == 1 else None,
                 help=parameter.help,
                 # The first parameter turns its sampler on, so only the others have a default to show.
                 show_default=f"{parameter.off:g}" if place else True,

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from tsoft.core.units import unit_hint
 from tsoft.errors import nearest, unknown
 
 
@@ -36,7 +37,8 @@ def _similar_option(name: str, context: Any) -> str:
     options = [option.lstrip("-") for parameter in context.command.params for option in _names(parameter)]
     typed = name.lstrip("-").replace("_", "-")
     longer = [option for option in options if option.startswith(typed) and len(typed) > 1]
-    suggestion = longer[0] if longer else nearest(typed, options)
+    # Typing errors rarely change the first letter, and --rows is not --probs.
+    suggestion = longer[0] if longer else nearest(typed, [option for option in options if option[:1] == typed[:1]])
     return f"; did you mean --{suggestion}?" if suggestion and len(suggestion) > 1 else ""
 
 
@@ -48,12 +50,21 @@ def _value_message(parameter: Any, message: str) -> str:
     """Return the message for a value that its option does not accept."""
     kind = parameter.type
     option = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+    if kind.name == "share":
+        return f"{option}: expected a number or a percentage from 0% to 100%, got {message!r}{_point(message)}"
     value, separator, _ = message.partition(" is not ")
     if not separator:
         return f"{option}: {message}"
     if choices := getattr(kind, "choices", None):
+        if option == "--units" and (hint := unit_hint(value[1:-1])):
+            return f"--units: unknown unit {value}; {hint}"
         return f"{option}: {unknown('value', value[1:-1], map(str, choices))}"
-    return f"{option}: expected {_numbers(kind)}, got {value}"
+    return f"{option}: expected {_numbers(kind)}, got {value}{_point(value[1:-1])}"
+
+
+def _point(value: str) -> str:
+    """Return a hint at the decimal point if the value has a decimal comma."""
+    return f"; did you mean {value.replace(',', '.')}?" if re.fullmatch(r"\d+,\d+%?", value) else ""
 
 
 def _numbers(kind: Any) -> str:

@@ -4,7 +4,7 @@ import io
 import itertools
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.output.distribution_records import Content
 from tsoft.output.file import OutputStream
+from tsoft.output.row_keys import ID
 from tsoft.sampling.distributions import Distributions
 
 # Keeping more bytes than this in memory is worth a note.
@@ -23,13 +24,14 @@ class DistributionArray:
     """Distributions as one array of probabilities or, according to `content`, their logarithms.
 
     Its axes are those of the rows, the temperatures `taus` if there are several, and the classes. `note` is called with
-    each note to the user.
+    each note to the user. `keys` are those of the rows that `pieces` has yielded, if the rows have keys.
     """
 
     results: Iterator[Distributions]
     taus: Array
     content: Content
     note: Callable[[str], None]
+    keys: list[str | int] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -43,6 +45,7 @@ class DistributionArray:
             if (result.block.labels, result.block.logits.shape[1]) != classes:
                 problem = f"{result.block.location}: the classes differ from those of the first row"
                 raise InputError(f"{problem}; use --format jsonl")
+            self.keys.extend(result.block.keys or ())
             yield self.content.cells(result).swapaxes(0, 1)
 
     def header(self, first: Distributions, axes: tuple[int, ...]) -> bytes:
@@ -143,6 +146,8 @@ def _npz(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
         _add(archive, "taus", np.asarray(array.taus))
         if first.block.labels is not None:
             _add(archive, "labels", np.array(first.block.labels))
+        if array.keys:
+            _add(archive, ID, np.array(array.keys))
     yield from sink.take()
 
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from tsoft.core.block import Block
 from tsoft.core.measures import total_variation
 from tsoft.core.softmax import Array
 from tsoft.output.records import Column, In, Recorded, Records
+from tsoft.output.row_keys import ID, id_column, id_field
 from tsoft.sampling.distributions import Distributions, descending_order, measure_unit
 
 if TYPE_CHECKING:
     from tsoft.sampling.explanation import Stage
+    from tsoft.sampling.partial_explanation import PartialStage
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,20 @@ class Content:
         """Return the probabilities or their logarithms, (k, rows, n); NaN if the server marks one as unknown."""
         values = result.log_probs if self.log else result.probs
         partial = result.block.partial
-        return values if partial is None or not partial.unknown.any() else np.where(partial.unknown, np.nan, values)
+        if partial is None or not partial.unknown.any():
+            return values
+        return np.where(partial.unknown & ~result.exact[:, np.newaxis, np.newaxis], np.nan, values)
 
     def measure(self, result: Distributions, name: str) -> Array:
-        """Return a measure in the unit of the output, (k, rows)."""
-        return np.asarray(getattr(result, name) / measure_unit(name, self.bits))
+        """Return a measure in the unit of the output, (k, rows); NaN if it is not exact."""
+        return np.where(result.exact[:, np.newaxis], self.listed(result, name), np.nan)
+
+    def listed(self, result: Distributions, name: str) -> Array:
+        """Return a measure of the listed classes alone, as if there were no others, (k, rows); NaN if a response
+        contains no known probability."""
+        values = np.asarray(getattr(result, name) / measure_unit(name, self.bits))
+        is_known = result.block.partial is None or not result.block.partial.unknown.all()
+        return values if is_known else np.full_like(values, np.nan)
 
 
 def labels_differ(results: Iterator[Distributions]) -> tuple[bool, Iterator[Distributions]]:
@@ -55,6 +66,7 @@ def keys(result: Distributions, tau: In = In.CSV | In.JSON) -> list[Column]:
     rows, taus = result.block.rows, result.taus
     columns = [
         Column("row", [row for row in rows for _ in range(len(taus))], In.CSV | In.JSON),
+        *id_column(result.block, len(taus), In.CSV | In.JSON),
         Column("tau", np.tile(taus, len(rows)), tau),
     ]
     if result.engine is not None:
@@ -88,6 +100,7 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
     indices = np.concatenate(orders)
     columns = [
         Column("row", np.repeat([block.rows[r] for r, _ in places], counts)),
+        *_long_id(block, [r for r, _ in places], counts),
         Column("tau", np.repeat([result.taus[t] for _, t in places], counts)),
         *([] if result.engine is None else [Column("engine", [result.engine] * len(indices))]),
         Column("index", indices),
@@ -98,6 +111,13 @@ def long(result: Distributions, content: Content, most: int | None) -> Records:
         ),
     ]
     return Records(columns, block.location, headed=True)
+
+
+def _long_id(block: Block, rows: Sequence[int], counts: Sequence[int]) -> list[Column]:
+    """Return the column of the keys of these rows, each repeated for its classes; no column without keys."""
+    if block.keys is None:
+        return []
+    return [Column(ID, [block.keys[r] for r, count in zip(rows, counts, strict=True) for _ in range(count)])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,16 +144,20 @@ def objects(result: Distributions, content: Content) -> Iterator[dict[str, Any]]
 
 
 def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
-    block, labels, top = result.block, result.block.labels, int(result.top[t, r])
+    block, labels = result.block, result.block.labels
     entropy, perplexity, *others = (float(content.measure(result, name)[t, r]) for name in result.measure_names)
     fields = {
         "row": block.rows[r],
+        **id_field(block, r),
         "tau": float(result.taus[t]),
-        **({"labels": labels, "probs": result.probs[t, r]} if block.partial is None else {}),
-        **_token_fields(result, t),
+        **(
+            {"labels": labels, "probs": result.probs[t, r]}
+            if block.partial is None
+            else _token_fields(result, content, t)
+        ),
         "entropy": entropy,
         "perplexity": perplexity,
-        "top": top if labels is None else labels[top],
+        "top": _top(result, t, r),
         **dict(zip(result.measure_names[2:], others, strict=True)),
     }
     if block.ensemble and block.ensemble.unit is not None:
@@ -150,21 +174,32 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     return fields
 
 
-def _token_fields(result: Distributions, t: int) -> dict[str, Any]:
-    """Return the fields of a server's token: the token, its choice, the probabilities among the listed alternatives,
-    and the bounds of the probabilities among all classes. Unknown values become null."""
+def _top(result: Distributions, t: int, r: int) -> int | str | None:
+    """Return the most probable class; None if an unlisted one may be more probable."""
+    top, labels, partial = int(result.top[t, r]), result.block.labels, result.block.partial
+    if partial is not None and not result.exact[t] and partial.rank_of(top) != 1:
+        return None
+    return top if labels is None else labels[top]
+
+
+def _token_fields(result: Distributions, content: Content, t: int) -> dict[str, Any]:
+    """Return the fields of a server's token: the token, its choice, the probabilities if they are exact, their bounds,
+    and the probabilities among the listed alternatives. Unknown values become null."""
     block, partial = result.block, result.block.partial
-    if partial is None:
-        return {}
+    assert partial
     assert block.labels
-    low, high = (None, None) if result.bounds is None else (bound[t, 0] for bound in result.bounds)
+    low, high = (bound[t, 0] for bound in result.bounds)
+    is_exact = bool(result.exact[t])
     fields = {
         "token": block.labels[partial.index],
         "choice": partial.choice,
         "labels": block.labels,
+        "exact": is_exact,
+        "probs": result.probs[t, 0] if is_exact else None,
         "probs_low": low,
         "probs_high": high,
-        "probs_listed": np.where(partial.unknown, np.nan, result.probs[t, 0]),
+        "probs_listed": Content().cells(result)[t, 0],
+        **{f"{name}_listed": float(content.listed(result, name)[t, 0]) for name in ("entropy", "perplexity")},
     }
     if result.chosen_token:
         chosen = result.chosen_token
@@ -185,10 +220,15 @@ def _chain_fields(result: Distributions, content: Content, t: int, r: int) -> di
     assert result.chain
     fields: dict[str, Any] = {} if result.engine is None else {"engine": result.engine}
     fields["samplers"] = [str(step) for step in result.chain.at(float(result.taus[t]))]
-    fields["kept"] = int(result.kept[t, r].sum())
+    undecided = result.undecided[t, r]
+    fields["kept"] = int((result.kept[t, r] & ~undecided).sum())
+    if result.block.partial is not None:
+        fields["undecided"] = int(undecided.sum())
     if result.compared_with:
         fields["total_variation"] = {
             str(other.engine): float(total_variation(result.probs[t, r], other.probs[t, r]))
+            if result.exact[t] and other.exact[t]
+            else None
             for other in result.compared_with
             if other.chain is not result.chain
         }
@@ -202,10 +242,19 @@ def _chain_fields(result: Distributions, content: Content, t: int, r: int) -> di
     return fields
 
 
-def _step_fields(stage: "Stage", block: Block, content: Content) -> dict[str, Any]:
-    return {
+def _step_fields(stage: "Stage | PartialStage", block: Block, content: Content) -> dict[str, Any]:
+    fields = {
         "sampler": stage.step.sampler.name,
         "parameters": {parameter.name: _setting(value, parameter.whole) for parameter, value in stage.step.settings},
+    }
+    if block.partial is not None:
+        stage = cast("PartialStage", stage)
+        undecided = stage.undecided
+        kept = int((stage.kept & ~undecided).sum())
+        may_have_unlisted = stage.may_have_unlisted
+        return fields | {"kept": kept, "undecided": int(undecided.sum()), "unlisted_may_remain": may_have_unlisted}
+    stage = cast("Stage", stage)
+    return fields | {
         "kept": int(stage.kept.sum()),
         "cut": float(stage.cut),
         "entropy": float(stage.entropy / measure_unit("entropy", content.bits)),

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from tsoft.errors import OutputError, ReaderGoneError
+from tsoft.output.encodings import encoded
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def _as_output_error(name: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class OutputStream:
-    """Writes text or bytes without buffering. Characters that the encoding lacks become question marks."""
+    """Writes text or bytes without buffering. Characters that the encoding lacks become look-alikes or escapes."""
 
     stream: BinaryIO
     name: str
@@ -36,7 +37,7 @@ class OutputStream:
 
     def __call__(self, text: str | bytes | memoryview) -> None:
         with _as_output_error(self.name):
-            self.stream.write(text.encode(self.encoding, "replace") if isinstance(text, str) else text)
+            self.stream.write(encoded(text, self.encoding) if isinstance(text, str) else text)
             self.stream.flush()
 
     def overwrite_start(self, data: bytes) -> None:
@@ -73,7 +74,7 @@ def _descriptor(name: str | None) -> int | None:
     file that stdout is redirected to."""
     if name in (None, "-"):
         return 1
-    match = re.fullmatch(r"/(?:dev|proc/self)/(?:fd/(\d{1,9})|(stdout|stderr))", str(name))
+    match = re.fullmatch(r"/(?:dev|proc/self)/(?:fd/([0-9]{1,9})|(stdout|stderr))", str(name))
     return match and int(match[1] or {"stdout": 1, "stderr": 2}[match[2]])
 
 

@@ -15,7 +15,11 @@ PIECE_SIZE = 1 << 21
 
 
 def compute_distributions(block: Block, taus: Array, chain: "Chain | None" = None) -> Distributions:
-    """Return the distributions of a block, with their thermodynamics if it has an ensemble."""
+    """Return the distributions of a block: with thermodynamics if it has an ensemble, with bounds if it is partial."""
+    if block.partial is not None:
+        from tsoft.sampling.partial_distributions import PartialDistributions
+
+        return PartialDistributions(block, taus, chain)
     if block.ensemble is None:
         return Distributions(block, taus, chain)
     from tsoft.sampling.boltzmann import BoltzmannDistributions

@@ -66,22 +66,25 @@ class Distributions:
     def probs(self) -> Array:
         return self._by_width(softmax)
 
-    @cached_property
-    def bounds(self) -> tuple[Array, Array] | None:
-        """Bounds on each listed probability among all classes, (k, 1, n) each; None unless the block is a partial
-        distribution without a chain. They are at most the probability among the listed classes."""
-        if self.log_bounds is None:
-            return None
-        low, high = map(np.exp, self.log_bounds)
-        return np.minimum(low, self.probs), np.minimum(high, self.probs)
+    @property
+    def exact(self) -> Array:
+        """Whether the probabilities are known exactly, and not only among the classes that a response lists: (k,)."""
+        return np.ones(len(self.taus), bool)
 
-    @cached_property
-    def log_bounds(self) -> tuple[Array, Array] | None:
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Bounds on each probability among all classes, (k, rows, n) each, NaN if unknown."""
+        return self.probs, self.probs
+
+    @property
+    def log_bounds(self) -> tuple[Array, Array]:
         """The logarithms of the bounds, which do not underflow."""
-        if self.block.partial is None or self.chain is not None:
-            return None
-        low, high = (bound[:, np.newaxis] for bound in self.block.partial.log_bounds(self.taus))
-        return np.minimum(low, self.log_probs), np.minimum(high, self.log_probs)
+        return self.log_probs, self.log_probs
+
+    @property
+    def undecided(self) -> Array:
+        """The classes of which it is not known whether a chain keeps them: (k, rows, n) booleans."""
+        return np.broadcast_to(False, (len(self.taus), *self.block.logits.shape))
 
     @cached_property
     def log_probs(self) -> Array:

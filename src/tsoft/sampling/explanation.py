@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -124,7 +125,15 @@ def _condition(cutoff: Cutoff | None, z: Array) -> tuple[float | None, str | Non
     return abs(threshold), _CONDITIONS[cutoff.score_name]
 
 
-def removed_by(stages: Sequence[Stage], classes: int) -> Array:
+class HasRemoved(Protocol):
+    """A step's effect on a whole or a partial distribution."""
+
+    @property
+    def removed(self) -> Array:
+        """The indices of the classes that the step removes."""
+
+
+def removed_by(stages: Sequence[HasRemoved], classes: int) -> Array:
     """Return the index of the step that removed each of the n classes, -1 for a class that remains: (n,)."""
     steps = np.full(classes, -1)
     for i, stage in enumerate(stages):

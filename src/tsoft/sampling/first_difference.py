@@ -1,11 +1,12 @@
 """The first step at which two chains with the same logits and settings differ."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.sampling.explanation import Stage, removed_by
+from tsoft.sampling.explanation import HasRemoved, removed_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,10 +19,12 @@ class FirstDifference:
     step: int
 
 
-def first_difference(first: list[Stage], second: list[Stage], logits: Array) -> FirstDifference | None:
+def first_difference(
+    first: Sequence[HasRemoved], second: Sequence[HasRemoved], logits: Array, undecided: Array | None = None
+) -> FirstDifference | None:
     """Return the earliest step of either chain that removes a class which the other chain keeps. If the step
     removes several of these classes, the result has the one with the highest logit. None if both chains keep
-    the same classes.
+    the same classes, without regard to those that are `undecided`, (n,) booleans.
 
     >>> from tsoft.sampling.explanation import explain
     >>> from tsoft.sampling.step import Step
@@ -33,7 +36,8 @@ def first_difference(first: list[Stage], second: list[Stage], logits: Array) -> 
     (1, True, 0)
     """
     removing_step = np.array([removed_by(stages, len(logits)) for stages in (first, second)])
-    differing = np.flatnonzero((removing_step[0] < 0) != (removing_step[1] < 0))
+    differs = (removing_step[0] < 0) != (removing_step[1] < 0)
+    differing = np.flatnonzero(differs if undecided is None else differs & ~undecided)
     if not len(differing):
         return None
     steps = removing_step.max(0)[differing]

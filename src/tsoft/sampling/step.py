@@ -37,14 +37,32 @@ class Step:
         return " ".join(words)
 
 
-class AllRemovedError(ValueError):
-    """A sampler removes every class of a row. `row` counts from 0 over all leading axes."""
+class ChainError(ValueError):
+    """A chain cannot be applied to a row. `row` counts from 0 over all leading axes; `problem` is a sentence about it,
+    and `fix` what the user who typed the settings can do."""
 
-    def __init__(self, row: int, step: str):
-        super().__init__(f"row {row}: {step} removes every class")
-        self.row, self.step = row, step
+    def __init__(self, row: int, problem: str, fix: str):
+        super().__init__(problem)
+        self.row, self.problem, self.fix = row, problem, fix
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.problem}"
 
     @property
     def with_fix(self) -> str:
-        """The message for a user who typed the settings."""
-        return f"{self}; use a less strict setting"
+        return f"{self}; {self.fix}"
+
+
+class AllRemovedError(ChainError):
+    """A sampler removes every class of a row."""
+
+    def __init__(self, row: int, step: str, classes: str = "class"):
+        super().__init__(row, f"{step} removes every {classes}", "use a less strict setting")
+        self.step = step
+
+
+class PartialDistributionError(ChainError):
+    """A step cannot be applied to a distribution of which a response lists only a part."""
+
+    def __init__(self, row: int, problem: str):
+        super().__init__(row, problem, "remove the sampler, or pass the logits of the whole vocabulary")

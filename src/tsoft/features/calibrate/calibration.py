@@ -28,11 +28,13 @@ CURVE_FACTOR, CURVE_POINTS = 4.0, 16
 @dataclass(frozen=True, eq=False)
 class MeasuredRows:
     """The reports on some rows at τ = 1 and at the fitted temperature. `data` is `fit` for the rows that the
-    temperature was fitted to, and `test` for others."""
+    temperature was fitted to, and `test` for others. `ignored` is the number of rows that were left out, None if no
+    rows were to be left out."""
 
     data: str
     before: Report
     after: Report
+    ignored: int | None = None
 
     @property
     def reports(self) -> tuple[Report, Report]:
@@ -68,12 +70,12 @@ def calibration(
         note(f"{rows.name}: these rows determine τ only roughly: its 95 % interval is {ends}")
     taus = _curve_taus(fit, summary) if curve else np.empty(0)
     scores = score_rows(rows, np.concatenate([[1.0, fit.tau], taus]), 2)
-    measured = [_measured("fit", scores, bins, resamples, generator)]
+    measured = [_measured("fit", scores, bins, resamples, generator, rows)]
     if test:
         with _input_errors(test):
             _checked_summary(test, reference=rows)
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        measured.append(_measured("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator))
+        measured.append(_measured("test", score_rows(test, scores.taus[:2], 2), bins, resamples, generator, test))
     for measured_rows, source in zip(measured, (rows, test), strict=False):
         assert source
         _note_contradictions(measured_rows, source.name)
@@ -97,9 +99,9 @@ def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) 
     summary = summarize(rows)
     if reference:
         _check_reference(rows, reference)
-    if summary.classes == 1:
-        fix = "for a binary classifier with a single logit z, pass the two logits 0 and z"
-        raise InputError(f"{rows.name}: calibration needs at least two classes; {fix}")
+    if rows.are_like_binary_probabilities and not summary.are_one_hot:
+        problem = "the number of every row is from 0 to 1, so they look like probabilities"
+        raise InputError(f"{rows.name}: {problem}; pass --probs, or write the two logits 0 and z for each logit z")
     if summary.are_probabilities:
         problem = "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities"
         fix = "save the array under the name probs" if rows.name.endswith(".npz") else "pass --probs"
@@ -107,6 +109,8 @@ def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) 
     if summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
+    if summary.classes > 2 and summary.counts[0] == 0 and (summary.counts[1:] > 0).all():
+        note(f"{rows.name}: no target is class #0, but every other class occurs; do the targets count from 1?")
     if (summary.counts > 0).sum() == 1:
         class_name = rows.class_name(int(summary.counts.argmax()))
         statement = "the measures say" if reference else "the fit says"
@@ -153,8 +157,11 @@ def _curve_taus(fit: TemperatureFit, summary: RowSummary) -> Array:
     return np.append(grid, [1.0] * (not fit.is_limit)) * center
 
 
-def _measured(data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator) -> MeasuredRows:
-    return MeasuredRows(data, *(report(scores, t, bins, resamples, generator) for t in range(2)))
+def _measured(
+    data: str, scores: Scores, bins: int, resamples: int, generator: np.random.Generator, source: LabeledInput
+) -> MeasuredRows:
+    before, after = (report(scores, t, bins, resamples, generator) for t in range(2))
+    return MeasuredRows(data, before, after, source.ignored if source.leaves_out else None)
 
 
 def _note_contradictions(measured: MeasuredRows, name: str) -> None:

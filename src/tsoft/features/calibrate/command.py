@@ -1,5 +1,6 @@
 """`tsoft calibrate`: the temperature that calibrates a classifier."""
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,16 +8,31 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
-from tsoft.options.input import SourceOptions
+from tsoft.options.input import SourceOptions, TargetFieldOptions
 from tsoft.options.output import DiagramOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.calibrate.labeled_input import LabeledInput
+    from tsoft.input.read_options import TargetSource
 
 _input = in_panel("Input")
 
 # The exit code for a fit at a limit.
 AT_LIMIT = 3
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """The files of logits and targets as arguments."""
+
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LOGITS [TARGETS]]",
+            show_default=False,
+            help="File of logits, and file of targets, as with -i and --targets. Without files, tsoft reads stdin.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +96,10 @@ class MeasuringOptions:
 
 @bundled
 def calibrate(
+    files: FileOptions,
     source: SourceOptions,
     truth: TargetsOptions,
+    fields: TargetFieldOptions,
     measuring: MeasuringOptions,
     output: RecordOutputOptions,
     charts: DiagramOptions,
@@ -90,13 +108,14 @@ def calibrate(
 
     Reads logits and the true class of each row (the target): an .npz file with
     the arrays logits and targets (or labels), a CSV with a column target, or
-    any input with --targets. On a terminal, shows the calibration before and
-    after the fit (NLL, ECE, reliability diagrams). In a pipe, prints the
-    temperature. The exit code is 3 if the best temperature is 0 or inf.
+    a file of logits and a file of targets. On a terminal, shows the calibration
+    before and after the fit (NLL, ECE, reliability diagrams). In a pipe, prints
+    the temperature. The exit code is 3 if the best temperature is 0 or inf.
 
     Examples:
-      tsoft calibrate -i val.npz --test test.npz
-      tsoft calibrate -i logits.npy --targets y.npy --format json
+      tsoft calibrate val.npz --test test.npz
+      tsoft calibrate logits.npy labels.npy --format json
+      tsoft calibrate -i val.csv --target-column y --ignore-index -100
       tsoft compute -i new.npy --tau $(tsoft calibrate -i val.csv)
     """
     from tsoft.features.calibrate.calibration import calibration
@@ -105,7 +124,8 @@ def calibrate(
     from tsoft.options.seeds import chosen_seed
 
     format, seed = chosen_format(output, charts, measuring), chosen_seed(measuring.seed)
-    rows, test = _rows(source, truth)
+    source, truth = _with_files(files.files or [], source, truth)
+    rows, test = _rows(source, truth, _target_options(truth, fields))
     curve = format == "table" and charts.chart is not False
     resamples = 0 if format == "tsv" else measuring.resamples
     calibrated = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
@@ -114,7 +134,40 @@ def calibrate(
         raise typer.Exit(AT_LIMIT)
 
 
-def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabeledInput, LabeledInput | None]":
+def _with_files(files: list[str], source: SourceOptions, truth: TargetsOptions) -> tuple[SourceOptions, TargetsOptions]:
+    """Return the options with the files that are arguments: first the logits, then the targets."""
+    if not files:
+        return source, truth
+    from tsoft.input.fields import is_number
+
+    wrong = next((file for file in files if is_number(file) and not os.path.exists(file)), None)
+    if wrong is not None:
+        raise UsageError(f"{wrong!r} is not a file; calibrate reads logits and targets from files or from a pipe")
+    if len(files) > 2:
+        listed = " ".join(files[2:])
+        raise UsageError(f"unexpected arguments: {listed}; pass a file of logits and a file of targets")
+    if source.file is not None:
+        raise UsageError(f"{files[0]!r} and --input both name the logits; remove one of the two")
+    source = replace(source, file=files[0])
+    if len(files) == 1:
+        return source, truth
+    if truth.targets is not None:
+        raise UsageError(f"{files[1]!r} and --targets both name the targets; remove one of the two")
+    return source, replace(truth, targets=files[1])
+
+
+def _target_options(truth: TargetsOptions, fields: TargetFieldOptions) -> "TargetSource":
+    """Return how to read the targets."""
+    from tsoft.input.read_options import TargetSource
+
+    if truth.targets is not None and fields.target_column is not None:
+        raise UsageError("--target-column and --targets both select the targets; remove one of the two")
+    return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index)
+
+
+def _rows(
+    source: SourceOptions, truth: TargetsOptions, targets: "TargetSource"
+) -> "tuple[LabeledInput, LabeledInput | None]":
     """Return the rows to fit to, and those to measure on."""
     import sys
 
@@ -139,6 +192,8 @@ def _rows(source: SourceOptions, truth: TargetsOptions) -> "tuple[LabeledInput, 
     if truth.test is None and truth.test_targets is not None:
         raise UsageError("--test-targets has no effect without --test; add --test FILE")
     names = logits.parsed_labels(source.labels)
-    rows = LabeledInput(source, truth.targets, "--targets", names)
+    rows = LabeledInput(source, truth.targets, "--targets", names, targets)
+    if truth.test is None:
+        return rows, None
     test = replace(source, file=truth.test)
-    return rows, None if truth.test is None else LabeledInput(test, truth.test_targets, "--test-targets", names)
+    return rows, LabeledInput(test, truth.test_targets, "--test-targets", names, targets)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +10,12 @@ import numpy as np
 from tsoft.core.block import Block
 from tsoft.core.labeled_rows import LabeledRows
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError
 from tsoft.features.calibrate.spool import Spool
-from tsoft.input.class_lookup import ClassLookup
+from tsoft.input.class_lookup import IGNORED
+from tsoft.input.read_options import TargetSource
 from tsoft.input.source import STDIN
+from tsoft.input.targets import difference_note
 from tsoft.input.targets_file import read as read_targets
 from tsoft.notes import note
 from tsoft.options import logits
@@ -34,20 +37,35 @@ class LabeledInput:
     they are not in memory.
     """
 
-    def __init__(self, source: SourceOptions, targets_file: str | None, option: str, labels: "Labels | None" = None):
+    def __init__(
+        self,
+        source: SourceOptions,
+        targets_file: str | None,
+        option: str,
+        labels: "Labels | None" = None,
+        targets: TargetSource | None = None,
+    ):
         self.name = STDIN if source.file in (None, "-") else str(source.file)
         self.labels: tuple[str, ...] | None = None
-        self.rows = self.classes = 0
+        self.rows = self.ignored = self.classes = 0
+        # Whether each row is one logit, and all of them are from 0 to 1.
+        self.are_like_binary_probabilities = False
         self.in_memory: list[LabeledRows] | None = []
         self._source, self._option = source, option
         self._parsed_labels = labels or logits.parsed_labels(source.labels)
-        self._targets = None if targets_file is None else read_targets(targets_file)
+        self._target_options = replace(targets or TargetSource(), separate=targets_file is not None)
+        self._targets = None if targets_file is None else read_targets(targets_file, self._target_options)
         # The targets from the file, as indices. The first block determines the classes.
         self._indices: Array | None = None
         self._file_state: tuple[int, ...] | None = None
         self._spool: Spool | None = None
         self._size = 0
         self._is_read = False
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether rows with a target are to be left out."""
+        return self._target_options.ignored is not None
 
     def class_name(self, index: int) -> str:
         """Return the name of a class for a message."""
@@ -67,6 +85,9 @@ class LabeledInput:
             self._keep(examples)
             yield examples
         self._is_read = True
+        if self.ignored:
+            rows = f"{self.ignored} of {self.rows + self.ignored} rows"
+            note(f"{self.name}: tsoft leaves out {rows}, whose target is {self._target_options.ignored}")
 
     def _further_pass(self) -> Iterator[LabeledRows]:
         self._check_file_state()
@@ -111,39 +132,52 @@ class LabeledInput:
     def _read(self, note: Callable[[str], None]) -> Iterator[LabeledRows]:
         """Read the source. `note` prints a note to the user."""
         options = LogitsOptions(**vars(self._source))
-        rows = 0
-        for block in self._blocks(options, note):
+        rows, first, differs = 0, not self._is_read, False
+        for source_block in logits.blocks(
+            options, None, targets=self._target_options, labels=self._parsed_labels, note=note
+        ):
+            block = source_block
+            if self._targets:
+                block = self._targets.fitting(block, self.name, note)
             if rows == 0:
                 self._set_classes(block)
+                self.are_like_binary_probabilities = block.origin.is_binary and block.origin.quantity == "logit"
+            self.are_like_binary_probabilities &= bool(((block.logits >= 0) & (block.logits <= 1)).all())
             self._check_classes(block)
             rows += len(block.logits)
-            examples = LabeledRows(block.logits, self._targets_of(block))
-            self._check_targets(block, examples)
-            yield examples
+            targets = self._targets_of(block)
+            if first and self._targets and not differs and (difference := difference_note(block, targets)):
+                differs = True
+                note(difference)
+            kept = targets != IGNORED
+            if first:
+                self.ignored += int((~kept).sum())
+            examples = (
+                LabeledRows(block.logits, targets) if kept.all() else LabeledRows(block.logits[kept], targets[kept])
+            )
+            self._check_targets(block, examples, kept)
+            if len(examples.targets):
+                yield examples
         if self._targets:
             self._targets.check_count(rows)
 
-    def _blocks(self, options: LogitsOptions, note: Callable[[str], None]) -> Iterator[Block]:
-        # A column label next to logits would name the classes, but it may be meant as the targets.
-        refuses_label = self._targets is None
-        return logits.blocks(
-            options, None, targets=True, labels=self._parsed_labels, note=note, refuses_label=refuses_label
-        )
-
     def _set_classes(self, block: Block) -> None:
-        """Set the classes to those of the first block, and look up the targets among them."""
+        """Set the classes to those of the first block, and look up the targets among them.
+
+        Raise InputError for an API response.
+        """
+        if block.partial is not None:
+            problem = "an API response lists only some of the classes, but calibrate needs all of them"
+            raise InputError(f"{block.location}: {problem}; pass a table of logits")
         classes = block.logits.shape[1]
         if self._is_read and (block.labels, classes) != (self.labels, self.classes):
             raise InputError(f"{self.name}: {_CHANGED}")
         self.labels, self.classes = block.labels, classes
         if self._targets:
-            if block.targets is not None:
-                problem = f"{self._option} has no effect, because {self.name} contains targets"
-                raise UsageError(f"{problem}; remove {self._option}")
             self._targets.check_shape(block.origin.axes)
-            indices = self._targets.indices(ClassLookup(block.labels, self.classes))
+            indices = self._targets.indices(self._targets.lookup(block.labels, self.classes))
             # All targets stay in memory, so they should be small.
-            self._indices = indices.astype(np.min_scalar_type(self.classes - 1))
+            self._indices = indices.astype(np.min_scalar_type(-self.classes))
 
     def _check_classes(self, block: Block) -> None:
         """Raise InputError for classes other than those of the first block."""
@@ -154,14 +188,15 @@ class LabeledInput:
             problem = "the classes of this row are not those of the first row"
             raise InputError(f"{block.location}: {problem}; all rows need the same classes in the same order")
 
-    def _check_targets(self, block: Block, examples: LabeledRows) -> None:
-        """Raise InputError for a masked target."""
+    def _check_targets(self, block: Block, examples: LabeledRows, kept: Array) -> None:
+        """Raise InputError for a masked target. `kept` marks the rows of the block that are in the examples."""
         masked = np.isneginf(examples.logits[np.arange(len(examples.targets)), examples.targets])
         if masked.any():
-            row = int(masked.argmax())
+            index = int(masked.argmax())
+            row = int(np.flatnonzero(kept)[index])
             part = block.part(row, row + 1)
             where = part.location if part.origin.lines is not None else f"{self.name}: row {part.first_row}"
-            target = self.class_name(int(examples.targets[row]))
+            target = self.class_name(int(examples.targets[index]))
             problem = f"the target, class {target}, is masked, so its probability is 0 at every temperature"
             raise InputError(f"{where}: {problem}")
 
@@ -169,7 +204,9 @@ class LabeledInput:
         """Return the indices of the rows' true classes, from the targets file or from the block: (rows,)."""
         if self._indices is None:
             if block.targets is None:
-                fix = f"add a column target (in an .npz file, an array targets or labels), or pass {self._option} FILE"
+                fix = "add a column target (in an .npz file, an array targets or labels)"
+                if self._target_options.column is None:
+                    fix += f", or pass --target-column NAME or {self._option} FILE"
                 raise InputError(f"{self.name}: the rows have no targets; {fix}")
             return block.targets
         assert self._targets

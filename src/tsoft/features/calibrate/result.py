@@ -68,7 +68,8 @@ class CalibrateResult(Result):
 
 def _fields(rows: MeasuredRows, report: Report) -> dict[str, Any]:
     """Return the fields of a report without its bins, by their names in headers and records."""
-    return {"data": rows.data, "tau": report.tau, "rows": report.rows, **report.measures}
+    ignored = {} if rows.ignored is None else {"ignored": rows.ignored}
+    return {"data": rows.data, "tau": report.tau, "rows": report.rows, **ignored, **report.measures}
 
 
 def _bins(bins: Bins) -> list[dict[str, Any]]:

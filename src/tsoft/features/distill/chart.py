@@ -15,7 +15,7 @@ from tsoft.charts.table import text_tables
 from tsoft.charts.view import View
 from tsoft.errors import visible
 from tsoft.features.distill.soft_targets import Distillation
-from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.apply_chains import compute_distributions
 
 # The names of the measures in a table.
 _NAMES = {
@@ -41,7 +41,7 @@ _REFINEMENTS, _REFINED_POINTS = 3, 15
 
 def draw(distillation: Distillation, view: View, chart: bool) -> Iterator[str]:
     """Yield the parts of one row: its table, its measures and, if `chart` is true, its curves."""
-    yield distribution_table.draw([Distributions(distillation.block, distillation.taus)], view)
+    yield distribution_table.draw([compute_distributions(distillation.block, distillation.taus)], view)
     yield "\n" + _measures(distillation, view)
     _add_to_legend(distillation, view)
     if chart and distillation.rest_prob.any():

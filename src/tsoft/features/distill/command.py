@@ -8,7 +8,8 @@ import typer
 
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.options.command import bundled
-from tsoft.options.input import LogitsOptions
+from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions
+from tsoft.options.numbers import share
 from tsoft.options.output import DiagramOptions, DisplayOptions, Mean, RecordOutputOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tsoft.core.softmax import Array
     from tsoft.features.distill.soft_targets import Distillation
     from tsoft.input.labels import Labels
+    from tsoft.input.read_options import TargetSource
     from tsoft.input.targets import Targets
 
 DEFAULT = ["1,2,4,8,16"]
@@ -56,6 +58,7 @@ class DistillationOptions:
             "--alpha",
             metavar="α",
             show_default="0.5",
+            parser=share,
             help="With --student and targets: weight of the cross-entropy in the loss α·CE + (1 - α)·τ²·KL.",
         ),
     ] = None
@@ -65,7 +68,9 @@ class DistillationOptions:
 @bundled
 def distill(
     input: LogitsOptions,
+    listed: ListedOptions,
     distillation: DistillationOptions,
+    fields: TargetFieldOptions,
     temperatures: TeacherTemperatures,
     output: RecordOutputOptions,
     display: DisplayOptions,
@@ -89,6 +94,7 @@ def distill(
     from tsoft.options import logits
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.output import chosen_format, refuse, view, write
+    from tsoft.options.response_notes import whole_blocks
     from tsoft.options.temperatures import parsed_temperatures
 
     if distillation.mean:
@@ -98,15 +104,26 @@ def distill(
     _check_stdin(input, distillation, temperatures)
     typed = temperatures.tau or DEFAULT
     labels = logits.parsed_labels(input.labels)
-    teacher = logits.blocks(input, typed, targets=True, labels=labels)
+    targets = _target_options(distillation, fields)
+    teacher = whole_blocks(logits.blocks(input, typed, bounds=listed, targets=targets, labels=labels))
     taus = parsed_temperatures(typed)
-    distillations = _distillations(teacher, input, labels, distillation, taus, alpha)
+    distillations = _distillations(teacher, input, listed, labels, distillation, targets, taus, alpha)
     chart = charts.chart is not False
     if distillation.mean:
         means = MeanResult(lambda: average_distillations(distillations, taus), "information", chart=chart)
         write(means, format, output, lambda: view(output))
     else:
         write(DistillResult(distillations, display.rows, chart), format, output, lambda: view(output, display))
+
+
+def _target_options(distillation: DistillationOptions, fields: TargetFieldOptions) -> "TargetSource":
+    """Return how to read the targets."""
+    from tsoft.input.read_options import TargetSource
+
+    is_separate = distillation.targets is not None
+    if is_separate and fields.target_column is not None:
+        raise UsageError("--target-column and --targets both select the targets; remove one of the two")
+    return TargetSource(fields.target_column, fields.targets_key, fields.ignore_index, is_separate)
 
 
 def _alpha(distillation: DistillationOptions) -> float:
@@ -141,44 +158,88 @@ def _check_stdin(input: LogitsOptions, distillation: DistillationOptions, temper
 def _distillations(
     teacher: "Iterator[Block]",
     input: LogitsOptions,
+    listed: ListedOptions,
     labels: "Labels | None",
     distillation: DistillationOptions,
+    options: "TargetSource",
     taus: "Array",
     alpha: float,
 ) -> "Iterator[Distillation]":
-    """Yield the teacher's blocks with the targets and the student's logits of the same rows."""
+    """Yield the teacher's blocks with the targets and the student's logits of the same rows, except the rows to leave
+    out."""
     from tsoft.features.distill.soft_targets import Distillation
     from tsoft.options import logits
+    from tsoft.options.response_notes import whole_blocks
+
+    pairs: Iterable[tuple[Block, Block | None]] = ((block, None) for block in teacher)
+    if distillation.student is not None:
+        # The same input options apply to the teacher and the student. Only the teacher's targets are used.
+        student_input = replace(input, logits=None, file=distillation.student)
+        student_options = replace(options, column=None, key=None, separate=True)
+        student = whole_blocks(
+            logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
+        )
+        pairs = with_student(teacher, student, distillation.student)
+    is_empty = True
+    for block, student_block in _with_targets(pairs, distillation.targets, options):
+        if distillation.alpha is not None and block.targets is None:
+            raise UsageError("--alpha has no effect without targets; add --targets FILE")
+        is_empty = False
+        student_logits = None if student_block is None else student_block.logits
+        yield Distillation(block, taus, block.targets, student_logits, alpha)
+    if is_empty:
+        raise InputError(f"every row has the target {options.ignored}, so no row remains; remove --ignore-index")
+
+
+def _with_targets(
+    pairs: "Iterable[tuple[Block, Block | None]]", file: str | None, options: "TargetSource"
+) -> "Iterator[tuple[Block, Block | None]]":
+    """Yield the pairs with the targets of a file, if there is one, and without the rows to leave out."""
+    from tsoft.input.class_lookup import IGNORED
+    from tsoft.notes import note
 
     targets: Targets | None = None
-    if distillation.targets is not None:
+    if file is not None:
+        from tsoft.input.targets import difference_note
         from tsoft.input.targets_file import read
 
-        targets = read(distillation.targets)
-    pairs: Iterable[tuple[Block, Array | None]]
-    if distillation.student is None:
-        pairs = ((block, None) for block in teacher)
-    else:
-        # The same input options apply to the teacher and the student.
-        student_input = replace(input, logits=None, file=distillation.student)
-        pairs = with_student(teacher, logits.blocks(student_input, None, labels=labels), distillation.student)
-    rows = 0
-    for block, student in pairs:
-        if targets and block.targets is not None:
-            source = block.origin.source or "the input"
-            raise UsageError(f"--targets has no effect, because {source} contains targets; remove --targets")
-        if distillation.alpha is not None and targets is None and block.targets is None:
-            raise UsageError("--alpha has no effect without targets; add --targets FILE")
-        yield Distillation(block, taus, targets.block_indices(block) if targets else block.targets, student, alpha)
-        rows = block.rows.stop
+        targets = read(file, options)
+    rows, ignored, differs = 0, 0, False
+    for teacher, student in pairs:
+        block, paired = teacher, student
+        if targets:
+            block = targets.fitting(teacher, teacher.origin.source or "the teacher", note)
+            paired = student and targets.fitting(student, student.origin.source or "the student", lambda _: None)
+            indices = targets.block_indices(block)
+            if not differs and (difference := difference_note(block, indices)):
+                differs = True
+                note(difference)
+            block = replace(block, targets=indices)
+        rows += len(block.logits)
+        if block.targets is None or not (is_ignored := block.targets == IGNORED).any():
+            yield block, paired
+            continue
+        ignored += int(is_ignored.sum())
+        for first, stop in _runs(~is_ignored):
+            yield block.part(first, stop), paired and paired.part(first, stop)
     if targets:
         targets.check_count(rows)
+    if ignored:
+        note(f"tsoft leaves out {ignored} of {rows} rows, whose target is {options.ignored}")
+
+
+def _runs(kept: "Array") -> list[tuple[int, int]]:
+    """Return the first index and the end of each run of kept rows."""
+    import numpy as np
+
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]))).reshape(-1, 2)
+    return [(int(first), int(stop)) for first, stop in bounds]
 
 
 def with_student(
     teacher: "Iterator[Block]", student: "Iterator[Block]", source: str
-) -> "Iterator[tuple[Block, Array]]":
-    """Yield the teacher's rows in blocks, each with the student's logits of the same rows.
+) -> "Iterator[tuple[Block, Block]]":
+    """Yield the teacher's rows in blocks, each with the student's block of the same rows.
 
     Raise InputError if the two differ in their number of rows or in their classes.
     """
@@ -193,7 +254,7 @@ def with_student(
             count = min(len(block.logits) - first, len(pending.logits))
             teacher_part, student_part = block.part(first, first + count), pending.part(0, count)
             _check_classes(teacher_part, student_part)
-            yield teacher_part, student_part.logits
+            yield teacher_part, student_part
             pending = pending.part(count, len(pending.logits)) if count < len(pending.logits) else None
             first += count
     pending = pending or next(student, None)

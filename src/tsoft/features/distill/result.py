@@ -12,6 +12,7 @@ from tsoft.core.softmax import Array
 from tsoft.features.distill.soft_targets import Distillation
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Records
+from tsoft.output.row_keys import id_column, id_field
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -34,6 +35,7 @@ class DistillResult(Result):
             probs = distillation.probs.swapaxes(0, 1)
             columns = [
                 Column("row", [row for row in block.rows for _ in range(len(taus))]),
+                *id_column(block, len(taus)),
                 Column("tau", np.tile(taus, len(block.rows))),
                 Column("target", np.repeat(distillation.main_classes, len(taus))),
                 Column("measures", numbers.swapaxes(0, 1).reshape(-1, len(measures)), labels=measures),
@@ -69,6 +71,7 @@ def _object(distillation: Distillation, t: int, r: int) -> dict[str, Any]:
     labels, target = distillation.block.labels, int(distillation.main_classes[r])
     return {
         "row": distillation.block.rows[r],
+        **id_field(distillation.block, r),
         "tau": float(distillation.taus[t]),
         "labels": labels,
         "probs": distillation.probs[t, r],

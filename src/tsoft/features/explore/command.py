@@ -9,7 +9,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, option_name
-from tsoft.options.input import LogitsOptions, logits_argument
+from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option
 from tsoft.options.seeds import Seed
@@ -56,7 +56,12 @@ class EngineOptions(SamplerOptions):
 
 @bundled
 def explore(
-    input: ExploredLogits, start: StartOptions, parameters: ParameterOptions, rules: EngineOptions, model: ModelOptions
+    input: ExploredLogits,
+    bounds: BoundsOptions,
+    start: StartOptions,
+    parameters: ParameterOptions,
+    rules: EngineOptions,
+    model: ModelOptions,
 ) -> None:
     """Change the temperature in an app, and watch the distribution.
 
@@ -77,7 +82,7 @@ def explore(
     from tsoft.explorer import terminal
 
     terminal.check()
-    app = _explorer(input, start, parameters, rules, model)
+    app = _explorer(input, bounds, start, parameters, rules, model)
     terminal.read_keys()
     with terminal.drawing_on_stderr():
         app.run()
@@ -92,7 +97,12 @@ def explore(
 
 
 def _explorer(
-    input: LogitsOptions, start: StartOptions, parameters: ParameterOptions, rules: SamplerOptions, model: ModelOptions
+    input: LogitsOptions,
+    bounds: BoundsOptions,
+    start: StartOptions,
+    parameters: ParameterOptions,
+    rules: SamplerOptions,
+    model: ModelOptions,
 ) -> "Explorer":
     """Return the app. Before the app opens, all input is read, and a model has returned its first distribution."""
     import numpy as np
@@ -111,11 +121,9 @@ def _explorer(
         raise UsageError("--like: explore follows one engine at a time; pass one of them, and press l to switch")
     state = SamplerState.from_chain(plan.chains[0], float(taus[0]))
     generator = np.random.default_rng(chosen_seed(start.seed))
-    _check_model(input, start, model)
+    _check_model(input, bounds, start, model)
     if start.prompt is None:
-        rows, arguments = _rows(input, plan.taus)
-        if rows.block(0).partial is not None:
-            plan.refuse_partial("explore")
+        rows, arguments = _rows(input, bounds, plan.taus)
         return Explorer(ExplorerInput(rows, state, plan.biases_for, arguments, generator, start.bits))
     from tsoft.explorer.live_app import LiveExplorer
     from tsoft.explorer.live_text import LiveText
@@ -124,15 +132,13 @@ def _explorer(
     # Read a prompt from stdin before opening a model.
     prompt = read_prompt([start.prompt], model)
     live = LiveText(open_model(model), prompt, is_answer=model.chat)
-    if live.rows.block(0).partial is not None:
-        plan.refuse_partial("explore")
     arguments = tuple(as_typed(model))
     return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits), live)
 
 
-def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions) -> None:
+def _check_model(input: LogitsOptions, bounds: BoundsOptions, start: StartOptions, model: ModelOptions) -> None:
     """Raise UsageError for logits together with a prompt, and for model options without a prompt."""
-    words = as_typed(model if start.prompt is None else input)
+    words = as_typed(model) if start.prompt is None else [*as_typed(bounds), *as_typed(input)]
     if start.prompt is None and words:
         raise UsageError(f"{words[0]} has no effect without a language model; pass --prompt TEXT, too")
     if input.logits and start.prompt is not None:
@@ -143,7 +149,9 @@ def _check_model(input: LogitsOptions, start: StartOptions, model: ModelOptions)
         )
 
 
-def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, tuple[str, ...] | None]":
+def _rows(
+    input: LogitsOptions, bounds: BoundsOptions, taus: list[str] | None
+) -> "tuple[ExplorerRows, tuple[str, ...] | None]":
     """Return the rows and their command-line arguments.
 
     The arguments are None if a command line has to list the logits of a row.
@@ -154,10 +162,12 @@ def _rows(input: LogitsOptions, taus: list[str] | None) -> "tuple[ExplorerRows, 
 
     has_stdin = sys.stdin is not None and not sys.stdin.isatty()
     if not (input.logits or input.file is not None or has_stdin):
+        if words := as_typed(bounds):
+            raise UsageError(f"{words[0]} works only with an API response; pipe one in, or pass -i FILE")
         return examples(), None
-    rows = ExplorerRows(list(logits.blocks(input, taus)))
+    rows = ExplorerRows(list(logits.blocks(input, taus, bounds=bounds)))
     is_piped = not input.logits and input.file in (None, "-")
-    return rows, None if is_piped and len(rows) == 1 and rows.row(0).is_short else tuple(as_typed(input))
+    return rows, None if is_piped and len(rows) == 1 and rows.row(0).is_short else (*as_typed(bounds), *as_typed(input))
 
 
 def as_typed(bundle: Any) -> list[str]:

@@ -115,7 +115,7 @@ def generate(
         if texts.n > 1 or texts.seed is not None:
             raise UsageError("-n and --seed have no effect on --greedy and --beams; pass --tau to sample texts, too")
     stops = tuple(_stop(text) for text in texts.stop or ())
-    text = models.read_prompt(prompt.prompt, model, temperatures.tau)
+    text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model, shared=["top_logprobs"])) as opened_model:
         prompted = PromptedModel(opened_model, text, plan)
         alternatives = model.top_logprobs if format in ("json", "jsonl") else 0

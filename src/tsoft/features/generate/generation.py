@@ -15,7 +15,7 @@ from tsoft.options import output as outputs
 from tsoft.options.output import OutputOptions
 from tsoft.output.file import ended_by_signals
 from tsoft.output.watching import watched
-from tsoft.sampling.step import AllRemovedError
+from tsoft.sampling.step import ChainError
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -61,7 +61,7 @@ class Generation:
             )
         except (TsoftError, KeyboardInterrupt) as error:
             self._error = error
-        except AllRemovedError as error:
+        except ChainError as error:
             self._error = UsageError(error.with_fix)
         for decoder in self._decoders:
             decoder.stop(INTERRUPTED if isinstance(self._error, KeyboardInterrupt) else FAILED)

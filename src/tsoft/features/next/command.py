@@ -83,7 +83,7 @@ def next(
             f"next writes plain logits in {format}, without --tau, --bits, and samplers;"
             " pass these to tsoft compute, or use --format table"
         )
-    text = models.read_prompt(prompt.prompt, model, temperatures.tau)
+    text = models.read_prompt(prompt.typed, model, temperatures.tau)
     with closing(models.open_model(model)) as opened_model:
         [distribution] = opened_model.next([opened_model.prompt(text)])
         plan = make_plan(samplers, parameters, temperatures.tau)

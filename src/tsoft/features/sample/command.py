@@ -8,7 +8,7 @@ import typer
 
 from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
-from tsoft.options.input import LogitsOptions
+from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.output import DisplayOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
@@ -58,6 +58,7 @@ class DrawOptions:
 @bundled
 def sample(
     input: LogitsOptions,
+    bounds: BoundsOptions,
     temperatures: TemperatureOptions,
     drawing: DrawOptions,
     parameters: ParameterOptions,
@@ -95,7 +96,7 @@ def sample(
     plan = make_plan(samplers, parameters, temperatures.tau)
     each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
     form = SampleForm(each_draw, drawing.index, watched_draws if is_watched(output) else Sample.draws)
-    blocks, taus = logits.blocks(input, plan.taus), parsed_temperatures(plan.taus)
+    blocks, taus = logits.blocks(input, plan.taus, bounds=bounds), parsed_temperatures(plan.taus)
     result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
     write(result, format, output, lambda: view(output, display))
 

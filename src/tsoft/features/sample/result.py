@@ -13,6 +13,7 @@ from tsoft.features.sample.samples import Sample, samples
 from tsoft.options.plan import Plan
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Fields, In, Records
+from tsoft.output.row_keys import ID
 from tsoft.sampling.apply_chains import distribution_pieces
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class SampleResult(Result):
     def _fields(self, sample: Sample) -> Fields:
         """Yield the fields of a sample: the draws while they are made, then their counts."""
         yield "row", sample.row
+        if sample.key is not None:
+            yield ID, sample.key
         yield "tau", sample.tau
         if self._has_engine:
             yield "engine", sample.engine
@@ -105,6 +108,7 @@ def _classes(sample: Sample, has_engine: bool, *, by_index: bool) -> list[Column
     labels: list[Any] = list(sample.labels or [""] * count)
     return [
         Column("row", [sample.row] * count, In.CSV),
+        *([] if sample.key is None else [Column(ID, [sample.key] * count, In.CSV)]),
         Column("tau", [sample.tau] * count, In.CSV),
         *([Column("engine", [sample.engine] * count, In.CSV)] if has_engine else []),
         Column("index", range(count), In.CSV | In.TSV if in_tsv else In.CSV),

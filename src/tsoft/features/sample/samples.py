@@ -8,13 +8,14 @@ import numpy as np
 
 from tsoft.core.draw import COUNTS, DRAWS, counts, draws, generator
 from tsoft.core.softmax import Array
+from tsoft.options.response_notes import require_exact
 from tsoft.sampling.distributions import Distributions
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
     """`size` draws from a row's distribution at a temperature, one by one or as counts. `probs` is (n,); `tokens`
-    shows whether the labels are tokens."""
+    shows whether the labels are tokens. `key` names the row if the input does."""
 
     row: int
     tau: float
@@ -24,6 +25,7 @@ class Sample:
     size: int
     seed: int
     tokens: bool = False
+    key: str | int | None = None
 
     def draws(self) -> Iterator[Array]:
         return draws(self.probs, self.size, generator(self.seed, self.row, DRAWS))
@@ -40,7 +42,9 @@ class Sample:
 
 def samples(result: Distributions, size: int, seed: int) -> Iterator[Sample]:
     """Yield a sample of each row at each temperature, in the order of the output."""
+    require_exact(result)
     tokens = result.block.partial is not None
     for r, row in enumerate(result.block.rows):
         for t, tau in enumerate(result.taus.tolist()):
-            yield Sample(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed, tokens)
+            key = None if result.block.keys is None else result.block.keys[r]
+            yield Sample(row, tau, result.engine, result.block.labels, result.probs[t, r], size, seed, tokens, key)

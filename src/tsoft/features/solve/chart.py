@@ -12,8 +12,8 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened, visible
 from tsoft.features.solve.target import SolvedRow
-from tsoft.sampling.apply_chains import distribution_pieces
-from tsoft.sampling.distributions import Distributions, measure_unit
+from tsoft.sampling.apply_chains import compute_distributions, distribution_pieces
+from tsoft.sampling.distributions import measure_unit
 
 # The curve reaches temperatures this many times colder and hotter than the solutions.
 _REACH = 30.0
@@ -29,7 +29,7 @@ def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
     answer = f" {target.value:g}: " + (", ".join(map(tau_text, solved.solution.taus)) or "no temperature")
     yield shortened(name, max(4, view.screen.width - len(answer))) + answer + "\n"
     if len(taus):
-        yield "\n" + distribution_table.draw([Distributions(block, taus)], view)
+        yield "\n" + distribution_table.draw([compute_distributions(block, taus)], view)
     else:
         yield f"{solved.reason}\n"
     grid = surrounding_taus(taus, _REACH, _POINTS)
@@ -55,5 +55,5 @@ def draw(block: Block, solved: SolvedRow, view: View) -> Iterator[str]:
 def _values(block: Block, taus: Array, column: str, index: int | None) -> Array:
     """Return the measure, or the probability of the class, at each temperature."""
     if index is None:
-        return np.asarray(getattr(Distributions(block, taus), column)[:, 0])
+        return np.asarray(getattr(compute_distributions(block, taus), column)[:, 0])
     return np.concatenate([piece.probs[:, 0, index] for piece in distribution_pieces(block, taus)])

@@ -8,6 +8,7 @@ import typer
 from tsoft.errors import UsageError, joined
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
+from tsoft.options.numbers import share
 from tsoft.options.output import BitsOptions, DisplayOptions, RecordOutputOptions
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ class TargetOptions:
     """The target: exactly one of these."""
 
     top_prob: Annotated[
-        float | None, typer.Option("--top-prob", metavar="P", help="Reach this probability of the most probable class.")
+        float | None,
+        typer.Option(
+            "--top-prob",
+            metavar="P",
+            parser=share,
+            help="Reach this probability of the most probable class, such as 0.73 or 73%.",
+        ),
     ] = None
     entropy: Annotated[
         float | None, typer.Option("--entropy", metavar="H", help="Reach this entropy, in nats (with --bits, in bits).")
@@ -35,7 +42,10 @@ class TargetOptions:
     margin: Annotated[
         float | None,
         typer.Option(
-            "--margin", metavar="P", help="Reach this margin: the highest probability minus the second highest."
+            "--margin",
+            metavar="P",
+            parser=share,
+            help="Reach this margin: the highest probability minus the second highest.",
         ),
     ] = None
     prob: Annotated[
@@ -93,7 +103,7 @@ def _target(options: TargetOptions, bits: bool) -> "Target":
     [(measure, value)] = typed.items()
     label = ""
     if measure == "prob":
-        label, value = named_number(str(value), "--prob", "dog=0.25")
+        label, value = named_number(str(value), "--prob", "dog=0.25", share)
     option = f"--{measure.replace('_', '-')}"
     if measure not in UNBOUNDED and not 0 <= value <= 1:
         hint = f"; for {value:g} %, pass {value / 100:g}" if 1 < value <= 100 else ""

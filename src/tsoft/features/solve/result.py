@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.features.solve.bounded_row import BoundedRow, bounded_row
 from tsoft.features.solve.target import SolvedRow, Target
 from tsoft.notes import note
 from tsoft.options.result import Result
 from tsoft.output.records import Column, Records
+from tsoft.output.row_keys import ID, id_field
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
@@ -22,43 +24,49 @@ class SolveResult(Result):
         self._blocks, self._target, self._format, self._rows = blocks, target, format, rows
         self.has_unsolved = False
 
-    def _solved(self) -> Iterator[tuple[Block, list[SolvedRow]]]:
+    def _solved(self) -> Iterator[tuple[Block, list[SolvedRow] | list[BoundedRow]]]:
         """Yield the blocks with the solutions of their rows, and print a note for each row without a solution."""
+        is_noted = False
         for block in self._blocks:
-            solutions = zip(block.rows, self._target.solutions(block), strict=True)
-            rows = [SolvedRow(row, self._target, solution) for row, solution in solutions]
+            rows = self._rows_of(block)
+            if isinstance(rows[0], BoundedRow) and not is_noted:
+                is_noted = True
+                note(f"row {rows[0].row}: τ is between two bounds, because the response lists only part of the tokens")
             for row in rows:
                 if row.reason:
                     self.has_unsolved = True
                     note(f"row {row.row}: {row.reason}")
             yield block, rows
 
+    def _rows_of(self, block: Block) -> list[SolvedRow] | list[BoundedRow]:
+        if block.partial is not None and block.partial.unlisted != 0:
+            return [bounded_row(block, self._target)]
+        solutions = zip(block.rows, self._target.solutions(block), strict=True)
+        return [SolvedRow(row, self._target, solution) for row, solution in solutions]
+
     def records(self) -> Iterator[Records]:
         """Yield, for tsv, one line per row with its solutions from cold to hot; for csv, one line per solution. A row
         without a solution has NaN."""
-        for _, rows in self._solved():
-            yield Records(_by_row(rows) if self._format == "tsv" else _by_solution(rows))
+        for block, rows in self._solved():
+            if isinstance(rows[0], BoundedRow):
+                yield rows[0].records()
+            else:
+                yield Records(_by_row(rows) if self._format == "tsv" else _by_solution(block, rows))
 
     def objects(self) -> Iterator[Iterable[dict[str, Any]]]:
-        for _, rows in self._solved():
-            yield (
-                {
-                    "row": row.row,
-                    "measure": row.target.name,
-                    "target": row.target.value,
-                    "taus": row.solution.taus,
-                    "reached": row.reached,
-                    "reason": row.reason,
-                }
-                for row in rows
-            )
+        for block, rows in self._solved():
+            yield ({"row": row.row, **id_field(block, row.row - block.first_row), **row.fields()} for row in rows)
 
     def render(self, view: "View") -> Iterator[str]:
         from tsoft.charts.row_report import DrawRow, each_row
         from tsoft.features.solve.chart import draw
 
-        def row_drawer(solved: list[SolvedRow]) -> DrawRow:
-            return lambda block, index: draw(block, solved[index], view)
+        def row_drawer(solved: list[SolvedRow] | list[BoundedRow]) -> DrawRow:
+            def draw_row(block: Block, index: int) -> Iterable[str]:
+                row = solved[index]
+                return row.draw(block, view) if isinstance(row, BoundedRow) else draw(block, row, view)
+
+            return draw_row
 
         yield from each_row(((block, row_drawer(solved)) for block, solved in self._solved()), self._rows)
 
@@ -71,11 +79,13 @@ def _by_row(rows: list[SolvedRow]) -> list[Column]:
     return [Column("tau", taus, labels=[], widths=widths)]
 
 
-def _by_solution(rows: list[SolvedRow]) -> list[Column]:
+def _by_solution(block: Block, rows: list[SolvedRow]) -> list[Column]:
     records = [
         (row.row, row.target.name, row.target.value, tau, reached)
         for row in rows
         for tau, reached in zip(row.solution.taus or [np.nan], row.reached or [np.nan], strict=True)
     ]
     names = ("row", "measure", "target", "tau", "reached")
-    return [Column(name, values) for name, values in zip(names, zip(*records, strict=True), strict=True)]
+    row, *others = (Column(name, values) for name, values in zip(names, zip(*records, strict=True), strict=True))
+    keys = None if block.keys is None else [block.keys[index - block.first_row] for index in row.values]
+    return [row, *([] if keys is None else [Column(ID, keys)]), *others]

@@ -1,6 +1,7 @@
 """The target of `tsoft solve`, and a row's solution."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tsoft.core.block import Block
 from tsoft.core.solve import Solution
@@ -55,6 +56,16 @@ class SolvedRow:
     def reached(self) -> list[float]:
         """The measure at each of the temperatures, in its unit."""
         return [reached / self.target.unit for reached in self.solution.reached]
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of a JSON object."""
+        return {
+            "measure": self.target.name,
+            "target": self.target.value,
+            "taus": self.solution.taus,
+            "reached": self.reached,
+            "reason": self.reason,
+        }
 
     @property
     def reason(self) -> str | None:

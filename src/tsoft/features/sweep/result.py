@@ -13,6 +13,7 @@ from tsoft.core.softmax import Array
 from tsoft.core.thermodynamics import THERMODYNAMICS
 from tsoft.options.distribution_result import DistributionsResult, Form
 from tsoft.options.plan import Plan
+from tsoft.options.response_notes import require_exact
 from tsoft.options.result import Result
 from tsoft.output.distribution_records import classes, keys, measures
 from tsoft.output.records import Column, Fields, In
@@ -44,10 +45,12 @@ class SweepResult(DistributionsResult):
     ):
         super().__init__(blocks, taus, plan, form)
         self.picture, self.measure = picture, measure
+        self.has_all_measures = measure is None
 
     def columns(self, result: Distributions) -> list[Column]:
         key = keys(result, tau=In.ALL)
         if self.measure is not None:
+            require_exact(result)
             return [*key, *measures(result, [self.measure], self.form.content, In.ALL)]
         return [
             *key,
@@ -78,8 +81,13 @@ class SweepResult(DistributionsResult):
 
 def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:
     """Return these measures of the distributions, averaged over the rows of all blocks."""
-    results = (compute_distributions(block, taus, plan.chains_for(block)[0]) for block in plan.noted(blocks, taus))
-    return average_measures((np.array([getattr(result, name) for name in names]) for result in results), taus, names)
+
+    def measures_of(block: Block) -> Array:
+        result = compute_distributions(block, taus, plan.chains_for(block)[0])
+        require_exact(result)
+        return np.array([getattr(result, name) for name in names])
+
+    return average_measures(map(measures_of, plan.noted(blocks, taus)), taus, names)
 
 
 def measure_names(ensemble: "Ensemble | None") -> tuple[str, ...]:

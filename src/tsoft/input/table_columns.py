@@ -1,0 +1,318 @@
+"""What the columns of a table are: logits, the key of the rows, and their true classes.
+
+The names of the columns and the first row decide, so that a table can be read as it arrives. The readers raise an error
+if a later row contradicts the decision.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from tsoft.errors import InputError, joined, nearest, shortened, unknown
+from tsoft.input import fields
+from tsoft.input.columns import FURTHER_TARGET_NAMES, ID, KEY_COLUMNS, TARGET_NAMES
+from tsoft.input.quantity import QUANTITIES
+from tsoft.input.read_options import ReadOptions
+
+ROW, TAU = KEY_COLUMNS[:2]
+# Columns that programs write to identify the rows, such as id, Unnamed: 0, sample_id and ImageId.
+_KEY_NAME = re.compile(r"(?i:(?:.*[\s_-])?(?:id|idx|index)|unnamed: ?\d+(?:\.\d+)*)|.*[a-z]I[dD]")
+_NUMBERED = re.compile(r"(.*?\D)[\s_.-]*\d+")
+# Columns that programs write next to logits.
+_RESULT_NAMES = {
+    *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
+    *("labels", "targets", "y_true", "true_label", "true_class", "gt", "gold", "ground_truth", "truth", "answer"),
+    *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
+}
+# The stems of numbered columns that are probably not logits, and what they are.
+_QUANTITY_STEMS = {
+    **dict.fromkeys(("prob", "probs", "proba", "probability", "softmax"), "prob"),
+    **dict.fromkeys(("logprob", "logprobs", "log_prob", "log_probs"), "logprob"),
+    **dict.fromkeys(("energy", "energies"), "energy"),
+}
+# A note lists this many columns. An error lists at most MAX_CHOICES, and suggests one of at most MAX_COMPARED.
+MAX_LISTED, MAX_CHOICES, MAX_COMPARED = 8, 20, 1000
+
+
+def is_key_name(name: str) -> bool:
+    """Return whether a column of this name may identify the rows.
+
+    >>> is_key_name("Id"), is_key_name("image_id"), is_key_name("ImageID"), is_key_name("squid")
+    (True, True, True, False)
+    """
+    return name.lower() == ROW or _KEY_NAME.fullmatch(name) is not None
+
+
+def is_target_name(name: str, options: ReadOptions) -> bool:
+    """Return whether a column of this name may contain the true classes."""
+    return name.lower() in TARGET_NAMES or (options.targets is not None and name.lower() in FURTHER_TARGET_NAMES)
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """The columns of a table by their indices: the `logits`, the `key` if there is one, and the `target` if the true
+    classes are to be read. The key `counts` if it consists of consecutive integers. `unused_targets` are further
+    columns of classes."""
+
+    names: tuple[str, ...]
+    logits: tuple[int, ...]
+    key: int | None = None
+    counts: bool = False
+    target: int | None = None
+    unused_targets: tuple[int, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The names of the classes; None for their indices, which tsoft writes for classes without labels."""
+        labels = tuple(self.names[i] for i in self.logits)
+        return None if labels == tuple(map(str, range(len(labels)))) else labels
+
+
+def whole_number(text: str) -> int | None:
+    """Return the integer that a text stands for; None for any other text, and for one with leading zeros.
+
+    >>> whole_number("3"), whole_number("3.0"), whole_number("3.5"), whole_number("03")
+    (3, 3, None, None)
+    """
+    if not fields.is_number(text) or re.match(r"[+-]?0\d", text):
+        return None
+    value = fields.number(text)
+    return int(value) if value % 1 == 0 and abs(value) < 2**53 else None
+
+
+def decide(names: Sequence[str], first: Sequence[str], options: ReadOptions, written: Sequence[int]) -> TableColumns:
+    """Return the columns of a table, from their names and the texts of the first row, and print a note that names each
+    guess.
+
+    `written` are the columns that tsoft writes next to the classes. Raise ColumnError for a name that no column has, or
+    if the columns are ambiguous.
+    """
+    return _Decision(tuple(names), tuple(first), options, written).result()
+
+
+class ColumnError(InputError):
+    """A problem with the columns of a table. Readers add the location."""
+
+
+@dataclass
+class _Decision:
+    """The columns that are decided so far, and the notes about them."""
+
+    names: tuple[str, ...]
+    first: tuple[str, ...]
+    options: ReadOptions
+    written: Sequence[int]
+    notes: list[str] = field(default_factory=list)
+
+    def result(self) -> TableColumns:
+        listed, key, target = self._named_columns()
+        others = set(range(len(self.names))) - {*(listed or ()), *self.written, key, target}
+        keys = self._keys(others)
+        targets = self._targets(others - set(keys), target)
+        rest = sorted(others - set(keys) - set(targets))
+        found_key = self._best_key(keys) if key is None else key
+        found_target = target
+        if target is None and targets and self.options.reads_targets:
+            found_target = targets[0]
+        unused = [i for i in targets if i != found_target]
+        skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
+        guessed_key, guessed_target = found_key if key is None else None, found_target if target is None else None
+        self._note(guessed_key, guessed_target, unused, skipped if listed is None else skipped + rest)
+        if listed is None:
+            self._note_odd_columns([i for i in rest if fields.is_number(self._value(i))])
+        for note in self.notes:
+            self.options.note(f"{self.options.source}: {note}")
+        counts = guessed_key is not None and not self.is_written and self._counts(guessed_key)
+        logits = tuple(rest if listed is None else listed)
+        return TableColumns(self.names, logits, found_key, counts, found_target, tuple(unused))
+
+    def _named_columns(self) -> tuple[list[int] | None, int | None, int | None]:
+        """Return the columns that the options name: the logits, the key and the target. Raise ColumnError."""
+        options = self.options
+        listed = None if options.columns.logits is None else self._listed(options.columns.logits)
+        key = self._named("--id-column", options.columns.key)
+        target = self._named("--target-column", options.targets.column if options.targets else None)
+        if key is not None and key == target:
+            raise ColumnError(f"--id-column and --target-column both name {self.names[key]!r}; they need two columns")
+        for option, index in (("--id-column", key), ("--target-column", target)):
+            if index is not None and index in (listed or ()):
+                raise ColumnError(f"--columns and {option} both name {self.names[index]!r}; remove it from one of them")
+        return listed, key, target
+
+    @property
+    def is_written(self) -> bool:
+        """Whether tsoft wrote the table, which then has row and tau. Its other columns are classes."""
+        return {ROW, TAU} <= {self.names[i] for i in self.written}
+
+    def _keys(self, others: set[int]) -> list[int]:
+        """Return the columns that identify the rows, with a note on those that only have the name of a key."""
+        if self.is_written:
+            return [1] if self.names[:3] == (ROW, ID, TAU) and 1 in others else []
+        named = [i for i in sorted(others) if is_key_name(self.names[i].strip()) or (i == 0 and not self._lower(i))]
+        return [i for i in named if self._may_be_key(i)]
+
+    def _lower(self, index: int) -> str:
+        return self.names[index].strip().lower()
+
+    def _named(self, option: str, name: str | None) -> int | None:
+        """Return the column that an option names."""
+        if name is None:
+            return None
+        columns = self._columns.get(name, [])
+        if not columns:
+            raise ColumnError(f"{option}: {self._unknown(name)}")
+        if len(columns) > 1:
+            raise ColumnError(f"{option}: {len(columns)} columns are called {shortened(name)!r}; rename one")
+        return columns[0]
+
+    @cached_property
+    def _columns(self) -> dict[str, list[int]]:
+        """The columns of each name."""
+        columns: dict[str, list[int]] = {}
+        for i, name in enumerate(self.names):
+            columns.setdefault(name, []).append(i)
+        return columns
+
+    def _unknown(self, name: str) -> str:
+        """Return the message for a name that no column has."""
+        if len(self.names) <= MAX_CHOICES:
+            return unknown("column", shortened(name), map(shortened, self.names))
+        suggestion = nearest(name, self.names[:MAX_COMPARED])
+        hint = f"; did you mean {shortened(suggestion)!r}?" if suggestion else ""
+        return f"unknown column {shortened(name)!r}{hint or f'; the header names {len(self.names)} columns'}"
+
+    def _listed(self, names: Sequence[str]) -> list[int]:
+        """Return the columns that --columns lists, in its order. Patterns such as logit_* list several."""
+        names = [match for name in names for match in self._matching(name)]
+        repeated = next((name for name, count in Counter(names).items() if count > 1), None)
+        if repeated is not None:
+            raise ColumnError(f"--columns lists {shortened(repeated)!r} twice; remove one")
+        return [index for name in names if (index := self._named("--columns", name)) is not None]
+
+    def _matching(self, name: str) -> list[str]:
+        is_pattern = name not in self._columns and any(character in name for character in "*?[")
+        return [other for other in self._columns if is_pattern and fnmatchcase(other, name)] or [name]
+
+    def _value(self, index: int) -> str:
+        return self.first[index] if index < len(self.first) else ""
+
+    def _counts(self, index: int) -> bool:
+        return self._lower(index) != ROW and whole_number(self._value(index)) is not None
+
+    def _may_be_key(self, index: int) -> bool:
+        """Return whether a column with the name of a key counts or contains text, with a note if it does not."""
+        text = self._value(index)
+        if self._lower(index) == ROW or not _is_decimal(text):
+            return True
+        self._note_logit(index, "is not a count")
+        return False
+
+    def _note_logit(self, index: int, reason: str) -> None:
+        name, text = self.names[index], shortened(self._value(index))
+        if self.options.columns.logits is None:
+            self.notes.append(
+                f"the column {shortened(name)!r} is read as a logit, because {text} {reason};"
+                " pass --columns to list the logits"
+            )
+
+    def _best_key(self, keys: Sequence[int]) -> int | None:
+        """Return the column to use as the key: preferably one with a name, and not the number of the row."""
+
+        def rank(index: int) -> int:
+            name = self._lower(index)
+            return 2 if name == ROW else 1 if not name or name.startswith("unnamed") else 0
+
+        return min(keys, key=rank, default=None)
+
+    def _targets(self, others: set[int], target: int | None) -> list[int]:
+        """Return the columns that contain classes, in the order of precedence, without the chosen target."""
+        options, candidates = self.options, []
+        for name in (*TARGET_NAMES, *FURTHER_TARGET_NAMES):
+            same = [i for i in sorted(others) if self._lower(i) == name and is_target_name(name, options)]
+            if self.is_written and not (options.targets is not None and name == TARGET_NAMES[0]):
+                continue
+            fitting = [i for i in same if not self._is_fraction(i)]
+            if len(fitting) > 1:
+                problem = f"{len(fitting)} columns are called {name!r}"
+                raise ColumnError(f"{problem}; rename one, or list the columns of the logits with --columns")
+            for i in same:
+                if i not in fitting:
+                    self._note_logit(i, "is not a class")
+            candidates += fitting
+        has_targets = target is not None or (options.targets is not None and options.targets.separate)
+        for position, i in enumerate(candidates):
+            is_further = self._lower(i) in FURTHER_TARGET_NAMES
+            if is_further and (has_targets or position > 0) and fields.is_number(self._value(i)):
+                if options.columns.logits is not None:
+                    continue
+                problem = f"ambiguous: the column {self.names[i]!r} may contain classes or logits"
+                raise ColumnError(f"{problem}; list the columns of the logits with --columns")
+        return candidates
+
+    def _is_fraction(self, index: int) -> bool:
+        """Return whether the first value of a column is a number that cannot be a class."""
+        text = self._value(index)
+        labels = self.options.labels.names if self.options.labels else self.names
+        return fields.is_number(text) and whole_number(text) is None and not text.isdigit() and text not in labels
+
+    def _note(self, key: int | None, target: int | None, unused: Sequence[int], skipped: Sequence[int]) -> None:
+        """Add a note that names the columns that are not logits."""
+        parts = []
+        if key is not None:
+            parts.append(f"{self._quoted([key])} as the key of the rows")
+        if target is not None:
+            parts.append(f"{self._quoted([target])} as the true classes")
+        reading = f"reads {joined(parts)}" if parts else ""
+        ignored = [f"{self._quoted(unused)} (true classes)"] if unused else []
+        if skipped:
+            ignored.append(self._quoted(skipped))
+        ignoring = f"ignores {joined(ignored)}" if ignored else ""
+        if reading or ignoring:
+            text = f"tsoft {' and '.join(filter(None, [reading, ignoring]))}"
+            fix = "" if self.options.columns.logits else "; pass --columns to list the logits instead"
+            self.notes.insert(0, text + fix)
+
+    def _note_odd_columns(self, logits: Sequence[int]) -> None:
+        """Add a note on columns of logits that do not look like it: they have the name of a result, or a name unlike
+        those of the numbered columns next to them, such as logit_0 and logit_1."""
+        stems = {i: match[1].lower() for i in logits if (match := _NUMBERED.fullmatch(self.names[i]))}
+        counts = Counter(stems.values())
+        common = [i for i in stems if counts[stems[i]] > 1]
+        odd = sorted(set(logits) - set(common))
+        results = [i for i in logits if self._lower(i) in _RESULT_NAMES]
+        if results and len(results) < len(logits):
+            reading = f"tsoft reads {self._quoted(results)} as {_logits(results)}"
+            self.notes.append(f"{reading}; pass --columns if that is wrong")
+            return
+        quantity = _QUANTITY_STEMS.get(stems[common[0]].strip("_. -")) if common else None
+        if quantity is not None and self.options.quantity is None:
+            names = self._quoted(common[:2])
+            self.notes.append(
+                f"tsoft reads {names} as logits, but the names suggest {QUANTITIES[quantity].plural}; if they are, pass"
+                f" {QUANTITIES[quantity].option}"
+            )
+        if common and len({stems[i] for i in common}) == 1 and 0 < len(odd) < len(common):
+            reading = f"tsoft reads {self._quoted(odd)} as {_logits(odd)}, like {self._quoted(common[:2])}"
+            self.notes.append(f"{reading}; pass --columns if that is wrong")
+
+    def _quoted(self, indices: Sequence[int]) -> str:
+        shown = [self.names[i] for i in indices[:MAX_LISTED]]
+        names = [repr(shortened(name)) if name else "the unnamed column" for name in shown]
+        if len(indices) > MAX_LISTED:
+            return f"{', '.join(names)} and {len(indices) - MAX_LISTED} more"
+        return joined(names)
+
+
+def _logits(columns: Sequence[int]) -> str:
+    return "a logit" if len(columns) == 1 else "logits"
+
+
+def _is_decimal(text: str) -> bool:
+    """Return whether a text is a number that cannot be a count."""
+    if not fields.is_number(text) or text.isdigit():
+        return False
+    value = whole_number(text)
+    return value is None or value < 0

@@ -1,0 +1,68 @@
+"""Numbers as the values of options, by the same rule as in arguments and files."""
+
+import copy
+from typing import Any
+
+
+def number(text: str) -> float:
+    """Parse a number, as `tsoft.input.fields` does. Raise ValueError.
+
+    >>> number("1e-3")
+    0.001
+    """
+    from tsoft.input import fields
+
+    return fields.number(text)
+
+
+def whole_number(text: str) -> int:
+    """Parse a whole number, exactly. Raise ValueError.
+
+    >>> whole_number("1e3"), whole_number("9007199254740993")
+    (1000, 9007199254740993)
+    """
+    from decimal import Decimal
+
+    if text.strip().removeprefix("-").isdigit() and text.isascii():
+        return int(text)
+    # The number is checked first, since a huge exponent would take all memory, and Decimal reads underscores.
+    if not abs(number(text)) < float("inf") or (value := Decimal(text.strip())) != value.to_integral_value():
+        raise ValueError(text)
+    return int(value)
+
+
+def share(text: str) -> float:
+    """Parse a number, or a percentage from 0 to 100. Raise ValueError.
+
+    >>> share("0.73"), share("73%"), share("7.3 %")
+    (0.73, 0.73, 0.073)
+    """
+    stripped = text.rstrip()
+    if not stripped.endswith("%"):
+        return number(text)
+    from decimal import Decimal
+
+    if not 0 <= number(stripped[:-1]) <= 100:
+        raise ValueError(text)
+    # Shift the decimal point, because a division would round a second time.
+    return float(Decimal(stripped[:-1].strip()).scaleb(-2))
+
+
+def read_strictly(parameter: Any) -> None:
+    """Let an option read its numbers by the rule of this module, not by that of Python's int and float."""
+    parse = {"int": whole_number, "float": number}.get(parameter.type.name.removesuffix(" range"))
+    if parse is None:
+        return
+
+    def parsed(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value  # a default
+        result = parse(value)
+        # NaN would pass the comparisons with the ends of a range.
+        if result != result and parameter.type.name.endswith("range"):
+            raise ValueError(value)
+        return result
+
+    # Typer shares one type between all options without a range, so change a copy.
+    parameter.type = copy.copy(parameter.type)
+    parameter.type._number_class = parsed

@@ -1,0 +1,106 @@
+"""The rules by which samplers remove classes of a partial distribution.
+
+Each function takes what is known about the classes, and the sampler's value. It returns a `Decision`
+about which classes stay; about the unlisted ones, whether all of them certainly do, and whether any may.
+No rule has a case for an undecided class or for the rounding of printed numbers: the intervals have them.
+So the rule of an engine that differs from tsoft's only at equality needs no function here.
+"""
+
+import sys
+from dataclasses import dataclass
+from math import inf, log
+
+import numpy as np
+
+from tsoft.sampling.three_valued import Decision, Range
+
+# Logits this close may have the same probability in float64.
+EQUAL_GAP = 1e-15
+
+
+@dataclass(frozen=True, eq=False)
+class KnownRanks:
+    """What is known about each of the k listed classes, and at the end about the most probable unlisted one: (k + 1,).
+
+    `present` is whether the class remains; all else is for the case that it does. `rank` counts from 1; an unlisted
+    class follows the listed alternatives that tie with it. `strict_rank` is 1 plus the number of more probable classes.
+    `above` is the probability of the classes before this one. `gap` is the logit minus the highest one, and `log_top`
+    the logarithm of the highest probability.
+    """
+
+    present: Decision
+    logit: Range
+    rank: Range
+    strict_rank: Range
+    above: Range
+    log_prob: Range
+    gap: Range
+    log_top: Range
+
+
+def greedy(classes: KnownRanks) -> Decision:
+    return classes.rank <= 1
+
+
+def top_k(classes: KnownRanks, k: float) -> Decision:
+    return classes.rank <= k
+
+
+def top_k_and_ties(classes: KnownRanks, k: float) -> Decision:
+    """Classes that tie with the k-th stay, too."""
+    return classes.strict_rank <= k
+
+
+def top_p(classes: KnownRanks, p: float) -> Decision:
+    return (classes.above < p) | greedy(classes)
+
+
+def top_p_unguarded(classes: KnownRanks, p: float) -> Decision:
+    """As in mlx-lm, all classes stay at p = 0."""
+    return classes.above < (p or inf)
+
+
+def top_p_fitting(classes: KnownRanks, p: float) -> Decision:
+    """As in exllamav2, classes stay while their probabilities sum to at most p. After one that does not fit, a less
+    probable one may. Of equally probable classes, the index decides, which is unknown."""
+    prob = Range(np.exp(classes.log_prob.low), np.exp(classes.log_prob.high))
+    fits = (classes.above + prob <= p) | greedy(classes)
+    lows = np.sort(classes.logit.low[classes.logit.low > -inf])
+    has_ties = bool((lows[1:] <= lows[:-1] + EQUAL_GAP).any())
+    certain = fits.certain & (classes.logit.low > classes.logit.high[-1] + EQUAL_GAP) & (not has_ties)
+    return Decision(certain, np.ones_like(certain)) & (prob >= 1e-6)
+
+
+def min_p(classes: KnownRanks, p: float) -> Decision:
+    return classes.gap >= _log(p)
+
+
+def epsilon_cutoff(classes: KnownRanks, epsilon: float) -> Decision:
+    return (classes.log_prob >= _log(epsilon)) | (classes.gap >= -EQUAL_GAP)
+
+
+def top_a(classes: KnownRanks, a: float) -> Decision:
+    """The condition p ≥ a·p_top², divided by p_top."""
+    return classes.gap - classes.log_top >= _log(a)
+
+
+def xtc(classes: KnownRanks, threshold: float) -> Decision:
+    """Remove the classes that are at least as probable as the threshold, except the least probable of them."""
+    is_top = (classes.log_prob >= _log(threshold)) & classes.present
+    highest_of_last = np.where(is_top.certain, classes.logit.high, inf).min()
+    # The last of the possible top choices, and the last of the others.
+    lowest = np.where(is_top.possible, classes.logit.low, inf)
+    last = int(lowest.argmin())
+    lowest_of_others = np.full_like(lowest, lowest[last])
+    lowest_of_others[last] = np.delete(lowest, last).min()
+    # There may be several unlisted classes.
+    lowest_of_others[-1] = lowest[-1]
+    return Decision(
+        certain=~is_top.possible | (lowest_of_others > classes.logit.high),
+        possible=~is_top.certain | (highest_of_last >= classes.logit.low),
+    )
+
+
+def _log(threshold: float) -> float:
+    """Return the logarithm of a threshold; of 0, a number that no class is below."""
+    return log(threshold) if threshold > 0 else -sys.float_info.max

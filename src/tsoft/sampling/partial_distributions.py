@@ -1,0 +1,95 @@
+"""The distributions of a token of an API response, of which the response lists only a part."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tsoft.core.partial_distribution import PartialDistribution
+from tsoft.core.softmax import Array
+from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.partial_chain import PartialMixture, mixtures
+from tsoft.sampling.partial_explanation import PartialStage
+from tsoft.sampling.step import ChainError
+
+
+@dataclass(frozen=True, eq=False)
+class PartialDistributions(Distributions):
+    """The distributions of a block with a partial distribution, which has one row.
+
+    The probabilities and the measures are those among the listed classes that may remain. At a temperature at which
+    the distribution is `exact`, they are those among all classes. Otherwise `bounds` contain the probabilities.
+    """
+
+    @property
+    def partial(self) -> PartialDistribution:
+        assert self.block.partial
+        return self.block.partial
+
+    @property
+    def _has_steps(self) -> bool:
+        """Whether a chain changes the distribution. Of a token without any known probability, nothing is known."""
+        return self.chain is not None and not self.partial.unknown.all()
+
+    @cached_property
+    def _mixtures(self) -> list[list[PartialMixture]]:
+        """The mixtures before the first step and after each step, at each temperature."""
+        assert self.chain
+        try:
+            return [list(mixtures(self.partial, self.chain.at(tau))) for tau in self.taus.tolist()]
+        except ChainError as error:
+            error.row = self.block.first_row
+            raise
+
+    @cached_property
+    def _tempered(self) -> tuple[Array, Array | float]:
+        if not self._has_steps:
+            return self.block.logits, self.taus
+        return np.array([steps[-1].merged_logits for steps in self._mixtures])[:, np.newaxis], 1.0
+
+    @cached_property
+    def exact(self) -> Array:
+        """Whether all classes that remain are listed and known: (k,) booleans."""
+        if not self._has_steps:
+            return np.full(len(self.taus), self.partial.unlisted == 0)
+        return np.array([steps[-1].is_exact for steps in self._mixtures])
+
+    @cached_property
+    def undecided(self) -> Array:
+        """The listed classes of which it is not known whether they remain: (k, 1, n) booleans."""
+        if not self._has_steps:
+            return np.zeros((len(self.taus), *self.block.logits.shape), bool)
+        return np.array([steps[-1].undecided for steps in self._mixtures])[:, np.newaxis]
+
+    @cached_property
+    def bounds(self) -> tuple[Array, Array]:
+        """Bounds on the probability of each listed class among all classes: (k, 1, n) each, NaN if unknown. They are
+        the probability itself where the distribution is exact."""
+        exact = self.exact[:, np.newaxis, np.newaxis]
+        low, high = (np.where(exact, self.probs, np.exp(bound)) for bound in self.log_bounds)
+        return low, high
+
+    @cached_property
+    def log_bounds(self) -> tuple[Array, Array]:
+        """The logarithms of the bounds, which do not underflow."""
+        if not self._has_steps:
+            bounds = self.partial.log_bounds(self.taus)
+            low, high = (np.minimum(bound[:, np.newaxis], self.log_probs) for bound in bounds)
+            return low, high
+        pairs = (steps[-1].log_bounds for steps in self._mixtures)
+        low, high = (np.array(ends)[:, np.newaxis] for ends in zip(*pairs, strict=True))
+        exact = self.exact[:, np.newaxis, np.newaxis]
+        return np.where(exact, self.log_probs, low), np.where(exact, self.log_probs, high)
+
+    @cached_property
+    def log_sum_exp(self) -> Array:
+        """The logarithm of the partition function over all classes; NaN if some are not listed."""
+        return super().log_sum_exp if self.partial.unlisted == 0 else np.full((len(self.taus), 1), np.nan)
+
+    def stages(self, t: int, r: int) -> list[PartialStage]:  # type: ignore[override]
+        """Return the effect of each step of the chain at a temperature; empty without a chain."""
+        if not self._has_steps:
+            return []
+        assert self.chain
+        steps, states = self.chain.at(float(self.taus[t])), self._mixtures[t]
+        return [PartialStage(*stage, self.block.logits[r]) for stage in zip(steps, states, states[1:], strict=False)]

@@ -1,0 +1,228 @@
+"""The rows and targets of `tsoft calibrate` and `distill`: binary classifiers, rows to leave out, and files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from tool import here
+
+# A binary classifier: one logit per row, and the temperature with sum (sigmoid(z / tau) - y) z = 0.
+Z, Y = np.array([2.0, -1, 0.5, -0.3]), np.array([1, 0, 0, 1])
+TAU = float(brentq(lambda tau: ((expit(Z / tau) - Y) * Z).sum(), 0.1, 10, xtol=1e-14))
+NOTE = "one number per row, so tsoft reads a binary classifier: z is the logit of class #1, and 0 that of #0"
+WORDS = ["pos", "neg", "neg", "pos"]
+
+
+def calibrated(*arguments: str, stdin: str = "", code: int = 0) -> tuple[str, str]:
+    done = here("calibrate", *arguments, stdin=stdin)
+    assert done.returncode == code, done.stderr
+    return done.stdout, done.stderr
+
+
+def lines(*columns: Any) -> str:
+    return "".join(",".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
+
+
+def objects(**fields: Any) -> str:
+    return "".join(json.dumps(dict(zip(fields, row, strict=True))) + "\n" for row in zip(*fields.values(), strict=True))
+
+
+TEXTS = {
+    "a table": ("logit,target\n" + lines(Z, Y), NOTE),
+    "floats": ("score,y\n" + lines(Z, Y.astype(float)), NOTE),
+    "booleans": ("score,target\n" + lines(Z, ["True", "False", "False", "True"]), NOTE),
+    "names": ("score,target\n" + lines(Z, WORDS), "z is the logit of class 'pos', and 0 that of 'neg'"),
+    "the column's own name": ("neg,target\n" + lines(-Z, WORDS), "z is the logit of class 'neg', and 0 that of 'pos'"),
+    "probabilities": ("prob,target\n" + lines(expit(Z), Y), "each is the probability of class #1, and the rest"),
+    "a record": (json.dumps({"logits": Z.tolist(), "targets": Y.tolist()}), NOTE),
+    "a record of rows": (json.dumps({"logits": Z[:, np.newaxis].tolist(), "labels": Y.tolist()}), NOTE),
+    "objects": (objects(logit=Z.tolist(), target=Y.tolist()), NOTE),
+    "objects with booleans": (objects(logits=Z[:, np.newaxis].tolist(), label=(Y == 1).tolist()), NOTE),
+    "objects with names": (objects(z=Z.tolist(), label=WORDS), "z is the logit of class 'pos', and 0 that of 'neg'"),
+}
+
+
+@pytest.mark.parametrize(("text", "note"), TEXTS.values(), ids=TEXTS.keys())
+def test_one_number_per_row_is_a_binary_classifier(text: str, note: str) -> None:
+    stdout, stderr = calibrated(stdin=text)
+    assert float(stdout) == pytest.approx(TAU, rel=1e-9)
+    assert note in stderr
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("targets", [Y, Y == 1, Y.astype(float), np.array(WORDS)], ids=["int", "bool", "float", "text"])
+def test_arrays_of_one_number_per_row(shape: tuple[int, ...], targets: Any, tmp_path: Path) -> None:
+    z, y, both = str(tmp_path / "z.npy"), str(tmp_path / "y.npy"), str(tmp_path / "a.npz")
+    np.save(z, Z.reshape(shape))
+    np.save(y, targets)
+    np.savez(both, logits=Z.reshape(shape), targets=targets)
+    for files in ([z, y], [both], ["-i", z, "--targets", both]):
+        stdout, stderr = calibrated(*files)
+        assert float(stdout) == pytest.approx(TAU, rel=1e-9)
+        assert NOTE in stderr
+        assert ("class #0 'neg' and class #1 'pos'" in stderr) == (targets.dtype.kind == "U")
+
+
+def test_a_text_of_one_number_per_line(tmp_path: Path) -> None:
+    (tmp_path / "y.txt").write_text("target\n1\n0\n0\n1\n")
+    for text in (lines(Z), "logit\n" + lines(Z)):
+        assert float(calibrated("--targets", str(tmp_path / "y.txt"), stdin=text)[0]) == pytest.approx(TAU, rel=1e-9)
+
+
+def test_labels_name_the_classes_of_a_binary_classifier() -> None:
+    text = "score,target\n" + lines(-Z, WORDS)
+    stdout, stderr = calibrated("--labels", "pos,neg", stdin=text)
+    assert float(stdout) == pytest.approx(TAU, rel=1e-9)
+    assert "z is the logit of class 'neg', and 0 that of 'pos'" in stderr
+
+
+def test_errors_of_binary_classifiers() -> None:
+    probs = calibrated(stdin="p,target\n" + lines(expit(Z), Y), code=1)[1]
+    assert "the number of every row is from 0 to 1, so they look like probabilities; pass --probs, or write" in probs
+    assert float(calibrated("--probs", stdin="p,target\n" + lines(expit(Z), Y))[0]) == pytest.approx(TAU, rel=1e-9)
+    only = calibrated(stdin="z,target\n" + lines(Z, ["pos"] * 4), code=1)[1]
+    assert "every target is 'pos'; name both classes with --labels NEGATIVE,POSITIVE" in only
+    third = calibrated(stdin="z,target\n" + lines(Z, ["a", "b", "c", "a"]), code=1)[1]
+    assert "stdin:4: field 2: unknown class 'c'; choose from a, b" in third
+    mixed = calibrated(stdin='{"logits": [[1], [1, 2]], "targets": [1, 0]}', code=1)[1]
+    assert "expected one number, as in the first row, got 2" in mixed
+    assert "stdin:3: field 1: 2 is not a probability" in calibrated("--probs", stdin="p,y\n0.5,1\n2,0\n", code=1)[1]
+
+
+def test_the_gap_of_two_logits_gives_the_same() -> None:
+    """Also at the ends, where a probability is 0 or 1."""
+    z = np.append(Z, [np.inf, -np.inf])
+    text = "prob,target\n" + lines(expit(z), [*Y, 1, 0])
+    assert float(calibrated(stdin=text)[0]) == pytest.approx(TAU, rel=1e-9)
+    assert_allclose(logit(expit(Z)), Z)
+
+
+ROWS = np.array([[2.0, 0], [1, 0], [9, 9], [3, 1], [0, 1]])
+LEFT_OUT = np.array([0, 1, -100, 0, 1])
+KEPT = "2,0,0\n1,0,1\n3,1,0\n0,1,1\n"
+
+
+def test_rows_are_left_out(tmp_path: Path) -> None:
+    expected = calibrated(stdin="a,b,target\n" + KEPT)[0]
+    z, y, both = str(tmp_path / "z.npy"), str(tmp_path / "y.npy"), str(tmp_path / "a.npz")
+    np.save(z, ROWS)
+    np.save(y, LEFT_OUT)
+    np.savez(both, logits=ROWS, labels=LEFT_OUT)
+    text = "a,b,target\n" + lines(*ROWS.T, LEFT_OUT)
+    record = json.dumps({"logits": ROWS.tolist(), "targets": LEFT_OUT.tolist()})
+    for arguments, stdin in (((z, y), ""), ((both,), ""), ((), text), ((), record)):
+        stdout, stderr = calibrated(*arguments, "--ignore-index", "-100", stdin=stdin)
+        assert stdout == expected
+        assert "tsoft leaves out 1 of 5 rows, whose target is -100\n" in stderr
+        message = calibrated(*arguments, stdin=stdin, code=1)[1]
+        assert "to leave out the rows with this target, pass --ignore-index -100\n" in message
+    stdout = calibrated("--ignore-index", "-100", "--test", both, "-f", "json", stdin=text)[0]
+    assert [(report["rows"], report["ignored"]) for report in json.loads(stdout)[0]["reports"]] == [(4, 1)] * 4
+    nothing = calibrated("--ignore-index", "0", stdin="a,b,target\n1,2,0\n", code=1)[1]
+    assert "there are no rows" in nothing
+
+
+def test_names_are_found_behind_a_row_that_is_left_out() -> None:
+    for text in (
+        "z,target\n9,-100\n" + lines(Z, WORDS),
+        '{"z": 9, "target": -100}\n' + objects(z=Z.tolist(), target=WORDS),
+    ):
+        assert float(calibrated("--ignore-index", "-100", stdin=text)[0]) == pytest.approx(TAU, rel=1e-9)
+
+
+def test_distill_leaves_rows_out(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("a,b\n" + lines(*ROWS[::-1].T))
+    text = "id,a,b,target\n" + lines("vwxyz", *ROWS.T, LEFT_OUT)
+    options = ("--student", str(tmp_path / "s.csv"), "--ignore-index", "-100", "--tau", "1", "-f", "csv")
+    done = here("distill", *options, stdin=text)
+    assert [line.split(",")[:2] for line in done.stdout.splitlines()[1:]] == [
+        ["0", "v"],
+        ["1", "w"],
+        ["3", "y"],
+        ["4", "z"],
+    ]
+    assert "tsoft leaves out 1 of 5 rows, whose target is -100\n" in done.stderr
+
+
+def test_arrays_are_chosen_by_name(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.npz")
+    np.savez(path, z=ROWS[[0, 1, 3, 4]], gold=LEFT_OUT[[0, 1, 3, 4]], other=np.arange(3))
+    stdout, stderr = calibrated(path, "--key", "z", "--targets-key", "gold")
+    assert stdout == calibrated(stdin="a,b,target\n" + KEPT)[0]
+    assert "tsoft ignores the array 'other'" in stderr
+    message = calibrated(path, "--key", "z", "--targets-key", "gld", code=1)[1]
+    assert "unknown array 'gld'; did you mean 'gold'? choose from z, gold, other" in message
+
+
+def test_files_in_the_wrong_order(tmp_path: Path) -> None:
+    z, y = str(tmp_path / "z.npy"), str(tmp_path / "y.npy")
+    np.save(z, ROWS[:2])
+    np.save(y, np.array([0, 1]))
+    message = calibrated(y, z, code=1)[1]
+    assert message.endswith(
+        "an array of 2 × 2; expected one target per row; pass the logits first, then one integer per row\n"
+    )
+
+
+def test_fields_of_records_that_are_not_used() -> None:
+    text = objects(logits=ROWS[:2].tolist(), target=[0, 1], id=["a", "b"], model="xy", split="tv")
+    stderr = calibrated(stdin=text)[1]
+    assert "tsoft ignores the fields 'model' and 'split'\n" in stderr
+    done = here("compute", "-f", "csv", "--digits", "3", stdin=text)
+    assert done.stdout == "row,id,tau,0,1\n0,a,1,0.881,0.119\n1,b,1,0.731,0.269\n"
+    assert done.stderr == "tsoft: note: stdin: tsoft ignores the fields 'target' (true classes), 'model' and 'split'\n"
+
+
+INDEX, TWO = "use an index from 0 to 1", [[1, 2], [2, 1]]
+WRONG = {
+    "too few": ({"logits": [[1, 2], [2, 1]], "targets": [0]}, "targets: 1 values, but 2 rows; write one per row"),
+    "a fraction": ({"logits": TWO, "targets": [0, 1.5]}, f"row 1: targets: unknown class '1.5'; {INDEX}"),
+    "null": ({"logits": TWO, "targets": [0, None]}, "row 1: targets: expected a class's label or index, got null"),
+    "counted from 1": (
+        {"logits": TWO, "targets": [1, 2]},
+        f"row 1: targets: unknown class '2'; {INDEX}; the targets look like they count from 1, so subtract 1 from each",
+    ),
+    "one for all": ({"logits": [[1, 2], [2, 1]], "target": 0}, "target: expected one value for each of 2 rows, got 0"),
+    "one-hot": (
+        {"logits": [2, 1, 0], "target": [0, 1, 0]},
+        "target: ambiguous: this may be one-hot, or one target for each number; write the index of the class, or the"
+        " logits as one array per row",
+    ),
+    "a word": ({"cat": 1, "dog": 2, "label": "cow"}, "label: unknown class 'cow'; choose from cat, dog"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "message"), WRONG.values(), ids=WRONG.keys())
+def test_errors_in_json(value: dict[str, Any], message: str) -> None:
+    assert calibrated(stdin=json.dumps(value), code=1)[1].splitlines()[-1] == f"tsoft: error: stdin:1: {message}"
+
+
+def test_every_row_has_a_target_or_none_has() -> None:
+    one, none = '{"logits": [1, 2], "target": 0}', '{"logits": [1, 2]}'
+    for text, problem in (
+        (f"{one}\n{none}", "no target, although the first row has one"),
+        (f"{none}\n{one}", "a target, unlike the first row"),
+    ):
+        done = here("distill", "--tau", "1", stdin=text)
+        assert (done.returncode, done.stderr) == (1, f"tsoft: error: stdin:2: {problem}; write one for each row\n")
+
+
+def test_objects_with_keys_and_targets() -> None:
+    text = objects(id=[4, 5, 6, 7], cat=[2.0, 1, 3, 0], dog=[0.0, 0, 1, 1], target=["cat", "dog", "cat", "dog"])
+    assert calibrated(stdin=text)[0] == calibrated(stdin="a,b,target\n" + KEPT)[0]
+    done = here("compute", "-f", "csv", "--digits", "3", "--columns", "dog,cat", stdin=text)
+    assert done.stdout.splitlines()[:2] == ["row,id,tau,dog,cat", "0,4,1,0.119,0.881"]
+    done = here("compute", stdin=text.replace('"id": 6', '"id": 9'))
+    assert "stdin:3: 'id': expected 6, as this field counts the rows, got 9" in done.stderr
+
+
+def test_a_number_of_the_wrong_kind_is_named() -> None:
+    """calibrate has no numbers as arguments."""
+    message = calibrated("2", "1", code=2)[1]
+    assert message == "tsoft: error: '2' is not a file; calibrate reads logits and targets from files or from a pipe\n"

@@ -1,0 +1,320 @@
+"""What the columns of a table are: logits, the key of the rows, their true classes, or none of these."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from tool import here
+
+# Four rows of two classes with one mistake, and the temperature with the smallest negative log-likelihood.
+Z, Y = np.array([[2.0, 0], [1, 0], [3, 1], [0, 1]]), np.array([0, 1, 0, 1])
+
+
+def fitted(z: Any, y: Any) -> float:
+    """Return the temperature that minimizes the NLL, found by scipy."""
+
+    def nll(log_tau: float) -> float:
+        return -float(log_softmax(np.asarray(z, float) / np.exp(log_tau), 1)[np.arange(len(y)), y].sum())
+
+    return float(np.exp(minimize_scalar(nll, bounds=(-4, 4), method="bounded", options={"xatol": 1e-12}).x))
+
+
+def table(header: str, *columns: Any, delimiter: str = ",") -> str:
+    lines = [delimiter.join(map(str, row)) for row in zip(*columns, strict=True)]
+    return "\n".join([header.replace(",", delimiter), *lines]) + "\n"
+
+
+def tau(text: str, *options: str) -> tuple[float, str]:
+    """Return the temperature that calibrate prints, and its first note."""
+    done = here("calibrate", *options, stdin=text)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout), done.stderr.split("\n")[0].removeprefix("tsoft: note: stdin: ")
+
+
+IDS = {
+    "id": [1, 2, 3, 4],
+    "Id": ["img_1", "img_2", "img_3", "img_4"],
+    "index": [7, 8, 9, 10],
+    "Unnamed: 0": [0, 1, 2, 3],
+    "": [0, 1, 2, 3],
+    "image_id": ["007", "003", "001", "012"],
+    "ImageID": [5.0, 6.0, 7.0, 8.0],
+    "row": [3, 1, 1, 7],
+}
+
+
+@pytest.mark.parametrize(("name", "ids"), IDS.items())
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+def test_a_key_is_no_class_and_is_in_the_output(name: str, ids: list[Any], delimiter: str) -> None:
+    text = table(f"{name},cat,dog,target", ids, Z[:, 0], Z[:, 1], ["cat", "dog", "cat", "dog"], delimiter=delimiter)
+    found, note = tau(text)
+    assert found == pytest.approx(fitted(Z, Y), rel=1e-6)
+    shown = repr(name) if name else "the unnamed column"
+    assert note.startswith(f"tsoft reads {shown} as the key of the rows and 'target' as the true classes")
+    done = here("compute", "-f", "jsonl", stdin=text)
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert_allclose([record["probs"] for record in records], softmax(Z, 1))
+    assert [str(record["id"]) for record in records] == [str(key).removesuffix(".0") for key in ids]
+    assert done.stderr.count("\n") == 1
+    assert f"reads {shown} as the key of the rows and ignores 'target' (true classes)" in done.stderr
+
+
+TARGETS: dict[str, list[Any]] = {
+    "target": ["cat", "dog", "cat", "dog"],
+    "Label": [0, 1, 0, 1],
+    "y": [0.0, 1.0, 0.0, 1.0],
+    "class": ["cat", "dog", "cat", "dog"],
+    "TARGET": ["false", "true", "False", "True"],
+}
+
+
+@pytest.mark.parametrize(("name", "targets"), TARGETS.items())
+def test_a_target_is_no_class(name: str, targets: list[Any]) -> None:
+    found, note = tau(table(f"{name},cat,dog", targets, Z[:, 0], Z[:, 1]))
+    assert found == pytest.approx(fitted(Z, Y), rel=1e-6)
+    assert note.startswith(f"tsoft reads {name!r} as the true classes")
+
+
+def test_a_column_label_is_no_class_next_to_a_file_of_targets(tmp_path: Path) -> None:
+    (tmp_path / "y.txt").write_text("0\n1\n0\n1\n")
+    text = table("logit_0,logit_1,label", Z[:, 0], Z[:, 1], [0, 1, 0, 1])
+    found, note = tau(text, "--targets", str(tmp_path / "y.txt"))
+    assert found == pytest.approx(fitted(Z, Y), rel=1e-6)
+    assert note.startswith("tsoft ignores 'label' (true classes)")
+    (tmp_path / "y.txt").write_text("0\n0\n0\n1\n")
+    done = here("calibrate", "--targets", str(tmp_path / "y.txt"), stdin=text)
+    difference = "the true class in the input is logit_1, but in the file of targets logit_0, which tsoft uses"
+    assert f"stdin:3: {difference}\n" in done.stderr
+
+
+LOGITS = {
+    "an id of fractions": (
+        "id,a,b\n3.5,1,0\n0.1,0,1\n",
+        "the column 'id' is read as a logit, because 3.5 is not a count",
+    ),
+    "a negative index": (
+        "index,a,b\n-1,1,0\n",
+        "the column 'index' is read as a logit, because -1 is not a count",
+    ),
+    "a label of fractions": (
+        "a,b,label\n1,0,0.5\n",
+        "the column 'label' is read as a logit, because 0.5 is not a class",
+    ),
+    "a result": (
+        "cat,dog,pred\n1,0,1\n",
+        "tsoft reads 'pred' as a logit; pass --columns if that is wrong",
+    ),
+    "an odd name": (
+        "logit_0,logit_1,x\n1,0,1\n",
+        "tsoft reads 'x' as a logit, like 'logit_0' and 'logit_1'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "note"), LOGITS.values(), ids=LOGITS.keys())
+def test_a_doubtful_logit_is_noted(text: str, note: str) -> None:
+    done = here("compute", stdin=text)
+    z = np.loadtxt(text.splitlines()[1:], delimiter=",", ndmin=2)
+    assert_allclose(np.loadtxt(done.stdout.splitlines(), ndmin=2), softmax(z, 1))
+    assert done.stderr.startswith(f"tsoft: note: stdin: {note}")
+
+
+def test_a_squid_is_a_class() -> None:
+    done = here("compute", "-f", "csv", stdin="squid,android\n1,2\n")
+    assert (done.stdout.splitlines()[0], done.stderr) == ("row,tau,squid,android", "")
+
+
+def test_options_decide() -> None:
+    text = "file,cat,dog,gold,y\na,2,0,cat,9\nb,1,0,dog,9\nc,3,1,cat,9\nd,0,1,dog,9\n"
+    options = ("--target-column", "gold", "--columns", "cat,dog")
+    found, note = tau(text, *options)
+    assert found == pytest.approx(fitted(Z, Y), rel=1e-6)
+    assert note == "tsoft ignores 'y' (true classes) and 'file'"
+    done = here("compute", "--columns", "dog,c*", "--id-column", "file", "-f", "csv", "--digits", "3", stdin=text)
+    assert done.stdout.splitlines()[:2] == ["row,id,tau,dog,cat", "0,a,1,0.119,0.881"]
+    assert "ignores 'gold' and 'y'" in done.stderr
+    # Numbers are keys, too, if --id-column says so.
+    done = here("compute", "--id-column", "n", "-f", "csv", "--digits", "3", stdin="n,a,b\n5.5,1,1\n2,0,0\n")
+    assert done.stdout == "row,id,tau,a,b\n0,5.5,1,0.5,0.5\n1,2,1,0.5,0.5\n"
+    assert done.stderr == ""
+
+
+COUNT = "pass --id-column 'id' if it names the rows, or list the columns of the logits with --columns"
+ERRORS = {
+    "a count that stops": (
+        "id,a,b\n1,2,0\n2,2,0\n4,2,0\n", [],
+        f"4: field 1: expected 3, as the column 'id' counts the rows, got '4'; {COUNT}",
+    ),
+    "a label that is no class": (
+        "a,b,label\n1,0,1\n1,0,0.5\n", [],
+        "3: field 3: '0.5' is not a class, but tsoft ignores the column 'label' as one of true classes;"
+        " list the columns of the logits with --columns",
+    ),
+    "a text that nobody named": (
+        "a,file,b\n1,x.png,0\n", [],
+        "2: field 2: 'x.png' is not a number; if 'file' is not a logit, pass --id-column or --columns",
+    ),
+    "no such column": (
+        "cat,dog\n1,0\n", ["--columns", "cat,dgo"],
+        "1: --columns: unknown column 'dgo'; did you mean 'dog'? choose from cat, dog",
+    ),
+    "no such key": (
+        "cat,dog\n1,0\n", ["--id-column", "x"],
+        "1: --id-column: unknown column 'x'; choose from cat, dog",
+    ),
+    "a column twice": (
+        "cat,dog\n1,0\n", ["--columns", "cat,cat"],
+        "1: --columns lists 'cat' twice; remove one",
+    ),
+    "a key and a logit": (
+        "cat,dog\n1,0\n", ["--columns", "cat", "--id-column", "cat"],
+        "1: --columns and --id-column both name 'cat'; remove it from one of them",
+    ),
+    "two keys": (
+        "n,n,a\n1,2,0\n", ["--id-column", "n"],
+        "1: --id-column: 2 columns are called 'n'; rename one",
+    ),
+    "no logits": (
+        "id,target\n1,0\n", [],
+        "1: the header names no class; add one column per class",
+    ),
+    "a number without a name": (
+        ",a\n0.5,1\n", [],
+        "1: field 1: the column has no name; name it, or list the columns of the logits with --columns",
+    ),
+    "decimal commas": (
+        "2,5\t1,5\n", [],
+        "1: commas and tabs in one line; separate fields with only one of them, and write 1.5 instead"
+        " of 1,5",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "options", "message"), ERRORS.values(), ids=ERRORS.keys())
+def test_errors(text: str, options: list[str], message: str) -> None:
+    done = here("compute", *options, stdin=text)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"tsoft: error: stdin:{message}"
+
+
+TARGET_ERRORS = {
+    "no such target": (
+        "a,b\n1,0\n", ["--target-column", "x"],
+        "stdin:1: --target-column: unknown column 'x'; choose from a, b",
+    ),
+    "counted from 1": (
+        "a,b,y\n1,0,1\n1,0,2\n", [],
+        "stdin:3: field 3: unknown class '2'; use a label, or an index from 0 to 1; the targets look"
+        " like they count from 1, so subtract 1 from each",
+    ),
+    "out of range": (
+        "a,b,y\n1,0,0\n1,0,2\n", [],
+        "stdin:3: field 3: unknown class '2'; use a label, or an index from 0 to 1",
+    ),
+    "left out": (
+        "a,b,y\n1,0,1\n1,0,-100\n", [],
+        "stdin:3: field 3: unknown class '-100'; use a label, or an index from 0 to 1; to leave out the"
+        " rows with this target, pass --ignore-index -100",
+    ),
+    "classes or logits": (
+        "x,y,z,target\n1,2,0,x\n", [],
+        "stdin:1: ambiguous: the column 'y' may contain classes or logits; list the columns of the"
+        " logits with --columns",
+    ),
+    "a class that is a logit": (
+        "x,y,z\n1,2,0\n1,0.5,1\n", [],
+        "stdin:3: field 2: unknown class '0.5'; use a label, or an index from 0 to 1; tsoft reads the"
+        " column 'y' as the true classes; pass --target-column or --columns if it is not",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "options", "message"), TARGET_ERRORS.values(), ids=TARGET_ERRORS.keys())
+def test_errors_in_targets(text: str, options: list[str], message: str) -> None:
+    done = here("calibrate", *options, stdin=text.replace("x,y,z\n1,2", "x,y,z\n1,1"))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"tsoft: error: {message}")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_headers_of_pandas_and_r(mark: str) -> None:
+    for text in (
+        ",0,1\n0,2,0\n1,1,0\n",
+        '"","V1","V2"\n"1",2,0\n"2",1,0\n',
+        "Unnamed: 0\t0\t1\r\n0\t2\t0\r\n1\t1\t0\r\n",
+        "\t0\t1\n0\t2\t0\n1\t1\t0\n",
+        "\t0\t1\ttarget\n0\t2\t0\t0\n1\t1\t0\t1\n",
+        "#,cat,dog\n1,2,0\n2,1,0\n",
+        "\tcat\tdog\n\t2\t0\n\t1\t0\n",
+        "\t2\t0\n\t1\t0\n",
+    ):
+        assert_allclose(np.loadtxt(here("compute", stdin=mark + text).stdout.splitlines()), softmax(Z[:2], 1))
+    done = here("compute", stdin="0,1\n2,0\n")
+    assert done.stderr == (
+        "tsoft: note: stdin:1: tsoft reads this line, which counts the columns from 0, as a row; if it is a header,"
+        " remove it\n"
+    )
+
+
+def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:
+    done = here("compute", stdin="# cat dog\n2 0\n1 0\n")
+    note = "tsoft ignores this comment; if it is the header of the columns, remove the #"
+    assert done.stderr == f"tsoft: note: stdin:1: {note}\n"
+    assert here("compute", stdin="# two rows\n2 0 1\n").stderr == ""
+    done = here("compute", stdin="id,cat,dog\na,2,0\n#1,1,0\n# a comment\n")
+    problem = "a line that starts with # is a comment; write the first field in quotes if it is a row"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"tsoft: error: stdin:3: {problem}")
+
+
+def test_a_key_may_contain_another_delimiter() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin="id\tcat\tdog\nNew York, NY\t2\t0\n")
+    assert done.stdout == 'row,id,tau,cat,dog\n0,"New York, NY",1,0.881,0.119\n'
+
+
+def test_a_column_of_logits_is_one_distribution() -> None:
+    for text, header in (
+        ("logit\n2\n0\n", "row,tau,0,1"),
+        ("id,logit\na,2\nb,0\n", "row,tau,a,b"),
+        (",0\n0,2\n1,0\n", "row,tau,0,1"),
+        ("z,target\n2,1\n0,0\n", "row,tau,0,1"),
+    ):
+        done = here("compute", "-f", "csv", "--digits", "3", stdin=text)
+        assert done.stdout == f"{header}\n0,1,0.881,0.119\n"
+        assert "which is read as one distribution with one class per line" in done.stderr
+    assert here("compute", "--tau", "2", stdin="id,prob\na,0.9\nb,0.1\n").stdout == "0.7499999999999999\t0.25\n"
+    assert "row 0 has one class" in here("compute", stdin="[[1], [2]]").stderr
+
+
+def test_the_better_of_two_keys_is_used() -> None:
+    done = here("compute", "-f", "csv", "--digits", "3", stdin="Unnamed: 0,row,id,a,b\n0,5,x,1,1\n1,6,y,0,0\n")
+    assert done.stdout == "row,id,tau,a,b\n0,x,1,0.5,0.5\n1,y,1,0.5,0.5\n"
+    assert "reads 'id' as the key of the rows and ignores 'Unnamed: 0' and 'row'" in done.stderr
+
+
+def test_output_with_keys_is_read_back() -> None:
+    text = "id,cat,dog\n4,2,1\n5,0,3\n"
+    for options in (["--tau", "1,2"], ["--tau", "1,2", "--long"]):
+        written = here("compute", "-f", "csv", *options, stdin=text).stdout
+        again = here("compute", "-f", "csv", "--probs", stdin=written).stdout
+        assert [line.split(",")[1] for line in again.splitlines()] == ["id", "4", "4", "5", "5"]
+        first, last = ([float(p) for p in again.splitlines()[i].split(",")[3:]] for i in (1, -1))
+        assert [first, last] == [pytest.approx(softmax([2, 1])), pytest.approx(softmax([0, 1.5]))]
+
+
+def test_many_rows_with_keys_and_targets() -> None:
+    """The faster parser finds the same, and an error still names the line."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(3000, 3)).round(3) * 3
+    y = (z + random.gumbel(size=z.shape)).argmax(1)
+    text = table("id,a,b,c,label", range(5, 3005), *z.T, y)
+    assert tau(text)[0] == pytest.approx(fitted(z, y), rel=1e-6)
+    assert tau(text.replace("id,", "name,"), "--id-column", "name")[0] == pytest.approx(fitted(z, y), rel=1e-6)
+    wrong = text.splitlines()
+    wrong[2500] = wrong[2500].replace("2504", "2505", 1)
+    done = here("calibrate", stdin="\n".join(wrong))
+    assert "stdin:2501: field 1: expected 2504, as the column 'id' counts the rows, got '2505'" in done.stderr
