@@ -30,6 +30,7 @@ SKIPPED_PROMPT = "tsoft skips the tokens of the prompt"
 FIRST = "tsoft takes the first one of each position"
 NOTES = {
     "deepseek-v3.1-reasoning-stream.sse": [],
+    "mlx-lm-0.29-chat.json": ["each token is the first of its alternatives, as MLX LM lists them"],
     "sglang-0.4-generate-stream.sse": [SKIPPED_PROMPT],
     "sglang-0.4-generate.json": [SKIPPED_PROMPT],
     "vllm-0.6-offline.json": [FIRST],
@@ -218,8 +219,13 @@ def test_a_piece_of_several_tokens_has_ids_as_labels() -> None:
 
 
 def test_tokens_and_logprobs_side_by_side_are_a_text_and_not_a_row() -> None:
-    blocks, _ = read_json({"tokens": ["a", "b"], "logprobs": [-0.5, -0.25]})
-    assert texts(blocks) == [["a", "b"]]
+    for record, tokens in (
+        ({"tokens": ["a", "b"], "token_ids": [1, 2]}, ["a", "b"]),
+        ({"token_ids": [1, 2]}, ["#1", "#2"]),
+    ):
+        blocks, [note] = read_json(record | {"logprobs": [-0.5, -0.25]})
+        assert texts(blocks) == [tokens]
+        assert "as those of successive tokens" in note
     with pytest.raises(InputError, match="logprobs: expected one entry per token, 2 in all, got 1"):
         read_json({"tokens": ["a", "b"], "logprobs": [-0.5]})
 
@@ -506,6 +512,12 @@ def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path
         read_json(response)
     problem = f"{path}: log-probabilities in an unknown format; tsoft help api-responses lists the formats"
     assert str(error.value) == f"FILE:1: {problem}"
+
+
+def test_an_error_field_without_an_error() -> None:
+    cases: list[dict[str, Any]] = [{"error": ""}, {"error": {}}, {"error": None}, {"detail": "high"}]
+    for fields in cases:
+        assert texts(read_json({"choices": [choice("a")]} | fields)[0]) == [["a"]]
 
 
 @pytest.mark.parametrize(

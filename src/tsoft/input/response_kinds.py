@@ -64,7 +64,8 @@ def _is_response_object(value: object) -> bool:
 def _is_row(record: Object) -> bool:
     """Return whether an object has an array of numbers, or of arrays of them, under the name of a quantity."""
     arrays = (record[name] for name in ARRAY_QUANTITIES if isinstance(record.get(name), list))
-    return not isinstance(record.get("tokens"), list) and any(_starts_with_number(array) for array in arrays)
+    has_tokens = any(isinstance(field(record, name), list) for name in ("tokens", "token_ids"))
+    return not has_tokens and any(_starts_with_number(array) for array in arrays)
 
 
 def _starts_with_number(array: list[Any]) -> bool:
@@ -153,10 +154,11 @@ def logprobs_request(value: Object) -> str | None:
 
 def error_message(value: Object) -> str | None:
     """Return the message of a response that is an error; None for any other response."""
-    error = value.get("error")
+    error = value.get("error") or None
     if error is None and (value.get("object") == "error" or value.get("type") == "error"):
         error = value
-    if error is None and isinstance(value.get("detail"), str | list):
+    # A log may have a field with this name next to others.
+    if error is None and len(value) == 1 and isinstance(value.get("detail"), str | list):
         error = value["detail"]
     if isinstance(error, dict):
         error = next((error[key] for key in ("message", "code", "type") if error.get(key)), error)

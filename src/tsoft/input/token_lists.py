@@ -48,6 +48,8 @@ from tsoft.input.token_shapes import (
 
 _FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
 _ECHO = "the first token has no number, so the list starts with the prompt; tsoft reads it as part of the text"
+_TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
+_FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
 _ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
 _MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
 
@@ -102,7 +104,8 @@ def record_tokens(record: Object, location: Location, text: str | None) -> dict[
     text: the text that the tokens make up, if known.
     """
     if is_text_piece(record):
-        return {"": TokenList(record, lambda: _piece_tokens(record, location))}
+        guess = None if isinstance(record.get("text"), str) else _TEXT
+        return {"": TokenList(record, lambda: _piece_tokens(record, location), lambda: guess)}
     if is_id_map(record):
         return {"": _id_maps([record], None, location)}
     if is_token(record):
@@ -120,7 +123,15 @@ def object_tokens(values: list[Any], location: Location) -> TokenList:
         for i, value in enumerate(values):
             yield _drawn_token(value, location.at(_token_name(i, value)))
 
-    return TokenList(values, tokens)
+    return TokenList(values, tokens, lambda: _FIRST_OF_TOP if all(map(_is_first_of_top, values)) else None)
+
+
+def _is_first_of_top(entry: object) -> bool:
+    """Return whether an object is a copy of its first alternative, as MLX LM writes it. Others write bytes, too."""
+    if not isinstance(entry, dict) or entry.keys() != {"id", "token", "logprob", "top_logprobs"}:
+        return False
+    tops = entry["top_logprobs"]
+    return isinstance(tops, list) and tops[:1] == [{name: entry[name] for name in ("id", "token", "logprob")}]
 
 
 def _drawn_token(value: object, location: Location) -> DrawnToken:
@@ -240,11 +251,8 @@ def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, locat
 def _legacy_list(record: Object, tokens: list[Any], numbers: str, location: Location) -> TokenList:
     values = field(record, numbers)
     is_echoed = isinstance(values, list) and len(values) > 1 and values[0] is None and values[1] is not None
-    return TokenList(
-        record,
-        lambda: _legacy_tokens(record, tokens, numbers, location),
-        lambda: _ECHO if is_echoed else None,
-    )
+    guess = _ECHO if is_echoed else _TEXT if numbers == "logprobs" else None
+    return TokenList(record, lambda: _legacy_tokens(record, tokens, numbers, location), lambda: guess)
 
 
 def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Location) -> Iterator[DrawnToken]:

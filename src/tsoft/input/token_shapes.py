@@ -124,6 +124,7 @@ def is_text_piece(value: object) -> bool:
         and isinstance(field(value, "token_ids"), list)
         and is_numbers(field(value, "logprobs"))
         and isinstance(value.get("text"), str | None)
+        and "tokens" not in value
     )
 
 
