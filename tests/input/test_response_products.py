@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tsoft
 from tool import TESTS, here
 from tsoft.core.block import Block
 from tsoft.errors import InputError
@@ -146,6 +147,16 @@ def test_the_fixtures_are_read_by_the_program() -> None:
     for name in ("tgi-2.3-generate-stream.sse", "cohere-v2-chat-stream.jsonl", "openai-content-list.json"):
         done = here("compute", "-i", str(TESTS / "data/responses" / name))
         assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+
+
+def test_every_example_of_the_manual_is_read() -> None:
+    page = Path(tsoft.__file__).with_name("docs") / "api-responses.md"
+    rows = page.read_text(encoding="utf-8").partition("## Formats")[2].partition("- **Texts")[0].splitlines()
+    cells = [row.split(" | ")[1].strip("`") for row in rows if row.count(" | ") == 2]
+    examples = [cell for cell in cells if cell[:1] in "[{" and "…" not in cell]
+    assert len(examples) >= 8
+    for example in examples:
+        assert read(example.encode())[0]
 
 
 # One token as most products write it.
