@@ -9,7 +9,7 @@ from tsoft.input.eval_samples import is_eval_sample
 from tsoft.input.json_values import Location, Object
 from tsoft.input.quantity import ARRAY_QUANTITIES
 from tsoft.input.token_lists import is_token_list, record_tokens
-from tsoft.input.token_shapes import field, may_be_tokens
+from tsoft.input.token_shapes import TEXTS, field, may_be_tokens
 
 _CHAT = '"logprobs": true, "top_logprobs": 20'
 _COMPLETION = '"logprobs": 5'
@@ -27,6 +27,11 @@ _NUMBER_MARKS = (
     *("output_token_logprobs", "input_token_logprobs", "token_likelihoods"),
 )
 _ANSWER_MARKS = ("choices", "candidates", "meta_info")
+# Names in responses whose values are all numbers or texts.
+_PLAIN_MARKS = {
+    *(*_NUMBER_MARKS, *_ANSWER_MARKS, *TEXTS, "error", "detail", "object", "type", "model", "response", "message"),
+    *("generated_text", "custom_id", "doc_id"),
+}
 # Deeper values are not searched.
 _DEEPEST = 40
 
@@ -43,13 +48,20 @@ def is_response(value: object) -> bool:
     if isinstance(value, list):
         inner = value[0] if value and isinstance(value[0], list) else []
         return any(map(is_token_list, (value, inner))) or (bool(inner) and _is_response_object(inner[0]))
-    if not isinstance(value, dict) or set(map(type, value.values())) <= {int, float}:
+    if not isinstance(value, dict) or _is_plain(value):
         return False
     if is_batched(value) or is_eval_sample(value):
         return True
     if logprobs_request(value) is not None or error_message(value) is not None:
         return True
     return not _is_row(value) and (bool(record_tokens(value, Location(""), None)) or mark_in(value) is not None)
+
+
+def _is_plain(record: Object) -> bool:
+    """Return whether an object contains only numbers, or only numbers and texts under names that responses do not have.
+    This is quick, since files have many rows."""
+    types = set(map(type, record.values()))
+    return types <= {int, float} or (types <= {int, float, str} and record.keys().isdisjoint(_PLAIN_MARKS))
 
 
 def is_batched(value: Object) -> bool:
