@@ -103,8 +103,3 @@ def as_list(value: object, location: Location) -> list[Any]:
 
 def is_index(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def first_value(entry: Object, *names: str) -> Any:
-    """Return the value of the first of these fields that is present and not null; None if there is no such field."""
-    return next((entry[name] for name in names if entry.get(name) is not None), None)

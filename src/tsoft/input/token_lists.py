@@ -10,7 +10,13 @@ A token list describes the tokens at successive positions. Its shape is one of:
 - maps {id: {logprob, decoded_token}}: vLLM's engine and its prompt_logprobs;
 - pieces of text with several numbers each: Cohere.
 
-Names are accepted in snake case and in camel case.
+Names are accepted in snake case and in camel case. The formats are documented in:
+
+- platform.openai.com/docs/api-reference: chat completions, legacy completions, the Responses API;
+- ai.google.dev/api/generate-content, "LogprobsResult"; docs.cohere.com/reference/chat; docs.ollama.com/api;
+- docs.vllm.ai, "OpenAI-Compatible Server"; docs.sglang.ai, "Native APIs";
+- github.com: ggml-org/llama.cpp, tools/server/README.md; huggingface/text-generation-inference, router/src/lib.rs;
+  oobabooga/text-generation-webui, modules/api/completions.py; ml-explore/mlx-lm, mlx_lm/server.py.
 """
 
 import functools
