@@ -772,6 +772,10 @@ def test_notes() -> None:
     ("arguments", "message"),
     [
         (("--vocab-size", "5"), "row 0 lists 20 tokens"),
+        (
+            ("--vocab-size", str(10**20), "--tau", "2"),
+            "--vocab-size: expected a whole number from 1 to 1e+12, got 1000",
+        ),
         (("--vocab-size", "25"), "cannot have 0.343 of the probability"),
         (("--applied-tau", "0"), "--applied-tau"),
         (("--applied-tau", "nan"), "--applied-tau"),

@@ -1,6 +1,7 @@
 """What the columns of a table are: logits, the key of the rows, their true classes, or none of these."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,6 @@ def test_a_column_of_logits_is_one_distribution() -> None:
         ("logit\n2\n0\n", "row,tau,0,1"),
         ("id,logit\na,2\nb,0\n", "row,tau,a,b"),
         (",0\n0,2\n1,0\n", "row,tau,0,1"),
-        ("z,target\n2,1\n0,0\n", "row,tau,0,1"),
     ):
         done = here("compute", "-f", "csv", "--digits", "3", stdin=text)
         assert done.stdout == f"{header}\n0,1,0.881,0.119\n"
@@ -318,3 +318,11 @@ def test_many_rows_with_keys_and_targets() -> None:
     wrong[2500] = wrong[2500].replace("2504", "2505", 1)
     done = here("calibrate", stdin="\n".join(wrong))
     assert "stdin:2501: field 1: expected 2504, as the column 'id' counts the rows, got '2505'" in done.stderr
+
+
+def test_one_logit_next_to_true_classes_is_a_binary_classifier_in_every_command() -> None:
+    done = here("compute", stdin="logit,target\n2.0,1\n-1.0,0\n")
+    assert [[float(p) for p in line.split("\t")] for line in done.stdout.splitlines()] == [
+        pytest.approx([1 / (1 + math.exp(z)), 1 / (1 + math.exp(-z))]) for z in (2.0, -1.0)
+    ]
+    assert "one number per row, so tsoft reads a binary classifier" in done.stderr

@@ -1,7 +1,6 @@
 """A server as a model: the requests, the distributions from its responses, and the errors."""
 
 import contextlib
-import gc
 import gzip
 import html
 import importlib
@@ -781,6 +780,26 @@ def test_password_in_the_url_is_sent_and_never_shown(monkeypatch: pytest.MonkeyP
         assert "hunter2" not in message
 
 
+def test_a_key_that_comes_back_as_a_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short key is no secret, and may be a part of the text."""
+    for key, label in ((KEY, "***"), ("none", "none")):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        with serving(Reply(legacy(key))) as served:
+            model = endpoint_at(served)
+            [distribution] = model.next([model.prompt("x")])
+            assert distribution.block.labels is not None
+            assert label in distribution.block.labels
+
+
+def test_bytes_that_are_no_text_become_replacement_characters() -> None:
+    body = json.dumps(legacy("abc")).encode().replace(b"abc", b"a\xff")
+    with serving(Reply(body)) as served:
+        model = endpoint_at(served)
+        [distribution] = model.next([model.prompt("x")])
+        assert distribution.block.labels is not None
+        assert "a\ufffd" in distribution.block.labels
+
+
 def test_invalid_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("a\nb", "schlüssel"):
         monkeypatch.setenv("OPENAI_API_KEY", key)
@@ -789,17 +808,31 @@ def test_invalid_key(monkeypatch: pytest.MonkeyPatch) -> None:
         assert key not in str(caught.value)
 
 
-def test_key_is_not_sent_to_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nothing_is_sent_to_another_server(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(Reply(legacy())) as other:
-        with serving(Reply(b"", 307, {"Location": f"{other.url}/elsewhere"})) as served:
-            model = endpoint_at(served)
-            model.next([model.prompt("x")])
-        assert other.requests[0].path == "/v1/elsewhere"
-        assert other.requests[0].body == served.requests[0].body
-        assert "Authorization" not in other.requests[0].headers
-        assert "Authorization" in served.requests[0].headers
-        assert KEY not in str(other.requests)
+        target = f"{other.url.replace('://', '://user:hunter2@')}/elsewhere?token=1"
+        with serving(Reply(b"", status, {"Location": target})) as served:
+            message = failure(endpoint_at(served))
+        assert f"the server redirects to {other.url}/elsewhere, but tsoft sends the prompt only to" in message
+        assert "hunter2" not in message
+        assert other.requests == []
+    for elsewhere in ("//other.invalid/v1", "https://127.0.0.1/v1"):
+        with serving(Reply(b"", status, {"Location": elsewhere})) as served:
+            assert "but tsoft sends the prompt only to the server of --endpoint" in failure(endpoint_at(served))
+
+
+@pytest.mark.parametrize(
+    ("status", "method"), [(301, "POST"), (302, "POST"), (303, "GET"), (307, "POST"), (308, "POST")]
+)
+def test_a_redirect_to_the_same_server_is_followed(status: int, method: str) -> None:
+    with serving(Reply(b"", status, {"Location": "/v2/completions"}), Reply(legacy())) as served:
+        model = endpoint_at(served)
+        model.next([model.prompt("x")])
+        first, second = served.requests
+        assert (second.method, second.path) == (method, "/v2/completions")
+        assert second.body == (first.body if method == "POST" else None)
 
 
 def test_redirects_are_limited() -> None:
@@ -807,16 +840,12 @@ def test_redirects_are_limited() -> None:
         assert failure(endpoint_at(served)).endswith("more than 5 redirects in a row")
         assert len(served.requests) == 6
     with serving(Reply(b"", 307, {"Location": "ftp://host/x"})) as served:
-        assert failure(endpoint_at(served)).endswith("this URL, or one that it redirects to, is invalid")
+        assert "the server redirects to ftp://host/x, but tsoft" in failure(endpoint_at(served))
 
 
 def test_redirect_to_an_invalid_url() -> None:
     with serving(Reply(b"", 307, {"Location": "http://[::bad/x"})) as served:
         assert failure(endpoint_at(served)).endswith("this URL, or one that it redirects to, is invalid")
-    with warnings.catch_warnings():
-        # urllib3 fails without closing the connection, so collect it here.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 # Proxies

@@ -19,6 +19,7 @@ All numbers are logarithms relative to a reference, such as the highest of p, so
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import log
 
 import numpy as np
 
@@ -211,8 +212,8 @@ class PartialDistribution:
             return np.full_like(tau, -np.inf)
         if self.unlisted is None:
             return np.select([tau < 1.0, tau == 1.0], [-np.inf, np.log(mass) - reference], np.inf)
-        log_prob = min(np.log(mass) - np.log(self.unlisted), self._cap)
-        return np.asarray(np.log(self.unlisted) + self._divide_by_tau(log_prob - reference, tau))
+        log_prob = min(np.log(mass) - log(self.unlisted), self._cap)
+        return np.asarray(log(self.unlisted) + self._divide_by_tau(log_prob - reference, tau))
 
     def _concentrated(self, mass: float, tau: Array, reference: float) -> Array:
         """Return log W if as few unlisted classes as the cap allows have all the mass."""
@@ -225,8 +226,8 @@ class PartialDistribution:
             full = np.floor(quotient)
             log_full = np.log(full) if full < 2.0**53 else np.log(mass) - cap
             remainder = cap + np.log(quotient - full) if full < 2.0**53 else -np.inf
-        if self.unlisted is not None and log_full >= np.log(self.unlisted):
-            log_full, remainder = np.log(self.unlisted), -np.inf
+        if self.unlisted is not None and log_full >= log(self.unlisted):
+            log_full, remainder = log(self.unlisted), -np.inf
         return np.asarray(
             np.logaddexp(
                 log_full + self._divide_by_tau(cap - reference, tau), self._divide_by_tau(remainder - reference, tau)

@@ -65,6 +65,8 @@ _NEEDS_MODEL = re.compile(
 _NEARLY_SURE = -1e-3
 # A server may split a text into a few more tokens than it sampled. A template adds more than that between two answers.
 _EXTRA_TOKENS = 2
+# A shorter key is no secret, such as the "none" of a local server, and may be a part of the text.
+_MIN_SECRET = 8
 _CANNOT_CONTINUE = "this server cannot continue a partial answer; remove --chat"
 # Limits on how much of a server's message to show.
 _MAX_NAMES = 5
@@ -186,15 +188,17 @@ class Endpoint:
             response = self._server.request(self._path, body.encode())
             if not 200 <= response.status < 300:
                 raise self._refusal(response)
+            answer = _parsed_json(response.url, self._server.redacted(response.body, min_length=_MIN_SECRET))
             try:
-                block = self._first_token(response.url, response.body)
+                block = self._first_token(response.url, answer)
             except InputError:
-                # Read it again without the key, which the error may contain.
-                block = self._first_token(response.url, self._server.redacted(response.body))
+                # Read it again without any key, which the error may contain.
+                answer = _parsed_json(response.url, self._server.redacted(response.body))
+                block = self._first_token(response.url, answer)
             if block is not None:
-                self._check_continues(request, response)
+                self._check_continues(request, response.url, answer)
                 return block
-        if _value_at(json.loads(response.body), "choices", 0, "finish_reason") == "stop":
+        if _value_at(answer, "choices", 0, "finish_reason") == "stop":
             # The server samples the end each time, and lists no probabilities with it.
             certain = PartialDistribution(np.zeros(1), 0, np.inf)
             return Block(np.zeros((1, 1)), ("",), 0, Origin("logprob", labels_vary=True), partial=certain)
@@ -202,9 +206,8 @@ class Endpoint:
             f"{response.url}: {ATTEMPTS} responses had no token, no log-probability, and no end of the text"
         )
 
-    def _first_token(self, where: str, body: bytes | str) -> Block | None:
+    def _first_token(self, where: str, value: Any) -> Block | None:
         """Return the first token of a response; None if the response has no token, as at the end of a text."""
-        value = _parsed_json(where, body)
         choice = _value_at(value, "choices", 0)
         if isinstance(value, dict) and value.get("choices") == []:
             raise InputError(f"{where}: the response has no choices")
@@ -223,18 +226,18 @@ class Endpoint:
             raise InputError(f"{where}: the server returned only the sampled token, without alternatives")
         return block
 
-    def _check_continues(self, request: _Request, response: HttpResponse) -> None:
+    def _check_continues(self, request: _Request, where: str, answer: Any) -> None:
         """Raise InputError if the server begins another answer instead of continuing the partial one.
 
         If it does, its count of prompt tokens exceeds the tokens so far by those of its template.
         """
-        length = _value_at(json.loads(response.body), "usage", "prompt_tokens")
+        length = _value_at(answer, "usage", "prompt_tokens")
         if not request.prompt or not isinstance(length, int) or length <= 0:
             return
         if request.answer_tokens == 0:
             self._prompt_lengths[request.prompt] = length
         if length - self._prompt_lengths.get(request.prompt, length) > request.answer_tokens + _EXTRA_TOKENS:
-            raise InputError(f"{response.url}: {_CANNOT_CONTINUE}")
+            raise InputError(f"{where}: {_CANNOT_CONTINUE}")
 
     def _refusal(self, response: HttpResponse) -> InputError:
         """Return an error with the server's message and hints."""

@@ -1,6 +1,7 @@
 """JSON requests to an HTTP server: headers, time limits, retries and error messages.
 
-urllib3 (urllib3.readthedocs.io) manages the connections, follows redirects and verifies certificates.
+urllib3 (urllib3.readthedocs.io) manages the connections and verifies certificates. tsoft follows redirects itself, but
+only to the same server: a prompt must not go to a host that the user has not named.
 """
 
 import contextlib
@@ -16,14 +17,14 @@ from dataclasses import dataclass
 from html.entities import html5
 from http.client import BadStatusLine, LineTooLong
 from typing import TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3 import exceptions
 from urllib3.util import Retry, Timeout, Url, parse_url
 
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, shortened
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -116,14 +117,16 @@ class Server:
             self._pause(retry_after)
         return response
 
-    def redacted(self, data: bytes) -> str:
-        """Return a response body as text, without the key.
+    def redacted(self, data: bytes, *, min_length: int = 0) -> str:
+        """Return a response body as text, without the key, if this has at least `min_length` characters.
 
         Some servers repeat the key in their errors, in any spelling of JSON, HTML or a URL. Redact before shortening a
-        text: a part of the key would not be recognized.
+        text: a part of the key would not be recognized. Bytes that are no text become U+FFFD.
         """
         text = data.decode(json.detect_encoding(data), errors="replace")
         for secret in self._secrets:
+            if len(secret) < min_length:
+                continue
             text = re.sub("".join(map(_spelling_pattern, secret)), "***", text)
         return text
 
@@ -161,22 +164,43 @@ class Server:
             raise self._explained(error, url) from None
 
     def _send(self, path: str, body: bytes | None, deadline: float) -> HttpResponse:
-        url = self.url(path)
+        url, target = self.url(path), self._url_of(path)._replace(auth=None)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._open(target, body, deadline)
+            try:
+                location = response.get_redirect_location()
+                if not location:
+                    return HttpResponse(url, response.status, _body(response, url, deadline), _retry_after(response))
+            finally:
+                # A connection can be reused only after its response has been read to the end.
+                response.close()
+            target = self._redirected(target, location, url)
+            # RFC 9110, section 15.4.4: See Other.
+            body = None if response.status == 303 else body
+        raise InputError(f"{url}: more than {MAX_REDIRECTS} redirects in a row")
+
+    def _open(self, target: Url, body: bytes | None, deadline: float) -> urllib3.BaseHTTPResponse:
+        """Send a request once, and return the response before its body is read."""
         remaining = max(0.001, deadline - time.monotonic())
-        response = self._pool.request(
+        return self._pool.request(
             "GET" if body is None else "POST",
-            self._url_of(path)._replace(auth=None).url,
+            target.url,
             body=body,
             headers=self._headers,
             timeout=Timeout(remaining, remaining),
-            retries=Retry(None, connect=0, read=0, status=0, other=0, redirect=MAX_REDIRECTS),
+            retries=Retry(None, connect=0, read=0, status=0, other=0, redirect=False),
+            redirect=False,
             preload_content=False,
         )
-        try:
-            return HttpResponse(url, response.status, _body(response, url, deadline), _retry_after(response))
-        finally:
-            # A connection can be reused only after its response has been read to the end.
-            response.close()
+
+    def _redirected(self, source: Url, location: str, url: str) -> Url:
+        """Return the target of a redirect. Raise InputError if it is not on the same server."""
+        target = parse_url(urljoin(source.url, location))._replace(fragment=None)
+        if _origin(target) != _origin(source):
+            shown = shortened(target._replace(auth=None, query=None).url, 200)
+            problem = f"the server redirects to {shown}, but tsoft sends the prompt only to the server of --endpoint"
+            raise InputError(f"{url}: {problem}; pass the other URL if you trust it")
+        return target._replace(auth=None)
 
     def _too_late(self, url: str) -> InputError:
         return InputError(f"{url}: no response within {self._timeout:g} s; pass --timeout SECONDS to wait longer")
@@ -199,8 +223,6 @@ class Server:
             return InputError(f"{url}: no secure connection to {server}: {_reason(error)}")
         if by_proxy:
             return InputError(f"{url}: {server} did not forward the request: {error}")
-        if isinstance(error, exceptions.ResponseError):
-            return InputError(f"{url}: more than {MAX_REDIRECTS} redirects in a row")
         if isinstance(error, ValueError):
             return InputError(f"{url}: this URL, or one that it redirects to, is invalid")
         if isinstance(error, exceptions.DecodeError):
@@ -298,6 +320,11 @@ def _parsed(url: str) -> Url:
     if not parsed_url.host:
         raise UsageError(f"--endpoint: the URL has no host; pass one {_URL_EXAMPLE}")
     return parsed_url._replace(fragment=None)
+
+
+def _origin(url: Url) -> tuple[str | None, str | None, int | None]:
+    """Return the scheme, the host and the port of a URL."""
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme or "")
 
 
 def _pool(url: Url) -> urllib3.PoolManager:

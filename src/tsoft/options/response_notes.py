@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # A list is suspicious if more unlisted tokens than this, and this many times the listed ones, must be as probable as
 # the least probable listed token, while the most probable one is this many times as probable.
 _MANY_TIED, _MANY_TIMES = 1000, 100
+_MAX_VOCABULARY = 10**12
 
 
 def apply_options(
@@ -41,6 +42,8 @@ def apply_options(
     listed_only = bounds is not None and bounds.listed_only
     if tau is not None and not 0 < tau < np.inf:
         raise UsageError(f"--applied-tau: expected a finite number above 0, got {tau:.15g}")
+    if classes is not None and classes > _MAX_VOCABULARY:
+        raise UsageError(f"--vocab-size: expected a whole number from 1 to {_MAX_VOCABULARY:.0e}, got {classes}")
     if listed_only and classes is not None:
         raise UsageError("--listed-only and --vocab-size are mutually exclusive; pass only one")
     if tau is not None or classes is not None:
