@@ -43,7 +43,7 @@ FORMATS = {
         Format("text", "delimited.read", (".txt", ".dat")),
         Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t"),
         Format("csv", "delimited.read", (".csv",), delimiter=","),
-        Format("response", "api_responses.read", starts=(b"data:", b"event:")),
+        Format("response", "api_responses.read", (".eval",), starts=(b"data:", b"event:")),
         Format("json", "json.read", (".json",), starts=(_JSON,)),
         Format("jsonl", "json.read_lines", (".jsonl", ".ndjson")),
         Format("npy", "npy.read", (".npy",), starts=(rb"\x93NUMPY",)),
