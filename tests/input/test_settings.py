@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tool import TESTS
 from tsoft.errors import InputError
-from tsoft.input.settings import Settings, read
+from tsoft.input.settings.reader import read
+from tsoft.input.settings.settings import Settings
 
 # The responses of a real llama-server, which may be missing.
 SHARED = TESTS.parents[1] / "shared/data/llm"
@@ -194,7 +195,7 @@ def test_transformers_reads_the_same_settings(read_json: Any, tmp_path: Path, ch
 def test_llama_cpp_response(read_json: Any) -> None:
     body = {"content": " blue", "tokens_predicted": 1, "prompt": "The sky is", "model": "m"}
     got = read_json({**body, "generation_settings": LLAMA_CPP_SETTINGS})
-    assert (got.kind, got.engine) == ("a llama.cpp response", "llama.cpp")
+    assert (got.origin.kind, got.origin.engine) == ("a llama.cpp response", "llama.cpp")
     assert dict(got.values) == {
         "tau": 0.800000011920929,
         "top_k": 40.0,
@@ -226,7 +227,7 @@ def test_the_settings_of_recorded_llama_cpp_chains(read_json: Any) -> None:
         pytest.skip("no recorded chains here")
     for chain in json.loads((SHARED / "llama-cpp-chain.json").read_text()):
         got = read_json({"prompt": "x", **chain["params"], "samplers": chain["order"]})
-        assert got.engine == "llama.cpp"
+        assert got.origin.engine == "llama.cpp"
         assert got.samplers == tuple(name for name in chain["order"] if name not in ("penalties", "dry"))
         given = {"tau" if field == "temperature" else field: chain["params"][field] for field in chain["params"]}
         given = {
@@ -239,7 +240,7 @@ def test_the_settings_of_recorded_llama_cpp_chains(read_json: Any) -> None:
 
 def test_llama_cpp_request(read_json: Any) -> None:
     got = read_json({"prompt": "The sky is", "n_predict": 16, "temperature": 0.5, "top_k": 0})
-    assert (got.kind, got.engine, got.samplers) == ("a llama.cpp request", "llama.cpp", None)
+    assert (got.origin.kind, got.origin.engine, got.samplers) == ("a llama.cpp request", "llama.cpp", None)
     # common/common.h: top_k 40, top_p 0.95, min_p 0.05, temp 0.8. A top_k of 0 is off, not missing.
     assert got.values == (("tau", 0.5), ("top_p", 0.95), ("min_p", 0.05))
     assert got.hidden == (f"llama.cpp applies top_p 0.95 and min_p 0.05, which the file does not set{SERVER}",)
@@ -379,14 +380,14 @@ def test_keys_that_are_not_ids(read_json: Any) -> None:
 def test_openai_request(read_json: Any) -> None:
     chat = {"model": "gpt-4o", "messages": MESSAGES, "max_tokens": 5, "logprobs": True, "top_logprobs": 20}
     got = read_json({**chat, "temperature": 0.2, "top_p": 0.1, "logit_bias": {"50256": -100}})
-    assert (got.kind, got.engine) == ("an OpenAI request", None)
+    assert (got.origin.kind, got.origin.engine) == ("an OpenAI request", None)
     assert (got.values, got.biases) == ((("tau", 0.2), ("top_p", 0.1)), ((50256, -100.0),))
     assert (got.samplers, got.unused, got.hidden) == (None, (), ())
     # OpenAI's defaults are neutral: temperature 1, top_p 1.
     assert read_json(chat).values == ()
     # A legacy request with a penalty, which needs the text.
     got = read_json({"model": "davinci-002", "prompt": "x", "temperature": 1, "frequency_penalty": 0.5})
-    assert (got.kind, got.values) == ("an OpenAI request", (("tau", 1.0),))
+    assert (got.origin.kind, got.values) == ("an OpenAI request", (("tau", 1.0),))
     assert got.unused == ("frequency_penalty 0.5 is not applied, since it depends on the text so far",)
     got = read_json({**chat, "response_format": {"type": "json_object"}, "tool_choice": "required"})
     assert [sentence.split()[0] for sentence in got.unused] == ["response_format", "tool_choice"]
@@ -397,7 +398,7 @@ def test_vllm_request(read_json: Any) -> None:
     chat = {"model": "Qwen/Qwen3-8B", "messages": MESSAGES}
     parameters = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "min_p": 0}
     got = read_json({**chat, **parameters, "repetition_penalty": 1.05, "bad_words": ["x"], "allowed_token_ids": []})
-    assert (got.kind, got.engine) == ("a vLLM request", "vllm")
+    assert (got.origin.kind, got.origin.engine) == ("a vLLM request", "vllm")
     assert got.values == (("tau", 0.7), ("top_p", 0.8), ("top_k", 20.0), ("min_p", 0.0))
     assert [sentence.split()[0] for sentence in got.unused] == ["repetition_penalty", "bad_words"]
     assert got.hidden == ()
@@ -442,7 +443,7 @@ def test_kinds(read_json: Any, fields: dict[str, Any], kind: str) -> None:
 
 def test_bare_settings(read_json: Any) -> None:
     got = read_json({"temperature": 0.7, "top_k": 40, "note": "mine"})
-    assert (got.kind, got.engine) == ("settings", None)
+    assert (got.origin.kind, got.origin.engine) == ("settings", None)
     assert (got.values, got.unused, got.hidden) == ((("tau", 0.7), ("top_k", 40.0)), (), ())
     every = {"smoothing_factor": 0.3, "top_a": 0.2, "tfs": 0.9, "typ_p": 0.8, "eta_cutoff": 0.001, "top_h": 0.5}
     assert dict(read_json(every).values) == {"typical_p" if f == "typ_p" else f: v for f, v in every.items()}

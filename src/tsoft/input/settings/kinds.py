@@ -1,0 +1,196 @@
+"""The kinds of settings files, and the fields that identify them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tsoft.input.settings.fields import PARAMETER_NAMES, names
+from tsoft.input.settings.search import Place
+
+# The parameters of engines.
+LLAMA_CPP_PARAMETERS = names(
+    "tau dynatemp_range dynatemp_exponent top_n_sigma top_k top_p min_p typical_p tfs xtc_probability xtc_threshold"
+)
+_KOBOLD_PARAMETERS = LLAMA_CPP_PARAMETERS | {"top_a", "smoothing_factor"}
+_VLLM_PARAMETERS = names("tau top_k top_p min_p")
+_TRANSFORMERS_PARAMETERS = names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff")
+_LLAMA_CPP_DEFAULTS = {
+    "tau": 0.8,
+    "top_k": 40.0,
+    "top_p": 0.95,
+    "min_p": 0.05,
+    "dynatemp_exponent": 1.0,
+    "xtc_threshold": 0.1,
+}
+_SERVER = ", unless the server was started with other defaults, which its /props shows"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the program of a kind of file does. `defaults` are the numbers that it applies if the file does not set
+    them; `unless` completes a sentence about them with an exception. `order` is the field with the order of its
+    samplers. `mirostat_keeps` are the samplers that remain with mirostat; if it is empty, all of them.
+    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff."""
+
+    parameters: frozenset[str] = frozenset(PARAMETER_NAMES)
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    unless: str = ""
+    order: str = ""
+    mirostat_keeps: tuple[str, ...] = ()
+    reads_do_sample: bool = True
+    cutoff_unit: float = 1.0
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of file. The title is in words for a note; `program` applies the settings. `engine` is its name for
+    --like, if tsoft has its rules. Each of the `marks` identifies the kind: a name, or several joined with +. A name
+    with a slash is on the path to the settings."""
+
+    title: str
+    marks: tuple[str, ...] = ()
+    program: str = ""
+    engine: str | None = None
+    rules: Rules = Rules()
+
+    def matches(self, found: frozenset[str]) -> bool:
+        return any(found.issuperset(mark.split("+")) for mark in self.marks)
+
+
+def _marks(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _llama_cpp(title: str, marks: str, *, has_defaults: bool, program: str = "llama.cpp", **rules: object) -> FileKind:
+    defaults = {"defaults": _LLAMA_CPP_DEFAULTS, "unless": _SERVER} if has_defaults else {}
+    common = {"parameters": LLAMA_CPP_PARAMETERS, "order": "samplers", "mirostat_keeps": ("temperature",)}
+    merged = Rules(**{**common, **defaults, **rules, "reads_do_sample": False})  # type: ignore[arg-type]
+    return FileKind(title, _marks(marks), program, "llama.cpp", merged)
+
+
+GENERATION_CONFIG = FileKind(
+    "transformers' generation_config.json",
+    _marks(
+        "generation_config.json transformers_version _from_model_config decoder_start_token_id bos_token_id "
+        "eos_token_id pad_token_id"
+    ),
+    "transformers",
+    "transformers",
+    Rules(_TRANSFORMERS_PARAMETERS, {"top_k": 50.0}),
+)
+TGI_REQUEST = FileKind(
+    "a Text Generation Inference request",
+    _marks("parameters/+inputs decoder_input_details top_n_tokens"),
+    "Text Generation Inference",
+)
+VLLM = FileKind(
+    "vLLM's sampling parameters",
+    _marks(
+        "structured_outputs guided_json guided_regex guided_choice guided_grammar guided_decoding prompt_logprobs "
+        "include_stop_str_in_output truncate_prompt_tokens allowed_token_ids use_beam_search bad_words detokenize "
+        "output_kind vllm_xargs thinking_token_budget logprob_token_ids flat_logprobs"
+    ),
+    "vllm",
+    "vllm",
+    Rules(_VLLM_PARAMETERS, reads_do_sample=False),
+)
+_SILLY_TAVERN = FileKind(
+    "a SillyTavern preset",
+    _marks(
+        "nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
+        "temp+samplers temp+temperature_last openai_max_context"
+    ),
+    "SillyTavern",
+    rules=Rules(cutoff_unit=1e-4),
+)
+_TEXT_GENERATION_WEBUI = FileKind(
+    "text-generation-webui settings",
+    _marks(
+        "dynamic_temperature dynatemp_low dynatemp_high sampler_priority encoder_repetition_penalty custom_token_bans "
+        "repetition_penalty_range mirostat_mode smoothing_curve truncation_length grammar_string"
+    ),
+    "text-generation-webui",
+    rules=Rules(order="sampler_priority", cutoff_unit=1e-4),
+)
+# The first kind that matches counts.
+_KINDS = (
+    _llama_cpp("a GGUF model", "general.sampling.", has_defaults=True, order="sequence"),
+    _llama_cpp("llama.cpp's /props", "default_generation_settings/", has_defaults=False),
+    _llama_cpp("a llama.cpp response", "generation_settings/ n_discard", has_defaults=False),
+    FileKind(
+        "an LM Studio preset",
+        _marks("llm.prediction. inference_params/ topKSampling topPSampling minPSampling repeatPenalty"),
+        "LM Studio",
+    ),
+    GENERATION_CONFIG,
+    _llama_cpp(
+        "an Ollama Modelfile",
+        "FROM+PARAMETER/",
+        has_defaults=False,
+        program="Ollama",
+        defaults={"tau": 0.8, "top_k": 40.0, "top_p": 0.9},
+        unless=", unless the model or its own Modelfile sets other defaults",
+    ),
+    _llama_cpp(
+        "an Ollama request",
+        "options/+model options/+prompt options/+messages num_ctx num_predict keep_alive",
+        has_defaults=False,
+        program="Ollama",
+        defaults={"tau": 0.8, "top_k": 40.0, "top_p": 0.9},
+        unless=", unless the model's Modelfile sets other defaults",
+    ),
+    FileKind(
+        "Gemini's generationConfig",
+        _marks(
+            "generationConfig/ generation_config/+contents maxOutputTokens candidateCount responseMimeType topK topP "
+            "candidate_count response_mime_type"
+        ),
+        "Gemini",
+    ),
+    TGI_REQUEST,
+    FileKind(
+        "an SGLang request",
+        _marks(
+            "sampling_params/+text sampling_params/+input_ids sampling_params/+max_new_tokens "
+            "SamplingParams/+max_new_tokens no_stop_trim custom_params sampling_seed stop_regex"
+        ),
+        "sglang",
+        "sglang",
+        Rules(_VLLM_PARAMETERS, reads_do_sample=False),
+    ),
+    VLLM,
+    _SILLY_TAVERN,
+    FileKind(
+        "KoboldAI settings",
+        _marks("sampler_order rep_pen rep_pen_slope max_context_length"),
+        "KoboldCpp",
+        rules=Rules(
+            _KOBOLD_PARAMETERS,
+            order="sampler_order",
+            mirostat_keeps=("temperature", "smoothing"),
+            reads_do_sample=False,
+        ),
+    ),
+    _llama_cpp(
+        "a llama.cpp request",
+        "samplers n_predict n_probs n_keep n_indent id_slot cache_prompt min_keep post_sampling_probs "
+        "t_max_predict_ms return_tokens",
+        has_defaults=True,
+    ),
+    _TEXT_GENERATION_WEBUI,
+    FileKind("a request", _marks("prompt messages input inputs")),
+)
+_BARE = FileKind("settings")
+# Files without settings, by a field that identifies them: what they are, and the fix.
+NO_SETTINGS = {
+    "choices": "a response without sampling settings; pass the request instead",
+    "tokens_predicted": "a response without generation_settings; pass the request instead",
+    "architectures": "a model's config.json has no sampling settings; pass its generation_config.json instead",
+}
+
+
+def kind_of(place: Place) -> FileKind:
+    """Return the kind of file whose settings are at a place."""
+    import os
+
+    found = place.marks | {os.path.basename(place.file)}
+    return next((kind for kind in _KINDS if kind.matches(found)), _BARE)

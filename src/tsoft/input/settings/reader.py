@@ -1,0 +1,315 @@
+"""Reading the sampling settings in a file of an engine, a server or a client."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
+
+from tsoft.errors import InputError, joined
+from tsoft.input.settings.biases import biases
+from tsoft.input.settings.fields import (
+    BANS_END,
+    DEPENDS_ON_TEXT,
+    DYNAMIC_RANGES,
+    DYNAMIC_SWITCHES,
+    NEUTRAL,
+    NOT_AVAILABLE,
+    OFF_AT_ZERO,
+    PARAMETER_NAMES,
+    PARAMETERS,
+    canonical,
+    without_prefix,
+)
+from tsoft.input.settings.formats import load
+from tsoft.input.settings.kinds import GENERATION_CONFIG, NO_SETTINGS, TGI_REQUEST, VLLM, FileKind, kind_of
+from tsoft.input.settings.orders import Order, order_of
+from tsoft.input.settings.search import Place, places, settings_place
+from tsoft.input.settings.settings import Origin, Settings
+from tsoft.input.settings.unused import fields_elsewhere, unused_fields
+from tsoft.input.settings.values import boolean, described, number
+from tsoft.sampling.sampler_table import SAMPLERS, TAU
+
+# The sampler of each parameter, and the number at which the parameter is off.
+_SAMPLER_OF = {parameter.name: sampler.name for sampler in SAMPLERS.values() for parameter in sampler.parameters}
+_OFF = {parameter.name: parameter.off or 0.0 for sampler in SAMPLERS.values() for parameter in sampler.parameters}
+# The least epsilon_cutoff or eta_cutoff that may be in text-generation-webui's unit, as 0.0001.
+_LARGE_CUTOFF = 0.01
+
+
+def read(name: str) -> Settings:
+    """Read the settings in a file.
+
+    The file is JSON, YAML, a Modelfile of Ollama, a GGUF model, or SamplingParams as Python prints them. The object
+    with the settings is found wherever it is. Raise InputError if the file cannot be read, has no settings or several
+    objects with settings, or has a field of the wrong type.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+    ...     print('{"do_sample": true, "temperature": 0.6, "transformers_version": "5.23.0"}', file=file, flush=True)
+    ...     settings = read(file.name)
+    >>> settings.values
+    (('tau', 0.6), ('top_k', 50.0))
+    >>> settings.hidden
+    ('transformers applies top_k 50, which the file does not set',)
+    """
+    found = places(name, load(name))
+    place = settings_place(found)
+    if place is None:
+        # A request without settings has the engine's defaults.
+        place = found[0]
+        if not kind_of(place).rules.defaults or place.marks & NO_SETTINGS.keys():
+            raise InputError(f"{name}: {_problem(place)}")
+    if not place.sets_parameters and (
+        problem := next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in place.fields), "")
+    ):
+        raise InputError(f"{name}: {problem}")
+    kind = kind_of(place)
+    settings = _settings(kind, place)
+    return replace(settings, unused=(*settings.unused, *fields_elsewhere(found, place)))
+
+
+def _problem(place: Place) -> str:
+    reason = next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in place.fields), None)
+    return reason or "no sampling settings; expected fields such as temperature, top_k, top_p, min_p or logit_bias"
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The parameters that a file sets, including those that are off, with the field of each, and sentences about how
+    the numbers follow from the fields."""
+
+    values: Mapping[str, float]
+    fields: Mapping[str, str]
+    sentences: tuple[str, ...] = ()
+
+
+def _settings(kind: FileKind, place: Place) -> Settings:
+    numbers = _scaled(kind, _dynamic(place, _numbers(place)))
+    if kind.rules.mirostat_keeps and numbers.values.get("tau", 0.0) < 0:
+        # llama.cpp and KoboldCpp take a negative temperature as greedy.
+        numbers = replace(numbers, values={**numbers.values, "tau": 0.0})
+    active = {_SAMPLER_OF[parameter] for parameter in _effective(numbers.values)}
+    order, sentences = order_of(kind, place, active)
+    settings = _applied(kind, place, numbers, order)
+    settings = replace(settings, unused=(*numbers.sentences, *sentences, *settings.unused))
+    return _greedy(kind, place, numbers, settings)
+
+
+def _numbers(place: Place) -> _Numbers:
+    """Return the numbers of the parameters. Raise InputError if two fields set a parameter to different numbers."""
+    values: dict[str, float] = {}
+    fields: dict[str, str] = {}
+    for name, value in place.fields.items():
+        parameter = PARAMETERS.get(canonical(name))
+        if parameter is None:
+            continue
+        # LM Studio writes false for a sampler that is off.
+        is_off = value is False and parameter != TAU.name
+        result = _OFF[parameter] if is_off else number(value, f"{place.where}: {name}")
+        if parameter in values and values[parameter] != result:
+            both = f"{fields[parameter]} {values[parameter]:g} and {name} {result:g}"
+            raise InputError(f"{place.where}: {both} set the same parameter; remove one of them")
+        values.setdefault(parameter, result)
+        fields.setdefault(parameter, without_prefix(name))
+    return _Numbers(values, fields)
+
+
+def _dynamic(place: Place, numbers: _Numbers) -> _Numbers:
+    """Return the numbers with the center and the range of a dynamic temperature that is switched on."""
+    switches = [(name, place.fields[name]) for switch in DYNAMIC_SWITCHES for name in place.named(switch)]
+    states = {name: boolean(value, f"{place.where}: {name}") for name, value in switches}
+    if len(set(states.values())) > 1:
+        raise InputError(f"{place.where}: {joined(list(states))} differ; remove one of them")
+    limits = [
+        (low, high, *(number(place.get(field), f"{place.where}: {field}") for field in (low, high)))
+        for low, high in DYNAMIC_RANGES
+        if place.get(low) is not None and place.get(high) is not None
+    ]
+    if not states:
+        sentences = (
+            f"{low} {lowest:g} and {high} {highest:g} are not applied, since the file does not switch them on"
+            for low, high, lowest, highest in limits
+            if lowest != highest
+        )
+        return replace(numbers, sentences=(*numbers.sentences, *sentences))
+    switch, is_on = next(iter(states.items()))
+    if not is_on:
+        return _without_range(switch, numbers)
+    if not limits and "dynatemp_range" in numbers.values:
+        return numbers
+    if not limits:
+        raise InputError(f"{place.where}: {switch} is true, but the lowest and the highest temperature are missing")
+    if len({limit[2:] for limit in limits}) > 1:
+        raise InputError(f"{place.where}: {limits[0][0]} and {limits[1][0]} set different ranges; remove one of them")
+    return _with_range(place, numbers, *limits[0])
+
+
+def _without_range(switch: str, numbers: _Numbers) -> _Numbers:
+    values = _only(numbers.values, numbers.values.keys() - {"dynatemp_range", "dynatemp_exponent"})
+    width = numbers.values.get("dynatemp_range", 0.0)
+    sentence = f"dynatemp_range {width:g} is not applied, since {switch} is false"
+    return replace(numbers, values=values, sentences=(*numbers.sentences, *[sentence] * (width > 0)))
+
+
+def _with_range(place: Place, numbers: _Numbers, low: str, high: str, lowest: float, highest: float) -> _Numbers:
+    if not 0 <= lowest <= highest:
+        problem = f"{low} {lowest:g} and {high} {highest:g} are not a range of temperatures"
+        raise InputError(f"{place.where}: {problem}; expected 0 or more, the lowest first")
+    tau, width = (lowest + highest) / 2, (highest - lowest) / 2
+    if abs(numbers.values.get("dynatemp_range", width) - width) > 1e-6:
+        both = f"{low} {lowest:g} and {high} {highest:g}, and dynatemp_range {numbers.values['dynatemp_range']:g}"
+        raise InputError(f"{place.where}: {both}, set different ranges; remove one of them")
+    sentences = [f"{low} {lowest:g} and {high} {highest:g} are temperature {tau:g} with dynatemp_range {width:g}"]
+    replaced = numbers.values.get("tau", tau)
+    if abs(replaced - tau) > 1e-6:
+        sentences.append(f"{numbers.fields['tau']} {replaced:g} is not applied, since {low} and {high} replace it")
+    values = {"tau": tau, "dynatemp_range": width}
+    fields = {**numbers.fields, "tau": "temperature", "dynatemp_range": "dynatemp_range"}
+    return _Numbers({**numbers.values, **values}, fields, (*numbers.sentences, *sentences))
+
+
+def _scaled(kind: FileKind, numbers: _Numbers) -> _Numbers:
+    """Return the numbers with cutoffs as probabilities. Some programs count them in units of 0.0001."""
+    values = dict(numbers.values)
+    sentences = list(numbers.sentences)
+    for parameter in ("epsilon_cutoff", "eta_cutoff"):
+        value = values.get(parameter, 0.0)
+        unit = 1e-4 if value > 1 and kind.rules.parameters == frozenset(PARAMETER_NAMES) else kind.rules.cutoff_unit
+        if unit != 1 and value > 0:
+            values[parameter] = value * unit
+            owner = kind.program if kind.rules.cutoff_unit != 1 else "a program such as text-generation-webui"
+            sentences.append(f"{parameter} {value:g} is {value * unit:g}, since {owner} counts it in units of 0.0001")
+        elif value >= _LARGE_CUTOFF and kind.engine is None:
+            sentences.append(f"{parameter} {value:g} is taken as a probability, not in units of 0.0001")
+    return replace(numbers, values=values, sentences=tuple(sentences))
+
+
+def _applied(kind: FileKind, place: Place, numbers: _Numbers, order: Order) -> Settings:
+    """Return the settings that the program applies, with its defaults, and sentences about the others."""
+    applied, samplers, reason = _applied_parameters(kind, place, order)
+    defaults = {
+        name: value for name, value in kind.rules.defaults.items() if name in applied and name not in numbers.values
+    }
+    values = _without_off({**_only(numbers.values, applied), **defaults})
+    # A default has no effect if the parameter that needs it is off.
+    for parameter, partner in OFF_AT_ZERO.items():
+        if partner in defaults and parameter not in values:
+            values.pop(partner, None)
+    hidden = described(_only(values, defaults))
+    effective = _effective(numbers.values)
+    unknown = described(_only(effective, effective.keys() - kind.rules.parameters))
+    ignored = described(_only(effective, kind.rules.parameters - applied))
+    unused = [f"{kind.program} does not know {unknown}"] if unknown else []
+    unused += [f"{kind.program} does not apply {ignored}, since {reason}"] if ignored else []
+    sentences = (f"{kind.program} applies {hidden}, which the file does not set{kind.rules.unless}",) if hidden else ()
+    return Settings(
+        Origin(place.file, kind.title, kind.engine, ".".join(place.path)),
+        tuple(values.items()),
+        tuple(numbers.fields.items()),
+        tuple(parameter for parameter in values if parameter in defaults),
+        tuple(biases(place)),
+        samplers,
+        (*_unused_samplers(kind, place, order), *unused, *unused_fields(place, _idle(kind, place, numbers, order))),
+        sentences or _model_defaults(kind, place),
+    )
+
+
+def _applied_parameters(
+    kind: FileKind, place: Place, order: Order
+) -> tuple[frozenset[str], tuple[str, ...] | None, str]:
+    """Return the parameters that the program applies, its samplers in order, and why it does not apply the others."""
+    rules = kind.rules
+    level = place.get("mirostat")
+    if rules.mirostat_keeps and level is not None and (version := number(level, f"{place.where}: mirostat")) > 0:
+        # The plain temperature remains, without a range.
+        kept = frozenset(name for name in ("tau", "smoothing_factor") if _SAMPLER_OF[name] in rules.mirostat_keeps)
+        return kept, rules.mirostat_keeps, f"mirostat {version:g} replaces the other samplers"
+    samplers = order.applicable
+    # Only the file's samplers apply. Without a program, the caller names the parameters that have no sampler.
+    if samplers is None or order.field != rules.order or order.field == "sampler_priority":
+        return rules.parameters, samplers, ""
+    applied = frozenset(name for name in rules.parameters if _SAMPLER_OF[name] in samplers)
+    return applied, samplers, "it applies only the file's samplers"
+
+
+def _unused_samplers(kind: FileKind, place: Place, order: Order) -> list[str]:
+    """Return sentences about names of samplers that do not exist, and about samplers that need more than the logits."""
+    sentences = []
+    if order.unknown:
+        program = kind.program or "tsoft"
+        sentences.append(f"{program} has no sampler called {' or '.join(order.unknown)}, so it skips the name")
+    if "infill" in (order.samplers or ()):
+        sentences.append(f"the sampler infill {BANS_END}")
+    target = place.get("adaptive_target")
+    if kind.engine == "llama.cpp" and target is not None and "adaptive_p" in (order.samplers or ()):
+        level = number(target, f"{place.where}: adaptive_target")
+        sentences += [f"adaptive_target {level:g} {DEPENDS_ON_TEXT}"] if level >= 0 else []
+    least = place.get("min_keep")
+    if least is not None and (count := number(least, f"{place.where}: min_keep")) > 1:
+        sentences.append(f"min_keep {count:g} {NOT_AVAILABLE}")
+    return sentences
+
+
+def _idle(kind: FileKind, place: Place, numbers: _Numbers, order: Order) -> frozenset[str]:
+    """Return the fields that have no effect because of another field, whatever their numbers."""
+    idle: set[str] = set()
+    missing = () if order.samplers is None or order.field not in ("samplers", "sequence") else ("penalties", "dry")
+    missing = tuple(name for name in missing if name not in (order.samplers or ()))
+    if place.get("repeat_last_n") == 0 or "penalties" in missing:
+        idle |= {"repeat_penalty", "penalty_repeat", "presence_penalty", "frequency_penalty"}
+    if place.get("dry_penalty_last_n") == 0 or "dry" in missing:
+        idle |= {"dry_multiplier"}
+    if kind.engine == "llama.cpp" and order.samplers is not None:
+        # Without the sampler adaptive_p it has no effect; `_unused_samplers` names it otherwise.
+        idle |= {"adaptive_target"}
+    if numbers.values.get("smoothing_factor", 0.0) <= 0:
+        idle |= {"smoothing_curve"}
+    return frozenset(idle)
+
+
+def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
+    """Return a sentence about the settings that a server takes from the model because the request does not set them."""
+    if kind is not VLLM or not {"model", "messages", "prompt"} & (place.fields.keys() | place.around):
+        return ()
+    missing = [field for field in ("temperature", "top_k", "top_p", "min_p") if place.get(field) is None]
+    return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",) if missing else ()
+
+
+def _greedy(kind: FileKind, place: Place, numbers: _Numbers, settings: Settings) -> Settings:
+    """Return the settings of a program that takes the most probable token unless do_sample is true."""
+    value = place.get("do_sample")
+    samples = None if value is None else boolean(value, f"{place.where}: do_sample")
+    if not kind.rules.reads_do_sample:
+        sentence = (f"{kind.program} does not know do_sample",) if samples is False else ()
+        return replace(settings, unused=(*sentence, *settings.unused))
+    effective = _effective(numbers.values)
+    if samples or (samples is None and kind not in (GENERATION_CONFIG, TGI_REQUEST)):
+        return settings
+    if kind is TGI_REQUEST and effective:
+        sentence = f"{kind.program} samples although do_sample is not true, because of {described(effective)}"
+        return replace(settings, unused=(sentence, *settings.unused))
+    owner = kind.program or "the program"
+    greedy = f"do_sample is not true, so {owner} takes the most probable token"
+    ignored = described(effective)
+    unused = (f"{greedy} and ignores {ignored}" if ignored else greedy, *unused_fields(place))
+    return replace(settings, values=((TAU.name, 0.0),), defaults=(), samplers=None, unused=unused, hidden=())
+
+
+def _only(parameters: Mapping[str, float], names: Container[str]) -> dict[str, float]:
+    return {parameter: value for parameter, value in parameters.items() if parameter in names}
+
+
+def _without_off(parameters: Mapping[str, float]) -> dict[str, float]:
+    """Return the parameters without those that are off.
+
+    >>> _without_off({"tau": 0.8, "top_k": -1, "min_p": 0, "xtc_probability": 0, "xtc_threshold": 0.1})
+    {'tau': 0.8, 'min_p': 0}
+    """
+    off = {parameter for parameter in parameters if parameter in OFF_AT_ZERO and parameters[parameter] <= 0}
+    off |= {partner for parameter in off if (partner := OFF_AT_ZERO[parameter])}
+    return _only(parameters, parameters.keys() - off)
+
+
+def _effective(parameters: Mapping[str, float]) -> dict[str, float]:
+    """Return the parameters that have an effect."""
+    return {
+        parameter: value for parameter, value in _without_off(parameters).items() if NEUTRAL.get(parameter) != value
+    }

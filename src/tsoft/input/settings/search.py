@@ -1,0 +1,131 @@
+"""The search for the object with the sampling settings in a document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tsoft.errors import InputError
+from tsoft.input.settings.fields import PARAMETERS, PREFIX, canonical, is_setting, names, without_prefix
+from tsoft.input.settings.values import type_of
+
+# Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
+_TEXTS = names(
+    "messages prompt prompts input inputs content contents text tools functions properties schema json_schema "
+    "response_format response_schema metadata choices tokens logprobs"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object in a document without its null fields, which every engine treats as absent. `path` has the names of
+    the fields that lead to it, and `around` the fields of the objects that contain it."""
+
+    file: str
+    path: tuple[str, ...]
+    fields: Mapping[str, Any]
+    around: frozenset[str] = frozenset()
+
+    @property
+    def where(self) -> str:
+        """The file and the path, for the start of a message about a field."""
+        return ": ".join((self.file, *self.dotted))
+
+    @property
+    def dotted(self) -> tuple[str, ...]:
+        """The path with dots, as the only element; no element for the outermost object."""
+        return (".".join(self.path),) if self.path else ()
+
+    def named(self, field: str) -> list[str]:
+        """Return the names under which the object has a field, which is as `canonical` writes it."""
+        return [name for name in self.fields if canonical(name) == field]
+
+    def get(self, field: str) -> Any:
+        """Return the value of a field, which is as `canonical` writes it; None if the field is absent."""
+        return next((self.fields[name] for name in self.named(field)), None)
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The names that may identify the kind of file: those of the fields, of the fields around them, of prefixes,
+        of the file, and those on the path, with a slash."""
+        found = {*self.fields, *self.around, *(f"{name}/" for name in self.path)}
+        found.update(match[1] or match[3] for match in map(PREFIX.match, self.fields) if match)
+        found.update(map(without_prefix, self.fields))
+        return frozenset(found)
+
+    @property
+    def sets_parameters(self) -> bool:
+        # In a deeper object, an object in place of a number describes a parameter.
+        return any(
+            (canonical(name) in PARAMETERS or canonical(name) == "do_sample")
+            and not (self.path and isinstance(value, dict))
+            for name, value in self.fields.items()
+        )
+
+
+def places(file: str, document: Any) -> list[Place]:
+    """Return the objects of a document that may have settings, outermost first. Raise InputError if it is no object."""
+    if not isinstance(document, dict):
+        raise InputError(f"{file}: expected an object of settings, got {type_of(document)}")
+    found: list[Place] = []
+    waiting: list[tuple[tuple[str, ...], Any, frozenset[str]]] = [((), document, frozenset())]
+    # YAML may have the same object in several places, or in itself.
+    seen: set[int] = set()
+    while waiting:
+        path, value, around = waiting.pop(0)
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            fields = _fields(file, value)
+            found.append(Place(file, path, fields, around))
+            inside = [((*path, name), item) for name, item in fields.items() if name not in _TEXTS]
+            around = around | fields.keys()
+        elif (pairs := _pairs(value)) is not None:
+            found.append(Place(file, path, pairs, around))
+            inside = []
+        else:
+            inside = [((*path, str(i)), item) for i, item in enumerate(value)]
+        waiting += [(where, item, around) for where, item in inside if isinstance(item, dict | list)]
+    return found
+
+
+def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an object that are not null. OpenAI's Python client merges an object in extra_body into the
+    body of a request."""
+    extra = value.get("extra_body")
+    if extra is not None and not isinstance(extra, dict):
+        raise InputError(f"{file}: extra_body: expected an object, got {type_of(extra)}")
+    merged = {**value, **(extra or {})}
+    merged.pop("extra_body", None)
+    return {name: _unchecked(item) for name, item in merged.items() if item is not None}
+
+
+def _pairs(value: list[Any]) -> dict[str, Any] | None:
+    """Return the fields in a list of objects with `key` and `value`, as LM Studio writes them; None for other lists."""
+    if not value or not all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
+        return None
+    return {str(item["key"]): _unchecked(item["value"]) for item in value if item["value"] is not None}
+
+
+def _unchecked(value: Any) -> Any:
+    """Return the number of a field with a check box; false if the box is not checked."""
+    if isinstance(value, dict) and value.keys() == {"checked", "value"}:
+        return value["value"] if value["checked"] is True else False
+    return value
+
+
+def settings_place(found: list[Place]) -> Place | None:
+    """Return the object with the settings; None if no object has any. Raise InputError if several objects have some."""
+    candidates = [place for place in found if place.sets_parameters]
+    if not candidates:
+        return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
+    if len(candidates) > 1:
+        several = ", ".join(shown(place) for place in candidates[:5]) + ", …" * (len(candidates) > 5)
+        problem = f"several objects have sampling settings: {several}"
+        raise InputError(f"{candidates[0].file}: {problem}; save one of them as a separate file")
+    return candidates[0]
+
+
+def shown(place: Place) -> str:
+    """Return the path of an object, for a list of objects."""
+    return ".".join(place.path) or "the outermost one"
