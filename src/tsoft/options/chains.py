@@ -62,7 +62,7 @@ def _settings(file: str | None) -> "Settings | None":
         return None
     if not file:
         raise UsageError("--settings needs a file name")
-    from tsoft.input.settings.reader import read
+    from tsoft.input.settings.settings_reader import read
 
     settings = read(file)
     for name, value in settings.values:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Origin:
+class SettingsSource:
     """Where settings come from. `kind` is the kind of file, in words for a note. `engine` is None if the file does not
     determine the engine. `path` is the object with the settings; empty for the outermost one."""
 
@@ -23,7 +23,7 @@ class Origin:
 class Settings:
     """The settings in a file, without parameters that are off. Their ranges are not checked."""
 
-    origin: Origin
+    origin: SettingsSource
     # The parameters and their numbers, in the file's order, then the engine's defaults.
     values: tuple[tuple[str, float], ...]
     # Each parameter that the file sets, and the field that sets it.
@@ -42,7 +42,7 @@ class Settings:
     def name(self, parameter: str) -> str:
         """Return the file's name for a parameter.
 
-        >>> Settings(Origin("f", "settings"), (("tau", 0.5),), fields=(("tau", "temp"),)).name("tau")
+        >>> Settings(SettingsSource("f", "settings"), (("tau", 0.5),), fields=(("tau", "temp"),)).name("tau")
         'temp'
         """
         return dict(self.fields).get(parameter, "temperature" if parameter == "tau" else parameter)

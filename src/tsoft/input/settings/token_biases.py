@@ -5,8 +5,8 @@ from math import inf
 from typing import Any
 
 from tsoft.errors import InputError
-from tsoft.input.settings.search import Place
-from tsoft.input.settings.values import number, type_of
+from tsoft.input.settings.field_values import number, type_of
+from tsoft.input.settings.settings_search import Place
 
 
 def biases(place: Place) -> Iterator[tuple[int | str, float]]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tsoft.errors import InputError, shortened
-from tsoft.input.settings.fields import (
+from tsoft.input.settings.field_values import number_or_none, type_of
+from tsoft.input.settings.sampling_fields import (
+    BIAS_FIELDS,
     UNUSED,
     UnusedFields,
     canonical,
@@ -13,8 +15,7 @@ from tsoft.input.settings.fields import (
     similar_parameter,
     without_prefix,
 )
-from tsoft.input.settings.search import Place
-from tsoft.input.settings.values import number_or_none, type_of
+from tsoft.input.settings.settings_search import Place
 
 
 def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -47,8 +48,9 @@ def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
         for name, value in place.fields.items():
             field = canonical(name)
             is_unused = any(field in row.fields for row in UNUSED)
-            # The objects on the path to the settings may have the same name as a setting.
-            if is_setting(field) and not is_unused and not isinstance(value, dict) and value not in ("", [], False):
+            # An object may have the name of a setting.
+            is_object = isinstance(value, dict) and field not in BIAS_FIELDS
+            if is_setting(field) and not is_unused and not is_object and value not in ("", [], {}, False):
                 yield f"{path}{_with_value(name, value)} is not applied, since it is not in {where}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tsoft.errors import InputError, shortened
 from tsoft.input import gguf
 from tsoft.input.json_problems import TOO_DEEP, json_problem
-from tsoft.input.settings.values import shown
+from tsoft.input.settings.field_values import shown
 from tsoft.input.utf8 import decode_text, kind_of
 
 # The start of the names of sampling settings in GGUF metadata.
@@ -26,8 +26,8 @@ _MODELFILE_COMMANDS = (
 )
 # The first line that is not a comment or empty.
 _MODELFILE = re.compile(rf"(?i)(\s|#.*\n)*({'|'.join(_MODELFILE_COMMANDS)})[ \t]+\S")
-# A key at the start of a line, as in YAML but not in a log.
-_YAML = re.compile(r"(?m)^(---|[\w.\"'-]+[ \t]*:([ \t]|$))")
+# A line of YAML that is not indented.
+_YAML = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
 _PRINTED = re.compile(r"\bSamplingParams(?=\()")
 
 
@@ -44,7 +44,7 @@ def load(name: str) -> Any:
         with open(name, "rb") as file:
             head = file.read(1 << 12)
             if head.startswith(gguf.MAGIC):
-                return gguf.read_metadata(name, GGUF_PREFIX)
+                return _gguf(name)
             # Do not read a large file of another kind as a whole.
             if kind := kind_of(head):
                 raise InputError(f"{name}: this is {kind}")
@@ -60,6 +60,13 @@ def load(name: str) -> Any:
         raise InputError(f"{name}:1: {TOO_DEEP}") from None
 
 
+def _gguf(name: str) -> dict[str, Any]:
+    metadata = gguf.read_metadata(name, GGUF_PREFIX)
+    if not metadata:
+        raise InputError(f"{name}: no sampling settings: the GGUF metadata has no fields that start with {GGUF_PREFIX}")
+    return metadata
+
+
 def _parsed(text: str, name: str) -> Any:
     if text.lstrip()[0] in "{[":
         # Python prints dicts with single quotes, which JSON lacks.
@@ -69,7 +76,8 @@ def _parsed(text: str, name: str) -> Any:
         return _modelfile(text, name)
     if _PRINTED.search(text):
         return _sampling_params(text, name)
-    return _yaml(text, name) if _YAML.search(text) else _json(text, name)
+    outer = [line for line in text.splitlines() if line.strip() and line[0] not in " \t#"]
+    return _yaml(text, name) if all(map(_YAML.match, outer)) else _json(text, name)
 
 
 def _unique(pairs: Iterable[tuple[Hashable, Any]], where: str) -> dict[str, Any]:
@@ -229,5 +237,5 @@ def _python_value(node: ast.expr, name: str) -> Any:
             ]
             return _unique(zip(names, (_python_value(value, name) for value in values), strict=True), name)
         case ast.Call(args=[], keywords=arguments):
-            return {argument.arg or "": _python_value(argument.value, name) for argument in arguments}
+            return _unique(((argument.arg, _python_value(argument.value, name)) for argument in arguments), name)
     return ast.unparse(node)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tsoft.input.settings.fields import PARAMETER_NAMES, names
-from tsoft.input.settings.search import Place
+from tsoft.input.settings.sampling_fields import PARAMETER_NAMES, names
+from tsoft.input.settings.settings_search import Place
 
 # The parameters of engines.
 LLAMA_CPP_PARAMETERS = names(
@@ -25,7 +25,7 @@ _SERVER = ", unless the server was started with other defaults, which its /props
 
 
 @dataclass(frozen=True)
-class Rules:
+class ProgramRules:
     """What the program of a kind of file does. `defaults` are the numbers that it applies if the file does not set
     them; `unless` completes a sentence about them with an exception. `order` is the field with the order of its
     samplers. `mirostat_keeps` are the samplers that remain with mirostat; if it is empty, all of them.
@@ -50,7 +50,7 @@ class FileKind:
     marks: tuple[str, ...] = ()
     program: str = ""
     engine: str | None = None
-    rules: Rules = Rules()
+    rules: ProgramRules = ProgramRules()
 
     def matches(self, found: frozenset[str]) -> bool:
         return any(found.issuperset(mark.split("+")) for mark in self.marks)
@@ -63,7 +63,7 @@ def _marks(text: str) -> tuple[str, ...]:
 def _llama_cpp(title: str, marks: str, *, has_defaults: bool, program: str = "llama.cpp", **rules: object) -> FileKind:
     defaults = {"defaults": _LLAMA_CPP_DEFAULTS, "unless": _SERVER} if has_defaults else {}
     common = {"parameters": LLAMA_CPP_PARAMETERS, "order": "samplers", "mirostat_keeps": ("temperature",)}
-    merged = Rules(**{**common, **defaults, **rules, "reads_do_sample": False})  # type: ignore[arg-type]
+    merged = ProgramRules(**{**common, **defaults, **rules, "reads_do_sample": False})  # type: ignore[arg-type]
     return FileKind(title, _marks(marks), program, "llama.cpp", merged)
 
 
@@ -75,7 +75,7 @@ GENERATION_CONFIG = FileKind(
     ),
     "transformers",
     "transformers",
-    Rules(_TRANSFORMERS_PARAMETERS, {"top_k": 50.0}),
+    ProgramRules(_TRANSFORMERS_PARAMETERS, {"top_k": 50.0}),
 )
 TGI_REQUEST = FileKind(
     "a Text Generation Inference request",
@@ -91,16 +91,16 @@ VLLM = FileKind(
     ),
     "vllm",
     "vllm",
-    Rules(_VLLM_PARAMETERS, reads_do_sample=False),
+    ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
 )
 _SILLY_TAVERN = FileKind(
     "a SillyTavern preset",
     _marks(
-        "nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
+        "temp+nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
         "temp+samplers temp+temperature_last openai_max_context"
     ),
     "SillyTavern",
-    rules=Rules(cutoff_unit=1e-4),
+    rules=ProgramRules(cutoff_unit=1e-4),
 )
 _TEXT_GENERATION_WEBUI = FileKind(
     "text-generation-webui settings",
@@ -109,7 +109,7 @@ _TEXT_GENERATION_WEBUI = FileKind(
         "repetition_penalty_range mirostat_mode smoothing_curve truncation_length grammar_string"
     ),
     "text-generation-webui",
-    rules=Rules(order="sampler_priority", cutoff_unit=1e-4),
+    rules=ProgramRules(order="sampler_priority", cutoff_unit=1e-4),
 )
 # The first kind that matches counts.
 _KINDS = (
@@ -155,7 +155,7 @@ _KINDS = (
         ),
         "sglang",
         "sglang",
-        Rules(_VLLM_PARAMETERS, reads_do_sample=False),
+        ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
     ),
     VLLM,
     _SILLY_TAVERN,
@@ -163,7 +163,7 @@ _KINDS = (
         "KoboldAI settings",
         _marks("sampler_order rep_pen rep_pen_slope max_context_length"),
         "KoboldCpp",
-        rules=Rules(
+        rules=ProgramRules(
             _KOBOLD_PARAMETERS,
             order="sampler_order",
             mirostat_keeps=("temperature", "smoothing"),
@@ -179,7 +179,7 @@ _KINDS = (
     _TEXT_GENERATION_WEBUI,
     FileKind("a request", _marks("prompt messages input inputs")),
 )
-_BARE = FileKind("settings")
+BARE = FileKind("settings")
 # Files without settings, by a field that identifies them: what they are, and the fix.
 NO_SETTINGS = {
     "choices": "a response without sampling settings; pass the request instead",
@@ -193,4 +193,4 @@ def kind_of(place: Place) -> FileKind:
     import os
 
     found = place.marks | {os.path.basename(place.file)}
-    return next((kind for kind in _KINDS if kind.matches(found)), _BARE)
+    return next((kind for kind in _KINDS if kind.matches(found)), BARE)

@@ -4,8 +4,10 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from tsoft.errors import InputError, joined
-from tsoft.input.settings.biases import biases
-from tsoft.input.settings.fields import (
+from tsoft.input.settings.field_values import boolean, described, number, number_or_none
+from tsoft.input.settings.file_kinds import BARE, GENERATION_CONFIG, NO_SETTINGS, TGI_REQUEST, VLLM, FileKind, kind_of
+from tsoft.input.settings.sampler_orders import SamplerOrder, order_of
+from tsoft.input.settings.sampling_fields import (
     BANS_END,
     DEPENDS_ON_TEXT,
     DYNAMIC_RANGES,
@@ -18,13 +20,11 @@ from tsoft.input.settings.fields import (
     canonical,
     without_prefix,
 )
-from tsoft.input.settings.formats import load
-from tsoft.input.settings.kinds import GENERATION_CONFIG, NO_SETTINGS, TGI_REQUEST, VLLM, FileKind, kind_of
-from tsoft.input.settings.orders import Order, order_of
-from tsoft.input.settings.search import Place, places, settings_place
-from tsoft.input.settings.settings import Origin, Settings
-from tsoft.input.settings.unused import fields_elsewhere, unused_fields
-from tsoft.input.settings.values import boolean, described, number
+from tsoft.input.settings.settings import Settings, SettingsSource
+from tsoft.input.settings.settings_formats import load
+from tsoft.input.settings.settings_search import Place, places, settings_place
+from tsoft.input.settings.token_biases import biases
+from tsoft.input.settings.unused_fields import fields_elsewhere, unused_fields
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
 # The sampler of each parameter, and the number at which the parameter is off.
@@ -55,7 +55,7 @@ def read(name: str) -> Settings:
     if place is None:
         # A request without settings has the engine's defaults.
         place = found[0]
-        if not kind_of(place).rules.defaults or place.marks & NO_SETTINGS.keys():
+        if kind_of(place) is BARE or place.marks & NO_SETTINGS.keys():
             raise InputError(f"{name}: {_problem(place)}")
     if not place.sets_parameters and (
         problem := next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in place.fields), "")
@@ -182,7 +182,7 @@ def _scaled(kind: FileKind, numbers: _Numbers) -> _Numbers:
     return replace(numbers, values=values, sentences=tuple(sentences))
 
 
-def _applied(kind: FileKind, place: Place, numbers: _Numbers, order: Order) -> Settings:
+def _applied(kind: FileKind, place: Place, numbers: _Numbers, order: SamplerOrder) -> Settings:
     """Return the settings that the program applies, with its defaults, and sentences about the others."""
     applied, samplers, reason = _applied_parameters(kind, place, order)
     defaults = {
@@ -201,7 +201,7 @@ def _applied(kind: FileKind, place: Place, numbers: _Numbers, order: Order) -> S
     unused += [f"{kind.program} does not apply {ignored}, since {reason}"] if ignored else []
     sentences = (f"{kind.program} applies {hidden}, which the file does not set{kind.rules.unless}",) if hidden else ()
     return Settings(
-        Origin(place.file, kind.title, kind.engine, ".".join(place.path)),
+        SettingsSource(place.file, kind.title, kind.engine, ".".join(place.path)),
         tuple(values.items()),
         tuple(numbers.fields.items()),
         tuple(parameter for parameter in values if parameter in defaults),
@@ -213,12 +213,11 @@ def _applied(kind: FileKind, place: Place, numbers: _Numbers, order: Order) -> S
 
 
 def _applied_parameters(
-    kind: FileKind, place: Place, order: Order
+    kind: FileKind, place: Place, order: SamplerOrder
 ) -> tuple[frozenset[str], tuple[str, ...] | None, str]:
     """Return the parameters that the program applies, its samplers in order, and why it does not apply the others."""
     rules = kind.rules
-    level = place.get("mirostat")
-    if rules.mirostat_keeps and level is not None and (version := number(level, f"{place.where}: mirostat")) > 0:
+    if version := _mirostat(kind, place):
         # The plain temperature remains, without a range.
         kept = frozenset(name for name in ("tau", "smoothing_factor") if _SAMPLER_OF[name] in rules.mirostat_keeps)
         return kept, rules.mirostat_keeps, f"mirostat {version:g} replaces the other samplers"
@@ -230,7 +229,15 @@ def _applied_parameters(
     return applied, samplers, "it applies only the file's samplers"
 
 
-def _unused_samplers(kind: FileKind, place: Place, order: Order) -> list[str]:
+def _mirostat(kind: FileKind, place: Place) -> float:
+    """Return the version of mirostat that replaces the other samplers; 0 without one."""
+    version = place.get("mirostat")
+    if version is None or not kind.rules.mirostat_keeps:
+        return 0.0
+    return max(0.0, number(version, f"{place.where}: mirostat"))
+
+
+def _unused_samplers(kind: FileKind, place: Place, order: SamplerOrder) -> list[str]:
     """Return sentences about names of samplers that do not exist, and about samplers that need more than the logits."""
     sentences = []
     if order.unknown:
@@ -248,14 +255,16 @@ def _unused_samplers(kind: FileKind, place: Place, order: Order) -> list[str]:
     return sentences
 
 
-def _idle(kind: FileKind, place: Place, numbers: _Numbers, order: Order) -> frozenset[str]:
+def _idle(kind: FileKind, place: Place, numbers: _Numbers, order: SamplerOrder) -> frozenset[str]:
     """Return the fields that have no effect because of another field, whatever their numbers."""
     idle: set[str] = set()
-    missing = () if order.samplers is None or order.field not in ("samplers", "sequence") else ("penalties", "dry")
-    missing = tuple(name for name in missing if name not in (order.samplers or ()))
-    if place.get("repeat_last_n") == 0 or "penalties" in missing:
+    listed = order.samplers if order.field in ("samplers", "sequence") else None
+    if kind.engine == "llama.cpp" and _mirostat(kind, place):
+        listed = ()
+    missing = [name for name in ("penalties", "dry") if listed is not None and name not in listed]
+    if number_or_none(place.get("repeat_last_n")) == 0 or "penalties" in missing:
         idle |= {"repeat_penalty", "penalty_repeat", "presence_penalty", "frequency_penalty"}
-    if place.get("dry_penalty_last_n") == 0 or "dry" in missing:
+    if number_or_none(place.get("dry_penalty_last_n")) == 0 or "dry" in missing:
         idle |= {"dry_multiplier"}
     if kind.engine == "llama.cpp" and order.samplers is not None:
         # Without the sampler adaptive_p it has no effect; `_unused_samplers` names it otherwise.

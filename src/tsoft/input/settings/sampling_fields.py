@@ -89,23 +89,29 @@ _SEARCHES = "is not applied, since it searches for whole texts"
 @dataclass(frozen=True)
 class UnusedFields:
     """Fields that tsoft cannot apply, and the reason, as the end of a sentence. A field has no effect if its value is
-    neutral. The companions have no effect without one of the fields."""
+    neutral. The companions have no effect without one of the fields. If `texts` are listed, other texts have no effect
+    either."""
 
     fields: tuple[str, ...]
     neutrals: tuple[Any, ...]
     reason: str
     companions: frozenset[str] = frozenset()
+    texts: tuple[str, ...] | None = None
 
     def is_neutral(self, value: Any) -> bool:
         """Whether a value has no effect: a neutral one, false, an empty text or an empty array."""
+        if self.texts is not None and isinstance(value, str):
+            return value not in self.texts
         # {} and 0 do have an effect in general: an empty schema requires JSON, and 0 may be a token.
         return value is False or any(
             type(value) is type(neutral) and value == neutral for neutral in ("", [], *self.neutrals)
         )
 
 
-def _unused(fields: str, neutrals: tuple[Any, ...], reason: str, companions: str = "") -> UnusedFields:
-    return UnusedFields(tuple(fields.split()), neutrals, reason, names(companions))
+def _unused(
+    fields: str, neutrals: tuple[Any, ...], reason: str, companions: str = "", texts: tuple[str, ...] | None = None
+) -> UnusedFields:
+    return UnusedFields(tuple(fields.split()), neutrals, reason, names(companions), texts)
 
 
 UNUSED = (
@@ -143,6 +149,8 @@ UNUSED = (
     _unused("skew", (0.0,), NOT_AVAILABLE),
     _unused("logits_processors logits_processor custom_logit_processor", (), NOT_AVAILABLE),
     _unused("grammar grammar_string json_schema ebnf regex structural_tag", (), _CONSTRAINS_TEXT),
+    # Ollama's format. In other files, the field names the format of a prompt.
+    _unused("format", (), _CONSTRAINS_TEXT, texts=("json",)),
     _unused("response_format", ({"type": "text"},), _CONSTRAINS_TEXT),
     _unused("response_schema response_json_schema", (), _CONSTRAINS_TEXT),
     _unused("response_mime_type", ("text/plain",), _CONSTRAINS_TEXT),

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tsoft.errors import InputError
-from tsoft.input.settings.fields import PARAMETERS, PREFIX, canonical, is_setting, names, without_prefix
-from tsoft.input.settings.values import type_of
+from tsoft.errors import InputError, joined
+from tsoft.input.settings.field_values import type_of
+from tsoft.input.settings.sampling_fields import PARAMETERS, PREFIX, canonical, is_setting, names, without_prefix
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
 _TEXTS = names(
@@ -40,8 +40,12 @@ class Place:
         return [name for name in self.fields if canonical(name) == field]
 
     def get(self, field: str) -> Any:
-        """Return the value of a field, which is as `canonical` writes it; None if the field is absent."""
-        return next((self.fields[name] for name in self.named(field)), None)
+        """Return the value of a field, which is as `canonical` writes it; None if the field is absent. Raise InputError
+        if the object has it under two names with different values."""
+        found = self.named(field)
+        if any(self.fields[name] != self.fields[found[0]] for name in found):
+            raise InputError(f"{self.where}: {joined(found)} differ; remove one of them")
+        return self.fields[found[0]] if found else None
 
     @property
     def marks(self) -> frozenset[str]:
@@ -108,9 +112,12 @@ def _pairs(value: list[Any]) -> dict[str, Any] | None:
 
 
 def _unchecked(value: Any) -> Any:
-    """Return the number of a field with a check box; false if the box is not checked."""
+    """Return the number of a field of LM Studio with a check box, and the version of its mirostat. If the box is not
+    checked, return false."""
     if isinstance(value, dict) and value.keys() == {"checked", "value"}:
         return value["value"] if value["checked"] is True else False
+    if isinstance(value, dict) and value.keys() >= {"version", "targetEntropy"}:
+        return value["version"]
     return value
 
 

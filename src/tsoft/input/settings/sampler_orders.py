@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsoft.errors import InputError, joined
-from tsoft.input.settings.fields import DYNAMIC_SWITCHES, names
-from tsoft.input.settings.kinds import FileKind
-from tsoft.input.settings.search import Place
-from tsoft.input.settings.values import boolean, shown, type_of
+from tsoft.input.settings.field_values import boolean, shown, type_of
+from tsoft.input.settings.file_kinds import FileKind
+from tsoft.input.settings.sampling_fields import DYNAMIC_SWITCHES, ORDER_FIELDS, names
+from tsoft.input.settings.settings_search import Place
 from tsoft.sampling.sampler_table import SAMPLERS
 
 # Samplers that need more than the logits, by the names in the files.
@@ -58,13 +58,15 @@ _LAST_NUMBERED = ("xtc",)
 
 
 @dataclass(frozen=True)
-class Order:
+class SamplerOrder:
     """Samplers in the order that a field lists, including those that need more than the logits; None if the file lists
-    no order. `unknown` are the names of samplers that do not exist."""
+    no order. `unknown` are the names of samplers that do not exist, and `unlisted` the samplers that apply although the
+    field does not list them."""
 
     field: str = ""
     samplers: tuple[str, ...] | None = None
     unknown: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
     @property
     def applicable(self) -> tuple[str, ...] | None:
@@ -72,26 +74,32 @@ class Order:
         return None if self.samplers is None else tuple(name for name in self.samplers if name in SAMPLERS)
 
 
-def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Order, list[str]]:
-    """Return the order that applies to the `active` samplers, and a sentence about fields with other orders.
+def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[SamplerOrder, list[str]]:
+    """Return the order that applies to the `active` samplers, and sentences about fields with other orders.
 
     If the kind of file does not determine the field that counts, and the fields do not agree, no order applies.
     """
     orders = [read(place) for read in _READERS]
     orders = [order for order in orders if order.samplers is not None]
-    if preferred := [order for order in orders if order.field == kind.rules.order]:
-        others = [order.field for order in orders if order is not preferred[0]]
-        fields = joined(others)
-        sentence = (
-            f"{fields} {'are' if len(others) > 1 else 'is'} not applied, since {kind.program} uses {kind.rules.order}"
-        )
-        return preferred[0], [sentence] if others else []
-    distinct = {tuple(name for name in order.applicable or () if name in active) for order in orders}
-    if len(distinct) > 1:
+    chosen = next(
+        (order for order in orders if order.field == kind.rules.order), orders[0] if orders else SamplerOrder()
+    )
+    others = [order.field for order in orders if order is not chosen]
+    if others and chosen.field == kind.rules.order:
+        verb = "are" if len(others) > 1 else "is"
+        sentences = [f"{joined(others)} {verb} not applied, since {kind.program} uses {chosen.field}"]
+    elif len({tuple(name for name in order.applicable or () if name in active) for order in orders}) > 1:
         fields = joined([order.field for order in orders])
         problem = "disagree on the order of the samplers, and the file does not show which of them counts"
-        return Order(), [f"{fields} {problem}; pass --samplers with the order"]
-    return (orders[0] if orders else Order()), []
+        return SamplerOrder(), [f"{fields} {problem}; pass --samplers with the order"]
+    else:
+        sentences = []
+    if unlisted := [name for name in chosen.unlisted if name in active and chosen.field in ORDER_FIELDS]:
+        problem = (
+            f"{chosen.field} does not list {joined(unlisted)}; text-generation-webui applies unlisted samplers first"
+        )
+        sentences.append(f"{problem}, and some of its versions last")
+    return chosen, sentences
 
 
 def _listed(place: Place, field: str) -> list[Any] | None:
@@ -106,7 +114,7 @@ def _listed(place: Place, field: str) -> list[Any] | None:
     return value
 
 
-def _named(place: Place, field: str, value: Iterable[Any]) -> Order:
+def _named(place: Place, field: str, value: Iterable[Any]) -> SamplerOrder:
     samplers, unknown = [], []
     for name in value:
         if not isinstance(name, str):
@@ -117,15 +125,15 @@ def _named(place: Place, field: str, value: Iterable[Any]) -> Order:
             samplers.append(canonical)
         else:
             unknown.append(shown(name))
-    return Order(field, tuple(samplers), tuple(dict.fromkeys(unknown)))
+    return SamplerOrder(field, tuple(samplers), tuple(dict.fromkeys(unknown)))
 
 
-def _samplers(place: Place) -> Order:
+def _samplers(place: Place) -> SamplerOrder:
     """Return the order of llama.cpp's samplers, which are names or letters."""
     value = place.get("samplers")
     listed = _listed(place, "samplers")
     if listed is None:
-        return Order()
+        return SamplerOrder()
     # A single word is one name, or letters.
     if (
         isinstance(value, str)
@@ -136,18 +144,19 @@ def _samplers(place: Place) -> Order:
     return _named(place, "samplers", listed)
 
 
-def _sequence(place: Place) -> Order:
+def _sequence(place: Place) -> SamplerOrder:
     """Return the order in GGUF metadata, with llama.cpp's names."""
     listed = _listed(place, "sequence")
-    return Order() if listed is None else _named(place, "sequence", listed)
+    return SamplerOrder() if listed is None else _named(place, "sequence", listed)
 
 
-def _sampler_order(place: Place) -> Order:
+def _sampler_order(place: Place) -> SamplerOrder:
     """Return the order of KoboldAI's samplers, which are numbers, or names."""
     value = _listed(place, "sampler_order")
-    if value is None:
-        return Order()
-    if value and all(isinstance(name, str) and not name.strip().isdecimal() for name in value):
+    # KoboldCpp has its default order in place of an empty one.
+    if not value:
+        return SamplerOrder()
+    if all(isinstance(name, str) and not name.strip().isdecimal() for name in value):
         return _named(place, "sampler_order", value)
     samplers: list[str] = []
     for number in value:
@@ -156,17 +165,17 @@ def _sampler_order(place: Place) -> Order:
         if type(index) is not int or index not in _NUMBERS:
             raise InputError(f"{place.where}: sampler_order: expected numbers from 0 to 6, got {shown(number)}")
         samplers += _NUMBERS[index]
-    return Order("sampler_order", (*samplers, *_LAST_NUMBERED))
+    return SamplerOrder("sampler_order", (*samplers, *_LAST_NUMBERED))
 
 
-def _sampler_priority(place: Place) -> Order:
+def _sampler_priority(place: Place) -> SamplerOrder:
     """Return text-generation-webui's order. It applies samplers that are not listed first, and temperature_last moves
     the temperature to the end."""
     value = _listed(place, "sampler_priority")
     where = f"{place.where}: temperature_last"
     last = place.get("temperature_last") is not None and boolean(place.get("temperature_last"), where)
-    if value is None and not last:
-        return Order()
+    if not value and not last:
+        return SamplerOrder()
     switched = any(
         place.get(switch) is not None and boolean(place.get(switch), place.where) for switch in DYNAMIC_SWITCHES
     )
@@ -179,7 +188,8 @@ def _sampler_priority(place: Place) -> Order:
     if last:
         final = ("temperature", "smoothing")
         samplers = (*(name for name in samplers if name not in final), *final)
-    return replace(order, field="temperature_last" if value is None else order.field, samplers=samplers)
+    field = "sampler_priority" if value else "temperature_last"
+    return replace(order, field=field, samplers=samplers, unlisted=unlisted)
 
 
-_READERS: tuple[Callable[[Place], Order], ...] = (_samplers, _sequence, _sampler_order, _sampler_priority)
+_READERS: tuple[Callable[[Place], SamplerOrder], ...] = (_samplers, _sequence, _sampler_order, _sampler_priority)
