@@ -56,7 +56,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("version", "order"), [(3, "<"), (2, "<"), (3, ">")])
 @pytest.mark.parametrize("kind", [*FORMATS, 8])
 def test_values_of_each_type(path: Path, version: int, order: str, kind: int) -> None:
-    values = {7: [True, False], 8: ["", "ü\n"]}.get(kind, [1, 100])
+    special: dict[int, list[Any]] = {7: [True, False], 8: ["", "ü\n"]}
+    values = special.get(kind, [1, 100])
     pairs = [("a", kind, scalar(kind, values[0], order)), ("b", 9, array(kind, values, order))]
     path.write_bytes(model(pairs, version=version, order=order))
     got = read_metadata(str(path))

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from tsoft.errors import InputError, joined, shortened
@@ -78,3 +78,15 @@ def described(numbers: Mapping[str, Any]) -> str:
     'temperature 0.8, top_k 40 and min_p 0.05'
     """
     return joined([f"{'temperature' if name == 'tau' else name} {value:g}" for name, value in numbers.items()])
+
+
+def unique(pairs: Iterable[tuple[Hashable, Any]], where: str) -> dict[str, Any]:
+    """Return a dict of the pairs. Raise InputError if a key has two different values."""
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        name = key if isinstance(key, str) else str(key)
+        if name in result and repr(result[name]) != repr(value):
+            both = f"{shown(result[name])} and {shown(value)}"
+            raise InputError(f"{where}: {shortened(name)!r} is set twice, to {both}; remove one of them")
+        result[name] = value
+    return result

@@ -1,24 +1,19 @@
 """Reading the sampling settings in a file of an engine, a server or a client."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, described, number, number_or_none
 from tsoft.input.settings.file_kinds import BARE, GENERATION_CONFIG, NO_SETTINGS, TGI_REQUEST, VLLM, FileKind, kind_of
+from tsoft.input.settings.parameter_numbers import Numbers, numbers_of
 from tsoft.input.settings.sampler_orders import SamplerOrder, order_of
 from tsoft.input.settings.sampling_fields import (
     BANS_END,
     DEPENDS_ON_TEXT,
-    DYNAMIC_RANGES,
-    DYNAMIC_SWITCHES,
     NEUTRAL,
     NOT_AVAILABLE,
     OFF_AT_ZERO,
-    PARAMETER_NAMES,
-    PARAMETERS,
-    canonical,
-    without_prefix,
 )
 from tsoft.input.settings.settings import Settings, SettingsSource
 from tsoft.input.settings.settings_formats import load
@@ -27,11 +22,8 @@ from tsoft.input.settings.token_biases import biases
 from tsoft.input.settings.unused_fields import fields_elsewhere, unused_fields
 from tsoft.sampling.sampler_table import SAMPLERS, TAU
 
-# The sampler of each parameter, and the number at which the parameter is off.
+# The sampler of each parameter.
 _SAMPLER_OF = {parameter.name: sampler.name for sampler in SAMPLERS.values() for parameter in sampler.parameters}
-_OFF = {parameter.name: parameter.off or 0.0 for sampler in SAMPLERS.values() for parameter in sampler.parameters}
-# The least epsilon_cutoff or eta_cutoff that may be in text-generation-webui's unit, as 0.0001.
-_LARGE_CUTOFF = 0.01
 
 
 def read(name: str) -> Settings:
@@ -52,40 +44,21 @@ def read(name: str) -> Settings:
     """
     found = places(name, load(name))
     place = settings_place(found)
-    if place is None:
-        # A request without settings has the engine's defaults.
-        place = found[0]
-        if kind_of(place) is BARE or place.marks & NO_SETTINGS.keys():
-            raise InputError(f"{name}: {_problem(place)}")
-    if not place.sets_parameters and (
-        problem := next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in place.fields), "")
-    ):
-        raise InputError(f"{name}: {problem}")
-    kind = kind_of(place)
-    settings = _settings(kind, place)
-    return replace(settings, unused=(*settings.unused, *fields_elsewhere(found, place)))
-
-
-def _problem(place: Place) -> str:
-    reason = next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in place.fields), None)
-    return reason or "no sampling settings; expected fields such as temperature, top_k, top_p, min_p or logit_bias"
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """The parameters that a file sets, including those that are off, with the field of each, and sentences about how
-    the numbers follow from the fields."""
-
-    values: Mapping[str, float]
-    fields: Mapping[str, str]
-    sentences: tuple[str, ...] = ()
+    # A request without settings has the defaults of its server.
+    main = place or found[0]
+    kind = kind_of(main)
+    reason = next((NO_SETTINGS[mark] for mark in NO_SETTINGS if mark in main.fields), None)
+    if reason and not main.sets_parameters:
+        raise InputError(f"{name}: {reason}")
+    if place is None and kind is BARE:
+        expected = "expected fields such as temperature, top_k, top_p, min_p or logit_bias"
+        raise InputError(f"{name}: no sampling settings; {expected}")
+    settings = _settings(kind, main)
+    return replace(settings, unused=(*settings.unused, *fields_elsewhere(found, main)))
 
 
 def _settings(kind: FileKind, place: Place) -> Settings:
-    numbers = _scaled(kind, _dynamic(place, _numbers(place)))
-    if kind.rules.mirostat_keeps and numbers.values.get("tau", 0.0) < 0:
-        # llama.cpp and KoboldCpp take a negative temperature as greedy.
-        numbers = replace(numbers, values={**numbers.values, "tau": 0.0})
+    numbers = numbers_of(kind, place)
     active = {_SAMPLER_OF[parameter] for parameter in _effective(numbers.values)}
     order, sentences = order_of(kind, place, active)
     settings = _applied(kind, place, numbers, order)
@@ -93,96 +66,7 @@ def _settings(kind: FileKind, place: Place) -> Settings:
     return _greedy(kind, place, numbers, settings)
 
 
-def _numbers(place: Place) -> _Numbers:
-    """Return the numbers of the parameters. Raise InputError if two fields set a parameter to different numbers."""
-    values: dict[str, float] = {}
-    fields: dict[str, str] = {}
-    for name, value in place.fields.items():
-        parameter = PARAMETERS.get(canonical(name))
-        if parameter is None:
-            continue
-        # LM Studio writes false for a sampler that is off.
-        is_off = value is False and parameter != TAU.name
-        result = _OFF[parameter] if is_off else number(value, f"{place.where}: {name}")
-        if parameter in values and values[parameter] != result:
-            both = f"{fields[parameter]} {values[parameter]:g} and {name} {result:g}"
-            raise InputError(f"{place.where}: {both} set the same parameter; remove one of them")
-        values.setdefault(parameter, result)
-        fields.setdefault(parameter, without_prefix(name))
-    return _Numbers(values, fields)
-
-
-def _dynamic(place: Place, numbers: _Numbers) -> _Numbers:
-    """Return the numbers with the center and the range of a dynamic temperature that is switched on."""
-    switches = [(name, place.fields[name]) for switch in DYNAMIC_SWITCHES for name in place.named(switch)]
-    states = {name: boolean(value, f"{place.where}: {name}") for name, value in switches}
-    if len(set(states.values())) > 1:
-        raise InputError(f"{place.where}: {joined(list(states))} differ; remove one of them")
-    limits = [
-        (low, high, *(number(place.get(field), f"{place.where}: {field}") for field in (low, high)))
-        for low, high in DYNAMIC_RANGES
-        if place.get(low) is not None and place.get(high) is not None
-    ]
-    if not states:
-        sentences = (
-            f"{low} {lowest:g} and {high} {highest:g} are not applied, since the file does not switch them on"
-            for low, high, lowest, highest in limits
-            if lowest != highest
-        )
-        return replace(numbers, sentences=(*numbers.sentences, *sentences))
-    switch, is_on = next(iter(states.items()))
-    if not is_on:
-        return _without_range(switch, numbers)
-    if not limits and "dynatemp_range" in numbers.values:
-        return numbers
-    if not limits:
-        raise InputError(f"{place.where}: {switch} is true, but the lowest and the highest temperature are missing")
-    if len({limit[2:] for limit in limits}) > 1:
-        raise InputError(f"{place.where}: {limits[0][0]} and {limits[1][0]} set different ranges; remove one of them")
-    return _with_range(place, numbers, *limits[0])
-
-
-def _without_range(switch: str, numbers: _Numbers) -> _Numbers:
-    values = _only(numbers.values, numbers.values.keys() - {"dynatemp_range", "dynatemp_exponent"})
-    width = numbers.values.get("dynatemp_range", 0.0)
-    sentence = f"dynatemp_range {width:g} is not applied, since {switch} is false"
-    return replace(numbers, values=values, sentences=(*numbers.sentences, *[sentence] * (width > 0)))
-
-
-def _with_range(place: Place, numbers: _Numbers, low: str, high: str, lowest: float, highest: float) -> _Numbers:
-    if not 0 <= lowest <= highest:
-        problem = f"{low} {lowest:g} and {high} {highest:g} are not a range of temperatures"
-        raise InputError(f"{place.where}: {problem}; expected 0 or more, the lowest first")
-    tau, width = (lowest + highest) / 2, (highest - lowest) / 2
-    if abs(numbers.values.get("dynatemp_range", width) - width) > 1e-6:
-        both = f"{low} {lowest:g} and {high} {highest:g}, and dynatemp_range {numbers.values['dynatemp_range']:g}"
-        raise InputError(f"{place.where}: {both}, set different ranges; remove one of them")
-    sentences = [f"{low} {lowest:g} and {high} {highest:g} are temperature {tau:g} with dynatemp_range {width:g}"]
-    replaced = numbers.values.get("tau", tau)
-    if abs(replaced - tau) > 1e-6:
-        sentences.append(f"{numbers.fields['tau']} {replaced:g} is not applied, since {low} and {high} replace it")
-    values = {"tau": tau, "dynatemp_range": width}
-    fields = {**numbers.fields, "tau": "temperature", "dynatemp_range": "dynatemp_range"}
-    return _Numbers({**numbers.values, **values}, fields, (*numbers.sentences, *sentences))
-
-
-def _scaled(kind: FileKind, numbers: _Numbers) -> _Numbers:
-    """Return the numbers with cutoffs as probabilities. Some programs count them in units of 0.0001."""
-    values = dict(numbers.values)
-    sentences = list(numbers.sentences)
-    for parameter in ("epsilon_cutoff", "eta_cutoff"):
-        value = values.get(parameter, 0.0)
-        unit = 1e-4 if value > 1 and kind.rules.parameters == frozenset(PARAMETER_NAMES) else kind.rules.cutoff_unit
-        if unit != 1 and value > 0:
-            values[parameter] = value * unit
-            owner = kind.program if kind.rules.cutoff_unit != 1 else "a program such as text-generation-webui"
-            sentences.append(f"{parameter} {value:g} is {value * unit:g}, since {owner} counts it in units of 0.0001")
-        elif value >= _LARGE_CUTOFF and kind.engine is None:
-            sentences.append(f"{parameter} {value:g} is taken as a probability, not in units of 0.0001")
-    return replace(numbers, values=values, sentences=tuple(sentences))
-
-
-def _applied(kind: FileKind, place: Place, numbers: _Numbers, order: SamplerOrder) -> Settings:
+def _applied(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -> Settings:
     """Return the settings that the program applies, with its defaults, and sentences about the others."""
     applied, samplers, reason = _applied_parameters(kind, place, order)
     defaults = {
@@ -255,7 +139,7 @@ def _unused_samplers(kind: FileKind, place: Place, order: SamplerOrder) -> list[
     return sentences
 
 
-def _idle(kind: FileKind, place: Place, numbers: _Numbers, order: SamplerOrder) -> frozenset[str]:
+def _idle(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -> frozenset[str]:
     """Return the fields that have no effect because of another field, whatever their numbers."""
     idle: set[str] = set()
     listed = order.samplers if order.field in ("samplers", "sequence") else None
@@ -282,13 +166,13 @@ def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
     return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",) if missing else ()
 
 
-def _greedy(kind: FileKind, place: Place, numbers: _Numbers, settings: Settings) -> Settings:
+def _greedy(kind: FileKind, place: Place, numbers: Numbers, settings: Settings) -> Settings:
     """Return the settings of a program that takes the most probable token unless do_sample is true."""
     value = place.get("do_sample")
     samples = None if value is None else boolean(value, f"{place.where}: do_sample")
     if not kind.rules.reads_do_sample:
-        sentence = (f"{kind.program} does not know do_sample",) if samples is False else ()
-        return replace(settings, unused=(*sentence, *settings.unused))
+        sentences = [f"{kind.program} does not know do_sample"] * (samples is False)
+        return replace(settings, unused=(*sentences, *settings.unused))
     effective = _effective(numbers.values)
     if samples or (samples is None and kind not in (GENERATION_CONFIG, TGI_REQUEST)):
         return settings
