@@ -279,7 +279,6 @@ def test_a_temperature_below_0_is_greedy_in_llama_cpp(read_json: Any) -> None:
         (["temperature", "top_k", "top_p", "min_p"], ("temperature", "top_k", "top_p", "min_p")),
         # common/sampling.cpp: one letter each.
         ("edskypmxt", LLAMA_CPP_CHAIN),
-        ("tkt", ("temperature", "top_k", "temperature")),
         (["top-k", "nucleus", "typical_p", "tfs_z", "temp"], ("top_k", "top_p", "typ_p", "tfs", "temperature")),
         ([], ()),
         ("", ()),
@@ -408,7 +407,7 @@ def test_vllm_request(read_json: Any) -> None:
 
 
 def test_vllm_takes_missing_settings_from_the_model(read_json: Any) -> None:
-    got = read_json({"model": "m", "prompt": "x", "top_k": 5, "top_p": 0.9, "prompt_logprobs": 1})
+    got = read_json({"model": "m", "prompt": "x", "top_k": 5, "top_p": 0.9, "bad_words": []})
     model = "from the model's generation_config.json if it sets them"
     assert (got.values, got.hidden) == (
         (("top_k", 5.0), ("top_p", 0.9)),
@@ -494,6 +493,10 @@ def test_bare_settings(read_json: Any) -> None:
         ({"do_sample": True, "suppress_tokens": ["a"]}, 'suppress_tokens: expected a token\'s id, got the string "a"'),
         ({"generation_settings": []}, "no sampling settings; expected fields such as temperature"),
         ({"model": "m", "messages": [], "extra_body": 3}, "extra_body: expected an object, got the number 3"),
+        (
+            {"temperature": 0.7, "extra_body": {"temperature": 0.2}},
+            "temperature and extra_body.temperature differ; remove one of them",
+        ),
         ([{"temperature": 1}], "expected an object of settings, got an array"),
         (0.7, "expected an object of settings, got the number 0.7"),
         (None, "expected an object of settings, got null"),

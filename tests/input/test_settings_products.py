@@ -235,10 +235,15 @@ def test_the_kind_is_named_for_a_generation_config_only(read_json: Any, tmp_path
     [
         ({"sampling_params": {"temperature": 0.5, "max_tokens": 5}}, None),
         ({"sampling_params": {"temperature": 0.5, "max_new_tokens": 5}}, "sglang"),
-        ({"sampling_params": {"temperature": 0.5, "detokenize": False}}, "vllm"),
+        ({"sampling_params": {"temperature": 0.5, "allowed_token_ids": None}}, "vllm"),
         ({"temperature": 0.5, "num_ctx": 4096}, "llama.cpp"),
         ({"body": {"model": "m", "messages": [], "temperature": 0.5, "n_predict": 5}}, "llama.cpp"),
         ({"top_k": 5, "num_return_sequences": 1}, None),
+        ({"topK": 5, "topP": 0.5, "maxOutputTokens": 7}, None),
+        (
+            {"temp": 5, "rep_pen": 1.1, "smoothing_curve": 1, "mirostat_mode": 0, "include_stop_str_in_output": True},
+            None,
+        ),
     ],
 )
 def test_the_engine_is_known_from_its_own_fields_only(read_json: Any, fields: Any, engine: str | None) -> None:
@@ -323,6 +328,7 @@ def test_false_switches_a_sampler_off(read_json: Any) -> None:
         ),
         ("top_q", "a", f"top_q {UNKNOWN}; did you mean top_p?"),
         ("samplers_priorities", ["dry"], f"samplers_priorities {UNKNOWN}"),
+        ("sampling", False, f"sampling false {UNKNOWN}"),
         ("banned_strings", ["a"], f"banned_strings {TEXT}"),
         ("ban_eos_token", "true", "ban_eos_token is not applied, since tsoft does not know which tokens end a text"),
         ("mirostat", True, f"mirostat {TEXT}"),
@@ -394,6 +400,15 @@ def test_cutoffs_in_units_of_a_ten_thousandth(read_json: Any) -> None:
     assert ("eta_cutoff", 3.0) in read_json({"eta_cutoff": 3, "do_sample": True, "eos_token_id": 2}).values
 
 
+def test_parameters_that_ollama_shows(read_json: Any) -> None:
+    """ollama.com/blog: POST /api/show answers with the parameters as text."""
+    text = 'temperature                    0.5\nstop                           "<|a|>"\nstop "<|b|>"\ntop_k 3'
+    got = read_json({"modelfile": "FROM x", "parameters": text, "template": "{{ .Prompt }}"})
+    assert (dict(got.values), got.origin.path) == ({"tau": 0.5, "top_k": 3, "top_p": 0.9}, "parameters")
+    assert failure(read_json, {"parameters": "top_k 3\ntop_k 4"}).startswith("parameters: 'top_k' is set twice")
+    assert failure(read_json, {"parameters": "none"}).startswith("no sampling settings")
+
+
 # Orders
 
 
@@ -407,6 +422,8 @@ def test_cutoffs_in_units_of_a_ten_thousandth(read_json: Any) -> None:
         ({"sampler_order": []}, None),
         ({"samplers": "top_k;temperature"}, ("top_k", "temperature")),
         ({"samplers": "kt"}, ("top_k", "temperature")),
+        # A sampler without effect may be there twice.
+        ({"samplers": "ktpp", "top_p": 1}, ("top_k", "temperature", "top_p", "top_p")),
         ({"samplers": "top_k"}, ("top_k",)),
     ],
 )
@@ -447,13 +464,22 @@ def test_orders_that_disagree_are_not_applied(read_json: Any) -> None:
     assert got.unused == ("samplers is not applied, since KoboldCpp uses sampler_order",)
 
 
+@pytest.mark.parametrize("order", [{"sampler_order": [5, 0, 5]}, {"samplers": "tkt"}])
+def test_a_sampler_that_is_listed_twice(read_json: Any, order: dict[str, Any]) -> None:
+    """llama.cpp and KoboldCpp apply it twice."""
+    problem = "lists temperature more than once, which tsoft cannot apply; list each sampler once"
+    assert problem in failure(read_json, {"temperature": 0.5, **order})
+
+
 @pytest.mark.parametrize("value", [[7], [True], ["5", "x"], {"a": 1}, [1.5], 3])
 def test_wrong_orders(read_json: Any, value: Any) -> None:
     assert failure(read_json, {"temp": 1, "sampler_order": value}).startswith("sampler_order: expected ")
 
 
 def test_mirostat_replaces_the_samplers_of_kobold(read_json: Any) -> None:
-    got = read_json({"rep_pen": 1.1, "temperature": 0.5, "top_k": 3, "smoothing_factor": 0.1, "mirostat": 2})
+    got = read_json(
+        {"rep_pen": 1.1, "rep_pen_slope": 1, "temperature": 0.5, "top_k": 3, "smoothing_factor": 0.1, "mirostat": 2}
+    )
     assert dict(got.values) == {"tau": 0.5, "smoothing_factor": 0.1}
     assert got.unused[0] == "KoboldCpp does not apply top_k 3, since mirostat 2 replaces the other samplers"
     assert [sentence.split()[0] for sentence in got.unused[1:]] == ["rep_pen", "mirostat"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tsoft.input.settings.sampling_fields import PARAMETER_NAMES, names
+from tsoft.input.settings.sampling_fields import GGUF_ORDER, PARAMETER_NAMES, names
 from tsoft.input.settings.settings_search import Place
 
 # The parameters of engines.
@@ -85,9 +85,8 @@ TGI_REQUEST = FileKind(
 VLLM = FileKind(
     "vLLM's sampling parameters",
     _marks(
-        "structured_outputs guided_json guided_regex guided_choice guided_grammar guided_decoding prompt_logprobs "
-        "include_stop_str_in_output truncate_prompt_tokens allowed_token_ids use_beam_search bad_words detokenize "
-        "output_kind vllm_xargs thinking_token_budget logprob_token_ids flat_logprobs"
+        "structured_outputs guided_json guided_regex guided_choice guided_grammar allowed_token_ids bad_words "
+        "vllm_xargs thinking_token_budget logprob_token_ids flat_logprobs SamplingParams/+extra_args"
     ),
     "vllm",
     "vllm",
@@ -106,19 +105,19 @@ _TEXT_GENERATION_WEBUI = FileKind(
     "text-generation-webui settings",
     _marks(
         "dynamic_temperature dynatemp_low dynatemp_high sampler_priority encoder_repetition_penalty custom_token_bans "
-        "repetition_penalty_range mirostat_mode smoothing_curve truncation_length grammar_string"
+        "truncation_length"
     ),
     "text-generation-webui",
     rules=ProgramRules(order="sampler_priority", cutoff_unit=1e-4),
 )
 # The first kind that matches counts.
 _KINDS = (
-    _llama_cpp("a GGUF model", "general.sampling.", has_defaults=True, order="sequence"),
+    _llama_cpp("a GGUF model", "general.sampling.", has_defaults=True, order=GGUF_ORDER),
     _llama_cpp("llama.cpp's /props", "default_generation_settings/", has_defaults=False),
     _llama_cpp("a llama.cpp response", "generation_settings/ n_discard", has_defaults=False),
     FileKind(
         "an LM Studio preset",
-        _marks("llm.prediction. inference_params/ topKSampling topPSampling minPSampling repeatPenalty"),
+        _marks("llm.prediction. inference_params/ topKSampling topPSampling minPSampling"),
         "LM Studio",
     ),
     GENERATION_CONFIG,
@@ -132,7 +131,7 @@ _KINDS = (
     ),
     _llama_cpp(
         "an Ollama request",
-        "options/+model options/+prompt options/+messages num_ctx num_predict keep_alive",
+        "parameters/+modelfile options/+model options/+prompt options/+messages num_ctx num_predict keep_alive",
         has_defaults=False,
         program="Ollama",
         defaults={"tau": 0.8, "top_k": 40.0, "top_p": 0.9},
@@ -141,8 +140,8 @@ _KINDS = (
     FileKind(
         "Gemini's generationConfig",
         _marks(
-            "generationConfig/ generation_config/+contents maxOutputTokens candidateCount responseMimeType topK topP "
-            "candidate_count response_mime_type"
+            "generationConfig/ generation_config/+contents candidateCount responseMimeType candidate_count "
+            "response_mime_type safetySettings"
         ),
         "Gemini",
     ),
@@ -161,7 +160,7 @@ _KINDS = (
     _SILLY_TAVERN,
     FileKind(
         "KoboldAI settings",
-        _marks("sampler_order rep_pen rep_pen_slope max_context_length"),
+        _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical"),
         "KoboldCpp",
         rules=ProgramRules(
             _KOBOLD_PARAMETERS,

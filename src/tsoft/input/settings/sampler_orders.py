@@ -7,7 +7,7 @@ from typing import Any
 from tsoft.errors import InputError, joined
 from tsoft.input.settings.field_values import boolean, shown, type_of
 from tsoft.input.settings.file_kinds import FileKind
-from tsoft.input.settings.sampling_fields import DYNAMIC_SWITCHES, ORDER_FIELDS, names
+from tsoft.input.settings.sampling_fields import DYNAMIC_SWITCHES, GGUF_ORDER, ORDER_FIELDS, names
 from tsoft.input.settings.settings_search import Place
 from tsoft.sampling.sampler_table import SAMPLERS
 
@@ -94,6 +94,10 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
         return SamplerOrder(), [f"{fields} {problem}; pass --samplers with the order"]
     else:
         sentences = []
+    samplers = [name for name in chosen.samplers or () if name in active]
+    if repeated := sorted({name for name in samplers if samplers.count(name) > 1}):
+        problem = f"{chosen.field} lists {joined(repeated)} more than once"
+        raise InputError(f"{place.where}: {problem}, which tsoft cannot apply; list each sampler once")
     if unlisted := [name for name in chosen.unlisted if name in active and chosen.field in ORDER_FIELDS]:
         problem = (
             f"{chosen.field} does not list {joined(unlisted)}; text-generation-webui applies unlisted samplers first"
@@ -102,9 +106,8 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
     return chosen, sentences
 
 
-def _listed(place: Place, field: str) -> list[Any] | None:
+def _listed(place: Place, field: str, value: Any) -> list[Any] | None:
     """Return the names in a field, which is a list, or a text with one name per line or between semicolons."""
-    value = place.get(field)
     if isinstance(value, str):
         separator = next((separator for separator in "\n;," if separator in value), None)
         return [name.strip() for name in value.split(separator) if name.strip()]
@@ -131,7 +134,7 @@ def _named(place: Place, field: str, value: Iterable[Any]) -> SamplerOrder:
 def _samplers(place: Place) -> SamplerOrder:
     """Return the order of llama.cpp's samplers, which are names or letters."""
     value = place.get("samplers")
-    listed = _listed(place, "samplers")
+    listed = _listed(place, "samplers", value)
     if listed is None:
         return SamplerOrder()
     # A single word is one name, or letters.
@@ -146,13 +149,13 @@ def _samplers(place: Place) -> SamplerOrder:
 
 def _sequence(place: Place) -> SamplerOrder:
     """Return the order in GGUF metadata, with llama.cpp's names."""
-    listed = _listed(place, "sequence")
-    return SamplerOrder() if listed is None else _named(place, "sequence", listed)
+    listed = _listed(place, GGUF_ORDER, place.fields.get(GGUF_ORDER))
+    return SamplerOrder() if listed is None else _named(place, GGUF_ORDER, listed)
 
 
 def _sampler_order(place: Place) -> SamplerOrder:
     """Return the order of KoboldAI's samplers, which are numbers, or names."""
-    value = _listed(place, "sampler_order")
+    value = _listed(place, "sampler_order", place.get("sampler_order"))
     # KoboldCpp has its default order in place of an empty one.
     if not value:
         return SamplerOrder()
@@ -171,7 +174,7 @@ def _sampler_order(place: Place) -> SamplerOrder:
 def _sampler_priority(place: Place) -> SamplerOrder:
     """Return text-generation-webui's order. It applies samplers that are not listed first, and temperature_last moves
     the temperature to the end."""
-    value = _listed(place, "sampler_priority")
+    value = _listed(place, "sampler_priority", place.get("sampler_priority"))
     where = f"{place.where}: temperature_last"
     last = place.get("temperature_last") is not None and boolean(place.get("temperature_last"), where)
     if not value and not last:

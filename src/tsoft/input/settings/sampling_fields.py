@@ -71,9 +71,11 @@ NEUTRAL = {"tau": 1.0, "top_p": 1.0, "typical_p": 1.0, "tfs": 1.0, "min_p": 0.0}
 # Fields that switch a dynamic temperature on, and its lowest and highest temperature.
 DYNAMIC_SWITCHES = ("dynatemp", "dynamic_temperature")
 DYNAMIC_RANGES = (("min_temp", "max_temp"), ("dynatemp_low", "dynatemp_high"))
+# The field of GGUF metadata with the order of the samplers.
+GGUF_ORDER = "general.sampling.sequence"
 # Fields whose readers are in other modules.
 BIAS_FIELDS = names("logit_bias suppress_tokens")
-ORDER_FIELDS = names("samplers sampler_order sampler_priority sequence")
+ORDER_FIELDS = names("samplers sampler_order sampler_priority")
 _SWITCHES = {"do_sample", "temperature_last", "min_keep", *DYNAMIC_SWITCHES, *sum(DYNAMIC_RANGES, ())}
 
 # The ends of sentences that start with a field.

@@ -11,6 +11,7 @@ from tsoft.input.settings.sampler_orders import SamplerOrder, order_of
 from tsoft.input.settings.sampling_fields import (
     BANS_END,
     DEPENDS_ON_TEXT,
+    GGUF_ORDER,
     NEUTRAL,
     NOT_AVAILABLE,
     OFF_AT_ZERO,
@@ -142,7 +143,7 @@ def _unused_samplers(kind: FileKind, place: Place, order: SamplerOrder) -> list[
 def _idle(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -> frozenset[str]:
     """Return the fields that have no effect because of another field, whatever their numbers."""
     idle: set[str] = set()
-    listed = order.samplers if order.field in ("samplers", "sequence") else None
+    listed = order.samplers if order.field in ("samplers", GGUF_ORDER) else None
     if kind.engine == "llama.cpp" and _mirostat(kind, place):
         listed = ()
     missing = [name for name in ("penalties", "dry") if listed is not None and name not in listed]
@@ -160,7 +161,7 @@ def _idle(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -
 
 def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
     """Return a sentence about the settings that a server takes from the model because the request does not set them."""
-    if kind is not VLLM or not {"model", "messages", "prompt"} & (place.fields.keys() | place.around):
+    if kind is not VLLM or not {"model", "messages", "prompt"} & place.names:
         return ()
     missing = [field for field in ("temperature", "top_k", "top_p", "min_p") if place.get(field) is None]
     return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",) if missing else ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsoft.errors import InputError, joined
-from tsoft.input.settings.field_values import type_of
+from tsoft.input.settings.field_values import type_of, unique
 from tsoft.input.settings.sampling_fields import PARAMETERS, PREFIX, canonical, is_setting, names, without_prefix
 
 # Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
@@ -18,12 +18,12 @@ _TEXTS = names(
 @dataclass(frozen=True)
 class Place:
     """An object in a document without its null fields, which every engine treats as absent. `path` has the names of
-    the fields that lead to it, and `around` the fields of the objects that contain it."""
+    the fields that lead to it. `names` are its fields with those that are null, and those of the objects around it."""
 
     file: str
     path: tuple[str, ...]
     fields: Mapping[str, Any]
-    around: frozenset[str] = frozenset()
+    names: frozenset[str]
 
     @property
     def where(self) -> str:
@@ -49,11 +49,10 @@ class Place:
 
     @property
     def marks(self) -> frozenset[str]:
-        """The names that may identify the kind of file: those of the fields, of the fields around them, of prefixes,
-        of the file, and those on the path, with a slash."""
-        found = {*self.fields, *self.around, *(f"{name}/" for name in self.path)}
-        found.update(match[1] or match[3] for match in map(PREFIX.match, self.fields) if match)
-        found.update(map(without_prefix, self.fields))
+        """The names that may identify the kind of file: `names`, also without their prefixes, the prefixes, and the names
+        on the path, with a slash."""
+        found = {*self.names, *map(without_prefix, self.names), *(f"{name}/" for name in self.path)}
+        found.update(match[1] or match[3] for match in map(PREFIX.match, self.names) if match)
         return frozenset(found)
 
     @property
@@ -81,11 +80,11 @@ def places(file: str, document: Any) -> list[Place]:
         seen.add(id(value))
         if isinstance(value, dict):
             fields = _fields(file, value)
+            around |= value.keys() | fields.keys()
             found.append(Place(file, path, fields, around))
             inside = [((*path, name), item) for name, item in fields.items() if name not in _TEXTS]
-            around = around | fields.keys()
         elif (pairs := _pairs(value)) is not None:
-            found.append(Place(file, path, pairs, around))
+            found.append(Place(file, path, pairs, around | pairs.keys()))
             inside = []
         else:
             inside = [((*path, str(i)), item) for i, item in enumerate(value)]
@@ -99,9 +98,16 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
     extra = value.get("extra_body")
     if extra is not None and not isinstance(extra, dict):
         raise InputError(f"{file}: extra_body: expected an object, got {type_of(extra)}")
-    merged = {**value, **(extra or {})}
-    merged.pop("extra_body", None)
-    return {name: _unchecked(item) for name, item in merged.items() if item is not None}
+    body = {name: _unchecked(item) for name, item in value.items() if item is not None and name != "extra_body"}
+    for name, item in (extra or {}).items():
+        if name in body and body[name] != item:
+            both = f"{name} and extra_body.{name} differ"
+            raise InputError(f"{file}: {both}; remove one of them")
+        if item is not None:
+            body[name] = _unchecked(item)
+    if isinstance(shown_by_ollama := body.get("parameters"), str) and (lines := _lines(file, shown_by_ollama)):
+        body["parameters"] = lines
+    return body
 
 
 def _pairs(value: list[Any]) -> dict[str, Any] | None:
@@ -109,6 +115,14 @@ def _pairs(value: list[Any]) -> dict[str, Any] | None:
     if not value or not all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
         return None
     return {str(item["key"]): _unchecked(item["value"]) for item in value if item["value"] is not None}
+
+
+def _lines(file: str, text: str) -> dict[str, str] | None:
+    """Return the parameters in the lines of a text, as Ollama shows those of a model; None for other texts."""
+    pairs = [line.split(None, 1) for line in text.splitlines()]
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        return None
+    return unique((pair for pair in pairs if pair[0] != "stop"), f"{file}: parameters")
 
 
 def _unchecked(value: Any) -> Any:

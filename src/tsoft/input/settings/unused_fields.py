@@ -31,7 +31,7 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
                     companions = ""
     for name, value in place.fields.items():
         field = canonical(name)
-        if resembles_setting(field) and value not in ("", [], False) and not isinstance(value, dict):
+        if resembles_setting(field) and value not in ("", []) and not isinstance(value, dict):
             similar = similar_parameter(field)
             hint = f"; did you mean {similar}?" if similar else ""
             yield f"{_with_value(name, value)} is not applied, since tsoft does not know this field{hint}"
@@ -72,9 +72,11 @@ def _value(place: Place, name: str, row: UnusedFields) -> Any:
 
 
 def _with_value(name: str, value: Any, row: UnusedFields | None = None) -> str:
-    """Return a field with its value if that is a number; texts and arrays may be long."""
+    """Return a field with its value if that is a number or a boolean; texts and arrays may be long."""
     result = number_or_none(value)
     # A token's id and a flag are no quantities.
     is_quantity = row is None or any(isinstance(neutral, float) for neutral in row.neutrals)
     shown = shortened(without_prefix(name))
+    if row is None and isinstance(value, bool):
+        return f"{shown} {str(value).lower()}"
     return f"{shown} {result:g}" if result is not None and is_quantity else shown
