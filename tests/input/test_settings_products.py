@@ -357,7 +357,6 @@ def test_other_fields_are_not_named(read_json: Any) -> None:
         "format": "a",
         "top_x": [],
         "penalty_y": "",
-        "beams": False,
         "dry_base": 1.75,
         "skew": 0.0,
         "num_beams": "1",
