@@ -411,14 +411,21 @@ def test_parameters_that_ollama_shows(read_json: Any) -> None:
 # Orders
 
 
+KOBOLD_5_3 = ("temperature", "smoothing", "top_n_sigma", "tfs", "xtc")
+
+
 @pytest.mark.parametrize(
     ("fields", "samplers"),
     [
         ({"sampler_order": [6, 0, 2]}, ("top_k", "top_p", "min_p", "xtc")),
-        ({"sampler_order": ["5", "1"]}, ("temperature", "smoothing", "top_n_sigma", "top_a", "xtc")),
+        ({"sampler_order": ["5", "3"]}, KOBOLD_5_3),
         ({"sampler_order": ["typical", "temp"]}, ("typ_p", "temperature")),
         # KoboldCpp has its default order then.
         ({"sampler_order": []}, None),
+        # SillyTavern has empty lists for other programs.
+        ({"temp": 0.5, "samplers": [], "sampler_priority": [], "sampler_order": [5, 3]}, KOBOLD_5_3),
+        # Lists that agree.
+        ({"temp": 0.5, "samplers": ["tfs_z", "temp"], "sampler_order": [3, 5]}, ("tfs", "temperature")),
         ({"samplers": "top_k;temperature"}, ("top_k", "temperature")),
         ({"samplers": "kt"}, ("top_k", "temperature")),
         # A sampler without effect may be there twice.
@@ -427,7 +434,7 @@ def test_parameters_that_ollama_shows(read_json: Any) -> None:
     ],
 )
 def test_orders(read_json: Any, fields: dict[str, Any], samplers: Any) -> None:
-    assert read_json({"temperature": 0.5, **fields}).samplers == samplers
+    assert read_json({"temperature": 0.5, "tfs": 0.5, **fields}).samplers == samplers
 
 
 def test_the_priority_lists_the_last_samplers(read_json: Any) -> None:

@@ -80,7 +80,8 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
     If the kind of file does not determine the field that counts, and the fields do not agree, no order applies.
     """
     orders = [read(place) for read in _READERS]
-    orders = [order for order in orders if order.samplers is not None]
+    # Only llama.cpp applies no sampler if its list is empty. SillyTavern has empty lists for other programs.
+    orders = [order for order in orders if order.samplers or (order.samplers == () and order.field == kind.rules.order)]
     chosen = next(
         (order for order in orders if order.field == kind.rules.order), orders[0] if orders else SamplerOrder()
     )

@@ -140,7 +140,7 @@ UNUSED = (
         "mirostat mirostat_mode mirostat_sampling", (0.0,), DEPENDS_ON_TEXT, "mirostat_tau mirostat_eta mirostat_lr"
     ),
     _unused("no_repeat_ngram_size encoder_no_repeat_ngram_size penalty_alpha", (0.0,), DEPENDS_ON_TEXT),
-    _unused("adaptive_target", (0.0, -1.0), DEPENDS_ON_TEXT, "adaptive_decay"),
+    _unused("adaptive_target", (0.0, -1.0, -0.01), DEPENDS_ON_TEXT, "adaptive_decay"),
     _unused("min_length min_new_tokens min_tokens", (0.0,), _DEPENDS_ON_POSITION),
     _unused(
         "num_beams beam_width", (1.0,), _SEARCHES, "length_penalty early_stopping num_beam_groups diversity_penalty"
@@ -176,7 +176,7 @@ _COMPANIONS = frozenset().union(*(row.companions for row in UNUSED))
 # Fields with similar names that do not change the distribution.
 _NO_SAMPLING = names(
     "top_logprobs top_logprobs_num top_n_tokens sampler_seed sampling_seed output_logits return_logits logits_all "
-    "num_logits_to_keep logits_to_keep logits add_bos_token skip_special_tokens temperature_unit"
+    "num_logits_to_keep logits_to_keep logits send_banned_tokens sampler_full_determinism"
 )
 _SAMPLING_WORDS = re.compile(
     r"(^|_)(temp(erature)?|top|typical|minp|min_p|max_p|penalt(y|ies)|pen|sampl\w*|mirostat|dry|xtc|tfs|n?sigma|cutoff|"

@@ -49,8 +49,8 @@ class Place:
 
     @property
     def marks(self) -> frozenset[str]:
-        """The names that may identify the kind of file: `names`, also without their prefixes; the prefixes; the names on
-        the path, with a slash."""
+        """The names that may identify the kind of file: `names`, also without prefixes; the prefixes; the names on the
+        path, with a slash."""
         found = {*self.names, *map(without_prefix, self.names), *(f"{name}/" for name in self.path)}
         found.update(match[1] or match[3] for match in map(PREFIX.match, self.names) if match)
         return frozenset(found)
