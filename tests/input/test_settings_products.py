@@ -279,6 +279,12 @@ def test_settings_are_found_at_any_depth(read_json: Any) -> None:
         read_json({"presets": [{"top_p": "high"}]})
 
 
+def test_a_field_that_lm_studio_sets_twice(read_json: Any) -> None:
+    fields = [{"key": "llm.prediction.temperature", "value": value} for value in (0.5, 0.6)]
+    problem = "operation.fields: 'llm.prediction.temperature' is set twice, to 0.5 and 0.6; remove one of them"
+    assert failure(read_json, {"operation": {"fields": fields}}) == problem
+
+
 def test_several_objects_with_settings_are_an_error(read_json: Any) -> None:
     presets = {"presets": [{"temp": 1}, {"temp": 2}], "default": {"top_k": 5}}
     problem = "several objects have sampling settings: default, presets.0, presets.1"

@@ -1,5 +1,6 @@
 """The search for the object with the sampling settings in a document."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,11 +71,11 @@ def places(file: str, document: Any) -> list[Place]:
     if not isinstance(document, dict):
         raise InputError(f"{file}: expected an object of settings, got {type_of(document)}")
     found: list[Place] = []
-    waiting: list[tuple[tuple[str, ...], Any, frozenset[str]]] = [((), document, frozenset())]
+    waiting = deque[tuple[tuple[str, ...], Any, frozenset[str]]]([((), document, frozenset())])
     # YAML may have the same object in several places, or in itself.
     seen: set[int] = set()
     while waiting:
-        path, value, around = waiting.pop(0)
+        path, value, around = waiting.popleft()
         if id(value) in seen:
             continue
         seen.add(id(value))
@@ -83,7 +84,7 @@ def places(file: str, document: Any) -> list[Place]:
             around |= value.keys() | fields.keys()
             found.append(Place(file, path, fields, around))
             inside = [((*path, name), item) for name, item in fields.items() if name not in _TEXTS]
-        elif (pairs := _pairs(value)) is not None:
+        elif (pairs := _pairs(file, path, value)) is not None:
             found.append(Place(file, path, pairs, around | pairs.keys()))
             inside = []
         else:
@@ -110,11 +111,12 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _pairs(value: list[Any]) -> dict[str, Any] | None:
+def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:
     """Return the fields in a list of objects with `key` and `value`, as LM Studio writes them; None for other lists."""
     if not value or not all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
         return None
-    return {str(item["key"]): _unchecked(item["value"]) for item in value if item["value"] is not None}
+    pairs = [(str(item["key"]), _unchecked(item["value"])) for item in value if item["value"] is not None]
+    return unique(pairs, f"{file}: {'.'.join(path)}")
 
 
 def _lines(file: str, text: str) -> dict[str, str] | None:
