@@ -32,6 +32,12 @@ def path(tmp_path: Path) -> Path:
 # JSON
 
 
+def test_a_generation_config_that_transformers_printed(path: Path) -> None:
+    text = 'GenerationConfig {\n  "do_sample": true,\n  "eos_token_id": 2,\n  "top_k": 5\n}\n'
+    assert values(path, text) == {"top_k": 5}
+    assert problem(path, text.replace("true,", "true")).startswith(":3: not JSON: ")
+
+
 def test_a_field_that_is_set_twice(path: Path) -> None:
     assert values(path, '{"top_k": 5, "top_k": 5}') == {"top_k": 5}
     message = problem(path, '{"top_k": 5, "temperature": 1,\n"top_k": 6}')

@@ -334,6 +334,7 @@ def test_false_switches_a_sampler_off(read_json: Any) -> None:
         ),
         ("top_q", "a", f"top_q {UNKNOWN}; did you mean top_p?"),
         ("samplers_priorities", ["dry"], f"samplers_priorities {UNKNOWN}"),
+        ("decoding", "Greedy", f"decoding {UNKNOWN}"),
         ("sampling", False, f"sampling false {UNKNOWN}"),
         ("banned_strings", ["a"], f"banned_strings {TEXT}"),
         ("ban_eos_token", "true", "ban_eos_token is not applied, since tsoft does not know which tokens end a text"),
@@ -412,6 +413,16 @@ def test_parameters_that_ollama_shows(read_json: Any) -> None:
     assert (dict(got.values), got.origin.path) == ({"tau": 0.5, "top_k": 3, "top_p": 0.9}, "parameters")
     assert failure(read_json, {"parameters": "top_k 3\ntop_k 4"}).startswith("parameters: 'top_k' is set twice")
     assert failure(read_json, {"parameters": "none"}).startswith("no sampling settings")
+
+
+def test_a_check_box_of_lm_studio(read_json: Any) -> None:
+    def checked(box: Any) -> Any:
+        fields = [{"key": "llm.prediction.topKSampling", "value": {"checked": box, "value": 3}, "id": 1}]
+        return {"operation": {"fields": fields}}
+
+    assert read_json(checked(True)).values == (("top_k", 3.0),)
+    assert read_json(checked(False)).values == ()
+    assert "expected a number, got an object" in failure(read_json, checked("yes"))
 
 
 # Orders

@@ -178,6 +178,8 @@ _NO_SAMPLING = names(
     "top_logprobs top_logprobs_num top_n_tokens sampler_seed sampling_seed output_logits return_logits logits_all "
     "num_logits_to_keep logits_to_keep logits send_banned_tokens sampler_full_determinism"
 )
+# Values that choose how tokens are drawn.
+_METHODS = names("greedy greedy_search argmax beam beam_search sample multinomial contrastive")
 _SAMPLING_WORDS = re.compile(
     r"(^|_)(temp(erature)?|top|typical|minp|min_p|max_p|penalt(y|ies)|pen|sampl\w*|mirostat|dry|xtc|tfs|n?sigma|cutoff|"
     r"bias(es)?|ban(s|ned)?|smooth\w*|entropy|dyna\w*|greedy|beams?|repeat|repetition|nucleus|quadratic|cfg|guidance|"
@@ -194,15 +196,17 @@ def is_setting(field: str) -> bool:
     return field in PARAMETERS or field in _SWITCHES or field in BIAS_FIELDS | ORDER_FIELDS or field in _UNUSED_FIELDS
 
 
-def resembles_setting(field: str) -> bool:
-    """Whether an unknown field, as `canonical` writes it, has the name of a sampling setting, or one with a typo.
+def resembles_setting(field: str, value: Any) -> bool:
+    """Whether an unknown field, as `canonical` writes it, has the name of a sampling setting, perhaps with a typo, or
+    the value of one.
 
-    >>> resembles_setting("penalty_of_words"), resembles_setting("tempreture"), resembles_setting("stop")
+    >>> resembles_setting("penalty_of_words", 1), resembles_setting("tempreture", 1), resembles_setting("stop", "x")
     (True, True, False)
     """
     if is_setting(field) or field in _COMPANIONS or field in _NO_SAMPLING:
         return False
-    return bool(_SAMPLING_WORDS.search(field)) or similar_parameter(field) is not None
+    is_method = isinstance(value, str) and value.lower() in _METHODS
+    return is_method or bool(_SAMPLING_WORDS.search(field)) or similar_parameter(field) is not None
 
 
 def similar_parameter(field: str) -> str | None:

@@ -58,6 +58,8 @@ def _gguf(name: str) -> dict[str, Any]:
 
 
 def _parsed(text: str, name: str) -> Any:
+    # transformers prints the name of the class before the JSON.
+    text = re.sub(r"\A\s*GenerationConfig\s+(?=\{)", "", text)
     if text.lstrip()[0] in "{[":
         # Python prints dicts with single quotes, which JSON lacks.
         printed = read_dict(text, name) if "'" in text and not _is_json(text) else None

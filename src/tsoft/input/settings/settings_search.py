@@ -113,7 +113,7 @@ def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:
     """Return the fields in a list of objects with `key` and `value`, as LM Studio writes them; None for other lists."""
-    if not value or not all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
+    if not value or not all(isinstance(item, dict) and item.keys() >= {"key", "value"} for item in value):
         return None
     pairs = [(str(item["key"]), _unchecked(item["value"])) for item in value if item["value"] is not None]
     return unique(pairs, f"{file}: {'.'.join(path)}")
@@ -121,17 +121,17 @@ def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any]
 
 def _lines(file: str, text: str) -> dict[str, str] | None:
     """Return the parameters in the lines of a text, as Ollama shows those of a model; None for other texts."""
-    pairs = [line.split(None, 1) for line in text.splitlines()]
-    if not pairs or any(len(pair) != 2 for pair in pairs):
+    lines = [line.split(None, 1) for line in text.splitlines()]
+    if not lines or any(len(words) != 2 for words in lines):
         return None
-    return unique((pair for pair in pairs if pair[0] != "stop"), f"{file}: parameters")
+    return unique(((name, value) for name, value in lines if name != "stop"), f"{file}: parameters")
 
 
 def _unchecked(value: Any) -> Any:
     """Return the number of a field of LM Studio with a check box, and the version of its mirostat. If the box is not
     checked, return false."""
-    if isinstance(value, dict) and value.keys() == {"checked", "value"}:
-        return value["value"] if value["checked"] is True else False
+    if isinstance(value, dict) and value.keys() == {"checked", "value"} and isinstance(value["checked"], bool):
+        return value["value"] if value["checked"] else False
     if isinstance(value, dict) and value.keys() >= {"version", "targetEntropy"}:
         return value["version"]
     return value

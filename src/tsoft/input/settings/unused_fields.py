@@ -31,7 +31,7 @@ def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[
                     companions = ""
     for name, value in place.fields.items():
         field = canonical(name)
-        if resembles_setting(field) and value not in ("", []) and not isinstance(value, dict):
+        if resembles_setting(field, value) and value not in ("", []) and not isinstance(value, dict):
             similar = similar_parameter(field)
             hint = f"; did you mean {similar}?" if similar else ""
             yield f"{_with_value(name, value)} is not applied, since tsoft does not know this field{hint}"
