@@ -172,6 +172,10 @@ def test_kobold_applies_its_numbered_samplers_in_order() -> None:
     # The two most probable classes have 71.7 % after top-k, so top-p 0.8 keeps three.
     assert got == pytest.approx([*softmax(z[:3]), 0])
     assert "the engine is unknown, so the samplers follow the file's order and tsoft's rules" in notes
+    got, notes = probabilities(FILES / "kobold-cpp.json", "--samplers", "top_k;top_p;min_p;temperature;smoothing")
+    # top-p comes before the temperature now, and the first two of three classes have 86.0 %.
+    assert got == pytest.approx([*softmax(z[:2]), 0, 0])
+    assert "so the samplers follow the order of --samplers and tsoft's rules" in notes
 
 
 def test_silly_tavern_applies_a_dynamic_temperature_last() -> None:

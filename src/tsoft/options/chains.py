@@ -44,7 +44,9 @@ def planned(
     typed_names = set(typed) | ({TAU.name} if taus else set())
     if settings:
         # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
-        _note_settings(settings, typed_names | ({TAU.name} if taus is not None else set()), engines)
+        _note_settings(settings, typed_names | ({TAU.name} if taus is not None else set()))
+        if not engines:
+            _note_rules(settings, has_order=samplers.samplers is not None)
     on = [
         sampler
         for sampler in SAMPLERS.values()
@@ -189,9 +191,8 @@ def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[st
     return f"no {' and no '.join(missing)}" if missing else None
 
 
-def _note_settings(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:
-    """Print notes on the settings that tsoft takes from the file, on those that it ignores, and on the file's
-    engine."""
+def _note_settings(settings: "Settings", typed: set[str]) -> None:
+    """Print notes on the settings that tsoft takes from the file, and on those that it ignores."""
     # The sentences in `hidden` describe the defaults.
     omitted = {*typed, *settings.defaults}
     parts = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in omitted]
@@ -204,9 +205,14 @@ def _note_settings(settings: "Settings", typed: set[str], engines: list[Engine])
     hidden = settings.hidden if not settings.defaults or not typed.issuperset(settings.defaults) else ()
     for sentence in (*hidden, *settings.unused):
         note(f"{origin.file}: {sentence}")
-    if engines:
-        return
+
+
+def _note_rules(settings: "Settings", *, has_order: bool) -> None:
+    """Print a note on the order and the rules of the samplers, if --like names no engine. With `has_order`, the order
+    is that of --samplers."""
+    origin = settings.origin
     order = "the file's order" if settings.samplers is not None else "tsoft's order"
+    order = "the order of --samplers" if has_order else order
     if origin.engine:
         engine = f"--like {origin.engine}"
         note(f"the samplers follow {order} and tsoft's rules; pass {engine} for the rules of the file's engine")
