@@ -241,6 +241,8 @@ def test_the_kind_is_named_for_a_generation_config_only(read_json: Any, tmp_path
         ({"sampling_params": {"temperature": 0.5, "max_new_tokens": 5}}, "sglang"),
         ({"sampling_params": {"temperature": 0.5, "allowed_token_ids": None}}, "vllm"),
         ({"temperature": 0.5, "num_ctx": 4096}, "llama.cpp"),
+        ({"pad_token_id": 0, "sampling": {"temperature": 0.5}}, None),
+        ({"eos_token_id": None, "do_sample": True, "temperature": 0.5}, "transformers"),
         ({"body": {"model": "m", "messages": [], "temperature": 0.5, "n_predict": 5}}, "llama.cpp"),
         ({"top_k": 5, "num_return_sequences": 1}, None),
         ({"topK": 5, "topP": 0.5, "maxOutputTokens": 7}, None),

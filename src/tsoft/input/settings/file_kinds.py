@@ -43,14 +43,14 @@ class ProgramRules:
 @dataclass(frozen=True)
 class FileKind:
     """A kind of file. The title is in words for a note; `program` applies the settings. `engine` is its name for
-    --like, if tsoft has its rules. Each of the `marks` identifies the kind: a name, or several joined with +. A name
-    with a slash is on the path to the settings."""
+    --like, if tsoft has its rules. Each of the `marks` identifies the kind: one of `Place.marks`, or several joined
+    with +."""
 
     title: str
     marks: tuple[str, ...] = ()
     program: str = ""
     engine: str | None = None
-    rules: ProgramRules = ProgramRules()
+    rules: ProgramRules = field(default_factory=ProgramRules)
 
     def matches(self, found: frozenset[str]) -> bool:
         return any(found.issuperset(mark.split("+")) for mark in self.marks)
@@ -60,11 +60,24 @@ def _marks(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def _llama_cpp(title: str, marks: str, *, has_defaults: bool, program: str = "llama.cpp", **rules: object) -> FileKind:
-    defaults = {"defaults": _LLAMA_CPP_DEFAULTS, "unless": _SERVER} if has_defaults else {}
-    common = {"parameters": LLAMA_CPP_PARAMETERS, "order": "samplers", "mirostat_keeps": ("temperature",)}
-    merged = ProgramRules(**{**common, **defaults, **rules, "reads_do_sample": False})  # type: ignore[arg-type]
-    return FileKind(title, _marks(marks), program, "llama.cpp", merged)
+def _llama_cpp(
+    title: str,
+    marks: str,
+    defaults: Mapping[str, float] | None = None,
+    unless: str = "",
+    *,
+    program: str = "llama.cpp",
+    order: str = "samplers",
+) -> FileKind:
+    """Return a kind of file for llama.cpp or a program that contains it."""
+    rules = ProgramRules(LLAMA_CPP_PARAMETERS, defaults or {}, unless, order, ("temperature",), reads_do_sample=False)
+    return FileKind(title, _marks(marks), program, "llama.cpp", rules)
+
+
+def _ollama(title: str, marks: str, exception: str) -> FileKind:
+    """Return a kind of file for Ollama, which runs GGUF models with llama.cpp, and with other defaults."""
+    defaults = {"tau": 0.8, "top_k": 40.0, "top_p": 0.9}
+    return _llama_cpp(title, marks, defaults, f", unless {exception}", program="Ollama")
 
 
 GENERATION_CONFIG = FileKind(
@@ -79,7 +92,7 @@ GENERATION_CONFIG = FileKind(
 )
 TGI_REQUEST = FileKind(
     "a Text Generation Inference request",
-    _marks("parameters/+inputs decoder_input_details top_n_tokens"),
+    _marks("parameters/+../inputs decoder_input_details top_n_tokens"),
     "Text Generation Inference",
 )
 VLLM = FileKind(
@@ -112,35 +125,26 @@ _TEXT_GENERATION_WEBUI = FileKind(
 )
 # The first kind that matches counts.
 _KINDS = (
-    _llama_cpp("a GGUF model", "general.sampling.", has_defaults=True, order=GGUF_ORDER),
-    _llama_cpp("llama.cpp's /props", "default_generation_settings/", has_defaults=False),
-    _llama_cpp("a llama.cpp response", "generation_settings/ n_discard", has_defaults=False),
+    _llama_cpp("a GGUF model", "general.sampling.", _LLAMA_CPP_DEFAULTS, _SERVER, order=GGUF_ORDER),
+    _llama_cpp("llama.cpp's /props", "default_generation_settings/"),
+    _llama_cpp("a llama.cpp response", "generation_settings/ n_discard"),
     FileKind(
         "an LM Studio preset",
         _marks("llm.prediction. inference_params/ topKSampling topPSampling minPSampling"),
         "LM Studio",
     ),
     GENERATION_CONFIG,
-    _llama_cpp(
-        "an Ollama Modelfile",
-        "FROM+PARAMETER/",
-        has_defaults=False,
-        program="Ollama",
-        defaults={"tau": 0.8, "top_k": 40.0, "top_p": 0.9},
-        unless=", unless the model or its own Modelfile sets other defaults",
-    ),
-    _llama_cpp(
+    _ollama("an Ollama Modelfile", "PARAMETER/+../FROM", "the model or its own Modelfile sets other defaults"),
+    _ollama(
         "an Ollama request",
-        "parameters/+modelfile options/+model options/+prompt options/+messages num_ctx num_predict keep_alive",
-        has_defaults=False,
-        program="Ollama",
-        defaults={"tau": 0.8, "top_k": 40.0, "top_p": 0.9},
-        unless=", unless the model's Modelfile sets other defaults",
+        "options/+../model options/+../prompt options/+../messages num_ctx num_predict keep_alive",
+        "the model's Modelfile sets other defaults",
     ),
+    _ollama("an Ollama model", "parameters/+../modelfile", "the model sets other defaults"),
     FileKind(
         "Gemini's generationConfig",
         _marks(
-            "generationConfig/ generation_config/+contents candidateCount responseMimeType candidate_count "
+            "generationConfig/ generation_config/+../contents candidateCount responseMimeType candidate_count "
             "response_mime_type safetySettings"
         ),
         "Gemini",
@@ -149,7 +153,7 @@ _KINDS = (
     FileKind(
         "an SGLang request",
         _marks(
-            "sampling_params/+text sampling_params/+input_ids sampling_params/+max_new_tokens "
+            "sampling_params/+../text sampling_params/+../input_ids sampling_params/+max_new_tokens "
             "SamplingParams/+max_new_tokens no_stop_trim custom_params sampling_seed stop_regex"
         ),
         "sglang",
@@ -173,7 +177,8 @@ _KINDS = (
         "a llama.cpp request",
         "samplers n_predict n_probs n_keep n_indent id_slot cache_prompt min_keep post_sampling_probs "
         "t_max_predict_ms return_tokens",
-        has_defaults=True,
+        _LLAMA_CPP_DEFAULTS,
+        _SERVER,
     ),
     _TEXT_GENERATION_WEBUI,
     FileKind("a request", _marks("prompt messages input inputs")),

@@ -161,7 +161,7 @@ def _idle(kind: FileKind, place: Place, numbers: Numbers, order: SamplerOrder) -
 
 def _model_defaults(kind: FileKind, place: Place) -> tuple[str, ...]:
     """Return a sentence about the settings that a server takes from the model because the request does not set them."""
-    if kind is not VLLM or not {"model", "messages", "prompt"} & place.names:
+    if kind is not VLLM or not {"model", "messages", "prompt"} & (place.names | place.around):
         return ()
     missing = [field for field in ("temperature", "top_k", "top_p", "min_p") if place.get(field) is None]
     return (f"vLLM takes {joined(missing)} from the model's generation_config.json if it sets them",) if missing else ()

@@ -19,22 +19,19 @@ _TEXTS = names(
 @dataclass(frozen=True)
 class Place:
     """An object in a document without its null fields, which every engine treats as absent. `path` has the names of
-    the fields that lead to it. `names` are its fields with those that are null, and those of the objects around it."""
+    the fields that lead to it. `names` are those of its fields, with the null ones, and `around` those of the fields
+    of the objects that contain it."""
 
     file: str
     path: tuple[str, ...]
     fields: Mapping[str, Any]
     names: frozenset[str]
+    around: frozenset[str] = frozenset()
 
     @property
     def where(self) -> str:
         """The file and the path, for the start of a message about a field."""
-        return ": ".join((self.file, *self.dotted))
-
-    @property
-    def dotted(self) -> tuple[str, ...]:
-        """The path with dots, as the only element; no element for the outermost object."""
-        return (".".join(self.path),) if self.path else ()
+        return f"{self.file}: {'.'.join(self.path)}" if self.path else self.file
 
     def named(self, field: str) -> list[str]:
         """Return the names under which the object has a field, which is as `canonical` writes it."""
@@ -50,10 +47,12 @@ class Place:
 
     @property
     def marks(self) -> frozenset[str]:
-        """The names that may identify the kind of file: `names`, also without prefixes; the prefixes; the names on the
-        path, with a slash."""
-        found = {*self.names, *map(without_prefix, self.names), *(f"{name}/" for name in self.path)}
+        """The names that may identify the kind of file: `names`, also without prefixes, and the prefixes; the names on
+        the path, as in "options/"; and the names around the object, as in "../model"."""
+        found = {*self.names, *map(without_prefix, self.names)}
         found.update(match[1] or match[3] for match in map(PREFIX.match, self.names) if match)
+        found.update(f"{name}/" for name in self.path)
+        found.update(f"../{name}" for name in self.around)
         return frozenset(found)
 
     @property
@@ -81,11 +80,11 @@ def places(file: str, document: Any) -> list[Place]:
         seen.add(id(value))
         if isinstance(value, dict):
             fields = _fields(file, value)
-            around |= value.keys() | fields.keys()
-            found.append(Place(file, path, fields, around))
+            found.append(Place(file, path, fields, frozenset(value.keys() | fields.keys()), around))
+            around |= fields.keys()
             inside = [((*path, name), item) for name, item in fields.items() if name not in _TEXTS]
         elif (pairs := _pairs(file, path, value)) is not None:
-            found.append(Place(file, path, pairs, around | pairs.keys()))
+            found.append(Place(file, path, pairs, frozenset(pairs), around))
             inside = []
         else:
             inside = [((*path, str(i)), item) for i, item in enumerate(value)]
