@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tool import TESTS, here
 from tsoft.errors import InputError
@@ -321,6 +323,42 @@ def test_numbers_may_be_strings_and_names_may_be_in_camel_case(read_json: Any) -
     got = read_json({"Temperature": "0.7", "topP": " .9 ", "top-k": "20", "minP": None, "typicalP": "9e-1"})
     assert got.values == (("tau", 0.7), ("top_p", 0.9), ("top_k", 20.0), ("typical_p", 0.9))
     assert dict(got.fields) == {"tau": "Temperature", "top_p": "topP", "top_k": "top-k", "typical_p": "typicalP"}
+
+
+ALIASES = {
+    "tau": ("temperature", "temp", "Temperature", "TEMP"),
+    "top_k": ("top_k", "topK", "TopK", "topKSampling"),
+    "top_p": ("top_p", "topP", "top-p", "topPSampling"),
+    "min_p": ("min_p", "minP", "min_p_sampling"),
+    "typical_p": ("typical_p", "typical", "typ_p", "typicalP", "locallyTypicalSampling"),
+    "tfs": ("tfs", "tfs_z", "tailFreeSampling"),
+    "top_n_sigma": ("top_n_sigma", "nsigma", "topNSigma"),
+    "top_a": ("top_a", "topA"),
+}
+
+
+@st.composite
+def rewritten(draw: st.DrawFn) -> tuple[dict[str, float], Any]:
+    """Return numbers of parameters, and a document that sets them, with any names and notation at any place."""
+    numbers = draw(st.dictionaries(st.sampled_from([*ALIASES]), st.sampled_from([0.25, 0.5, 3.0, 7.0]), min_size=1))
+    document: Any = {
+        draw(st.sampled_from(ALIASES[parameter])): draw(st.sampled_from([number, str(number), f" {number:e}"]))
+        for parameter, number in numbers.items()
+    }
+    for name in draw(st.lists(st.sampled_from(["a", "config", "options", "sampling_params"]), max_size=4)):
+        document = draw(st.sampled_from([{name: document}, {"x": 1, name: [document], "y": None}]))
+    return numbers, document
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=100)
+@given(rewritten())
+def test_names_notation_and_place_do_not_change_the_numbers(
+    tmp_path_factory: pytest.TempPathFactory, case: tuple[dict[str, float], Any]
+) -> None:
+    numbers, document = case
+    path = tmp_path_factory.getbasetemp() / "rewritten.json"
+    path.write_text(json.dumps(document))
+    assert dict(read(str(path)).values) == numbers
 
 
 def test_false_switches_a_sampler_off(read_json: Any) -> None:
