@@ -491,7 +491,6 @@ KOBOLD_5_3 = ("temperature", "smoothing", "top_n_sigma", "tfs", "xtc")
         ({"samplers": "kt"}, ("top_k", "temperature")),
         # A sampler without effect may be there twice.
         ({"samplers": "ktpp", "top_p": 1}, ("top_k", "temperature", "top_p", "top_p")),
-        ({"samplers": "top_k"}, ("top_k",)),
     ],
 )
 def test_orders(read_json: Any, fields: dict[str, Any], samplers: Any) -> None:
@@ -536,6 +535,13 @@ def test_a_sampler_that_is_listed_twice(read_json: Any, order: dict[str, Any]) -
     """llama.cpp and KoboldCpp apply it twice."""
     problem = "lists temperature more than once, which tsoft cannot apply; list each sampler once"
     assert problem in failure(read_json, {"temperature": 0.5, **order})
+
+
+@pytest.mark.parametrize("text", ["temp", "top_k", "Temperature", "top_k temperature", "k, t"])
+def test_samplers_in_a_string_are_letters(read_json: Any, text: str) -> None:
+    """llama.cpp's server reads the string "temp" as temperature, penalties, min_p and top_p."""
+    problem = f'samplers: expected one letter per sampler, got the string "{text}"; write names as an array'
+    assert failure(read_json, {"temperature": 0.5, "samplers": text}) == problem
 
 
 @pytest.mark.parametrize("value", [[7], [True], ["5", "x"], {"a": 1}, [1.5], 3])

@@ -110,7 +110,7 @@ def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[Sam
 def _listed(place: Place, field: str, value: Any) -> list[Any] | None:
     """Return the names in a field, which is a list, or a text with one name per line or between semicolons."""
     if isinstance(value, str):
-        separator = next((separator for separator in "\n;," if separator in value), None)
+        separator = next((separator for separator in "\n;" if separator in value), ",")
         return [name.strip() for name in value.split(separator) if name.strip()]
     if value is not None and not isinstance(value, list):
         problem = "expected an array of names or a string of letters" if field == "samplers" else "expected an array"
@@ -133,19 +133,16 @@ def _named(place: Place, field: str, value: Iterable[Any]) -> SamplerOrder:
 
 
 def _samplers(place: Place) -> SamplerOrder:
-    """Return the order of llama.cpp's samplers, which are names or letters."""
+    """Return the order of llama.cpp's samplers: an array of names, names between semicolons, or letters."""
     value = place.get("samplers")
+    if isinstance(value, str) and ";" not in value:
+        letters = value.strip()
+        if not _LETTERS.keys() >= set(letters) or letters in _NAMES:
+            problem = f"expected one letter per sampler, got {type_of(value)}; write names as an array"
+            raise InputError(f"{place.where}: samplers: {problem}")
+        value = [_LETTERS[letter] for letter in letters]
     listed = _listed(place, "samplers", value)
-    if listed is None:
-        return SamplerOrder()
-    # A single word is one name, or letters.
-    if (
-        isinstance(value, str)
-        and len(listed) <= 1
-        and value.strip().replace("-", "_") not in {*SAMPLERS, *_NAMES, *NEED_TEXT}
-    ):
-        listed = [_LETTERS.get(letter, letter) for letter in value.strip()]
-    return _named(place, "samplers", listed)
+    return SamplerOrder() if listed is None else _named(place, "samplers", listed)
 
 
 def _sequence(place: Place) -> SamplerOrder:
