@@ -567,7 +567,7 @@ VALUES = st.recursive(
 PLAUSIBLE = st.dictionaries(FIELDS, st.sampled_from([0, 1, 0.5, 40, -1]) | VALUES, max_size=6)
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=400)
+@settings(derandomize=True, deadline=None, database=None, max_examples=150)
 @given(VALUES | PLAUSIBLE)
 def test_any_json_is_settings_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
