@@ -1,7 +1,7 @@
 #!/bin/sh
 # Check that a loop with one process per temperature prints the same digits as one sweep.
 set -eu
-temperatures="0 0.1 0.25 0.5 1 2 4 inf"
+temperatures="0 0.25 1 4 inf"
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
 for tau in $temperatures; do
@@ -10,5 +10,5 @@ for tau in $temperatures; do
 done >"$folder/loop"
 tsoft sweep 2 1 0.5 0.1 -inf --tau "$(echo "$temperatures" | tr ' ' ,)" >"$folder/once"
 cmp "$folder/loop" "$folder/once"
-[ "$(wc -l <"$folder/once")" -eq 8 ]
+[ "$(wc -l <"$folder/once")" -eq 5 ]
 echo "the loop and the sweep agree"

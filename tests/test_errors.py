@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tool import TSOFT, environment, here, started
+from tool import TSOFT, environment, here, out, started
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -464,3 +464,9 @@ def test_it_runs_as_a_module() -> None:
         [sys.executable, "-m", "tsoft", "compute", "5"], capture_output=True, env=environment(), timeout=60
     )
     assert (done.returncode, done.stdout.split()) == (0, [b"1.0"])
+
+
+@pytest.mark.parametrize("size", ["²", "٣", "abc", "-5"])
+def test_a_screen_size_that_is_no_number_is_ignored(size: str) -> None:
+    typed = ("compute", "2", "1", "--format", "table")
+    assert out(*typed, COLUMNS=size, LINES=size) == out(*typed, COLUMNS="80")

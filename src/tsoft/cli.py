@@ -163,15 +163,25 @@ def group() -> TyperGroup:
     return commands
 
 
+def _check_screen_size() -> None:
+    """Remove the environment's screen size if it is no number, and bound it."""
+    for name in ("COLUMNS", "LINES"):
+        size = os.environ.get(name, "")
+        if size.isdecimal() and size.isascii():
+            # rich allocates memory for every column.
+            os.environ[name] = size[:4]
+        elif size:
+            # rich would take ² for a number.
+            del os.environ[name]
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code. Report an error in one line on stderr."""
     if os.environ.get("_TSOFT_COMPLETE"):
         # Typer would lay out the help of each option with rich, which takes most of the time of a completion.
         sys.modules["rich"] = None  # type: ignore[assignment]
     adapt_standard_streams()
-    if os.environ.get("COLUMNS", "").isdecimal():
-        # rich allocates memory for every column.
-        os.environ["COLUMNS"] = os.environ["COLUMNS"][:4]
+    _check_screen_size()
     try:
         return group().main(arguments, prog_name="tsoft", standalone_mode=False) or 0
     except TsoftError as error:

@@ -616,6 +616,55 @@ def test_open_dialog_receives_all_keys() -> None:
     assert explore(drive, *FOUR) == 0
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("l", "enter", "enter", "enter"),
+        ("a", "enter", "enter"),
+        ("l", "escape", "escape", "enter"),
+        ("question_mark", "enter", "enter", "q"),
+        ("e", "e", "e", "escape"),
+    ],
+)
+def test_keys_after_the_one_that_closes_a_dialog_do_not_end_the_program(keys: tuple[str, ...]) -> None:
+    """They arrive in one burst, before the dialog has closed."""
+
+    async def drive(page: Page) -> None:
+        await page.rush(*keys)
+        await page.settled()
+        assert page.app.failure is None
+
+    assert explore(drive, *FOUR) == 0
+
+
+def test_two_enters_write_a_file_once(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+
+    async def drive(page: Page) -> None:
+        await page.press("x", "ctrl+u")
+        await page.paste(str(file))
+        await page.rush("enter", "enter")
+        await page.settled()
+        assert len(page.app.screen_stack) <= 2
+        await page.press("escape")
+
+    assert explore(drive, *FOUR) == 0
+    assert file.exists()
+
+
+@pytest.mark.parametrize("size", [(10, 3), (20, 5), (80, 24)])
+def test_pages_of_a_list_on_a_small_screen(size: tuple[int, int]) -> None:
+    async def drive(page: Page) -> None:
+        for name in ("l", "a"):
+            await page.press(name, "pagedown", "pageup", "end", "pageup", "home", "pagedown", "escape")
+            await page.press(name)
+            await page.resize(20, 5)
+            await page.press("pageup", "pagedown", "escape")
+            await page.resize(*size)
+
+    assert explore(drive, *FOUR, size=size) == 0
+
+
 def test_explanation_equals_that_of_compute(capfd: Capture) -> None:
     arguments = [*FOUR, "--tau", "0.7", "--top-k", "3", "--min-p", "0.2", "--bits"]
     assert cli.run(["compute", *arguments, "--explain", "--format", "table"]) == 0

@@ -20,6 +20,7 @@ from tsoft.input import api_responses
 from tsoft.input.formats import by_content
 from tsoft.input.labels import Labels
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.response_kinds import is_response
 
 DATA = TESTS / "data"
 REAL = ("openai-chat", "openai-completions", "llama-server", "llama-server-post-sampling")
@@ -173,7 +174,7 @@ def stream(*events: object, end: str = "data: [DONE]\n\n") -> bytes:
 @pytest.mark.parametrize("response", KINDS.values(), ids=KINDS.keys())
 def test_every_format(response: Any) -> None:
     blocks = read(response)
-    assert api_responses.is_response(response)
+    assert is_response(response)
     assert labels(blocks) == [[" a", " b"], [" b", "\n"]]
     assert chosen(blocks) == [" a", "\n"]
     assert [block.first_row for block in blocks] == [0, 1]
@@ -331,8 +332,8 @@ def test_a_token_of_a_stream_is_written_as_it_arrives() -> None:
 def test_the_json_reader_recognizes_a_response() -> None:
     """The JSON reader tells responses from rows, and passes on their location and row."""
     for other in ({"logits": [1, 2]}, {"choices": 2.0, "output": 1.0}, {"error": 3}, {"logprobs": [-1.0]}, [1, 2], 1):
-        assert not api_responses.is_response(other)
-    assert api_responses.is_response({"error": {"message": "no"}})
+        assert not is_response(other)
+    assert is_response({"error": {"message": "no"}})
     blocks = list(api_responses.blocks(KINDS["chat"], ReadOptions("FILE"), "FILE:7", 5))
     assert [block.first_row for block in blocks] == [5, 6]
     with pytest.raises(InputError, match=r"FILE:7: the server returned an error: no"):
@@ -582,11 +583,11 @@ WRONG = {
     "over 0": (entry(" a", 0.5), TOKEN + r"logprob: 0\.5 is not a log-probability; log-probabilities are at most 0$"),
     "over 0 in the list": (entry(" a", -1, (" b", 1e-3)), TOKEN + r"top_logprobs\[0\], logprob: 0\.001 is not"),
     "no token": ({"logprob": -1}, "^FILE: choice 0, token 0, token: missing; expected a string$"),
-    "text": (entry(" a", "-1"), TOKEN + 'logprob: expected a number, got "-1"$'),  # type: ignore[arg-type]
+    "text": (entry(" a", "much"), TOKEN + 'logprob: expected a number, got "much"$'),  # type: ignore[arg-type]
     "truth": (entry(" a", True), TOKEN + "logprob: expected a number, got true$"),
     "not a list": (
-        {"token": " a", "logprob": -1, "top_logprobs": {"a": 1}},
-        TOKEN + "top_logprobs: expected an array, got an object$",
+        {"token": " a", "logprob": -1, "top_logprobs": "a"},
+        TOKEN + 'top_logprobs: expected an object, got "a"$',
     ),
     "bytes": (
         {"token": " a", "logprob": -1, "bytes": [256]},

@@ -602,7 +602,7 @@ def test_a_bias_of_an_unknown_token_is_ignored_with_a_note(capfd: Capture, tmp_p
     [
         ({"top_p": 1.5}, "top_p: expected a number from 0 to 1, got 1.5"),
         ({"temperature": -1}, "temperature: expected a finite number of at least 0, got -1"),
-        ({"min_p": "0.1"}, 'min_p: expected a number, got the string "0.1"'),
+        ({"min_p": "a"}, 'min_p: expected a number, got the string "a"'),
         ({"typ_p": 1.5}, "typ_p: expected a number above 0, at most 1, got 1.5"),
         ({"top_k": 2.5}, "top_k: expected a whole number of at least 0, got 2.5"),
         ([1], "expected an object of settings, got an array"),

@@ -23,13 +23,20 @@ class Dialog(ModalScreen[str | None]):
     def __init__(self, title: str, box: Widget):
         super().__init__()
         self._box = box
+        self._has_ended = False
         box.border_title, box.border_subtitle = title, self.hint
 
     def compose(self) -> ComposeResult:
         yield self._box
 
+    def end(self, result: str | None) -> None:
+        """Close the dialog with a result, only once: keys may arrive after the one that closes it."""
+        if not self._has_ended:
+            self._has_ended = True
+            self.dismiss(result)
+
     def action_close(self) -> None:
-        self.dismiss(None)
+        self.end(None)
 
 
 class TextDialog(Dialog):
@@ -42,6 +49,23 @@ class TextDialog(Dialog):
         super().__init__(title, VerticalScroll(Static(text), id="box"))
 
 
+class PagedList(OptionList):
+    """A list of options. Without room for a single line, pages move nothing: Textual does not know the lines then."""
+
+    @property
+    def _has_room(self) -> bool:
+        region = self.scrollable_content_region
+        return region.width > 0 and region.height > 0
+
+    def action_page_up(self) -> None:
+        if self._has_room:
+            super().action_page_up()  # type: ignore[no-untyped-call]
+
+    def action_page_down(self) -> None:
+        if self._has_room:
+            super().action_page_down()  # type: ignore[no-untyped-call]
+
+
 class ListDialog(Dialog):
     """A list of names with their descriptions. The result is the selected name."""
 
@@ -52,12 +76,12 @@ class ListDialog(Dialog):
         names = [name for name, _ in options]
         width = max(map(len, names)) + 2
         texts = (Text.assemble((name.ljust(width), "bold"), description) for name, description in options)
-        option_list = OptionList(*map(Option, texts, names), id="box", compact=True)
+        option_list = PagedList(*map(Option, texts, names), id="box", compact=True)
         option_list.highlighted = names.index(current) if current in names else 0
         super().__init__(title, option_list)
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        self.dismiss(message.option.id)
+        self.end(message.option.id)
 
 
 class FileNameDialog(Dialog):
@@ -76,4 +100,4 @@ class FileNameDialog(Dialog):
             self._unconfirmed = name
             self._box.border_subtitle = "file exists; Enter again replaces it"
             return
-        self.dismiss(name or None)
+        self.end(name or None)

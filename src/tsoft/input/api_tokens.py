@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from tsoft.input.fields import is_number, number
 from tsoft.input.json_values import Location, described, is_index
 from tsoft.input.labels import token_label
 from tsoft.input.quantity import QUANTITIES, SLACK
@@ -16,7 +17,7 @@ _ROUNDING = 1e-3
 # A token that is part of a character, as OpenAI and llama.cpp write it in responses without bytes.
 _BYTES = re.compile(r"bytes?: ?((?:\\x[0-9a-fA-F]{2})+)")
 # What a decoder writes for bytes that are only part of a character. Different tokens have it.
-_REPLACEMENT = "\ufffd"
+REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class ApiToken:
             return self.id == other.id
         if self.label != other.label:
             return False
-        if self.data is None or other.data is None or _REPLACEMENT in self.label:
+        if self.data is None or other.data is None or REPLACEMENT in self.label:
             return None
         return self.data == other.data
 
@@ -83,30 +84,33 @@ class DrawnToken:
 
 def logprob_of(value: object, location: Location) -> float | None:
     """Return a log-probability; None if it is missing or null."""
-    number = _number(value, location)
-    if number is not None and not number <= SLACK:
-        raise location.error(QUANTITIES["logprob"].problem(number_text(number)))
-    return number
+    logprob = number_of(value, location)
+    if logprob is not None and not logprob <= SLACK:
+        raise location.error(QUANTITIES["logprob"].problem(number_text(logprob)))
+    return logprob
 
 
 def log_of_prob(value: object, location: Location) -> float | None:
     """Return the logarithm of a probability; None if it is missing or null."""
-    number = _number(value, location)
-    if number is None:
+    prob = number_of(value, location)
+    if prob is None:
         return None
-    if not 0 <= number <= 1 + SLACK:
-        raise location.error(QUANTITIES["prob"].problem(number_text(number)))
-    return math.log(number) if number else -math.inf
+    if not 0 <= prob <= 1 + SLACK:
+        raise location.error(QUANTITIES["prob"].problem(number_text(prob)))
+    return math.log(prob) if prob else -math.inf
 
 
-def number_text(number: float) -> str:
+def number_text(value: float) -> str:
     """Return a number for a message."""
-    return "NaN" if math.isnan(number) else f"{number:.6g}"
+    return "NaN" if math.isnan(value) else f"{value:.6g}"
 
 
-def _number(value: object, location: Location) -> float | None:
+def number_of(value: object, location: Location) -> float | None:
+    """Return a number, which may be a string; None if it is missing or null."""
     if value is None:
         return None
+    if isinstance(value, str) and is_number(value):
+        return number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise location.error(f"expected a number, got {described(value)}")
     try:

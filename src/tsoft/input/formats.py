@@ -57,7 +57,7 @@ FORMATS = {
         Format("tsv", "delimited.read", (".tsv", ".tab"), delimiter="\t", columns=True),
         Format("csv", "delimited.read", (".csv",), delimiter=",", columns=True),
         Format("printed", "printed.read", starts=_PRINTED),
-        Format("response", "api_responses.read", starts=(b"data:", b"event:")),
+        Format("response", "api_responses.read", (".eval",), starts=(b"data:", b"event:")),
         Format("json", "json.read", (".json",), starts=(_JSON,), columns=True),
         Format("jsonl", "json.read_lines", (".jsonl", ".ndjson"), columns=True),
         Format("npy", "npy.read", (".npy",), starts=(rb"\x93NUMPY",)),

@@ -18,7 +18,7 @@ from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, LogitsError
 from tsoft.errors import InputError, joined, shortened, unknown
 from tsoft.input import fields
-from tsoft.input.api_responses import ResponseReader, is_response, response_part_problem
+from tsoft.input.api_responses import ResponseReader
 from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.json_problems import TOO_DEEP
@@ -27,6 +27,7 @@ from tsoft.input.labels import Labels
 from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.response_kinds import is_response
 from tsoft.input.table_columns import (
     MAX_LISTED,
     ROW,
@@ -198,6 +199,9 @@ class RowReader:
     def items(self, value: JsonValue) -> Iterator[JsonRow | JsonValue]:
         """Yield the rows of a value, and the responses in it."""
         where, content = value.where, value.value
+        if isinstance(content, list) and is_response(content):
+            yield value
+            return
         if not isinstance(content, list):
             yield from self._object(value)
             return
@@ -228,8 +232,6 @@ class RowReader:
             yield value
         elif key := _array_key(content, self.options.quantity):
             yield from self._record(content, key, value.where)
-        elif part_problem := response_part_problem(content):
-            raise InputError(f"{value.where}: {part_problem}")
         else:
             yield _not_empty(self._numbers_by_label(list(content.items()), value.where))
 

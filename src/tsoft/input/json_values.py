@@ -1,6 +1,7 @@
 """JSON values: parsing, their location in a source, and checks of their kind."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -23,6 +24,10 @@ class Location:
         """Return a location inside this one."""
         return Location(self.source, self.parts + parts)
 
+    def outside(self, part: str) -> "Location":
+        """Return the location without its last part, if this is `part`."""
+        return Location(self.source, self.parts[:-1]) if self.parts[-1:] == (part,) else self
+
     def error(self, problem: str) -> InputError:
         """Return an error at this location."""
         return InputError(self.message(problem))
@@ -35,6 +40,15 @@ class Location:
         """
         parts = f"{', '.join(self.parts)}: " if self.parts else ""
         return f"{self.source}: {parts}{text}"
+
+
+def json_path(parts: Iterable[str | int]) -> str:
+    """Return a path of names and indices as text.
+
+    >>> json_path(("choices", 0, "logprobs"))
+    'choices[0].logprobs'
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
 
 def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
@@ -89,8 +103,3 @@ def as_list(value: object, location: Location) -> list[Any]:
 
 def is_index(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def first_value(entry: Object, *names: str) -> Any:
-    """Return the value of the first of these fields that is present and not null; None if there is no such field."""
-    return next((entry[name] for name in names if entry.get(name) is not None), None)

@@ -13,7 +13,7 @@ import numpy as np
 from tsoft.core.block import Block, Origin
 from tsoft.core.partial_distribution import ROUNDING, PartialDistribution
 from tsoft.core.softmax import Array
-from tsoft.input.api_tokens import ApiToken, DrawnToken, number_text
+from tsoft.input.api_tokens import REPLACEMENT, ApiToken, DrawnToken, number_text
 
 # If less than this is missing from the sum of the probabilities, rounding may explain it.
 _MISSING = 1e-3
@@ -43,15 +43,6 @@ class ListedTokens:
         return logprobs if (logprobs > -np.inf).any() else np.full(len(logprobs), np.nan)
 
 
-class UnknownDistribution(PartialDistribution):
-    """The alternatives of a token without any known probability."""
-
-    def log_bounds(self, taus: Array) -> tuple[Array, Array]:
-        """Return unknown bounds: (t, k) each."""
-        unknown = np.full((len(taus), len(self.logprobs)), np.nan)
-        return unknown, unknown
-
-
 def listed_tokens(drawn: DrawnToken) -> ListedTokens:
     """Return the tokens that a response lists.
 
@@ -76,7 +67,7 @@ def listed_tokens(drawn: DrawnToken) -> ListedTokens:
         index, tokens = len(tokens), [*tokens, token]
         if candidates:
             numbers = f"{_text(token)}, and an alternative with the same text has {_text(tokens[candidates[0]])}"
-            notes["same text"] = f"the drawn token has the log-probability {numbers}; tsoft takes them for two tokens"
+            notes["same text"] = f"the drawn token has the log-probability {numbers}; tsoft treats them as two tokens"
     cap, problem = _unlisted_cap(drawn, tokens, index, explained=drawn.keyed_by_text and bool(candidates))
     if problem:
         notes["not the most probable"] = f"{problem}, so the alternatives cannot be the most probable tokens"
@@ -92,6 +83,9 @@ def _unlisted_cap(
     the server may have added it. `explained` is true if the drawn token is not an alternative because an object has
     room for only one token of this text.
     """
+    if drawn.keyed_by_text and any(REPLACEMENT in token.label for token in drawn.alternatives):
+        # Several of the most probable tokens may have this text, and an object has room for only one of them.
+        return math.inf, None
     others = _logprobs([token for i, token in enumerate(drawn.alternatives) if i != index])
     others = others[~np.isnan(others)]
     if not len(others):
@@ -129,8 +123,7 @@ def token_block(drawn: DrawnToken, listed: ListedTokens, row: int) -> Block:
     """Return the block of one row that contains the listed tokens. If nothing is known of them, its logits mean
     nothing."""
     logprobs = listed.logprobs
-    kind = UnknownDistribution if np.isnan(logprobs).all() else PartialDistribution
-    partial = kind(logprobs, listed.index, listed.cap, is_sampled=drawn.tempered)
-    known = np.where(np.isnan(logprobs), -np.inf, logprobs)
-    logits = np.zeros(len(logprobs)) if kind is UnknownDistribution else known
+    unknown = np.isnan(logprobs)
+    logits = np.zeros(len(logprobs)) if unknown.all() else np.where(unknown, -np.inf, logprobs)
+    partial = PartialDistribution(logprobs, listed.index, listed.cap, is_sampled=drawn.tempered)
     return Block(logits[np.newaxis], listed.labels, row, Origin("logprob", labels_vary=True), partial=partial)

@@ -42,6 +42,7 @@ from tsoft.core.partial_distribution import PartialDistribution
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import api_responses
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.response_kinds import is_response
 from tsoft.models.http import HttpResponse, Server, in_threads
 from tsoft.models.model import encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
@@ -346,7 +347,7 @@ def _error_message(place: str, body: str) -> str:
     """Return the error message in a response."""
     try:
         value = _parsed_json(place, body)
-        if api_responses.is_response(value):
+        if is_response(value):
             next(api_responses.blocks(value, ReadOptions(place), place, 0), None)
     except InputError as error:
         return str(error)

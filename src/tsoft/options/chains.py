@@ -14,7 +14,7 @@ from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU, Sampler, SamplerParameter
 
 if TYPE_CHECKING:
-    from tsoft.input.settings import Settings
+    from tsoft.input.settings.settings import Settings
 
 SAMPLERS_BY_NAME = {
     name: sampler
@@ -44,7 +44,9 @@ def planned(
     typed_names = set(typed) | ({TAU.name} if taus else set())
     if settings:
         # An empty list stands for a sweep's grid, which overrides the file's temperature, too.
-        _note_settings(settings, typed_names | ({TAU.name} if taus is not None else set()), engines)
+        _note_settings(settings, typed_names | ({TAU.name} if taus is not None else set()))
+        if not engines:
+            _note_rules(settings, has_order=samplers.samplers is not None)
     on = [
         sampler
         for sampler in SAMPLERS.values()
@@ -62,11 +64,11 @@ def _settings(file: str | None) -> "Settings | None":
         return None
     if not file:
         raise UsageError("--settings needs a file name")
-    from tsoft.input.settings import read
+    from tsoft.input.settings.settings_reader import read
 
     settings = read(file)
     for name, value in settings.values:
-        _check(PARAMETERS[name], value, f"{file}: {settings.name(name)}", InputError)
+        _check(PARAMETERS[name], value, f"{settings.origin.where}: {settings.name(name)}", InputError)
     return settings
 
 
@@ -124,8 +126,8 @@ def _order(
             raise UsageError(f"--samplers: the list is empty; choose from {', '.join(SAMPLERS)}")
         source = "--samplers"
     elif settings and settings.samplers is not None:
-        order = _parsed(list(dict.fromkeys(settings.samplers)), f"{settings.source}: samplers", InputError)
-        source = settings.source
+        order = _parsed(list(dict.fromkeys(settings.samplers)), f"{settings.origin.where}: samplers", InputError)
+        source = settings.origin.file
     else:
         return None
     for sampler in on:
@@ -136,7 +138,7 @@ def _order(
             fix = f"add {sampler.name} to --samplers" if requested else f"pass --samplers with {sampler.name}"
             raise UsageError(f"{first.option} has no effect, because {source} does not list {sampler.name}; {fix}")
         if settings and first.name in values:
-            ignored = f"{settings.name(first.name)} of {settings.source}"
+            ignored = f"{settings.name(first.name)} of {source}"
             note(f"tsoft ignores {ignored}, because {source} does not list {sampler.name}")
     return order
 
@@ -189,20 +191,31 @@ def _obstacle(engine: Engine, order: tuple[Sampler, ...] | None, values: dict[st
     return f"no {' and no '.join(missing)}" if missing else None
 
 
-def _note_settings(settings: "Settings", typed: set[str], engines: list[Engine]) -> None:
-    """Print notes on the settings that tsoft takes from the file, on those that it ignores, and on the file's
-    engine."""
+def _note_settings(settings: "Settings", typed: set[str]) -> None:
+    """Print notes on the settings that tsoft takes from the file, and on those that it ignores."""
     # The sentences in `hidden` describe the defaults.
     omitted = {*typed, *settings.defaults}
     parts = [f"{settings.name(name)} {value:g}" for name, value in settings.values if name not in omitted]
     count = len(settings.biases)
     parts += [f"logit_bias of {count} class{'es' * (count != 1)}"] * bool(count)
+    origin = settings.origin
     effect = f"sets {', '.join(parts)}" if parts else "sets nothing that the command line does not set"
-    note(f"{settings.source}, {settings.kind}, {effect}")
+    place = f" in {origin.path}" if origin.path else ""
+    note(f"{origin.file}, {origin.kind}, {effect}{place}")
     hidden = settings.hidden if not settings.defaults or not typed.issuperset(settings.defaults) else ()
     for sentence in (*hidden, *settings.unused):
-        note(f"{settings.source}: {sentence}")
-    if settings.engine and not engines:
-        order = "the file's order" if settings.samplers is not None else "tsoft's order"
-        engine = f"--like {settings.engine}"
+        note(f"{origin.file}: {sentence}")
+
+
+def _note_rules(settings: "Settings", *, has_order: bool) -> None:
+    """Print a note on the order and the rules of the samplers, if --like names no engine. With `has_order`, the order
+    is that of --samplers."""
+    origin = settings.origin
+    order = "the file's order" if settings.samplers is not None else "tsoft's order"
+    order = "the order of --samplers" if has_order else order
+    if origin.engine:
+        engine = f"--like {origin.engine}"
         note(f"the samplers follow {order} and tsoft's rules; pass {engine} for the rules of the file's engine")
+    else:
+        rules = f"the samplers follow {order} and tsoft's rules, and no defaults are added"
+        note(f"{origin.file}: the engine is unknown, so {rules}; pass --like ENGINE if you know it")

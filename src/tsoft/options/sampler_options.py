@@ -72,7 +72,7 @@ class SamplerOptions:
         _option(
             "--settings",
             metavar="FILE",
-            help="Read sampler settings from a generation_config.json, a request to llama.cpp, vLLM or OpenAI,"
-            " or a llama.cpp response.",
+            help="Read sampler settings from a generation_config.json, a preset, a request to a server, a Modelfile,"
+            " a GGUF model, or a llama.cpp response.",
         ),
     ] = None

@@ -1,0 +1,185 @@
+"""Which JSON values are responses of LLM servers, what a request must contain to return log-probabilities, and the
+errors of servers."""
+
+import reprlib
+from collections.abc import Iterator
+from typing import Any
+
+from tsoft.input.eval_samples import is_eval_sample
+from tsoft.input.json_values import Location, Object
+from tsoft.input.quantity import ARRAY_QUANTITIES
+from tsoft.input.token_lists import is_token_list, record_tokens
+from tsoft.input.token_shapes import TEXTS, field, may_be_tokens
+
+_CHAT = '"logprobs": true, "top_logprobs": 20'
+_COMPLETION = '"logprobs": 5'
+_RESPONSE = '"include": ["message.output_text.logprobs"], "top_logprobs": 20'
+_LLAMA = '"n_probs": 20'
+_GEMINI = '"generationConfig": {"responseLogprobs": true, "logprobs": 20}'
+_COHERE = '"logprobs": true'
+_TGI = '"details": true, "top_n_tokens": 5'
+_SGLANG = '"return_logprob": true, "top_logprobs_num": 20'
+
+# Fields with log-probabilities, and fields with answers.
+_NUMBER_MARKS = (
+    *("logprob", "logprobs", "top_logprobs", "token_logprobs", "topLogprobs", "tokenLogprobs", "prompt_logprobs"),
+    *("top_probs", "completion_probabilities", "logprobs_result", "logprobsResult", "top_tokens", "topTokens"),
+    *("output_token_logprobs", "input_token_logprobs", "token_likelihoods"),
+)
+_ANSWER_MARKS = ("choices", "candidates", "meta_info")
+# Names in responses whose values are all numbers or texts.
+_PLAIN_MARKS = {
+    *(*_NUMBER_MARKS, *_ANSWER_MARKS, *TEXTS, "error", "detail", "object", "type", "model", "response", "message"),
+    *("generated_text", "custom_id", "doc_id"),
+}
+# Deeper values are not searched.
+_DEEPEST = 40
+
+
+def is_response(value: object) -> bool:
+    """Return whether a JSON value is a server's response, a part of one with log-probabilities, or its error, and not
+    rows of numbers.
+
+    >>> is_response({"choices": []}), is_response({"error": "no such model"}), is_response({"error": 2})
+    (True, True, False)
+    >>> is_response([{"token": "a", "logprob": -1}]), is_response({"logprobs": [-1, -2]})
+    (True, False)
+    """
+    if isinstance(value, list):
+        inner = value[0] if value and isinstance(value[0], list) else []
+        return any(map(is_token_list, (value, inner))) or (bool(inner) and _is_response_object(inner[0]))
+    if not isinstance(value, dict) or _is_plain(value):
+        return False
+    if is_batched(value) or is_eval_sample(value):
+        return True
+    if logprobs_request(value) is not None or error_message(value) is not None:
+        return True
+    return not _is_row(value) and (bool(record_tokens(value, Location(""), None)) or mark_in(value) is not None)
+
+
+def _is_plain(record: Object) -> bool:
+    """Return whether an object contains only numbers, or only numbers and texts under names that responses do not have.
+    This is quick, since files have many rows."""
+    types = set(map(type, record.values()))
+    return types <= {int, float} or (types <= {int, float, str} and record.keys().isdisjoint(_PLAIN_MARKS))
+
+
+def is_batched(value: Object) -> bool:
+    """Return whether an object is a line of a batch's output, which contains a response or an error."""
+    return isinstance(value.get("custom_id"), str) and ("response" in value or "error" in value)
+
+
+def _is_response_object(value: object) -> bool:
+    return isinstance(value, dict) and is_response(value)
+
+
+def _is_row(record: Object) -> bool:
+    """Return whether an object has an array of numbers, or of arrays of them, under the name of a quantity."""
+    arrays = (record[name] for name in ARRAY_QUANTITIES if isinstance(record.get(name), list))
+    has_tokens = any(isinstance(field(record, name), list) for name in ("tokens", "token_ids"))
+    return not has_tokens and any(_starts_with_number(array) for array in arrays)
+
+
+def _starts_with_number(array: list[Any]) -> bool:
+    first: Any = array
+    while isinstance(first, list) and first:
+        first = first[0]
+    return isinstance(first, int | float)
+
+
+def mark_in(value: Object) -> str | None:
+    """Return the path of the first field that only responses have; None if there is no such field.
+
+    >>> mark_in({"a": [{}, {"logprob": -1}]}), mark_in({"choices": [{}]})
+    ('a[1].logprob', 'choices')
+    """
+    return next((path for path, _ in _marks(value, (*_NUMBER_MARKS, *_ANSWER_MARKS), "", 0)), None)
+
+
+def numbers_path(value: object, outer: str = "") -> str | None:
+    """Return the path of the first field with log-probabilities, inside the path `outer`; None if there is no such
+    field.
+
+    >>> numbers_path({"choices": [{"logprobs": {"odd": [-1]}}]}), numbers_path({"choices": [{"logprobs": None}]})
+    ('choices[0].logprobs', None)
+    """
+    return next((path for path, inner in _marks(value, _NUMBER_MARKS, outer, 0) if _has_number(inner)), None)
+
+
+def _has_number(value: object, depth: int = 0) -> bool:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth < _DEEPEST and any(_has_number(element, depth + 1) for element in inner)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _marks(value: object, marks: tuple[str, ...], path: str, depth: int) -> Iterator[tuple[str, object]]:
+    """Yield the path and the value of each field of these names."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list) and may_be_tokens(value):
+        for i, element in enumerate(value):
+            yield from _marks(element, marks, f"{path}[{i}]", depth + 1)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            place = f"{path}.{name}".removeprefix(".")
+            if name in marks:
+                yield place, inner
+            elif isinstance(inner, dict | list):
+                yield from _marks(inner, marks, place, depth + 1)
+
+
+def logprobs_request(value: Object) -> str | None:
+    """Return the fields of a request that make the server return log-probabilities; None if this is no response."""
+    kind = value.get("object")
+    choices = value.get("choices")
+    if isinstance(choices, list) and all(isinstance(choice, dict) for choice in choices):
+        legacy = kind == "text_completion" or any("text" in choice for choice in choices)
+        return _COMPLETION if legacy else _CHAT
+    if isinstance(value.get("output"), list) and kind in ("response", None):
+        return _RESPONSE
+    if str(value.get("type")).startswith("response."):
+        return _RESPONSE
+    if isinstance(value.get("completion_probabilities"), list) or (
+        isinstance(value.get("content"), str) and "stop" in value
+    ):
+        return _LLAMA
+    if isinstance(value.get("candidates"), list) or isinstance(field(value, "usage_metadata"), dict):
+        return _GEMINI
+    if "generated_text" in value:
+        return _TGI
+    if isinstance(value.get("meta_info"), dict):
+        return _SGLANG
+    if isinstance(value.get("type"), str) and isinstance(value.get("delta"), dict):
+        return _COHERE
+    answer = value.get("response", value.get("message"))
+    # Ollama's responses, and those that tsoft writes, whose text may be empty. A list of numbers is a row, not a
+    # response.
+    logprobs = value.get("logprobs")
+    is_text = logprobs == [] and isinstance(value.get("text"), str)
+    if (isinstance(logprobs, list) and (is_text or any(isinstance(entry, dict) for entry in logprobs))) or (
+        "model" in value and isinstance(answer, str | dict)
+    ):
+        return _CHAT
+    return None
+
+
+def error_message(value: Object) -> str | None:
+    """Return the message of a response that is an error; None for any other response."""
+    error = value.get("error") or None
+    if error is None and (value.get("object") == "error" or value.get("type") == "error"):
+        error = value
+    # A log may have a field with this name next to others.
+    if error is None and len(value) == 1 and isinstance(value.get("detail"), str | list):
+        error = value["detail"]
+    if isinstance(error, dict):
+        error = next((error[key] for key in ("message", "code", "type") if error.get(key)), error)
+        return _short(error)
+    if isinstance(error, list):
+        return "; ".join(_short(e.get("msg", e) if isinstance(e, dict) else e) for e in error[:9])
+    return error if isinstance(error, str) else None
+
+
+def _short(error: object) -> str:
+    """Return a message as it is, and any other value as shortened text."""
+    return error if isinstance(error, str) else reprlib.repr(error)

@@ -1,0 +1,206 @@
+"""The token lists in a document: where they are, and which answer each belongs to.
+
+A document is one JSON value: a response, a piece of a stream, or any object that contains them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tsoft.input.json_values import Location, Object, is_index
+from tsoft.input.token_lists import COVERED, TokenList, array_tokens, is_token_list, object_tokens, record_tokens
+from tsoft.input.token_shapes import NUMBERS, field, spelling_of, spellings
+
+# Arrays whose elements are parts of one answer. The elements of any other array are different answers.
+_PARTS = ("output", "content", "parts")
+# The arrays of a response's answers.
+_ANSWERS = ("choices", "candidates")
+# Names that say nothing about a location.
+_QUIET = spellings("logprobs", "logprobs_result", "content", "completion_probabilities", "message")
+# Lists of the prompt's tokens.
+_PROMPTS = spellings("prompt", "prompt_logprobs", "input_token_logprobs", "prefill", "prefill_token_logprobs")
+# Copies of tokens that are elsewhere, and of other answers: the events of an Inspect log.
+_COPIES = ("events", "attachments")
+# Deeper values are not searched.
+_DEEPEST = 40
+# Lists of tokens within the object `logprobs`. Those that were generated first come first.
+_THOUGHTS = ("reasoning", "thinking", "thought")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in a document: the path of its object, its number, and whether it is one of several. `objects` are its
+    object and those that contain it, the innermost first."""
+
+    path: tuple[str | int, ...]
+    number: int
+    is_several: bool
+    objects: tuple[Object, ...]
+
+    @property
+    def outer_paths(self) -> list[tuple[str | int, ...]]:
+        """The answer's path, and those of the objects and arrays that contain it."""
+        return [self.path[:count] for count in range(len(self.path) + 1)]
+
+
+@dataclass(frozen=True)
+class FoundList:
+    """A token list in a document: its path, the answer that it belongs to, whether its tokens are those of the prompt,
+    and whether it is not an array, but one object with the tokens of one position or piece."""
+
+    path: tuple[str | int, ...]
+    answer: Answer
+    list: TokenList
+    is_prompt: bool = False
+    is_alone: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the innermost field; empty for the document itself."""
+        return _innermost(self.path)
+
+
+def _innermost(path: tuple[str | int, ...]) -> str:
+    return next((key for key in reversed(path) if isinstance(key, str)), "")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place in a document: its path, the answer it is in, its location, and, if known, the text and the ids of the
+    tokens that it contains."""
+
+    path: tuple[str | int, ...]
+    answer: Answer
+    location: Location
+    text: str | None = None
+    ids: object = None
+
+    @property
+    def name(self) -> str:
+        """The name of the innermost field."""
+        return _innermost(self.path)
+
+    @property
+    def is_prompt(self) -> bool:
+        return any(key in _PROMPTS for key in self.path)
+
+    def must_have_tokens(self, values: list[Any]) -> bool:
+        """Return whether an array in this place is a list of tokens, even if its elements are wrong."""
+        if self.path[-2:] in (("logprobs", "content"), ("logprobs", "refusal")):
+            return bool(values)
+        is_inside = "logprobs" in self.path[-2:] or self.name == "completion_probabilities"
+        has_numbers = self.name == "tokens" and any(isinstance(v, dict) and spelling_of(v, *NUMBERS) for v in values)
+        return has_numbers or (is_inside and any(isinstance(value, dict) for value in values))
+
+    def field(self, name: str, record: Object) -> "_Place":
+        """Return the place of a field of an object in this place."""
+        location = self.location if name in _QUIET else self.location.at(name)
+        ids = field(record, "prompt_token_ids" if name in _PROMPTS else "token_ids")
+        text = _text_of(record) or self.text
+        return _Place((*self.path, name), self.answer, location, text, ids)
+
+    def element(self, i: int, number: int, count: int) -> "_Place":
+        """Return the place of an element of an array in this place: in an answer of its own, with this number, unless
+        the array contains parts of one answer."""
+        path = (*self.path, i)
+        answer = self.answer
+        if self.name not in _PARTS:
+            # The best answer of Text Generation Inference is not in the list of the others.
+            number += self.name == "best_of_sequences"
+            answer = Answer(path, number, count > 1 or number > 0, answer.objects)
+        name = f"choice {number}" if self.name in _ANSWERS else f"{self.name}[{i}]"
+        return _Place(path, answer, self.location.outside(self.name).at(name), self.text)
+
+
+class Search:
+    """A search for the token lists of a document. `lists` are in the order in which their tokens were generated. A list
+    that an answer contains twice is there once. `answers` are the elements of arrays of choices or candidates, and
+    `empty` are the paths of answers whose list of tokens is empty."""
+
+    def __init__(self, document: object, location: Location):
+        self.lists: list[FoundList] = []
+        self.answers: list[Answer] = []
+        self.empty: set[tuple[str | int, ...]] = set()
+        self._by_place: dict[tuple[int | str, ...], list[FoundList]] = defaultdict(list)
+        self.outer = _outer_answer(document)
+        self._search(document, _Place((), replace(self.outer, objects=()), location))
+
+    def _search(self, value: object, place: _Place) -> None:
+        if len(place.path) > _DEEPEST:
+            return
+        if isinstance(value, list):
+            self._search_array(value, place)
+        elif isinstance(value, dict):
+            objects = (value, *place.answer.objects)
+            self._search_object(value, replace(place, answer=replace(place.answer, objects=objects)))
+
+    def _search_array(self, values: list[Any], place: _Place) -> None:
+        tokens = array_tokens(values, place.location, place.name, ids=place.ids, text=place.text)
+        if tokens is None and place.must_have_tokens(values):
+            # If these tokens are wrong, the error names the first wrong one.
+            tokens = object_tokens(values, place.location)
+        if tokens:
+            self._add(FoundList(place.path, place.answer, tokens, place.is_prompt))
+            return
+        for (i, value), number in zip(enumerate(values), _numbers(values), strict=True):
+            self._search(value, place.element(i, number, len(values)))
+
+    def _search_object(self, record: Object, place: _Place) -> None:
+        if place.path[-2:-1] and place.path[-2] in _ANSWERS:
+            self.answers.append(place.answer)
+        if _is_empty(record, place):
+            self.empty.add(place.answer.path)
+        # KoboldCpp writes the same tokens as a list and as lists side by side.
+        has_list = is_token_list(record.get("content"))
+        own = {} if has_list else record_tokens(record, place.location, _text_of(record) or place.text)
+        for name, tokens in own.items():
+            inner = place.field(name, record) if name else place
+            self._add(FoundList(inner.path, inner.answer, tokens, inner.is_prompt, is_alone=not name))
+        covered = COVERED if own or has_list else ()
+        names = [name for name, value in record.items() if value and isinstance(value, dict | list)]
+        for name in sorted(names, key=lambda name: not any(word in name for word in _THOUGHTS)):
+            if name not in covered and name not in _COPIES:
+                self._search(record[name], place.field(name, record))
+
+    def _add(self, found: FoundList) -> None:
+        """Add a list, unless another field of the same elements of arrays contains an equal one."""
+        same_place = self._by_place[*(key for key in found.path if isinstance(key, int)), found.name]
+        if not any(found.list.value == other.list.value for other in same_place):
+            same_place.append(found)
+            self.lists.append(found)
+
+
+def _is_empty(record: Object, place: _Place) -> bool:
+    """Return whether an object has an empty list of tokens, as a text without tokens does."""
+    if place.name == "logprobs":
+        return any(record.get(name) == [] for name in ("content", "refusal", "tokens"))
+    # What tsoft writes. The Responses API has an empty list if the request does not include log-probabilities.
+    return record.get("logprobs") == [] and isinstance(record.get("text"), str) and "type" not in record
+
+
+def _numbers(values: list[Any]) -> Iterable[int]:
+    """Return the numbers of the answers in an array: their fields `index`, unless these are missing or equal."""
+    numbers = [value["index"] for value in values if isinstance(value, dict) and is_index(value.get("index"))]
+    return numbers if len(set(numbers)) == len(values) else range(len(values))
+
+
+def _outer_answer(document: object) -> Answer:
+    """Return the answer of a document outside its arrays of answers."""
+    # llama.cpp numbers the answers to several prompts.
+    if not isinstance(document, dict):
+        return Answer((), 0, False, ())
+    index = document.get("index") if "completion_probabilities" in document else 0
+    number = index if is_index(index) else 0
+    return Answer((), number, number > 0, (document,))
+
+
+def _text_of(record: Object) -> str | None:
+    """Return the text of an answer."""
+    message = record.get("message")
+    texts = (
+        record.get("text"),
+        record.get("generation"),
+        message.get("content") if isinstance(message, dict) else None,
+    )
+    return next((text for text in texts if isinstance(text, str)), None)

@@ -1,0 +1,120 @@
+"""Which token lists of successive documents make one text.
+
+The pieces of a stream have the same id and the same number of the answer, until the answer is finished. Any other
+document is a whole response.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tsoft.input.api_tokens import DrawnToken
+from tsoft.input.json_values import Object
+from tsoft.input.response_lists import Answer
+from tsoft.input.token_shapes import field, spelling_of
+
+# Objects in an answer that contain why it finished.
+_DETAILS = ("details", "meta_info", "delta")
+# Fields with the reason why an answer finished; null while it is not finished.
+_REASONS = ("finish_reason", "stop_reason")
+_UNFINISHED = (None, "", "null", "FINISH_REASON_UNSPECIFIED")
+# Fields that say whether an answer is finished: Ollama, llama.cpp.
+_FLAGS = ("done", "stop")
+
+
+@dataclass
+class Text:
+    """A text that has begun: its number, and its tokens if later pieces may repeat them."""
+
+    number: int
+    tokens: list[DrawnToken] = dataclasses.field(default_factory=list)
+
+    def without_repeated(self, tokens: list[DrawnToken], *, is_last: bool) -> list[DrawnToken]:
+        """Return the tokens of a piece without those that it repeats: all tokens of the text so far.
+
+        A piece that only repeats them is the last one. Others with the same tokens continue the text.
+        """
+        count = len(self.tokens)
+        repeats = len(tokens) > count or (len(tokens) == count and is_last)
+        new = tokens[count:] if repeats and _same(tokens[:count], self.tokens) else tokens
+        self.tokens += new
+        return new
+
+
+def _same(tokens: list[DrawnToken], others: list[DrawnToken]) -> bool:
+    return all(a.token == b.token and a.alternatives == b.alternatives for a, b in zip(tokens, others, strict=True))
+
+
+class Texts:
+    """The texts of a source, numbered in the order in which they begin, of which some are not finished yet."""
+
+    def __init__(self) -> None:
+        self._unfinished: dict[tuple[Any, ...], Text] = {}
+        self._count = 0
+        self._ids: set[tuple[str, ...]] = set()
+
+    def text_of(self, answer: Answer, *, is_prompt: bool) -> Text:
+        """Return the text of an answer's tokens: the unfinished one of an earlier piece, or a new one."""
+        key = (_place(answer), is_prompt)
+        if key not in self._unfinished:
+            self._unfinished[key] = Text(self._count)
+            self._count += 1
+        self._ids.add(_ids(answer))
+        return self._unfinished[key]
+
+    def continues(self, answer: Answer) -> bool:
+        """Return whether an answer without tokens continues an earlier one: it has the same ids, or it is in the same
+        place as an unfinished text."""
+        ids = _ids(answer)
+        return ids in self._ids if ids else (_place(answer), False) in self._unfinished
+
+    def finish(self, answer: Answer) -> None:
+        """Finish the texts of an answer."""
+        for is_prompt in (False, True):
+            self._unfinished.pop((_place(answer), is_prompt), None)
+
+    def finish_all(self) -> None:
+        """Finish all texts."""
+        self._unfinished.clear()
+
+
+def _place(answer: Answer) -> tuple[tuple[str, ...], tuple[str | int, ...], int]:
+    """Return the ids and the place of an answer, which the pieces of its text share."""
+    return _ids(answer), answer.path[:-1], answer.number
+
+
+def _ids(answer: Answer) -> tuple[str, ...]:
+    """Return the ids of the objects that contain an answer."""
+    values = (field(record, "id", "response_id") for record in _records(answer))
+    return tuple(value for value in values if isinstance(value, str) and value)
+
+
+def is_finished(answer: Answer) -> bool | None:
+    """Return whether an answer is finished; None if its document does not show it."""
+    for record in _records(answer):
+        for name in _REASONS:
+            spelling = spelling_of(record, name)
+            if spelling is not None:
+                return record[spelling] not in _UNFINISHED
+        for name in _FLAGS:
+            if isinstance(record.get(name), bool):
+                return bool(record[name])
+        if "generated_text" in record and isinstance(record.get("token"), dict):
+            return record["generated_text"] is not None
+    # Gemini leaves out the reason in the pieces of a stream.
+    return False if any("candidates" in record for record in answer.objects) else None
+
+
+def _records(answer: Answer) -> Iterator[Object]:
+    for record in answer.objects:
+        yield record
+        yield from (record[name] for name in _DETAILS if isinstance(record.get(name), dict))
+
+
+def is_piece(answer: Answer) -> bool:
+    """Return whether an answer is a piece of a stream."""
+    if any(str(record.get("object")).endswith(".chunk") or "delta" in record for record in answer.objects):
+        return True
+    has_message = any("message" in record and "done" not in record for record in answer.objects)
+    return is_finished(answer) is False and not has_message

@@ -1,0 +1,1 @@
+"""Sampling settings in the files of engines, servers and clients."""

@@ -1,0 +1,200 @@
+"""The kinds of settings files, and the fields that identify them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tsoft.input.settings.sampling_fields import GGUF_ORDER, PARAMETER_NAMES, names
+from tsoft.input.settings.settings_search import Place
+
+# The parameters of engines.
+LLAMA_CPP_PARAMETERS = names(
+    "tau dynatemp_range dynatemp_exponent top_n_sigma top_k top_p min_p typical_p tfs xtc_probability xtc_threshold"
+)
+_KOBOLD_PARAMETERS = LLAMA_CPP_PARAMETERS | {"top_a", "smoothing_factor"}
+_VLLM_PARAMETERS = names("tau top_k top_p min_p")
+_TRANSFORMERS_PARAMETERS = names("tau top_h top_k top_p min_p typical_p epsilon_cutoff eta_cutoff")
+_LLAMA_CPP_DEFAULTS = {
+    "tau": 0.8,
+    "top_k": 40.0,
+    "top_p": 0.95,
+    "min_p": 0.05,
+    "dynatemp_exponent": 1.0,
+    "xtc_threshold": 0.1,
+}
+_SERVER = ", unless the server was started with other defaults, which its /props shows"
+
+
+@dataclass(frozen=True)
+class ProgramRules:
+    """What the program of a kind of file does. `defaults` are the numbers that it applies if the file does not set
+    them; `unless` completes a sentence about them with an exception. `order` is the field with the order of its
+    samplers. `mirostat_keeps` are the samplers that remain with mirostat; if it is empty, all of them.
+    `cutoff_unit` is the unit of its epsilon_cutoff and eta_cutoff."""
+
+    parameters: frozenset[str] = frozenset(PARAMETER_NAMES)
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    unless: str = ""
+    order: str = ""
+    mirostat_keeps: tuple[str, ...] = ()
+    reads_do_sample: bool = True
+    cutoff_unit: float = 1.0
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of file. The title is in words for a note; `program` applies the settings. `engine` is its name for
+    --like, if tsoft has its rules. Each of the `marks` identifies the kind: one of `Place.marks`, or several joined
+    with +."""
+
+    title: str
+    marks: tuple[str, ...] = ()
+    program: str = ""
+    engine: str | None = None
+    rules: ProgramRules = field(default_factory=ProgramRules)
+
+    def matches(self, found: frozenset[str]) -> bool:
+        return any(found.issuperset(mark.split("+")) for mark in self.marks)
+
+
+def _marks(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _llama_cpp(
+    title: str,
+    marks: str,
+    defaults: Mapping[str, float] | None = None,
+    unless: str = "",
+    *,
+    program: str = "llama.cpp",
+    order: str = "samplers",
+) -> FileKind:
+    """Return a kind of file for llama.cpp or a program that contains it."""
+    rules = ProgramRules(LLAMA_CPP_PARAMETERS, defaults or {}, unless, order, ("temperature",), reads_do_sample=False)
+    return FileKind(title, _marks(marks), program, "llama.cpp", rules)
+
+
+def _ollama(title: str, marks: str, exception: str) -> FileKind:
+    """Return a kind of file for Ollama, which runs GGUF models with llama.cpp, and with other defaults."""
+    defaults = {"tau": 0.8, "top_k": 40.0, "top_p": 0.9}
+    return _llama_cpp(title, marks, defaults, f", unless {exception}", program="Ollama")
+
+
+GENERATION_CONFIG = FileKind(
+    "transformers' generation_config.json",
+    _marks(
+        "generation_config.json transformers_version _from_model_config decoder_start_token_id bos_token_id "
+        "eos_token_id pad_token_id"
+    ),
+    "transformers",
+    "transformers",
+    ProgramRules(_TRANSFORMERS_PARAMETERS, {"top_k": 50.0}),
+)
+TGI_REQUEST = FileKind(
+    "a Text Generation Inference request",
+    _marks("parameters/+../inputs decoder_input_details top_n_tokens"),
+    "Text Generation Inference",
+)
+VLLM = FileKind(
+    "vLLM's sampling parameters",
+    _marks(
+        "structured_outputs guided_json guided_regex guided_choice guided_grammar allowed_token_ids bad_words "
+        "vllm_xargs thinking_token_budget logprob_token_ids flat_logprobs SamplingParams/+extra_args"
+    ),
+    "vllm",
+    "vllm",
+    ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
+)
+_SILLY_TAVERN = FileKind(
+    "a SillyTavern preset",
+    _marks(
+        "temp+nsigma encoder_rep_pen freq_pen presence_pen rep_pen_decay dynatemp+min_temp temp+sampler_priority "
+        "temp+samplers temp+temperature_last openai_max_context"
+    ),
+    "SillyTavern",
+    rules=ProgramRules(cutoff_unit=1e-4),
+)
+_TEXT_GENERATION_WEBUI = FileKind(
+    "text-generation-webui settings",
+    _marks(
+        "dynamic_temperature dynatemp_low dynatemp_high sampler_priority encoder_repetition_penalty custom_token_bans "
+        "truncation_length"
+    ),
+    "text-generation-webui",
+    rules=ProgramRules(order="sampler_priority", cutoff_unit=1e-4),
+)
+# The first kind that matches counts.
+_KINDS = (
+    _llama_cpp("a GGUF model", "general.sampling.", _LLAMA_CPP_DEFAULTS, _SERVER, order=GGUF_ORDER),
+    _llama_cpp("llama.cpp's /props", "default_generation_settings/"),
+    _llama_cpp("a llama.cpp response", "generation_settings/ n_discard"),
+    FileKind(
+        "an LM Studio preset",
+        _marks("llm.prediction. inference_params/ topKSampling topPSampling minPSampling"),
+        "LM Studio",
+    ),
+    GENERATION_CONFIG,
+    _ollama("an Ollama Modelfile", "PARAMETER/+../FROM", "the model or its own Modelfile sets other defaults"),
+    _ollama(
+        "an Ollama request",
+        "options/+../model options/+../prompt options/+../messages num_ctx num_predict keep_alive",
+        "the model's Modelfile sets other defaults",
+    ),
+    _ollama("an Ollama model", "parameters/+../modelfile", "the model sets other defaults"),
+    FileKind(
+        "Gemini's generationConfig",
+        _marks(
+            "generationConfig/ generation_config/+../contents candidateCount responseMimeType candidate_count "
+            "response_mime_type safetySettings"
+        ),
+        "Gemini",
+    ),
+    TGI_REQUEST,
+    FileKind(
+        "an SGLang request",
+        _marks(
+            "sampling_params/+../text sampling_params/+../input_ids sampling_params/+max_new_tokens "
+            "SamplingParams/+max_new_tokens no_stop_trim custom_params sampling_seed stop_regex"
+        ),
+        "sglang",
+        "sglang",
+        ProgramRules(_VLLM_PARAMETERS, reads_do_sample=False),
+    ),
+    VLLM,
+    _SILLY_TAVERN,
+    FileKind(
+        "KoboldAI settings",
+        _marks("sampler_order rep_pen_slope max_context_length rep_pen+typical"),
+        "KoboldCpp",
+        rules=ProgramRules(
+            _KOBOLD_PARAMETERS,
+            order="sampler_order",
+            mirostat_keeps=("temperature", "smoothing"),
+            reads_do_sample=False,
+        ),
+    ),
+    _llama_cpp(
+        "a llama.cpp request",
+        "samplers n_predict n_probs n_keep n_indent id_slot cache_prompt min_keep post_sampling_probs "
+        "t_max_predict_ms return_tokens",
+        _LLAMA_CPP_DEFAULTS,
+        _SERVER,
+    ),
+    _TEXT_GENERATION_WEBUI,
+    FileKind("a request", _marks("prompt messages input inputs")),
+)
+BARE = FileKind("settings")
+# Files without settings, by a field that identifies them: what they are, and the fix.
+NO_SETTINGS = {
+    "choices": "a response without sampling settings; pass the request instead",
+    "tokens_predicted": "a response without generation_settings; pass the request instead",
+    "architectures": "a model's config.json has no sampling settings; pass its generation_config.json instead",
+}
+
+
+def kind_of(place: Place) -> FileKind:
+    """Return the kind of file whose settings are at a place."""
+    import os
+
+    found = place.marks | {os.path.basename(place.file)}
+    return next((kind for kind in _KINDS if kind.matches(found)), BARE)

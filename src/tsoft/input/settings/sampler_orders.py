@@ -1,0 +1,196 @@
+"""The order of the samplers in a file, in the notation of each program."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tsoft.errors import InputError, joined
+from tsoft.input.settings.field_values import boolean, shown, type_of
+from tsoft.input.settings.file_kinds import FileKind
+from tsoft.input.settings.sampling_fields import DYNAMIC_SWITCHES, GGUF_ORDER, ORDER_FIELDS, names
+from tsoft.input.settings.settings_search import Place
+from tsoft.sampling.sampler_table import SAMPLERS
+
+# Samplers that need more than the logits, by the names in the files.
+NEED_TEXT = names(
+    "penalties dry infill adaptive_p mirostat rep_pen repetition_penalty presence_penalty frequency_penalty "
+    "encoder_repetition_penalty no_repeat_ngram repeat_penalty penalty_alpha"
+)
+# llama.cpp's samplers by their letters. Only versions before 2025 have tfs.
+_LETTERS = {
+    "e": "penalties",
+    "d": "dry",
+    "i": "infill",
+    "a": "adaptive_p",
+    "s": "top_n_sigma",
+    "k": "top_k",
+    "f": "tfs",
+    "y": "typ_p",
+    "p": "top_p",
+    "m": "min_p",
+    "x": "xtc",
+    "t": "temperature",
+}
+# Other names of samplers; - may replace _ in each.
+_NAMES = {
+    "nucleus": "top_p",
+    "typical": "typ_p",
+    "typical_p": "typ_p",
+    "typ": "typ_p",
+    "temp": "temperature",
+    "tfs_z": "tfs",
+    "quadratic_sampling": "smoothing",
+    "dynamic_temperature": "temperature",
+    "nsigma": "top_n_sigma",
+    "top_nsigma": "top_n_sigma",
+}
+# KoboldAI's samplers by their numbers. KoboldCpp applies min-p after top-p, and XTC after all of them.
+_NUMBERS: dict[int, tuple[str, ...]] = {
+    0: ("top_k",),
+    1: ("top_a",),
+    2: ("top_p", "min_p"),
+    3: ("tfs",),
+    4: ("typ_p",),
+    5: ("temperature", "smoothing", "top_n_sigma"),
+    6: ("rep_pen",),
+}
+_LAST_NUMBERED = ("xtc",)
+
+
+@dataclass(frozen=True)
+class SamplerOrder:
+    """Samplers in the order that a field lists, including those that need more than the logits; None if the file lists
+    no order. `unknown` are the names of samplers that do not exist, and `unlisted` the samplers that apply although the
+    field does not list them."""
+
+    field: str = ""
+    samplers: tuple[str, ...] | None = None
+    unknown: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
+
+    @property
+    def applicable(self) -> tuple[str, ...] | None:
+        """The samplers that need only the logits."""
+        return None if self.samplers is None else tuple(name for name in self.samplers if name in SAMPLERS)
+
+
+def order_of(kind: FileKind, place: Place, active: Collection[str]) -> tuple[SamplerOrder, list[str]]:
+    """Return the order that applies to the `active` samplers, and sentences about fields with other orders.
+
+    If the kind of file does not determine the field that counts, and the fields do not agree, no order applies.
+    """
+    orders = [read(place) for read in _READERS]
+    # Only llama.cpp applies no sampler if its list is empty. SillyTavern has empty lists for other programs.
+    orders = [order for order in orders if order.samplers or (order.samplers == () and order.field == kind.rules.order)]
+    chosen = next(
+        (order for order in orders if order.field == kind.rules.order), orders[0] if orders else SamplerOrder()
+    )
+    others = [order.field for order in orders if order is not chosen]
+    if others and chosen.field == kind.rules.order:
+        verb = "are" if len(others) > 1 else "is"
+        sentences = [f"{joined(others)} {verb} not applied, since {kind.program} uses {chosen.field}"]
+    elif len({tuple(name for name in order.applicable or () if name in active) for order in orders}) > 1:
+        fields = joined([order.field for order in orders])
+        problem = "disagree on the order of the samplers, and the file does not show which of them counts"
+        return SamplerOrder(), [f"{fields} {problem}; pass --samplers with the order"]
+    else:
+        sentences = []
+    samplers = [name for name in chosen.samplers or () if name in active]
+    if repeated := sorted({name for name in samplers if samplers.count(name) > 1}):
+        problem = f"{chosen.field} lists {joined(repeated)} more than once"
+        raise InputError(f"{place.where}: {problem}, which tsoft cannot apply; list each sampler once")
+    if unlisted := [name for name in chosen.unlisted if name in active and chosen.field in ORDER_FIELDS]:
+        problem = (
+            f"{chosen.field} does not list {joined(unlisted)}; text-generation-webui applies unlisted samplers first"
+        )
+        sentences.append(f"{problem}, and some of its versions last")
+    return chosen, sentences
+
+
+def _listed(place: Place, field: str, value: Any) -> list[Any] | None:
+    """Return the names in a field, which is a list, or a text with one name per line or between semicolons."""
+    if isinstance(value, str):
+        separator = next((separator for separator in "\n;" if separator in value), ",")
+        return [name.strip() for name in value.split(separator) if name.strip()]
+    if value is not None and not isinstance(value, list):
+        problem = "expected an array of names or a string of letters" if field == "samplers" else "expected an array"
+        raise InputError(f"{place.where}: {field}: {problem}, got {type_of(value)}")
+    return value
+
+
+def _named(place: Place, field: str, value: Iterable[Any]) -> SamplerOrder:
+    samplers, unknown = [], []
+    for name in value:
+        if not isinstance(name, str):
+            raise InputError(f"{place.where}: {field}: expected an array of names or a string of letters, got an array")
+        canonical = name.replace("-", "_").lower()
+        canonical = _NAMES.get(canonical, canonical)
+        if canonical in SAMPLERS or canonical in NEED_TEXT:
+            samplers.append(canonical)
+        else:
+            unknown.append(shown(name))
+    return SamplerOrder(field, tuple(samplers), tuple(dict.fromkeys(unknown)))
+
+
+def _samplers(place: Place) -> SamplerOrder:
+    """Return the order of llama.cpp's samplers: an array of names, names between semicolons, or letters."""
+    value = place.get("samplers")
+    if isinstance(value, str) and ";" not in value:
+        letters = value.strip()
+        if not _LETTERS.keys() >= set(letters) or letters in _NAMES:
+            problem = f"expected one letter per sampler, got {type_of(value)}; write names as an array"
+            raise InputError(f"{place.where}: samplers: {problem}")
+        value = [_LETTERS[letter] for letter in letters]
+    listed = _listed(place, "samplers", value)
+    return SamplerOrder() if listed is None else _named(place, "samplers", listed)
+
+
+def _sequence(place: Place) -> SamplerOrder:
+    """Return the order in GGUF metadata, with llama.cpp's names."""
+    listed = _listed(place, GGUF_ORDER, place.fields.get(GGUF_ORDER))
+    return SamplerOrder() if listed is None else _named(place, GGUF_ORDER, listed)
+
+
+def _sampler_order(place: Place) -> SamplerOrder:
+    """Return the order of KoboldAI's samplers, which are numbers, or names."""
+    value = _listed(place, "sampler_order", place.get("sampler_order"))
+    # KoboldCpp has its default order in place of an empty one.
+    if not value:
+        return SamplerOrder()
+    if all(isinstance(name, str) and not name.strip().isdecimal() for name in value):
+        return _named(place, "sampler_order", value)
+    samplers: list[str] = []
+    for number in value:
+        digits = number.strip() if isinstance(number, str) else number
+        index = int(digits) if isinstance(digits, str) and digits.isdecimal() else digits
+        if type(index) is not int or index not in _NUMBERS:
+            raise InputError(f"{place.where}: sampler_order: expected numbers from 0 to 6, got {shown(number)}")
+        samplers += _NUMBERS[index]
+    return SamplerOrder("sampler_order", (*samplers, *_LAST_NUMBERED))
+
+
+def _sampler_priority(place: Place) -> SamplerOrder:
+    """Return text-generation-webui's order. It applies samplers that are not listed first, and temperature_last moves
+    the temperature to the end."""
+    value = _listed(place, "sampler_priority", place.get("sampler_priority"))
+    where = f"{place.where}: temperature_last"
+    last = place.get("temperature_last") is not None and boolean(place.get("temperature_last"), where)
+    if not value and not last:
+        return SamplerOrder()
+    switched = any(
+        place.get(switch) is not None and boolean(place.get(switch), place.where) for switch in DYNAMIC_SWITCHES
+    )
+    # One of these two has no effect, and its place does not matter.
+    other = "temperature" if switched and "dynamic_temperature" in (value or ()) else "dynamic_temperature"
+    order = _named(place, "sampler_priority", [name for name in value or () if name != other])
+    listed = order.samplers or ()
+    unlisted = tuple(name for name in SAMPLERS if name not in listed and name != "logit_bias")
+    samplers = (*unlisted, *listed)
+    if last:
+        final = ("temperature", "smoothing")
+        samplers = (*(name for name in samplers if name not in final), *final)
+    field = "sampler_priority" if value else "temperature_last"
+    return replace(order, field=field, samplers=samplers, unlisted=unlisted)
+
+
+_READERS: tuple[Callable[[Place], SamplerOrder], ...] = (_samplers, _sequence, _sampler_order, _sampler_priority)

@@ -1,0 +1,217 @@
+"""The table of fields: the sampling parameters that they set, and those that tsoft cannot apply."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+# The objects with the fields of LM Studio and of GGUF metadata are flat, with these prefixes.
+PREFIX = re.compile(r"(llm\.prediction\.)(llama\.|mlx\.)?|(general\.sampling\.)")
+
+
+def without_prefix(field: str) -> str:
+    """Return the name of a field without a prefix.
+
+    >>> without_prefix("llm.prediction.topKSampling")
+    'topKSampling'
+    """
+    match = PREFIX.match(field)
+    return field[match.end() :] if match else field
+
+
+def canonical(field: str) -> str:
+    """Return the name of a field without a prefix, in lower case and with underscores between its words.
+
+    >>> canonical("topK"), canonical("llm.prediction.minPSampling"), canonical("general.sampling.temp")
+    ('top_k', 'min_p_sampling', 'temp')
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", without_prefix(field))
+    return words.replace("-", "_").replace(" ", "_").lower()
+
+
+def names(text: str) -> frozenset[str]:
+    """Return the names in a text, separated by blanks."""
+    return frozenset(text.split())
+
+
+# Each parameter and its names, as `canonical` writes them.
+PARAMETER_NAMES = {
+    "tau": "temperature temp",
+    "dynatemp_range": "dynatemp_range",
+    "dynatemp_exponent": "dynatemp_exponent",
+    "smoothing_factor": "smoothing_factor",
+    "top_n_sigma": "top_n_sigma nsigma top_nsigma",
+    "top_h": "top_h",
+    "top_k": "top_k topk top_k_sampling",
+    "top_p": "top_p topp top_p_sampling",
+    "min_p": "min_p minp min_p_sampling",
+    "typical_p": "typical_p typ_p typical locally_typical_sampling",
+    "epsilon_cutoff": "epsilon_cutoff",
+    "eta_cutoff": "eta_cutoff",
+    "tfs": "tfs tfs_z tail_free_sampling",
+    "top_a": "top_a",
+    "xtc_probability": "xtc_probability",
+    "xtc_threshold": "xtc_threshold",
+}
+# The parameter that each field sets.
+PARAMETERS = {field: parameter for parameter, fields in PARAMETER_NAMES.items() for field in fields.split()}
+# Parameters that are off at 0 or below, each with the parameter that has no effect without it.
+OFF_AT_ZERO: dict[str, str | None] = {
+    "top_k": None,
+    "top_n_sigma": None,
+    "top_a": None,
+    "smoothing_factor": None,
+    "epsilon_cutoff": None,
+    "eta_cutoff": None,
+    "dynatemp_range": "dynatemp_exponent",
+    "xtc_probability": "xtc_threshold",
+}
+# The numbers at which the other parameters have no effect, so no sentence needs to mention them.
+NEUTRAL = {"tau": 1.0, "top_p": 1.0, "typical_p": 1.0, "tfs": 1.0, "min_p": 0.0}
+
+# Fields that switch a dynamic temperature on, and its lowest and highest temperature.
+DYNAMIC_SWITCHES = ("dynatemp", "dynamic_temperature")
+DYNAMIC_RANGES = (("min_temp", "max_temp"), ("dynatemp_low", "dynatemp_high"))
+# The field of GGUF metadata with the order of the samplers.
+GGUF_ORDER = "general.sampling.sequence"
+# Fields whose readers are in other modules.
+BIAS_FIELDS = names("logit_bias suppress_tokens")
+ORDER_FIELDS = names("samplers sampler_order sampler_priority")
+_SWITCHES = {"do_sample", "temperature_last", "min_keep", *DYNAMIC_SWITCHES, *sum(DYNAMIC_RANGES, ())}
+
+# The ends of sentences that start with a field.
+DEPENDS_ON_TEXT = "is not applied, since it depends on the text so far"
+BANS_END = "is not applied, since tsoft does not know which tokens end a text"
+NOT_AVAILABLE = "is not applied, since tsoft does not have it"
+_DEPENDS_ON_POSITION = "is not applied, since it depends on the position in the text"
+_CONSTRAINS_TEXT = "is not applied, since the tokens that it bans depend on the text so far"
+_BANS_TOKENS = "is not applied; set the logits of these tokens to -inf instead"
+_SEARCHES = "is not applied, since it searches for whole texts"
+
+
+@dataclass(frozen=True)
+class UnusedFields:
+    """Fields that tsoft cannot apply, and the reason, as the end of a sentence. A field has no effect if its value is
+    neutral. The companions have no effect without one of the fields. If `texts` are listed, other texts have no effect
+    either."""
+
+    fields: tuple[str, ...]
+    neutrals: tuple[Any, ...]
+    reason: str
+    companions: frozenset[str] = frozenset()
+    texts: tuple[str, ...] | None = None
+
+    def is_neutral(self, value: Any) -> bool:
+        """Whether a value has no effect: a neutral one, false, an empty text or an empty array."""
+        if self.texts is not None and isinstance(value, str):
+            return value not in self.texts
+        # {} and 0 do have an effect in general: an empty schema requires JSON, and 0 may be a token.
+        return value is False or any(
+            type(value) is type(neutral) and value == neutral for neutral in ("", [], *self.neutrals)
+        )
+
+
+def _unused(
+    fields: str, neutrals: tuple[Any, ...], reason: str, companions: str = "", texts: tuple[str, ...] | None = None
+) -> UnusedFields:
+    return UnusedFields(tuple(fields.split()), neutrals, reason, names(companions), texts)
+
+
+UNUSED = (
+    _unused(
+        "repeat_penalty repetition_penalty rep_pen penalty_repeat encoder_repetition_penalty encoder_rep_pen",
+        (1.0,),
+        DEPENDS_ON_TEXT,
+        "repeat_last_n penalty_last_n rep_pen_range rep_pen_slope rep_pen_decay rep_pen_size repetition_penalty_range "
+        "repetition_penalty_slope repetition_decay penalize_nl penalize_newline",
+    ),
+    _unused(
+        "presence_penalty presence_pen penalty_present repetition_penalty_presence "
+        "frequency_penalty freq_pen penalty_freq repetition_penalty_frequency",
+        (0.0,),
+        DEPENDS_ON_TEXT,
+    ),
+    _unused(
+        "dry_multiplier",
+        (0.0,),
+        DEPENDS_ON_TEXT,
+        "dry_base dry_allowed_length dry_penalty_last_n dry_range dry_sequence_breakers",
+    ),
+    _unused(
+        "mirostat mirostat_mode mirostat_sampling", (0.0,), DEPENDS_ON_TEXT, "mirostat_tau mirostat_eta mirostat_lr"
+    ),
+    _unused("no_repeat_ngram_size encoder_no_repeat_ngram_size penalty_alpha", (0.0,), DEPENDS_ON_TEXT),
+    _unused("adaptive_target", (0.0, -1.0, -0.01), DEPENDS_ON_TEXT, "adaptive_decay"),
+    _unused("min_length min_new_tokens min_tokens", (0.0,), _DEPENDS_ON_POSITION),
+    _unused(
+        "num_beams beam_width", (1.0,), _SEARCHES, "length_penalty early_stopping num_beam_groups diversity_penalty"
+    ),
+    _unused("use_beam_search", (), _SEARCHES),
+    _unused("guidance_scale cfg_scale", (1.0,), "is not applied, since it needs the logits of a second prompt"),
+    _unused("smoothing_curve", (1.0,), NOT_AVAILABLE),
+    _unused("skew", (0.0,), NOT_AVAILABLE),
+    _unused("logits_processors logits_processor custom_logit_processor", (), NOT_AVAILABLE),
+    _unused("grammar grammar_string json_schema ebnf regex structural_tag", (), _CONSTRAINS_TEXT),
+    # Ollama's format. In other files, the field names the format of a prompt.
+    _unused("format", (), _CONSTRAINS_TEXT, texts=("json",)),
+    _unused("response_format", ({"type": "text"},), _CONSTRAINS_TEXT),
+    _unused("response_schema response_json_schema", (), _CONSTRAINS_TEXT),
+    _unused("response_mime_type", ("text/plain",), _CONSTRAINS_TEXT),
+    _unused("structured", ({"type": "none"},), _CONSTRAINS_TEXT),
+    _unused("tool_choice", ("none", "auto"), _CONSTRAINS_TEXT),
+    _unused(
+        "structured_outputs guided_json guided_regex guided_choice guided_grammar guided_decoding", (), _CONSTRAINS_TEXT
+    ),
+    _unused("constraints force_words_ids", (), _CONSTRAINS_TEXT),
+    _unused("bad_words bad_words_ids sequence_bias banned_strings use_default_badwordsids", (), DEPENDS_ON_TEXT),
+    _unused("banned_tokens custom_token_bans global_banned_tokens", (), _BANS_TOKENS),
+    _unused("allowed_token_ids", (), "is not applied; set the logits of all other tokens to -inf instead"),
+    _unused("begin_suppress_tokens forced_bos_token_id forced_eos_token_id", (), _DEPENDS_ON_POSITION),
+    _unused("exponential_decay_length_penalty", (), _DEPENDS_ON_POSITION),
+    _unused("ignore_eos ignore_eos_token ban_eos_token", (), BANS_END),
+    _unused("watermark watermarking_config", (), DEPENDS_ON_TEXT),
+    _unused("dola_layers", (), "is not applied, since it needs the logits of other layers"),
+)
+_UNUSED_FIELDS = {field for row in UNUSED for field in row.fields}
+_COMPANIONS = frozenset().union(*(row.companions for row in UNUSED))
+# Fields with similar names that do not change the distribution.
+_NO_SAMPLING = names(
+    "top_logprobs top_logprobs_num top_n_tokens sampler_seed sampling_seed output_logits return_logits logits_all "
+    "num_logits_to_keep logits_to_keep logits send_banned_tokens sampler_full_determinism"
+)
+# Values that choose how tokens are drawn.
+_METHODS = names("greedy greedy_search argmax beam beam_search sample multinomial contrastive")
+_SAMPLING_WORDS = re.compile(
+    r"(^|_)(temp(erature)?|top|typical|minp|min_p|max_p|penalt(y|ies)|pen|sampl\w*|mirostat|dry|xtc|tfs|n?sigma|cutoff|"
+    r"bias(es)?|ban(s|ned)?|smooth\w*|entropy|dyna\w*|greedy|beams?|repeat|repetition|nucleus|quadratic|cfg|guidance|"
+    r"logits?|tail|epsilon|eta|adaptive)(_|$)"
+)
+
+
+def is_setting(field: str) -> bool:
+    """Whether a field, as `canonical` writes it, changes the distribution, or says how.
+
+    >>> is_setting("temp"), is_setting("rep_pen"), is_setting("rep_pen_range")
+    (True, True, False)
+    """
+    return field in PARAMETERS or field in _SWITCHES or field in BIAS_FIELDS | ORDER_FIELDS or field in _UNUSED_FIELDS
+
+
+def resembles_setting(field: str, value: Any) -> bool:
+    """Whether an unknown field, as `canonical` writes it, has the name of a sampling setting, perhaps with a typo, or
+    the value of one.
+
+    >>> resembles_setting("penalty_of_words", 1), resembles_setting("tempreture", 1), resembles_setting("stop", "x")
+    (True, True, False)
+    """
+    if is_setting(field) or field in _COMPANIONS or field in _NO_SAMPLING:
+        return False
+    is_method = isinstance(value, str) and value.lower() in _METHODS
+    return is_method or bool(_SAMPLING_WORDS.search(field)) or similar_parameter(field) is not None
+
+
+def similar_parameter(field: str) -> str | None:
+    """Return the most similar name of a parameter; None if no name is similar."""
+    import difflib
+
+    matches = difflib.get_close_matches(field, PARAMETERS, 1, 0.8)
+    return matches[0] if matches else None

@@ -1,0 +1,133 @@
+"""The formats of settings files: JSON, YAML, a Modelfile of Ollama, text printed by Python, and GGUF.
+
+A file of each format becomes a document: dicts, lists, strings, numbers, booleans and None.
+"""
+
+import contextlib
+import re
+from typing import Any
+
+from tsoft.errors import InputError
+from tsoft.input import gguf
+from tsoft.input.json_problems import TOO_DEEP, json_problem
+from tsoft.input.settings.field_values import unique
+from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
+from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
+from tsoft.input.utf8 import decode_text, kind_of
+
+# The start of the names of sampling settings in GGUF metadata.
+GGUF_PREFIX = "general.sampling."
+# A line of YAML that is not indented.
+_YAML = re.compile(r"---|\.\.\.$|- |[\w.\"'-]+[ \t]*:([ \t]|$)")
+
+
+def load(name: str) -> Any:
+    """Return the document in a file. Raise InputError if the file cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w") as file:
+    ...     print("FROM llama3\\nPARAMETER temperature 0.6", file=file, flush=True)
+    ...     load(file.name)
+    {'FROM': 'llama3', 'PARAMETER': {'temperature': '0.6'}}
+    """
+    try:
+        with open(name, "rb") as file:
+            head = file.read(1 << 12)
+            if head.startswith(gguf.MAGIC):
+                return _gguf(name)
+            # Do not read a large file of another kind as a whole.
+            if kind := kind_of(head):
+                raise InputError(f"{name}: this is {kind}")
+            content = head + file.read()
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from None
+    text = decode_text(content, name)
+    if not text.strip():
+        raise InputError(f"{name}: no settings: the input is empty")
+    try:
+        return _parsed(text, name)
+    except (RecursionError, MemoryError):
+        raise InputError(f"{name}:1: {TOO_DEEP}") from None
+
+
+def _gguf(name: str) -> dict[str, Any]:
+    metadata = gguf.read_metadata(name, GGUF_PREFIX)
+    if not metadata:
+        raise InputError(f"{name}: no sampling settings: the GGUF metadata has no fields that start with {GGUF_PREFIX}")
+    return metadata
+
+
+def _parsed(text: str, name: str) -> Any:
+    # transformers prints the name of the class before the JSON.
+    text = re.sub(r"\A\s*GenerationConfig\s+(?=\{)", "", text)
+    if text.lstrip()[0] in "{[":
+        # Python prints dicts with single quotes, which JSON lacks.
+        printed = read_dict(text, name) if "'" in text and not _is_json(text) else None
+        return _json(text, name) if printed is None else printed
+    if is_modelfile(text):
+        return read_modelfile(text, name)
+    if has_sampling_params(text):
+        return read_sampling_params(text, name)
+    outer = [line for line in text.splitlines() if line.strip() and line[0] not in " \t#"]
+    return _yaml(text, name) if all(map(_YAML.match, outer)) else _json(text, name)
+
+
+# JSON
+
+
+def _is_json(text: str) -> bool:
+    import orjson
+
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _json(text: str, name: str) -> Any:
+    import json
+
+    import orjson
+
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        with contextlib.suppress(orjson.JSONDecodeError):
+            if error.lineno > 1:
+                orjson.loads(text.split("\n", 1)[0])
+                raise InputError(f"{name}:{error.lineno}: more than one JSON value; expected one object") from None
+        raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
+    # orjson keeps only the last value of a key.
+    return json.loads(text, object_pairs_hook=lambda pairs: unique(pairs, name))
+
+
+# YAML
+
+
+def _yaml(text: str, name: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        problem = "this looks like YAML, which tsoft reads with PyYAML"
+        raise InputError(f"{name}: {problem}; run pip install 'tsoft[yaml]', or save the settings as JSON") from None
+
+    # A safe loader makes no objects of other classes.
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
+            self.flatten_mapping(node)
+            pairs = (
+                (self.construct_object(key, True), self.construct_object(value, True)) for key, value in node.value
+            )
+            return unique(pairs, f"{name}:{node.start_mark.line + 1}")
+
+    Loader.add_constructor("tag:yaml.org,2002:map", Loader.construct_mapping)
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = text.count("\n", 0, getattr(error, "position", 0)) if mark is None else mark.line
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "wrong syntax"
+        raise InputError(f"{name}:{line + 1}: not YAML: {problem}") from None
+    except (ValueError, TypeError, OverflowError) as error:  # such as a date that does not exist
+        raise InputError(f"{name}: not YAML: {error}") from None

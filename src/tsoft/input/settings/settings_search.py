@@ -1,0 +1,153 @@
+"""The search for the object with the sampling settings in a document."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tsoft.errors import InputError, joined
+from tsoft.input.settings.field_values import type_of, unique
+from tsoft.input.settings.sampling_fields import PARAMETERS, PREFIX, canonical, is_setting, names, without_prefix
+
+# Objects in these fields are texts, or describe them. They have no settings, whatever the names of their fields.
+_TEXTS = names(
+    "messages prompt prompts input inputs content contents text tools functions properties schema json_schema "
+    "response_format response_schema metadata choices tokens logprobs"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object in a document without its null fields, which every engine treats as absent. `path` has the names of
+    the fields that lead to it. `names` are those of its fields, with the null ones, and `around` those of the fields
+    of the objects that contain it."""
+
+    file: str
+    path: tuple[str, ...]
+    fields: Mapping[str, Any]
+    names: frozenset[str]
+    around: frozenset[str] = frozenset()
+
+    @property
+    def where(self) -> str:
+        """The file and the path, for the start of a message about a field."""
+        return f"{self.file}: {'.'.join(self.path)}" if self.path else self.file
+
+    def named(self, field: str) -> list[str]:
+        """Return the names under which the object has a field, which is as `canonical` writes it."""
+        return [name for name in self.fields if canonical(name) == field]
+
+    def get(self, field: str) -> Any:
+        """Return the value of a field, which is as `canonical` writes it; None if the field is absent. Raise InputError
+        if the object has it under two names with different values."""
+        found = self.named(field)
+        if any(self.fields[name] != self.fields[found[0]] for name in found):
+            raise InputError(f"{self.where}: {joined(found)} differ; remove one of them")
+        return self.fields[found[0]] if found else None
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The names that may identify the kind of file: `names`, also without prefixes, and the prefixes; the names on
+        the path, as in "options/"; and the names around the object, as in "../model"."""
+        found = {*self.names, *map(without_prefix, self.names)}
+        found.update(match[1] or match[3] for match in map(PREFIX.match, self.names) if match)
+        found.update(f"{name}/" for name in self.path)
+        found.update(f"../{name}" for name in self.around)
+        return frozenset(found)
+
+    @property
+    def sets_parameters(self) -> bool:
+        # In a deeper object, an object in place of a number describes a parameter.
+        return any(
+            (canonical(name) in PARAMETERS or canonical(name) == "do_sample")
+            and not (self.path and isinstance(value, dict))
+            for name, value in self.fields.items()
+        )
+
+
+def places(file: str, document: Any) -> list[Place]:
+    """Return the objects of a document that may have settings, outermost first. Raise InputError if it is no object."""
+    if not isinstance(document, dict):
+        raise InputError(f"{file}: expected an object of settings, got {type_of(document)}")
+    found: list[Place] = []
+    waiting = deque[tuple[tuple[str, ...], Any, frozenset[str]]]([((), document, frozenset())])
+    # YAML may have the same object in several places, or in itself.
+    seen: set[int] = set()
+    while waiting:
+        path, value, around = waiting.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            fields = _fields(file, value)
+            found.append(Place(file, path, fields, frozenset(value.keys() | fields.keys()), around))
+            around |= fields.keys()
+            inside = [((*path, name), item) for name, item in fields.items() if name not in _TEXTS]
+        elif (pairs := _pairs(file, path, value)) is not None:
+            found.append(Place(file, path, pairs, frozenset(pairs), around))
+            inside = []
+        else:
+            inside = [((*path, str(i)), item) for i, item in enumerate(value)]
+        waiting += [(where, item, around) for where, item in inside if isinstance(item, dict | list)]
+    return found
+
+
+def _fields(file: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an object that are not null. OpenAI's Python client merges an object in extra_body into the
+    body of a request."""
+    extra = value.get("extra_body")
+    if extra is not None and not isinstance(extra, dict):
+        raise InputError(f"{file}: extra_body: expected an object, got {type_of(extra)}")
+    body = {name: _unchecked(item) for name, item in value.items() if item is not None and name != "extra_body"}
+    for name, item in (extra or {}).items():
+        if name in body and body[name] != item:
+            both = f"{name} and extra_body.{name} differ"
+            raise InputError(f"{file}: {both}; remove one of them")
+        if item is not None:
+            body[name] = _unchecked(item)
+    if isinstance(shown_by_ollama := body.get("parameters"), str) and (lines := _lines(file, shown_by_ollama)):
+        body["parameters"] = lines
+    return body
+
+
+def _pairs(file: str, path: tuple[str, ...], value: list[Any]) -> dict[str, Any] | None:
+    """Return the fields in a list of objects with `key` and `value`, as LM Studio writes them; None for other lists."""
+    if not value or not all(isinstance(item, dict) and item.keys() >= {"key", "value"} for item in value):
+        return None
+    pairs = [(str(item["key"]), _unchecked(item["value"])) for item in value if item["value"] is not None]
+    return unique(pairs, f"{file}: {'.'.join(path)}")
+
+
+def _lines(file: str, text: str) -> dict[str, str] | None:
+    """Return the parameters in the lines of a text, as Ollama shows those of a model; None for other texts."""
+    lines = [line.split(None, 1) for line in text.splitlines()]
+    if not lines or any(len(words) != 2 for words in lines):
+        return None
+    return unique(((name, value) for name, value in lines if name != "stop"), f"{file}: parameters")
+
+
+def _unchecked(value: Any) -> Any:
+    """Return the number of a field of LM Studio with a check box, and the version of its mirostat. If the box is not
+    checked, return false."""
+    if isinstance(value, dict) and value.keys() == {"checked", "value"} and isinstance(value["checked"], bool):
+        return value["value"] if value["checked"] else False
+    if isinstance(value, dict) and value.keys() >= {"version", "targetEntropy"}:
+        return value["version"]
+    return value
+
+
+def settings_place(found: list[Place]) -> Place | None:
+    """Return the object with the settings; None if no object has any. Raise InputError if several objects have some."""
+    candidates = [place for place in found if place.sets_parameters]
+    if not candidates:
+        return next((place for place in found if any(is_setting(canonical(name)) for name in place.fields)), None)
+    if len(candidates) > 1:
+        several = ", ".join(shown(place) for place in candidates[:5]) + ", …" * (len(candidates) > 5)
+        problem = f"several objects have sampling settings: {several}"
+        raise InputError(f"{candidates[0].file}: {problem}; save one of them as a separate file")
+    return candidates[0]
+
+
+def shown(place: Place) -> str:
+    """Return the path of an object, for a list of objects."""
+    return ".".join(place.path) or "the outermost one"

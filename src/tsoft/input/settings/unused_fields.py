@@ -1,0 +1,82 @@
+"""Sentences about the settings in a file that tsoft cannot apply."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tsoft.errors import InputError, shortened
+from tsoft.input.settings.field_values import number_or_none, type_of
+from tsoft.input.settings.sampling_fields import (
+    BIAS_FIELDS,
+    UNUSED,
+    UnusedFields,
+    canonical,
+    is_setting,
+    resembles_setting,
+    similar_parameter,
+    without_prefix,
+)
+from tsoft.input.settings.settings_search import Place
+
+
+def unused_fields(place: Place, idle: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield sentences about fields that tsoft cannot apply, or does not know, without those that have no effect. The
+    fields in `idle` have none, whatever their values."""
+    for row in UNUSED:
+        companions = _companions(place, row)
+        for field in row.fields:
+            for name in place.named(field) if field not in idle else ():
+                value = _value(place, name, row)
+                if not row.is_neutral(value):
+                    yield f"{_with_value(name, value, row)}{companions} {row.reason}"
+                    companions = ""
+    for name, value in place.fields.items():
+        field = canonical(name)
+        if resembles_setting(field, value) and value not in ("", []) and not isinstance(value, dict):
+            similar = similar_parameter(field)
+            hint = f"; did you mean {similar}?" if similar else ""
+            yield f"{_with_value(name, value)} is not applied, since tsoft does not know this field{hint}"
+
+
+def fields_elsewhere(places: list[Place], settings: Place) -> Iterator[str]:
+    """Yield sentences about settings in other objects than the one whose settings apply."""
+    where = ".".join(settings.path) or "the outermost object"
+    for place in places:
+        if place is settings:
+            continue
+        path = f"{'.'.join(place.path)}: " if place.path else ""
+        yield from (f"{path}{sentence}" for sentence in unused_fields(place))
+        for name, value in place.fields.items():
+            field = canonical(name)
+            is_unused = any(field in row.fields for row in UNUSED)
+            # An object may have the name of a setting.
+            is_object = isinstance(value, dict) and field not in BIAS_FIELDS
+            if is_setting(field) and not is_unused and not is_object and value not in ("", [], {}, False):
+                yield f"{path}{_with_value(name, value)} is not applied, since it is not in {where}"
+
+
+def _companions(place: Place, row: UnusedFields) -> str:
+    """Return the fields that go with those of a row, in parentheses."""
+    found = [_with_value(name, value) for name, value in place.fields.items() if canonical(name) in row.companions]
+    return f" (with {', '.join(found)})" if found else ""
+
+
+def _value(place: Place, name: str, row: UnusedFields) -> Any:
+    """Return the value of a field; a number, if the neutral values are numbers. Raise InputError for other values."""
+    value = place.fields[name]
+    if not any(isinstance(neutral, float) for neutral in row.neutrals) or isinstance(value, bool | dict):
+        return value
+    result = number_or_none(value)
+    if result is None:
+        raise InputError(f"{place.where}: {name}: expected a number, got {type_of(value)}")
+    return result
+
+
+def _with_value(name: str, value: Any, row: UnusedFields | None = None) -> str:
+    """Return a field with its value if that is a number or a boolean; texts and arrays may be long."""
+    result = number_or_none(value)
+    # A token's id and a flag are no quantities.
+    is_quantity = row is None or any(isinstance(neutral, float) for neutral in row.neutrals)
+    shown = shortened(without_prefix(name))
+    if row is None and isinstance(value, bool):
+        return f"{shown} {str(value).lower()}"
+    return f"{shown} {result:g}" if result is not None and is_quantity else shown

@@ -1,0 +1,404 @@
+"""The shapes of the token lists in responses, whatever the product: from JSON to drawn tokens.
+
+A token list describes the tokens at successive positions. Its shape is one of:
+
+- objects, each with a token, its number and perhaps its alternatives: OpenAI's chat completions and their like,
+  llama.cpp, Ollama, MLX LM, Text Generation Inference, AI21;
+- lists side by side in one object, of drawn tokens, numbers and alternatives: OpenAI's legacy completions and their
+  like, Together, Gemini (chosenCandidates and topCandidates), Text Generation Inference (tokens and top_tokens),
+  SGLang (output_token_logprobs and output_top_logprobs, whose tokens are [logprob, id, text]);
+- maps {id: {logprob, decoded_token}}: vLLM's engine and its prompt_logprobs;
+- pieces of text with several numbers each: Cohere.
+
+Names are accepted in snake case and in camel case. The formats are documented in:
+
+- platform.openai.com/docs/api-reference: chat completions, legacy completions, the Responses API;
+- ai.google.dev/api/generate-content, "LogprobsResult"; docs.cohere.com/reference/chat; docs.ollama.com/api;
+- docs.vllm.ai, "OpenAI-Compatible Server"; docs.sglang.ai, "Native APIs";
+- github.com: ggml-org/llama.cpp, tools/server/README.md; huggingface/text-generation-inference, router/src/lib.rs;
+  oobabooga/text-generation-webui, modules/api/completions.py; ml-explore/mlx-lm, mlx_lm/server.py.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tsoft.input.api_tokens import ApiToken, DrawnToken, bytes_of, label_of, log_of_prob, logprob_of
+from tsoft.input.json_values import Location, Object, as_list, as_object, is_index
+from tsoft.input.token_shapes import (
+    ALTERNATIVES,
+    INNER_TOKENS,
+    NUMBER_LISTS,
+    NUMBERS,
+    PAIRS,
+    TEXTS,
+    alternatives_name,
+    are_alternatives,
+    are_tokens,
+    field,
+    has_tokens_of_one_position,
+    is_id_map,
+    is_numbers,
+    is_pair_entry,
+    is_ranking,
+    is_text_map,
+    is_text_piece,
+    is_token,
+    may_be_tokens,
+    spelling_of,
+    spellings,
+)
+
+_FIRST_KEY = "the response does not mark the drawn token; tsoft takes the first one of each position, as vLLM lists it"
+_ECHO = "the first token has no number, so the list starts with the prompt; tsoft reads it as part of the text"
+_TEXT = "tsoft reads the log-probabilities as those of successive tokens; for one distribution, call the tokens labels"
+_FIRST_OF_TOP = "each token is the first of its alternatives, as MLX LM lists them, and may not be the drawn one"
+_ONE_POSITION = "tsoft reads the list as the alternatives of one token, and takes the most probable one as drawn"
+_MOST_PROBABLE = "the response does not contain the drawn token; tsoft takes the most probable one"
+
+
+def _nothing() -> None:
+    """Return no note."""
+
+
+@dataclass(frozen=True)
+class TokenList:
+    """A list of tokens. `tokens` reads them as far as requested, and `guess` returns a note on an assumption about
+    them, if there is one. `value` is the JSON value that contains them."""
+
+    value: object
+    tokens: Callable[[], Iterator[DrawnToken]]
+    guess: Callable[[], str | None] = _nothing
+
+
+# The fields that `record_tokens` reads.
+COVERED = spellings(*itertools.chain(*PAIRS), *NUMBER_LISTS, *ALTERNATIVES, *INNER_TOKENS, "top_logprobs_ids")
+
+
+def is_token_list(value: object) -> bool:
+    """Return whether a value is a list of tokens of a known shape."""
+    return isinstance(value, list) and array_tokens(value, Location("")) is not None
+
+
+def array_tokens(
+    values: list[Any], location: Location, name: str = "", *, ids: object = None, text: str | None = None
+) -> TokenList | None:
+    """Return the tokens of an array; None if it is not a token list of a known shape.
+
+    name: the field of the array. ids: the ids of the drawn tokens, and text: the text that they make up, if known.
+    """
+    entries = [value for value in values if value] if may_be_tokens(values) else []
+    if not entries:
+        return None
+    if are_alternatives(entries) and (name in ALTERNATIVES or (name == "" and is_ranking(entries))):
+        return _only_alternatives(values, location)
+    if all(map(is_text_piece, entries)):
+        return TokenList(values, lambda: _pieces(values, location))
+    if all(map(is_id_map, entries)):
+        return _id_maps(values, ids, location)
+    if name in NUMBER_LISTS and all(isinstance(entry, dict) and is_text_map(entry) for entry in entries):
+        return _without_drawn(values, values, text, location)
+    return object_tokens(values, location) if are_tokens(values) else None
+
+
+def record_tokens(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
+    """Return the token lists that an object itself makes up, by name; empty if it has none. COVERED are their fields.
+
+    text: the text that the tokens make up, if known.
+    """
+    if is_text_piece(record):
+        guess = None if isinstance(record.get("text"), str) else _TEXT
+        return {"": TokenList(record, lambda: _piece_tokens(record, location), lambda: guess)}
+    if is_id_map(record):
+        return {"": _id_maps([record], None, location)}
+    if is_token(record):
+        return {"": TokenList(record, lambda: iter([_drawn_token(record, location)]))}
+    return _side_by_side(record, location, text)
+
+
+# Objects
+
+
+def object_tokens(values: list[Any], location: Location) -> TokenList:
+    """Return the tokens of a list of objects."""
+
+    def tokens() -> Iterator[DrawnToken]:
+        for i, value in enumerate(values):
+            yield _drawn_token(value, location.at(_token_name(i, value)))
+
+    return TokenList(values, tokens, lambda: _FIRST_OF_TOP if all(map(_is_first_of_top, values)) else None)
+
+
+def _is_first_of_top(entry: object) -> bool:
+    """Return whether an object is a copy of its first alternative, as MLX LM writes it. Others write bytes, too."""
+    if not isinstance(entry, dict) or entry.keys() != {"id", "token", "logprob", "top_logprobs"}:
+        return False
+    tops = entry["top_logprobs"]
+    return isinstance(tops, list) and tops[:1] == [{name: entry[name] for name in ("id", "token", "logprob")}]
+
+
+def _drawn_token(value: object, location: Location) -> DrawnToken:
+    """Return a token and its alternatives. The number's name distinguishes log-probabilities from probabilities after
+    the samplers."""
+    entry = as_object(value, location)
+    if not entry:
+        # MLX LM writes {} for a token without alternatives.
+        return DrawnToken(location, ApiToken("", None), [])
+    inner = field(entry, *INNER_TOKENS)
+    inner = inner if isinstance(inner, dict) else entry
+    if "probs" in entry and "token" not in entry:
+        # llama.cpp before 2025 does not write a number for the drawn token.
+        token = ApiToken(label_of(entry.get("content"), None, location.at("content")), None)
+    else:
+        token = api_token(inner, location)
+    name = alternatives_name(entry)
+    alternatives, keyed_by_text = _alternatives(entry[name], location.at(name)) if name else ([], False)
+    tempered = name in ("top_probs", "probs") or spelling_of(inner, *NUMBERS, "prob") == "prob"
+    return DrawnToken(location, token, alternatives, tempered, keyed_by_text)
+
+
+def api_token(value: object, location: Location) -> ApiToken:
+    """Return the token in an object or in a list [logprob, id, text]."""
+    if isinstance(value, list):
+        return _listed_token(value, location)
+    entry = as_object(value, location)
+    name = spelling_of(entry, *NUMBERS, "prob")
+    number = entry.get(name) if name else None
+    convert = log_of_prob if name == "prob" else logprob_of
+    logprob = convert(number, location.at(name or "logprob"))
+    token_id = field(entry, "id", "token_id")
+    text_name = spelling_of(entry, *TEXTS) or "token"
+    text = entry.get(text_name)
+    if text is None and is_index(token_id):
+        text = f"#{token_id}"
+    data = bytes_of(entry.get("bytes"), location.at(text_name, "bytes"))
+    return ApiToken(label_of(text, data, location.at(text_name)), logprob, token_id, data)
+
+
+def _listed_token(value: list[Any], location: Location) -> ApiToken:
+    """Return SGLang's token [logprob, id, text], whose text may be null or missing."""
+    if not 2 <= len(value) <= 3 or not is_index(value[1]):
+        raise location.error("expected [logprob, id, text]")
+    logprob = logprob_of(value[0], location)
+    text = value[2] if len(value) == 3 else None
+    return ApiToken(f"#{value[1]}" if text is None else label_of(text, None, location), logprob, value[1])
+
+
+def _alternatives(value: object, location: Location) -> tuple[list[ApiToken], bool]:
+    """Return the alternatives of a token, and whether they are the names of an object."""
+    if value is None:
+        return [], False
+    if isinstance(value, dict) and isinstance(value.get("candidates"), list):
+        return _alternatives(value["candidates"], location)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and is_text_map(value[0]):
+        # What the program llm saves.
+        value = value[0]
+    if isinstance(value, list):
+        return [api_token(v, _at_index(location, i)) for i, v in enumerate(value)], False
+    entry = as_object(value, location)
+    if is_id_map(entry):
+        return [_mapped_token(key, token, location) for key, token in entry.items()], False
+    return [_keyed_token(key, number, location) for key, number in entry.items()], True
+
+
+def _at_index(location: Location, i: int) -> Location:
+    *parts, last = location.parts
+    return Location(location.source, (*parts, f"{last}[{i}]"))
+
+
+def _keyed_token(text: str, number: object, location: Location) -> ApiToken:
+    *parts, last = location.parts
+    inner = Location(location.source, (*parts, f"{last}[{text!r}]"))
+    return ApiToken(label_of(text, None, inner), logprob_of(number, inner))
+
+
+# Lists side by side
+
+
+def _side_by_side(record: Object, location: Location, text: str | None) -> dict[str, TokenList]:
+    pairs: dict[str, TokenList] = {}
+    for drawn_name, top_name in PAIRS:
+        drawn, tops = field(record, drawn_name), field(record, top_name)
+        if isinstance(drawn, list) and drawn and all(is_pair_entry(entry, tops) for entry in drawn):
+            pairs[drawn_name] = _paired(record, drawn, tops, spelling_of(record, top_name) or top_name, location)
+    if pairs:
+        return pairs
+    tokens, tops = field(record, "tokens"), field(record, "top_logprobs")
+    numbers = next((name for name in NUMBER_LISTS if is_numbers(field(record, name))), "token_logprobs")
+    are_texts = isinstance(tokens, list) and not any(isinstance(token, dict | list) for token in tokens)
+    if are_texts and (field(record, numbers) is not None or isinstance(tops, list)):
+        return {"tokens": _legacy_list(record, tokens, numbers, location)}
+    for name in ("top_logprobs", *(top_name for _, top_name in PAIRS)):
+        tops = field(record, name)
+        if isinstance(tops, list) and any(tops) and all(not top or has_tokens_of_one_position(top) for top in tops):
+            return {name: _without_drawn(record, tops, text, location)}
+    return {}
+
+
+def _paired(record: Object, drawn: list[Any], tops: object, top_name: str, location: Location) -> TokenList:
+    """Return the tokens of a list of drawn tokens and a list of alternatives."""
+    top_list = as_list([] if tops is None else tops, location.at(top_name))
+
+    def tokens() -> Iterator[DrawnToken]:
+        if top_list and len(top_list) != len(drawn):
+            counts = f"expected one entry per token, {len(drawn)} in all, got {len(top_list)}"
+            raise location.at(top_name).error(counts)
+        for i, (value, top) in enumerate(itertools.zip_longest(drawn, top_list)):
+            inner = location.at(_token_name(i, value))
+            alternatives, keyed_by_text = _alternatives(top, inner.at(top_name))
+            yield DrawnToken(inner, api_token(value, inner), alternatives, keyed_by_text=keyed_by_text)
+
+    return TokenList(record, tokens)
+
+
+def _legacy_list(record: Object, tokens: list[Any], numbers: str, location: Location) -> TokenList:
+    values = field(record, numbers)
+    is_echoed = isinstance(values, list) and len(values) > 1 and values[0] is None and values[1] is not None
+    guess = _ECHO if is_echoed else _TEXT if numbers == "logprobs" else None
+    return TokenList(record, lambda: _legacy_tokens(record, tokens, numbers, location), lambda: guess)
+
+
+def _legacy_tokens(record: Object, names: list[Any], numbers: str, location: Location) -> Iterator[DrawnToken]:
+    """Yield the tokens of legacy completions, which have a list of tokens, one of numbers and one of alternatives. The
+    first token of an echoed prompt has no number."""
+    unknown = [None] * len(names)
+    lists = {name: field(record, name) for name in (numbers, "top_logprobs")}
+    for name, values in lists.items():
+        values = as_list(unknown if values is None else values, location.at(name))
+        if len(values) != len(names) and (values or name == numbers):
+            counts = f"expected one entry per token, {len(names)} in all, got {len(values)}"
+            raise location.at(name).error(counts)
+        lists[name] = values or unknown
+    for i, (name, number, top) in enumerate(zip(names, *lists.values(), strict=True)):
+        inner = location.at(_token_name(i, name))
+        if i == 0 and number is None and top is None:
+            continue
+        # MLX LM writes ids instead of texts.
+        label = f"#{name}" if is_index(name) else label_of(name, None, inner.at("tokens"))
+        token = ApiToken(label, logprob_of(number, inner.at(numbers)))
+        alternatives, keyed_by_text = _alternatives(top, inner.at("top_logprobs"))
+        if is_index(name) and keyed_by_text:
+            alternatives = [ApiToken(f"#{token.label}", token.number) for token in alternatives]
+        yield DrawnToken(inner, token, alternatives, keyed_by_text=keyed_by_text)
+
+
+def _without_drawn(value: object, tops: list[Any], text: str | None, location: Location) -> TokenList:
+    """Return the tokens of alternatives alone. The drawn ones are those that make up the text, if only one choice of
+    alternatives does."""
+
+    @functools.cache
+    def lists() -> list[tuple[list[ApiToken], bool]]:
+        return [_alternatives(top, location.at(f"token {i}", "top_logprobs")) for i, top in enumerate(tops)]
+
+    @functools.cache
+    def spelled() -> list[int] | None:
+        labels = [[token.label for token in alternatives] for alternatives, _ in lists()]
+        return None if text is None else _spelling(labels, text)
+
+    def tokens() -> Iterator[DrawnToken]:
+        indices = spelled()
+        for i, (alternatives, keyed_by_text) in enumerate(lists()):
+            index = _most_probable(alternatives) if indices is None else indices[i]
+            token = alternatives[index] if alternatives else ApiToken("", None)
+            yield DrawnToken(location.at(f"token {i}"), token, alternatives, keyed_by_text=keyed_by_text)
+
+    return TokenList(value, tokens, lambda: _MOST_PROBABLE if spelled() is None else None)
+
+
+def _only_alternatives(values: list[Any], location: Location) -> TokenList:
+    """Return the one token whose alternatives are given."""
+
+    def tokens() -> Iterator[DrawnToken]:
+        alternatives, _ = _alternatives(values, location.at("alternatives"))
+        yield DrawnToken(location, alternatives[_most_probable(alternatives)], alternatives)
+
+    return TokenList(values, tokens, lambda: _ONE_POSITION)
+
+
+def _most_probable(tokens: list[ApiToken]) -> int:
+    """Return the index of the most probable token; 0 if no probability is known."""
+    known = [i for i, token in enumerate(tokens) if not math.isnan(token.logprob)]
+    return max(known, key=lambda i: tokens[i].logprob, default=0)
+
+
+def _spelling(labels: list[list[str]], text: str) -> list[int] | None:
+    """Return the indices of the labels, one per list, that make up a text; None if there is not exactly one way.
+
+    >>> _spelling([["a", "ab"], ["c", "bc"]], "ab"), _spelling([["a", "ab"], ["bc", "c"]], "abc")
+    (None, None)
+    >>> _spelling([["a", "ab"], ["b", "c"]], "abc")
+    [1, 1]
+    """
+    # For each end of the labels so far: the indices of the only way to it, None if there are several.
+    ways: dict[int, list[int] | None] = {0: []}
+    for position in labels:
+        longer: dict[int, list[int] | None] = {}
+        for start, way in ways.items():
+            for i, label in enumerate(position):
+                if text.startswith(label, start):
+                    end = start + len(label)
+                    longer[end] = None if end in longer or way is None else [*way, i]
+        ways = longer
+    return ways.get(len(text))
+
+
+# Maps and pieces
+
+
+def _id_maps(values: list[Any], ids: object, location: Location) -> TokenList:
+    """Return the tokens of a list of vLLM's maps {id: {logprob, rank, decoded_token}}. A prompt's first one is null.
+
+    ids: the ids of the drawn tokens, if known.
+    """
+    known = ids if isinstance(ids, list) and len(ids) == len(values) else None
+
+    def tokens() -> Iterator[DrawnToken]:
+        for i, value in enumerate(values):
+            if value is None and i == 0:
+                continue
+            inner = location.at(f"token {i}")
+            entry = as_object(value or {}, inner)
+            alternatives = [_mapped_token(key, token, inner) for key, token in entry.items()]
+            drawn_id = known[i] if known else None
+            token = next((token for token in alternatives if token.id == drawn_id), None)
+            if token is None:
+                token = alternatives[0] if alternatives and known is None else ApiToken(f"#{drawn_id}", None, drawn_id)
+            yield DrawnToken(inner, token, alternatives)
+
+    is_sure = known is not None or all(len(value or ()) < 2 for value in values)
+    return TokenList(values, tokens, lambda: None if is_sure else _FIRST_KEY)
+
+
+def _mapped_token(key: str, value: object, location: Location) -> ApiToken:
+    """Return a token of a map: its id is the key."""
+    inner = location.at(key)
+    entry = as_object(value, inner)
+    text = field(entry, "decoded_token")
+    label = f"#{key}" if text is None else label_of(text, None, inner.at("decoded_token"))
+    return ApiToken(label, logprob_of(entry.get("logprob"), inner.at("logprob")), int(key))
+
+
+def _pieces(values: list[Any], location: Location) -> Iterator[DrawnToken]:
+    for i, value in enumerate(values):
+        yield from _piece_tokens(as_object(value, location.at(f"[{i}]")), location.at(f"piece {i}"))
+
+
+def _piece_tokens(piece: Object, location: Location) -> Iterator[DrawnToken]:
+    """Yield the tokens of a piece of text. The text of each of several tokens is unknown."""
+    ids, numbers = (as_list(field(piece, name), location.at(name)) for name in ("token_ids", "logprobs"))
+    if len(ids) != len(numbers):
+        raise location.at("logprobs").error(f"expected one entry per token, {len(ids)} in all, got {len(numbers)}")
+    for i, (token_id, number) in enumerate(zip(ids, numbers, strict=True)):
+        inner = location.at(f"token {i}")
+        is_whole = len(ids) == 1 and piece.get("text") is not None
+        label = label_of(piece["text"], None, inner) if is_whole else f"#{token_id}"
+        yield DrawnToken(inner, ApiToken(label, logprob_of(number, inner), token_id), [])
+
+
+def _token_name(i: int, entry: object) -> str:
+    """Return a token's name for messages: its number and its text, if it has one."""
+    text = field(entry, *TEXTS) if isinstance(entry, dict) else entry
+    return f"token {i} ({text[:40]!r})" if isinstance(text, str) else f"token {i}"

@@ -1,0 +1,171 @@
+"""The names and the shapes of the values in responses that describe tokens.
+
+Names are accepted in snake case and in camel case.
+"""
+
+import functools
+import math
+import re
+from typing import Any
+
+from tsoft.input.json_values import Object, is_index
+
+# The names of a token's text, of its log-probability, and of its alternatives. A text under one of the names after the
+# first three may be longer than a token, unless the object has other fields of tokens.
+TEXTS = ("token", "tok_str", "decoded_token", "text", "content", "str")
+_TOKEN_TEXTS, _TOKEN_FIELDS = TEXTS[:3], ("id", "token_id", "special", "bytes")
+NUMBERS = ("logprob", "log_probability", "log_prob", "likelihood", "raw_logprob")
+ALTERNATIVES = ("top_logprobs", "top_probs", "probs", "top_tokens", "top_candidates", "top_log_probs")
+# Objects that contain the drawn token next to its alternatives.
+INNER_TOKENS = ("token", "generated_token")
+# The names of a list of drawn tokens, and of the list of their alternatives, in one object.
+PAIRS = (
+    ("chosen_candidates", "top_candidates"),
+    ("tokens", "top_tokens"),
+    ("output_token_logprobs", "output_top_logprobs"),
+    ("input_token_logprobs", "input_top_logprobs"),
+    # SGLang before 0.3.
+    ("decode_token_logprobs", "decode_top_logprobs"),
+    ("prefill_token_logprobs", "prefill_top_logprobs"),
+)
+# The names of the numbers of drawn tokens in a list next to the tokens.
+NUMBER_LISTS = ("token_logprobs", "logprobs")
+# The probabilities of a list of alternatives may exceed 1 by this much, since they are rounded.
+_EXCESS = 1e-3
+
+
+def field(entry: Object, *names: str) -> Any:
+    """Return the value of the first of these fields that is present and not null, in snake case or camel case.
+
+    >>> field({"topLogprobs": [1]}, "probs", "top_logprobs")
+    [1]
+    """
+    for name in names:
+        value = entry.get(name)
+        if value is None and "_" in name:
+            value = entry.get(_camel(name))
+        if value is not None:
+            return value
+    return None
+
+
+def spelling_of(entry: Object, *names: str) -> str | None:
+    """Return which of these fields an object has, as it is spelled."""
+    for name in names:
+        if name in entry:
+            return name
+        if "_" in name and _camel(name) in entry:
+            return _camel(name)
+    return None
+
+
+def spellings(*names: str) -> frozenset[str]:
+    """Return names in snake case and in camel case."""
+    return frozenset(names) | frozenset(map(_camel, names))
+
+
+@functools.cache
+def _camel(name: str) -> str:
+    return re.sub("_([a-z])", lambda match: match[1].upper(), name)
+
+
+def are_tokens(value: object) -> bool:
+    """Return whether a value is a list of objects with tokens.
+
+    >>> are_tokens([{"token": "a", "logprob": -1}, None]), are_tokens([{"a": -1}])
+    (True, False)
+    """
+    return isinstance(value, list) and any(map(is_token, value)) and all(not v or is_token(v) for v in value)
+
+
+def is_token(value: object) -> bool:
+    """Return whether a value is an object with a token, and its number or its alternatives."""
+    if not isinstance(value, dict):
+        return False
+    inner = field(value, *INNER_TOKENS)
+    if isinstance(inner, dict):
+        return is_token(inner)
+    if not isinstance(field(value, *TEXTS), str):
+        return False
+    if _has_alternatives(value):
+        return True
+    names_token = spelling_of(value, *_TOKEN_TEXTS, *_TOKEN_FIELDS) is not None
+    return names_token and spelling_of(value, *NUMBERS, "prob") is not None
+
+
+def alternatives_name(entry: Object) -> str | None:
+    """Return the name of the field with the alternatives of a token, as it is spelled; None if there is none."""
+    return spelling_of(entry, *(name for name in ALTERNATIVES if field(entry, name) is not None))
+
+
+def _has_alternatives(entry: Object) -> bool:
+    """Return whether an object has a list of alternatives, and not the probabilities of classes."""
+    name = alternatives_name(entry)
+    tops = entry.get(name or "")
+    if isinstance(tops, dict):
+        return name not in ("probs", "top_probs")
+    return isinstance(tops, list) and (not tops or isinstance(tops[0], dict | list))
+
+
+def is_id_map(value: object) -> bool:
+    """Return whether a value is {id: {logprob, …}}."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(token, dict) and "logprob" in token for token in value.values())
+        and all(key.isdecimal() for key in value)
+    )
+
+
+def is_text_piece(value: object) -> bool:
+    """Return whether a value is a piece of text with several numbers."""
+    return (
+        isinstance(value, dict)
+        and isinstance(field(value, "token_ids"), list)
+        and is_numbers(field(value, "logprobs"))
+        and isinstance(value.get("text"), str | None)
+        and "tokens" not in value
+    )
+
+
+def is_numbers(value: object) -> bool:
+    """Return whether a value is an array of numbers, some of which may be null."""
+    return isinstance(value, list) and all(v is None or isinstance(v, int | float) for v in value)
+
+
+def may_be_tokens(values: list[Any]) -> bool:
+    """Return whether an array is not one of numbers or strings. Its first element decides, since rows are long."""
+    return bool(values) and not isinstance(values[0], int | float | str)
+
+
+def are_alternatives(entries: list[Any]) -> bool:
+    """Return whether objects are tokens that have no alternatives themselves."""
+    return are_tokens(entries) and not any(alternatives_name(entry) for entry in entries)
+
+
+def is_ranking(entries: list[Any]) -> bool:
+    """Return whether tokens may be the most probable ones of one position: in order, and not more than certain."""
+    numbers = [field(entry, *NUMBERS) for entry in entries]
+    if len(numbers) < 2 or not all(isinstance(number, int | float) for number in numbers):
+        return False
+    is_sorted = numbers == sorted(numbers, reverse=True) and numbers[0] < _EXCESS
+    return is_sorted and sum(map(math.exp, numbers)) < 1 + _EXCESS
+
+
+def is_pair_entry(entry: object, tops: object) -> bool:
+    """Return whether a value is a drawn token whose alternatives are in another list, if there are any."""
+    if isinstance(entry, list):
+        return 2 <= len(entry) <= 3 and is_index(entry[1])
+    return isinstance(entry, dict) and isinstance(tops, list) and spelling_of(entry, *NUMBERS) is not None
+
+
+def has_tokens_of_one_position(value: object) -> bool:
+    """Return whether a value contains the alternatives of one token."""
+    if isinstance(value, dict) and isinstance(value.get("candidates"), list):
+        return are_tokens(value["candidates"])
+    return are_tokens(value) or is_id_map(value) or (isinstance(value, dict) and is_text_map(value))
+
+
+def is_text_map(entry: Object) -> bool:
+    """Return whether an object is {text: number}."""
+    return all(value is None or isinstance(value, int | float) for value in entry.values())

@@ -1,0 +1,627 @@
+"""Reading what each product writes. Each file in tests/data/responses is named for the product and the version whose
+source or documentation shows its fields."""
+
+import contextlib
+import io
+import json
+import math
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tsoft
+from tool import TESTS, here
+from tsoft.core.block import Block
+from tsoft.errors import InputError
+from tsoft.input import api_responses
+from tsoft.input import json as json_reader
+from tsoft.input.read_options import ReadOptions, TargetSource
+
+FILES = sorted((TESTS / "data/responses").iterdir())
+# All files have two tokens: " a" of " a" and " b", then "." of "," and ".". Their log-probabilities:
+LOGPROBS = [{" a": -0.5, " b": -1.5}, {",": -0.25, ".": -2.0}]
+# Some products do not write the texts, and Cohere no alternatives.
+IDS = {"#11": " a", "#12": " b", "#13": ".", "#14": ","}
+SKIPPED_PROMPT = "tsoft skips the tokens of the prompt"
+FIRST = "tsoft takes the first one of each position"
+NOTES = {
+    "deepseek-v3.1-reasoning-stream.sse": [],
+    "mlx-lm-0.29-chat.json": ["each token is the first of its alternatives, as MLX LM lists them"],
+    "sglang-0.4-generate-stream.sse": [SKIPPED_PROMPT],
+    "sglang-0.4-generate.json": [SKIPPED_PROMPT],
+    "vllm-0.6-offline.json": [FIRST],
+    "vllm-0.6-prompt-logprobs.json": [FIRST],
+    "vllm-0.6-request-output.json": [SKIPPED_PROMPT],
+}
+
+
+def read(data: bytes, **options: Any) -> tuple[list[Block], list[str]]:
+    """Return the blocks of a file, and the notes on it."""
+    notes: list[str] = []
+    reading = ReadOptions("FILE", note=notes.append, **options)
+    reader = api_responses.read if data.startswith((b"data:", b"PK")) else json_reader.read
+    return list(reader(io.BytesIO(data), reading)), notes
+
+
+def read_json(value: object, **options: Any) -> tuple[list[Block], list[str]]:
+    return read(json.dumps(value).encode(), **options)
+
+
+def texts(blocks: list[Block]) -> list[list[str]]:
+    """Return the drawn tokens of each text."""
+    found: dict[int, list[str]] = {}
+    for block in blocks:
+        assert block.partial
+        assert block.labels
+        found.setdefault(block.partial.text, []).append(block.labels[block.partial.index])
+    return list(found.values())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_product(path: Path) -> None:
+    blocks, notes = read(path.read_bytes())
+    drawn = [[IDS.get(label, label) for label in text] for text in texts(blocks)]
+    assert drawn == [[" a", "."]]
+    for block, logprobs in zip(blocks, LOGPROBS, strict=True):
+        assert block.labels
+        labels = [IDS.get(label, label) for label in block.labels]
+        assert sorted(labels) == sorted(logprobs) or (path.name.startswith("cohere") and labels[0] in logprobs)
+        np.testing.assert_allclose(block.logits[0], [logprobs[label] for label in labels])
+    expected = NOTES.get(path.name, [])
+    assert len(notes) == len(expected)
+    assert all(words in note for words, note in zip(expected, notes, strict=True))
+
+
+def documents_of(path: Path) -> list[Any]:
+    data = path.read_text()
+    if data.startswith("data:"):
+        return [json.loads(line[5:]) for line in data.splitlines() if line.strip() and "[DONE]" not in line]
+    return [json.loads(line) for line in data.splitlines()]
+
+
+FORMS: dict[str, Callable[[list[Any]], str]] = {
+    "lines": lambda documents: "".join(json.dumps(document) + "\n" for document in documents),
+    "indented": lambda documents: json.dumps(documents if len(documents) > 1 else documents[0], indent=1),
+    "data": lambda documents: "".join(f"data: {json.dumps(document)}\n\n" for document in documents),
+    "twice": lambda documents: "".join(json.dumps(document) + "\n" for document in documents * 2),
+    "in a log": lambda documents: "".join(
+        json.dumps({"time": "x", "request": {"tau": 1}, "reply": document}) + "\n" for document in documents
+    ),
+}
+# In a log, the pieces of these streams have nothing in common, and lines of tokens alone have no end.
+WITHOUT_IDS = {
+    "in a log": ("cohere-v2-chat-stream.jsonl", "gemini-1.5-stream.json", "openai-tokens-as-lines.jsonl"),
+    "twice": ("openai-tokens-as-lines.jsonl",),
+}
+
+
+PATHS_AND_FORMS = [(path, form) for path in FILES for form in FORMS if path.name not in WITHOUT_IDS.get(form, ())]
+
+
+@pytest.mark.parametrize(("path", "form"), PATHS_AND_FORMS, ids=lambda value: getattr(value, "name", value))
+def test_every_product_in_every_form(path: Path, form: str) -> None:
+    blocks, _ = read(FORMS[form](documents_of(path)).encode())
+    drawn = [[IDS.get(label, label) for label in text] for text in texts(blocks)]
+    assert drawn == [[" a", "."]] * (2 if form == "twice" else 1)
+
+
+VALUES: list[Any] = [None, True, 0, -1, -0.5, 1.5, "a", "", [], {}, [1], [None], [{}], {"a": -1}, "-inf"]
+VALUES += [{"token": "a", "logprob": -1}, [{"token": "a", "logprob": -1}], [[-1, 2, "a"]], {"7": {"logprob": -1}}]
+
+
+def test_a_response_with_other_values_is_read_or_refused() -> None:
+    """Some values anywhere in a product's response are removed or replaced."""
+    random = Random(1)
+    documents = [document for path in FILES for document in documents_of(path)]
+    for _ in range(1000):
+        document = json.loads(json.dumps(random.choice(documents)))
+        for _ in range(random.randint(1, 3)):
+            places = list(walk(document))
+            if not places:
+                break
+            node, key = random.choice(places)
+            if random.random() < 0.2 and isinstance(node, dict):
+                del node[key]
+            else:
+                node[key] = json.loads(json.dumps(random.choice(VALUES)))
+        for form in ("{}", "data: {}"):
+            with contextlib.suppress(InputError):
+                for block in read(form.replace("{}", json.dumps(document), 1).encode())[0]:
+                    assert not np.isnan(block.logits).any()
+                    assert np.isfinite(block.logits.max())
+
+
+def walk(node: Any) -> Iterator[tuple[Any, Any]]:
+    for key in list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
+        yield node, key
+        yield from walk(node[key])
+
+
+def test_the_fixtures_are_read_by_the_program() -> None:
+    """The names of the files, and their first bytes, identify the format."""
+    for name in ("tgi-2.3-generate-stream.sse", "cohere-v2-chat-stream.jsonl", "openai-content-list.json"):
+        done = here("compute", "-i", str(TESTS / "data/responses" / name))
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+
+
+def test_every_example_of_the_manual_is_read() -> None:
+    page = Path(tsoft.__file__).with_name("docs") / "api-responses.md"
+    rows = page.read_text(encoding="utf-8").partition("## Formats")[2].partition("- **Texts")[0].splitlines()
+    cells = [row.split(" | ")[1].strip("`") for row in rows if row.count(" | ") == 2]
+    examples = [cell for cell in cells if cell[:1] in "[{" and "…" not in cell]
+    assert len(examples) >= 8
+    for example in examples:
+        assert read(example.encode())[0]
+
+
+# One token as most products write it.
+
+
+def entry(text: str, logprob: float = -0.5) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "top_logprobs": [{"token": text, "logprob": logprob}]}
+
+
+def choice(*tokens: str, **fields: Any) -> dict[str, Any]:
+    return {"index": 0, "logprobs": {"content": [entry(token) for token in tokens]}} | fields
+
+
+def test_lists_beside_the_content_are_read_in_order() -> None:
+    """The reasoning was generated before the answer, wherever the object has it."""
+    lists = {"content": [entry("c")], "refusal": [entry("r")], "reasoning_content": [entry("t")]}
+    blocks, [note] = read_json({"choices": [{"index": 0, "logprobs": lists, "finish_reason": "stop"}]})
+    assert texts(blocks) == [["t", "c", "r"]]
+    assert "reasoning_content and content and refusal as one text" in note
+
+
+def test_only_the_reasoning_has_tokens() -> None:
+    blocks, notes = read_json({"choices": [{"logprobs": {"content": None, "reasoning_content": [entry("t")]}}]})
+    assert (texts(blocks), notes) == ([["t"]], [])
+
+
+def test_the_prompt_is_read_if_there_is_nothing_else() -> None:
+    """The first token of a prompt has no distribution. SGLang's prompt has pairs or triples."""
+    prompt = [[None, 1, None], [-1.0, 2, "b"], [-2.0, 3]]
+    blocks, notes = read_json({"text": "", "meta_info": {"input_token_logprobs": prompt, "output_token_logprobs": []}})
+    assert (texts(blocks), notes) == ([["b", "#3"]], [])
+    prefill = [{"id": 1, "text": "<s>", "logprob": None}, {"id": 2, "text": "b", "logprob": -1.0}]
+    blocks, notes = read_json({"generated_text": "", "details": {"prefill": prefill, "tokens": []}})
+    assert (texts(blocks), notes) == ([["b"]], [])
+
+
+def test_ids_of_a_vllm_output_mark_the_drawn_tokens() -> None:
+    """Without them, the first token of each map is the drawn one, which a note says."""
+    maps = [{"1": {"logprob": -2.0}, "2": {"logprob": -1.0, "decoded_token": "b"}}, {"3": {"logprob": -1.0}}]
+    blocks, notes = read_json({"outputs": [{"index": 0, "token_ids": [2, 9], "logprobs": maps}]})
+    assert (texts(blocks), notes) == ([["b", "#9"]], [])
+    assert blocks[1].partial
+    assert np.isnan(blocks[1].partial.logprobs[1])
+    blocks, [note] = read_json(maps)
+    assert texts(blocks) == [["#1", "#3"]]
+    assert FIRST in note
+
+
+def test_a_text_marks_the_drawn_tokens_among_alternatives() -> None:
+    tops = [{" blue": -1.5, " b": -0.5}, {"lue": -2.0, ".": -0.25}]
+    blocks, notes = read_json({"choices": [{"text": " blue.", "logprobs": {"top_logprobs": tops}}]})
+    assert (texts(blocks), notes) == ([[" blue", "."]], [])
+    # " blue" is " b" and "lue" only, since each list has a token.
+    blocks, notes = read_json({"choices": [{"text": " blue", "logprobs": {"top_logprobs": tops}}]})
+    assert (texts(blocks), notes) == ([[" b", "lue"]], [])
+    # There are two ways to " abc", and none to "other".
+    ambiguous = [{" a": -0.5, " ab": -1.5}, {"bc": -0.5, "c": -1.5}]
+    for text, maps in ((" abc", ambiguous), ("other", tops)):
+        blocks, [note] = read_json({"choices": [{"text": text, "logprobs": {"top_logprobs": maps}}]})
+        assert texts(blocks) == [[max(top, key=top.__getitem__) for top in maps]]
+        assert "the response does not contain the drawn token; tsoft takes the most probable one" in note
+
+
+def test_a_piece_of_several_tokens_has_ids_as_labels() -> None:
+    blocks, _ = read_json({"logprobs": [{"text": "ab", "token_ids": [1, 2], "logprobs": [-1.0, -2.0]}]})
+    assert texts(blocks) == [["#1", "#2"]]
+    with pytest.raises(InputError, match="expected one entry per token, 2 in all, got 1"):
+        read_json({"logprobs": [{"text": "ab", "token_ids": [1, 2], "logprobs": [-1.0]}]})
+    with pytest.raises(InputError, match="piece 1, token_ids: missing; expected an array"):
+        read_json({"logprobs": [{"text": "a", "token_ids": [1], "logprobs": [-1.0]}, {}]})
+
+
+def test_tokens_and_logprobs_side_by_side_are_a_text_and_not_a_row() -> None:
+    for record, tokens in (
+        ({"tokens": ["a", "b"], "token_ids": [1, 2]}, ["a", "b"]),
+        ({"token_ids": [1, 2]}, ["#1", "#2"]),
+    ):
+        blocks, [note] = read_json(record | {"logprobs": [-0.5, -0.25]})
+        assert texts(blocks) == [tokens]
+        assert "as those of successive tokens" in note
+    with pytest.raises(InputError, match="logprobs: expected one entry per token, 2 in all, got 1"):
+        read_json({"tokens": ["a", "b"], "logprobs": [-0.5]})
+
+
+def test_a_list_of_alternatives_alone_is_one_token() -> None:
+    """A ranking of probabilities that sum to at most 1. With other numbers, the list is a text."""
+    tops = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    for value in (tops, {"top_logprobs": tops}, {"top_logprobs": tops[::-1]}):
+        [block], [note] = read_json(value)
+        assert block.partial
+        assert sorted(block.labels or ()) == ["a", "b"]
+        assert block.logits[0, block.partial.index] == -0.5
+        assert "as the alternatives of one token" in note
+    for value in (tops[::-1], [tops[0], tops[0]], [tops[0] | {"top_logprobs": []}, tops[1]], {"content": tops}):
+        blocks, notes = read_json(value)
+        assert (len(texts(blocks)), len(blocks), notes) == (1, 2, [])
+
+
+def test_wrong_numbers_in_a_ranking() -> None:
+    with pytest.raises(InputError, match="logprob: 1000 is not a log-probability"):
+        read_json([{"token": "a", "logprob": 1000}, {"token": "b", "logprob": -1}])
+
+
+def test_alternatives_of_gemini_without_the_drawn_tokens() -> None:
+    top = [{"candidates": [{"token": "a", "logProbability": -0.5}, {"token": "b", "logProbability": -1.5}]}]
+    parts = {"content": {"parts": [{"text": "b"}]}}
+    blocks, [note] = read_json({"candidates": [parts | {"logprobsResult": {"topCandidates": top}}]})
+    assert texts(blocks) == [["a"]]
+    assert "takes the most probable one" in note
+
+
+def test_an_answer_that_repeats_its_list_is_read_once() -> None:
+    """Two answers may be equal."""
+    logprobs = {"logprobs": {"content": [entry("a")]}}
+    blocks, _ = read_json({"generations": [[{"generation_info": logprobs, "message": logprobs}]] * 2})
+    assert texts(blocks) == [["a"], ["a"]]
+
+
+def test_an_echoed_prompt_of_together_is_skipped() -> None:
+    prompt = [{"text": "p", "logprobs": {"tokens": ["p"], "token_logprobs": [-1.0]}}]
+    blocks, [note] = read_json({"prompt": prompt, "choices": [choice("a")]})
+    assert texts(blocks) == [["a"]]
+    assert SKIPPED_PROMPT in note
+
+
+def test_tokens_with_a_text_and_a_number() -> None:
+    """HELM's completions. Elsewhere, these objects could be sentences."""
+    tokens = [{"text": "a", "logprob": -0.5}, {"text": "b", "logprob": -1.5}]
+    blocks, notes = read_json({"result": {"completions": [{"text": "ab", "logprob": -2.0, "tokens": tokens}]}})
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
+
+
+def test_maps_of_numbers_under_logprobs() -> None:
+    """What Bedrock writes for imported models."""
+    blocks, notes = read_json({"generation": "ab", "logprobs": [{"a": -1.5, "x": -0.5}, {"b": -0.5}]})
+    assert (texts(blocks), notes) == ([["a", "b"]], [])
+
+
+def test_names_in_camel_case() -> None:
+    token = {"token": "a", "logProbability": -0.5, "topLogprobs": [{"token": "a", "logprob": -0.5, "tokenId": 3}]}
+    blocks, _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})
+    assert texts(blocks) == [["a"]]
+
+
+def test_numbers_may_be_strings() -> None:
+    token = {"token": "a", "logprob": "-0.5", "top_logprobs": [{"token": "b", "logprob": "-inf"}]}
+    [block], _ = read_json({"choices": [{"logprobs": {"content": [token]}}]})
+    assert block.logits.tolist() == [[-math.inf, -0.5]]
+
+
+# Batches
+
+
+def batched(name: str, **fields: Any) -> dict[str, Any]:
+    return {"id": f"batch_{name}", "custom_id": name, "response": None, "error": None} | fields
+
+
+def lines(*documents: object) -> bytes:
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+
+
+def test_a_failed_request_of_a_batch_is_noted() -> None:
+    good = batched("q-1", response={"status_code": 200, "body": {"choices": [choice("a", finish_reason="stop")]}})
+    bad = batched("q-2", response={"status_code": 400, "body": {"error": {"message": "too long"}}})
+    expired = batched("q-3", error={"code": "batch_expired", "message": "not done in time"})
+    blocks, notes = read(lines(bad, good, expired, good))
+    assert texts(blocks) == [["a"], ["a"]]
+    assert [note.split(": ", 1)[1] for note in notes] == [
+        "request 'q-2': the server returned an error: too long; tsoft skips it",
+        "request 'q-3': the server returned an error: not done in time; tsoft skips it",
+    ]
+    with pytest.raises(InputError, match="request 'q-2': the server returned an error: too long"):
+        read(lines(bad))
+
+
+# Whole answers and pieces of streams
+
+
+def chunk(token: str, **fields: Any) -> dict[str, Any]:
+    return {"choices": [choice(token, finish_reason=None)]} | fields
+
+
+def end(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "logprobs": None, "finish_reason": "stop"}]} | fields
+
+
+DOCUMENTS = {
+    "two answers": ([{"choices": [choice("a")]}, {"choices": [choice("b")]}], [["a"], ["b"]]),
+    "finished answers with one id": (
+        [{"id": "1", "choices": [choice("a", finish_reason="stop")]}] * 2,
+        [["a"], ["a"]],
+    ),
+    "pieces without an id": ([chunk("a"), chunk("b"), end(), chunk("c"), end()], [["a", "b"], ["c"]]),
+    "interleaved streams": (
+        [chunk("a", id="1"), chunk("b", id="2"), chunk("c", id="1"), end(id="1"), chunk("d", id="2"), end(id="2")],
+        [["a", "c"], ["b", "d"]],
+    ),
+    "the last piece has a token": (
+        [chunk("a", id="1"), {"id": "1", "choices": [choice("b", finish_reason="stop")]}, chunk("c", id="1")],
+        [["a", "b"], ["c"]],
+    ),
+    "usage at the end": ([chunk("a", id="1"), end(id="1"), {"id": "1", "choices": [], "usage": {}}], [["a"]]),
+    "answers with a message are whole": (
+        [{"choices": [choice(token, finish_reason=None, message={"content": token})]} for token in "ab"],
+        [["a"], ["b"]],
+    ),
+    "llama.cpp with two answers": (
+        [
+            {"index": i, "content": "x", "stop": False, "completion_probabilities": [entry(token)]}
+            for i, token in ((0, "a"), (1, "b"), (0, "c"))
+        ],
+        [["a", "c"], ["b"]],
+    ),
+    "tokens alone": ([entry("a"), entry("b")], [["a", "b"]]),
+}
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "data"])
+@pytest.mark.parametrize(("documents", "expected"), DOCUMENTS.values(), ids=DOCUMENTS.keys())
+def test_pieces_and_whole_answers(documents: list[Any], expected: list[list[str]], form: str) -> None:
+    if form == "data":
+        data = b"".join(b"data: " + line + b"\n" for line in lines(*documents).splitlines())
+        if documents in (DOCUMENTS["two answers"][0], DOCUMENTS["answers with a message are whole"][0]):
+            # A stream's lines are pieces until one is finished.
+            expected = [["a", "b"]]
+    else:
+        data = lines(*documents) if form == "lines" else json.dumps(documents).encode()
+    assert texts(read(data)[0]) == expected
+
+
+def test_two_saved_streams_are_two_texts() -> None:
+    data = b"".join(b"data: " + json.dumps(chunk(token)).encode() + b"\n\ndata: [DONE]\n\n" for token in "ab")
+    blocks, notes = read(data)
+    assert (texts(blocks), notes) == ([["a"], ["b"]], [])
+    _, [note] = read(data + b"< HTTP/1.1 200 OK\n")
+    assert "FILE:9: tsoft ignores the lines after the end of the stream" in note
+
+
+def sglang(count: int, **fields: Any) -> dict[str, Any]:
+    return {"text": "x", "meta_info": {"id": "1", "output_token_logprobs": [[-0.5, 7, "x"]] * count} | fields}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "count"),
+    [
+        ([sglang(1), sglang(2), sglang(3)], 3),
+        ([sglang(1), sglang(1), sglang(1)], 3),
+        ([sglang(1), sglang(2), sglang(2, finish_reason={"type": "stop"})], 2),
+        ([sglang(1), sglang(1, finish_reason={"type": "stop"}), sglang(2)], 3),
+    ],
+)
+def test_a_piece_that_begins_with_all_tokens_so_far_repeats_them(pieces: list[Any], count: int) -> None:
+    """But a text may repeat a token."""
+    assert len(read(b"".join(b"data: " + line + b"\n" for line in lines(*pieces).splitlines()))[0]) == count
+
+
+def test_a_piece_may_have_tokens_of_one_answer_only() -> None:
+    answers = [choice("a", finish_reason=None), {"index": 1, "logprobs": None, "finish_reason": None}]
+    pieces = [{"id": "1", "choices": answers}, {"id": "1", "choices": [choice("b", index=1, finish_reason="stop")]}]
+    assert texts(read(lines(*pieces))[0]) == [["a"], ["b"]]
+    with pytest.raises(InputError, match="FILE:1: choice 1: the response has no log-probabilities"):
+        read_json({"choices": [choice("a", finish_reason="stop"), {"index": 1, "finish_reason": "stop"}]})
+
+
+def test_an_unknown_list_in_a_stream_is_an_error() -> None:
+    odd = {"object": "chat.completion.chunk", "choices": [{"index": 0, "logprobs": {"odd": [-1]}}]}
+    with pytest.raises(InputError, match=r"FILE:2: choices\[0\].logprobs: log-probabilities in an unknown format"):
+        read(b"data: " + json.dumps(chunk("a")).encode() + b"\ndata: " + json.dumps(odd).encode())
+
+
+def test_events_of_the_responses_api_repeat_tokens() -> None:
+    """The pieces, the whole text, and the whole response. Each of them may be the only one with tokens."""
+    whole = {"object": "response", "output": [{"content": [{"logprobs": [entry("a"), entry("b")]}]}]}
+    pieces = [{"type": "response.output_text.delta", "logprobs": [entry(token)]} for token in "ab"]
+    silent: list[Any] = [{"type": "response.output_text.delta", "logprobs": []}]
+    done = {"type": "response.output_text.done", "logprobs": [entry("a"), entry("b")]}
+    end = {"type": "response.completed", "response": whole}
+    for events in ([*pieces, done, end], [*silent, done, end], [*silent, end]):
+        assert texts(read(lines(*events))[0]) == [["a", "b"]]
+        assert texts(read(lines(*events, *events))[0]) == [["a", "b"]] * 2
+
+
+def test_an_answer_may_have_no_tokens() -> None:
+    """An empty list is not a missing one, unless it is the only one."""
+    empties: list[Any] = [
+        {"choices": [{"index": 0, "logprobs": {"content": []}, "finish_reason": "stop"}]},
+        {"choices": [{"index": 0, "text": "", "logprobs": {"tokens": [], "token_logprobs": []}}]},
+        {"text": "", "logprobs": []},
+    ]
+    for empty in empties:
+        assert texts(read(lines(empty, {"choices": [choice("a", finish_reason="stop")]}))[0]) == [["a"]]
+        with pytest.raises(InputError, match="no log-probabilities"):
+            read(lines(empty))
+
+
+def test_answers_with_equal_numbers_are_different_texts() -> None:
+    blocks, _ = read_json({"choices": [choice("a", finish_reason=None), choice("b", finish_reason=None)]})
+    assert texts(blocks) == [["a"], ["b"]]
+
+
+def test_an_echoed_prompt_is_noted() -> None:
+    logprobs = {"tokens": ["p", "a"], "token_logprobs": [None, -0.5], "top_logprobs": None}
+    blocks, [note] = read_json({"choices": [{"text": "pa", "logprobs": logprobs}]})
+    assert texts(blocks) == [["a"]]
+    assert "the list starts with the prompt" in note
+
+
+def test_a_replacement_character_in_a_map_hides_other_tokens() -> None:
+    """Several tokens can have this text, and the map has room for one, so the lowest number bounds nothing."""
+    for label, cap in (("\ufffd", math.inf), ("x", -2.5)):
+        tops = {label: -2.5, "a": -0.5}
+        logprobs = {"tokens": ["a"], "token_logprobs": [-0.5], "top_logprobs": [tops]}
+        [block], _ = read_json({"choices": [{"text": "a", "logprobs": logprobs}]})
+        assert block.partial
+        assert block.partial.cap == cap
+
+
+def test_the_parts_of_an_answer_make_one_text() -> None:
+    """The Responses API has several messages with several parts."""
+    parts = [{"type": "output_text", "logprobs": [entry(token)]} for token in "ab"]
+    output = [{"type": "message", "content": parts}, {"type": "message", "content": parts[:1]}]
+    assert texts(read_json({"object": "response", "output": output})[0]) == [["a", "b", "a"]]
+
+
+def test_the_answers_of_text_generation_inference_have_numbers() -> None:
+    tokens = [[{"id": i, "text": text, "logprob": -0.5}] for i, text in enumerate("abc")]
+    others = [{"generated_text": "", "tokens": tokens[i]} for i in (1, 2)]
+    blocks, _ = read_json({"generated_text": "", "details": {"tokens": tokens[0], "best_of_sequences": others}})
+    assert texts(blocks) == [["a"], ["b"], ["c"]]
+    assert [block.partial.choice for block in blocks if block.partial] == [0, 1, 2]
+
+
+def test_a_deep_document_is_refused() -> None:
+    deep = '{"a": ' * 900 + '{"logprobs": 1}' + "}" * 900
+    for form in ("{}", "data: {}\n", "[{}]"):
+        with pytest.raises(InputError, match=r"^FILE"):
+            read(form.replace("{}", deep, 1).encode())
+
+
+def test_a_whole_answer_without_logprobs_is_an_error_after_others() -> None:
+    with pytest.raises(InputError, match="FILE:2: the response has no log-probabilities"):
+        read(lines({"choices": [choice("a", finish_reason="stop")]}, end()))
+
+
+def test_a_text_with_a_number_is_not_a_token() -> None:
+    """It may be a sentence with its log-probability, or with a class's probability."""
+    with pytest.raises(InputError, match="FILE:1: logprob: log-probabilities in an unknown format"):
+        read_json({"text": "a long sentence", "logprob": -12.5})
+    for row in ({"text": "good", "prob": 0.9}, {"text": "good", "probs": {"a": 0.5, "b": 0.5}}):
+        with pytest.raises(InputError, match="'text': expected a number"):
+            read_json(row)
+
+
+@pytest.mark.parametrize(
+    ("response", "path"),
+    [
+        ({"choices": [{"index": 0, "logprobs": {"odd": {"a": -1}}}]}, "choices[0].logprobs"),
+        ({"choices": [{"index": 0}], "extra": [{"logprob": -1}]}, "extra[0].logprob"),
+        ({"a": {"b": [{"logprob": -1, "rank": 1}]}}, "a.b[0].logprob"),
+    ],
+)
+def test_unknown_log_probabilities_are_named_with_their_path(response: Any, path: str) -> None:
+    with pytest.raises(InputError) as error:
+        read_json(response)
+    problem = f"{path}: log-probabilities in an unknown format; tsoft help api-responses lists the formats"
+    assert str(error.value) == f"FILE:1: {problem}"
+
+
+def test_an_error_field_without_an_error() -> None:
+    cases: list[dict[str, Any]] = [{"error": ""}, {"error": {}}, {"error": None}, {"detail": "high"}]
+    for fields in cases:
+        assert texts(read_json({"choices": [choice("a")]} | fields)[0]) == [["a"]]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"choices": 2.0, "logprobs": -1.0},
+        {"logprob": 1, "top_logprobs": 2},
+        {"logits": [2.0, 1.0], "choices": ["A", "B"]},
+        {"text": "good", "probs": [0.25, 0.75]},
+        {"a": 0.5, "prob": 0.25},
+        {"logprobs": [-0.5, -1.0], "labels": ["a", "b"]},
+        {"logits": [[2.0, 1.0]], "meta": {"choices": []}},
+    ],
+)
+def test_rows_with_fields_of_responses_are_rows(row: dict[str, Any]) -> None:
+    [block], _ = read_json(row)
+    assert block.partial is None
+    assert block.logits.shape == (1, 2)
+
+
+# Evaluations
+
+
+def sample(*numbers: object, **fields: Any) -> dict[str, Any]:
+    """Return a sample of lm-evaluation-harness: lm_eval/loggers/evaluation_tracker.py, save_results_samples."""
+    arguments = {
+        f"gen_args_{i}": {"arg_0": "Q:", "arg_1": f" {label}"} for i, label in enumerate("ABC"[: len(numbers)])
+    }
+    responses = [[[number, "False"]] for number in numbers]
+    return {"doc_id": 0, "doc": {}, "target": "1", "arguments": arguments, "resps": responses} | fields
+
+
+def test_a_sample_of_lm_evaluation_harness_is_a_row_of_log_likelihoods() -> None:
+    data = lines(sample("-1.5", "-0.5"), sample(-2.0, -0.25, target="A"))
+    assert [block.labels for block in read(data)[0]] == [("A", "B")] * 2
+    # The answers differ from question to question, so the classes are their places.
+    blocks, _ = read(data, targets=TargetSource())
+    assert [block.labels for block in blocks] == [None] * 2
+    assert [block.logits.tolist() for block in blocks] == [[[-1.5, -0.5]], [[-2.0, -0.25]]]
+    assert [block.targets.tolist() for block in blocks if block.targets is not None] == [[1], [0]]
+    assert [block.first_row for block in blocks] == [0, 1]
+
+
+def test_calibrate_reads_samples() -> None:
+    """The odds of the right answer are e^(1/tau), and three of four answers are right: tau = 1 / ln 3."""
+    rows = [sample("-1", "-2", target="0")] * 3 + [sample("-1", "-2", target="1")]
+    done = here("calibrate", "-f", "json", stdin=lines(*rows))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["tau"] == pytest.approx(1 / math.log(3), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (sample("-1", "-2", resps=[["some text"]]), "resps[0]: the sample has no log-likelihoods of answers"),
+        (sample("-1", None), "resps[1]: missing; expected a number"),
+        (sample("-1", "much"), 'resps[1]: expected a number, got "much"'),
+        (sample("-1", "-2", target="5"), "target: '5' is neither the index nor the text of one of 2 answers"),
+    ],
+)
+def test_samples_without_log_likelihoods(document: Any, problem: str) -> None:
+    with pytest.raises(InputError) as error:
+        read(lines(document), targets=TargetSource())
+    assert problem in str(error.value)
+
+
+def inspect_log(*samples: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("_journal/start.json", "{}")
+        for i, document in enumerate(samples):
+            archive.writestr(f"samples/{i}_epoch_1.json", json.dumps(document))
+        archive.writestr("header.json", json.dumps({"choices": []}))
+    return file.getvalue()
+
+
+def test_an_inspect_log_is_read_sample_by_sample(tmp_path: Path) -> None:
+    """The events repeat the output."""
+    samples = [{"id": i, "output": {"choices": [choice(token, stop_reason="stop")]}} for i, token in enumerate("ab")]
+    for item in samples:
+        item["events"] = [{"output": item["output"]}]
+    data = inspect_log(samples[0], {"id": 9, "output": {"choices": [{"stop_reason": "stop"}]}}, samples[1])
+    blocks, [note] = read(data)
+    assert texts(blocks) == [["a"], ["b"]]
+    assert note == "FILE: samples/1_epoch_1.json: the sample has no log-probabilities; tsoft skips it"
+    (tmp_path / "log.eval").write_bytes(data)
+    assert here("compute", "-i", str(tmp_path / "log.eval")).stdout == "1.0\n1.0\n"
+    with pytest.raises(InputError, match=r"samples/0_epoch_1.json: .*run inspect eval with --logprobs"):
+        read(inspect_log({"id": 9, "output": {}}))
+
+
+def test_zip_files_that_are_not_inspect_logs() -> None:
+    with pytest.raises(InputError, match="a zip file without a folder samples"):
+        read(inspect_log())
+    with pytest.raises(InputError, match="not a complete log of Inspect"):
+        read(inspect_log({"output": {}})[:80])

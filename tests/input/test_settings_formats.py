@@ -1,0 +1,210 @@
+"""The formats of settings files: JSON, YAML, Modelfiles, and text that Python printed."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tsoft.errors import InputError
+from tsoft.input.settings.settings_reader import read
+
+
+def values(path: Path, content: str) -> dict[str, float]:
+    path.write_text(content)
+    return dict(read(str(path)).values)
+
+
+def problem(path: Path, content: str) -> str:
+    """Return the message about a file, without its name."""
+    path.write_text(content)
+    with pytest.raises(InputError) as caught:
+        read(str(path))
+    return str(caught.value).removeprefix(str(path))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "settings"
+
+
+# JSON
+
+
+def test_a_generation_config_that_transformers_printed(path: Path) -> None:
+    text = 'GenerationConfig {\n  "do_sample": true,\n  "eos_token_id": 2,\n  "top_k": 5\n}\n'
+    assert values(path, text) == {"top_k": 5}
+    assert problem(path, text.replace("true,", "true")).startswith(":3: not JSON: ")
+
+
+def test_a_field_that_is_set_twice(path: Path) -> None:
+    assert values(path, '{"top_k": 5, "top_k": 5}') == {"top_k": 5}
+    message = problem(path, '{"top_k": 5, "temperature": 1,\n"top_k": 6}')
+    assert message == ": 'top_k' is set twice, to 5 and 6; remove one of them"
+
+
+# YAML
+
+
+def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    message = problem(path, "temperature: 0.7\n")
+    assert message.startswith(": this looks like YAML, which tsoft reads with PyYAML; run pip install 'tsoft[yaml]'")
+    # A log is not YAML.
+    assert problem(path, "temperature: 0.7\nsampler chain: top-k -> temp\n").startswith(":1: not JSON: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("temperature: 0.7\ntop_k: 20\n", {"tau": 0.7, "top_k": 20}),
+        # PyYAML takes a number without a point for a string.
+        ("---\n# mine\nmin_p: 5e-2\ntop_p: '.9'\n", {"min_p": 0.05, "top_p": 0.9}),
+        ("top_k: 3\ndo_sample: no\n", {"tau": 0}),
+        ("a: &a {temperature: 0.5}\n", {"tau": 0.5}),
+        ("base: &base\n  x: 1\npreset:\n  <<: *base\n  temp: 0.5\n", {"tau": 0.5}),
+        ("a: &a\n  top_k: 3\nb: *a\n", {"top_k": 3}),
+        (
+            "config:\n  operation:\n    fields:\n      - key: llm.prediction.topKSampling\n        value: 20\n",
+            {"top_k": 20},
+        ),
+    ],
+)
+def test_yaml(path: Path, text: str, expected: dict[str, float]) -> None:
+    pytest.importorskip("yaml")
+    assert values(path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("top_k: 3\ntop_p: [0.9\n", ":3: not YAML: "),
+        ("top_k: 3\ntop_p: 0.9\ntop_k: 4\n", ":1: 'top_k' is set twice, to 3 and 4; remove one of them"),
+        ("top_k: 3\n---\ntop_k: 4\n", ":2: not YAML: "),
+        ("top_k: !!python/object/apply:os.getcwd []\n", ":1: not YAML: could not determine a constructor"),
+        ("temperature: .nan\n", ": temperature: expected a finite number, got nan"),
+        ("temperature: 2001-01-01\n", ': temperature: expected a number, got the value "2001-01-01"'),
+        ("temperature: 2001-13-41\n", ": not YAML: month must be in 1..12"),
+        ("- temperature: 1\n", ": expected an object of settings, got an array"),
+        ("a: " + "[" * 500, ":1: the JSON is nested too deep"),
+        ("name: x\n", ": no sampling settings; "),
+        ("a: &a\n  top_k: 3\n  self: *a\n", ":1: not YAML: found unconstructable recursive node"),
+    ],
+)
+def test_errors_in_yaml(path: Path, text: str, message: str) -> None:
+    pytest.importorskip("yaml")
+    assert problem(path, text).startswith(message)
+
+
+# Modelfiles
+
+
+def test_modelfile(path: Path) -> None:
+    text = '# mine\n\nfrom ./x.gguf\nParameter\ttemperature  "0.5"\nPARAMETER top_p 1\nPARAMETER top_k 0\n'
+    assert values(path, text) == {"tau": 0.5, "top_p": 1}
+    texts = 'TEMPLATE """{{ .Prompt }}"""\nSYSTEM """\nPARAMETER min_p 0.5\nnot a command\n"""\nLICENSE "MIT"\n'
+    assert values(path, text + texts) == {"tau": 0.5, "top_p": 1}
+    # The settings of this file have no model.
+    assert values(path, "PARAMETER temperature 0.5\nPARAMETER top_p 1\nPARAMETER top_k 0\n")["tau"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("FROM x\nPARAMETER temperature\n", ":2: expected PARAMETER NAME VALUE, got 'PARAMETER temperature'"),
+        ("FROM x\n\nPARAMETERS top_k 1\n", ":3: 'PARAMETERS' is not a command of a Modelfile; expected a line such as"),
+        ('FROM x\nSYSTEM """Be brief.\nPARAMETER top_k 1\n', ':2: the text after SYSTEM has no closing """'),
+        (
+            "FROM x\nPARAMETER top_k 1\nPARAMETER top_k 2\n",
+            ': \'top_k\' is set twice, to "1" and "2"; remove one of them',
+        ),
+        ("FROM x\nPARAMETER top_k many\n", ': PARAMETER: top_k: expected a number, got the string "many"'),
+        ("FROM x\n", ": no sampling settings; "),
+    ],
+)
+def test_errors_in_a_modelfile(path: Path, text: str, message: str) -> None:
+    assert problem(path, text).startswith(message)
+
+
+# Python
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SamplingParams(temperature=0.8, top_p=0.95)", {"tau": 0.8, "top_p": 0.95}),
+        ("llm.generate(x, SamplingParams(n=1,\n  top_k=-1, temperature=.5))", {"tau": 0.5}),
+        ("a=SamplingParams(stop=[')', '\\'('], top_k=3) SamplingParams(stop=[')', '\\'('], top_k=3)", {"top_k": 3}),
+        ("SamplingParams(top_k=3, structured_outputs=StructuredOutputsParams(json=None))", {"top_k": 3}),
+        ("{'temperature': 0.5, 'do_sample': True, 'top_p': None, 'stop': (1, {2})}", {"tau": 0.5}),
+        ("{'options': {'temperature': 0.5}, 'x': f(1), **y}", {"tau": 0.5}),
+    ],
+)
+def test_text_that_python_printed(path: Path, text: str, expected: dict[str, float]) -> None:
+    assert values(path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x\nSamplingParams(top_k=3", ":2: expected SamplingParams(NAME=VALUE, …), as Python prints it"),
+        ("SamplingParams(top_k=3, top_k=4)", ": 'top_k' is set twice, to 3 and 4; remove one of them"),
+        (
+            "SamplingParams(top_k=3)\nSamplingParams(top_k=4)",
+            ":2: 2 SamplingParams with different values; save one of them",
+        ),
+        (
+            "SamplingParams(temperature=float('inf'))",
+            ": SamplingParams: temperature: expected a number, got the string",
+        ),
+        ("SamplingParams(temperature=1e999)", ": SamplingParams: temperature: expected a finite number, got inf"),
+        ("SamplingParams(n=1)", ": no sampling settings; "),
+        (
+            "{'temperature': 0.5,\n 'temperature': 0.6}",
+            ": 'temperature' is set twice, to 0.5 and 0.6; remove one of them",
+        ),
+        ("{'temperature': 0.5,\n 'top_p' 1}", ":1: not JSON: "),
+    ],
+)
+def test_errors_in_text_that_python_printed(path: Path, text: str, message: str) -> None:
+    assert problem(path, text).startswith(message)
+
+
+def test_binary_files_are_named(path: Path) -> None:
+    path.write_bytes(b"PAR1" + b"\0" * 100)
+    with pytest.raises(InputError, match="this is a Parquet file"):
+        read(str(path))
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "FROM x\n",
+            "PARAMETER top_k 3\n",
+            "SamplingParams(",
+            "top_k=3",
+            ")",
+            "(",
+            "'",
+            '"""',
+            "top_k: 3\n",
+            "{",
+            "}",
+        ),
+        *("'a': 1", ",", "- ", "<<: *a\n", "&a ", "\n", "\t", "#", "\0", "GGUF", '"top_k": 3', "[", "]", ": ", "=<x>"),
+        *("é", "\\"),
+    ]
+)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=300)
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_any_text_is_settings_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-text"
+    path.write_text(text)
+    try:
+        got = read(str(path))
+    except InputError:
+        return
+    assert set(got.values) <= {("top_k", 3.0), ("tau", 0.8), ("top_p", 0.9)}
