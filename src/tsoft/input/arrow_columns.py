@@ -69,7 +69,7 @@ def is_list_of_numbers(type: pa.DataType) -> bool:
 
 
 @dataclass(frozen=True)
-class Place:
+class ColumnPlace:
     """The place of numbers for messages: their file, their column, and the number of the first row."""
 
     source: str
@@ -77,7 +77,7 @@ class Place:
     first_row: int
 
 
-def numbers_of_column(array: pa.Array, where: Place) -> Array:
+def numbers_of_column(array: pa.Array, where: ColumnPlace) -> Array:
     """Return the numbers of an array. Raise InputError for a null, which is no number."""
     if array.null_count:
         row = where.first_row + int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))

@@ -14,8 +14,8 @@ from tsoft.errors import InputError, shortened
 from tsoft.input import fields
 from tsoft.input.arrow_columns import (
     NULL,
+    ColumnPlace,
     Leaf,
-    Place,
     distinct_texts,
     is_number_type,
     numbers_of_column,
@@ -70,8 +70,8 @@ class TableRows:
             yield values[start : start + size].reshape(stop - first, -1), first, stop
             start += size
 
-    def _where(self, leaf: Leaf, first_row: int) -> "Place":
-        return Place(self.options.source, leaf.name, first_row)
+    def _where(self, leaf: Leaf, first_row: int) -> "ColumnPlace":
+        return ColumnPlace(self.options.source, leaf.name, first_row)
 
     def block(self, values: Array, batch: pa.RecordBatch, first_row: int, width: int, rows: int | None) -> Block:
         """Return rows as a block. `width` is the number of classes of the first row, and `rows` that of all rows."""
