@@ -118,6 +118,11 @@ KINDS = {
         b"SQLite format 3\0\x10",
         "an SQLite database; save the table with sqlite3 -csv -header FILE 'SELECT * FROM NAME'",
     ),
+    "a dictionary": (b"{'cat': 2.0, 'dog': 1.0}", "a dictionary that Python printed; print it with json.dumps"),
+    "an output": (
+        b"CausalLMOutputWithPast(loss=None, logits=tensor([[[1.]]]))",
+        "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())",
+    ),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3\n", "a PDF file; pass the numbers as text or as .npy"),
 }
 
@@ -132,6 +137,14 @@ def test_a_binary_file_of_labels_is_named_even_if_it_is_valid_utf_8(data: bytes,
     path = tmp_path / "labels"
     path.write_bytes(data)
     assert f"{path}: this is {kind}" in complaint("compute", "1", "--labels", f"@{path}", code=1)
+
+
+@pytest.mark.parametrize("word", ["GGUF", "PAR1", "BZh", "MZ", "BM", "Rar!"])
+def test_a_text_that_starts_like_a_binary_file_is_text(word: str) -> None:
+    """In Latin-1, it is an error about its bytes; in UTF-8, its first word is a label."""
+    message = complaint("compute", stdin=f"{word} é 2\n".encode("latin-1"), code=1)
+    assert message == "stdin:1: not UTF-8 text (byte 0xe9); convert it to UTF-8"
+    assert out("compute", stdin=f"{word} 2\né 1\n") == out("compute", "2", "1")
 
 
 def test_a_label_may_be_a_nul(tmp_path: Path) -> None:

@@ -141,9 +141,10 @@ def test_a_column_of_lists(type: Any) -> None:
 
 
 def test_lists_of_different_lengths() -> None:
-    blocks = read(stored(logits=[[1.0, 2], [3.0, 4], [5.0], [6.0, 7]]), "parquet")
+    data = stored(logits=[[1.0, 2], [3.0, 4], [5.0], [6.0, 7]], id=["a", "b", "c", "d"])
+    blocks = read(data, "parquet")
     assert [block.logits.tolist() for block in blocks] == [[[1, 2], [3, 4]], [[5]], [[6, 7]]]
-    assert [block.first_row for block in blocks] == [0, 2, 3]
+    assert [(block.first_row, block.keys) for block in blocks] == [(0, ["a", "b"]), (2, ["c"]), (3, ["d"])]
 
 
 def test_the_name_of_a_column_states_the_quantity() -> None:
