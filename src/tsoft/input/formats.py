@@ -100,6 +100,21 @@ def by_content(head: bytes) -> Format | None:
     )
 
 
+# Other things that Python prints, which contain no logits in a form that tsoft reads: what they are, and the fix.
+_UNREADABLE = {
+    rb"\{'[^'\n]*'\s*:": "a dictionary that Python printed; print it with json.dumps",
+    rb"\w+\((?:loss|logits|sequences)=": (
+        "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())"
+    ),
+}
+
+
+def _unreadable(head: bytes) -> str | None:
+    """Return what content that tsoft cannot read is, and the fix; None for any other content."""
+    printed = next((kind for start, kind in _UNREADABLE.items() if re.match(start, head.lstrip())), None)
+    return printed or kind_of(head)
+
+
 def detect(stream: BinaryIO, name: str) -> tuple[Format, BinaryIO]:
     """Return the format of a file by its name or else by its content, and the stream from its start.
 
@@ -111,6 +126,6 @@ def detect(stream: BinaryIO, name: str) -> tuple[Format, BinaryIO]:
         return named, stream
     head, stream = with_head(stream)
     format = by_content(head)
-    if format is None and (kind := kind_of(head)) is not None:
+    if format is None and (kind := _unreadable(head)) is not None:
         raise InputError(f"{STDIN if name == '-' else name}: this is {kind}")
     return format or FORMATS["text"], stream

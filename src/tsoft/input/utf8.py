@@ -5,8 +5,8 @@ import re
 
 from tsoft.errors import InputError
 
-# Patterns for the first bytes of files that tsoft cannot read as text: what they are, and the fix. Those of binary files
-# require bytes that no text contains, because a text may start with the letters GGUF, PAR1 or BZh.
+# Patterns for the first bytes of files that are not text: what they are, and the fix. Those of binary files require
+# bytes that no text contains, because a text may start with the letters GGUF, PAR1 or BZh.
 _KINDS = (
     (
         rb"\x80[\x02-\x05](?:\x8a\nl\xfc\x9cF\xf9|.{0,40}torch)|PK\x03\x04.{26}[^\0]{0,100}?data\.pkl",
@@ -44,11 +44,6 @@ _KINDS = (
     ),
     (rb"\xd0\xcf\x11\xe0", "an old Office file; save the sheet as CSV"),
     (rb"PK\x03\x04", "a zip file, as .npz files are; pass an .npz with --input-format npz, or unpack it"),
-    (rb"\{'[^'\n]*'\s*:", "a dictionary that Python printed; print it with json.dumps"),
-    (
-        rb"\w+\((?:loss|logits|sequences)=",
-        "a model's output that Python printed; save it with numpy.save('logits.npy', output.logits.float().numpy())",
-    ),
     (rb".{257}ustar", "a tar archive; unpack it"),
 )
 
