@@ -24,7 +24,7 @@ from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
 from tsoft.input.lines import Line, LineBatch, line_batches
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.row_groups import ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
+from tsoft.input.row_groups import BlankLines, ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
 
 LONG_FORM_COLUMNS = {"label", "index", ID, *KEY_COLUMNS, *QUANTITIES}
 
@@ -194,13 +194,14 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
     labels: list[str] = []
     values: list[Array] = []
     lines: list[int] = []
+    blanks = BlankLines("classes", "remove it, or write one row per line", options)
     for batch in batches:
-        numbers = None if has_labels else batch.numbers()
+        numbers = None if has_labels or blanks.seen else batch.numbers()
         if numbers is not None and (numbers.widths == 1).all():
             values.append(numbers.values)
             lines += range(batch.number, batch.number + len(numbers.values))
             continue
-        classes = [(_labeled_number(line, has_labels, options), line.number) for line in batch.lines() if line.text]
+        classes = [(_labeled_number(line, has_labels, options), line.number) for line in blanks.without(batch.lines())]
         labels += [label for (label, _), _ in classes]
         values.append(np.array([value for (_, value), _ in classes]))
         lines += [number for _, number in classes]

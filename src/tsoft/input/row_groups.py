@@ -154,21 +154,37 @@ class RowParser(Protocol):
         """Raise InputError for a comment that looks like a row."""
 
 
+@dataclass
+class BlankLines:
+    """Blank lines, which are errors between two lines with numbers, and ignored at the end. `between` are the things
+    that they separate, and `fix` is what to do. `seen` is the first blank line, which may still be at the end."""
+
+    between: str
+    fix: str
+    options: ReadOptions
+    seen: int | None = None
+
+    def without(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """Yield the lines that are not blank. Raise InputError for a blank line before one of them."""
+        for line in lines:
+            if not line.text:
+                self.seen = self.seen or line.number
+                continue
+            if self.seen:
+                raise self.options.error(self.seen, f"blank line between two {self.between}; {self.fix}")
+            yield line
+
+
 def parsed_groups(parser: RowParser, batches: Iterable[LineBatch], options: ReadOptions) -> Iterator[RowGroup]:
     """Yield the rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
-    blank = None
+    blanks = BlankLines("rows", "remove it", options)
     for batch in batches:
         parser.check_comments(batch)
-        if not blank and (groups := parser.groups(batch)) is not None:
+        if not blanks.seen and (groups := parser.groups(batch)) is not None:
             yield from groups
             continue
         rows = []
-        for line in batch.lines():
-            if not line.text:
-                blank = blank or line.number
-                continue
-            if blank:
-                raise options.error(blank, "blank line between two rows; remove it")
+        for line in blanks.without(batch.lines()):
             try:
                 rows.append(parser.row(line))
             except fields.FieldError as error:
