@@ -110,6 +110,10 @@ LOGITS = {
         "cat,dog,pred\n1,0,1\n",
         "tsoft reads 'pred' as a logit; pass --columns if that is wrong",
     ),
+    "a date": (
+        "date,cat,dog\n20240101,1,2\n",
+        "tsoft reads 'date' as a logit; pass --columns if that is wrong",
+    ),
     "an odd name": (
         "logit_0,logit_1,x\n1,0,1\n",
         "tsoft reads 'x' as a logit, like 'logit_0' and 'logit_1'",
@@ -187,6 +191,11 @@ ERRORS = {
     "a number without a name": (
         ",a\n0.5,1\n", [],
         "1: field 1: the column has no name; name it, or list the columns of the logits with --columns",
+    ),
+    "a header of several levels": (
+        ",logits,logits\n,0,1\n0,1.5,2\n", [],
+        "1: the unnamed column is empty in the first row; if that row is part of the header, join the two; else pass"
+        " --id-column ''",
     ),
     "decimal commas": (
         "2,5\t1,5\n", [],

@@ -26,6 +26,7 @@ _RESULT_NAMES = {
     *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
     *("labels", "targets", "y_true", "true_label", "true_class", "gt", "gold", "ground_truth", "truth", "answer"),
     *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
+    *("date", "datetime", "time", "year", "sum", "total", "argmax", "entropy"),
 }
 # The stems of numbered columns that are probably not logits, and what they are.
 _QUANTITY_STEMS = {
@@ -114,6 +115,10 @@ class _Decision:
         targets = self._targets(others - set(keys), target)
         rest = sorted(others - set(keys) - set(targets))
         found_key = self._best_key(keys) if key is None else key
+        if key is None and found_key is not None and not self._value(found_key) and not self.is_written:
+            problem = f"{self._quoted([found_key])} is empty in the first row"
+            fix = f"if that row is part of the header, join the two; else pass --id-column {self.names[found_key]!r}"
+            raise ColumnError(f"{problem}; {fix}")
         found_target = target
         if target is None and targets and self.options.reads_targets:
             found_target = targets[0]
