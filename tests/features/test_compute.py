@@ -152,6 +152,22 @@ def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
     assert here("compute", "0.75", "0.25", "--probs").stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "is_noted"),
+    [
+        ("compute", "0.7 0.2 0.1\n0.6 0.4 0\n", True),
+        ("distill", "0.7 0.2 0.1\n", True),
+        ("compute", "0.7 0.2 0.1\n0.6 0.4 0.1\n", False),
+        ("compute", "1 0\n0 1\n", False),
+        ("compute", "1.5 -0.5\n", False),
+    ],
+)
+def test_logits_that_look_like_probabilities_are_noted(command: str, text: str, is_noted: bool) -> None:
+    note = "tsoft: note: stdin:1: the logits are from 0 to 1 and sum to 1; if they are probabilities, pass --probs\n"
+    assert here(command, stdin=text).stderr == note * is_noted
+    assert here(command, "--probs", stdin="0.7 0.2 0.1\n").stderr == ""
+
+
 def test_labels(tmp_path: Path) -> None:
     def labels(text: str, name: str = "labels.txt") -> object:
         (tmp_path / name).write_text(text)
