@@ -168,6 +168,26 @@ def test_logits_that_look_like_probabilities_are_noted(command: str, text: str, 
     assert here(command, "--probs", stdin="0.7 0.2 0.1\n").stderr == ""
 
 
+@pytest.mark.parametrize("tau", ["0.5", "1.5"])
+def test_ranks_of_a_response_are_those_after_the_biases(tau: str) -> None:
+    # The token c is drawn. With the biases, b = -0.5 precedes a = -1.5 and c = -4.5, which unlisted tokens may precede.
+    listed = {"a": -0.5, "b": -1.5, "c": -2.5}
+    tops = [{"token": token, "logprob": logprob} for token, logprob in listed.items()]
+    tokens = {"content": [{"token": "c", "logprob": -2.5, "top_logprobs": tops}]}
+    response = json.dumps({"choices": [{"logprobs": tokens}]})
+    arguments = ("compute", "--tau", tau, "--logit-bias", "a=-1", "--logit-bias", "b=1", "--logit-bias", "c=-2")
+    table = csv.DictReader(here(*arguments, "--long", "-f", "csv", stdin=response).stdout.splitlines())
+    assert {row["token"]: row["rank"] for row in table} == {"a": "2", "b": "1", "c": ">2"}
+    [record] = records(here(*arguments, "--chosen", "-f", "jsonl", stdin=response).stdout)
+    assert (record["rank"], record["top"]) == (">2", "b")
+    table_lines = here(*arguments, "--chosen", "-f", "table", stdin=response).stdout.splitlines()
+    assert ["rank", ">2"] in [line.split() for line in table_lines]
+    # Each listed token may be less probable than an unlisted one.
+    biases = [f"--logit-bias={token}=-9" for token in listed]
+    [record] = records(here("compute", *biases, "-f", "jsonl", stdin=response).stdout)
+    assert record["top"] is None
+
+
 def test_labels(tmp_path: Path) -> None:
     def labels(text: str, name: str = "labels.txt") -> object:
         (tmp_path / name).write_text(text)

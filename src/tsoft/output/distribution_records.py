@@ -16,6 +16,7 @@ from tsoft.sampling.distributions import Distributions, descending_order, measur
 
 if TYPE_CHECKING:
     from tsoft.sampling.explanation import Stage
+    from tsoft.sampling.partial_distributions import PartialDistributions
     from tsoft.sampling.partial_explanation import PartialStage
 
 
@@ -177,7 +178,7 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
 def _top(result: Distributions, t: int, r: int) -> int | str | None:
     """Return the most probable class; None if an unlisted one may be more probable."""
     top, labels, partial = int(result.top[t, r]), result.block.labels, result.block.partial
-    if partial is not None and not result.exact[t] and partial.rank_of(top) != 1:
+    if partial is not None and not result.exact[t] and cast("PartialDistributions", result).rank(t, top) != 1:
         return None
     return top if labels is None else labels[top]
 
@@ -203,7 +204,7 @@ def _token_fields(result: Distributions, content: Content, t: int) -> dict[str, 
     }
     if result.chosen_token:
         chosen = result.chosen_token
-        fields["rank"] = partial.rank or f">{partial.more_probable}"
+        fields["rank"] = cast("PartialDistributions", result).rank(t, partial.index)
         likelihoods = {
             "chosen": chosen.token.probs(),
             "text_logprob": chosen.text,
