@@ -188,6 +188,21 @@ def test_ranks_of_a_response_are_those_after_the_biases(tau: str) -> None:
     assert record["top"] is None
 
 
+def test_logarithms_of_a_response_are_null_unless_exact() -> None:
+    tops = [{"token": token, "logprob": math.log(p)} for token, p in (("a", 0.5), ("b", 0.25))]
+    response = json.dumps({"choices": [{"logprobs": {"content": [tops[0] | {"top_logprobs": tops}]}}]})
+    printed = here("compute", "--log", "-f", "jsonl", stdin=response).stdout
+    [record] = records(printed)
+    assert record["log_probs"] is None
+    assert record["log_probs_low"] == record["log_probs_high"] == pytest.approx([math.log(0.5), math.log(0.25)])
+    assert record["log_probs_listed"] == pytest.approx([math.log(2 / 3), math.log(1 / 3)])
+    reread = here("compute", stdin=printed)
+    assert "log_probs_listed are of the listed tokens alone" in reread.stderr
+    assert rows(reread.stdout)[0] == pytest.approx([2 / 3, 1 / 3])
+    [record] = records(here("compute", "--log", "--top-k", "1", "-f", "jsonl", stdin=response).stdout)
+    assert record["log_probs"] == [0, "-inf"]
+
+
 def test_labels(tmp_path: Path) -> None:
     def labels(text: str, name: str = "labels.txt") -> object:
         (tmp_path / name).write_text(text)

@@ -168,11 +168,26 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     if result.chain:
         fields |= _chain_fields(result, content, t, r)
     if content.log:
-        fields["log_probs"] = content.cells(result)[t, r]
+        fields |= _log_fields(result, content, t, r)
     if content.logits:
         unknown = False if block.partial is None else block.partial.unknown
         fields["logits"] = np.where(unknown, np.nan, block.logits[r]) if np.any(unknown) else block.logits[r]
     return fields
+
+
+def _log_fields(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
+    """Return the logarithms of the probabilities; for a server's token, also of the bounds and of the probabilities
+    among the listed alternatives."""
+    values = content.cells(result)[t, r]
+    if result.block.partial is None:
+        return {"log_probs": values}
+    low, high = (bound[t, r] for bound in result.log_bounds)
+    return {
+        "log_probs": values if result.exact[t] else None,
+        "log_probs_low": low,
+        "log_probs_high": high,
+        "log_probs_listed": values,
+    }
 
 
 def _top(result: Distributions, t: int, r: int) -> int | str | None:
