@@ -16,6 +16,7 @@ from tool import here
         ("compute 2 1 --json", "unknown option --json\n"),
         ("compute 2 1 --temp 1", "unknown option --temp; did you mean --temperature?"),
         ("compute 2 1 -x", "unknown option -x"),
+        ("compute a=2 b=1 --logit-bias a=1 --logit-bias a=2", "--logit-bias: 'a' has several biases; pass one"),
         ("compute 2 1 --tau", "--tau needs a value"),
         ("compute 2 1 -t", "-t needs a value"),
         ("compute 2 1 --explain=3", "--explain takes no value"),
@@ -70,3 +71,9 @@ def test_the_hint_names_the_command() -> None:
     for line in ("compute 2 --tau", "compute 2 --qqqqq", "compute 2 --digits x"):
         assert here(*line.split()).stderr.splitlines()[1:] == ["Try 'tsoft compute --help'."]
     assert here("--qqqqq").stderr.splitlines()[1:] == ["Try 'tsoft --help'."]
+
+
+def test_a_repeated_option_with_one_value_is_noted() -> None:
+    done = here("compute", "2", "-1", "--top_k", "1", "-t", "1", "--top-k=2", "--tau", "2", "--energies", "--energies")
+    assert done.stderr == "tsoft: note: --top-k occurs 2 times; tsoft uses only the last one\n"
+    assert len(done.stdout.splitlines()) == 2
