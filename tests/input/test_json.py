@@ -149,6 +149,11 @@ WRONG = {
     "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label; write one label per class"),
     "labels of fractions": ('{"logits": [1], "labels": [1.5]}', "f:1: labels: field 1: expected a string, got 1.5"),
     "labels of no array": ('{"logits": [1], "labels": "a"}', 'f:1: labels: expected an array of strings, got "a"'),
+    "a class per object": (
+        '[{"label": "cat", "score": 0.9}, {"label": "dog", "score": 0.1}]',
+        "f:1: record 0: one number and the label 'cat', but expected the numbers of all classes; write one object per"
+        ' row, such as {"cat": 2, "dog": 1}',
+    ),
     "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
     "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),
     "over lines": ("[\n[1],\n[true]\n]\n", "f: row 1: field 1: expected a number, got true"),

@@ -250,6 +250,10 @@ class RowReader:
         if not columns.logits:
             raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
         labels = tuple(names[i] for i in columns.logits)
+        label = next((content[i] for i in columns.unused_targets if isinstance(content[i], str)), None)
+        if len(labels) == 1 and label is not None and not self.options.reads_targets:
+            problem = f"one number and the label {shortened(label)!r}, but expected the numbers of all classes"
+            raise InputError(f'{where}: {problem}; write one object per row, such as {{"cat": 2, "dog": 1}}')
         target = None if columns.target is None else (names[columns.target], content[columns.target])
         for i in columns.unused_targets:
             value = content[i]
