@@ -19,7 +19,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import ReadOptions
+from tsoft.input.read_options import ColumnOptions, ReadOptions
 from tsoft.input.source import with_head
 from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
@@ -189,6 +189,12 @@ WRONG = {
 def test_a_part_of_a_response_is_named_with_its_place(text: str, where: str, kind: str) -> None:
     problem = f"{where} is {kind}, as inside a server's response; pass the whole response"
     assert complaint(text) == problem
+
+
+def test_a_response_has_no_columns() -> None:
+    response = {"choices": [{"logprobs": {"content": [{"token": "a", "logprob": -1, "top_logprobs": []}]}}]}
+    problem = complaint(json.dumps(response), columns=ColumnOptions(("a",)))
+    assert problem.startswith("f:1: an API response has no columns, so --columns")
 
 
 def test_a_record_may_have_a_field_that_responses_have() -> None:

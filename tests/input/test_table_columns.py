@@ -263,11 +263,12 @@ def test_headers_of_pandas_and_r(mark: str) -> None:
         "\t2\t0\n\t1\t0\n",
     ):
         assert_allclose(np.loadtxt(here("compute", stdin=mark + text).stdout.splitlines()), softmax(Z[:2], 1))
-    done = here("compute", stdin="0,1\n2,0\n")
-    assert done.stderr == (
-        "tsoft: note: stdin:1: tsoft reads this line, which counts the columns from 0, as a row; if it is a header,"
-        " remove it\n"
-    )
+    for text, start in (("0,1\n2,0\n", 0), ("1;2\n2;0\n2;0.5\n", 1)):
+        assert here("compute", stdin=mark + text).stderr == (
+            f"tsoft: note: stdin:1: tsoft reads this line, which counts the columns from {start}, as a row; if it is a"
+            " header, remove it\n"
+        )
+    assert here("compute", stdin="1,2\n2,0\n").stderr == ""
 
 
 def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:

@@ -173,14 +173,18 @@ class PlainRows:
 
 
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    counts = fields.split_labels(first.text, options.delimiter)
+    texts = fields.split_labels(first.text, options.delimiter)
     has_separators = any(separator in first.text for separator in ",;\t")
-    may_be_header = has_separators and counts == list(map(str, range(len(counts))))
+    start = next((k for k in (0, 1) if texts == [str(i + k) for i in range(len(texts))]), None)
+    is_noted = start is None or not has_separators
     for block in blocks(parsed_groups(PlainRows(options), batches, options), options):
-        if may_be_header and block.rows.stop > 1:
+        further = block.logits[block.first_row == 0 :]
+        # Whole numbers from 1 are common as logits, too.
+        if not is_noted and len(further) and (start == 0 or (further[np.isfinite(further)] % 1 != 0).any()):
+            is_noted = True
             options.note(
-                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from 0, as a row;"
-                " if it is a header, remove it"
+                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from {start}, as a"
+                " row; if it is a header, remove it"
             )
         yield block
 

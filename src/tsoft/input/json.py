@@ -225,6 +225,8 @@ class RowReader:
             problem = f"expected an array of numbers or an object {{label: number}}, got {described(content)}"
             raise InputError(f"{value.where}: {problem}")
         if is_response(content):
+            if self.options.names_columns:
+                raise InputError(f"{value.where}: an API response has no columns, so {_COLUMN_OPTIONS} do not apply")
             yield value
         elif key := _array_key(content, self.options.quantity):
             yield from self._record(content, key, value.where)
