@@ -286,6 +286,13 @@ def test_a_key_may_contain_another_delimiter() -> None:
     assert done.stdout == 'row,id,tau,cat,dog\n0,"New York, NY",1,0.881,0.119\n'
 
 
+def test_labels_between_tabs_may_have_commas() -> None:
+    done = here("compute", "-f", "json", stdin="\tcat, wild\ttarget\tdog\n5\t2\t1\t0\n6\t1\t0\t0\n")
+    records = json.loads(done.stdout)
+    assert [record["labels"] for record in records] == [["cat, wild", "dog"]] * 2
+    assert_allclose([record["probs"] for record in records], softmax([[2, 0], [1, 0]], 1))
+
+
 def test_a_column_of_logits_is_one_distribution() -> None:
     for text, header in (
         ("logit\n2\n0\n", "row,tau,0,1"),

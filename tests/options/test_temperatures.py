@@ -127,7 +127,7 @@ def test_other_logits_after_tau_are_not_noted(line: str) -> None:
 
 
 def test_several_columns_of_temperatures_are_noted() -> None:
-    note = "stdin: lines have several numbers; tsoft reads all of them as temperatures (cut -f 1 selects a column)"
+    note = "stdin: each line has several numbers; tsoft reads all as temperatures (cut -f 1 selects a column)"
     assert here("compute", "2", "1", "--tau", "-", stdin="0.5\t1\n2\t4\n").stderr == f"tsoft: note: {note}\n"
     for text in ("0.5 1 2\n\n", "0.5\n1\n2\n", "# two\n1,2\n"):
         assert here("compute", "2", "1", "--tau", "-", stdin=text).stderr == ""

@@ -178,7 +178,7 @@ def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None
 def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     """Split a line that contains labels into fields. In quotes, separators and blanks are part of a label.
 
-    Without a `delimiter`, the separator is the first of comma, semicolon and tab that the line has, else blanks.
+    Without a `delimiter`, `found_delimiter` finds the separator.
 
     >>> split_labels('New York, "a,b"')
     ['New York', 'a,b']
@@ -187,9 +187,8 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     """
     line = line.strip("\r\n ")
     if delimiter is None:
-        unquoted = re.sub(r'"[^"]*"', "", line)
-        _refuse_mixture(unquoted)
-        delimiter = next((d for d in ",;\t" if d in unquoted), None)
+        _refuse_mixture(re.sub(r'"[^"]*"', "", line))
+        delimiter = found_delimiter(line)
     if '"' not in line:
         return [unescape(field.strip()) for field in (line.split(delimiter) or [""])]
     separator = delimiter or r"\s+"
@@ -202,6 +201,21 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
             break
         position = match.end()
     return fields
+
+
+def found_delimiter(line: str) -> str | None:
+    """Return the delimiter of a line that contains labels; None for blanks.
+
+    It is the first of comma, semicolon and tab that the line has. But with tabs, a comma or semicolon is part of a
+    label, unless blanks next to it are the only tabs.
+
+    >>> found_delimiter("cat,dog"), found_delimiter("cat, dog\\tbird"), found_delimiter("cat,\\tdog")
+    (',', '\\t', ',')
+    """
+    unquoted = re.sub(r'"[^"]*"', "", line.strip())
+    if "\t" in re.sub(r"\s*[,;]\s*", ",", unquoted):
+        return "\t"
+    return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)
 
 
 def join_labels(fields: list[str], delimiter: str) -> str:

@@ -1,7 +1,6 @@
 """Rows of numbers from a text, and the blocks that they become."""
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -230,8 +229,7 @@ def numbers_of(texts: Sequence[str]) -> Array | None:
 
 def header_delimiter(header: Line) -> str | None:
     """Return the delimiter of a header; None if blanks separate its fields."""
-    unquoted = re.sub(r'"[^"]*"', "", header.text)
-    return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)
+    return fields.found_delimiter(header.text)
 
 
 def without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:

@@ -171,10 +171,8 @@ def _piped() -> list[float]:
             raise InputError(f"{where}: {error.explained('write a temperature from 0 to inf')}") from None
     if not values:
         raise InputError(f"{STDIN}: no temperatures: the input is empty")
-    if max(counts) > 1 and len(counts) > 1:
+    if len(counts) > 1 and min(counts) > 1:
         from tsoft.notes import note
 
-        note(
-            f"{STDIN}: lines have several numbers; tsoft reads all of them as temperatures (cut -f 1 selects a column)"
-        )
+        note(f"{STDIN}: each line has several numbers; tsoft reads all as temperatures (cut -f 1 selects a column)")
     return values
