@@ -27,6 +27,9 @@ from tool import here
         ("compute 2 1 --show 0", "--show: expected a whole number of at least 1, got 0"),
         ("anneal --steps 0", "--steps: expected a whole number from 1 to 10000000, got 0"),
         ("generate x --timeout 0", "--timeout: expected a number of at least 0.1, got 0.0"),
+        ("compute 2 1 --top-p -5%", "--top-p: expected a number or a percentage from 0% to 100%, got '-5%'"),
+        ("compute 2 1 --top-k 1,000", "--top-k: expected a number, got '1,000'; did you mean 1.000 or 1000?"),
+        ("compute 1,234.5 2", "argument 1: '1,234.5' is not a number; did you mean 1234.5?"),
         ("compute 2 1 --top-p x", "--top-p: expected a number or a percentage from 0% to 100%, got 'x'"),
         (
             "compute 2 1 --top-p 0,9",

@@ -138,9 +138,20 @@ def not_a_number(text: str) -> str:
     shown = shortened(text)
     if _is_too_large(text):
         return f"{shown!r} is too large; the largest number is 1.8e308"
-    fixed = text.replace(_MINUS, "-").replace(",", ".")
-    hint = f"; did you mean {fixed}?" if fixed != text and is_number(fixed) else ""
-    return f"{shown!r} is not a number{hint}"
+    return f"{shown!r} is not a number{meant_number(text.replace(_MINUS, '-'), text)}"
+
+
+def meant_number(fixed: str, typed: str) -> str:
+    """Return a hint at the numbers that a text may mean, with a decimal comma or with commas between the thousands.
+
+    >>> meant_number("1,5", "1,5"), meant_number("1,000", "1,000")
+    ('; did you mean 1.5?', '; did you mean 1.000 or 1000?')
+    """
+    readings = [fixed.replace(",", ".")]
+    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", fixed):
+        readings.append(fixed.replace(",", ""))
+    numbers = [reading for reading in readings if reading != typed and is_number(reading)]
+    return f"; did you mean {' or '.join(numbers)}?" if numbers else ""
 
 
 def wrong_field_count(count: int, header: int) -> str:

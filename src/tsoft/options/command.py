@@ -53,7 +53,8 @@ class LogitsCommand(TyperCommand):
             rest = super().parse_args(ctx, list(shielded))
         except typer.TyperException as error:
             _restore_name(error, args)
-            error.message = re.sub(r"(?<=')( +-)", lambda blanks: blanks[0][1:], error.message)
+            # Some messages are the value alone, others quote it.
+            error.message = re.sub(r"(?<=')( +-)", lambda blanks: blanks[0][1:], unshield(error.message))
             # The parser's own errors lack the context, which names the command.
             error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
             raise
