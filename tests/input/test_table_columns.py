@@ -197,6 +197,14 @@ ERRORS = {
         "1: the unnamed column is empty in the first row; if that row is part of the header, join the two; else pass"
         " --id-column ''",
     ),
+    "logits and probabilities": (
+        "id,logit_a,logit_b,prob_a,prob_b\n0,2,1,0.7,0.3\n", [],
+        "1: ambiguous: the columns are logits and probabilities; list those of one kind with --columns 'logit*'",
+    ),
+    "a logit and its probability": (
+        "Logit,Log_Prob\n2,-0.3\n", [],
+        "1: ambiguous: the columns are logits and log-probabilities; list those of one kind with --columns 'Logit*'",
+    ),
     "decimal commas": (
         "2,5\t1,5\n", [],
         "1: commas and tabs in one line; separate fields with only one of them, and write 1.5 instead"
