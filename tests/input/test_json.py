@@ -191,6 +191,14 @@ def test_a_part_of_a_response_is_named_with_its_place(text: str, where: str, kin
     assert complaint(text) == problem
 
 
+def test_the_names_of_fields_are_those_of_columns() -> None:
+    notes: list[str] = []
+    [block] = read('{"cat": 2, "confidence": 0.9}', note=notes.append)
+    assert block.labels == ("cat", "confidence")
+    assert notes == ["f: tsoft reads 'confidence' as a logit; pass --columns if that is wrong"]
+    assert complaint('{"logit_a": 2, "prob_a": 0.9}').startswith("f:1: ambiguous: the columns are logits and prob")
+
+
 def test_a_response_has_no_columns() -> None:
     response = {"choices": [{"logprobs": {"content": [{"token": "a", "logprob": -1, "top_logprobs": []}]}}]}
     problem = complaint(json.dumps(response), columns=ColumnOptions(("a",)))

@@ -28,6 +28,7 @@ from tsoft.input.lines import line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.table_columns import (
+    MAX_COMPARED,
     MAX_LISTED,
     ROW,
     TAU,
@@ -238,9 +239,9 @@ class RowReader:
     def _numbers_by_label(self, pairs: list[tuple[str, Any]], where: str) -> JsonRow:
         """Return the row of an object {label: number}, which may also have a key and a true class."""
         names, content = tuple(name for name, _ in pairs), [value for _, value in pairs]
-        if not self.options.names_columns and not any(
-            is_key_name(name) or is_target_name(name, self.options) for name in names
-        ):
+        # The names in a vocabulary are tokens.
+        is_plain = (not names or len(names) > MAX_COMPARED) and not self.options.names_columns
+        if is_plain and not any(is_key_name(name) or is_target_name(name, self.options) for name in names):
             return JsonRow(where, content, self._quantity, names, is_object=True)
         if names not in self._columns:
             try:
