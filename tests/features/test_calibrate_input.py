@@ -226,3 +226,17 @@ def test_a_number_of_the_wrong_kind_is_named() -> None:
     """calibrate has no numbers as arguments."""
     message = calibrated("2", "1", code=2)[1]
     assert message == "tsoft: error: '2' is not a file; calibrate reads logits and targets from files or from a pipe\n"
+
+
+@pytest.mark.parametrize(("classes", "code"), [(2, 0), (3, 1)])
+def test_booleans_in_an_array_are_only_classes_of_a_binary_classifier(tmp_path: Path, classes: int, code: int) -> None:
+    np.save(tmp_path / "z.npy", np.array([[2, 0, 1], [1, 0, 2], [0, 1, 3], [0, 2, 0]])[:, :classes])
+    np.save(tmp_path / "y.npy", np.array([False, True, True, True]))
+    done = here("calibrate", str(tmp_path / "z.npy"), str(tmp_path / "y.npy"), "-f", "tsv")
+    assert done.returncode == code
+    if code:
+        assert "y.npy: row 0: unknown class 'false'; use an index from 0 to 2" in done.stderr
+    else:
+        # The slope of the NLL in x = 1 / tau for the gaps 2, -1, 1 and 2 of the targets.
+        slope = brentq(lambda x: sum(gap * expit(-gap * x) for gap in (2, -1, 1, 2)), 0.01, 10)
+        assert float(done.stdout) == pytest.approx(1 / slope)

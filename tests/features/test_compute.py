@@ -152,6 +152,57 @@ def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
     assert here("compute", "0.75", "0.25", "--probs").stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "is_noted"),
+    [
+        ("compute", "0.7 0.2 0.1\n0.6 0.4 0\n", True),
+        ("distill", "0.7 0.2 0.1\n", True),
+        ("compute", "0.7 0.2 0.1\n0.6 0.4 0.1\n", False),
+        ("compute", "1 0\n0 1\n", False),
+        ("compute", "1.5 -0.5\n", False),
+    ],
+)
+def test_logits_that_look_like_probabilities_are_noted(command: str, text: str, is_noted: bool) -> None:
+    note = "tsoft: note: stdin:1: the logits are from 0 to 1 and sum to 1; if they are probabilities, pass --probs\n"
+    assert here(command, stdin=text).stderr == note * is_noted
+    assert here(command, "--probs", stdin="0.7 0.2 0.1\n").stderr == ""
+
+
+@pytest.mark.parametrize("tau", ["0.5", "1.5"])
+def test_ranks_of_a_response_are_those_after_the_biases(tau: str) -> None:
+    # The token c is drawn. With the biases, b = -0.5 precedes a = -1.5 and c = -4.5, which unlisted tokens may precede.
+    listed = {"a": -0.5, "b": -1.5, "c": -2.5}
+    tops = [{"token": token, "logprob": logprob} for token, logprob in listed.items()]
+    tokens = {"content": [{"token": "c", "logprob": -2.5, "top_logprobs": tops}]}
+    response = json.dumps({"choices": [{"logprobs": tokens}]})
+    arguments = ("compute", "--tau", tau, "--logit-bias", "a=-1", "--logit-bias", "b=1", "--logit-bias", "c=-2")
+    table = csv.DictReader(here(*arguments, "--long", "-f", "csv", stdin=response).stdout.splitlines())
+    assert {row["token"]: row["rank"] for row in table} == {"a": "2", "b": "1", "c": ">2"}
+    [record] = records(here(*arguments, "--chosen", "-f", "jsonl", stdin=response).stdout)
+    assert (record["rank"], record["top"]) == (">2", "b")
+    table_lines = here(*arguments, "--chosen", "-f", "table", stdin=response).stdout.splitlines()
+    assert ["rank", ">2"] in [line.split() for line in table_lines]
+    # Each listed token may be less probable than an unlisted one.
+    biases = [f"--logit-bias={token}=-9" for token in listed]
+    [record] = records(here("compute", *biases, "-f", "jsonl", stdin=response).stdout)
+    assert record["top"] is None
+
+
+def test_logarithms_of_a_response_are_null_unless_exact() -> None:
+    tops = [{"token": token, "logprob": math.log(p)} for token, p in (("a", 0.5), ("b", 0.25))]
+    response = json.dumps({"choices": [{"logprobs": {"content": [tops[0] | {"top_logprobs": tops}]}}]})
+    printed = here("compute", "--log", "-f", "jsonl", stdin=response).stdout
+    [record] = records(printed)
+    assert record["log_probs"] is None
+    assert record["log_probs_low"] == record["log_probs_high"] == pytest.approx([math.log(0.5), math.log(0.25)])
+    assert record["log_probs_listed"] == pytest.approx([math.log(2 / 3), math.log(1 / 3)])
+    reread = here("compute", stdin=printed)
+    assert "log_probs_listed are of the listed tokens alone" in reread.stderr
+    assert rows(reread.stdout)[0] == pytest.approx([2 / 3, 1 / 3])
+    [record] = records(here("compute", "--log", "--top-k", "1", "-f", "jsonl", stdin=response).stdout)
+    assert record["log_probs"] == [0, "-inf"]
+
+
 def test_labels(tmp_path: Path) -> None:
     def labels(text: str, name: str = "labels.txt") -> object:
         (tmp_path / name).write_text(text)

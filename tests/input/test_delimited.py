@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tsoft.core.block import Block
@@ -50,6 +51,25 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
         (b"1\nx\n\xff\n", "f:2: field 1: 'x' is not a number"),
         (b"row,tau\n\xff\n", "f:2: not UTF-8 text (byte 0xff); convert it to UTF-8"),
         (b"1 2\n\n1 2\n", "f:2: blank line between two rows; remove it"),
+        (b"2\n1\n\n3\n", "f:3: blank line between two classes; remove it, or write one row per line"),
+        (b"a 2\nb 1\n\n\na 3\n", "f:3: blank line between two classes; remove it, or write one row per line"),
+        (
+            b"label,logit\na,2\nb,1\n\na,3\nb,4\n",
+            "f:4: blank line between two classes; remove it, or add a column row to separate the distributions",
+        ),
+        (
+            b"row,tau,label,logit\n0,1,a,2\n1,1,a,3\n0,1,b,1\n",
+            "f:4: a line of row 0, tau 1 after those of another distribution; keep the lines of a distribution"
+            " together",
+        ),
+        *[
+            (
+                text + b"\n",
+                "f:1: commas and blanks in one line; separate fields with only one of them, and write 1.5 instead of"
+                " 1,5",
+            )
+            for text in (b"2,5 1,5", b"2,5e-3 1", b"1,234.5 2")
+        ],
         (
             b"row,a,b\n0,1,x\n",
             "f:2: field 3: 'x' is not a number; if 'b' is not a logit, pass --id-column or --columns",
@@ -65,6 +85,20 @@ def test_an_engine_column_of_names_is_a_key(end: str) -> None:
 )
 def test_the_first_error_is_reported_with_its_line_and_field(text: bytes, expected: str) -> None:
     assert message(text) == expected
+
+
+@pytest.mark.parametrize(("text", "logits"), [("2\n1\n\n\n", [[2, 1]]), ("2, 1  0.5,0.1\n", [[2, 1, 0.5, 0.1]])])
+def test_blank_lines_at_the_end_and_mixed_separators_of_decimal_points_are_fine(
+    text: str, logits: list[list[float]]
+) -> None:
+    assert [block.logits.tolist() for block in read(text)] == [logits]
+
+
+def test_the_option_chooses_a_column_of_the_long_form_and_a_note_names_the_other() -> None:
+    notes: list[str] = []
+    [block] = read("label,logit,prob\na,3,0.8\nb,2,0.2\n", quantity="prob", note=notes.append)
+    assert np.exp(block.logits[0]).tolist() == pytest.approx([0.8, 0.2])
+    assert notes == ["f: tsoft reads the column 'prob' and ignores 'logit'"]
 
 
 def test_a_line_without_quotes_is_split_and_unescaped() -> None:

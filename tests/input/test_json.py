@@ -19,7 +19,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.labels import Labels
-from tsoft.input.read_options import ReadOptions
+from tsoft.input.read_options import ColumnOptions, ReadOptions
 from tsoft.input.source import with_head
 from tsoft.output.distribution_records import Content, DistributionRecords
 from tsoft.output.number_format import NumberFormat
@@ -149,6 +149,11 @@ WRONG = {
     "too few labels": ('{"logits": [1, 2], "labels": ["a"]}', "f:1: 2 logits, but 1 label; write one label per class"),
     "labels of fractions": ('{"logits": [1], "labels": [1.5]}', "f:1: labels: field 1: expected a string, got 1.5"),
     "labels of no array": ('{"logits": [1], "labels": "a"}', 'f:1: labels: expected an array of strings, got "a"'),
+    "a class per object": (
+        '[{"label": "cat", "score": 0.9}, {"label": "dog", "score": 0.1}]',
+        "f:1: record 0: one number and the label 'cat', but expected the numbers of all classes; write one object per"
+        ' row, such as {"cat": 2, "dog": 1}',
+    ),
     "a line": ('[1, 2]\n{"a": null}\n', f"f:2: 'a': expected a number, got null{HINT}"),
     "a line that is not JSON": ("[1, 2]\n[1, 2\n", "f:2: not JSON: "),
     "over lines": ("[\n[1],\n[true]\n]\n", "f: row 1: field 1: expected a number, got true"),
@@ -184,6 +189,20 @@ WRONG = {
 def test_a_part_of_a_response_without_numbers_is_named_with_its_path(text: str, where: str, path: str) -> None:
     problem = f"{where}: unknown response: no log-probabilities in {path}"
     assert complaint(text) == f"{problem}; tsoft help api-responses lists the formats"
+
+
+def test_the_names_of_fields_are_those_of_columns() -> None:
+    notes: list[str] = []
+    [block] = read('{"cat": 2, "confidence": 0.9}', note=notes.append)
+    assert block.labels == ("cat", "confidence")
+    assert notes == ["f: tsoft reads 'confidence' as a logit; pass --columns if that is wrong"]
+    assert complaint('{"logit_a": 2, "prob_a": 0.9}').startswith("f:1: ambiguous: the columns are logits and prob")
+
+
+def test_a_response_has_no_columns() -> None:
+    response = {"choices": [{"logprobs": {"content": [{"token": "a", "logprob": -1, "top_logprobs": []}]}}]}
+    problem = complaint(json.dumps(response), columns=ColumnOptions(("a",)))
+    assert problem.startswith("f:1: an API response has no columns, so --columns")
 
 
 def test_a_record_may_have_a_field_that_responses_have() -> None:

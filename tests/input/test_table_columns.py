@@ -111,6 +111,10 @@ LOGITS = {
         "cat,dog,pred\n1,0,1\n",
         "tsoft reads 'pred' as a logit; pass --columns if that is wrong",
     ),
+    "a date": (
+        "date,cat,dog\n20240101,1,2\n",
+        "tsoft reads 'date' as a logit; pass --columns if that is wrong",
+    ),
     "an odd name": (
         "logit_0,logit_1,x\n1,0,1\n",
         "tsoft reads 'x' as a logit, like 'logit_0' and 'logit_1'",
@@ -189,6 +193,19 @@ ERRORS = {
         ",a\n0.5,1\n", [],
         "1: field 1: the column has no name; name it, or list the columns of the logits with --columns",
     ),
+    "a header of several levels": (
+        ",logits,logits\n,0,1\n0,1.5,2\n", [],
+        "1: the unnamed column is empty in the first row; if that row is part of the header, join the two; else pass"
+        " --id-column ''",
+    ),
+    "logits and probabilities": (
+        "id,logit_a,logit_b,prob_a,prob_b\n0,2,1,0.7,0.3\n", [],
+        "1: ambiguous: the columns are logits and probabilities; list those of one kind with --columns 'logit*'",
+    ),
+    "a logit and its probability": (
+        "Logit,Log_Prob\n2,-0.3\n", [],
+        "1: ambiguous: the columns are logits and log-probabilities; list those of one kind with --columns 'Logit*'",
+    ),
     "decimal commas": (
         "2,5\t1,5\n", [],
         "1: commas and tabs in one line; separate fields with only one of them, and write 1.5 instead"
@@ -255,11 +272,12 @@ def test_headers_of_pandas_and_r(mark: str) -> None:
         "\t2\t0\n\t1\t0\n",
     ):
         assert_allclose(np.loadtxt(here("compute", stdin=mark + text).stdout.splitlines()), softmax(Z[:2], 1))
-    done = here("compute", stdin="0,1\n2,0\n")
-    assert done.stderr == (
-        "tsoft: note: stdin:1: tsoft reads this line, which counts the columns from 0, as a row; if it is a header,"
-        " remove it\n"
-    )
+    for text, start in (("0,1\n2,0\n", 0), ("1;2\n2;0\n2;0.5\n", 1)):
+        assert here("compute", stdin=mark + text).stderr == (
+            f"tsoft: note: stdin:1: tsoft reads this line, which counts the columns from {start}, as a row; if it is a"
+            " header, remove it\n"
+        )
+    assert here("compute", stdin="1,2\n2,0\n").stderr == ""
 
 
 def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:
@@ -275,6 +293,13 @@ def test_a_comment_that_may_be_a_header_or_a_row_is_noted() -> None:
 def test_a_key_may_contain_another_delimiter() -> None:
     done = here("compute", "-f", "csv", "--digits", "3", stdin="id\tcat\tdog\nNew York, NY\t2\t0\n")
     assert done.stdout == 'row,id,tau,cat,dog\n0,"New York, NY",1,0.881,0.119\n'
+
+
+def test_labels_between_tabs_may_have_commas() -> None:
+    done = here("compute", "-f", "json", stdin="\tcat, wild\ttarget\tdog\n5\t2\t1\t0\n6\t1\t0\t0\n")
+    records = json.loads(done.stdout)
+    assert [record["labels"] for record in records] == [["cat, wild", "dog"]] * 2
+    assert_allclose([record["probs"] for record in records], softmax([[2, 0], [1, 0]], 1))
 
 
 def test_a_column_of_logits_is_one_distribution() -> None:

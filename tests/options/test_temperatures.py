@@ -126,11 +126,20 @@ def test_other_logits_after_tau_are_not_noted(line: str) -> None:
     assert here("compute", *line.split()).stderr == ""
 
 
+def test_several_columns_of_temperatures_are_noted() -> None:
+    note = "stdin: each line has several numbers; tsoft reads all as temperatures (cut -f 1 selects a column)"
+    assert here("compute", "2", "1", "--tau", "-", stdin="0.5\t1\n2\t4\n").stderr == f"tsoft: note: {note}\n"
+    for text in ("0.5 1 2\n\n", "0.5\n1\n2\n", "# two\n1,2\n"):
+        assert here("compute", "2", "1", "--tau", "-", stdin=text).stderr == ""
+
+
 def test_a_decimal_comma_is_noted() -> None:
     done = here("compute", "2", "1", "--tau", "0,5")
     assert done.stdout == out("compute", "2", "1", "--tau", "0", "--tau", "5")
     assert done.stderr == "tsoft: note: --tau 0,5 is a list of 0 and 5; for decimal numbers, write 0.5\n"
     ranged = here("compute", "2", "1", "--tau", "0,1:2:1,5").stderr
     assert ranged == "tsoft: note: --tau 0,1:2:1,5 is a list of 0, 1:2:1 and 5; for decimal numbers, write 0.1:2:1.5\n"
-    for text in ("0,5,7", "1,5", "0,0.5", "0,0.5:2:0.5,5", "5,0"):
+    for arguments in (["0,7;1,5"], ["0,7 1,5"], ["1", "--tau", "0,7"]):
+        assert " is a list of 0" in here("compute", "2", "1", "--tau", *arguments).stderr
+    for text in ("0,5,7", "1,5", "0,0.5", "0,0.5:2:0.5,5", "5,0", "0, 5"):
         assert here("compute", "2", "1", "--tau", text).stderr == ""

@@ -16,6 +16,7 @@ from tool import here
         ("compute 2 1 --json", "unknown option --json\n"),
         ("compute 2 1 --temp 1", "unknown option --temp; did you mean --temperature?"),
         ("compute 2 1 -x", "unknown option -x"),
+        ("compute a=2 b=1 --logit-bias a=1 --logit-bias a=2", "--logit-bias: 'a' has several biases; pass one"),
         ("compute 2 1 --tau", "--tau needs a value"),
         ("compute 2 1 -t", "-t needs a value"),
         ("compute 2 1 --explain=3", "--explain takes no value"),
@@ -26,6 +27,9 @@ from tool import here
         ("compute 2 1 --show 0", "--show: expected a whole number of at least 1, got 0"),
         ("anneal --steps 0", "--steps: expected a whole number from 1 to 10000000, got 0"),
         ("generate x --timeout 0", "--timeout: expected a number of at least 0.1, got 0.0"),
+        ("compute 2 1 --top-p -5%", "--top-p: expected a number or a percentage from 0% to 100%, got '-5%'"),
+        ("compute 2 1 --top-k 1,000", "--top-k: expected a number, got '1,000'; did you mean 1.000 or 1000?"),
+        ("compute 1,234.5 2", "argument 1: '1,234.5' is not a number; did you mean 1234.5?"),
         ("compute 2 1 --top-p x", "--top-p: expected a number or a percentage from 0% to 100%, got 'x'"),
         (
             "compute 2 1 --top-p 0,9",
@@ -70,3 +74,9 @@ def test_the_hint_names_the_command() -> None:
     for line in ("compute 2 --tau", "compute 2 --qqqqq", "compute 2 --digits x"):
         assert here(*line.split()).stderr.splitlines()[1:] == ["Try 'tsoft compute --help'."]
     assert here("--qqqqq").stderr.splitlines()[1:] == ["Try 'tsoft --help'."]
+
+
+def test_a_repeated_option_with_one_value_is_noted() -> None:
+    done = here("compute", "2", "-1", "--top_k", "1", "-t", "1", "--top-k=2", "--tau", "2", "--energies", "--energies")
+    assert done.stderr == "tsoft: note: --top-k occurs 2 times; tsoft uses only the last one\n"
+    assert len(done.stdout.splitlines()) == 2

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, log
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from rich.cells import cell_len
@@ -16,6 +16,7 @@ from tsoft.charts.view import ClassSelection, View
 from tsoft.sampling.boltzmann import BoltzmannDistributions
 from tsoft.sampling.distributions import Distributions, measure_unit, ranked_classes
 from tsoft.sampling.explanation import removed_by
+from tsoft.sampling.partial_distributions import PartialDistributions
 
 # The widths of a probability and of its bar.
 PROB_WIDTH, SHORTEST_BAR, LONGEST_BAR = 7, 7, 34
@@ -241,7 +242,7 @@ def _chosen_measures(result: Distributions, t: int, view: View) -> dict[str, str
     prob = float(result.chosen_token.token.probs().listed[t])
     texts = {
         "chosen": "?" if np.isnan(prob) else _probability_text(prob, view),
-        "rank": str(partial.rank or f">{partial.more_probable}"),
+        "rank": str(cast(PartialDistributions, result).rank(t, partial.index)),
     }
     return {name: text.rjust(PROB_WIDTH) for name, text in texts.items()}
 
@@ -281,7 +282,7 @@ def _legend_keys(result: Distributions, selection: ClassSelection, columns: Sequ
             keys.add("unknown")
         if result.chosen_token and partial.index in shown:
             keys.add("drawn token")
-        if result.chosen_token and partial.rank is None:
+        if any(column.measures.get("rank", "").lstrip().startswith(">") for column in columns):
             keys.add("rank above")
     if len(selection.rest):
         keys.add("more")

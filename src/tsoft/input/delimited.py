@@ -24,7 +24,7 @@ from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
 from tsoft.input.lines import Line, LineBatch, line_batches
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
-from tsoft.input.row_groups import ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
+from tsoft.input.row_groups import BlankLines, ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
 
 LONG_FORM_COLUMNS = {"label", "index", ID, *KEY_COLUMNS, *QUANTITIES}
 
@@ -173,14 +173,18 @@ class PlainRows:
 
 
 def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) -> Iterator[Block]:
-    counts = fields.split_labels(first.text, options.delimiter)
+    texts = fields.split_labels(first.text, options.delimiter)
     has_separators = any(separator in first.text for separator in ",;\t")
-    may_be_header = has_separators and counts == list(map(str, range(len(counts))))
+    start = next((k for k in (0, 1) if texts == [str(i + k) for i in range(len(texts))]), None)
+    is_noted = start is None or not has_separators
     for block in blocks(parsed_groups(PlainRows(options), batches, options), options):
-        if may_be_header and block.rows.stop > 1:
+        further = block.logits[block.first_row == 0 :]
+        # Whole numbers from 1 are common as logits, too.
+        if not is_noted and len(further) and (start == 0 or (further[np.isfinite(further)] % 1 != 0).any()):
+            is_noted = True
             options.note(
-                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from 0, as a row;"
-                " if it is a header, remove it"
+                f"{options.source}:{first.number}: tsoft reads this line, which counts the columns from {start}, as a"
+                " row; if it is a header, remove it"
             )
         yield block
 
@@ -194,13 +198,14 @@ def _read_vector(first: Line, batches: Iterator[LineBatch], options: ReadOptions
     labels: list[str] = []
     values: list[Array] = []
     lines: list[int] = []
+    blanks = BlankLines("classes", "remove it, or write one row per line", options)
     for batch in batches:
-        numbers = None if has_labels else batch.numbers()
+        numbers = None if has_labels or blanks.seen else batch.numbers()
         if numbers is not None and (numbers.widths == 1).all():
             values.append(numbers.values)
             lines += range(batch.number, batch.number + len(numbers.values))
             continue
-        classes = [(_labeled_number(line, has_labels, options), line.number) for line in batch.lines() if line.text]
+        classes = [(_labeled_number(line, has_labels, options), line.number) for line in blanks.without(batch.lines())]
         labels += [label for (label, _), _ in classes]
         values.append(np.array([value for (_, value), _ in classes]))
         lines += [number for _, number in classes]

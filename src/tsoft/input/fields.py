@@ -12,6 +12,8 @@ from tsoft.errors import shortened
 _COMMENT = re.compile(r'"[^"]*"|(?:^|(?<=[\s,;]))#.*')
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 _CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
+# A field between blanks that may be a number with a decimal comma, or with commas between its thousands.
+_COMMA_NUMBER = re.compile(r"(?<!\S)[-+]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+\.\d*)(?:[eE][-+]?\d+)?(?!\S)")
 # What programs write for a missing number, in lower case.
 MISSING = ("none", "null", "na", "n/a")
 # The minus sign of word processors and papers, which is not the ASCII hyphen.
@@ -101,6 +103,9 @@ def split(line: str) -> list[str]:
         return line.split()
     _refuse_mixture(line)
     parts = [part.split() for part in line.replace(";", ",").split(",")]
+    if any(len(part) > 1 for part in parts) and _COMMA_NUMBER.search(line):
+        problem = "commas and blanks in one line; separate fields with only one of them"
+        raise FieldError(f"{problem}, and write 1.5 instead of 1,5")
     if not all(parts):
         before = parts[: parts.index([])]
         raise FieldError("empty", 1 + sum(map(len, before)), is_missing=True)
@@ -133,9 +138,20 @@ def not_a_number(text: str) -> str:
     shown = shortened(text)
     if _is_too_large(text):
         return f"{shown!r} is too large; the largest number is 1.8e308"
-    fixed = text.replace(_MINUS, "-").replace(",", ".")
-    hint = f"; did you mean {fixed}?" if fixed != text and is_number(fixed) else ""
-    return f"{shown!r} is not a number{hint}"
+    return f"{shown!r} is not a number{meant_number(text.replace(_MINUS, '-'), text)}"
+
+
+def meant_number(fixed: str, typed: str) -> str:
+    """Return a hint at the numbers that a text may mean, with a decimal comma or with commas between the thousands.
+
+    >>> meant_number("1,5", "1,5"), meant_number("1,000", "1,000")
+    ('; did you mean 1.5?', '; did you mean 1.000 or 1000?')
+    """
+    readings = [fixed.replace(",", ".")]
+    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", fixed):
+        readings.append(fixed.replace(",", ""))
+    numbers = [reading for reading in readings if reading != typed and is_number(reading)]
+    return f"; did you mean {' or '.join(numbers)}?" if numbers else ""
 
 
 def wrong_field_count(count: int, header: int) -> str:
@@ -173,7 +189,7 @@ def split_pairs(fields: list[str]) -> tuple[tuple[str, ...], list[float]] | None
 def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     """Split a line that contains labels into fields. In quotes, separators and blanks are part of a label.
 
-    Without a `delimiter`, the separator is the first of comma, semicolon and tab that the line has, else blanks.
+    Without a `delimiter`, `found_delimiter` finds the separator.
 
     >>> split_labels('New York, "a,b"')
     ['New York', 'a,b']
@@ -182,9 +198,8 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
     """
     line = line.strip("\r\n ")
     if delimiter is None:
-        unquoted = re.sub(r'"[^"]*"', "", line)
-        _refuse_mixture(unquoted)
-        delimiter = next((d for d in ",;\t" if d in unquoted), None)
+        _refuse_mixture(re.sub(r'"[^"]*"', "", line))
+        delimiter = found_delimiter(line)
     if '"' not in line:
         return [unescape(field.strip()) for field in (line.split(delimiter) or [""])]
     separator = delimiter or r"\s+"
@@ -197,6 +212,21 @@ def split_labels(line: str, delimiter: str | None = None) -> list[str]:
             break
         position = match.end()
     return fields
+
+
+def found_delimiter(line: str) -> str | None:
+    """Return the delimiter of a line that contains labels; None for blanks.
+
+    It is the first of comma, semicolon and tab that the line has. But with tabs, a comma or semicolon is part of a
+    label, unless blanks next to it are the only tabs.
+
+    >>> found_delimiter("cat,dog"), found_delimiter("cat, dog\\tbird"), found_delimiter("cat,\\tdog")
+    (',', '\\t', ',')
+    """
+    unquoted = re.sub(r'"[^"]*"', "", line.strip())
+    if "\t" in re.sub(r"\s*[,;]\s*", ",", unquoted):
+        return "\t"
+    return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)
 
 
 def join_labels(fields: list[str], delimiter: str) -> str:

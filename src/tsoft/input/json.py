@@ -29,6 +29,7 @@ from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
 from tsoft.input.table_columns import (
+    MAX_COMPARED,
     MAX_LISTED,
     ROW,
     TAU,
@@ -229,6 +230,8 @@ class RowReader:
             problem = f"expected an array of numbers or an object {{label: number}}, got {described(content)}"
             raise InputError(f"{value.where}: {problem}")
         if is_response(content):
+            if self.options.names_columns:
+                raise InputError(f"{value.where}: an API response has no columns, so {_COLUMN_OPTIONS} do not apply")
             yield value
         elif key := _array_key(content, self.options.quantity):
             yield from self._record(content, key, value.where)
@@ -238,9 +241,9 @@ class RowReader:
     def _numbers_by_label(self, pairs: list[tuple[str, Any]], where: str) -> JsonRow:
         """Return the row of an object {label: number}, which may also have a key and a true class."""
         names, content = tuple(name for name, _ in pairs), [value for _, value in pairs]
-        if not self.options.names_columns and not any(
-            is_key_name(name) or is_target_name(name, self.options) for name in names
-        ):
+        # The names in a vocabulary are tokens.
+        is_plain = (not names or len(names) > MAX_COMPARED) and not self.options.names_columns
+        if is_plain and not any(is_key_name(name) or is_target_name(name, self.options) for name in names):
             return JsonRow(where, content, self._quantity, names, is_object=True)
         if names not in self._columns:
             try:
@@ -252,6 +255,10 @@ class RowReader:
         if not columns.logits:
             raise InputError(f"{where}: no field is a logit; list the fields of the logits with --columns")
         labels = tuple(names[i] for i in columns.logits)
+        label = next((content[i] for i in columns.unused_targets if isinstance(content[i], str)), None)
+        if len(labels) == 1 and label is not None and not self.options.reads_targets:
+            problem = f"one number and the label {shortened(label)!r}, but expected the numbers of all classes"
+            raise InputError(f'{where}: {problem}; write one object per row, such as {{"cat": 2, "dog": 1}}')
         target = None if columns.target is None else (names[columns.target], content[columns.target])
         for i in columns.unused_targets:
             value = content[i]

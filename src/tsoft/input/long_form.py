@@ -8,13 +8,14 @@ import numpy as np
 
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError, shortened
+from tsoft.errors import InputError, joined, shortened
 from tsoft.input import fields
 from tsoft.input.columns import ID, KEY_COLUMNS
 from tsoft.input.lines import Line, LineBatch
 from tsoft.input.quantity import QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import (
+    BlankLines,
     RowGroup,
     blocks,
     header_delimiter,
@@ -49,10 +50,15 @@ def read_long_form(first: Line, batches: Iterator[LineBatch], options: ReadOptio
     repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if repeated is not None:
         raise options.error(first.number, f"the header has two columns called {repeated!r}; remove or rename one")
-    quantity = next(filter(QUANTITIES.get, names), None)
-    if quantity is None:
+    quantities = [name for name in names if name in QUANTITIES]
+    if not quantities:
         *others, last = QUANTITIES
         raise options.error(first.number, f"the header has no numbers; add a column {', '.join(others)} or {last}")
+    quantity = options.quantity if options.quantity in quantities else quantities[0]
+    if ignored := [name for name in quantities if name != quantity]:
+        options.note(
+            f"{options.source}: tsoft reads the column {quantity!r} and ignores {joined([*map(repr, ignored)])}"
+        )
     if options.quantity is not None and options.quantity != quantity:
         raise options.error(first.number, contradiction(f"column {quantity!r}", quantity, options.quantity))
     delimiter = options.delimiter or header_delimiter(first)
@@ -80,13 +86,18 @@ class LongForm:
         """Yield the vectors that are complete after each batch. A vector is complete when the next one starts, or at
         the end. The vectors before an error are yielded first."""
         unfinished: list[ClassLines] = []
+        seen: set[tuple[str, ...]] = set()
+        blanks = BlankLines("classes", "remove it, or add a column row to separate the distributions", self.options)
         for batch in batches:
             vectors: list[RowGroup] = []
             try:
-                for part in self._parts(batch):
+                for part in self._parts(batch, blanks):
                     if unfinished and unfinished[0].key != part.key:
+                        seen.add(unfinished[0].key)
                         vectors.append(self._vector(unfinished))
                         unfinished = []
+                        if part.key in seen:
+                            raise self._interrupted(part)
                     unfinished.append(part)
             except InputError:
                 yield from _joined(vectors)
@@ -95,16 +106,25 @@ class LongForm:
         if unfinished:
             yield self._vector(unfinished)
 
-    def _parts(self, batch: LineBatch) -> Iterator[ClassLines]:
-        """Yield the lines of a batch by vector, parsed column by column if they are plain, else line by line."""
-        plain = self._plain_columns(batch)
+    def _interrupted(self, part: ClassLines) -> InputError:
+        """Return the error for a vector that continues after another one."""
+        names = [name for name in VECTOR_KEYS if name in self.names]
+        key = ", ".join(f"{name} {shortened(text)}" for name, text in zip(names, part.key, strict=True))
+        problem = f"a line of {key} after those of another distribution; keep the lines of a distribution together"
+        return self.options.error(part.lines[0], problem)
+
+    def _parts(self, batch: LineBatch, blanks: BlankLines) -> Iterator[ClassLines]:
+        """Yield the lines of a batch by vector, parsed column by column if they are plain, else line by line. Blank
+        lines are errors if no column separates the vectors."""
+        plain = None if blanks.seen else self._plain_columns(batch)
         if plain:
             columns, values = plain
             yield from self._by_vector(columns, range(batch.number, batch.number + len(values)), values)
             return
-        for line in batch.lines():
-            if line.text:
-                yield from self._by_vector([[text] for text in self._texts(line)], [line.number], None)
+        has_keys = not set(VECTOR_KEYS).isdisjoint(self.names)
+        lines = filter(lambda line: line.text, batch.lines()) if has_keys else blanks.without(batch.lines())
+        for line in lines:
+            yield from self._by_vector([[text] for text in self._texts(line)], [line.number], None)
 
     def _by_vector(
         self, columns: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None

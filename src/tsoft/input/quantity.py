@@ -94,6 +94,7 @@ ARRAY_QUANTITIES = {
     "log_probs": "logprob",
     "logprobs": "logprob",
     "probs": "prob",
+    "log_probs_listed": "logprob",
     "probs_listed": "prob",
     "energies": "energy",
 }

@@ -1,7 +1,6 @@
 """Rows of numbers from a text, and the blocks that they become."""
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -154,21 +153,37 @@ class RowParser(Protocol):
         """Raise InputError for a comment that looks like a row."""
 
 
+@dataclass
+class BlankLines:
+    """Blank lines, which are errors between two lines with numbers, and ignored at the end. `between` are the things
+    that they separate, and `fix` is what to do. `seen` is the first blank line, which may still be at the end."""
+
+    between: str
+    fix: str
+    options: ReadOptions
+    seen: int | None = None
+
+    def without(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """Yield the lines that are not blank. Raise InputError for a blank line before one of them."""
+        for line in lines:
+            if not line.text:
+                self.seen = self.seen or line.number
+                continue
+            if self.seen:
+                raise self.options.error(self.seen, f"blank line between two {self.between}; {self.fix}")
+            yield line
+
+
 def parsed_groups(parser: RowParser, batches: Iterable[LineBatch], options: ReadOptions) -> Iterator[RowGroup]:
     """Yield the rows of all lines. A blank line between two rows is an error; at the end it is ignored."""
-    blank = None
+    blanks = BlankLines("rows", "remove it", options)
     for batch in batches:
         parser.check_comments(batch)
-        if not blank and (groups := parser.groups(batch)) is not None:
+        if not blanks.seen and (groups := parser.groups(batch)) is not None:
             yield from groups
             continue
         rows = []
-        for line in batch.lines():
-            if not line.text:
-                blank = blank or line.number
-                continue
-            if blank:
-                raise options.error(blank, "blank line between two rows; remove it")
+        for line in blanks.without(batch.lines()):
             try:
                 rows.append(parser.row(line))
             except fields.FieldError as error:
@@ -214,8 +229,7 @@ def numbers_of(texts: Sequence[str]) -> Array | None:
 
 def header_delimiter(header: Line) -> str | None:
     """Return the delimiter of a header; None if blanks separate its fields."""
-    unquoted = re.sub(r'"[^"]*"', "", header.text)
-    return next((delimiter for delimiter in ",;\t" if delimiter in unquoted), None)
+    return fields.found_delimiter(header.text)
 
 
 def without_header(header: Line, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:

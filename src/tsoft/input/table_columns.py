@@ -26,13 +26,15 @@ _RESULT_NAMES = {
     *("pred", "preds", "prediction", "predicted", "y_pred", "confidence", "correct", "loss", "nll", "accuracy"),
     *("labels", "targets", "y_true", "true_label", "true_class", "gt", "gold", "ground_truth", "truth", "answer"),
     *("split", "fold", "weight", "sample_weight", "batch", "epoch", "step", "seed", "timestamp"),
+    *("date", "datetime", "time", "year", "temperature", "weights", "sum", "total", "argmax", "entropy"),
 }
-# The stems of numbered columns that are probably not logits, and what they are.
+# The stems of columns such as prob_0 and prob_cat that are probably not logits, and what they are.
 _QUANTITY_STEMS = {
     **dict.fromkeys(("prob", "probs", "proba", "probability", "softmax"), "prob"),
     **dict.fromkeys(("logprob", "logprobs", "log_prob", "log_probs"), "logprob"),
     **dict.fromkeys(("energy", "energies"), "energy"),
 }
+_NAMES_QUANTITY = re.compile(rf"({'|'.join([*_QUANTITY_STEMS, 'logits?'])})(?:[\s_.-]?\d+|[\s_.-].+)?", re.IGNORECASE)
 # A note lists this many columns. An error lists at most MAX_CHOICES, and suggests one of at most MAX_COMPARED.
 MAX_LISTED, MAX_CHOICES, MAX_COMPARED = 8, 20, 1000
 
@@ -114,6 +116,10 @@ class _Decision:
         targets = self._targets(others - set(keys), target)
         rest = sorted(others - set(keys) - set(targets))
         found_key = self._best_key(keys) if key is None else key
+        if key is None and found_key is not None and not self._value(found_key) and not self.is_written:
+            problem = f"{self._quoted([found_key])} is empty in the first row"
+            fix = f"if that row is part of the header, join the two; else pass --id-column {self.names[found_key]!r}"
+            raise ColumnError(f"{problem}; {fix}")
         found_target = target
         if target is None and targets and self.options.reads_targets:
             found_target = targets[0]
@@ -121,6 +127,8 @@ class _Decision:
         skipped = [i for i in [*self.written, *keys] if i not in (found_key, found_target, *(listed or ()))]
         guessed_key, guessed_target = found_key if key is None else None, found_target if target is None else None
         self._note(guessed_key, guessed_target, unused, skipped if listed is None else skipped + rest)
+        if listed is None and not self.is_written:
+            self._check_quantities(rest)
         if listed is None:
             self._note_odd_columns([i for i in rest if fields.is_number(self._value(i))])
         for note in self.notes:
@@ -274,6 +282,16 @@ class _Decision:
             text = f"tsoft {' and '.join(filter(None, [reading, ignoring]))}"
             fix = "" if self.options.columns.logits else "; pass --columns to list the logits instead"
             self.notes.insert(0, text + fix)
+
+    def _check_quantities(self, logits: Sequence[int]) -> None:
+        """Raise ColumnError if the names of some columns call them logits, and those of others probabilities or the
+        like."""
+        stems = [match[1] for i in logits if (match := _NAMES_QUANTITY.fullmatch(self.names[i]))]
+        quantities = {_QUANTITY_STEMS.get(stem.lower(), "logit"): stem for stem in stems}
+        if len(quantities) > 1:
+            kinds = joined([QUANTITIES[quantity].plural for quantity in quantities])
+            stem = quantities.get("logit", next(iter(quantities.values())))
+            raise ColumnError(f"ambiguous: the columns are {kinds}; list those of one kind with --columns '{stem}*'")
 
     def _note_odd_columns(self, logits: Sequence[int]) -> None:
         """Add a note on columns of logits that do not look like it: they have the name of a result, or a name unlike

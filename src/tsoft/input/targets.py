@@ -179,7 +179,8 @@ def parse_array(header: NpyHeader, data: bytes, source: str, ignored: int | None
     values: Array | list[str] = array.reshape(-1)
     try:
         if array.dtype.kind == "b":
-            values = array.reshape(-1).astype(np.int64)
+            # As texts, they are classes only of a binary classifier.
+            values = [BOOLEANS[value] for value in array.reshape(-1).tolist()]
         elif array.dtype.kind in "SU":
             values = [text.decode() if isinstance(text, bytes) else text for text in array.reshape(-1).tolist()]
         return Targets(values, source, shape=header.shape, ignored=ignored)

@@ -1,5 +1,6 @@
 """The chains that the sampler options and a settings file describe."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,9 @@ def _biases(parameters: ParameterOptions, settings: "Settings | None") -> tuple[
             problem = f"the bias of {bias.name!r} is {bias.value:g}"
             raise UsageError(f"{BIAS.option}: {problem}; pass a finite number, or -inf to ban the class")
     names = {bias.name for bias in typed}
+    repeated = next((name for name, count in Counter(bias.name for bias in typed).items() if count > 1), None)
+    if repeated is not None:
+        raise UsageError(f"{BIAS.option}: {repeated!r} has several biases; pass one")
     in_file = [
         Bias(f"#{name}" if isinstance(name, int) else name, value, in_file=True)
         for name, value in (settings.biases if settings else ())

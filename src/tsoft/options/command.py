@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -47,18 +48,32 @@ class LogitsCommand(TyperCommand):
             read_strictly(param)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        shielded = [shield(arg) for arg in args]
         try:
-            rest = super().parse_args(ctx, [shield(arg) for arg in args])
+            rest = super().parse_args(ctx, list(shielded))
         except typer.TyperException as error:
             _restore_name(error, args)
-            error.message = re.sub(r"(?<=')( +-)", lambda blanks: blanks[0][1:], error.message)
+            # Some messages are the value alone, others quote it.
+            error.message = re.sub(r"(?<=')( +-)", lambda blanks: blanks[0][1:], unshield(error.message))
             # The parser's own errors lack the context, which names the command.
             error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
             raise
         ctx.params = in_kelvin({name: unshield(value) for name, value in ctx.params.items()})
         if not ctx.resilient_parsing:
             note_logits_after_tau(args, ctx.params.get("logits"))
+            self._note_repeated_options(ctx, shielded)
         return rest
+
+    def _note_repeated_options(self, ctx: Any, args: list[str]) -> None:
+        """Print a note for each option with one value that occurs several times."""
+        *_, order = self.make_parser(ctx).parse_args(list(args))
+        single = [param for param in order if param.param_type_name == "option" and not param.multiple]
+        for param, count in Counter(single).items():
+            if count > 1 and not getattr(param, "is_flag", False):
+                from tsoft.notes import note
+
+                option = next(name for name in param.opts if name.startswith("--"))
+                note(f"{option} occurs {count} times; tsoft uses only the last one")
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         for param in self.params:

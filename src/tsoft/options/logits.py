@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import log_sum_exp
+from tsoft.core.softmax import Array, log_sum_exp
 from tsoft.errors import UsageError
 from tsoft.notes import note
 from tsoft.options.input import ListedOptions, LogitsOptions
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tsoft.input.labels import Labels
     from tsoft.input.read_options import ReadOptions, TargetSource
 
+# Probabilities sum to 1 within this. To find probabilities among logits, tsoft looks at this number of rows.
+_SUM_TOLERANCE, _COMPARED = 1e-3, 100
 _KEY_ERROR = "--key selects an array of a file with several, such as an .npz, but the input is {}; remove --key"
 
 
@@ -69,6 +71,8 @@ def blocks(
     if not ragged:
         read = (part for block in read for part in block.split_by_width())
     read = apply_options(read, options, bounds, unknown_rows=unknown_rows)
+    if targets is None:
+        read = noting_probabilities(read, note)
     return _check_sums(read, note, has_targets=targets is not None)
 
 
@@ -148,6 +152,24 @@ def _read(file: str, input_format: str | None, options: "ReadOptions") -> Iterat
             yield block
 
 
+def noting_probabilities(blocks: Iterator[Block], note: Callable[[str], None] = note) -> Iterator[Block]:
+    """Yield the blocks. Print a note if the first rows are logits that look like probabilities."""
+    for block in blocks:
+        is_first = block.first_row == 0 and block.origin.quantity == "logit" and not block.partial
+        if is_first and _look_like_probabilities(block.logits[:_COMPARED]):
+            where = block.part(0, 1).location
+            note(f"{where}: the logits are from 0 to 1 and sum to 1; if they are probabilities, pass --probs")
+        yield block
+
+
+def _look_like_probabilities(logits: Array) -> bool:
+    """Return whether each row is from 0 to 1 and sums to 1, and not all rows are one-hot."""
+    sums = logits.sum(axis=1, dtype=np.float64)
+    if not (abs(sums - 1) <= _SUM_TOLERANCE).all() or (logits < 0).any() or (logits > 1).any():
+        return False
+    return not ((logits == 0) | (logits == 1)).all()
+
+
 def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_targets: bool) -> Iterator[Block]:
     """Yield the blocks. Print a note for the first row whose probabilities do not sum to 1."""
     is_noted = False
@@ -156,7 +178,7 @@ def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_tar
         is_column = has_targets and block.origin.axes == ()
         if block.origin.quantity in ("prob", "logprob") and not (is_noted or is_column or block.partial):
             sums = np.exp(log_sum_exp(block.logits))
-            is_off = abs(sums - 1) > 1e-3
+            is_off = abs(sums - 1) > _SUM_TOLERANCE
             if is_off.any():
                 is_noted, row = True, int(is_off.argmax())
                 problem = f"row {block.rows[row]}: the probabilities sum to {sums[row]:.4g}, not to 1"

@@ -107,9 +107,12 @@ def _missing(text: str) -> str:
 
 
 def _note_decimal_comma(taus: list[str] | None) -> None:
-    """Print a note if the only value of --tau seems to contain decimal commas, as 0,5 and 0,1:2:0,1 do."""
-    text = taus[0].strip() if taus and len(taus) == 1 else ""
-    if "." in text or not re.search(r"(?:^|:)0,\d+(?:$|:)", text):
+    """Print a note if a value of --tau seems to contain decimal commas, as 0,5 and 0,1:2:0,1 do."""
+    texts = [text.strip() for text in taus or ()]
+    if any("." in text for text in texts):
+        return
+    text = next(filter(re.compile(r"(?:^|[:;\s])0,\d+(?:$|[:;\s])").search, texts), None)
+    if text is None:
         return
     from tsoft.errors import joined
     from tsoft.notes import note
@@ -149,11 +152,14 @@ def _piped() -> list[float]:
     from tsoft.input.utf8 import decode_text
 
     values: list[float] = []
+    counts: list[int] = []
     with open_input("-") as stream:
         lines = decode_text(stream.read(), STDIN).splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            for field, text in enumerate(fields.split(fields.without_comment(line)), 1):
+            texts = fields.split(fields.without_comment(line))
+            counts += [len(texts)] if texts else []
+            for field, text in enumerate(texts, 1):
                 if _KELVIN.search(text):
                     raise fields.FieldError(f"{text!r} has a unit; write the number alone", field)
                 try:
@@ -165,4 +171,8 @@ def _piped() -> list[float]:
             raise InputError(f"{where}: {error.explained('write a temperature from 0 to inf')}") from None
     if not values:
         raise InputError(f"{STDIN}: no temperatures: the input is empty")
+    if len(counts) > 1 and min(counts) > 1:
+        from tsoft.notes import note
+
+        note(f"{STDIN}: each line has several numbers; tsoft reads all as temperatures (cut -f 1 selects a column)")
     return values

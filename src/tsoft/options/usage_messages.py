@@ -63,8 +63,12 @@ def _value_message(parameter: Any, message: str) -> str:
 
 
 def _point(value: str) -> str:
-    """Return a hint at the decimal point if the value has a decimal comma."""
-    return f"; did you mean {value.replace(',', '.')}?" if re.fullmatch(r"\d+,\d+%?", value) else ""
+    """Return a hint at the number if the value has commas."""
+    from tsoft.input.fields import meant_number
+
+    number, percent = value.removesuffix("%"), "%" * value.endswith("%")
+    hint = meant_number(number, number) if "," in number else ""
+    return hint.replace("?", f"{percent}?")
 
 
 def _numbers(kind: Any) -> str:

@@ -16,6 +16,7 @@ from tsoft.sampling.distributions import Distributions, descending_order, measur
 
 if TYPE_CHECKING:
     from tsoft.sampling.explanation import Stage
+    from tsoft.sampling.partial_distributions import PartialDistributions
     from tsoft.sampling.partial_explanation import PartialStage
 
 
@@ -167,17 +168,32 @@ def _object(result: Distributions, content: Content, t: int, r: int) -> dict[str
     if result.chain:
         fields |= _chain_fields(result, content, t, r)
     if content.log:
-        fields["log_probs"] = content.cells(result)[t, r]
+        fields |= _log_fields(result, content, t, r)
     if content.logits:
         unknown = False if block.partial is None else block.partial.unknown
         fields["logits"] = np.where(unknown, np.nan, block.logits[r]) if np.any(unknown) else block.logits[r]
     return fields
 
 
+def _log_fields(result: Distributions, content: Content, t: int, r: int) -> dict[str, Any]:
+    """Return the logarithms of the probabilities; for a server's token, also of the bounds and of the probabilities
+    among the listed alternatives."""
+    values = content.cells(result)[t, r]
+    if result.block.partial is None:
+        return {"log_probs": values}
+    low, high = (bound[t, r] for bound in result.log_bounds)
+    return {
+        "log_probs": values if result.exact[t] else None,
+        "log_probs_low": low,
+        "log_probs_high": high,
+        "log_probs_listed": values,
+    }
+
+
 def _top(result: Distributions, t: int, r: int) -> int | str | None:
     """Return the most probable class; None if an unlisted one may be more probable."""
     top, labels, partial = int(result.top[t, r]), result.block.labels, result.block.partial
-    if partial is not None and not result.exact[t] and partial.rank_of(top) != 1:
+    if partial is not None and not result.exact[t] and cast("PartialDistributions", result).rank(t, top) != 1:
         return None
     return top if labels is None else labels[top]
 
@@ -203,7 +219,7 @@ def _token_fields(result: Distributions, content: Content, t: int) -> dict[str, 
     }
     if result.chosen_token:
         chosen = result.chosen_token
-        fields["rank"] = partial.rank or f">{partial.more_probable}"
+        fields["rank"] = cast("PartialDistributions", result).rank(t, partial.index)
         likelihoods = {
             "chosen": chosen.token.probs(),
             "text_logprob": chosen.text,

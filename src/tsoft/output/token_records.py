@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tsoft.output.distribution_records import Content
 from tsoft.output.records import Column, Records
 from tsoft.sampling.distributions import Distributions, descending_order
+
+if TYPE_CHECKING:
+    from tsoft.sampling.partial_distributions import PartialDistributions
 
 
 def drawn_tokens(result: Distributions, content: Content) -> Records:
@@ -46,7 +49,7 @@ def _columns(result: Distributions, content: Content, places: Sequence[tuple[int
         Column("tau", result.taus[taus]),
         *([] if result.engine is None else [Column("engine", [result.engine] * len(places))]),
         Column("token", [block.labels[i] for i in indices]),
-        Column("rank", [partial.rank_of(i) or f">{partial.more_probable_than(i)}" for i in indices]),
+        Column("rank", [cast("PartialDistributions", result).rank(t, i) for t, i in places]),
         Column(name, _known(np.where(exact, listed[taus, 0, indices], np.nan))),
         Column(f"{name}_low", _known(low[taus, 0, indices])),
         Column(f"{name}_high", _known(high[taus, 0, indices])),

@@ -10,6 +10,7 @@ from tsoft.core.softmax import Array
 from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.partial_chain import PartialMixture, mixtures
 from tsoft.sampling.partial_explanation import PartialStage
+from tsoft.sampling.partial_row import PartialRow
 from tsoft.sampling.step import ChainError
 
 
@@ -80,6 +81,24 @@ class PartialDistributions(Distributions):
         low, high = (np.array(ends)[:, np.newaxis] for ends in zip(*pairs, strict=True))
         exact = self.exact[:, np.newaxis, np.newaxis]
         return np.where(exact, self.log_probs, low), np.where(exact, self.log_probs, high)
+
+    def rank(self, t: int, index: int) -> int | str:
+        """Return the rank of a listed class by probability, from 1, before any sampler removes classes; ">N" if more
+        than the N listed classes above it may be more probable."""
+        row = self._biased_row(t)
+        if row is None:
+            return self.partial.rank_of(index) or f">{self.partial.more_probable_than(index)}"
+        above = int((row.z > row.z[index]).sum())
+        return above + 1 if row.unlisted is None or row.precedes[index] else f">{above}"
+
+    def _biased_row(self, t: int) -> PartialRow | None:
+        """Return the row after the step of the biases, which alone change the server's order; None without biases."""
+        if not self._has_steps:
+            return None
+        assert self.chain
+        steps = self.chain.at(float(self.taus[t]))
+        place = next((i for i, step in enumerate(steps) if step.sampler.name == "logit_bias"), None)
+        return None if place is None else self._mixtures[t][place + 1].rows[0]
 
     @cached_property
     def log_sum_exp(self) -> Array:

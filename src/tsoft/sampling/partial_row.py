@@ -133,7 +133,7 @@ class PartialRow:
         for index, bias in biases:
             added[index] += bias
         z, low, high = (np.minimum(x + added, HIGHEST) for x in (self.z, self.logit.low, self.logit.high))
-        precedes = np.where(added < 0, low > self.ceiling, self.precedes)
+        precedes = (low > self.ceiling) | (self.precedes & (added >= 0))
         is_certain = self.is_certain & (z > -inf)
         return replace(self, z=z, logit=Range(low, high), is_certain=is_certain, precedes=precedes)
 

@@ -105,7 +105,8 @@ def distill(
     typed = temperatures.tau or DEFAULT
     labels = logits.parsed_labels(input.labels)
     targets = _target_options(distillation, fields)
-    teacher = whole_blocks(logits.blocks(input, typed, bounds=listed, targets=targets, labels=labels))
+    read = logits.blocks(input, typed, bounds=listed, targets=targets, labels=labels)
+    teacher = whole_blocks(logits.noting_probabilities(read))
     taus = parsed_temperatures(typed)
     distillations = _distillations(teacher, input, listed, labels, distillation, targets, taus, alpha)
     chart = charts.chart is not False
@@ -176,9 +177,8 @@ def _distillations(
         # The same input options apply to the teacher and the student. Only the teacher's targets are used.
         student_input = replace(input, logits=None, file=distillation.student)
         student_options = replace(options, column=None, key=None, separate=True)
-        student = whole_blocks(
-            logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
-        )
+        read = logits.blocks(student_input, None, bounds=listed, targets=student_options, labels=labels)
+        student = whole_blocks(logits.noting_probabilities(read))
         pairs = with_student(teacher, student, distillation.student)
     is_empty = True
     for block, student_block in _with_targets(pairs, distillation.targets, options):
