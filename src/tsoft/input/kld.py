@@ -1,5 +1,5 @@
-"""Reading the file that llama.cpp's `llama-perplexity` writes with `--save-all-logits`, and reads with
-`--kl-divergence-base`.
+"""Reading the file that llama.cpp's `llama-perplexity` writes with `--kl-divergence-base`, also called
+`--save-all-logits`, and compares with another model with `--kl-divergence`.
 
 The layout is that of tools/perplexity/perplexity.cpp in llama.cpp, as of 2026. The file starts with `_logits_`, and the
 integers n_ctx, n_vocab and n_chunk of 32 bits; then come the n_chunk * n_ctx tokens of the text. Each chunk has
