@@ -707,7 +707,10 @@ def test_an_array_without_rows_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("decimals", [1, 2, 3])
 def test_rounded_probabilities_are_not_logits(decimals: int, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.npz", logits=PROBS.round(decimals), targets=DIGITS)
-    assert "look like probabilities; save the array under the name probs" in calibrated("-i", path, code=1)[1]
+    assert (
+        "look like probabilities; pass --probs; save an array called 'logits' as 'probs'"
+        in calibrated("-i", path, code=1)[1]
+    )
     named = saved(tmp_path / "b.npz", probs=PROBS.round(decimals), targets=DIGITS)
     assert "look like" not in here("calibrate", "-i", named).stderr
 

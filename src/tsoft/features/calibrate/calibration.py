@@ -104,8 +104,8 @@ def _checked_summary(rows: LabeledInput, reference: LabeledInput | None = None) 
         raise InputError(f"{rows.name}: {problem}; pass --probs, or write the two logits 0 and z for each logit z")
     if summary.are_probabilities:
         problem = "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities"
-        fix = "save the array under the name probs" if rows.name.endswith(".npz") else "pass --probs"
-        raise InputError(f"{rows.name}: {problem}; {fix}")
+        fix = "; save an array called 'logits' as 'probs'" if rows.name.endswith(".npz") else ""
+        raise InputError(f"{rows.name}: {problem}; pass --probs{fix}")
     if summary.like_probabilities >= MOST_ROWS * summary.rows:
         share = f"{summary.like_probabilities} of {summary.rows} rows"
         note(f"{rows.name}: the numbers of {share} are from 0 to 1 and sum to 1; pass --probs for probabilities")
