@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tool import TESTS, here
@@ -149,3 +151,13 @@ def test_tsv_has_a_note_that_it_contains_listed_tokens_alone() -> None:
     inexact, exact = here("compute", "-i", CHAT), here("compute", "-i", CHAT, "--top-k", "3")
     assert "row 0: tsv contains the probabilities among the listed tokens alone" in inexact.stderr
     assert "tsv contains" not in exact.stderr
+
+
+def test_an_array_of_listed_tokens_alone_says_so(tmp_path: Path) -> None:
+    first = {"token": "The", "logprob": FIRST[0]["logprob"], "top_logprobs": FIRST}
+    response = json.dumps({"choices": [{"index": 0, "logprobs": {"content": [first]}}]})
+    for options, name in (([], "probs_listed"), (["--log"], "log_probs_listed"), (["--top-k", "2"], "probs")):
+        path = tmp_path / "x.npz"
+        assert here("compute", *options, "-o", str(path), stdin=response).returncode == 0
+        with np.load(path) as archive:
+            assert name in archive.files

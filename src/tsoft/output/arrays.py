@@ -95,7 +95,7 @@ def _npz(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
     """Yield an .npz of the array, the temperatures and the labels, uncompressed since numbers hardly compress."""
     sink = Sink()
     with zipfile.ZipFile(sink, "w") as archive:
-        with archive.open(zipfile.ZipInfo(f"{array.name}.npy"), "w", force_zip64=True) as member:
+        with archive.open(zipfile.ZipInfo(f"{array.name(first)}.npy"), "w", force_zip64=True) as member:
             for piece in _npy(first, array, None):
                 member.write(piece)
                 yield from sink.take()

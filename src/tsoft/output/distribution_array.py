@@ -27,9 +27,9 @@ class DistributionArray:
     note: Callable[[str], None]
     keys: list[str | int] = field(default_factory=list)
 
-    @property
-    def name(self) -> str:
-        return "log_probs" if self.content.log else "probs"
+    def name(self, first: Distributions) -> str:
+        """Return the name of the array. That of an API response says if it has only the listed tokens."""
+        return ("log_probs" if self.content.log else "probs") + "_listed" * (not first.exact.all())
 
     def pieces(self, first: Distributions) -> Iterator[Array]:
         """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. Raise InputError

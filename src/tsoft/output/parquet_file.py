@@ -38,10 +38,10 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
             keys = array.keys[first_row : first_row + len(values)] if array.keys else None
             columns = _key_columns(first_row, len(values), keys, array.taus, schema)
             rows = values.reshape(-1, classes)
-            columns |= _class_columns(rows, labels) if has_columns else {array.name: _lists(rows)}
+            columns |= _class_columns(rows, labels) if has_columns else {array.name(first): _lists(rows)}
             batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
             if schema is None or writer is None:
-                schema = batch.schema.with_metadata(_metadata(array.name, labels))
+                schema = batch.schema.with_metadata(_metadata(array.name(first), labels))
                 writer = pq.ParquetWriter(sink, schema)
             batches.append(batch.cast(schema))
             first_row, size = first_row + len(values), size + values.size

@@ -28,7 +28,9 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
     copies.clear()
     taus = () if len(array.taus) == 1 else (len(array.taus),)
     shape = ((len(rows),) if axes is None else axes) + taus + rows.shape[2:]
-    yield arrays_file({array.name: rows.reshape(shape), "taus": np.asarray(array.taus)}, first.block.labels, array.keys)
+    yield arrays_file(
+        {array.name(first): rows.reshape(shape), "taus": np.asarray(array.taus)}, first.block.labels, array.keys
+    )
 
 
 def arrays_file(arrays: Mapping[str, Array], labels: Sequence[str] | None, keys: Sequence[str | int] = ()) -> bytes:
