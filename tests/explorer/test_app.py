@@ -620,10 +620,7 @@ def test_open_dialog_receives_all_keys() -> None:
     "keys",
     [
         ("l", "enter", "enter", "enter"),
-        ("a", "enter", "enter"),
-        ("l", "escape", "escape", "enter"),
-        ("question_mark", "enter", "enter", "q"),
-        ("e", "e", "e", "escape"),
+        ("a", "escape", "escape", "enter"),
     ],
 )
 def test_keys_after_the_one_that_closes_a_dialog_do_not_end_the_program(keys: tuple[str, ...]) -> None:
@@ -652,17 +649,13 @@ def test_two_enters_write_a_file_once(tmp_path: Path) -> None:
     assert file.exists()
 
 
-@pytest.mark.parametrize("size", [(10, 3), (20, 5), (80, 24)])
-def test_pages_of_a_list_on_a_small_screen(size: tuple[int, int]) -> None:
+def test_pages_of_a_list_on_a_small_screen() -> None:
     async def drive(page: Page) -> None:
-        for name in ("l", "a"):
-            await page.press(name, "pagedown", "pageup", "end", "pageup", "home", "pagedown", "escape")
-            await page.press(name)
-            await page.resize(20, 5)
-            await page.press("pageup", "pagedown", "escape")
-            await page.resize(*size)
+        await page.press("l", "pagedown", "pageup", "end", "pageup", "escape", "a")
+        await page.resize(20, 5)
+        await page.press("pageup", "pagedown", "escape")
 
-    assert explore(drive, *FOUR, size=size) == 0
+    assert explore(drive, *FOUR, size=(10, 3)) == 0
 
 
 def test_explanation_equals_that_of_compute(capfd: Capture) -> None:

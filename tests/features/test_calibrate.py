@@ -539,8 +539,8 @@ MASKED[5, DIGITS[5]] = -np.inf
 BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "probabilities": (
         {"logits": PROBS, "targets": DIGITS},
-        "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities; save the array under"
-        " the name probs",
+        "the numbers of every row are from 0 to 1 and sum to 1, so they look like probabilities; pass --probs;"
+        " save an array called 'logits' as 'probs'",
     ),
     "all alike": (
         {"logits": LOGITS * 0, "targets": DIGITS},

@@ -80,7 +80,10 @@ class ClassTable(ScrollView, can_focus=True):
         self._title = title
         room = self.size.width - 2 - cell_len(title)
         legends = _LEGENDS if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
-        self.border_title = title + next((legend for legend in legends if cell_len(legend) <= room), "")
+        border_title = title + next((legend for legend in legends if cell_len(legend) <= room), "")
+        # A new title repaints the border.
+        if self.border_title != border_title:
+            self.border_title = border_title
 
     def clear(self) -> None:
         """Show no class."""
