@@ -2,10 +2,10 @@
 
 import io
 import itertools
-import json
 import os
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import LogitsError
 from tsoft.errors import InputError, UsageError, shortened
 from tsoft.input import fields
-from tsoft.input.labels import Labels
 from tsoft.input.quantity import QUANTITIES, to_logits
+
+if TYPE_CHECKING:
+    from tsoft.input.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
         raise UsageError(f"argument {places[index]}: {error.explained(empty_fix)}{_hint(texts[index])}") from None
 
 
-def typed_block(arguments: list[str], quantity: str, labels: Labels | None) -> Block:
+def typed_block(arguments: list[str], quantity: str, labels: "Labels | None") -> Block:
     """Return a block of one row, or of the rows of JSON. Its labels are `labels` or those of the arguments. Raise
     UsageError."""
     if _are_json(arguments):
@@ -71,7 +73,7 @@ def _are_json(arguments: list[str]) -> bool:
     return re.match(r'\s*(?![^"\s]*=)[\[{]', arguments[0]) is not None
 
 
-def _json_block(arguments: list[str], quantity: str, labels: Labels | None) -> Block:
+def _json_block(arguments: list[str], quantity: str, labels: "Labels | None") -> Block:
     """Return the block of JSON. Raise UsageError."""
     from tsoft.input.json import read
     from tsoft.input.read_options import ReadOptions
@@ -104,6 +106,8 @@ def _padded(blocks: list[Block]) -> Block:
 
 def _check_syntax(arguments: list[str]) -> None:
     """Raise UsageError, which names the argument and its text at the error, if the arguments are not JSON."""
+    import json
+
     try:
         json.loads(" ".join(arguments))
     except json.JSONDecodeError as error:

@@ -232,12 +232,12 @@ def refuse(command: str, *bundles: Any) -> None:
 
 def _named_format(output: OutputOptions, arrays: bool) -> str | None:
     """Return the format that --format or the ending of the output file chooses; None if neither does."""
-    from tsoft.input.formats import by_name
-
     if output.output == "":
         raise UsageError("--output needs a file name")
     if output.format is not None or output.output is None:
         return output.format
+    from tsoft.input.formats import by_name
+
     known = by_name(output.output)
     ending = os.path.splitext(output.output)[1]
     is_read_only = known is not None and known.name not in ("text", *TEXT_FORMATS, *ARRAY_FORMATS)

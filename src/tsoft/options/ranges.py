@@ -1,13 +1,16 @@
 """Ranges of temperatures: START:STOP:STEP, with both ends included."""
 
 from collections.abc import Callable
-from decimal import Context, Decimal, localcontext
+from typing import TYPE_CHECKING
 
 from tsoft.errors import UsageError
 
+if TYPE_CHECKING:
+    from decimal import Decimal
+
 MAX_TEMPERATURES = 1_000_000
 # Enough digits for the sum of any two float64 numbers, so that no value of a range is rounded before the last step.
-_EXACT = Context(prec=700)
+_DIGITS = 700
 
 
 def parsed_range(text: str, parse: Callable[[str], float]) -> list[float]:
@@ -18,6 +21,8 @@ def parsed_range(text: str, parse: Callable[[str], float]) -> list[float]:
     >>> parsed_range("0.1:0.4:0.1", float), parsed_range("2:1:-0.5", float)
     ([0.1, 0.2, 0.3, 0.4], [2.0, 1.5, 1.0])
     """
+    from decimal import Context, Decimal, localcontext  # takes a millisecond, which most runs need not pay
+
     option = f"--tau {text}"
     ends = text.split(":")
     if len(ends) != 3 or not all(ends):
@@ -28,7 +33,7 @@ def parsed_range(text: str, parse: Callable[[str], float]) -> list[float]:
     numbers = [parse(end) for end in (ends[0], ends[1], ends[2].removeprefix("-"))]
     if float("inf") in numbers:
         raise UsageError(f"{option}: the numbers of a range must be finite; list inf separately: --tau 0.5:2:0.5,inf")
-    with localcontext(_EXACT):
+    with localcontext(Context(prec=_DIGITS)):
         # The shortest decimal number of a float is the one that was typed, so 0.1 stays 0.1.
         start, stop, size = (Decimal(repr(number)) for number in numbers)
         step = -size if sign else size
@@ -46,5 +51,5 @@ def parsed_range(text: str, parse: Callable[[str], float]) -> list[float]:
         return [float(start + k * step) for k in range(int(count) + 1)]
 
 
-def _text(number: Decimal) -> str:
+def _text(number: "Decimal") -> str:
     return repr(float(number)).removesuffix(".0")
