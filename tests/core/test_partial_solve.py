@@ -17,7 +17,7 @@ CHAT = str(TESTS / "data" / "openai-chat.json")
 def test_the_solution_of_the_whole_distribution_is_inside_the_range() -> None:
     random = np.random.default_rng(7)
     widths = []
-    for _ in range(60):
+    for _ in range(30):
         logs = tsoft.log_softmax(random.normal(0, random.uniform(0.5, 3), int(random.integers(3, 40))))
         listed = (-logs).argsort()[: random.integers(1, len(logs))]
         partial = PartialDistribution(

@@ -26,7 +26,7 @@ from tsoft.core.solve import (
 Solve = Callable[[Any, float], list[Solution]]
 Compute = Callable[[Any, Any], Any]
 
-FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=80)
+FEW_EXAMPLES = settings(derandomize=True, deadline=None, database=None, max_examples=50)
 # A difference 1 - p of 1e-200 needs 200 of these digits.
 WIDE = Context(prec=260, Emax=MAX_EMAX, Emin=MIN_EMIN)
 LAST = float(np.finfo(float).max)
