@@ -351,3 +351,13 @@ def test_one_logit_next_to_true_classes_is_a_binary_classifier_in_every_command(
         pytest.approx([1 / (1 + math.exp(z)), 1 / (1 + math.exp(-z))]) for z in (2.0, -1.0)
     ]
     assert "one number per row, so tsoft reads a binary classifier" in done.stderr
+
+
+def test_a_header_that_counts_the_columns_beside_keys_is_an_error() -> None:
+    """As pandas writes a frame without names, with tabs."""
+    for form in ("tsv", "jsonl"):
+        done = here("compute", "-f", form, stdin="\t1\t2\n0\t-1.7\t0.2\n1\t1.1\t0.4\n")
+        assert done.returncode == 1
+        assert "and the next one has one more number; write id before the first number" in done.stderr
+    for rows in ("1\t2\n3\t1\t2\n", "1 2\n0 1 2\n"):
+        assert here("compute", stdin=rows).returncode == 0

@@ -179,6 +179,11 @@ def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
     is_noted = start is None or not has_separators
     for block in blocks(parsed_groups(PlainRows(options), batches, options), options):
         further = block.logits[block.first_row == 0 :]
+        is_wider = len(further) > 0 and _width(block, int(block.first_row == 0)) == len(texts) + 1
+        if start is not None and has_separators and is_wider and further[0, 0] in (0, 1):
+            # pandas writes such a header, with an empty first field for the column of the keys, which count, too.
+            problem = f"this line counts the columns from {start}, and the next one has one more number"
+            raise options.error(first.number, f"{problem}; write id before the first number if this is a header")
         # Whole numbers from 1 are common as logits, too.
         if not is_noted and len(further) and (start == 0 or (further[np.isfinite(further)] % 1 != 0).any()):
             is_noted = True
@@ -187,6 +192,11 @@ def _read_rows(first: Line, batches: Iterator[LineBatch], options: ReadOptions) 
                 " row; if it is a header, remove it"
             )
         yield block
+
+
+def _width(block: Block, row: int) -> int:
+    """Return the number of classes of a row of a block."""
+    return int(block.logits.shape[1] if block.widths is None else block.widths[row])
 
 
 # One vector, one class per line
