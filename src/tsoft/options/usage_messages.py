@@ -1,6 +1,5 @@
 """Typer's errors about the command line, in the words of tsoft's other errors."""
 
-import os
 import re
 from typing import Any
 
@@ -18,7 +17,7 @@ def usage_message(error: typer.TyperException) -> str:
     if (parameter := getattr(error, "param", None)) is not None:
         return _value_message(parameter, message)
     if match := re.match(r"Got unexpected extra argument\(?s?\)? \((.*)\)$", message):
-        return _argument_message(match[1], context)
+        return _argument_message(match[1])
     return error.format_message()
 
 
@@ -80,7 +79,5 @@ def _numbers(kind: Any) -> str:
     return f"{number} of at least {low:.15g}" if high is None else f"{number} from {low:.15g} to {high:.15g}"
 
 
-def _argument_message(argument: str, context: Any) -> str:
-    reads_files = context is not None and any("--input" in parameter.opts for parameter in context.command.params)
-    hint = f"; to read this file, pass -i {argument}" if reads_files and os.path.exists(argument) else ""
-    return f"unexpected arguments: {argument}" if " " in argument else f"unexpected argument {argument!r}{hint}"
+def _argument_message(arguments: str) -> str:
+    return f"unexpected arguments: {arguments}" if " " in arguments else f"unexpected argument {arguments!r}"

@@ -118,15 +118,14 @@ def watched_draws(sample: "Sample") -> "Iterator[Array]":
 
 def _size(text: str | None, form: str) -> int:
     """Return the number of draws."""
-    from tsoft.input import fields
+    from tsoft.options.numbers import whole_number
 
     if text is None:
         return 1000 if form == "table" else 1
     try:
-        # A float would round an integer with many digits.
-        number = int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else fields.number(text)
+        number = whole_number(text)
     except ValueError:
         number = 0
-    if not (1 <= number <= MAX_DRAWS and number == int(number)):
+    if not 1 <= number <= MAX_DRAWS:
         raise UsageError(f"-n: expected a whole number from 1 to 1e18, got {shortened(text)!r}")
-    return int(number)
+    return number
