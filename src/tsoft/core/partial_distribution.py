@@ -75,17 +75,17 @@ class PartialDistribution:
         """The total probability of the alternatives."""
         return float(np.exp(self._known_logprobs).sum())
 
-    @property
+    @cached_property
     def min_unlisted_mass(self) -> float:
         """The lowest possible sum of the unlisted probabilities."""
         return max(0.0, 1.0 - self.mass - self._rounding)
 
-    @property
+    @cached_property
     def max_unlisted_mass(self) -> float:
         """The highest possible sum of the unlisted probabilities."""
         return max(0.0, 1.0 - self.mass) + self._rounding
 
-    @property
+    @cached_property
     def ceiling(self) -> float:
         """A log-probability that no unlisted class exceeds, with the rounding of the numbers, -inf if there is no
         unlisted class with a probability above 0."""
@@ -234,7 +234,7 @@ class PartialDistribution:
             )
         )
 
-    @property
+    @cached_property
     def _cap(self) -> float:
         """The cap with the rounding of the numbers; inf if the numbers contradict a cap of -inf."""
         return self.cap + float(self.errors[~self.unknown].max(initial=0.0)) if self.cap > -np.inf else np.inf
