@@ -242,7 +242,7 @@ class Scores:
 
     @property
     def rows(self) -> int:
-        return self.right.shape[1]
+        return int(self.right.shape[1])
 
 
 def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
