@@ -29,8 +29,16 @@ def test_failure_is_an_input_error(code: str, message: str, tmp_path: Path, monk
         trial.try_model(str(file), code)
 
 
+def test_exception_in_python_is_not_an_error_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"GGUF")
+    trial.try_model(str(file), "raise ImportError('tsoft')")
+
+
 def test_success_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "m.gguf"
     file.write_bytes(b"GGUF")
-    trial.try_model(str(file), "import sys; print('noise', file=sys.stderr); assert sys.argv[2] == 'whole'")
+    trial.try_model(
+        str(file), "import sys; print('noise', file=sys.stderr); sys.exit(0 if sys.argv[2] == 'whole' else 2)"
+    )
     assert capfd.readouterr() == ("", "")

@@ -22,7 +22,7 @@ def check_model(name: str) -> None:
     header = read_header(name)
     problem = _problem(header)
     if problem:
-        raise InputError(f"{name}: the model cannot be loaded: {problem}; the file is damaged or incomplete")
+        raise InputError(f"{name}: the model cannot be loaded: {problem}; the file is damaged, or not a language model")
 
 
 def _problem(header: GgufHeader) -> str | None:

@@ -37,10 +37,12 @@ def try_model(path: str, code: str = _CODE) -> None:
     except OSError:
         # Without another process, llama.cpp loads the file directly.
         return
-    if done.returncode == 0:
-        return
-    if message := done.stdout.decode(errors="replace").strip():
+    message = done.stdout.decode(errors="replace").strip()
+    if message:
         raise InputError(visible(message))
+    if done.returncode in (0, 1):
+        # The model is loaded, or Python failed: the exception will occur again in this process.
+        return
     cause = _failed_check(done.stderr) or _end(done.returncode)
     raise InputError(
         f"{path}: the model cannot be loaded: {cause}; the file is damaged, or llama.cpp does not support it"
