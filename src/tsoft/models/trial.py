@@ -38,7 +38,7 @@ def try_model(path: str, code: str = _CODE) -> None:
         # Without another process, llama.cpp loads the file directly.
         return
     message = done.stdout.decode(errors="replace").strip()
-    if message:
+    if message and done.returncode:
         raise InputError(visible(message))
     if done.returncode in (0, 1):
         # The model is loaded, or Python failed: the exception will occur again in this process.
