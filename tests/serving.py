@@ -28,7 +28,8 @@ class Reply:
 
     The server may also misbehave. If the reply `breaks_off`, it sends half of the body. If the reply `ends_at_once`,
     it closes the connection without a reply. A silent reply keeps the connection open and sends nothing. An endless
-    reply repeats the body again and again; `before` is repeated in the same way, in place of the status line.
+    reply repeats the body again and again; `before` is repeated in the same way, in place of the status line. A reply
+    that `closes` closes the connection after its body.
     """
 
     body: Any = b""
@@ -38,6 +39,7 @@ class Reply:
     ends_at_once: bool = False
     is_silent: bool = False
     is_endless: bool = False
+    closes: bool = False
     before: bytes = b""
 
 
@@ -100,7 +102,7 @@ def serving(*replies: Reply | Callable[[Request], Reply], context: Any = None) -
                 self.wfile.write(data[: len(data) // 2] if reply.breaks_off else data)
                 if reply.is_endless:
                     self.repeat(data)
-            self.close_connection |= reply.breaks_off or reply.is_endless
+            self.close_connection |= reply.breaks_off or reply.is_endless or reply.closes
 
         def repeat(self, data: bytes) -> None:
             with contextlib.suppress(OSError):

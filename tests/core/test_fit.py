@@ -282,3 +282,89 @@ def test_row_slopes_are_derivatives(beta: float) -> None:
     log_probs = [special.log_softmax(rows.logits * (beta + side), axis=1) for side in (step, -step)]
     up, down = (-row_log_probs[np.arange(30), rows.targets] for row_log_probs in log_probs)
     assert row_slopes(once(rows), np.array([beta]))[0] == pytest.approx((up - down) / (2 * step), abs=1e-8)
+
+
+OUTLIERS = st.lists(
+    st.tuples(
+        st.integers(0, 11),
+        st.integers(0, 2),
+        st.sampled_from([1e5, -1e10, 1e100, -1e150, 1e160, -1e300, 1e308, -1.7e308, 1.7e308]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def outlying_rows(seed: int, outliers: list[tuple[int, int, float]]) -> LabeledRows:
+    rows = random_rows(seed, 12, 3)
+    for row, column, value in outliers:
+        rows.logits[row, column] = value
+    return rows
+
+
+def fitted(rows: LabeledRows) -> float | None:
+    """Return the fit; None if it depends on logits out of range."""
+    try:
+        return fit_rows(once(rows)).tau
+    except CalibrationError as error:
+        if "remove these outliers" not in str(error):
+            raise
+    return None
+
+
+@settings(FEW, max_examples=40)
+@given(st.integers(0, 10**6), OUTLIERS)
+def test_outliers_of_any_size(seed: int, outliers: list[tuple[int, int, float]]) -> None:
+    """The fit is at the true minimum, or it is an error."""
+    rows = outlying_rows(seed, outliers)
+    tau = fitted(rows)
+    largest = Decimal(abs(rows.logits).max())
+    with localcontext(Context(prec=400)):
+        # At a very high temperature, the slope is the distance of the targets' logits from the average.
+        distance = slope(rows, Decimal("1e500"))
+        if tau == inf:
+            assert distance <= largest * Decimal("1e-11")
+        elif tau:
+            # Near chance, the rounding of the sums moves the minimum.
+            tolerance = Decimal("1e-9") + largest * Decimal("1e-15") / abs(distance)
+            assert slope(rows, Decimal(tau) * (1 - tolerance)) < 0 < slope(rows, Decimal(tau) * (1 + tolerance))
+
+
+@FEW
+@given(st.integers(0, 10**6), OUTLIERS, st.integers(-900, 1000))
+def test_the_fit_with_outliers_scales_with_the_logits(
+    seed: int, outliers: list[tuple[int, int, float]], power: int
+) -> None:
+    rows = outlying_rows(seed, outliers)
+    with np.errstate(over="ignore"):
+        scaled = LabeledRows(np.ldexp(rows.logits, power), rows.targets)
+    assume(np.isfinite(scaled.logits).all())
+    tau, scaled_tau = fitted(rows), fitted(scaled)
+    if tau is None or scaled_tau is None:
+        assert tau is scaled_tau
+    else:
+        with np.errstate(over="ignore"):
+            assert scaled_tau == pytest.approx(float(np.ldexp(tau, power)), rel=1e-12)
+
+
+def test_gaps_that_overflow() -> None:
+    """The difference of these logits is not a float64."""
+    far = np.array([[1e308, -1e308], [-1.7e308, 1.7e308]])
+    assert fit_rows(once(LabeledRows(far, np.array([0, 1])))).tau == 0
+    assert fit_rows(once(LabeledRows(far, np.array([1, 0])))).tau == inf
+    # Four of five targets are at the top: exp(gap / tau) = 4.
+    rows = LabeledRows(np.tile([-1e308, 1e308], (5, 1)), np.array([1, 1, 0, 1, 1]))
+    assert fit_rows(once(rows)).tau == pytest.approx(1e308 / log(4) * 2, rel=1e-12)
+    # The first row alone would give tau = 0, and the others inf. Together they have a minimum near 10^305.
+    mixed = LabeledRows(np.vstack([far[:1], [[0.0, 1.0]], [[0.0, 0.5]]]), np.array([0, 0, 0]))
+    with pytest.raises(CalibrationError, match=r"^some logits are more than 10\^290 times as far from the others"):
+        fit_rows(once(mixed))
+
+
+@pytest.mark.parametrize("gap", [1e13, 1e100, 1e300])
+def test_distance_from_chance_that_is_lost_in_rounding(gap: float) -> None:
+    """The target's logit is above the average by 0.1, which is lost in the mean gap."""
+    rows = LabeledRows(np.array([[gap, 0.3, -gap], [1.0, 1.0, 1.0]]), np.array([1, 0]))
+    fit = fit_rows(once(rows))
+    assert fit.tau == inf
+    assert "no higher than the others', up to rounding (no better than chance)" in str(fit.reason) or gap > 1e15

@@ -148,3 +148,17 @@ def test_95_percent_intervals_contain_the_true_temperature_about_95_times_in_100
             assert interval
             inside[interval.method] += interval.low <= 1.6 <= interval.high
     assert min(inside.values()) > 85
+
+
+@pytest.mark.parametrize("outlier", [1e200, 1e280])
+@pytest.mark.parametrize("power", [0, -600])
+def test_interval_with_an_outlier(outlier: float, power: int) -> None:
+    """The rows determine the temperature so roughly that 1 / tau has no error in float64."""
+    z = np.array([[2.0, 0.7], [-0.7, -0.2], [outlier, 0.5], [0.3, 0.1], [1.0, 0.0]])
+    rows = LabeledRows(np.ldexp(z, power), np.array([1, 1, 0, 0, 1]))
+    fit = fit_rows(once(rows))
+    assert 0 < fit.tau < inf
+    interval = confidence_interval(once(rows), fit, 5, 60, np.random.default_rng(1))
+    assert interval is not None
+    assert 0 <= interval.low <= fit.tau * (1 + 1e-9)
+    assert fit.tau * (1 - 1e-9) <= interval.high

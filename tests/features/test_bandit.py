@@ -1,6 +1,7 @@
 """`tsoft bandit`: exploration against a plain loop, exact expectations and closed forms."""
 
 import csv
+import functools
 import io
 import itertools
 import json
@@ -16,7 +17,7 @@ from progress import progress_screen
 from tool import here, in_terminal, out
 from tsoft.core.schedules import TemperatureSchedule
 from tsoft.core.softmax import Array
-from tsoft.features.bandit import command
+from tsoft.features.bandit import command, simulation
 from tsoft.features.bandit.simulation import BanditStep, History, Rewards, bernoulli, draw_arms, gaussian, history, play
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -359,9 +360,39 @@ def test_many_schedules_and_arms_fit_any_width(width: int) -> None:
 @pytest.mark.parametrize("seconds", [2, 0])
 def test_progress_is_shown_for_long_runs(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     screen = progress_screen(monkeypatch, seconds)
-    schedule = TemperatureSchedule("cosine", np.ones(5))
-    steps = list(play(np.ones(2), schedule.taus, 1, bernoulli, np.random.default_rng(1)))
-    assert list(command.watched_steps(iter(steps), schedule)) == steps
+    steps = list(play(np.ones(2), np.ones(6), 1, bernoulli, np.random.default_rng(1)))
+    blocks = command.watched_steps(
+        iter([iter(steps[:3]), iter(steps[3:])]), TemperatureSchedule("cosine", np.ones(3)), 2
+    )
+    assert [list(block) for block in blocks] == [steps[:3], steps[3:]]
     assert ("cosine" in screen.getvalue()) == ("100%" in screen.getvalue()) == (seconds > 0)
     assert (screen.getvalue() == "") == (seconds == 0)
     assert seconds == 0 or screen.getvalue().endswith("\x1b[2K")
+
+
+def test_blocks_of_runs_are_averaged_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """30 runs in blocks of 12, 12 and 6, whose averages numpy computes from all runs at once."""
+    monkeypatch.setattr(simulation, "BLOCK_SIZE", 50)
+    means, taus = np.array([0.5, 1.0, 0.0, 1.0]), np.linspace(1, 0.1, 20)
+    blocks = list(simulation.run_blocks(30, 4, 7))
+    assert [block.runs for block in blocks] == [12, 12, 6]
+    steps = [list(play(means, taus, block.runs, gaussian(1.0), block.generator)) for block in blocks]
+    got = functools.reduce(simulation.combined, (history(each, means) for each in steps))
+    regret = np.array([np.concatenate([block[k].regret for block in steps]) for k in range(20)])
+    arms = np.array([np.concatenate([block[k].arms for block in steps]) for k in range(20)])
+    probs = [np.concatenate([block[k].probs for block in steps]).mean(0) for k in range(20)]
+    assert got.runs == 30
+    np.testing.assert_allclose(got.regret, regret.mean(1), rtol=1e-13)
+    np.testing.assert_allclose(got.regret_se, regret.std(1, ddof=1) / np.sqrt(30), rtol=1e-12)
+    np.testing.assert_allclose(got.best_share, np.isin(arms, (1, 3)).mean(1), rtol=1e-13)
+    np.testing.assert_allclose(got.probs, probs, rtol=1e-13)
+    # The blocks have different random numbers, and the first one those of the seed.
+    assert len({block[3].regret.tobytes()[:96] for block in steps[:2]}) == 2
+    alone = list(play(means, taus, 12, gaussian(1.0), np.random.default_rng(7)))
+    assert (alone[-1].regret == steps[0][-1].regret).all()
+
+
+def test_a_result_has_a_maximum_size() -> None:
+    done = here("bandit", *["1"] * 200, "--steps", "1000000")
+    assert done.returncode == 2
+    assert "--steps 1000000 with 200 arms is too much; pass at most --steps 671088" in done.stderr

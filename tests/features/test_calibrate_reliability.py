@@ -80,9 +80,9 @@ def of_confidences(confidences: list[float], bins: int) -> Report:
 
 
 def test_a_confidence_of_1_is_in_the_last_bin() -> None:
-    calibration = of_confidences([1.0, 1.0, 0.5], 10)
-    assert calibration.equal_width.counts.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 2]
-    assert calibration.equal_width.ece == pytest.approx(0.5 / 3)
+    calibration = of_confidences([1.0, 1.0, 0.55], 10)
+    assert calibration.equal_width.counts.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 2]
+    assert calibration.equal_width.ece == pytest.approx(0.45 / 3)
     assert np.isnan(calibration.equal_width.accuracy[0])
 
 
@@ -91,8 +91,9 @@ def test_the_limits_are_measured(tau: float) -> None:
     rows = LabeledRows(np.array([[3.0, 0.0, 0.0], [1.0, 2.0, -inf]]), np.array([0, 1]))
     calibration = measured(rows, tau)
     assert calibration.nll == pytest.approx(0.0 if tau == 0 else (log(3) + log(2)) / 2)
-    assert calibration.accuracy == 1
-    assert calibration.confidence == pytest.approx(1.0 if tau == 0 else (1 / 3 + 1 / 2) / 2)
+    chance = (1 / 3 + 1 / 2) / 2
+    assert calibration.accuracy == pytest.approx(1.0 if tau == 0 else chance)
+    assert calibration.confidence == pytest.approx(1.0 if tau == 0 else chance)
 
 
 def test_confidences_that_tie_share_a_bin_of_equal_mass() -> None:
@@ -125,7 +126,7 @@ def test_confidences_that_differ_only_by_rounding_share_a_bin_of_equal_mass() ->
 
 
 @FEW
-@given(st.lists(st.sampled_from([0.5, 0.55, 0.6, 0.75, 0.9, 1.0]), min_size=1, max_size=60), st.integers(1, 12))
+@given(st.lists(st.sampled_from([0.52, 0.55, 0.6, 0.75, 0.9, 1.0]), min_size=1, max_size=60), st.integers(1, 12))
 def test_no_bin_of_equal_mass_is_empty(confidences: list[float], bins: int) -> None:
     binned = of_confidences(confidences, bins).equal_mass
     assert binned.counts.min() > 0
@@ -208,3 +209,14 @@ def test_scikit_learn_agrees() -> None:
 def test_ece_and_mce_of_bins() -> None:
     bins = Bins(np.array([0.0, 0.5, 1.0]), np.array([0, 4]), np.array([np.nan, 0.8]), np.array([np.nan, 0.5]), 2)
     assert bins.ece == bins.mce == pytest.approx(0.3)
+
+
+def test_a_tie_at_the_top_counts_in_part() -> None:
+    """The target is one of two classes at the top, the only one, or below; the last class of each row is masked."""
+    rows = LabeledRows(np.array([[1.0, 1, 0, -inf], [2, 0, 0, -inf], [2, 0, 0, -inf]]), np.array([0, 0, 1]))
+    for tau in (0.0, 1e-300, 1.0, 1e300):
+        assert measured(rows, tau).accuracy == (0.5 + 1 + 0) / 3
+    # At inf, three classes of each row tie, so the model is calibrated.
+    uniform = measured(rows, inf)
+    assert uniform.accuracy == pytest.approx(1 / 3, rel=1e-15)
+    assert uniform.equal_width.ece == pytest.approx(0, abs=1e-15)

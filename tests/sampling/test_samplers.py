@@ -113,6 +113,22 @@ def test_at_a_tie_the_lower_index_is_kept(name: str, row: Row, u: float) -> None
         assert tied == sorted(tied, reverse=True)
 
 
+@pytest.mark.parametrize("name", ["top_n_sigma", "min_p", "epsilon_cutoff", "eta_cutoff", "top_a"])
+@FEW
+@given(TIED, SHARES)
+def test_a_threshold_treats_ties_alike(name: str, row: Row, u: float) -> None:
+    is_kept = public_sampler(name)(row, CUTS[name](u)) > -inf
+    for value in {*row} - {-inf}:
+        assert len({*is_kept[np.equal(row, value)].tolist()}) == 1
+
+
+def test_ties_at_the_top_stay_if_all_classes_are_below_the_threshold() -> None:
+    """As in transformers' EpsilonLogitsWarper, which keeps each score that is not below the highest."""
+    z = [0.0, 1.0, 1.0, -1.0]
+    for sampler in (samplers.epsilon_cutoff, samplers.eta_cutoff):
+        assert sampler(z, 1.0).tolist() == [-inf, 1.0, 1.0, -inf]
+
+
 @pytest.mark.parametrize("name", [*CUTS, "temperature", "dynamic", "smoothing", "logit_bias"])
 def test_any_shape_gives_the_results_of_its_rows(name: str) -> None:
     """The other rows have no effect, in float64 and in float32."""

@@ -18,11 +18,21 @@ Otherwise, Newton's method solves
 which is nearly linear even far from the minimum. Each evaluation narrows the bracket around the solution.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, inf, log, nan, sqrt
+from math import exp, inf, log, log10, nan, sqrt
 
-from tsoft.core.labeled_rows import CalibrationError, GapSums, ReadRows, RowSummary, evaluate, summarize
+from tsoft.core.labeled_rows import (
+    MAX_SCALED_GAP,
+    MAX_SUMMABLE,
+    CalibrationError,
+    GapSums,
+    ReadRows,
+    RowSummary,
+    evaluate,
+    summarize,
+)
 
 # After a Newton step this short, in log tau, the error is about the square of the step.
 STEP_TOLERANCE = 1e-8
@@ -32,6 +42,8 @@ MAX_STEP = 3.0
 ROUNDING = 1e-6
 # The largest |log tau|, in units of the logits, and the largest number of iterations.
 MAX_LOG_TAU, MAX_ITERATIONS = 700.0, 100
+# At a temperature below this, in units of the logits, clipped gaps do not matter.
+LARGEST_UNCLIPPED = MAX_SUMMABLE / MAX_SCALED_GAP
 # The number of parts into which a pass splits the bracket.
 PARTS = 24
 
@@ -59,11 +71,14 @@ class TemperatureFit:
 def fit_rows(read_rows: ReadRows, summary: RowSummary | None = None) -> TemperatureFit:
     """Fit the temperature with the least NLL, to full precision.
 
+    If the targets' logits are hardly higher than the others', the mean gap R(inf) and D are nearly equal, and their
+    rounding limits the precision: the relative error of tau is about 1e-16 * D / (R(inf) - D).
+
     read_rows: each call is a pass over all rows, in blocks of any size. There are about six passes.
     summary: that of the rows, if already known.
 
-    Raise CalibrationError if there are no rows, or if the logits of every row are equal, so that the
-    temperature has no effect; TargetError for a masked target.
+    Raise CalibrationError if there are no rows, if the logits of every row are equal, so that the temperature has
+    no effect, or if outliers beyond the range of float64 determine the temperature; TargetError for a masked target.
 
     >>> import numpy as np
     >>> from tsoft.core.labeled_rows import LabeledRows
@@ -79,8 +94,27 @@ def fit_rows(read_rows: ReadRows, summary: RowSummary | None = None) -> Temperat
         return TemperatureFit(
             0.0, reason="every target is the most probable class of its row, so the NLL falls all the way"
         )
-    if summary.target_gap >= summary.mean_gap:
-        reason = "on average, the targets' logits are no higher than the others' (no better than chance)"
+    if summary.is_out_of_range:
+        return _fit_without_clipping(read_rows, summary)
+    return _fit(read_rows, summary)
+
+
+def _fit_without_clipping(read_rows: ReadRows, summary: RowSummary) -> TemperatureFit:
+    """Fit the temperature although some gaps may be clipped. Raise CalibrationError if it depends on these."""
+    with contextlib.suppress(CalibrationError):
+        fit = _fit(read_rows, summary)
+        # At this temperature, the classes with clipped gaps have the probability 0.
+        if fit.tau < summary.unit * LARGEST_UNCLIPPED:
+            return fit
+    problem = f"some logits are more than 10^{log10(MAX_SUMMABLE):.0f} times as far from the others as the targets are"
+    raise CalibrationError(f"{problem}; remove these outliers, or mask them with -inf")
+
+
+def _fit(read_rows: ReadRows, summary: RowSummary) -> TemperatureFit:
+    """Fit the temperature to rows whose targets are not all at the top."""
+    if summary.is_at_chance:
+        rounding = "" if summary.target_gap >= summary.mean_gap else ", up to rounding"
+        reason = f"on average, the targets' logits are no higher than the others'{rounding} (no better than chance)"
         return TemperatureFit(inf, reason=f"{reason}, so the NLL falls all the way")
     theta, sums = _solve_log_tau(lambda taus: evaluate(read_rows, taus, summary.unit), summary)
     tau = exp(theta) * summary.unit

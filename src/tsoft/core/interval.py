@@ -163,6 +163,9 @@ def _chebyshev_nodes(best_beta: float, error: float, largest_gap: float) -> _Nod
 
 
 def _node_count(low: float, high: float, largest_gap: float) -> int:
+    if not low < high < inf:
+        # The error or beta is below the smallest number, or beyond the largest.
+        return MAX_NODES + 1
     pole = (2j * np.pi / largest_gap - low - high) / (high - low)
     root = (pole * pole - 1) ** 0.5
     factor = max(abs(pole + root), abs(pole - root))

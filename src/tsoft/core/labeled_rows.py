@@ -22,6 +22,8 @@ MAX_SCALED_GAP = 1e4
 MAX_SQUARABLE = 1e150
 # A sum of values up to this does not overflow for any number of rows.
 MAX_SUMMABLE = 1e290
+# The relative rounding of the sums of the gaps.
+CHANCE_ROUNDING = 1e-12
 # Numbers from 0 to 1 look like probabilities if they sum to 1 within SUM_TOLERANCE. For numbers rounded to one of
 # these numbers of DECIMALS, the tolerance is the sum of their rounding errors if that is larger.
 SUM_TOLERANCE, DECIMALS = 0.02, (1, 2, 3)
@@ -79,6 +81,16 @@ class RowSummary:
     @property
     def classes(self) -> int:
         return len(self.counts)
+
+    @property
+    def is_at_chance(self) -> bool:
+        """Whether the targets' logits are on average no higher than the others', up to the rounding of the sums."""
+        return self.target_gap >= self.mean_gap * (1 - CHANCE_ROUNDING)
+
+    @property
+    def is_out_of_range(self) -> bool:
+        """Whether some gaps may be clipped, because they are so much larger than the targets' gaps."""
+        return self.mean_gap >= MAX_SUMMABLE / (self.rows * self.classes)
 
 
 @dataclass(frozen=True)
@@ -154,7 +166,8 @@ def _unit(examples: LabeledRows) -> float:
         largest = float((examples.logits.max(1) - target_logits).max())
         if largest == 0:
             gaps = examples.logits.max(1, keepdims=True) - examples.logits.astype(np.float64)
-            largest = float(gaps[np.isfinite(gaps)].max())
+            # The gap of an unmasked class may overflow.
+            largest = float(gaps[examples.logits > -np.inf].max())
     return _power_of_two(min(largest, float_info.max)) if largest > 0 else 1.0
 
 
@@ -196,7 +209,7 @@ def _summarize_piece(piece: "_Piece") -> _PieceSummary:
         target = piece.examples.targets[row]
         problem = f"the target, class #{target}, is masked, so its probability is 0 at every temperature"
         raise TargetError(problem, piece.first + row)
-    unmasked = np.isfinite(gaps)
+    unmasked = piece.examples.logits > -np.inf
     count = unmasked.sum(1)
     gaps[~unmasked] = 0
     mean = np.minimum(gaps, MAX_SUMMABLE, out=gaps).sum(1) / count

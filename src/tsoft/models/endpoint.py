@@ -70,6 +70,7 @@ _MIN_SECRET = 8
 _CANNOT_CONTINUE = "this server cannot continue a partial answer; remove --chat"
 # Limits on how much of a server's message to show.
 _MAX_NAMES = 5
+_MAX_ERROR_BYTES = 1 << 16
 _MAX_SHOWN = 60
 # How many seconds an error waits for the names of the server's models.
 _HINT_SECONDS = 3.0
@@ -241,7 +242,8 @@ class Endpoint:
 
     def _refusal(self, response: HttpResponse) -> InputError:
         """Return an error with the server's message and hints."""
-        body = self._server.redacted(response.body)
+        # Only the start of a longer text would be shown.
+        body = self._server.redacted(response.body[:_MAX_ERROR_BYTES])
         status = f"HTTP {response.status} {http.client.responses.get(response.status, '')}".rstrip()
         message = _error_message(f"{response.url}: {status}", body)
         return InputError("; ".join([message, *self._hints(response, body.lower())]))

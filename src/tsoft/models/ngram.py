@@ -10,10 +10,11 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.errors import InputError, UsageError
-from tsoft.input.source import STDIN, open_input
+from tsoft.input.source import STDIN
 from tsoft.input.utf8 import decode_text
 from tsoft.models.kneser_ney import ngrams
 from tsoft.models.model import encoded_prompt
+from tsoft.models.text_input import read_limited
 from tsoft.models.tokens import NextDistribution, Tokens
 
 By = Literal["word", "char"]
@@ -21,6 +22,9 @@ By = Literal["word", "char"]
 # The default number of tokens of an n-gram. In most texts of 50 kB to 10 MB, longer n-grams reduce the held-out
 # perplexity by only a tenth, and increasingly repeat the text.
 ORDERS: dict[By, int] = {"word": 3, "char": 8}
+
+# The largest text, and the largest number of tokens times the order. The model then takes up to about 4 GB.
+MAX_BYTES, MAX_NGRAMS = 1 << 26, 1 << 27
 
 # Scripts without blanks between words: Thai and Lao, Myanmar, Khmer, Chinese characters, kana.
 _UNSPACED = (
@@ -72,6 +76,11 @@ class Ngram:
         if not text.strip():
             raise InputError(f"{name}: cannot build a model from {'a blank' if text else 'an empty'} text")
         text_pieces = pieces(text, by)
+        if len(text_pieces) * order > MAX_NGRAMS:
+            problem = (
+                f"{order}-grams of {len(text_pieces)} tokens are too many; the tokens times --order are limited to"
+            )
+            raise InputError(f"{name}: {problem} {MAX_NGRAMS}; pass a lower --order or a shorter text")
         self._pieces = list(dict.fromkeys(text_pieces))
         self._labels = tuple(self._pieces)
         self.vocab_size = len(self._labels)
@@ -85,8 +94,7 @@ class Ngram:
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
         """Return the model of a file of UTF-8 text, or of stdin for `-`. Raise InputError for anything else."""
-        with open_input(file) as bytes_:
-            data = bytes_.read()
+        data = read_limited(file, MAX_BYTES, "text")
         name = STDIN if file == "-" else file
         text = decode_text(data, name).replace("\r\n", "\n")
         return cls(text, by, order, name)

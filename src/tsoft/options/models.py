@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tsoft.errors import UsageError
-from tsoft.input.source import STDIN, open_input, stdin_conflict
+from tsoft.input.source import STDIN, stdin_conflict
 from tsoft.input.utf8 import decode_text
 from tsoft.options.command import in_panel
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tsoft.models.model import Model
 
 _option = in_panel("Model")
+# No model has a context of as many tokens.
+_MAX_PROMPT_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,9 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
         raise UsageError(f"{readers[0]} reads stdin; pass the prompt as an argument")
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError('no prompt; pass it in quotes ("The capital of France is") or in a pipe')
-    with open_input("-") as bytes_:
-        data = bytes_.read()
-    text = decode_text(data, STDIN, allows_nul=True)
+    from tsoft.models.text_input import read_limited
+
+    text = decode_text(read_limited("-", _MAX_PROMPT_BYTES, "prompt"), STDIN, allows_nul=True)
     return _with_note(text.removesuffix("\n").removesuffix("\r"), options)
 
 

@@ -3,7 +3,9 @@
 Each function takes logits, a float array (..., n) with -inf for a masked class, and the sampler's value. It
 returns a `Cutoff`: the score that is compared with a threshold, so that the decision can be explained as
 well as applied. The arithmetic is in the dtype of the logits. Probabilities are those of the unmasked
-classes, which sum to 1. A rule that would keep no class keeps the most probable one.
+classes, which sum to 1. A rule that would keep no class keeps the most probable one. A rule that compares
+each class with a threshold (top_n_sigma, min_p, epsilon_cutoff, eta_cutoff, top_a) treats classes that tie
+alike, and the others keep those with the lowest indices.
 
 `samplers` has the public function for each of these, with its explanation and its source.
 """

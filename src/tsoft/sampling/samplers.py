@@ -478,7 +478,7 @@ def typical(z: ArrayLike, p: float) -> Array:
 def epsilon_cutoff(z: ArrayLike, epsilon: float) -> Array:
     """Keep the classes with a probability of at least epsilon.
 
-    If no class has this probability, the sampler keeps the most probable one.
+    If no class has this probability, the sampler keeps the most probable one, and those that tie with it.
 
     Parameters
     ----------
@@ -499,6 +499,10 @@ def epsilon_cutoff(z: ArrayLike, epsilon: float) -> Array:
     ValueError
         If `epsilon` is out of range.
 
+    Notes
+    -----
+    The rule for ties is that of the class ``EpsilonLogitsWarper`` of transformers.
+
     References
     ----------
     .. [1] J. Hewitt, C. D. Manning and P. Liang, "Truncation Sampling as Language Model Desmoothing", Findings
@@ -518,7 +522,7 @@ def eta_cutoff(z: ArrayLike, epsilon: float) -> Array:
     """Keep the classes with a probability of at least eta, which falls as the entropy rises.
 
     The threshold is ``eta = min(epsilon, sqrt(epsilon) * exp(-H))`` with H the entropy in nats. If no class
-    reaches it, the sampler keeps the most probable one.
+    reaches it, the sampler keeps the most probable one, and those that tie with it.
 
     Parameters
     ----------
@@ -538,6 +542,10 @@ def eta_cutoff(z: ArrayLike, epsilon: float) -> Array:
         If a row contains NaN or +inf, or only masked classes.
     ValueError
         If `epsilon` is out of range.
+
+    Notes
+    -----
+    The rule for ties is that of the class ``EtaLogitsWarper`` of transformers.
 
     References
     ----------

@@ -16,11 +16,14 @@ from tsoft.options.seeds import Seed
 
 if TYPE_CHECKING:
     from tsoft.core.schedules import TemperatureSchedule
-    from tsoft.features.bandit.simulation import BanditStep, Exploration, Rewards
+    from tsoft.core.softmax import Array
+    from tsoft.features.bandit.simulation import BanditStep, Exploration, History, Rewards
     from tsoft.input.arguments import TypedNumbers
 
 # The square of a sum of larger numbers could overflow.
 LARGEST = 1e100
+# The maximum number of probabilities, steps × arms, in a result: 1 GB.
+MAX_PROBS = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,11 @@ def bandit(
         raise UsageError("no arms; pass the mean reward of each arm (tsoft bandit 1 0.9 0.5)")
     typed = parse_arguments(arms.means, "pass the mean reward of the arm")
     rewards = _rewards(arms, typed)
+    if runs.steps * len(typed.numbers) > MAX_PROBS:
+        most = MAX_PROBS // len(typed.numbers)
+        raise UsageError(
+            f"--steps {runs.steps} with {len(typed.numbers)} arms is too much; pass at most --steps {most}"
+        )
     schedules = chosen_schedules(annealing, runs.steps)
     seed = chosen_seed(runs.seed)
     explorations = _explorations(typed, schedules, rewards, runs.runs, seed)
@@ -125,19 +133,38 @@ def _explorations(
     """Yield the exploration along each schedule. All use the same random numbers."""
     import numpy as np
 
-    from tsoft.features.bandit.simulation import Exploration, history, play
+    from tsoft.features.bandit.simulation import Exploration
 
     means = np.array(typed.numbers)
     for schedule in schedules:
-        steps: Iterator[BanditStep] = play(means, schedule.taus, runs, rewards, np.random.default_rng(seed))
-        if sys.stderr is not None and sys.stderr.isatty():
-            steps = watched_steps(steps, schedule)
-        yield Exploration(schedule.schedule, seed, means, typed.labels, history(steps, means))
+        yield Exploration(schedule.schedule, seed, means, typed.labels, _history(means, schedule, rewards, runs, seed))
 
 
-def watched_steps(steps: "Iterator[BanditStep]", schedule: "TemperatureSchedule") -> "Iterator[BanditStep]":
-    """Yield the steps, with a progress bar if they take long."""
+def _history(means: "Array", schedule: "TemperatureSchedule", rewards: "Rewards", runs: int, seed: int) -> "History":
+    """Return the averages over the runs, with a progress bar if they take long."""
+    from functools import reduce
+
+    from tsoft.features.bandit.simulation import combined, history, play, run_blocks
+
+    blocks = list(run_blocks(runs, len(means), seed))
+    steps_of_blocks: Iterator[Iterator[BanditStep]] = (
+        play(means, schedule.taus, block.runs, rewards, block.generator) for block in blocks
+    )
+    if sys.stderr is not None and sys.stderr.isatty():
+        steps_of_blocks = watched_steps(steps_of_blocks, schedule, len(blocks))
+    return reduce(combined, (history(steps, means) for steps in steps_of_blocks))
+
+
+def watched_steps(
+    steps_of_blocks: "Iterator[Iterator[BanditStep]]", schedule: "TemperatureSchedule", blocks: int
+) -> "Iterator[Iterator[BanditStep]]":
+    """Yield the steps of each block, with a progress bar over all steps if they take long."""
     from tsoft.output.watching import watched
 
-    count = itertools.count(1)
-    return watched(steps, lambda *_: (schedule.schedule, next(count)), lambda _: len(schedule.taus))
+    count, steps_per_block = itertools.count(1), len(schedule.taus)
+    steps = itertools.chain.from_iterable(steps_of_blocks)
+    shown = watched(steps, lambda *_: (schedule.schedule, next(count)), lambda _: steps_per_block * blocks)
+    for _ in range(blocks):
+        yield itertools.islice(shown, steps_per_block)
+    # This removes the progress bar.
+    next(shown, None)

@@ -16,6 +16,9 @@ import numpy as np
 
 from tsoft.core.softmax import Array, softmax
 
+# The maximum number of estimates, runs × arms, in a block. Arrays for these take about 40 bytes each.
+BLOCK_SIZE = 1 << 22
+
 # A function from the mean of the arm that each run pulls, (runs,), to the rewards, (runs,).
 Rewards = Callable[[Array, np.random.Generator], Array]
 
@@ -66,6 +69,29 @@ def play(
         yield BanditStep(tau, probs, arms, pulls @ gaps)
 
 
+@dataclass(frozen=True, eq=False)
+class RunBlock:
+    """A number of runs that are simulated side by side, with their random numbers."""
+
+    runs: int
+    generator: np.random.Generator
+
+
+def run_blocks(runs: int, arms: int, seed: int) -> Iterator[RunBlock]:
+    """Yield the blocks of the runs. The size of a block depends only on the number of arms.
+
+    The first block has the random numbers of the seed, as if it were the only one, and each other block has separate
+    ones.
+
+    >>> [block.runs for block in run_blocks(1000, 10_000, 1)]
+    [419, 419, 162]
+    """
+    size = max(1, BLOCK_SIZE // arms)
+    for i, first in enumerate(range(0, runs, size)):
+        sequence = np.random.SeedSequence(seed, spawn_key=(i,) if i else ())
+        yield RunBlock(min(size, runs - first), np.random.default_rng(sequence))
+
+
 def draw_arms(probs: Array, uniform: Array) -> Array:
     """Draw an arm from each distribution, (rows, n), with a uniform number from [0, 1), (rows,).
 
@@ -114,6 +140,36 @@ def history(steps: Iterable[BanditStep], means: Array) -> History:
         probs.append(np.ascontiguousarray(step.probs.T).mean(1))
     taus, regret, regret_se, best_share = np.array(rows).T
     return History(runs, taus, regret, regret_se, best_share, np.array(probs))
+
+
+def combined(first: History, second: History) -> History:
+    """Return the averages over the runs of both histories (Chan, Golub & LeVeque 1979, "Updating formulae and a
+    pairwise algorithm for computing sample variances", eq. 2.1).
+
+    >>> ones = np.ones(1)
+    >>> one, other = (
+    ...     History(2, ones, np.array([mean]), ones / 2, ones, np.ones((1, 1))) for mean in (0.0, 1.0)
+    ... )
+    >>> both = combined(one, other)
+    >>> both.runs, both.regret.tolist(), both.regret_se.round(4).tolist()
+    (4, [0.5], [0.4082])
+    """
+    runs = first.runs + second.runs
+    share = second.runs / runs
+
+    def mean(a: Array, b: Array) -> Array:
+        return a + (b - a) * share
+
+    squares = sum(np.nan_to_num(each.regret_se) ** 2 * each.runs * (each.runs - 1) for each in (first, second))
+    squares += (second.regret - first.regret) ** 2 * first.runs * share
+    return History(
+        runs,
+        first.taus,
+        mean(first.regret, second.regret),
+        np.sqrt(squares / (runs - 1) / runs),
+        mean(first.best_share, second.best_share),
+        mean(first.probs, second.probs),
+    )
 
 
 @dataclass(frozen=True, eq=False)

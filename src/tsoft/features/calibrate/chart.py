@@ -25,7 +25,7 @@ _LEGEND = (
     "95 % below: 95 % of these models have an ECE below this; a higher ECE is a sign of miscalibration",
     "MCE: maximum calibration error, the largest gap of a bin of equal width",
     "Brier: the mean squared error of the probabilities, summed over the classes; from 0 (best) to 2",
-    "accuracy: the share of rows whose most probable class is the target; the same at every τ",
+    "accuracy: the share of rows whose most probable class is the target; the same at every finite τ",
     "mean confidence: the mean of the highest probability of each row",
 )
 _NOT_SIMULATED = "–: not simulated, because of --resamples 0"

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -191,8 +191,9 @@ def reliability(
 
     Notes
     -----
-    A bin contains the confidences above its lower edge up to its upper edge. The prediction is the class with
-    the highest logit, the first of those that tie.
+    A bin contains the confidences above its lower edge up to its upper edge. The prediction is the most probable
+    class. If the target ties with other classes at the top, the row counts in the accuracy as 1 divided by the
+    number of these classes, as if one of them were drawn. At tau = inf, all unmasked classes tie.
 
     References
     ----------
@@ -228,8 +229,9 @@ def reliability(
 class Scores:
     """Scores from one pass over the rows.
 
-    `taus` and the mean `nll` are (k,). The first `scored` of these temperatures have a mean `brier` score, (scored,),
-    and the `confidences` of the rows, (scored, rows). `right` are the rows whose prediction is right, (rows,).
+    `taus` and the mean `nll` are (k,). The first `scored` of these temperatures have a mean `brier` score, (scored,).
+    `confidences`, (scored, rows), are those of the rows, and `right`, (scored, rows), is 1 if the prediction is right,
+    0 if it is wrong, and 1 / m if the target is one of m classes that tie.
     """
 
     taus: Array
@@ -240,19 +242,19 @@ class Scores:
 
     @property
     def rows(self) -> int:
-        return len(self.right)
+        return int(self.right.shape[1])
 
 
 def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
     """Compute the scores at k temperatures, from 0 to inf, in one pass.
 
-    The result takes 8 bytes per row and scored temperature, and 1 byte per row. The prediction is the class with the
-    highest logit, or the first of several, so it is the same at every temperature.
+    The result takes 16 bytes per row and scored temperature. The prediction is the class with the highest probability.
+    If several classes tie, which all do at inf, one of them is drawn.
 
     >>> rows = LabeledRows(np.array([[0.0, 0.0], [np.log(3), 0.0]]), np.array([0, 0]))
     >>> scores = score_rows(lambda: [rows], np.array([1.0]), 1)
     >>> scores.confidences.round(2), scores.right
-    (array([[0.5 , 0.75]]), array([ True,  True]))
+    (array([[0.5 , 0.75]]), array([[0.5, 1. ]]))
     """
     nll: list[Array] = []
     brier: list[Array] = []
@@ -269,11 +271,19 @@ def score_rows(read_rows: ReadRows, taus: Array, scored: int) -> Scores:
             probs = softmax(z, taus[:scored])
             brier.append((np.einsum("kij,kij->ki", probs, probs) - 2 * probs[:, *places] + 1).sum(1))
             confidences.append(probs.max(2))
-            right.append(piece.logits.argmax(1) == piece.targets)
-    rows = sum(map(len, right))
+            right.append(np.array([_right(piece, tau) for tau in taus[:scored].tolist()]))
+    rows = sum(part.shape[1] for part in right)
     with np.errstate(over="ignore"):
         means = [np.array(parts).sum(0) / rows for parts in (nll, brier)]
-    return Scores(taus, means[0], means[1], np.concatenate(confidences, axis=1), np.concatenate(right))
+    return Scores(taus, means[0], means[1], np.concatenate(confidences, axis=1), np.concatenate(right, axis=1))
+
+
+def _right(rows: LabeledRows, tau: float) -> Array:
+    """Return the probability that a row's prediction, drawn from the most probable classes, is the target: (rows,)."""
+    # The logits have the order of the probabilities without their rounding.
+    lowest_top = -np.finfo(rows.logits.dtype).max if tau == inf else rows.logits.max(1, keepdims=True)
+    is_top = rows.logits >= lowest_top
+    return np.asarray(is_top[np.arange(len(is_top)), rows.targets] / is_top.sum(1))
 
 
 def _pieces(examples: LabeledRows, taus: int) -> Iterator[LabeledRows]:
@@ -285,7 +295,7 @@ def _pieces(examples: LabeledRows, taus: int) -> Iterator[LabeledRows]:
 def report(scores: Scores, t: int, bins: int, samples: int, generator: np.random.Generator) -> Report:
     """Return the report at the temperature of index t. `samples` simulations determine the ECE by chance."""
     order = scores.confidences[t].argsort()
-    confidences, right = scores.confidences[t][order], scores.right[order]
+    confidences, right = scores.confidences[t][order], scores.right[t][order]
     edges = np.arange(bins + 1) / bins, equal_masses(confidences, bins)
     equal_width, equal_mass = (_bins(confidences, right, each, bins, samples, generator) for each in edges)
     return Report(
@@ -325,9 +335,7 @@ def _bins(
     places = np.minimum(np.searchsorted(edges * (1 + ROUNDING), confidences, "left") - 1, len(edges) - 2)
     counts = np.bincount(places, minlength=len(edges) - 1)
     with np.errstate(invalid="ignore"):
-        confidence, accuracy = (
-            np.bincount(places, values, len(edges) - 1) / counts for values in (confidences, right.astype(np.float64))
-        )
+        confidence, accuracy = (np.bincount(places, values, len(edges) - 1) / counts for values in (confidences, right))
     chance = simulate_chance(confidences, counts, samples, generator)
     return Bins(edges, counts, confidence, accuracy, requested, chance)
 
