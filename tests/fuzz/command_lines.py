@@ -133,13 +133,18 @@ def _input(
         return ["the", "--ngram", "text.txt"], b""
     if command == "bandit":
         return ["1", "0.5", "0.2", "--runs", "5", "--steps", "20"], b""
+    if command == "calibrate" and rng.random() < 0.7:
+        # An outlier in half of the inputs; targets that fit the classes.
+        outlier = [f"{inputs.number(rng)!r},0,0,1"] * rng.randint(0, 1)
+        lines = [f"{rng.gauss(0, 2)!r},{rng.gauss(0, 2)!r},0.5,{rng.randrange(3)}" for _ in range(rng.randint(1, 30))]
+        return [], "\n".join(["a,b,c,target", *lines, *outlier, ""]).encode()
     if command == "help":
         return rng.choice([[], ["compute"], ["sweep"], [rng.choice(HOSTILE)]]), b""
     if command == "anneal":
         return ["--steps", "5"], b""
     needed = {
         "solve": [rng.choice(["--top-prob=0.8", "--entropy=0.3", "--perplexity=1.5", "--margin=0.2"])],
-        "calibrate": ["--targets", rng.choice(["0", "0,0", "0,0,0", "targets.txt"]), "--resamples", "5"],
+        "calibrate": ["--targets", "targets.txt"],
         "distill": ["--student", "input"],
     }.get(command, [])
     kind = rng.random()

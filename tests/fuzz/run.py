@@ -1,6 +1,10 @@
 """Run tsoft on random command lines and inputs, and report each run that fails in a way no run should.
 
     python tests/fuzz/run.py --runs 10000 --seed 1
+    python tests/fuzz/run.py --kind round-trips --runs 1000
+
+The kind `commands` draws a command with options and an input, which is damaged in a third of the runs. `round-trips`
+compares the probabilities that tsoft reads from its own output with the formula.
 
 A run fails with an internal error, a traceback, a warning of Python on stderr, an exit code that the manual does not
 list, no end within the limit, or a JSON output that does not parse. The exit code is 1 if a run failed. Each failure
@@ -27,6 +31,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import command_lines
+import round_trips
 
 import tool
 
@@ -40,8 +45,26 @@ class Hang(BaseException):
     """A run reached its limit of time. No `except Exception` of the program catches it."""
 
 
-def run_case(seed: int, number: int) -> tuple[str, str, int | str]:
-    """Run one case in this process and return its command, a problem (empty if it has none) and its exit code."""
+Outcome = tuple[str, str, int | str]
+"""The command of a run, its problem (empty if it has none) and its exit code."""
+
+
+def run_round_trip(seed: int, number: int) -> Outcome:
+    """Make one round trip in this process."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _limit():
+        try:
+            problem = round_trips.problem(random.Random(f"{seed} {number}"))
+        except Hang:
+            problem = f"no end within {SECONDS} s"
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+    if problem:
+        problem = f"--kind round-trips --seed {seed} --case {number}: {problem}"
+    return "compute", problem, 1 if problem else 0
+
+
+def run_command(seed: int, number: int) -> Outcome:
+    """Run one command in this process."""
     case = command_lines.draw(random.Random(f"{seed} {number}"), _parameters())
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _limit():
         for name, data in case.files.items():
@@ -49,8 +72,9 @@ def run_case(seed: int, number: int) -> tuple[str, str, int | str]:
         before = set(os.listdir())
         status: int | str
         try:
-            done = tool.here(*case.arguments, stdin=case.stdin)
-            status, problem = done.returncode, _problem(done.returncode, done.stdout, done.stderr, case.arguments)
+            done = tool.here_in_bytes(*case.arguments, stdin=case.stdin)
+            status = done.returncode
+            problem = _problem(status, done.stdout, done.stderr.decode(errors="replace"), case.arguments)
         except Hang:
             status, problem = "hang", f"no end within {SECONDS} s"
         except BaseException as error:
@@ -67,7 +91,7 @@ def run_case(seed: int, number: int) -> tuple[str, str, int | str]:
     return case.arguments[0], problem, status
 
 
-def _problem(status: int, stdout: str, stderr: str, arguments: list[str]) -> str:
+def _problem(status: int, stdout: bytes, stderr: str, arguments: list[str]) -> str:
     if status not in EXIT_CODES:
         return f"exit code {status}"
     if noise := NOISE.search(stderr):
@@ -111,20 +135,25 @@ def _start(memory: int) -> None:
         os.environ.pop(name, None)
 
 
-def _run_numbered(numbered: tuple[int, int]) -> tuple[str, str, int | str]:
-    return run_case(*numbered)
+KINDS = {"commands": run_command, "round-trips": run_round_trip}
+
+
+def _run_numbered(numbered: tuple[str, int, int]) -> Outcome:
+    kind, seed, number = numbered
+    return KINDS[kind](seed, number)
 
 
 def main() -> int:
     """Run the cases, print the failures and a summary, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", choices=list(KINDS), default="commands")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="run only this case of the seed")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args()
     numbers = range(options.runs) if options.case is None else [options.case]
-    cases = [(options.seed, number) for number in numbers]
+    cases = [(options.kind, options.seed, number) for number in numbers]
     codes: collections.Counter[tuple[str, int | str]] = collections.Counter()
     failures = 0
     context = multiprocessing.get_context("spawn")
