@@ -14,7 +14,7 @@ pexpect = pytest.importorskip("pexpect")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
 @pytest.mark.parametrize("key", ["q", "\x03"])
-def test_the_explorer_ends_on_a_key_after_sigstop_and_sigcont(key):
+def test_the_explorer_ends_on_a_key_after_sigstop_and_sigcont(key: str) -> None:
     command = [tool.TSOFT, "explore", "2", "1", "0.5"]
     child = pexpect.spawn(command[0], command[1:], env=tool.environment(), dimensions=(30, 90), timeout=30)
     cooked = termios.tcgetattr(child.child_fd)[3]

@@ -4,9 +4,9 @@ import json
 import random
 from pathlib import Path
 
-import inputs
 import numpy as np
 
+import inputs
 import tool
 
 # Formats that compute writes and tsoft reads.

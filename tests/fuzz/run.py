@@ -32,7 +32,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import command_lines
 import round_trips
-
 import tool
 
 EXIT_CODES = {0, 1, 2, 3, 4, 130, 141}

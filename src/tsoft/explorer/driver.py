@@ -36,4 +36,4 @@ class ExplorerDriver(LinuxDriver):
         self.close()
         # The resumed app paints its whole screen.
         self._must_signal_resume = True
-        self.start_application_mode()
+        self.resume_application_mode()
