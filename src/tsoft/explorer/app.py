@@ -18,6 +18,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.driver import Driver
 from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
@@ -126,6 +127,16 @@ class Explorer(App[None]):
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
         self.error_console = Console(file=io.StringIO())
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver that survives SIGSTOP, on systems that have this signal."""
+        driver = super().get_driver_class()
+        # Windows has a driver of another name, and no such signal.
+        if driver.__name__ != "LinuxDriver":
+            return driver
+        from tsoft.explorer.driver import ExplorerDriver
+
+        return ExplorerDriver
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
