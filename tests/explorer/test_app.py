@@ -280,6 +280,36 @@ async def copying(page: Page) -> None:
     assert "copied" in page.text()
 
 
+@key("u", "U", "shift+u", arguments=())
+async def undoing(page: Page) -> None:
+    # Arrow presses on one slider are one change, and so are a drag, moves between rows, and a typed filter.
+    first, _, y = slider(page, "top_p")
+    await page.press("right", "right", "right")
+    await page.drag((first + 3, y), (first + 4, y), (first + 5, y))
+    await page.press("right", "n", "n", "slash", "l", "a", "enter", "o")
+    states = [page.app.state]
+    for _ in range(6):
+        await page.press("u")
+        states.append(page.app.state)
+    seen = [(state.samplers.tau, state.number, state.filter, state.input_order) for state in states]
+    assert seen[:3] == [(1.3, 2, "la", True), (1.3, 2, "la", False), (1.3, 2, "", False)]
+    assert [row[:2] for row in seen[3:]] == [(1.3, 0), (1.3, 0), (1.3, 0), (1, 0)]
+    options = [state.samplers.options for state in states[3:]]
+    assert options[0] != options[1] != options[2] == ["--tau", "1.3"]
+    assert page.app.query_one("#filter").display is False
+    for state in states[-2::-1]:
+        await page.press("U" if state.number else "shift+u")
+        assert page.app.state == state
+    assert "6 with 'la'" in page.text("#distribution")
+    assert "la" in page.text("#filter")
+    # A new change drops the undone ones.
+    await page.press("u", "1", "U")
+    assert not page.app.state.input_order
+    assert "There is no undone change to redo." in page.text()
+    await page.press(*["u"] * 7)
+    assert "There is no change to undo." in page.text()
+
+
 @key("x")
 async def exporting(page: Page) -> None:
     await page.press("x")

@@ -5,8 +5,8 @@ import contextlib
 import io
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import ClassVar
 
@@ -33,6 +33,7 @@ from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows
+from tsoft.explorer.explorer_state import ExplorerState, History
 from tsoft.explorer.key_line import KeyLine
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, KeyGroup, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
@@ -61,13 +62,13 @@ CANNOT_DRAW = "The response does not determine the distribution after these samp
 class ExplorerInput:
     """The input of the explorer, and its settings.
 
-    The explorer shows `rows` and starts with the samplers' `state`. `biases` returns the logit biases of a block's
+    The explorer shows `rows` and starts with these `samplers`. `biases` returns the logit biases of a block's
     classes. `arguments` are the command-line arguments for the input; if they are None, a command line has to list the
     row's logits. `generator` makes the draws. `bits` selects entropies in bits.
     """
 
     rows: ExplorerRows
-    state: SamplerState
+    samplers: SamplerState
     biases: Callable[[Block], LogitBiases] = lambda _: ()
     arguments: tuple[str, ...] | None = None
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
@@ -104,15 +105,13 @@ class Explorer(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._input = explorer_input
-        self.state = explorer_input.state
+        self._history = History(ExplorerState(explorer_input.samplers))
         # Error messages: why the snapshot is missing, and why the row has no biases.
         self._problem = self._bias_problem = ""
         self._row = self._row_at(0)
         # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
         self._curves: TemperatureCurves | None = None
-        self._input_order = False
-        self._filter = ""
         self._indices = self._row.order
         self._counts = DrawCounts(explorer_input.generator, self._row.classes)
         self._strip = self._row_strip()
@@ -126,6 +125,14 @@ class Explorer(App[None]):
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
         self.error_console = Console(file=io.StringIO())
+
+    @property
+    def state(self) -> ExplorerState:
+        return self._history.present
+
+    @property
+    def samplers(self) -> SamplerState:
+        return self.state.samplers
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
@@ -167,17 +174,17 @@ class Explorer(App[None]):
 
         There are no biases while that sampler is off. An error means that the block lacks a class that has a bias.
         """
-        setting = self.state.setting(BIAS)
+        setting = self.samplers.setting(BIAS)
         try:
-            return self._input.biases(block) if setting and self.state.has_effect(setting) else (), ""
+            return self._input.biases(block) if setting and self.samplers.has_effect(setting) else (), ""
         except UsageError as error:
             return (), str(error)
 
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
-        self._panel.show(self.state)
+        self._panel.show(self.samplers)
         try:
-            self.snapshot = Snapshot(self._row, self.state.tau, self.state.chain(self._row.biases))
+            self.snapshot = Snapshot(self._row, self.samplers.tau, self.samplers.chain(self._row.biases))
             self._problem = ""
         except ChainError as error:
             self.snapshot, self._problem = None, str(error)
@@ -188,7 +195,7 @@ class Explorer(App[None]):
         else:
             self._measures.clear()
             self._table.clear()
-            self._draw_panel.show(self._row, self._counts, self.state.tau)
+            self._draw_panel.show(self._row, self._counts, self.samplers.tau)
         if curves:
             self._compute_curves()
         self._update_strip()
@@ -215,8 +222,8 @@ class Explorer(App[None]):
             words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
             if self.snapshot and self.snapshot.is_exact:
                 words.append("exact: every class that remains is listed")
-        engine = self.state.engine
-        if engine and (low_tau_message := engine.low_tau_message(self.state.tau)):
+        engine = self.samplers.engine
+        if engine and (low_tau_message := engine.low_tau_message(self.samplers.tau)):
             words.append(f"{engine.name} {low_tau_message}")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
@@ -224,12 +231,12 @@ class Explorer(App[None]):
         self.query_one("#head", Static).update(text, layout=False)
 
     def _update_strip(self) -> None:
-        rows, state = self._input.rows, self.state
+        rows, samplers = self._input.rows, self.samplers
 
         def likelihood(number: int) -> float:
             biases, _ = self._biases(rows.block(number))
             try:
-                return rows.likelihood(number, state.tau, state.chain(biases))
+                return rows.likelihood(number, samplers.tau, samplers.chain(biases))
             except ChainError:
                 return 0.0
 
@@ -244,10 +251,10 @@ class Explorer(App[None]):
 
     def _update_list(self) -> None:
         """List the classes that match the filter, in the selected order."""
-        self._indices = self._row.listing(self._filter, input_order=self._input_order)
+        self._indices = self._row.listing(self.state.filter, input_order=self.state.input_order)
         title = "distribution" if self._row.block.partial is None else "listed alternatives"
-        self._table.show_title(title + ", in input order" * self._input_order)
-        matches = f"{len(self._indices)} with {shortened(repr(self._filter), 20)}" if self._filter else ""
+        self._table.show_title(title + ", in input order" * self.state.input_order)
+        matches = f"{len(self._indices)} with {shortened(repr(self.state.filter), 20)}" if self.state.filter else ""
         # Content, unlike a string, is not parsed as markup.
         self._table.border_subtitle = Content(matches)
 
@@ -256,7 +263,7 @@ class Explorer(App[None]):
     @work(thread=True, exclusive=True, group="curves")
     def _compute_curves(self) -> None:
         worker = get_current_worker()
-        row, chain, indices = self._row, self.state.chain(self._row.biases), self._curve_indices
+        row, chain, indices = self._row, self.samplers.chain(self._row.biases), self._curve_indices
         time.sleep(CURVE_DELAY)
         curves = temperature_curves(row, chain, indices, lambda: worker.is_cancelled)
         if curves is not None:
@@ -271,13 +278,13 @@ class Explorer(App[None]):
     # Messages from the widgets.
 
     def on_sliders_value_changed(self, message: Sliders.ValueChanged) -> None:
-        self._set_state(self.state.with_value(message.parameter, message.value))
+        self._set_samplers(self.samplers.with_value(message.parameter, message.value), message.run)
 
     def on_sliders_stepped(self, message: Sliders.Stepped) -> None:
         self._step(message.parameter, message.by, coarse=message.coarse)
 
     def on_curve_chart_tau_selected(self, message: CurveChart.TauSelected) -> None:
-        self._set_state(self.state.with_value(TAU, message.tau))
+        self._set_samplers(self.samplers.with_value(TAU, message.tau), message.run)
 
     def on_row_strip_row_selected(self, message: RowStrip.RowSelected) -> None:
         self._go(message.number)
@@ -292,34 +299,51 @@ class Explorer(App[None]):
 
         The steps start from the current value, which may be newer than the value at the time of the key press.
         """
-        setting = self.state.setting(parameter)
+        setting = self.samplers.setting(parameter)
         if setting is None or not setting.on:
-            self._set_state(self.state.toggled(parameter))
+            self._set_samplers(self.samplers.toggled(parameter))
             return
-        value = SliderScale(parameter).stepped(self.state.value(parameter), by, coarse=coarse)
-        self._set_state(self.state.with_value(parameter, value))
+        value = SliderScale(parameter).stepped(self.samplers.value(parameter), by, coarse=coarse)
+        self._set_samplers(self.samplers.with_value(parameter, value), ("steps", parameter.name))
 
-    def _set_state(self, state: SamplerState) -> None:
-        """Set the samplers. The curves stay if only τ changes."""
-        before, self.state = self.state, state
-        if before.with_value(TAU, 1.0) == state.with_value(TAU, 1.0):
-            self._update(curves=False)
+    def _set_samplers(self, samplers: SamplerState, run: Hashable = None) -> None:
+        self._change(replace(self.state, samplers=samplers), run)
+
+    def _change(self, state: ExplorerState, run: Hashable = None) -> None:
+        """Change the state. Consecutive changes of the same run are undone together."""
+        history = self._history.changed(state, run)
+        if history is not self._history:
+            self._show_history(history)
+
+    def _show_history(self, history: History) -> None:
+        """Show the present state of a history. The curves stay if only τ or the list of the classes changes."""
+        before, self._history = self.state, history
+        state = self.state
+        if state.filter != before.filter:
+            self._show_filter(state.filter)
+        if state.number != before.number:
+            self._show_row()
             return
-        row = self._row_at(self._row.number)
-        if row.biases != self._row.biases:
-            self._row = row
+        has_new_curves = state.samplers.with_value(TAU, 1.0) != before.samplers.with_value(TAU, 1.0)
+        has_new_list = (state.filter, state.input_order) != (before.filter, before.input_order)
+        if has_new_curves:
+            row = self._row_at(state.number)
+            if row.biases != self._row.biases:
+                self._row, has_new_list = row, True
+        if has_new_list:
             self._update_list()
-        self._update(curves=True)
+        self._update(curves=has_new_curves)
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
-        number = min(max(number, 0), len(self._input.rows) - 1)
-        if number != self._row.number:
-            self._show_row(number)
+        self._set_number(min(max(number, 0), len(self._input.rows) - 1))
 
-    def _show_row(self, number: int) -> None:
-        """Show a row, without the draws of the previous one."""
-        self._row = self._row_at(number)
+    def _set_number(self, number: int) -> None:
+        self._change(replace(self.state, number=number), "row")
+
+    def _show_row(self) -> None:
+        """Show the current row, without the draws of the previous one."""
+        self._row = self._row_at(self.state.number)
         self._counts = DrawCounts(self._input.generator, self._row.classes)
         self._curves = None
         self._update_list()
@@ -342,12 +366,14 @@ class Explorer(App[None]):
             self.screen.set_focus(self._panel.sliders)
         elif not self._panel.sliders.move(by):
             self.screen.set_focus(self._table)
+        self._history = self._history.run_ended()
 
     def action_up(self, by: int) -> None:
         if self._table.has_focus:
             self._table.move(by)
         else:
             self._panel.sliders.move(by)
+            self._history = self._history.run_ended()
 
     def action_end(self, position: int) -> None:
         self._table.move_to_end(position)
@@ -359,15 +385,15 @@ class Explorer(App[None]):
         parameter = self._panel.sliders.current
         if parameter is TAU:
             self.notify("The temperature is always on. At τ = 1 it changes nothing.")
-        self._set_state(self.state.toggled(parameter))
+        self._set_samplers(self.samplers.toggled(parameter))
 
     def action_move(self, by: int) -> None:
-        if not self.state.is_reorderable and self.state.engine:
-            self.notify(f"{self.state.engine.name} applies its samplers in a fixed order.")
-        self._set_state(self.state.moved(self._panel.sliders.current, by))
+        if not self.samplers.is_reorderable and self.samplers.engine:
+            self.notify(f"{self.samplers.engine.name} applies its samplers in a fixed order.")
+        self._set_samplers(self.samplers.moved(self._panel.sliders.current, by))
 
     def action_tau(self, tau: float) -> None:
-        self._set_state(self.state.with_value(TAU, float(tau)))
+        self._set_samplers(self.samplers.with_value(TAU, float(tau)))
 
     def action_tau_infinity(self) -> None:
         self.action_tau(inf)
@@ -379,9 +405,7 @@ class Explorer(App[None]):
         self._table.move_page(by)
 
     def action_order(self) -> None:
-        self._input_order = not self._input_order
-        self._update_list()
-        self._update(curves=False)
+        self._change(replace(self.state, input_order=not self.state.input_order))
 
     def action_draw(self, count: int) -> None:
         if self.snapshot and not self.snapshot.can_draw:
@@ -400,14 +424,12 @@ class Explorer(App[None]):
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, message: Input.Changed) -> None:
-        self._filter = message.value
-        self._update_list()
-        self._update(curves=False)
+        self._change(replace(self.state, filter=message.value), "filter")
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
-        if not self._filter_field.value:
-            self._filter_field.remove_class("-open")
+        self._history = self._history.run_ended()
+        self._show_filter(self.state.filter)
         self.screen.set_focus(self._table)
 
     @on(ValueField.Canceled)
@@ -416,12 +438,29 @@ class Explorer(App[None]):
         self.screen.set_focus(self._table)
 
     def action_show_all(self) -> None:
-        self._filter_field.value = ""
-        self._filter_field.remove_class("-open")
+        self._change(replace(self.state, filter=""))
+        self._show_filter("")
+
+    def _show_filter(self, text: str) -> None:
+        """Show a filter in its field, which is closed without a filter unless the user is typing."""
+        if self._filter_field.value != text:
+            with self.prevent(Input.Changed):
+                self._filter_field.value = text
+        self._filter_field.set_class(bool(text) or self.focused is self._filter_field, "-open")
+
+    def action_undo(self) -> None:
+        if not self._history.past:
+            self.notify("There is no change to undo.")
+        self._show_history(self._history.undone())
+
+    def action_redo(self) -> None:
+        if not self._history.future:
+            self.notify("There is no undone change to redo.")
+        self._show_history(self._history.redone())
 
     def action_add(self) -> None:
-        effective = {parameter for setting in self.state.effective for parameter in setting.visible_parameters}
-        parameters = {parameter.name: parameter for parameter in self.state.switches}
+        effective = {parameter for setting in self.samplers.effective for parameter in setting.visible_parameters}
+        parameters = {parameter.name: parameter for parameter in self.samplers.switches}
         options = [
             (name, f"{'on ' if parameter in effective else '   '} {parameter.help}")
             for name, parameter in parameters.items()
@@ -429,7 +468,7 @@ class Explorer(App[None]):
 
         def switch(name: str | None) -> None:
             if name is not None:
-                self._set_state(self.state.toggled(parameters[name]))
+                self._set_samplers(self.samplers.toggled(parameters[name]))
                 self._panel.sliders.choose(parameters[name])
 
         self.push_screen(ListDialog("switch a sampler on or off", options), switch)
@@ -439,9 +478,9 @@ class Explorer(App[None]):
 
         def follow(name: str | None) -> None:
             if name is not None:
-                self._set_state(self.state.with_engine(ENGINES.get(name)))
+                self._set_samplers(self.samplers.with_engine(ENGINES.get(name)))
 
-        current = self.state.engine.name if self.state.engine else "tsoft"
+        current = self.samplers.engine.name if self.samplers.engine else "tsoft"
         self.push_screen(ListDialog("sample like an engine", options, current), follow)
 
     def action_explain(self) -> None:
@@ -461,7 +500,7 @@ class Explorer(App[None]):
         """
         shows_numbers = self._row.is_short and len(self._input.rows) > 1
         arguments = None if shows_numbers else self._input.arguments
-        return command_line(self.state, self._row, arguments, bits=self._input.bits)
+        return command_line(self.samplers, self._row, arguments, bits=self._input.bits)
 
     def action_copy(self) -> None:
         line = self.command_line

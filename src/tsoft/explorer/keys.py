@@ -69,6 +69,13 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
         ),
     ),
     (
+        "Changes",
+        (
+            ("u", "undo", "undo the last change"),
+            ("U,shift+u", "redo", "redo the change undone last"),
+        ),
+    ),
+    (
         "Program",
         (
             ("c", "copy", "copy a command that shows the same"),
@@ -85,7 +92,7 @@ KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in KEY
 # The hints in the line at the bottom, the most important ones first.
 KEY_HINTS = (
     "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "s draw", "Space on/off", "a samplers", "e explain",
-    "l engine", "c copy", "/ find",
+    "l engine", "u undo", "c copy", "/ find",
 )  # fmt: skip
 
 # With a language model, some keys continue the text and others do something else.
@@ -191,6 +198,6 @@ def key_names(keys: str) -> str:
         "home": "Home", "end": "End", "ctrl+c": "Ctrl-C", "ctrl+z": "Ctrl-Z", "escape": "Esc",
         "backspace": "Backspace", "full_stop": ".", "comma": ",",
         # Terminals report a capital letter in one of two ways.
-        "shift+s": "S", "shift+n": "N", "shift+p": "P", "shift+d": "D",
+        "shift+s": "S", "shift+n": "N", "shift+p": "P", "shift+d": "D", "shift+u": "U",
     }  # fmt: skip
     return " or ".join(dict.fromkeys(names.get(key, key) for key in keys.split(",")))

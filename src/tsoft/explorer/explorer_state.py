@@ -1,0 +1,67 @@
+"""What the user of the explorer can change, and the history of these changes."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+
+from tsoft.explorer.sampler_state import SamplerState
+
+# The maximum number of changes that can be undone.
+MAX_CHANGES = 1000
+
+
+@dataclass(frozen=True)
+class ExplorerState:
+    """The samplers, the number of the row, the order of its classes, and the text that filters them."""
+
+    samplers: SamplerState
+    number: int = 0
+    input_order: bool = False
+    filter: str = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """The present state, the states before it, and the undone states, the next one first.
+
+    Consecutive changes of the same `run`, such as the drag of a slider, count as one change.
+
+    >>> state = ExplorerState(SamplerState.from_chain(None, 1.0))
+    >>> history = History(state).changed(replace(state, number=1)).changed(replace(state, number=2))
+    >>> history.undone().present.number, history.undone().redone().present.number
+    (1, 2)
+    """
+
+    present: ExplorerState
+    past: tuple[ExplorerState, ...] = ()
+    future: tuple[ExplorerState, ...] = ()
+    run: Hashable = field(default=None, compare=False)
+
+    def changed(self, present: ExplorerState, run: Hashable = None) -> "History":
+        """Return the history after a change, which drops the undone states. The same state is not a change."""
+        if present == self.present:
+            return self
+        continues = run is not None and run == self.run
+        past = self.past if continues else (*self.past, self.present)[-MAX_CHANGES:]
+        return History(present, past, run=run)
+
+    def replaced(self, present: ExplorerState) -> "History":
+        """Return the history with another present state, which cannot be undone."""
+        return replace(self, present=present)
+
+    def run_ended(self) -> "History":
+        """Return the history in which the next change does not continue a run."""
+        return replace(self, run=None)
+
+    def undone(self) -> "History":
+        """Return the history before the last change, or the same one if there is no change."""
+        if not self.past:
+            return self
+        *past, present = self.past
+        return History(present, tuple(past), (self.present, *self.future))
+
+    def redone(self) -> "History":
+        """Return the history after the change that was undone last, or the same one if there is none."""
+        if not self.future:
+            return self
+        present, *future = self.future
+        return History(present, (*self.past, self.present), tuple(future))
