@@ -161,6 +161,8 @@ async def liking(page: Page) -> None:
 @key("e", arguments=(*FOUR, "--top-k", "2"))
 async def explaining(page: Page) -> None:
     await page.press("e")
+    # The arithmetic of the current class comes first: 1 + e^-1 + e^-1.5 + e^-1.9 = 1.7406.
+    assert "0.3679 + 0.2231 + 0.1496 = 1.7406" in page.text()
     assert "temperature 1 → top_k 2" in page.text()
     assert re.search(r"top_k 2 +2 +0\.2141 ", page.text())
     await page.press("e")
@@ -713,8 +715,10 @@ def test_explanation_equals_that_of_compute(capfd: Capture) -> None:
 
 def test_explanation_without_samplers() -> None:
     async def drive(page: Page) -> None:
-        await page.press("e")
-        assert "No sampler is on" in page.text()
+        await page.press("end", "e")
+        assert "D at τ = 1" in page.text("#box")
+        assert "0.1496 / 1.7406 = 0.0859" in page.text("#box")
+        assert "samplers" not in page.text("#box")
 
     assert explore(drive, *FOUR) == 0
 

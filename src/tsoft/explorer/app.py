@@ -26,6 +26,7 @@ from tsoft.charts.curves import class_colors
 from tsoft.core.block import Block
 from tsoft.errors import UsageError, shortened, visible
 from tsoft.explorer import export
+from tsoft.explorer.arithmetic import arithmetic
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line
 from tsoft.explorer.curve_chart import CurveChart
@@ -486,8 +487,12 @@ class Explorer(App[None]):
     def action_explain(self) -> None:
         if self.snapshot:
             width = max(20, min(self.size.width * 9 // 10, 100) - 6)
-            text = export.explanation(self.snapshot, width, self._input.bits)
-            self.push_screen(TextDialog("the samplers, step by step", Text.from_ansi(text.rstrip("\n"))))
+            current = self._table.current
+            index = self.snapshot.top if current is None else current
+            parts = [arithmetic(self.snapshot, index, width)]
+            if self.snapshot.chain is not None:
+                parts.append(export.explanation(self.snapshot, width, self._input.bits))
+            self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
 
     def action_help(self) -> None:
         self.push_screen(TextDialog("keys and marks", help_text(self.key_groups)))

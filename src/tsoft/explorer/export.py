@@ -18,8 +18,7 @@ def explanation(snapshot: Snapshot, width: int, bits: bool) -> str:
     from tsoft.charts.style import wrapped
     from tsoft.charts.view import Screen, View
 
-    if snapshot.chain is None:
-        return "No sampler is on. Only the temperature changes the distribution.\n"
+    assert snapshot.chain
     view = View(Screen(width, True), bits=bits)
     engine = snapshot.chain.engine
     low_tau_message = engine.low_tau_message(snapshot.tau) if engine else None

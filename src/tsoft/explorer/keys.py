@@ -36,7 +36,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("right_square_bracket", "move(1)", "apply the sampler later"),
             ("a", "add", "switch a sampler on or off, from a list"),
             ("l", "like", "use the rules of an engine"),
-            ("e", "explain", "explain the samplers step by step"),
+            ("e", "explain", "show the arithmetic, then the samplers"),
         ),
     ),
     (
