@@ -312,6 +312,51 @@ async def undoing(page: Page) -> None:
     assert "There is no change to undo." in page.text()
 
 
+@key("plus", "minus")
+async def editing(page: Page) -> None:
+    await page.press("shift+tab", "down", "enter")
+    assert "logit of B: a number, or -inf" in page.text("#entry")
+    for text, problem in [
+        ("[red]", "[red] is not a number, or -inf"),
+        ("inf", "inf is not a number"),
+        ("", "type a number"),
+    ]:
+        await page.press("ctrl+u")
+        await page.paste(text)
+        await page.press("enter")
+        assert problem in page.text("#entry")
+        assert "edited" not in page.text("#head")
+    await page.press("ctrl+u")
+    # 1, e^-1, e^-2.5 and e^-2.9 over their sum, 1.5050. B moves to the top and stays the current class.
+    await page.press("3", "enter")
+    assert listed(page) == {"B": "0.6645", "A": "0.2444", "C": "0.0545", "D": "0.0366"}
+    assert "edited" in page.text("#head")
+    assert "› B" in page.text("#distribution")
+    assert isinstance(page.app.focused, ClassTable)
+    assert page.app.command_line == "tsoft compute --tau 1 A=2 B=3 C=0.5 D=0.1"
+    await page.press("plus")
+    await page.paste("a new=")
+    await page.press("enter")
+    assert "type a number" in page.text("#entry")
+    await page.press("3", "enter")
+    assert page.app.command_line == "tsoft compute --tau 1 A=2 B=3 C=0.5 D=0.1 'a new=3'"
+    assert "› a new" in page.text("#distribution")
+    await page.press("minus", "S")
+    assert page.app.command_line.endswith("'a new=-inf'")
+    await page.press("minus")
+    assert page.app.command_line.endswith("'a new=3'")
+    # The draws end with the row of five classes.
+    await page.press("u", "u", "u")
+    assert "draws one" in page.text("#draws")
+    assert listed(page)["B"] == "0.6645"
+    await page.press("home", "minus", "home", "minus", "home", "minus", "home", "minus")
+    assert "one class at least must not be masked" in " ".join(page.text().split())
+    assert listed(page)["D"] == "1.0000"
+    await page.press("u", "u", "u", "u")
+    assert "edited" not in page.text("#head")
+    assert listed(page)["B"] == "0.2114"
+
+
 @key("x")
 async def exporting(page: Page) -> None:
     await page.press("x")
@@ -826,6 +871,36 @@ def test_failed_export_shows_the_reason(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert explore(drive, *FOUR, size=(160, 50)) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
+
+
+def test_edits_of_a_long_row_are_biases_in_the_command(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", np.arange(100, dtype=np.float32)[np.newaxis] / 8)
+
+    async def drive(page: Page) -> None:
+        await page.press("shift+tab", "minus", "enter", "1", "enter", "down", "minus")
+        words = shlex.split(page.app.command_line)
+        assert [words[i + 1] for i, word in enumerate(words) if word == "--logit-bias"] == ["#7=-inf", "#99=-11.375"]
+        [record] = computed(page, tmp_path)
+        assert record["probs"] == probs(page)
+        await page.press("o", "home", "enter")
+        await page.paste("=1")
+        await page.press("escape", "plus")
+        await page.paste("1")
+        await page.press("enter", "c")
+        assert "No command can show these edits" in " ".join(page.text().split())
+        assert (page.app.copied, page.app.state.edit(0).added) == ([], (("", 1.0),))
+
+    assert explore(drive, "-i", str(tmp_path / "z.npy"), "--top-p", "0.9") == 0
+
+
+def test_response_is_not_edited() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("shift+tab", "enter", "plus", "minus")
+        assert "tsoft does not edit it" in " ".join(page.text().split())
+        assert page.app.state.edits == ()
+        assert isinstance(page.app.focused, ClassTable)
+
+    assert explore(drive, *RESPONSE) == 0
 
 
 # Samplers and engines.

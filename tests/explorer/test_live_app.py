@@ -189,6 +189,10 @@ def test_enter_on_a_class_adds_it(model: Markov) -> None:
             assert tokens(page)[-1] == last
             prob = softmax(model.table[last_but_one] / 2)[last]
             assert colored_words(page)[-1][1] == prob_style(prob).color
+        # The model computes the logits, so nothing edits them.
+        await page.press("plus", "minus")
+        assert "The model computes these logits" in " ".join(page.text().split())
+        assert page.app.state.edits == ()
 
     assert live_on(drive) == 0
 

@@ -28,23 +28,26 @@ from tsoft.errors import UsageError, shortened, visible
 from tsoft.explorer import export
 from tsoft.explorer.arithmetic import arithmetic
 from tsoft.explorer.class_table import ClassTable
-from tsoft.explorer.command_line import command_line
+from tsoft.explorer.command_line import command_line, edit_biases
 from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
-from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows
+from tsoft.explorer.entry import Entry
+from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ExplorerState, History
 from tsoft.explorer.key_line import KeyLine
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, KeyGroup, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
+from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
 from tsoft.explorer.theme import THEME
+from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
@@ -57,6 +60,12 @@ CURVE_COUNT = 5
 
 # The notice if samplers on an API response leave something undecided.
 CANNOT_DRAW = "The response does not determine the distribution after these samplers, so tsoft cannot draw from it."
+
+# The notice if the user edits an API response.
+PARTIAL_EDIT = (
+    "An API response lists only some tokens, so the effect of another logit on the rest is unknown, and tsoft does not "
+    "edit it."
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,7 @@ class Explorer(App[None]):
         self._curve_chart = CurveChart()
         self._draw_panel = DrawPanel(self.draw_hint)
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
+        self._entry = Entry()
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
@@ -143,6 +153,7 @@ class Explorer(App[None]):
             with Vertical(id="left"):
                 yield self._table
                 yield self._filter_field
+                yield self._entry
             with Vertical(id="side"):
                 yield self._panel
                 yield self._curve_chart
@@ -167,8 +178,13 @@ class Explorer(App[None]):
     # Updates of the widgets.
 
     def _row_at(self, number: int) -> ExplorerRow:
-        biases, self._bias_problem = self._biases(self._input.rows.block(number))
-        return self._input.rows.row(number, biases)
+        block = self._block(number)
+        biases, self._bias_problem = self._biases(block)
+        return self._input.rows.named(number, block, biases)
+
+    def _block(self, number: int) -> Block:
+        """Return a row as a block, with its edits."""
+        return self.state.edit(number).applied(self._input.rows.block(number))
 
     def _biases(self, block: Block) -> tuple[LogitBiases, str]:
         """Return the biases of a block's classes, and an error message.
@@ -218,6 +234,7 @@ class Explorer(App[None]):
     def _update_head(self) -> None:
         row = self._row
         words = [*self._position_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
+        words += ["edited"] * (self.state.edit(row.number) != RowEdit())
         if row.block.partial:
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
             words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
@@ -232,16 +249,17 @@ class Explorer(App[None]):
         self.query_one("#head", Static).update(text, layout=False)
 
     def _update_strip(self) -> None:
-        rows, samplers = self._input.rows, self.samplers
+        samplers = self.samplers
 
-        def likelihood(number: int) -> float:
-            biases, _ = self._biases(rows.block(number))
+        def row_likelihood(number: int) -> float:
+            block = self._block(number)
+            biases, _ = self._biases(block)
             try:
-                return rows.likelihood(number, samplers.tau, samplers.chain(biases))
+                return likelihood(block, samplers.tau, samplers.chain(biases))
             except ChainError:
                 return 0.0
 
-        self._strip.show(self._row.number, likelihood)
+        self._strip.show(self._row.number, row_likelihood)
 
     @property
     def _curve_indices(self) -> list[int]:
@@ -326,14 +344,17 @@ class Explorer(App[None]):
             self._show_row()
             return
         has_new_curves = state.samplers.with_value(TAU, 1.0) != before.samplers.with_value(TAU, 1.0)
+        is_edited = state.edit(state.number) != before.edit(state.number)
         has_new_list = (state.filter, state.input_order) != (before.filter, before.input_order)
-        if has_new_curves:
+        if has_new_curves or is_edited:
             row = self._row_at(state.number)
-            if row.biases != self._row.biases:
+            if is_edited or row.biases != self._row.biases:
                 self._row, has_new_list = row, True
+            if row.classes != len(self._counts.counts):
+                self._counts = DrawCounts(self._input.generator, row.classes)
         if has_new_list:
             self._update_list()
-        self._update(curves=has_new_curves)
+        self._update(curves=has_new_curves or is_edited)
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
@@ -380,7 +401,78 @@ class Explorer(App[None]):
         self._table.move_to_end(position)
 
     def action_type(self) -> None:
-        self._panel.edit()
+        """Type a logit for the current class if the table has the focus; otherwise type a value for the slider."""
+        if self._table.has_focus:
+            self._type_logit()
+        else:
+            self._panel.edit()
+
+    # Edits of a copy of the row.
+
+    @property
+    def _edit_refusal(self) -> str:
+        """The reason why the row cannot be edited; empty if it can."""
+        return PARTIAL_EDIT if self._row.block.partial else ""
+
+    def _editable(self) -> bool:
+        """Return whether the row can be edited. Show why not."""
+        if self._edit_refusal:
+            self.notify(self._edit_refusal)
+        return not self._edit_refusal
+
+    def _type_logit(self) -> None:
+        index = self._table.current
+        if index is None or not self._editable():
+            return
+        hint = f"{self._row.quantity} of {self._row.name(index)}: a number, or {self._row.mask} to mask it"
+        self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_logit(index)))
+
+    def _with_logit(self, index: int) -> Callable[[str], RowEdit]:
+        def with_logit(text: str) -> RowEdit:
+            logit = typed_logit(text, self._row)
+            edit = self.state.edit(self._row.number)
+            return edit.with_mask(index, True) if logit == -inf else edit.with_logit(index, logit)
+
+        return with_logit
+
+    def action_add_class(self) -> None:
+        if self._editable():
+            hint = f"new class: LABEL={self._row.quantity.upper()}"
+            self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_class))
+
+    def _with_class(self, text: str) -> RowEdit:
+        return self.state.edit(self._row.number).with_class(*typed_class(text, self._row))
+
+    def action_mask(self) -> None:
+        """Mask the current class, or restore it."""
+        index = self._table.current
+        if index is None or not self._editable():
+            return
+        edit = self.state.edit(self._row.number)
+        if index not in edit.masked and self._row.block.logits[0, index] == -inf:
+            self.notify("The input masks this class. Enter types a logit for it.")
+            return
+        if problem := self._try_edit(edit.with_mask(index, index not in edit.masked)):
+            self.notify(problem)
+
+    def _edit(self, text: str, number: int, parse: Callable[[str], RowEdit]) -> str:
+        """Edit the row as the user typed it, and return a problem, or an empty string."""
+        if number != self._row.number:
+            return "another row is shown now; press Esc"
+        try:
+            return self._try_edit(parse(text))
+        except EntryError as error:
+            return str(error)
+
+    def _try_edit(self, edit: RowEdit) -> str:
+        """Edit the row unless that masks every class, and return a problem, or an empty string."""
+        if not (edit.applied(self._input.rows.block(self._row.number)).logits > -inf).any():
+            return "one class at least must not be masked"
+        count = self._row.classes
+        self._change(self.state.with_edit(edit))
+        if self._row.classes > count:
+            self._table.choose(count)
+        return ""
 
     def action_switch(self) -> None:
         parameter = self._panel.sliders.current
@@ -501,14 +593,24 @@ class Explorer(App[None]):
     def command_line(self) -> str:
         """The `tsoft compute` command that shows the same distribution.
 
-        For a short row among several, the command lists the row's logits.
+        For a short row that is edited or among several, the command lists the row's logits. It is empty if no command
+        can show the edits of a long row.
         """
-        shows_numbers = self._row.is_short and len(self._input.rows) > 1
-        arguments = None if shows_numbers else self._input.arguments
-        return command_line(self.samplers, self._row, arguments, bits=self._input.bits)
+        is_edited = self.state.edit(self._row.number) != RowEdit()
+        shows_numbers = self._row.is_short and (is_edited or len(self._input.rows) > 1)
+        arguments, row = None if shows_numbers else self._input.arguments, self._row
+        if is_edited and not shows_numbers:
+            biases = edit_biases(self._input.rows.block(row.number).logits[0], row)
+            if biases is None or not self.samplers.biases_come_first:
+                return ""
+            row = replace(row, biases=biases)
+        return command_line(self.samplers, row, arguments, bits=self._input.bits)
 
     def action_copy(self) -> None:
         line = self.command_line
+        if not line:
+            self.notify("No command can show these edits. Press x to export the distribution.")
+            return
         self.copied.append(line)
         self.copy_to_clipboard(line)
         self.notify(visible(line), title="copied; also printed when you quit", markup=False)

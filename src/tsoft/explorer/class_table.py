@@ -66,10 +66,14 @@ class ClassTable(ScrollView, can_focus=True):
         current class keeps its line while the list stays the same.
         """
         row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
+        current_before = self.current
         is_same_list = row is row_before and np.array_equal(self._indices, indices)
         self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
         if not is_same_list:
             self._show_list(row, from_top=row_before is None or row.number != row_before.number)
+            # In another order of the same row, the current class stays the current one.
+            if row_before is not None and row is not row_before and row.number == row_before.number:
+                self._position = self._position_of(current_before)
         top_prob = float(np.nanmax(snapshot.bounds[1]))
         self.show_title(self._title)
         self._scale = scale_top(max(top_prob, float(row.probs_at_one.max())))
@@ -188,6 +192,15 @@ class ClassTable(ScrollView, can_focus=True):
         prob = f"({prob_cell(snapshot.tempered_probs[index]).strip() if is_known else '–'})"
         text = f" {prob:>{_PROB}} " + set_cell_size(shortened(step, bar_width), bar_width)
         return [Segment(text, Style(dim=True))]
+
+    def choose(self, index: int) -> None:
+        """Select a class if it is listed."""
+        self._select(self._position_of(index))
+
+    def _position_of(self, index: int | None) -> int:
+        """Return the line of a class, or the current line if the class is not listed."""
+        [positions] = np.nonzero(self._indices == index)
+        return int(positions[0]) if len(positions) else self._position
 
     def move(self, by: int) -> None:
         """Select the class `by` lines below the current one."""

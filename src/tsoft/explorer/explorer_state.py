@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
+from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.sampler_state import SamplerState
 
 # The maximum number of changes that can be undone.
@@ -11,12 +12,25 @@ MAX_CHANGES = 1000
 
 @dataclass(frozen=True)
 class ExplorerState:
-    """The samplers, the number of the row, the order of its classes, and the text that filters them."""
+    """The samplers, the number of the row, the order of its classes, and the text that filters them.
+
+    `edits` are pairs of a row number and the edits of that row.
+    """
 
     samplers: SamplerState
     number: int = 0
     input_order: bool = False
     filter: str = ""
+    edits: tuple[tuple[int, RowEdit], ...] = ()
+
+    def edit(self, number: int) -> RowEdit:
+        """Return the edits of a row."""
+        return dict(self.edits).get(number, RowEdit())
+
+    def with_edit(self, edit: RowEdit) -> "ExplorerState":
+        """Return the state with other edits of the current row."""
+        edits = {**dict(self.edits), self.number: edit}
+        return replace(self, edits=tuple(sorted((n, edit) for n, edit in edits.items() if edit != RowEdit())))
 
 
 @dataclass(frozen=True)

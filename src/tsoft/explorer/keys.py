@@ -22,7 +22,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("shift+tab", "next(-1)", "previous slider"),
             ("up", "up(-1)", "slider or class above"),
             ("down", "up(1)", "slider or class below"),
-            ("enter", "type", "type a value for the slider"),
+            ("enter", "type", "type a value for the slider or the class"),
             ("0", "tau(0)", "τ = 0: only the top class"),
             ("1", "tau(1)", "τ = 1: the original distribution"),
             ("8", "tau_infinity", "τ = ∞: all classes equally likely"),
@@ -53,6 +53,8 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("slash", "find", "find classes by label"),
             ("escape", "show_all", "show all classes again"),
             ("o", "order", "sort by probability, or in input order"),
+            ("plus", "add_class", "add a class"),
+            ("minus", "mask", "mask the current class, or restore it"),
             ("pageup", "page(-1)", "one page of classes up"),
             ("pagedown", "page(1)", "one page of classes down"),
             ("home", "end(0)", "first class"),
@@ -193,6 +195,7 @@ def key_names(keys: str) -> str:
     """
     names = {
         "left": "←", "right": "→", "up": "↑", "down": "↓", "shift+left": "Shift ←", "shift+right": "Shift →",
+        "plus": "+", "minus": "-",
         "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
         "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
         "home": "Home", "end": "End", "ctrl+c": "Ctrl-C", "ctrl+z": "Ctrl-Z", "escape": "Esc",

@@ -227,6 +227,10 @@ class LiveExplorer(Explorer):
             self._waiting.clear()
             self._choose(index, float(self.snapshot.probs[index]))
 
+    @property
+    def _edit_refusal(self) -> str:
+        return "The model computes these logits, so tsoft does not edit them. Enter on a class adds it to the text."
+
     def _go(self, number: int) -> None:
         # The waiting draws are meant for the row before.
         self._waiting.clear()
