@@ -357,6 +357,36 @@ async def editing(page: Page) -> None:
     assert listed(page)["B"] == "0.2114"
 
 
+@key("equals_sign", arguments=("A=2", "B=1", "C=0", "D=-3"))
+async def solving(page: Page) -> None:
+    async def reach(text: str) -> str:
+        await page.press("equals_sign")
+        await page.paste(text)
+        await page.press("enter")
+        problem = " ".join(page.text("#entry").split())
+        await page.press("escape")
+        return problem
+
+    assert await reach("top-prob 73%") == ""
+    found = page.tau
+    exp = np.exp(np.array([2, 1, 0, -3]) / found)
+    assert exp[0] / exp.sum() == pytest.approx(0.73, abs=1e-12)
+    assert listed(page)["A"] == "0.7300"
+    assert "no τ: the top class's probability is at least" in await reach("top-prob 10%")
+    assert page.tau == found
+    # The probability of B has a peak, so two temperatures reach this one.
+    await page.press("8")
+    await reach("B 0.27")
+    assert page.tau == pytest.approx(11.013499, abs=1e-6)
+    assert "2 temperatures reach the target" in " ".join(page.text().split())
+    await page.press("0")
+    await reach("B 27 %")
+    assert page.tau == pytest.approx(1.261753, abs=1e-6)
+    await page.press("down", "space", "left", "enter", "2", "enter")
+    await reach("entropy 1")
+    assert "without samplers" in " ".join(page.text().split())
+
+
 @key("x")
 async def exporting(page: Page) -> None:
     await page.press("x")

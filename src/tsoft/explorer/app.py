@@ -23,8 +23,9 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
+from tsoft.charts.style import tau_text
 from tsoft.core.block import Block
-from tsoft.errors import UsageError, shortened, visible
+from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
 from tsoft.explorer.arithmetic import arithmetic
 from tsoft.explorer.class_table import ClassTable
@@ -46,6 +47,7 @@ from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
+from tsoft.explorer.target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.theme import THEME
 from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
 from tsoft.explorer.value_field import ValueField
@@ -487,6 +489,29 @@ class Explorer(App[None]):
 
     def action_tau(self, tau: float) -> None:
         self._set_samplers(self.samplers.with_value(TAU, float(tau)))
+
+    def action_target(self) -> None:
+        """Move τ to where the distribution reaches a target."""
+        if self._row.block.partial and self._row.block.partial.unlisted != 0:
+            self.notify("The response lists only some tokens. tsoft solve computes bounds on τ for it.")
+            return
+        self._entry.request(f"target: {EXAMPLES}", self._reach)
+
+    def _reach(self, text: str) -> str:
+        """Move τ to the nearest temperature that reaches a typed target. Return a problem, or an empty string."""
+        try:
+            target = typed_target(text, self._row, bits=self._input.bits)
+        except EntryError as error:
+            return str(error)
+        taus, reason = target.temperatures(self._row, bits=self._input.bits)
+        if not taus:
+            return f"no τ: {reason}"
+        self.action_tau(nearest_tau(taus, self.samplers.tau))
+        if len(taus) > 1:
+            self.notify(f"{len(taus)} temperatures reach the target: {joined(list(map(tau_text, taus)))}.")
+        if self.snapshot and not target.is_reached(self.snapshot):
+            self.notify("This τ reaches the target without samplers. The samplers that are on change the value.")
+        return ""
 
     def action_tau_infinity(self) -> None:
         self.action_tau(inf)

@@ -26,6 +26,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("0", "tau(0)", "τ = 0: only the top class"),
             ("1", "tau(1)", "τ = 1: the original distribution"),
             ("8", "tau_infinity", "τ = ∞: all classes equally likely"),
+            ("equals_sign", "target", "find τ for a target: top-prob 73%"),
         ),
     ),
     (
@@ -195,7 +196,7 @@ def key_names(keys: str) -> str:
     """
     names = {
         "left": "←", "right": "→", "up": "↑", "down": "↓", "shift+left": "Shift ←", "shift+right": "Shift →",
-        "plus": "+", "minus": "-",
+        "plus": "+", "minus": "-", "equals_sign": "=",
         "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
         "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
         "home": "Home", "end": "End", "ctrl+c": "Ctrl-C", "ctrl+z": "Ctrl-Z", "escape": "Esc",
