@@ -387,6 +387,28 @@ async def solving(page: Page) -> None:
     assert "without samplers" in " ".join(page.text().split())
 
 
+@key("m")
+async def marking(page: Page) -> None:
+    await page.press("0", "m", "8")
+    # The distance of (1/4, 1/4, 1/4, 1/4) from (1, 0, 0, 0).
+    assert "mark: TV 0.7500, KL ∞ nats" in page.text("#head")
+    assert "░ ▏ the marked" in page.text("#distribution")
+    bar = next(line for line in page.lines("#distribution") if "A " in line)
+    await page.press("m", "0")
+    # KL = ln 4 from the uniform distribution.
+    assert "mark: TV 0.7500, KL 1.3863 nats" in page.text("#head")
+    assert "░" in bar
+    assert "░" not in next(line for line in page.lines("#distribution") if "A " in line)
+    assert "▏" in page.text("#distribution")
+    await page.press("u")
+    assert "mark: TV 0, KL 0 nats" in page.text("#head")
+    await page.press("m")
+    assert "mark" not in page.text("#head")
+    assert "at τ = 1" in page.text("#distribution")
+    await page.press("u", "n")
+    assert "mark: TV 0" in page.text("#head")
+
+
 @key("x")
 async def exporting(page: Page) -> None:
     await page.press("x")

@@ -23,20 +23,21 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
-from tsoft.charts.style import tau_text
+from tsoft.charts.style import prob_text, tau_text
 from tsoft.core.block import Block
 from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
 from tsoft.explorer.arithmetic import arithmetic
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line, edit_biases
+from tsoft.explorer.comparison import Comparison
 from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
-from tsoft.explorer.explorer_state import ExplorerState, History
+from tsoft.explorer.explorer_state import ExplorerState, History, Picture
 from tsoft.explorer.key_line import KeyLine
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, KeyGroup, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
@@ -51,6 +52,7 @@ from tsoft.explorer.target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.theme import THEME
 from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
 from tsoft.explorer.value_field import ValueField
+from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
@@ -123,6 +125,10 @@ class Explorer(App[None]):
         self._row = self._row_at(0)
         # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
+        # The marked picture, and its snapshot.
+        self._marked_picture: Picture | None = None
+        self._marked: Snapshot | None = None
+        self._comparison: Comparison | None = None
         self._curves: TemperatureCurves | None = None
         self._indices = self._row.order
         self._counts = DrawCounts(explorer_input.generator, self._row.classes)
@@ -181,21 +187,21 @@ class Explorer(App[None]):
 
     def _row_at(self, number: int) -> ExplorerRow:
         block = self._block(number)
-        biases, self._bias_problem = self._biases(block)
+        biases, self._bias_problem = self._biases(block, self.samplers)
         return self._input.rows.named(number, block, biases)
 
     def _block(self, number: int) -> Block:
         """Return a row as a block, with its edits."""
         return self.state.edit(number).applied(self._input.rows.block(number))
 
-    def _biases(self, block: Block) -> tuple[LogitBiases, str]:
+    def _biases(self, block: Block, samplers: SamplerState) -> tuple[LogitBiases, str]:
         """Return the biases of a block's classes, and an error message.
 
         There are no biases while that sampler is off. An error means that the block lacks a class that has a bias.
         """
-        setting = self.samplers.setting(BIAS)
+        setting = samplers.setting(BIAS)
         try:
-            return self._input.biases(block) if setting and self.samplers.has_effect(setting) else (), ""
+            return self._input.biases(block) if setting and samplers.has_effect(setting) else (), ""
         except UsageError as error:
             return (), str(error)
 
@@ -207,6 +213,7 @@ class Explorer(App[None]):
             self._problem = ""
         except ChainError as error:
             self.snapshot, self._problem = None, str(error)
+        self._comparison = self._compare()
         self._update_head()
         if self.snapshot:
             self._measures.show(self.snapshot)
@@ -219,12 +226,31 @@ class Explorer(App[None]):
             self._compute_curves()
         self._update_strip()
 
+    def _compare(self) -> Comparison | None:
+        """Return the comparison of the snapshot with the mark; None without one of the two."""
+        mark = self.state.mark
+        if mark is None or self.snapshot is None:
+            return None
+        if mark != self._marked_picture:
+            self._marked_picture, self._marked = mark, self._snapshot_of(mark)
+        return self._marked and Comparison(self.snapshot, self._marked)
+
+    def _snapshot_of(self, picture: Picture) -> Snapshot | None:
+        block = picture.edit.applied(self._input.rows.block(picture.number))
+        biases, _ = self._biases(block, picture.samplers)
+        row = self._input.rows.named(picture.number, block, biases)
+        with contextlib.suppress(ChainError):
+            return Snapshot(row, picture.samplers.tau, picture.samplers.chain(biases))
+        return None
+
     def _update_classes(self) -> None:
         """Update the widgets that depend on the draws or on the current class."""
         if self.snapshot:
             colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
             counts = self._counts if self._counts.total else None
-            self._table.show(self.snapshot, self._indices, colors, counts)
+            comparison = self._comparison
+            ghost = comparison.ghost if comparison and comparison.is_possible else None
+            self._table.show(self.snapshot, self._indices, colors, counts, ghost)
             self._curve_chart.show(self.snapshot.tau)
             self._draw_panel.show(self._row, self._counts, self.snapshot.tau)
 
@@ -233,9 +259,20 @@ class Explorer(App[None]):
         rows = self._input.rows
         return [f"row {self._row.number} (0 to {len(rows) - 1})"] if len(rows) > 1 else []
 
+    def _comparison_words(self) -> list[str]:
+        """Return the distances from the mark, for the head."""
+        comparison = self._comparison
+        if comparison is None:
+            return []
+        if not comparison.is_possible:
+            return ["the mark has other classes" if comparison.present.is_exact else "cannot be compared with the mark"]
+        unit, name = measure_unit("entropy", self._input.bits), "bits" if self._input.bits else "nats"
+        divergence = prob_text(comparison.divergence / unit).replace("inf", "∞")
+        return [f"mark: TV {prob_text(comparison.total_variation)}, KL {divergence} {name}"]
+
     def _update_head(self) -> None:
         row = self._row
-        words = [*self._position_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
+        words = [*self._position_words(), *self._comparison_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
         words += ["edited"] * (self.state.edit(row.number) != RowEdit())
         if row.block.partial:
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
@@ -255,7 +292,7 @@ class Explorer(App[None]):
 
         def row_likelihood(number: int) -> float:
             block = self._block(number)
-            biases, _ = self._biases(block)
+            biases, _ = self._biases(block, samplers)
             try:
                 return likelihood(block, samplers.tau, samplers.chain(biases))
             except ChainError:
@@ -600,6 +637,16 @@ class Explorer(App[None]):
 
         current = self.samplers.engine.name if self.samplers.engine else "tsoft"
         self.push_screen(ListDialog("sample like an engine", options, current), follow)
+
+    def action_mark(self) -> None:
+        """Mark the distribution on the screen, or remove the mark from it."""
+        if self.snapshot is None:
+            return
+        if not self.snapshot.is_exact:
+            self.notify("The response lists only some tokens, so tsoft cannot compare the whole distribution.")
+            return
+        picture = self.state.picture
+        self._change(replace(self.state, mark=None if picture == self.state.mark else picture))
 
     def action_explain(self) -> None:
         if self.snapshot:

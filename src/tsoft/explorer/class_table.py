@@ -38,6 +38,7 @@ _RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
 _MEASURED_NAMES = 200
 # Legends of the marks in bars, the longest first.
 _LEGENDS = (" · ░ ▏ at τ = 1 without samplers", " · ░ ▏ at τ = 1")
+_MARK_LEGENDS = (" · ░ ▏ the marked distribution", " · ░ ▏ mark")
 _BOUNDS_LEGENDS = (" · █ lower, ▒ upper bound among all classes", " · █ lower, ▒ upper bound")
 
 
@@ -57,13 +58,23 @@ class ClassTable(ScrollView, can_focus=True):
         # The line of the current class, counted from 0.
         self._position = 0
         self._scale = 1.0
+        self._ghost: Array = np.empty(0)
+        self._has_mark = False
         self._longest_name = 5
 
-    def show(self, snapshot: Snapshot, indices: Array, colors: dict[int, int], counts: DrawCounts | None) -> None:
+    def show(
+        self,
+        snapshot: Snapshot,
+        indices: Array,
+        colors: dict[int, int],
+        counts: DrawCounts | None,
+        ghost: Array | None = None,
+    ) -> None:
         """Show the classes at `indices`, in their order.
 
         `colors` are the colors of the classes that have a curve. `counts` are the draws; None if there are none. The
-        current class keeps its line while the list stays the same.
+        `ghost` has the probabilities of the bars behind those of the snapshot; None means those at τ = 1. The current
+        class keeps its line while the list stays the same.
         """
         row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
         current_before = self.current
@@ -74,16 +85,18 @@ class ClassTable(ScrollView, can_focus=True):
             # In another order of the same row, the current class stays the current one.
             if row_before is not None and row is not row_before and row.number == row_before.number:
                 self._position = self._position_of(current_before)
+        self._has_mark, self._ghost = ghost is not None, row.probs_at_one if ghost is None else ghost
         top_prob = float(np.nanmax(snapshot.bounds[1]))
         self.show_title(self._title)
-        self._scale = scale_top(max(top_prob, float(row.probs_at_one.max())))
+        self._scale = scale_top(max(top_prob, float(self._ghost.max())))
         self.refresh()
 
     def show_title(self, title: str) -> None:
         """Show a title, and next to it the longest legend that fits."""
         self._title = title
         room = self.size.width - 2 - cell_len(title)
-        legends = _LEGENDS if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
+        exact_legends = _MARK_LEGENDS if self._has_mark else _LEGENDS
+        legends = exact_legends if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
         border_title = title + next((legend for legend in legends if cell_len(legend) <= room), "")
         # A new title repaints the border.
         if self.border_title != border_title:
@@ -169,7 +182,7 @@ class ClassTable(ScrollView, can_focus=True):
         """Return a class's probability and its bar."""
         if not snapshot.is_exact:
             return self._bounds(snapshot, index, bar_width)
-        prob, reference = float(snapshot.probs[index]), float(snapshot.row.probs_at_one[index])
+        prob, reference = float(snapshot.probs[index]), float(self._ghost[index])
         text = "?".rjust(_PROB) if snapshot.row.is_unknown(index) else prob_cell(prob)
         style = tau_style(snapshot.tau)
         return [Segment(f" {text} ", PLAIN), *bars(prob / self._scale, reference / self._scale, bar_width, style)]

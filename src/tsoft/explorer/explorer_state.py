@@ -11,10 +11,19 @@ MAX_CHANGES = 1000
 
 
 @dataclass(frozen=True)
+class Picture:
+    """What determines a distribution on the screen: the number of the row, its edits, and the samplers."""
+
+    number: int
+    edit: RowEdit
+    samplers: SamplerState
+
+
+@dataclass(frozen=True)
 class ExplorerState:
     """The samplers, the number of the row, the order of its classes, and the text that filters them.
 
-    `edits` are pairs of a row number and the edits of that row.
+    `edits` are pairs of a row number and the edits of that row. The screen compares its distribution with the `mark`.
     """
 
     samplers: SamplerState
@@ -22,6 +31,11 @@ class ExplorerState:
     input_order: bool = False
     filter: str = ""
     edits: tuple[tuple[int, RowEdit], ...] = ()
+    mark: Picture | None = None
+
+    @property
+    def picture(self) -> Picture:
+        return Picture(self.number, self.edit(self.number), self.samplers)
 
     def edit(self, number: int) -> RowEdit:
         """Return the edits of a row."""
@@ -61,6 +75,16 @@ class History:
     def replaced(self, present: ExplorerState) -> "History":
         """Return the history with another present state, which cannot be undone."""
         return replace(self, present=present)
+
+    def without_marks_from(self, number: int) -> "History":
+        """Return the history without marks of rows from this number on."""
+
+        def unmarked(state: ExplorerState) -> ExplorerState:
+            return replace(state, mark=None) if state.mark and state.mark.number >= number else state
+
+        states = (tuple(map(unmarked, states)) for states in ((self.present,), self.past, self.future))
+        (present,), past, future = states
+        return History(present, past, future, self.run)
 
     def run_ended(self) -> "History":
         """Return the history in which the next change does not continue a run."""

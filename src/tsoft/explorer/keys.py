@@ -76,6 +76,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
         (
             ("u", "undo", "undo the last change"),
             ("U,shift+u", "redo", "redo the change undone last"),
+            ("m", "mark", "mark this to compare; again: no mark"),
         ),
     ),
     (
@@ -95,7 +96,7 @@ KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in KEY
 # The hints in the line at the bottom, the most important ones first.
 KEY_HINTS = (
     "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "s draw", "Space on/off", "a samplers", "e explain",
-    "l engine", "u undo", "c copy", "/ find",
+    "l engine", "u undo", "m mark", "c copy", "/ find",
 )  # fmt: skip
 
 # With a language model, some keys continue the text and others do something else.
@@ -147,7 +148,8 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("●", "class: color of its curve; slider: on"),
             ("○", "slider: off"),
             ("█", "distribution: the probability now"),
-            ("░ ▏", "its bar at τ = 1 without samplers"),
+            ("░ ▏", "its bar at τ = 1 without samplers,"),
+            ("", "or after m, in the marked distribution"),
             ("█", "draws: the count of the class"),
             ("░ ▏", "draws: the expected count"),
             ("(0.1)", "p of a removed class without samplers;"),
@@ -168,6 +170,10 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("top", "highest probability, and its class"),
             ("margin", "highest minus second probability"),
             ("removed", "total p of the removed classes"),
+            ("TV", "half the sum of |p - q|, from 0 to 1:"),
+            ("", "p now, q marked; total variation"),
+            ("KL", "sum of p ln(p / q) in nats or bits, from"),
+            ("", "0 to ∞: p now, q marked"),
         ),
     ),
 )

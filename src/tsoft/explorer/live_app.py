@@ -145,6 +145,7 @@ class LiveExplorer(Explorer):
             self.notify(f"The explorer adds at most {MAX_TOKENS} tokens; Backspace removes the last one.")
             return
         self._live.choose(self._row.number, index, prob)
+        self._drop_lost_marks()
         self._requested = None
         if self._live.has_ended:
             self._waiting.clear()
@@ -212,6 +213,7 @@ class LiveExplorer(Explorer):
             return
         self._requested = None
         self._live.remove_last()
+        self._drop_lost_marks()
         last = len(self._live.rows) - 1
         if self._row.number != last:
             self._set_number(last)
@@ -241,6 +243,10 @@ class LiveExplorer(Explorer):
         if number != self.state.number:
             self._history = self._history.replaced(replace(self.state, number=number))
             self._show_row()
+
+    def _drop_lost_marks(self) -> None:
+        """Drop the marks of rows that the text no longer has."""
+        self._history = self._history.without_marks_from(len(self._live.rows))
 
     def _show_history(self, history: History) -> None:
         super()._show_history(history.replaced(replace(history.present, number=self.state.number)))
