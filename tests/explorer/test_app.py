@@ -277,7 +277,7 @@ async def tabbing(page: Page) -> None:
 @key("c", arguments=(*FOUR, "--top-k", "2", "--tau", "0.5"))
 async def copying(page: Page) -> None:
     await page.press("c")
-    assert page.app.clipboard == "tsoft compute --tau 0.5 --top-k 2 A=2 B=1 C=0.5 D=0.1"
+    assert page.app.clipboard == "tsoft compute A=2 B=1 C=0.5 D=0.1 --tau 0.5 --top-k 2"
     assert page.app.copied == [page.app.clipboard]
     assert "copied" in page.text()
 
@@ -333,18 +333,18 @@ async def editing(page: Page) -> None:
     assert "edited" in page.text("#head")
     assert "› B" in page.text("#distribution")
     assert isinstance(page.app.focused, ClassTable)
-    assert page.app.command_line == "tsoft compute --tau 1 A=2 B=3 C=0.5 D=0.1"
+    assert page.app.command_line == "tsoft compute A=2 B=3 C=0.5 D=0.1 --tau 1"
     await page.press("plus")
     await page.paste("a new=")
     await page.press("enter")
     assert "type a number" in page.text("#entry")
     await page.press("3", "enter")
-    assert page.app.command_line == "tsoft compute --tau 1 A=2 B=3 C=0.5 D=0.1 'a new=3'"
+    assert page.app.command_line == "tsoft compute A=2 B=3 C=0.5 D=0.1 'a new=3' --tau 1"
     assert "› a new" in page.text("#distribution")
     await page.press("minus", "S")
-    assert page.app.command_line.endswith("'a new=-inf'")
+    assert "'a new=-inf'" in page.app.command_line
     await page.press("minus")
-    assert page.app.command_line.endswith("'a new=3'")
+    assert "'a new=3'" in page.app.command_line
     # The draws end with the row of five classes.
     await page.press("u", "u", "u")
     assert "draws one" in page.text("#draws")
@@ -412,9 +412,12 @@ async def marking(page: Page) -> None:
 @key("x")
 async def exporting(page: Page) -> None:
     await page.press("x")
-    assert "export to .json" in page.text()
+    assert "export: .json" in page.text()
+    # The cursor is before the ending.
+    await page.press("2")
+    assert "tsoft2.json" in page.text("#box")
     await page.press("escape")
-    assert "export to .json" not in page.text()
+    assert "export: .json" not in page.text()
 
 
 @key("question_mark")
@@ -456,7 +459,7 @@ def test_help_shows_every_key() -> None:
             if binding.show:
                 assert f"  {binding.description} " in page.text().replace("│", " ")
 
-    assert explore(drive, *FOUR, size=(100, 60)) == 0
+    assert explore(drive, *FOUR, size=(100, 80)) == 0
 
 
 # Typed values.
@@ -900,29 +903,67 @@ def test_export_of_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     picture = ElementTree.parse("seen.SVG")
     words = "".join(picture.getroot().itertext()).replace("\xa0", " ")
     assert all(text in words for text in ("cat", "[red]", "<&>", "perplexity", "top_k"))
-    assert "export to .json" not in words
+    assert "export: .json" not in words
 
 
 def test_failed_export_shows_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.json").mkdir()
-    ending = "cannot tell the format; use a name that ends in"
+    ending = "use a name that ends in .json, .csv, .svg or .tsoft"
     problems = {"nowhere/seen.json": "No such file", "folder.json": "not a regular file"}
 
     async def drive(page: Page) -> None:
-        for name, problem in (problems | dict.fromkeys(["seen.txt", "seen.npy", "seen", "[red].svgz"], ending)).items():
+        for name, problem in problems.items():
             await page.press("x", "ctrl+u")
             await page.paste(name)
             await page.press("enter")
             shown = " ".join(page.text().split())
             assert "wrote" not in shown
-            assert f"{name}: " in shown
-            assert problem in shown
+            assert f"{name}: {problem}" in shown
+        # A wrong ending keeps the dialog open.
+        await page.press("x", "end")
+        for name in ["seen.txt", "seen", "[red].svgz", ".json", ""]:
+            await page.press("ctrl+u")
+            await page.paste(name)
+            await page.press("enter")
+            assert ending in page.text("#box")
+        await page.press("escape")
         await page.press("right")
         assert page.tau == 1.1
 
     assert explore(drive, *FOUR, size=(160, 50)) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
+
+
+def test_saved_state_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[tuple[str, Any]] = []
+
+    async def save(page: Page) -> None:
+        await page.press(
+            "n", "m", "down", "space", "shift+tab", "shift+tab", "end", "minus", "slash", "a", "enter", "o"
+        )
+        await page.press("x", "a", "delete", "delete", "delete", "delete", "delete")
+        await page.paste(".tsoft")
+        await page.press("enter")
+        assert "wrote tsofta.tsoft" in page.text()
+        seen.append((page.text("#head"), page.app.state))
+
+    async def reopen(page: Page) -> None:
+        assert page.text("#head") == seen[0][0]
+        assert "mark: TV" in seen[0][0]
+        assert page.app.state == seen[0][1]
+        assert "with 'a'" in page.text("#distribution")
+        assert "--bits" in page.app.command_line
+
+    assert explore(save, "--bits") == 0
+    assert explore(reopen, "tsofta.tsoft") == 0
+    Path("tsofta.tsoft").write_text('{"format": "tsoft explore", "version": 1}')
+    assert explore(reopen, "tsofta.tsoft") == 1
+    assert explore(reopen, "-i", "tsofta.tsoft", "--top-p", "0.9") == 2
+    errors = capsys.readouterr().err
+    assert "tsofta.tsoft: the field 'bits' is missing" in errors
+    assert "--top-p has no effect on a saved state" in errors
 
 
 def test_edits_of_a_long_row_are_biases_in_the_command(tmp_path: Path) -> None:
@@ -939,7 +980,7 @@ def test_edits_of_a_long_row_are_biases_in_the_command(tmp_path: Path) -> None:
         await page.press("escape", "plus")
         await page.paste("1")
         await page.press("enter", "c")
-        assert "No command can show these edits" in " ".join(page.text().split())
+        assert "No command can show this row" in " ".join(page.text().split())
         assert (page.app.copied, page.app.state.edit(0).added) == ([], (("", 1.0),))
 
     assert explore(drive, "-i", str(tmp_path / "z.npy"), "--top-p", "0.9") == 0

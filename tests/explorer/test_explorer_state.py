@@ -5,21 +5,21 @@ from dataclasses import replace
 import pytest
 
 from tsoft.explorer import explorer_state
-from tsoft.explorer.explorer_state import ExplorerState, History
+from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState
 from tsoft.explorer.sampler_state import SamplerState
 
 STATE = ExplorerState(SamplerState.from_chain(None, 1.0))
 
 
-def history(*changes: tuple[int, str | None]) -> History:
+def history(*changes: tuple[int, str | None]) -> ChangeHistory:
     """Return a history of row numbers, each with the run of its change."""
-    result = History(STATE)
+    result = ChangeHistory(STATE)
     for number, run in changes:
         result = result.changed(replace(STATE, number=number), run)
     return result
 
 
-def undone_numbers(changes: History) -> list[int]:
+def undone_numbers(changes: ChangeHistory) -> list[int]:
     numbers = []
     while changes.past:
         changes = changes.undone()
@@ -42,7 +42,7 @@ def test_a_change_drops_the_undone_changes() -> None:
     assert undone.changed(replace(STATE, number=5)).future == ()
     # The same state is not a change.
     assert undone.changed(undone.present) is undone
-    assert History(STATE).undone() == History(STATE).redone() == History(STATE)
+    assert ChangeHistory(STATE).undone() == ChangeHistory(STATE).redone() == ChangeHistory(STATE)
 
 
 def test_the_number_of_changes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

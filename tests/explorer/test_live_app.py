@@ -666,7 +666,7 @@ def test_help_shows_every_key(model: Markov) -> None:
         assert all(f"  {binding.description} " in shown for binding in bound.values())
         assert "draw one class" not in shown
 
-    assert live_on(drive, size=(100, 60)) == 0
+    assert live_on(drive, size=(100, 90)) == 0
 
 
 # Real models, in a real terminal.

@@ -37,7 +37,7 @@ from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
-from tsoft.explorer.explorer_state import ExplorerState, History, Picture
+from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.key_line import KeyLine
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, KeyGroup, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
@@ -45,12 +45,13 @@ from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
+from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
-from tsoft.explorer.target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.theme import THEME
 from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
+from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.engines import ENGINES
@@ -65,6 +66,8 @@ CURVE_COUNT = 5
 # The notice if samplers on an API response leave something undecided.
 CANNOT_DRAW = "The response does not determine the distribution after these samplers, so tsoft cannot draw from it."
 
+# A command without input options lists the logits of at most this many classes.
+MAX_LISTED = 256
 # The notice if the user edits an API response.
 PARTIAL_EDIT = (
     "An API response lists only some tokens, so the effect of another logit on the rest is unknown, and tsoft does not "
@@ -78,7 +81,7 @@ class ExplorerInput:
 
     The explorer shows `rows` and starts with these `samplers`. `biases` returns the logit biases of a block's
     classes. `arguments` are the command-line arguments for the input; if they are None, a command line has to list the
-    row's logits. `generator` makes the draws. `bits` selects entropies in bits.
+    row's logits. `generator` makes the draws. `bits` selects entropies in bits. A saved `state` replaces the samplers.
     """
 
     rows: ExplorerRows
@@ -87,6 +90,7 @@ class ExplorerInput:
     arguments: tuple[str, ...] | None = None
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
     bits: bool = False
+    state: ExplorerState | None = None
 
 
 class Explorer(App[None]):
@@ -119,10 +123,10 @@ class Explorer(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._input = explorer_input
-        self._history = History(ExplorerState(explorer_input.samplers))
+        self._history = ChangeHistory(explorer_input.state or ExplorerState(explorer_input.samplers))
         # Error messages: why the snapshot is missing, and why the row has no biases.
         self._problem = self._bias_problem = ""
-        self._row = self._row_at(0)
+        self._row = self._row_at(self.state.number)
         # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
         # The marked picture, and its snapshot.
@@ -179,6 +183,7 @@ class Explorer(App[None]):
                 number = getattr(signal, name)
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
         self._strip.display = self._strip.is_needed
+        self._show_filter(self.state.filter)
         self._update_list()
         self._update(curves=True)
         self.screen.set_focus(self._panel.sliders)
@@ -233,7 +238,7 @@ class Explorer(App[None]):
             return None
         if mark != self._marked_picture:
             self._marked_picture, self._marked = mark, self._snapshot_of(mark)
-        return self._marked and Comparison(self.snapshot, self._marked)
+        return Comparison(self.snapshot, self._marked) if self._marked else None
 
     def _snapshot_of(self, picture: Picture) -> Snapshot | None:
         block = picture.edit.applied(self._input.rows.block(picture.number))
@@ -373,7 +378,7 @@ class Explorer(App[None]):
         if history is not self._history:
             self._show_history(history)
 
-    def _show_history(self, history: History) -> None:
+    def _show_history(self, history: ChangeHistory) -> None:
         """Show the present state of a history. The curves stay if only τ or the list of the classes changes."""
         before, self._history = self.state, history
         state = self.state
@@ -474,7 +479,7 @@ class Explorer(App[None]):
 
         return with_logit
 
-    def action_add_class(self) -> None:
+    def action_new_class(self) -> None:
         if self._editable():
             hint = f"new class: LABEL={self._row.quantity.upper()}"
             self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_class))
@@ -666,11 +671,13 @@ class Explorer(App[None]):
         """The `tsoft compute` command that shows the same distribution.
 
         For a short row that is edited or among several, the command lists the row's logits. It is empty if no command
-        can show the edits of a long row.
+        can show a long row.
         """
         is_edited = self.state.edit(self._row.number) != RowEdit()
         shows_numbers = self._row.is_short and (is_edited or len(self._input.rows) > 1)
         arguments, row = None if shows_numbers else self._input.arguments, self._row
+        if arguments is None and row.classes > MAX_LISTED:
+            return ""
         if is_edited and not shows_numbers:
             biases = edit_biases(self._input.rows.block(row.number).logits[0], row)
             if biases is None or not self.samplers.biases_come_first:
@@ -681,7 +688,7 @@ class Explorer(App[None]):
     def action_copy(self) -> None:
         line = self.command_line
         if not line:
-            self.notify("No command can show these edits. Press x to export the distribution.")
+            self.notify("No command can show this row. Press x to save the state as a .tsoft file, or the numbers.")
             return
         self.copied.append(line)
         self.copy_to_clipboard(line)
@@ -689,11 +696,25 @@ class Explorer(App[None]):
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:
-            if name is not None and self.snapshot is not None:
-                error = export.write(name, self.snapshot, self.export_screenshot, bits=self._input.bits)
+            if name is not None:
+                exports = export.Exports(self.snapshot, self.export_screenshot, self._saved_state, self._input.bits)
+                error = export.write(name, exports)
                 self.notify(error or f"wrote {name}", severity="error" if error else "information", markup=False)
 
-        self.push_screen(FileNameDialog("export to .json, .csv, or .svg (the screen)", "tsoft.json"), write)
+        title = "export: .json .csv numbers, .svg screen, .tsoft state"
+        self.push_screen(FileNameDialog(title, "tsoft", export.ENDINGS), write)
+
+    def _saved_state(self) -> SavedState:
+        rows, state = self._input.rows, self.state
+        blocks = tuple(map(rows.block, range(len(rows))))
+        # Biases that are off are a part of the state, too.
+        biases = tuple(self._all_biases(block) for block in blocks)
+        return SavedState(blocks, tuple(rows.titles), biases, state, self._input.bits)
+
+    def _all_biases(self, block: Block) -> LogitBiases:
+        with contextlib.suppress(UsageError):
+            return self._input.biases(block)
+        return ()
 
     def release(self) -> None:
         """Release the resources of the app after it has ended."""

@@ -17,6 +17,8 @@ DEFAULT_ROWS = 3
 def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str] | None, *, bits: bool = False) -> str:
     """Return the command with these arguments for the input; if they are None, with the row's logits.
 
+    The logits come first, unless a label starts with a hyphen.
+
     >>> import numpy as np
     >>> from tsoft.core.block import Block, class_names
     >>> row = ExplorerRow(0, Block(np.array([[2.0, -1.0]]), ("a cat", "-")), ["a cat", "-"])
@@ -25,7 +27,9 @@ def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str]
     """
     rows = ["--rows", str(row.number + 1)] if row.number >= DEFAULT_ROWS else []
     words = _logit_arguments(row) if arguments is None else [*rows, *arguments]
-    return _line("tsoft", "compute", *_options(state, row, bits), *words)
+    # Options cannot follow --.
+    end = words.index("--") if "--" in words else len(words)
+    return _line("tsoft", "compute", *words[:end], *_options(state, row, bits), *words[end:])
 
 
 def edit_biases(original: Array, row: ExplorerRow) -> LogitBiases | None:

@@ -1,6 +1,7 @@
 """The dialogs of the explorer: a text, a list, and a file name."""
 
 import os
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -85,19 +86,46 @@ class ListDialog(Dialog):
 
 
 class FileNameDialog(Dialog):
-    """A field for the name of a file to write. Initially it contains a proposed name."""
+    """A field for the name of a file to write, which must have one of the `endings`.
+
+    Initially it contains a proposed name, with the cursor before its ending.
+    """
 
     hint = "Enter writes, Esc cancels"
 
-    def __init__(self, title: str, name: str):
-        super().__init__(title, Vertical(Input(name, compact=True), id="box"))
+    def __init__(self, title: str, stem: str, endings: Sequence[str]):
+        self._field = Input(stem + endings[0], compact=True, select_on_focus=False)
+        super().__init__(title, Vertical(self._field, id="box"))
+        self._endings = tuple(endings)
         self._unconfirmed = ""
+
+    def on_mount(self) -> None:
+        self._field.cursor_position = len(self._field.value) - len(self._endings[0])
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._box.border_subtitle = self.hint
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
         name = os.path.expanduser(message.value.strip())
-        if name and name != self._unconfirmed and os.path.isfile(name):
+        # A typed ending replaces the proposed one.
+        if name.removesuffix(self._endings[0]).lower().endswith(self._endings):
+            name = name.removesuffix(self._endings[0])
+        if not name.lower().endswith(self._endings) or os.path.basename(name).lower() in self._endings:
+            self._box.border_subtitle = f"use a name that ends in {alternatives(self._endings)}"
+            return
+        if name != self._unconfirmed and os.path.isfile(name):
             self._unconfirmed = name
             self._box.border_subtitle = "file exists; Enter again replaces it"
             return
-        self.end(name or None)
+        self.end(name)
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Return words as a list with commas and a final "or".
+
+    >>> alternatives((".json", ".csv", ".svg"))
+    '.json, .csv or .svg'
+    """
+    return " or ".join([", ".join(words[:-1]), words[-1]])

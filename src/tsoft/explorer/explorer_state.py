@@ -48,13 +48,13 @@ class ExplorerState:
 
 
 @dataclass(frozen=True)
-class History:
+class ChangeHistory:
     """The present state, the states before it, and the undone states, the next one first.
 
     Consecutive changes of the same `run`, such as the drag of a slider, count as one change.
 
     >>> state = ExplorerState(SamplerState.from_chain(None, 1.0))
-    >>> history = History(state).changed(replace(state, number=1)).changed(replace(state, number=2))
+    >>> history = ChangeHistory(state).changed(replace(state, number=1)).changed(replace(state, number=2))
     >>> history.undone().present.number, history.undone().redone().present.number
     (1, 2)
     """
@@ -64,19 +64,19 @@ class History:
     future: tuple[ExplorerState, ...] = ()
     run: Hashable = field(default=None, compare=False)
 
-    def changed(self, present: ExplorerState, run: Hashable = None) -> "History":
+    def changed(self, present: ExplorerState, run: Hashable = None) -> "ChangeHistory":
         """Return the history after a change, which drops the undone states. The same state is not a change."""
         if present == self.present:
             return self
         continues = run is not None and run == self.run
         past = self.past if continues else (*self.past, self.present)[-MAX_CHANGES:]
-        return History(present, past, run=run)
+        return ChangeHistory(present, past, run=run)
 
-    def replaced(self, present: ExplorerState) -> "History":
+    def replaced(self, present: ExplorerState) -> "ChangeHistory":
         """Return the history with another present state, which cannot be undone."""
         return replace(self, present=present)
 
-    def without_marks_from(self, number: int) -> "History":
+    def without_marks_from(self, number: int) -> "ChangeHistory":
         """Return the history without marks of rows from this number on."""
 
         def unmarked(state: ExplorerState) -> ExplorerState:
@@ -84,22 +84,22 @@ class History:
 
         states = (tuple(map(unmarked, states)) for states in ((self.present,), self.past, self.future))
         (present,), past, future = states
-        return History(present, past, future, self.run)
+        return ChangeHistory(present, past, future, self.run)
 
-    def run_ended(self) -> "History":
+    def run_ended(self) -> "ChangeHistory":
         """Return the history in which the next change does not continue a run."""
         return replace(self, run=None)
 
-    def undone(self) -> "History":
+    def undone(self) -> "ChangeHistory":
         """Return the history before the last change, or the same one if there is no change."""
         if not self.past:
             return self
         *past, present = self.past
-        return History(present, tuple(past), (self.present, *self.future))
+        return ChangeHistory(present, tuple(past), (self.present, *self.future))
 
-    def redone(self) -> "History":
+    def redone(self) -> "ChangeHistory":
         """Return the history after the change that was undone last, or the same one if there is none."""
         if not self.future:
             return self
         present, *future = self.future
-        return History(present, (*self.past, self.present), tuple(future))
+        return ChangeHistory(present, (*self.past, self.present), tuple(future))

@@ -54,7 +54,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("slash", "find", "find classes by label"),
             ("escape", "show_all", "show all classes again"),
             ("o", "order", "sort by probability, or in input order"),
-            ("plus", "add_class", "add a class"),
+            ("plus", "new_class", "add a class"),
             ("minus", "mask", "mask the current class, or restore it"),
             ("pageup", "page(-1)", "one page of classes up"),
             ("pagedown", "page(1)", "one page of classes down"),
@@ -83,7 +83,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
         "Program",
         (
             ("c", "copy", "copy a command that shows the same"),
-            ("x", "export", "export numbers or a picture"),
+            ("x", "export", "export numbers, a picture, or the state"),
             ("question_mark", "help", "show this help"),
             ("q", "quit", "quit"),
             ("ctrl+z", "suspend_process", "suspend; fg in the shell resumes"),

@@ -14,7 +14,7 @@ from tsoft.core.draw import draws
 from tsoft.errors import TsoftError, visible
 from tsoft.explorer.app import CANNOT_DRAW, Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
-from tsoft.explorer.explorer_state import History
+from tsoft.explorer.explorer_state import ChangeHistory
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText
@@ -248,7 +248,7 @@ class LiveExplorer(Explorer):
         """Drop the marks of rows that the text no longer has."""
         self._history = self._history.without_marks_from(len(self._live.rows))
 
-    def _show_history(self, history: History) -> None:
+    def _show_history(self, history: ChangeHistory) -> None:
         super()._show_history(history.replaced(replace(history.present, number=self.state.number)))
 
     async def on_event(self, event: events.Event) -> None:

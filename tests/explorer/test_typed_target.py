@@ -7,8 +7,8 @@ import pytest
 
 from tsoft.core.block import Block
 from tsoft.explorer.explorer_rows import ExplorerRows
-from tsoft.explorer.target import Target, nearest_tau, typed_target
 from tsoft.explorer.typed_class import EntryError
+from tsoft.explorer.typed_target import TypedTarget, nearest_tau, typed_target
 
 ROW = ExplorerRows([Block(np.array([[2.0, 1, 0.5, 0.1]]), ("cat", " dog", "a=b", "cat"))]).row(0)
 
@@ -16,24 +16,24 @@ ROW = ExplorerRows([Block(np.array([[2.0, 1, 0.5, 0.1]]), ("cat", " dog", "a=b",
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ("top-prob 73%", Target("top_prob", 0.73)),
-        ("Top_Prob = 0.73", Target("top_prob", 0.73)),
-        ("top 7.3 %", Target("top_prob", 0.073)),
-        ("entropy 1.0", Target("entropy", 1.0)),
-        ("perplexity 3", Target("perplexity", 3.0)),
-        ("margin 0.2", Target("margin", 0.2)),
-        ("dog 20%", Target("dog", 0.2, 1)),
-        ("#3 .2", Target("#3", 0.2, 3)),
-        ("a=b=0.2", Target("a=b", 0.2, 2)),
+        ("top-prob 73%", TypedTarget("top_prob", 0.73)),
+        ("Top_Prob = 0.73", TypedTarget("top_prob", 0.73)),
+        ("top 7.3 %", TypedTarget("top_prob", 0.073)),
+        ("entropy 1.0", TypedTarget("entropy", 1.0)),
+        ("perplexity 3", TypedTarget("perplexity", 3.0)),
+        ("margin 0.2", TypedTarget("margin", 0.2)),
+        ("dog 20%", TypedTarget("dog", 0.2, 1)),
+        ("#3 .2", TypedTarget("#3", 0.2, 3)),
+        ("a=b=0.2", TypedTarget("a=b", 0.2, 2)),
     ],
 )
-def test_targets(text: str, target: Target) -> None:
+def test_targets(text: str, target: TypedTarget) -> None:
     assert typed_target(text, ROW, bits=False) == target
 
 
 def test_an_entropy_in_bits() -> None:
     target = typed_target("entropy 1", ROW, bits=True)
-    assert target == Target("entropy", log(2))
+    assert target == TypedTarget("entropy", log(2))
     taus, _ = target.temperatures(ROW, bits=True)
     assert taus == target.temperatures(ROW, bits=False)[0]
     _, reason = typed_target("entropy 3", ROW, bits=True).temperatures(ROW, bits=True)

@@ -23,7 +23,7 @@ _ALIASES = {"top": "top_prob"}
 
 
 @dataclass(frozen=True)
-class Target:
+class TypedTarget:
     """The `value` of a measure, or of the probability of the class at `index`. An entropy is in nats.
 
     `name` is the measure's name in the table of solvers, or the class's name.
@@ -56,7 +56,7 @@ class Target:
         return isclose(value, self.value, rel_tol=1e-6, abs_tol=1e-12)
 
 
-def typed_target(text: str, row: ExplorerRow, *, bits: bool) -> Target:
+def typed_target(text: str, row: ExplorerRow, *, bits: bool) -> TypedTarget:
     """Return the target that the user typed: a measure or a class, and a value. An entropy is typed in `bits` or nats.
 
     Raise EntryError for a text without a meaning.
@@ -70,9 +70,9 @@ def typed_target(text: str, row: ExplorerRow, *, bits: bool) -> Target:
     index = None if measure in SOLVERS else _class(name, row)
     if measure in UNBOUNDED:
         value = _value(number, value_text, inf, "a finite number of at least 0")
-        return Target(measure, value * measure_unit(measure, bits))
+        return TypedTarget(measure, value * measure_unit(measure, bits))
     value = _value(share, value_text, 1.0, "a number from 0 to 1, or a percentage")
-    return Target(measure if index is None else name, value, index)
+    return TypedTarget(measure if index is None else name, value, index)
 
 
 def _value(parse: Callable[[str], float], text: str, high: float, allowed: str) -> float:
