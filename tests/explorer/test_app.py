@@ -20,6 +20,7 @@ from tsoft.explorer import curve_chart
 from tsoft.explorer.app import Explorer
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.curve_chart import CurveChart, draw_chart
+from tsoft.explorer.measure_panel import MeasureDisplay
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.sliders import Sliders
 from tsoft.sampling.engines import ENGINES
@@ -424,6 +425,22 @@ async def exporting(page: Page) -> None:
 async def helping(page: Page) -> None:
     await page.press("question_mark")
     assert "lower the current slider" in page.text()
+    # Typed words filter the entries, with the lines that continue them.
+    await page.press("K", "L")
+    assert "p ln(p / q)" in page.text("#box")
+    assert "0 to ∞: p now, q marked" in page.text("#box")
+    assert "lower the current slider" not in page.text()
+    await page.press("x")
+    assert "nothing found" in page.text("#box")
+    await page.press("ctrl+u", *"DRAWS", "down")
+    assert "clear the draws" in page.text("#box")
+    await page.press("ctrl+u", "pagedown")
+    assert "lower the current slider" not in page.text()
+    await page.press("pageup")
+    assert "lower the current slider" in page.text()
+    tooltips = {display.id: display.tooltip for display in page.app.query(MeasureDisplay)}
+    assert tooltips["perplexity"] == "perplexity: effective number of classes"
+    assert all(str(tooltip).partition(": ")[2] for tooltip in tooltips.values())
     await page.press("question_mark")
     assert "lower the current slider" not in page.text()
 

@@ -32,7 +32,7 @@ from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line, edit_biases
 from tsoft.explorer.comparison import Comparison
 from tsoft.explorer.curve_chart import CurveChart
-from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
+from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
 from tsoft.explorer.entry import Entry
@@ -664,7 +664,7 @@ class Explorer(App[None]):
             self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
 
     def action_help(self) -> None:
-        self.push_screen(TextDialog("keys and marks", help_text(self.key_groups)))
+        self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))
 
     @property
     def command_line(self) -> str:
@@ -701,7 +701,7 @@ class Explorer(App[None]):
                 error = export.write(name, exports)
                 self.notify(error or f"wrote {name}", severity="error" if error else "information", markup=False)
 
-        title = "export: .json .csv numbers, .svg screen, .tsoft state"
+        title = "export: .json .csv .svg; .tsoft saves the state"
         self.push_screen(FileNameDialog(title, "tsoft", export.ENDINGS), write)
 
     def _saved_state(self) -> SavedState:

@@ -1,7 +1,7 @@
 """The dialogs of the explorer: a text, a list, and a file name."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -48,6 +48,42 @@ class TextDialog(Dialog):
 
     def __init__(self, title: str, text: Text):
         super().__init__(title, VerticalScroll(Static(text), id="box"))
+
+
+class SearchField(Input):
+    """A field for words to search. The key ? closes the dialog, as it does elsewhere, and is not typed."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return key != "question_mark" and super().check_consume_key(key, character)
+
+
+class SearchDialog(Dialog):
+    """A text to read, and a field for words to search. `text` returns the part of the text with these words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,enter", "close", "close", show=False, priority=True),
+        *(Binding(key, f"scroll('{key}')", key, show=False) for key in ("up", "down", "pageup", "pagedown")),
+    ]
+    hint = "type to search, ↑ ↓ scroll, Esc closes"
+
+    def __init__(self, title: str, text: Callable[[str], Text]):
+        self._text, self._shown = text, Static(text(""))
+        self._scroll = VerticalScroll(self._shown, id="found", can_focus=False)
+        super().__init__(title, Vertical(SearchField(placeholder="search", compact=True), self._scroll, id="box"))
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._shown.update(self._text(message.value.strip()) or Text("nothing found"))
+        self._scroll.scroll_home(animate=False, immediate=True)
+
+    def action_scroll(self, key: str) -> None:
+        scrolls = {
+            "up": self._scroll.scroll_up,
+            "down": self._scroll.scroll_down,
+            "pageup": self._scroll.scroll_page_up,
+            "pagedown": self._scroll.scroll_page_down,
+        }
+        scrolls[key](animate=False)
 
 
 class PagedList(OptionList):

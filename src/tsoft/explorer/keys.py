@@ -181,17 +181,44 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 _KEY_WIDTH = 10
 
 
-def help_text(groups: Sequence[KeyGroup] = KEY_GROUPS) -> Text:
-    """Return the text of the help screen: the keys, the marks and the measures, one per line."""
+def help_text(groups: Sequence[KeyGroup] = KEY_GROUPS, words: str = "") -> Text:
+    """Return the text of the help screen: the keys, the marks and the measures, one per line.
+
+    With `words`, it has only the entries that contain them, in upper or lower case, and the groups with that heading.
+    """
     key_lines = [
         (heading, tuple((key_names(key), description) for key, _, description in keys)) for heading, keys in groups
     ]
     text = Text()
-    for heading, lines in (*key_lines, *LEGEND):
+    for heading, all_lines in (*key_lines, *LEGEND):
+        lines = all_lines if words.casefold() in heading.casefold() else _matching(all_lines, words)
+        if not lines:
+            continue
         text.append(heading + "\n", "bold")
         text.append("".join(f"{name:>{_KEY_WIDTH}}  {description}\n" for name, description in lines))
     text.rstrip()
     return text
+
+
+def _matching(lines: Sequence[tuple[str, str]], words: str) -> list[tuple[str, str]]:
+    """Return the entries that contain some words. A line without a name continues the entry before it."""
+    entries: list[list[tuple[str, str]]] = []
+    for name, description in lines:
+        if name:
+            entries.append([])
+        entries[-1].append((name, description))
+    folded = words.casefold()
+    return [line for entry in entries if folded in " ".join(map(" ".join, entry)).casefold() for line in entry]
+
+
+def explanation(name: str) -> str:
+    """Return the explanation of a mark or a measure; empty for another name.
+
+    >>> explanation("margin")
+    'highest minus second probability'
+    """
+    lines = [line for _, group in LEGEND for line in group]
+    return next((description for entry, description in lines if entry == name), "")
 
 
 def key_names(keys: str) -> str:
