@@ -5,7 +5,7 @@ import contextlib
 import io
 import signal
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import ClassVar
@@ -39,7 +39,7 @@ from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.key_line import KeyLine
-from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, KeyGroup, help_text
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_edit import RowEdit
@@ -170,7 +170,13 @@ class Explorer(App[None]):
                 yield self._panel
                 yield self._curve_chart
                 yield self._draw_panel
-        yield KeyLine(self.key_hints)
+        yield KeyLine(self._hints)
+
+    @property
+    def _hints(self) -> Sequence[str]:
+        """The hints in the bottom line."""
+        rows_hint = [ROWS_HINT] * (len(self._input.rows) > 1)
+        return [*self.key_hints[:2], *rows_hint, *self.key_hints[2:]]
 
     def _row_strip(self) -> RowStrip:
         return RowStrip(self._input.rows)

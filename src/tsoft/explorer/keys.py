@@ -95,9 +95,11 @@ KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in KEY
 
 # The hints in the line at the bottom, the most important ones first.
 KEY_HINTS = (
-    "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "s draw", "Space on/off", "a samplers", "e explain",
-    "l engine", "u undo", "m mark", "c copy", "/ find",
+    "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "e explain", "s draw", "= target", "u undo",
+    "Space on/off", "a samplers", "l engine", "m mark", "+ - edit", "c copy", "x save", "/ find",
 )  # fmt: skip
+# The hint that comes third with several rows.
+ROWS_HINT = "n p rows"
 
 # With a language model, some keys continue the text and others do something else.
 _TEXT_KEYS: tuple[KeyBinding, ...] = (
