@@ -73,7 +73,7 @@ class ClassArithmetic:
                 else [_line("z", logit)]
             ),
             _line("z - max", f"{logit} - {_operand(maximum)} = {gap}"),
-            _line("÷ kT" if self.energy else "÷ τ", f"{gap} / {tau} = {scaled}"),
+            _line("/ kT" if self.energy else "/ τ", f"{gap} / {tau} = {scaled}"),
             _line("exp", f"exp({scaled}) = {term}"),
             _line("Σ exp", f"{listed} = {total}{count}" if len(terms) > 1 else total),
             _line("p", f"{term} / {total} = {prob}"),
@@ -123,7 +123,7 @@ def _cold_lines(logit: float, maximum: float, ties: int) -> Iterator[str]:
     gap = rounded(logit - maximum, MIN_DIGITS)
     yield _line("z", number_text(logit))
     yield _line("z - max", f"{number_text(logit)} - {_operand(number_text(maximum))} = {gap}".replace("inf", "∞"))
-    yield _line("÷ τ", "0 for the highest logit, whatever τ is" if logit == maximum else f"{gap} / τ → -∞ as τ → 0")
+    yield _line("/ τ", "0 for the highest logit, whatever τ is" if logit == maximum else f"{gap} / τ → -∞ as τ → 0")
     yield _line("exp", "exp(0) = 1" if logit == maximum else "exp(-∞) = 0")
     yield _line("Σ exp", f"{ties}: one for each class with the highest logit" if ties > 1 else "1: the top class alone")
     yield _line("p", f"1 / {ties} = {prob_text(1 / ties)}" if logit == maximum else f"0 / {ties} = 0")
@@ -134,7 +134,7 @@ def _hot_lines(logit: float, maximum: float, count: int) -> Iterator[str]:
     gap = rounded(logit - maximum, MIN_DIGITS)
     yield _line("z", number_text(logit))
     yield _line("z - max", f"{number_text(logit)} - {_operand(number_text(maximum))} = {gap}".replace("inf", "∞"))
-    yield _line("÷ τ", f"{gap} / τ → 0 as τ → ∞".replace("inf", "∞") if gap != "0" else "0, whatever τ is")
+    yield _line("/ τ", f"{gap} / τ → 0 as τ → ∞".replace("inf", "∞") if gap != "0" else "0, whatever τ is")
     yield _line("exp", "exp(0) = 1")
     yield _line("Σ exp", f"{count}: one for each class that is not masked")
     yield _line("p", f"1 / {count} = {prob_text(1 / count)}")
