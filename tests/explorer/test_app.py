@@ -401,6 +401,9 @@ async def marking(page: Page) -> None:
     assert "░" in bar
     assert "░" not in next(line for line in page.lines("#distribution") if "A " in line)
     assert "▏" in page.text("#distribution")
+    # The marked probabilities of B and D are equal, unlike those at τ = 1.
+    bars = [line.count("░") for line in page.lines("#distribution") if re.search("[BD] ", line)]
+    assert bars[0] == bars[1] > 0
     await page.press("u")
     assert "mark: TV 0, KL 0 nats" in page.text("#head")
     await page.press("m")
