@@ -20,6 +20,7 @@ from tsoft.explorer import curve_chart
 from tsoft.explorer.app import Explorer
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.curve_chart import CurveChart, draw_chart
+from tsoft.explorer.measure_panel import MeasureDisplay
 from tsoft.explorer.slider_ranges import slider_range
 from tsoft.explorer.sliders import Sliders
 from tsoft.sampling.engines import ENGINES
@@ -161,6 +162,8 @@ async def liking(page: Page) -> None:
 @key("e", arguments=(*FOUR, "--top-k", "2"))
 async def explaining(page: Page) -> None:
     await page.press("e")
+    # The arithmetic of the current class comes first: 1 + e^-1 + e^-1.5 + e^-1.9 = 1.7406.
+    assert "0.3679 + 0.2231 + 0.1496 = 1.7406" in page.text()
     assert "temperature 1 → top_k 2" in page.text()
     assert re.search(r"top_k 2 +2 +0\.2141 ", page.text())
     await page.press("e")
@@ -275,23 +278,172 @@ async def tabbing(page: Page) -> None:
 @key("c", arguments=(*FOUR, "--top-k", "2", "--tau", "0.5"))
 async def copying(page: Page) -> None:
     await page.press("c")
-    assert page.app.clipboard == "tsoft compute --tau 0.5 --top-k 2 A=2 B=1 C=0.5 D=0.1"
+    assert page.app.clipboard == "tsoft compute A=2 B=1 C=0.5 D=0.1 --tau 0.5 --top-k 2"
     assert page.app.copied == [page.app.clipboard]
     assert "copied" in page.text()
+
+
+@key("u", "U", "shift+u", arguments=())
+async def undoing(page: Page) -> None:
+    # Arrow presses on one slider are one change, and so are a drag, moves between rows, and a typed filter.
+    first, _, y = slider(page, "top_p")
+    await page.press("right", "right", "right")
+    await page.drag((first + 3, y), (first + 4, y), (first + 5, y))
+    await page.press("right", "n", "n", "slash", "l", "a", "enter", "o")
+    states = [page.app.state]
+    for _ in range(6):
+        await page.press("u")
+        states.append(page.app.state)
+    seen = [(state.samplers.tau, state.number, state.filter, state.input_order) for state in states]
+    assert seen[:3] == [(1.3, 2, "la", True), (1.3, 2, "la", False), (1.3, 2, "", False)]
+    assert [row[:2] for row in seen[3:]] == [(1.3, 0), (1.3, 0), (1.3, 0), (1, 0)]
+    options = [state.samplers.options for state in states[3:]]
+    assert options[0] != options[1] != options[2] == ["--tau", "1.3"]
+    assert page.app.query_one("#filter").display is False
+    for state in states[-2::-1]:
+        await page.press("U" if state.number else "shift+u")
+        assert page.app.state == state
+    assert "6 with 'la'" in page.text("#distribution")
+    assert "la" in page.text("#filter")
+    # A new change drops the undone ones.
+    await page.press("u", "1", "U")
+    assert not page.app.state.input_order
+    assert "There is no undone change to redo." in page.text()
+    await page.press(*["u"] * 7)
+    assert "There is no change to undo." in page.text()
+
+
+@key("plus", "minus")
+async def editing(page: Page) -> None:
+    await page.press("shift+tab", "down", "enter")
+    assert "logit of B: a number, or -inf" in page.text("#entry")
+    for text, problem in [
+        ("[red]", "[red] is not a number, or -inf"),
+        ("inf", "inf is not a number"),
+        ("", "type a number"),
+    ]:
+        await page.press("ctrl+u")
+        await page.paste(text)
+        await page.press("enter")
+        assert problem in page.text("#entry")
+        assert "edited" not in page.text("#head")
+    await page.press("ctrl+u")
+    # 1, e^-1, e^-2.5 and e^-2.9 over their sum, 1.5050. B moves to the top and stays the current class.
+    await page.press("3", "enter")
+    assert listed(page) == {"B": "0.6645", "A": "0.2444", "C": "0.0545", "D": "0.0366"}
+    assert "edited" in page.text("#head")
+    assert "› B" in page.text("#distribution")
+    assert isinstance(page.app.focused, ClassTable)
+    assert page.app.command_line == "tsoft compute A=2 B=3 C=0.5 D=0.1 --tau 1"
+    await page.press("plus")
+    await page.paste("a new=")
+    await page.press("enter")
+    assert "type a number" in page.text("#entry")
+    await page.press("3", "enter")
+    assert page.app.command_line == "tsoft compute A=2 B=3 C=0.5 D=0.1 'a new=3' --tau 1"
+    assert "› a new" in page.text("#distribution")
+    await page.press("minus", "S")
+    assert "'a new=-inf'" in page.app.command_line
+    await page.press("minus")
+    assert "'a new=3'" in page.app.command_line
+    # The draws end with the row of five classes.
+    await page.press("u", "u", "u")
+    assert "draws one" in page.text("#draws")
+    assert listed(page)["B"] == "0.6645"
+    await page.press("home", "minus", "home", "minus", "home", "minus", "home", "minus")
+    assert "one class at least must not be masked" in " ".join(page.text().split())
+    assert listed(page)["D"] == "1.0000"
+    await page.press("u", "u", "u", "u")
+    assert "edited" not in page.text("#head")
+    assert listed(page)["B"] == "0.2114"
+
+
+@key("equals_sign", arguments=("A=2", "B=1", "C=0", "D=-3"))
+async def solving(page: Page) -> None:
+    async def reach(text: str) -> str:
+        await page.press("equals_sign")
+        await page.paste(text)
+        await page.press("enter")
+        problem = " ".join(page.text("#entry").split())
+        await page.press("escape")
+        return problem
+
+    assert await reach("top-prob 73%") == ""
+    found = page.tau
+    exp = np.exp(np.array([2, 1, 0, -3]) / found)
+    assert exp[0] / exp.sum() == pytest.approx(0.73, abs=1e-12)
+    assert listed(page)["A"] == "0.7300"
+    assert "no τ: the top class's probability is at least" in await reach("top-prob 10%")
+    assert page.tau == found
+    # The probability of B has a peak, so two temperatures reach this one.
+    await page.press("8")
+    await reach("B 0.27")
+    assert page.tau == pytest.approx(11.013499, abs=1e-6)
+    assert "2 temperatures reach the target" in " ".join(page.text().split())
+    await page.press("0")
+    await reach("B 27 %")
+    assert page.tau == pytest.approx(1.261753, abs=1e-6)
+    await page.press("down", "space", "left", "enter", "2", "enter")
+    await reach("entropy 1")
+    assert "without samplers" in " ".join(page.text().split())
+
+
+@key("m")
+async def marking(page: Page) -> None:
+    await page.press("0", "m", "8")
+    # The distance of (1/4, 1/4, 1/4, 1/4) from (1, 0, 0, 0).
+    assert "mark: TV 0.7500, KL ∞ nats" in page.text("#head")
+    assert "░ ▏ the marked" in page.text("#distribution")
+    bar = next(line for line in page.lines("#distribution") if "A " in line)
+    await page.press("m", "0")
+    # KL = ln 4 from the uniform distribution.
+    assert "mark: TV 0.7500, KL 1.3863 nats" in page.text("#head")
+    assert "░" in bar
+    assert "░" not in next(line for line in page.lines("#distribution") if "A " in line)
+    assert "▏" in page.text("#distribution")
+    # The marked probabilities of B and D are equal, unlike those at τ = 1.
+    bars = [line.count("░") for line in page.lines("#distribution") if re.search("[BD] ", line)]
+    assert bars[0] == bars[1] > 0
+    await page.press("u")
+    assert "mark: TV 0, KL 0 nats" in page.text("#head")
+    await page.press("m")
+    assert "mark" not in page.text("#head")
+    assert "at τ = 1" in page.text("#distribution")
+    await page.press("u", "n")
+    assert "mark: TV 0" in page.text("#head")
 
 
 @key("x")
 async def exporting(page: Page) -> None:
     await page.press("x")
-    assert "export to .json" in page.text()
+    assert "export: .json" in page.text()
+    # The cursor is before the ending.
+    await page.press("2")
+    assert "tsoft2.json" in page.text("#box")
     await page.press("escape")
-    assert "export to .json" not in page.text()
+    assert "export: .json" not in page.text()
 
 
 @key("question_mark")
 async def helping(page: Page) -> None:
     await page.press("question_mark")
     assert "lower the current slider" in page.text()
+    # Typed words filter the entries, with the lines that continue them.
+    await page.press("K", "L")
+    assert "p ln(p / q)" in page.text("#box")
+    assert "0 to ∞: p now, q marked" in page.text("#box")
+    assert "lower the current slider" not in page.text()
+    await page.press("x")
+    assert "nothing found" in page.text("#box")
+    await page.press("ctrl+u", *"DRAWS", "down")
+    assert "clear the draws" in page.text("#box")
+    await page.press("ctrl+u", "pagedown")
+    assert "lower the current slider" not in page.text()
+    await page.press("pageup")
+    assert "lower the current slider" in page.text()
+    tooltips = {display.id: display.tooltip for display in page.app.query(MeasureDisplay)}
+    assert tooltips["perplexity"] == "perplexity: effective number of classes"
+    assert all(str(tooltip).partition(": ")[2] for tooltip in tooltips.values())
     await page.press("question_mark")
     assert "lower the current slider" not in page.text()
 
@@ -327,7 +479,7 @@ def test_help_shows_every_key() -> None:
             if binding.show:
                 assert f"  {binding.description} " in page.text().replace("│", " ")
 
-    assert explore(drive, *FOUR, size=(100, 60)) == 0
+    assert explore(drive, *FOUR, size=(100, 80)) == 0
 
 
 # Typed values.
@@ -683,8 +835,10 @@ def test_explanation_equals_that_of_compute(capfd: Capture) -> None:
 
 def test_explanation_without_samplers() -> None:
     async def drive(page: Page) -> None:
-        await page.press("e")
-        assert "No sampler is on" in page.text()
+        await page.press("end", "e")
+        assert "D at τ = 1" in page.text("#box")
+        assert "0.1496 / 1.7406 = 0.0859" in page.text("#box")
+        assert "samplers" not in page.text("#box")
 
     assert explore(drive, *FOUR) == 0
 
@@ -769,29 +923,97 @@ def test_export_of_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     picture = ElementTree.parse("seen.SVG")
     words = "".join(picture.getroot().itertext()).replace("\xa0", " ")
     assert all(text in words for text in ("cat", "[red]", "<&>", "perplexity", "top_k"))
-    assert "export to .json" not in words
+    assert "export: .json" not in words
 
 
 def test_failed_export_shows_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.json").mkdir()
-    ending = "cannot tell the format; use a name that ends in"
+    ending = "use a name that ends in .json, .csv, .svg or .tsoft"
     problems = {"nowhere/seen.json": "No such file", "folder.json": "not a regular file"}
 
     async def drive(page: Page) -> None:
-        for name, problem in (problems | dict.fromkeys(["seen.txt", "seen.npy", "seen", "[red].svgz"], ending)).items():
+        for name, problem in problems.items():
             await page.press("x", "ctrl+u")
             await page.paste(name)
             await page.press("enter")
             shown = " ".join(page.text().split())
             assert "wrote" not in shown
-            assert f"{name}: " in shown
-            assert problem in shown
+            assert f"{name}: {problem}" in shown
+        # A wrong ending keeps the dialog open.
+        await page.press("x", "end")
+        for name in ["seen.txt", "seen", "[red].svgz", ".json", ""]:
+            await page.press("ctrl+u")
+            await page.paste(name)
+            await page.press("enter")
+            assert ending in page.text("#box")
+        await page.press("escape")
         await page.press("right")
         assert page.tau == 1.1
 
     assert explore(drive, *FOUR, size=(160, 50)) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
+
+
+def test_saved_state_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[tuple[str, Any]] = []
+
+    async def save(page: Page) -> None:
+        await page.press(
+            "n", "m", "down", "space", "shift+tab", "shift+tab", "end", "minus", "slash", "a", "enter", "o"
+        )
+        await page.press("x", "a", "delete", "delete", "delete", "delete", "delete")
+        await page.paste(".tsoft")
+        await page.press("enter")
+        assert "wrote tsofta.tsoft" in page.text()
+        seen.append((page.text("#head"), page.app.state))
+
+    async def reopen(page: Page) -> None:
+        assert page.text("#head") == seen[0][0]
+        assert "mark: TV" in seen[0][0]
+        assert page.app.state == seen[0][1]
+        assert "with 'a'" in page.text("#distribution")
+        assert "--bits" in page.app.command_line
+
+    assert explore(save, "--bits") == 0
+    assert explore(reopen, "tsofta.tsoft") == 0
+    Path("tsofta.tsoft").write_text('{"format": "tsoft explore", "version": 1}')
+    assert explore(reopen, "tsofta.tsoft") == 1
+    assert explore(reopen, "-i", "tsofta.tsoft", "--top-p", "0.9") == 2
+    errors = capsys.readouterr().err
+    assert "tsofta.tsoft: the field 'bits' is missing" in errors
+    assert "--top-p has no effect on a saved state" in errors
+
+
+def test_edits_of_a_long_row_are_biases_in_the_command(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", np.arange(100, dtype=np.float32)[np.newaxis] / 8)
+
+    async def drive(page: Page) -> None:
+        await page.press("shift+tab", "minus", "enter", "1", "enter", "down", "minus")
+        words = shlex.split(page.app.command_line)
+        assert [words[i + 1] for i, word in enumerate(words) if word == "--logit-bias"] == ["#7=-inf", "#99=-11.375"]
+        [record] = computed(page, tmp_path)
+        assert record["probs"] == probs(page)
+        await page.press("o", "home", "enter")
+        await page.paste("=1")
+        await page.press("escape", "plus")
+        await page.paste("1")
+        await page.press("enter", "c")
+        assert "No command can show this row" in " ".join(page.text().split())
+        assert (page.app.copied, page.app.state.edit(0).added) == ([], (("", 1.0),))
+
+    assert explore(drive, "-i", str(tmp_path / "z.npy"), "--top-p", "0.9") == 0
+
+
+def test_response_is_not_edited() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("shift+tab", "enter", "plus", "minus")
+        assert "tsoft does not edit it" in " ".join(page.text().split())
+        assert page.app.state.edits == ()
+        assert isinstance(page.app.focused, ClassTable)
+
+    assert explore(drive, *RESPONSE) == 0
 
 
 # Samplers and engines.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from explorer.states import Z, some
 from tsoft.core.block import Block
-from tsoft.explorer.explorer_rows import ExplorerRows
+from tsoft.explorer.explorer_rows import ExplorerRows, likelihood
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.sampling.sampler_table import SAMPLERS
 
@@ -81,5 +81,5 @@ def test_a_row_s_likelihood_is_that_of_its_most_probable_class() -> None:
     rows = ExplorerRows([Block(Z[np.newaxis])])
     chain = SamplerState.from_chain(None, 0.5).with_value(SAMPLERS["top_k"].parameters[0], 2).chain()
     exp = np.exp(Z[:2] / 0.5)
-    assert rows.likelihood(0, 0.5, chain) == pytest.approx(exp[0] / exp.sum(), rel=1e-14)
+    assert likelihood(rows.block(0), 0.5, chain) == pytest.approx(exp[0] / exp.sum(), rel=1e-14)
     assert rows.drawn_tokens is None

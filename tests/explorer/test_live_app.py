@@ -158,7 +158,14 @@ def test_backspace_removes_the_last_token(model: Markov) -> None:
     async def drive(page: Page) -> None:
         await page.press("backspace")
         assert "No token to remove" in " ".join(page.text().split())
-        await page.press("s", "s", "s", "backspace")
+        # A mark of a row that the text loses is lost, too, also in the history.
+        await page.press("s", "s", "s", "m", "1", "m")
+        assert page.app.state.mark is not None
+        await page.press("backspace", "0")
+        assert page.app.state.mark is None
+        await page.press("u")
+        assert page.app.state.mark is None
+        await page.press("0")
         assert text(page) == PROMPT + " Paris,"
         assert "token 3 · " in page.text("#head")
         assert page.app.snapshot
@@ -189,6 +196,10 @@ def test_enter_on_a_class_adds_it(model: Markov) -> None:
             assert tokens(page)[-1] == last
             prob = softmax(model.table[last_but_one] / 2)[last]
             assert colored_words(page)[-1][1] == prob_style(prob).color
+        # The model computes the logits, so nothing edits them.
+        await page.press("plus", "minus")
+        assert "The model computes these logits" in " ".join(page.text().split())
+        assert page.app.state.edits == ()
 
     assert live_on(drive) == 0
 
@@ -655,7 +666,7 @@ def test_help_shows_every_key(model: Markov) -> None:
         assert all(f"  {binding.description} " in shown for binding in bound.values())
         assert "draw one class" not in shown
 
-    assert live_on(drive, size=(100, 60)) == 0
+    assert live_on(drive, size=(100, 90)) == 0
 
 
 # Real models, in a real terminal.

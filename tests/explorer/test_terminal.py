@@ -123,7 +123,7 @@ def test_piped_logits_and_keys_from_the_terminal(tmp_path: Path) -> None:
     terminal.child.send("q")
     assert terminal.end() == 0
     # The output goes to the pipe.
-    assert (tmp_path / "out").read_text() == "tsoft compute --tau 0.5 2 1 0.5 0.1\n"
+    assert (tmp_path / "out").read_text() == "tsoft compute 2 1 0.5 0.1 --tau 0.5\n"
     assert terminal.last.count("\n") == 0
     assert terminal.is_restored()
 

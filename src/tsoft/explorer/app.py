@@ -5,8 +5,8 @@ import contextlib
 import io
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import ClassVar
 
@@ -24,27 +24,37 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tsoft.charts.curves import class_colors
+from tsoft.charts.style import prob_text, tau_text
 from tsoft.core.block import Block
-from tsoft.errors import UsageError, shortened, visible
+from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
+from tsoft.explorer.arithmetic import arithmetic
 from tsoft.explorer.class_table import ClassTable
-from tsoft.explorer.command_line import command_line
+from tsoft.explorer.command_line import command_line, edit_biases
+from tsoft.explorer.comparison import Comparison
 from tsoft.explorer.curve_chart import CurveChart
-from tsoft.explorer.dialogs import FileNameDialog, ListDialog, TextDialog
+from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
-from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows
+from tsoft.explorer.entry import Entry
+from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
+from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.key_line import KeyLine
-from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, KeyGroup, help_text
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
+from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
+from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
 from tsoft.explorer.theme import THEME
+from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
+from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
+from tsoft.sampling.distributions import measure_unit
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
@@ -57,22 +67,31 @@ CURVE_COUNT = 5
 # The notice if samplers on an API response leave something undecided.
 CANNOT_DRAW = "The response does not determine the distribution after these samplers, so tsoft cannot draw from it."
 
+# A command without input options lists the logits of at most this many classes.
+MAX_LISTED = 256
+# The notice if the user edits an API response.
+PARTIAL_EDIT = (
+    "An API response lists only some tokens, so the effect of another logit on the rest is unknown, and tsoft does not "
+    "edit it."
+)
+
 
 @dataclass(frozen=True)
 class ExplorerInput:
     """The input of the explorer, and its settings.
 
-    The explorer shows `rows` and starts with the samplers' `state`. `biases` returns the logit biases of a block's
+    The explorer shows `rows` and starts with these `samplers`. `biases` returns the logit biases of a block's
     classes. `arguments` are the command-line arguments for the input; if they are None, a command line has to list the
-    row's logits. `generator` makes the draws. `bits` selects entropies in bits.
+    row's logits. `generator` makes the draws. `bits` selects entropies in bits. A saved `state` replaces the samplers.
     """
 
     rows: ExplorerRows
-    state: SamplerState
+    samplers: SamplerState
     biases: Callable[[Block], LogitBiases] = lambda _: ()
     arguments: tuple[str, ...] | None = None
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
     bits: bool = False
+    state: ExplorerState | None = None
 
 
 class Explorer(App[None]):
@@ -105,15 +124,17 @@ class Explorer(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._input = explorer_input
-        self.state = explorer_input.state
+        self._history = ChangeHistory(explorer_input.state or ExplorerState(explorer_input.samplers))
         # Error messages: why the snapshot is missing, and why the row has no biases.
         self._problem = self._bias_problem = ""
-        self._row = self._row_at(0)
+        self._row = self._row_at(self.state.number)
         # None if a sampler removes every class.
         self.snapshot: Snapshot | None = None
+        # The marked picture, and its snapshot.
+        self._marked_picture: Picture | None = None
+        self._marked: Snapshot | None = None
+        self._comparison: Comparison | None = None
         self._curves: TemperatureCurves | None = None
-        self._input_order = False
-        self._filter = ""
         self._indices = self._row.order
         self._counts = DrawCounts(explorer_input.generator, self._row.classes)
         self._strip = self._row_strip()
@@ -123,6 +144,7 @@ class Explorer(App[None]):
         self._curve_chart = CurveChart()
         self._draw_panel = DrawPanel(self.draw_hint)
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
+        self._entry = Entry()
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
@@ -138,6 +160,14 @@ class Explorer(App[None]):
 
         return ExplorerDriver
 
+    @property
+    def state(self) -> ExplorerState:
+        return self._history.present
+
+    @property
+    def samplers(self) -> SamplerState:
+        return self.state.samplers
+
     def compose(self) -> ComposeResult:
         yield Static(id="head")
         yield self._strip
@@ -146,11 +176,18 @@ class Explorer(App[None]):
             with Vertical(id="left"):
                 yield self._table
                 yield self._filter_field
+                yield self._entry
             with Vertical(id="side"):
                 yield self._panel
                 yield self._curve_chart
                 yield self._draw_panel
-        yield KeyLine(self.key_hints)
+        yield KeyLine(self._hints)
+
+    @property
+    def _hints(self) -> Sequence[str]:
+        """The hints in the bottom line."""
+        rows_hint = [ROWS_HINT] * (len(self._input.rows) > 1)
+        return [*self.key_hints[:2], *rows_hint, *self.key_hints[2:]]
 
     def _row_strip(self) -> RowStrip:
         return RowStrip(self._input.rows)
@@ -163,6 +200,7 @@ class Explorer(App[None]):
                 number = getattr(signal, name)
                 asyncio.get_running_loop().add_signal_handler(number, self._end, 128 + number)
         self._strip.display = self._strip.is_needed
+        self._show_filter(self.state.filter)
         self._update_list()
         self._update(curves=True)
         self.screen.set_focus(self._panel.sliders)
@@ -170,28 +208,34 @@ class Explorer(App[None]):
     # Updates of the widgets.
 
     def _row_at(self, number: int) -> ExplorerRow:
-        biases, self._bias_problem = self._biases(self._input.rows.block(number))
-        return self._input.rows.row(number, biases)
+        block = self._block(number)
+        biases, self._bias_problem = self._biases(block, self.samplers)
+        return self._input.rows.named(number, block, biases)
 
-    def _biases(self, block: Block) -> tuple[LogitBiases, str]:
+    def _block(self, number: int) -> Block:
+        """Return a row as a block, with its edits."""
+        return self.state.edit(number).applied(self._input.rows.block(number))
+
+    def _biases(self, block: Block, samplers: SamplerState) -> tuple[LogitBiases, str]:
         """Return the biases of a block's classes, and an error message.
 
         There are no biases while that sampler is off. An error means that the block lacks a class that has a bias.
         """
-        setting = self.state.setting(BIAS)
+        setting = samplers.setting(BIAS)
         try:
-            return self._input.biases(block) if setting and self.state.has_effect(setting) else (), ""
+            return self._input.biases(block) if setting and samplers.has_effect(setting) else (), ""
         except UsageError as error:
             return (), str(error)
 
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
-        self._panel.show(self.state)
+        self._panel.show(self.samplers)
         try:
-            self.snapshot = Snapshot(self._row, self.state.tau, self.state.chain(self._row.biases))
+            self.snapshot = Snapshot(self._row, self.samplers.tau, self.samplers.chain(self._row.biases))
             self._problem = ""
         except ChainError as error:
             self.snapshot, self._problem = None, str(error)
+        self._comparison = self._compare()
         self._update_head()
         if self.snapshot:
             self._measures.show(self.snapshot)
@@ -199,17 +243,36 @@ class Explorer(App[None]):
         else:
             self._measures.clear()
             self._table.clear()
-            self._draw_panel.show(self._row, self._counts, self.state.tau)
+            self._draw_panel.show(self._row, self._counts, self.samplers.tau)
         if curves:
             self._compute_curves()
         self._update_strip()
+
+    def _compare(self) -> Comparison | None:
+        """Return the comparison of the snapshot with the mark; None without one of the two."""
+        mark = self.state.mark
+        if mark is None or self.snapshot is None:
+            return None
+        if mark != self._marked_picture:
+            self._marked_picture, self._marked = mark, self._snapshot_of(mark)
+        return Comparison(self.snapshot, self._marked) if self._marked else None
+
+    def _snapshot_of(self, picture: Picture) -> Snapshot | None:
+        block = picture.edit.applied(self._input.rows.block(picture.number))
+        biases, _ = self._biases(block, picture.samplers)
+        row = self._input.rows.named(picture.number, block, biases)
+        with contextlib.suppress(ChainError):
+            return Snapshot(row, picture.samplers.tau, picture.samplers.chain(biases))
+        return None
 
     def _update_classes(self) -> None:
         """Update the widgets that depend on the draws or on the current class."""
         if self.snapshot:
             colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
             counts = self._counts if self._counts.total else None
-            self._table.show(self.snapshot, self._indices, colors, counts)
+            comparison = self._comparison
+            ghost = comparison.ghost if comparison and comparison.is_possible else None
+            self._table.show(self.snapshot, self._indices, colors, counts, ghost)
             self._curve_chart.show(self.snapshot.tau)
             self._draw_panel.show(self._row, self._counts, self.snapshot.tau)
 
@@ -218,16 +281,28 @@ class Explorer(App[None]):
         rows = self._input.rows
         return [f"row {self._row.number} (0 to {len(rows) - 1})"] if len(rows) > 1 else []
 
+    def _comparison_words(self) -> list[str]:
+        """Return the distances from the mark, for the head."""
+        comparison = self._comparison
+        if comparison is None:
+            return []
+        if not comparison.is_possible:
+            return ["the mark has other classes" if comparison.present.is_exact else "cannot be compared with the mark"]
+        unit, name = measure_unit("entropy", self._input.bits), "bits" if self._input.bits else "nats"
+        divergence = prob_text(comparison.divergence / unit).replace("inf", "∞")
+        return [f"mark: TV {prob_text(comparison.total_variation)}, KL {divergence} {name}"]
+
     def _update_head(self) -> None:
         row = self._row
-        words = [*self._position_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
+        words = [*self._position_words(), *self._comparison_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
+        words += ["edited"] * (self.state.edit(row.number) != RowEdit())
         if row.block.partial:
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
             words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
             if self.snapshot and self.snapshot.is_exact:
                 words.append("exact: every class that remains is listed")
-        engine = self.state.engine
-        if engine and (low_tau_message := engine.low_tau_message(self.state.tau)):
+        engine = self.samplers.engine
+        if engine and (low_tau_message := engine.low_tau_message(self.samplers.tau)):
             words.append(f"{engine.name} {low_tau_message}")
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
@@ -235,16 +310,17 @@ class Explorer(App[None]):
         self.query_one("#head", Static).update(text, layout=False)
 
     def _update_strip(self) -> None:
-        rows, state = self._input.rows, self.state
+        samplers = self.samplers
 
-        def likelihood(number: int) -> float:
-            biases, _ = self._biases(rows.block(number))
+        def row_likelihood(number: int) -> float:
+            block = self._block(number)
+            biases, _ = self._biases(block, samplers)
             try:
-                return rows.likelihood(number, state.tau, state.chain(biases))
+                return likelihood(block, samplers.tau, samplers.chain(biases))
             except ChainError:
                 return 0.0
 
-        self._strip.show(self._row.number, likelihood)
+        self._strip.show(self._row.number, row_likelihood)
 
     @property
     def _curve_indices(self) -> list[int]:
@@ -255,10 +331,10 @@ class Explorer(App[None]):
 
     def _update_list(self) -> None:
         """List the classes that match the filter, in the selected order."""
-        self._indices = self._row.listing(self._filter, input_order=self._input_order)
+        self._indices = self._row.listing(self.state.filter, input_order=self.state.input_order)
         title = "distribution" if self._row.block.partial is None else "listed alternatives"
-        self._table.show_title(title + ", in input order" * self._input_order)
-        matches = f"{len(self._indices)} with {shortened(repr(self._filter), 20)}" if self._filter else ""
+        self._table.show_title(title + ", in input order" * self.state.input_order)
+        matches = f"{len(self._indices)} with {shortened(repr(self.state.filter), 20)}" if self.state.filter else ""
         # Content, unlike a string, is not parsed as markup.
         self._table.border_subtitle = Content(matches)
 
@@ -267,7 +343,7 @@ class Explorer(App[None]):
     @work(thread=True, exclusive=True, group="curves")
     def _compute_curves(self) -> None:
         worker = get_current_worker()
-        row, chain, indices = self._row, self.state.chain(self._row.biases), self._curve_indices
+        row, chain, indices = self._row, self.samplers.chain(self._row.biases), self._curve_indices
         time.sleep(CURVE_DELAY)
         curves = temperature_curves(row, chain, indices, lambda: worker.is_cancelled)
         if curves is not None:
@@ -282,13 +358,13 @@ class Explorer(App[None]):
     # Messages from the widgets.
 
     def on_sliders_value_changed(self, message: Sliders.ValueChanged) -> None:
-        self._set_state(self.state.with_value(message.parameter, message.value))
+        self._set_samplers(self.samplers.with_value(message.parameter, message.value), message.run)
 
     def on_sliders_stepped(self, message: Sliders.Stepped) -> None:
         self._step(message.parameter, message.by, coarse=message.coarse)
 
     def on_curve_chart_tau_selected(self, message: CurveChart.TauSelected) -> None:
-        self._set_state(self.state.with_value(TAU, message.tau))
+        self._set_samplers(self.samplers.with_value(TAU, message.tau), message.run)
 
     def on_row_strip_row_selected(self, message: RowStrip.RowSelected) -> None:
         self._go(message.number)
@@ -303,34 +379,54 @@ class Explorer(App[None]):
 
         The steps start from the current value, which may be newer than the value at the time of the key press.
         """
-        setting = self.state.setting(parameter)
+        setting = self.samplers.setting(parameter)
         if setting is None or not setting.on:
-            self._set_state(self.state.toggled(parameter))
+            self._set_samplers(self.samplers.toggled(parameter))
             return
-        value = SliderScale(parameter).stepped(self.state.value(parameter), by, coarse=coarse)
-        self._set_state(self.state.with_value(parameter, value))
+        value = SliderScale(parameter).stepped(self.samplers.value(parameter), by, coarse=coarse)
+        self._set_samplers(self.samplers.with_value(parameter, value), ("steps", parameter.name))
 
-    def _set_state(self, state: SamplerState) -> None:
-        """Set the samplers. The curves stay if only τ changes."""
-        before, self.state = self.state, state
-        if before.with_value(TAU, 1.0) == state.with_value(TAU, 1.0):
-            self._update(curves=False)
+    def _set_samplers(self, samplers: SamplerState, run: Hashable = None) -> None:
+        self._change(replace(self.state, samplers=samplers), run)
+
+    def _change(self, state: ExplorerState, run: Hashable = None) -> None:
+        """Change the state. Consecutive changes of the same run are undone together."""
+        history = self._history.changed(state, run)
+        if history is not self._history:
+            self._show_history(history)
+
+    def _show_history(self, history: ChangeHistory) -> None:
+        """Show the present state of a history. The curves stay if only τ or the list of the classes changes."""
+        before, self._history = self.state, history
+        state = self.state
+        if state.filter != before.filter:
+            self._show_filter(state.filter)
+        if state.number != before.number:
+            self._show_row()
             return
-        row = self._row_at(self._row.number)
-        if row.biases != self._row.biases:
-            self._row = row
+        has_new_curves = state.samplers.with_value(TAU, 1.0) != before.samplers.with_value(TAU, 1.0)
+        is_edited = state.edit(state.number) != before.edit(state.number)
+        has_new_list = (state.filter, state.input_order) != (before.filter, before.input_order)
+        if has_new_curves or is_edited:
+            row = self._row_at(state.number)
+            if is_edited or row.biases != self._row.biases:
+                self._row, has_new_list = row, True
+            if row.classes != len(self._counts.counts):
+                self._counts = DrawCounts(self._input.generator, row.classes)
+        if has_new_list:
             self._update_list()
-        self._update(curves=True)
+        self._update(curves=has_new_curves or is_edited)
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
-        number = min(max(number, 0), len(self._input.rows) - 1)
-        if number != self._row.number:
-            self._show_row(number)
+        self._set_number(min(max(number, 0), len(self._input.rows) - 1))
 
-    def _show_row(self, number: int) -> None:
-        """Show a row, without the draws of the previous one."""
-        self._row = self._row_at(number)
+    def _set_number(self, number: int) -> None:
+        self._change(replace(self.state, number=number), "row")
+
+    def _show_row(self) -> None:
+        """Show the current row, without the draws of the previous one."""
+        self._row = self._row_at(self.state.number)
         self._counts = DrawCounts(self._input.generator, self._row.classes)
         self._curves = None
         self._update_list()
@@ -353,32 +449,128 @@ class Explorer(App[None]):
             self.screen.set_focus(self._panel.sliders)
         elif not self._panel.sliders.move(by):
             self.screen.set_focus(self._table)
+        self._history = self._history.run_ended()
 
     def action_up(self, by: int) -> None:
         if self._table.has_focus:
             self._table.move(by)
         else:
             self._panel.sliders.move(by)
+            self._history = self._history.run_ended()
 
     def action_end(self, position: int) -> None:
         self._table.move_to_end(position)
 
     def action_type(self) -> None:
-        self._panel.edit()
+        """Type a logit for the current class if the table has the focus; otherwise type a value for the slider."""
+        if self._table.has_focus:
+            self._type_logit()
+        else:
+            self._panel.edit()
+
+    # Edits of a copy of the row.
+
+    @property
+    def _edit_refusal(self) -> str:
+        """The reason why the row cannot be edited; empty if it can."""
+        return PARTIAL_EDIT if self._row.block.partial else ""
+
+    def _editable(self) -> bool:
+        """Return whether the row can be edited. Show why not."""
+        if self._edit_refusal:
+            self.notify(self._edit_refusal)
+        return not self._edit_refusal
+
+    def _type_logit(self) -> None:
+        index = self._table.current
+        if index is None or not self._editable():
+            return
+        hint = f"{self._row.quantity} of {self._row.name(index)}: a number, or {self._row.mask} to mask it"
+        self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_logit(index)))
+
+    def _with_logit(self, index: int) -> Callable[[str], RowEdit]:
+        def with_logit(text: str) -> RowEdit:
+            logit = typed_logit(text, self._row)
+            edit = self.state.edit(self._row.number)
+            return edit.with_mask(index, True) if logit == -inf else edit.with_logit(index, logit)
+
+        return with_logit
+
+    def action_new_class(self) -> None:
+        if self._editable():
+            hint = f"new class: LABEL={self._row.quantity.upper()}"
+            self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_class))
+
+    def _with_class(self, text: str) -> RowEdit:
+        return self.state.edit(self._row.number).with_class(*typed_class(text, self._row))
+
+    def action_mask(self) -> None:
+        """Mask the current class, or restore it."""
+        index = self._table.current
+        if index is None or not self._editable():
+            return
+        edit = self.state.edit(self._row.number)
+        if index not in edit.masked and self._row.block.logits[0, index] == -inf:
+            self.notify("The input masks this class. Enter types a logit for it.")
+            return
+        if problem := self._try_edit(edit.with_mask(index, index not in edit.masked)):
+            self.notify(problem)
+
+    def _edit(self, text: str, number: int, parse: Callable[[str], RowEdit]) -> str:
+        """Edit the row as the user typed it, and return a problem, or an empty string."""
+        if number != self._row.number:
+            return "another row is shown now; press Esc"
+        try:
+            return self._try_edit(parse(text))
+        except EntryError as error:
+            return str(error)
+
+    def _try_edit(self, edit: RowEdit) -> str:
+        """Edit the row unless that masks every class, and return a problem, or an empty string."""
+        if not (edit.applied(self._input.rows.block(self._row.number)).logits > -inf).any():
+            return "one class at least must not be masked"
+        count = self._row.classes
+        self._change(self.state.with_edit(edit))
+        if self._row.classes > count:
+            self._table.choose(count)
+        return ""
 
     def action_switch(self) -> None:
         parameter = self._panel.sliders.current
         if parameter is TAU:
             self.notify("The temperature is always on. At τ = 1 it changes nothing.")
-        self._set_state(self.state.toggled(parameter))
+        self._set_samplers(self.samplers.toggled(parameter))
 
     def action_move(self, by: int) -> None:
-        if not self.state.is_reorderable and self.state.engine:
-            self.notify(f"{self.state.engine.name} applies its samplers in a fixed order.")
-        self._set_state(self.state.moved(self._panel.sliders.current, by))
+        if not self.samplers.is_reorderable and self.samplers.engine:
+            self.notify(f"{self.samplers.engine.name} applies its samplers in a fixed order.")
+        self._set_samplers(self.samplers.moved(self._panel.sliders.current, by))
 
     def action_tau(self, tau: float) -> None:
-        self._set_state(self.state.with_value(TAU, float(tau)))
+        self._set_samplers(self.samplers.with_value(TAU, float(tau)))
+
+    def action_target(self) -> None:
+        """Move τ to where the distribution reaches a target."""
+        if self._row.block.partial and self._row.block.partial.unlisted != 0:
+            self.notify("The response lists only some tokens. tsoft solve computes bounds on τ for it.")
+            return
+        self._entry.request(f"target: {EXAMPLES}", self._reach)
+
+    def _reach(self, text: str) -> str:
+        """Move τ to the nearest temperature that reaches a typed target. Return a problem, or an empty string."""
+        try:
+            target = typed_target(text, self._row, bits=self._input.bits)
+        except EntryError as error:
+            return str(error)
+        taus, reason = target.temperatures(self._row, bits=self._input.bits)
+        if not taus:
+            return f"no τ: {reason}"
+        self.action_tau(nearest_tau(taus, self.samplers.tau))
+        if len(taus) > 1:
+            self.notify(f"{len(taus)} temperatures reach the target: {joined(list(map(tau_text, taus)))}.")
+        if self.snapshot and not target.is_reached(self.snapshot):
+            self.notify("This τ reaches the target without samplers. The samplers that are on change the value.")
+        return ""
 
     def action_tau_infinity(self) -> None:
         self.action_tau(inf)
@@ -390,9 +582,7 @@ class Explorer(App[None]):
         self._table.move_page(by)
 
     def action_order(self) -> None:
-        self._input_order = not self._input_order
-        self._update_list()
-        self._update(curves=False)
+        self._change(replace(self.state, input_order=not self.state.input_order))
 
     def action_draw(self, count: int) -> None:
         if self.snapshot and not self.snapshot.can_draw:
@@ -411,14 +601,12 @@ class Explorer(App[None]):
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, message: Input.Changed) -> None:
-        self._filter = message.value
-        self._update_list()
-        self._update(curves=False)
+        self._change(replace(self.state, filter=message.value), "filter")
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
-        if not self._filter_field.value:
-            self._filter_field.remove_class("-open")
+        self._history = self._history.run_ended()
+        self._show_filter(self.state.filter)
         self.screen.set_focus(self._table)
 
     @on(ValueField.Canceled)
@@ -427,12 +615,29 @@ class Explorer(App[None]):
         self.screen.set_focus(self._table)
 
     def action_show_all(self) -> None:
-        self._filter_field.value = ""
-        self._filter_field.remove_class("-open")
+        self._change(replace(self.state, filter=""))
+        self._show_filter("")
+
+    def _show_filter(self, text: str) -> None:
+        """Show a filter in its field, which is closed without a filter unless the user is typing."""
+        if self._filter_field.value != text:
+            with self.prevent(Input.Changed):
+                self._filter_field.value = text
+        self._filter_field.set_class(bool(text) or self.focused is self._filter_field, "-open")
+
+    def action_undo(self) -> None:
+        if not self._history.past:
+            self.notify("There is no change to undo.")
+        self._show_history(self._history.undone())
+
+    def action_redo(self) -> None:
+        if not self._history.future:
+            self.notify("There is no undone change to redo.")
+        self._show_history(self._history.redone())
 
     def action_add(self) -> None:
-        effective = {parameter for setting in self.state.effective for parameter in setting.visible_parameters}
-        parameters = {parameter.name: parameter for parameter in self.state.switches}
+        effective = {parameter for setting in self.samplers.effective for parameter in setting.visible_parameters}
+        parameters = {parameter.name: parameter for parameter in self.samplers.switches}
         options = [
             (name, f"{'on ' if parameter in effective else '   '} {parameter.help}")
             for name, parameter in parameters.items()
@@ -440,7 +645,7 @@ class Explorer(App[None]):
 
         def switch(name: str | None) -> None:
             if name is not None:
-                self._set_state(self.state.toggled(parameters[name]))
+                self._set_samplers(self.samplers.toggled(parameters[name]))
                 self._panel.sliders.choose(parameters[name])
 
         self.push_screen(ListDialog("switch a sampler on or off", options), switch)
@@ -450,43 +655,83 @@ class Explorer(App[None]):
 
         def follow(name: str | None) -> None:
             if name is not None:
-                self._set_state(self.state.with_engine(ENGINES.get(name)))
+                self._set_samplers(self.samplers.with_engine(ENGINES.get(name)))
 
-        current = self.state.engine.name if self.state.engine else "tsoft"
+        current = self.samplers.engine.name if self.samplers.engine else "tsoft"
         self.push_screen(ListDialog("sample like an engine", options, current), follow)
+
+    def action_mark(self) -> None:
+        """Mark the distribution on the screen, or remove the mark from it."""
+        if self.snapshot is None:
+            return
+        if not self.snapshot.is_exact:
+            self.notify("The response lists only some tokens, so tsoft cannot compare the whole distribution.")
+            return
+        picture = self.state.picture
+        self._change(replace(self.state, mark=None if picture == self.state.mark else picture))
 
     def action_explain(self) -> None:
         if self.snapshot:
             width = max(20, min(self.size.width * 9 // 10, 100) - 6)
-            text = export.explanation(self.snapshot, width, self._input.bits)
-            self.push_screen(TextDialog("the samplers, step by step", Text.from_ansi(text.rstrip("\n"))))
+            current = self._table.current
+            index = self.snapshot.top if current is None else current
+            parts = [arithmetic(self.snapshot, index, width)]
+            if self.snapshot.chain is not None:
+                parts.append(export.explanation(self.snapshot, width, self._input.bits))
+            self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
 
     def action_help(self) -> None:
-        self.push_screen(TextDialog("keys and marks", help_text(self.key_groups)))
+        self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))
 
     @property
     def command_line(self) -> str:
         """The `tsoft compute` command that shows the same distribution.
 
-        For a short row among several, the command lists the row's logits.
+        For a short row that is edited or among several, the command lists the row's logits. It is empty if no command
+        can show a long row.
         """
-        shows_numbers = self._row.is_short and len(self._input.rows) > 1
-        arguments = None if shows_numbers else self._input.arguments
-        return command_line(self.state, self._row, arguments, bits=self._input.bits)
+        is_edited = self.state.edit(self._row.number) != RowEdit()
+        shows_numbers = self._row.is_short and (is_edited or len(self._input.rows) > 1)
+        arguments, row = None if shows_numbers else self._input.arguments, self._row
+        if arguments is None and row.classes > MAX_LISTED:
+            return ""
+        if is_edited and not shows_numbers:
+            biases = edit_biases(self._input.rows.block(row.number).logits[0], row)
+            if biases is None or not self.samplers.biases_come_first:
+                return ""
+            row = replace(row, biases=biases)
+        return command_line(self.samplers, row, arguments, bits=self._input.bits)
 
     def action_copy(self) -> None:
         line = self.command_line
+        if not line:
+            self.notify("No command can show this row. Press x to save the state as a .tsoft file, or the numbers.")
+            return
         self.copied.append(line)
         self.copy_to_clipboard(line)
         self.notify(visible(line), title="copied; also printed when you quit", markup=False)
 
     def action_export(self) -> None:
         def write(name: str | None) -> None:
-            if name is not None and self.snapshot is not None:
-                error = export.write(name, self.snapshot, self.export_screenshot, bits=self._input.bits)
+            if name is not None:
+                exports = export.Exports(self.snapshot, self.export_screenshot, self._saved_state, self._input.bits)
+                error = export.write(name, exports)
                 self.notify(error or f"wrote {name}", severity="error" if error else "information", markup=False)
 
-        self.push_screen(FileNameDialog("export to .json, .csv, or .svg (the screen)", "tsoft.json"), write)
+        title = "export: .json .csv .svg; .tsoft saves the state"
+        self.push_screen(FileNameDialog(title, "tsoft", export.ENDINGS), write)
+
+    def _saved_state(self) -> SavedState:
+        rows, state = self._input.rows, self.state
+        blocks = tuple(map(rows.block, range(len(rows))))
+        # Biases that are off are a part of the state, too.
+        biases = tuple(self._all_biases(block) for block in blocks)
+        return SavedState(blocks, tuple(rows.titles), biases, state, self._input.bits)
+
+    def _all_biases(self, block: Block) -> LogitBiases:
+        with contextlib.suppress(UsageError):
+            return self._input.biases(block)
+        return ()
 
     def release(self) -> None:
         """Release the resources of the app after it has ended."""

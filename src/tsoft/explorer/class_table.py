@@ -38,6 +38,7 @@ _RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
 _MEASURED_NAMES = 200
 # Legends of the marks in bars, the longest first.
 _LEGENDS = (" · ░ ▏ at τ = 1 without samplers", " · ░ ▏ at τ = 1")
+_MARK_LEGENDS = (" · ░ ▏ the marked distribution", " · ░ ▏ mark")
 _BOUNDS_LEGENDS = (" · █ lower, ▒ upper bound among all classes", " · █ lower, ▒ upper bound")
 
 
@@ -57,29 +58,45 @@ class ClassTable(ScrollView, can_focus=True):
         # The line of the current class, counted from 0.
         self._position = 0
         self._scale = 1.0
+        self._ghost: Array = np.empty(0)
+        self._has_mark = False
         self._longest_name = 5
 
-    def show(self, snapshot: Snapshot, indices: Array, colors: dict[int, int], counts: DrawCounts | None) -> None:
+    def show(
+        self,
+        snapshot: Snapshot,
+        indices: Array,
+        colors: dict[int, int],
+        counts: DrawCounts | None,
+        ghost: Array | None = None,
+    ) -> None:
         """Show the classes at `indices`, in their order.
 
         `colors` are the colors of the classes that have a curve. `counts` are the draws; None if there are none. The
-        current class keeps its line while the list stays the same.
+        `ghost` has the probabilities of the bars behind those of the snapshot; None means those at τ = 1. The current
+        class keeps its line while the list stays the same.
         """
         row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
+        current_before = self.current
         is_same_list = row is row_before and np.array_equal(self._indices, indices)
         self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
         if not is_same_list:
             self._show_list(row, from_top=row_before is None or row.number != row_before.number)
+            # In another order of the same row, the current class stays the current one.
+            if row_before is not None and row is not row_before and row.number == row_before.number:
+                self._position = self._position_of(current_before)
+        self._has_mark, self._ghost = ghost is not None, row.probs_at_one if ghost is None else ghost
         top_prob = float(np.nanmax(snapshot.bounds[1]))
         self.show_title(self._title)
-        self._scale = scale_top(max(top_prob, float(row.probs_at_one.max())))
+        self._scale = scale_top(max(top_prob, float(self._ghost.max())))
         self.refresh()
 
     def show_title(self, title: str) -> None:
         """Show a title, and next to it the longest legend that fits."""
         self._title = title
         room = self.size.width - 2 - cell_len(title)
-        legends = _LEGENDS if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
+        exact_legends = _MARK_LEGENDS if self._has_mark else _LEGENDS
+        legends = exact_legends if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
         border_title = title + next((legend for legend in legends if cell_len(legend) <= room), "")
         # A new title repaints the border.
         if self.border_title != border_title:
@@ -165,7 +182,7 @@ class ClassTable(ScrollView, can_focus=True):
         """Return a class's probability and its bar."""
         if not snapshot.is_exact:
             return self._bounds(snapshot, index, bar_width)
-        prob, reference = float(snapshot.probs[index]), float(snapshot.row.probs_at_one[index])
+        prob, reference = float(snapshot.probs[index]), float(self._ghost[index])
         text = "?".rjust(_PROB) if snapshot.row.is_unknown(index) else prob_cell(prob)
         style = tau_style(snapshot.tau)
         return [Segment(f" {text} ", PLAIN), *bars(prob / self._scale, reference / self._scale, bar_width, style)]
@@ -188,6 +205,15 @@ class ClassTable(ScrollView, can_focus=True):
         prob = f"({prob_cell(snapshot.tempered_probs[index]).strip() if is_known else '–'})"
         text = f" {prob:>{_PROB}} " + set_cell_size(shortened(step, bar_width), bar_width)
         return [Segment(text, Style(dim=True))]
+
+    def choose(self, index: int) -> None:
+        """Select a class if it is listed."""
+        self._select(self._position_of(index))
+
+    def _position_of(self, index: int | None) -> int:
+        """Return the line of a class, or the current line if the class is not listed."""
+        [positions] = np.nonzero(self._indices == index)
+        return int(positions[0]) if len(positions) else self._position
 
     def move(self, by: int) -> None:
         """Select the class `by` lines below the current one."""

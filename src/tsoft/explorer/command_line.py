@@ -3,8 +3,11 @@
 import shlex
 from collections.abc import Sequence
 
-from tsoft.explorer.explorer_rows import ExplorerRow
-from tsoft.explorer.sampler_state import SamplerState, exact_text
+import numpy as np
+
+from tsoft.core.softmax import Array
+from tsoft.explorer.explorer_rows import MAX_TYPED, ExplorerRow
+from tsoft.explorer.sampler_state import LogitBiases, SamplerState, exact_text
 from tsoft.sampling.sampler_table import BIAS
 
 # The number of rows that `tsoft compute` shows by default.
@@ -14,6 +17,8 @@ DEFAULT_ROWS = 3
 def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str] | None, *, bits: bool = False) -> str:
     """Return the command with these arguments for the input; if they are None, with the row's logits.
 
+    The logits come first, unless a label starts with a hyphen.
+
     >>> import numpy as np
     >>> from tsoft.core.block import Block, class_names
     >>> row = ExplorerRow(0, Block(np.array([[2.0, -1.0]]), ("a cat", "-")), ["a cat", "-"])
@@ -22,7 +27,32 @@ def command_line(state: SamplerState, row: ExplorerRow, arguments: Sequence[str]
     """
     rows = ["--rows", str(row.number + 1)] if row.number >= DEFAULT_ROWS else []
     words = _logit_arguments(row) if arguments is None else [*rows, *arguments]
-    return _line("tsoft", "compute", *_options(state, row, bits), *words)
+    # Options cannot follow --.
+    end = words.index("--") if "--" in words else len(words)
+    return _line("tsoft", "compute", *words[:end], *_options(state, row, bits), *words[end:])
+
+
+def edit_biases(original: Array, row: ExplorerRow) -> LogitBiases | None:
+    """Return the biases that turn the `original` logits, (n,), into those of an edited row, with its biases.
+
+    Return None if the row has other classes, if rounding or a mask prevents exact biases, or if they are too many.
+
+    >>> import numpy as np
+    >>> from tsoft.core.block import Block
+    >>> row = ExplorerRow(0, Block(np.array([[2.5, -np.inf, 0.5]])), ["#0", "#1", "#2"])
+    >>> edit_biases(np.array([2.0, 1.0, 0.5]), row)
+    ((0, 0.5), (1, -inf))
+    """
+    if len(original) != row.classes:
+        return None
+    original = original.astype(np.float64)
+    changed = np.flatnonzero(original != row.logits)
+    with np.errstate(all="ignore"):
+        biases = row.logits[changed] - original[changed]
+        is_exact = original[changed] + biases == row.logits[changed]
+    if len(changed) > MAX_TYPED or not is_exact.all() or np.isnan(biases).any():
+        return None
+    return tuple(zip(changed.tolist(), biases.tolist(), strict=True))
 
 
 def piped_command_line(

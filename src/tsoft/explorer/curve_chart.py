@@ -1,6 +1,7 @@
 """The chart of the curves: the probabilities of a few classes over τ, with a cursor at the current τ."""
 
 import threading
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -59,9 +60,10 @@ class CurveChart(Widget):
 
     @dataclass
     class TauSelected(Message):
-        """The user clicked a temperature, or dragged the mouse to it."""
+        """The user clicked a temperature, or dragged the mouse to it. Temperatures of one drag have the same `run`."""
 
         tau: float
+        run: Hashable
 
     def __init__(self) -> None:
         super().__init__(id="curve")
@@ -73,6 +75,7 @@ class CurveChart(Widget):
         self._lock = threading.Lock()
         self._tau = 1.0
         self._is_dragging = False
+        self._drags = 0
 
     def show(self, tau: float) -> None:
         self._tau = tau
@@ -124,6 +127,7 @@ class CurveChart(Widget):
         return Strip.join([line.crop(0, column), Strip([mark]), line.crop(column + 1, width)])
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._drags += 1
         self.capture_mouse()
         self._select(event)
 
@@ -150,4 +154,4 @@ class CurveChart(Widget):
         if not self._is_dragging:
             return
         tau = float(f"{axis.value(column):.2g}") if on_axis else 0.0 if column < 0 else inf
-        self.post_message(self.TauSelected(tau))
+        self.post_message(self.TauSelected(tau, ("drag in the chart", self._drags)))

@@ -1,6 +1,7 @@
 """The dialogs of the explorer: a text, a list, and a file name."""
 
 import os
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -49,6 +50,42 @@ class TextDialog(Dialog):
         super().__init__(title, VerticalScroll(Static(text), id="box"))
 
 
+class SearchField(Input):
+    """A field for words to search. The key ? closes the dialog, as it does elsewhere, and is not typed."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return key != "question_mark" and super().check_consume_key(key, character)
+
+
+class SearchDialog(Dialog):
+    """A text to read, and a field for words to search. `text` returns the part of the text with these words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,enter", "close", "close", show=False, priority=True),
+        *(Binding(key, f"scroll('{key}')", key, show=False) for key in ("up", "down", "pageup", "pagedown")),
+    ]
+    hint = "type to search, ↑ ↓ scroll, Esc closes"
+
+    def __init__(self, title: str, text: Callable[[str], Text]):
+        self._text, self._shown = text, Static(text(""))
+        self._scroll = VerticalScroll(self._shown, id="found", can_focus=False)
+        super().__init__(title, Vertical(SearchField(placeholder="search", compact=True), self._scroll, id="box"))
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._shown.update(self._text(message.value.strip()) or Text("nothing found"))
+        self._scroll.scroll_home(animate=False, immediate=True)
+
+    def action_scroll(self, key: str) -> None:
+        scrolls = {
+            "up": self._scroll.scroll_up,
+            "down": self._scroll.scroll_down,
+            "pageup": self._scroll.scroll_page_up,
+            "pagedown": self._scroll.scroll_page_down,
+        }
+        scrolls[key](animate=False)
+
+
 class PagedList(OptionList):
     """A list of options. Without room for a single line, pages move nothing: Textual does not know the lines then."""
 
@@ -85,19 +122,46 @@ class ListDialog(Dialog):
 
 
 class FileNameDialog(Dialog):
-    """A field for the name of a file to write. Initially it contains a proposed name."""
+    """A field for the name of a file to write, which must have one of the `endings`.
+
+    Initially it contains a proposed name, with the cursor before its ending.
+    """
 
     hint = "Enter writes, Esc cancels"
 
-    def __init__(self, title: str, name: str):
-        super().__init__(title, Vertical(Input(name, compact=True), id="box"))
+    def __init__(self, title: str, stem: str, endings: Sequence[str]):
+        self._field = Input(stem + endings[0], compact=True, select_on_focus=False)
+        super().__init__(title, Vertical(self._field, id="box"))
+        self._endings = tuple(endings)
         self._unconfirmed = ""
+
+    def on_mount(self) -> None:
+        self._field.cursor_position = len(self._field.value) - len(self._endings[0])
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._box.border_subtitle = self.hint
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
         name = os.path.expanduser(message.value.strip())
-        if name and name != self._unconfirmed and os.path.isfile(name):
+        # A typed ending replaces the proposed one.
+        if name.removesuffix(self._endings[0]).lower().endswith(self._endings):
+            name = name.removesuffix(self._endings[0])
+        if not name.lower().endswith(self._endings) or os.path.basename(name).lower() in self._endings:
+            self._box.border_subtitle = f"use a name that ends in {alternatives(self._endings)}"
+            return
+        if name != self._unconfirmed and os.path.isfile(name):
             self._unconfirmed = name
             self._box.border_subtitle = "file exists; Enter again replaces it"
             return
-        self.end(name or None)
+        self.end(name)
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Return words as a list with commas and a final "or".
+
+    >>> alternatives((".json", ".csv", ".svg"))
+    '.json, .csv or .svg'
+    """
+    return " or ".join([", ".join(words[:-1]), words[-1]])

@@ -39,6 +39,16 @@ class ExplorerRow:
         """Whether a command line can list the row's logits."""
         return self.block.partial is None and self.classes <= MAX_TYPED
 
+    @property
+    def quantity(self) -> str:
+        """The kind of the numbers of the classes."""
+        return "energy" if self.block.origin.quantity == "energy" else "logit"
+
+    @property
+    def mask(self) -> str:
+        """The number that masks a class."""
+        return "inf" if self.quantity == "energy" else "-inf"
+
     @cached_property
     def logits(self) -> Array:
         """The logits with the biases: (n,)."""
@@ -123,7 +133,10 @@ class ExplorerRows:
         return block.part(within, within + 1)
 
     def row(self, number: int, biases: LogitBiases = ()) -> ExplorerRow:
-        block = self.block(number)
+        return self.named(number, self.block(number), biases)
+
+    def named(self, number: int, block: Block, biases: LogitBiases = ()) -> ExplorerRow:
+        """Return a block as the row with this number."""
         names = self._names(block.labels, block.logits.shape[1], quoted=block.partial is not None)
         return ExplorerRow(number, block, names, biases)
 
@@ -143,10 +156,13 @@ class ExplorerRows:
         before, text = (block.partial and block.partial.text for block in blocks)
         return before != text
 
-    def likelihood(self, number: int, tau: float, chain: Chain | None) -> float:
-        """Return the probability of the token that a row's server sampled, or else of the most probable class."""
-        block = self.block(number)
-        distributions = compute_distributions(block, np.array([tau]), chain)
-        if block.partial is None:
-            return float(distributions.top_prob[0, 0])
-        return float(distributions.probs[0, 0, block.partial.index])
+
+def likelihood(block: Block, tau: float, chain: Chain | None) -> float:
+    """Return the probability of the token that a server sampled, or else of the most probable class.
+
+    The block has one row.
+    """
+    distributions = compute_distributions(block, np.array([tau]), chain)
+    if block.partial is None:
+        return float(distributions.top_prob[0, 0])
+    return float(distributions.probs[0, 0, block.partial.index])

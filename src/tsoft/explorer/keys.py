@@ -22,10 +22,11 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("shift+tab", "next(-1)", "previous slider"),
             ("up", "up(-1)", "slider or class above"),
             ("down", "up(1)", "slider or class below"),
-            ("enter", "type", "type a value for the slider"),
+            ("enter", "type", "type a value for the slider or the class"),
             ("0", "tau(0)", "τ = 0: only the top class"),
             ("1", "tau(1)", "τ = 1: the original distribution"),
             ("8", "tau_infinity", "τ = ∞: all classes equally likely"),
+            ("equals_sign", "target", "find τ for a target: top-prob 73%"),
         ),
     ),
     (
@@ -36,7 +37,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("right_square_bracket", "move(1)", "apply the sampler later"),
             ("a", "add", "switch a sampler on or off, from a list"),
             ("l", "like", "use the rules of an engine"),
-            ("e", "explain", "explain the samplers step by step"),
+            ("e", "explain", "show the arithmetic, then the samplers"),
         ),
     ),
     (
@@ -53,6 +54,8 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("slash", "find", "find classes by label"),
             ("escape", "show_all", "show all classes again"),
             ("o", "order", "sort by probability, or in input order"),
+            ("plus", "new_class", "add a class"),
+            ("minus", "mask", "mask the current class, or restore it"),
             ("pageup", "page(-1)", "one page of classes up"),
             ("pagedown", "page(1)", "one page of classes down"),
             ("home", "end(0)", "first class"),
@@ -69,10 +72,18 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
         ),
     ),
     (
+        "Changes",
+        (
+            ("u", "undo", "undo the last change"),
+            ("U,shift+u", "redo", "redo the change undone last"),
+            ("m", "mark", "mark this to compare; again: no mark"),
+        ),
+    ),
+    (
         "Program",
         (
             ("c", "copy", "copy a command that shows the same"),
-            ("x", "export", "export numbers or a picture"),
+            ("x", "export", "export numbers, a picture, or the state"),
             ("question_mark", "help", "show this help"),
             ("q", "quit", "quit"),
             ("ctrl+z", "suspend_process", "suspend; fg in the shell resumes"),
@@ -84,9 +95,11 @@ KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in KEY
 
 # The hints in the line at the bottom, the most important ones first.
 KEY_HINTS = (
-    "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "s draw", "Space on/off", "a samplers", "e explain",
-    "l engine", "c copy", "/ find",
+    "? help", "q quit", "←→ change", "Tab next", "0 1 8 set τ", "e explain", "s draw", "= target", "u undo",
+    "Space on/off", "a samplers", "l engine", "m mark", "+ - edit", "c copy", "x save", "/ find",
 )  # fmt: skip
+# The hint that comes third with several rows.
+ROWS_HINT = "n p rows"
 
 # With a language model, some keys continue the text and others do something else.
 _TEXT_KEYS: tuple[KeyBinding, ...] = (
@@ -137,7 +150,8 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("●", "class: color of its curve; slider: on"),
             ("○", "slider: off"),
             ("█", "distribution: the probability now"),
-            ("░ ▏", "its bar at τ = 1 without samplers"),
+            ("░ ▏", "its bar at τ = 1 without samplers,"),
+            ("", "or after m, in the marked distribution"),
             ("█", "draws: the count of the class"),
             ("░ ▏", "draws: the expected count"),
             ("(0.1)", "p of a removed class without samplers;"),
@@ -158,6 +172,10 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("top", "highest probability, and its class"),
             ("margin", "highest minus second probability"),
             ("removed", "total p of the removed classes"),
+            ("TV", "half the sum of |p - q|, from 0 to 1:"),
+            ("", "p now, q marked; total variation"),
+            ("KL", "sum of p ln(p / q) in nats or bits, from"),
+            ("", "0 to ∞: p now, q marked"),
         ),
     ),
 )
@@ -165,17 +183,44 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 _KEY_WIDTH = 10
 
 
-def help_text(groups: Sequence[KeyGroup] = KEY_GROUPS) -> Text:
-    """Return the text of the help screen: the keys, the marks and the measures, one per line."""
+def help_text(groups: Sequence[KeyGroup] = KEY_GROUPS, words: str = "") -> Text:
+    """Return the text of the help screen: the keys, the marks and the measures, one per line.
+
+    With `words`, it has only the entries that contain them, in upper or lower case, and the groups with that heading.
+    """
     key_lines = [
         (heading, tuple((key_names(key), description) for key, _, description in keys)) for heading, keys in groups
     ]
     text = Text()
-    for heading, lines in (*key_lines, *LEGEND):
+    for heading, all_lines in (*key_lines, *LEGEND):
+        lines = all_lines if words.casefold() in heading.casefold() else _matching(all_lines, words)
+        if not lines:
+            continue
         text.append(heading + "\n", "bold")
         text.append("".join(f"{name:>{_KEY_WIDTH}}  {description}\n" for name, description in lines))
     text.rstrip()
     return text
+
+
+def _matching(lines: Sequence[tuple[str, str]], words: str) -> list[tuple[str, str]]:
+    """Return the entries that contain some words. A line without a name continues the entry before it."""
+    entries: list[list[tuple[str, str]]] = []
+    for name, description in lines:
+        if name:
+            entries.append([])
+        entries[-1].append((name, description))
+    folded = words.casefold()
+    return [line for entry in entries if folded in " ".join(map(" ".join, entry)).casefold() for line in entry]
+
+
+def explanation(name: str) -> str:
+    """Return the explanation of a mark or a measure; empty for another name.
+
+    >>> explanation("margin")
+    'highest minus second probability'
+    """
+    lines = [line for _, group in LEGEND for line in group]
+    return next((description for entry, description in lines if entry == name), "")
 
 
 def key_names(keys: str) -> str:
@@ -186,11 +231,12 @@ def key_names(keys: str) -> str:
     """
     names = {
         "left": "←", "right": "→", "up": "↑", "down": "↓", "shift+left": "Shift ←", "shift+right": "Shift →",
+        "plus": "+", "minus": "-", "equals_sign": "=",
         "slash": "/", "question_mark": "?", "pageup": "PgUp", "pagedown": "PgDn", "left_square_bracket": "[",
         "right_square_bracket": "]", "shift+tab": "Shift Tab", "tab": "Tab", "enter": "Enter", "space": "Space",
         "home": "Home", "end": "End", "ctrl+c": "Ctrl-C", "ctrl+z": "Ctrl-Z", "escape": "Esc",
         "backspace": "Backspace", "full_stop": ".", "comma": ",",
         # Terminals report a capital letter in one of two ways.
-        "shift+s": "S", "shift+n": "N", "shift+p": "P", "shift+d": "D",
+        "shift+s": "S", "shift+n": "N", "shift+p": "P", "shift+d": "D", "shift+u": "U",
     }  # fmt: skip
     return " or ".join(dict.fromkeys(names.get(key, key) for key in keys.split(",")))

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import events
@@ -14,6 +14,7 @@ from tsoft.core.draw import draws
 from tsoft.errors import TsoftError, visible
 from tsoft.explorer.app import CANNOT_DRAW, Explorer, ExplorerInput
 from tsoft.explorer.command_line import piped_command_line
+from tsoft.explorer.explorer_state import ChangeHistory
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText
@@ -106,7 +107,7 @@ class LiveExplorer(Explorer):
         room = MAX_WAITING - len(self._waiting)
         if not room:
             self.bell()
-        self._waiting.extend([self.state] * min(count, room))
+        self._waiting.extend([self.samplers] * min(count, room))
         self._draw_waiting()
 
     @property
@@ -118,8 +119,8 @@ class LiveExplorer(Explorer):
         if not self._waiting or (self._live.is_waiting and self._is_last_row):
             self._update_head()
             return
-        state = self._waiting.popleft()
-        snapshot = self.snapshot if state is self.state else self._snapshot_at(state)
+        samplers = self._waiting.popleft()
+        snapshot = self.snapshot if samplers is self.samplers else self._snapshot_at(samplers)
         if snapshot is None:
             # A sampler removes every class, which the head reports.
             self._waiting.clear()
@@ -131,9 +132,9 @@ class LiveExplorer(Explorer):
         [index] = next(draws(snapshot.probs, 1, self._generator))
         self._choose(int(index), float(snapshot.probs[index]))
 
-    def _snapshot_at(self, state: SamplerState) -> Snapshot | None:
+    def _snapshot_at(self, samplers: SamplerState) -> Snapshot | None:
         try:
-            return Snapshot(self._row, state.tau, state.chain(self._row.biases))
+            return Snapshot(self._row, samplers.tau, samplers.chain(self._row.biases))
         except ChainError:
             return None
 
@@ -144,6 +145,7 @@ class LiveExplorer(Explorer):
             self.notify(f"The explorer adds at most {MAX_TOKENS} tokens; Backspace removes the last one.")
             return
         self._live.choose(self._row.number, index, prob)
+        self._drop_lost_marks()
         self._requested = None
         if self._live.has_ended:
             self._waiting.clear()
@@ -188,7 +190,7 @@ class LiveExplorer(Explorer):
             follows = self._is_last_row
             self._live.add_next(message.answer)
             if follows:
-                self._show_row(len(self._live.written))
+                self._set_number(len(self._live.written))
             self._draw_waiting()
             return
         self._waiting.clear()
@@ -211,9 +213,10 @@ class LiveExplorer(Explorer):
             return
         self._requested = None
         self._live.remove_last()
+        self._drop_lost_marks()
         last = len(self._live.rows) - 1
         if self._row.number != last:
-            self._show_row(last)
+            self._set_number(last)
         self._update_text()
 
     def action_type(self) -> None:
@@ -226,10 +229,27 @@ class LiveExplorer(Explorer):
             self._waiting.clear()
             self._choose(index, float(self.snapshot.probs[index]))
 
+    @property
+    def _edit_refusal(self) -> str:
+        return "The model computes these logits, so tsoft does not edit them. Enter on a class adds it to the text."
+
     def _go(self, number: int) -> None:
         # The waiting draws are meant for the row before.
         self._waiting.clear()
         super()._go(number)
+
+    def _set_number(self, number: int) -> None:
+        """Show a row. The user undoes changes of the text with Backspace, so the history does not contain them."""
+        if number != self.state.number:
+            self._history = self._history.replaced(replace(self.state, number=number))
+            self._show_row()
+
+    def _drop_lost_marks(self) -> None:
+        """Drop the marks of rows that the text no longer has."""
+        self._history = self._history.without_marks_from(len(self._live.rows))
+
+    def _show_history(self, history: ChangeHistory) -> None:
+        super()._show_history(history.replaced(replace(history.present, number=self.state.number)))
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and self._draws_several:
@@ -242,7 +262,7 @@ class LiveExplorer(Explorer):
     def command_line(self) -> str:
         """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints."""
         text = self._live.text(self._row.number)
-        return piped_command_line(self.state, self._row, self._input.arguments or (), text, bits=self._input.bits)
+        return piped_command_line(self.samplers, self._row, self._input.arguments or (), text, bits=self._input.bits)
 
     def action_copy(self) -> None:
         if self._live.is_answer and self._row.number:

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
+from tsoft.explorer.keys import explanation
 from tsoft.explorer.paint import GRAY, short_number, tau_style
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves
@@ -29,6 +30,8 @@ class MeasureDisplay(Widget):
 
     def __init__(self, name: str):
         super().__init__(id=name)
+        # Shown while the mouse is over the measure.
+        self.tooltip = f"{name}: {explanation(name)}"
         self._title = name
         self._value = 0.0
         self._unit = ""

@@ -175,6 +175,11 @@ class SamplerState:
         return state._ordered(order)._updated(sampler.name, {}, on=True)
 
     @property
+    def biases_come_first(self) -> bool:
+        """Whether no sampler with an effect precedes the logit biases, so that they can express edits of logits."""
+        return all(setting.sampler.parameters[0] is not BIAS for setting in self.effective[1:])
+
+    @property
     def is_reorderable(self) -> bool:
         """Whether the engine lets the user choose the order."""
         return self.engine is None or self.engine.reorders

@@ -1,5 +1,6 @@
 """The sliders of the samplers' parameters."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -26,10 +27,11 @@ class Sliders(ScrollView, can_focus=True):
 
     @dataclass
     class ValueChanged(Message):
-        """The user set a parameter to a value."""
+        """The user set a parameter to a value. Values of one drag have the same `run`."""
 
         parameter: SamplerParameter
         value: float
+        run: Hashable = None
 
     @dataclass
     class Stepped(Message):
@@ -44,6 +46,7 @@ class Sliders(ScrollView, can_focus=True):
         self._state: SamplerState | None = None
         self.current: SamplerParameter = TAU
         self._dragged: SamplerParameter | None = None
+        self._drags = 0
 
     def show(self, state: SamplerState) -> None:
         self._state = state
@@ -133,6 +136,7 @@ class Sliders(ScrollView, can_focus=True):
         return self._select(self.scroll_offset.y + event.y)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._drags += 1
         if self._select_under(event) and self.is_settable and self._drag(event.x):
             self._dragged = self.current
             self.capture_mouse()
@@ -155,7 +159,7 @@ class Sliders(ScrollView, can_focus=True):
         if inside and not 0 <= column < slider_width:
             return False
         value = SliderScale(self.current).value_at(column / max(1, slider_width - 1))
-        self.post_message(self.ValueChanged(self.current, value))
+        self.post_message(self.ValueChanged(self.current, value, ("drag", self._drags)))
         return True
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:

@@ -67,8 +67,9 @@ def explore(
 
     Without logits, the app opens with examples. Logits can be piped in; the
     keys still come from the terminal. Press ? for a list of all keys, x to
-    export numbers or a picture, and c to copy the tsoft compute command that
-    shows the same distribution. With --prompt, you write a text with a language
+    export numbers, a picture or the whole state, and c to copy the tsoft
+    compute command that shows the same distribution. A state that x saved as
+    FILE.tsoft opens again. With --prompt, you write a text with a language
     model: s draws the next token, Backspace removes the last one, and Enter
     adds the selected token.
 
@@ -77,6 +78,7 @@ def explore(
       tsoft explore 2 1 0.5 0.1
       tsoft explore -i next-token-logits.npy --labels @vocab.json --top-p 0.9
       curl … | tsoft explore
+      tsoft explore lesson.tsoft
       tsoft explore --prompt "The capital of France is"
     """
     from tsoft.explorer import terminal
@@ -113,6 +115,13 @@ def _explorer(
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
+    if file := _saved_file(input):
+        settings = dataclasses.replace(start, seed=None, bits=False)
+        others = dataclasses.replace(input, logits=None, file=None)
+        words = [word for bundle in (settings, parameters, rules, others, bounds, model) for word in as_typed(bundle)]
+        if words:
+            raise UsageError(f"{words[0]} has no effect on a saved state; change the setting in the app")
+        return _saved_explorer(file, start)
     plan = make_plan(rules, parameters, None if start.tau is None else [start.tau])
     taus = parsed_temperatures(plan.taus)
     if len(taus) > 1:
@@ -134,6 +143,34 @@ def _explorer(
     live = LiveText(open_model(model), prompt, is_answer=model.chat)
     arguments = tuple(as_typed(model))
     return LiveExplorer(ExplorerInput(live.rows, state, plan.biases_for, arguments, generator, start.bits), live)
+
+
+def _saved_file(input: LogitsOptions) -> str | None:
+    """Return the name of the saved state that is the input; None for another input."""
+    names = [*(input.logits or []), *([] if input.file is None else [input.file])]
+    return names[0] if len(names) == 1 and names[0].lower().endswith(".tsoft") else None
+
+
+def _saved_explorer(file: str, start: StartOptions) -> "Explorer":
+    """Return the app with a saved state."""
+    import numpy as np
+
+    from tsoft.explorer.app import Explorer, ExplorerInput
+    from tsoft.explorer.explorer_rows import ExplorerRows
+    from tsoft.explorer.saved_state import open_state
+    from tsoft.options.seeds import chosen_seed
+
+    saved = open_state(file)
+    return Explorer(
+        ExplorerInput(
+            ExplorerRows(saved.blocks, saved.titles),
+            saved.state.samplers,
+            lambda block: saved.biases[block.first_row],
+            generator=np.random.default_rng(chosen_seed(start.seed)),
+            bits=start.bits or saved.bits,
+            state=saved.state,
+        )
+    )
 
 
 def _check_model(input: LogitsOptions, bounds: BoundsOptions, start: StartOptions, model: ModelOptions) -> None:

@@ -1,0 +1,56 @@
+"""The comparison of the distribution on the screen with the marked one."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tsoft.core.measures import total_variation
+from tsoft.core.softmax import Array
+from tsoft.explorer.snapshot import Snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The present snapshot and the marked one. Classes that only one of them has have the probability 0 in the other.
+
+    The classes are compared by their positions, so both need the same names, as far as both have classes.
+    """
+
+    present: Snapshot
+    marked: Snapshot
+
+    @cached_property
+    def is_possible(self) -> bool:
+        """Whether both distributions are known exactly, and have the same classes apart from added ones."""
+        count = min(self.present.row.classes, self.marked.row.classes)
+        names = (snapshot.row.names for snapshot in (self.present, self.marked))
+        first, second = (list(all_names[:count]) for all_names in names)
+        return self.present.is_exact and self.marked.is_exact and first == second
+
+    @property
+    def ghost(self) -> Array:
+        """The marked probabilities of the present classes: (n,)."""
+        return _padded(self.marked.probs, self.present.row.classes, 0.0)[: self.present.row.classes]
+
+    @property
+    def total_variation(self) -> float:
+        """Half the sum of |p - q|."""
+        count = max(self.present.row.classes, self.marked.row.classes)
+        p, q = (_padded(snapshot.probs, count, 0.0) for snapshot in (self.present, self.marked))
+        return float(total_variation(p, q))
+
+    @property
+    def divergence(self) -> float:
+        """The Kullback-Leibler divergence in nats: the sum of p ln(p / q), with p the present and q the marked
+        probabilities. It is inf if a class with p > 0 has q = 0.
+        """
+        log_p = np.asarray(self.present.distributions.log_probs[0, 0], np.float64)
+        log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(log_p), -np.inf)
+        p = np.exp(log_p)
+        # Rounding may make the sum of equal distributions negative.
+        return max(0.0, float((p[p > 0] * (log_p[p > 0] - log_q[: len(log_p)][p > 0])).sum()))
+
+
+def _padded(values: Array, count: int, value: float) -> Array:
+    return np.append(values, np.full(max(0, count - len(values)), value))
