@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fuzz.gguf_headers import mutated_header
+from gguf_headers import mutated_header
 from tiny_model import tiny_model
 from tsoft.errors import InputError
 from tsoft.models.gguf_check import check_model

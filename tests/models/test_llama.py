@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzz.gguf_headers import mutated_header
+from gguf_headers import mutated_header
 from tiny_model import tiny_model
 from tool import TESTS, environment, run
 from tsoft.core.softmax import Array, log_softmax

@@ -27,7 +27,8 @@ def try_model(path: str, code: str = _CODE) -> None:
         return
     part = "whole" if os.stat(path).st_size <= WHOLE_BYTES else "vocabulary"
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "GGML_NO_BACKTRACE": "1"}
-    command = [sys.executable, "-c", code, path, part]
+    # -P: modules in the current folder are not imported.
+    command = [sys.executable, "-P", "-c", code, path, part]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_MAX_SECONDS, check=False
