@@ -1,10 +1,16 @@
 """Random command lines for every command, from the options that the Typer app has."""
 
+import functools
+import os
 import random
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import inputs
+import tool
+from outcomes import Outcome, problem_of
 
 # These options reach the network, start an app, load a model or use many processes.
 EXCLUDED = {"--endpoint", "--remote-model", "--model", "--chat", "--threads", "--timeout", "--help"}
@@ -105,6 +111,33 @@ class Case:
     arguments: list[str]
     stdin: bytes
     files: dict[str, bytes]
+
+
+def run(rng: random.Random) -> Outcome:
+    """Run one command in this process and in the current folder, which is empty."""
+    case = draw(rng, _parameters())
+    for name, data in case.files.items():
+        Path(name).write_bytes(data)
+    before = set(os.listdir())
+    done = tool.here_in_bytes(*case.arguments, stdin=case.stdin)
+    problem = problem_of(done, case.arguments)
+    created = set(os.listdir()) - before
+    outputs = {word for word in case.arguments if word.startswith("out.")}
+    if not problem and created - outputs:
+        problem = f"unexpected files: {sorted(created - outputs)}"
+    if not problem and done.returncode in (1, 2) and created:
+        problem = f"a file of a run with exit code {done.returncode}: {sorted(created)}"
+    if problem:
+        problem += f"\n    tsoft {shlex.join(case.arguments)[:1000]}\n    stdin {case.stdin[:300]!r}"
+    return Outcome(case.arguments[0], done.returncode, problem)
+
+
+@functools.cache
+def _parameters() -> dict[str, list[Any]]:
+    from tsoft.cli import Commands
+
+    commands = Commands()
+    return {name: commands.get(name).params for name in COMMANDS}
 
 
 def draw(rng: random.Random, parameters: dict[str, list[Any]]) -> Case:

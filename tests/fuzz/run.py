@@ -14,102 +14,29 @@ shows the options that repeat it: `--seed S --case N`.
 import argparse
 import collections
 import contextlib
-import itertools
-import json
 import multiprocessing
 import os
 import random
-import re
 import resource
-import shlex
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import command_lines
 import round_trips
-import tool
+from outcomes import Outcome
 
-EXIT_CODES = {0, 1, 2, 3, 4, 130, 141}
 SECONDS = 20
 MEMORY = 6 << 30
-NOISE = re.compile(r"internal error|Traceback|Warning:|not enough memory")
 
 
 class Hang(BaseException):
     """A run reached its limit of time. No `except Exception` of the program catches it."""
-
-
-Outcome = tuple[str, str, int | str]
-"""The command of a run, its problem (empty if it has none) and its exit code."""
-
-
-def run_round_trip(seed: int, number: int) -> Outcome:
-    """Make one round trip in this process."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _limit():
-        try:
-            problem = round_trips.problem(random.Random(f"{seed} {number}"))
-        except Hang:
-            problem = f"no end within {SECONDS} s"
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-    if problem:
-        problem = f"--kind round-trips --seed {seed} --case {number}: {problem}"
-    return "compute", problem, 1 if problem else 0
-
-
-def run_command(seed: int, number: int) -> Outcome:
-    """Run one command in this process."""
-    case = command_lines.draw(random.Random(f"{seed} {number}"), _parameters())
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _limit():
-        for name, data in case.files.items():
-            Path(name).write_bytes(data)
-        before = set(os.listdir())
-        status: int | str
-        try:
-            done = tool.here_in_bytes(*case.arguments, stdin=case.stdin)
-            status = done.returncode
-            problem = _problem(status, done.stdout, done.stderr.decode(errors="replace"), case.arguments)
-        except Hang:
-            status, problem = "hang", f"no end within {SECONDS} s"
-        except BaseException as error:
-            status, problem = "exception", f"{type(error).__name__}: {error}"
-        created = set(os.listdir()) - before
-        outputs = {word for word in case.arguments if word.startswith("out.")}
-        if not problem and created - outputs:
-            problem = f"unexpected files: {sorted(created - outputs)}"
-        if not problem and status in (1, 2) and created:
-            problem = f"a file of a run with exit code {status}: {sorted(created)}"
-    if problem:
-        command = shlex.join(case.arguments)[:1000]
-        problem = f"--seed {seed} --case {number}: {problem}\n    tsoft {command}\n    stdin {case.stdin[:300]!r}"
-    return case.arguments[0], problem, status
-
-
-def _problem(status: int, stdout: bytes, stderr: str, arguments: list[str]) -> str:
-    if status not in EXIT_CODES:
-        return f"exit code {status}"
-    if noise := NOISE.search(stderr):
-        return stderr[max(0, noise.start() - 100) : noise.start() + 300]
-    formats = [value for name, value in itertools.pairwise(arguments) if name in ("-f", "--format")]
-    if status == 0 and stdout and "-o" not in arguments and formats and formats[-1] in ("json", "jsonl"):
-        try:
-            for document in [stdout] if formats[-1] == "json" else stdout.splitlines():
-                json.loads(document)
-        except ValueError as error:
-            return f"stdout is not {formats[-1]}: {error}"
-    return ""
-
-
-def _parameters() -> dict[str, list[object]]:
-    from tsoft.cli import Commands
-
-    commands = Commands()
-    return {name: commands.get(name).params for name in command_lines.COMMANDS}
 
 
 @contextlib.contextmanager
@@ -134,12 +61,22 @@ def _start(memory: int) -> None:
         os.environ.pop(name, None)
 
 
-KINDS = {"commands": run_command, "round-trips": run_round_trip}
+KINDS = {"commands": command_lines.run, "round-trips": round_trips.run}
 
 
 def _run_numbered(numbered: tuple[str, int, int]) -> Outcome:
+    """Make one run in an empty folder, and add to its problem the options that repeat it."""
     kind, seed, number = numbered
-    return KINDS[kind](seed, number)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _limit():
+        try:
+            outcome = KINDS[kind](random.Random(f"{seed} {number}"))
+        except Hang:
+            outcome = Outcome(kind, "hang", f"no end within {SECONDS} s")
+        except BaseException as error:
+            outcome = Outcome(kind, "exception", f"{type(error).__name__}: {error}")
+    if outcome.problem:
+        return replace(outcome, problem=f"--kind {kind} --seed {seed} --case {number}: {outcome.problem}")
+    return outcome
 
 
 def main() -> int:
@@ -157,11 +94,11 @@ def main() -> int:
     failures = 0
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.workers, _start, (MEMORY,)) as pool:
-        for command, problem, status in pool.imap_unordered(_run_numbered, cases, chunksize=20):
-            codes[command, status] += 1
-            if problem:
+        for outcome in pool.imap_unordered(_run_numbered, cases, chunksize=20):
+            codes[outcome.name, outcome.status] += 1
+            if outcome.problem:
                 failures += 1
-                print(problem, flush=True)
+                print(outcome.problem, flush=True)
     for (command, status), count in sorted(codes.items(), key=str):
         print(f"{command:10} exit {status}: {count}")
     succeeded = sum(count for (_, status), count in codes.items() if status == 0)
