@@ -28,6 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import command_lines
+import gguf_files
 import hostile_server
 import round_trips
 from outcomes import Outcome
@@ -62,7 +63,12 @@ def _start(memory: int) -> None:
         os.environ.pop(name, None)
 
 
-KINDS = {"commands": command_lines.run, "round-trips": round_trips.run, "server": hostile_server.run}
+KINDS = {
+    "commands": command_lines.run,
+    "gguf": gguf_files.run,
+    "round-trips": round_trips.run,
+    "server": hostile_server.run,
+}
 
 
 def _run_numbered(numbered: tuple[str, int, int]) -> Outcome:
