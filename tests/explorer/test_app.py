@@ -1194,6 +1194,37 @@ def test_hostile_labels_are_shown_as_text(size: Size) -> None:
     assert explore(drive, *HOSTILE, "--seed", "1", "--top-k", "8", size=size) == 0
 
 
+@pytest.mark.parametrize("opened", ["slash", "equals_sign", "plus", "enter", "x", "question_mark"])
+def test_pasted_control_characters_do_not_reach_the_terminal(opened: str) -> None:
+    async def drive(page: Page) -> None:
+        await page.press(opened)
+        await page.paste("0\t1\x1b[31m\x07")
+        assert "0 1[31m" in page.text()
+        assert all(char.isprintable() for line in page.lines() for char in line)
+
+    assert explore(drive, *FOUR) == 0
+
+
+def test_titles_and_filter_of_a_saved_state_are_shown_as_text(tmp_path: Path) -> None:
+    async def save(page: Page) -> None:
+        await page.press("x", "ctrl+u")
+        await page.paste(str(tmp_path / "state.tsoft"))
+        await page.press("enter")
+
+    file = tmp_path / "state.tsoft"
+    assert explore(save) == 0
+    data = json.loads(file.read_bytes())
+    data["titles"][0], data["state"]["filter"] = "\x1b[31mred", "a\x1b[32m"
+    file.write_text(json.dumps(data))
+
+    async def drive(page: Page) -> None:
+        assert "\\x1b[31mred" in page.text("#rows")
+        assert "a[32m" in page.text("#filter")
+        assert all(char.isprintable() for line in page.lines() for char in line)
+
+    assert explore(drive, str(file)) == 0
+
+
 @pytest.mark.parametrize(
     "logits",
     [["1"], ["0", "0", "-inf"], ["1e308", "-1e308", "0"], ["-1e308", "-1e-320"]],

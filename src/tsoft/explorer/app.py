@@ -716,7 +716,8 @@ class Explorer(App[None]):
             if name is not None:
                 exports = export.Exports(self.snapshot, self.export_screenshot, self._saved_state, self._input.bits)
                 error = export.write(name, exports)
-                self.notify(error or f"wrote {name}", severity="error" if error else "information", markup=False)
+                message = visible(error or f"wrote {name}")
+                self.notify(message, severity="error" if error else "information", markup=False)
 
         title = "export: .json .csv .svg; .tsoft saves the state"
         self.push_screen(FileNameDialog(title, "tsoft", export.ENDINGS), write)

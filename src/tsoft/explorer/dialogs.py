@@ -13,6 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from tsoft.explorer.value_field import TextField
+
 
 class Dialog(ModalScreen[str | None]):
     """A dialog. Escape closes it without a result."""
@@ -50,7 +52,7 @@ class TextDialog(Dialog):
         super().__init__(title, VerticalScroll(Static(text), id="box"))
 
 
-class SearchField(Input):
+class SearchField(TextField):
     """A field for words to search. The key ? closes the dialog, as it does elsewhere, and is not typed."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
@@ -130,7 +132,7 @@ class FileNameDialog(Dialog):
     hint = "Enter writes, Esc cancels"
 
     def __init__(self, title: str, stem: str, endings: Sequence[str]):
-        self._field = Input(stem + endings[0], compact=True, select_on_focus=False)
+        self._field = TextField(stem + endings[0], compact=True, select_on_focus=False)
         super().__init__(title, Vertical(self._field, id="box"))
         self._endings = tuple(endings)
         self._unconfirmed = ""

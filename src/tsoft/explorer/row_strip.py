@@ -50,7 +50,7 @@ class RowStrip(Widget):
         super().__init__(id="rows")
         self._rows = rows
         tokens = rows.drawn_tokens
-        self._texts = list(map(visible, tokens)) if tokens else [f" {title} " for title in rows.titles]
+        self._texts = list(map(visible, tokens)) if tokens else [f" {visible(title)} " for title in rows.titles]
         self._current = 0
         # The number of texts before the text of the first row.
         self._preceding = 0
