@@ -115,6 +115,29 @@ def test_tsoft_reads_what_it_writes(form: str, labels: str, tmp_path: Path) -> N
                 assert (other["id"], other["row"]) == (record["id"], record["row"])
 
 
+@pytest.mark.parametrize("form", ["npz", *FORMS])
+@pytest.mark.parametrize(
+    "texts",
+    [["a\0", "", "a\0", "\0"], ["\0b", "é😀", "", ""], ["x" * 10**6, "y", "z", "\t"]],
+    ids=["NUL", "other", "long"],
+)
+def test_labels_and_keys_are_read_exactly(form: str, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy's strings are as wide as the longest, and lose NULs at the end."""
+    monkeypatch.setattr("tsoft.output.text_arrays.MOST_BYTES", 1 << 20)
+    data = written(form, Block(numbers((4, 4)), tuple(texts), keys=texts), taus=[1.0])
+    assert len(data) < 10_000_000
+    [block] = read(data, form)
+    assert (block.labels, list(block.keys or ())) == (tuple(texts), texts)
+
+
+@pytest.mark.parametrize("form", ["npz", *FORMS])
+def test_large_integers_as_keys_are_texts(form: str) -> None:
+    """No integer of numpy has room for both, and a float would round them."""
+    keys = [2**63 + 1, -1]
+    [block] = read(written(form, Block(numbers((2, 2)), None, keys=keys), taus=[1.0]), form)
+    assert list(block.keys or ()) == ["9223372036854775809", "-1"]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_numbers_as_keys(form: str) -> None:
     data = written(form, Block(numbers((2, 2)), None, keys=[5, 7]), taus=[1.0])

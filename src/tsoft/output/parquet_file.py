@@ -17,6 +17,7 @@ from tsoft.input.columns import KEY_COLUMNS
 from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.row_keys import ID
 from tsoft.output.sink import Sink
+from tsoft.output.text_arrays import are_integers
 from tsoft.sampling.distributions import Distributions
 
 # More classes than this become lists, because readers take long for many columns.
@@ -83,10 +84,8 @@ def _key_columns(
     temperature."""
     columns = {ROW: pa.array(np.arange(first_row, first_row + count).repeat(len(taus)))}
     if keys:
-        is_text = (
-            not all(isinstance(key, int) for key in keys) if schema is None else schema.field(ID).type == pa.string()
-        )
-        if not is_text and not all(isinstance(key, int) for key in keys):
+        is_text = not are_integers(keys) if schema is None else schema.field(ID).type == pa.string()
+        if not is_text and not are_integers(keys):
             raise InputError(f"row {first_row}: the keys are numbers first, and then texts; use --format jsonl")
         repeated = [str(key) if is_text else key for key in keys for _ in range(len(taus))]
         columns[ID] = pa.array(repeated, pa.string() if is_text else pa.int64())

@@ -9,6 +9,7 @@ from safetensors.numpy import save
 from tsoft.core.softmax import Array
 from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.row_keys import ID
+from tsoft.output.text_arrays import are_integers
 from tsoft.sampling.distributions import Distributions
 
 # Keeping more bytes than this in memory is worth a note.
@@ -36,8 +37,8 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
 def arrays_file(arrays: Mapping[str, Array], labels: Sequence[str] | None, keys: Sequence[str | int] = ()) -> bytes:
     """Return the bytes of a safetensors file of arrays, with the labels of the classes and the keys of the rows."""
     metadata = {} if labels is None else {"labels": json.dumps(labels)}
-    if keys and all(isinstance(key, int) for key in keys):
-        arrays = {**arrays, ID: np.array(keys)}
+    if keys and are_integers(keys):
+        arrays = {**arrays, ID: np.array(keys, np.int64)}
     elif keys:
         metadata[ID] = json.dumps([str(key) for key in keys])
     return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
