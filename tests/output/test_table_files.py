@@ -138,6 +138,27 @@ def test_large_integers_as_keys_are_texts(form: str) -> None:
     assert list(block.keys or ()) == ["9223372036854775809", "-1"]
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_a_row_that_is_computed_a_few_temperatures_at_a_time() -> None:
+    """Rows with more probabilities than a piece. A file has each row's key once, or once per record."""
+    array, taus = numbers((3, 7)), [0.1, 0.2, 0.3, 0.5, 1.0]
+    blocks = [Block(array[:2], None, keys=["a", "b"]), Block(array[2:], None, 2, keys=["c"])]
+    assert [len(piece.taus) for piece in distribution_pieces(blocks[1], np.array(taus))] == [2, 2, 1]
+    columns = table(written("parquet", *blocks, taus=taus)).to_pydict()
+    assert columns["row"] == [row for row in range(3) for _ in taus]
+    assert columns["id"] == [key for key in "abc" for _ in taus]
+    assert columns["tau"] == taus * 3
+    result = np.array([columns[str(i)] for i in range(7)]).T
+    assert np.array_equal(result, expected(array, taus).reshape(-1, 7))
+    data = written("safetensors", *blocks, taus=taus)
+    assert np.array_equal(load(data)["probs"], expected(array, taus))
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    assert json.loads(header["__metadata__"]["id"]) == [*"abc"]
+    with np.load(io.BytesIO(written("npz", *blocks, taus=taus))) as archive:
+        assert np.array_equal(archive["probs"], expected(array, taus))
+        assert archive["id"].tolist() == [*"abc"]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_numbers_as_keys(form: str) -> None:
     data = written(form, Block(numbers((2, 2)), None, keys=[5, 7]), taus=[1.0])

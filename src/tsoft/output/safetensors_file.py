@@ -24,14 +24,13 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
         if size <= NOTE_BYTES < size + piece.nbytes:
             array.note("safetensors are written at once, so tsoft keeps the whole array in memory; npy avoids this")
         size += piece.nbytes
-        copies.append(np.array(piece))
-    rows, axes = np.concatenate(copies), first.block.origin.axes
+        copies.append(np.array(piece).reshape(-1))
+    numbers, axes = np.concatenate(copies), first.block.origin.axes
     copies.clear()
     taus = () if len(array.taus) == 1 else (len(array.taus),)
-    shape = ((len(rows),) if axes is None else axes) + taus + rows.shape[2:]
-    yield arrays_file(
-        {array.name(first): rows.reshape(shape), "taus": np.asarray(array.taus)}, first.block.labels, array.keys
-    )
+    rows = (array.rows(first, numbers.size),) if axes is None else axes
+    probs = numbers.reshape(*rows, *taus, first.block.logits.shape[1])
+    yield arrays_file({array.name(first): probs, "taus": np.asarray(array.taus)}, first.block.labels, array.keys)
 
 
 def arrays_file(arrays: Mapping[str, Array], labels: Sequence[str] | None, keys: Sequence[str | int] = ()) -> bytes:
