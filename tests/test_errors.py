@@ -370,6 +370,25 @@ def test_an_output_that_cannot_be_created(tmp_path: Path) -> None:
     assert complaint("compute", "1", "-o", str(none), code=1) == f"{none}: No such file or directory"
 
 
+@posix
+@pytest.mark.parametrize("name", ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"])
+def test_an_error_after_output_to_stderr_is_shown(name: str) -> None:
+    if not os.path.exists(name):
+        pytest.skip(f"no {name}")
+    done = here("compute", "-f", "npy", "-o", name, stdin="1 2\n1 2 3\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(
+        "tsoft: error: stdin:2: the classes differ from those of the first row; use --format jsonl\n"
+    )
+
+
+@posix
+def test_a_new_file_whose_name_ends_in_a_slash(tmp_path: Path) -> None:
+    name = f"{tmp_path}/new/"
+    assert complaint("compute", "1", "-f", "tsv", "-o", name, code=1).startswith(f"{name}: ")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("arguments", [("-o", "/dev/full"), ()])
 def test_a_full_device(arguments: tuple[str, ...]) -> None:

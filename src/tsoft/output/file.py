@@ -1,6 +1,7 @@
 """Writing to stdout or to a file, which appears whole or not at all."""
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -79,11 +80,11 @@ def _descriptor(name: str | None) -> int | None:
 
 
 def _is_regular(name: str) -> bool:
-    """Return whether the file is, or will be, a regular file."""
+    """Return whether the file is, or will be, a regular file. The name of a folder may end in a slash."""
     try:
         return stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
-        return True
+        return not name.endswith("/")
 
 
 @contextlib.contextmanager
@@ -112,13 +113,14 @@ def _replacement(path: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _abandoned(stream: BinaryIO) -> Iterator[None]:
-    """Discard the rest of the stream's buffer after an error, so that closing the stream does not write it."""
+def _abandoned(stream: io.BufferedWriter) -> Iterator[None]:
+    """Discard the rest of the stream's buffer after an error, so that closing the stream does not write it. A
+    descriptor such as that of stderr stays open."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            stream.raw.close()
         raise
 
 
