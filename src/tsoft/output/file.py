@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from tsoft.errors import OutputError, ReaderGoneError
 from tsoft.output.encodings import encoded
+from tsoft.output.temporary_file import temporary_file
 
 
 @contextlib.contextmanager
@@ -91,25 +92,22 @@ def _is_regular(name: str) -> bool:
 def _replacement(path: str) -> Iterator[BinaryIO]:
     """Open a hidden file next to `path`, which replaces `path` at the end and keeps its mode. After an error it is
     removed."""
-    import tempfile
-
-    folder, base = os.path.split(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".tmp", dir=folder)
-    try:
-        with open(descriptor, "wb") as stream:
-            yield stream
+    with temporary_file(path) as (descriptor, temporary):
         try:
-            mode = stat.S_IMODE(os.stat(path).st_mode)
-        except FileNotFoundError:
-            mask = os.umask(0)
-            os.umask(mask)
-            mode = 0o666 & ~mask
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+            with open(descriptor, "wb") as stream:
+                yield stream
+            try:
+                mode = stat.S_IMODE(os.stat(path).st_mode)
+            except FileNotFoundError:
+                mask = os.umask(0)
+                os.umask(mask)
+                mode = 0o666 & ~mask
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
 @contextlib.contextmanager
