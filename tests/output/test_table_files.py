@@ -130,6 +130,11 @@ def test_labels_and_keys_are_read_exactly(form: str, texts: list[str], monkeypat
     assert (block.labels, list(block.keys or ())) == (tuple(texts), texts)
 
 
+def test_labels_beyond_the_limit_of_safetensors_are_an_error() -> None:
+    with pytest.raises(InputError, match=r"the labels and keys do not fit into safetensors .*; use --format npz"):
+        logits_file("safetensors", np.zeros(2), ("x" * 10**8, "b"))
+
+
 @pytest.mark.parametrize("form", ["npz", *FORMS])
 def test_large_integers_as_keys_are_texts(form: str) -> None:
     """No integer of numpy has room for both, and a float would round them."""

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from tsoft.core.softmax import Array
+from tsoft.errors import InputError
 from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.row_keys import ID
 from tsoft.output.text_arrays import are_integers
@@ -40,4 +42,8 @@ def arrays_file(arrays: Mapping[str, Array], labels: Sequence[str] | None, keys:
         arrays = {**arrays, ID: np.array(keys, np.int64)}
     elif keys:
         metadata[ID] = json.dumps([str(key) for key in keys])
-    return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+    try:
+        return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+    except SafetensorError as error:
+        # The metadata has a limit of 100 MB.
+        raise InputError(f"the labels and keys do not fit into safetensors ({error}); use --format npz") from None
