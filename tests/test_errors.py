@@ -370,6 +370,25 @@ def test_an_output_that_cannot_be_created(tmp_path: Path) -> None:
     assert complaint("compute", "1", "-o", str(none), code=1) == f"{none}: No such file or directory"
 
 
+@posix
+@pytest.mark.parametrize("name", ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"])
+def test_an_error_after_output_to_stderr_is_shown(name: str) -> None:
+    if not os.path.exists(name):
+        pytest.skip(f"no {name}")
+    done = here("compute", "-f", "npy", "-o", name, stdin="1 2\n1 2 3\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(
+        "tsoft: error: stdin:2: the classes differ from those of the first row; use --format jsonl\n"
+    )
+
+
+@posix
+def test_a_new_file_whose_name_ends_in_a_slash(tmp_path: Path) -> None:
+    name = f"{tmp_path}/new/"
+    assert complaint("compute", "1", "-f", "tsv", "-o", name, code=1).startswith(f"{name}: ")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("arguments", [("-o", "/dev/full"), ()])
 def test_a_full_device(arguments: tuple[str, ...]) -> None:
@@ -438,20 +457,30 @@ def test_a_reader_that_closes_the_pipe() -> None:
     assert process.returncode == 141
 
 
+def start_to_write(process: subprocess.Popen[bytes], folder: Path) -> str:
+    """Send a row to a run of `tsoft`, and return the name of its temporary file when it contains that row."""
+    assert process.stdin
+    before = set(os.listdir(folder))
+    process.stdin.write(b"1 2\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for path in folder.glob(".*"):
+            if path.name not in before and path.stat().st_size:
+                return path.name
+        os.sched_yield()
+    raise AssertionError("the run does not write")
+
+
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
 def test_a_signal_does_not_leave_a_file(tmp_path: Path, number: signal.Signals) -> None:
     target = tmp_path / "out.tsv"
     target.write_text("before")
     with started("compute", "-o", str(target)) as process:
-        assert process.stdin
         assert process.stderr
-        process.stdin.write(b"1 2\n")
-        process.stdin.flush()
-        # The run has started to write when the first row is in the temporary file.
+        start_to_write(process, tmp_path)
         deadline = time.monotonic() + 30
-        while not any(path.stat().st_size for path in tmp_path.glob(".*")) and time.monotonic() < deadline:
-            os.sched_yield()
         # Python handles a signal just before a read only after the read, so it is sent again.
         while process.poll() is None and time.monotonic() < deadline:
             process.send_signal(number)
@@ -460,6 +489,35 @@ def test_a_signal_does_not_leave_a_file(tmp_path: Path, number: signal.Signals) 
         assert process.returncode == 128 + number
         assert process.stderr.read() == b""
     assert (os.listdir(tmp_path), target.read_text()) == (["out.tsv"], "before")
+
+
+@posix
+def test_the_file_of_a_killed_run_is_removed_but_not_that_of_a_live_one(tmp_path: Path) -> None:
+    target = tmp_path / "out.tsv"
+    (tmp_path / ".out.tsv.notes.tmp").touch()
+    others = [".out.tsv.notes.tmp"]
+    with started("compute", "-o", str(target)) as killed:
+        abandoned = start_to_write(killed, tmp_path)
+        killed.kill()
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, abandoned])
+    with started("compute", "-o", str(target)) as live:
+        current = start_to_write(live, tmp_path)
+        assert sorted(os.listdir(tmp_path)) == sorted([*others, current])
+        assert here("compute", "5", "-o", str(target)).returncode == 0
+        assert sorted(os.listdir(tmp_path)) == sorted([*others, current, "out.tsv"])
+        assert target.read_text() == "1.0\n"
+        assert live.stdin
+        live.stdin.close()
+        assert live.wait(60) == 0
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, "out.tsv"])
+    assert len(target.read_text().split()) == 2
+
+
+@posix
+def test_a_file_whose_name_has_as_many_bytes_as_possible(tmp_path: Path) -> None:
+    name = "😀" * 62 + ".tsv"
+    assert here("compute", "5", "-o", str(tmp_path / name)).returncode == 0
+    assert os.listdir(tmp_path) == [name]
 
 
 @posix

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 from typing import Any
 
@@ -70,6 +71,41 @@ BROKEN = {
         {},
         "labels: not UTF-8 text; save the labels as UTF-8",
     ),
+    "labels of half a character": (
+        zipped(logits=np.zeros(1), labels=np.array(["\ud800"])),
+        {},
+        "labels: not UTF-8 text; save the labels as UTF-8",
+    ),
+    "keys of bytes": (
+        zipped(logits=np.zeros(1), id=np.array([b"\xff"])),
+        {},
+        "id: not UTF-8 text; save the keys as UTF-8",
+    ),
+    "ends of labels inside a character": (
+        zipped(logits=np.zeros(2), labels_utf8=np.array([0xC3, 0xA9], np.uint8), labels_ends=np.array([1, 2])),
+        {},
+        "labels_utf8: not UTF-8 text, or an end inside a character",
+    ),
+    "ends of labels that decrease": (
+        zipped(logits=np.zeros(2), labels_utf8=np.zeros(2, np.uint8), labels_ends=np.array([3, 2])),
+        {},
+        "labels_ends: expected ends that do not decrease and stop at 2, the size of labels_utf8",
+    ),
+    "ends of labels before the end": (
+        zipped(logits=np.zeros(2), labels_utf8=np.zeros(3, np.uint8), labels_ends=np.array([1, 2])),
+        {},
+        "labels_ends: expected ends that do not decrease and stop at 3, the size of labels_utf8",
+    ),
+    "ends of labels of another type": (
+        zipped(logits=np.zeros(2), labels_utf8=np.zeros(2, np.uint8), labels_ends=np.array([1.0, 2.0])),
+        {},
+        "labels_ends: expected int64, got float64",
+    ),
+    "packed labels as logits": (
+        zipped(x=np.zeros(2), labels_utf8=np.zeros(2, np.uint8), labels_ends=np.array([1, 2])),
+        {"key": "labels"},
+        "labels: expected real numbers of at most 64 bits, got strings",
+    ),
     "NaN": (zipped(logits=np.array([[0, np.nan]])), {}, f"logits: row 0, class #1: {NAN}"),
     "all masked": (zipped(probs=np.zeros((1, 2))), {}, f"probs: row 0: {MASKED}"),
 }  # fmt: skip
@@ -99,6 +135,22 @@ def test_a_zip_bomb_is_refused_by_its_declared_size(monkeypatch: pytest.MonkeyPa
     assert message.endswith(
         "bytes unpack to 0.0 GB, like a zip bomb; if you trust the file, unzip it and read the .npy"
     )
+
+
+def test_a_header_of_huge_strings_is_an_error_without_memory() -> None:
+    """The header declares 4 TB."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<U1000000", "fortran_order": False, "shape": (1_000_000,)})
+    buffer = io.BytesIO(zipped(logits=np.zeros(2)))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("labels.npy", header.getvalue() + bytes(1000))
+    data = buffer.getvalue()
+    tracemalloc.start()
+    message = complaint(data, "npz")
+    size = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "cut off" in message
+    assert size < 10_000_000
 
 
 def test_a_wrong_declared_size_is_an_error() -> None:

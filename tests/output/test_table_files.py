@@ -115,6 +115,55 @@ def test_tsoft_reads_what_it_writes(form: str, labels: str, tmp_path: Path) -> N
                 assert (other["id"], other["row"]) == (record["id"], record["row"])
 
 
+@pytest.mark.parametrize("form", ["npz", *FORMS])
+@pytest.mark.parametrize(
+    "texts",
+    [["a\0", "", "a\0", "\0"], ["\0b", "é😀", "", ""], ["x" * 10**6, "y", "z", "\t"]],
+    ids=["NUL", "other", "long"],
+)
+def test_labels_and_keys_are_read_exactly(form: str, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy's strings are as wide as the longest, and lose NULs at the end."""
+    monkeypatch.setattr("tsoft.output.text_arrays.MOST_BYTES", 1 << 20)
+    data = written(form, Block(numbers((4, 4)), tuple(texts), keys=texts), taus=[1.0])
+    assert len(data) < 10_000_000
+    [block] = read(data, form)
+    assert (block.labels, list(block.keys or ())) == (tuple(texts), texts)
+
+
+def test_labels_beyond_the_limit_of_safetensors_are_an_error() -> None:
+    with pytest.raises(InputError, match=r"the labels and keys do not fit into safetensors .*; use --format npz"):
+        logits_file("safetensors", np.zeros(2), ("x" * 10**8, "b"))
+
+
+@pytest.mark.parametrize("form", ["npz", *FORMS])
+def test_large_integers_as_keys_are_texts(form: str) -> None:
+    """No integer of numpy has room for both, and a float would round them."""
+    keys = [2**63 + 1, -1]
+    [block] = read(written(form, Block(numbers((2, 2)), None, keys=keys), taus=[1.0]), form)
+    assert list(block.keys or ()) == ["9223372036854775809", "-1"]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_row_that_is_computed_a_few_temperatures_at_a_time() -> None:
+    """Rows with more probabilities than a piece. A file has each row's key once, or once per record."""
+    array, taus = numbers((3, 7)), [0.1, 0.2, 0.3, 0.5, 1.0]
+    blocks = [Block(array[:2], None, keys=["a", "b"]), Block(array[2:], None, 2, keys=["c"])]
+    assert [len(piece.taus) for piece in distribution_pieces(blocks[1], np.array(taus))] == [2, 2, 1]
+    columns = table(written("parquet", *blocks, taus=taus)).to_pydict()
+    assert columns["row"] == [row for row in range(3) for _ in taus]
+    assert columns["id"] == [key for key in "abc" for _ in taus]
+    assert columns["tau"] == taus * 3
+    result = np.array([columns[str(i)] for i in range(7)]).T
+    assert np.array_equal(result, expected(array, taus).reshape(-1, 7))
+    data = written("safetensors", *blocks, taus=taus)
+    assert np.array_equal(load(data)["probs"], expected(array, taus))
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    assert json.loads(header["__metadata__"]["id"]) == [*"abc"]
+    with np.load(io.BytesIO(written("npz", *blocks, taus=taus))) as archive:
+        assert np.array_equal(archive["probs"], expected(array, taus))
+        assert archive["id"].tolist() == [*"abc"]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_numbers_as_keys(form: str) -> None:
     data = written(form, Block(numbers((2, 2)), None, keys=[5, 7]), taus=[1.0])

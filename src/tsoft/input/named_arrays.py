@@ -5,10 +5,10 @@ Such a file is an .npz, a safetensors file or a PyTorch file.
 
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -29,10 +29,13 @@ IDS = ("id", "ids")
 
 
 class ArrayFile(Protocol):
-    """A file of arrays with the `names`."""
+    """A file of arrays with the `names`. Those in `texts` are lists of strings, which `open` does not open."""
 
     @property
     def names(self) -> list[str]: ...
+
+    @property
+    def texts(self) -> Mapping[str, list[str]]: ...
 
     def open(
         self, name: str, source: str, check: npy.DtypeCheck | None = None
@@ -65,6 +68,8 @@ def read_arrays(file: ArrayFile, options: ReadOptions) -> Iterator[Block]:
         raise InputError(f"{source}: the input already names the classes; remove --labels")
     used = {key, id_key, LABELS if has_labels else None, targets_key if options.reads_targets else None}
     _note_unused([name for name in names if name not in used], targets_key, options)
+    if key in file.texts:
+        raise InputError(f"{source}: {key}: expected real numbers of at most 64 bits, got strings")
     blocks = _blocks(file, key, replace(options, source=f"{source}: {key}"), labels)
     if id_key:
         blocks = _with_keys(blocks, file, id_key, replace(options, source=f"{source}: {id_key}"))
@@ -142,14 +147,33 @@ def _header_and_data(file: ArrayFile, name: str, source: str, check: npy.DtypeCh
 
 def _labels(file: ArrayFile, source: str) -> tuple[str, ...]:
     """Return the labels in an array of strings."""
-    source = f"{source}: {LABELS}"
-    header, data = _header_and_data(file, LABELS, source, npy.check_text)
-    header.check(len(data), source)
-    texts = np.frombuffer(data, header.dtype).tolist()
+    return tuple(_values(file, LABELS, f"{source}: {LABELS}", npy.check_text, "labels"))
+
+
+def _values(file: ArrayFile, name: str, source: str, check: npy.DtypeCheck, kind: str) -> list[Any]:
+    """Return the strings or numbers in an array. Raise InputError if the strings are not valid Unicode."""
     try:
-        return tuple(text.decode() if isinstance(text, bytes) else text for text in texts)
-    except UnicodeDecodeError:
-        raise InputError(f"{source}: not UTF-8 text; save the labels as UTF-8") from None
+        values = file.texts[name] if name in file.texts else _array_values(file, name, source, check)
+        # Python's strings may contain halves of surrogate pairs, which are not text.
+        "".join(value for value in values if isinstance(value, str)).encode()
+    except ValueError:
+        raise InputError(f"{source}: not UTF-8 text; save the {kind} as UTF-8") from None
+    return values
+
+
+def _array_values(file: ArrayFile, name: str, source: str, check: npy.DtypeCheck) -> list[Any]:
+    """Return the strings or numbers in an array. Each string fills the width of the longest, so that only some of them
+    are read at a time. Raise ValueError if the strings are not valid Unicode."""
+    values: list[Any] = []
+    size = 0
+    with file.open(name, source, check) as (header, stream):
+        width = header.dtype.itemsize
+        while data := stream.read(width * max(1, npy.BLOCK // width)):
+            size += len(data)
+            some = np.frombuffer(data[: len(data) // width * width], header.dtype).tolist()
+            values += [value.decode() if isinstance(value, bytes) else value for value in some]
+        header.check(size, source)
+    return values
 
 
 def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
@@ -162,7 +186,7 @@ def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
         return requested.key
     if TARGETS in arrays:
         return TARGETS
-    if LABELS in arrays:
+    if LABELS in arrays and LABELS not in file.texts:
         with file.open(LABELS, f"{source}: {LABELS}", check_dtype) as (header, _):
             if npy.check_text(header.dtype) is not None:
                 return LABELS
@@ -171,6 +195,8 @@ def _targets_key(file: ArrayFile, options: ReadOptions) -> str | None:
 
 
 def _targets(file: ArrayFile, key: str, source: str, ignored: int | None) -> Targets:
+    if key in file.texts:
+        return Targets(file.texts[key], source, shape=(len(file.texts[key]),), ignored=ignored)
     return parse_array(*_header_and_data(file, key, source, check_dtype), source, ignored)
 
 
@@ -194,8 +220,8 @@ def _with_targets(
 def _id_key(file: ArrayFile, used: set[str | None], source: str) -> str | None:
     """Return the name of the array of the rows' keys; None if there is no such array of numbers or strings."""
     key = next((name for name in IDS if name in file.names and name not in used), None)
-    if key is None:
-        return None
+    if key is None or key in file.texts:
+        return key
     try:
         with file.open(key, source, check_dtype):
             return key
@@ -205,10 +231,7 @@ def _id_key(file: ArrayFile, used: set[str | None], source: str) -> str | None:
 
 def _with_keys(blocks: Iterable[Block], file: ArrayFile, key: str, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks with the keys of their rows. If there is not one key per row, they are ignored, with a note."""
-    header, data = _header_and_data(file, key, options.source, check_dtype)
-    header.check(len(data), options.source)
-    texts = np.frombuffer(data, header.dtype).tolist()
-    keys = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in texts]
+    keys = _values(file, key, options.source, check_dtype, "keys")
     for block in blocks:
         rows = math.prod(block.origin.axes or ())
         if len(keys) == rows:

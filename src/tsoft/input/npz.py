@@ -5,14 +5,18 @@ import errno
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from functools import cached_property
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from tsoft.core.block import Block
+from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import npy
-from tsoft.input.named_arrays import read_arrays
+from tsoft.input.named_arrays import IDS, LABELS, read_arrays
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.streams import seekable
 from tsoft.input.utf8 import kind_of
@@ -28,6 +32,8 @@ _ZIP_KINDS = {
     "xl/": "an Excel workbook; save the sheet as CSV",
 }
 _OTHER_ZIP = "a zip file without .npy arrays; save the arrays with numpy.savez"
+# The endings of the names of two arrays that contain strings.
+UTF8, ENDS = "_utf8", "_ends"
 # The exceptions of zipfile for a damaged or unsupported file.
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 
@@ -44,7 +50,7 @@ def opened(stream: BinaryIO, options: ReadOptions) -> Iterator["Npz"]:
     file = seekable(stream, options.source, "a piped .npz", options.note)
     try:
         with zipfile.ZipFile(file) as archive:
-            yield Npz(archive, _members(archive, options.source))
+            yield Npz(archive, _members(archive, options.source), options.source)
     except (*BROKEN, OSError) as error:
         # A wrong offset in the zip file makes zipfile seek to before the start of the file.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
@@ -58,10 +64,48 @@ class Npz:
 
     archive: zipfile.ZipFile
     members: dict[str, zipfile.ZipInfo]
+    source: str
 
     @property
     def names(self) -> list[str]:
-        return list(self.members)
+        packed = {name + suffix for name in self._packed for suffix in (UTF8, ENDS)}
+        return [*(name for name in self.members if name not in packed), *self._packed]
+
+    @property
+    def _packed(self) -> list[str]:
+        """The names of lists of strings that are stored as two arrays, of their UTF-8 bytes and of their ends."""
+        return [
+            name
+            for name in (LABELS, *IDS)
+            if name not in self.members and {name + UTF8, name + ENDS} <= self.members.keys()
+        ]
+
+    @cached_property
+    def texts(self) -> Mapping[str, list[str]]:
+        return {name: self._unpacked(name) for name in self._packed}
+
+    def _unpacked(self, name: str) -> list[str]:
+        """Return the strings that two arrays contain. Raise InputError if the arrays do not fit each other."""
+        data, ends = (self._vector(name + suffix, dtype) for suffix, dtype in ((UTF8, np.uint8), (ENDS, np.int64)))
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        if (starts > ends).any() or ends[-1] != len(data):
+            problem = f"expected ends that do not decrease and stop at {len(data)}, the size of {name}{UTF8}"
+            raise InputError(f"{self.source}: {name}{ENDS}: {problem}")
+        try:
+            return [data[start:end].tobytes().decode() for start, end in zip(starts, ends, strict=True)]
+        except UnicodeDecodeError:
+            raise InputError(f"{self.source}: {name}{UTF8}: not UTF-8 text, or an end inside a character") from None
+
+    def _vector(self, name: str, dtype: type[np.generic]) -> Array:
+        """Return an array with one axis. Raise InputError if it has another data type."""
+
+        def check(got: np.dtype[Any]) -> str | None:
+            return None if got == dtype else f"expected {dtype.__name__}, got {got}"
+
+        with self.open(name, f"{self.source}: {name}", check) as (header, stream):
+            data = stream.read()
+        header.check(len(data), f"{self.source}: {name}")
+        return np.frombuffer(data, header.dtype)
 
     @contextlib.contextmanager
     def open(

@@ -7,17 +7,16 @@ pipe nor bfloat16 without torch, so tsoft reads the arrays itself, one block at 
 import io
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from tsoft.core.block import Block
-from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input import npy
-from tsoft.input.named_arrays import IDS, LABELS, open_memory, read_arrays
+from tsoft.input.named_arrays import IDS, LABELS, read_arrays
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.streams import seekable
 from tsoft.input.utf8 import kind_of
@@ -51,23 +50,17 @@ class Safetensors:
 
     stream: BinaryIO
     tensors: Mapping[str, Tensor]
-    texts: Mapping[str, Array]
+    texts: Mapping[str, list[str]]
 
     @property
     def names(self) -> list[str]:
         return [*self.tensors, *self.texts]
 
+    @contextmanager
     def open(
         self, name: str, source: str, check: npy.DtypeCheck | None = None
-    ) -> AbstractContextManager[tuple[npy.NpyHeader, BinaryIO]]:
-        if name in self.texts:
-            return open_memory(self.texts[name], source, check)
-        return self._open(self.tensors[name], source, check)
-
-    @contextmanager
-    def _open(
-        self, tensor: Tensor, source: str, check: npy.DtypeCheck | None
     ) -> Iterator[tuple[npy.NpyHeader, BinaryIO]]:
+        tensor = self.tensors[name]
         is_bfloat = tensor.dtype == _BFLOAT16
         dtype = "<f4" if is_bfloat else _DTYPES.get(tensor.dtype)
         if dtype is None:
@@ -139,7 +132,7 @@ def opened(stream: BinaryIO, options: ReadOptions) -> Safetensors:
         header = json.loads(text)
         metadata = header.pop(_METADATA, None) or {}
         tensors = {name: _tensor(entry, 8 + size) for name, entry in header.items()}
-        texts = {name: array for name in (LABELS, *IDS) if (array := _text_array(metadata.get(name))) is not None}
+        texts = {name: values for name in (LABELS, *IDS) if (values := _texts(metadata.get(name))) is not None}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InputError(f"{source}: not a safetensors file: invalid header {text[:60]!r}") from None
     end = max((tensor.start + tensor.size for tensor in tensors.values()), default=8 + size)
@@ -147,7 +140,7 @@ def opened(stream: BinaryIO, options: ReadOptions) -> Safetensors:
     if length != end:
         problem = "cut off" if length < end else "more bytes than the header declares"
         raise InputError(f"{source}: {problem}: the header declares {end} bytes, but the file has {length}")
-    return Safetensors(file, tensors, {name: array for name, array in texts.items() if name not in tensors})
+    return Safetensors(file, tensors, {name: values for name, values in texts.items() if name not in tensors})
 
 
 def _tensor(entry: Any, data: int) -> Tensor:
@@ -158,15 +151,15 @@ def _tensor(entry: Any, data: int) -> Tensor:
     return Tensor(dtype, shape, data + first, stop - first)
 
 
-def _text_array(text: str | None) -> Array | None:
-    """Return the array of strings that a text in the metadata contains as JSON; None for any other text.
+def _texts(text: str | None) -> list[str] | None:
+    """Return the list of strings that a text in the metadata contains as JSON; None for any other text.
 
-    >>> _text_array('["cat", "dog"]')
-    array(['cat', 'dog'], dtype='<U3')
+    >>> _texts('["cat", "dog"]')
+    ['cat', 'dog']
     """
     try:
         values = json.loads(text or "")
     except ValueError:
         return None
     is_list = isinstance(values, list) and bool(values)
-    return np.array(values) if is_list and {str} == {*map(type, values)} else None
+    return values if is_list and {str} == {*map(type, values)} else None

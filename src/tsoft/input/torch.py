@@ -25,13 +25,14 @@ _FIX = "save the array with numpy.save('logits.npy', tensor.float().numpy())"
 
 @dataclass(frozen=True)
 class TorchFile:
-    """The arrays of a PyTorch file, by their names."""
+    """The arrays and the lists of strings of a PyTorch file, by their names."""
 
     arrays: dict[str, Array]
+    texts: dict[str, list[str]]
 
     @property
     def names(self) -> list[str]:
-        return list(self.arrays)
+        return [*self.arrays, *self.texts]
 
     def open(
         self, name: str, source: str, check: npy.DtypeCheck | None = None
@@ -54,24 +55,26 @@ def opened(stream: BinaryIO, options: ReadOptions) -> TorchFile:
         raise InputError(f"{source}: {problem}") from None
     file = seekable(stream, source, "a piped PyTorch file", options.note)
     try:
-        arrays = dict(_arrays(torch.load(file, map_location="cpu", weights_only=True), TENSOR, torch))
+        contents = dict(_contents(torch.load(file, map_location="cpu", weights_only=True), TENSOR, torch))
     except Exception as error:  # torch raises exceptions of many types, for a damaged file or a sparse tensor.
         reason = shortened(str(error).strip().split("\n")[0], 100)
         raise InputError(f"{source}: torch does not load this file: {reason}; {_FIX}") from None
-    if not arrays:
+    if not contents:
         raise InputError(f"{source}: the PyTorch file has no tensors; {_FIX}")
-    return TorchFile(arrays)
+    texts = {name: content for name, content in contents.items() if isinstance(content, list)}
+    return TorchFile({name: array for name, array in contents.items() if not isinstance(array, list)}, texts)
 
 
-def _arrays(content: Any, name: str, torch: Any) -> Iterator[tuple[str, Array]]:
-    """Yield the arrays in the content of a file. Those of nested dictionaries have names such as `outputs.logits`."""
+def _contents(content: Any, name: str, torch: Any) -> Iterator[tuple[str, Array | list[str]]]:
+    """Yield the arrays and lists of strings in the content of a file. Those of nested dictionaries have names such as
+    `outputs.logits`."""
     if isinstance(content, torch.Tensor):
         yield name, _array(content, torch)
     elif isinstance(content, dict):
         for key, value in content.items():
-            yield from _arrays(value, f"{key}" if name == TENSOR else f"{name}.{key}", torch)
+            yield from _contents(value, f"{key}" if name == TENSOR else f"{name}.{key}", torch)
     elif isinstance(content, list) and content and all(isinstance(text, str) for text in content):
-        yield name, np.array(content)
+        yield name, content
 
 
 def _array(tensor: Any, torch: Any) -> Array:

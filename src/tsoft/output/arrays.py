@@ -11,6 +11,7 @@ from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.file import OutputStream
 from tsoft.output.row_keys import ID
 from tsoft.output.sink import Sink
+from tsoft.output.text_arrays import key_arrays, text_arrays
 from tsoft.sampling.distributions import Distributions
 
 # Keeping more bytes than this in memory is worth a note.
@@ -50,7 +51,7 @@ def logits_file(format: str, row: Array, labels: tuple[str, ...]) -> bytes:
         from tsoft.output import safetensors_file
 
         return safetensors_file.arrays_file({"logits": row}, labels)
-    return _npy_bytes(row) if format == "npy" else _npz_bytes({"logits": row, "labels": np.array(labels)})
+    return _npy_bytes(row) if format == "npy" else _npz_bytes({"logits": row, **text_arrays("labels", labels)})
 
 
 def _npy(first: Distributions, array: DistributionArray, file: OutputStream | None) -> Iterator[bytes | memoryview]:
@@ -99,11 +100,13 @@ def _npz(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
             for piece in _npy(first, array, None):
                 member.write(piece)
                 yield from sink.take()
-        _add(archive, "taus", np.asarray(array.taus))
+        others = {"taus": np.asarray(array.taus)}
         if first.block.labels is not None:
-            _add(archive, "labels", np.array(first.block.labels))
+            others |= text_arrays("labels", first.block.labels)
         if array.keys:
-            _add(archive, ID, np.array(array.keys))
+            others |= key_arrays(ID, array.keys)
+        for name, other in others.items():
+            _add(archive, name, other)
     yield from sink.take()
 
 

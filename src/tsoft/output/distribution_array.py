@@ -18,7 +18,7 @@ class DistributionArray:
     """Distributions as one array of probabilities or, according to `content`, their logarithms.
 
     Its axes are those of the rows, the temperatures `taus` if there are several, and the classes. `note` is called with
-    each note to the user. `keys` are those of the rows that `pieces` has yielded, if the rows have keys.
+    each note to the user. `keys` are those of the rows that `same_classes` has yielded, if the rows have keys.
     """
 
     results: Iterator[Distributions]
@@ -32,15 +32,27 @@ class DistributionArray:
         return ("log_probs" if self.content.log else "probs") + "_listed" * (not first.exact.all())
 
     def pieces(self, first: Distributions) -> Iterator[Array]:
-        """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. Raise InputError
-        if a result has other classes."""
+        """Yield the array in pieces, (rows, temperatures, classes), starting with the first result. A piece of one row
+        may have only some of the temperatures; the others follow. Raise InputError if a result has other classes."""
+        return map(self.cells, self.same_classes(first))
+
+    def cells(self, result: Distributions) -> Array:
+        """Return the numbers of a result, (rows, temperatures, classes)."""
+        return self.content.cells(result).swapaxes(0, 1)
+
+    def same_classes(self, first: Distributions) -> Iterator[Distributions]:
+        """Yield the results, starting with the first. Raise InputError if a result has other classes."""
         classes = first.block.labels, first.block.logits.shape[1]
+        next_row = 0
         for result in itertools.chain([first], self.results):
             if (result.block.labels, result.block.logits.shape[1]) != classes:
                 problem = f"{result.block.location}: the classes differ from those of the first row"
                 raise InputError(f"{problem}; use --format jsonl")
-            self.keys.extend(result.block.keys or ())
-            yield self.content.cells(result).swapaxes(0, 1)
+            # A row with many classes and temperatures has several results.
+            if result.block.first_row >= next_row:
+                self.keys.extend(result.block.keys or ())
+            next_row = result.block.rows.stop
+            yield result
 
     def header(self, first: Distributions, axes: tuple[int, ...]) -> bytes:
         """Return the header of an .npy, with room for any number of rows."""

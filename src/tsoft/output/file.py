@@ -1,6 +1,7 @@
 """Writing to stdout or to a file, which appears whole or not at all."""
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from typing import BinaryIO
 
 from tsoft.errors import OutputError, ReaderGoneError
 from tsoft.output.encodings import encoded
+from tsoft.output.temporary_file import temporary_file
 
 
 @contextlib.contextmanager
@@ -79,46 +81,44 @@ def _descriptor(name: str | None) -> int | None:
 
 
 def _is_regular(name: str) -> bool:
-    """Return whether the file is, or will be, a regular file."""
+    """Return whether the file is, or will be, a regular file. The name of a folder may end in a slash."""
     try:
         return stat.S_ISREG(os.stat(name).st_mode)
     except FileNotFoundError:
-        return True
+        return not name.endswith("/")
 
 
 @contextlib.contextmanager
 def _replacement(path: str) -> Iterator[BinaryIO]:
     """Open a hidden file next to `path`, which replaces `path` at the end and keeps its mode. After an error it is
     removed."""
-    import tempfile
-
-    folder, base = os.path.split(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".tmp", dir=folder)
-    try:
-        with open(descriptor, "wb") as stream:
-            yield stream
+    with temporary_file(path) as (descriptor, temporary):
         try:
-            mode = stat.S_IMODE(os.stat(path).st_mode)
-        except FileNotFoundError:
-            mask = os.umask(0)
-            os.umask(mask)
-            mode = 0o666 & ~mask
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+            with open(descriptor, "wb") as stream:
+                yield stream
+            try:
+                mode = stat.S_IMODE(os.stat(path).st_mode)
+            except FileNotFoundError:
+                mask = os.umask(0)
+                os.umask(mask)
+                mode = 0o666 & ~mask
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
 @contextlib.contextmanager
-def _abandoned(stream: BinaryIO) -> Iterator[None]:
-    """Discard the rest of the stream's buffer after an error, so that closing the stream does not write it."""
+def _abandoned(stream: io.BufferedWriter) -> Iterator[None]:
+    """Discard the rest of the stream's buffer after an error, so that closing the stream does not write it. A
+    descriptor such as that of stderr stays open."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            stream.raw.close()
         raise
 
 

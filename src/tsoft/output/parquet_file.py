@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.arrow_table import TSOFT
@@ -17,6 +18,7 @@ from tsoft.input.columns import KEY_COLUMNS
 from tsoft.output.distribution_array import DistributionArray
 from tsoft.output.row_keys import ID
 from tsoft.output.sink import Sink
+from tsoft.output.text_arrays import are_integers
 from tsoft.sampling.distributions import Distributions
 
 # More classes than this become lists, because readers take long for many columns.
@@ -31,20 +33,19 @@ def pieces(first: Distributions, array: DistributionArray) -> Iterator[bytes]:
     labels, classes = first.block.labels, first.block.logits.shape[1]
     has_columns = _may_be_columns(labels, classes)
     schema: pa.Schema | None = None
-    sink, batches, size, first_row = Sink(), list[pa.RecordBatch](), 0, 0
+    sink, batches, size = Sink(), list[pa.RecordBatch](), 0
     writer: pq.ParquetWriter | None = None
     try:
-        for values in array.pieces(first):
-            keys = array.keys[first_row : first_row + len(values)] if array.keys else None
-            columns = _key_columns(first_row, len(values), keys, array.taus, schema)
-            rows = values.reshape(-1, classes)
+        for result in array.same_classes(first):
+            columns = _key_columns(result.block, result.taus, schema)
+            rows = array.cells(result).reshape(-1, classes)
             columns |= _class_columns(rows, labels) if has_columns else {array.name(first): _lists(rows)}
             batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
             if schema is None or writer is None:
                 schema = batch.schema.with_metadata(_metadata(array.name(first), labels))
                 writer = pq.ParquetWriter(sink, schema)
             batches.append(batch.cast(schema))
-            first_row, size = first_row + len(values), size + values.size
+            size += rows.size
             if size >= GROUP:
                 writer.write_table(pa.Table.from_batches(batches))
                 yield from sink.take()
@@ -76,21 +77,17 @@ def _may_be_columns(labels: tuple[str, ...] | None, classes: int) -> bool:
     return len(names) == classes <= MOST_COLUMNS and "" not in names and names.isdisjoint((*KEY_COLUMNS, ID))
 
 
-def _key_columns(
-    first_row: int, count: int, keys: list[str | int] | None, taus: Array, schema: pa.Schema | None
-) -> dict[str, pa.Array]:
-    """Return the columns that identify a distribution: its row, the key of the row if it has one, and its
-    temperature."""
-    columns = {ROW: pa.array(np.arange(first_row, first_row + count).repeat(len(taus)))}
-    if keys:
-        is_text = (
-            not all(isinstance(key, int) for key in keys) if schema is None else schema.field(ID).type == pa.string()
-        )
-        if not is_text and not all(isinstance(key, int) for key in keys):
-            raise InputError(f"row {first_row}: the keys are numbers first, and then texts; use --format jsonl")
+def _key_columns(block: Block, taus: Array, schema: pa.Schema | None) -> dict[str, pa.Array]:
+    """Return the columns that identify the distributions of a block at some temperatures: the row, the key of the row
+    if it has one, and the temperature."""
+    columns = {ROW: pa.array(np.array(block.rows).repeat(len(taus)))}
+    if keys := block.keys:
+        is_text = not are_integers(keys) if schema is None else schema.field(ID).type == pa.string()
+        if not is_text and not are_integers(keys):
+            raise InputError(f"row {block.first_row}: the keys are numbers first, and then texts; use --format jsonl")
         repeated = [str(key) if is_text else key for key in keys for _ in range(len(taus))]
         columns[ID] = pa.array(repeated, pa.string() if is_text else pa.int64())
-    return columns | {TAU: pa.array(np.tile(np.asarray(taus, np.float64), count))}
+    return columns | {TAU: pa.array(np.tile(np.asarray(taus, np.float64), len(block.logits)))}
 
 
 def _class_columns(rows: Array, labels: tuple[str, ...] | None) -> dict[str, pa.Array]:
