@@ -12,6 +12,7 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.fields import escape, join_labels, quote
+from tsoft.output.control_characters import escaped_json
 from tsoft.output.number_format import NumberFormat
 
 # A line of more numbers than this is written in parts, so its whole text is never in memory.
@@ -136,7 +137,7 @@ def _object(fields: Mapping[str, Any] | Fields, numbers: NumberFormat) -> Iterat
 def _dumped(value: Any, numbers: NumberFormat) -> str:
     import orjson
 
-    return orjson.dumps(numbers.json(value), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    return escaped_json(orjson.dumps(numbers.json(value), option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _joined(texts: Iterable[str]) -> Iterator[str]:
