@@ -101,3 +101,18 @@ def test_a_terminal_shows_the_escapes_and_a_pipe_and_a_file_have_the_label(comma
 @pytest.mark.parametrize("name", ["-", "/dev/stdout"])
 def test_another_name_of_the_terminal_has_the_same_escapes(name: str) -> None:
     assert ESCAPED in here_on_terminal("compute", "-i", "rows.json", "-f", "csv", "-o", name)
+
+
+@pytest.mark.usefixtures("_files")
+def test_notes_and_errors_show_the_escapes() -> None:
+    Path(f"{HOSTILE}.json").write_text(json.dumps(rows((2, 1), id="k")), "utf-8")
+    note = here("compute", "-i", f"{HOSTILE}.json").stderr
+    assert note.startswith(f"tsoft: note: {ESCAPED}.json: ")
+    missing = here("compute", "-i", HOSTILE).stderr
+    assert missing == f"tsoft: error: {ESCAPED}: No such file or directory\n"
+    unknown = here("solve", "-i", "rows.json", "--prob", f"{HOSTILE}q=0.5").stderr
+    assert unknown.startswith(f"tsoft: error: --prob: unknown class '{ESCAPED}q'; did you mean '{ESCAPED}'?")
+    option = here("compute", "1", "2", f"--{HOSTILE}").stderr
+    assert option.startswith(f"tsoft: error: unknown option --{ESCAPED}\n")
+    for message in (note, missing, unknown, option):
+        assert not OBEYED.search(message)
