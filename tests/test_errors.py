@@ -418,6 +418,13 @@ def test_a_full_disk_does_not_leave_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_note_that_cannot_be_printed_does_not_stop_the_result() -> None:
+    command = ["/bin/sh", "-c", "printf 'id,a,b\\nk,0,0\\n' | tsoft compute 2>/dev/full"]
+    done = subprocess.run(command, capture_output=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stdout) == (0, b"0.5\t0.5\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("arguments", ["compute x 2>", "compute 1 >", "--help >", "--version >", ">"])
 def test_a_full_device_is_one_message(arguments: str) -> None:
     for unbuffered in ("1", ""):
