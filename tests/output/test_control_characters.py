@@ -1,6 +1,7 @@
 """What a terminal shows of a hostile label, for each command and format: nothing that the terminal would obey."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from tool import here, here_on_terminal
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 # It sets the title of a terminal, its color with C1, and the direction of the text, and breaks lines and columns.
 HOSTILE = "a\x1b]0;t\x07\x9b31m\u202eb\x7fc\u2066\rd\u2028\n\te"
