@@ -28,6 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import command_lines
+import explorer_sessions
 import gguf_files
 import hostile_server
 import round_trips
@@ -65,6 +66,7 @@ def _start(memory: int) -> None:
 
 KINDS = {
     "commands": command_lines.run,
+    "explorer": explorer_sessions.run,
     "gguf": gguf_files.run,
     "round-trips": round_trips.run,
     "server": hostile_server.run,
