@@ -3,8 +3,7 @@
     python tests/fuzz/run.py --runs 10000 --seed 1
     python tests/fuzz/run.py --kind round-trips --runs 1000
 
-The kind `commands` draws a command with options and an input, which is damaged in a third of the runs. `round-trips`
-compares the probabilities that tsoft reads from its own output with the formula.
+The module of each kind describes its runs; .github/CONTRIBUTING.md lists the kinds.
 
 A run fails with an internal error, a traceback, a warning of Python on stderr, an exit code that the manual does not
 list, no end within the limit, or a JSON output that does not parse. The exit code is 1 if a run failed. Each failure
