@@ -55,11 +55,17 @@ def load(name: str) -> Any:
 
 def _has_surrogate(value: Any) -> bool:
     """Return whether a string in the document is not Unicode. YAML and Python allow the escape of a lone surrogate."""
-    if isinstance(value, dict):
-        return any(map(_has_surrogate, (*value.keys(), *value.values())))
-    if isinstance(value, list):
-        return any(map(_has_surrogate, value))
-    return isinstance(value, str) and without_surrogates(value) != value
+    waiting, seen = [value], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            # The aliases of YAML may repeat a part many times.
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting += [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        elif isinstance(value, str) and without_surrogates(value) != value:
+            return True
+    return False
 
 
 def _gguf(name: str) -> dict[str, Any]:
