@@ -374,6 +374,25 @@ def test_a_terminal_without_input_is_an_error_with_an_example() -> None:
     assert b"no logits; pass them as arguments (tsoft compute 2 1 0.5 0.1)" in output
 
 
+ENDLESS = {
+    "settings": ("/dev/zero", ("compute", "1", "--settings", "/dev/zero"), "settings file", 64),
+    "labels": ("/dev/zero", ("compute", "1", "--labels", "@/dev/zero"), "list of labels", 512),
+    "targets": ("/dev/zero", ("calibrate", "--targets", "/dev/zero"), "list of targets", 1024),
+    "prompt": ("stdin", ("next", "--ngram", "/dev/null"), "prompt", 16),
+    "temperatures": ("stdin", ("compute", "1", "--tau", "-"), "list of temperatures", 64),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/zero and a limit of the memory")
+@pytest.mark.parametrize(("source", "arguments", "kind", "limit"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_file_without_an_end_is_an_error(source: str, arguments: tuple[str, ...], kind: str, limit: int) -> None:
+    """The error comes before the memory of the process, 4 GB, is full."""
+    limited = ["bash", "-c", 'ulimit -v 4000000; exec "$@" < /dev/zero', "bash", TSOFT, *arguments]
+    done = subprocess.run(limited, capture_output=True, env=environment(), timeout=60)
+    message = f"tsoft: error: {source}: the {kind} is larger than {limit} MB; pass a shorter one\n"
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", message)
+
+
 # The output
 
 

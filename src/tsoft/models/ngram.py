@@ -10,11 +10,11 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.errors import InputError, UsageError, without_surrogates
-from tsoft.input.source import STDIN
+from tsoft.input.limits import read_limited
+from tsoft.input.source import STDIN, open_input
 from tsoft.input.utf8 import decode_text
 from tsoft.models.kneser_ney import ngrams
 from tsoft.models.model import encoded_prompt
-from tsoft.models.text_input import read_limited
 from tsoft.models.tokens import NextDistribution, Tokens
 
 By = Literal["word", "char"]
@@ -94,8 +94,9 @@ class Ngram:
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
         """Return the model of a file of UTF-8 text, or of stdin for `-`. Raise InputError for anything else."""
-        data = read_limited(file, MAX_BYTES, "text")
         name = STDIN if file == "-" else file
+        with open_input(file) as stream:
+            data = read_limited(stream, MAX_BYTES, name, "text")
         text = decode_text(data, name).replace("\r\n", "\n")
         return cls(text, by, order, name)
 

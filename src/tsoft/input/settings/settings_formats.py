@@ -10,11 +10,14 @@ from typing import Any
 from tsoft.errors import InputError, without_surrogates
 from tsoft.input import gguf
 from tsoft.input.json_problems import SURROGATE, TOO_DEEP, json_problem
+from tsoft.input.limits import read_limited
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
 from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
 from tsoft.input.utf8 import decode_text, kind_of
 
+# The limit of a file in a text format. A saved response may be large.
+MAX_BYTES = 1 << 26
 # The start of the names of sampling settings in GGUF metadata.
 GGUF_PREFIX = "general.sampling."
 # A line of YAML that is not indented.
@@ -38,7 +41,7 @@ def load(name: str) -> Any:
             # Do not read a large file of another kind as a whole.
             if kind := kind_of(head):
                 raise InputError(f"{name}: this is {kind}")
-            content = head + file.read()
+            content = head + read_limited(file, MAX_BYTES, name, "settings file")
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from None
     text = decode_text(content, name)
@@ -55,11 +58,17 @@ def load(name: str) -> Any:
 
 def _has_surrogate(value: Any) -> bool:
     """Return whether a string in the document is not Unicode. YAML and Python allow the escape of a lone surrogate."""
-    if isinstance(value, dict):
-        return any(map(_has_surrogate, (*value.keys(), *value.values())))
-    if isinstance(value, list):
-        return any(map(_has_surrogate, value))
-    return isinstance(value, str) and without_surrogates(value) != value
+    waiting, seen = [value], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            # The aliases of YAML may repeat a part many times.
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting += [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        elif isinstance(value, str) and without_surrogates(value) != value:
+            return True
+    return False
 
 
 def _gguf(name: str) -> dict[str, Any]:
