@@ -22,7 +22,7 @@ from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.saved_state import SavedState, UnsavableError, open_state, read_state
 
 BLOCKS = (
-    Block(np.array([[2.0, 0.1, -inf]]), ("cat", "日本\x1b", ""), 0),
+    Block(np.array([[2.0, 0.1, -inf]]), ("cat", "日本\x1b\x9b\u202e", ""), 0),
     Block(np.array([[-1.0, -2.0]], np.float32), None, 1, Origin("energy")),
 )
 EDIT = RowEdit().with_logit(0, 1 / 3).with_class("new", -1e300).with_mask(1, True)
@@ -45,6 +45,12 @@ def test_a_state_reads_back(samplers: SamplerState, is_marked: bool) -> None:
             saved.first_row,
             saved.origin.quantity,
         )
+
+
+def test_a_state_escapes_what_a_terminal_obeys() -> None:
+    text = SAVED.text()
+    assert not {*"\x1b\x9b\u202e"} & set(text)
+    assert json.loads(text)["rows"][0]["labels"] == ["cat", "日本\x1b\x9b\u202e", ""]
 
 
 def broken(change: Callable[[Any], None]) -> bytes:

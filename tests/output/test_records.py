@@ -73,6 +73,23 @@ def test_tsv_with_a_header_has_it_once() -> None:
     assert text(FixedRecords([records, records]), "tsv") == 'n\tlabel\tp\n1\t"x,y"\t0.5\n1\t"x,y"\t0.5\n'
 
 
+# DEL, C1, the separators and the bidirectional controls, as ranges.
+CONTROLS = [(0x7F, 0x9F), (0x61C, 0x61C), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069)]
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_json_escapes_what_a_terminal_obeys_and_reads_back(format: str) -> None:
+    controls = "".join(chr(code) for first, last in CONTROLS for code in range(first, last + 1))
+    labels = [f"a{controls}é", "\x1b]0;x\x07\n\\u009b", "\x7f", "中\u200d👩"]
+    fields: Fields = [("labels", labels), ("draws", iter([np.array([1]), np.array([2])])), (controls, "é")]
+    written = text(FixedObjects([], [[fields, {controls: labels}]]), format)
+    assert not set(written) & {*controls, "\x1b", "\x07"}
+    assert all(character in written for character in "é中\u200d👩"), "other characters stay"
+    first, second = json.loads(written) if format == "json" else map(json.loads, written.splitlines())
+    assert first == {"labels": labels, "draws": [1, 2], controls: "é"}
+    assert second == {controls: labels}
+
+
 def test_json_is_an_array_and_jsonl_has_one_object_per_line() -> None:
     objects = json.loads(text(FixedRecords([TABLE, TABLE]), "json"))
     assert objects == [json.loads(line) for line in text(FixedRecords([TABLE, TABLE]), "jsonl").splitlines()]

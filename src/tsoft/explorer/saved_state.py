@@ -14,6 +14,7 @@ from tsoft.explorer.explorer_state import ExplorerState, Picture
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.sampler_state import LogitBiases, SamplerSetting, SamplerState
 from tsoft.input.json_values import Location
+from tsoft.output.control_characters import escaped_json
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
@@ -56,7 +57,7 @@ class SavedState:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise UnsavableError("a label is not valid text, so a saved state cannot contain it")
-        return text
+        return escaped_json(text.encode())
 
 
 def read_state(data: bytes, source: str) -> SavedState:

@@ -304,8 +304,7 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
     with open_output(output.output, encoding(format, output)) as out:
         try:
             if format != "table":
-                for piece in records.write(result, format, NumberFormat(output.digits)):
-                    out(piece)
+                out.lines(records.write(result, format, NumberFormat(output.digits)))
                 return
             shown = view()
             for piece in result.render(shown):

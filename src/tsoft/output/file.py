@@ -7,12 +7,13 @@ import re
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import BinaryIO
 
 from tsoft.errors import OutputError, ReaderGoneError
+from tsoft.output.control_characters import printable
 from tsoft.output.encodings import encoded
 from tsoft.output.temporary_file import temporary_file
 
@@ -41,6 +42,12 @@ class OutputStream:
         with _as_output_error(self.name):
             self.stream.write(encoded(text, self.encoding) if isinstance(text, str) else text)
             self.stream.flush()
+
+    def lines(self, pieces: Iterable[str | bytes]) -> None:
+        """Write lines without colors, in pieces. On a terminal, control characters in their labels become escapes."""
+        is_terminal = self.stream.isatty()
+        for piece in pieces:
+            self(printable(piece if isinstance(piece, str) else piece.decode()) if is_terminal else piece)
 
     def overwrite_start(self, data: bytes) -> None:
         """Overwrite the start of a file."""

@@ -12,6 +12,7 @@ import numpy as np
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError, without_surrogates
 from tsoft.input.fields import escape, join_labels, quote
+from tsoft.output.control_characters import escaped_json
 from tsoft.output.number_format import NumberFormat
 
 # A line of more numbers than this is written in parts, so its whole text is never in memory.
@@ -137,10 +138,11 @@ def _dumped(value: Any, numbers: NumberFormat) -> str:
     import orjson
 
     try:
-        return orjson.dumps(numbers.json(value), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        data = orjson.dumps(numbers.json(value), option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError:
         _check_texts(value)
         raise
+    return escaped_json(data)
 
 
 def _joined(texts: Iterable[str]) -> Iterator[str]:

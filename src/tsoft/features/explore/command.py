@@ -91,7 +91,7 @@ def explore(
     app.release()
     if app.copied:
         with open_output(None) as out:
-            out("".join(line + "\n" for line in app.copied))
+            out.lines(line + "\n" for line in app.copied)
     if app.failure is not None:
         raise app.failure
     if app.return_code:
