@@ -215,6 +215,11 @@ def test_labels(tmp_path: Path) -> None:
     # A vocabulary may omit ids, and a padded model may have more classes than it names.
     assert labels('{"b": 1}', "vocab.json") == ["", "b", ""]
     assert records(out("compute", "2", "1", "--labels", "x,y", "-f", "jsonl"))[0]["labels"] == ["x", "y"]
+    # Half of a pair of surrogates is not a character, and not the label of six characters.
+    (tmp_path / "labels.txt").write_text('["\\ud800"]')
+    done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}", "-f", "csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"tsoft: error: {tmp_path / 'labels.txt'}:1: a string has a lone surrogate")
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,8 @@ def test_text_that_python_printed(path: Path, text: str, expected: dict[str, flo
             ": 'temperature' is set twice, to 0.5 and 0.6; remove one of them",
         ),
         ("{'temperature': 0.5,\n 'top_p' 1}", ":1: not JSON: "),
+        ("{'top_k': 5, 'logit_bias': {'\\ud800': 1}}", ": a string has a lone surrogate"),
+        ('{"top_k": 5, "stop": ["\\ud800"]}', ":1: a string has a lone surrogate"),
     ],
 )
 def test_errors_in_text_that_python_printed(path: Path, text: str, message: str) -> None:

@@ -82,7 +82,7 @@ def _from_json(name: str, content: str) -> Labels | None:
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        if name.lower().endswith(".json"):
+        if name.lower().endswith(".json") or "surrogate" in error.msg:
             raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
         return None
     if isinstance(value, list):

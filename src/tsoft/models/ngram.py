@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from tsoft.core.block import Block, Origin
-from tsoft.errors import InputError, UsageError
+from tsoft.errors import InputError, UsageError, without_surrogates
 from tsoft.input.source import STDIN
 from tsoft.input.utf8 import decode_text
 from tsoft.models.kneser_ney import ngrams
@@ -84,7 +84,7 @@ class Ngram:
         self._pieces = list(dict.fromkeys(text_pieces))
         self._labels = tuple(self._pieces)
         self.vocab_size = len(self._labels)
-        self.name = f"{order}-grams of {name} by {by}"
+        self.name = f"{order}-grams of {without_surrogates(name)} by {by}"
         self._numbers = {piece: number for number, piece in enumerate(self._labels)}
         words = [self._word(piece) for piece in self._labels]
         self._words = {word: number for number, word in enumerate(dict.fromkeys(words))}

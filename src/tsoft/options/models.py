@@ -178,9 +178,7 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
     if prompt and len(prompt) > 1:
         raise UsageError(f'the prompt must be one argument; put it in quotes: "{" ".join(prompt)[:60]}"')
     if prompt and prompt != ["-"]:
-        from tsoft.input.arguments import decode
-
-        return _with_note(decode(prompt[0], "the prompt"), options)
+        return _with_note(prompt[0], options)
     if readers:
         raise UsageError(f"{readers[0]} reads stdin; pass the prompt as an argument")
     if sys.stdin is None or sys.stdin.isatty():

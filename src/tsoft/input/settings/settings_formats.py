@@ -7,9 +7,9 @@ import contextlib
 import re
 from typing import Any
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, without_surrogates
 from tsoft.input import gguf
-from tsoft.input.json_problems import TOO_DEEP, json_problem
+from tsoft.input.json_problems import SURROGATE, TOO_DEEP, json_problem
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
 from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
@@ -45,9 +45,21 @@ def load(name: str) -> Any:
     if not text.strip():
         raise InputError(f"{name}: no settings: the input is empty")
     try:
-        return _parsed(text, name)
+        document = _parsed(text, name)
+        if _has_surrogate(document):
+            raise InputError(f"{name}: {SURROGATE}")
+        return document
     except (RecursionError, MemoryError):
         raise InputError(f"{name}:1: {TOO_DEEP}") from None
+
+
+def _has_surrogate(value: Any) -> bool:
+    """Return whether a string in the document is not Unicode. YAML and Python allow the escape of a lone surrogate."""
+    if isinstance(value, dict):
+        return any(map(_has_surrogate, (*value.keys(), *value.values())))
+    if isinstance(value, list):
+        return any(map(_has_surrogate, value))
+    return isinstance(value, str) and without_surrogates(value) != value
 
 
 def _gguf(name: str) -> dict[str, Any]:
