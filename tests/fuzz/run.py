@@ -30,6 +30,7 @@ import command_lines
 import explorer_sessions
 import gguf_files
 import hostile_server
+import processes
 import round_trips
 from outcomes import Outcome
 
@@ -67,6 +68,7 @@ KINDS = {
     "commands": command_lines.run,
     "explorer": explorer_sessions.run,
     "gguf": gguf_files.run,
+    "processes": processes.run,
     "round-trips": round_trips.run,
     "server": hostile_server.run,
 }
