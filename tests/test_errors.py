@@ -313,7 +313,56 @@ def test_a_label_that_is_not_utf_8() -> None:
     assert (done.returncode, done.stdout.decode()) == (0, "row,tau,é\n0,1.0,1.0\n")
     done = subprocess.run([TSOFT, "compute", b"\xff=1"], capture_output=True, env=environment(), timeout=60)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"UTF-8" in done.stderr
+    assert done.stderr == b"tsoft: error: the argument: '\\xff=1' is not UTF-8 text; type it in UTF-8\n"
+
+
+@pytest.mark.parametrize("format", ["table", "tsv", "csv", "json", "npz"])
+def test_labels_that_are_not_utf_8_are_an_error_in_every_format(format: str) -> None:
+    message = complaint("compute", "--labels", "\udcff,é", "2", "1", "-f", format, code=2)
+    assert message == r"--labels: '\xff,é' is not UTF-8 text; type it in UTF-8"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compute", "a=2", "--id-column", "\udcff"),
+        ("compute", "a=2", "--key", "\udcff"),
+        ("compute", "a=2", "--columns", "a,\udcff"),
+        ("compute", "a=2", "--logit-bias", "\udcff=1"),
+        ("solve", "a=2", "b=1", "--prob", "\udcff=0.2"),
+        ("next", "--prompt", "\udcff"),
+        ("next", "a", "--endpoint", "http://localhost:1", "--remote-model", "\udcff"),
+        ("next", "a", "--endpoint", "http://localhost:1/\udcff"),
+    ],
+)
+def test_an_option_that_is_not_utf_8_is_named(arguments: tuple[str, ...]) -> None:
+    *_, option, value = arguments
+    shown = value.replace("\udcff", r"\xff")
+    assert complaint(*arguments, code=2) == f"{option}: '{shown}' is not UTF-8 text; type it in UTF-8"
+
+
+@posix
+def test_the_name_of_a_file_may_be_any_bytes(tmp_path: Path) -> None:
+    name = f"{tmp_path}/\udcff"
+    for file, text in (
+        ("logits", "2 1\n1 2\n"),
+        ("labels", "a\nb\n"),
+        ("settings", '{"top_k": 1}'),
+        ("targets", "0\n1\n"),
+    ):
+        Path(f"{name}.{file}").write_text(text)
+    typed = ("-i", f"{name}.logits", "--labels", f"@{name}.labels", "--settings", f"{name}.settings")
+    assert here("compute", *typed, "-o", f"{name}.csv").returncode == 0
+    assert Path(f"{name}.csv").read_text() == "row,tau,a,b\n0,1.0,1.0,0.0\n1,1.0,0.0,1.0\n"
+    for format in ("table", "json", "csv"):
+        done = here("calibrate", f"{name}.logits", f"{name}.targets", "-f", format)
+        assert "internal" not in done.stderr
+        assert done.stdout
+    models = out("next", "a", "--ngram", f"{name}.labels", "-f", "json", "--order", "2")
+    assert json.loads(models)[0]["model"] == rf"2-grams of {tmp_path}/\udcff.labels by word"
+    for command in ("compute -i", "compute --settings", "calibrate --targets", "next a --ngram", "calibrate"):
+        message = complaint(*command.split(), f"{name}.none", stdin="1 2\n", code=1)
+        assert message.startswith(rf"{tmp_path}/\udcff.none: ")
 
 
 @posix
@@ -323,6 +372,25 @@ def test_a_terminal_without_input_is_an_error_with_an_example() -> None:
     output, status = pexpect.run(f"{TSOFT} compute", withexitstatus=True, env=environment(), timeout=30)
     assert status == 2
     assert b"no logits; pass them as arguments (tsoft compute 2 1 0.5 0.1)" in output
+
+
+ENDLESS = {
+    "settings": ("/dev/zero", ("compute", "1", "--settings", "/dev/zero"), "settings file", 64),
+    "labels": ("/dev/zero", ("compute", "1", "--labels", "@/dev/zero"), "list of labels", 512),
+    "targets": ("/dev/zero", ("calibrate", "--targets", "/dev/zero"), "list of targets", 1024),
+    "prompt": ("stdin", ("next", "--ngram", "/dev/null"), "prompt", 16),
+    "temperatures": ("stdin", ("compute", "1", "--tau", "-"), "list of temperatures", 64),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/zero and a limit of the memory")
+@pytest.mark.parametrize(("source", "arguments", "kind", "limit"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_file_without_an_end_is_an_error(source: str, arguments: tuple[str, ...], kind: str, limit: int) -> None:
+    """The error comes before the memory of the process, 4 GB, is full."""
+    limited = ["bash", "-c", 'ulimit -v 4000000; exec "$@" < /dev/zero', "bash", TSOFT, *arguments]
+    done = subprocess.run(limited, capture_output=True, env=environment(), timeout=60)
+    message = f"tsoft: error: {source}: the {kind} is larger than {limit} MB; pass a shorter one\n"
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", message)
 
 
 # The output

@@ -74,9 +74,9 @@ def here_in_bytes(*arguments: str, stdin: str | bytes | None = None) -> subproce
     data = stdin.encode() if isinstance(stdin, str) else stdin or b""
     with contextlib.ExitStack() as stack:
         stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
-        stack.enter_context(_redirected(1, stdout.fileno()))
-        stack.enter_context(_redirected(2, stderr.fileno()))
-        stack.enter_context(_redirected(0, stack.enter_context(_pipe(data))))
+        stack.enter_context(redirected(1, stdout.fileno()))
+        stack.enter_context(redirected(2, stderr.fileno()))
+        stack.enter_context(redirected(0, stack.enter_context(_pipe(data))))
         status = cli.run(list(arguments))
         sys.stdout.flush()
         sys.stderr.flush()
@@ -87,7 +87,7 @@ def here_in_bytes(*arguments: str, stdin: str | bytes | None = None) -> subproce
 
 
 @contextlib.contextmanager
-def _redirected(number: int, descriptor: int) -> Iterator[None]:
+def redirected(number: int, descriptor: int) -> Iterator[None]:
     """Redirect standard stream `number` to the file of `descriptor`."""
     name = ("stdin", "stdout", "stderr")[number]
     original, stream = os.dup(number), getattr(sys, name)
@@ -152,10 +152,10 @@ def here_on_terminal(
             os.environ.clear()
             os.environ.update(environment(**changes))
             data = stdin.encode() if isinstance(stdin, str) else stdin
-            stack.enter_context(_redirected(1, terminal))
+            stack.enter_context(redirected(1, terminal))
             stderr = terminal if notes else stack.enter_context(open(os.devnull, "wb")).fileno()
-            stack.enter_context(_redirected(2, stderr))
-            stack.enter_context(_redirected(0, terminal if data is None else stack.enter_context(_pipe(data))))
+            stack.enter_context(redirected(2, stderr))
+            stack.enter_context(redirected(0, terminal if data is None else stack.enter_context(_pipe(data))))
             status = cli.run(list(arguments))
             sys.stdout.flush()
             sys.stderr.flush()

@@ -1,11 +1,28 @@
 """The program `tsoft`, and `python -m tsoft`."""
 
+import contextlib
 import gc
 import os
 import sys
 
+_UTF8_MODE = ["-X", "utf8"]
+
+
+def _restart_in_utf8_mode() -> None:
+    """Replace this process with one in Python's UTF-8 mode if the locale is ASCII and that mode was turned off.
+
+    In ASCII, Python turns the é of an argument or a file name into two surrogates, and no stream can print it. Return
+    if the program cannot be started again.
+    """
+    # The last test prevents a loop if Python turns the mode off nevertheless.
+    if sys.flags.utf8_mode or sys.getfilesystemencoding() != "ascii" or sys.orig_argv[1:3] == _UTF8_MODE:
+        return
+    with contextlib.suppress(OSError):
+        os.execv(sys.executable, [sys.executable, *_UTF8_MODE, *sys.orig_argv[1:]])
+
 
 def main() -> None:
+    _restart_in_utf8_mode()
     # Imports take most of a short run and create no garbage, so the first collection can wait, and the last one, at
     # exit, is unnecessary. tsoft uses hardly any BLAS, so BLAS threads are not worth the time to start them.
     gc.set_threshold(100_000)

@@ -40,6 +40,15 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def without_surrogates(text: str) -> str:
+    r"""Return `text` with an escape for each lone surrogate, such as those of a file name that is not UTF-8.
+
+    >>> without_surrogates("caf\udce9")
+    'caf\\udce9'
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
 def shortened(text: str, width: int = 40) -> str:
     """Return `text` cut to at most `width` columns of a terminal, with an ellipsis at the cut.
 

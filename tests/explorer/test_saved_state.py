@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,3 +140,13 @@ def test_some_states_cannot_be_saved(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_does_not_exist() -> None:
     with pytest.raises(InputError, match=r"nowhere\.tsoft: No such file"):
         open_state("nowhere.tsoft")
+
+
+def test_a_file_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(saved_state, "MAX_BYTES", 1 << 20)
+    file = tmp_path / "endless.tsoft"
+    file.write_bytes(b" " * ((1 << 20) + 1))
+    with pytest.raises(InputError, match=r"endless.tsoft: the saved state is larger than 1 MB"):
+        open_state(str(file))
+    with pytest.raises(UnsavableError, match="at most 1 MB"):
+        replace(SAVED, titles=("x" * (1 << 20), "")).text()

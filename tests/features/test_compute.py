@@ -215,6 +215,17 @@ def test_labels(tmp_path: Path) -> None:
     # A vocabulary may omit ids, and a padded model may have more classes than it names.
     assert labels('{"b": 1}', "vocab.json") == ["", "b", ""]
     assert records(out("compute", "2", "1", "--labels", "x,y", "-f", "jsonl"))[0]["labels"] == ["x", "y"]
+    assert labels("a\0b\n\0\nc\0\0\n") == ["a\0b", "\0", "c\0\0"]
+    assert labels('["a\\u0000b", "\\u0000", "c\\u0000"]') == ["a\0b", "\0", "c\0"]
+    # csv escapes a NUL, and tsoft reads it back.
+    (tmp_path / "labels.txt").write_text("a\0b\nc\0\n")
+    printed = out("compute", "2", "1", "--labels", f"@{tmp_path / 'labels.txt'}", "-f", "csv")
+    assert records(here("compute", "--probs", "-f", "jsonl", stdin=printed).stdout)[0]["labels"] == ["a\0b", "c\0"]
+    # Half of a pair of surrogates is not a character, and not the label of six characters.
+    (tmp_path / "labels.txt").write_text('["\\ud800"]')
+    done = here("compute", "2", "--labels", f"@{tmp_path / 'labels.txt'}", "-f", "csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"tsoft: error: {tmp_path / 'labels.txt'}:1: a string has a lone surrogate")
 
 
 @pytest.mark.parametrize(

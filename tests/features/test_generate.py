@@ -120,8 +120,8 @@ def test_table_of_next_has_temperatures_and_samplers() -> None:
             ("next", "x", "--ngram", "-", "--tau", "-", "-f", "table"),
             "only one of --tau - and --ngram - can read stdin",
         ),
-        (("next", "\udcff", *MODEL), "the prompt is not UTF-8 text"),
-        (("generate", "x", *MODEL, "--stop", "\udcff"), "--stop is not UTF-8 text"),
+        (("next", "\udcff", *MODEL), r"the argument: '\xff' is not UTF-8 text"),
+        (("generate", "x", *MODEL, "--stop", "\udcff"), r"--stop: '\xff' is not UTF-8 text"),
         (("generate", "x", *MODEL, "-f", "csv", "--top-h", "2"), "--top-h"),
     ],
 )

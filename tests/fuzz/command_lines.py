@@ -115,7 +115,7 @@ class Case:
 
 def run(rng: random.Random) -> Outcome:
     """Run one command in this process and in the current folder, which is empty."""
-    case = draw(rng, _parameters())
+    case = draw(rng, parameters())
     for name, data in case.files.items():
         Path(name).write_bytes(data)
     before = set(os.listdir())
@@ -133,7 +133,8 @@ def run(rng: random.Random) -> Outcome:
 
 
 @functools.cache
-def _parameters() -> dict[str, list[Any]]:
+def parameters() -> dict[str, list[Any]]:
+    """Return the parameters of each command."""
     from tsoft.cli import Commands
 
     commands = Commands()

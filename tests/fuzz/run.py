@@ -3,8 +3,7 @@
     python tests/fuzz/run.py --runs 10000 --seed 1
     python tests/fuzz/run.py --kind round-trips --runs 1000
 
-The kind `commands` draws a command with options and an input, which is damaged in a third of the runs. `round-trips`
-compares the probabilities that tsoft reads from its own output with the formula.
+The module of each kind describes its runs; .github/CONTRIBUTING.md lists the kinds.
 
 A run fails with an internal error, a traceback, a warning of Python on stderr, an exit code that the manual does not
 list, no end within the limit, or a JSON output that does not parse. The exit code is 1 if a run failed. Each failure
@@ -28,8 +27,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import command_lines
+import explorer_sessions
 import gguf_files
 import hostile_server
+import processes
 import round_trips
 from outcomes import Outcome
 
@@ -65,7 +66,9 @@ def _start(memory: int) -> None:
 
 KINDS = {
     "commands": command_lines.run,
+    "explorer": explorer_sessions.run,
     "gguf": gguf_files.run,
+    "processes": processes.run,
     "round-trips": round_trips.run,
     "server": hostile_server.run,
 }

@@ -18,6 +18,7 @@ from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.formats import FORMATS, by_content
+from tsoft.input.json_problems import SURROGATE
 from tsoft.input.labels import Labels
 from tsoft.input.read_options import ColumnOptions, ReadOptions
 from tsoft.input.source import with_head
@@ -170,7 +171,12 @@ WRONG = {
     "deep for the other": ("[" * 99 + "-Infinity" + "]" * 99, "f:1: row 0: field 1: expected a number, got an array"),
     "bytes": (b'["\xff"]', "f:1: not UTF-8 text (byte 0xff); convert it to UTF-8"),
     "UTF-16": ("[1]".encode("utf-16"), "f: this is UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"),
-    "half a character": ('["\\ud800"]', "f:1: not JSON: "),
+    "half a character": ('["\\ud800"]', f"f:1: {SURROGATE}"),
+    "half a character as a label": ('{"\\ud800": 1}', f"f:1: {SURROGATE}"),
+    "half a character and infinite": ('[-Infinity, "\\ud83d\\ude00\\\\udead",\n"\\uDEAD"]', f"f:2: {SURROGATE}"),
+    "half a character of a repeated label": ('{"\\ud83d": 1, "\\ud83d": -Infinity}', f"f:1: {SURROGATE}"),
+    "half a character in a key": ('{"id": "\\ud83d", "a": 1, "b": -Infinity}', f"f:1: {SURROGATE}"),
+    "half a character of labels": ('{"logits": [1, -Infinity], "labels": ["a", "\\ud83dx"]}', f"f:1: {SURROGATE}"),
     "an escape in a label": ('{"\\u001b[31m": "x"}', "f:1: '\\x1b[31m': expected a number, got \"x\""),
 }  # fmt: skip
 

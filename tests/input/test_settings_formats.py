@@ -47,6 +47,13 @@ def test_a_field_that_is_set_twice(path: Path) -> None:
 # YAML
 
 
+def test_yaml_whose_aliases_repeat_a_part_many_times(path: Path) -> None:
+    """Written out, the list would have 9 ** 30 elements."""
+    pytest.importorskip("yaml")
+    levels = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 31)]
+    assert problem(path, "\n".join(["a0: &a0 [x]", *levels, ""])).startswith(": no sampling settings; ")
+
+
 def test_yaml_without_pyyaml(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     message = problem(path, "temperature: 0.7\n")
@@ -165,6 +172,8 @@ def test_text_that_python_printed(path: Path, text: str, expected: dict[str, flo
             ": 'temperature' is set twice, to 0.5 and 0.6; remove one of them",
         ),
         ("{'temperature': 0.5,\n 'top_p' 1}", ":1: not JSON: "),
+        ("{'top_k': 5, 'logit_bias': {'\\ud800': 1}}", ": a string has a lone surrogate"),
+        ('{"top_k": 5, "stop": ["\\ud800"]}', ":1: a string has a lone surrogate"),
     ],
 )
 def test_errors_in_text_that_python_printed(path: Path, text: str, message: str) -> None:

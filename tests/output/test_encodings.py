@@ -2,12 +2,14 @@
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import tsoft
-from tool import environment, on_terminal
+from tool import TSOFT, environment, on_terminal
 from tsoft.output.encodings import encodable
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -41,16 +43,42 @@ def test_curves_keep_their_heights() -> None:
     assert encodable("⠉⠒⠤⣀⡇⠀", "ascii") == "'--_| "
 
 
-def on_ascii(command: str, encoding: str | None = None) -> str:
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def on_ascii(command: str, encoding: str = "ascii", **changes: str) -> str:
     """Return the output of a shell command with real processes on a terminal in ASCII, or in another encoding."""
-    c_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    settings = {"PYTHONIOENCODING": encoding} if encoding else c_locale
-    return on_terminal(command, 80, environment(NO_COLOR="1", **settings))
+    return on_terminal(command, 80, environment(NO_COLOR="1", PYTHONIOENCODING=encoding, **changes))
 
 
 @posix
-def test_tables_and_bars_in_the_c_locale() -> None:
-    text = on_ascii("tsoft compute cat=2 中=1 --tau 0.5,1 --digits 3")
+@pytest.mark.parametrize(
+    "program", [[TSOFT], [sys.executable, "-m", "tsoft"], [sys.executable, "-X", "utf8=0", "-m", "tsoft"]]
+)
+def test_text_and_file_names_in_the_c_locale(program: list[str], tmp_path: Path) -> None:
+    """The same bytes arrive and leave as in a UTF-8 locale, even if Python's UTF-8 mode was turned off."""
+    environ = environment(**C_LOCALE)
+
+    def run(*arguments: str, stdin: str = "") -> bytes:
+        done = subprocess.run(
+            [*program, *arguments], input=stdin.encode(), capture_output=True, env=environ, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    header = "row,tau,é,中\n"
+    assert run("compute", "é=1", "中=1", "-f", "csv").decode() == f"{header}0,1.0,0.5,0.5\n"
+    (tmp_path / "ü.txt").write_text("é=1 中=1\n", "utf-8")
+    run("compute", "-i", f"{tmp_path}/ü.txt", "-o", f"{tmp_path}/ö.csv")
+    assert (tmp_path / "ö.csv").read_text("utf-8") == f"{header}0,1.0,0.5,0.5\n"
+    assert "τ" in run("compute", "-f", "table", stdin="é=1 中=1\n").decode()
+    done = subprocess.run([*program, "compute", "-i", "ß"], capture_output=True, env=environ, timeout=60)
+    assert (done.returncode, done.stderr.decode()) == (1, "tsoft: error: ß: No such file or directory\n")
+
+
+@posix
+def test_tables_and_bars_in_ascii() -> None:
+    text = on_ascii("tsoft compute cat=2 中=1 --tau 0.5,1 --digits 3", **C_LOCALE)
     assert text.isascii()
     assert "?" not in text
     assert max(map(len, text.splitlines())) <= 80

@@ -199,3 +199,19 @@ def test_json_has_every_text_and_number_unchanged(rows: list[tuple[str, float, i
     columns = [Column(name, list(values)) for name, values in zip("abc", zip(*rows, strict=True), strict=True)]
     objects = json.loads(text(FixedRecords([Records(columns)]), "json"))
     assert [(o["a"], float(o["b"]), o["c"]) for o in objects] == rows
+
+
+@pytest.mark.parametrize("format", ["tsv", "csv", "json", "jsonl"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        Column("label", ["é", "\ud800b"]),
+        Column("probs", np.zeros((2, 2)), labels=["é", "\ud800b"]),
+    ],
+    ids=["value", "header"],
+)
+def test_text_that_is_not_unicode_is_an_error(format: str, column: Column) -> None:
+    columns = [column, *([] if column.labels is None else [Column("labels", [column.labels] * 2, In.JSON)])]
+    result = FixedRecords([Records(columns, headed=True)])
+    with pytest.raises(InputError, match=r"^the text '\\ud800b' has a lone surrogate"):
+        list(write(result, format, NumberFormat()))

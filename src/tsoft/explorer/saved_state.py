@@ -14,14 +14,15 @@ from tsoft.explorer.explorer_state import ExplorerState, Picture
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.sampler_state import LogitBiases, SamplerSetting, SamplerState
 from tsoft.input.json_values import Location
+from tsoft.input.limits import read_limited
 from tsoft.output.control_characters import escaped_json
 from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, SAMPLERS, TAU
 
 ENDING = ".tsoft"
 VERSION = 1
-# A file has at most this many logits, which keeps it below about 50 MB.
-MAX_LOGITS = 1_000_000
+# A file has at most this many logits, which keeps it below about 50 MB, and labels of a usual length.
+MAX_LOGITS, MAX_BYTES = 1_000_000, 1 << 27
 
 
 class UnsavableError(TsoftError):
@@ -57,7 +58,10 @@ class SavedState:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise UnsavableError("a label is not valid text, so a saved state cannot contain it")
-        return escaped_json(text.encode())
+        text = escaped_json(text.encode())
+        if len(text.encode()) > MAX_BYTES:
+            raise UnsavableError(f"a saved state has at most {MAX_BYTES >> 20} MB; save the numbers as .json")
+        return text
 
 
 def read_state(data: bytes, source: str) -> SavedState:
@@ -82,7 +86,7 @@ def open_state(name: str) -> SavedState:
     """Return the state of the file with this name. Raise InputError."""
     try:
         with open(name, "rb") as file:
-            data = file.read()
+            data = read_limited(file, MAX_BYTES, name, "saved state")
     except (OSError, ValueError) as error:
         raise Location(name).error(getattr(error, "strerror", None) or str(error)) from None
     return read_state(data, name)

@@ -43,7 +43,7 @@ def parse_arguments(arguments: list[str], empty_fix: str) -> TypedNumbers:
         places += [place] * len(pieces)
     try:
         labels, numbers = fields.split_pairs(texts) or (None, fields.numbers(texts))
-        return TypedNumbers(numbers, tuple(map(decode, labels)) if labels else None, places)
+        return TypedNumbers(numbers, tuple(labels) if labels else None, places)
     except fields.FieldError as error:
         index = (error.field or 1) - 1
         raise UsageError(f"argument {places[index]}: {error.explained(empty_fix)}{_hint(texts[index])}") from None
@@ -84,7 +84,7 @@ def _json_block(arguments: list[str], quantity: str, labels: "Labels | None") ->
     # None accepts a record of another quantity, such as {"probs": [...]}, as from a file.
     options = ReadOptions(source, None if quantity == "logit" else quantity, labels, note=note)
     try:
-        blocks = list(read(io.BytesIO(os.fsencode(" ".join(arguments))), options))
+        blocks = list(read(io.BytesIO(" ".join(arguments).encode()), options))
     except InputError as error:
         # Arguments rarely have several lines.
         raise UsageError(str(error).replace(f"{source}:1:", f"{source}:", 1)) from None
@@ -122,14 +122,6 @@ def _check_syntax(arguments: list[str]) -> None:
     except (RecursionError, ValueError):
         # The reader names these problems: JSON that is nested too deep, and numbers with too many digits.
         return
-
-
-def decode(argument: str, name: str = "a label") -> str:
-    """Return an argument read as UTF-8, whatever the locale. Raise UsageError, which calls the argument `name`."""
-    try:
-        return os.fsencode(argument).decode()
-    except UnicodeError:
-        raise UsageError(f"{name} is not UTF-8 text") from None
 
 
 def _fields_of_only_argument(argument: str, empty_fix: str) -> list[str]:

@@ -192,8 +192,10 @@ class _Table:
         """Return the name of the array that tsoft wrote, and the labels of its classes; None for other tables."""
         try:
             entry = json.loads((self.source.schema.metadata or {}).get(TSOFT, b"null"))
-            labels = entry["labels"]
-            return str(entry["array"]), None if labels is None else tuple(map(str, labels))
+            labels = None if entry["labels"] is None else tuple(map(str, entry["labels"]))
+            # A lone surrogate is not text, so tsoft did not write these labels.
+            "".join(labels or ()).encode()
+            return str(entry["array"]), labels
         except (ValueError, TypeError, KeyError):
             return None, None
 

@@ -1,6 +1,11 @@
 """What is wrong with a text that is not JSON."""
 
+import re
+
 TOO_DEEP = "the JSON is nested too deep"
+SURROGATE = "a string has a lone surrogate, such as \\ud800, which is not a character; remove it"
+# The escapes in JSON: a pair of surrogates, a lone one, or any other.
+_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F])|.)", re.DOTALL)
 
 
 def json_problem(message: str) -> str:
@@ -13,4 +18,17 @@ def json_problem(message: str) -> str:
         return "a number is too large; the largest number is 1.8e308"
     if "depth" in message or "recursion" in message.lower():
         return TOO_DEEP
+    if "surrogate" in message:
+        return SURROGATE
     return f"not JSON: {message}"
+
+
+def lone_surrogate(data: bytes) -> int | None:
+    r"""Return the position of the first escape of a lone surrogate in JSON; None if there is no such escape.
+
+    Python's parser accepts these escapes, which are not characters, so no output could contain them.
+
+    >>> lone_surrogate(rb'["\ud83d\ude00", "\\ud800"]'), lone_surrogate(rb'["\ude00"]')
+    (None, 2)
+    """
+    return next((match.start() for match in _ESCAPES.finditer(data) if match["lone"]), None)

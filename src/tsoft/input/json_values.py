@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from tsoft.errors import InputError, shortened
-from tsoft.input.json_problems import TOO_DEEP, json_problem
+from tsoft.input.json_problems import SURROGATE, TOO_DEEP, json_problem, lone_surrogate
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.utf8 import decode_text
 
@@ -64,7 +64,10 @@ def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
         problem, error_line = json_problem(error.msg), error.lineno
     if problem != TOO_DEEP and (b"Infinity" in data or b"NaN" in data):
         try:
-            return json.loads(data)
+            value = json.loads(data)
+            if (position := lone_surrogate(data)) is None:
+                return value
+            problem, error_line = SURROGATE, 1 + data.count(b"\n", 0, position)
         except json.JSONDecodeError as error:
             problem, error_line = json_problem(error.msg), error.lineno
         except RecursionError:

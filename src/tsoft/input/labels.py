@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 from tsoft.errors import InputError, UsageError
 from tsoft.input.json_problems import json_problem
+from tsoft.input.limits import read_limited
 from tsoft.input.source import open_input
 from tsoft.input.utf8 import decode_text
 
 # Larger vocabularies do not exist; a larger id is a mistake that would take much memory.
 LARGEST_ID = (1 << 24) - 1
+# A list of as many labels of 30 bytes.
+MAX_BYTES = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def parse(text: str) -> Labels:
         raise UsageError("--labels @ needs a file name")
     # A file called - is not stdin here, from which the logits may come.
     with open_input("./-" if name == "-" else name) as file:
-        data = file.read()
+        data = read_limited(file, MAX_BYTES, name, "list of labels")
     # A vocabulary may have a token that is a NUL byte.
     content = decode_text(data, name, allows_nul=True).replace("\r\n", "\n")
     if not content:
@@ -82,7 +85,7 @@ def _from_json(name: str, content: str) -> Labels | None:
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        if name.lower().endswith(".json"):
+        if name.lower().endswith(".json") or "surrogate" in error.msg:
             raise InputError(f"{name}:{error.lineno}: {json_problem(error.msg)}") from None
         return None
     if isinstance(value, list):

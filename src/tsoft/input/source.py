@@ -1,18 +1,21 @@
 """Opening an input: a file or stdin."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from tsoft.errors import InputError, joined
-from tsoft.input.streams import with_start
+from tsoft.input.streams import Waiting, with_start
 from tsoft.input.unpacked import unpacked
 
 STDIN = "stdin"
 
 # The first characters of a number, and how many bytes are enough to recognize any format.
 _NUMBER, _NEEDED = b"+-.0123456789", 256
+# A pipe holds this many bytes on Linux.
+_BUFFER = 1 << 16
 
 
 def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
@@ -35,6 +38,12 @@ def stdin_conflict(readers: Sequence[str]) -> str:
     return f"only one of {joined(readers)} can read stdin; pass files or arguments for the others"
 
 
+def _waiting(stream: BinaryIO) -> BinaryIO:
+    """Return a pipe, or a terminal, as a stream that waits for its bytes."""
+    raw = getattr(stream, "raw", None)
+    return stream if raw is None or stream.seekable() else io.BufferedReader(Waiting(raw), _BUFFER)
+
+
 @contextlib.contextmanager
 def open_input(name: str) -> Iterator[BinaryIO]:
     """Open a file, or stdin for `-`, as bytes: the content of a gzip file, and UTF-16 text as UTF-8.
@@ -46,7 +55,7 @@ def open_input(name: str) -> Iterator[BinaryIO]:
         if name == "-":
             if sys.stdin is None:
                 raise InputError(f"{STDIN}: closed; read a file with -i FILE")
-            yield unpacked(sys.stdin.buffer, source)
+            yield unpacked(_waiting(sys.stdin.buffer), source)
         else:
             with open(name, "rb") as stream:
                 yield unpacked(stream, source)

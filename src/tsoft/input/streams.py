@@ -1,6 +1,7 @@
 """Streams of bytes: looking at the start of one, making one from pieces, and making one seekable."""
 
 import io
+import select
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
@@ -46,6 +47,25 @@ class _Replayed(io.RawIOBase):
         return len(data)
 
 
+class Waiting(io.RawIOBase):
+    """A raw stream that waits for its bytes, also in non-blocking mode.
+
+    Another process may set this mode at any time, since processes share a pipe. A read then returns None when no byte
+    has arrived yet, which a buffered reader takes for the end.
+    """
+
+    def __init__(self, raw: io.RawIOBase):
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while (count := self._raw.readinto(buffer)) is None:
+            select.select([self._raw], [], [])
+        return count
+
+
 def with_start(stream: BinaryIO, suffices: Callable[[bytes], bool]) -> tuple[bytes, BinaryIO]:
     """Return the first bytes of a stream, and the stream from its start.
 
@@ -67,7 +87,10 @@ def seekable(stream: BinaryIO, source: str, kind: str, note: Callable[[str], Non
     """
     if stream.seekable():
         return stream
-    data = stream.read(LONGEST_PIPED + 1)
+    data = bytearray()
+    # A single read of the largest number of bytes would reserve memory for all of them.
+    while len(data) <= LONGEST_PIPED and (more := stream.read(1 << 20)):
+        data += more
     if len(data) > LONGEST_PIPED:
         raise InputError(f"{source}: tsoft reads at most {LONGEST_PIPED >> 30} GB of {kind} from a pipe; pass -i FILE")
     if len(data) > NOTE_BYTES:

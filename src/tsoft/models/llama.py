@@ -35,7 +35,7 @@ import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array, available_cores
-from tsoft.errors import InputError, TsoftError, UsageError, visible
+from tsoft.errors import InputError, TsoftError, UsageError, visible, without_surrogates
 from tsoft.input.labels import token_label
 from tsoft.models.gguf_check import check_model
 from tsoft.models.model import TEXTS_AT_ONCE, encoded_prompt
@@ -73,7 +73,7 @@ class Llama:
             _check_file(path)
             check_model(path)
             try_model(path)
-        self.name = Path(path).stem
+        self.name = without_surrogates(Path(path).stem)
         self._weights = _Weights(path, self.name)
         self.vocab_size: int | None = self._weights.vocab_size
         self.context_length: int | None = self._weights.context_length

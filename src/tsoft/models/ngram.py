@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 
 from tsoft.core.block import Block, Origin
-from tsoft.errors import InputError, UsageError
-from tsoft.input.source import STDIN
+from tsoft.errors import InputError, UsageError, without_surrogates
+from tsoft.input.limits import read_limited
+from tsoft.input.source import STDIN, open_input
 from tsoft.input.utf8 import decode_text
 from tsoft.models.kneser_ney import ngrams
 from tsoft.models.model import encoded_prompt
-from tsoft.models.text_input import read_limited
 from tsoft.models.tokens import NextDistribution, Tokens
 
 By = Literal["word", "char"]
@@ -84,7 +84,7 @@ class Ngram:
         self._pieces = list(dict.fromkeys(text_pieces))
         self._labels = tuple(self._pieces)
         self.vocab_size = len(self._labels)
-        self.name = f"{order}-grams of {name} by {by}"
+        self.name = f"{order}-grams of {without_surrogates(name)} by {by}"
         self._numbers = {piece: number for number, piece in enumerate(self._labels)}
         words = [self._word(piece) for piece in self._labels]
         self._words = {word: number for number, word in enumerate(dict.fromkeys(words))}
@@ -94,8 +94,9 @@ class Ngram:
     @classmethod
     def of_file(cls, file: str, by: By, order: int | None) -> "Ngram":
         """Return the model of a file of UTF-8 text, or of stdin for `-`. Raise InputError for anything else."""
-        data = read_limited(file, MAX_BYTES, "text")
         name = STDIN if file == "-" else file
+        with open_input(file) as stream:
+            data = read_limited(stream, MAX_BYTES, name, "text")
         text = decode_text(data, name).replace("\r\n", "\n")
         return cls(text, by, order, name)
 

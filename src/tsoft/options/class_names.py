@@ -39,8 +39,6 @@ def class_index(block: "Block", name: str, option: str) -> int | None:
 
 def named_number(text: str, option: str, example: str, parse: Callable[[str], float] = number) -> tuple[str, float]:
     """Return the name and the number of LABEL=NUMBER, split at the last =. Raise UsageError, with the example."""
-    from tsoft.input.arguments import decode
-
     name, equals, typed = text.rpartition("=")
     try:
         value = parse(typed)
@@ -48,4 +46,4 @@ def named_number(text: str, option: str, example: str, parse: Callable[[str], fl
         equals = ""
     if not equals:
         raise UsageError(f"{option}: expected LABEL=NUMBER, such as {example}, got {text!r}")
-    return decode(name), value
+    return name, value

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from tsoft.errors import UsageError
 from tsoft.options.numbers import read_strictly
 from tsoft.options.temperatures import in_kelvin, note_logits_after_tau
 
@@ -58,7 +60,10 @@ class LogitsCommand(TyperCommand):
             # The parser's own errors lack the context, which names the command.
             error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
             raise
-        ctx.params = in_kelvin({name: unshield(value) for name, value in ctx.params.items()})
+        values = {name: unshield(value) for name, value in ctx.params.items()}
+        if not ctx.resilient_parsing:
+            values |= {param.name: _as_text(param, values[param.name]) for param in self.params if param.name in values}
+        ctx.params = in_kelvin(values)
         if not ctx.resilient_parsing:
             note_logits_after_tau(args, ctx.params.get("logits"))
             self._note_repeated_options(ctx, shielded)
@@ -83,6 +88,30 @@ class LogitsCommand(TyperCommand):
                 param.help = rf"{param.help} [dim]\[default: {default}][/dim]"  # type: ignore[attr-defined]
                 param.show_default = False  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
+
+
+def _as_text(param: Any, value: Any) -> Any:
+    """Return the value of an option or an argument, read as UTF-8 whatever the locale. The name of a file may be any
+    bytes. Raise UsageError for other values that are not UTF-8."""
+    if isinstance(value, list | tuple):
+        return [_as_text(param, item) for item in value]
+    if not isinstance(value, str) or value.isascii() or _is_file_name(param, value):
+        return value
+    data = os.fsencode(value)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        name = next((option for option in param.opts if option.startswith("--")), "the argument")
+        shown = data.decode(errors="backslashreplace")
+        raise UsageError(f"{name}: '{shown}' is not UTF-8 text; type it in UTF-8") from None
+
+
+def _is_file_name(param: Any, value: str) -> bool:
+    if param.name == "logits":
+        # explore opens a file that it has saved.
+        return value.lower().endswith(".tsoft")
+    metavar = param.metavar or ""
+    return value.startswith("@") if "@FILE" in metavar else "FILE" in metavar or param.name == "files"
 
 
 def _restore_name(error: Any, args: list[str]) -> None:

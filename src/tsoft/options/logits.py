@@ -164,8 +164,10 @@ def noting_probabilities(blocks: Iterator[Block], note: Callable[[str], None] = 
 
 def _look_like_probabilities(logits: Array) -> bool:
     """Return whether each row is from 0 to 1 and sums to 1, and not all rows are one-hot."""
-    sums = logits.sum(axis=1, dtype=np.float64)
-    if not (abs(sums - 1) <= _SUM_TOLERANCE).all() or (logits < 0).any() or (logits > 1).any():
+    # The sum of numbers outside of this range may overflow.
+    if (logits < 0).any() or (logits > 1).any():
+        return False
+    if not (abs(logits.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE).all():
         return False
     return not ((logits == 0) | (logits == 1)).all()
 

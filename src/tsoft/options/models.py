@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tsoft.errors import UsageError
-from tsoft.input.source import STDIN, stdin_conflict
+from tsoft.input.source import STDIN, open_input, stdin_conflict
 from tsoft.input.utf8 import decode_text
 from tsoft.options.command import in_panel
 
@@ -178,16 +178,16 @@ def read_prompt(prompt: list[str] | None, options: ModelOptions, taus: list[str]
     if prompt and len(prompt) > 1:
         raise UsageError(f'the prompt must be one argument; put it in quotes: "{" ".join(prompt)[:60]}"')
     if prompt and prompt != ["-"]:
-        from tsoft.input.arguments import decode
-
-        return _with_note(decode(prompt[0], "the prompt"), options)
+        return _with_note(prompt[0], options)
     if readers:
         raise UsageError(f"{readers[0]} reads stdin; pass the prompt as an argument")
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError('no prompt; pass it in quotes ("The capital of France is") or in a pipe')
-    from tsoft.models.text_input import read_limited
+    from tsoft.input.limits import read_limited
 
-    text = decode_text(read_limited("-", _MAX_PROMPT_BYTES, "prompt"), STDIN, allows_nul=True)
+    with open_input("-") as stream:
+        data = read_limited(stream, _MAX_PROMPT_BYTES, STDIN, "prompt")
+    text = decode_text(data, STDIN, allows_nul=True)
     return _with_note(text.removesuffix("\n").removesuffix("\r"), options)
 
 

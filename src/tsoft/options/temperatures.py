@@ -31,6 +31,8 @@ class TemperatureOptions:
     tau: Annotated[list[str] | None, tau_option("1")] = None
 
 
+# A list of millions of temperatures.
+_MAX_PIPED_BYTES = 1 << 26
 # The unit kelvin at the end of a temperature, which may be in a list or a range.
 _KELVIN = re.compile(r"(?<=\d|\.)\s*K(?=$|[\s,;:])")
 
@@ -148,13 +150,15 @@ def _temperature(text: str) -> float:
 def _piped() -> list[float]:
     """Return the temperatures on stdin."""
     from tsoft.input import fields
+    from tsoft.input.limits import read_limited
     from tsoft.input.source import STDIN, open_input
     from tsoft.input.utf8 import decode_text
 
     values: list[float] = []
     counts: list[int] = []
     with open_input("-") as stream:
-        lines = decode_text(stream.read(), STDIN).splitlines()
+        data = read_limited(stream, _MAX_PIPED_BYTES, STDIN, "list of temperatures")
+    lines = decode_text(data, STDIN).splitlines()
     for number, line in enumerate(lines, 1):
         try:
             texts = fields.split(fields.without_comment(line))

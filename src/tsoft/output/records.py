@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.errors import InputError
+from tsoft.errors import InputError, without_surrogates
 from tsoft.input.fields import escape, join_labels, quote
 from tsoft.output.control_characters import escaped_json
 from tsoft.output.number_format import NumberFormat
@@ -137,7 +137,12 @@ def _object(fields: Mapping[str, Any] | Fields, numbers: NumberFormat) -> Iterat
 def _dumped(value: Any, numbers: NumberFormat) -> str:
     import orjson
 
-    return escaped_json(orjson.dumps(numbers.json(value), option=orjson.OPT_SERIALIZE_NUMPY))
+    try:
+        data = orjson.dumps(numbers.json(value), option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:
+        _check_texts(value)
+        raise
+    return escaped_json(data)
 
 
 def _joined(texts: Iterable[str]) -> Iterator[str]:
@@ -154,6 +159,21 @@ def _joined(texts: Iterable[str]) -> Iterator[str]:
         yield "".join(waiting)
 
 
+# Text
+
+
+def _check_texts(value: Any) -> None:
+    """Raise InputError for the first text in a value that is not Unicode, which no format can contain."""
+    if isinstance(value, str):
+        if not value.isascii() and (shown := without_surrogates(value)) != value:
+            raise InputError(f"the text '{shown}' has a lone surrogate, which is not a character; replace it")
+    elif isinstance(value, Mapping):
+        _check_texts([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple):
+        for element in value:
+            _check_texts(element)
+
+
 # tsv and csv
 
 
@@ -165,6 +185,7 @@ def _delimited(chunks: Iterable[Records], shown: In, delimiter: str, numbers: Nu
         headers = [name for column in columns for name in column.headers]
         if headed and header is None:
             header = headers
+            _check_texts(headers)
             yield join_labels(headers, delimiter) + "\n"
         elif headed and headers != header:
             problem = f"{records.place}: the classes differ from those in the header"
@@ -232,4 +253,7 @@ def _cell(value: Any, numbers: NumberFormat, text: Any) -> str:
         return ""
     if isinstance(value, float):
         return numbers.text(value)
-    return text(value) if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        _check_texts(value)
+        return str(text(value))
+    return str(value)

@@ -129,9 +129,8 @@ def generate(
 
 def _stop(text: str) -> bytes:
     """Return the bytes of a --stop option."""
-    from tsoft.input.arguments import decode
     from tsoft.input.fields import unescape
 
     if not text:
         raise UsageError("--stop: the text is empty; pass the text to stop at")
-    return unescape(decode(text, "--stop")).encode()
+    return unescape(text).encode()

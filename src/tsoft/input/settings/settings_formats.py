@@ -7,14 +7,17 @@ import contextlib
 import re
 from typing import Any
 
-from tsoft.errors import InputError
+from tsoft.errors import InputError, without_surrogates
 from tsoft.input import gguf
-from tsoft.input.json_problems import TOO_DEEP, json_problem
+from tsoft.input.json_problems import SURROGATE, TOO_DEEP, json_problem
+from tsoft.input.limits import read_limited
 from tsoft.input.settings.field_values import unique
 from tsoft.input.settings.modelfile import is_modelfile, read_modelfile
 from tsoft.input.settings.printed_python import has_sampling_params, read_dict, read_sampling_params
 from tsoft.input.utf8 import decode_text, kind_of
 
+# The limit of a file in a text format. A saved response may be large.
+MAX_BYTES = 1 << 26
 # The start of the names of sampling settings in GGUF metadata.
 GGUF_PREFIX = "general.sampling."
 # A line of YAML that is not indented.
@@ -38,16 +41,34 @@ def load(name: str) -> Any:
             # Do not read a large file of another kind as a whole.
             if kind := kind_of(head):
                 raise InputError(f"{name}: this is {kind}")
-            content = head + file.read()
+            content = head + read_limited(file, MAX_BYTES, name, "settings file")
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from None
     text = decode_text(content, name)
     if not text.strip():
         raise InputError(f"{name}: no settings: the input is empty")
     try:
-        return _parsed(text, name)
+        document = _parsed(text, name)
+        if _has_surrogate(document):
+            raise InputError(f"{name}: {SURROGATE}")
+        return document
     except (RecursionError, MemoryError):
         raise InputError(f"{name}:1: {TOO_DEEP}") from None
+
+
+def _has_surrogate(value: Any) -> bool:
+    """Return whether a string in the document is not Unicode. YAML and Python allow the escape of a lone surrogate."""
+    waiting, seen = [value], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            # The aliases of YAML may repeat a part many times.
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting += [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        elif isinstance(value, str) and without_surrogates(value) != value:
+            return True
+    return False
 
 
 def _gguf(name: str) -> dict[str, Any]:
