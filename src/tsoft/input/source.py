@@ -1,12 +1,13 @@
 """Opening an input: a file or stdin."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from tsoft.errors import InputError, joined
-from tsoft.input.streams import with_start
+from tsoft.input.streams import WaitingFile, with_start
 from tsoft.input.unpacked import unpacked
 
 STDIN = "stdin"
@@ -46,9 +47,10 @@ def open_input(name: str) -> Iterator[BinaryIO]:
         if name == "-":
             if sys.stdin is None:
                 raise InputError(f"{STDIN}: closed; read a file with -i FILE")
-            yield unpacked(sys.stdin.buffer, source)
+            file = WaitingFile(sys.stdin.fileno(), closefd=False)
         else:
-            with open(name, "rb") as stream:
-                yield unpacked(stream, source)
+            file = WaitingFile(name)
+        with io.BufferedReader(file) as stream:
+            yield unpacked(stream, source)
     except OSError as error:
         raise InputError(f"{source}: {error.strerror or error}") from None

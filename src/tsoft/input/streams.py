@@ -1,6 +1,7 @@
 """Streams of bytes: looking at the start of one, making one from pieces, and making one seekable."""
 
 import io
+import select
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
@@ -10,6 +11,29 @@ from tsoft.errors import InputError
 LONGEST_PIPED = 1 << 32
 # Keeping more bytes than this in memory is worth a note.
 NOTE_BYTES = 1 << 24
+
+
+class WaitingFile(io.FileIO):
+    """A file that waits for data, even if its descriptor does not block.
+
+    The other processes of a pipe or terminal may set O_NONBLOCK at any time. A read without data would then return
+    None, which buffered streams take for the end.
+    """
+
+    def readinto(self, buffer: Any) -> int:
+        while (count := super().readinto(buffer)) is None:
+            select.select([self], [], [])
+        return count
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            return self.readall()
+        buffer = bytearray(size)
+        return bytes(buffer[: self.readinto(buffer)])
+
+    def readall(self) -> bytes:
+        # That of FileIO ends where it would wait; this one calls `read` until the end.
+        return io.RawIOBase.readall(self) or b""
 
 
 class Pieces(io.RawIOBase):

@@ -1,0 +1,89 @@
+"""Streams of bytes: stdin that does not block."""
+
+import io
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import pytest
+
+from tool import TSOFT, environment
+from tsoft.input import streams
+from tsoft.input.source import open_input
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+
+
+def test_a_row_that_arrives_later_in_a_pipe_that_does_not_block() -> None:
+    """The number 0.25 arrives in halves."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    command = [TSOFT, "compute", "--probs", "-f", "tsv", "--digits", "3"]
+    with subprocess.Popen(command, stdin=read_end, stdout=subprocess.PIPE, env=environment()) as process:
+        os.close(read_end)
+        # Closed first if a check fails, so that tsoft ends.
+        with open(write_end, "wb", buffering=0) as pipe:
+            assert process.stdout
+            pipe.write(b"0.5 0.5\n0.2")
+            assert process.stdout.readline() == b"0.5\t0.5\n"
+            pipe.write(b"5 0.75\n1 0")
+            assert process.stdout.readline() == b"0.25\t0.75\n"
+        assert process.stdout.read() == b"1\t0\n"
+    assert process.returncode == 0
+
+
+def in_halves(read: Callable[[BinaryIO], bytes], monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Return what `read` returns from a stdin that does not block, and whose data arrive whenever a reader waits."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    halves = [b"12", b"34"]
+
+    def arriving(*arguments: Any) -> Any:
+        if halves:
+            os.write(write_end, halves.pop(0))
+        else:
+            os.close(write_end)
+        return select_(*arguments)
+
+    select_ = select.select
+    monkeypatch.setattr(streams.select, "select", arriving)
+    with open(read_end, encoding="ascii") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with open_input("-") as stream:
+            return read(stream)
+
+
+def readinto(stream: BinaryIO) -> bytes:
+    buffer = bytearray(9)
+    size = 0
+    while more := stream.readinto(memoryview(buffer)[size:]):  # type: ignore[attr-defined]
+        size += more
+    return bytes(buffer[:size])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda stream: stream.read(),
+        lambda stream: stream.read(9),
+        lambda stream: stream.readline(),
+        lambda stream: b"".join(iter(lambda: stream.read1(9), b"")),
+        readinto,
+    ],
+)
+def test_every_way_to_read_waits_for_data(read: Callable[[BinaryIO], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert in_halves(read, monkeypatch) == b"1234"
+
+
+def test_files_are_still_seekable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a file on stdin is not copied into memory."""
+    with open(__file__, encoding="utf-8") as stdin, open_input(__file__) as file:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with open_input("-") as stream:
+            assert stream.seekable()
+            assert stream.seek(0, io.SEEK_END) == file.seek(0, io.SEEK_END) == os.path.getsize(__file__)
+        assert not stdin.closed
+        assert os.fstat(stdin.fileno())
