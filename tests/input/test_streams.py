@@ -1,18 +1,22 @@
-"""Streams of bytes: stdin that does not block."""
+"""Streams of bytes: stdin that does not block, and keeping a pipe in memory."""
 
 import io
 import os
 import select
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import pytest
 
+from array_files import Pipe
 from tool import TSOFT, environment
+from tsoft.errors import InputError
 from tsoft.input import streams
 from tsoft.input.source import open_input
+from tsoft.input.streams import seekable
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -87,3 +91,24 @@ def test_files_are_still_seekable(monkeypatch: pytest.MonkeyPatch) -> None:
             assert stream.seek(0, io.SEEK_END) == file.seek(0, io.SEEK_END) == os.path.getsize(__file__)
         assert not stdin.closed
         assert os.fstat(stdin.fileno())
+
+
+def test_a_small_pipe_takes_little_memory() -> None:
+    """tracemalloc counts the allocation of a buffer, even if nothing touches its pages."""
+    notes: list[str] = []
+    tracemalloc.start()
+    try:
+        copy = seekable(io.BufferedReader(Pipe(b"1234")), "f", "a piped .npz", notes.append)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+    assert copy.read() == b"1234"
+    assert not notes
+
+
+def test_a_pipe_in_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, data in ((1 << 21, bytes(3 << 20)), (4, b"12345")):
+        monkeypatch.setattr(streams, "LONGEST_PIPED", limit)
+        with pytest.raises(InputError, match=r"of a piped \.npz from a pipe; pass -i FILE"):
+            seekable(io.BufferedReader(Pipe(data)), "f", "a piped .npz", print)
+        assert seekable(io.BufferedReader(Pipe(data[:limit])), "f", "a piped .npz", print).read() == data[:limit]

@@ -9,6 +9,8 @@ from tsoft.errors import InputError
 
 # Some files can only be read with their end at hand, so a piped one is kept in memory, up to this many bytes.
 LONGEST_PIPED = 1 << 32
+# It is read in blocks, since a read allocates as many bytes as it may return.
+_BLOCK = 1 << 20
 # Keeping more bytes than this in memory is worth a note.
 NOTE_BYTES = 1 << 24
 
@@ -91,9 +93,13 @@ def seekable(stream: BinaryIO, source: str, kind: str, note: Callable[[str], Non
     """
     if stream.seekable():
         return stream
-    data = stream.read(LONGEST_PIPED + 1)
-    if len(data) > LONGEST_PIPED:
-        raise InputError(f"{source}: tsoft reads at most {LONGEST_PIPED >> 30} GB of {kind} from a pipe; pass -i FILE")
-    if len(data) > NOTE_BYTES:
-        note(f"{source}: tsoft keeps all {len(data) / 1e6:.0f} MB of {kind} in memory; -i FILE avoids this")
-    return io.BytesIO(data)
+    data = io.BytesIO()
+    while block := stream.read(_BLOCK):
+        data.write(block)
+        if data.tell() > LONGEST_PIPED:
+            limit = f"at most {LONGEST_PIPED >> 30} GB of {kind}"
+            raise InputError(f"{source}: tsoft reads {limit} from a pipe; pass -i FILE")
+    if data.tell() > NOTE_BYTES:
+        note(f"{source}: tsoft keeps all {data.tell() / 1e6:.0f} MB of {kind} in memory; -i FILE avoids this")
+    data.seek(0)
+    return data
