@@ -1,4 +1,4 @@
-"""Streams of bytes: stdin that does not block, and keeping a pipe in memory."""
+"""Streams of bytes: stdin that does not block, keeping a pipe in memory, and blanks at the start."""
 
 import io
 import os
@@ -12,11 +12,13 @@ from typing import Any, BinaryIO
 import pytest
 
 from array_files import Pipe
-from tool import TSOFT, environment
+from tool import TSOFT, environment, here
 from tsoft.errors import InputError
-from tsoft.input import streams
+from tsoft.input import lines, streams
+from tsoft.input.formats import detect
+from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import open_input
-from tsoft.input.streams import seekable
+from tsoft.input.streams import seekable, with_start
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -112,3 +114,54 @@ def test_a_pipe_in_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(InputError, match=r"of a piped \.npz from a pipe; pass -i FILE"):
             seekable(io.BufferedReader(Pipe(data)), "f", "a piped .npz", print)
         assert seekable(io.BufferedReader(Pipe(data[:limit])), "f", "a piped .npz", print).read() == data[:limit]
+
+
+BLANKS = [b" ", b"\n", b"\t", b"\r\n", b" \n"]
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_leading_blanks_are_looked_at_only_once(blank: bytes) -> None:
+    size = 0
+
+    def suffices(head: bytes) -> bool:
+        nonlocal size
+        size += len(head)
+        return bool(head.strip())
+
+    data = blank * ((4 << 20) // len(blank)) + b"1 2\n"
+    head, stream = with_start(io.BufferedReader(io.BytesIO(data)), suffices)
+    assert head.strip() == b"1 2"
+    assert size < 3 * len(data)
+    assert stream.read() == data
+
+
+@pytest.mark.parametrize("text", ["[1, x]", "1 x"])
+def test_lines_count_from_the_start_of_the_blanks(text: str) -> None:
+    done = here("compute", stdin="\n" * 1_000_000 + text)
+    assert done.stderr.startswith("tsoft: error: stdin:1000001: ")
+
+
+class Endless(io.RawIOBase):
+    """A stream that repeats a text."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = (self.text * (len(buffer) // len(self.text) + 1))[: len(buffer)]
+        buffer[:] = data
+        return len(data)
+
+
+@pytest.mark.parametrize("text", [b"\n", b" \n", b"#\n", b"  # one\n\n", "# é\n".encode()])
+def test_blank_lines_and_comments_without_an_end_are_an_error(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (streams, lines):
+        monkeypatch.setattr(module, "LONGEST_BLANK", 1 << 20)
+    for name in ["", "f.txt", "f.json"][: None if text.isspace() else 2]:
+        format, stream = detect(io.BufferedReader(Endless(text)), name)
+        message = "^f: no numbers in the first 1 MB, only blank lines or comments; remove them$"
+        with pytest.raises(InputError, match=message):
+            next(format.reader()(stream, ReadOptions("f")))

@@ -22,7 +22,7 @@ from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described, parsed_rows
 from tsoft.input.labels import Labels
-from tsoft.input.lines import line_batches
+from tsoft.input.lines import Skipped, line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
@@ -114,8 +114,15 @@ def read_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 
 def _numbered_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[list[NumberedLine]]:
-    """Yield the whole lines that have arrived, numbered from 1, one batch per read."""
-    for batch in line_batches(stream, options):
+    """Yield the whole lines that have arrived, numbered from 1, one batch per read, without blank batches at the
+    start."""
+    batches, skipped = line_batches(stream, options), Skipped(options)
+    for batch in batches:
+        if batch.data.strip():
+            batches = itertools.chain([batch], batches)
+            break
+        skipped.add(batch)
+    for batch in batches:
         yield list(enumerate(batch.data.split(b"\n"), batch.number))
 
 

@@ -1,6 +1,7 @@
 """Streams of bytes: looking at the start of one, making one from pieces, and making one seekable."""
 
 import io
+import itertools
 import select
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
@@ -13,6 +14,9 @@ LONGEST_PIPED = 1 << 32
 _BLOCK = 1 << 20
 # Keeping more bytes than this in memory is worth a note.
 NOTE_BYTES = 1 << 24
+# More bytes than this of blanks and comments are not the start of a text with numbers.
+LONGEST_BLANK = 1 << 26
+_CHUNK = 1 << 16
 
 
 class WaitingFile(io.FileIO):
@@ -56,34 +60,29 @@ class Pieces(io.RawIOBase):
         return count
 
 
-class _Replayed(io.RawIOBase):
-    """A stream from its start: the bytes that were already read, then the rest."""
-
-    def __init__(self, head: bytes, stream: BinaryIO):
-        self._head, self._stream = head, stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._head[: len(buffer)] or self._stream.read1(len(buffer))  # type: ignore[attr-defined]
-        self._head = self._head[len(data) :] if self._head else b""
-        buffer[: len(data)] = data
-        return len(data)
-
-
 def with_start(stream: BinaryIO, suffices: Callable[[bytes], bool]) -> tuple[bytes, BinaryIO]:
     """Return the first bytes of a stream, and the stream from its start.
 
-    They are the bytes that have arrived, and more until they suffice or the stream ends.
+    They are the bytes that have arrived, and more until they suffice or the stream ends. After many blanks, up to
+    LONGEST_BLANK, they are bytes from a later position.
     """
     head = stream.peek() if isinstance(stream, io.BufferedReader) else b""
     if suffices(head):
         return head, stream
-    head = b""
-    while not suffices(head) and (more := stream.read1(1 << 16)):  # type: ignore[attr-defined]
+    head, blanks, size = b"", [], 0
+    while not suffices(head) and size <= LONGEST_BLANK and (more := _read1(stream)):
         head += more
-    return head, io.BufferedReader(_Replayed(head, stream))
+        size += len(more)
+        # To look at all blanks again after each read would take quadratic time.
+        if len(head) >= _CHUNK and head.isspace():
+            blanks.append(head)
+            head = b""
+    rest = iter(lambda: _read1(stream), b"")
+    return head, io.BufferedReader(Pieces(itertools.chain(blanks, [head], rest)))
+
+
+def _read1(stream: BinaryIO) -> bytes:
+    return stream.read1(_CHUNK)  # type: ignore[attr-defined,no-any-return]
 
 
 def seekable(stream: BinaryIO, source: str, kind: str, note: Callable[[str], None]) -> BinaryIO:
