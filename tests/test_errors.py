@@ -231,6 +231,10 @@ def test_labels(tmp_path: Path) -> None:
     assert complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'wrong.json'}", code=1).endswith(
         "wrong.json: 'a' and 'b' have the same id, 0; ids must be unique"
     )
+    (tmp_path / "twice.json").write_text('{"a": 0, "b": 1, "a": 2}')
+    assert complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'twice.json'}", code=1).endswith(
+        "twice.json: the token 'a' occurs twice; write one id per token"
+    )
     (tmp_path / "cut.json").write_text('["a", ')
     assert "cut.json:1: " in complaint("compute", "1", "2", "--labels", f"@{tmp_path / 'cut.json'}", code=1)
     assert complaint("compute", "--labels", "@none", "1", code=1) == "none: No such file or directory"

@@ -160,6 +160,7 @@ def test_probabilities_that_do_not_sum_to_1_are_noted() -> None:
         ("compute", "0.7 0.2 0.1\n0.6 0.4 0.1\n", False),
         ("compute", "1 0\n0 1\n", False),
         ("compute", "1.5 -0.5\n", False),
+        ("compute", "1e308 1e308 1\n", False),
     ],
 )
 def test_logits_that_look_like_probabilities_are_noted(command: str, text: str, is_noted: bool) -> None:

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tsoft
-from tool import out, peak, run, started
+from tool import here, out, peak, run, started
 from tsoft.core.block import Block
 from tsoft.core.softmax import Array
 from tsoft.errors import InputError
 from tsoft.input.formats import FORMATS, by_content
 from tsoft.input.json_problems import SURROGATE
+from tsoft.input.json_values import RepeatedNames, parsed_json, parsed_rows
 from tsoft.input.labels import Labels
 from tsoft.input.read_options import ColumnOptions, ReadOptions
 from tsoft.input.source import with_head
@@ -419,3 +420,50 @@ def test_an_invalid_first_line_is_an_error_at_once() -> None:
         process.stdin.write(b"[1,]\n[1,2]\n")
         process.stdin.flush()
         assert b"stdin:1: not JSON" in process.stderr.readline()
+
+
+NAMES = st.sampled_from(["a", "b", ":", '"', "\\u003a", "logits", "labels", "id", "token"])
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(NAMES, st.one_of(st.integers(-9, 9), st.text('":é\\', max_size=3))), max_size=4), st.booleans()
+)
+def test_both_parsers_keep_or_refuse_repeated_names(pairs: list[tuple[str, Any]], escaped: bool) -> None:
+    """NaN elsewhere in the text selects the second parser. A row keeps all pairs; another object is an error."""
+    options = ReadOptions("f")
+    text = "{" + ", ".join(f"{json.dumps(n, ensure_ascii=escaped)}: {json.dumps(v)}" for n, v in pairs) + "}"
+    expected = dict(pairs) if len(dict(pairs)) == len(pairs) else RepeatedNames(pairs)
+    assert parsed_rows(text.encode(), options, 1) == expected
+    assert parsed_rows(f"[{text}, NaN]".encode(), options, 1)[0] == expected
+    for document in (f'{{"x": [{text}, 0]}}', f'{{"x": [{text}, NaN]}}'):
+        for parse in (parsed_json, parsed_rows):
+            if isinstance(expected, dict):
+                assert parse(document.encode(), options, 1)["x"][0] == expected
+            else:
+                with pytest.raises(InputError, match=r"^f:1: an object has the name .* twice; write each name once$"):
+                    parse(document.encode(), options, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"logits": [1, 2], "logits": [3, %s]}',
+        '{"id": "x", "logits": [1, %s], "id": "y"}',
+        '{"logits": [1], "logits": [2]}\n{"logits": [%s]}',
+        '{"choices": [{"logprobs": {"tokens": ["a"], "token_logprobs": [-1], "top_logprobs": [{"a": -1, "a": %s}]}}]}',
+    ],
+)
+@pytest.mark.parametrize("number", ["-2", "-Infinity"])
+def test_a_record_or_response_that_repeats_a_name_is_an_error(text: str, number: str) -> None:
+    done = here("compute", stdin=text % number)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "twice; write each name once\n" in done.stderr
+
+
+def test_the_second_parser_refuses_the_texts_that_the_first_one_refuses() -> None:
+    """Before, -1e400 was a mask."""
+    for text, problem in {"[1, -1e400%s]": "a number is too large", '{"a\\ud800": 1%s}': "a lone surrogate|low surrogate"}.items():
+        for more in ("", ', "b": NaN' if ":" in text else ", NaN"):
+            with pytest.raises(InputError, match=problem):
+                parsed_rows((text % more).encode(), ReadOptions("f"), 1)

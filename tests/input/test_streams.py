@@ -1,56 +1,167 @@
-"""Reading stdin from a pipe in non-blocking mode, as some programs leave it, and a piped file of a few bytes."""
+"""Streams of bytes: stdin that does not block, keeping a pipe in memory, and blanks at the start."""
 
+import io
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tracemalloc
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 import pytest
 
-from tool import TSOFT, environment, here, run
+from array_files import Pipe
+from tool import TSOFT, environment, here
+from tsoft.errors import InputError
+from tsoft.input import lines, streams
+from tsoft.input.formats import detect
+from tsoft.input.read_options import ReadOptions
+from tsoft.input.source import open_input
+from tsoft.input.streams import seekable, with_start
 
-if sys.platform == "win32":
-    pytest.skip("Windows has no such mode", allow_module_level=True)
-
-
-@contextmanager
-def waiting(*arguments: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """Start tsoft with an empty pipe in non-blocking mode as stdin, and yield its other end."""
-    end, other_end = os.pipe()
-    os.set_blocking(end, False)
-    with subprocess.Popen(
-        [TSOFT, *arguments], stdin=end, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    ) as process:
-        try:
-            yield other_end, process
-        finally:
-            os.close(end)
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 
-def test_a_pause_in_the_input_is_not_its_end() -> None:
-    with waiting("compute") as (pipe, process):
-        os.write(pipe, b"1 2\n3 ")
-        assert process.stdout
-        # tsoft has read all of that, and waits.
-        first = process.stdout.readline()
-        os.write(pipe, b"4\n5 ")
-        second = process.stdout.readline()
-        os.write(pipe, b"7\n")
-        os.close(pipe)
-        third, messages = process.communicate()
-    assert (process.returncode, messages) == (0, b"")
-    assert (first + second + third).decode() == here("compute", stdin="1 2\n3 4\n5 7\n").stdout
+def test_a_row_that_arrives_later_in_a_pipe_that_does_not_block() -> None:
+    """The number 0.25 arrives in halves."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    command = [TSOFT, "compute", "--probs", "-f", "tsv", "--digits", "3"]
+    with subprocess.Popen(command, stdin=read_end, stdout=subprocess.PIPE, env=environment()) as process:
+        os.close(read_end)
+        # Closed first if a check fails, so that tsoft ends.
+        with open(write_end, "wb", buffering=0) as pipe:
+            assert process.stdout
+            pipe.write(b"0.5 0.5\n0.2")
+            assert process.stdout.readline() == b"0.5\t0.5\n"
+            pipe.write(b"5 0.75\n1 0")
+            assert process.stdout.readline() == b"0.25\t0.75\n"
+        assert process.stdout.read() == b"1\t0\n"
+    assert process.returncode == 0
 
 
-def test_memory_for_a_piped_file_grows_with_the_file() -> None:
-    words = ["bash", "-c", f"ulimit -v 3000000; printf 'PK\\003\\004' | {TSOFT} sample"]
-    environ = environment(OPENBLAS_NUM_THREADS="1")
-    done = subprocess.run(words, capture_output=True, env=environ, check=False)
-    assert done.returncode == 1
-    assert b"not enough memory" not in done.stderr
+def in_halves(read: Callable[[BinaryIO], bytes], monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Return what `read` returns from a stdin that does not block, and whose data arrive whenever a reader waits."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    halves = [b"12", b"34"]
+
+    def arriving(*arguments: Any) -> Any:
+        if halves:
+            os.write(write_end, halves.pop(0))
+        else:
+            os.close(write_end)
+        return select_(*arguments)
+
+    select_ = select.select
+    monkeypatch.setattr(select, "select", arriving)
+    with open(read_end, encoding="ascii") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with open_input("-") as stream:
+            return read(stream)
 
 
-def test_numbers_whose_sum_overflows_are_compared_with_probabilities_in_silence() -> None:
-    done = run("compute", stdin='[{"a": 1e308, "b": 1e308, "c": 1}]')
-    assert (done.returncode, done.stderr) == (0, "")
+def readinto(stream: BinaryIO) -> bytes:
+    buffer = bytearray(9)
+    size = 0
+    while more := stream.readinto(memoryview(buffer)[size:]):  # type: ignore[attr-defined]
+        size += more
+    return bytes(buffer[:size])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda stream: stream.read(),
+        lambda stream: stream.read(9),
+        lambda stream: stream.readline(),
+        lambda stream: b"".join(iter(lambda: stream.read1(9), b"")),
+        readinto,
+    ],
+)
+def test_every_way_to_read_waits_for_data(read: Callable[[BinaryIO], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert in_halves(read, monkeypatch) == b"1234"
+
+
+def test_files_are_still_seekable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a file on stdin is not copied into memory."""
+    with open(__file__, encoding="utf-8") as stdin, open_input(__file__) as file:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with open_input("-") as stream:
+            assert stream.seekable()
+            assert stream.seek(0, io.SEEK_END) == file.seek(0, io.SEEK_END) == os.path.getsize(__file__)
+        assert not stdin.closed
+        assert os.fstat(stdin.fileno())
+
+
+def test_a_small_pipe_takes_little_memory() -> None:
+    """tracemalloc counts the allocation of a buffer, even if nothing touches its pages."""
+    notes: list[str] = []
+    tracemalloc.start()
+    try:
+        copy = seekable(io.BufferedReader(Pipe(b"1234")), "f", "a piped .npz", notes.append)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+    assert copy.read() == b"1234"
+    assert not notes
+
+
+def test_a_pipe_in_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, data in ((1 << 21, bytes(3 << 20)), (4, b"12345")):
+        monkeypatch.setattr(streams, "LONGEST_PIPED", limit)
+        with pytest.raises(InputError, match=r"of a piped \.npz from a pipe; pass -i FILE"):
+            seekable(io.BufferedReader(Pipe(data)), "f", "a piped .npz", print)
+        assert seekable(io.BufferedReader(Pipe(data[:limit])), "f", "a piped .npz", print).read() == data[:limit]
+
+
+BLANKS = [b" ", b"\n", b"\t", b"\r\n", b" \n"]
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_leading_blanks_are_looked_at_only_once(blank: bytes) -> None:
+    size = 0
+
+    def suffices(head: bytes) -> bool:
+        nonlocal size
+        size += len(head)
+        return bool(head.strip())
+
+    data = blank * ((4 << 20) // len(blank)) + b"1 2\n"
+    head, stream = with_start(io.BufferedReader(io.BytesIO(data)), suffices)
+    assert head.strip() == b"1 2"
+    assert size < 3 * len(data)
+    assert stream.read() == data
+
+
+@pytest.mark.parametrize("text", ["[1, x]", "1 x"])
+def test_lines_count_from_the_start_of_the_blanks(text: str) -> None:
+    done = here("compute", stdin="\n" * 1_000_000 + text)
+    assert done.stderr.startswith("tsoft: error: stdin:1000001: ")
+
+
+class Endless(io.RawIOBase):
+    """A stream that repeats a text."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = (self.text * (len(buffer) // len(self.text) + 1))[: len(buffer)]
+        buffer[:] = data
+        return len(data)
+
+
+@pytest.mark.parametrize("text", [b"\n", b" \n", b"#\n", b"  # one\n\n", "# é\n".encode()])
+def test_blank_lines_and_comments_without_an_end_are_an_error(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (streams, lines):
+        monkeypatch.setattr(module, "LONGEST_BLANK", 1 << 20)
+    for name in ["", "f.txt", "f.json"][: None if text.isspace() else 2]:
+        format, stream = detect(io.BufferedReader(Endless(text)), name)
+        message = "^f: no numbers in the first 1 MB, only blank lines or comments; remove them$"
+        with pytest.raises(InputError, match=message):
+            next(format.reader()(stream, ReadOptions("f")))

@@ -1,6 +1,5 @@
 """The n-gram model: its numbers against the equations in Fractions, and its tokens against the text."""
 
-import io
 import itertools
 import math
 import sys
@@ -307,16 +306,19 @@ def test_model_of_a_file(tmp_path: Path) -> None:
     assert set(logprobs(models[0], "")) == {"Où", " est", "\nle", " chat", "\n"}
 
 
-def test_model_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_of_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "stdin"
     for data, blank in (("one deux trois é".encode(), False), (b"", True)):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "ascii"))
-        if blank:
-            with pytest.raises(InputError, match="stdin: cannot build a model from"):
-                Ngram.of_file("-", "char", 2)
-        else:
-            model = Ngram.of_file("-", "char", 2)
-            assert model.name == "2-grams of stdin by char"
-            assert model.label(model.prompt("é")[0]) == "é"
+        file.write_bytes(data)
+        with file.open(encoding="ascii") as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            if blank:
+                with pytest.raises(InputError, match="stdin: cannot build a model from"):
+                    Ngram.of_file("-", "char", 2)
+            else:
+                model = Ngram.of_file("-", "char", 2)
+                assert model.name == "2-grams of stdin by char"
+                assert model.label(model.prompt("é")[0]) == "é"
 
 
 READ = {

@@ -21,7 +21,7 @@ from tsoft.core.softmax import Array
 from tsoft.errors import InputError, shortened
 from tsoft.input import fast_numbers, fields
 from tsoft.input.columns import ID, KEY_COLUMNS, TARGET
-from tsoft.input.lines import Line, LineBatch, line_batches
+from tsoft.input.lines import Line, LineBatch, Skipped, line_batches
 from tsoft.input.quantity import QUANTITIES
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.row_groups import BlankLines, ParsedRow, RowGroup, blocks, padded, parsed_groups, runs
@@ -31,10 +31,10 @@ LONG_FORM_COLUMNS = {"label", "index", ID, *KEY_COLUMNS, *QUANTITIES}
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
     """Yield the blocks of a text. Raise InputError, which names the line and the field."""
-    batches = line_batches(stream, options)
+    batches, skipped = line_batches(stream, options), Skipped(options)
     for source_batch in batches:
         batch = source_batch.with_hash_column() if source_batch.number == 1 else source_batch
-        first = batch.first()
+        first = None if batch.is_blank() else batch.first()
         if first:
             _note_commented_header(batch, first, options)
             if batch.starts_with_tab(first.number):
@@ -48,6 +48,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
             rest = batch.since(first.number)
             yield from layout(first, itertools.chain([rest] if rest else [], batches), options)
             return
+        skipped.add(batch)
     raise InputError(f"{options.source}: no logits: the input is empty")
 
 

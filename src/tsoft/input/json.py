@@ -7,7 +7,6 @@ array of objects, or the response of an LLM server.
 
 import contextlib
 import itertools
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
@@ -21,10 +20,9 @@ from tsoft.input import fields
 from tsoft.input.api_responses import ResponseReader
 from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
-from tsoft.input.json_problems import TOO_DEEP
-from tsoft.input.json_values import Location, described, parsed_json
+from tsoft.input.json_values import Location, RepeatedNames, described, parsed_rows
 from tsoft.input.labels import Labels
-from tsoft.input.lines import line_batches
+from tsoft.input.lines import Skipped, line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
@@ -84,13 +82,6 @@ class JsonRow:
         return InputError(f"{self.where}{place}: {problem}")
 
 
-@dataclass(frozen=True)
-class RepeatedNames:
-    """A JSON object with repeated names."""
-
-    pairs: list[tuple[str, Any]]
-
-
 # From bytes to JSON values
 
 
@@ -109,7 +100,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
                 fix = "; if it is not JSON, pass --input-format text" if "after document" in str(error) else ""
                 raise InputError(f"{error}{fix}") from None
             document = b"\n".join(line for lines in itertools.chain([batch], batches) for _, line in lines)
-            yield from _blocks([[JsonValue(options.source, _parsed(document, options, batch[0][0]))]], options)
+            yield from _blocks([[JsonValue(options.source, parsed_rows(document, options, batch[0][0]))]], options)
         else:
             further = (_values(lines, options) for lines in itertools.chain([batch[start + 1 :]], batches))
             yield from _blocks(itertools.chain([first], further), options)
@@ -123,8 +114,15 @@ def read_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 
 
 def _numbered_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[list[NumberedLine]]:
-    """Yield the whole lines that have arrived, numbered from 1, one batch per read."""
-    for batch in line_batches(stream, options):
+    """Yield the whole lines that have arrived, numbered from 1, one batch per read, without blank batches at the
+    start."""
+    batches, skipped = line_batches(stream, options), Skipped(options)
+    for batch in batches:
+        if batch.data.strip():
+            batches = itertools.chain([batch], batches)
+            break
+        skipped.add(batch)
+    for batch in batches:
         yield list(enumerate(batch.data.split(b"\n"), batch.number))
 
 
@@ -132,40 +130,7 @@ def _values(lines: Iterable[NumberedLine], options: ReadOptions) -> Iterator[Jso
     """Yield the values of the lines that are not blank."""
     for number, line in lines:
         if line.strip():
-            yield JsonValue(f"{options.source}:{number}", _parsed(line, options, number))
-
-
-def _parsed(data: bytes, options: ReadOptions, line: int) -> Any:
-    """Parse a text that starts on that line, keeping repeated names. Raise InputError if it is not JSON."""
-    value = parsed_json(data, options, line)
-    if b":" not in data or data.count(b":") <= _name_count(value):
-        return value
-    try:
-        return _with_repeated_names(data)
-    except RecursionError:
-        raise options.error(line, TOO_DEEP) from None
-
-
-def _name_count(value: Any) -> float:
-    """Return the number of names in objects {label: number}; inf if there is no object of this kind.
-
-    If the text has more colons than this, names may repeat in it.
-    """
-    elements = value if isinstance(value, list) else [value]
-    objects = [element for element in elements if isinstance(element, dict) and _array_key(element, None) is None]
-    if not objects or any(isinstance(next(iter(labels.values()), 0), dict | list) for labels in objects):
-        return np.inf
-    return sum(map(len, objects))
-
-
-def _with_repeated_names(data: bytes) -> Any:
-    """Parse JSON with a parser that keeps repeated names, since labels may repeat."""
-
-    def from_pairs(pairs: list[tuple[str, Any]]) -> Any:
-        names = dict(pairs)
-        return names if len(names) == len(pairs) else RepeatedNames(pairs)
-
-    return json.loads(data, object_pairs_hook=from_pairs)
+            yield JsonValue(f"{options.source}:{number}", parsed_rows(line, options, number))
 
 
 def may_continue(line: bytes) -> bool:
@@ -181,7 +146,7 @@ def may_continue(line: bytes) -> bool:
     except orjson.JSONDecodeError as error:
         # orjson stops at NaN and Infinity, which may be anywhere in the line.
         return error.pos >= len(line.rstrip().decode("utf-8", "replace")) or b"NaN" in line or b"Infinity" in line
-    return True
+    return False
 
 
 # From JSON values to rows

@@ -1,6 +1,8 @@
 """JSON values: parsing, their location in a source, and checks of their kind."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -51,30 +53,110 @@ def json_path(parts: Iterable[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
 
+@dataclass(frozen=True)
+class RepeatedNames:
+    """A JSON object with repeated names."""
+
+    pairs: list[tuple[str, Any]]
+
+    def problem(self) -> str:
+        """Return the problem with an object that must not repeat a name."""
+        counts = Counter(name for name, _ in self.pairs)
+        return f"an object has the name {shortened(counts.most_common(1)[0][0])!r} twice; write each name once"
+
+
 def parsed_json(data: bytes, options: ReadOptions, line: int) -> Any:
     """Parse a JSON text that starts on that line. NaN and the infinities of Python and JavaScript are allowed. Raise
-    InputError."""
+    InputError, also for an object with repeated names."""
+    value, repeated = _parsed(data, options, line)
+    if repeated:
+        raise options.error(line, repeated[0].problem())
+    return value
+
+
+def parsed_rows(data: bytes, options: ReadOptions, line: int) -> Any:
+    """Parse a JSON text as `parsed_json` does, except that labels may repeat: the value, or an element of an array, may
+    be RepeatedNames without arrays and objects in it."""
+    value, repeated = _parsed(data, options, line)
+    if repeated:
+        elements = value if isinstance(value, list) else [value]
+        rows = {id(element) for element in elements if isinstance(element, RepeatedNames)}
+        for names in repeated:
+            if id(names) not in rows or any(isinstance(v, list | dict | RepeatedNames) for _, v in names.pairs):
+                raise options.error(line, names.problem())
+    return value
+
+
+def _parsed(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[RepeatedNames]]:
+    """Return the value of a JSON text, and its objects with repeated names."""
     import orjson
 
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
+        # orjson keeps only the last value of a name. Each name takes a colon, and an escape may hide one.
+        if b":" not in data or (b"\\u" not in data and data.count(b":") == _colons(value)):
+            return value, []
+    except RecursionError:
+        raise options.error(line, TOO_DEEP) from None
     except orjson.JSONDecodeError as error:
         if "UTF-8" in error.msg:
             decode_text(data, options.source, line)
         problem, error_line = json_problem(error.msg), error.lineno
-    if problem != TOO_DEEP and (b"Infinity" in data or b"NaN" in data):
-        try:
-            value = json.loads(data)
-            if (position := lone_surrogate(data)) is None:
-                return value
-            problem, error_line = SURROGATE, 1 + data.count(b"\n", 0, position)
-        except json.JSONDecodeError as error:
-            problem, error_line = json_problem(error.msg), error.lineno
-        except RecursionError:
-            problem = TOO_DEEP
-        except ValueError:
-            problem = json_problem("a number that is too long")
+        if problem == TOO_DEEP or (b"Infinity" not in data and b"NaN" not in data):
+            raise options.error(line + error_line - 1, problem) from None
+    return _parsed_slowly(data, options, line)
+
+
+def _colons(value: Any) -> int:
+    """Return the number of colons in a text of this value without repeated names and escapes."""
+    if isinstance(value, dict):
+        return len(value) + "".join(value).count(":") + _colons(list(value.values()))
+    if isinstance(value, str):
+        return value.count(":")
+    if not isinstance(value, list):
+        return 0
+    types = set(map(type, value))
+    if types == {str}:
+        return "".join(value).count(":")
+    return sum(map(_colons, value)) if types & {str, dict, list} else 0
+
+
+def _parsed_slowly(data: bytes, options: ReadOptions, line: int) -> tuple[Any, list[RepeatedNames]]:
+    """Return the same with a parser that keeps repeated names, and reads NaN and the infinities."""
+    repeated: list[RepeatedNames] = []
+
+    def from_pairs(pairs: list[tuple[str, Any]]) -> Any:
+        names = dict(pairs)
+        if len(names) == len(pairs):
+            return names
+        repeated.append(RepeatedNames(pairs))
+        return repeated[-1]
+
+    error_line = 1
+    try:
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=from_pairs, parse_float=_finite)
+        # orjson refuses a lone surrogate, too.
+        if (position := lone_surrogate(data)) is None:
+            return value, repeated
+        problem, error_line = SURROGATE, 1 + data.count(b"\n", 0, position)
+    except json.JSONDecodeError as error:
+        problem, error_line = json_problem(error.msg), error.lineno
+    except RecursionError:
+        problem = TOO_DEEP
+    except OverflowError:
+        problem = json_problem("number is infinity")
+    except ValueError:
+        problem = json_problem("a number that is too long")
     raise options.error(line + error_line - 1, problem)
+
+
+def _finite(text: str) -> float:
+    """Parse a number. Raise OverflowError if it is too large for a float, which orjson refuses, too."""
+    value = float(text)
+    if math.isinf(value):
+        raise OverflowError
+    return value
 
 
 def described(value: object) -> str:

@@ -1,5 +1,7 @@
 """Class labels from `--labels`, and the labels of tokens."""
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 
 from tsoft.errors import InputError, UsageError
@@ -95,6 +97,10 @@ def _from_json(name: str, content: str) -> Labels | None:
         return Labels(tuple(value))
     if not isinstance(value, dict):
         raise InputError(f"{name}: expected an array of strings or an object {{token: id}}")
+    # orjson keeps only the last value of a name.
+    counts = Counter(token for token, _ in json.loads(content, object_pairs_hook=list))
+    if len(counts) < counts.total():
+        raise InputError(f"{name}: the token {counts.most_common(1)[0][0]!r} occurs twice; write one id per token")
     return _from_vocabulary(name, value)
 
 

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from tsoft.errors import InputError
 from tsoft.input import fast_numbers, fields
 from tsoft.input.read_options import ReadOptions
+from tsoft.input.streams import LONGEST_BLANK
 from tsoft.input.utf8 import decode_text
 
 CHUNK = 1 << 18
+# The first character of a line that is neither blank nor only a comment.
+_CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class LineBatch:
     def comment_before(self, number: int) -> str | None:
         """Return the text of the comment that is the line before line `number`; None if there is no comment."""
         return next((text.lstrip("#").strip() for line, text in self.comments() if line == number - 1), None)
+
+    def is_blank(self) -> bool:
+        """Return whether all lines are blank or only a comment. May be False for a comment that is not ASCII."""
+        return self.data.isascii() and b"\0" not in self.data and not _CONTENT.search(self.data)
 
     def with_hash_column(self) -> "LineBatch":
         """Return the same lines, except that a first line such as `#,cat,dog` is a header without its first name, and
@@ -110,6 +118,20 @@ def line_batches(stream: BinaryIO, options: ReadOptions) -> Iterator[LineBatch]:
         number, parts = number + batch.count, [tail]
     if rest := b"".join(parts):
         yield LineBatch(_without_mark(rest, number), number, options)
+
+
+class Skipped:
+    """Counts the blank lines and comments before the first other line. A stream of them may not end."""
+
+    def __init__(self, options: ReadOptions):
+        self._options, self._bytes = options, 0
+
+    def add(self, batch: LineBatch) -> None:
+        """Add a batch. Raise InputError if there are too many bytes."""
+        self._bytes += len(batch.data) + 1
+        if self._bytes > LONGEST_BLANK:
+            problem = f"no numbers in the first {LONGEST_BLANK >> 20} MB, only blank lines or comments"
+            raise InputError(f"{self._options.source}: {problem}; remove them")
 
 
 def _without_mark(data: bytes, number: int) -> bytes:

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from tsoft.errors import InputError, joined
-from tsoft.input.streams import Waiting, with_start
+from tsoft.input.streams import WaitingFile, with_start
 from tsoft.input.unpacked import unpacked
 
 STDIN = "stdin"
 
 # The first characters of a number, and how many bytes are enough to recognize any format.
 _NUMBER, _NEEDED = b"+-.0123456789", 256
-# A pipe holds this many bytes on Linux.
-_BUFFER = 1 << 16
 
 
 def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
@@ -38,12 +36,6 @@ def stdin_conflict(readers: Sequence[str]) -> str:
     return f"only one of {joined(readers)} can read stdin; pass files or arguments for the others"
 
 
-def _waiting(stream: BinaryIO) -> BinaryIO:
-    """Return a pipe, or a terminal, as a stream that waits for its bytes."""
-    raw = getattr(stream, "raw", None)
-    return stream if raw is None or stream.seekable() else io.BufferedReader(Waiting(raw), _BUFFER)
-
-
 @contextlib.contextmanager
 def open_input(name: str) -> Iterator[BinaryIO]:
     """Open a file, or stdin for `-`, as bytes: the content of a gzip file, and UTF-16 text as UTF-8.
@@ -55,9 +47,10 @@ def open_input(name: str) -> Iterator[BinaryIO]:
         if name == "-":
             if sys.stdin is None:
                 raise InputError(f"{STDIN}: closed; read a file with -i FILE")
-            yield unpacked(_waiting(sys.stdin.buffer), source)
+            file = WaitingFile(sys.stdin.fileno(), closefd=False)
         else:
-            with open(name, "rb") as stream:
-                yield unpacked(stream, source)
+            file = WaitingFile(name)
+        with io.BufferedReader(file) as stream:
+            yield unpacked(stream, source)
     except OSError as error:
         raise InputError(f"{source}: {error.strerror or error}") from None

@@ -1,6 +1,7 @@
 """Streams of bytes: looking at the start of one, making one from pieces, and making one seekable."""
 
 import io
+import itertools
 import select
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
@@ -9,8 +10,36 @@ from tsoft.errors import InputError
 
 # Some files can only be read with their end at hand, so a piped one is kept in memory, up to this many bytes.
 LONGEST_PIPED = 1 << 32
+# It is read in blocks, since a read allocates as many bytes as it may return.
+_BLOCK = 1 << 20
 # Keeping more bytes than this in memory is worth a note.
 NOTE_BYTES = 1 << 24
+# More bytes than this of blanks and comments are not the start of a text with numbers.
+LONGEST_BLANK = 1 << 26
+_CHUNK = 1 << 16
+
+
+class WaitingFile(io.FileIO):
+    """A file that waits for data, even if its descriptor does not block.
+
+    The other processes of a pipe or terminal may set O_NONBLOCK at any time. A read without data would then return
+    None, which buffered streams take for the end.
+    """
+
+    def readinto(self, buffer: Any) -> int:
+        while (count := super().readinto(buffer)) is None:
+            select.select([self], [], [])
+        return count
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            return self.readall()
+        buffer = bytearray(size)
+        return bytes(buffer[: self.readinto(buffer)])
+
+    def readall(self) -> bytes:
+        # That of FileIO ends where it would wait; this one calls `read` until the end.
+        return io.RawIOBase.readall(self) or b""
 
 
 class Pieces(io.RawIOBase):
@@ -31,53 +60,29 @@ class Pieces(io.RawIOBase):
         return count
 
 
-class _Replayed(io.RawIOBase):
-    """A stream from its start: the bytes that were already read, then the rest."""
-
-    def __init__(self, head: bytes, stream: BinaryIO):
-        self._head, self._stream = head, stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._head[: len(buffer)] or self._stream.read1(len(buffer))  # type: ignore[attr-defined]
-        self._head = self._head[len(data) :] if self._head else b""
-        buffer[: len(data)] = data
-        return len(data)
-
-
-class Waiting(io.RawIOBase):
-    """A raw stream that waits for its bytes, also in non-blocking mode.
-
-    Another process may set this mode at any time, since processes share a pipe. A read then returns None when no byte
-    has arrived yet, which a buffered reader takes for the end.
-    """
-
-    def __init__(self, raw: io.RawIOBase):
-        self._raw = raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while (count := self._raw.readinto(buffer)) is None:
-            select.select([self._raw], [], [])
-        return count
-
-
 def with_start(stream: BinaryIO, suffices: Callable[[bytes], bool]) -> tuple[bytes, BinaryIO]:
     """Return the first bytes of a stream, and the stream from its start.
 
-    They are the bytes that have arrived, and more until they suffice or the stream ends.
+    They are the bytes that have arrived, and more until they suffice or the stream ends. After many blanks, up to
+    LONGEST_BLANK, they are bytes from a later position.
     """
     head = stream.peek() if isinstance(stream, io.BufferedReader) else b""
     if suffices(head):
         return head, stream
-    head = b""
-    while not suffices(head) and (more := stream.read1(1 << 16)):  # type: ignore[attr-defined]
+    head, blanks, size = b"", [], 0
+    while not suffices(head) and size <= LONGEST_BLANK and (more := _read1(stream)):
         head += more
-    return head, io.BufferedReader(_Replayed(head, stream))
+        size += len(more)
+        # To look at all blanks again after each read would take quadratic time.
+        if len(head) >= _CHUNK and head.isspace():
+            blanks.append(head)
+            head = b""
+    rest = iter(lambda: _read1(stream), b"")
+    return head, io.BufferedReader(Pieces(itertools.chain(blanks, [head], rest)))
+
+
+def _read1(stream: BinaryIO) -> bytes:
+    return stream.read1(_CHUNK)  # type: ignore[attr-defined,no-any-return]
 
 
 def seekable(stream: BinaryIO, source: str, kind: str, note: Callable[[str], None]) -> BinaryIO:
@@ -87,12 +92,13 @@ def seekable(stream: BinaryIO, source: str, kind: str, note: Callable[[str], Non
     """
     if stream.seekable():
         return stream
-    data = bytearray()
-    # A single read of the largest number of bytes would reserve memory for all of them.
-    while len(data) <= LONGEST_PIPED and (more := stream.read(1 << 20)):
-        data += more
-    if len(data) > LONGEST_PIPED:
-        raise InputError(f"{source}: tsoft reads at most {LONGEST_PIPED >> 30} GB of {kind} from a pipe; pass -i FILE")
-    if len(data) > NOTE_BYTES:
-        note(f"{source}: tsoft keeps all {len(data) / 1e6:.0f} MB of {kind} in memory; -i FILE avoids this")
-    return io.BytesIO(data)
+    data = io.BytesIO()
+    while block := stream.read(_BLOCK):
+        data.write(block)
+        if data.tell() > LONGEST_PIPED:
+            limit = f"at most {LONGEST_PIPED >> 30} GB of {kind}"
+            raise InputError(f"{source}: tsoft reads {limit} from a pipe; pass -i FILE")
+    if data.tell() > NOTE_BYTES:
+        note(f"{source}: tsoft keeps all {data.tell() / 1e6:.0f} MB of {kind} in memory; -i FILE avoids this")
+    data.seek(0)
+    return data

@@ -164,12 +164,11 @@ def noting_probabilities(blocks: Iterator[Block], note: Callable[[str], None] = 
 
 def _look_like_probabilities(logits: Array) -> bool:
     """Return whether each row is from 0 to 1 and sums to 1, and not all rows are one-hot."""
-    # The sum of numbers outside of this range may overflow.
+    # The sum of other numbers may overflow.
     if (logits < 0).any() or (logits > 1).any():
         return False
-    if not (abs(logits.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE).all():
-        return False
-    return not ((logits == 0) | (logits == 1)).all()
+    sums = logits.sum(axis=1, dtype=np.float64)
+    return bool((abs(sums - 1) <= _SUM_TOLERANCE).all()) and not ((logits == 0) | (logits == 1)).all()
 
 
 def _check_sums(blocks: Iterator[Block], note: Callable[[str], None], *, has_targets: bool) -> Iterator[Block]:
