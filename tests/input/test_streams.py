@@ -1,6 +1,7 @@
 """Streams of bytes: stdin that does not block, keeping a pipe in memory, and blanks at the start."""
 
 import io
+import itertools
 import os
 import select
 import subprocess
@@ -14,11 +15,11 @@ import pytest
 from array_files import Pipe
 from tool import TSOFT, environment, here
 from tsoft.errors import InputError
-from tsoft.input import lines, streams
-from tsoft.input.formats import detect
+from tsoft.input import json, lines, streams
+from tsoft.input.formats import FORMATS, detect
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.source import open_input
-from tsoft.input.streams import seekable, with_start
+from tsoft.input.streams import Pieces, seekable, with_start
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -165,3 +166,33 @@ def test_blank_lines_and_comments_without_an_end_are_an_error(text: bytes, monke
         message = "^f: no numbers in the first 1 MB, only blank lines or comments; remove them$"
         with pytest.raises(InputError, match=message):
             next(format.reader()(stream, ReadOptions("f")))
+
+
+@pytest.mark.parametrize(
+    ("text", "end"), [(b"1", "2: the line is longer than 1 MB; write one row per line"), (b"1 2\n", "")]
+)
+def test_a_line_without_an_end_is_an_error(text: bytes, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that end may go on forever."""
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
+    stream = Pieces(itertools.chain([b"1 2\n"], itertools.repeat(text * 1000, 10_000 if end else 1000)))
+    blocks = FORMATS["text"].reader()(io.BufferedReader(stream), ReadOptions("f"))
+    if end:
+        with pytest.raises(InputError, match=f"^f:{end}$"):
+            list(blocks)
+    else:
+        assert sum(len(block.logits) for block in blocks) == 1_000_001
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"[1,", ":1: the line is longer than 2 MB; write one row per line"),
+        (b"[1,\n", ": the JSON document is larger than 2 MB; write one row per line, or use .npy"),
+    ],
+)
+def test_a_document_without_an_end_is_an_error(text: bytes, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(json, "LONGEST_DOCUMENT", 1 << 21)
+    blocks = json.read(io.BufferedReader(Endless(text)), ReadOptions("f"))
+    with pytest.raises(InputError, match=f"^f{problem}$"):
+        next(blocks)

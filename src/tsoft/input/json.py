@@ -22,7 +22,7 @@ from tsoft.input.class_lookup import ClassLookup
 from tsoft.input.columns import FURTHER_TARGET_NAMES, TARGET_NAMES
 from tsoft.input.json_values import Location, RepeatedNames, described, parsed_rows
 from tsoft.input.labels import Labels
-from tsoft.input.lines import Skipped, line_batches
+from tsoft.input.lines import LONGEST_DOCUMENT, Skipped, line_batches
 from tsoft.input.quantity import ARRAY_QUANTITIES, QUANTITIES, contradiction
 from tsoft.input.read_options import ReadOptions
 from tsoft.input.response_kinds import is_response
@@ -99,7 +99,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
                 # A text may start with a label in brackets.
                 fix = "; if it is not JSON, pass --input-format text" if "after document" in str(error) else ""
                 raise InputError(f"{error}{fix}") from None
-            document = b"\n".join(line for lines in itertools.chain([batch], batches) for _, line in lines)
+            document = _joined(itertools.chain([batch], batches), options)
             yield from _blocks([[JsonValue(options.source, parsed_rows(document, options, batch[0][0]))]], options)
         else:
             further = (_values(lines, options) for lines in itertools.chain([batch[start + 1 :]], batches))
@@ -116,7 +116,7 @@ def read_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[Block]:
 def _numbered_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[list[NumberedLine]]:
     """Yield the whole lines that have arrived, numbered from 1, one batch per read, without blank batches at the
     start."""
-    batches, skipped = line_batches(stream, options), Skipped(options)
+    batches, skipped = line_batches(stream, options, LONGEST_DOCUMENT), Skipped(options)
     for batch in batches:
         if batch.data.strip():
             batches = itertools.chain([batch], batches)
@@ -124,6 +124,19 @@ def _numbered_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[list[Num
         skipped.add(batch)
     for batch in batches:
         yield list(enumerate(batch.data.split(b"\n"), batch.number))
+
+
+def _joined(batches: Iterable[list[NumberedLine]], options: ReadOptions) -> bytes:
+    """Return the text of all lines. Raise InputError if it is longer than LONGEST_DOCUMENT."""
+    parts: list[bytes] = []
+    size = 0
+    for batch in batches:
+        parts.append(b"\n".join(line for _, line in batch))
+        size += len(parts[-1]) + 1
+        if size > LONGEST_DOCUMENT:
+            problem = f"the JSON document is larger than {LONGEST_DOCUMENT >> 20} MB"
+            raise InputError(f"{options.source}: {problem}; write one row per line, or use .npy")
+    return b"\n".join(parts)
 
 
 def _values(lines: Iterable[NumberedLine], options: ReadOptions) -> Iterator[JsonValue]:

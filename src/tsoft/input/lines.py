@@ -16,6 +16,8 @@ from tsoft.input.streams import LONGEST_BLANK
 from tsoft.input.utf8 import decode_text
 
 CHUNK = 1 << 18
+# A line without an end would fill the memory. A JSON document, which is often one line, may be longer.
+LONGEST_LINE, LONGEST_DOCUMENT = 1 << 28, 1 << 30
 # The first character of a line that is neither blank nor only a comment.
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 
@@ -103,13 +105,18 @@ class LineBatch:
         return fast_numbers.parse(self.data) if len(self.data) >= fast_numbers.MIN_BYTES else None
 
 
-def line_batches(stream: BinaryIO, options: ReadOptions) -> Iterator[LineBatch]:
-    """Yield the whole lines that have arrived, one batch per read."""
+def line_batches(stream: BinaryIO, options: ReadOptions, longest: int | None = None) -> Iterator[LineBatch]:
+    """Yield the whole lines that have arrived, one batch per read. Raise InputError for a line of more than `longest`
+    bytes, by default LONGEST_LINE."""
     number = 1
     parts: list[bytes] = []
+    size, longest = 0, longest or LONGEST_LINE
     # read1 returns the available bytes; read would wait for a whole chunk.
     while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
         head, newline, tail = chunk.rpartition(b"\n")
+        size = len(tail) if newline else size + len(chunk)
+        if size > longest:
+            raise options.error(number, f"the line is longer than {longest >> 20} MB; write one row per line")
         if not newline:
             parts.append(tail)
             continue
