@@ -463,7 +463,7 @@ def test_a_record_or_response_that_repeats_a_name_is_an_error(text: str, number:
 
 def test_the_second_parser_refuses_the_texts_that_the_first_one_refuses() -> None:
     """Before, -1e400 was a mask."""
-    for text, problem in {"[1, -1e400%s]": "a number is too large", '{"a\\ud800": 1%s}': "a lone surrogate|low surrogate"}.items():
+    for text, problem in {"[1, -1e400%s]": "a number is too large", '{"a\\ud800": 1%s}': "lone surrogate"}.items():
         for more in ("", ', "b": NaN' if ":" in text else ", NaN"):
             with pytest.raises(InputError, match=problem):
                 parsed_rows((text % more).encode(), ReadOptions("f"), 1)
