@@ -1,0 +1,55 @@
+"""`tsoft learn`: lessons in the explorer."""
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from tsoft.errors import UsageError
+from tsoft.options.command import bundled
+
+
+@dataclass(frozen=True)
+class LessonOptions:
+    lesson: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="[LESSON]",
+            show_default=False,
+            help="Number of the lesson. Without it, tsoft resumes where you stopped.",
+        ),
+    ] = None
+    list: Annotated[bool, typer.Option("--list", help="List the lessons, and which of them are done.")] = False
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what is done, and begin again.")] = False
+
+
+@bundled
+def learn(options: LessonOptions) -> None:
+    """Learn what temperature does, in thirteen short lessons.
+
+    Each lesson is a short text, a distribution to play with, and a task that
+    tsoft checks while you work. F1 shows a hint, F2 goes to the next lesson.
+    The keys of tsoft explore work, too. In a pipe, prints the text as
+    Markdown.
+
+    Examples:
+      tsoft learn
+      tsoft learn 8
+      tsoft learn --list
+      tsoft learn 8 | less
+    """
+    from tsoft.features.learn.course import Course
+    from tsoft.output.file import open_output
+
+    if options.list and (options.restart or options.lesson is not None):
+        raise UsageError(f"--list and {'--restart' if options.restart else 'a lesson'} are mutually exclusive")
+    course = Course(restart=options.restart)
+    if options.lesson is not None and not 1 <= options.lesson <= course.count:
+        raise UsageError(f"there is no lesson {options.lesson}; choose one from 1 to {course.count}")
+    if not options.list and sys.stdout is not None and sys.stdout.isatty():
+        if code := course.teach(options.lesson):
+            raise typer.Exit(code)
+        return
+    with open_output(None) as out:
+        out(course.listing() if options.list else course.markdown(options.lesson))
