@@ -1,5 +1,7 @@
 """The lessons together with the progress of a learner."""
 
+import numpy as np
+
 from tsoft.errors import OutputError
 from tsoft.explorer import terminal
 from tsoft.features.learn.lesson_app import lesson_app
@@ -38,7 +40,7 @@ class Course:
         chosen = self._lessons if number is None else [self._lessons[number - 1]]
         return "\n".join(lesson.text.markdown(lesson.number) for lesson in chosen)
 
-    def teach(self, number: int | None) -> int:
+    def teach(self, number: int | None, generator: np.random.Generator) -> int:
         """Open the app at a lesson, or where the learner stopped. Return the exit code."""
         terminal.check("learn", "tsoft learn | cat prints the lessons as text")
         terminal.read_keys()
@@ -47,7 +49,7 @@ class Course:
             self._save(self._progress.at(wanted))
             lesson = self._lessons[wanted - 1]
             was_solved = wanted in self._progress.solved
-            app = lesson_app(lesson, self.count, self._solved, was_solved=was_solved)
+            app = lesson_app(lesson, self.count, generator, self._solved, was_solved=was_solved)
             code = terminal.run(app)
             if app.wanted is None:
                 return code

@@ -1,8 +1,10 @@
 """The explorer with the panel of a lesson."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -116,10 +118,13 @@ class LessonRun:
             self._solved()
 
 
-def lesson_app(lesson: Lesson, count: int, solved: Callable[[], None], *, was_solved: bool = False) -> LessonExplorer:
-    """Return the app of a lesson."""
+def lesson_app(
+    lesson: Lesson, count: int, generator: np.random.Generator, solved: Callable[[], None], *, was_solved: bool
+) -> LessonExplorer:
+    """Return the app of a lesson, in which the `generator` makes the draws."""
     start = lesson.start()
+    explorer_input = replace(start.input, generator=generator)
     run = LessonRun(lesson, count, start.state, solved, was_solved=was_solved)
     if start.live is None:
-        return LessonExplorer(run, start.input)
-    return LiveLessonExplorer(run, start.input, start.live)
+        return LessonExplorer(run, explorer_input)
+    return LiveLessonExplorer(run, explorer_input, start.live)

@@ -84,7 +84,7 @@ def story() -> LessonStart:
 
 
 def cups() -> LessonStart:
-    return continued(TableModel("a table of nine words", CUPS), CUPS_PROMPT, 1.0)
+    return continued(TableModel("a table of ten words", CUPS), CUPS_PROMPT, 1.0)
 
 
 def continued(model: Model, prompt: str, tau: float) -> LessonStart:
