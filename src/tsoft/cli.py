@@ -105,8 +105,8 @@ def tsoft(
     learned, τ → ∞ is uniform.
 
     Try:
+      tsoft learn                               learn what temperature does
       tsoft compute 2 1 0.5 0.1 --tau 0.5,1,2   three temperatures side by side
-      tsoft explore                             change the temperature in an app
       tsoft help                                read the manual
     """
     if context.invoked_subcommand is None:

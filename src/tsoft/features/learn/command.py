@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from tsoft.features.learn.course import Course
 
 
+def _lessons(incomplete: str) -> list[tuple[str, str]]:
+    from tsoft.features.learn.lesson_text import lesson_texts
+
+    numbered = ((str(number), text.title) for number, text in enumerate(lesson_texts(), start=1))
+    return [pair for pair in numbered if pair[0].startswith(incomplete)]
+
+
 @dataclass(frozen=True)
 class LessonOptions:
     lesson: Annotated[
         int | None,
         typer.Argument(
             metavar="[LESSON]",
+            autocompletion=_lessons,
             show_default=False,
             help="Number of the lesson. Without it, tsoft resumes where you stopped.",
         ),
