@@ -31,6 +31,8 @@ def progress_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     file = tmp_path / "state" / "learn.json"
     monkeypatch.setattr(course, "progress_file", lambda: file)
+    # An installed model takes a second to load.
+    monkeypatch.setattr(starts, "installed_model", lambda: None)
     return file
 
 

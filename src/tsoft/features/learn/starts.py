@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 
 import numpy as np
 
 from tsoft.core.block import Block, Origin
 from tsoft.core.softmax import Array
+from tsoft.errors import TsoftError
 from tsoft.explorer.app import ExplorerInput
 from tsoft.explorer.examples import DIGITS
 from tsoft.explorer.explorer_rows import ExplorerRows
@@ -78,9 +81,20 @@ def vllm_tokens() -> LessonStart:
 
 
 def story() -> LessonStart:
-    """Return a model of a short story that continues a prompt."""
+    """Return the installed language model, or else one of a short story, which continues a prompt."""
     text = DATA.joinpath("barn.txt").read_text("utf-8")
-    return continued(Ngram(text, "word", None, "a short story"), STORY_PROMPT, 1.5)
+    return continued(installed_model() or Ngram(text, "word", None, "a short story"), STORY_PROMPT, 1.5)
+
+
+def installed_model() -> Model | None:
+    """Return the language model of the extra `llm`, if it is installed and works."""
+    if find_spec("llama_cpp") is None:
+        return None
+    from tsoft.models.llama import Llama
+
+    with suppress(TsoftError):
+        return Llama(None, chat=False, threads=None)
+    return None
 
 
 def cups() -> LessonStart:
