@@ -182,20 +182,11 @@ def _beats_greedy(view: LessonView) -> bool:
 # The classifier.
 
 
-def nll(taus: Array) -> Array:
-    """Return the mean of -ln p of the true classes at each temperature: (taus,)."""
+@cache
+def nll(tau: float) -> float:
+    """Return the mean of -ln p of the true classes."""
     logits, targets = classified_digits()
-    return np.array([-log_softmax(logits, tau)[np.arange(len(targets)), targets].mean() for tau in taus])
-
-
-@cache
-def _nll_at(tau: float) -> float:
-    return float(nll(np.array([tau]))[0])
-
-
-@cache
-def nll_curve() -> Array:
-    return nll(CURVE_TAUS)
+    return float(-log_softmax(logits, tau)[np.arange(len(targets)), targets].mean())
 
 
 @cache
@@ -204,7 +195,7 @@ def mean_top_prob(tau: float) -> float:
 
 
 def _confidence(view: LessonView) -> str:
-    shown = f"NLL = {_nll_at(view.tau):.4f}, mean top probability {mean_top_prob(view.tau):.1%}"
+    shown = f"NLL = {nll(view.tau):.4f}, mean top probability {mean_top_prob(view.tau):.1%}"
     return shown.replace("%", " %")
 
 
@@ -236,6 +227,5 @@ TASKS = {
         "the lowest NLL",
         lambda view: f"{view.tau:.2g}" == BEST_TAU,
         other_than_tau,
-        lambda _: nll_curve(),
     ),
 }
