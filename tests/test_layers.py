@@ -16,7 +16,7 @@ LAYERS = (
     ("core",),
     ("sampling",),
     ("input",),
-    ("charts", "output", "models"),
+    ("charts", "figures", "output", "models"),
     ("options",),
     ("explorer",),
     ("features",),

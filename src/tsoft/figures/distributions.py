@@ -1,0 +1,75 @@
+"""Figures of distributions: bars, curves over τ, and heat maps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsoft.core.softmax import Array
+from tsoft.figures.axes import label, name_curves, set_tau_axis, tau_text
+from tsoft.figures.theme import Theme
+
+# Below this number of bars, each has its probability beside it.
+_MAX_NUMBERED = 24
+
+
+def draw_bars(axes: Any, names: Sequence[str], probs: Array, theme: Theme, *, color: int = 0, title: str = "") -> None:
+    """Draw a horizontal bar for each class, the first one at the top. Removed and masked classes have no bar."""
+    places = np.arange(len(names))
+    axes.barh(places, probs, height=0.72, color=theme.color(color))
+    axes.set_yticks(places, [label(name) for name in names])
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    axes.set_xlim(0, max(float(probs.max(initial=0)) * 1.18, 1e-12))
+    axes.set_xlabel("probability")
+    axes.set_title(title)
+    if len(names) <= _MAX_NUMBERED:
+        for place, prob in zip(places, probs.tolist(), strict=True):
+            axes.annotate(prob_text(prob), (prob, place), (3, 0), textcoords="offset points", va="center")
+
+
+def prob_text(prob: float) -> str:
+    """Return a probability with three digits.
+
+    >>> prob_text(0.82816), prob_text(0.0), prob_text(1.2e-7)
+    ('0.828', '0', '1.2e-07')
+    """
+    return "0" if prob == 0 else f"{prob:.3f}" if prob >= 0.0005 else f"{prob:.1e}"
+
+
+def draw_curves(
+    axes: Any,
+    names: Sequence[str],
+    taus: Array,
+    values: Array,
+    theme: Theme,
+    *,
+    log: bool,
+    quantity: str = "probability",
+    tau_name: str = "τ",
+) -> None:
+    """Draw a curve over τ for each name. `values` has the shape (names, taus). Names are at the ends of the curves."""
+    shown = np.isfinite(taus) & (taus > 0 if log else taus >= 0)
+    colors = [theme.color(i) for i in range(len(names))]
+    for i, (name, curve) in enumerate(zip(names, values, strict=True)):
+        axes.plot(taus[shown], curve[shown], color=colors[i], linestyle=theme.dash(i), label=label(name))
+    axes.grid(axis="y")
+    axes.set_ylabel(quantity)
+    axes.set_ylim(bottom=min(0.0, float(np.nanmin(values, initial=0))))
+    set_tau_axis(axes, taus[shown], theme, log=log, name=tau_name)
+    if len(names) > 1:
+        name_curves(axes, [float(curve[shown][-1]) for curve in values], names, colors)
+
+
+def draw_heatmap(axes: Any, names: Sequence[str], taus: Array, probs: Array, theme: Theme) -> None:
+    """Draw the probabilities as colors: a row for each class, a column for each τ. `probs` has the shape (names, taus)."""
+    image = axes.pcolormesh(np.arange(len(taus) + 1), np.arange(len(names) + 1), probs, cmap="cividis", vmin=0, vmax=1)
+    axes.invert_yaxis()
+    axes.set_yticks(np.arange(len(names)) + 0.5, [label(name) for name in names])
+    step = max(1, len(taus) // 6)
+    axes.set_xticks(np.arange(0, len(taus), step) + 0.5, [tau_text(tau)[4:] for tau in taus[::step].tolist()])
+    axes.tick_params(length=0)
+    axes.set_xlabel("τ")
+    axes.get_figure().colorbar(image, ax=axes, label="probability")

@@ -1,0 +1,62 @@
+"""The fonts that have the characters of a figure."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+# The font that matplotlib brings.
+DEFAULT = "DejaVu Sans"
+# A message names at most this many characters.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Families:
+    """The `names` of the fonts that together have the characters of a text, except the `missing` ones."""
+
+    names: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def missing_names(self) -> str:
+        """The first missing characters, for a message."""
+        shown = " ".join(f"{character} (U+{ord(character):04X})" for character in self.missing[:_NAMED])
+        more = len(self.missing) - _NAMED
+        return shown + (f" and {more} more characters" if more > 0 else "")
+
+
+def families(text: str) -> Families:
+    """Return the fonts for a text: matplotlib's own, and as few others of the system as have what it lacks."""
+    needed = {character for character in text if character.isprintable() and not character.isspace()}
+    names, missing = [DEFAULT], needed - _characters(DEFAULT)
+    while missing:
+        best = max(_names(), key=lambda name: len(_characters(name) & missing), default=DEFAULT)
+        if not (found := _characters(best) & missing):
+            break
+        names.append(best)
+        missing -= found
+    return Families(tuple(names), tuple(sorted(missing)))
+
+
+@cache
+def _names() -> list[str]:
+    """Return the names of the system's fonts, in alphabetical order."""
+    return sorted({entry.name for entry in _manager().ttflist})
+
+
+@cache
+def _characters(name: str) -> set[str]:
+    """Return the characters of a font; no character if it cannot be read."""
+    from matplotlib.font_manager import FontProperties, get_font
+
+    try:
+        path = _manager().findfont(FontProperties(family=name), fallback_to_default=False)
+        return set(map(chr, get_font(path).get_charmap()))
+    except (OSError, RuntimeError, ValueError):
+        return set()
+
+
+def _manager() -> Any:
+    from matplotlib import font_manager
+
+    return font_manager.fontManager
