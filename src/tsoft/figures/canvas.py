@@ -1,15 +1,18 @@
 """A figure of a size and a theme, and its bytes in a format."""
 
 import io
+import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from tsoft.figures.fonts import families
+from tsoft.figures.fonts import set_fonts
 from tsoft.figures.theme import THEMES, Theme
 
-FIGURE_FORMATS = ("svg", "png", "pdf")
+# Without a date, the same figure has the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Paper:
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """A figure of matplotlib, to be drawn on. `note` is called with what a figure cannot show."""
+    """An empty figure of matplotlib. `note` is called with what the figure cannot show."""
 
     figure: Any
     theme: Theme
@@ -32,26 +35,27 @@ class Canvas:
 
 
 @contextmanager
-def canvas(paper: Paper, texts: str = "", note: Callable[[str], None] = lambda _: None) -> Iterator[Canvas]:
-    """Yield an empty figure. Drawing and writing must happen inside the context. `texts` has the characters of the
-    labels, for which the system may need other fonts."""
+def canvas(paper: Paper, note: Callable[[str], None] = lambda _: None) -> Iterator[Canvas]:
+    """Yield an empty figure. Drawing and `encoded` must happen inside the context."""
+    # It logs the creation of its cache of fonts, and details of fonts.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
 
     theme = THEMES[paper.theme]
-    found = families(texts + paper.title)
-    if found.missing:
-        note(f"no font on this system has {found.missing_names}; the figure shows boxes instead")
-    with matplotlib.rc_context({**theme.settings, "font.family": list(found.names)}):
+    with matplotlib.rc_context(theme.settings):
         figure = Figure(paper.size, dpi=paper.dpi, layout="constrained")
         if paper.title:
             figure.suptitle(paper.title, ha="left", x=0.01)
         yield Canvas(figure, theme, note)
 
 
-def write(figure: Any, format: str, stream: BinaryIO) -> None:
-    """Write a figure, without the date, so that the same figure has the same bytes."""
-    metadata: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+def encoded(page: Canvas, format: str) -> bytes:
+    """Return the bytes of a figure in a format: svg, png or pdf."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=format, metadata=metadata[format])
-    stream.write(buffer.getvalue())
+    with warnings.catch_warnings():
+        # The note names the missing characters.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        set_fonts(page.figure, page.note)
+        page.figure.savefig(buffer, format=format, metadata=_METADATA[format])
+    return buffer.getvalue()

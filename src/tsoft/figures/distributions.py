@@ -1,6 +1,7 @@
 """Figures of distributions: bars, curves over τ, and heat maps."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,39 @@ from tsoft.figures.theme import Theme
 _MAX_NUMBERED = 24
 
 
-def draw_bars(axes: Any, names: Sequence[str], probs: Array, theme: Theme, *, color: int = 0, title: str = "") -> None:
-    """Draw a horizontal bar for each class, the first one at the top. Removed and masked classes have no bar."""
-    places = np.arange(len(names))
-    axes.barh(places, probs, height=0.72, color=theme.color(color))
-    axes.set_yticks(places, [label(name) for name in names])
-    axes.invert_yaxis()
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """The bars of a chart: the names of the classes, and the lower and the upper bounds of their probabilities, (n,)
+    each, which are equal where a probability is known."""
+
+    names: Sequence[str]
+    low: Array
+    high: Array
+    title: str = ""
+
+
+def draw_bars(axes: Any, bars: Bars, theme: Theme, *, color: int = 0) -> None:
+    """Draw a horizontal bar for each class, the first one at the top. The hatched end of a bar is the range of a
+    probability that is not known exactly. A class without a probability has no bar."""
+    places = np.arange(len(bars.names))
+    axes.barh(places, bars.low, height=0.72, color=theme.color(color))
+    if (bars.high > bars.low).any():
+        style = {"facecolor": "none", "edgecolor": theme.color(color), "hatch": "////", "linewidth": 0.6}
+        axes.barh(places, bars.high - bars.low, height=0.72, left=bars.low, **style)
+    axes.set_yticks(places, [label(name) for name in bars.names])
+    axes.set_ylim(len(bars.names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.set_xlim(0, max(float(probs.max(initial=0)) * 1.18, 1e-12))
     axes.set_xlabel("probability")
-    axes.set_title(title)
-    if len(names) <= _MAX_NUMBERED:
-        for place, prob in zip(places, probs.tolist(), strict=True):
-            axes.annotate(prob_text(prob), (prob, place), (3, 0), textcoords="offset points", va="center")
+    axes.set_title(bars.title)
+    # Charts side by side share their axis, so none may make it shorter.
+    others = axes.get_shared_x_axes().get_siblings(axes)
+    axes.set_xlim(0, 1.25 * max(bar.get_x() + bar.get_width() for other in others for bar in other.patches))
+    if len(places) <= _MAX_NUMBERED:
+        for place, low, high in zip(places, bars.low.tolist(), bars.high.tolist(), strict=True):
+            text = prob_text(low) if low == high else f"{prob_text(low)} to {prob_text(high)}"
+            axes.annotate(text, (high, place), (3, 0), textcoords="offset points", va="center")
 
 
 def prob_text(prob: float) -> str:

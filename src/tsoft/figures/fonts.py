@@ -1,5 +1,6 @@
 """The fonts that have the characters of a figure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,6 +24,24 @@ class Families:
         shown = " ".join(f"{character} (U+{ord(character):04X})" for character in self.missing[:_NAMED])
         more = len(self.missing) - _NAMED
         return shown + (f" and {more} more characters" if more > 0 else "")
+
+
+def set_fonts(figure: Any, note: Callable[[str], None]) -> None:
+    """Use fonts that have the characters of the figure. `note` is called with those that no font has."""
+    from matplotlib.text import Text
+
+    # This creates the labels of the ticks.
+    figure.draw_without_rendering()
+    texts = figure.findobj(Text)
+    found = families("".join(text.get_text() for text in texts))
+    if found.missing:
+        note(f"no font on this system has {found.missing_names}; the figure shows boxes instead")
+    if found.names == (DEFAULT,):
+        return
+    for text in texts:
+        text.set_fontfamily(found.names)
+    for axes in figure.get_axes():
+        axes.tick_params(labelfontfamily=found.names)
 
 
 def families(text: str) -> Families:

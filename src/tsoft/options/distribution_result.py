@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from tsoft.options.output import (
     BitsOptions,
     ContentOptions,
     DisplayOptions,
+    FigureOptions,
     OutputOptions,
-    chosen_format,
+    chosen_formats,
     is_watched,
 )
 from tsoft.options.output import write as write_result
@@ -44,7 +45,7 @@ class Form:
     is_watched: bool = False
 
 
-def chosen_form(
+def chosen_forms(
     output: OutputOptions,
     content: ContentOptions,
     bits: BitsOptions,
@@ -52,8 +53,8 @@ def chosen_form(
     *bundles: Any,
     measured: Callable[[str], Any] = lambda _: False,
     steps: bool = False,
-) -> Form:
-    """Return the form that the options describe.
+) -> list[tuple[OutputOptions, Form]]:
+    """Return the options and the form for each file, or for stdout.
 
     measured: returns whether a format contains measures. steps: whether JSON contains the steps of the chain.
     """
@@ -62,9 +63,9 @@ def chosen_form(
         is_long = content.long and format in ("tsv", "csv")
         return ["long"] * is_long + ["measures"] * bool(measured(format))
 
-    format = chosen_format(output, content, bits, display, *bundles, arrays=True, forms=forms)
     records = Content(content.log, bits.bits, content.with_logits, steps)
-    return Form(format, records, content.long, display.show, is_watched(output))
+    chosen = chosen_formats(output, content, bits, display, *bundles, arrays=True, forms=forms)
+    return [(file, Form(format, records, content.long, display.show, is_watched(file))) for file, format in chosen]
 
 
 class DistributionsResult(Result):
@@ -134,10 +135,32 @@ class DistributionsResult(Result):
         return (objects(result, self.form.content) for result in self.results())
 
 
-def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[], View]") -> None:
-    """Write the result in its form: an array, records or a picture."""
+def kept_for(outputs: Sequence[Any], blocks: Iterable[Block]) -> Iterable[Block]:
+    """Return the blocks, in memory if several outputs need them."""
+    return list(blocks) if len(outputs) > 1 else blocks
+
+
+def first_rows(blocks: Iterable[Block], count: int, note: Callable[[str], None]) -> list[Block]:
+    """Return the first rows, each as a block. `note` is called with the number of the other rows."""
+    rows: list[Block] = []
+    total = 0
+    for block in blocks:
+        total += len(block.logits)
+        rows += (block.part(row, row + 1) for row in range(min(len(block.logits), count - len(rows))))
+    if total > count:
+        note(f"the figure shows {count} of {total} rows; --rows N shows more")
+    return rows
+
+
+def write(
+    result: DistributionsResult,
+    output: OutputOptions,
+    view: "Callable[[], View]",
+    figure: FigureOptions = FigureOptions(),  # noqa: B008
+) -> None:
+    """Write the result in its form: an array, records, a table or a figure."""
     if result.form.format not in ARRAY_FORMATS:
-        write_result(result, result.form.format, output, view)
+        write_result(result, result.form.format, output, view, figure)
         return
     from tsoft.output import arrays
     from tsoft.output.distribution_array import DistributionArray
@@ -146,7 +169,7 @@ def write(result: DistributionsResult, output: OutputOptions, view: "Callable[[]
 
     if len(result.plan.chains) > 1:
         raise UsageError(f"{result.form.format} has one distribution per row and τ; pass --like with one engine")
-    with open_output(output.output) as out:
+    with open_output(output.file) as out:
         try:
             array = DistributionArray(result.results(), result.taus, result.form.content, note)
             arrays.write(result.form.format, array, out)

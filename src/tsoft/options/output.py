@@ -1,14 +1,16 @@
 """The options for output: the format, the content of records, and the display on a terminal.
 
-`OnlyIn` marks an option that has an effect on some formats only. `chosen_format` reads these marks: a display option
+`OnlyIn` marks an option that has an effect on some formats only. `chosen_formats` reads these marks: a display option
 implies the format table unless a format is chosen, and any other option without effect is an error.
 """
 
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import Field, dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import Field, dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import typer
 
@@ -17,20 +19,28 @@ from tsoft.options.command import in_panel, option_name
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Paper
     from tsoft.options.result import Result
 
-RecordFormat = Literal["table", "tsv", "csv", "json", "jsonl"]
+RecordFormat = Literal["table", "tsv", "csv", "json", "jsonl", "svg", "png", "pdf"]
 OutputFormat = Literal[RecordFormat, "npy", "npz", "parquet", "safetensors"]
 TEXT_FORMATS = ("tsv", "csv", "json", "jsonl")
 ARRAY_FORMATS = ("npy", "npz", "parquet", "safetensors")
+FIGURE_FORMATS = ("svg", "png", "pdf")
 # The formats that need an extra: its package and its name.
-EXTRAS = {"parquet": ("pyarrow", "parquet"), "safetensors": ("safetensors", "arrays")}
+EXTRAS = {
+    "parquet": ("pyarrow", "parquet"),
+    "safetensors": ("safetensors", "arrays"),
+    **dict.fromkeys(FIGURE_FORMATS, ("matplotlib", "figures")),
+}
 
 Mean = Annotated[
     bool, typer.Option("--mean", help="Average over the rows: the mean and the standard deviation of each measure.")
 ]
 
-_output, _display = in_panel("Output"), in_panel("Table and chart")
+_output, _display, _figure = in_panel("Output"), in_panel("Table and chart"), in_panel("Figure")
+# The sides of a figure, in inches.
+_SMALLEST, _LARGEST = 1.0, 40.0
 
 
 class OnlyIn:
@@ -41,7 +51,7 @@ class OnlyIn:
 
     def __str__(self) -> str:
         """Return the options that choose one of these forms, for messages."""
-        formats = [name for name in ("table", *TEXT_FORMATS, *ARRAY_FORMATS) if name in self.forms]
+        formats = [name for name in ("table", *TEXT_FORMATS, *ARRAY_FORMATS, *FIGURE_FORMATS) if name in self.forms]
         choices = f"--format {_alternatives(formats)}"
         return f"{choices} or --long" if "long" in self.forms else choices
 
@@ -67,15 +77,16 @@ class OutputOptions:
     """The destination, the format and the digits of a result."""
 
     format: Annotated[
-        OutputFormat | None, format_option("table, tsv, csv, json, jsonl, npy, npz, parquet or safetensors")
+        OutputFormat | None,
+        format_option("table, tsv, csv, json, jsonl, npy, npz, parquet, safetensors, svg, png or pdf"),
     ] = None
     output: Annotated[
-        str | None,
+        list[str] | None,
         _output(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to FILE; its ending selects the format. After an error, FILE is unchanged.",
+            help="Write to FILE; its ending selects the format. After an error, FILE is unchanged. Can be repeated.",
         ),
     ] = None
     digits: Annotated[
@@ -90,12 +101,28 @@ class OutputOptions:
         OnlyIn("table", *TEXT_FORMATS),
     ] = None
 
+    @property
+    def file(self) -> str | None:
+        """The name of the only file; None for stdout."""
+        return None if self.output is None else self.output[0]
+
+    @property
+    def destinations(self) -> list[Self]:
+        """The options for each file. Raise UsageError for --format with several files, or a repeated file."""
+        if self.output is None or len(self.output) == 1:
+            return [self]
+        if self.format is not None:
+            raise UsageError("--format has no effect with several files; their endings select the formats")
+        if repeated := [name for name, count in Counter(self.output).items() if count > 1]:
+            raise UsageError(f"--output {repeated[0]} is repeated; pass each file once")
+        return [replace(self, output=[name]) for name in self.output]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RecordOutputOptions(OutputOptions):
     """The same for a result that cannot be written as an array."""
 
-    format: Annotated[RecordFormat | None, format_option("table, tsv, csv, json or jsonl")] = None
+    format: Annotated[RecordFormat | None, format_option("table, tsv, csv, json, jsonl, svg, png or pdf")] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,13 +160,13 @@ def show_option(default: str) -> Any:
 class ClassDisplayOptions:
     """The selection and the order of the classes in a table."""
 
-    show: Annotated[int | None, show_option("20"), Displayed()] = None
+    show: Annotated[int | None, show_option("20"), Displayed(*FIGURE_FORMATS)] = None
     sort: Annotated[
         bool,
         _display(
             "--sort", help="Sort the classes by probability. tsoft always does this if it does not show all classes."
         ),
-        Displayed(),
+        Displayed(*FIGURE_FORMATS),
     ] = False
 
 
@@ -147,14 +174,50 @@ class ClassDisplayOptions:
 class DisplayOptions(ClassDisplayOptions):
     """The same, and the number of rows."""
 
-    rows: Annotated[int, _display(min=1, metavar="N", help="Maximum number of input rows to show."), Displayed()] = 3
+    rows: Annotated[
+        int, _display(min=1, metavar="N", help="Maximum number of input rows to show."), Displayed(*FIGURE_FORMATS)
+    ] = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LongDisplayOptions(DisplayOptions):
     """The same for a command that also has --long."""
 
-    show: Annotated[int | None, show_option("20 in a table, all with --long"), Displayed("long")] = None
+    show: Annotated[int | None, show_option("20 in a table, all with --long"), Displayed("long", *FIGURE_FORMATS)] = (
+        None
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FigureOptions:
+    """The look of a figure."""
+
+    size: Annotated[
+        str,
+        _figure("--size", metavar="WxH", help="Width and height in inches, such as 6.4x4."),
+        OnlyIn(*FIGURE_FORMATS),
+    ] = "6.4x4"
+    dpi: Annotated[int, _figure("--dpi", min=30, max=1200, metavar="N", help="Dots per inch."), OnlyIn("png")] = 150
+    theme: Annotated[
+        Literal["light", "dark", "paper"],
+        _figure("--theme", metavar="THEME", help="Colors and text: light, dark, or paper, with smaller text."),
+        OnlyIn(*FIGURE_FORMATS),
+    ] = "light"
+    title: Annotated[
+        str, _figure("--title", metavar="TEXT", show_default=False, help="Title."), OnlyIn(*FIGURE_FORMATS)
+    ] = ""
+
+    @property
+    def paper(self) -> "Paper":
+        """The paper for a figure. Raise UsageError for a size that is not one."""
+        from tsoft.figures.canvas import Paper
+
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)", self.size.strip())
+        size = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+        if not all(_SMALLEST <= side <= _LARGEST for side in size):
+            expected = f"width and height from {_SMALLEST:g} to {_LARGEST:g} inches, such as 6.4x4"
+            raise UsageError(f"--size {self.size}: expected {expected}")
+        return Paper(size, self.dpi, self.theme, self.title)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,17 +242,18 @@ class DiagramOptions:
     ] = None
 
 
-def chosen_format(
+def chosen_formats(
     output: OutputOptions,
     *bundles: Any,
     arrays: bool = False,
     default: str = "tsv",
     forms: Callable[[str], Iterable[str]] = lambda _: (),
-) -> str:
-    """Return the format of a result, after a check of every option in the bundles that is not at its default.
+) -> list[tuple[OutputOptions, str]]:
+    """Return the options and the format for each file, or for stdout, after a check of every option in the bundles that
+    is not at its default.
 
     arrays: whether the result can be written as an array of distributions. default: the format in a pipe. forms:
-    returns the further forms that a format has here. Raise UsageError for an option without effect.
+    returns the further forms that a format has here. Raise UsageError for an option without effect on every format.
     """
     limited = [
         (option, marker)
@@ -197,17 +261,48 @@ def chosen_format(
         for marker in metadata
         if isinstance(marker, OnlyIn)
     ]
-    format = _named_format(output, arrays)
-    if format is None:
-        format = "table" if output.output is None and _is_terminal(sys.stdout) else default
-        if any(isinstance(mark, Displayed) and mark.forms.isdisjoint((format, *forms(format))) for _, mark in limited):
-            format = "table"
+    chosen = [(file, _format(file, limited, arrays, default, forms)) for file in output.destinations]
+    formats = [format for _, format in chosen]
+    written = {form for format in formats for form in (format, *forms(format))}
     for option, mark in limited:
-        if mark.forms.isdisjoint((format, *forms(format))):
-            raise UsageError(f"{option} has no effect on {format}; use {mark}")
-    if format in ARRAY_FORMATS:
-        _check_array(format, output, arrays)
-    return format
+        if mark.forms.isdisjoint(written):
+            raise UsageError(f"{option} has no effect on {' or '.join(formats)}; use {mark}")
+    for file, format in chosen:
+        _check_format(format, file, arrays)
+    return chosen
+
+
+def _format(
+    output: OutputOptions,
+    limited: list[tuple[str, OnlyIn]],
+    arrays: bool,
+    default: str,
+    forms: Callable[[str], Iterable[str]],
+) -> str:
+    """Return the format of one file, or of stdout."""
+    format = _named_format(output, arrays)
+    if format is not None:
+        return format
+    format = "table" if output.file is None and _is_terminal(sys.stdout) else default
+    is_shown = any(
+        isinstance(mark, Displayed) and mark.forms.isdisjoint((format, *forms(format))) for _, mark in limited
+    )
+    return "table" if is_shown else format
+
+
+def _check_format(format: str, output: OutputOptions, arrays: bool) -> None:
+    """Raise UsageError for a format that the result or the destination does not permit, or that needs a package."""
+    if format in ARRAY_FORMATS and not arrays:
+        problem = f"{format} is for the distributions of compute and sweep"
+        raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
+    if format in (*ARRAY_FORMATS, "png", "pdf") and output.file is None and _is_terminal(sys.stdout):
+        raise UsageError(f"{format} is binary; write it to a file with -o FILE, or to a pipe")
+    if format in EXTRAS:
+        from importlib.util import find_spec
+
+        package, extra = EXTRAS[format]
+        if find_spec(package) is None:
+            raise UsageError(f"{format} needs {package}; run pip install 'tsoft[{extra}]'")
 
 
 def typed_fields(*bundles: Any) -> "list[Field[Any]]":
@@ -232,38 +327,25 @@ def refuse(command: str, *bundles: Any) -> None:
 
 def _named_format(output: OutputOptions, arrays: bool) -> str | None:
     """Return the format that --format or the ending of the output file chooses; None if neither does."""
-    if output.output == "":
+    if output.file == "":
         raise UsageError("--output needs a file name")
-    if output.format is not None or output.output is None:
+    if output.format is not None or output.file is None:
         return output.format
     from tsoft.input.formats import by_name
 
-    known = by_name(output.output)
-    ending = os.path.splitext(output.output)[1]
+    ending = os.path.splitext(output.file)[1]
+    if ending[1:].lower() in FIGURE_FORMATS:
+        return ending[1:].lower()
+    known = by_name(output.file)
     is_read_only = known is not None and known.name not in ("text", *TEXT_FORMATS, *ARRAY_FORMATS)
-    if is_read_only or (known is None and ending and not os.path.exists(output.output)):
-        problem = f"{output.output}: cannot tell the format from the ending {ending}"
+    if is_read_only or (known is None and ending and not os.path.exists(output.file)):
+        problem = f"{output.file}: cannot tell the format from the ending {ending}"
         raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
     return known.name if known and known.name in (*TEXT_FORMATS, *ARRAY_FORMATS) else None
 
 
 def _format_names(arrays: bool) -> str:
-    return ", ".join(("table", *TEXT_FORMATS, *(ARRAY_FORMATS if arrays else ())))
-
-
-def _check_array(format: str, output: OutputOptions, arrays: bool) -> None:
-    """Raise UsageError for an array if the result or the destination does not permit one."""
-    if not arrays:
-        problem = f"{format} is for the distributions of compute and sweep"
-        raise UsageError(f"{problem}; pass --format with one of {_format_names(arrays)}")
-    if output.output is None and _is_terminal(sys.stdout):
-        raise UsageError(f"{format} is binary; write it to a file with -o FILE, or to a pipe")
-    if format in EXTRAS:
-        from importlib.util import find_spec
-
-        package, extra = EXTRAS[format]
-        if find_spec(package) is None:
-            raise UsageError(f"{format} needs {package}; run pip install 'tsoft[{extra}]'")
+    return ", ".join(("table", *TEXT_FORMATS, *(ARRAY_FORMATS if arrays else ()), *FIGURE_FORMATS))
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -272,7 +354,7 @@ def _is_terminal(stream: Any) -> bool:
 
 def is_watched(output: OutputOptions) -> bool:
     """Return whether to show progress: stderr is a terminal on which the result does not appear, too."""
-    return _is_terminal(sys.stderr) and not (output.output is None and _is_terminal(sys.stdout))
+    return _is_terminal(sys.stderr) and not (output.file is None and _is_terminal(sys.stdout))
 
 
 def view(
@@ -287,12 +369,18 @@ def view(
 
 def encoding(format: str, output: OutputOptions) -> str:
     """Return the encoding of a result: UTF-8, except that a table on stdout uses the encoding of stdout."""
-    to_stdout = format == "table" and output.output is None and sys.stdout is not None
+    to_stdout = format == "table" and output.file is None and sys.stdout is not None
     return sys.stdout.encoding if to_stdout else "utf-8"
 
 
-def write(result: "Result", format: str, output: OutputOptions, view: "Callable[[], View]") -> None:
-    """Write a result in a format, piece by piece. `view` is called only for a table.
+def write(
+    result: "Result",
+    format: str,
+    output: OutputOptions,
+    view: "Callable[[], View]",
+    figure: FigureOptions = FigureOptions(),  # noqa: B008
+) -> None:
+    """Write a result in a format, piece by piece. `view` is called only for a table or a figure.
 
     Raise UsageError if a sampler removes every class.
     """
@@ -301,8 +389,13 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
     from tsoft.output.number_format import NumberFormat
     from tsoft.sampling.step import ChainError
 
-    with open_output(output.output, encoding(format, output)) as out:
+    # Before the file is opened: a wrong size is not the result's fault.
+    paper = figure.paper if format in FIGURE_FORMATS else None
+    with open_output(output.file, encoding(format, output)) as out:
         try:
+            if paper is not None:
+                out(drawn(result, format, paper, view()))
+                return
             if format != "table":
                 out.lines(records.write(result, format, NumberFormat(output.digits)))
                 return
@@ -313,3 +406,13 @@ def write(result: "Result", format: str, output: OutputOptions, view: "Callable[
             out(shown.draw_legend())
         except ChainError as error:
             raise UsageError(error.with_fix) from None
+
+
+def drawn(result: "Result", format: str, paper: "Paper", view: "View") -> bytes:
+    """Return the figure of a result in a format."""
+    from tsoft.figures.canvas import canvas, encoded
+    from tsoft.notes import note
+
+    with canvas(paper, note) as page:
+        result.draw(page, view)
+        return encoded(page, format)

@@ -8,11 +8,16 @@ from tsoft.output.records import Recorded
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 
 class Result(Recorded):
-    """The result of a command, to be written as records or drawn on a terminal."""
+    """The result of a command, to be written as records, shown on a terminal or drawn as a figure."""
 
     @abstractmethod
     def render(self, view: "View") -> Iterator[str]:
         """Yield the text for a terminal, in parts."""
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        """Draw the figure: what `render` shows."""
+        raise NotImplementedError

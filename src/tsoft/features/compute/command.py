@@ -10,6 +10,7 @@ from tsoft.options.output import (
     ChartOptions,
     ContentOptions,
     Displayed,
+    FigureOptions,
     LongDisplayOptions,
     OutputOptions,
 )
@@ -58,6 +59,7 @@ def compute(
     bits: BitsOptions,
     display: LongDisplayOptions,
     charts: ChartOptions,
+    figure: FigureOptions,
 ) -> None:
     """Compute the probability of each class at each temperature.
 
@@ -76,16 +78,20 @@ def compute(
     """
     from tsoft.features.compute.result import ChosenResult, ComputeResult
     from tsoft.options import logits
-    from tsoft.options.distribution_result import chosen_form, write
+    from tsoft.options.distribution_result import chosen_forms, kept_for, write
     from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.output import view
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
 
-    form = chosen_form(output, content, bits, display, charts, response, explanation, steps=explanation.explain)
     plan = make_plan(samplers, parameters, temperatures.tau, explain=explanation.explain)
+    outputs = chosen_forms(
+        output, content, bits, display, charts, figure, response, explanation, steps=explanation.explain
+    )
     ensemble = chosen_ensemble(input, energies, plan, has_taus=temperatures.tau is not None)
-    blocks = with_ensemble(logits.blocks(input, plan.taus, bounds=bounds, ragged=True, unknown_rows=True), ensemble)
+    read = logits.blocks(input, plan.taus, bounds=bounds, ragged=True, unknown_rows=True)
+    blocks = kept_for(outputs, with_ensemble(read, ensemble))
     kind = ChosenResult if response.chosen else ComputeResult
-    result = kind(blocks, parsed_temperatures(plan.taus), plan, form, rows=display.rows, chart=charts.chart)
-    write(result, output, lambda: view(output, display, bits=bits.bits, log=content.log))
+    for file, form in outputs:
+        result = kind(blocks, parsed_temperatures(plan.taus), plan, form, rows=display.rows, chart=charts.chart)
+        write(result, file, lambda: view(output, display, bits=bits.bits, log=content.log), figure)

@@ -18,6 +18,7 @@ from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
 
 
 class ComputeResult(DistributionsResult):
@@ -39,6 +40,13 @@ class ComputeResult(DistributionsResult):
             return draw_row(self._by_chain(row), view, chart=self._chart, explain=self.form.content.steps)
 
         return each_row(((block, draw) for block in self.blocks), self._rows)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.options.distribution_figure import draw_distributions
+        from tsoft.options.distribution_result import first_rows
+
+        rows = first_rows(self.blocks, self._rows, page.note)
+        draw_distributions(page, [self._by_chain(row) for row in rows], view)
 
     def _by_chain(self, block: Block) -> list[Distributions]:
         return self.plan.results(block, self.taus)

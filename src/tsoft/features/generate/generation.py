@@ -42,8 +42,8 @@ class Generation:
             outputs.write(result, format, self._output, lambda: outputs.view(self._output))
         self._prompted.note_listed_mass()
         if self._error is not None:
-            if self._output.output is not None:
-                note(f"{self._output.output} contains the texts generated so far")
+            if self._output.file is not None:
+                note(f"{self._output.file} contains the texts generated so far")
             raise self._error
 
     def _rounds(self) -> Iterator[None]:
@@ -77,7 +77,7 @@ class Generation:
         from tsoft.features.generate import chart
 
         prompt, piece = self._prompted.prompt, self._prompted.model.piece
-        if self._output.output is None and chart.can_redraw():
+        if self._output.file is None and chart.can_redraw():
             with ended_by_signals(), chart.live_table(prompt, self._strategies, piece, view) as redraw:
                 for _ in self._rounds():
                     redraw()

@@ -95,7 +95,7 @@ def next(
         if format in ARRAY_FORMATS:
             from tsoft.output.file import open_output
 
-            with open_output(output.output) as out:
+            with open_output(output.file) as out:
                 out(result.array())
         else:
             write(result, format, output, lambda: view(output, display, bits=bits.bits, log=log.log))

@@ -16,7 +16,7 @@ from tsoft.sampling.apply_chains import distribution_pieces
 from tsoft.sampling.distributions import Distributions, descending_order, max_probs, measure_unit
 
 # A heat map has room for at least this many classes.
-_HEATMAP_CLASSES = 20
+HEATMAP_CLASSES = 20
 
 
 def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log: bool, chart: bool) -> Iterator[str]:
@@ -29,7 +29,7 @@ def draw(result: Distributions, view: View, measure: str, as_heatmap: bool, log:
     yield distribution_table.draw([replace(result, taus=taus[evenly_spaced(len(taus))])], view)
 
 
-def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]:
+def most_probable(result: Distributions, count: int) -> tuple[list[str], Array]:
     """Return the names and the probabilities, (k, classes), of the `count` most probable classes and of a rest.
 
     The temperatures are processed in pieces, so that only these probabilities are kept in memory.
@@ -45,7 +45,7 @@ def _most_probable(result: Distributions, count: int) -> tuple[list[str], Array]
 
 
 def _curves(result: Distributions, view: View, log: bool) -> str:
-    names, probs = _most_probable(result, MAX_CURVES)
+    names, probs = most_probable(result, MAX_CURVES)
     rest, limits, title = len(names) > MAX_CURVES, (0.0, 1.0), "probability"
     chart = curve_chart(
         names, result.taus, probs, view.screen, height=20, title=title, log=log, limits=limits, rest=rest
@@ -56,8 +56,8 @@ def _curves(result: Distributions, view: View, log: bool) -> str:
 
 
 def _heatmap(result: Distributions, view: View, log: bool) -> str:
-    count = max(view.show, _HEATMAP_CLASSES)
-    names, probs = _most_probable(result, count)
+    count = max(view.show, HEATMAP_CLASSES)
+    names, probs = most_probable(result, count)
     view.legend.add("shades", *["more"] * (len(names) > count))
     return heatmap(names, result.taus, probs, width=view.screen.width, color=view.screen.color, log=log)
 

@@ -12,7 +12,9 @@ from tsoft.options.output import (
     BitsOptions,
     ContentOptions,
     DiagramOptions,
+    FIGURE_FORMATS,
     Displayed,
+    FigureOptions,
     LongDisplayOptions,
     Mean,
     OnlyIn,
@@ -92,10 +94,12 @@ class SweepOptions:
             " perplexity, top-prob, margin or log-sum-exp; with --energies also log-z, free-energy, mean-energy or"
             " heat-capacity.",
         ),
-        OnlyIn("table", "tsv", "csv", "json", "jsonl"),
+        OnlyIn("table", "tsv", "csv", "json", "jsonl", *FIGURE_FORMATS),
     ] = None
     heatmap: Annotated[
-        bool, _display("--heatmap", help="Draw a heat map of the probabilities instead of curves."), Displayed()
+        bool,
+        _display("--heatmap", help="Draw a heat map of the probabilities instead of curves."),
+        Displayed(*FIGURE_FORMATS),
     ] = False
     mean: Mean = False
 
@@ -115,6 +119,7 @@ def sweep(
     bits: BitsOptions,
     display: LongDisplayOptions,
     charts: DiagramOptions,
+    figure: FigureOptions,
 ) -> None:
     """Compute and chart a distribution over many temperatures.
 
@@ -129,10 +134,12 @@ def sweep(
       some-program | tsoft sweep --mean
       tsoft sweep --energies 0 1 --measure heat-capacity
     """
+    from functools import cache
+
     from tsoft.features.sweep.result import SweepPicture, SweepResult, average_rows, measure_names
     from tsoft.options import logits
     from tsoft.options import output as outputs
-    from tsoft.options.distribution_result import chosen_form, write
+    from tsoft.options.distribution_result import chosen_forms, kept_for, write
     from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
@@ -158,10 +165,10 @@ def sweep(
             raise UsageError("--heatmap has no effect on sweep --mean; remove --heatmap")
         if len(plan.chains) > 1:
             raise UsageError("--like: sweep --mean averages over one engine; pass one of them")
-        format = outputs.chosen_format(output, bits, charts, forms=lambda _: ["measures"])
+        formats = outputs.chosen_formats(output, bits, charts, figure, forms=lambda _: ["measures"])
         recorded = None if measure is None else [measure]
         means = MeanResult(
-            lambda: average_rows(blocks, taus, plan, measure_names(ensemble)),
+            cache(lambda: average_rows(blocks, taus, plan, measure_names(ensemble))),
             measure or "entropy",
             recorded,
             bits.bits,
@@ -169,13 +176,18 @@ def sweep(
             ensemble,
             charts.chart is not False,
         )
-        outputs.write(means, format, output, view)
+        for file, format in formats:
+            outputs.write(means, format, file, view, figure)
         return
-    form = chosen_form(output, content, bits, display, charts, sweeping, measured=lambda f: measure or f == "csv")
     if measure:
         outputs.refuse(f"sweep --measure {sweeping.measure}", content)
+    forms = chosen_forms(
+        output, content, bits, display, charts, figure, sweeping, measured=lambda f: measure or f == "csv"
+    )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
-    write(SweepResult(blocks, taus, plan, form, picture, measure), output, view)
+    kept = kept_for(forms, blocks)
+    for file, form in forms:
+        write(SweepResult(kept, taus, plan, form, picture, measure), file, view, figure)
 
 
 def _measure(sweeping: SweepOptions, input: LogitsOptions, ensemble: "Ensemble | None") -> str | None:

@@ -22,6 +22,7 @@ from tsoft.sampling.distributions import Distributions
 
 if TYPE_CHECKING:
     from tsoft.charts.view import View
+    from tsoft.figures.canvas import Canvas
     from tsoft.core.thermodynamics import Ensemble
 
 
@@ -77,6 +78,14 @@ class SweepResult(DistributionsResult):
                 yield from draw(result, view, measure, picture.heatmap, picture.is_log, picture.chart)
 
         yield from each_row(((block, draw_row) for block in self.blocks), picture.rows)
+
+    def draw(self, page: "Canvas", view: "View") -> None:
+        from tsoft.features.sweep.figure import draw
+        from tsoft.options.distribution_result import first_rows
+
+        rows = first_rows(self.blocks, self.picture.rows, page.note)
+        results = [result for row in rows for result in self.plan.results(row, self.taus)]
+        draw(page, results, self.picture, self.measure or "entropy", view)
 
 
 def average_rows(blocks: Iterable[Block], taus: Array, plan: Plan, names: Sequence[str]) -> Averages:

@@ -1,0 +1,32 @@
+"""The figure of a sweep: for each distribution the curves of its classes, or a heat map, and the curve of a measure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tsoft.charts.curves import MAX_CURVES, measure_title
+from tsoft.charts.view import View
+from tsoft.features.sweep.chart import HEATMAP_CLASSES, most_probable
+from tsoft.features.sweep.result import SweepPicture
+from tsoft.figures.canvas import Canvas
+from tsoft.figures.distributions import draw_curves, draw_heatmap
+from tsoft.sampling.distributions import Distributions, measure_unit
+
+
+def draw(page: Canvas, results: Sequence[Distributions], picture: SweepPicture, measure: str, view: View) -> None:
+    grid = page.figure.subplots(len(results), 2, squeeze=False, width_ratios=(3, 2))
+    for (left, right), full in zip(grid, results, strict=True):
+        result = replace(full, taus=np.unique(full.taus))
+        count = picture.classes or (HEATMAP_CLASSES if picture.heatmap else MAX_CURVES)
+        names, probs = most_probable(result, count)
+        if picture.heatmap:
+            draw_heatmap(left, names, result.taus, probs.T, page.theme)
+        else:
+            draw_curves(left, names, result.taus, probs.T, page.theme, log=picture.is_log)
+        values = getattr(result, measure)[:, 0] / measure_unit(measure, view.bits)
+        title = measure_title(measure, view, result.block.ensemble)
+        draw_curves(right, [measure], result.taus, values[np.newaxis], page.theme, log=picture.is_log, quantity=title)
+        if len(results) > 1:
+            engine = f", {result.engine}" if result.engine else ""
+            left.set_title(f"row {result.block.first_row}{engine}")
