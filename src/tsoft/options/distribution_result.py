@@ -135,11 +135,6 @@ class DistributionsResult(Result):
         return (objects(result, self.form.content) for result in self.results())
 
 
-def kept_for(outputs: Sequence[Any], blocks: Iterable[Block]) -> Iterable[Block]:
-    """Return the blocks, in memory if several outputs need them."""
-    return list(blocks) if len(outputs) > 1 else blocks
-
-
 def first_rows(blocks: Iterable[Block], count: int, note: Callable[[str], None]) -> list[Block]:
     """Return the first rows, each as a block. `note` is called with the number of the other rows."""
     rows: list[Block] = []

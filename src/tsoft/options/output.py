@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, dataclass, fields, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import typer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tsoft.charts.view import View
     from tsoft.figures.canvas import Paper
     from tsoft.options.result import Result
+
+T = TypeVar("T")
 
 RecordFormat = Literal["table", "tsv", "csv", "json", "jsonl", "svg", "png", "pdf"]
 OutputFormat = Literal[RecordFormat, "npy", "npz", "parquet", "safetensors"]
@@ -303,6 +305,11 @@ def _check_format(format: str, output: OutputOptions, arrays: bool) -> None:
         package, extra = EXTRAS[format]
         if find_spec(package) is None:
             raise UsageError(f"{format} needs {package}; run pip install 'tsoft[{extra}]'")
+
+
+def kept_for(chosen: Sequence[Any], parts: Iterable[T]) -> Iterable[T]:
+    """Return the parts of a result, in memory if they are written to several files."""
+    return list(parts) if len(chosen) > 1 else parts
 
 
 def typed_fields(*bundles: Any) -> "list[Field[Any]]":

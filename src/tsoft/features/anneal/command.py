@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tsoft.options.command import bundled
-from tsoft.options.output import DiagramOptions, RecordOutputOptions
+from tsoft.options.output import DiagramOptions, FigureOptions, RecordOutputOptions
 from tsoft.options.schedule import ScheduleOptions
 
 
@@ -21,7 +21,11 @@ class StepsOptions:
 
 @bundled
 def anneal(
-    annealing: ScheduleOptions, length: StepsOptions, output: RecordOutputOptions, charts: DiagramOptions
+    annealing: ScheduleOptions,
+    length: StepsOptions,
+    output: RecordOutputOptions,
+    charts: DiagramOptions,
+    figure: FigureOptions,
 ) -> None:
     """Compute a temperature schedule, from hot to cold.
 
@@ -35,9 +39,10 @@ def anneal(
       tsoft anneal --from 1 --to 0 --schedule linear --format csv
     """
     from tsoft.features.anneal.result import AnnealResult
-    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.schedule import chosen_schedules
 
-    format = chosen_format(output, charts)
+    chosen = chosen_formats(output, charts, figure)
     result = AnnealResult(chosen_schedules(annealing, length.steps), charts.chart is not False)
-    write(result, format, output, lambda: view(output))
+    for file, format in chosen:
+        write(result, format, file, lambda: view(output), figure)

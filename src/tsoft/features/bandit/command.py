@@ -10,7 +10,7 @@ import typer
 
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled
-from tsoft.options.output import DiagramOptions, RecordOutputOptions
+from tsoft.options.output import DiagramOptions, FigureOptions, RecordOutputOptions
 from tsoft.options.schedule import ScheduleOptions
 from tsoft.options.seeds import Seed
 
@@ -70,7 +70,12 @@ class RunOptions:
 
 @bundled
 def bandit(
-    arms: ArmOptions, annealing: ScheduleOptions, runs: RunOptions, output: RecordOutputOptions, charts: DiagramOptions
+    arms: ArmOptions,
+    annealing: ScheduleOptions,
+    runs: RunOptions,
+    output: RecordOutputOptions,
+    charts: DiagramOptions,
+    figure: FigureOptions,
 ) -> None:
     """Simulate softmax exploration of a multi-armed bandit.
 
@@ -89,11 +94,11 @@ def bandit(
     """
     from tsoft.features.bandit.result import BanditResult
     from tsoft.input.arguments import parse_arguments
-    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.output import chosen_formats, kept_for, view, write
     from tsoft.options.schedule import chosen_schedules
     from tsoft.options.seeds import chosen_seed
 
-    format = chosen_format(output, charts)
+    chosen = chosen_formats(output, charts, figure)
     if not arms.means:
         raise UsageError("no arms; pass the mean reward of each arm (tsoft bandit 1 0.9 0.5)")
     typed = parse_arguments(arms.means, "pass the mean reward of the arm")
@@ -105,9 +110,10 @@ def bandit(
         )
     schedules = chosen_schedules(annealing, runs.steps)
     seed = chosen_seed(runs.seed)
-    explorations = _explorations(typed, schedules, rewards, runs.runs, seed)
+    explorations = kept_for(chosen, _explorations(typed, schedules, rewards, runs.runs, seed))
     result = BanditResult(explorations, seed if runs.seed is None else None, charts.chart is not False)
-    write(result, format, output, lambda: view(output))
+    for file, format in chosen:
+        write(result, format, file, lambda: view(output), figure)
 
 
 def _rewards(arms: ArmOptions, typed: "TypedNumbers") -> "Rewards":

@@ -9,7 +9,7 @@ import typer
 from tsoft.errors import UsageError
 from tsoft.options.command import bundled, in_panel
 from tsoft.options.input import SourceOptions, TargetFieldOptions
-from tsoft.options.output import DiagramOptions, OnlyIn, RecordOutputOptions
+from tsoft.options.output import FIGURE_FORMATS, DiagramOptions, FigureOptions, OnlyIn, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.calibrate.labeled_input import LabeledInput
@@ -103,6 +103,7 @@ def calibrate(
     measuring: MeasuringOptions,
     output: RecordOutputOptions,
     charts: DiagramOptions,
+    figure: FigureOptions,
 ) -> None:
     """Fit the temperature that calibrates a classifier.
 
@@ -120,16 +121,19 @@ def calibrate(
     """
     from tsoft.features.calibrate.calibration import calibration
     from tsoft.features.calibrate.result import CalibrateResult
-    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.output import chosen_formats, view, write
     from tsoft.options.seeds import chosen_seed
 
-    format, seed = chosen_format(output, charts, measuring), chosen_seed(measuring.seed)
+    chosen, seed = chosen_formats(output, charts, measuring, figure), chosen_seed(measuring.seed)
+    formats = {format for _, format in chosen}
     source, truth = _with_files(files.files or [], source, truth)
     rows, test = _rows(source, truth, _target_options(truth, fields))
-    curve = format == "table" and charts.chart is not False
-    resamples = 0 if format == "tsv" else measuring.resamples
+    curve = bool(formats & {"table", *FIGURE_FORMATS}) and charts.chart is not False
+    resamples = 0 if formats == {"tsv"} else measuring.resamples
     calibrated = calibration(rows, test, measuring.bins, resamples, seed, curve=curve)
-    write(CalibrateResult(calibrated, format, charts.chart is not False), format, output, lambda: view(output))
+    for file, format in chosen:
+        result = CalibrateResult(calibrated, format, charts.chart is not False)
+        write(result, format, file, lambda: view(output), figure)
     if calibrated.fit.is_limit:
         raise typer.Exit(AT_LIMIT)
 

@@ -78,9 +78,9 @@ def compute(
     """
     from tsoft.features.compute.result import ChosenResult, ComputeResult
     from tsoft.options import logits
-    from tsoft.options.distribution_result import chosen_forms, kept_for, write
+    from tsoft.options.distribution_result import chosen_forms, write
     from tsoft.options.energies import chosen_ensemble, with_ensemble
-    from tsoft.options.output import view
+    from tsoft.options.output import kept_for, view
     from tsoft.options.plan import make_plan
     from tsoft.options.temperatures import parsed_temperatures
 

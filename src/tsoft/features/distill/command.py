@@ -10,7 +10,7 @@ from tsoft.errors import InputError, UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import ListedOptions, LogitsOptions, TargetFieldOptions
 from tsoft.options.numbers import share
-from tsoft.options.output import DiagramOptions, DisplayOptions, Mean, RecordOutputOptions
+from tsoft.options.output import DiagramOptions, DisplayOptions, FigureOptions, Mean, RecordOutputOptions
 from tsoft.options.temperatures import TemperatureOptions, tau_option
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def distill(
     output: RecordOutputOptions,
     display: DisplayOptions,
     charts: DiagramOptions,
+    figure: FigureOptions,
 ) -> None:
     """Measure the information in a teacher's soft targets.
 
@@ -90,16 +91,19 @@ def distill(
       tsoft distill -i teacher.npy --student student.npy --targets y.npy --mean
       tsoft distill -i teacher.csv --targets labels.txt --tau 1,2,4 -f jsonl
     """
+    from functools import cache
+
     from tsoft.features.distill.result import DistillResult, average_distillations
     from tsoft.options import logits
     from tsoft.options.mean_result import MeanResult
-    from tsoft.options.output import chosen_format, refuse, view, write
+    from tsoft.options.output import chosen_formats, kept_for, refuse, view, write
     from tsoft.options.response_notes import whole_blocks
+    from tsoft.options.result import Result
     from tsoft.options.temperatures import parsed_temperatures
 
     if distillation.mean:
         refuse("distill --mean", display)
-    format = chosen_format(output, display, charts)
+    chosen = chosen_formats(output, display, charts, figure)
     alpha = _alpha(distillation)
     _check_stdin(input, distillation, temperatures)
     typed = temperatures.tau or DEFAULT
@@ -111,10 +115,13 @@ def distill(
     distillations = _distillations(teacher, input, listed, labels, distillation, targets, taus, alpha)
     chart = charts.chart is not False
     if distillation.mean:
-        means = MeanResult(lambda: average_distillations(distillations, taus), "information", chart=chart)
-        write(means, format, output, lambda: view(output))
+        result: Result = MeanResult(
+            cache(lambda: average_distillations(distillations, taus)), "information", chart=chart
+        )
     else:
-        write(DistillResult(distillations, display.rows, chart), format, output, lambda: view(output, display))
+        result = DistillResult(kept_for(chosen, distillations), display.rows, chart)
+    for file, format in chosen:
+        write(result, format, file, lambda: view(output, display), figure)
 
 
 def _target_options(distillation: DistillationOptions, fields: TargetFieldOptions) -> "TargetSource":

@@ -9,7 +9,7 @@ import typer
 from tsoft.errors import UsageError, shortened
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
-from tsoft.options.output import DisplayOptions, OnlyIn, RecordOutputOptions
+from tsoft.options.output import FIGURE_FORMATS, DisplayOptions, FigureOptions, OnlyIn, RecordOutputOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions
 from tsoft.options.seeds import Seed
 from tsoft.options.temperatures import TemperatureOptions
@@ -65,6 +65,7 @@ def sample(
     samplers: SamplerOptions,
     output: RecordOutputOptions,
     display: DisplayOptions,
+    figure: FigureOptions,
 ) -> None:
     """Draw random classes from the distribution at each temperature.
 
@@ -82,23 +83,27 @@ def sample(
     from tsoft.features.sample.result import SampleForm, SampleResult
     from tsoft.features.sample.samples import Sample
     from tsoft.options import logits
-    from tsoft.options.output import chosen_format, is_watched, view, write
+    from tsoft.options.output import chosen_formats, is_watched, kept_for, view, write
     from tsoft.options.plan import make_plan
     from tsoft.options.seeds import chosen_seed
     from tsoft.options.temperatures import parsed_temperatures
 
-    format = chosen_format(output, drawing, display)
-    if format == "tsv" and output.digits is not None:
+    chosen = chosen_formats(output, drawing, display, figure)
+    if output.digits is not None and all(format == "tsv" for _, format in chosen):
         raise UsageError("--digits has no effect on tsv, which contains whole numbers and labels; remove --digits")
     if drawing.counts and drawing.draws:
         raise UsageError("--counts and --draws are mutually exclusive; pass only one")
-    size, seed = _size(drawing.n, format), chosen_seed(drawing.seed)
+    # One draw is the default only where each draw is a line.
+    is_shown = any(format in ("table", *FIGURE_FORMATS) for _, format in chosen)
+    size, seed = _size(drawing.n, 1000 if is_shown else 1), chosen_seed(drawing.seed)
     plan = make_plan(samplers, parameters, temperatures.tau)
-    each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
-    form = SampleForm(each_draw, drawing.index, watched_draws if is_watched(output) else Sample.draws)
-    blocks, taus = logits.blocks(input, plan.taus, bounds=bounds), parsed_temperatures(plan.taus)
-    result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
-    write(result, format, output, lambda: view(output, display))
+    blocks = kept_for(chosen, logits.blocks(input, plan.taus, bounds=bounds))
+    taus = parsed_temperatures(plan.taus)
+    for file, format in chosen:
+        each_draw = drawing.draws if format in ("json", "jsonl") else not drawing.counts
+        form = SampleForm(each_draw, drawing.index, watched_draws if is_watched(file) else Sample.draws)
+        result = SampleResult(blocks, taus, plan, form, size=size, seed=seed, rows=display.rows)
+        write(result, format, file, lambda: view(output, display), figure)
 
 
 def watched_draws(sample: "Sample") -> "Iterator[Array]":
@@ -116,12 +121,12 @@ def watched_draws(sample: "Sample") -> "Iterator[Array]":
     return watched(sample.draws(), describe, lambda _: sample.size)
 
 
-def _size(text: str | None, form: str) -> int:
+def _size(text: str | None, default: int) -> int:
     """Return the number of draws."""
     from tsoft.options.numbers import whole_number
 
     if text is None:
-        return 1000 if form == "table" else 1
+        return default
     try:
         number = whole_number(text)
     except ValueError:

@@ -9,7 +9,7 @@ from tsoft.errors import UsageError, joined
 from tsoft.options.command import bundled
 from tsoft.options.input import BoundsOptions, LogitsOptions
 from tsoft.options.numbers import share
-from tsoft.options.output import BitsOptions, DisplayOptions, RecordOutputOptions
+from tsoft.options.output import BitsOptions, DisplayOptions, FigureOptions, RecordOutputOptions
 
 if TYPE_CHECKING:
     from tsoft.features.solve.target import Target
@@ -64,6 +64,7 @@ def solve(
     output: RecordOutputOptions,
     bits: BitsOptions,
     display: DisplayOptions,
+    figure: FigureOptions,
 ) -> None:
     """Find the temperature at which the distribution reaches a target.
 
@@ -79,13 +80,15 @@ def solve(
     """
     from tsoft.features.solve.result import SolveResult
     from tsoft.options import logits
-    from tsoft.options.output import chosen_format, view, write
+    from tsoft.options.output import chosen_formats, kept_for, view, write
 
     target = _target(targets, bits.bits)
-    format = chosen_format(output, bits, display, forms=lambda _: ["measures"])
-    result = SolveResult(logits.blocks(input, None, bounds=bounds), target, format, display.rows)
-    write(result, format, output, lambda: view(output, display, bits=bits.bits))
-    if result.has_unsolved:
+    chosen = chosen_formats(output, bits, display, figure, forms=lambda _: ["measures"])
+    blocks = kept_for(chosen, logits.blocks(input, None, bounds=bounds))
+    results = [(SolveResult(blocks, target, format, display.rows), format, file) for file, format in chosen]
+    for result, format, file in results:
+        write(result, format, file, lambda: view(output, display, bits=bits.bits), figure)
+    if results[0][0].has_unsolved:
         raise typer.Exit(NO_SOLUTION)
 
 

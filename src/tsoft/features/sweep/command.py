@@ -139,7 +139,7 @@ def sweep(
     from tsoft.features.sweep.result import SweepPicture, SweepResult, average_rows, measure_names
     from tsoft.options import logits
     from tsoft.options import output as outputs
-    from tsoft.options.distribution_result import chosen_forms, kept_for, write
+    from tsoft.options.distribution_result import chosen_forms, write
     from tsoft.options.energies import chosen_ensemble, with_ensemble
     from tsoft.options.mean_result import MeanResult
     from tsoft.options.plan import make_plan
@@ -185,7 +185,7 @@ def sweep(
         output, content, bits, display, charts, figure, sweeping, measured=lambda f: measure or f == "csv"
     )
     picture = SweepPicture(display.rows, display.show, charts.chart is not False, sweeping.heatmap, grid.is_log)
-    kept = kept_for(forms, blocks)
+    kept = outputs.kept_for(forms, blocks)
     for file, form in forms:
         write(SweepResult(kept, taus, plan, form, picture, measure), file, view, figure)
 
