@@ -1,9 +1,18 @@
 """Settings and fixtures of the whole test suite."""
 
 import gc
+import os
+import sys
 
 import pytest
-from hypothesis import settings
+
+# Python may write bytecode, as in `tool.environment`. Otherwise, each run and worker would rewrite the assertions of
+# all tests and of Hypothesis again, which takes most of the time before the first test. The workers get the
+# environment.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+from hypothesis import settings  # noqa: E402
 
 # A worker keeps thousands of tests in memory, and each explorer leaves reference cycles. With Python's default
 # thresholds, the garbage collector would take a third of the time of the explorer's tests.
