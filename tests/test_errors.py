@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tool import TSOFT, environment, here, out, started
+from tool import TSOFT, environment, forked, here, out, started
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -545,7 +545,7 @@ def test_another_name_of_stdout_is_stdout(tmp_path: Path) -> None:
     command = (
         "(echo first; tsoft compute 5 -o /dev/stdout; echo last) > out; tsoft compute 5 -o /dev/stdout | cat >> out"
     )
-    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, env=environment(), check=True, timeout=60)
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, env=forked(), check=True, timeout=60)
     assert (tmp_path / "out").read_text() == "first\n1.0\nlast\n1.0\n"
 
 
