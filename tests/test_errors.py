@@ -14,9 +14,11 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tool import TSOFT, environment, here, out, started
+from tsoft.input import targets
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
@@ -379,22 +381,44 @@ def test_a_terminal_without_input_is_an_error_with_an_example() -> None:
 
 
 ENDLESS = {
-    "settings": ("/dev/zero", ("compute", "1", "--settings", "/dev/zero"), "settings file", 64),
-    "labels": ("/dev/zero", ("compute", "1", "--labels", "@/dev/zero"), "list of labels", 512),
-    "targets": ("/dev/zero", ("calibrate", "--targets", "/dev/zero"), "list of targets", 1024),
-    "prompt": ("stdin", ("next", "--ngram", "/dev/null"), "prompt", 16),
-    "temperatures": ("stdin", ("compute", "1", "--tau", "-"), "list of temperatures", 64),
+    "settings": ("/dev/zero", ("compute", "1", "--settings", "/dev/zero"), "settings file", "64 MB"),
+    "labels": ("/dev/zero", ("compute", "1", "--labels", "@/dev/zero"), "list of labels", "512 MB"),
+    "targets": ("/dev/zero", ("calibrate", "--targets", "/dev/zero"), "list of targets", "1 GB"),
+    "prompt": ("stdin", ("next", "--ngram", "/dev/null"), "prompt", "16 MB"),
+    "temperatures": ("stdin", ("compute", "1", "--tau", "-"), "list of temperatures", "64 MB"),
 }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/zero and a limit of the memory")
 @pytest.mark.parametrize(("source", "arguments", "kind", "limit"), ENDLESS.values(), ids=ENDLESS.keys())
-def test_a_file_without_an_end_is_an_error(source: str, arguments: tuple[str, ...], kind: str, limit: int) -> None:
+def test_a_file_without_an_end_is_an_error(source: str, arguments: tuple[str, ...], kind: str, limit: str) -> None:
     """The error comes before the memory of the process, 4 GB, is full."""
     limited = ["bash", "-c", 'ulimit -v 4000000; exec "$@" < /dev/zero', "bash", TSOFT, *arguments]
     done = subprocess.run(limited, capture_output=True, env=environment(), timeout=60)
-    message = f"tsoft: error: {source}: the {kind} is larger than {limit} MB; pass a shorter one\n"
+    message = f"tsoft: error: {source}: the {kind} is larger than {limit}; pass a shorter one\n"
     assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", message)
+
+
+@pytest.mark.parametrize("name", ["targets.npy", "targets.npz", "input.npz", "input.safetensors"])
+def test_an_array_of_targets_has_a_limit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The targets are in a file of their own, or next to the logits."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(targets, "MAX_BYTES", 1 << 20)
+    for count in (1 << 17, (1 << 17) + 1):
+        arrays = {"logits": np.tile([[1.0, 0.0], [0.0, 1.0]], (count, 1))[:count], "targets": np.arange(count) % 3 % 2}
+        np.save("input.npy", arrays["logits"])
+        np.save("targets.npy", arrays["targets"])
+        np.savez("targets.npz", targets=arrays["targets"])
+        np.savez("input.npz", allow_pickle=False, **arrays)
+        if name.endswith(".safetensors"):
+            pytest.importorskip("safetensors.numpy").save_file(arrays, name)
+        files = ["-i", name] if name.startswith("input") else ["-i", "input.npy", "--targets", name]
+        done = here("calibrate", *files, "--resamples", "0", "-f", "json")
+        if count == 1 << 17:
+            assert done.returncode == 0, done.stderr
+    source = name if name == "targets.npy" else f"{name}: targets"
+    message = f"tsoft: error: {source}: the list of targets is larger than 1 MB; pass a shorter one\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 # The output
