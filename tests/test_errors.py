@@ -633,6 +633,14 @@ def test_closed_streams(closed: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@posix
+@pytest.mark.parametrize("arguments", ["", "--help", "--version", "compute --help"])
+def test_what_tsoft_cannot_print_is_an_error(arguments: str) -> None:
+    command = ["/bin/sh", "-c", f"tsoft {arguments} >&-"]
+    done = subprocess.run(command, capture_output=True, env=environment(), stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (1, b"tsoft: error: stdout: closed\n")
+
+
 def test_it_runs_as_a_module() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tsoft", "compute", "5"], capture_output=True, env=environment(), timeout=60
