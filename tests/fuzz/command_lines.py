@@ -22,6 +22,7 @@ NARROW = {
     "--format",
     "--labels",
     "--input-format",
+    "--max-line",
     "--key",
     "--columns",
     "--id-column",
