@@ -218,13 +218,14 @@ def _with_targets(
 ) -> "Iterator[tuple[Block, Block | None]]":
     """Yield the pairs with these targets, if there are any, and without the rows to leave out."""
     from tsoft.input.class_lookup import IGNORED
-    from tsoft.input.targets import difference_note
     from tsoft.notes import note
 
     rows, ignored, differs = 0, 0, False
     for teacher, student in pairs:
         block = teacher
         if targets:
+            from tsoft.input.targets import difference_note
+
             indices = targets.block_indices(block)
             if not differs and (difference := difference_note(block, indices)):
                 differs = True
