@@ -196,6 +196,15 @@ def test_restart_forgets_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert solved_lessons() == []
 
 
+def test_two_runs_keep_what_the_other_has_solved(monkeypatch: pytest.MonkeyPatch, progress_file: Path) -> None:
+    async def drive(page: Page) -> None:
+        progress_file.write_text('{"format": "tsoft learn", "current": 5, "solved": [5]}')
+        await page.press(*target("3 25%"))
+
+    assert learn(monkeypatch, drive, "12") == 0
+    assert solved_lessons() == [5, 12]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -216,6 +225,8 @@ def test_damaged_progress_is_an_error(content: str, progress_file: Path) -> None
     assert done.returncode == 1
     assert done.stdout == ""
     assert f"{progress_file}: not the progress of tsoft learn; pass --restart" in done.stderr
+    # The texts need no progress.
+    assert "Freezing" in here("learn", "3").stdout
     assert here("learn", "--restart", "3").returncode == 0
     assert here("learn", "--list").returncode == 0
 
@@ -224,8 +235,15 @@ def test_progress_that_cannot_be_saved_is_a_note(progress_file: Path) -> None:
     progress_file.parent.write_text("a file")
     done = here("learn", "--restart", "3")
     assert done.returncode == 0
-    assert "note: the progress is not saved" in done.stderr
+    assert f"note: the progress is not saved: {progress_file.parent}: File exists" in done.stderr
     assert "Freezing" in done.stdout
+
+
+def test_progress_that_cannot_be_read_is_an_error(progress_file: Path) -> None:
+    progress_file.mkdir(parents=True)
+    done = here("learn", "--list")
+    assert done.returncode == 1
+    assert f"{progress_file}: Is a directory; pass --restart" in done.stderr
 
 
 # The texts.
