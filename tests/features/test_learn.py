@@ -178,8 +178,11 @@ def test_long_text_scrolls_on_a_small_screen(monkeypatch: pytest.MonkeyPatch) ->
         assert "on top." in page.text("#lesson")
         await page.press("f3")
         assert "This network" in page.text("#lesson")
+        # Another page starts at its top.
+        await page.press("f3", "enter", *cleared("1.3"))
+        assert "Solved" in page.text("#lesson")
 
-    assert learn(monkeypatch, drive, "13", size=(60, 20)) == 0
+    assert learn(monkeypatch, drive, "13", size=(60, 18)) == 0
 
 
 # The progress.

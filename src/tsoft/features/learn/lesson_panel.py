@@ -125,6 +125,7 @@ class LessonPanel(Vertical):
     def _show_page(self) -> None:
         lesson = self._lesson
         self._body.update(self._pages[self._page])
+        self._scroll.scroll_home(animate=False)
         self._task_line.update(Text.assemble(("Task: ", BOLD), *_emphasized(lesson.text.task)))
         self._next.update(Text("Next ›" if lesson.number < self._count else ""))
         self.call_after_refresh(self._show_heading)
