@@ -218,8 +218,8 @@ BEST_TAU = "1.3"
 
 TASKS = {
     1: reach("2.00", _b_to_c, "p(B) ÷ p(C)", other_than_logits),
-    2: reach("73 %", _top_percent, "top probability", other_than_tau),
-    3: reach("2", _sharing, "number of classes with p > 0", at_tau(0, "0")),
+    2: reach("73 %", _top_percent, "top-prob", other_than_tau),
+    3: reach("2", _sharing, "classes that share", at_tau(0, "0")),
     4: reach("1.099", _entropy, "entropy", at_tau(inf, "∞")),
     5: reach("3.00", _perplexity, "perplexity", other_than_tau),
     6: replace(
