@@ -248,6 +248,19 @@ def test_progress_that_cannot_be_saved_is_a_note(progress_file: Path) -> None:
     assert "Freezing" in done.stdout
 
 
+def test_progress_that_cannot_be_saved_any_more_is_a_note_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, progress_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def drive(page: Page) -> None:
+        progress_file.unlink()
+        progress_file.mkdir()
+        await page.press(*target("3 25%"))
+        assert is_solved(page)
+
+    assert learn(monkeypatch, drive, "12") == 0
+    assert capsys.readouterr().err.count(f"note: the progress is not saved: {progress_file}: ") == 1
+
+
 def test_progress_that_cannot_be_read_is_an_error(progress_file: Path) -> None:
     progress_file.mkdir(parents=True)
     done = here("learn", "--list")

@@ -19,7 +19,8 @@ class Course:
     def __init__(self, *, restart: bool = False):
         self._lessons = lessons()
         self._file = progress_file()
-        self._can_save = True
+        # The error that kept the progress from being saved, if any.
+        self._failure: OutputError | None = None
         if restart:
             self._progress = Progress()
             self._write()
@@ -76,11 +77,14 @@ class Course:
         self._write()
 
     def _write(self) -> None:
-        """Write the progress. If that fails, say so, once, and go on."""
-        if not self._can_save:
-            return
-        try:
-            write_progress(self._progress, self._file)
-        except OutputError as error:
-            self._can_save = False
-            note(f"the progress is not saved: {error}")
+        """Write the progress, until that fails."""
+        if self._failure is None:
+            try:
+                write_progress(self._progress, self._file)
+            except OutputError as error:
+                self._failure = error
+
+    def note_failure(self) -> None:
+        """Print a note if the progress could not be saved. While the app runs, it would be lost."""
+        if self._failure is not None:
+            note(f"the progress is not saved: {self._failure}")
