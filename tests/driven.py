@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tsoft import cli
-from tsoft.explorer import app, live_app, terminal
+from tsoft.explorer import app, model_requests, terminal
 from tsoft.explorer.app import Explorer
 
 Size = tuple[int, int]
@@ -42,7 +42,7 @@ class Page:
         idle_rounds = 0
         while idle_rounds < 10:
             await asyncio.sleep(0)
-            models = [thread for thread in threading.enumerate() if thread.name == live_app.MODEL_THREAD]
+            models = [thread for thread in threading.enumerate() if thread.name == model_requests.MODEL_THREAD]
             for thread in models:
                 await asyncio.to_thread(thread.join)
             idle_rounds = 0 if models or self._is_busy else idle_rounds + 1

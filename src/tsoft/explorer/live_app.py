@@ -1,7 +1,5 @@
 """The explorer of a language model: draw or choose the next token, and watch the distribution after it."""
 
-import contextlib
-import threading
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -18,6 +16,7 @@ from tsoft.explorer.explorer_state import ChangeHistory
 from tsoft.explorer.keys import LIVE_KEY_GROUPS, LIVE_KEY_HINTS, LIVE_KEYS, KeyGroup
 from tsoft.explorer.live_strip import LiveStrip
 from tsoft.explorer.live_text import MAX_TOKENS, LiveText
+from tsoft.explorer.model_requests import Answer, ModelRequests
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import Snapshot
@@ -28,10 +27,6 @@ from tsoft.sampling.step import ChainError
 MAX_WAITING = 10
 # After this many seconds without an answer, the head shows that the model is working.
 NOTICE_DELAY = 0.05
-# Seconds that the model has to finish at the end. A local model does.
-CLOSE_TIMEOUT = 0.25
-# The name of the threads that wait for the model.
-MODEL_THREAD = "tsoft model"
 
 
 class LiveExplorer(Explorer):
@@ -53,7 +48,7 @@ class LiveExplorer(Explorer):
         """The model has returned the distribution after some tokens, or raised an error."""
 
         tokens: Tokens
-        answer: NextDistribution | Exception
+        answer: Answer
 
     def __init__(self, explorer_input: ExplorerInput, live: LiveText):
         self._live = live
@@ -62,7 +57,7 @@ class LiveExplorer(Explorer):
         self._draws_several = False
         # The tokens after which the model has not returned the distribution yet.
         self._requested: Tokens | None = None
-        self._model_lock = threading.Lock()
+        self._requests = ModelRequests(live.model)
         # With a generator for the text alone, the draws that add no token do not change the text.
         [self._generator] = explorer_input.generator.spawn(1)
         super().__init__(explorer_input)
@@ -160,27 +155,13 @@ class LiveExplorer(Explorer):
             self._update_text()
 
     def _request(self, tokens: Tokens) -> None:
-        """Request the distribution after some tokens from the model, in a thread.
-
-        The thread is a daemon, because a server may take long and must not delay the end of the program. The model
-        receives one request at a time. Outdated requests are skipped.
-        """
+        """Request the distribution after some tokens from the model. This makes earlier requests outdated."""
         self._requested = tokens
-
-        def run() -> None:
-            with self._model_lock:
-                if self._requested is not tokens:
-                    return
-                answer: NextDistribution | Exception
-                try:
-                    [answer] = self._live.model.next([tokens])
-                except Exception as error:
-                    answer = error
-            # The app may have ended.
-            with contextlib.suppress(RuntimeError):
-                self.post_message(self.ModelAnswered(tokens, answer))
-
-        threading.Thread(target=run, name=MODEL_THREAD, daemon=True).start()
+        self._requests.request(
+            tokens,
+            lambda: self._requested is tokens,
+            lambda answer: self.post_message(self.ModelAnswered(tokens, answer)),
+        )
 
     def on_live_explorer_model_answered(self, message: "LiveExplorer.ModelAnswered") -> None:
         if self._requested is not message.tokens:
@@ -272,6 +253,4 @@ class LiveExplorer(Explorer):
 
     def release(self) -> None:
         """Close the model, unless it is still working on a request."""
-        self._requested = None
-        if self._model_lock.acquire(timeout=CLOSE_TIMEOUT):
-            self._live.model.close()
+        self._requests.close()
