@@ -184,6 +184,18 @@ def test_backspace_removes_the_last_token(model: Markov) -> None:
     assert live_on(drive, "--tau", "0") == 0
 
 
+def test_mark_after_other_tokens_is_that_of_the_new_row(model: Markov) -> None:
+    async def drive(page: Page) -> None:
+        await page.press("s", "m", "1", "backspace", "0")
+        await choose(page, 2)
+        await page.press("m", "1")
+        probs = softmax(model.table[tokens(page)[-1]])
+        # The mark is at τ = 0, where the top class is certain.
+        assert f"TV {1 - probs.max():.4f}," in page.text("#head")
+
+    assert live_on(drive, "--tau", "0") == 0
+
+
 def test_enter_on_a_class_adds_it(model: Markov) -> None:
     async def drive(page: Page) -> None:
         # On a slider, Enter still types a value.

@@ -228,6 +228,8 @@ class LiveExplorer(Explorer):
     def _drop_lost_marks(self) -> None:
         """Drop the marks of rows that the text no longer has."""
         self._history = self._history.without_marks_from(len(self._live.rows))
+        # A new mark may look the same, but on a row after other tokens.
+        self._marked_picture = None
 
     def _show_history(self, history: ChangeHistory) -> None:
         super()._show_history(history.replaced(replace(history.present, number=self.state.number)))
