@@ -76,7 +76,7 @@ class LiveExplorer(Explorer):
         self.query_one(LiveStrip).show_text(self._row.number)
 
     def _position_words(self) -> list[str]:
-        number, length = self._row.number, len(self._live.written)
+        number, length = self._row.number, len(self._live.written.tokens)
         words = [f"token {number + 1}" + f" of {length}" * (number < length)]
         if self._live.is_waiting:
             waiting = len(self._waiting)
@@ -171,7 +171,7 @@ class LiveExplorer(Explorer):
             follows = self._is_last_row
             self._live.add_next(message.answer)
             if follows:
-                self._set_number(len(self._live.written))
+                self._set_number(len(self._live.written.tokens))
             self._draw_waiting()
             return
         self._waiting.clear()
@@ -189,7 +189,7 @@ class LiveExplorer(Explorer):
             self._waiting.pop()
             self._update_head()
             return
-        if not self._live.written:
+        if not self._live.written.tokens:
             self.notify("No token to remove: the prompt is the whole text.")
             return
         self._requested = None

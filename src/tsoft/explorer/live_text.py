@@ -1,6 +1,7 @@
 """A text that a model continues: a prompt, the tokens after it, and the distributions of the next token."""
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tsoft.errors import visible
@@ -18,14 +19,54 @@ PARTIAL_CHARACTER = "·"
 class LiveToken:
     """A token of the text.
 
-    `prob` is the probability with which it was drawn or chosen, `text` how it is shown, and `incomplete` the bytes at
-    its end that do not form a character yet.
+    It is the class at `index` of the distribution before it. `prob` is the probability with which it was drawn or
+    chosen, `text` how it is shown, and `incomplete` the bytes at its end that do not form a character yet.
     """
 
     token: int
+    index: int
     prob: float
     text: str
     incomplete: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The class at `index` of a distribution, with its probability when it was drawn or chosen.
+
+    `following` is the distribution after the token; None if the model has not returned it yet.
+    """
+
+    index: int
+    prob: float
+    following: NextDistribution | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenText:
+    """The tokens after the prompt.
+
+    `nexts` are the distributions of the next token after the prompt and after each token. The last one is missing until
+    the model has answered, and if the text has ended.
+    """
+
+    tokens: tuple[LiveToken, ...]
+    nexts: tuple[NextDistribution, ...]
+
+    @property
+    def steps(self) -> list[tuple[NextDistribution, int]]:
+        """The distribution before each token, and the index of the token's class."""
+        return [(next_, token.index) for next_, token in zip(self.nexts, self.tokens, strict=False)]
+
+    def first(self, count: int) -> "WrittenText":
+        """Return the first `count` tokens and the distribution after them."""
+        return WrittenText(self.tokens[:count], self.nexts[: count + 1])
+
+    def common_tokens(self, other: "WrittenText") -> int:
+        """Return the number of tokens at the start that are the same in another text."""
+        pairs = zip(self.tokens, other.tokens, strict=False)
+        differing = (i for i, (token, other_token) in enumerate(pairs) if token.token != other_token.token)
+        return next(differing, min(len(self.tokens), len(other.tokens)))
 
 
 class LiveText:
@@ -40,33 +81,56 @@ class LiveText:
     def __init__(self, model: Model, prompt: str, *, is_answer: bool = False):
         self.model, self.prompt, self.is_answer = model, prompt, is_answer
         self._prompt_tokens = model.prompt(prompt)
-        self._nexts = model.next([self._prompt_tokens])
-        self.rows = ExplorerRows([next_.block for next_ in self._nexts])
-        self.written: list[LiveToken] = []
+        self.written = WrittenText((), tuple(model.next([self._prompt_tokens])))
+        self.rows = ExplorerRows([next_.block for next_ in self.written.nexts])
 
     @property
     def tokens(self) -> Tokens:
         """The tokens of the prompt and those after it."""
-        return (*self._prompt_tokens, *(token.token for token in self.written))
+        return self.all_tokens(self.written)
+
+    def all_tokens(self, written: WrittenText) -> Tokens:
+        """Return the tokens of the prompt and of a text after it."""
+        return (*self._prompt_tokens, *(token.token for token in written.tokens))
 
     @property
     def has_ended(self) -> bool:
-        return bool(self.written) and self.model.ends(self.written[-1].token)
+        tokens = self.written.tokens
+        return bool(tokens) and self.model.ends(tokens[-1].token)
 
     @property
     def is_waiting(self) -> bool:
         """Whether the model has not returned the distribution after the last token yet."""
-        return len(self.rows) == len(self.written) and not self.has_ended
+        return len(self.rows) == len(self.written.tokens) and not self.has_ended
 
     def choose(self, number: int, index: int, prob: float) -> None:
         """Continue the first `number` tokens with a class of the row after them.
 
         `prob` is the probability of the class.
         """
-        token = self._nexts[number].token(index)
-        self._truncate(number)
-        text, incomplete = self._shown(token, self.written[-1].incomplete if self.written else b"")
-        self.written.append(LiveToken(token, prob, text, incomplete))
+        self.show(self.continued(number, [Choice(index, prob)]))
+
+    def continued(self, number: int, choices: Sequence[Choice]) -> WrittenText:
+        """Return the first `number` tokens with some choices after them.
+
+        The distribution before each choice must be known.
+        """
+        text = self.written.first(number)
+        tokens, nexts = list(text.tokens), list(text.nexts)
+        for choice in choices:
+            token = nexts[-1].token(choice.index)
+            shown, incomplete = self._shown(token, tokens[-1].incomplete if tokens else b"")
+            tokens.append(LiveToken(token, choice.index, choice.prob, shown, incomplete))
+            nexts += [choice.following] if choice.following else []
+        return WrittenText(tuple(tokens), tuple(nexts))
+
+    def show(self, written: WrittenText) -> None:
+        """Replace the tokens after the prompt."""
+        same = self.written.common_tokens(written)
+        self.written = written
+        self.rows.truncate(min(same + 1, len(written.nexts)))
+        for number in range(len(self.rows), len(written.nexts)):
+            self.rows.append(replace(written.nexts[number].block, first_row=number))
 
     def _shown(self, token: int, incomplete: bytes) -> tuple[str, bytes]:
         """Return the text that a token adds, and the bytes that are incomplete after it.
@@ -82,22 +146,23 @@ class LiveText:
 
     def add_next(self, next_: NextDistribution) -> None:
         """Add the distribution after the last token."""
-        self._nexts.append(next_)
-        self.rows.append(replace(next_.block, first_row=len(self.written)))
+        self.show(replace(self.written, nexts=(*self.written.nexts, next_)))
 
     def remove_last(self) -> None:
         """Remove the last token."""
-        self._truncate(len(self.written) - 1)
-
-    def _truncate(self, count: int) -> None:
-        """Keep only the first `count` tokens and the distribution after them."""
-        del self.written[count:], self._nexts[count + 1 :]
-        self.rows.truncate(count + 1)
+        self.show(self.written.first(len(self.written.tokens) - 1))
 
     def text(self, count: int) -> str:
         """Return the prompt and the first `count` tokens.
 
         Bytes that are not UTF-8 are escaped as in a command's arguments.
         """
-        pieces = b"".join(self.model.piece(token.token) for token in self.written[:count])
-        return (self.prompt.encode("utf-8", "surrogateescape") + pieces).decode("utf-8", "surrogateescape")
+        return self._text_of(self.written.first(count)).decode("utf-8", "surrogateescape")
+
+    def shown_text(self, written: WrittenText) -> str:
+        """Return the prompt and a text after it, as one line."""
+        return visible(self._text_of(written).decode("utf-8", "replace"))
+
+    def _text_of(self, written: WrittenText) -> bytes:
+        pieces = b"".join(self.model.piece(token.token) for token in written.tokens)
+        return self.prompt.encode("utf-8", "surrogateescape") + pieces
