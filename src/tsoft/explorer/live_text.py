@@ -15,6 +15,10 @@ MAX_TOKENS = 4000
 PARTIAL_CHARACTER = "·"
 
 
+# The distribution before a token, and the index of the token's class.
+TextStep = tuple[NextDistribution, int]
+
+
 @dataclass(frozen=True)
 class LiveToken:
     """A token of the text.
@@ -54,8 +58,7 @@ class WrittenText:
     nexts: tuple[NextDistribution, ...]
 
     @property
-    def steps(self) -> list[tuple[NextDistribution, int]]:
-        """The distribution before each token, and the index of the token's class."""
+    def steps(self) -> list[TextStep]:
         return [(next_, token.index) for next_, token in zip(self.nexts, self.tokens, strict=False)]
 
     def first(self, count: int) -> "WrittenText":
@@ -108,14 +111,10 @@ class LiveText:
 
         `prob` is the probability of the class.
         """
-        self.show(self.continued(number, [Choice(index, prob)]))
+        self.show(self.continued(self.written.first(number), [Choice(index, prob)]))
 
-    def continued(self, number: int, choices: Sequence[Choice]) -> WrittenText:
-        """Return the first `number` tokens with some choices after them.
-
-        The distribution before each choice must be known.
-        """
-        text = self.written.first(number)
+    def continued(self, text: WrittenText, choices: Sequence[Choice]) -> WrittenText:
+        """Return a text with some choices after it. The distribution before each choice must be known."""
         tokens, nexts = list(text.tokens), list(text.nexts)
         for choice in choices:
             token = nexts[-1].token(choice.index)
