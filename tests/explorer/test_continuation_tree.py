@@ -75,25 +75,25 @@ def test_the_most_probable_token_comes_first_at_each_place() -> None:
 
 def test_equal_probabilities_are_in_the_order_of_the_logits() -> None:
     tokens = next_tokens(NextDistribution(Block(np.array([[1.0, 3.0, -inf, 2.0]]))), inf)
-    assert [tokens.step(rank).index for rank in range(len(tokens))] == [1, 3, 0]
+    assert [tokens.token(rank).index for rank in range(len(tokens))] == [1, 3, 0]
 
 
 def test_at_tau_0_only_possible_tokens_are_offered() -> None:
     tokens = next_tokens(NextDistribution(Block(np.array([[1.0, 3.0, 3.0]]))), 0.0)
-    assert [(tokens.step(rank).index, tokens.step(rank).likelihood.high[0]) for rank in range(2)] == [
+    assert [(tokens.token(rank).index, tokens.token(rank).likelihood.high[0]) for rank in range(2)] == [
         (1, -log(2)),
         (2, -log(2)),
     ]
     assert len(tokens) == 2
 
 
-def test_tokens_of_a_large_vocabulary_are_listed_in_steps() -> None:
+def test_tokens_of_a_large_vocabulary_are_listed_in_tokens() -> None:
     z = np.arange(25.0)
     tree = ContinuationTree().with_next((), next_tokens(NextDistribution(Block(z[np.newaxis])), 20.0))
     probs = softmax(z / 20)[::-1]
     for listed in (LISTED, 2 * LISTED, 25):
         *lines, more = tree.lines if listed < 25 else (*tree.lines, None)
-        assert [line.step.index for line in lines if isinstance(line, BranchLine)] == list(range(24, 24 - listed, -1))
+        assert [line.token.index for line in lines if isinstance(line, BranchLine)] == list(range(24, 24 - listed, -1))
         if more is not None:
             assert isinstance(more, MoreLine)
             assert more.count == 25 - listed
@@ -152,7 +152,7 @@ def test_server_with_a_sampler_that_keeps_only_listed_tokens_is_exact() -> None:
     for before, tokens in [(THE, tree.known[()]), (tree.tokens((1,))[0], tree.known[(1,)])]:
         top = np.sort(model.table[before])[:-3:-1] / 0.7
         assert_allclose(
-            [tokens.step(rank).likelihood.low[0] for rank in range(len(tokens))], log_softmax(top), rtol=1e-6
+            [tokens.token(rank).likelihood.low[0] for rank in range(len(tokens))], log_softmax(top), rtol=1e-6
         )
 
 
@@ -160,7 +160,7 @@ def test_choices_of_a_branch_have_the_known_distributions() -> None:
     model = Markov()
     tree = grown(model, 2)
     choices = tree.choices((2, 4))
-    first, second = tree.steps((2, 4))
+    first, second = tree.branch((2, 4))
     assert [choice.index for choice in choices] == [first.index, second.index]
     assert_allclose(
         [choice.prob for choice in choices],

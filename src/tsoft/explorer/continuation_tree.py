@@ -24,10 +24,10 @@ LISTED = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class BranchToken:
     """The token of a branch after the tokens before it: its number, the index of its class, and its likelihood."""
 
-    token: int
+    number: int
     index: int
     likelihood: Likelihood
 
@@ -36,8 +36,8 @@ class Step:
 class NextTokens:
     """The tokens that can follow a text, the most probable first.
 
-    `next_` is the model's distribution, `distributions` the same one at one temperature after the samplers. A token that
-    is masked, that a sampler removes, or whose probability is 0, cannot follow.
+    `next_` is the model's distribution, `distributions` the same one at one temperature after the samplers. A token
+    that is masked, that a sampler removes, or whose probability is 0, cannot follow.
     """
 
     next_: NextDistribution
@@ -54,14 +54,16 @@ class NextTokens:
     def __len__(self) -> int:
         return len(self._order)
 
-    def step(self, rank: int) -> Step:
-        if rank not in self._steps:
+    def token(self, rank: int) -> BranchToken:
+        if rank not in self._tokens:
             index = int(self._order[rank])
-            self._steps[rank] = Step(self.next_.token(index), index, token_likelihood(self.distributions, index))
-        return self._steps[rank]
+            self._tokens[rank] = BranchToken(
+                self.next_.token(index), index, token_likelihood(self.distributions, index)
+            )
+        return self._tokens[rank]
 
     @cached_property
-    def _steps(self) -> dict[int, Step]:
+    def _tokens(self) -> dict[int, BranchToken]:
         """Steps by rank, which every change of the tree needs again."""
         return {}
 
@@ -77,10 +79,10 @@ class NextTokens:
 
 @dataclass(frozen=True, eq=False)
 class BranchLine:
-    """A branch on a line. `step` is its last token, `likelihood` that of all its tokens together."""
+    """A branch on a line. `token` is its last one, `likelihood` that of all its tokens together."""
 
     path: Path
-    step: Step
+    token: BranchToken
     likelihood: Likelihood
 
 
@@ -131,23 +133,23 @@ class ContinuationTree:
     def is_waiting(self, path: Path) -> bool:
         return path in self.open and path not in self.known
 
-    def steps(self, path: Path) -> list[Step]:
+    def branch(self, path: Path) -> list[BranchToken]:
         """Return the tokens of a branch."""
-        return [self.known[path[:depth]].step(rank) for depth, rank in enumerate(path)]
+        return [self.known[path[:depth]].token(rank) for depth, rank in enumerate(path)]
 
     def tokens(self, path: Path) -> Tokens:
-        return tuple(step.token for step in self.steps(path))
+        return tuple(token.number for token in self.branch(path))
 
     def likelihood(self, path: Path) -> Likelihood:
         """Return the likelihood of the tokens of a branch together."""
-        return product(step.likelihood for step in self.steps(path))
+        return product(token.likelihood for token in self.branch(path))
 
     def choices(self, path: Path) -> list[Choice]:
         """Return the tokens of a branch as choices, with the distributions that are known."""
         known = (self.known.get(path[: depth + 1]) for depth in range(len(path)))
         return [
-            Choice(step.index, float(np.exp(step.likelihood.listed[0])), next_tokens.next_ if next_tokens else None)
-            for step, next_tokens in zip(self.steps(path), known, strict=True)
+            Choice(token.index, float(np.exp(token.likelihood.listed[0])), next_tokens.next_ if next_tokens else None)
+            for token, next_tokens in zip(self.branch(path), known, strict=True)
         ]
 
     @cached_property
@@ -172,8 +174,8 @@ class ContinuationTree:
             return
         next_tokens, listed = self.known[path], self._listed(path)
         for rank in range(listed):
-            step = next_tokens.step(rank)
-            yield BranchLine((*path, rank), step, likelihood + step.likelihood)
+            token = next_tokens.token(rank)
+            yield BranchLine((*path, rank), token, likelihood + token.likelihood)
         count = len(next_tokens) - listed
         if count or not next_tokens.is_complete:
             yield MoreLine(path, count, next_tokens.rest_prob(listed))

@@ -76,7 +76,8 @@ class LiveText:
     """The text.
 
     Row i of `rows` is the distribution after the first i tokens. The row after the last token is missing until the
-    model has answered, and if the text has ended. With `is_answer`, the tokens answer the prompt.
+    model has answered, and if the text has ended. With `is_answer`, the tokens answer the prompt. `kept` are texts that
+    the user may come back to.
 
     Raise the errors of the model for a prompt that it cannot continue.
     """
@@ -86,6 +87,7 @@ class LiveText:
         self._prompt_tokens = model.prompt(prompt)
         self.written = WrittenText((), tuple(model.next([self._prompt_tokens])))
         self.rows = ExplorerRows([next_.block for next_ in self.written.nexts])
+        self.kept: tuple[WrittenText, ...] = ()
 
     @property
     def tokens(self) -> Tokens:

@@ -1,12 +1,15 @@
 """The likelihood of tokens, and of texts as the product of their tokens, as text."""
 
 from collections.abc import Callable, Iterable
-from math import exp, floor, inf, isnan, log
+from math import exp, floor, inf, isinf, isnan, log
 
 import numpy as np
+from rich.cells import cell_len
 
 from tsoft.charts.style import number_text, prob_text
 from tsoft.core.sequence_likelihood import Likelihood
+from tsoft.explorer.key_line import fitting
+from tsoft.explorer.paint import short_number
 from tsoft.sampling.distributions import Distributions
 
 # The likelihood of a text without tokens, and one of which nothing is known.
@@ -50,41 +53,36 @@ def log_prob_text(logprob: float) -> str:
     return f"1.0e{exponent + 1:03}" if mantissa == "10.0" else f"{mantissa}e{exponent:03}"
 
 
-def bounded_text(low: float, high: float, text: Callable[[float], str]) -> tuple[str, str]:
-    """Return a comparison sign and the text of the upper bound; "=" if the text of the lower bound is the same.
-
-    >>> bounded_text(0.25, 0.5, prob_text), bounded_text(0.5, 0.5, prob_text)
-    (('≤', '0.5000'), ('=', '0.5000'))
-    """
-    return ("=" if text(low) == text(high) else "≤"), text(high)
-
-
 def likelihood_text(likelihood: Likelihood) -> str:
     """Return a probability for a table: the upper bound after ≤ if only bounds are known, ? if nothing is known.
 
     >>> likelihood_text(Likelihood(*np.log([[0.25], [0.5], [0.5]]))), likelihood_text(UNKNOWN)
     ('≤0.5000', '?')
     """
-    sign, text = bounded_text(float(likelihood.low[0]), float(likelihood.high[0]), log_prob_text)
-    return text if sign == "=" else sign + text
+    low, high = (log_prob_text(float(bound[0])) for bound in (likelihood.low, likelihood.high))
+    return high if low == high else f"≤{high}"
 
 
-def text_measures(likelihood: Likelihood, tokens: int) -> list[str]:
-    """Return the measures of a text with some tokens: p, the sequence perplexity, and ln p.
+def measures_line(start: str, likelihood: Likelihood, tokens: int, width: int) -> str:
+    """Return a line with the measures of a text of some tokens that fit: p, the sequence perplexity, and ln p.
 
-    >>> text_measures(Likelihood(*np.log([[0.25], [0.25], [0.25]])), 2)
-    ['p = 0.2500', 'sequence perplexity = 2', 'ln p = -1.3863']
+    >>> quarter = Likelihood(*np.log([[0.25], [0.25], [0.25]]))
+    >>> measures_line("text:", quarter, 2, 60)
+    'text: p 0.2500  sequence perplexity 2.000  ln p -1.3863'
+    >>> measures_line("text:", quarter, 2, 40)
+    'text: p 0.2500  perplexity 2.000'
     """
     low, high = float(likelihood.low[0]), float(likelihood.high[0])
     perplexity = likelihood.perplexity(tokens)
+    prob = f"{start} p {likelihood_text(likelihood)}"
     # The highest probability has the lowest perplexity.
-    sign, text = bounded_text(float(perplexity.high[0]), float(perplexity.low[0]), _number)
-    return [
-        "p {} {}".format(*bounded_text(low, high, log_prob_text)),
-        f"sequence perplexity {sign.replace('≤', '≥')} {text}",
-        "ln p {} {}".format(*bounded_text(low, high, _number)),
-    ]
+    lowest, highest = (_number(float(bound[0]), short_number) for bound in (perplexity.low, perplexity.high))
+    bounded = f"perplexity {'≥' * (lowest != highest)}{lowest}"
+    name = "sequence " * (cell_len(prob) + len("  sequence ") + len(bounded) <= width)
+    logs = _number(low, number_text), _number(high, number_text)
+    words = [prob, name + bounded, f"ln p {'≤' * (logs[0] != logs[1])}{logs[1]}"]
+    return fitting(words, max(width, cell_len(prob)))
 
 
-def _number(value: float) -> str:
-    return "?" if isnan(value) else number_text(value).replace("inf", "∞")
+def _number(value: float, text: Callable[[float], str]) -> str:
+    return "?" if isnan(value) else f"{'-' * (value < 0)}∞" if isinf(value) else text(value)

@@ -11,7 +11,7 @@ from tsoft.sampling.distributions import Distributions
 from tsoft.sampling.step import ChainError
 
 
-class TextLikelihoods:
+class LikelihoodCache:
     """The likelihood of texts at one temperature after some samplers.
 
     `distributions` returns the distributions of a block with these. It raises ChainError if a sampler removes every
