@@ -25,6 +25,8 @@ _HEAD = 1
 _PROB, _INDENT = 9, 2
 # The least width of a token, and the width of the bars, for which a narrow screen has no room.
 _NAME, _BAR, _WIDE = 14, 24, 70
+# The lines that are visible below the current one, so that an opened branch shows some of its tokens.
+_BELOW = 5
 _COMPUTING = "computing…"
 
 
@@ -53,7 +55,8 @@ class BranchList(ScrollView, can_focus=False):
         self._tree, self._position = tree, position
         self.virtual_size = Size(self.size.width, len(self._lines) + _HEAD)
         # The header covers the first line of the region that becomes visible.
-        self.scroll_to_region(Region(0, position, 1, 1 + _HEAD), animate=False, force=True)
+        below = min(_BELOW, self.page // 2, len(self._lines) - position - 1)
+        self.scroll_to_region(Region(0, position, 1, 1 + _HEAD + max(0, below)), animate=False, force=True)
         self.refresh()
 
     def on_resize(self) -> None:
@@ -91,7 +94,7 @@ class BranchList(ScrollView, can_focus=False):
         """Return the start of a line: the mark of the current line, and an indent, or a number if that is too deep."""
         name_width, _ = self._columns(width)
         room = (name_width - _NAME) // _INDENT * _INDENT
-        indent = " " * (_INDENT * depth) if _INDENT * depth <= room else f"{depth + 1}".rjust(room)
+        indent = " " * (_INDENT * depth) if _INDENT * depth <= room else f"{depth + 1} ".rjust(room)
         return ("› " if is_current else "  ") + indent
 
     def _branch(self, line: BranchLine, is_current: bool, width: int) -> list[Segment]:

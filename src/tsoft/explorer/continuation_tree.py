@@ -64,7 +64,7 @@ class NextTokens:
 
     @cached_property
     def _tokens(self) -> dict[int, BranchToken]:
-        """Steps by rank, which every change of the tree needs again."""
+        """Tokens by rank, which every change of the tree needs again."""
         return {}
 
     @property
@@ -146,11 +146,13 @@ class ContinuationTree:
 
     def choices(self, path: Path) -> list[Choice]:
         """Return the tokens of a branch as choices, with the distributions that are known."""
-        known = (self.known.get(path[: depth + 1]) for depth in range(len(path)))
         return [
-            Choice(token.index, float(np.exp(token.likelihood.listed[0])), next_tokens.next_ if next_tokens else None)
-            for token, next_tokens in zip(self.branch(path), known, strict=True)
+            Choice(token.index, float(np.exp(token.likelihood.listed[0])), self._next(path[:depth]))
+            for depth, token in enumerate(self.branch(path), 1)
         ]
+
+    def _next(self, path: Path) -> NextDistribution | None:
+        return self.known[path].next_ if path in self.known else None
 
     @cached_property
     def lines(self) -> tuple[TreeLine, ...]:

@@ -132,12 +132,14 @@ class LiveExplorer(Explorer):
     def _distributions(self, samplers: SamplerState, block: Block) -> Distributions:
         """Return the distributions of a block with some samplers.
 
-        Raise UsageError if the block lacks a class that has a bias.
+        Raise UsageError if the block lacks a class that has a bias, and ChainError if a sampler removes every class.
         """
         biases, problem = self._biases(block, samplers)
         if problem:
             raise UsageError(problem)
-        return compute_distributions(block, np.array([samplers.tau]), samplers.chain(biases))
+        distributions = compute_distributions(block, np.array([samplers.tau]), samplers.chain(biases))
+        _ = distributions.kept
+        return distributions
 
     def _update_likelihood(self) -> None:
         texts, samplers = (self._live.written, *self._live.kept), self.samplers

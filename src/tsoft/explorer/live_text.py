@@ -158,12 +158,9 @@ class LiveText:
 
         Bytes that are not UTF-8 are escaped as in a command's arguments.
         """
-        return self._text_of(self.written.first(count)).decode("utf-8", "surrogateescape")
+        pieces = b"".join(self.model.piece(token.token) for token in self.written.tokens[:count])
+        return (self.prompt.encode("utf-8", "surrogateescape") + pieces).decode("utf-8", "surrogateescape")
 
     def shown_text(self, written: WrittenText) -> str:
-        """Return the prompt and a text after it, as one line."""
-        return visible(self._text_of(written).decode("utf-8", "replace"))
-
-    def _text_of(self, written: WrittenText) -> bytes:
-        pieces = b"".join(self.model.piece(token.token) for token in written.tokens)
-        return self.prompt.encode("utf-8", "surrogateescape") + pieces
+        """Return the prompt and a text after it, as the screen shows them."""
+        return visible(self.prompt) + "".join(token.text for token in written.tokens)

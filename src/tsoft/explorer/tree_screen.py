@@ -19,6 +19,7 @@ from tsoft.explorer.model_requests import Answer, ModelRequests
 from tsoft.explorer.paint import ending
 from tsoft.explorer.token_likelihood import measures_line
 from tsoft.models.tokens import NextDistribution
+from tsoft.sampling.step import ChainError
 
 _HINTS = ("Enter choose", "→ open", "← close", "k keep", "b kept", "Esc back", "q quit", "↑↓ PgUp PgDn move")
 
@@ -27,7 +28,8 @@ _HINTS = ("Enter choose", "→ open", "← close", "k keep", "b kept", "Esc back
 class TreeStart:
     """What a tree starts from: the text at its root, and the settings on the screen, in words.
 
-    `next_tokens` returns the tokens that can follow with these settings. It raises a TsoftError if there are none.
+    `next_tokens` returns the tokens that can follow with these settings. It raises a ChainError if samplers remove all
+    of them, and a UsageError if a token that has a bias is missing.
     """
 
     text: WrittenText
@@ -128,24 +130,25 @@ class TreeScreen(ModalScreen[WrittenText | None]):
         del self._tickets[message.path]
         if isinstance(message.answer, NextDistribution):
             self._learn(message.path, message.answer)
+        elif isinstance(message.answer, TsoftError):
+            self._fail(message.path, str(message.answer), "the model returned no next token")
         else:
-            self._fail(message.path, message.answer)
+            raise message.answer
         self._show()
 
     def _learn(self, path: Path, next_: NextDistribution) -> None:
         current = self._line
         try:
             next_tokens = self._start.next_tokens(next_)
-        except TsoftError as error:
-            self._fail(path, error)
+        except (TsoftError, ChainError) as error:
+            self._fail(path, str(error), "no token can follow")
             return
         self._set_tree(self._tree.with_next(path, next_tokens), current)
 
-    def _fail(self, path: Path, error: Exception) -> None:
+    def _fail(self, path: Path, problem: str, title: str) -> None:
+        """Close a branch, and show why nothing follows it."""
         self._set_tree(self._tree.closed(path), self._line)
-        if not isinstance(error, TsoftError):
-            raise error
-        self.notify(visible(str(error)), title="the model returned no next token", severity="error", markup=False)
+        self.notify(visible(problem), title=title, severity="error", markup=False)
 
     def _set_tree(self, tree: ContinuationTree, line: TreeLine | None) -> None:
         """Show another tree. The current line stays the current one."""
