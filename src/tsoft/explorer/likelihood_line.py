@@ -17,7 +17,7 @@ from tsoft.explorer.token_likelihood import measures_line
 from tsoft.sampling.distributions import Distributions
 
 # The maximum number of probabilities to compute before the next key. A thread computes more of them.
-MAX_PROBS = 1 << 18
+MAX_PROBS = 1 << 17
 
 
 class LikelihoodLine(Static):

@@ -87,6 +87,10 @@ class LiveExplorer(Explorer):
                 yield self._likelihood_line
 
     @property
+    def live(self) -> LiveText:
+        return self._live
+
+    @property
     def tokens(self) -> Tokens:
         """The tokens of the whole text."""
         return self._live.tokens
@@ -98,9 +102,10 @@ class LiveExplorer(Explorer):
 
     def _update_strip(self) -> None:
         self.query_one(LiveStrip).show_text(self._row.number)
+        self._update_likelihood()
 
     def _position_words(self) -> list[str]:
-        number, length = self._row.number, len(self._live.written.tokens)
+        number, length = self._row.number, len(self._live.written)
         words = [f"token {number + 1}" + f" of {length}" * (number < length)]
         if self._live.is_waiting:
             waiting = len(self._waiting)
@@ -112,11 +117,7 @@ class LiveExplorer(Explorer):
     def _update_text(self) -> None:
         self._update_head()
         self._update_strip()
-        self._update_likelihood()
-
-    def _update(self, *, curves: bool) -> None:
-        super()._update(curves=curves)
-        self._update_likelihood()
+        self.after_update()
 
     # The likelihood of the text.
 
@@ -127,7 +128,7 @@ class LiveExplorer(Explorer):
         `low[0]` and `high[0]` are bounds on its logarithm. They are equal if it is known. None while a thread computes
         it.
         """
-        return self._likelihood_line.likelihood(self._live.written)
+        return self._likelihood_line.likelihood(self._live.continuation)
 
     def _distributions(self, samplers: SamplerState, block: Block) -> Distributions:
         """Return the distributions of a block with some samplers.
@@ -142,7 +143,7 @@ class LiveExplorer(Explorer):
         return distributions
 
     def _update_likelihood(self) -> None:
-        texts, samplers = (self._live.written, *self._live.kept), self.samplers
+        texts, samplers = (self._live.continuation, *self._live.kept), self.samplers
         self._likelihood_line.show(texts, samplers, self._settings_words, partial(self._distributions, samplers))
 
     @property
@@ -160,14 +161,15 @@ class LiveExplorer(Explorer):
             return
         # The waiting draws would change the text under the tree.
         self._waiting.clear()
+        self._update_head()
         follows = self._live.is_waiting and self._is_last_row
-        count = len(self._live.written.tokens) if follows else self._row.number
+        count = len(self._live.written) if follows else self._row.number
         samplers = self.samplers
 
         def next_tokens(next_: NextDistribution) -> NextTokens:
             return NextTokens(next_, self._distributions(samplers, next_.block))
 
-        start = TreeStart(self._live.written.first(count), self._settings_words, next_tokens)
+        start = TreeStart(self._live.continuation.first(count), self._settings_words, next_tokens)
         self.push_screen(TreeScreen(start, self._live, self._requests), self._show_written)
 
     def _show_written(self, text: WrittenText | None) -> None:
@@ -179,7 +181,7 @@ class LiveExplorer(Explorer):
             return
         self._waiting.clear()
         self._requested = None
-        same = self._live.written.common_tokens(text)
+        same = self._live.continuation.common_tokens(text)
         self._live.show(text)
         self._drop_marks_from(same + 1)
         number = min(len(text.tokens), len(self._live.rows) - 1)
@@ -191,7 +193,7 @@ class LiveExplorer(Explorer):
 
     def action_keep(self) -> None:
         """Keep the text."""
-        self._keep(self._live.written)
+        self._keep(self._live.continuation)
 
     def on_tree_screen_branch_kept(self, message: TreeScreen.BranchKept) -> None:
         self._keep(message.text)
@@ -326,7 +328,7 @@ class LiveExplorer(Explorer):
             follows = self._is_last_row
             self._live.add_next(message.answer)
             if follows:
-                self._set_number(len(self._live.written.tokens))
+                self._set_number(len(self._live.written))
             self._draw_waiting()
             return
         self._waiting.clear()
@@ -344,7 +346,7 @@ class LiveExplorer(Explorer):
             self._waiting.pop()
             self._update_head()
             return
-        if not self._live.written.tokens:
+        if not self._live.written:
             self.notify("No token to remove: the prompt is the whole text.")
             return
         self._requested = None

@@ -40,7 +40,7 @@ class LiveStrip(RowStrip):
     @property
     def _all_texts(self) -> list[str]:
         live = self._live
-        return [*self._prompt, *(token.text for token in live.written.tokens), *[_NEXT] * (not live.has_ended)]
+        return [*self._prompt, *(token.text for token in live.written), *[_NEXT] * (not live.has_ended)]
 
     def show_text(self, number: int) -> None:
         """Show the current text, and mark the current row."""
@@ -59,6 +59,6 @@ class LiveStrip(RowStrip):
 
     def _segment(self, item: StripItem) -> Segment:
         number = item.number - self._preceding
-        has_prob = 0 <= number < len(self._live.written.tokens)
-        style = prob_style(self._live.written.tokens[number].prob) if has_prob else GRAY
+        has_prob = 0 <= number < len(self._live.written)
+        style = prob_style(self._live.written[number].prob) if has_prob else GRAY
         return Segment(item.text, style + Style(reverse=True, bold=True) if number == self._current else style)

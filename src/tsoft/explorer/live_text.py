@@ -85,14 +85,19 @@ class LiveText:
     def __init__(self, model: Model, prompt: str, *, is_answer: bool = False):
         self.model, self.prompt, self.is_answer = model, prompt, is_answer
         self._prompt_tokens = model.prompt(prompt)
-        self.written = WrittenText((), tuple(model.next([self._prompt_tokens])))
-        self.rows = ExplorerRows([next_.block for next_ in self.written.nexts])
+        self.continuation = WrittenText((), tuple(model.next([self._prompt_tokens])))
+        self.rows = ExplorerRows([next_.block for next_ in self.continuation.nexts])
         self.kept: tuple[WrittenText, ...] = ()
+
+    @property
+    def written(self) -> tuple[LiveToken, ...]:
+        """The tokens after the prompt."""
+        return self.continuation.tokens
 
     @property
     def tokens(self) -> Tokens:
         """The tokens of the prompt and those after it."""
-        return self.all_tokens(self.written)
+        return self.all_tokens(self.continuation)
 
     def all_tokens(self, written: WrittenText) -> Tokens:
         """Return the tokens of the prompt and of a text after it."""
@@ -100,20 +105,20 @@ class LiveText:
 
     @property
     def has_ended(self) -> bool:
-        tokens = self.written.tokens
+        tokens = self.written
         return bool(tokens) and self.model.ends(tokens[-1].token)
 
     @property
     def is_waiting(self) -> bool:
         """Whether the model has not returned the distribution after the last token yet."""
-        return len(self.rows) == len(self.written.tokens) and not self.has_ended
+        return len(self.rows) == len(self.written) and not self.has_ended
 
     def choose(self, number: int, index: int, prob: float) -> None:
         """Continue the first `number` tokens with a class of the row after them.
 
         `prob` is the probability of the class.
         """
-        self.show(self.continued(self.written.first(number), [Choice(index, prob)]))
+        self.show(self.continued(self.continuation.first(number), [Choice(index, prob)]))
 
     def continued(self, text: WrittenText, choices: Sequence[Choice]) -> WrittenText:
         """Return a text with some choices after it. The distribution before each choice must be known."""
@@ -127,8 +132,8 @@ class LiveText:
 
     def show(self, written: WrittenText) -> None:
         """Replace the tokens after the prompt."""
-        same = self.written.common_tokens(written)
-        self.written = written
+        same = self.continuation.common_tokens(written)
+        self.continuation = written
         self.rows.truncate(min(same + 1, len(written.nexts)))
         for number in range(len(self.rows), len(written.nexts)):
             self.rows.append(replace(written.nexts[number].block, first_row=number))
@@ -147,18 +152,18 @@ class LiveText:
 
     def add_next(self, next_: NextDistribution) -> None:
         """Add the distribution after the last token."""
-        self.show(replace(self.written, nexts=(*self.written.nexts, next_)))
+        self.show(replace(self.continuation, nexts=(*self.continuation.nexts, next_)))
 
     def remove_last(self) -> None:
         """Remove the last token."""
-        self.show(self.written.first(len(self.written.tokens) - 1))
+        self.show(self.continuation.first(len(self.written) - 1))
 
     def text(self, count: int) -> str:
         """Return the prompt and the first `count` tokens.
 
         Bytes that are not UTF-8 are escaped as in a command's arguments.
         """
-        pieces = b"".join(self.model.piece(token.token) for token in self.written.tokens[:count])
+        pieces = b"".join(self.model.piece(token.token) for token in self.written[:count])
         return (self.prompt.encode("utf-8", "surrogateescape") + pieces).decode("utf-8", "surrogateescape")
 
     def shown_text(self, written: WrittenText) -> str:
