@@ -15,7 +15,7 @@ from tsoft.core.softmax import Array
 from tsoft.explorer.live_text import Choice
 from tsoft.explorer.token_likelihood import CERTAIN, product, token_likelihood
 from tsoft.models.tokens import NextDistribution, Tokens
-from tsoft.sampling.distributions import Distributions
+from tsoft.sampling.distributions import Distributions, descending_order
 
 Path = tuple[int, ...]
 
@@ -48,8 +48,8 @@ class NextTokens:
         """The indices of the classes. Ties are in the order of the logits."""
         high = self.distributions.log_bounds[1][0, 0]
         # An unknown probability, NaN, is the last one.
-        order = np.lexsort((-self.next_.block.logits[0], -high))
-        return np.asarray(order[(self.distributions.kept[0, 0] & (high != -np.inf))[order]])
+        possible = np.flatnonzero(self.distributions.kept[0, 0] & (high != -np.inf))
+        return np.asarray(possible[descending_order(self.next_.block.logits[0, possible], high[possible])])
 
     def __len__(self) -> int:
         return len(self._order)

@@ -179,6 +179,8 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("", "p now, q marked; total variation"),
             ("KL", "sum of p ln(p / q) in nats or bits, from"),
             ("", "0 to ∞: p now, q marked"),
+            ("text", "p: product of its tokens' p, as set now;"),
+            ("", "sequence perplexity: exp(-ln p / tokens)"),
         ),
     ),
 )
