@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from textual import events
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -71,11 +72,17 @@ class Page:
         await self.settled()
 
     async def rush(self, *keys: str) -> None:
-        """Press keys without a pause, and wait only until the app has received them all."""
+        """Press keys without a pause, and wait only until the app and its screen have received them all."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
+        await self._received(self.app)
+        if self.app.is_running and self.app.failure is None:
+            await self._received(self.app.screen)
+
+    async def _received(self, receiver: MessagePump) -> None:
+        """Wait until the app or the screen has received the messages so far."""
         received = asyncio.Event()
-        self.app.call_later(received.set)
+        receiver.call_later(received.set)
         while not received.is_set() and self.app.failure is None and self.app.is_running:
             await asyncio.sleep(0.001)
 

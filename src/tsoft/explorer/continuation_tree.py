@@ -37,7 +37,7 @@ class NextTokens:
     """The tokens that can follow a text, the most probable first.
 
     `next_` is the model's distribution, `distributions` the same one at one temperature after the samplers. A token
-    that is masked, that a sampler removes, or whose probability is 0, cannot follow.
+    that is masked, that a sampler removes, or whose probability is 0 or unknown, is not among them.
     """
 
     next_: NextDistribution
@@ -47,8 +47,7 @@ class NextTokens:
     def _order(self) -> Array:
         """The indices of the classes. Ties are in the order of the logits."""
         high = self.distributions.log_bounds[1][0, 0]
-        # An unknown probability, NaN, is the last one.
-        possible = np.flatnonzero(self.distributions.kept[0, 0] & (high != -np.inf))
+        possible = np.flatnonzero(high > -np.inf)
         return np.asarray(possible[descending_order(self.next_.block.logits[0, possible], high[possible])])
 
     def __len__(self) -> int:
