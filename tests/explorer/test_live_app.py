@@ -422,6 +422,7 @@ def test_likelihood_of_the_text_is_that_at_the_current_settings(
 ) -> None:
     """A thread computes the likelihood of a long text, with the same result."""
     monkeypatch.setattr(live_line, "MAX_PROBS", limit)
+    monkeypatch.setattr(live_line, "DELAY", 0)
     model.table[:, END] = -np.inf
 
     async def drive(page: Page) -> None:

@@ -1,5 +1,6 @@
 """The line with the likelihood of the text that a model continues."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from tsoft.sampling.distributions import Distributions
 
 # The maximum number of probabilities to compute before the next key. A thread computes more of them.
 MAX_PROBS = 1 << 17
+# Seconds to wait before the thread computes: the next key may change the settings again.
+DELAY = 0.06
 
 
 class LikelihoodLine(Static):
@@ -65,9 +68,11 @@ class LikelihoodLine(Static):
         """Return the likelihood of one of the texts; None while a thread computes it."""
         return self._likelihoods.text(text.steps) if self._likelihoods else None
 
-    @work(thread=True, exclusive=True, group="likelihood")
+    # Without a description, Textual writes one with all labels and logits, which takes long.
+    @work(thread=True, exclusive=True, group="likelihood", description="likelihood")
     def _compute(self, likelihoods: LikelihoodCache, missing: list[TextStep]) -> None:
         worker = get_current_worker()
+        time.sleep(DELAY)
         for step in missing:
             if worker.is_cancelled:
                 return
@@ -84,8 +89,9 @@ class LikelihoodLine(Static):
 
     def _show(self) -> None:
         count, likelihood = len(self._text.tokens), self.likelihood(self._text)
-        self.display = bool(count)
+        if self.display != bool(count):
+            self.display = bool(count)
         if count:
             start = f"text {self._settings}:"
             line = measures_line(start, likelihood, count, self.size.width) if likelihood else f"{start} computing…"
-            self.update(line)
+            self.update(line, layout=False)

@@ -173,12 +173,13 @@ class TreeScreen(ModalScreen[WrittenText | None]):
         path = self._line.path if self._line else ()
         width = max(1, self.size.width)
         text = self._with_branch(path) if path else self._start.text
-        self._text.update(ending(self._live.shown_text(text), width))
+        self._text.update(ending(self._live.shown_text(text), width), layout=False)
         settings = self._start.settings
         self._measures.update(
             measures_line(f"branch {settings}:", self._tree.likelihood(path), len(path), width)
             if path
-            else f"next tokens {settings}"
+            else f"next tokens {settings}",
+            layout=False,
         )
 
     def _with_branch(self, path: Path) -> WrittenText:
