@@ -12,11 +12,12 @@ from rich.cells import cell_len
 from textual import events
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tsoft import cli
-from tsoft.explorer import app, live_app, terminal
+from tsoft.explorer import app, model_requests, terminal
 from tsoft.explorer.app import Explorer
 
 Size = tuple[int, int]
@@ -44,7 +45,7 @@ class Page:
         idle_rounds = 0
         while idle_rounds < 10:
             await asyncio.sleep(0)
-            models = [thread for thread in threading.enumerate() if thread.name == live_app.MODEL_THREAD]
+            models = [thread for thread in threading.enumerate() if thread.name == model_requests.MODEL_THREAD]
             for thread in models:
                 await asyncio.to_thread(thread.join)
             idle_rounds = 0 if models or self._is_busy else idle_rounds + 1
@@ -73,11 +74,17 @@ class Page:
         await self.settled()
 
     async def rush(self, *keys: str) -> None:
-        """Press keys without a pause, and wait only until the app has received them all."""
+        """Press keys without a pause, and wait only until the app and its screen have received them all."""
         for name in keys:
             self.app.post_message(events.Key(name, name if len(name) == 1 else None))
+        await self._received(self.app)
+        if self.app.is_running and self.app.failure is None:
+            await self._received(self.app.screen)
+
+    async def _received(self, receiver: MessagePump) -> None:
+        """Wait until the app or the screen has received the messages so far."""
         received = asyncio.Event()
-        self.app.call_later(received.set)
+        receiver.call_later(received.set)
         while not received.is_set() and self.app.failure is None and self.app.is_running:
             await asyncio.sleep(0.001)
 

@@ -113,6 +113,9 @@ _TEXT_KEYS: tuple[KeyBinding, ...] = (
     ("P,shift+p", "row(-10)", "ten tokens back"),
     ("d", "draw(1)", "draw a token without adding it"),
     ("D,shift+d", "draw(100)", "draw 100 tokens without adding them"),
+    ("t", "tree", "open a tree of probable continuations"),
+    ("k", "keep", "keep the text, to come back to it"),
+    ("b", "kept", "go to one of the kept texts"),
 )
 
 
@@ -129,8 +132,8 @@ LIVE_KEY_GROUPS: tuple[KeyGroup, ...] = (
 )
 LIVE_KEYS: tuple[KeyBinding, ...] = tuple(chain.from_iterable(keys for _, keys in LIVE_KEY_GROUPS))
 LIVE_KEY_HINTS = (
-    "? help", "q quit", "s add token", "S add ten", "⌫ remove", "n p move", "Tab Enter choose", "←→ change",
-    "0 1 8 set τ", "Space on/off", "c copy", "/ find",
+    "? help", "q quit", "s add token", "S add ten", "⌫ remove", "n p move", "t tree",
+    "Tab Enter choose", "k keep", "b kept", "←→ change", "0 1 8 set τ", "Space on/off", "c copy", "/ find",
 )  # fmt: skip
 
 # What the marks on the screen and the measures mean.
@@ -176,6 +179,8 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("", "p now, q marked; total variation"),
             ("KL", "sum of p ln(p / q) in nats or bits, from"),
             ("", "0 to ∞: p now, q marked"),
+            ("text", "p: product of its tokens' p, as set now;"),
+            ("", "sequence perplexity: exp(-ln p / tokens)"),
         ),
     ),
 )

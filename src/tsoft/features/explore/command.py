@@ -69,8 +69,8 @@ def explore(
     export numbers, a picture or the whole state, and c to copy the tsoft
     compute command that shows the same distribution. A state that x saved as
     FILE.tsoft opens again. With --prompt, you write a text with a language
-    model: s draws the next token, Backspace removes the last one, and Enter
-    adds the selected token.
+    model: s draws the next token, Backspace removes the last one, Enter adds
+    the selected token, and t opens a tree of the most probable continuations.
 
     Examples:
       tsoft explore
