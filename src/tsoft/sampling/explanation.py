@@ -34,10 +34,15 @@ class Stage:
         """Logits of all classes whose softmax is the distribution after the step: (n,)."""
         return self.after.merged_logits
 
+    @property
+    def is_removed(self) -> Array:
+        """Whether the step removes each class: (n,) booleans."""
+        return self.before.kept & ~self.kept
+
     @cached_property
     def removed(self) -> Array:
         """The indices of the classes that the step removes, the most probable first."""
-        indices = np.flatnonzero(self.before.kept & ~self.kept)
+        indices = np.flatnonzero(self.is_removed)
         return np.asarray(indices[(-self.before.merged_logits[indices]).argsort(kind="stable")])
 
     @cached_property
@@ -125,17 +130,17 @@ def _condition(cutoff: Cutoff | None, z: Array) -> tuple[float | None, str | Non
     return abs(threshold), _CONDITIONS[cutoff.score_name]
 
 
-class HasRemoved(Protocol):
+class RemovingStage(Protocol):
     """A step's effect on a whole or a partial distribution."""
 
     @property
-    def removed(self) -> Array:
-        """The indices of the classes that the step removes."""
+    def is_removed(self) -> Array:
+        """Whether the step removes each class: (n,) booleans."""
 
 
-def removed_by(stages: Sequence[HasRemoved], classes: int) -> Array:
+def removed_by(stages: Sequence[RemovingStage], classes: int) -> Array:
     """Return the index of the step that removed each of the n classes, -1 for a class that remains: (n,)."""
     steps = np.full(classes, -1)
     for i, stage in enumerate(stages):
-        steps[stage.removed] = i
+        steps[stage.is_removed] = i
     return steps
