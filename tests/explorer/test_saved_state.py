@@ -21,6 +21,7 @@ from tsoft.explorer.explorer_state import ExplorerState, Picture
 from tsoft.explorer.row_edit import RowEdit
 from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.saved_state import SavedState, UnsavableError, open_state, read_state
+from tsoft.sampling.engines import ENGINES, Engine
 
 BLOCKS = (
     Block(np.array([[2.0, 0.1, -inf]]), ("cat", "日本\x1b\x9b\u202e", ""), 0),
@@ -33,9 +34,10 @@ SAVED = SavedState(BLOCKS, ("first", "second"), (((0, 1.5), (1, -inf)), ()), STA
 
 
 @few
-@given(states(), st.booleans())
-def test_a_state_reads_back(samplers: SamplerState, is_marked: bool) -> None:
-    state = replace(STATE, samplers=samplers, mark=replace(STATE.picture, samplers=samplers) if is_marked else None)
+@given(states(), st.booleans(), st.sampled_from([None, *ENGINES.values()]))
+def test_a_state_reads_back(samplers: SamplerState, is_marked: bool, compared: Engine | None) -> None:
+    mark = replace(STATE.picture, samplers=samplers) if is_marked else None
+    state = replace(STATE, samplers=samplers, mark=mark).like(samplers.engine, compared)
     read = read_state(replace(SAVED, state=state).text().encode(), "f.tsoft")
     assert read.state == state
     assert (read.titles, read.biases, read.bits) == (SAVED.titles, SAVED.biases, True)
@@ -117,6 +119,9 @@ SETTINGS = ("state", "samplers", "settings")
             "f: state, samplers, settings, item 0, values, tau: expected a number",
         ),
         (put("x", "state", "mark", "samplers", "engine"), "f: state, mark, samplers, engine: expected one of"),
+        (put("x", "state", "compared"), "f: state, compared: expected one of transformers,"),
+        (put("vllm", "state", "compared"), "f: state, compared: only an engine is compared, with another one"),
+        (broken(lambda data: data["state"].pop("compared")), "f: state: the field 'compared' is missing"),
         (broken(reverse_vllm), "f: state, samplers, settings: vllm has another order"),
     ],
 )
