@@ -48,10 +48,11 @@ class Stage:
     @cached_property
     def cut(self) -> float:
         """The probability of the classes that the step removes."""
+        before = softmax(self.before.logits)
+        columns = slice(None) if self.before.columns is None else self.before.columns
         # A step that is applied by chance has more components after it than before it, in the same order.
-        before = [softmax(logits) for logits in self.before.full_logits]
         return sum(
-            weight * float(before[i % len(before)][np.isneginf(logits)].sum())
+            weight * float(before[i % len(before)][np.isneginf(logits[columns])].sum())
             for i, (weight, logits) in enumerate(zip(self.after.weights, self.after.full_logits, strict=True))
         )
 
