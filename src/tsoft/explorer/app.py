@@ -29,6 +29,7 @@ from tsoft.core.block import Block
 from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
 from tsoft.explorer.arithmetic import arithmetic
+from tsoft.explorer.chain_chart import ChainChart
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line, edit_biases
 from tsoft.explorer.comparison import Comparison
@@ -101,8 +102,8 @@ class Explorer(App[None]):
     CSS_PATH = "explorer.tcss"
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high"), (38, "-tall")]  # noqa: RUF012
     # Priority over the widgets' bindings keeps quickly typed keys in order.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in KEYS
@@ -145,6 +146,7 @@ class Explorer(App[None]):
         self._measures = MeasurePanel(bits=explorer_input.bits)
         self._table = ClassTable()
         self._panel = ParameterPanel()
+        self._chain_chart = ChainChart()
         self._curve_chart = CurveChart()
         self._draw_panel = DrawPanel(self.draw_hint)
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
@@ -189,6 +191,7 @@ class Explorer(App[None]):
                 yield self._entry
             with Vertical(id="side"):
                 yield self._panel
+                yield self._chain_chart
                 yield self._curve_chart
                 yield self._draw_panel
         yield KeyLine(self._hints)
@@ -244,6 +247,7 @@ class Explorer(App[None]):
         self._comparison = self._compare()
         self._engines, self._engine_problem = self._compare_engines()
         self._update_head()
+        self._chain_chart.show(self.snapshots)
         if self.snapshot:
             self._measures.show(self.snapshot)
             self._update_classes()

@@ -166,6 +166,16 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Chain, on a wide screen",
+        (
+            ("kept", "the number of classes after the step"),
+            ("cut", "the number that the step removes"),
+            ("p cut", "their total p before the step"),
+            ("3-4", "API response: the possible numbers"),
+            ("unlisted", "API response: the other tokens"),
+        ),
+    ),
+    (
         "Measures",
         (
             ("entropy", "uncertainty; 0 if one class is certain"),
