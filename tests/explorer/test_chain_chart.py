@@ -89,7 +89,9 @@ def test_the_chart_changes_with_the_samplers() -> None:
         assert rows(page) == []
         await page.resize(160, 50)
         assert len(rows(page)) == 3
-        await page.press("u", "u", "u", "u", "u")
+        await page.press("down", "down", "space")
+        assert [row[0] for row in rows(page)] == ["step", "min_p", "temperature", "top_k"]
+        await page.press("u", "u", "u", "u", "u", "u")
         assert rows(page) == []
 
     assert explore(drive, *FOUR, "--tau", "0.5", size=(120, 40)) == 0

@@ -122,6 +122,12 @@ def table(page: Page) -> dict[str, list[str]]:
     return {line.split()[0]: re.findall(r"\(?\d\.\d{4}\)?", line) for line in lines[1:] if line.strip()}
 
 
+def struck(page: Page) -> list[str]:
+    """Return the names that are struck through."""
+    strips = page.app.screen._compositor.render_strips()
+    return [segment.text for strip in strips for segment in strip if segment.style and segment.style.strike]
+
+
 def test_selecting_two_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -140,6 +146,7 @@ def test_selecting_two_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "had": ["(0.0616)", "(0.0616)"],
             "a": ["(0.0068)"] * 2,
         }
+        assert struck(page) == ["had", "a"]
         assert "like vllm, compared with llama.cpp" in page.text("#parameters")
         await page.press("e")
         assert "llama.cpp first differs from vllm at 'is'" in page.text()
