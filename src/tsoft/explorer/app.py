@@ -339,12 +339,10 @@ class Explorer(App[None]):
 
     def _update_head(self) -> None:
         row = self._row
-        words = [
-            *self._position_words(),
-            *self._engine_words(),
-            *self._comparison_words(),
-            f"{row.classes} class{'es' * (row.classes != 1)}",
-        ]
+        words = self._position_words()
+        # After the number of the row, because the name of a model may be long.
+        words[1:1] = [*self._engine_words(), *self._comparison_words()]
+        words.append(f"{row.classes} class{'es' * (row.classes != 1)}")
         words += ["edited"] * (self.state.edit(row.number) != RowEdit())
         if row.block.partial:
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
