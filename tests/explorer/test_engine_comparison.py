@@ -26,6 +26,7 @@ from tsoft.explorer.sampler_state import SamplerState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.engines import ENGINES, Engine
 from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.step import AllRemovedError
 
 VLLM, LLAMA, EXLLAMA = ENGINES["vllm"], ENGINES["llama.cpp"], ENGINES["exllamav2"]
 # At τ = 0.5, the probabilities are as their squares: 0.6849, 0.2466, 0.0616, 0.0068.
@@ -179,6 +180,21 @@ def test_an_engine_that_lacks_a_sampler() -> None:
         assert page.app.copied == []
 
     assert explore(drive, *LABELED, "--typical-p", "0.6", "--like", "llama.cpp", size=(120, 40)) == 0
+
+
+def test_an_engine_that_removes_every_class() -> None:
+    rows = ExplorerRows([Block(np.array([[3.0, 2.6, 1.5]] * 2))])
+    chain = samplers(1.0, top_p=1e-17).with_engine(ENGINES["mlx-lm"]).chain()
+    with pytest.raises(AllRemovedError, match=r"^row 1: top_p 1e-17 of mlx-lm removes every class$"):
+        Snapshot(rows.row(1), 1.0, chain)
+
+    async def drive(page: Page) -> None:
+        assert "mlx-lm: row 0: top_p 1e-17 of mlx-lm removes every class" in page.text("#head")
+        assert table(page)["A"] == ["1.0000"]
+        await page.press("l", "down", "down", "space", "up", "up", "enter")
+        assert (page.option("--like"), page.app.state.compared) == ("vllm", None)
+
+    assert explore(drive, "A=3", "B=2.6", "--top-p", "1e-17", "--like", "vllm,mlx-lm") == 0
 
 
 def test_a_response_is_compared_as_far_as_it_decides() -> None:
