@@ -4,12 +4,14 @@ import asyncio
 import itertools
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from textual import events
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -142,9 +144,27 @@ class Page:
 
 Drive = Callable[[Page], Awaitable[None]]
 
+parse_rules = Stylesheet._parse_rules
+
+
+def parse_rules_once(sheet: Stylesheet, *arguments: Any, **keywords: Any) -> list[RuleSet]:
+    """Parse a style sheet, or return the rules of an earlier explorer: the parser takes a tenth of each start."""
+    key = (tuple(sorted(sheet._variables.items())), arguments, tuple(sorted(keywords.items())))
+    if key not in RULES:
+        RULES[key] = parse_rules(sheet, *arguments, **keywords)
+    return RULES[key]
+
+
+RULES: dict[Hashable, list[RuleSet]] = {}
+
 
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
     """Run `tsoft explore` in this process on a screen of this size, let `drive` use it, and return the exit code."""
+    return driven(drive, "explore", *arguments, size=size)
+
+
+def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
+    """Run a command that opens the explorer, as `explore` does. If it opens several apps, `drive` uses each."""
 
     def run(explorer: Explorer, *_: Any, **__: Any) -> None:
         async def run_and_drive() -> None:
@@ -156,15 +176,16 @@ def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         asyncio.run(asyncio.wait_for(run_and_drive(), 60))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(terminal, "check", lambda: None)
+        patch.setattr(terminal, "check", lambda *_: None)
         patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
+        patch.setattr(Stylesheet, "_parse_rules", parse_rules_once)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", None)
         # A failed assertion raises, and is not reported as an internal error.
         patch.setenv("TSOFT_TRACEBACK", "1")
-        return cli.run(["explore", *arguments])
+        return cli.run(list(arguments))
 
 
 def screen(arguments: list[str], keys: list[str], size: Size) -> str:
