@@ -1,4 +1,6 @@
-"""The table of the classes, with a bar for each class in front of its bar at τ = 1."""
+"""The table of the classes, with a bar for each class in front of its bar at τ = 1; with two engines, two bars."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -33,6 +35,8 @@ from tsoft.explorer.snapshot import Snapshot
 _HEAD = 1
 # A table narrower than this shows no ranks and logits.
 _WIDE = 50
+# The same with the bars of two engines.
+_WIDE_WITH_TWO = 74
 _RANK, _LOGIT, _PROB, _COUNT = 7, 11, 7, 7
 # How many names determine the width of their column.
 _MEASURED_NAMES = 200
@@ -52,6 +56,8 @@ class ClassTable(ScrollView, can_focus=True):
         super().__init__(id="distribution")
         self._title = ""
         self._snapshot: Snapshot | None = None
+        # The row after the samplers of a second engine.
+        self._second: Snapshot | None = None
         self._indices: Array = np.empty(0, np.int64)
         self._colors: dict[int, int] = {}
         self._counts: DrawCounts | None = None
@@ -64,7 +70,7 @@ class ClassTable(ScrollView, can_focus=True):
 
     def show(
         self,
-        snapshot: Snapshot,
+        snapshots: Sequence[Snapshot],
         indices: Array,
         colors: dict[int, int],
         counts: DrawCounts | None,
@@ -73,20 +79,23 @@ class ClassTable(ScrollView, can_focus=True):
         """Show the classes at `indices`, in their order.
 
         `colors` are the colors of the classes that have a curve. `counts` are the draws; None if there are none. The
-        `ghost` has the probabilities of the bars behind those of the snapshot; None means those at τ = 1. The current
-        class keeps its line while the list stays the same.
+        `ghost` has the probabilities of the bars behind those of the snapshots; None means those at τ = 1. With two
+        engines, there are two snapshots of the same row. The current class keeps its line while the list stays the
+        same.
         """
+        [snapshot, *others] = snapshots
         row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
         current_before = self.current
         is_same_list = row is row_before and np.array_equal(self._indices, indices)
         self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
+        self._second = others[0] if others else None
         if not is_same_list:
             self._show_list(row, from_top=row_before is None or row.number != row_before.number)
             # In another order of the same row, the current class stays the current one.
             if row_before is not None and row is not row_before and row.number == row_before.number:
                 self._position = self._position_of(current_before)
         self._has_mark, self._ghost = ghost is not None, row.probs_at_one if ghost is None else ghost
-        top_prob = float(np.nanmax(snapshot.bounds[1]))
+        top_prob = max(float(np.nanmax(shown.bounds[1])) for shown in self._snapshots)
         self.show_title(self._title)
         self._scale = scale_top(max(top_prob, float(self._ghost.max())))
         self.refresh()
@@ -96,15 +105,22 @@ class ClassTable(ScrollView, can_focus=True):
         self._title = title
         room = self.size.width - 2 - cell_len(title)
         exact_legends = _MARK_LEGENDS if self._has_mark else _LEGENDS
-        legends = exact_legends if self._snapshot is None or self._snapshot.is_exact else _BOUNDS_LEGENDS
+        is_exact = all(snapshot.is_exact for snapshot in self._snapshots)
+        legends = exact_legends if is_exact else _BOUNDS_LEGENDS
         border_title = title + next((legend for legend in legends if cell_len(legend) <= room), "")
         # A new title repaints the border.
         if self.border_title != border_title:
             self.border_title = border_title
 
+    @property
+    def _snapshots(self) -> list[Snapshot]:
+        """The snapshots that have bars."""
+        return [snapshot for snapshot in (self._snapshot, self._second) if snapshot]
+
     def clear(self) -> None:
         """Show no class."""
-        self._snapshot, self._indices = None, np.empty(0, np.int64)
+        self._snapshot = self._second = None
+        self._indices = np.empty(0, np.int64)
         self.refresh()
 
     def _show_list(self, row: ExplorerRow, *, from_top: bool) -> None:
@@ -138,27 +154,41 @@ class ClassTable(ScrollView, can_focus=True):
             return strip([], width)
         return strip(self._line(self._snapshot, position, width), width)
 
+    def _has_ranks(self, width: int) -> bool:
+        """Whether there is room for ranks and logits."""
+        return width >= (_WIDE_WITH_TWO if self._second else _WIDE)
+
     def _columns(self, width: int) -> tuple[int, int]:
-        """Return the widths of the name's column and of the bar's column."""
-        other = 2 + 1 + _PROB + 1 + (_RANK + _LOGIT) * (width >= _WIDE) + _COUNT * (self._counts is not None)
-        name_width = max(4, min(self._longest_name, (width - other) // 2))
-        return name_width, max(0, width - other - name_width)
+        """Return the widths of the name's column and of each bar's column."""
+        count = len(self._snapshots)
+        other = 2 + (1 + _PROB + 1) * count + (_RANK + _LOGIT) * self._has_ranks(width)
+        other += _COUNT * (self._counts is not None)
+        name_width = max(4, min(self._longest_name, (width - other) // (count + 1)))
+        return name_width, max(0, width - other - name_width) // count
 
     def _head(self, snapshot: Snapshot, width: int) -> list[Segment]:
         name_width, bar_width = self._columns(width)
         text = "  " + shortened("class", name_width).ljust(name_width)
-        if width >= _WIDE:
+        if self._has_ranks(width):
             text += "rank".rjust(_RANK) + ("energy" if _is_energy(snapshot) else "logit").rjust(_LOGIT)
-        text += " " + "p".rjust(_PROB) + " "
-        if bar_width > 4:
-            text += "0" + f"{self._scale:g}".rjust(bar_width - 1)
+        text += "".join(self._bar_head(shown, bar_width) for shown in self._snapshots)
         text += "count".rjust(_COUNT) if self._counts else ""
         return [Segment(text, GRAY)]
+
+    def _bar_head(self, snapshot: Snapshot, bar_width: int) -> str:
+        """Return the header of a probability and its bar: with two engines, the name of the engine."""
+        scale = f"{self._scale:g}" if bar_width > 4 else ""
+        if self._second is None:
+            return " " + "p".rjust(_PROB) + " " + ("0" + scale.rjust(bar_width - 1) if scale else "")
+        room = _PROB + 1 + bar_width - len(scale)
+        name = str(snapshot.distributions.engine)
+        return " " + shortened(name, room - 1).ljust(room) + scale
 
     def _line(self, snapshot: Snapshot, position: int, width: int) -> list[Segment]:
         row, index, is_current = snapshot.row, int(self._indices[position]), position == self._position
         name_width, bar_width = self._columns(width)
-        is_removed = bool(snapshot.chain) and not snapshot.kept[index] and row.block.logits[0, index] > -np.inf
+        # The name is struck through if no engine keeps the class.
+        is_removed = all(_is_removed(shown, index) for shown in self._snapshots)
         mark = "›" if is_current else "●" if index in self._colors else " "
         current_style = Style(reverse=True) if self.has_focus else BOLD
         name = shortened(row.name(index), name_width)
@@ -167,13 +197,14 @@ class ClassTable(ScrollView, can_focus=True):
             Segment(name, REMOVED if is_removed else current_style if is_current else PLAIN),
             Segment(" " * (name_width - cell_len(name)), PLAIN),
         ]
-        if width >= _WIDE:
+        if self._has_ranks(width):
             sign = -1 if _is_energy(snapshot) else 1
             logit = "?" if row.is_unknown(index) else number_text(sign * row.logits[index])
             segments.append(
                 Segment(f"{row.ranks[index]:>{_RANK}}{logit:>{_LOGIT}}", GRAY + Style(dim=is_removed or None))
             )
-        segments += (self._removed if is_removed else self._prob)(snapshot, index, bar_width)
+        for shown in self._snapshots:
+            segments += (self._removed if _is_removed(shown, index) else self._prob)(shown, index, bar_width)
         if self._counts:
             segments.append(Segment(f"{self._counts.counts[index]:>{_COUNT}}", PLAIN))
         return segments
@@ -203,8 +234,9 @@ class ClassTable(ScrollView, can_focus=True):
         step = str(snapshot.stages[int(snapshot.removing_steps[index])].step)
         is_known = snapshot.distributions.without_chain.exact[0]
         prob = f"({prob_cell(snapshot.tempered_probs[index]).strip() if is_known else '–'})"
-        text = f" {prob:>{_PROB}} " + set_cell_size(shortened(step, bar_width), bar_width)
-        return [Segment(text, Style(dim=True))]
+        text, width = f" {prob:>{_PROB}} ", 1 + _PROB + 1 + bar_width
+        text += shortened(step, max(0, width - len(text)))
+        return [Segment(set_cell_size(text, width), Style(dim=True))]
 
     def choose(self, index: int) -> None:
         """Select a class if it is listed."""
@@ -239,6 +271,11 @@ class ClassTable(ScrollView, can_focus=True):
         position = self.scroll_offset.y + event.y - _HEAD - self.gutter.top
         if event.y >= _HEAD + self.gutter.top and 0 <= position < len(self._indices):
             self._select(position)
+
+
+def _is_removed(snapshot: Snapshot, index: int) -> bool:
+    """Return whether a sampler removes a class. A masked class is not removed."""
+    return bool(snapshot.chain) and not snapshot.kept[index] and snapshot.row.block.logits[0, index] > -np.inf
 
 
 def _is_energy(snapshot: Snapshot) -> bool:
