@@ -44,6 +44,7 @@ from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_edit import RowEdit
+from tsoft.explorer.row_editor import PARTIAL_EDIT, RowEditor
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.saved_state import SavedState
@@ -51,7 +52,7 @@ from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
 from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
 from tsoft.explorer.theme import THEME
-from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
+from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.distributions import measure_unit
@@ -69,11 +70,6 @@ CANNOT_DRAW = "The response does not determine the distribution after these samp
 
 # A command without input options lists the logits of at most this many classes.
 MAX_LISTED = 256
-# The notice if the user edits an API response.
-PARTIAL_EDIT = (
-    "An API response lists only some tokens, so the effect of another logit on the rest is unknown, and tsoft does not "
-    "edit it."
-)
 
 
 @dataclass(frozen=True)
@@ -145,6 +141,7 @@ class Explorer(App[None]):
         self._draw_panel = DrawPanel(self.draw_hint)
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
         self._entry = Entry()
+        self._editor = RowEditor(self, self._table, self._entry)
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
@@ -464,76 +461,33 @@ class Explorer(App[None]):
     def action_type(self) -> None:
         """Type a logit for the current class if the table has the focus; otherwise type a value for the slider."""
         if self._table.has_focus:
-            self._type_logit()
+            self._editor.type_logit()
         else:
             self._panel.edit()
 
     # Edits of a copy of the row.
 
     @property
-    def _edit_refusal(self) -> str:
+    def row(self) -> ExplorerRow:
+        return self._row
+
+    @property
+    def unedited_block(self) -> Block:
+        return self._input.rows.block(self._row.number)
+
+    @property
+    def edit_refusal(self) -> str:
         """The reason why the row cannot be edited; empty if it can."""
         return PARTIAL_EDIT if self._row.block.partial else ""
 
-    def _editable(self) -> bool:
-        """Return whether the row can be edited. Show why not."""
-        if self._edit_refusal:
-            self.notify(self._edit_refusal)
-        return not self._edit_refusal
-
-    def _type_logit(self) -> None:
-        index = self._table.current
-        if index is None or not self._editable():
-            return
-        hint = f"{self._row.quantity} of {self._row.name(index)}: a number, or {self._row.mask} to mask it"
-        self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_logit(index)))
-
-    def _with_logit(self, index: int) -> Callable[[str], RowEdit]:
-        def with_logit(text: str) -> RowEdit:
-            logit = typed_logit(text, self._row)
-            edit = self.state.edit(self._row.number)
-            return edit.with_mask(index, True) if logit == -inf else edit.with_logit(index, logit)
-
-        return with_logit
+    def change(self, state: ExplorerState) -> None:
+        self._change(state)
 
     def action_new_class(self) -> None:
-        if self._editable():
-            hint = f"new class: LABEL={self._row.quantity.upper()}"
-            self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_class))
-
-    def _with_class(self, text: str) -> RowEdit:
-        return self.state.edit(self._row.number).with_class(*typed_class(text, self._row))
+        self._editor.type_class()
 
     def action_mask(self) -> None:
-        """Mask the current class, or restore it."""
-        index = self._table.current
-        if index is None or not self._editable():
-            return
-        edit = self.state.edit(self._row.number)
-        if index not in edit.masked and self._row.block.logits[0, index] == -inf:
-            self.notify("The input masks this class. Enter types a logit for it.")
-            return
-        if problem := self._try_edit(edit.with_mask(index, index not in edit.masked)):
-            self.notify(problem)
-
-    def _edit(self, text: str, number: int, parse: Callable[[str], RowEdit]) -> str:
-        """Edit the row as the user typed it, and return a problem, or an empty string."""
-        if number != self._row.number:
-            return "another row is shown now; press Esc"
-        try:
-            return self._try_edit(parse(text))
-        except EntryError as error:
-            return str(error)
-
-    def _try_edit(self, edit: RowEdit) -> str:
-        """Edit the row unless that masks every class, and return a problem, or an empty string."""
-        if not (edit.applied(self._input.rows.block(self._row.number)).logits > -inf).any():
-            return "one class at least must not be masked"
-        count = self._row.classes
-        self._change(self.state.with_edit(edit))
-        if self._row.classes > count:
-            self._table.choose(count)
-        return ""
+        self._editor.toggle_mask()
 
     def action_switch(self) -> None:
         parameter = self._panel.sliders.current
