@@ -653,6 +653,18 @@ def test_click_selects_a_row() -> None:
     assert explore(drive, size=(160, 50)) == 0
 
 
+def test_typed_logit_is_not_for_the_row_that_a_click_shows_meanwhile() -> None:
+    async def drive(page: Page) -> None:
+        await page.press("tab", "tab", "tab", "tab", "enter")
+        await page.click(*page.find("peaked"))
+        await page.paste("5")
+        await page.press("enter")
+        assert "another row is shown now" in page.text("#entry")
+        assert "edited" not in page.text("#head")
+
+    assert explore(drive) == 0
+
+
 def test_click_selects_a_class() -> None:
     async def drive(page: Page) -> None:
         await page.click(*page.find("c7 ", "#distribution"))

@@ -65,7 +65,7 @@ class RowEditor:
         if index is None or not self._is_editable():
             return
         hint = f"{row.quantity} of {row.name(index)}: a number, or {row.mask} to mask it"
-        self._entry.request(hint, lambda text: self._edit(text, self._app.row.number, self._with_logit(index)))
+        self._entry.request(hint, lambda text: self._edit(text, row.number, self._with_logit(index)))
 
     def _with_logit(self, index: int) -> Callable[[str], RowEdit]:
         def with_logit(text: str) -> RowEdit:
@@ -80,7 +80,7 @@ class RowEditor:
         row = self._app.row
         if self._is_editable():
             hint = f"new class: LABEL={row.quantity.upper()}"
-            self._entry.request(hint, lambda text: self._edit(text, self._app.row.number, self._with_class))
+            self._entry.request(hint, lambda text: self._edit(text, row.number, self._with_class))
 
     def _with_class(self, text: str) -> RowEdit:
         return self._current_edit.with_class(*typed_class(text, self._app.row))
