@@ -40,7 +40,7 @@ from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.key_line import KeyLine
-from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, help_text
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, explanation, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_edit import RowEdit
@@ -50,7 +50,7 @@ from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
-from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
+from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves, temperature_curves
 from tsoft.explorer.theme import THEME
 from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
@@ -97,7 +97,7 @@ class Explorer(App[None]):
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (24, "-low"), (28, "-high")]  # noqa: RUF012
     # Priority over the widgets' bindings keeps quickly typed keys in order.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in KEYS
@@ -142,6 +142,8 @@ class Explorer(App[None]):
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
         self._entry = Entry()
         self._editor = RowEditor(self, self._table, self._entry)
+        # The name of the measure or the mark that the bottom line explains; empty if it shows the keys.
+        self._explained = ""
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
@@ -289,6 +291,11 @@ class Explorer(App[None]):
         divergence = prob_text(comparison.divergence / unit).replace("inf", "∞")
         return [f"mark: TV {prob_text(comparison.total_variation)}, KL {divergence} {name}"]
 
+    @property
+    def _distances(self) -> tuple[str, ...]:
+        """The names of the distances from the mark that the head shows."""
+        return ("TV", "KL") if self._comparison and self._comparison.is_possible else ()
+
     def _update_head(self) -> None:
         row = self._row
         words = [*self._position_words(), *self._comparison_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
@@ -304,7 +311,9 @@ class Explorer(App[None]):
         text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")
-        self.query_one("#head", Static).update(text, layout=False)
+        head = self.query_one("#head", Static)
+        head.update(text, layout=False)
+        head.tooltip = "\n".join(f"{name}: {explanation(name)}" for name in self._distances) or None
 
     def _update_strip(self) -> None:
         samplers = self.samplers
@@ -569,6 +578,7 @@ class Explorer(App[None]):
         self.screen.set_focus(self._table)
 
     def action_show_all(self) -> None:
+        self._explain("", "")
         self._change(replace(self.state, filter=""))
         self._show_filter("")
 
@@ -633,6 +643,26 @@ class Explorer(App[None]):
             if self.snapshot.chain is not None:
                 parts.append(export.explanation(self.snapshot, width, self._input.bits))
             self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
+
+    def action_describe(self) -> None:
+        """Explain the next measure, or mark of the distribution, in the bottom line, then the current slider.
+
+        After them, the keys are there again.
+        """
+        longest_mark = 8
+        entries = {name: explanation(name) for name in (*SHOWN_MEASURES, *self._distances)}
+        entries |= self._table.marks.entries(self.size.width - longest_mark)
+        entries |= {self._panel.sliders.current.name: self._panel.sliders.current.help}
+        names = ["", *entries]
+        position = names.index(self._explained) if self._explained in names else 0
+        name = names[(position + 1) % len(names)]
+        self._explain(name, entries.get(name, ""))
+
+    def _explain(self, name: str, text: str) -> None:
+        """Show the meaning of a measure or a mark in the bottom line. Without a name, the keys are there."""
+        self._explained = name
+        self._measures.mark(name)
+        self.query_one(KeyLine).explain(f"{name}: {text}" if name else "")
 
     def action_help(self) -> None:
         self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))

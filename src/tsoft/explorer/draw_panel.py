@@ -8,6 +8,7 @@ from textual.widget import Widget
 from tsoft.errors import shortened
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.explorer_rows import ExplorerRow
+from tsoft.explorer.keys import explanation
 from tsoft.explorer.paint import GRAY, PLAIN, bars, strip, tau_style
 
 # The widths of a name and of a count.
@@ -20,6 +21,7 @@ class DrawPanel(Widget):
     def __init__(self, hint: str) -> None:
         super().__init__(id="draws")
         self._hint = hint
+        self.tooltip = f"█ ░ ▏: {explanation('█ ░ ▏')}"
         self.border_title = "draws"
         self._row: ExplorerRow | None = None
         self._counts: DrawCounts | None = None
@@ -29,6 +31,8 @@ class DrawPanel(Widget):
     def show(self, row: ExplorerRow, counts: DrawCounts, tau: float) -> None:
         self._row, self._counts, self._tau = row, counts, tau
         self.border_title = f"{counts.total} draws · ░ ▏ expected" if counts.total else "draws"
+        # The style sheet has room for the counts in a low terminal, too.
+        self.set_class(bool(counts.total), "-drawn")
         self.on_resize()
 
     def on_resize(self) -> None:

@@ -37,6 +37,13 @@ class MeasureDisplay(Widget):
         self._unit = ""
         self._tau = 1.0
         self._curve: Array | None = None
+        self._is_explained = False
+
+    def mark(self, is_explained: bool) -> None:
+        """Underline the title, or not: the explanation of the measure is on the screen."""
+        if is_explained != self._is_explained:
+            self._is_explained = is_explained
+            self.refresh()
 
     def show(self, title: str, value: float, tau: float, unit: str = "") -> None:
         self._title, self._value, self._tau, self._unit = title, value, tau, unit
@@ -59,7 +66,9 @@ class MeasureDisplay(Widget):
             title = self._title
             value = Text(shortened(f"{number} {self._unit}".rstrip(), width - 1), style)
         return Group(
-            Text(shortened(title, width - 1), GRAY), value, spark_line(self._curve, self._tau, max(1, width - 1))
+            Text(shortened(title, width - 1), GRAY + Style(underline=self._is_explained, bold=self._is_explained)),
+            value,
+            spark_line(self._curve, self._tau, max(1, width - 1)),
         )
 
 
@@ -98,6 +107,11 @@ class MeasurePanel(Horizontal):
         for name, display, value in zip(SHOWN_MEASURES, self._displays, snapshot.measures, strict=True):
             value = value / measure_unit(name, self._bits)
             display.show(titles.get(name, name), value, snapshot.tau, units.get(name, ""))
+
+    def mark(self, explained: str) -> None:
+        """Underline the title of the measure with this name."""
+        for name, display in zip(SHOWN_MEASURES, self._displays, strict=True):
+            display.mark(name == explained)
 
     def clear(self) -> None:
         """Show that no distribution can be measured."""
