@@ -27,8 +27,15 @@ class DrawPanel(Widget):
         self._counts: DrawCounts | None = None
         self._tau = 1.0
         self._indices: list[int] = []
+        # What is on the screen.
+        self._shown: object = None
 
     def show(self, row: ExplorerRow, counts: DrawCounts, tau: float) -> None:
+        """Show the counts of a row, in the color of a temperature. Without draws, it does not depend on τ."""
+        shown = row, counts, counts.total, tau_style(tau) if counts.total else None
+        if shown == self._shown:
+            return
+        self._shown = shown
         self._row, self._counts, self._tau = row, counts, tau
         self.border_title = f"{counts.total} draws · ░ ▏ expected" if counts.total else "draws"
         # The style sheet has room for the counts in a low terminal, too.
