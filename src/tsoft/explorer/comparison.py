@@ -47,11 +47,11 @@ class Comparison:
         """The Kullback-Leibler divergence in nats: the sum of p ln(p / q), with p the present and q the marked
         probabilities. It is inf if a class with p > 0 has q = 0.
         """
+        p = np.asarray(self.present.probs, np.float64)
         log_p = np.asarray(self.present.distributions.log_probs[0, 0], np.float64)
-        log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(log_p), -np.inf)
-        p, log_q = np.exp(log_p), log_q[: len(log_p)]
-        if not (is_possible := p > 0).all():
-            p, log_p, log_q = p[is_possible], log_p[is_possible], log_q[is_possible]
+        log_q = _padded(np.asarray(self.marked.distributions.log_probs[0, 0], np.float64), len(p), -np.inf)[: len(p)]
+        # Where p is 0, its logarithm or that of q may be infinite.
+        p, log_p, log_q = (values[p > 0] for values in (p, log_p, log_q))
         # Rounding may make the sum of equal distributions negative.
         return max(0.0, float((p * (log_p - log_q)).sum()))
 

@@ -38,7 +38,5 @@ class DrawCounts:
     def most_frequent(self, limit: int) -> list[int]:
         """Return the classes with the highest drawn or expected counts, in descending order."""
         highest = np.maximum(self.counts, self.expected)
-        # Sorting a whole vocabulary takes long.
-        lowest = np.partition(highest, -limit)[-limit] if limit < len(highest) else 0.0
-        [indices] = np.nonzero((highest >= lowest) & (highest > 0))
+        [indices] = np.nonzero(highest > 0)
         return [int(i) for i in indices[np.argsort(-highest[indices], kind="stable")[:limit]]]
