@@ -762,6 +762,7 @@ def test_letters_draw_the_curves_without_colors(monkeypatch: pytest.MonkeyPatch)
         assert "a A b B c C d D" in page.text("#curve")
         assert re.search(r"┤a+", page.text("#curve"))
         assert "━" not in page.text("#curve")
+        assert re.search("^b B .*^d D ", page.text("#distribution"), re.MULTILINE | re.DOTALL)
 
     assert explore(drive, *FOUR, size=(80, 24)) == 0
 

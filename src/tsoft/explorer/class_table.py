@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tsoft.charts.curves import LETTERS
 from tsoft.charts.style import number_text, scale_top
 from tsoft.core.softmax import Array
 from tsoft.errors import shortened
@@ -29,7 +30,7 @@ from tsoft.explorer.paint import (
     tau_style,
 )
 from tsoft.explorer.snapshot import Snapshot
-from tsoft.explorer.table_legend import TableMarks
+from tsoft.explorer.table_legend import CURVE_MARK, TableMarks
 
 # The lines of the header.
 _HEAD = 1
@@ -86,7 +87,7 @@ class ClassTable(ScrollView, can_focus=True):
         self._ghost = row.probs_at_one if ghost is None else ghost
         self.marks = TableMarks(
             removed=bool(snapshot.chain) and bool((~snapshot.kept & (row.block.logits[0] > -np.inf)).any()),
-            curves=bool(colors),
+            curve=next(map(self._curve_mark, colors), ""),
             counts=counts is not None,
             marked=ghost is not None,
             bounds=not snapshot.is_exact,
@@ -180,7 +181,7 @@ class ClassTable(ScrollView, can_focus=True):
         """Return the line of a class that has its texts."""
         row, index, is_current = snapshot.row, int(self._indices[position]), position == self._position
         is_removed = self._is_removed(snapshot, index)
-        mark = "›" if is_current else "●" if index in self._colors else " "
+        mark = "›" if is_current else self._curve_mark(index)
         current_style = Style(reverse=True) if self.has_focus else BOLD
         name = shortened(row.name(index), columns.name)
         segments = [
@@ -198,6 +199,12 @@ class ClassTable(ScrollView, can_focus=True):
         if self._counts:
             segments.append(Segment(f"{self._counts.counts[index]:>{COUNT}}", PLAIN))
         return segments
+
+    def _curve_mark(self, index: int) -> str:
+        """Return the mark of a class that has a curve, or a blank."""
+        if index not in self._colors:
+            return " "
+        return LETTERS[list(self._colors).index(index)] if self.app.no_color else CURVE_MARK
 
     def _bar_line(self, snapshot: Snapshot, position: int, columns: ClassColumns) -> list[Segment]:
         """Return a line of a class that has only the bar."""

@@ -50,10 +50,9 @@ def draw_chart(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, heig
     if width >= _MIN_NAMED and height - _AXIS_LINES >= max(count, _MIN_CANVAS):
         return DrawnChart(*_drawn([row.name(i) for i in curves.indices], curves, screen, height))
     room = height - _AXIS_LINES - _MIN_CANVAS
-    # In the title, colors alone distinguish the names.
-    marks = ["━ " * (room > 0)] * count if screen.color else [f"{letter} " for letter in LETTERS]
+    letters = [""] * count if screen.color else LETTERS
     styles = [color(number) if screen.color else PLAIN for number in class_colors(count)]
-    names = [CurveName(mark, row.word(i), style) for mark, i, style in zip(marks, curves.indices, styles, strict=False)]
+    names = list(map(CurveName, map(row.word, curves.indices), styles, letters))
     legend = [Strip(line) for line in legend_lines(names, width - 2 * (room < 1), min(max(room, 1), MAX_LINES))]
     chart, strips = _drawn([""] * count, curves, screen, height - len(legend) * (room > 0))
     return DrawnChart(chart, strips + legend) if room > 0 else DrawnChart(chart, strips, _text(legend[0]))

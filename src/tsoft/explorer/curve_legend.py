@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -9,6 +10,7 @@ from rich.style import Style
 
 from tsoft.errors import shortened
 
+_LINE = "━ "
 # The lines that a legend may need, and the shortest names.
 MAX_LINES = 2
 _SHORTEST = 3
@@ -18,32 +20,35 @@ _GAP = 1
 
 @dataclass(frozen=True)
 class CurveName:
-    """The name of a curve, the mark before it, and its style."""
+    """The name of a curve, its style, and the letter that draws the curve, or an empty text if braille dots do."""
 
-    mark: str
     name: str
     style: Style
+    letter: str = ""
 
-    def segment(self, longest: int) -> Segment:
-        return Segment(self.mark + shortened(self.name, longest), self.style)
+    def segment(self, longest: int, mark: str) -> Segment:
+        """Return the name in at most `longest` columns, after its letter or else a mark."""
+        return Segment((f"{self.letter} " if self.letter else mark) + shortened(self.name, longest), self.style)
 
 
 def legend_lines(names: Sequence[CurveName], width: int, count: int) -> list[list[Segment]]:
     """Return the names in at most `count` lines of `width` columns.
 
-    If there is no room for the whole names, the longest ones are shortened. If there is still no room, the last names
-    are missing.
+    If there is no room for the whole names, they have no marks, and the longest ones are shortened. If there is still
+    no room, the last names are missing.
 
-    >>> names = [CurveName("━ ", name, Style()) for name in ("cat", "rhinoceros", "dog")]
-    >>> [segment.text for segment in legend_lines(names, 20, 1)[0]]
-    ['━ cat', ' ', '━ rhino…', ' ', '━ dog']
+    >>> names = [CurveName(name, Style()) for name in ("cat", "rhinoceros", "dog")]
+    >>> for width in (24, 16):
+    ...     print("".join(segment.text for segment in legend_lines(names, width, 1)[0]))
+    ━ cat ━ rhinoceros ━ dog
+    cat rhinoce… dog
     """
-    longest = max((cell_len(name.name) for name in names), default=0)
-    for room in range(min(longest, width), _SHORTEST - 1, -1):
-        lines = _flowed([name.segment(room) for name in names], width)
-        if len(lines) <= count:
-            return lines
-    return _flowed([name.segment(_SHORTEST) for name in names], width)[:count]
+    longest = min(max((cell_len(name.name) for name in names), default=0), width)
+    whole = [name.segment(longest, _LINE) for name in names]
+    cut = ([name.segment(room, "") for name in names] for room in range(longest, _SHORTEST - 1, -1))
+    options = (_flowed(segments, width) for segments in chain([whole], cut))
+    fitting = (lines for lines in options if len(lines) <= count)
+    return next(fitting, None) or _flowed([name.segment(_SHORTEST, "") for name in names], width)[:count]
 
 
 def _flowed(segments: Sequence[Segment], width: int) -> list[list[Segment]]:

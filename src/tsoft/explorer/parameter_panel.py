@@ -28,7 +28,10 @@ class ParameterPanel(Vertical):
 
     def show(self, state: SamplerState) -> None:
         self.sliders.show(state)
-        self.border_subtitle = f"like {state.engine.name}" if state.engine else ""
+        subtitle = f"like {state.engine.name}" if state.engine else ""
+        # A new title repaints the border.
+        if subtitle != (self.border_subtitle or ""):
+            self.border_subtitle = subtitle
 
     def edit(self) -> None:
         """Open the field for the current parameter."""
