@@ -1,6 +1,8 @@
 """Settings and fixtures of the whole test suite."""
 
 import gc
+import os
+import tempfile
 
 import pytest
 from hypothesis import settings
@@ -8,6 +10,9 @@ from hypothesis import settings
 # A worker keeps thousands of tests in memory, and each explorer leaves reference cycles. With Python's default
 # thresholds, the garbage collector would take a third of the time of the explorer's tests.
 gc.set_threshold(20_000, 50, 50)
+
+# `tsoft learn` must not read or change what the developer has done.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="tsoft-state-")
 
 # Hypothesis generates the same examples in each run, so that only a change of the code can cause a failure.
 settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=60)

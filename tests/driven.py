@@ -154,6 +154,11 @@ Drive = Callable[[Page], Awaitable[None]]
 
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
     """Run `tsoft explore` in this process on a screen of this size, let `drive` use it, and return the exit code."""
+    return driven(drive, "explore", *arguments, size=size)
+
+
+def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
+    """Run a command that opens the explorer, as `explore` does. If it opens several apps, `drive` uses each."""
 
     def run(explorer: Explorer, *_: Any, **__: Any) -> None:
         async def run_and_drive() -> None:
@@ -165,7 +170,7 @@ def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         asyncio.run(asyncio.wait_for(run_and_drive(), 60))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(terminal, "check", lambda: None)
+        patch.setattr(terminal, "check", lambda *_: None)
         patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
@@ -173,7 +178,7 @@ def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(sys, "stdin", None)
         # A failed assertion raises, and is not reported as an internal error.
         patch.setenv("TSOFT_TRACEBACK", "1")
-        return cli.run(["explore", *arguments])
+        return cli.run(list(arguments))
 
 
 def screen(arguments: list[str], keys: list[str], size: Size) -> str:

@@ -20,7 +20,7 @@ from tsoft.output.encodings import adapt_standard_streams
 
 # In the order of `tsoft --help`. Each command is the function of that name in `tsoft.features.NAME.command`.
 GROUPS = {
-    "One distribution": ("compute", "sweep", "solve", "sample", "explore"),
+    "One distribution": ("compute", "sweep", "solve", "sample", "explore", "learn"),
     "Language models": ("next", "generate"),
     "Calibration and distillation": ("calibrate", "distill"),
     "Exploration and physics": ("anneal", "bandit"),
@@ -105,8 +105,8 @@ def tsoft(
     learned, τ → ∞ is uniform.
 
     Try:
+      tsoft learn                               learn what temperature does
       tsoft compute 2 1 0.5 0.1 --tau 0.5,1,2   three temperatures side by side
-      tsoft explore                             change the temperature in an app
       tsoft help                                read the manual
     """
     if context.invoked_subcommand is None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -93,7 +94,9 @@ class ExplorerInput:
 class Explorer(App[None]):
     """The app. It has the state, and passes each widget its part of the snapshot."""
 
-    CSS_PATH = "explorer.tcss"
+    # Absolute, because a subclass may be in another folder.
+    CSS_PATH = Path(__file__).with_name("explorer.tcss")
+    # The start of the first line, too.
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
@@ -204,7 +207,19 @@ class Explorer(App[None]):
         self._update(curves=True)
         self.screen.set_focus(self._panel.sliders)
 
+    @property
+    def counts(self) -> DrawCounts:
+        return self._counts
+
+    @property
+    def current(self) -> int | None:
+        """The index of the selected class; None if no class is listed."""
+        return self._table.current
+
     # Updates of the widgets.
+
+    def after_update(self) -> None:
+        """Called after the screen shows another state, other draws or another class."""
 
     def _row_at(self, number: int) -> ExplorerRow:
         block = self._block(number)
@@ -238,7 +253,7 @@ class Explorer(App[None]):
         self._update_head()
         if self.snapshot:
             self._measures.show(self.snapshot)
-            self._update_classes()
+            self._show_classes(self.snapshot)
         else:
             self._measures.clear()
             self._table.clear()
@@ -246,6 +261,7 @@ class Explorer(App[None]):
         if curves:
             self._compute_curves()
         self._update_strip()
+        self.after_update()
 
     def _compare(self) -> Comparison | None:
         """Return the comparison of the snapshot with the mark; None without one of the two."""
@@ -267,13 +283,17 @@ class Explorer(App[None]):
     def _update_classes(self) -> None:
         """Update the widgets that depend on the draws or on the current class."""
         if self.snapshot:
-            colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
-            counts = self._counts if self._counts.total else None
-            comparison = self._comparison
-            ghost = comparison.ghost if comparison and comparison.is_possible else None
-            self._table.show(self.snapshot, self._indices, colors, counts, ghost)
-            self._curve_chart.show(self.snapshot.tau)
-            self._draw_panel.show(self._row, self._counts, self.snapshot.tau)
+            self._show_classes(self.snapshot)
+            self.after_update()
+
+    def _show_classes(self, snapshot: Snapshot) -> None:
+        colors = dict(zip(self._curve_indices, class_colors(len(self._curve_indices)), strict=True))
+        counts = self._counts if self._counts.total else None
+        comparison = self._comparison
+        ghost = comparison.ghost if comparison and comparison.is_possible else None
+        self._table.show(snapshot, self._indices, colors, counts, ghost)
+        self._curve_chart.show(snapshot.tau)
+        self._draw_panel.show(self._row, self._counts, snapshot.tau)
 
     def _position_words(self) -> list[str]:
         """Return the number of the row, for the head."""
@@ -308,7 +328,7 @@ class Explorer(App[None]):
         engine = self.samplers.engine
         if engine and (low_tau_message := engine.low_tau_message(self.samplers.tau)):
             words.append(f"{engine.name} {low_tau_message}")
-        text = Text.assemble(("tsoft explore", "bold"), "  ", (" · ".join(words), "color(244)"))
+        text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")
         head = self.query_one("#head", Static)

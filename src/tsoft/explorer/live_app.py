@@ -68,6 +68,10 @@ class LiveExplorer(Explorer):
         super().__init__(explorer_input)
 
     @property
+    def live(self) -> LiveText:
+        return self._live
+
+    @property
     def tokens(self) -> Tokens:
         """The tokens of the whole text."""
         return self._live.tokens
@@ -93,6 +97,7 @@ class LiveExplorer(Explorer):
     def _update_text(self) -> None:
         self._update_head()
         self._update_strip()
+        self.after_update()
 
     # Draws and the model's answers.
 

@@ -7,21 +7,36 @@ import sys
 from collections.abc import Iterator
 
 from tsoft.errors import UsageError
+from tsoft.explorer.app import Explorer
+from tsoft.output.file import open_output
 
-ALTERNATIVES = "use tsoft compute to print a table, or tsoft sweep for a table over τ"
+
+def run(app: Explorer) -> int:
+    """Run the app, print the commands that the user has copied, and return the exit code."""
+    with _drawing_on_stderr():
+        app.run()
+    app.release()
+    if app.copied:
+        with open_output(None) as out:
+            out.lines(line + "\n" for line in app.copied)
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or 0
 
 
-def check() -> None:
-    """Raise UsageError if stderr is not a terminal, or if no terminal is available to read keys from."""
+def check(command: str, alternative: str) -> None:
+    """Check the terminal for a command, and name the `alternative` in the error.
+
+    Raise UsageError if stderr is not a terminal, or if no terminal is available to read keys from."""
     if sys.__stderr__ is None or not sys.__stderr__.isatty():
-        raise UsageError(f"explore needs a terminal on stderr; {ALTERNATIVES}")
+        raise UsageError(f"{command} needs a terminal on stderr; {alternative}")
     if os.environ.get("TERM") == "dumb":
-        raise UsageError(f"explore needs a terminal that can move the cursor, but TERM is dumb; {ALTERNATIVES}")
+        raise UsageError(f"{command} needs a terminal that can move the cursor, but TERM is dumb; {alternative}")
     if not _stdin_is_terminal():
         try:
             os.close(_open_controlling_terminal())
         except OSError:
-            raise UsageError(f"explore needs a terminal to read keys from; {ALTERNATIVES}") from None
+            raise UsageError(f"{command} needs a terminal to read keys from; {alternative}") from None
 
 
 def read_keys() -> None:
@@ -37,7 +52,7 @@ def read_keys() -> None:
 
 
 @contextlib.contextmanager
-def drawing_on_stderr() -> Iterator[None]:
+def _drawing_on_stderr() -> Iterator[None]:
     """Have Textual draw on stderr, in UTF-8 in every locale.
 
     The size is that of the terminal on stderr; the size of stdout and the environment variables have no

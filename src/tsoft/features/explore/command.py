@@ -13,7 +13,6 @@ from tsoft.options.input import BoundsOptions, LogitsOptions, logits_argument
 from tsoft.options.models import ModelOptions
 from tsoft.options.sampler_options import ParameterOptions, SamplerOptions, like_option
 from tsoft.options.seeds import Seed
-from tsoft.output.file import open_output
 
 if TYPE_CHECKING:
     from tsoft.explorer.app import Explorer
@@ -83,19 +82,11 @@ def explore(
     """
     from tsoft.explorer import terminal
 
-    terminal.check()
+    terminal.check("explore", "use tsoft compute to print a table, or tsoft sweep for a table over τ")
     app = _explorer(input, bounds, start, parameters, rules, model)
     terminal.read_keys()
-    with terminal.drawing_on_stderr():
-        app.run()
-    app.release()
-    if app.copied:
-        with open_output(None) as out:
-            out.lines(line + "\n" for line in app.copied)
-    if app.failure is not None:
-        raise app.failure
-    if app.return_code:
-        raise typer.Exit(app.return_code)
+    if code := terminal.run(app):
+        raise typer.Exit(code)
 
 
 def _explorer(

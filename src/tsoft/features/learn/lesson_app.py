@@ -1,0 +1,130 @@
+"""The explorer with the panel of a lesson."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from tsoft.explorer.app import Explorer, ExplorerInput
+from tsoft.explorer.explorer_state import ExplorerState
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, LIVE_KEY_GROUPS, LIVE_KEY_HINTS, KeyGroup
+from tsoft.explorer.live_app import LiveExplorer
+from tsoft.explorer.live_text import LiveText, LiveToken
+from tsoft.features.learn.lesson import Lesson, LessonView
+from tsoft.features.learn.lesson_panel import LessonPanel, NextButton
+
+LESSON_KEYS: KeyGroup = (
+    "Lesson",
+    (
+        ("f1", "hint", "show the hint, then the text again"),
+        # Terminals report Shift F2 in one of two ways.
+        ("f3", "scroll_lesson", "scroll the text if it continues below"),
+        ("f2", "lesson(1)", "next lesson"),
+        ("shift+f2,f14", "lesson(-1)", "previous lesson"),
+    ),
+)
+LESSON_HINTS = ("F1 hint", "F2 next lesson")
+
+
+class LessonExplorer(Explorer):
+    """The app. After it has ended, `wanted` is the number of the lesson that the learner went to, if any."""
+
+    TITLE = "tsoft learn"
+    # The panel takes a part of the screen.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-broad")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (38, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, action, description, priority=True) for key, action, description in LESSON_KEYS[1]
+    ]
+    key_groups: ClassVar[tuple[KeyGroup, ...]] = (LESSON_KEYS, *KEY_GROUPS)
+    key_hints: ClassVar[tuple[str, ...]] = (*LESSON_HINTS, *KEY_HINTS)
+
+    def __init__(self, lesson: "LessonRun", explorer_input: ExplorerInput):
+        self._lesson_run = lesson
+        self.wanted: int | None = None
+        super().__init__(explorer_input)
+
+    def compose(self) -> ComposeResult:
+        yield self._lesson_run.panel
+        yield from super().compose()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lesson_run.panel.fit(event.size)
+
+    @property
+    def written(self) -> Sequence[LiveToken]:
+        return ()
+
+    def after_update(self) -> None:
+        run, snapshot = self._lesson_run, self.snapshot
+        run.show(
+            None
+            if snapshot is None
+            else LessonView(snapshot, self.state, run.start, self.counts, self.current, self.written)
+        )
+
+    def action_hint(self) -> None:
+        self._lesson_run.panel.turn_page()
+
+    def action_scroll_lesson(self) -> None:
+        self._lesson_run.panel.scroll_text()
+
+    def action_lesson(self, by: int) -> None:
+        number = self._lesson_run.lesson.number + by
+        if 1 <= number <= self._lesson_run.count:
+            self.wanted = number
+            self.exit()
+        else:
+            self.notify(f"This is the {'last' if by > 0 else 'first'} lesson.")
+
+    def on_next_button_pressed(self, message: NextButton.Pressed) -> None:
+        self.action_lesson(1)
+
+
+class LiveLessonExplorer(LessonExplorer, LiveExplorer):
+    """The app for a lesson with a language model."""
+
+    key_groups: ClassVar[tuple[KeyGroup, ...]] = (LESSON_KEYS, *LIVE_KEY_GROUPS)
+    key_hints: ClassVar[tuple[str, ...]] = (*LESSON_HINTS, *LIVE_KEY_HINTS)
+
+    def __init__(self, lesson: "LessonRun", explorer_input: ExplorerInput, live: LiveText):
+        self._lesson_run = lesson
+        self.wanted = None
+        LiveExplorer.__init__(self, explorer_input, live)
+
+    @property
+    def written(self) -> Sequence[LiveToken]:
+        return self.live.written
+
+
+class LessonRun:
+    """A lesson of `count` that is taught, from its `start`. `solved` is called when the learner has solved the task."""
+
+    def __init__(
+        self, lesson: Lesson, count: int, start: ExplorerState, solved: Callable[[], None], *, was_solved: bool
+    ):
+        self.lesson, self.count, self.start = lesson, count, start
+        self.panel = LessonPanel(lesson, count, is_solved=was_solved)
+        self._solved = solved
+
+    def show(self, view: LessonView | None) -> None:
+        was_solved = self.panel.is_solved
+        self.panel.show(view)
+        if self.panel.is_solved and not was_solved:
+            self._solved()
+
+
+def lesson_app(
+    lesson: Lesson, count: int, generator: np.random.Generator, solved: Callable[[], None], *, was_solved: bool
+) -> LessonExplorer:
+    """Return the app of a lesson, in which the `generator` makes the draws."""
+    start = lesson.start()
+    explorer_input = replace(start.input, generator=generator)
+    run = LessonRun(lesson, count, start.state, solved, was_solved=was_solved)
+    if start.live is None:
+        return LessonExplorer(run, explorer_input)
+    return LiveLessonExplorer(run, explorer_input, start.live)
