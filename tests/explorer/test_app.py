@@ -465,6 +465,8 @@ async def describing(page: Page) -> None:
     assert page.text("#keys").startswith("TV: half the sum of |p - q|, from 0 to 1: p now")
     await page.press("i", "i", "i")
     assert page.text("#keys") == "░ ▏: lower, and higher, than in the marked distribution"
+    await page.press("left", "m")
+    assert page.text("#keys") == "░ ▏: lower, and higher, than at τ = 1 without samplers"
     await page.press("escape")
     assert page.text("#keys").startswith("? help")
 

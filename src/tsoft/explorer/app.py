@@ -261,6 +261,9 @@ class Explorer(App[None]):
         if curves:
             self._compute_curves()
         self._update_strip()
+        # The same mark may mean something else now.
+        if self._explained:
+            self._explain(self._explained)
         self.after_update()
 
     def _compare(self) -> Comparison | None:
@@ -598,7 +601,7 @@ class Explorer(App[None]):
         self.screen.set_focus(self._table)
 
     def action_show_all(self) -> None:
-        self._explain("", "")
+        self._explain("")
         self._change(replace(self.state, filter=""))
         self._show_filter("")
 
@@ -669,20 +672,27 @@ class Explorer(App[None]):
 
         After them, the keys are there again.
         """
-        longest_mark = 8
-        entries = {name: explanation(name) for name in (*SHOWN_MEASURES, *self._distances)}
-        entries |= self._table.marks.entries(self.size.width - longest_mark)
-        entries |= {self._panel.sliders.current.name: self._panel.sliders.current.help}
-        names = ["", *entries]
+        names = ["", *self._explanations]
         position = names.index(self._explained) if self._explained in names else 0
-        name = names[(position + 1) % len(names)]
-        self._explain(name, entries.get(name, ""))
+        self._explain(names[(position + 1) % len(names)])
 
-    def _explain(self, name: str, text: str) -> None:
-        """Show the meaning of a measure or a mark in the bottom line. Without a name, the keys are there."""
-        self._explained = name
-        self._measures.mark(name)
-        self.query_one(KeyLine).explain(f"{name}: {text}" if name else "")
+    @property
+    def _explanations(self) -> dict[str, str]:
+        """The meanings of the measures and marks on the screen, and of the current slider."""
+        longest_mark = 8
+        slider = self._panel.sliders.current
+        return {
+            **{name: explanation(name) for name in (*SHOWN_MEASURES, *self._distances)},
+            **self._table.marks.entries(self.size.width - longest_mark),
+            slider.name: slider.help,
+        }
+
+    def _explain(self, name: str) -> None:
+        """Show the meaning of a measure, a mark or a slider in the bottom line. Without a name, the keys are there."""
+        text = self._explanations.get(name, "")
+        self._explained = name if text else ""
+        self._measures.mark(self._explained)
+        self.query_one(KeyLine).explain(f"{name}: {text}" if text else "")
 
     def action_help(self) -> None:
         self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))

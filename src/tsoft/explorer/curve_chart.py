@@ -49,13 +49,22 @@ def draw_chart(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, heig
     width, count = screen.width, len(curves.indices)
     if width >= _MIN_NAMED and height - _AXIS_LINES >= max(count, _MIN_CANVAS):
         return DrawnChart(*_drawn([row.name(i) for i in curves.indices], curves, screen, height))
+    no_names = [""] * count
+    # Without a line to spare, the legend is the title, which has a blank on each side.
     room = height - _AXIS_LINES - _MIN_CANVAS
-    letters = [""] * count if screen.color else LETTERS
-    styles = [color(number) if screen.color else PLAIN for number in class_colors(count)]
+    if room < 1:
+        [title] = _legend(row, curves, screen, width - 2, 1)
+        return DrawnChart(*_drawn(no_names, curves, screen, height), _text(title))
+    legend = _legend(row, curves, screen, width, min(room, MAX_LINES))
+    chart, strips = _drawn(no_names, curves, screen, height - len(legend))
+    return DrawnChart(chart, strips + legend)
+
+
+def _legend(row: ExplorerRow, curves: TemperatureCurves, screen: Screen, width: int, count: int) -> list[Strip]:
+    styles = [color(number) if screen.color else PLAIN for number in class_colors(len(curves.indices))]
+    letters = [""] * len(styles) if screen.color else LETTERS
     names = list(map(CurveName, map(row.word, curves.indices), styles, letters))
-    legend = [Strip(line) for line in legend_lines(names, width - 2 * (room < 1), min(max(room, 1), MAX_LINES))]
-    chart, strips = _drawn([""] * count, curves, screen, height - len(legend) * (room > 0))
-    return DrawnChart(chart, strips + legend) if room > 0 else DrawnChart(chart, strips, _text(legend[0]))
+    return [Strip(line) for line in legend_lines(names, width, count)]
 
 
 def _drawn(names: list[str], curves: TemperatureCurves, screen: Screen, height: int) -> tuple[Chart, list[Strip]]:
