@@ -1369,7 +1369,7 @@ def test_sliders_start_at_the_options() -> None:
     ("arguments", "message"),
     [
         (["--tau", "0.5,1"], "--tau: explore starts at one temperature, got 2"),
-        (["--like", "vllm,sglang"], "--like: explore follows one engine at a time"),
+        (["--like", "vllm,sglang,mlx-lm"], "--like: explore compares two engines at most"),
         (["--tau", "-1"], "--tau"),
         (["--top-p", "2"], "--top-p: expected a number from 0 to 1, got 2"),
     ],

@@ -30,6 +30,7 @@ from tsoft.core.block import Block
 from tsoft.errors import UsageError, joined, shortened, visible
 from tsoft.explorer import export
 from tsoft.explorer.arithmetic import arithmetic
+from tsoft.explorer.chain_chart import ChainChart
 from tsoft.explorer.class_table import ClassTable
 from tsoft.explorer.command_line import command_line, edit_biases
 from tsoft.explorer.comparison import Comparison
@@ -37,6 +38,8 @@ from tsoft.explorer.curve_chart import CurveChart
 from tsoft.explorer.dialogs import FileNameDialog, ListDialog, SearchDialog, TextDialog
 from tsoft.explorer.draw_counts import DrawCounts
 from tsoft.explorer.draw_panel import DrawPanel
+from tsoft.explorer.engine_comparison import EngineComparison, comparison_obstacle, missing_samplers
+from tsoft.explorer.engine_dialog import EngineDialog, SelectedEngines
 from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
@@ -57,7 +60,6 @@ from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.distributions import measure_unit
-from tsoft.sampling.engines import ENGINES
 from tsoft.sampling.sampler_table import BIAS, TAU, SamplerParameter
 from tsoft.sampling.step import ChainError
 
@@ -99,8 +101,8 @@ class Explorer(App[None]):
     # The start of the first line, too.
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (24, "-low"), (28, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (24, "-low"), (28, "-high"), (38, "-tall")]  # noqa: RUF012
     # Priority over the widgets' bindings keeps quickly typed keys in order.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in KEYS
@@ -133,6 +135,9 @@ class Explorer(App[None]):
         self._marked_picture: Picture | None = None
         self._marked: Snapshot | None = None
         self._comparison: Comparison | None = None
+        # The comparison with the second engine, or the error message if its samplers remove every class.
+        self._engines: EngineComparison | None = None
+        self._engine_problem = ""
         self._curves: TemperatureCurves | None = None
         self._indices = self._row.order
         self._counts = DrawCounts(explorer_input.generator, self._row.classes)
@@ -140,6 +145,7 @@ class Explorer(App[None]):
         self._measures = MeasurePanel(bits=explorer_input.bits)
         self._table = ClassTable()
         self._panel = ParameterPanel()
+        self._chain_chart = ChainChart()
         self._curve_chart = CurveChart()
         self._draw_panel = DrawPanel(self.draw_hint)
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
@@ -170,6 +176,12 @@ class Explorer(App[None]):
     def samplers(self) -> SamplerState:
         return self.state.samplers
 
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The snapshot, and the one of the second engine, if there are any."""
+        second = self._engines.second if self._engines else None
+        return [snapshot for snapshot in (self.snapshot, second) if snapshot]
+
     def compose(self) -> ComposeResult:
         yield Static(id="head")
         yield self._strip
@@ -181,6 +193,7 @@ class Explorer(App[None]):
                 yield self._entry
             with Vertical(id="side"):
                 yield self._panel
+                yield self._chain_chart
                 yield self._curve_chart
                 yield self._draw_panel
         yield KeyLine(self._hints)
@@ -243,14 +256,12 @@ class Explorer(App[None]):
 
     def _update(self, *, curves: bool) -> None:
         """Show the row with the current state. Set `curves` if the curves change, too."""
-        self._panel.show(self.samplers)
-        try:
-            self.snapshot = Snapshot(self._row, self.samplers.tau, self.samplers.chain(self._row.biases))
-            self._problem = ""
-        except ChainError as error:
-            self.snapshot, self._problem = None, str(error)
+        self._panel.show(self.samplers, self.state.compared)
+        self.snapshot, self._problem = self._after_samplers(self.samplers)
         self._comparison = self._compare()
+        self._engines, self._engine_problem = self._compare_engines()
         self._update_head()
+        self._chain_chart.show(self.snapshots)
         if self.snapshot:
             self._measures.show(self.snapshot)
             self._show_classes(self.snapshot)
@@ -265,6 +276,21 @@ class Explorer(App[None]):
         if self._explained:
             self._explain(self._explained)
         self.after_update()
+
+    def _after_samplers(self, samplers: SamplerState) -> tuple[Snapshot | None, str]:
+        """Return the row after some samplers, and an error message if they remove every class."""
+        try:
+            return Snapshot(self._row, samplers.tau, samplers.chain(self._row.biases)), ""
+        except ChainError as error:
+            return None, str(error)
+
+    def _compare_engines(self) -> tuple[EngineComparison | None, str]:
+        """Return the comparison of the snapshot with the second engine, if there is one, and an error message."""
+        samplers = self.state.compared_samplers
+        if samplers is None or self.snapshot is None:
+            return None, ""
+        second, problem = self._after_samplers(samplers)
+        return EngineComparison(self.snapshot, second) if second else None, problem
 
     def _compare(self) -> Comparison | None:
         """Return the comparison of the snapshot with the mark; None without one of the two."""
@@ -294,7 +320,7 @@ class Explorer(App[None]):
         counts = self._counts if self._counts.total else None
         comparison = self._comparison
         ghost = comparison.ghost if comparison and comparison.is_possible else None
-        self._table.show(snapshot, self._indices, colors, counts, ghost)
+        self._table.show(self.snapshots, self._indices, colors, counts, ghost)
         self._curve_chart.show(snapshot.tau)
         self._draw_panel.show(self._row, self._counts, snapshot.tau)
 
@@ -319,18 +345,38 @@ class Explorer(App[None]):
         """The names of the distances from the mark that the head shows."""
         return ("TV", "KL") if self._comparison and self._comparison.is_possible else ()
 
+    def _engine_words(self) -> list[str]:
+        """Return how the second engine differs from the first, and what it lacks, for the head."""
+        samplers, comparison = self.state.compared_samplers, self._engines
+        if samplers is None or samplers.engine is None:
+            return []
+        words = [f"{samplers.engine.name}: {self._engine_problem}"] if self._engine_problem else []
+        if comparison:
+            words.append(comparison.words)
+        words += missing_samplers(samplers)
+        if comparison and comparison.is_exact:
+            words.append(f"TV {prob_text(comparison.total_variation)}")
+        return words
+
+    def _low_tau_words(self) -> list[str]:
+        """Return what the engines do differently at a temperature near 0, for the head."""
+        engines = [engine for engine in (self.samplers.engine, self.state.compared) if engine]
+        messages = ((engine.name, engine.low_tau_message(self.samplers.tau)) for engine in engines)
+        return [f"{name} {message}" for name, message in messages if message]
+
     def _update_head(self) -> None:
         row = self._row
-        words = [*self._position_words(), *self._comparison_words(), f"{row.classes} class{'es' * (row.classes != 1)}"]
+        words = self._position_words()
+        # After the number of the row, because the name of a model may be long.
+        words[1:1] = [*self._engine_words(), *self._comparison_words()]
+        words.append(f"{row.classes} class{'es' * (row.classes != 1)}")
         words += ["edited"] * (self.state.edit(row.number) != RowEdit())
         if row.block.partial:
             mass = np.floor(min(row.block.partial.mass, 1.0) * 1e4) / 1e2
             words.append(f"lists {mass:.4g} % of the probability at τ = {row.block.partial.tau:g}")
             if self.snapshot and self.snapshot.is_exact:
                 words.append("exact: every class that remains is listed")
-        engine = self.samplers.engine
-        if engine and (low_tau_message := engine.low_tau_message(self.samplers.tau)):
-            words.append(f"{engine.name} {low_tau_message}")
+        words += self._low_tau_words()
         text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")
@@ -428,6 +474,7 @@ class Explorer(App[None]):
         """Show the present state of a history. The curves stay if only τ or the list of the classes changes."""
         before, self._history = self.state, history
         state = self.state
+        self._report_missing(before)
         if state.filter != before.filter:
             self._show_filter(state.filter)
         if state.number != before.number:
@@ -445,6 +492,14 @@ class Explorer(App[None]):
         if has_new_list:
             self._update_list()
         self._update(curves=has_new_curves or is_edited)
+
+    def _report_missing(self, before: ExplorerState) -> None:
+        """Show which samplers the second engine lacks, if it lacked fewer before: the head may have no room for it."""
+        samplers, samplers_before = self.state.compared_samplers, before.compared_samplers
+        lacked = missing_samplers(samplers_before) if samplers_before else []
+        missing = [words for words in missing_samplers(samplers) if words not in lacked] if samplers else []
+        if missing:
+            self.notify(f"{joined(missing)}. The comparison shows it without.")
 
     def _go(self, number: int) -> None:
         """Go to a row, or to the nearest one that exists."""
@@ -638,14 +693,11 @@ class Explorer(App[None]):
         self.push_screen(ListDialog("switch a sampler on or off", options), switch)
 
     def action_like(self) -> None:
-        options = [("tsoft", "no engine: samplers in any order"), *((e.name, e.source) for e in ENGINES.values())]
+        def follow(engines: SelectedEngines | None) -> None:
+            if engines is not None:
+                self._change(self.state.like(*engines))
 
-        def follow(name: str | None) -> None:
-            if name is not None:
-                self._set_samplers(self.samplers.with_engine(ENGINES.get(name)))
-
-        current = self.samplers.engine.name if self.samplers.engine else "tsoft"
-        self.push_screen(ListDialog("sample like an engine", options, current), follow)
+        self.push_screen(EngineDialog(self.samplers.engine, self.state.compared), follow)
 
     def action_mark(self) -> None:
         """Mark the distribution on the screen, or remove the mark from it."""
@@ -664,7 +716,7 @@ class Explorer(App[None]):
             index = self.snapshot.top if current is None else current
             parts = [arithmetic(self.snapshot, index, width)]
             if self.snapshot.chain is not None:
-                parts.append(export.explanation(self.snapshot, width, self._input.bits))
+                parts.append(export.explanation(self.snapshots, width, self._input.bits))
             self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
 
     def action_describe(self) -> None:
@@ -714,9 +766,13 @@ class Explorer(App[None]):
             if biases is None or not self.samplers.biases_come_first:
                 return ""
             row = replace(row, biases=biases)
-        return command_line(self.samplers, row, arguments, bits=self._input.bits)
+        return command_line(self.samplers, row, arguments, self.state.compared, bits=self._input.bits)
 
     def action_copy(self) -> None:
+        compared = self.state.compared
+        if compared and (obstacle := comparison_obstacle(self.samplers, compared)):
+            self.notify(f"No command can compare these two engines, because {obstacle}. Press l to follow one engine.")
+            return
         line = self.command_line
         if not line:
             self.notify("No command can show this row. Press x to save the state as a .tsoft file, or the numbers.")
@@ -728,7 +784,7 @@ class Explorer(App[None]):
     def action_export(self) -> None:
         def write(name: str | None) -> None:
             if name is not None:
-                exports = export.Exports(self.snapshot, self.export_screenshot, self._saved_state, self._input.bits)
+                exports = export.Exports(self.snapshots, self.export_screenshot, self._saved_state, self._input.bits)
                 error = export.write(name, exports)
                 message = visible(error or f"wrote {name}")
                 self.notify(message, severity="error" if error else "information", markup=False)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# A table narrower than this shows no ranks and logits.
-_WIDE = 50
+# A table narrower than this shows no ranks and logits: with the bars of one engine, and of two.
+_WIDE = {1: 50, 2: 74}
 MARK, RANK, LOGIT, PROB, COUNT = 2, 7, 11, 9, 7
 # The narrowest bar that has a scale in the header.
 _SCALE = 5
@@ -13,48 +13,54 @@ _MAX_BAR, LEGEND_LINES = 3, 4
 
 @dataclass(frozen=True)
 class ClassColumns:
-    """The widths of the columns. A column that the table does not show has the width 0."""
+    """The widths of the columns. A column that the table does not show has the width 0.
+
+    There are `bars` pairs of a probability and a bar, one for each engine.
+    """
 
     name: int
     rank: int
     logit: int
     bar: int
     count: int
+    bars: int
 
     @classmethod
-    def fitting(cls, width: int, longest_name: int, *, has_counts: bool) -> "ClassColumns":
+    def fitting(cls, width: int, longest_name: int, *, has_counts: bool, bars: int = 1) -> "ClassColumns":
         """Return the columns of a table of this width."""
-        is_wide = width >= _WIDE
+        is_wide = width >= _WIDE[bars]
         rank, logit, count = RANK * is_wide, LOGIT * is_wide, COUNT * has_counts
-        room = width - MARK - rank - logit - PROB - count
-        name = max(4, min(longest_name, room // 2))
-        return cls(name, rank, logit, max(0, room - name), count)
+        room = width - MARK - rank - logit - PROB * bars - count
+        name = max(4, min(longest_name, room // (bars + 1)))
+        return cls(name, rank, logit, max(0, room - name) // bars, count, bars)
 
     @property
-    def before_bar(self) -> int:
-        """The number of columns before the bar."""
-        return MARK + self.name + self.rank + self.logit + PROB
+    def before_bars(self) -> int:
+        """The number of columns before the first probability."""
+        return MARK + self.name + self.rank + self.logit
 
     @property
     def has_scale(self) -> bool:
         return self.bar >= _SCALE
 
-    def at(self, x: int) -> str:
-        """Return the name of the column at a position; empty outside of the columns.
+    def at(self, x: int) -> tuple[str, int]:
+        """Return the name of the column at a position, empty outside of the columns, and the number of its engine.
 
         >>> columns = ClassColumns.fitting(60, 8, has_counts=True)
-        >>> [columns.at(x) for x in (0, 2, 20, 30, 40, 59, 60)]
+        >>> [columns.at(x)[0] for x in (0, 2, 20, 30, 40, 59, 60)]
         ['mark', 'name', 'logit', 'prob', 'bar', 'count', '']
         """
-        widths = {
-            "mark": MARK, "name": self.name, "rank": self.rank, "logit": self.logit, "prob": PROB, "bar": self.bar,
-            "count": self.count,
-        }  # fmt: skip
-        for name, width in widths.items():
+        bars = [(name, engine, width) for engine in range(self.bars) for name, width in self._bar_widths]
+        widths = [("mark", 0, MARK), ("name", 0, self.name), ("rank", 0, self.rank), ("logit", 0, self.logit)]
+        for name, engine, width in [*widths, *bars, ("count", 0, self.count)]:
             if x < width:
-                return name
+                return name, engine
             x -= width
-        return ""
+        return "", 0
+
+    @property
+    def _bar_widths(self) -> list[tuple[str, int]]:
+        return [("prob", PROB), ("bar", self.bar)]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The table of the classes, with a bar for each class in front of its bar at τ = 1."""
+"""The table of the classes, with a bar for each class in front of its bar at τ = 1; with two engines, two bars."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -51,6 +53,8 @@ class ClassTable(ScrollView, can_focus=True):
         super().__init__(id="distribution")
         self._title = ""
         self._snapshot: Snapshot | None = None
+        # The row after the samplers of a second engine.
+        self._second: Snapshot | None = None
         self._indices: Array = np.empty(0, np.int64)
         self._colors: dict[int, int] = {}
         self._counts: DrawCounts | None = None
@@ -63,7 +67,7 @@ class ClassTable(ScrollView, can_focus=True):
 
     def show(
         self,
-        snapshot: Snapshot,
+        snapshots: Sequence[Snapshot],
         indices: Array,
         colors: dict[int, int],
         counts: DrawCounts | None,
@@ -72,13 +76,16 @@ class ClassTable(ScrollView, can_focus=True):
         """Show the classes at `indices`, in their order.
 
         `colors` are the colors of the classes that have a curve. `counts` are the draws; None if there are none. The
-        `ghost` has the probabilities of the bars behind those of the snapshot; None means those at τ = 1. The current
-        class keeps its line while the list stays the same.
+        `ghost` has the probabilities of the bars behind those of the snapshots; None means those at τ = 1. With two
+        engines, there are two snapshots of the same row. The current class keeps its line while the list stays the
+        same.
         """
+        [snapshot, *others] = snapshots
         row, row_before = snapshot.row, self._snapshot.row if self._snapshot else None
         current_before = self.current
         is_same_list = row is row_before and np.array_equal(self._indices, indices)
         self._snapshot, self._indices, self._colors, self._counts = snapshot, indices, colors, counts
+        self._second = others[0] if others else None
         if not is_same_list:
             self._show_list(row, from_top=row_before is None or row.number != row_before.number)
             # In another order of the same row, the current class stays the current one.
@@ -86,13 +93,13 @@ class ClassTable(ScrollView, can_focus=True):
                 self._position = self._position_of(current_before)
         self._ghost = row.probs_at_one if ghost is None else ghost
         self.marks = TableMarks(
-            removed=bool(snapshot.chain) and bool((~snapshot.kept & (row.block.logits[0] > -np.inf)).any()),
+            removed=any(_removes(shown) for shown in snapshots),
             curve=next(map(self._curve_mark, colors), ""),
             counts=counts is not None,
             marked=ghost is not None,
-            bounds=not snapshot.is_exact,
+            bounds=not all(shown.is_exact for shown in snapshots),
         )
-        top_prob = float(np.nanmax(snapshot.bounds[1]))
+        top_prob = max(float(np.nanmax(shown.bounds[1])) for shown in snapshots)
         self.show_title(self._title)
         self._scale = scale_top(max(top_prob, float(self._ghost.max())))
         self.refresh()
@@ -106,9 +113,15 @@ class ClassTable(ScrollView, can_focus=True):
         if self.border_title != border_title:
             self.border_title = border_title
 
+    @property
+    def _snapshots(self) -> list[Snapshot]:
+        """The snapshots that have bars."""
+        return [snapshot for snapshot in (self._snapshot, self._second) if snapshot]
+
     def clear(self) -> None:
         """Show no class."""
-        self._snapshot, self._indices = None, np.empty(0, np.int64)
+        self._snapshot = self._second = None
+        self._indices = np.empty(0, np.int64)
         self.refresh()
 
     def _show_list(self, row: ExplorerRow, *, from_top: bool) -> None:
@@ -153,19 +166,28 @@ class ClassTable(ScrollView, can_focus=True):
             return self._legend(y - _HEAD, width)
         if line == self._lines.text:
             return self._line(snapshot, position, columns)
-        return self._bar_line(snapshot, position, columns) if line < self._lines.bar else []
+        return self._bar_line(position, columns) if line < self._lines.bar else []
 
     def _columns(self, width: int) -> ClassColumns:
-        return ClassColumns.fitting(width, self._longest_name, has_counts=self._counts is not None)
+        return ClassColumns.fitting(
+            width, self._longest_name, has_counts=self._counts is not None, bars=len(self._snapshots)
+        )
 
     def _head(self, snapshot: Snapshot, columns: ClassColumns) -> list[Segment]:
         text = "  " + shortened("class", columns.name).ljust(columns.name)
         if columns.rank:
             text += "rank".rjust(RANK) + ("energy" if _is_energy(snapshot) else "logit").rjust(LOGIT)
-        text += "p".rjust(PROB - 1) + " "
-        text += ("0" + f"{self._scale:g}".rjust(columns.bar - 1) if columns.has_scale else "").ljust(columns.bar)
+        text += "".join(self._bar_head(shown, columns) for shown in self._snapshots)
         text += "count".rjust(COUNT) if columns.count else ""
         return [Segment(text, GRAY)]
+
+    def _bar_head(self, snapshot: Snapshot, columns: ClassColumns) -> str:
+        """Return the header of a probability and its bar: with two engines, the name of the engine."""
+        scale = f"{self._scale:g}" if columns.has_scale else ""
+        if self._second is None:
+            return ("p".rjust(PROB - 1) + " " + "0" * bool(scale)).ljust(PROB + columns.bar - len(scale)) + scale
+        room = PROB - 1 + columns.bar - len(scale)
+        return " " + shortened(str(snapshot.distributions.engine), room - 1).ljust(room) + scale
 
     def _legend(self, line: int, width: int) -> list[Segment]:
         """Return a line of the legend, which is at the bottom, separated from the classes by a blank line."""
@@ -173,14 +195,11 @@ class ClassTable(ScrollView, can_focus=True):
         line -= self._room - len(legend)
         return legend[line] if line >= 0 else []
 
-    def _is_removed(self, snapshot: Snapshot, index: int) -> bool:
-        is_masked = snapshot.row.block.logits[0, index] == -np.inf
-        return bool(snapshot.chain) and not snapshot.kept[index] and not is_masked
-
     def _line(self, snapshot: Snapshot, position: int, columns: ClassColumns) -> list[Segment]:
         """Return the line of a class that has its texts."""
         row, index, is_current = snapshot.row, int(self._indices[position]), position == self._position
-        is_removed = self._is_removed(snapshot, index)
+        # The name is struck through if no engine keeps the class.
+        is_removed = all(_is_removed(shown, index) for shown in self._snapshots)
         mark = "›" if is_current else self._curve_mark(index)
         current_style = Style(reverse=True) if self.has_focus else BOLD
         name = shortened(row.name(index), columns.name)
@@ -195,7 +214,8 @@ class ClassTable(ScrollView, can_focus=True):
             segments.append(
                 Segment(f"{row.ranks[index]:>{RANK}}{logit:>{LOGIT}}", GRAY + Style(dim=is_removed or None))
             )
-        segments += (self._removed if is_removed else self._prob)(snapshot, index, columns.bar)
+        for shown in self._snapshots:
+            segments += (self._removed if _is_removed(shown, index) else self._prob)(shown, index, columns.bar)
         if self._counts:
             segments.append(Segment(f"{self._counts.counts[index]:>{COUNT}}", PLAIN))
         return segments
@@ -206,12 +226,15 @@ class ClassTable(ScrollView, can_focus=True):
             return " "
         return LETTERS[list(self._colors).index(index)] if self.app.no_color else CURVE_MARK
 
-    def _bar_line(self, snapshot: Snapshot, position: int, columns: ClassColumns) -> list[Segment]:
-        """Return a line of a class that has only the bar."""
+    def _bar_line(self, position: int, columns: ClassColumns) -> list[Segment]:
+        """Return a line of a class that has only the bars."""
         index = int(self._indices[position])
-        if self._is_removed(snapshot, index):
-            return []
-        return [Segment(" " * columns.before_bar, PLAIN), *self._bar(snapshot, index, columns.bar)]
+        segments = [Segment(" " * columns.before_bars, PLAIN)]
+        for shown in self._snapshots:
+            is_removed = _is_removed(shown, index)
+            segments.append(Segment(" " * (PROB + columns.bar * is_removed), PLAIN))
+            segments += [] if is_removed else self._bar(shown, index, columns.bar)
+        return segments
 
     def _prob(self, snapshot: Snapshot, index: int, bar_width: int) -> list[Segment]:
         """Return a class's probability and its bar. Of an alternative, the number is the upper bound."""
@@ -286,14 +309,23 @@ class ClassTable(ScrollView, can_focus=True):
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Explain the mark under the mouse."""
-        position, snapshot = self._position_under(event), self._snapshot
-        text = ""
-        if position is not None and snapshot is not None:
-            column = self._columns(self.scrollable_content_region.width).at(event.x - self.gutter.left)
-            is_removed = self._is_removed(snapshot, int(self._indices[position]))
+        position, text = self._position_under(event), ""
+        if position is not None and self._snapshot:
+            column, engine = self._columns(self.scrollable_content_region.width).at(event.x - self.gutter.left)
+            is_removed = _is_removed(self._snapshots[engine], int(self._indices[position]))
             text = self.marks.explanation(column, is_removed=is_removed)
         if text != self.tooltip:
             self.tooltip = text or None
+
+
+def _is_removed(snapshot: Snapshot, index: int) -> bool:
+    """Return whether a sampler removes a class. A masked class is not removed."""
+    return bool(snapshot.chain) and not snapshot.kept[index] and snapshot.row.block.logits[0, index] > -np.inf
+
+
+def _removes(snapshot: Snapshot) -> bool:
+    """Return whether a sampler removes any class."""
+    return bool(snapshot.chain) and bool((~snapshot.kept & (snapshot.row.block.logits[0] > -np.inf)).any())
 
 
 def _is_energy(snapshot: Snapshot) -> bool:

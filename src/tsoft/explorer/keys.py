@@ -36,7 +36,7 @@ KEY_GROUPS: tuple[KeyGroup, ...] = (
             ("left_square_bracket", "move(-1)", "apply the sampler earlier"),
             ("right_square_bracket", "move(1)", "apply the sampler later"),
             ("a", "add", "switch a sampler on or off, from a list"),
-            ("l", "like", "use the rules of an engine"),
+            ("l", "like", "follow an engine, or compare two"),
             ("e", "explain", "show the arithmetic, then the samplers"),
         ),
     ),
@@ -155,6 +155,7 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("", "or after m, in the marked distribution"),
             ("█ ░ ▏", "draws: the count; the expected count"),
             ("count", "distribution: the count of the draws"),
+            ("●", "list of engines: the second one"),
             ("(0.1)", "p of a removed class without samplers;"),
             ("", "beside it, the sampler that removed it"),
             ("█▒ ≤", "API response: lower and upper bound"),
@@ -166,6 +167,16 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Chain, on a wide screen",
+        (
+            ("kept", "the number of classes after the step"),
+            ("cut", "the number that the step removes"),
+            ("p cut", "their total p before the step"),
+            ("3-4", "API response: the possible numbers"),
+            ("unlisted", "API response: the other tokens"),
+        ),
+    ),
+    (
         "Measures",
         (
             ("entropy", "uncertainty; 0 if one class is certain"),
@@ -174,7 +185,8 @@ LEGEND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("margin", "highest minus second probability"),
             ("removed", "total p of the removed classes"),
             ("TV", "half the sum of |p - q|, from 0 to 1:"),
-            ("", "p now, q marked; total variation"),
+            ("", "p now, q marked; total variation;"),
+            ("", "two engines: p in the first, q in the other"),
             ("KL", "sum of p ln(p / q) in nats or bits, from"),
             ("", "0 to ∞: p now, q marked"),
         ),

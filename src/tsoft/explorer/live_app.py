@@ -267,7 +267,8 @@ class LiveExplorer(Explorer):
     def command_line(self) -> str:
         """The `tsoft compute` command that shows the same distribution, from the logits that `tsoft next` prints."""
         text = self._live.text(self._row.number)
-        return piped_command_line(self.samplers, self._row, self._input.arguments or (), text, bits=self._input.bits)
+        model, compared = self._input.arguments or (), self.state.compared
+        return piped_command_line(self.samplers, self._row, model, text, compared, bits=self._input.bits)
 
     def action_copy(self) -> None:
         if self._live.is_answer and self._row.number:

@@ -53,6 +53,11 @@ class Mixture:
         """The classes that remain in any component: (..., n) booleans."""
         return np.asarray((self.full_logits > -np.inf).any(0))
 
+    @property
+    def kept_count(self) -> int:
+        """The number of classes that remain in any component, over all rows."""
+        return int(np.count_nonzero((self.logits > -np.inf).any(0)))
+
     def apply(self, step: Step) -> "Mixture":
         """Return the mixture after a step. Raise AllRemovedError if the step removes every class of a row."""
         # Biases refer to classes by their indices.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsoft.core.softmax import Array
-from tsoft.sampling.explanation import HasRemoved, removed_by
+from tsoft.sampling.explanation import RemovingStage, removed_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class FirstDifference:
 
 
 def first_difference(
-    first: Sequence[HasRemoved], second: Sequence[HasRemoved], logits: Array, undecided: Array | None = None
+    first: Sequence[RemovingStage], second: Sequence[RemovingStage], logits: Array, undecided: Array | None = None
 ) -> FirstDifference | None:
     """Return the earliest step of either chain that removes a class which the other chain keeps. If the step
     removes several of these classes, the result has the one with the highest logit. None if both chains keep
