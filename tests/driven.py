@@ -4,13 +4,15 @@ import asyncio
 import itertools
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -151,6 +153,19 @@ class Page:
 
 Drive = Callable[[Page], Awaitable[None]]
 
+parse_rules = Stylesheet._parse_rules
+
+
+def parse_rules_once(sheet: Stylesheet, *arguments: Any, **keywords: Any) -> list[RuleSet]:
+    """Parse a style sheet, or return the rules of an earlier explorer: the parser takes a tenth of each start."""
+    key = (tuple(sorted(sheet._variables.items())), arguments, tuple(sorted(keywords.items())))
+    if key not in RULES:
+        RULES[key] = parse_rules(sheet, *arguments, **keywords)
+    return RULES[key]
+
+
+RULES: dict[Hashable, list[RuleSet]] = {}
+
 
 def explore(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
     """Run `tsoft explore` in this process on a screen of this size, let `drive` use it, and return the exit code."""
@@ -173,6 +188,7 @@ def driven(drive: Drive, *arguments: str, size: Size = (100, 30)) -> int:
         patch.setattr(terminal, "check", lambda *_: None)
         patch.setattr(terminal, "read_keys", lambda: None)
         patch.setattr(Explorer, "run", run)
+        patch.setattr(Stylesheet, "_parse_rules", parse_rules_once)
         # The tests wait for the curves after each key, so the explorer draws them without a delay.
         patch.setattr(app, "CURVE_DELAY", 0)
         patch.setattr(sys, "stdin", None)

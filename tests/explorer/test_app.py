@@ -1304,13 +1304,15 @@ def test_hostile_labels_are_shown_as_text(size: Size) -> None:
     assert explore(drive, *HOSTILE, "--seed", "1", "--top-k", "8", size=size) == 0
 
 
-@pytest.mark.parametrize("opened", ["slash", "equals_sign", "plus", "enter", "x", "question_mark"])
-def test_pasted_control_characters_do_not_reach_the_terminal(opened: str) -> None:
+def test_pasted_control_characters_do_not_reach_the_terminal() -> None:
     async def drive(page: Page) -> None:
-        await page.press(opened)
-        await page.paste("0\t1\x1b[31m\x07")
-        assert "0 1[31m" in page.text()
-        assert all(char.isprintable() for line in page.lines() for char in line)
+        for opened in ("slash", "equals_sign", "plus", "enter", "x", "question_mark"):
+            await page.press(opened)
+            assert "0 1[31m" not in page.text()
+            await page.paste("0\t1\x1b[31m\x07")
+            assert "0 1[31m" in page.text(), opened
+            assert all(char.isprintable() for line in page.lines() for char in line)
+            await page.press("escape")
 
     assert explore(drive, *FOUR) == 0
 
