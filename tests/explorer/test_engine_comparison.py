@@ -22,10 +22,11 @@ from tsoft.explorer.command_line import command_line
 from tsoft.explorer.engine_comparison import EngineComparison, comparison_obstacle, missing_samplers
 from tsoft.explorer.explorer_rows import ExplorerRows
 from tsoft.explorer.explorer_state import ExplorerState
-from tsoft.explorer.sampler_state import SamplerState
+from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.snapshot import Snapshot
 from tsoft.sampling.engines import ENGINES, Engine
-from tsoft.sampling.sampler_table import SAMPLERS
+from tsoft.sampling.sampler_table import BIAS, SAMPLERS
+from tsoft.sampling.step import AllRemovedError
 
 VLLM, LLAMA, EXLLAMA = ENGINES["vllm"], ENGINES["llama.cpp"], ENGINES["exllamav2"]
 # At τ = 0.5, the probabilities are as their squares: 0.6849, 0.2466, 0.0616, 0.0068.
@@ -42,10 +43,12 @@ def samplers(tau: float, **values: float) -> SamplerState:
     return state
 
 
-def compare(state: SamplerState, first: Engine, second: Engine, logits: Sequence[float]) -> EngineComparison:
-    row = ExplorerRows([Block(np.array([logits]))]).row(0)
+def compare(
+    state: SamplerState, first: Engine, second: Engine, logits: Sequence[float], biases: LogitBiases = ()
+) -> EngineComparison:
+    row = ExplorerRows([Block(np.array([logits]))]).row(0, biases)
     engines = (state.with_engine(engine) for engine in (first, second))
-    return EngineComparison(*(Snapshot(row, state.tau, state.chain()) for state in engines))
+    return EngineComparison(*(Snapshot(row, state.tau, state.chain(biases)) for state in engines))
 
 
 def test_the_first_difference_has_the_step_that_removes_the_class() -> None:
@@ -70,6 +73,26 @@ def test_the_first_difference_is_the_most_probable_class_if_both_engines_keep_th
     assert (difference.index, difference.step) == (1, None)
     assert difference.probs == pytest.approx([1 / (1 + np.exp(-2)), 1 / (1 + np.exp(-1))])
     assert comparison.words == "'#1' has 0.8808 in llama.cpp, 0.7311 in vllm"
+
+
+def test_the_first_difference_is_the_most_probable_class_and_not_at_the_earliest_step() -> None:
+    # llama.cpp: top-k removes the last class, then min-p the third one, since e^-2 is below 0.2. vLLM keeps both: its
+    # top-k keeps the tie, and min-p follows the temperature, at which e^-1 is above 0.2.
+    comparison = compare(samplers(2.0, top_k=3, min_p=0.2), LLAMA, VLLM, [2.0, 1.5, 0.0, 0.0])
+    difference = comparison.difference
+    assert difference
+    assert (difference.index, str(difference.step), difference.by_first) == (2, "min_p 0.2", True)
+
+
+def test_the_biases_have_an_effect_on_what_is_most_probable(capfd: pytest.CaptureFixture[str]) -> None:
+    # With its bias, the third class is more probable than the second one. vLLM removes both: e^-1.8 is below 0.3.
+    state = samplers(0.5, min_p=0.3).toggled(BIAS)
+    difference = compare(state, VLLM, LLAMA, [2.0, 1.0, 0.9], ((2, 0.2),)).difference
+    assert difference
+    assert (difference.index, difference.by_first) == (2, True)
+    options = ["--logit-bias", "#2=0.2", "--min-p", "0.3", "--tau", "0.5", "--like", "vllm,llama.cpp"]
+    assert cli.run(["compute", "2", "1", "0.9", *options, "-f", "table"]) == 0
+    assert "llama.cpp first differs from vllm at '#2'" in capfd.readouterr().out
 
 
 def test_engines_without_a_difference() -> None:
@@ -181,6 +204,21 @@ def test_an_engine_that_lacks_a_sampler() -> None:
         assert page.app.copied == []
 
     assert explore(drive, *LABELED, "--typical-p", "0.6", "--like", "llama.cpp", size=(120, 40)) == 0
+
+
+def test_an_engine_that_removes_every_class() -> None:
+    rows = ExplorerRows([Block(np.array([[3.0, 2.6, 1.5]] * 2))])
+    chain = samplers(1.0, top_p=1e-17).with_engine(ENGINES["mlx-lm"]).chain()
+    with pytest.raises(AllRemovedError, match=r"^row 1: top_p 1e-17 of mlx-lm removes every class$"):
+        Snapshot(rows.row(1), 1.0, chain)
+
+    async def drive(page: Page) -> None:
+        assert "mlx-lm: row 0: top_p 1e-17 of mlx-lm removes every class" in page.text("#head")
+        assert table(page)["A"] == ["1.0000"]
+        await page.press("l", "down", "down", "space", "up", "up", "enter")
+        assert (page.option("--like"), page.app.state.compared) == ("vllm", None)
+
+    assert explore(drive, "A=3", "B=2.6", "--top-p", "1e-17", "--like", "vllm,mlx-lm") == 0
 
 
 def test_a_response_is_compared_as_far_as_it_decides() -> None:

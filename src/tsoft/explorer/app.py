@@ -136,7 +136,7 @@ class Explorer(App[None]):
         self._marked: Snapshot | None = None
         self._comparison: Comparison | None = None
         # The comparison with the second engine, or the error message if its samplers remove every class.
-        self._engines: EngineComparison | None = None
+        self.engine_comparison: EngineComparison | None = None
         self._engine_problem = ""
         self._curves: TemperatureCurves | None = None
         self._indices = self._row.order
@@ -179,7 +179,7 @@ class Explorer(App[None]):
     @property
     def snapshots(self) -> list[Snapshot]:
         """The snapshot, and the one of the second engine, if there are any."""
-        second = self._engines.second if self._engines else None
+        second = self.engine_comparison.second if self.engine_comparison else None
         return [snapshot for snapshot in (self.snapshot, second) if snapshot]
 
     def compose(self) -> ComposeResult:
@@ -259,7 +259,7 @@ class Explorer(App[None]):
         self._panel.show(self.samplers, self.state.compared)
         self.snapshot, self._problem = self._after_samplers(self.samplers)
         self._comparison = self._compare()
-        self._engines, self._engine_problem = self._compare_engines()
+        self.engine_comparison, self._engine_problem = self._compare_engines()
         self._update_head()
         self._chain_chart.show(self.snapshots)
         if self.snapshot:
@@ -347,7 +347,7 @@ class Explorer(App[None]):
 
     def _engine_words(self) -> list[str]:
         """Return how the second engine differs from the first, and what it lacks, for the head."""
-        samplers, comparison = self.state.compared_samplers, self._engines
+        samplers, comparison = self.state.compared_samplers, self.engine_comparison
         if samplers is None or samplers.engine is None:
             return []
         words = [f"{samplers.engine.name}: {self._engine_problem}"] if self._engine_problem else []

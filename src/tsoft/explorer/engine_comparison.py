@@ -53,13 +53,12 @@ class EngineComparison:
     def difference(self) -> EngineDifference | None:
         """The first difference; None if the engines do not differ, as far as a response decides it.
 
-        The first difference is at the class that `tsoft compute --like` names: the one that the earliest step of
-        either engine removes while the other engine keeps it; if a step removes several of them, the most probable one.
+        It is the most probable class that one engine keeps and the other removes, as `tsoft compute --like` names it.
         If both engines keep the same classes, it is the most probable class whose probability differs.
         """
         snapshots = self.first, self.second
         undecided = np.logical_or(*(snapshot.distributions.undecided[0, 0] for snapshot in snapshots))
-        removal = first_difference(self.first.stages, self.second.stages, self.first.row.block.logits[0], undecided)
+        removal = first_difference(self.first.stages, self.second.stages, self.first.row.logits, undecided)
         if removal is not None:
             stages = snapshots[0 if removal.by_first else 1].stages
             return EngineDifference(
