@@ -28,8 +28,8 @@ CLASSES, VOCABULARY, FEW = 131072, 49152, 4
 TAU_KEYS, COUNT = ("right", "left", "right", "left", "shift+right", "shift+left"), 48
 # Each repaint takes less than this, in seconds.
 WAIT = 0.25
-# The budgets in ms: for the median and the 95th percentile of a key that changes τ, and for a key that draws a token.
-TAU_BUDGET, TAU_BUDGET_95, DRAW_BUDGET = 33.0, 50.0, 60.0
+# The budgets in ms: for the median and the 95th percentile of a key, and for a key that draws a token.
+FRAME_BUDGET, FRAME_BUDGET_95, DRAW_BUDGET = 33.0, 50.0, 60.0
 SAMPLERS = (("top_k", 40.0), ("top_p", 0.9), ("min_p", 0.05))
 
 SamplerParameters = tuple[tuple[str, float], ...]
@@ -175,11 +175,11 @@ def against_budget(task: str, times: Times, classes: int, scenario: Scenario, q:
     return Pair(task, f"{budget:g} ms", prepare, 1.0, "textual", 1)
 
 
-def tau_pairs(task: str, scenario: Scenario) -> list[Pair]:
+def frame_pairs(task: str, scenario: Scenario) -> list[Pair]:
     median, slow = f"explorer: {task}, median", f"explorer: {task}, 95th percentile"
     return [
-        against_budget(median, key_times, CLASSES, scenario, 0.5, TAU_BUDGET),
-        against_budget(slow, key_times, CLASSES, scenario, 0.95, TAU_BUDGET_95),
+        against_budget(median, key_times, CLASSES, scenario, 0.5, FRAME_BUDGET),
+        against_budget(slow, key_times, CLASSES, scenario, 0.95, FRAME_BUDGET_95),
         against_few(median, key_times, CLASSES, scenario, 0.5),
     ]
 
@@ -195,11 +195,12 @@ def token_pairs(task: str, scenario: Scenario) -> list[Pair]:
 
 DRAW = ("s",)
 PAIRS: Sequence[Pair] = (
-    *tau_pairs(f"change τ, {CLASSES} classes", Scenario()),
-    *tau_pairs("τ with top-k, top-p and min-p", Scenario(SAMPLERS)),
-    *tau_pairs("τ with a mark", Scenario(preparation=("m",))),
-    *tau_pairs("τ with 100 draws", Scenario(preparation=("S",))),
-    *tau_pairs("τ with samplers, a mark and draws", Scenario(SAMPLERS, ("m", "S"))),
+    *frame_pairs(f"change τ, {CLASSES} classes", Scenario()),
+    *frame_pairs("τ with top-k, top-p and min-p", Scenario(SAMPLERS)),
+    *frame_pairs("τ with a mark", Scenario(preparation=("m",))),
+    *frame_pairs("τ with 100 draws", Scenario(preparation=("S",))),
+    *frame_pairs("τ with samplers, a mark and draws", Scenario(SAMPLERS, ("m", "S"))),
+    *frame_pairs("draw 100 classes", Scenario(keys=("S",))),
     *token_pairs(f"draw a token, {VOCABULARY} classes", Scenario(keys=DRAW)),
     *token_pairs("token with top-k, top-p and min-p", Scenario(SAMPLERS, keys=DRAW)),
 )
