@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -254,3 +255,19 @@ def test_progress_needs_a_terminal_on_stderr_but_not_on_stdout(monkeypatch: pyte
     assert not is_watched(OutputOptions())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert not is_watched(OutputOptions(output="x"))
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_keys_and_labels_at_the_limits_read_back(ending: str, tmp_path: Path) -> None:
+    """Keys beyond 64 bits become texts, and labels that NumPy would change stay the same."""
+    if ending == "safetensors":
+        pytest.importorskip("safetensors")
+    file = str(tmp_path / f"p.{ending}")
+    labels = ["é\0", "", "日本"]
+    for keys in ([2**63 - 1, -(2**63)], [2**63, 0]):
+        records = [{"id": key, "labels": labels, "logits": [2, 1, 0]} for key in keys]
+        assert here("compute", "-o", file, stdin="\n".join(map(json.dumps, records))).returncode == 0
+        read = json.loads(here("compute", "--probs", "-i", file, "-f", "json").stdout)
+        is_exact = all(-(2**63) <= key < 2**63 for key in keys)
+        assert [record["id"] for record in read] == (keys if is_exact else list(map(str, keys)))
+        assert [record["labels"] for record in read] == [labels] * 2

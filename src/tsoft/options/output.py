@@ -7,7 +7,7 @@ implies the format table unless a format is chosen, and any other option without
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -278,11 +278,14 @@ def is_watched(output: OutputOptions) -> bool:
 def view(
     output: OutputOptions, display: ClassDisplayOptions | None = None, *, bits: bool = False, log: bool = False
 ) -> "View":
-    """Return how to show a result on the terminal."""
+    """Return how to show a result on the terminal, or in a file, where colors would be control characters."""
     from tsoft.charts.view import Screen, View
 
     display = display or ClassDisplayOptions()
-    return View(Screen.of_stdout(), display.show or 20, display.sort, bits, output.digits, log)
+    screen = Screen.of_stdout()
+    if output.output not in (None, "-") and not os.environ.get("FORCE_COLOR"):
+        screen = replace(screen, color=False)
+    return View(screen, display.show or 20, display.sort, bits, output.digits, log)
 
 
 def encoding(format: str, output: OutputOptions) -> str:

@@ -21,10 +21,9 @@ LESSON_KEYS: KeyGroup = (
     "Lesson",
     (
         ("f1", "hint", "show the hint, then the text again"),
-        # Terminals report Shift F2 in one of two ways.
-        ("f3", "scroll_lesson", "scroll the text if it continues below"),
         ("f2", "lesson(1)", "next lesson"),
-        ("shift+f2,f14", "lesson(-1)", "previous lesson"),
+        ("shift+f2", "lesson(-1)", "previous lesson"),
+        ("f3", "scroll_lesson", "scroll the text if it continues below"),
     ),
 )
 LESSON_HINTS = ("F1 hint", "F2 next lesson")
@@ -38,7 +37,9 @@ class LessonExplorer(Explorer):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-lowest"), (34, "-low"), (38, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, action, description, priority=True) for key, action, description in LESSON_KEYS[1]
+        *(Binding(key, action, description, priority=True) for key, action, description in LESSON_KEYS[1]),
+        # Most terminals report Shift F2 as F14.
+        Binding("f14", "lesson(-1)", "previous lesson", priority=True),
     ]
     key_groups: ClassVar[tuple[KeyGroup, ...]] = (LESSON_KEYS, *KEY_GROUPS)
     key_hints: ClassVar[tuple[str, ...]] = (*LESSON_HINTS, *KEY_HINTS)
