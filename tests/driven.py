@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
 from textual import events
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
@@ -108,6 +109,9 @@ class Page:
             await self._point(events.MouseMove, position)
         await self._point(events.MouseUp, [start, *path][-1])
 
+    async def hover(self, x: int, y: int) -> None:
+        await self._point(events.MouseMove, (x, y))
+
     async def wheel(self, x: int, y: int, *, up: bool, shift: bool = False) -> None:
         await self._point(events.MouseScrollUp if up else events.MouseScrollDown, (x, y), shift=shift)
 
@@ -136,6 +140,11 @@ class Page:
             if text in line:
                 return region.x + cell_len(line[: line.index(text)]), region.y + y
         raise AssertionError(f"{text!r} is not in\n{self.text(widget)}")
+
+    def style(self, x: int, y: int) -> Style:
+        """Return the style of a character on the screen."""
+        strip = self.app.screen._compositor.render_strips()[y].crop(x, x + 1)
+        return next(iter(strip)).style or Style()
 
     def option(self, name: str) -> str | None:
         """Return the value of an option in the command line that the explorer shows."""

@@ -142,7 +142,9 @@ def test_only_an_engine_is_compared_with_another_one() -> None:
 def table(page: Page) -> dict[str, list[str]]:
     """Return the probabilities of each class as text, one per engine; removed ones have brackets."""
     lines = [line.strip("│")[2:] for line in page.lines("#distribution") if line.startswith("│")]
-    return {line.split()[0]: re.findall(r"\(?\d\.\d{4}\)?", line) for line in lines[1:] if line.strip()}
+    probs = {line.split()[0]: re.findall(r"\(?\d\.\d{4}\)?", line) for line in lines[1:] if line.strip()}
+    # A line without probabilities has only a part of a bar or of the legend.
+    return {name: texts for name, texts in probs.items() if texts}
 
 
 def struck(page: Page) -> list[str]:

@@ -44,18 +44,19 @@ from tsoft.explorer.entry import Entry
 from tsoft.explorer.explorer_rows import ExplorerRow, ExplorerRows, likelihood
 from tsoft.explorer.explorer_state import ChangeHistory, ExplorerState, Picture
 from tsoft.explorer.key_line import KeyLine
-from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, help_text
+from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, KEYS, ROWS_HINT, KeyGroup, explanation, help_text
 from tsoft.explorer.measure_panel import MeasurePanel
 from tsoft.explorer.parameter_panel import ParameterPanel
 from tsoft.explorer.row_edit import RowEdit
+from tsoft.explorer.row_editor import PARTIAL_EDIT, RowEditor
 from tsoft.explorer.row_strip import RowStrip
 from tsoft.explorer.sampler_state import LogitBiases, SamplerState
 from tsoft.explorer.saved_state import SavedState
 from tsoft.explorer.slider_scale import SliderScale
 from tsoft.explorer.sliders import Sliders
-from tsoft.explorer.snapshot import Snapshot, TemperatureCurves, temperature_curves
+from tsoft.explorer.snapshot import SHOWN_MEASURES, Snapshot, TemperatureCurves, temperature_curves
 from tsoft.explorer.theme import THEME
-from tsoft.explorer.typed_class import EntryError, typed_class, typed_logit
+from tsoft.explorer.typed_class import EntryError
 from tsoft.explorer.typed_target import EXAMPLES, nearest_tau, typed_target
 from tsoft.explorer.value_field import ValueField
 from tsoft.sampling.distributions import measure_unit
@@ -72,11 +73,6 @@ CANNOT_DRAW = "The response does not determine the distribution after these samp
 
 # A command without input options lists the logits of at most this many classes.
 MAX_LISTED = 256
-# The notice if the user edits an API response.
-PARTIAL_EDIT = (
-    "An API response lists only some tokens, so the effect of another logit on the rest is unknown, and tsoft does not "
-    "edit it."
-)
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class Explorer(App[None]):
     TITLE = "tsoft explore"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-broad"), (120, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (28, "-high"), (38, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (24, "-low"), (28, "-high"), (38, "-tall")]  # noqa: RUF012
     # Priority over the widgets' bindings keeps quickly typed keys in order.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, action, description, priority=True) for key, action, description in KEYS
@@ -154,6 +150,9 @@ class Explorer(App[None]):
         self._draw_panel = DrawPanel(self.draw_hint)
         self._filter_field = ValueField(id="filter", placeholder="type part of a label", compact=True)
         self._entry = Entry()
+        self._editor = RowEditor(self, self._table, self._entry)
+        # The name of the measure or the mark that the bottom line explains; empty if it shows the keys.
+        self._explained = ""
         self.copied: list[str] = []
         self.failure: Exception | None = None
         # Textual prints errors here. The command reports a failure itself, in one line.
@@ -273,6 +272,9 @@ class Explorer(App[None]):
         if curves:
             self._compute_curves()
         self._update_strip()
+        # The same mark may mean something else now.
+        if self._explained:
+            self._explain(self._explained)
         self.after_update()
 
     def _after_samplers(self, samplers: SamplerState) -> tuple[Snapshot | None, str]:
@@ -338,6 +340,11 @@ class Explorer(App[None]):
         divergence = prob_text(comparison.divergence / unit).replace("inf", "∞")
         return [f"mark: TV {prob_text(comparison.total_variation)}, KL {divergence} {name}"]
 
+    @property
+    def _distances(self) -> tuple[str, ...]:
+        """The names of the distances from the mark that the head shows."""
+        return ("TV", "KL") if self._comparison and self._comparison.is_possible else ()
+
     def _engine_words(self) -> list[str]:
         """Return how the second engine differs from the first, and what it lacks, for the head."""
         samplers, comparison = self.state.compared_samplers, self.engine_comparison
@@ -373,7 +380,9 @@ class Explorer(App[None]):
         text = Text.assemble((self.TITLE, "bold"), "  ", (" · ".join(words), "color(244)"))
         if problem := self._problem or self._bias_problem:
             text = Text(problem, "bold color(160)")
-        self.query_one("#head", Static).update(text, layout=False)
+        head = self.query_one("#head", Static)
+        head.update(text, layout=False)
+        head.tooltip = "\n".join(f"{name}: {explanation(name)}" for name in self._distances) or None
 
     def _update_strip(self) -> None:
         samplers = self.samplers
@@ -539,76 +548,33 @@ class Explorer(App[None]):
     def action_type(self) -> None:
         """Type a logit for the current class if the table has the focus; otherwise type a value for the slider."""
         if self._table.has_focus:
-            self._type_logit()
+            self._editor.type_logit()
         else:
             self._panel.edit()
 
     # Edits of a copy of the row.
 
     @property
-    def _edit_refusal(self) -> str:
+    def row(self) -> ExplorerRow:
+        return self._row
+
+    @property
+    def unedited_block(self) -> Block:
+        return self._input.rows.block(self._row.number)
+
+    @property
+    def edit_refusal(self) -> str:
         """The reason why the row cannot be edited; empty if it can."""
         return PARTIAL_EDIT if self._row.block.partial else ""
 
-    def _editable(self) -> bool:
-        """Return whether the row can be edited. Show why not."""
-        if self._edit_refusal:
-            self.notify(self._edit_refusal)
-        return not self._edit_refusal
-
-    def _type_logit(self) -> None:
-        index = self._table.current
-        if index is None or not self._editable():
-            return
-        hint = f"{self._row.quantity} of {self._row.name(index)}: a number, or {self._row.mask} to mask it"
-        self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_logit(index)))
-
-    def _with_logit(self, index: int) -> Callable[[str], RowEdit]:
-        def with_logit(text: str) -> RowEdit:
-            logit = typed_logit(text, self._row)
-            edit = self.state.edit(self._row.number)
-            return edit.with_mask(index, True) if logit == -inf else edit.with_logit(index, logit)
-
-        return with_logit
+    def change(self, state: ExplorerState) -> None:
+        self._change(state)
 
     def action_new_class(self) -> None:
-        if self._editable():
-            hint = f"new class: LABEL={self._row.quantity.upper()}"
-            self._entry.request(hint, lambda text: self._edit(text, self._row.number, self._with_class))
-
-    def _with_class(self, text: str) -> RowEdit:
-        return self.state.edit(self._row.number).with_class(*typed_class(text, self._row))
+        self._editor.type_class()
 
     def action_mask(self) -> None:
-        """Mask the current class, or restore it."""
-        index = self._table.current
-        if index is None or not self._editable():
-            return
-        edit = self.state.edit(self._row.number)
-        if index not in edit.masked and self._row.block.logits[0, index] == -inf:
-            self.notify("The input masks this class. Enter types a logit for it.")
-            return
-        if problem := self._try_edit(edit.with_mask(index, index not in edit.masked)):
-            self.notify(problem)
-
-    def _edit(self, text: str, number: int, parse: Callable[[str], RowEdit]) -> str:
-        """Edit the row as the user typed it, and return a problem, or an empty string."""
-        if number != self._row.number:
-            return "another row is shown now; press Esc"
-        try:
-            return self._try_edit(parse(text))
-        except EntryError as error:
-            return str(error)
-
-    def _try_edit(self, edit: RowEdit) -> str:
-        """Edit the row unless that masks every class, and return a problem, or an empty string."""
-        if not (edit.applied(self._input.rows.block(self._row.number)).logits > -inf).any():
-            return "one class at least must not be masked"
-        count = self._row.classes
-        self._change(self.state.with_edit(edit))
-        if self._row.classes > count:
-            self._table.choose(count)
-        return ""
+        self._editor.toggle_mask()
 
     def action_switch(self) -> None:
         parameter = self._panel.sliders.current
@@ -690,6 +656,7 @@ class Explorer(App[None]):
         self.screen.set_focus(self._table)
 
     def action_show_all(self) -> None:
+        self._explain("")
         self._change(replace(self.state, filter=""))
         self._show_filter("")
 
@@ -751,6 +718,33 @@ class Explorer(App[None]):
             if self.snapshot.chain is not None:
                 parts.append(export.explanation(self.snapshots, width, self._input.bits))
             self.push_screen(TextDialog("the arithmetic", Text.from_ansi("\n".join(parts).rstrip("\n"))))
+
+    def action_describe(self) -> None:
+        """Explain the next measure, or mark of the distribution, in the bottom line, then the current slider.
+
+        After them, the keys are there again.
+        """
+        names = ["", *self._explanations]
+        position = names.index(self._explained) if self._explained in names else 0
+        self._explain(names[(position + 1) % len(names)])
+
+    @property
+    def _explanations(self) -> dict[str, str]:
+        """The meanings of the measures and marks on the screen, and of the current slider."""
+        longest_mark = 8
+        slider = self._panel.sliders.current
+        return {
+            **{name: explanation(name) for name in (*SHOWN_MEASURES, *self._distances)},
+            **self._table.marks.entries(self.size.width - longest_mark),
+            slider.name: slider.help,
+        }
+
+    def _explain(self, name: str) -> None:
+        """Show the meaning of a measure, a mark or a slider in the bottom line. Without a name, the keys are there."""
+        text = self._explanations.get(name, "")
+        self._explained = name if text else ""
+        self._measures.mark(self._explained)
+        self.query_one(KeyLine).explain(f"{name}: {text}" if text else "")
 
     def action_help(self) -> None:
         self.push_screen(SearchDialog("keys and marks", lambda words: help_text(self.key_groups, words)))

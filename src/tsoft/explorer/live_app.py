@@ -368,7 +368,7 @@ class LiveExplorer(Explorer):
             self._choose(index, float(self.snapshot.probs[index]))
 
     @property
-    def _edit_refusal(self) -> str:
+    def edit_refusal(self) -> str:
         return "The model computes these logits, so tsoft does not edit them. Enter on a class adds it to the text."
 
     def _go(self, number: int) -> None:

@@ -31,7 +31,10 @@ class ParameterPanel(Vertical):
         """Show the samplers. Name their engine, and the engine with which it is compared."""
         self.sliders.show(state)
         comparison = f", compared with {compared.name}" if compared else ""
-        self.border_subtitle = f"like {state.engine.name}{comparison}" if state.engine else ""
+        subtitle = f"like {state.engine.name}{comparison}" if state.engine else ""
+        # A new title repaints the border.
+        if subtitle != (self.border_subtitle or ""):
+            self.border_subtitle = subtitle
 
     def edit(self) -> None:
         """Open the field for the current parameter."""

@@ -35,7 +35,7 @@ class LessonExplorer(Explorer):
     TITLE = "tsoft learn"
     # The panel takes a part of the screen.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (38, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (34, "-low"), (38, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, action, description, priority=True) for key, action, description in LESSON_KEYS[1]),
         # Most terminals report Shift F2 as F14.

@@ -101,7 +101,9 @@ class LessonPanel(Vertical):
             return Text(objection, color(160))
         text = Text.assemble(task.reading(view), (f"  goal: {task.goal}", GRAY))
         if task.curve is not None:
-            text.append("  ").append_text(spark_line(task.curve(view), view.tau, _CURVE_WIDTH))
+            text.append("  ")
+            for segment in spark_line(task.curve(view), view.tau, _CURVE_WIDTH):
+                text.append(segment.text, segment.style)
         if task.is_met(view):
             text.stylize(SOLVED)
         return text
