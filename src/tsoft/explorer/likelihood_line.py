@@ -80,7 +80,6 @@ class LikelihoodLine(Static):
         self.post_message(self.Computed(likelihoods))
 
     def on_likelihood_line_computed(self, message: "LikelihoodLine.Computed") -> None:
-        message.stop()
         if message.likelihoods is self._likelihoods:
             self._show()
 

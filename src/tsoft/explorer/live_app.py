@@ -130,6 +130,9 @@ class LiveExplorer(Explorer):
         """
         return self._likelihood_line.likelihood(self._live.continuation)
 
+    def on_likelihood_line_computed(self) -> None:
+        self.after_update()
+
     def _distributions(self, samplers: SamplerState, block: Block) -> Distributions:
         """Return the distributions of a block with some samplers.
 

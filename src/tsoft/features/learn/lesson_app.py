@@ -1,6 +1,6 @@
 """The explorer with the panel of a lesson."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,7 +13,8 @@ from tsoft.explorer.app import Explorer, ExplorerInput
 from tsoft.explorer.explorer_state import ExplorerState
 from tsoft.explorer.keys import KEY_GROUPS, KEY_HINTS, LIVE_KEY_GROUPS, LIVE_KEY_HINTS, KeyGroup
 from tsoft.explorer.live_app import LiveExplorer
-from tsoft.explorer.live_text import LiveText, LiveToken
+from tsoft.explorer.live_text import LiveText
+from tsoft.explorer.snapshot import Snapshot
 from tsoft.features.learn.lesson import Lesson, LessonView
 from tsoft.features.learn.lesson_panel import LessonPanel, NextButton
 
@@ -56,17 +57,12 @@ class LessonExplorer(Explorer):
     def on_resize(self, event: events.Resize) -> None:
         self._lesson_run.panel.fit(event.size)
 
-    @property
-    def written(self) -> Sequence[LiveToken]:
-        return ()
+    def view(self, snapshot: Snapshot) -> LessonView:
+        """Return what the explorer shows, for the task."""
+        return LessonView(snapshot, self.state, self._lesson_run.start, self.counts, self.current)
 
     def after_update(self) -> None:
-        run, snapshot = self._lesson_run, self.snapshot
-        run.show(
-            None
-            if snapshot is None
-            else LessonView(snapshot, self.state, run.start, self.counts, self.current, self.written)
-        )
+        self._lesson_run.show(None if self.snapshot is None else self.view(self.snapshot))
 
     def action_hint(self) -> None:
         self._lesson_run.panel.turn_page()
@@ -97,9 +93,8 @@ class LiveLessonExplorer(LessonExplorer, LiveExplorer):
         self.wanted = None
         LiveExplorer.__init__(self, explorer_input, live)
 
-    @property
-    def written(self) -> Sequence[LiveToken]:
-        return self.live.written
+    def view(self, snapshot: Snapshot) -> LessonView:
+        return replace(super().view(snapshot), written=self.live.written, likelihood=self.likelihood)
 
 
 class LessonRun:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
-from math import exp, inf, log, prod
+from math import inf, nan, prod
 
 import numpy as np
 
@@ -150,7 +150,8 @@ TOKENS, MAX_SEQUENCE_PERPLEXITY = 10, 2.0
 
 
 def _sequence_perplexity(view: LessonView) -> float:
-    return exp(-sum(log(token.prob) for token in view.written) / len(view.written))
+    """Return the sequence perplexity at the current temperature; NaN while it is being computed."""
+    return float(view.likelihood.perplexity(len(view.written)).high[0]) if view.likelihood else nan
 
 
 def _text(view: LessonView) -> str:
