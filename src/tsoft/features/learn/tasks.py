@@ -158,7 +158,8 @@ def _text(view: LessonView) -> str:
     count = len(view.written)
     if not count:
         return "no token"
-    return f"{_counted(count, 'token')}, sequence perplexity {_sequence_perplexity(view):.2f}"
+    perplexity = f"{_sequence_perplexity(view):.2f}" if view.likelihood else "…"
+    return f"{_counted(count, 'token')}, sequence perplexity {perplexity}"
 
 
 def _is_sure_text(view: LessonView) -> bool:
